@@ -1,0 +1,107 @@
+"""Every error raised on purpose, grouped by what the daemon does next.
+
+TielineError
+├── ConfigError         stop at start-up (or refuse the reload) and print every problem
+├── StoreUnavailable    keep nothing in memory, answer 503, try again: the disk is full, locked or away
+├── JournalBroken       stop: what was recorded no longer verifies
+└── RemoteError         one tool; `connection` names which
+    ├── TryAgain        keep the work, come back after `wait`; `maybe_done` says the write may have taken effect
+    ├── NeedsOperator   stop this connection, keep its work, tell a person
+    ├── StaleVersion    read again and decide again; nothing was written
+    ├── Gone            the record was deleted over there, or merged into `merged_into`
+    ├── Rejected        the tool refused the values; park this record only
+    └── Forged          a delivery that is not from the tool: 401, counted, never stored
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+class TielineError(Exception):
+    """The root. Its message says where, what, and what to do next; it never carries a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding about a file a person wrote: where it stands, what is wrong and how to mend it."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.code} {self.what} Fix: {self.fix}"
+
+
+class ConfigError(TielineError):
+    """A file a person wrote cannot be acted on. Carries every problem found, not only the first."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class StoreUnavailable(TielineError):
+    """The store did not take a write or answer a read. Nothing was acknowledged; try again after `wait`."""
+
+    def __init__(self, message: str, wait: timedelta = timedelta(seconds=5)) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class JournalBroken(TielineError):
+    """The hash chain does not verify; `seq` is the first bad entry."""
+
+    def __init__(self, seq: int, message: str) -> None:
+        super().__init__(message)
+        self.seq = seq
+
+
+class RemoteError(TielineError):
+    """Something between us and one tool."""
+
+    def __init__(self, connection: str, message: str) -> None:
+        super().__init__(f"{connection}: {message}")
+        self.connection = connection
+
+
+class TryAgain(RemoteError):
+    """Transient. `wait` is the tool's Retry-After where it sent one. After a write, `maybe_done` is true when
+    the request may have reached the tool: time-out, dropped connection, 5xx."""
+
+    def __init__(
+        self, connection: str, message: str, *, wait: timedelta | None = None, maybe_done: bool = False
+    ) -> None:
+        super().__init__(connection, message)
+        self.wait = wait
+        self.maybe_done = maybe_done
+
+
+class NeedsOperator(RemoteError):
+    """Credentials, permissions, schema or plan: a person must act, and the message is the sentence to act on."""
+
+
+class StaleVersion(RemoteError):
+    """The record moved since the version named in the write. Nothing was written."""
+
+
+class Gone(RemoteError):
+    """The record no longer exists. `merged_into` names the record that took its place, where the tool says so."""
+
+    def __init__(self, connection: str, message: str, *, merged_into: str | None = None) -> None:
+        super().__init__(connection, message)
+        self.merged_into = merged_into
+
+
+class Rejected(RemoteError):
+    """The tool understood and refused: a missing required field, a forbidden transition, a value it does not have."""
+
+
+class Forged(RemoteError):
+    """A webhook whose signature, token or time does not prove its sender."""

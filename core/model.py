@@ -1,0 +1,287 @@
+"""The canonical model: the words every tool's records are turned into.
+
+`Fields` are ours, `Body` (in `tieline.core.port`) is theirs; the two never mix. A field's value is plain JSON, so that
+equality is plain equality. Three cases stay apart: a name missing from `Fields` is *not known* (the tool does not
+carry it, or says something we cannot map), `None` is *known to be empty*, anything else is the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum, StrEnum
+from typing import Final, NewType
+
+
+Value = str | int | bool | None | tuple[str, ...]
+Fields = Mapping[str, Value]
+
+IncidentId = NewType("IncidentId", int)
+ConnectionName = NewType("ConnectionName", str)
+
+
+class Absent(Enum):
+    """The third case beside a value and `None`: nothing is known of this field."""
+
+    ABSENT = "absent"
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = Absent.ABSENT
+
+
+class RecordKind(StrEnum):
+    """What a record in a tool is."""
+
+    INCIDENT = "incident"
+    SIGNAL = "signal"
+    CHANGE = "change"
+    PROBLEM = "problem"
+
+
+class Status(StrEnum):
+    """The life of an incident. `closed` is final in tools that cannot reopen (ServiceNow)."""
+
+    NEW = "new"
+    IN_PROGRESS = "in_progress"
+    ON_HOLD = "on_hold"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_open(self) -> bool:
+        return self in (Status.NEW, Status.IN_PROGRESS, Status.ON_HOLD)
+
+
+class Severity(StrEnum):
+    """How bad it is, as monitoring and the responders judge it."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+
+class Priority(StrEnum):
+    """In which order it is worked on; `p1` first."""
+
+    P1 = "p1"
+    P2 = "p2"
+    P3 = "p3"
+    P4 = "p4"
+    P5 = "p5"
+
+
+class Level(StrEnum):
+    """ITIL impact and urgency."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Visibility(StrEnum):
+    """Who may read a comment. `internal` is narrower than `public`; a copy is never wider than its original."""
+
+    INTERNAL = "internal"
+    PUBLIC = "public"
+
+    def may_become(self, other: Visibility) -> bool:
+        """True when a copy with visibility `other` shows nobody anything new."""
+        return self is other or other is Visibility.INTERNAL
+
+
+class Tlp(StrEnum):
+    """Traffic Light Protocol 2.0 (FIRST), from the widest to the narrowest audience."""
+
+    CLEAR = "clear"
+    GREEN = "green"
+    AMBER = "amber"
+    AMBER_STRICT = "amber+strict"
+    RED = "red"
+
+    @property
+    def rank(self) -> int:
+        return list(Tlp).index(self)
+
+
+class FieldType(StrEnum):
+    """How a field's value is written and compared."""
+
+    TEXT = "text"  # one line, plain
+    RICH_TEXT = "rich_text"  # Markdown
+    CHOICE = "choice"  # a value of a closed enum
+    INSTANT = "instant"  # UTC, `2026-11-23T19:04:37.000000Z`
+    PERSON = "person"  # an e-mail address in lower case
+    TAGS = "tags"  # a sorted tuple of unique strings
+    INTEGER = "integer"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One canonical field: its type, and its values where they are a closed set."""
+
+    name: str
+    type: FieldType
+    meaning: str
+    choices: type[StrEnum] | None = None
+
+
+def _catalogue(*specs: FieldSpec) -> Mapping[str, FieldSpec]:
+    return {spec.name: spec for spec in specs}
+
+
+INCIDENT_FIELDS: Final = _catalogue(
+    FieldSpec("title", FieldType.TEXT, "one line that says what is broken"),
+    FieldSpec("description", FieldType.RICH_TEXT, "what is known, in Markdown"),
+    FieldSpec("status", FieldType.CHOICE, "where the incident stands in its life", Status),
+    FieldSpec("severity", FieldType.CHOICE, "how bad it is", Severity),
+    FieldSpec("priority", FieldType.CHOICE, "in which order it is worked on", Priority),
+    FieldSpec("impact", FieldType.CHOICE, "ITIL impact", Level),
+    FieldSpec("urgency", FieldType.CHOICE, "ITIL urgency", Level),
+    FieldSpec("assignee", FieldType.PERSON, "who works on it"),
+    FieldSpec("reporter", FieldType.PERSON, "who reported it"),
+    FieldSpec("team", FieldType.TEXT, "the group it is assigned to"),
+    FieldSpec("service", FieldType.TEXT, "the business or technical service that suffers"),
+    FieldSpec("category", FieldType.TEXT, "its place in the taxonomy"),
+    FieldSpec("tags", FieldType.TAGS, "labels"),
+    FieldSpec("opened_at", FieldType.INSTANT, "when it was opened"),
+    FieldSpec("resolved_at", FieldType.INSTANT, "when it was resolved"),
+    FieldSpec("hold_reason", FieldType.TEXT, "what an incident on hold waits for"),
+    FieldSpec("close_code", FieldType.TEXT, "how it was resolved, as a code"),
+    FieldSpec("close_notes", FieldType.RICH_TEXT, "how it was resolved, in words"),
+    FieldSpec("tlp", FieldType.CHOICE, "who may know of it", Tlp),
+)
+
+SIGNAL_FIELDS: Final = _catalogue(
+    FieldSpec("title", FieldType.TEXT, "the alert's name and summary"),
+    FieldSpec("description", FieldType.RICH_TEXT, "what the rule says about it"),
+    FieldSpec("firing", FieldType.FLAG, "true while the condition holds"),
+    FieldSpec("suppressed", FieldType.FLAG, "true while silenced or inhibited in its source"),
+    FieldSpec("severity", FieldType.CHOICE, "how bad it is", Severity),
+    FieldSpec("service", FieldType.TEXT, "the service it speaks of"),
+    FieldSpec("tags", FieldType.TAGS, "labels as `name=value`"),
+    FieldSpec("started_at", FieldType.INSTANT, "when this episode began"),
+    FieldSpec("ended_at", FieldType.INSTANT, "when this episode ended"),
+)
+
+CATALOGUE: Final[Mapping[RecordKind, Mapping[str, FieldSpec]]] = {
+    RecordKind.INCIDENT: INCIDENT_FIELDS,
+    RecordKind.SIGNAL: SIGNAL_FIELDS,
+    RecordKind.CHANGE: _catalogue(
+        FieldSpec("title", FieldType.TEXT, "what is changed"),
+        FieldSpec("description", FieldType.RICH_TEXT, "why and how"),
+        FieldSpec("status", FieldType.TEXT, "the tool's own state"),
+        FieldSpec("started_at", FieldType.INSTANT, "when work on it began"),
+        FieldSpec("ended_at", FieldType.INSTANT, "when work on it ended"),
+        FieldSpec("service", FieldType.TEXT, "what it touches"),
+    ),
+    RecordKind.PROBLEM: _catalogue(
+        FieldSpec("title", FieldType.TEXT, "the suspected cause"),
+        FieldSpec("description", FieldType.RICH_TEXT, "what is known"),
+        FieldSpec("status", FieldType.TEXT, "the tool's own state"),
+        FieldSpec("workaround", FieldType.RICH_TEXT, "what helps until it is mended"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody, as one tool knows them. People are matched across tools by `email`, never by name."""
+
+    id: str
+    email: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A group that incidents are assigned to."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What users notice when it is down."""
+
+    id: str
+    name: str
+    tier: int | None = None
+
+
+class RelationKind(StrEnum):
+    """How two records hang together."""
+
+    CAUSED_BY = "caused_by_change"
+    FIXED_BY = "fixed_by_change"
+    PROBLEM_OF = "problem_of"
+    CHILD_OF = "child_of"
+    HANDED_OFF = "soc_handoff_of"
+    DUPLICATE_OF = "duplicate_of"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A directed tie from an incident to another record, wherever that record lives."""
+
+    incident: IncidentId
+    kind: RelationKind
+    connection: ConnectionName
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file on a record. `size` in bytes; content is fetched through the adapter, never kept in the store."""
+
+    id: str
+    name: str
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """An alert: evidence that opens or feeds an incident. `episode` tells two firings of one rule apart."""
+
+    connection: ConnectionName
+    episode: str
+    fields: Fields
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def firing(self) -> bool:
+        return self.fields.get("firing") is True
+
+
+def incident_number(incident: IncidentId) -> str:
+    """The number people use: `INC-12`."""
+    return f"INC-{incident}"
+
+
+def parse_incident_number(text: str) -> IncidentId:
+    """The id behind `INC-12` (or plain `12`). Raises ValueError with a sentence for people."""
+    digits = text.strip().upper().removeprefix("INC-")
+    if not digits.isdecimal() or len(digits) > 18:
+        raise ValueError(f"{text!r} is not an incident number; write it like INC-12")
+    return IncidentId(int(digits))
+
+
+def instant(moment: datetime) -> str:
+    """The canonical text of an aware moment. Raises ValueError for a naive one."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone is refused; attach the zone where it is read")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_instant(text: str) -> datetime:
+    """The moment behind a canonical text."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)

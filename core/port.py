@@ -1,0 +1,309 @@
+"""The door between the engine and one tool. Terms are defined here, once.
+
+record      a thing in a tool: an incident, an issue, an alert
+Ref         the record's immutable id there (`sys_id`, Jira's numeric id); never a key or number that can move
+Body        the tool's own JSON of a record; only an adapter and a mapping look inside
+Version     an opaque stamp that differs whenever the record differs
+Token       our create token: written inside the create call, so that a lost answer can be found again
+Cursor      an opaque place in a tool's stream of changes, in the tool's own clock
+Reading     a body with its ref and its version, at a time
+
+Adapters raise only the errors of `tieline.core.errors`. They never retry a write: whoever called them knows the intent
+and finds out what became of it. They may retry a read a bounded number of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NewType, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tieline.core.clock import Clock
+from tieline.core.model import ConnectionName, RecordKind, Visibility
+
+Body = Mapping[str, Any]  # JSON of somebody else's making; any shape, which is why it is never compared
+Ref = NewType("Ref", str)
+Version = NewType("Version", str)
+Token = NewType("Token", str)
+Cursor = NewType("Cursor", str)
+
+
+class Power(StrEnum):
+    """What an adapter can do beyond reading. The contract suite tests exactly the powers that are claimed."""
+
+    WRITE = "write"  # Adapter: create and update
+    WRITE_IF_UNCHANGED = "write_if_unchanged"  # the tool itself refuses a write on an old version
+    FIND = "find"  # Finder
+    RECEIVE = "receive"  # Receiver
+    COMMENT = "comment"  # Commenter
+    ACKNOWLEDGE = "acknowledge"  # Acknowledger
+    DESCRIBE = "describe"  # Describer
+    PEOPLE = "people"  # Directory
+    LINK = "link"  # Linker
+    REOPEN = "reopen"  # a closed record can be opened again
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteComment:
+    """A comment as its tool holds it. `body` is in the tool's own text format; `id` is immutable there.
+
+    `ours` is true when the tool proves that we wrote it (its author is the connection's own account).
+    `token` is the token passed to `add_comment`, where the tool can carry one.
+    """
+
+    id: str
+    body: Any
+    author: str
+    created_at: datetime | None
+    visibility: Visibility
+    ours: bool = False
+    token: Token | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One record as it stood when the tool answered.
+
+    `key` and `url` are what people call it and where they open it. `token` is our create token, if it carries one.
+    `age` is how long before its answer the tool last changed the record, both by the tool's own clock: the only way
+    to place an edit in time without comparing two clocks. `people` maps the tool's ids of the persons in `body` to
+    e-mail addresses in lower case. `comments` is None when they were not part of the answer and must be asked for.
+    `annotations` are hints the tool sent along (last editor and the like), for people only.
+    """
+
+    ref: Ref
+    version: Version
+    body: Body
+    key: str = ""
+    url: str = ""
+    token: Token | None = None
+    age: timedelta | None = None
+    people: Mapping[str, str] = field(default_factory=dict)
+    comments: tuple[RemoteComment, ...] | None = None
+    merged_into: Ref | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Readings, oldest change first, and the cursor that stands after them.
+
+    Committing `cursor` says: everything before it has been stored. `more` is false on the last page of this pass.
+    """
+
+    readings: Sequence[Reading]
+    cursor: Cursor
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What `check()` found. `clock_skew` is the tool's clock minus ours; `notes` are sentences for an operator."""
+
+    account: str
+    version: str
+    clock_skew: timedelta | None = None
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A tool that can be read. A source of signals (monitoring) is a Source; a ticket tool is an Adapter."""
+
+    def check(self) -> Health:
+        """Prove address, credentials, permissions and schema. Raises NeedsOperator with the sentence to act on."""
+        ...
+
+    def changes(self, since: Cursor | None) -> Iterator[Page]:
+        """Pages of records changed at or after `since`; None starts the tool's `history` setting ago, by its own clock.
+
+        At least one page comes, possibly without readings, so that a cursor always exists. The boundary is
+        inclusive: a record may come twice, never not at all. An error is raised, never an empty page.
+        """
+        ...
+
+    def read(self, ref: Ref) -> Reading:
+        """One record, from the tool's strongly consistent side. Raises Gone."""
+        ...
+
+
+@runtime_checkable
+class Adapter(Source, Protocol):
+    """A tool whose records can be written."""
+
+    def create(self, body: Body, token: Token) -> Reading:
+        """Make one record that carries `token`. Raises Rejected, or TryAgain(maybe_done=…) when the answer was lost."""
+        ...
+
+    def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
+        """Write only the fields in `patch`, if the record is still at `seen`; answers with the record as it is now.
+
+        Raises StaleVersion when it moved, Gone, Rejected with the tool's own words, or TryAgain(maybe_done=…).
+        """
+        ...
+
+
+@runtime_checkable
+class Finder(Protocol):
+    """Looks a record up by its create token."""
+
+    lookup_lag: timedelta
+    """How long a record may exist before `find` sees it. Zero means strongly consistent."""
+
+    def find(self, token: Token) -> Reading | None:
+        """The record that carries exactly `token`, verified on the record itself, or None. With several, the oldest."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One HTTP request as it came in: header names in lower case, body as raw bytes."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a webhook tells: something about `ref` changed. `reading` is given where the webhook itself is the record."""
+
+    ref: Ref
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A verified, parsed webhook. `delivery_id` is the tool's own id of it, else a hash of its content."""
+
+    delivery_id: str
+    hints: tuple[Hint, ...]
+    incomplete: bool = False
+    """True when the tool says it left something out (Alertmanager's truncatedAlerts): poll at once."""
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """Understands the tool's webhooks. Both methods are pure: no I/O, so that the HTTP thread may call them."""
+
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        """Prove the sender from the raw bytes, before anything is parsed. Raises Forged."""
+        ...
+
+    def parse(self, delivery: Delivery) -> Received:
+        """Understand a verified delivery. Raises ValueError with a sentence when it is not what the tool sends."""
+        ...
+
+
+@runtime_checkable
+class Commenter(Protocol):
+    """Reads and writes comments. `body` is the tool's own text format (the mapping converts)."""
+
+    def comments(self, ref: Ref) -> Sequence[RemoteComment]:
+        """All comments of a record, oldest first. Raises Gone."""
+        ...
+
+    def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
+        """Write one comment, with exactly this visibility, proved by what the tool answers or by reading it back.
+
+        Where the tool cannot make a comment internal, its comments all count as internal. Raises Rejected when the
+        visibility cannot be had: the comment is never shown wider.
+        """
+        ...
+
+
+class Act(StrEnum):
+    """What can be done to a signal in its source."""
+
+    ACKNOWLEDGE = "acknowledge"  # someone works on it: be quiet until `until`
+    RESOLVE = "resolve"  # it is over: take back what ACKNOWLEDGE did
+    RELEASE = "release"  # nobody works on it any more: be loud again
+
+
+@runtime_checkable
+class Acknowledger(Protocol):
+    """Carries a decision about an incident back to the monitoring that raised it. Idempotent per `token`."""
+
+    def acknowledge(self, ref: Ref, act: Act, *, until: datetime, note: str, token: Token) -> str:
+        """Do `act` on the signal `ref`; `note` carries our incident's number. Answers the source's handle of the act
+        (a silence's id), or "" where there is none. Repeating it with the same token changes nothing."""
+        ...
+
+
+@runtime_checkable
+class Directory(Protocol):
+    """Finds people by e-mail."""
+
+    def person_id(self, email: str) -> str | None:
+        """The tool's id of the active person with this address, or None. Answers may be cached for minutes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFact:
+    """One field as the live tool describes it. `choices` maps stored value to label; None where values are free."""
+
+    name: str
+    writable: bool
+    required: bool
+    choices: Mapping[str, str] | None = None
+    max_length: int | None = None
+
+
+@runtime_checkable
+class Describer(Protocol):
+    """Tells the live schema, so that a mapping can be checked against it before it writes."""
+
+    def describe(self) -> Mapping[str, FieldFact]:
+        """The fields of the mapped record type, by the names that mappings use in `from`."""
+        ...
+
+
+@runtime_checkable
+class Linker(Protocol):
+    """Ties a record to something outside the tool."""
+
+    def link(self, ref: Ref, url: str, title: str, token: Token) -> None:
+        """Show a link to `url` on the record, once per token."""
+        ...
+
+
+class ConnectionSettings(BaseModel):
+    """What every connection has. An adapter's own settings inherit from it; secrets are `tieline.core.secrets.Secret`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    history: timedelta = Field(
+        default=timedelta(0), description="How far back the first poll looks; zero means from now on."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What an adapter gets from outside itself, so that a simulation can own it: time, and how long to wait."""
+
+    clock: Clock
+    sleep: Callable[[float], None]
+    transport: Any = None
+    """In tests and simulations: an `httpx.BaseTransport` or a requests `BaseAdapter` used instead of the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterKind:
+    """What a plugin registers: a tool, its settings, its powers and how to connect."""
+
+    tool: str
+    record: RecordKind
+    settings: type[ConnectionSettings]
+    connect: Callable[[ConnectionName, Any, Workbench], Source]
+    powers: frozenset[Power]
+    mapping: str
+    """The name of the default mapping shipped for it."""
+    text: str = "plain"
+    """The text dialect of comments: plain, markdown, jira_wiki, jira_adf, servicenow_journal."""
+    calls_per_minute: int = 600
+    """The default budget, below what the vendor allows."""
