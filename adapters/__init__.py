@@ -1,1 +1,1 @@
-"""One folder per tool: `adapter.py` is the port, `wire.py` the HTTP and SDK traps, `simulator.py` a double of the tool."""
+"""One folder per tool: `adapter.py` is the port, `wire.py` the HTTP and SDK traps, `simulator.py` a double of it."""

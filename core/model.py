@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from typing import Final, NewType
 
-
 Value = str | int | bool | None | tuple[str, ...]
 Fields = Mapping[str, Value]
 
@@ -123,6 +122,9 @@ class FieldType(StrEnum):
     FLAG = "flag"
 
 
+ChoiceEnum = type[StrEnum]
+
+
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
     """One canonical field: its type, and its values where they are a closed set."""
@@ -130,7 +132,7 @@ class FieldSpec:
     name: str
     type: FieldType
     meaning: str
-    choices: type[StrEnum] | None = None
+    choices: ChoiceEnum | None = None
 
 
 def _catalogue(*specs: FieldSpec) -> Mapping[str, FieldSpec]:

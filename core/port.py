@@ -170,7 +170,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a webhook tells: something about `ref` changed. `reading` is given where the webhook itself is the record."""
+    """What a webhook tells: something about `ref` changed. `reading` is there if the webhook itself is the record."""
 
     ref: Ref
     reading: Reading | None = None
@@ -273,7 +273,7 @@ class Linker(Protocol):
 
 
 class ConnectionSettings(BaseModel):
-    """What every connection has. An adapter's own settings inherit from it; secrets are `tieline.core.secrets.Secret`."""
+    """What every connection has. An adapter's settings inherit from it; secrets are `tieline.core.secrets.Secret`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 

@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class Secret:
-    """A credential by reference: `{env: NAME}`, `{file: /path}` or `{keyring: service/name}`; never the value itself."""
+    """A credential by reference, never by value: `{env: NAME}`, `{file: /path}` or `{keyring: service/name}`."""
 
     __slots__ = ("_kind", "_name", "_value")
 

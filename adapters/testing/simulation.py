@@ -7,6 +7,7 @@ tests, crash tests) or called in process through a transport (contract and simul
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import random
 import socket
@@ -98,7 +99,7 @@ class Simulator:
         """Behave like the tool."""
         raise NotImplementedError
 
-    def control(self, action: str, arguments: Any) -> Any:
+    def control(self, action: str, arguments: Any) -> Any:  # noqa: ARG002 - part of the signature subclasses fill
         """What a person does in the tool's own user interface, for demo and tests; reached over
         POST /_simulator/ACTION with a JSON body. Subclasses add actions. Raises KeyError for an unknown one."""
         raise KeyError(action)
@@ -205,7 +206,7 @@ def _server(simulator: Simulator, host: str, port: int) -> ThreadingHTTPServer:
             if self.command != "HEAD":
                 self.wfile.write(response.body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _any  # noqa: N815 - names that http.server asks for
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _any
 
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet: the daemon's log is the one to read."""
@@ -242,10 +243,11 @@ class HttpxTransport(httpx.BaseTransport):
 
 
 def requests_transport(simulator: Simulator) -> Any:
-    """A requests `BaseAdapter` that calls a simulator in process. requests is imported only here: it comes with an extra."""
+    """A requests `BaseAdapter` that calls a simulator in process. requests comes with an extra: imported here."""
     import requests
     from requests.adapters import BaseAdapter
     from requests.structures import CaseInsensitiveDict
+    from urllib3 import HTTPResponse
 
     class InProcess(BaseAdapter):
         def send(self, request: Any, **_options: Any) -> Any:
@@ -265,7 +267,10 @@ def requests_transport(simulator: Simulator) -> Any:
             answer = requests.Response()
             answer.status_code = response.status
             answer.headers = CaseInsensitiveDict(response.headers)
-            answer._content = response.body
+            # Read by those who stream, and touched by pysnow; the content itself is then taken from it as from a socket.
+            answer.raw = HTTPResponse(
+                io.BytesIO(response.body), headers=response.headers, status=response.status, preload_content=False
+            )
             answer.url = request.url
             answer.request = request
             answer.encoding = "utf-8"

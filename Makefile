@@ -1,0 +1,53 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both set up what they need in .venv and nowhere else.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+XDIST ?= 4
+
+.PHONY: demo test check lint types servers lock soak bench clean help
+
+help:
+	@echo "make demo   set up, then watch real alerts live through three simulated tools"
+	@echo "make test   set up, then run every check and every test"
+	@echo "make lint types   the static checks alone"
+	@echo "make lock   resolve the dependencies again"
+
+.venv/.run: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and f"Tieline needs Python 3.11 to 3.13; this is {v.major}.{v.minor}. Name another one: make PYTHON=/path/to/python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.run requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: .venv/.run
+	@$(BIN)/tieline demo
+
+# The real servers that the end-to-end tests talk to. As root on a Debian machine they are installed; elsewhere the
+# tests that need them are skipped with the sentence that says how to get them (and fail instead where CI=true).
+servers:
+	@sh tests/real/install.sh
+
+test: .venv/.dev servers lint types
+	$(BIN)/python -m pytest -n $(XDIST) --dist loadgroup -q
+
+check: lint types
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: .venv/.dev
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+# Hashes and versions only: where packages come from is the business of whoever installs them.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra all pyproject.toml build.in -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra all --extra test --extra dev -c requirements.lock pyproject.toml build.in -o requirements-dev.lock
+
+clean:
+	rm -rf .venv .demo build dist *.egg-info

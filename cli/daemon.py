@@ -1,0 +1,22 @@
+"""`tieline run`: the daemon in the foreground, with structured logs; systemd or a container keeps it alive."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from tieline.cli.logs import set_up_logs
+from tieline.cli.open import configuration
+
+
+@click.command()
+@click.option("--log", "log_format", type=click.Choice(["auto", "json", "text"]), default="auto", show_default=True)
+@click.option("--level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
+@click.pass_obj
+def run(workspace: str, log_format: str, level: str) -> None:
+    """Keep the incidents in step, until SIGTERM. SIGHUP reads the configuration again."""
+    set_up_logs(log_format, level)
+    from tieline.sync.daemon import Daemon
+
+    sys.exit(Daemon(lambda: configuration(workspace)).run())

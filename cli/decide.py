@@ -1,0 +1,218 @@
+"""Commands that decide: settle conflicts, release what is parked, change an incident, comment on it.
+
+They work on the store, beside a running daemon; its lanes find what changed within a second.
+"""
+
+from __future__ import annotations
+
+import getpass
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from tieline.cli.open import configuration, store_of
+from tieline.cli.output import emit, json_option, table
+from tieline.core.clock import SystemClock
+from tieline.core.model import (
+    INCIDENT_FIELDS,
+    ConnectionName,
+    FieldType,
+    Value,
+    Visibility,
+    incident_number,
+    parse_incident_number,
+)
+from tieline.sync import commit, explain, twins
+from tieline.sync.build import build
+from tieline.sync.engine import Engine
+from tieline.sync.merge import Reason
+
+as_option = click.option("--as", "actor", default=lambda: getpass.getuser(), help="Who decides; you, by default.")
+
+
+@contextmanager
+def engine_of(workspace: str) -> Iterator[Engine]:
+    """An engine without lanes: enough to change the store as the daemon would."""
+    config, registry = configuration(workspace)
+    clock = SystemClock()
+    with store_of(config) as store:
+        yield build(
+            config,
+            store,
+            registry,
+            clock=clock,
+            sleep=lambda _seconds: None,
+            wake=lambda _name: None,
+            dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
+        )
+        registry.close()
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def conflicts(ctx: click.Context, as_json: bool) -> None:
+    """Fields that wait for a person, oldest first."""
+    if ctx.invoked_subcommand is not None:
+        return
+    config, _registry = configuration(ctx.obj)
+    with store_of(config) as store, store.read() as connection:
+        found = explain.conflicts(connection)
+    rows = [
+        {
+            "incident": incident_number(one.incident),
+            "field": one.field,
+            "connection": one.connection,
+            "kind": one.hold.kind.value,
+            "ours": one.hold.ours,
+            "theirs": one.hold.theirs,
+            "since": one.hold.since,
+            "what_to_do": one.hold.words,
+        }
+        for one in found
+    ]
+    if as_json:
+        emit(rows)
+        return
+    table(
+        "Conflicts",
+        ["incident", "field", "connection", "why", "incident says", "tool says", "what to do"],
+        [
+            (
+                row["incident"],
+                row["field"],
+                row["connection"],
+                row["kind"],
+                row["ours"],
+                row["theirs"],
+                row["what_to_do"],
+            )
+            for row in rows
+        ],
+        empty="no conflicts: nothing waits for a person",
+    )
+
+
+@conflicts.command()
+@click.argument("incident")
+@click.argument("field")
+@click.argument("connection")
+@click.option(
+    "--take", type=click.Choice(["ours", "theirs"]), required=True, help="Keep the incident's, or the tool's."
+)
+@as_option
+@json_option
+@click.pass_obj
+def settle(workspace: str, incident: str, field: str, connection: str, take: str, actor: str, as_json: bool) -> None:
+    """Settle FIELD of INCIDENT against CONNECTION."""
+    number = parse_incident_number(incident)
+    with engine_of(workspace) as engine:
+        value = explain.settle(engine, number, field, ConnectionName(connection), theirs=take == "theirs", actor=actor)
+    if as_json:
+        emit({"incident": incident_number(number), "field": field, "value": value})
+    else:
+        click.echo(f"{incident_number(number)}: {field} is {value!r} everywhere, settled by {actor}")
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def parked(ctx: click.Context, as_json: bool) -> None:
+    """Records that wait for a person, and the sentence that says what is missing."""
+    if ctx.invoked_subcommand is not None:
+        return
+    config, _registry = configuration(ctx.obj)
+    with store_of(config) as store, store.read() as connection:
+        found = explain.parked(connection)
+    rows = [
+        {
+            "what": one.what,
+            "id": one.id,
+            "incident": incident_number(one.incident) if one.incident is not None else None,
+            "connection": one.connection,
+            "sentence": one.sentence,
+        }
+        for one in found
+    ]
+    if as_json:
+        emit(rows)
+        return
+    table(
+        "Parked",
+        ["what", "id", "incident", "connection", "what is missing"],
+        [tuple(row.values()) for row in rows],
+        empty="nothing is parked",
+    )
+
+
+@parked.command()
+@click.argument("what", type=click.Choice(["copy", "inbox", "comment", "signal"]))
+@click.argument("number", type=int)
+@as_option
+@json_option
+@click.pass_obj
+def retry(workspace: str, what: str, number: int, actor: str, as_json: bool) -> None:
+    """Let one parked thing try again: WHAT and NUMBER as `tieline parked` lists them."""
+    with engine_of(workspace) as engine:
+        explain.release(engine, what, number, actor=actor)
+    if as_json:
+        emit({"released": what, "id": number})
+    else:
+        click.echo(f"{what} {number} tries again")
+
+
+@click.command()
+@click.argument("incident")
+@click.argument("changes", nargs=-1, required=True, metavar="FIELD=VALUE...")
+@as_option
+@json_option
+@click.pass_obj
+def edit(workspace: str, incident: str, changes: tuple[str, ...], actor: str, as_json: bool) -> None:
+    """Change fields of INCIDENT; every copy follows. An empty VALUE clears the field."""
+    number = parse_incident_number(incident)
+    fields = dict(_parse_change(change) for change in changes)
+    with engine_of(workspace) as engine, engine.store.write() as tx:
+        commit.edit(tx, engine, number, fields, actor=actor, reason=Reason.EDITED)
+    if as_json:
+        emit({"incident": incident_number(number), "changed": fields})
+    else:
+        click.echo(f"{incident_number(number)} changed; its copies follow")
+
+
+def _parse_change(change: str) -> tuple[str, Value]:
+    name, equals, value = change.partition("=")
+    spec = INCIDENT_FIELDS.get(name)
+    if not equals or spec is None:
+        raise click.UsageError(f"{change!r}: write FIELD=VALUE with a field of {', '.join(INCIDENT_FIELDS)}")
+    if value == "":
+        return name, None
+    if spec.choices is not None and value not in [choice.value for choice in spec.choices]:
+        raise click.UsageError(f"{name} is one of {', '.join(choice.value for choice in spec.choices)}; not {value!r}")
+    if spec.type is FieldType.TAGS:
+        return name, tuple(sorted({part.strip() for part in value.split(",") if part.strip()}))
+    if spec.type is FieldType.PERSON:
+        return name, value.lower()
+    return name, value
+
+
+@click.command()
+@click.argument("incident")
+@click.argument("body")
+@click.option("--public", is_flag=True, help="Customers may read it. Without this it is internal.")
+@as_option
+@json_option
+@click.pass_obj
+def comment(workspace: str, incident: str, body: str, public: bool, actor: str, as_json: bool) -> None:
+    """Write BODY (Markdown) into every copy of INCIDENT."""
+    number = parse_incident_number(incident)
+    visibility = Visibility.PUBLIC if public else Visibility.INTERNAL
+    with engine_of(workspace) as engine, engine.store.write() as tx:
+        if explain.one_incident(tx, number) is None:
+            raise LookupError(f"there is no {incident_number(number)}; `tieline incidents` lists those that exist")
+        written = twins.write(tx, engine, number, actor, body, visibility)
+    if as_json:
+        emit({"incident": incident_number(number), "comment": written, "visibility": visibility.value})
+    else:
+        click.echo(f"{incident_number(number)}#{written} goes into every copy ({visibility.value})")

@@ -1,0 +1,184 @@
+"""Commands that look: status, incidents, why, history. They read the store and work while the daemon is down."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from tieline.cli.open import configuration, store_of
+from tieline.cli.output import emit, json_option, plain, table, text
+from tieline.core.model import incident_number, parse_incident_number
+from tieline.sync import explain
+from tieline.sync.rows import plain as plain_fields
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def status(workspace: str, as_json: bool) -> None:
+    """The state of everything in a few figures."""
+    config, _registry = configuration(workspace)
+    with store_of(config) as store, store.read() as connection:
+        found = explain.status(connection, datetime.now(UTC))
+    for name in config.connections:
+        found["connections"].setdefault(name, {"polled_seconds_ago": None, "state": "not started", "reason": ""})
+    if as_json:
+        emit(found)
+        return
+    connections = found.pop("connections")
+    table("Tieline", ["what", "now"], [(name.replace("_", " "), str(value)) for name, value in found.items()], empty="")
+    rows = [
+        (
+            name,
+            one["state"],
+            f"{one['polled_seconds_ago']} s ago" if one["polled_seconds_ago"] is not None else "never",
+            one["reason"],
+        )
+        for name, one in connections.items()
+    ]
+    table("Connections", ["connection", "state", "polled", "what to do"], rows, empty="no connections are configured")
+
+
+@click.command()
+@click.argument("incident", required=False)
+@click.option("--status", "wanted", default="", help="Only those in this status.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@json_option
+@click.pass_obj
+def incidents(workspace: str, incident: str | None, wanted: str, limit: int, as_json: bool) -> None:
+    """Incidents and their copies, newest first; or one INCIDENT with all its fields."""
+    config, _registry = configuration(workspace)
+    with store_of(config) as store, store.read() as connection:
+        found = explain.incidents(connection, status=wanted, limit=limit)
+        if incident is not None:
+            number = parse_incident_number(incident)
+            asked_for = explain.one_incident(connection, number)
+            found = [asked_for] if asked_for is not None else []
+            if not found:
+                raise LookupError(f"there is no {incident_number(number)}; `tieline incidents` lists those that exist")
+    if as_json:
+        emit(
+            [
+                {
+                    "incident": incident_number(one.id),
+                    "fields": plain_fields(one.fields),
+                    "copies": {
+                        copy.connection: {
+                            "key": copy.key,
+                            "url": copy.url,
+                            "state": copy.state.value,
+                            "behind": copy.dirty,
+                        }
+                        for copy in copies
+                    },
+                }
+                for one, copies in found
+            ]
+        )
+        return
+    if incident is not None:
+        one, copies = found[0]
+        names = sorted({*one.fields, *(name for copy in copies for name in copy.observed)})
+        table(
+            f"{incident_number(one.id)}  {text(one.fields.get('title'))}",
+            ["field", "incident", *[f"{copy.connection} {copy.key}" for copy in copies]],
+            [
+                (
+                    name,
+                    one.fields.get(name),
+                    *[copy.observed.get(name, "—") for copy in copies],
+                )
+                for name in names
+            ],
+            empty="",
+        )
+        return
+    table(
+        "Incidents",
+        ["incident", "status", "severity", "title", "copies"],
+        [
+            (
+                incident_number(one.id),
+                one.fields.get("status"),
+                one.fields.get("severity"),
+                one.fields.get("title"),
+                "  ".join(f"{copy.key or copy.state.value}{'*' if copy.dirty else ''}" for copy in copies),
+            )
+            for one, copies in found
+        ],
+        empty="no incidents yet",
+    )
+
+
+@click.command()
+@click.argument("incident")
+@click.argument("field")
+@json_option
+@click.pass_obj
+def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
+    """Why FIELD of INCIDENT has its value: what every copy shows, and each step with its reason."""
+    config, _registry = configuration(workspace)
+    number = parse_incident_number(incident)
+    with store_of(config) as store, store.read() as connection:
+        found = explain.why(connection, number, field)
+    if found is None:
+        raise LookupError(f"there is no {incident_number(number)}; `tieline incidents` lists those that exist")
+    if as_json:
+        emit(
+            {
+                "incident": incident_number(number),
+                "field": field,
+                "value": plain(found.value),
+                "copies": found.copies,
+                "steps": [
+                    {
+                        "seq": step.seq,
+                        "at": step.at,
+                        "what": step.kind,
+                        "who": step.who,
+                        "before": step.before,
+                        "after": step.after,
+                        "reason": step.reason,
+                    }
+                    for step in found.steps
+                ],
+            }
+        )
+        return
+    click.echo(f"{incident_number(number)}  {field} = {text(found.value)}")
+    table(
+        "Copies",
+        ["connection", "key", "shows", "agreed on", "held because"],
+        [(name, one["key"], one["shows"], one["agreed"], one["held"]) for name, one in found.copies.items()],
+        empty="no copies",
+    )
+    table(
+        "How it came about",
+        ["entry", "when (UTC)", "what", "who", "from", "to", "reason"],
+        [(step.seq, step.at, step.kind, step.who, step.before, step.after, step.reason) for step in found.steps],
+        empty=f"the journal has nothing about {field}",
+    )
+
+
+@click.command()
+@click.argument("incident")
+@json_option
+@click.pass_obj
+def history(workspace: str, incident: str, as_json: bool) -> None:
+    """What happened to INCIDENT, from the journal, oldest first."""
+    config, _registry = configuration(workspace)
+    number = parse_incident_number(incident)
+    with store_of(config) as store, store.read() as connection:
+        found = explain.history(connection, number)
+    if not found:
+        raise LookupError(f"there is no {incident_number(number)}; `tieline incidents` lists those that exist")
+    if as_json:
+        emit(found)
+        return
+    table(
+        incident_number(number),
+        ["entry", "when (UTC)", "what", "connection", "who", "reason"],
+        [(one["seq"], one["at"], one["kind"], one["connection"], one["actor"], one["reason"]) for one in found],
+        empty="",
+    )

@@ -1,0 +1,103 @@
+"""`tieline`: the list of commands. Nothing heavy is imported here, so that help answers at once."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "init": ("tieline.cli.workspace", "init", "Write a workspace: tieline.yaml, and what it needs."),
+    "check": ("tieline.cli.workspace", "check", "Check the configuration, and prove every connection."),
+    "run": ("tieline.cli.daemon", "run", "Keep the incidents in step, until told to stop."),
+    "demo": ("tieline.cli.demo_command", "demo", "Watch real alerts live through three simulated tools."),
+    "status": ("tieline.cli.look", "status", "The state of everything in a few figures."),
+    "incidents": ("tieline.cli.look", "incidents", "Incidents and their copies."),
+    "why": ("tieline.cli.look", "why", "Why a field has its value."),
+    "history": ("tieline.cli.look", "history", "What happened to an incident, from the journal."),
+    "conflicts": ("tieline.cli.decide", "conflicts", "Fields that wait for a person, and settling them."),
+    "parked": ("tieline.cli.decide", "parked", "Records that wait for a person, and releasing them."),
+    "edit": ("tieline.cli.decide", "edit", "Change fields of an incident."),
+    "comment": ("tieline.cli.decide", "comment", "Write a comment into every copy of an incident."),
+    "mapping": ("tieline.cli.mapping", "mapping", "Check and explain mappings."),
+    "audit": ("tieline.cli.audit", "audit", "Prove that the journal is whole."),
+    "plugins": ("tieline.cli.workspace", "plugins", "The plugins that are allowed, and how they are."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and one-line help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _help = COMMANDS[cmd_name]
+        command: Any = getattr(importlib.import_module(module), name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_module, _name, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f" Did you mean `tieline {near[0]}`?" if near else ""
+            ctx.fail(f"there is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "-w",
+    "--workspace",
+    envvar="TIELINE_WORKSPACE",
+    default=".",
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="The folder with tieline.yaml.",
+)
+@click.version_option(None, "-V", "--version", package_name="tieline", message="tieline %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, workspace: str) -> None:
+    """Keep one incident in step across ServiceNow, Jira, PagerDuty and the monitoring that raised it.
+
+    \b
+    Exit codes: 0 done; 1 what was asked for does not hold; 2 wrong usage;
+    3 the configuration is refused; 4 the store does not answer; 5 not found.
+    """
+    ctx.obj = workspace
+
+
+def main() -> None:
+    """The entry point. Errors of ours become a sentence and an exit code, never a traceback."""
+    try:
+        cli.main(prog_name="tieline", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except Exception as error:  # noqa: BLE001 - `report` raises again what nobody expected
+        from tieline.cli.output import report
+
+        sys.exit(report(error))
+
+
+if __name__ == "__main__":
+    main()

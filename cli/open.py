@@ -1,0 +1,44 @@
+"""Opening a workspace: its configuration, its plugins, its store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tieline.core.config import Config, load_workspace
+from tieline.core.errors import ConfigError, Problem
+from tieline.core.registry import Registry
+from tieline.core.store.store import Store
+
+FILE = "tieline.yaml"
+
+
+def configuration(workspace: str) -> tuple[Config, Registry]:
+    """The workspace's configuration and the plugins it allows. Raises ConfigError with every problem."""
+    file = Path(workspace) / FILE
+    if not file.exists():
+        raise ConfigError(
+            [
+                Problem(
+                    str(file),
+                    1,
+                    1,
+                    "CFG000",
+                    "there is no workspace here.",
+                    "run `tieline init` here, or name the folder with --workspace.",
+                )
+            ]
+        )
+    return load_workspace(file)
+
+
+@contextmanager
+def store_of(config: Config) -> Iterator[Store]:
+    """The workspace's store, at the schema this version knows."""
+    store = Store.open(config.store)
+    try:
+        store.migrate()
+        yield store
+    finally:
+        store.close()

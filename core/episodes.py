@@ -1,0 +1,170 @@
+"""Alerts as episodes, and the memory that a source without a change feed needs.
+
+Alertmanager and Prometheus tell only what fires now; an alert that ended is simply no longer there. So the cursor of
+such a source holds every episode that fired at the last look, each with a stamp of its version. From it and the present
+answer follows what is new, what changed and what ended, after a restart of ours just as well.
+
+An episode is one firing of one alert: the fingerprint of its labels and the moment it started.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, NewType
+
+from tieline.core.port import Cursor, Page, Reading, Ref
+
+Stamp = NewType("Stamp", bytes)
+"""The first bytes of a hash of a version: enough to see that it differs from the one before."""
+
+MOST_EPISODES: Final = 20_000
+"""How many firing episodes a cursor holds (about half a megabyte); the oldest ones beyond are not watched for their
+end by polling. Only a source whose grouping has failed fires more at once."""
+
+_FORMAT: Final = "e1:"
+_YEAR_ONE: Final = datetime(1, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_FINGERPRINT, _MOMENT, _STAMP = 8, 7, 6
+_ENTRY: Final = _FINGERPRINT + _MOMENT + _STAMP
+
+
+def fingerprint(labels: Mapping[str, str]) -> str:
+    """Alertmanager's own fingerprint of a label set: FNV-1a, 64 bit, over the sorted labels, each closed by 0xff."""
+    value = 0xCBF29CE484222325
+    for name in sorted(labels):
+        for byte in b"%b\xff%b\xff" % (name.encode(), labels[name].encode()):
+            value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return f"{value:016x}"
+
+
+def parse_moment(text: str) -> datetime:
+    """An RFC 3339 time with 0 to 9 decimals, cut to milliseconds, in UTC. Raises ValueError.
+
+    Alertmanager's webhook sends nanoseconds without trailing zeros, its API the same moment cut to milliseconds.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None or len(text) < 20 or text[10] != "T":
+            raise ValueError
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text[:40]!r} is not a time with a zone, like 2026-11-23T07:05:28.96Z") from None
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def moment_text(moment: datetime) -> str:
+    """The one text of a moment: UTC, milliseconds, as Alertmanager's API writes it."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Episode:
+    """One firing of one alert. `started` is aware and cut to milliseconds."""
+
+    fingerprint: str
+    started: datetime
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(f"{self.fingerprint}@{moment_text(self.started)}")
+
+    @classmethod
+    def parse(cls, ref: str) -> Episode:
+        """The episode behind a ref. Raises ValueError."""
+        print_, _, moment = ref.partition("@")
+        return cls(check_fingerprint(print_), parse_moment(moment))
+
+
+def check_fingerprint(text: object) -> str:
+    """Sixteen hexadecimal digits, as Alertmanager writes a fingerprint. Raises ValueError."""
+    if isinstance(text, str) and len(text) == 16 and all(digit in "0123456789abcdef" for digit in text):
+        return text
+    raise ValueError(f"{str(text)[:40]!r} is not an alert's fingerprint: 16 hexadecimal digits in lower case")
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """The episodes that fired at some look at the source, each with the stamp of its version then."""
+
+    stamps: Mapping[Episode, Stamp]
+
+    @classmethod
+    def unpack(cls, cursor: Cursor | None) -> Firing:
+        """What a cursor holds. One that another kind of source wrote holds nothing: all that fires is told anew."""
+        text = cursor or ""
+        if not text.startswith(_FORMAT):
+            return cls({})
+        try:
+            packed = base64.urlsafe_b64decode(text[len(_FORMAT) :])
+        except (ValueError, binascii.Error):
+            return cls({})
+        return cls(dict(_entries(packed)))
+
+    def pack(self) -> Cursor:
+        """The same episodes give the same cursor, so that a quiet source leaves it alone."""
+        newest = sorted(self.stamps, key=lambda episode: (episode.started, episode.fingerprint))[-MOST_EPISODES:]
+        packed = b"".join(
+            bytes.fromhex(episode.fingerprint)
+            + ((episode.started - _YEAR_ONE) // _MILLISECOND).to_bytes(_MOMENT, "big")
+            + self.stamps[episode]
+            for episode in newest
+        )
+        return Cursor(_FORMAT + base64.urlsafe_b64encode(packed).decode())
+
+    def changed(self, readings: Sequence[Reading]) -> list[Reading]:
+        """Those that are new or have another version."""
+        return [
+            reading for reading in readings if self.stamps.get(Episode.parse(reading.ref)) != stamp_of(reading.version)
+        ]
+
+    def missing(self, readings: Sequence[Reading]) -> list[Episode]:
+        """The episodes that fired then and are not among these, oldest start first."""
+        present = {reading.ref for reading in readings}
+        gone = [episode for episode in self.stamps if episode.ref not in present]
+        return sorted(gone, key=lambda episode: (episode.started, episode.fingerprint))
+
+    def after(self, told: Sequence[Reading], ended: Sequence[Episode] = ()) -> Firing:
+        """With what was told taken in, and what ended left out."""
+        stamps = dict(self.stamps)
+        stamps.update((Episode.parse(reading.ref), stamp_of(reading.version)) for reading in told)
+        for episode in ended:
+            stamps.pop(episode, None)
+        return Firing(stamps)
+
+
+def stamp_of(version: str) -> Stamp:
+    """The stamp of a version."""
+    return Stamp(hashlib.sha256(version.encode()).digest()[:_STAMP])
+
+
+def pages(before: Firing, firing: Sequence[Reading], ended: Sequence[Reading], size: int) -> Iterator[Page]:
+    """What changed, page by page, each with a cursor that holds exactly what has been told so far.
+
+    Ends come last, after every start: a flap then joins the incident before its former episode leaves it.
+    """
+    rest = [(reading, False) for reading in firing] + [(reading, True) for reading in ended]
+    while True:
+        batch, rest = rest[:size], rest[size:]
+        before = before.after(
+            [reading for reading, over in batch if not over],
+            [Episode.parse(reading.ref) for reading, over in batch if over],
+        )
+        yield Page([reading for reading, _ in batch], before.pack(), more=bool(rest))
+        if not rest:
+            return
+
+
+def _entries(packed: bytes) -> Iterator[tuple[Episode, Stamp]]:
+    for start in range(0, len(packed) - _ENTRY + 1, _ENTRY):
+        entry = packed[start : start + _ENTRY]
+        milliseconds = int.from_bytes(entry[_FINGERPRINT : _FINGERPRINT + _MOMENT], "big")
+        try:
+            started = _YEAR_ONE + milliseconds * _MILLISECOND
+        except OverflowError:
+            continue
+        yield Episode(entry[:_FINGERPRINT].hex(), started), Stamp(entry[_FINGERPRINT + _MOMENT :])

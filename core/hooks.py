@@ -1,0 +1,70 @@
+"""The hooks: how plugins join in. Three kinds, each documented by its exact signature.
+
+register    asked once, at start                        tieline_adapters
+ask         asked for an answer, with a time limit      tieline_group_key, tieline_classify, tieline_disclose
+tell        told after a commit, each observer alone    tieline_committed
+
+A plugin is a module, or an object that its entry point in the group `tieline` names; if that object is a class or
+function, it is called with the plugin's settings from `tieline.yaml`. No hook exists without a shipped plugin using it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pluggy
+
+from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Tlp, Visibility
+from tieline.core.port import AdapterKind
+
+PROJECT = "tieline"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """One thing that happened and is stored: the journal's entry, as plugins are told of it."""
+
+    seq: int
+    kind: str
+    incident: IncidentId | None
+    connection: ConnectionName | None
+    actor: str
+    reason: str
+    facts: Mapping[str, Any]
+
+
+class Hooks:
+    """The specifications. A plugin implements any of them, with these names and argument names."""
+
+    @hookspec
+    def tieline_adapters(self) -> Sequence[AdapterKind]:
+        """Register the tools this plugin speaks to."""
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def tieline_group_key(self, signal: Signal) -> str | None:
+        """Which signals belong to one incident: equal keys do. None leaves it to the next plugin."""
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def tieline_classify(self, signal: Signal, fields: Fields) -> Fields | None:
+        """Fields for the incident that this signal opens, such as severity and priority. None adds nothing."""
+        raise NotImplementedError
+
+    @hookspec
+    def tieline_disclose(
+        self, fields: Fields, visibility: Visibility | None, connection: ConnectionName, ceiling: Tlp
+    ) -> frozenset[str]:
+        """The names of fields that must not reach this connection. For a comment, `visibility` is set and `fields` is
+        empty; the answer `{"comment"}` keeps it back. Every plugin is asked, and any refusal stands."""
+        raise NotImplementedError
+
+    @hookspec
+    def tieline_committed(self, event: Committed) -> None:
+        """Told of one event after its commit. What it raises is counted and silences nobody else."""
+        raise NotImplementedError

@@ -1,0 +1,167 @@
+"""The journal's hash chain: what an entry is, its one canonical form, and how it is appended.
+
+    payload_sha = SHA-256(canonical payload)
+    hash        = SHA-256(canonical [seq, at, kind, incident, connection, actor, reason, payload_sha, prev])
+
+`prev` is the hash before it, sixty-four zeros for the first. The chain runs over the payloads' hashes, so that a payload
+can be shredded and everything still verifies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, text
+
+from tieline.core.errors import JournalBroken
+from tieline.core.store.types import to_micros
+
+GENESIS: Final = "0" * 64
+SHREDDED: Final = "shredded"
+
+_LARGEST = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, JSON readers may disagree about an integer
+_DEEPEST = 64
+_WORD = 40  # the width of the columns `kind`, `reason` and `connection`
+
+_HEAD = text("SELECT seq, hash FROM journal_head WHERE id = 1")
+_HEAD_LOCKED = text("SELECT seq, hash FROM journal_head WHERE id = 1 FOR UPDATE")
+_MOVE_HEAD = text("UPDATE journal_head SET seq = :seq, hash = :hash WHERE id = 1")
+_ENTRY = text(
+    "INSERT INTO journal (seq, at, kind, incident_id, connection, actor, reason, payload_sha, prev, hash) "
+    "VALUES (:seq, :at, :kind, :incident, :connection, :actor, :reason, :sha, :prev, :hash)"
+)
+_PAYLOAD = text("INSERT INTO journal_payload (seq, payload) VALUES (:seq, :payload)")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened. `payload` holds strings, whole numbers within 2^53, booleans, null, lists and objects."""
+
+    at: datetime
+    kind: str
+    incident: int | None
+    connection: str | None
+    actor: str
+    reason: str
+    payload: Mapping[str, Any]
+
+
+def canonical(value: Any) -> bytes:
+    """JSON by RFC 8785. Raises ValueError for what has no single form there: floats, huge integers, lone surrogates."""
+    try:
+        return orjson.dumps(_plain(value, 0))
+    except (TypeError, UnicodeEncodeError) as error:
+        raise ValueError(f"this text cannot be journalled: {error}") from None
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """The value in types that orjson writes as RFC 8785 does, with the keys of every object in order."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return value
+    if kind is int:
+        if -_LARGEST <= value <= _LARGEST:
+            return value
+        raise ValueError(f"{value} is beyond 2^53 and cannot be journalled; write it as a string.")
+    if depth == _DEEPEST:
+        raise ValueError(f"a journal payload may be nested {_DEEPEST} deep, and this one is deeper.")
+    if isinstance(value, Mapping):
+        return {key: _plain(value[key], depth + 1) for key in _sorted_keys(value)}
+    if isinstance(value, list | tuple):
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, Enum):
+        return _plain(value.value, depth + 1)
+    raise ValueError(
+        f"{kind.__name__} {value!r} cannot be journalled; use text, whole numbers, booleans, lists and objects."
+    )
+
+
+def _sorted_keys(mapping: Mapping[Any, Any]) -> list[str]:
+    for key in mapping:
+        if type(key) is not str:
+            raise ValueError(f"the key {key!r} cannot be journalled; keys are plain text.")
+    keys = sorted(mapping)
+    # RFC 8785 orders keys by UTF-16 units, which differs from the order of characters only beyond ASCII.
+    return keys if all(map(str.isascii, keys)) else sorted(keys, key=lambda key: key.encode("utf-16-be"))
+
+
+def entry_hash(row: tuple[Any, ...]) -> str:
+    """The hash of (seq, at in microseconds, kind, incident, connection, actor, reason, payload_sha, prev)."""
+    return sha256(orjson.dumps(row)).hexdigest()
+
+
+class Chain:
+    """The journal's end within one transaction: reads the head once, then appends in memory until it is flushed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        # SQLite knows no row locks, and needs none: its write transaction is alone.
+        locked = connection.dialect.name != "sqlite"
+        head = connection.execute(_HEAD_LOCKED if locked else _HEAD).first()
+        if head is None:
+            raise JournalBroken(0, "the journal's head is missing; restore the last backup before anything is written.")
+        self._seq: int = head[0]
+        self._hash: str = head[1]
+        self._entries: list[dict[str, Any]] = []
+        self._payloads: list[dict[str, Any]] = []
+
+    def append(self, entry: Entry) -> int:
+        """Chain one entry and answer its seq. Raises ValueError for one that cannot be written on every store."""
+        payload = canonical(entry.payload)
+        sha = sha256(payload).hexdigest()
+        at = to_micros(entry.at)
+        kind, connection, actor, reason = _words(entry)
+        seq = self._seq + 1
+        digest = entry_hash((seq, at, kind, entry.incident, connection, actor, reason, sha, self._hash))
+        self._entries.append(
+            {
+                "seq": seq,
+                "at": at,
+                "kind": kind,
+                "incident": entry.incident,
+                "connection": connection,
+                "actor": actor,
+                "reason": reason,
+                "sha": sha,
+                "prev": self._hash,
+                "hash": digest,
+            }
+        )
+        self._payloads.append({"seq": seq, "payload": payload.decode()})
+        self._seq, self._hash = seq, digest
+        return seq
+
+    def append_many(self, entries: Iterable[Entry]) -> list[int]:
+        """Chain entries in order and answer their seqs."""
+        return [self.append(entry) for entry in entries]
+
+    @property
+    def pending(self) -> bool:
+        """True while entries wait to be flushed."""
+        return bool(self._entries)
+
+    def flush(self) -> None:
+        """Write what was appended and move the head. What fails here fails the transaction."""
+        if not self._entries:
+            return
+        entries, self._entries = self._entries, []
+        payloads, self._payloads = self._payloads, []
+        self._connection.execute(_ENTRY, entries)
+        self._connection.execute(_PAYLOAD, payloads)
+        self._connection.execute(_MOVE_HEAD, {"seq": self._seq, "hash": self._hash})
+
+
+def _words(entry: Entry) -> tuple[str, str | None, str, str]:
+    """The text columns as plain strings. PostgreSQL refuses NUL and over-long words, so both stores do."""
+    kind, actor, reason = str(entry.kind), str(entry.actor), str(entry.reason)
+    connection = None if entry.connection is None else str(entry.connection)
+    if len(kind) > _WORD or len(reason) > _WORD or (connection is not None and len(connection) > _WORD):
+        raise ValueError(f"the words of a journal entry are at most {_WORD} characters: {kind!r}, {reason!r}.")
+    # Who acted may be a name from somebody else's tool, whatever it holds.
+    return kind, connection, actor.replace("\x00", "\N{REPLACEMENT CHARACTER}"), reason

@@ -1,0 +1,279 @@
+"""The tables: few, and the same on SQLite and PostgreSQL.
+
+incident 1─n replica     one tool's copy, with the third leg of its merge (`base`) and what was last seen (`observed`)
+incident 1─n comment 1─n twin     a comment and its copies in the tools
+incident 1─n signal      the alerts that opened or feed it
+inbox, cursor, connection     what came in, how far we read, how each connection is doing
+journal, journal_payload      what happened, in order, provably
+journal_head, journal_shredded     the journal's last entry, locked by whoever appends; the payloads let go of
+timer                    what is to happen later
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TextClause,
+    UniqueConstraint,
+    text,
+)
+
+from tieline.core.store.types import Instant, JsonText
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite makes only an INTEGER primary key an alias of its row id.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("revision", Integer, nullable=False),  # grows by one with every change; the version deliveries name
+    Column("fields", JsonText, nullable=False),
+    Column("stamps", JsonText, nullable=False),  # field -> [edited_at in our clock, who, journal seq]
+    Column("status", String(20), nullable=False),
+    Column("exercise", Boolean, nullable=False, default=False),
+    Column("restricted", Boolean, nullable=False, default=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index(None, "status"),
+)
+
+replica = Table(
+    "replica",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("incident_id", ForeignKey("incident.id"), nullable=False),
+    Column("connection", String(40), nullable=False),
+    Column("state", String(12), nullable=False),  # absent, creating, linked, parked, gone
+    Column("ref", String(200)),
+    Column("key", String(200), nullable=False, default=""),
+    Column("url", Text, nullable=False, default=""),
+    Column("token", String(40), nullable=False),
+    Column("base", JsonText, nullable=False),  # the fields that incident and replica last agreed on, as this tool reads
+    Column("observed", JsonText, nullable=False),  # the fields as last read
+    Column("version", Text, nullable=False, default=""),
+    Column(
+        "touched", BigInteger, nullable=False, default=0
+    ),  # journal seq when last read or written: older readings lose
+    Column("ledger", JsonText, nullable=False),  # field -> [[prior, written], …] of writes whose outcome is unknown
+    Column("intent", JsonText, nullable=False),  # the create under way: {fields, since}
+    Column("conflicts", JsonText, nullable=False),  # field -> {ours, theirs, since}, waiting for a person
+    Column("trail", JsonText, nullable=False),  # field -> the last values written, for the oscillation breaker
+    Column("dirty", Boolean, nullable=False, default=False),
+    Column("dirty_since", Instant),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Instant),
+    Column("parked", Text, nullable=False, default=""),  # the sentence that says what is missing
+    UniqueConstraint("incident_id", "connection"),
+    UniqueConstraint("connection", "ref"),
+    UniqueConstraint("token"),
+)
+
+
+def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool] | TextClause, unique: bool = False) -> None:
+    """An index over the few rows that need attention, however many there are in all."""
+    Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
+_partial("ix_replica_dirty", replica.c.connection, replica.c.id, where=text("dirty"))
+_partial("ix_replica_parked", replica.c.state, where=text("state = 'parked'"))
+_partial("ix_replica_held", replica.c.id, where=text("conflicts <> '{}'"))
+
+comment = Table(
+    "comment",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("incident_id", ForeignKey("incident.id"), nullable=False),
+    Column("author", Text, nullable=False),
+    Column("visibility", String(10), nullable=False),
+    Column("body", Text, nullable=False),  # Markdown
+    Column("origin", String(40), nullable=False),  # the connection it was written in, or "" for Tieline itself
+    Column("written_at", Instant, nullable=False),
+    Index(None, "incident_id"),
+)
+
+twin = Table(
+    "twin",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("comment_id", ForeignKey("comment.id"), nullable=False),
+    Column("connection", String(40), nullable=False),
+    Column("replica_id", ForeignKey("replica.id"), nullable=False),
+    Column("state", String(12), nullable=False),  # wanted, sending, linked, parked
+    Column("remote_id", String(200)),
+    Column("token", String(40), nullable=False),
+    Column("since", Instant),  # when the write under way began
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Instant),
+    Column("parked", Text, nullable=False, default=""),
+    UniqueConstraint("comment_id", "connection"),
+    UniqueConstraint("replica_id", "remote_id"),
+    UniqueConstraint("token"),
+)
+_partial("ix_twin_wanted", twin.c.connection, twin.c.id, where=text("state IN ('wanted', 'sending')"))
+
+signal = Table(
+    "signal",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("connection", String(40), nullable=False),
+    Column("episode", String(200), nullable=False),
+    Column("incident_id", ForeignKey("incident.id")),
+    Column("group_key", String(200), nullable=False),
+    Column("firing", Boolean, nullable=False),
+    Column("fields", JsonText, nullable=False),
+    Column("labels", JsonText, nullable=False),
+    Column("version", Text, nullable=False),
+    Column(
+        "act", String(12), nullable=False, default=""
+    ),  # what its source should hold: "", acknowledge, resolve, release
+    Column("acted", String(12), nullable=False, default=""),  # what it holds
+    Column("handle", Text, nullable=False, default=""),
+    Column("act_until", Instant),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Instant),
+    Column("parked", Text, nullable=False, default=""),
+    Column("seen_at", Instant, nullable=False),
+    UniqueConstraint("connection", "episode"),
+    Index(None, "incident_id"),
+)
+_partial("ix_signal_firing", signal.c.group_key, where=signal.c.firing)
+_partial("ix_signal_act", signal.c.connection, where=text("act <> acted"))
+
+grouping = Table(
+    "grouping",
+    metadata,
+    Column("group_key", String(200), primary_key=True),
+    Column("incident_id", ForeignKey("incident.id"), nullable=False),
+    Column("last_at", Instant, nullable=False),  # the last signal that joined; the window runs from here
+)
+
+relation = Table(
+    "relation",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("incident_id", ForeignKey("incident.id"), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("connection", String(40), nullable=False),
+    Column("ref", String(200), nullable=False),
+    UniqueConstraint("incident_id", "kind", "connection", "ref"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("connection", String(40), nullable=False),
+    Column("ref", String(200), nullable=False),
+    Column("reading", JsonText),  # the record, where it came along; null for a hint
+    Column("asked", BigInteger, nullable=False),  # journal seq before the question was asked; 0 for a webhook
+    Column("received_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Instant),
+    Column("parked", Text, nullable=False, default=""),
+)
+_partial("ix_inbox_waiting", inbox.c.connection, inbox.c.id, where=text("parked = ''"))
+# Equal pending hints for one record collapse into one row.
+_partial("uq_inbox_hint", inbox.c.connection, inbox.c.ref, where=inbox.c.reading.is_(None), unique=True)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("connection", String(40), primary_key=True),
+    Column("delivery_id", String(200), primary_key=True),
+    Column("received_at", Instant, nullable=False),
+    Index(None, "received_at"),
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("connection", String(40), primary_key=True),
+    Column("cursor", Text, nullable=False),
+    Column("polled_at", Instant, nullable=False),
+)
+
+connection = Table(
+    "connection",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("state", String(12), nullable=False),  # working, waiting, stopped
+    Column("reason", Text, nullable=False, default=""),
+    Column("fingerprint", Text, nullable=False, default=""),  # the account and instance first met: a clone is refused
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Instant),
+    Column("since", Instant, nullable=False),
+)
+
+timer = Table(
+    "timer",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("key", String(200), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("payload", JsonText, nullable=False),
+    UniqueConstraint("key"),
+    Index(None, "due_at"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("seq", BigId, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("incident_id", BigInteger),
+    Column("connection", String(40)),
+    Column("actor", Text, nullable=False),
+    Column("reason", String(40), nullable=False, default=""),
+    Column("payload_sha", String(64), nullable=False),
+    Column("prev", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index(None, "incident_id"),
+)
+
+journal_payload = Table(
+    "journal_payload",
+    metadata,
+    Column("seq", BigId, primary_key=True, autoincrement=False),
+    Column("payload", Text, nullable=False),
+)
+
+# One row (id 1): the last entry. Whoever appends locks it, and entries cut off at the end no longer match it.
+journal_head = Table(
+    "journal_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+# A payload may be deleted only when its seq stands here, beside the journal entry that says so.
+journal_shredded = Table(
+    "journal_shredded",
+    metadata,
+    Column("seq", BigId, primary_key=True, autoincrement=False),
+    Column("entry", BigInteger, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Disclosure: what may be told to whom."""

@@ -1,0 +1,1 @@
+"""Grouping: which alerts belong to one incident."""

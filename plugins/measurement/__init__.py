@@ -1,0 +1,1 @@
+"""Measurement: what happened, counted."""

@@ -1,0 +1,1 @@
+"""Severity: how bad the incident is that an alert opens."""

@@ -1,0 +1,168 @@
+"""Decisions about an incident go back to the monitoring that raised it: acknowledged means silence, with an end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import bindparam, or_, select, text, update
+
+from tieline.core import timers
+from tieline.core.model import ConnectionName, IncidentId, Status, incident_number
+from tieline.core.port import Acknowledger, Act, Power, Ref, Token
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Transaction
+from tieline.sync.engine import Connected, Engine
+from tieline.sync.records import Incident
+
+RENEW: Final = "renew_silence"
+"""The kind of timer that keeps a silence alive while somebody still works on the incident."""
+
+_ACT_FOR = {
+    Status.NEW: "",
+    Status.IN_PROGRESS: Act.ACKNOWLEDGE.value,
+    Status.ON_HOLD: Act.ACKNOWLEDGE.value,
+    Status.RESOLVED: Act.RESOLVE.value,
+    Status.CLOSED: Act.RESOLVE.value,
+    Status.CANCELLED: Act.RESOLVE.value,
+}
+
+_SIGNALS = select(t.signal.c.id, t.signal.c.connection, t.signal.c.act, t.signal.c.acted).where(
+    t.signal.c.incident_id == bindparam("incident")
+)
+_SET = update(t.signal).where(t.signal.c.id == bindparam("row_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One act that a signal's source should still be told."""
+
+    id: int
+    ref: Ref
+    incident: IncidentId
+    act: str
+    attempts: int
+    title: str
+
+
+def wanted_act(status: Status, acted: str) -> str:
+    """What the source should hold. An act that was never done need not be undone."""
+    act = _ACT_FOR[status]
+    if act == "":
+        return Act.RELEASE.value if acted == Act.ACKNOWLEDGE.value else acted
+    if act == Act.RESOLVE.value:
+        return act if acted == Act.ACKNOWLEDGE.value else acted
+    return act
+
+
+def follow(tx: Transaction, engine: Engine, incident: Incident) -> None:
+    """Mark the signals whose source should hear of the incident's status."""
+    if not engine.config.signals.acknowledge:
+        return
+    status = Status(str(incident.fields["status"]))
+    for row in list(tx.execute(_SIGNALS, {"incident": incident.id})):
+        connected = engine.connections.get(row.connection)
+        if connected is None or not connected.can(Power.ACKNOWLEDGE):
+            continue
+        act = wanted_act(status, row.acted)
+        if act != row.act:
+            tx.execute(_SET, {"row_id": row.id, "act": act, "attempts": 0, "next_at": None, "parked": ""})
+            engine.rouse(tx, connected.name)
+
+
+_PENDING = (
+    select(
+        t.signal.c.id,
+        t.signal.c.episode,
+        t.signal.c.incident_id,
+        t.signal.c.act,
+        t.signal.c.attempts,
+        t.signal.c.fields,
+    )
+    .where(
+        t.signal.c.connection == bindparam("connection"),
+        text("act <> acted"),
+        t.signal.c.parked == "",
+        or_(
+            t.signal.c.next_at.is_(None), t.signal.c.next_at <= bindparam("now"), t.signal.c.next_at > bindparam("far")
+        ),
+    )
+    .order_by(t.signal.c.id)
+    .limit(bindparam("limit"))
+)
+
+
+def pending(
+    connection: Connection | Transaction, name: ConnectionName, now: datetime, far: datetime, limit: int
+) -> list[Pending]:
+    """The acts that wait to be carried to this source."""
+    found = connection.execute(_PENDING, {"connection": name, "now": now, "far": far, "limit": limit})
+    return [
+        Pending(
+            row.id,
+            Ref(row.episode),
+            IncidentId(row.incident_id),
+            row.act,
+            row.attempts,
+            str(row.fields.get("title", "")),
+        )
+        for row in found
+    ]
+
+
+def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
+    """Tell the source, and write down that it knows. Repeating it changes nothing: the token is the signal's own."""
+    source = here.source
+    if not isinstance(source, Acknowledger):
+        raise TypeError(f"{here.name} claims to acknowledge and cannot")
+    until = engine.clock.now() + engine.config.signals.silence_for
+    note = f"{incident_number(item.incident)} is being worked on (set by Tieline)"
+    here.budget.spend()
+    handle = source.acknowledge(item.ref, Act(item.act), until=until, note=note, token=token_of(item))
+    with engine.store.write() as tx:
+        tx.execute(
+            _SET,
+            {
+                "row_id": item.id,
+                "acted": item.act,
+                "handle": handle,
+                "act_until": until if item.act == Act.ACKNOWLEDGE.value else None,
+                "attempts": 0,
+                "next_at": None,
+            },
+        )
+        engine.record(
+            tx,
+            "signal_told",
+            incident=item.incident,
+            connection=here.name,
+            signal=item.ref,
+            act=item.act,
+            handle=handle,
+        )
+        if item.act == Act.ACKNOWLEDGE.value:
+            due = until - min(timedelta(minutes=10), engine.config.signals.silence_for / 4)
+            timers.set_timer(tx, f"{RENEW}:{item.id}", RENEW, due, {"signal": item.id})
+        else:
+            timers.cancel(tx, f"{RENEW}:{item.id}")
+
+
+def token_of(item: Pending) -> Token:
+    """One token per signal and incident, so that a repeated act finds its own silence."""
+    return Token(f"tieline-{incident_number(item.incident)}-{item.id}")
+
+
+def renew(tx: Transaction, engine: Engine, signal: int) -> None:
+    """A silence runs out while somebody still works on the incident: ask for another one."""
+    row = tx.execute(
+        select(t.signal.c.connection, t.signal.c.act, t.signal.c.firing).where(t.signal.c.id == signal)
+    ).first()
+    if row is not None and row.act == Act.ACKNOWLEDGE.value and row.firing:
+        tx.execute(_SET, {"row_id": signal, "acted": ""})
+        engine.rouse(tx, ConnectionName(row.connection))
+
+
+def retry(tx: Transaction, item: Pending, attempts: int, next_at: datetime | None, parked: str) -> None:
+    """Count a failed try, or put the act aside with the sentence that says why."""
+    tx.execute(_SET, {"row_id": item.id, "attempts": attempts, "next_at": next_at, "parked": parked})

@@ -1,0 +1,50 @@
+"""From a configuration to an engine: every connection gets its mapping, its adapter and its budget."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tieline import mappings
+from tieline.core.clock import Clock
+from tieline.core.config import Config
+from tieline.core.errors import ConfigError, Problem
+from tieline.core.model import ConnectionName
+from tieline.core.port import Workbench
+from tieline.core.registry import Registry
+from tieline.core.store.store import Store
+from tieline.sync.engine import Connected, Engine
+from tieline.sync.limits import Budget
+
+
+def build(
+    config: Config,
+    store: Store,
+    registry: Registry,
+    *,
+    clock: Clock,
+    sleep: Callable[[float], None],
+    wake: Callable[[ConnectionName], None],
+    dice: random.Random,
+    transports: Mapping[str, Any] | None = None,
+) -> Engine:
+    """An engine ready to run. Raises ConfigError with the problems of every mapping at once.
+
+    `transports` replaces the network of single connections, for tests and simulations.
+    """
+    problems: list[Problem] = []
+    connections: dict[ConnectionName, Connected] = {}
+    for name, connection in config.connections.items():
+        try:
+            mapping = mappings.load(connection.mapping, connection.overlay)
+        except ConfigError as error:
+            problems.extend(error.problems)
+            continue
+        workbench = Workbench(clock, sleep, (transports or {}).get(name))
+        source = connection.kind.connect(name, connection.settings, workbench)
+        budget = Budget(connection.calls_per_minute, clock, sleep)
+        connections[name] = Connected(connection, source, mapping, budget)
+    if problems:
+        raise ConfigError(problems)
+    return Engine(config, store, registry, clock, connections, wake, dice)

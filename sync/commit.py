@@ -1,0 +1,228 @@
+"""Change an incident in one transaction: its fields, its journal, and a dirty mark on every copy that now differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from tieline.core.model import ABSENT, Fields, IncidentId, Status
+from tieline.core.port import Power
+from tieline.core.store.store import Transaction
+from tieline.sync import acts, rows, twins
+from tieline.sync.engine import EVERYONE, Connected, Engine, expression_value
+from tieline.sync.merge import Reason
+from tieline.sync.reconcile import Change, Decision, Sighting, reconcile, wanted
+from tieline.sync.records import Incident, Replica, ReplicaState, Stamp
+
+
+def take(
+    tx: Transaction, engine: Engine, here: Connected, replica: Replica, sighting: Sighting, *, wrote: bool = False
+) -> Decision:
+    """Reconcile one sighting of a known copy and commit what follows from it.
+
+    The decision is made inside the transaction, on the incident as it is now: nobody can come in between.
+    """
+    incident = rows.load_incident(tx, replica.incident, lock=True)
+    if incident is None:
+        raise RuntimeError(f"replica {replica.id} belongs to no incident")
+    now = engine.clock.now()
+    projection = here.mapping.project(incident.fields, EVERYONE)
+    decision = reconcile(incident, replica, sighting, projection, here.mapping, now, wrote=wrote)
+    seq = max(replica.touched, sighting.asked)
+    if decision.changes or decision.conflicts:
+        seq = engine.record(
+            tx,
+            "changed" if decision.changes else "refused",
+            incident=incident.id,
+            connection=here.name,
+            actor=sighting.reading.annotations.get("editor") or str(here.name),
+            reason=_main_reason(decision),
+            changes={name: _told(change) for name, change in decision.changes.items()},
+            conflicts={
+                name: {
+                    "kept": _told_value(conflict.kept),
+                    "lost": _told_value(conflict.lost),
+                    "reason": conflict.reason.value,
+                    "open": conflict.open,
+                }
+                for name, conflict in decision.conflicts.items()
+            },
+        )
+    reading = sighting.reading
+    seen = replace(
+        replica,
+        state=replica.state if replica.state is ReplicaState.PARKED else ReplicaState.LINKED,
+        ref=reading.ref,
+        key=reading.key or replica.key,
+        url=reading.url or replica.url,
+        base=decision.base,
+        observed={**replica.observed, **sighting.fields},
+        version=reading.version,
+        touched=seq,
+        ledger={},
+        intent=None,
+        intent_since=None,
+        holds=decision.holds,
+    )
+    if decision.changes:
+        incident = change(tx, engine, incident, decision.changes, str(here.name), sighting.edited_at or now, seq)
+    spread(tx, engine, incident, here=seen, moved=bool(decision.changes))
+    if replica.ref is None:
+        twins.wish(tx, engine, incident.id)
+    return decision
+
+
+def change(
+    tx: Transaction,
+    engine: Engine,
+    incident: Incident,
+    changes: Mapping[str, Change],
+    who: str,
+    at: datetime,
+    seq: int,
+) -> Incident:
+    """The incident with these fields changed, saved at its next revision."""
+    fields = {**incident.fields, **{name: step.after for name, step in changes.items()}}
+    stamps = {**incident.stamps, **{name: Stamp(at, who, seq) for name in changes}}
+    return rows.save_incident(tx, replace(incident, fields=fields, stamps=stamps), engine.clock.now())
+
+
+def edit(
+    tx: Transaction, engine: Engine, incident_id: IncidentId, fields: Fields, *, actor: str, reason: Reason
+) -> Incident:
+    """Change an incident from inside Tieline: a person at the console, or its signals. Raises LookupError."""
+    incident = rows.load_incident(tx, incident_id, lock=True)
+    if incident is None:
+        raise LookupError(f"there is no incident {incident_id}; run `tieline incidents` to see those that exist")
+    changes = {
+        name: Change(incident.fields.get(name, ABSENT), value, reason)
+        for name, value in fields.items()
+        if incident.fields.get(name, ABSENT) != value
+    }
+    if not changes:
+        return incident
+    told = {name: _told(step) for name, step in changes.items()}
+    seq = engine.record(
+        tx, "changed", incident=incident.id, actor=actor, reason=reason.value, changes=told, conflicts={}
+    )
+    incident = change(tx, engine, incident, changes, actor, engine.clock.now(), seq)
+    spread(tx, engine, incident)
+    return incident
+
+
+def open_incident(
+    tx: Transaction, engine: Engine, fields: Fields, *, actor: str, at: datetime, origin: Replica | None, **facts: Any
+) -> Incident:
+    """A new incident, its first copy (`origin`, when a ticket opened it) and the copies it is to get."""
+    now = engine.clock.now()
+    fields = {"status": Status.NEW.value, **fields}
+    incident = rows.insert_incident(tx, fields, {}, now)
+    seq = engine.record(
+        tx,
+        "opened",
+        incident=incident.id,
+        connection=origin.connection if origin else None,
+        actor=actor,
+        reason=Reason.OPENED.value,
+        fields=rows.plain(fields),
+        **facts,
+    )
+    stamps = {name: Stamp(at, actor, seq) for name in fields}
+    incident = rows.save_incident(tx, replace(incident, stamps=stamps), now)
+    if origin is not None:
+        origin = rows.insert_replica(tx, replace(origin, incident=incident.id, touched=max(seq, origin.touched)))
+    spread(tx, engine, incident, here=origin)
+    return incident
+
+
+def spread(
+    tx: Transaction, engine: Engine, incident: Incident, *, here: Replica | None = None, moved: bool = True
+) -> None:
+    """Mark every copy that no longer shows the incident, wish for the copies that are missing, wake their lanes.
+
+    `here` is the copy that was just seen; it is saved in any case. `moved` says that the incident itself changed.
+    """
+    now = engine.clock.now()
+    copies = rows.load_replicas(tx, incident.id) if moved or here is None else [here]
+    for stored in copies:
+        copy = here if here is not None and stored.id == here.id else stored
+        connected = engine.connections.get(copy.connection)
+        marked = copy if connected is None else mark(copy, incident, connected, now, moved=moved)
+        if marked is not stored or copy is here:
+            rows.save_replica(tx, marked)
+        if marked.dirty:
+            engine.rouse(tx, marked.connection)
+    if not moved:
+        return
+    for connected in engine.connections.values():
+        if _should_copy(connected, incident, copies):
+            rows.insert_replica(tx, _wish(engine, incident, connected, now))
+            engine.rouse(tx, connected.name)
+    acts.follow(tx, engine, incident)
+
+
+def mark(copy: Replica, incident: Incident, connected: Connected, now: datetime, *, moved: bool) -> Replica:
+    """The copy with its dirty mark as it should be. A parked copy gets another chance when the incident moves on."""
+    match copy.state:
+        case ReplicaState.GONE:
+            needs = False
+        case ReplicaState.PARKED if not moved:
+            needs = False
+        case ReplicaState.CREATING:
+            needs = True
+        case _ if copy.ref is None:
+            needs = Status(str(incident.fields["status"])).is_open
+        case _:
+            projection = connected.mapping.project(incident.fields, EVERYONE)
+            needs = connected.can(Power.WRITE) and bool(wanted(copy, projection, connected.mapping))
+    if needs == copy.dirty:
+        return copy
+    if needs and copy.state is ReplicaState.PARKED:
+        state = ReplicaState.LINKED if copy.ref is not None else ReplicaState.ABSENT
+        return replace(copy, state=state, parked="", dirty=True, dirty_since=now, attempts=0, next_at=None)
+    return replace(copy, dirty=needs, dirty_since=now if needs else None, attempts=0, next_at=None)
+
+
+def _should_copy(connected: Connected, incident: Incident, copies: Sequence[Replica]) -> bool:
+    return (
+        not connected.signals
+        and connected.can(Power.WRITE)
+        and all(copy.connection != connected.name for copy in copies)
+        and Status(str(incident.fields["status"])).is_open
+        and connected.config.copies.holds({name: expression_value(value) for name, value in incident.fields.items()})
+    )
+
+
+def _wish(engine: Engine, incident: Incident, connected: Connected, now: datetime) -> Replica:
+    return Replica(
+        id=0,
+        incident=incident.id,
+        connection=connected.name,
+        state=ReplicaState.ABSENT,
+        token=engine.new_token(),
+        dirty=True,
+        dirty_since=now,
+    )
+
+
+def _main_reason(decision: Decision) -> str:
+    """The word for the journal's reason column: that of the first change, else of the first conflict."""
+    for name in (*decision.changes, *decision.conflicts):
+        return decision.reasons[name].value
+    return Reason.SAME.value
+
+
+def _told(step: Change) -> dict[str, Any]:
+    return {
+        "before": _told_value(step.before),
+        "after": _told_value(step.after),
+        "reason": step.reason.value,
+    }
+
+
+def _told_value(value: Any) -> Any:
+    if value is ABSENT:
+        return {"absent": True}
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,395 @@
+"""Deliver: make a tool show the incident. State-based: what it should show is compared with what it showed last.
+
+The protocol, each line of which lost or doubled records in simulated runs when it was left out:
+
+1. Before a create, the intent is stored: the token and what will be sent. The token travels inside the create.
+2. After a lost answer nothing is created again before the tool's look-up lag has passed and `find(token)` says no.
+3. A record that is found is adopted with what was *sent* as its base, so that an edit made meanwhile stays an edit.
+4. Before an update, the ledger stores each field's prior and new value; what the tool shows later is held against it.
+5. Every update names the version it was decided on.
+6. The dirty mark goes only with the transaction that stores the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from tieline.core.errors import Gone, Rejected, StaleVersion, TryAgain
+from tieline.core.model import Fields, Tlp, Visibility, incident_number
+from tieline.core.port import Commenter, Finder, Power, Reading, Ref, Version
+from tieline.core.store.store import Transaction
+from tieline.sync import commit, inbox, limits, rows, twins
+from tieline.sync.engine import Connected, Engine
+from tieline.sync.read import fresh, sight
+from tieline.sync.reconcile import Sighting, wanted
+from tieline.sync.records import Attempt, Incident, Replica, ReplicaState
+
+
+def deliver(engine: Engine, here: Connected, replica_id: int) -> None:
+    """Take one dirty copy as far as it goes. Raises TryAgain and NeedsOperator for the lane to act on."""
+    with engine.store.read() as connection:
+        replica = rows.load_replica(connection, replica_id)
+        incident = rows.load_incident(connection, replica.incident) if replica is not None else None
+    if replica is None or incident is None or not replica.dirty:
+        return
+    try:
+        _deliver(engine, here, replica, incident)
+    except Rejected as error:
+        park(engine, replica_id, str(error))
+    except Gone as error:
+        lose(engine, here, replica_id, error)
+
+
+def _deliver(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
+    refusal = _refused_by_tlp(here, incident)
+    if refusal:
+        park(engine, replica.id, refusal)
+        return
+    match replica.state:
+        case ReplicaState.ABSENT:
+            _create(engine, here, replica, incident)
+        case ReplicaState.CREATING:
+            _find_or_create(engine, here, replica, incident)
+        case ReplicaState.LINKED if replica.ledger:
+            # A write is in doubt: what the tool shows now settles it, and the next round decides afresh.
+            fresh(engine, here, replica)
+        case ReplicaState.LINKED:
+            _update(engine, here, replica, incident)
+        case _:
+            _clean(engine, replica.id, incident)
+
+
+def _refused_by_tlp(here: Connected, incident: Incident) -> str:
+    label = incident.fields.get("tlp")
+    if label is None or Tlp(str(label)).rank <= here.config.ceiling.rank:
+        return ""
+    return (
+        f"{incident_number(incident.id)} is TLP:{str(label).upper()} and {here.name} may hold at most "
+        f"TLP:{here.config.ceiling.value.upper()}; lower the label or raise the connection's ceiling"
+    )
+
+
+def _may_leave(engine: Engine, here: Connected, fields: Fields) -> Fields:
+    """The fields that no plugin refuses to disclose to this connection."""
+    refused = engine.registry.refused_fields(fields, here.name, here.config.ceiling)
+    return {name: value for name, value in fields.items() if name not in refused}
+
+
+def _create(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
+    fields = _may_leave(engine, here, incident.fields)
+    ids = here.ids_of(here.mapping.people_in(fields))
+    written = here.mapping.denormalize(fields, fields, ids, creating=True)
+    now = engine.clock.now()
+    with engine.store.write() as tx:
+        current = rows.load_replica(tx, replica.id)
+        if current is None or current.state not in (ReplicaState.ABSENT, ReplicaState.CREATING):
+            return
+        engine.record(
+            tx,
+            "create_intended",
+            incident=incident.id,
+            connection=here.name,
+            token=replica.token,
+            fields=rows.plain(written.written),
+            left_out=[[left.field, left.sentence] for left in written.left_out],
+        )
+        rows.save_replica(tx, replace(current, state=ReplicaState.CREATING, intent=written.written, intent_since=now))
+    here.budget.spend()
+    try:
+        reading = here.adapter.create(written.body, replica.token)
+    except TryAgain as error:
+        if not error.maybe_done:
+            _not_created(engine, replica.id)
+        raise
+    except Rejected:
+        _not_created(engine, replica.id)
+        raise
+    _adopt(engine, here, replica.id, reading)
+
+
+def _not_created(engine: Engine, replica_id: int) -> None:
+    """The tool said that it made nothing: the intent is void."""
+    with engine.store.write() as tx:
+        replica = rows.load_replica(tx, replica_id)
+        if replica is not None and replica.state is ReplicaState.CREATING:
+            rows.save_replica(tx, replace(replica, state=ReplicaState.ABSENT, intent=None, intent_since=None))
+
+
+def _find_or_create(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
+    """An earlier create whose outcome nobody knows: look before making another."""
+    finder = here.source
+    if not (isinstance(finder, Finder) and here.can(Power.FIND)):
+        park(
+            engine,
+            replica.id,
+            f"a create in {here.name} was interrupted and the tool cannot be searched for it. Look whether it made a "
+            f"record for {incident_number(incident.id)}; link it or let it be created with `tieline parked retry`.",
+        )
+        return
+    found = _find(here, finder, replica)
+    if found is not None:
+        _adopt(engine, here, replica.id, found)
+        return
+    since = replica.intent_since or engine.clock.now()
+    ready = since + finder.lookup_lag
+    if ready > engine.clock.now():
+        raise TryAgain(
+            here.name,
+            f"waiting until a record just made can be found ({finder.lookup_lag.total_seconds():.0f} s)",
+            wait=min(ready - engine.clock.now(), timedelta(hours=1)),
+        )
+    _create(engine, here, replica, incident)
+
+
+def _find(here: Connected, finder: Finder, replica: Replica) -> Reading | None:
+    here.budget.spend()
+    found = finder.find(replica.token)
+    if found is not None and found.token != replica.token:
+        raise Rejected(
+            here.name, f"a search for {replica.token} answered {found.key}, which carries {found.token}: not adopted"
+        )
+    return found
+
+
+def _adopt(engine: Engine, here: Connected, replica_id: int, reading: Reading) -> None:
+    sighting = sight(engine, here, reading, asked=None)
+    with engine.store.write() as tx:
+        replica = rows.load_replica(tx, replica_id)
+        if replica is not None and replica.ref is None:
+            adopt(tx, engine, here, replica, sighting)
+
+
+def adopt(tx: Transaction, engine: Engine, here: Connected, replica: Replica, sighting: Sighting) -> None:
+    """The record is ours: link it, with what we sent as the base. The create call's answer, a search for the token or
+    a poll may be the first to bring it."""
+    reading = sighting.reading
+    seq = engine.record(
+        tx,
+        "created",
+        incident=replica.incident,
+        connection=here.name,
+        ref=reading.ref,
+        key=reading.key,
+        version=reading.version,
+    )
+    linked = replace(
+        replica,
+        state=ReplicaState.LINKED,
+        base=replica.intent or {},
+        touched=seq,
+        attempts=0,
+        next_at=None,
+    )
+    commit.take(tx, engine, here, linked, sighting)
+    twins.take_in(tx, engine, here, replace(linked, ref=reading.ref), reading.comments or ())
+
+
+def _update(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
+    if replica.ref is None:
+        raise RuntimeError(f"replica {replica.id} is linked to no record")
+    ids = here.ids_of(here.mapping.people_in(incident.fields))
+    projection = _may_leave(engine, here, here.mapping.project(incident.fields, ids))
+    fields = wanted(replica, projection, here.mapping)
+    loop = limits.oscillation(replica.trail, fields, engine.clock.now())
+    if loop:
+        park(engine, replica.id, loop)
+        return
+    if not fields:
+        _clean(engine, replica.id, incident)
+        return
+    meant = {name: incident.fields[name] for name in fields}
+    patch = here.mapping.denormalize(meant, incident.fields, ids, link=replica.url)
+    if not patch.written:
+        _clean(engine, replica.id, incident)
+        return
+    if not _intend(engine, here, replica, incident, patch.written):
+        return
+    here.budget.spend()
+    try:
+        reading = here.adapter.update(replica.ref, patch.body, replica.version)
+    except StaleVersion:
+        # Nothing was written, and the record is not as we knew it: look, decide again, come back.
+        _void(engine, replica.id)
+        fresh(engine, here, replica)
+        return
+    except TryAgain as error:
+        if not error.maybe_done:
+            _void(engine, replica.id)
+        raise
+    except (Rejected, Gone):
+        _void(engine, replica.id)
+        raise
+    sighting = sight(engine, here, reading, asked=None)
+    with engine.store.write() as tx:
+        current = rows.load_replica(tx, replica.id)
+        if current is not None:
+            _written(tx, engine, here, current, incident, reading)
+            decision_base = replace(current, attempts=0, next_at=None)
+            commit.take(tx, engine, here, decision_base, sighting, wrote=True)
+            twins.take_in(tx, engine, here, current, reading.comments or ())
+
+
+def _intend(engine: Engine, here: Connected, replica: Replica, incident: Incident, written: Fields) -> bool:
+    """Store what is about to be written. False when the world moved meanwhile and the decision is void."""
+    now = engine.clock.now()
+    with engine.store.write() as tx:
+        current = rows.load_replica(tx, replica.id)
+        latest = rows.load_incident(tx, incident.id)
+        if current is None or latest is None or latest.revision != incident.revision:
+            return False
+        if current.version != replica.version or current.state is not ReplicaState.LINKED:
+            return False
+        seq = engine.record(
+            tx,
+            "write_intended",
+            incident=incident.id,
+            connection=here.name,
+            version=replica.version,
+            before=rows.plain({name: current.base.get(name) for name in written}),
+            after=rows.plain(written),
+        )
+        rows.save_replica(
+            tx,
+            replace(
+                current,
+                ledger={name: (Attempt(current.base.get(name), value),) for name, value in written.items()},
+                trail=limits.extend_trail(current.trail, written, now),
+                touched=seq,
+            ),
+        )
+    return True
+
+
+def _written(
+    tx: Transaction, engine: Engine, here: Connected, replica: Replica, incident: Incident, reading: Reading
+) -> None:
+    engine.record(
+        tx,
+        "written",
+        incident=incident.id,
+        connection=here.name,
+        fields=rows.plain({name: steps[-1].written for name, steps in replica.ledger.items()}),
+        version=reading.version,
+        annotations=dict(reading.annotations),
+    )
+
+
+def _void(engine: Engine, replica_id: int) -> None:
+    """The tool refused the write: the ledger's entries never happened."""
+    with engine.store.write() as tx:
+        replica = rows.load_replica(tx, replica_id)
+        if replica is not None and replica.ledger:
+            rows.save_replica(tx, replace(replica, ledger={}))
+
+
+def _clean(engine: Engine, replica_id: int, incident: Incident) -> None:
+    """Nothing to write after all: drop the mark, unless the incident moved on."""
+    with engine.store.write() as tx:
+        replica = rows.load_replica(tx, replica_id)
+        latest = rows.load_incident(tx, incident.id)
+        if replica is not None and latest is not None and latest.revision == incident.revision:
+            rows.save_replica(tx, replace(replica, dirty=False, dirty_since=None, attempts=0, next_at=None))
+
+
+def park(engine: Engine, replica_id: int, sentence: str) -> None:
+    """Put one copy aside until a person acts, with the sentence that says what is missing."""
+    with engine.store.write() as tx:
+        replica = rows.load_replica(tx, replica_id)
+        if replica is None or replica.state is ReplicaState.GONE:
+            return
+        engine.record(
+            tx, "parked", incident=replica.incident, connection=replica.connection, reason="parked", sentence=sentence
+        )
+        rows.save_replica(
+            tx, replace(replica, state=ReplicaState.PARKED, dirty=False, dirty_since=None, parked=sentence[:2000])
+        )
+
+
+def lose(engine: Engine, here: Connected, replica_id: int, error: Gone) -> None:
+    """The record was deleted over there, or merged into another.
+
+    After a merge the copy stands for the record that took its place, unless that one is another incident's copy. After
+    a deletion the incident and its other copies stay; nothing is deleted in return.
+    """
+    with engine.store.write() as tx:
+        replica = rows.load_replica(tx, replica_id)
+        if replica is None:
+            return
+        heir = Ref(error.merged_into) if error.merged_into else None
+        other = rows.replica_by_ref(tx, here.name, heir) if heir is not None else None
+        engine.record(
+            tx,
+            "gone" if heir is None else "merged",
+            incident=replica.incident,
+            connection=here.name,
+            reason="gone",
+            ref=replica.ref or "",
+            merged_into=heir or "",
+            heir_incident=other.incident if other else None,
+        )
+        if heir is not None and other is None:
+            moved = replace(replica, ref=heir, version=Version(""), base={}, observed={}, ledger={}, holds={})
+            rows.save_replica(tx, moved)
+            inbox.put(tx, here.name, [(heir, None)], asked=0, now=engine.clock.now())
+            engine.rouse(tx, here.name)
+            return
+        sentence = f"{error}. The incident and its other copies stay as they are."
+        if other is not None:
+            sentence = f"{error}. Its place was taken by {other.key}, the copy of {incident_number(other.incident)}."
+        gone = replace(replica, state=ReplicaState.GONE, dirty=False, dirty_since=None, ledger={}, parked=sentence)
+        rows.save_replica(tx, gone)
+
+
+def deliver_comment(engine: Engine, here: Connected, item: twins.Outgoing) -> None:
+    """Write one comment into one copy, once. Raises TryAgain and NeedsOperator for the lane to act on."""
+    source = here.source
+    if not isinstance(source, Commenter):
+        raise TypeError(f"{here.name} claims to comment and cannot")
+    refused = item.tlp is not None and item.tlp.rank > here.config.ceiling.rank
+    if refused or engine.registry.refuses_comment(item.visibility, here.name, here.config.ceiling):
+        _park_comment(engine, here, item, f"a comment may not leave for {here.name}: its label is above the ceiling")
+        return
+    if item.state == "sending":
+        here.budget.spend()
+        found = twins.search(source.comments(item.ref), here.mapping, item)
+        if found is not None:
+            with engine.store.write() as tx:
+                twins.finish(tx, engine, here, item, found)
+            return
+    with engine.store.write() as tx:
+        twins.begin(tx, engine, item)
+    here.budget.spend()
+    try:
+        written = source.add_comment(item.ref, twins.rendered(here.mapping, item), item.visibility, item.token)
+    except Rejected as error:
+        _park_comment(engine, here, item, str(error))
+        return
+    except Gone as error:
+        lose(engine, here, item.replica, error)
+        _park_comment(engine, here, item, str(error))
+        return
+    except TryAgain as error:
+        if not error.maybe_done:
+            with engine.store.write() as tx:
+                twins.postpone(tx, item, state="wanted", attempts=item.attempts, next_at=None)
+        raise
+    if written.visibility is Visibility.PUBLIC and item.visibility is Visibility.INTERNAL:
+        _park_comment(engine, here, item, f"{here.name} shows an internal comment publicly: remove it there at once")
+        return
+    with engine.store.write() as tx:
+        twins.finish(tx, engine, here, item, written)
+
+
+def _park_comment(engine: Engine, here: Connected, item: twins.Outgoing, sentence: str) -> None:
+    with engine.store.write() as tx:
+        engine.record(
+            tx,
+            "parked",
+            incident=item.incident,
+            connection=here.name,
+            reason="parked",
+            comment=item.comment,
+            sentence=sentence,
+        )
+        twins.postpone(tx, item, state="parked", attempts=item.attempts, next_at=None, parked=sentence)

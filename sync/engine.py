@@ -1,0 +1,124 @@
+"""What every step of the road shares: the store, the plugins, the clock, and one `Connected` per connection."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tieline.core.clock import Clock
+from tieline.core.config import Config, ConnectionConfig
+from tieline.core.hooks import Committed
+from tieline.core.journal import Entry
+from tieline.core.model import ConnectionName, IncidentId, RecordKind, Value
+from tieline.core.port import Adapter, AdapterKind, Directory, Power, Source, Token
+from tieline.core.registry import Registry
+from tieline.core.store.store import Store, Transaction
+from tieline.mappings import Mapping as FieldMapping
+from tieline.sync.limits import Budget
+
+
+def expression_value(value: Value) -> Any:
+    """A field's value as conditions see it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+class Everyone(Mapping[str, str]):
+    """A directory that knows everybody: for asking whether a write might be needed, before anybody is looked up."""
+
+    def __getitem__(self, email: str) -> str:
+        return email
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __contains__(self, email: object) -> bool:
+        return True
+
+
+EVERYONE = Everyone()
+
+
+@dataclass(slots=True)
+class Connected:
+    """One connection at work: what the configuration says of it, its adapter, its mapping and its budget."""
+
+    config: ConnectionConfig
+    source: Source
+    mapping: FieldMapping
+    budget: Budget
+    people: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def name(self) -> ConnectionName:
+        return self.config.name
+
+    @property
+    def kind(self) -> AdapterKind:
+        return self.config.kind
+
+    @property
+    def signals(self) -> bool:
+        """True for monitoring: its records are signals, not tickets."""
+        return self.kind.record is RecordKind.SIGNAL
+
+    def can(self, power: Power) -> bool:
+        """True when the adapter claims this power."""
+        return power in self.kind.powers
+
+    @property
+    def adapter(self) -> Adapter:
+        """The connection as something that can be written. Raises TypeError for one that only reads."""
+        if isinstance(self.source, Adapter) and self.can(Power.WRITE):
+            return self.source
+        raise TypeError(f"{self.name} ({self.kind.tool}) cannot be written")
+
+    def ids_of(self, emails: frozenset[str]) -> Mapping[str, str]:
+        """The tool's ids of these people; whoever it does not know is left out. Asks the tool, remembers the answer."""
+        if not isinstance(self.source, Directory):
+            return {}
+        for email in sorted(emails - self.people.keys()):
+            self.budget.spend()
+            self.people[email] = self.source.person_id(email)
+        return {email: found for email in sorted(emails) if (found := self.people.get(email)) is not None}
+
+
+@dataclass(slots=True)
+class Engine:
+    """The whole machine without its threads: a simulation runs it as well as the daemon does."""
+
+    config: Config
+    store: Store
+    registry: Registry
+    clock: Clock
+    connections: Mapping[ConnectionName, Connected]
+    wake: Callable[[ConnectionName], None]
+    """Tells a lane that there is work; may be called from any thread, costs nothing, may be lost."""
+    random: random.Random
+    new_token: Callable[[], Token] = lambda: Token(f"tl-{secrets.token_hex(12)}")
+
+    def record(
+        self,
+        tx: Transaction,
+        kind: str,
+        *,
+        incident: IncidentId | None = None,
+        connection: ConnectionName | None = None,
+        actor: str = "tieline",
+        reason: str = "",
+        **facts: Any,
+    ) -> int:
+        """Journal one thing that happened, and tell the plugins once it is committed. Answers its seq."""
+        seq = tx.journal(Entry(self.clock.now(), kind, incident, connection, actor, reason, facts))
+        event = Committed(seq, kind, incident, connection, actor, reason, facts)
+        tx.on_commit(lambda: self.registry.tell(event))
+        return seq
+
+    def rouse(self, tx: Transaction, name: ConnectionName) -> None:
+        """Wake a lane once this transaction is committed."""
+        tx.on_commit(lambda: self.wake(name))

@@ -1,0 +1,284 @@
+"""Answers for people: what is going on, why a field has its value, what waits for a decision, and settling it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam, func, select, text, update
+
+from tieline.core.model import ConnectionName, IncidentId, Value
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Transaction
+from tieline.sync import commit, rows
+from tieline.sync.engine import Engine
+from tieline.sync.merge import Reason
+from tieline.sync.records import Held, Hold, Incident, Replica, ReplicaState
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of a field's history: when, who, from what to what, and the reason's word."""
+
+    seq: int
+    at: datetime
+    kind: str
+    who: str
+    before: Any
+    after: Any
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a field of an incident has its value: the present on every side, and how it came about."""
+
+    incident: IncidentId
+    field: str
+    value: Value
+    copies: Mapping[str, Mapping[str, Any]]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConflict:
+    """One held field of one copy."""
+
+    incident: IncidentId
+    connection: ConnectionName
+    field: str
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One thing that waits for a person, and the sentence that says what is missing."""
+
+    what: str
+    id: int
+    incident: IncidentId | None
+    connection: str
+    sentence: str
+
+
+_HISTORY = (
+    select(t.journal, t.journal_payload.c.payload)
+    .join(t.journal_payload, t.journal.c.seq == t.journal_payload.c.seq, isouter=True)
+    .where(t.journal.c.incident_id == bindparam("incident"))
+    .order_by(t.journal.c.seq)
+)
+
+
+def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]]:
+    """Everything the journal says about one incident, oldest first."""
+    return [
+        {
+            "seq": row.seq,
+            "at": row.at,
+            "kind": row.kind,
+            "connection": row.connection,
+            "actor": row.actor,
+            "reason": row.reason,
+            "facts": orjson.loads(row.payload) if row.payload is not None else {"shredded": True},
+        }
+        for row in connection.execute(_HISTORY, {"incident": incident})
+    ]
+
+
+def why(connection: Connection, incident: IncidentId, field: str) -> Why | None:
+    """Why `field` has its value; None when there is no such incident."""
+    current = rows.load_incident(connection, incident)
+    if current is None:
+        return None
+    copies: dict[str, Mapping[str, Any]] = {
+        copy.connection: {
+            "key": copy.key,
+            "shows": copy.observed.get(field),
+            "agreed": copy.base.get(field),
+            "held": copy.holds[field].words if field in copy.holds else "",
+            "state": copy.state.value,
+        }
+        for copy in rows.load_replicas(connection, incident)
+    }
+    steps = [step for entry in history(connection, incident) for step in _steps(entry, field)]
+    return Why(incident, field, current.fields.get(field), copies, tuple(steps))
+
+
+def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:
+    facts = entry["facts"]
+    who = entry["actor"] or entry["connection"] or "tieline"
+    found: list[Step] = []
+    if entry["kind"] == "opened" and field in facts.get("fields", {}):
+        found.append(Step(entry["seq"], entry["at"], "opened", who, None, facts["fields"][field], Reason.OPENED.value))
+    change = facts.get("changes", {}).get(field) if isinstance(facts.get("changes"), dict) else None
+    if change:
+        before = None if isinstance(change["before"], dict) else change["before"]
+        found.append(Step(entry["seq"], entry["at"], "changed", who, before, change["after"], change["reason"]))
+    conflict = facts.get("conflicts", {}).get(field) if isinstance(facts.get("conflicts"), dict) else None
+    if conflict:
+        kind = "conflict" if conflict["open"] else "refused"
+        found.append(Step(entry["seq"], entry["at"], kind, who, conflict["lost"], conflict["kept"], conflict["reason"]))
+    if entry["kind"] == "written" and field in facts.get("fields", {}):
+        found.append(
+            Step(
+                entry["seq"], entry["at"], "written", f"to {entry['connection']}", None, facts["fields"][field], "ours"
+            )
+        )
+    return found
+
+
+def conflicts(connection: Connection) -> list[OpenConflict]:
+    """Every held field, oldest first."""
+    found = connection.execute(select(t.replica.c.id).where(text("conflicts <> '{}'"))).scalars()
+    copies = [copy for row in list(found) if (copy := rows.load_replica(connection, row)) is not None]
+    held = [
+        OpenConflict(copy.incident, copy.connection, name, hold) for copy in copies for name, hold in copy.holds.items()
+    ]
+    return sorted(held, key=lambda one: (one.hold.since, one.incident, one.field))
+
+
+def settle(
+    engine: Engine, incident: IncidentId, field: str, connection: ConnectionName, *, theirs: bool, actor: str
+) -> Value:
+    """Settle a held field: take the tool's value or keep the incident's. Answers the value that stands.
+
+    Raises LookupError when nothing is held there, ValueError when the tool's value has no word in the mapping.
+    """
+    with engine.store.write() as tx:
+        current = rows.load_incident(tx, incident, lock=True)
+        copy = next((one for one in rows.load_replicas(tx, incident) if one.connection == connection), None)
+        if current is None or copy is None or field not in copy.holds:
+            raise LookupError(f"nothing is held for {field} in {connection}; run `tieline conflicts` to see what is")
+        hold = copy.holds[field]
+        if theirs and hold.kind is not Held.CONFLICT:
+            raise ValueError(f"{hold.theirs!r} has no word in the mapping; map it, or keep the incident's value")
+        value: Value = hold.theirs if theirs else current.fields.get(field)
+        engine.record(
+            tx,
+            "settled",
+            incident=incident,
+            connection=connection,
+            actor=actor,
+            reason=Reason.SETTLED.value,
+            field=field,
+            took="theirs" if theirs else "ours",
+            value=rows.plain({field: value})[field],
+        )
+        holds = {name: one for name, one in copy.holds.items() if name != field}
+        base = {**copy.base, field: hold.theirs} if hold.kind is Held.CONFLICT else copy.base
+        rows.save_replica(tx, replace(copy, holds=holds, base=base))
+        if theirs:
+            commit.edit(tx, engine, incident, {field: value}, actor=actor, reason=Reason.SETTLED)
+        else:
+            commit.spread(tx, engine, current)
+    return value
+
+
+def parked(connection: Connection) -> list[Parked]:
+    """Everything that waits for a person."""
+    copies = [
+        Parked("copy", row.id, IncidentId(row.incident_id), row.connection, row.parked)
+        for row in connection.execute(select(t.replica).where(text("state = 'parked'")).order_by(t.replica.c.id))
+    ]
+    arrivals = [
+        Parked("inbox", row.id, None, row.connection, f"{row.ref}: {row.parked}")
+        for row in connection.execute(select(t.inbox).where(t.inbox.c.parked != "").order_by(t.inbox.c.id))
+    ]
+    comments = [
+        Parked("comment", row.id, IncidentId(row.incident_id), row.connection, row.parked)
+        for row in connection.execute(
+            select(t.twin, t.comment.c.incident_id)
+            .join(t.comment, t.twin.c.comment_id == t.comment.c.id)
+            .where(t.twin.c.state == "parked")
+            .order_by(t.twin.c.id)
+        )
+    ]
+    acts = [
+        Parked("signal", row.id, IncidentId(row.incident_id), row.connection, row.parked)
+        for row in connection.execute(select(t.signal).where(t.signal.c.parked != "").order_by(t.signal.c.id))
+    ]
+    return [*copies, *arrivals, *comments, *acts]
+
+
+def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
+    """Let one parked thing try again. Raises LookupError when it is not parked."""
+    with engine.store.write() as tx:
+        match what:
+            case "copy":
+                copy = rows.load_replica(tx, number)
+                if copy is None or copy.state is not ReplicaState.PARKED:
+                    raise LookupError(f"copy {number} is not parked; run `tieline parked` to see what is")
+                state = ReplicaState.ABSENT if copy.ref is None else ReplicaState.LINKED
+                back = replace(
+                    copy, state=state, parked="", dirty=True, dirty_since=engine.clock.now(), attempts=0, trail={}
+                )
+                rows.save_replica(tx, replace(back, next_at=None, intent=None, intent_since=None))
+                incident, connection = copy.incident, copy.connection
+                engine.rouse(tx, connection)
+                engine.record(tx, "released", incident=incident, connection=connection, actor=actor, what=what)
+                return
+            case "inbox":
+                change = update(t.inbox).where(t.inbox.c.id == number, t.inbox.c.parked != "")
+                found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
+            case "comment":
+                change = update(t.twin).where(t.twin.c.id == number, t.twin.c.state == "parked")
+                found = tx.execute(change, {"state": "wanted", "parked": "", "attempts": 0, "next_at": None})
+            case "signal":
+                change = update(t.signal).where(t.signal.c.id == number, t.signal.c.parked != "")
+                found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
+            case _:
+                raise LookupError(f"{what!r} is not copy, inbox, comment or signal")
+        if found.rowcount == 0:
+            raise LookupError(f"{what} {number} is not parked; run `tieline parked` to see what is")
+        engine.record(tx, "released", actor=actor, what=what, number=number)
+
+
+def incidents(connection: Connection, *, status: str = "", limit: int = 50) -> list[tuple[Incident, list[Replica]]]:
+    """Incidents with their copies, newest first."""
+    query = select(t.incident.c.id).order_by(t.incident.c.id.desc()).limit(limit)
+    if status:
+        query = query.where(t.incident.c.status == status)
+    found: list[tuple[Incident, list[Replica]]] = []
+    for number in list(connection.execute(query).scalars()):
+        incident = rows.load_incident(connection, IncidentId(number))
+        if incident is not None:
+            found.append((incident, rows.load_replicas(connection, incident.id)))
+    return found
+
+
+def status(connection: Connection, now: datetime) -> dict[str, Any]:
+    """The state of everything in a few figures, from the store alone: it works while the daemon is down."""
+
+    def count(query: Any) -> int:
+        return int(connection.execute(query).scalar_one())
+
+    open_states = ["new", "in_progress", "on_hold"]
+    connections: dict[str, dict[str, Any]] = {}
+    for row in connection.execute(select(t.cursor)):
+        connections[row.connection] = {
+            "polled_seconds_ago": max(0, int((now - row.polled_at).total_seconds())),
+            "state": "working",
+            "reason": "",
+        }
+    for row in connection.execute(select(t.connection)):
+        connections.setdefault(row.name, {"polled_seconds_ago": None}).update(state=row.state, reason=row.reason)
+    oldest = connection.execute(select(func.min(t.replica.c.dirty_since)).where(text("dirty"))).scalar_one()
+    return {
+        "incidents_open": count(select(func.count()).where(t.incident.c.status.in_(open_states))),
+        "signals_firing": count(select(func.count()).select_from(t.signal).where(text("firing"))),
+        "inbox_waiting": count(select(func.count()).select_from(t.inbox).where(text("parked = ''"))),
+        "copies_behind": count(select(func.count()).select_from(t.replica).where(text("dirty"))),
+        "oldest_undelivered_seconds": 0 if oldest is None else max(0, int((now - oldest).total_seconds())),
+        "parked": len(parked(connection)),
+        "conflicts": len(conflicts(connection)),
+        "connections": connections,
+    }
+
+
+def one_incident(connection: Connection | Transaction, number: IncidentId) -> tuple[Incident, list[Replica]] | None:
+    """One incident with its copies."""
+    incident = rows.load_incident(connection, number)
+    return None if incident is None else (incident, rows.load_replicas(connection, number))

@@ -1,0 +1,225 @@
+"""The inbox: what came in is durable before anybody is told so, and nothing else happens here.
+
+A webhook is a hint (something about this record changed); a poll brings whole readings. Equal hints collapse, a
+delivery seen before changes nothing, and a row is deleted only in the transaction that acts on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, or_, select, text, update
+
+from tieline.core.model import ConnectionName, Visibility
+from tieline.core.port import Page, Reading, Received, Ref, RemoteComment, Token, Version
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Transaction
+
+Reader = Connection | Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Everything in the inbox about one record: its rows, and the newest reading if no hint asks for a fresh one."""
+
+    connection: ConnectionName
+    ref: Ref
+    ids: tuple[int, ...]
+    reading: Reading | None
+    asked: int
+    attempts: int
+
+
+_HEAD = select(func.coalesce(func.max(t.journal.c.seq), 0))
+_DELIVERY = text(
+    "INSERT INTO delivery (connection, delivery_id, received_at) VALUES (:connection, :delivery_id, :received_at) "
+    "ON CONFLICT DO NOTHING"
+).bindparams(bindparam("received_at", type_=t.delivery.c.received_at.type))
+_ROW = insert(t.inbox)
+_HINT = text(
+    "INSERT INTO inbox (connection, ref, reading, asked, received_at, attempts, parked) "
+    "VALUES (:connection, :ref, NULL, 0, :received_at, 0, '') ON CONFLICT DO NOTHING"
+).bindparams(bindparam("received_at", type_=t.inbox.c.received_at.type))
+
+
+def head(connection: Reader) -> int:
+    """The journal's last seq: a clock that no machine can set wrong."""
+    return int(connection.execute(_HEAD).scalar_one())
+
+
+def accept(tx: Transaction, name: ConnectionName, received: Received, now: datetime) -> bool:
+    """Store one verified delivery. False when it was stored before: then nothing changes."""
+    stored = tx.execute(_DELIVERY, {"connection": name, "delivery_id": received.delivery_id[:200], "received_at": now})
+    if stored.rowcount == 0:
+        return False
+    put(tx, name, ((hint.ref, hint.reading) for hint in received.hints), asked=0, now=now)
+    return True
+
+
+def put(
+    tx: Transaction, name: ConnectionName, items: Iterable[tuple[Ref, Reading | None]], *, asked: int, now: datetime
+) -> None:
+    """Rows for hints and readings."""
+    readings: list[dict[str, Any]] = []
+    hints: list[dict[str, Any]] = []
+    for ref, reading in items:
+        if reading is None:
+            hints.append({"connection": name, "ref": ref, "received_at": now})
+        else:
+            readings.append(
+                {
+                    "connection": name,
+                    "ref": ref,
+                    "reading": encode(reading),
+                    "asked": asked,
+                    "received_at": now,
+                    "attempts": 0,
+                    "parked": "",
+                }
+            )
+    if hints:
+        tx.execute(_HINT, hints)
+    if readings:
+        tx.execute(_ROW, readings)
+
+
+def put_page(
+    tx: Transaction, name: ConnectionName, page: Page, fresh: Sequence[Reading], asked: int, now: datetime
+) -> None:
+    """The readings of a page that tell something new, and the cursor after them: in one transaction, or not at all."""
+    put(tx, name, ((reading.ref, reading) for reading in fresh), asked=asked, now=now)
+    tx.execute(delete(t.cursor).where(t.cursor.c.connection == bindparam("name")), {"name": name})
+    tx.execute(insert(t.cursor), {"connection": name, "cursor": page.cursor, "polled_at": now})
+
+
+_WAITING = (
+    select(t.inbox)
+    .where(
+        t.inbox.c.connection == bindparam("connection"),
+        text("inbox.parked = ''"),
+        or_(t.inbox.c.next_at.is_(None), t.inbox.c.next_at <= bindparam("now"), t.inbox.c.next_at > bindparam("far")),
+    )
+    .order_by(t.inbox.c.id)
+    .limit(bindparam("limit"))
+)
+
+
+def waiting(connection: Reader, name: ConnectionName, now: datetime, limit: int) -> list[Waiting]:
+    """What waits for this connection, grouped by record, in order of arrival."""
+    far = now + timedelta(hours=2)
+    found = connection.execute(_WAITING, {"connection": name, "now": now, "far": far, "limit": limit}).all()
+    groups: dict[str, list[Any]] = {}
+    for row in found:
+        groups.setdefault(row.ref, []).append(row)
+    return [_group(name, Ref(ref), members) for ref, members in groups.items()]
+
+
+def _group(name: ConnectionName, ref: Ref, members: Sequence[Any]) -> Waiting:
+    asks_fresh = any(row.reading is None for row in members)
+    newest = members[-1]
+    return Waiting(
+        connection=name,
+        ref=ref,
+        ids=tuple(row.id for row in members),
+        reading=None if asks_fresh else decode(newest.reading),
+        asked=newest.asked,
+        attempts=max(row.attempts for row in members),
+    )
+
+
+def one_by_one(connection: Reader, name: ConnectionName, now: datetime, limit: int) -> list[Waiting]:
+    """What waits for a source of signals, each row by itself: there every reading counts, not only the newest."""
+    far = now + timedelta(hours=2)
+    found = connection.execute(_WAITING, {"connection": name, "now": now, "far": far, "limit": limit})
+    return [_group(name, Ref(row.ref), [row]) for row in found]
+
+
+_DONE = delete(t.inbox).where(t.inbox.c.id == bindparam("row_id"))
+_LATER = update(t.inbox).where(t.inbox.c.id == bindparam("row_id"))
+
+
+def done(tx: Transaction, item: Waiting) -> None:
+    """Take the rows out: their effect is part of this transaction."""
+    tx.execute(_DONE, [{"row_id": row} for row in item.ids])
+
+
+def all_done(tx: Transaction, items: Sequence[Waiting]) -> None:
+    """Take the rows of a batch out."""
+    if items:
+        tx.execute(_DONE, [{"row_id": row} for item in items for row in item.ids])
+
+
+def later(tx: Transaction, item: Waiting, attempts: int, next_at: datetime | None, parked: str = "") -> None:
+    """Put the rows back, or aside with the sentence that says why."""
+    tx.execute(
+        _LATER,
+        [{"row_id": row, "attempts": attempts, "next_at": next_at, "parked": parked[:2000]} for row in item.ids],
+    )
+
+
+def forget_deliveries(tx: Transaction, before: datetime) -> int:
+    """Drop delivery ids older than any sender's retries (PagerDuty: 48 h). Answers how many."""
+    return tx.execute(
+        delete(t.delivery).where(t.delivery.c.received_at < bindparam("before")), {"before": before}
+    ).rowcount
+
+
+def encode(reading: Reading) -> dict[str, Any]:
+    """A reading as JSON."""
+    return {
+        "ref": reading.ref,
+        "version": reading.version,
+        "body": reading.body,
+        "key": reading.key,
+        "url": reading.url,
+        "token": reading.token,
+        "age": reading.age.total_seconds() if reading.age is not None else None,
+        "people": dict(reading.people),
+        "comments": None if reading.comments is None else [_encode_comment(comment) for comment in reading.comments],
+        "merged_into": reading.merged_into,
+        "annotations": dict(reading.annotations),
+    }
+
+
+def decode(stored: Mapping[str, Any]) -> Reading:
+    """The reading behind its JSON."""
+    return Reading(
+        ref=Ref(stored["ref"]),
+        version=Version(stored["version"]),
+        body=stored["body"],
+        key=stored["key"],
+        url=stored["url"],
+        token=Token(stored["token"]) if stored["token"] is not None else None,
+        age=timedelta(seconds=stored["age"]) if stored["age"] is not None else None,
+        people=stored["people"],
+        comments=None if stored["comments"] is None else tuple(map(_decode_comment, stored["comments"])),
+        merged_into=Ref(stored["merged_into"]) if stored["merged_into"] is not None else None,
+        annotations=stored["annotations"],
+    )
+
+
+def _encode_comment(comment: RemoteComment) -> dict[str, Any]:
+    return {
+        "id": comment.id,
+        "body": comment.body,
+        "author": comment.author,
+        "created_at": comment.created_at.isoformat() if comment.created_at else None,
+        "visibility": comment.visibility.value,
+        "ours": comment.ours,
+        "token": comment.token,
+    }
+
+
+def _decode_comment(stored: Mapping[str, Any]) -> RemoteComment:
+    return RemoteComment(
+        id=stored["id"],
+        body=stored["body"],
+        author=stored["author"],
+        created_at=datetime.fromisoformat(stored["created_at"]) if stored["created_at"] else None,
+        visibility=Visibility(stored["visibility"]),
+        ours=stored["ours"],
+        token=Token(stored["token"]) if stored["token"] is not None else None,
+    )

@@ -1,0 +1,107 @@
+"""Intake: many deliveries, few commits. A 2xx is answered only after the transaction that holds the delivery.
+
+The HTTP side hands deliveries over and waits; one thread takes whatever has piled up and commits it at once.
+The queue is bounded: what does not fit is refused with 503, before memory is.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import Future
+from typing import Final
+
+from tieline.core.errors import StoreUnavailable
+from tieline.core.model import ConnectionName
+from tieline.core.port import Received
+from tieline.sync import inbox
+from tieline.sync.engine import Engine
+
+QUEUE: Final = 4_000
+"""Deliveries that may wait at once; each is at most the server's body limit, and most are a few kilobytes."""
+
+BATCH: Final = 500
+"""Deliveries of one commit."""
+
+Item = tuple[ConnectionName, Received, "Future[bool]"]
+
+
+class Full(Exception):
+    """More deliveries wait than memory is set aside for."""
+
+
+class Intake:
+    """The one writer of deliveries. `submit` from any thread; the future says whether the delivery was new."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._queue: queue.Queue[Item | None] = queue.Queue(QUEUE)
+        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
+        self.failed: BaseException | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Commit what was handed over, then stop."""
+        self._queue.put(None)
+        self._thread.join(timeout)
+
+    @property
+    def waiting(self) -> int:
+        """Deliveries that wait to be committed."""
+        return self._queue.qsize()
+
+    def submit(self, name: ConnectionName, received: Received) -> Future[bool]:
+        """Hand a verified delivery over. Raises Full."""
+        future: Future[bool] = Future()
+        try:
+            self._queue.put_nowait((name, received, future))
+        except queue.Full:
+            raise Full from None
+        return future
+
+    def _run(self) -> None:
+        while True:
+            first = self._queue.get()
+            if first is None:
+                return
+            batch = [first]
+            last = False
+            while len(batch) < BATCH and not last:
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if item is None:
+                    last = True
+                else:
+                    batch.append(item)
+            self._commit(batch)
+            if last:
+                return
+
+    def _commit(self, batch: list[Item]) -> None:
+        try:
+            results = self._store(batch)
+        except StoreUnavailable as error:
+            for _name, _received, future in batch:
+                future.set_exception(error)
+            return
+        except Exception as error:  # noqa: BLE001 - one bad delivery must not take the others of its batch with it
+            if len(batch) == 1:
+                batch[0][2].set_exception(error)
+                return
+            for item in batch:
+                self._commit([item])
+            return
+        for (_name, _received, future), new in zip(batch, results, strict=True):
+            future.set_result(new)
+
+    def _store(self, batch: list[Item]) -> list[bool]:
+        now = self.engine.clock.now()
+        with self.engine.store.write() as tx:
+            results = [inbox.accept(tx, name, received, now) for name, received, _future in batch]
+            for name in {name for name, _received, _future in batch}:
+                self.engine.rouse(tx, name)
+        return results

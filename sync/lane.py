@@ -1,0 +1,298 @@
+"""A lane: everything that happens with one connection, one step after the other, by one thread at a time.
+
+One lane per connection keeps the order of writes to one tool, lets a slow tool slow down nobody else, and gives every
+SDK the single thread that it was written for. A step does one bounded thing and never raises what a tool did wrong:
+the error's class decides what becomes of the record and of the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import bindparam, delete, insert, or_, select, text
+
+from tieline.core.errors import Gone, NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain
+from tieline.core.port import Power
+from tieline.core.store import tables as t
+from tieline.sync import acts, deliver, inbox, limits, poll, road, rows, twins
+from tieline.sync.engine import Connected, Engine
+from tieline.sync.limits import is_due, wait_after
+
+BATCH: Final = 200
+"""Rows looked at in one step."""
+
+RECHECK: Final = timedelta(minutes=5)
+"""How often a stopped connection is tried again: renewed credentials heal it without a restart."""
+
+GIVE_UP: Final = 20
+"""Transient failures of one record, on a connection that works for others, before it is parked."""
+
+
+class LaneState(StrEnum):
+    """How a connection is doing."""
+
+    WORKING = "working"
+    WAITING = "waiting"  # the tool asked for a pause, or does not answer
+    STOPPED = "stopped"  # a person must act
+
+
+class Lane:
+    """One connection at work. `step` is driven by a thread in the daemon, and by hand in a simulation."""
+
+    def __init__(self, engine: Engine, here: Connected) -> None:
+        self.engine = engine
+        self.here = here
+        self.state = LaneState.WORKING
+        self.reason = ""
+        self.next_at: datetime | None = None
+        self.poll_at: datetime | None = None
+        self.polled_at: datetime | None = None
+        self.silent_since: datetime | None = None
+        self._failures = 0
+        self._log: Any = structlog.get_logger("tieline.lane").bind(connection=here.name)
+
+    def step(self) -> bool:
+        """Do the next thing. True when there was something to do, so that another step is worth while."""
+        now = self.engine.clock.now()
+        if self.state is not LaneState.WORKING and not is_due(self.next_at, now):
+            return False
+        try:
+            if self.state is LaneState.STOPPED:
+                self.here.source.check()
+            worked = self._work(now)
+        except TryAgain as error:
+            self._pause(error)
+            return False
+        except NeedsOperator as error:
+            self._stop(error)
+            return False
+        if self.state is not LaneState.WORKING:
+            self._resume()
+        return worked
+
+    def _work(self, now: datetime) -> bool:
+        if self._poll_is_due(now):
+            self._poll(now)
+            return True
+        return self._inbox(now) or self._deliveries(now) or self._comments(now) or self._acts(now)
+
+    # -- the four kinds of work ------------------------------------------------------------------------------------
+
+    def _poll_is_due(self, now: datetime) -> bool:
+        far = self.poll_at is not None and self.poll_at - now > 2 * self.here.config.poll_every
+        return self.poll_at is None or self.poll_at <= now or far
+
+    def _poll(self, now: datetime) -> None:
+        self.poll_at = now + self.here.config.poll_every
+        result = poll.poll(self.engine, self.here)
+        self.polled_at = self.engine.clock.now()
+        self._failures = 0
+        if result.silent_since is not None and self.silent_since is None:
+            self._log.warning("webhooks_silent", since=result.silent_since.isoformat(), found_by_poll=result.fresh)
+        self.silent_since = result.silent_since
+
+    def poll_soon(self) -> None:
+        """Poll at the next step: a webhook said that it left something out."""
+        self.poll_at = None
+
+    def _inbox(self, now: datetime) -> bool:
+        with self.engine.store.read() as connection:
+            if self.here.signals:
+                items = inbox.one_by_one(connection, self.here.name, now, BATCH)
+            else:
+                items = inbox.waiting(connection, self.here.name, now, BATCH)
+        if not items:
+            return False
+        if self.here.signals:
+            self._signals(items)
+            return True
+        for item in items:
+            self._guard(partial(road.travel, self.engine, self.here, item), self._inbox_failed(item))
+        return True
+
+    def _signals(self, items: list[inbox.Waiting]) -> None:
+        """A batch at once; when the batch fails, one by one, so that one bad alert holds up none of the others."""
+        try:
+            road.travel_signals(self.engine, self.here, items)
+        except (RemoteError, StoreUnavailable):
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with one of them is found out below, one by one
+            for item in items:
+                self._guard(partial(road.travel_signals, self.engine, self.here, [item]), self._inbox_failed(item))
+
+    def _deliveries(self, now: datetime) -> bool:
+        far = now + timedelta(hours=2)
+        with self.engine.store.read() as connection:
+            due = list(
+                connection.execute(
+                    _DUE, {"connection": self.here.name, "now": now, "far": far, "limit": BATCH}
+                ).scalars()
+            )
+        for replica in due:
+            self._guard(partial(deliver.deliver, self.engine, self.here, replica), self._delivery_failed(replica))
+        return bool(due)
+
+    def _comments(self, now: datetime) -> bool:
+        if not self.here.can(Power.COMMENT):
+            return False
+        with self.engine.store.read() as connection:
+            items = twins.outgoing(connection, self.here.name, now, now + timedelta(hours=2), BATCH)
+        for item in items:
+            self._guard(partial(deliver.deliver_comment, self.engine, self.here, item), self._comment_failed(item))
+        return bool(items)
+
+    def _acts(self, now: datetime) -> bool:
+        if not self.here.can(Power.ACKNOWLEDGE):
+            return False
+        with self.engine.store.read() as connection:
+            items = acts.pending(connection, self.here.name, now, now + timedelta(hours=2), BATCH)
+        for item in items:
+            self._guard(partial(acts.carry_out, self.engine, self.here, item), self._act_failed(item))
+        return bool(items)
+
+    # -- what becomes of a record that failed ----------------------------------------------------------------------
+
+    def _guard(self, work: Callable[[], None], failed: Callable[[int, datetime | None, str], None]) -> None:
+        """Do one record's work. `failed(extra attempts, next try, sentence)` puts the record back or aside.
+
+        What concerns the whole connection is raised: a pause the tool asked for, or nothing answering any more.
+        """
+        now = self.engine.clock.now()
+        try:
+            work()
+        except NeedsOperator:
+            raise
+        except TryAgain as error:
+            self._failures += 1
+            failed(1, now + wait_after(self._failures, self.engine.random, error), "")
+            if error.wait is not None or self._failures >= 3:
+                raise
+        except StaleVersion:
+            failed(1, now + wait_after(1, self.engine.random), "")
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one record's fault, whatever it is, must not stop the others
+            sentence = f"{type(error).__name__}: {error}"
+            expected = isinstance(error, (RemoteError, Gone))
+            self._log.error("record_failed", error=sentence, exc_info=not expected)
+            failed(limits.TRIES if expected else 1, now + wait_after(2, self.engine.random), sentence)
+        else:
+            self._failures = 0
+
+    def _inbox_failed(self, item: inbox.Waiting) -> Callable[[int, datetime | None, str], None]:
+        def put_back(extra: int, next_at: datetime | None, sentence: str) -> None:
+            attempts = item.attempts + extra
+            aside = _aside(attempts, sentence)
+            with self.engine.store.write() as tx:
+                inbox.later(tx, item, attempts, next_at, aside)
+                if aside:
+                    self.engine.record(
+                        tx, "parked", connection=self.here.name, reason="parked", ref=item.ref, sentence=aside
+                    )
+
+        return put_back
+
+    def _delivery_failed(self, replica_id: int) -> Callable[[int, datetime | None, str], None]:
+        def put_back(extra: int, next_at: datetime | None, sentence: str) -> None:
+            with self.engine.store.write() as tx:
+                replica = rows.load_replica(tx, replica_id)
+                if replica is None:
+                    return
+                attempts = replica.attempts + extra
+                rows.save_replica(tx, replace(replica, attempts=attempts, next_at=next_at))
+            aside = _aside(attempts, sentence)
+            if aside:
+                deliver.park(self.engine, replica_id, aside)
+
+        return put_back
+
+    def _comment_failed(self, item: twins.Outgoing) -> Callable[[int, datetime | None, str], None]:
+        def put_back(extra: int, next_at: datetime | None, sentence: str) -> None:
+            attempts = item.attempts + extra
+            aside = _aside(attempts, sentence)
+            with self.engine.store.write() as tx:
+                twins.retry(tx, item, attempts, next_at, aside)
+
+        return put_back
+
+    def _act_failed(self, item: acts.Pending) -> Callable[[int, datetime | None, str], None]:
+        def put_back(extra: int, next_at: datetime | None, sentence: str) -> None:
+            attempts = item.attempts + extra
+            with self.engine.store.write() as tx:
+                acts.retry(tx, item, attempts, next_at, _aside(attempts, sentence))
+
+        return put_back
+
+    # -- what becomes of the connection ----------------------------------------------------------------------------
+
+    def _pause(self, error: TryAgain) -> None:
+        self._failures = max(self._failures, 1)
+        wait = wait_after(self._failures, self.engine.random, error)
+        if self.state is not LaneState.WAITING:
+            self._log.warning("connection_waiting", reason=str(error), seconds=round(wait.total_seconds(), 1))
+        self._failures += 1
+        self._enter(LaneState.WAITING, str(error), self.engine.clock.now() + wait)
+
+    def _stop(self, error: NeedsOperator) -> None:
+        if self.state is not LaneState.STOPPED:
+            self._log.error("connection_stopped", reason=str(error))
+        self._enter(LaneState.STOPPED, str(error), self.engine.clock.now() + RECHECK)
+
+    def _resume(self) -> None:
+        self._log.info("connection_working", was=self.state.value)
+        self._failures = 0
+        self._enter(LaneState.WORKING, "", None)
+
+    def _enter(self, state: LaneState, reason: str, next_at: datetime | None) -> None:
+        changed = (state, reason) != (self.state, self.reason)
+        self.state, self.reason, self.next_at = state, reason, next_at
+        if not changed:
+            return
+        now = self.engine.clock.now()
+        with self.engine.store.write() as tx:
+            tx.execute(
+                delete(t.connection).where(t.connection.c.name == bindparam("row_name")), {"row_name": self.here.name}
+            )
+            tx.execute(
+                insert(t.connection),
+                {
+                    "name": self.here.name,
+                    "state": state.value,
+                    "reason": reason[:2000],
+                    "attempts": self._failures,
+                    "next_at": next_at,
+                    "since": now,
+                },
+            )
+            self.engine.record(tx, f"connection_{state.value}", connection=self.here.name, sentence=reason[:2000])
+
+
+_DUE = (
+    select(t.replica.c.id)
+    .where(
+        t.replica.c.connection == bindparam("connection"),
+        text("dirty"),
+        or_(
+            t.replica.c.next_at.is_(None),
+            t.replica.c.next_at <= bindparam("now"),
+            t.replica.c.next_at > bindparam("far"),
+        ),
+    )
+    .order_by(t.replica.c.id)
+    .limit(bindparam("limit"))
+)
+
+
+def _aside(attempts: int, sentence: str) -> str:
+    """The sentence to park a record with, once it has failed often enough; "" while it may be tried again."""
+    if sentence and attempts >= limits.TRIES:
+        return sentence
+    if attempts >= GIVE_UP:
+        return f"the tool failed {attempts} times on this record while it worked for others"
+    return ""

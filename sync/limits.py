@@ -1,0 +1,113 @@
+"""How fast and how often: budgets per connection, waits after failures, and the oscillation breaker.
+
+Time is an argument, so that a simulated hour costs nothing; that is why the budget is ours and not a library's.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from tieline.core.clock import Clock
+from tieline.core.errors import TryAgain
+from tieline.core.model import Fields, Value
+
+TRIES: Final = 5
+"""Deterministic failures of one record before it is parked."""
+
+FIRST_WAIT: Final = timedelta(seconds=1)
+LONGEST_WAIT: Final = timedelta(minutes=5)
+
+BREAKER_WINDOW: Final = timedelta(minutes=10)
+BREAKER_WRITES: Final = 4
+"""The same value written to the same field this often within the window, with another in between, is a loop."""
+
+WRITES_PER_HOUR: Final = 120
+"""To one replica, whatever the fields: more is not a person's doing."""
+
+
+class Budget:
+    """Calls per minute to one tool, as a bucket that fills steadily; `spend` waits for its turn.
+
+    A pause that the tool asked for (Retry-After) stops everything until it is over.
+    """
+
+    def __init__(self, per_minute: int, clock: Clock, sleep: Callable[[float], None]) -> None:
+        self._rate = per_minute / 60.0
+        self._burst = max(1.0, per_minute / 6.0)
+        self._clock = clock
+        self._sleep = sleep
+        self._tokens = self._burst
+        self._at = clock.monotonic()
+        self.waited = 0.0
+        self.calls = 0
+
+    @property
+    def left(self) -> float:
+        """Calls that may be made at once, for the metrics."""
+        self._fill()
+        return self._tokens
+
+    def spend(self, calls: int = 1) -> None:
+        """Take `calls`, sleeping until they are there."""
+        self._fill()
+        missing = calls - self._tokens
+        if missing > 0:
+            pause = missing / self._rate
+            self.waited += pause
+            self._sleep(pause)
+            self._fill()
+        self._tokens -= calls
+        self.calls += calls
+
+    def _fill(self) -> None:
+        now = self._clock.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+
+
+def wait_after(attempts: int, dice: random.Random, error: TryAgain | None = None) -> timedelta:
+    """How long to wait after the `attempts`-th failure in a row: what the tool asked for, else doubling with jitter."""
+    if error is not None and error.wait is not None:
+        return error.wait + timedelta(seconds=dice.random())
+    ceiling = min(FIRST_WAIT * 2 ** min(attempts, 16), LONGEST_WAIT)
+    return ceiling * (0.5 + dice.random() / 2)
+
+
+def is_due(next_at: datetime | None, now: datetime) -> bool:
+    """True when a wait is over. A moment further away than the longest wait comes from a clock that stepped back."""
+    return next_at is None or next_at <= now or next_at - now > timedelta(hours=2)
+
+
+Trail = Mapping[str, tuple[tuple[datetime, Value], ...]]
+
+
+def extend_trail(trail: Trail, written: Fields, now: datetime) -> Trail:
+    """Remember what was written when; steps older than an hour are forgotten."""
+    horizon = now - timedelta(hours=1)
+    kept = {name: tuple(step for step in steps if step[0] > horizon) for name, steps in trail.items()}
+    for name, value in written.items():
+        kept[name] = (*kept.get(name, ()), (now, _short(value)))
+    return {name: steps for name, steps in kept.items() if steps}
+
+
+def oscillation(trail: Trail, written: Fields, now: datetime) -> str:
+    """The sentence about a loop that writing `written` would continue, or "" when there is none."""
+    for name, value in sorted(written.items()):
+        recent = [step for at, step in trail.get(name, ()) if now - at < BREAKER_WINDOW]
+        if recent.count(_short(value)) >= BREAKER_WRITES:
+            return (
+                f"{name} was set to {_short(value)!r} {recent.count(_short(value))} times within "
+                f"{int(BREAKER_WINDOW.total_seconds() // 60)} minutes and the tool changed it back each time; "
+                "something there works against this value. Find the rule, then run `tieline parked retry`."
+            )
+    total = sum(len(steps) for steps in trail.values())
+    if total > WRITES_PER_HOUR:
+        return f"{total} fields were written within an hour; that is not a person's doing. Find out who changes them."
+    return ""
+
+
+def _short(value: Value) -> Value:
+    return value[:200] if isinstance(value, str) else value

@@ -1,0 +1,102 @@
+"""Three-way merge of one field: what was agreed, what the incident says now, what the tool says now.
+
+Pure. Every outcome carries a Reason; the same word stands in the journal, the log, the metric and `tieline why`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from tieline.core.model import ABSENT, Absent, Value
+from tieline.mappings.document import Policy, PolicyKind
+
+Known = Value | Absent
+
+
+class Reason(StrEnum):
+    """Why a field has the value it has. Closed: nothing else is ever recorded."""
+
+    SAME = "same"  # neither side changed
+    AGREED = "agreed"  # both sides changed to the same value
+    ECHO = "echo"  # our own write, seen again
+    THEIRS = "theirs"  # only the tool changed
+    OURS = "ours"  # only the incident changed
+    LATEST_THEIRS = "latest_theirs"  # both changed; the tool's edit is the later one
+    LATEST_OURS = "latest_ours"  # both changed; the incident's edit is the later one
+    OWNER_THEIRS = "owner_theirs"  # both changed; the tool owns the field
+    NOT_OWNER = "not_owner"  # the tool changed a field that another connection owns
+    UNION = "union"  # both changed a set; both changes were kept
+    MANUAL = "manual"  # both changed; a person must settle it
+    SETTLED = "settled"  # a person settled it
+    ONE_WAY = "one_way"  # the policy lets nothing in from this tool
+    UNMAPPED = "unmapped"  # the tool says something that the mapping has no word for
+    IGNORED = "ignored"  # the tool answered success and kept its old value
+    OPENED = "opened"  # the value that the incident was opened with
+    SIGNALLED = "signalled"  # its signals began or ended
+    EDITED = "edited"  # a person changed it in Tieline
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The outcome for one field: the incident's new value, and why. `loser` is a value that a person wrote and that
+    does not stand; it goes to the conflict log. `open` asks a person to decide, and leaves both sides as they are."""
+
+    value: Known
+    reason: Reason
+    loser: Known = ABSENT
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """When a side changed, in our own clock; None when nobody can say, which counts as just now."""
+
+    at: datetime | None
+
+
+def settle(
+    base: Known, ours: Known, theirs: Value, policy: Policy, connection: str, ours_at: datetime | None, edit: Edit
+) -> Settled:
+    """Decide one field. `base` is what both last agreed on, `ours` what the tool would show of the incident's value.
+
+    A side that did not change gives way to the side that did; when both did, the policy decides.
+    """
+    if policy.kind in (PolicyKind.ONCE, PolicyKind.NEVER):
+        return Settled(ours, Reason.ONE_WAY)
+    if theirs == base or (base is ABSENT and theirs is None):
+        return Settled(ours, Reason.SAME if ours == base or ours is ABSENT else Reason.OURS)
+    if theirs == ours:
+        return Settled(ours, Reason.AGREED)
+    refused = policy.kind is PolicyKind.OWNER and policy.owner != connection
+    if ours == base or ours is ABSENT or (base is ABSENT and ours is None):
+        return Settled(ours, Reason.NOT_OWNER, loser=theirs) if refused else Settled(theirs, Reason.THEIRS)
+    return _both_changed(base, ours, theirs, policy, refused, ours_at, edit)
+
+
+def _both_changed(
+    base: Known, ours: Known, theirs: Value, policy: Policy, refused: bool, ours_at: datetime | None, edit: Edit
+) -> Settled:
+    match policy.kind:
+        case PolicyKind.OWNER:
+            if refused:
+                return Settled(ours, Reason.NOT_OWNER, loser=theirs)
+            return Settled(theirs, Reason.OWNER_THEIRS, loser=ours)
+        case PolicyKind.UNION if isinstance(ours, tuple) and isinstance(theirs, tuple):
+            before = base if isinstance(base, tuple) else ()
+            return Settled(unite(before, ours, theirs), Reason.UNION)
+        case PolicyKind.MANUAL:
+            return Settled(ours, Reason.MANUAL, loser=theirs, open=True)
+        case _:
+            theirs_is_later = edit.at is None or ours_at is None or edit.at >= ours_at
+            if theirs_is_later:
+                return Settled(theirs, Reason.LATEST_THEIRS, loser=ours)
+            return Settled(ours, Reason.LATEST_OURS, loser=theirs)
+
+
+def unite(base: tuple[str, ...], ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
+    """Apply what each side added and removed, to both: the increment of a set, not its value."""
+    added = (set(ours) | set(theirs)) - set(base)
+    removed = (set(base) - set(ours)) | (set(base) - set(theirs))
+    return tuple(sorted((set(base) | added) - removed))

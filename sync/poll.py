@@ -1,0 +1,91 @@
+"""Poll: read on from the cursor, page by page; each page and its cursor are one transaction.
+
+The poll is the truth and webhooks are hints: a webhook that never comes costs a poll interval, and a connection whose
+webhooks have gone silent is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, func, select
+
+from tieline.core.model import ConnectionName
+from tieline.core.port import Cursor, Page, Power, Reading
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Transaction
+from tieline.sync import inbox
+from tieline.sync.engine import Connected, Engine
+
+_CURSOR = select(t.cursor.c.cursor, t.cursor.c.polled_at).where(t.cursor.c.connection == bindparam("name"))
+_LAST_DELIVERY = select(func.max(t.delivery.c.received_at)).where(t.delivery.c.connection == bindparam("name"))
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass brought: readings seen, of which told something new, and whether webhooks should have."""
+
+    seen: int
+    fresh: int
+    silent_since: datetime | None
+
+
+def poll(engine: Engine, here: Connected) -> Pass:
+    """Read on until the tool has nothing more to tell. Raises TryAgain and NeedsOperator; what was read is kept."""
+    with engine.store.read() as connection:
+        since = cursor_of(connection, here.name)
+        asked = inbox.head(connection)
+    seen = fresh = 0
+    here.budget.spend()
+    for page in here.source.changes(since):
+        with engine.store.write() as tx:
+            news = _news(tx, here, page)
+            inbox.put_page(tx, here.name, page, news, asked, engine.clock.now())
+        seen += len(page.readings)
+        fresh += len(news)
+        with engine.store.read() as connection:
+            asked = inbox.head(connection)
+        if page.more:
+            here.budget.spend()
+    return Pass(seen, fresh, _silent_since(engine, here, fresh))
+
+
+def cursor_of(connection: Connection | Transaction, name: ConnectionName) -> Cursor | None:
+    """How far this connection has been read; None before its first page."""
+    row = connection.execute(_CURSOR, {"name": name}).first()
+    return Cursor(row.cursor) if row is not None else None
+
+
+def _news(tx: Transaction, here: Connected, page: Page) -> Sequence[Reading]:
+    """The readings whose version differs from what the store holds: a quiet page costs one look-up and no row."""
+    if not page.readings:
+        return ()
+    refs = [reading.ref for reading in page.readings]
+    known: dict[str, str] = {}
+    for start in range(0, len(refs), 500):
+        chunk = refs[start : start + 500]
+        if here.signals:
+            query = select(t.signal.c.episode, t.signal.c.version).where(
+                t.signal.c.connection == here.name, t.signal.c.episode.in_(chunk)
+            )
+        else:
+            query = select(t.replica.c.ref, t.replica.c.version).where(
+                t.replica.c.connection == here.name, t.replica.c.ref.in_(chunk), t.replica.c.ledger == {}
+            )
+        known.update((row[0], row[1]) for row in tx.execute(query))
+    return [reading for reading in page.readings if known.get(reading.ref) != reading.version]
+
+
+def _silent_since(engine: Engine, here: Connected, fresh: int) -> datetime | None:
+    """When the last webhook came, if the poll finds changes that webhooks should have announced long ago.
+
+    Only for a connection that has sent webhooks before: one that polls by choice is not silent.
+    """
+    limit: timedelta | None = here.config.webhook_silence
+    if not fresh or limit is None or not here.can(Power.RECEIVE):
+        return None
+    with engine.store.read() as connection:
+        last = connection.execute(_LAST_DELIVERY, {"name": here.name}).scalar_one_or_none()
+    return last if last is not None and engine.clock.now() - last > limit else None

@@ -1,0 +1,63 @@
+"""Read and normalize: from a hint to the record itself, and from the tool's words to ours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tieline.core.errors import Gone
+from tieline.core.model import CATALOGUE, FieldType
+from tieline.core.port import Commenter, Reading, Ref
+from tieline.sync import commit, inbox, rows, twins
+from tieline.sync.engine import Connected, Engine
+from tieline.sync.reconcile import Sighting
+from tieline.sync.records import Replica
+
+
+def read(engine: Engine, here: Connected, ref: Ref) -> Sighting:
+    """Ask the tool for one record, with its comments. Raises Gone."""
+    with engine.store.read() as connection:
+        asked = inbox.head(connection)
+    here.budget.spend()
+    return sight(engine, here, with_comments(here, here.source.read(ref)), asked=asked)
+
+
+def with_comments(here: Connected, reading: Reading) -> Reading:
+    """The reading with its comments, asked for where they did not come along."""
+    if reading.comments is not None or not twins.can_comment(here) or not here.config.comments.comes_in:
+        return reading
+    source = here.source
+    if not isinstance(source, Commenter):
+        return reading
+    here.budget.spend()
+    return replace(reading, comments=tuple(source.comments(reading.ref)))
+
+
+def sight(engine: Engine, here: Connected, reading: Reading, *, asked: int | None) -> Sighting:
+    """A reading in our words. `asked` None means that it is the answer to our own write: nothing can be newer.
+
+    People whom the mapping cannot place are simply not known; any other value without a word holds its field.
+    """
+    said = here.mapping.normalize(reading.body, reading.people)
+    edited_at = engine.clock.now() - reading.age if reading.age is not None else None
+    specs = CATALOGUE[here.kind.record]
+    unmapped = {
+        one.field: (one.value, one.sentence) for one in said.unmapped if specs[one.field].type is not FieldType.PERSON
+    }
+    if asked is None:
+        with engine.store.read() as connection:
+            asked = inbox.head(connection)
+    return Sighting(reading, said.fields, unmapped, edited_at, asked)
+
+
+def fresh(engine: Engine, here: Connected, replica: Replica) -> None:
+    """Look at a known record again and take in what it shows. Raises Gone."""
+    if replica.ref is None:
+        return
+    sighting = read(engine, here, replica.ref)
+    if sighting.reading.merged_into is not None:
+        raise Gone(here.name, f"{replica.key} was merged", merged_into=sighting.reading.merged_into)
+    with engine.store.write() as tx:
+        current = rows.load_replica(tx, replica.id)
+        if current is not None:
+            commit.take(tx, engine, here, current, sighting)
+            twins.take_in(tx, engine, here, current, sighting.reading.comments or ())

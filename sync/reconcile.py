@@ -1,0 +1,186 @@
+"""Decide what a reading means for an incident. Pure: it returns a decision and touches nothing.
+
+A field walks through four questions, in this order: is it our own write coming back; does the mapping have a word for
+it; did anybody change it; and if both did, what does the policy say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tieline.core.model import ABSENT, Fields, Value
+from tieline.core.port import Reading
+from tieline.mappings import Mapping as FieldMapping
+from tieline.mappings.document import Policy, PolicyKind
+from tieline.sync.merge import Edit, Known, Reason, settle
+from tieline.sync.records import Held, Hold, Incident, Replica
+
+LATEST = Policy(PolicyKind.LATEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A reading in our words. `edited_at` is the record's last change placed in our own clock, where it can be;
+    `asked` is the journal's seq before the question was asked: an answer from before a write is known as such."""
+
+    reading: Reading
+    fields: Fields
+    unmapped: Mapping[str, tuple[Any, str]]
+    edited_at: datetime | None
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of the incident gets a new value."""
+
+    before: Known
+    after: Value
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two people changed one field. `kept` stands, `lost` is recorded; an open one waits for a person."""
+
+    kept: Known
+    lost: Known
+    reason: Reason
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a sighting means: the incident's changes, the replica's new third leg, and what people should know."""
+
+    changes: Mapping[str, Change]
+    base: Fields
+    holds: Mapping[str, Hold]
+    conflicts: Mapping[str, Conflict]
+    reasons: Mapping[str, Reason]
+
+    @property
+    def echo(self) -> bool:
+        """True when the reading told nothing new."""
+        return not self.changes and not self.conflicts
+
+
+def reconcile(
+    incident: Incident,
+    replica: Replica,
+    sighting: Sighting,
+    projection: Fields,
+    mapping: FieldMapping,
+    now: datetime,
+    *,
+    wrote: bool = False,
+) -> Decision:
+    """Hold a sighting against the incident. `projection` is the incident as this tool would show it.
+
+    `wrote` says that the sighting is the answer to our own successful write, so that a value still at its prior state
+    was ignored by the tool rather than not reached.
+    """
+    changes: dict[str, Change] = {}
+    conflicts: dict[str, Conflict] = {}
+    reasons: dict[str, Reason] = {}
+    base: dict[str, Value] = dict(replica.base)
+    holds: dict[str, Hold] = {}
+    for name in sorted(mapping.readable):
+        if name in sighting.unmapped:
+            value, words = sighting.unmapped[name]
+            holds[name] = _hold(replica, name, Held.UNMAPPED, incident.fields.get(name), value, words, now)
+            reasons[name] = Reason.UNMAPPED
+            continue
+        if name not in sighting.fields:
+            continue
+        theirs = sighting.fields[name]
+        ours: Known = projection.get(name, ABSENT)
+        if _still_ignored(replica, name, incident.fields.get(name), theirs):
+            holds[name] = replica.holds[name]
+            reasons[name] = Reason.IGNORED
+            continue
+        attempts = replica.ledger.get(name, ())
+        if wrote and attempts and theirs == attempts[-1].prior != attempts[-1].written:
+            words = f"the tool answered success and still shows {theirs!r}; check that the field can be edited there"
+            holds[name] = _hold(replica, name, Held.IGNORED, incident.fields.get(name), theirs, words, now)
+            reasons[name] = Reason.IGNORED
+            base[name] = theirs
+            continue
+        before = _settle_ledger(replica, name, theirs, wrote=wrote)
+        was_echo = name in replica.ledger and theirs == before
+        stamp = incident.stamps.get(name)
+        verdict = settle(
+            before,
+            ours,
+            theirs,
+            mapping.policies.get(name, LATEST),
+            replica.connection,
+            stamp.at if stamp else None,
+            Edit(sighting.edited_at),
+        )
+        reasons[name] = Reason.ECHO if was_echo and verdict.reason is Reason.SAME else verdict.reason
+        if verdict.loser is not ABSENT:
+            kept = verdict.value
+            conflicts[name] = Conflict(kept, verdict.loser, verdict.reason, verdict.open)
+        if verdict.open:
+            words = f"both sides changed {name}; run `tieline conflicts settle` to choose"
+            holds[name] = _hold(replica, name, Held.CONFLICT, incident.fields.get(name), theirs, words, now)
+            continue
+        base[name] = theirs
+        if verdict.value is not ABSENT and verdict.value != ours:
+            changes[name] = Change(incident.fields.get(name, ABSENT), verdict.value, verdict.reason)
+    conflicts = {name: conflict for name, conflict in conflicts.items() if _is_news(replica, name, conflict)}
+    return Decision(changes, base, holds, conflicts, reasons)
+
+
+def _still_ignored(replica: Replica, name: str, ours: Value, theirs: Value) -> bool:
+    """A field whose write the tool ignored is left alone until either side says something else."""
+    known = replica.holds.get(name)
+    return known is not None and known.kind is Held.IGNORED and known.theirs == theirs and known.ours == ours
+
+
+def _settle_ledger(replica: Replica, name: str, theirs: Value, *, wrote: bool) -> Known:
+    """The base to merge against, once a write is held against what the tool shows now.
+
+    It shows a value we sent: the write took effect, and that value is the new base. It shows what was there before: the
+    write did not, the base stays. A third value is a person's, or after a write known to have succeeded, a rule's: then
+    it replaced ours, and ours is the base.
+    """
+    attempts = replica.ledger.get(name, ())
+    if attempts and wrote:
+        return attempts[-1].written
+    for attempt in attempts:
+        if attempt.written == theirs:
+            return theirs
+    return replica.base.get(name, ABSENT)
+
+
+def _hold(replica: Replica, name: str, kind: Held, ours: Value, theirs: Any, words: str, now: datetime) -> Hold:
+    known = replica.holds.get(name)
+    since = known.since if known is not None and known.kind is kind else now
+    return Hold(kind, ours, theirs, since, words)
+
+
+def _is_news(replica: Replica, name: str, conflict: Conflict) -> bool:
+    """An open conflict is told once, not at every reading."""
+    known = replica.holds.get(name)
+    return not (conflict.open and known is not None and known.kind is Held.CONFLICT and known.theirs == conflict.lost)
+
+
+def wanted(replica: Replica, projection: Fields, mapping: FieldMapping) -> Fields:
+    """The fields to write so that the tool shows the incident: compared in fields, never in bodies."""
+    return {
+        name: projection[name]
+        for name in sorted(mapping.writable)
+        if name in projection
+        and name not in replica.holds
+        and mapping.policies.get(name, LATEST).kind not in (PolicyKind.ONCE, PolicyKind.NEVER)
+        and not _equal(projection[name], replica.base.get(name, ABSENT))
+    }
+
+
+def _equal(ours: Value, base: Known) -> bool:
+    return ours == base or (base is ABSENT and ours is None)

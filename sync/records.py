@@ -1,0 +1,104 @@
+"""The rows the road works on, as frozen values; what is stored as JSON becomes fields here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from tieline.core.model import ConnectionName, Fields, IncidentId, Value
+from tieline.core.port import Ref, Token, Version
+
+NO_VERSION = Version("")
+"""Of a record that was never read."""
+
+
+class ReplicaState(StrEnum):
+    """Where one tool's copy stands."""
+
+    ABSENT = "absent"  # wanted, not made yet
+    CREATING = "creating"  # a create is under way, or its answer was lost
+    LINKED = "linked"
+    PARKED = "parked"  # waits for a person
+    GONE = "gone"  # deleted over there
+
+
+class Held(StrEnum):
+    """Why a field of a replica is left alone until a person acts."""
+
+    CONFLICT = "conflict"  # both sides changed and the policy says manual
+    UNMAPPED = "unmapped"  # the tool's value has no word in the mapping
+    IGNORED = "ignored"  # the tool took our write and kept its old value
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who last changed a field, and when in our own clock."""
+
+    at: datetime
+    who: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One held field: both values and since when. `words` is the sentence for the person who settles it."""
+
+    kind: Held
+    ours: Value
+    theirs: Any
+    since: datetime
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """The canonical incident as it stands in the store. `revision` grows by one with every change."""
+
+    id: IncidentId
+    revision: int
+    fields: Fields
+    stamps: Mapping[str, Stamp]
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One write of one field whose outcome is not known yet: what the tool showed before, and what we sent."""
+
+    prior: Value
+    written: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One tool's copy of an incident.
+
+    `base` is what incident and tool last agreed on, in the tool's way of saying it; `ledger` holds writes whose
+    outcome is unknown; `touched` is the journal's seq when it was last read or written.
+    """
+
+    id: int
+    incident: IncidentId
+    connection: ConnectionName
+    state: ReplicaState
+    token: Token
+    ref: Ref | None = None
+    key: str = ""
+    url: str = ""
+    base: Fields = field(default_factory=dict)
+    observed: Fields = field(default_factory=dict)
+    version: Version = NO_VERSION
+    touched: int = 0
+    ledger: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
+    intent: Fields | None = None
+    intent_since: datetime | None = None
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+    trail: Mapping[str, tuple[tuple[datetime, Value], ...]] = field(default_factory=dict)
+    dirty: bool = False
+    dirty_since: datetime | None = None
+    attempts: int = 0
+    next_at: datetime | None = None
+    parked: str = ""

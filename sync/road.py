@@ -1,0 +1,142 @@
+"""The road, from the top: how one thing that came in becomes the same incident everywhere.
+
+    webhook / poll ─► inbox ─► read ─► normalize ─► reconcile ─► commit ─► deliver ─► the other replicas
+
+`inbox.py` stores what came in, `read.py` asks the tool and puts the answer into our words, `reconcile.py` decides,
+`commit.py` stores the decision and marks the copies that now differ, and `deliver.py`, in the lane of each of those
+copies' own connection, writes the difference. An alert takes the same road through `signals.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tieline.core.errors import Gone
+from tieline.core.model import IncidentId, Status
+from tieline.core.port import Reading
+from tieline.core.store.store import Transaction
+from tieline.sync import commit, deliver, inbox, rows, signals, twins
+from tieline.sync.engine import Connected, Engine, expression_value
+from tieline.sync.inbox import Waiting
+from tieline.sync.read import read, sight, with_comments
+from tieline.sync.reconcile import Sighting
+from tieline.sync.records import Replica, ReplicaState
+
+
+def travel(engine: Engine, here: Connected, item: Waiting) -> None:
+    """Take everything the inbox holds about one record down the road."""
+    known = _copy(engine, here, item)
+    if _tells_nothing(item, known):
+        _drop(engine, item)
+        return
+    try:
+        sighting = _look(engine, here, item, known)
+    except Gone as error:
+        _drop(engine, item)
+        if known is not None:
+            deliver.lose(engine, here, known.id, error)
+        return
+    with engine.store.write() as tx:
+        inbox.done(tx, item)
+        copy = rows.replica_by_ref(tx, here.name, sighting.reading.ref) or _ours(tx, here, sighting.reading)
+        if copy is None:
+            _meet(tx, engine, here, sighting)
+        elif copy.ref is None:
+            deliver.adopt(tx, engine, here, copy, sighting)
+        else:
+            commit.take(tx, engine, here, copy, sighting)
+            twins.take_in(tx, engine, here, copy, sighting.reading.comments or ())
+
+
+def travel_signals(engine: Engine, here: Connected, items: Sequence[Waiting]) -> None:
+    """Take a batch of signals down the road, in one transaction: a storm is many alerts and few commits."""
+    sightings = [sighting for item in items if (sighting := _look_at_signal(engine, here, item)) is not None]
+    with engine.store.write() as tx:
+        inbox.all_done(tx, items)
+        signals.take_signals(tx, engine, here, sightings)
+
+
+def _look_at_signal(engine: Engine, here: Connected, item: Waiting) -> Sighting | None:
+    if item.reading is not None:
+        return sight(engine, here, item.reading, asked=item.asked)
+    try:
+        return read(engine, here, item.ref)
+    except Gone:
+        # The source has forgotten it; the poll, which knows what was there before, reports that it ended.
+        return None
+
+
+def _copy(engine: Engine, here: Connected, item: Waiting) -> Replica | None:
+    with engine.store.read() as connection:
+        return rows.replica_by_ref(connection, here.name, item.ref)
+
+
+def _ours(tx: Transaction, here: Connected, reading: Reading) -> Replica | None:
+    """The copy that we began to make and lost sight of: its record carries our token."""
+    found = rows.replica_by_token(tx, reading.token) if reading.token is not None else None
+    return found if found is not None and found.connection == here.name and found.ref is None else None
+
+
+def _tells_nothing(item: Waiting, known: Replica | None) -> bool:
+    """A reading at the version that we hold already, with no write in doubt."""
+    return (
+        item.reading is not None
+        and known is not None
+        and known.version == item.reading.version
+        and not known.ledger
+        and known.state is not ReplicaState.GONE
+    )
+
+
+def _look(engine: Engine, here: Connected, item: Waiting, known: Replica | None) -> Sighting:
+    """The record as it is: the reading that came along, unless it may be older than what we know."""
+    late = known is not None and item.asked < known.touched
+    if item.reading is None or late:
+        sighting = read(engine, here, item.ref)
+    else:
+        sighting = sight(engine, here, with_comments(here, item.reading), asked=item.asked)
+    if sighting.reading.merged_into is not None and known is not None:
+        raise Gone(here.name, f"{known.key} was merged", merged_into=sighting.reading.merged_into)
+    return sighting
+
+
+def _drop(engine: Engine, item: Waiting) -> None:
+    with engine.store.write() as tx:
+        inbox.done(tx, item)
+
+
+def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) -> None:
+    """A record that no incident knows: it opens one, if the connection's `opens` says so."""
+    reading = sighting.reading
+    status = sighting.fields.get("status")
+    if sighting.unmapped or status is None or not Status(str(status)).is_open or reading.merged_into is not None:
+        return
+    if not here.config.opens.holds({name: expression_value(value) for name, value in sighting.fields.items()}):
+        return
+    origin = Replica(
+        id=0,
+        incident=IncidentId(0),
+        connection=here.name,
+        state=ReplicaState.LINKED,
+        token=engine.new_token(),
+        ref=reading.ref,
+        key=reading.key,
+        url=reading.url,
+        base=sighting.fields,
+        observed=sighting.fields,
+        version=reading.version,
+        touched=sighting.asked,
+    )
+    commit.open_incident(
+        tx,
+        engine,
+        sighting.fields,
+        actor=str(here.name),
+        at=sighting.edited_at or engine.clock.now(),
+        origin=origin,
+        ref=reading.ref,
+        key=reading.key,
+    )
+    met = rows.replica_by_ref(tx, here.name, reading.ref)
+    if met is not None:
+        twins.take_in(tx, engine, here, met, reading.comments or ())

@@ -1,0 +1,221 @@
+"""Between rows and records: loading and saving incidents and replicas inside one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, insert, select, update
+
+from tieline.core.model import ConnectionName, Fields, IncidentId, Value
+from tieline.core.port import Ref, Token, Version
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Transaction
+from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState, Stamp
+
+_INCIDENT = select(t.incident).where(t.incident.c.id == bindparam("incident"))
+_INCIDENT_FOR_UPDATE = _INCIDENT.with_for_update()
+_REPLICAS = select(t.replica).where(t.replica.c.incident_id == bindparam("incident")).order_by(t.replica.c.id)
+_REPLICA = select(t.replica).where(t.replica.c.id == bindparam("replica"))
+_BY_REF = select(t.replica).where(
+    t.replica.c.connection == bindparam("connection"), t.replica.c.ref == bindparam("ref")
+)
+_BY_TOKEN = select(t.replica).where(t.replica.c.token == bindparam("token"))
+_UPDATE_REPLICA = update(t.replica).where(t.replica.c.id == bindparam("row_id"))
+_UPDATE_INCIDENT = update(t.incident).where(
+    t.incident.c.id == bindparam("row_id"), t.incident.c.revision == bindparam("row_revision")
+)
+
+
+def load_incident(connection: Connection | Transaction, incident: IncidentId, *, lock: bool = False) -> Incident | None:
+    """The incident, locked against other writers where `lock` asks for it."""
+    row = connection.execute(_INCIDENT_FOR_UPDATE if lock else _INCIDENT, {"incident": incident}).first()
+    return None if row is None else _incident(row)
+
+
+def load_replicas(connection: Connection | Transaction, incident: IncidentId) -> list[Replica]:
+    """All copies of one incident."""
+    return [_replica(row) for row in connection.execute(_REPLICAS, {"incident": incident})]
+
+
+def load_replica(connection: Connection | Transaction, replica: int) -> Replica | None:
+    """One copy, by its row id."""
+    row = connection.execute(_REPLICA, {"replica": replica}).first()
+    return None if row is None else _replica(row)
+
+
+def replica_by_ref(connection: Connection | Transaction, name: ConnectionName, ref: Ref) -> Replica | None:
+    """The copy that stands for a record."""
+    row = connection.execute(_BY_REF, {"connection": name, "ref": ref}).first()
+    return None if row is None else _replica(row)
+
+
+def replica_by_token(connection: Connection | Transaction, token: Token) -> Replica | None:
+    """The copy that a record carrying our token belongs to."""
+    row = connection.execute(_BY_TOKEN, {"token": token}).first()
+    return None if row is None else _replica(row)
+
+
+def insert_incident(
+    tx: Transaction, fields: Fields, stamps: Mapping[str, Stamp], now: datetime, *, exercise: bool = False
+) -> Incident:
+    """A new incident at revision 1."""
+    result = tx.execute(
+        insert(t.incident),
+        {
+            "revision": 1,
+            "fields": _plain(fields),
+            "stamps": _stamps(stamps),
+            "status": str(fields.get("status") or "new"),
+            "exercise": exercise,
+            "restricted": False,
+            "opened_at": now,
+            "updated_at": now,
+        },
+    )
+    return Incident(IncidentId(new_id(result)), 1, dict(fields), dict(stamps), now)
+
+
+def save_incident(tx: Transaction, incident: Incident, now: datetime) -> Incident:
+    """Store changed fields at the next revision. Raises RuntimeError when it moved: a lock was missing."""
+    result = tx.execute(
+        _UPDATE_INCIDENT,
+        {
+            "row_id": incident.id,
+            "row_revision": incident.revision,
+            "revision": incident.revision + 1,
+            "fields": _plain(incident.fields),
+            "stamps": _stamps(incident.stamps),
+            "status": str(incident.fields.get("status") or "new"),
+            "updated_at": now,
+        },
+    )
+    if result.rowcount != 1:
+        raise RuntimeError(f"incident {incident.id} moved under a transaction that had locked it")
+    return replace(incident, revision=incident.revision + 1)
+
+
+def insert_replica(tx: Transaction, replica: Replica) -> Replica:
+    """A new copy; its `id` is assigned here."""
+    result = tx.execute(
+        insert(t.replica),
+        {"incident_id": replica.incident, "connection": replica.connection, "token": replica.token, **_state(replica)},
+    )
+    return replace(replica, id=new_id(result))
+
+
+def save_replica(tx: Transaction, replica: Replica) -> None:
+    """Store everything about a copy."""
+    tx.execute(_UPDATE_REPLICA, {"row_id": replica.id, **_state(replica)})
+
+
+def new_id(result: Any) -> int:
+    """The key of the row that an insert made."""
+    key: Sequence[int] = result.inserted_primary_key
+    return int(key[0])
+
+
+def _state(replica: Replica) -> dict[str, Any]:
+    return {
+        "state": replica.state.value,
+        "ref": replica.ref,
+        "key": replica.key,
+        "url": replica.url,
+        "base": _plain(replica.base),
+        "observed": _plain(replica.observed),
+        "version": replica.version,
+        "touched": replica.touched,
+        "ledger": {
+            name: [[_json(a.prior), _json(a.written)] for a in attempts] for name, attempts in replica.ledger.items()
+        },
+        "intent": {}
+        if replica.intent is None or replica.intent_since is None
+        else {"fields": _plain(replica.intent), "since": replica.intent_since.timestamp()},
+        "conflicts": {
+            name: [hold.kind.value, _json(hold.ours), _json(hold.theirs), hold.since.timestamp(), hold.words]
+            for name, hold in replica.holds.items()
+        },
+        "trail": {
+            name: [[at.timestamp(), _json(value)] for at, value in steps] for name, steps in replica.trail.items()
+        },
+        "dirty": replica.dirty,
+        "dirty_since": replica.dirty_since,
+        "attempts": replica.attempts,
+        "next_at": replica.next_at,
+        "parked": replica.parked,
+    }
+
+
+def _replica(row: Row[Any]) -> Replica:
+    intent = row.intent or {}
+    return Replica(
+        id=row.id,
+        incident=IncidentId(row.incident_id),
+        connection=ConnectionName(row.connection),
+        state=ReplicaState(row.state),
+        token=Token(row.token),
+        ref=Ref(row.ref) if row.ref is not None else None,
+        key=row.key,
+        url=row.url,
+        base=_fields(row.base),
+        observed=_fields(row.observed),
+        version=Version(row.version),
+        touched=row.touched,
+        ledger={
+            name: tuple(Attempt(_value(prior), _value(written)) for prior, written in attempts)
+            for name, attempts in row.ledger.items()
+        },
+        intent=_fields(intent["fields"]) if intent else None,
+        intent_since=_moment(intent["since"]) if intent else None,
+        holds={
+            name: Hold(Held(kind), _value(ours), _value(theirs), _moment(since), words)
+            for name, (kind, ours, theirs, since, words) in row.conflicts.items()
+        },
+        trail={name: tuple((_moment(at), _value(value)) for at, value in steps) for name, steps in row.trail.items()},
+        dirty=bool(row.dirty),
+        dirty_since=row.dirty_since,
+        attempts=row.attempts,
+        next_at=row.next_at,
+        parked=row.parked,
+    )
+
+
+def _incident(row: Row[Any]) -> Incident:
+    return Incident(
+        id=IncidentId(row.id),
+        revision=row.revision,
+        fields=_fields(row.fields),
+        stamps={name: Stamp(_moment(at), who, seq) for name, (at, who, seq) in row.stamps.items()},
+        opened_at=row.opened_at,
+    )
+
+
+def _stamps(stamps: Mapping[str, Stamp]) -> dict[str, list[Any]]:
+    return {name: [stamp.at.timestamp(), stamp.who, stamp.seq] for name, stamp in stamps.items()}
+
+
+def _moment(timestamp: float) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)
+
+
+def _plain(fields: Fields) -> dict[str, Any]:
+    return {name: _json(value) for name, value in fields.items()}
+
+
+def _json(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _value(value: Any) -> Value:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _fields(stored: Mapping[str, Any]) -> dict[str, Value]:
+    return {name: _value(value) for name, value in stored.items()}
+
+
+def plain(fields: Fields | Iterable[tuple[str, Value]]) -> dict[str, Any]:
+    """Fields as JSON, for the journal and for people."""
+    return {name: _json(value) for name, value in dict(fields).items()}

@@ -1,0 +1,187 @@
+"""The HTTP side: webhooks in, health and metrics out. A 2xx means stored; overload is 503, never 4xx or 429.
+
+Alertmanager drops what is answered with 4xx or 429 and comes back after 5xx, which is why overload must be a 5xx.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any, Final, Protocol
+
+import orjson
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from tieline.core.errors import Forged, StoreUnavailable
+from tieline.core.model import ConnectionName
+from tieline.core.port import Delivery, Power, Received, Receiver
+from tieline.sync.engine import Connected, Engine
+from tieline.sync.intake import Full, Intake
+
+BODY_TIMEOUT: Final = 30.0
+"""Seconds a sender may take over one body."""
+
+DEPTH: Final = 64
+NODES: Final = 200_000
+
+
+class Refused(Exception):
+    """A delivery that is answered without being stored."""
+
+    def __init__(self, status: int, sentence: str, wait: timedelta | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+        self.wait = wait
+
+
+class Host(Protocol):
+    """What the server needs of the daemon around it."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def intake(self) -> Intake: ...
+
+    def count_delivery(self, connection: str, outcome: str) -> None:
+        """Count one delivery by what became of it."""
+        ...
+
+    def incomplete(self, connection: ConnectionName) -> None:
+        """A tool said that it left something out: read it at once."""
+        ...
+
+    def readiness(self) -> tuple[bool, dict[str, Any]]:
+        """Whether work is being done, and how each part is."""
+        ...
+
+    def metrics(self) -> bytes:
+        """The metrics in Prometheus' text format."""
+        ...
+
+
+def application(host: Host) -> Starlette:
+    """The ASGI application."""
+
+    async def hook(request: Request) -> Response:
+        name = request.path_params["connection"]
+        try:
+            new = await _receive(host, name, request)
+        except Refused as refused:
+            host.count_delivery(name if refused.status != 404 else "unknown", str(refused.status))
+            headers = {"Retry-After": str(max(1, round(refused.wait.total_seconds())))} if refused.wait else None
+            return JSONResponse({"error": refused.sentence}, refused.status, headers)
+        except ClientDisconnect:
+            host.count_delivery(name, "hung_up")
+            return Response(status_code=400)
+        host.count_delivery(name, "stored" if new else "repeated")
+        return JSONResponse({"stored": new}, 202 if new else 200)
+
+    async def healthz(_request: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    async def readyz(_request: Request) -> Response:
+        ready, parts = await asyncio.to_thread(host.readiness)
+        return JSONResponse({"ready": ready, **parts}, 200 if ready else 503)
+
+    async def metrics(_request: Request) -> Response:
+        return Response(await asyncio.to_thread(host.metrics), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return Starlette(
+        routes=[
+            Route("/hooks/{connection}", hook, methods=["POST"]),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics),
+        ]
+    )
+
+
+async def _receive(host: Host, name: str, request: Request) -> bool:
+    engine = host.engine
+    connected = engine.connections.get(ConnectionName(name))
+    if connected is None or not isinstance(connected.source, Receiver) or not connected.can(Power.RECEIVE):
+        raise Refused(404, f"no connection named {name!r} takes webhooks here; see `connections` in tieline.yaml")
+    body = await _body(request, engine.config.server.body_limit)
+    delivery = Delivery(
+        {key.lower(): value for key, value in request.headers.items()}, body, dict(request.query_params)
+    )
+    received = _understand(connected, connected.source, delivery, engine)
+    try:
+        future = host.intake.submit(connected.name, received)
+        new = await asyncio.wrap_future(future)
+    except Full:
+        raise Refused(503, "too many deliveries wait to be stored; come back", timedelta(seconds=2)) from None
+    except StoreUnavailable as error:
+        raise Refused(503, f"the store does not take writes: {error}", error.wait) from None
+    if received.incomplete:
+        host.incomplete(connected.name)
+    return new
+
+
+def _understand(connected: Connected, receiver: Receiver, delivery: Delivery, engine: Engine) -> Received:
+    try:
+        receiver.verify(delivery, engine.clock.now())
+    except Forged as error:
+        structlog.get_logger("tieline.server").warning("webhook_forged", connection=connected.name, error=str(error))
+        raise Refused(
+            401, "the signature or token does not prove the sender; check the webhook secret on both sides"
+        ) from None
+    try:
+        check_shape(delivery.body)
+        return receiver.parse(delivery)
+    except ValueError as error:
+        raise Refused(400, f"not what {connected.kind.tool} sends: {error}") from None
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    encoding = request.headers.get("content-encoding", "identity").lower()
+    if encoding not in ("identity", ""):
+        raise Refused(415, f"send the body as it is: content-encoding {encoding!r} is not taken")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        raise Refused(413, f"the body is larger than {limit} bytes (server.body_limit)")
+
+    async def collect() -> bytes:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise Refused(413, f"the body is larger than {limit} bytes (server.body_limit)")
+        return bytes(body)
+
+    try:
+        return await asyncio.wait_for(collect(), BODY_TIMEOUT)
+    except TimeoutError:
+        raise Refused(408, f"the body did not arrive within {BODY_TIMEOUT:.0f} s") from None
+
+
+def check_shape(body: bytes) -> None:
+    """Refuse what is not plain JSON of a bearable shape. Raises ValueError with a sentence.
+
+    orjson refuses NaN, lone surrogates, broken UTF-8 and nesting beyond 1,024 levels by itself.
+    """
+    try:
+        root = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"the body is not JSON ({error})") from None
+    level: list[Any] = [root]
+    nodes = depth = 0
+    while level:
+        depth += 1
+        nodes += len(level)
+        if depth > DEPTH or nodes > NODES:
+            raise ValueError(f"the body is nested deeper than {DEPTH} levels or has more than {NODES} parts")
+        deeper: list[Any] = []
+        for node in level:
+            if type(node) is dict:
+                deeper.extend(value for value in node.values() if type(value) in (dict, list))
+            elif type(node) is list:
+                nodes += len(node)
+                deeper.extend(value for value in node if type(value) in (dict, list))
+        level = deeper

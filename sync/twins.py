@@ -1,0 +1,291 @@
+"""Comments as items with twins: each comment once in every copy, with its author, never wider than it was written.
+
+A twin is known by the tool's own id of it. While a write's outcome is unknown it is known by its token, or by its first
+line, which names the author and carries the comment's number (`INC-12#3`) and is therefore different for every comment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, bindparam, exists, insert, or_, select, update
+
+from tieline.core.model import ConnectionName, IncidentId, Tlp, Visibility, incident_number
+from tieline.core.port import Commenter, Power, Ref, RemoteComment, Token
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Transaction
+from tieline.mappings import Mapping as FieldMapping
+from tieline.sync import rows
+from tieline.sync.engine import Connected, Engine
+from tieline.sync.records import Replica, ReplicaState
+from tieline.sync.rows import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One comment on its way into one copy."""
+
+    id: int
+    comment: int
+    incident: IncidentId
+    replica: int
+    ref: Ref
+    token: Token
+    state: str
+    author: str
+    origin: str
+    visibility: Visibility
+    body: str
+    attempts: int
+    tlp: Tlp | None = None
+
+
+def can_comment(connected: Connected) -> bool:
+    """True when comments can be exchanged with this connection at all."""
+    return connected.can(Power.COMMENT) and isinstance(connected.source, Commenter)
+
+
+def first_line(author: str, origin: str, incident: IncidentId, comment: int) -> str:
+    """The line that stands above a copied comment: who wrote it, where, and its number."""
+    return f"{author} in {origin or 'Tieline'} ({incident_number(incident)}#{comment}):"
+
+
+_KNOWN = select(t.twin.c.remote_id).where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.remote_id.is_not(None))
+_SENDING = (
+    select(t.twin.c.id, t.twin.c.token, t.twin.c.comment_id)
+    .where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.state == "sending")
+    .order_by(t.twin.c.id)
+)
+
+
+def take_in(
+    tx: Transaction, engine: Engine, here: Connected, replica: Replica, comments: Sequence[RemoteComment]
+) -> int:
+    """Store the comments of one copy that are not known yet, and wish for their twins. Answers how many were new."""
+    known = set(tx.execute(_KNOWN, {"replica": replica.id}).scalars())
+    fresh = [comment for comment in comments if comment.id not in known]
+    if not fresh:
+        return 0
+    sending = list(tx.execute(_SENDING, {"replica": replica.id}))
+    new = 0
+    for comment in fresh:
+        body = here.mapping.from_text(comment.body)
+        ours = next(
+            (row for row in sending if _is_twin(comment, body, row.token, replica.incident, row.comment_id)), None
+        )
+        if ours is not None:
+            _link(tx, ours.id, comment.id)
+            sending.remove(ours)
+            continue
+        _add(tx, engine, here, replica, comment, body)
+        new += 1
+    if new:
+        wish(tx, engine, replica.incident)
+    return new
+
+
+def _is_twin(comment: RemoteComment, body: str, token: str, incident: IncidentId, number: int) -> bool:
+    if comment.token is not None:
+        return comment.token == token
+    head = body.split("\n", 1)[0]
+    return comment.ours and f"({incident_number(incident)}#{number}):" in head
+
+
+def _add(tx: Transaction, engine: Engine, here: Connected, replica: Replica, comment: RemoteComment, body: str) -> None:
+    now = engine.clock.now()
+    result = tx.execute(
+        insert(t.comment),
+        {
+            "incident_id": replica.incident,
+            "author": comment.author,
+            "visibility": comment.visibility.value,
+            "body": body,
+            "origin": here.name,
+            "written_at": now,
+        },
+    )
+    number = new_id(result)
+    tx.execute(
+        insert(t.twin),
+        {
+            "comment_id": number,
+            "connection": here.name,
+            "replica_id": replica.id,
+            "state": "linked",
+            "remote_id": comment.id,
+            "token": engine.new_token(),
+        },
+    )
+    engine.record(
+        tx,
+        "commented",
+        incident=replica.incident,
+        connection=here.name,
+        actor=comment.author or str(here.name),
+        comment=number,
+        visibility=comment.visibility.value,
+    )
+
+
+def write(tx: Transaction, engine: Engine, incident: IncidentId, author: str, body: str, visibility: Visibility) -> int:
+    """A comment written in Tieline itself. Answers its number."""
+    result = tx.execute(
+        insert(t.comment),
+        {
+            "incident_id": incident,
+            "author": author,
+            "visibility": visibility.value,
+            "body": body,
+            "origin": "",
+            "written_at": engine.clock.now(),
+        },
+    )
+    number = new_id(result)
+    engine.record(tx, "commented", incident=incident, actor=author, comment=number, visibility=visibility.value)
+    wish(tx, engine, incident)
+    return number
+
+
+def wish(tx: Transaction, engine: Engine, incident: IncidentId) -> None:
+    """Make a wanted twin for each comment that a linked copy lacks and may have."""
+    for copy in rows.load_replicas(tx, incident):
+        connected = engine.connections.get(copy.connection)
+        if connected is None or copy.ref is None or copy.state is ReplicaState.GONE:
+            continue
+        if not can_comment(connected) or not connected.config.comments.goes_out:
+            continue
+        missing = select(t.comment.c.id).where(
+            t.comment.c.incident_id == incident,
+            ~exists().where(and_(t.twin.c.comment_id == t.comment.c.id, t.twin.c.connection == copy.connection)),
+        )
+        for number in list(tx.execute(missing).scalars()):
+            tx.execute(
+                insert(t.twin),
+                {
+                    "comment_id": number,
+                    "connection": copy.connection,
+                    "replica_id": copy.id,
+                    "state": "wanted",
+                    "token": engine.new_token(),
+                },
+            )
+            engine.rouse(tx, copy.connection)
+
+
+_OUTGOING = (
+    select(
+        t.twin.c.id,
+        t.twin.c.comment_id,
+        t.comment.c.incident_id,
+        t.twin.c.replica_id,
+        t.replica.c.ref,
+        t.twin.c.token,
+        t.twin.c.state,
+        t.twin.c.attempts,
+        t.comment.c.author,
+        t.comment.c.origin,
+        t.comment.c.visibility,
+        t.comment.c.body,
+        t.incident.c.fields,
+    )
+    .join_from(t.twin, t.comment, t.twin.c.comment_id == t.comment.c.id)
+    .join(t.replica, t.twin.c.replica_id == t.replica.c.id)
+    .join(t.incident, t.comment.c.incident_id == t.incident.c.id)
+    .where(
+        t.twin.c.connection == bindparam("connection"),
+        t.twin.c.state.in_(["wanted", "sending"]),
+        t.replica.c.ref.is_not(None),
+        or_(t.twin.c.next_at.is_(None), t.twin.c.next_at <= bindparam("now"), t.twin.c.next_at > bindparam("far")),
+    )
+    .order_by(t.twin.c.id)
+    .limit(bindparam("limit"))
+)
+
+
+def outgoing(
+    connection: Connection | Transaction, name: ConnectionName, now: datetime, far: datetime, limit: int
+) -> list[Outgoing]:
+    """The comments that wait to be written into this connection's copies, in the order they were made."""
+    found = connection.execute(_OUTGOING, {"connection": name, "now": now, "far": far, "limit": limit})
+    return [
+        Outgoing(
+            row.id,
+            row.comment_id,
+            IncidentId(row.incident_id),
+            row.replica_id,
+            Ref(row.ref),
+            Token(row.token),
+            row.state,
+            row.author,
+            row.origin,
+            Visibility(row.visibility),
+            row.body,
+            row.attempts,
+            Tlp(row.fields["tlp"]) if row.fields.get("tlp") else None,
+        )
+        for row in found
+    ]
+
+
+_SET = update(t.twin).where(t.twin.c.id == bindparam("row_id"))
+
+
+def begin(tx: Transaction, engine: Engine, item: Outgoing) -> None:
+    """Write down that this comment is being sent, before it is."""
+    tx.execute(_SET, {"row_id": item.id, "state": "sending", "since": engine.clock.now()})
+
+
+def postpone(
+    tx: Transaction, item: Outgoing, *, state: str, attempts: int, next_at: datetime | None, parked: str = ""
+) -> None:
+    """Put a twin back, or aside."""
+    tx.execute(
+        _SET,
+        {"row_id": item.id, "state": state, "attempts": attempts, "next_at": next_at, "parked": parked},
+    )
+
+
+def finish(tx: Transaction, engine: Engine, here: Connected, item: Outgoing, written: RemoteComment) -> None:
+    """The comment stands in the tool."""
+    _link(tx, item.id, written.id)
+    engine.record(
+        tx,
+        "comment_delivered",
+        incident=item.incident,
+        connection=here.name,
+        comment=item.comment,
+        remote=written.id,
+        visibility=written.visibility.value,
+    )
+
+
+def _link(tx: Transaction, twin: int, remote: str) -> None:
+    tx.execute(
+        _SET,
+        {"row_id": twin, "state": "linked", "remote_id": remote, "attempts": 0, "next_at": None, "parked": ""},
+    )
+
+
+def search(comments: Sequence[RemoteComment], mapping: FieldMapping, item: Outgoing) -> RemoteComment | None:
+    """The twin of a comment whose answer was lost, among what the record holds now."""
+    for comment in comments:
+        if _is_twin(comment, mapping.from_text(comment.body), item.token, item.incident, item.comment):
+            return comment
+    return None
+
+
+def rendered(mapping: FieldMapping, item: Outgoing) -> Any:
+    """The comment in the tool's own text format, under the line that says whose it is."""
+    head = first_line(item.author, item.origin, item.incident, item.comment)
+    return mapping.to_text(f"{head}\n\n{item.body}")
+
+
+def retry(tx: Transaction, item: Outgoing, attempts: int, next_at: datetime | None, parked: str) -> None:
+    """Count a failed try; the twin keeps the state it was in, unless it is put aside."""
+    change: dict[str, Any] = {"row_id": item.id, "attempts": attempts, "next_at": next_at, "parked": parked}
+    if parked:
+        change["state"] = "parked"
+    tx.execute(_SET, change)
