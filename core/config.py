@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tieline.core.errors import ConfigError, Problem
-from tieline.core.expressions import Always, Condition, ExpressionError, compile_condition
+from tieline.core.expressions import Condition, ExpressionError, compile_condition, variables_of
 from tieline.core.model import CATALOGUE, ConnectionName, RecordKind, Tlp
 from tieline.core.port import AdapterKind, ConnectionSettings, Power
 from tieline.core.registry import Registry
@@ -324,16 +324,16 @@ class _Reader:
         self, node: Node, key: str, value: bool | str | None, record: RecordKind, *, default: bool
     ) -> Condition | None:
         if value is None or isinstance(value, bool):
-            return Always(default if value is None else value)
+            return Condition.constant(default if value is None else value)
         try:
-            return compile_condition(value, CATALOGUE[record])
+            return compile_condition(value, variables_of(CATALOGUE[record]))
         except ExpressionError as error:
             place = node.value[key] if isinstance(node.value, dict) else node
             known = ", ".join(CATALOGUE[record])
             line = place.line + error.line - 1
             column = place.column + error.column - 1 if error.line == 1 else error.column
             self._problems.append(
-                Problem(str(self._file), line, column, "CFG008", f"{error}.", f"write CEL over {known}.")
+                Problem(str(self._file), line, column, "CFG008", f"{error.what}.", f"write CEL over {known}.")
             )
             return None
 

@@ -1,59 +1,55 @@
-"""The journal: append-only, hash-chained, and closed when in doubt (no entry, no act).
+"""The journal: everything that happened, in order, provably. Times and metrics derive from it.
 
-Each entry's hash covers the hash before it, its own columns and the SHA-256 of its payload; not the payload itself, so
-that a payload can be shredded (a person's right) and the chain still verifies. Triggers refuse UPDATE and DELETE. What
-cannot be seen from inside, entries cut off at the end, shows against a checkpoint kept elsewhere.
-
-Hashes are taken over canonical JSON (RFC 8785). Our values are strings, integers, booleans, null, lists and objects
-with sorted keys, for which orjson writes the same bytes; floats are refused, because there the two differ.
+Entries are appended by `Transaction.journal`, in the same transaction as what they tell of. Here the whole chain is
+verified, pinned outside the store, and personal payloads are let go of. Someone who can rewrite every row can also
+recompute every hash: only a checkpoint kept elsewhere shows that.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, select, text
 
-from tieline.core.errors import JournalBroken
+from tieline.core.errors import ConfigError, JournalBroken, Problem
 from tieline.core.store import tables as t
-from tieline.core.store.types import to_micros
+from tieline.core.store.chain import GENESIS, SHREDDED, Entry, canonical, entry_hash
+from tieline.core.store.store import Connection, Store
 
-if TYPE_CHECKING:
-    from tieline.core.store.store import Store
+__all__ = [
+    "GENESIS",
+    "Checkpoint",
+    "Entry",
+    "Verified",
+    "canonical",
+    "checkpoint",
+    "read_checkpoint",
+    "shred",
+    "verify",
+]
 
-START: Final = "0" * 64
-"""The hash before the first entry."""
-
-LARGEST_INTEGER: Final = 2**53 - 1
-"""Beyond this, JSON numbers mean different things to different readers (RFC 8785, 3.2.2.3)."""
-
-SHREDDED: Final = "shredded"
-CHUNK: Final = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that happened. `payload` is JSON without floats."""
-
-    at: datetime
-    kind: str
-    incident: int | None
-    connection: str | None
-    actor: str
-    reason: str
-    payload: Mapping[str, Any]
+_CHUNK: Final = 5_000
+# Raw columns: the hash is over what is stored, before any type makes something nicer of it.
+_ROWS = text(
+    "SELECT j.seq, j.at, j.kind, j.incident_id, j.connection, j.actor, j.reason, j.payload_sha, j.prev, j.hash, "
+    "p.payload FROM journal AS j LEFT JOIN journal_payload AS p ON p.seq = j.seq "
+    "WHERE j.seq > :after AND j.seq <= :upto ORDER BY j.seq"
+)
+_HEAD = text("SELECT seq, hash FROM journal_head WHERE id = 1")
+_LAST = text("SELECT max(seq) FROM journal")
+_STRAY = text("SELECT min(p.seq) FROM journal_payload AS p LEFT JOIN journal AS j ON j.seq = p.seq WHERE j.seq IS NULL")
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The head at some time, to be kept where whoever can change the store cannot change it too."""
+    """The journal's end at one moment. Kept outside the store, it shows later what was cut off or rewritten."""
 
     seq: int
     hash: str
@@ -61,176 +57,189 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How many entries were found whole, and the last one's hash."""
+    """A journal that is whole: how many entries, the last hash, and how many payloads were shredded."""
 
     count: int
     head: str
+    shredded: int
 
 
-def canonical(value: Any) -> bytes:
-    """Canonical JSON. Raises TypeError for a float or a foreign type, ValueError for an integer beyond 2^53."""
-    _check(value)
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+@dataclass(slots=True)
+class _Walk:
+    """Where a verification stands. `missing` are entries whose payload is gone and not yet known to be shredded."""
+
+    anchor: Checkpoint | None
+    seq: int = 0
+    hash: str = GENESIS
+    shredded: int = 0
+    missing: set[int] = field(default_factory=set)
+
+    def step(self, rows: Sequence[Any]) -> None:
+        """Walk over the next entries. Raises JournalBroken at the first that is not as it was written."""
+        seq, head = self.seq, self.hash
+        anchored = self.anchor.seq if self.anchor is not None else -1
+        for found, at, kind, incident, connection, actor, reason, sha, prev, digest, payload in rows:
+            seq += 1
+            if found != seq:
+                raise JournalBroken(seq, f"journal entry {seq} is missing; the next one found is {found}.")
+            if prev != head:
+                raise JournalBroken(
+                    seq, f"journal entry {seq} does not follow entry {seq - 1}: one of them was changed."
+                )
+            try:
+                head = entry_hash((found, at, kind, incident, connection, actor, reason, sha, prev))
+            except TypeError:
+                head = ""
+            if head != digest:
+                raise JournalBroken(seq, f"journal entry {seq} was changed after it was written.")
+            if payload is None:
+                self.missing.add(seq)
+            elif _sha(payload) != sha:
+                raise JournalBroken(seq, f"the payload of journal entry {seq} was changed after it was written.")
+            elif kind == SHREDDED:
+                self._forgive(orjson.loads(payload)["seqs"], seq)
+            if seq == anchored and self.anchor is not None and head != self.anchor.hash:
+                raise JournalBroken(
+                    seq, f"the journal up to entry {seq} was rewritten: the checkpoint holds another hash for it."
+                )
+        self.seq, self.hash = seq, head
+
+    def _forgive(self, seqs: Sequence[int], entry: int) -> None:
+        for seq in seqs:
+            if seq in self.missing:
+                self.missing.remove(seq)
+                self.shredded += 1
+            elif seq < entry:
+                raise JournalBroken(
+                    seq, f"journal entry {entry} says that the payload of {seq} was shredded, and it is still there."
+                )
 
 
-def _check(value: Any) -> None:
-    match value:
-        case bool() | None | str():
-            return
-        case int():
-            if abs(value) > LARGEST_INTEGER:
-                raise ValueError(f"{value} is beyond 2^53 and not the same number everywhere; write it as text")
-        case dict():
-            for name, one in value.items():
-                if not isinstance(name, str):
-                    raise TypeError(f"a journal key must be text, not {name!r}")
-                _check(one)
-        case list() | tuple():
-            for one in value:
-                _check(one)
-        case _:
-            raise TypeError(f"the journal takes no {type(value).__name__}: {value!r}")
-
-
-_HEAD = select(t.journal.c.seq, t.journal.c.hash).order_by(t.journal.c.seq.desc()).limit(1)
-_INSERT = insert(t.journal)
-_INSERT_PAYLOAD = insert(t.journal_payload)
-
-
-def append(connection: Connection, entries: Sequence[Entry]) -> list[int]:
-    """Append entries inside the caller's transaction; answers their seqs. Whatever fails here must abort it."""
-    if not entries:
-        return []
-    if connection.dialect.name == "postgresql":
-        # One appender at a time: the chain has one end. Released with the transaction.
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7461001)")
-    head = connection.execute(_HEAD).first()
-    seq, prev = (head.seq, head.hash) if head is not None else (0, START)
-    rows: list[dict[str, Any]] = []
-    payloads: list[dict[str, Any]] = []
-    for entry in entries:
-        seq += 1
-        body = canonical(dict(entry.payload))
-        digest = hashlib.sha256(body).hexdigest()
-        row = {
-            "seq": seq,
-            "at": entry.at,
-            "kind": entry.kind,
-            "incident_id": entry.incident,
-            "connection": entry.connection,
-            "actor": entry.actor,
-            "reason": entry.reason,
-            "payload_sha": digest,
-            "prev": prev,
-        }
-        prev = _hash(row)
-        rows.append({**row, "hash": prev})
-        payloads.append({"seq": seq, "payload": body.decode()})
-    connection.execute(_INSERT, rows)
-    connection.execute(_INSERT_PAYLOAD, payloads)
-    return [row["seq"] for row in rows]
-
-
-def _hash(row: Mapping[str, Any]) -> str:
-    covered = [
-        row["seq"],
-        to_micros(row["at"]),
-        row["kind"],
-        row["incident_id"],
-        row["connection"],
-        row["actor"],
-        row["reason"],
-        row["payload_sha"],
-        row["prev"],
-    ]
-    return hashlib.sha256(orjson.dumps(covered)).hexdigest()
+def _sha(payload: Any) -> str:
+    return sha256(payload.encode() if isinstance(payload, str) else b"\x00not text").hexdigest()
 
 
 def verify(
-    store: Store, anchor: Checkpoint | None = None, on_progress: Callable[[int], None] = lambda _count: None
+    store: Store,
+    *,
+    anchor: Checkpoint | None = None,
+    on_progress: Callable[[int], object] = lambda _seq: None,
+    chunk: int = _CHUNK,
 ) -> Verified:
-    """Walk the whole chain. Raises JournalBroken, which names the first entry that is not as it was written."""
-    count, prev = 0, START
-    shredded = _shredded(store)
-    anchored = anchor is None
+    """Walk the whole chain, in short reads beside the daemon's work. Raises JournalBroken with the first bad seq."""
+    walk = _Walk(anchor)
+    with store.read() as connection:
+        end = _end(connection)
     while True:
-        with store.read() as connection:
-            query = (
-                select(t.journal, t.journal_payload.c.payload)
-                .join(t.journal_payload, t.journal.c.seq == t.journal_payload.c.seq, isouter=True)
-                .where(t.journal.c.seq > count)
-                .order_by(t.journal.c.seq)
-                .limit(CHUNK)
-            )
-            rows = connection.execute(query).all()
-        if not rows:
+        while walk.seq < end.seq:
+            upto = min(walk.seq + chunk, end.seq)
+            with store.read() as connection:
+                rows = connection.execute(_ROWS, {"after": walk.seq, "upto": upto}).all()
+            if not rows:
+                raise JournalBroken(walk.seq + 1, f"journal entry {walk.seq + 1} is missing.")
+            walk.step(rows)
+            if walk.seq < upto:
+                raise JournalBroken(walk.seq + 1, f"journal entry {walk.seq + 1} is missing.")
+            on_progress(walk.seq)
+        if walk.hash != end.hash:
+            raise JournalBroken(end.seq, f"journal entry {end.seq} is not the one that the journal's head names.")
+        if not walk.missing:
             break
-        for row in rows:
-            prev = _verify_row(row._asdict(), count + 1, prev, shredded)
-            count += 1
-            if anchor is not None and count == anchor.seq:
-                if prev != anchor.hash:
-                    raise JournalBroken(count, f"entry {count} is not the one that the checkpoint pinned")
-                anchored = True
-        on_progress(count)
-    if not anchored and anchor is not None:
+        # A payload may have been shredded while we read: then the entry that says so came after the end we knew.
+        with store.read() as connection:
+            later = _end(connection)
+        if later.seq == end.seq:
+            lost = min(walk.missing)
+            raise JournalBroken(
+                lost, f"the payload of journal entry {lost} is gone, and no entry says it was shredded."
+            )
+        end = later
+    if anchor is not None and anchor.seq > end.seq:
         raise JournalBroken(
-            count + 1, f"the journal ends at entry {count}, and the checkpoint pinned entry {anchor.seq}: it was cut"
+            end.seq + 1,
+            f"the journal ends at entry {end.seq}, and the checkpoint knows entry {anchor.seq}: it was cut off.",
         )
-    return Verified(count, prev)
+    return Verified(walk.seq, walk.hash, walk.shredded)
 
 
-def _verify_row(row: Mapping[str, Any], seq: int, prev: str, shredded: frozenset[int]) -> str:
-    if row["seq"] != seq:
-        raise JournalBroken(seq, f"entry {seq} is missing; the next one is {row['seq']}")
-    if row["prev"] != prev:
-        raise JournalBroken(seq, f"entry {seq} does not follow entry {seq - 1}: one of them was changed or moved")
-    if _hash(row) != row["hash"]:
-        raise JournalBroken(seq, f"entry {seq} was changed after it was written")
-    payload = row["payload"]
-    if payload is None:
-        if seq not in shredded:
-            raise JournalBroken(seq, f"the payload of entry {seq} is missing, and no entry says that it was shredded")
-    elif hashlib.sha256(payload.encode()).hexdigest() != row["payload_sha"]:
-        raise JournalBroken(seq, f"the payload of entry {seq} was changed after it was written")
-    return str(row["hash"])
+def _end(connection: Connection) -> Checkpoint:
+    """The head, which must be the last entry there is."""
+    head = connection.execute(_HEAD).first()
+    last = connection.execute(_LAST).scalar() or 0
+    if head is None:
+        raise JournalBroken(last, "the journal's head is missing.")
+    if last != head.seq:
+        raise JournalBroken(
+            min(last, head.seq) + 1, f"the journal ends at entry {last}, and its head names entry {head.seq}."
+        )
+    stray = connection.execute(_STRAY).scalar()
+    if stray is not None:
+        raise JournalBroken(stray, f"there is a payload for entry {stray}, and no such entry.")
+    return Checkpoint(head.seq, head.hash)
 
 
-def _shredded(store: Store) -> frozenset[int]:
-    query = (
-        select(t.journal_payload.c.payload)
-        .join(t.journal, t.journal.c.seq == t.journal_payload.c.seq)
-        .where(t.journal.c.kind == SHREDDED)
-    )
+def checkpoint(store: Store, file: Path | None = None) -> Checkpoint:
+    """The journal's end; written to `file` as well, which replaces an older one in one step."""
     with store.read() as connection:
-        return frozenset(int(orjson.loads(payload)["seq"]) for payload in connection.execute(query).scalars())
-
-
-def shred(connection: Connection, seq: int, *, at: datetime, actor: str, reason: str) -> int:
-    """Remove one entry's payload for good, and journal that it was. Answers the seq of that entry."""
-    done = append(connection, [Entry(at, SHREDDED, None, None, actor, reason, {"seq": seq})])[0]
-    connection.execute(
-        delete(t.journal_payload).where(t.journal_payload.c.seq == bindparam("row_seq")), {"row_seq": seq}
-    )
-    return done
-
-
-def checkpoint(store: Store, path: Path) -> Checkpoint:
-    """Write the head to a file."""
-    with store.read() as connection:
-        head = connection.execute(_HEAD).first()
-        count = connection.execute(select(func.count()).select_from(t.journal)).scalar_one()
-    if head is None or head.seq != count:
-        raise JournalBroken(int(count), "the journal is empty or has gaps; run `tieline audit verify`")
-    found = Checkpoint(head.seq, head.hash)
-    path.write_text(json.dumps({"seq": found.seq, "hash": found.hash}) + "\n", encoding="utf-8")
+        found = _end(connection)
+    if file is not None:
+        _replace(file, orjson.dumps({"checkpoint": 1, "seq": found.seq, "hash": found.hash}) + b"\n")
     return found
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint in a file. Raises ValueError with a sentence."""
+def _replace(file: Path, content: bytes) -> None:
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return Checkpoint(int(stored["seq"]), str(stored["hash"]))
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{path} is not a checkpoint written by `tieline audit checkpoint`") from None
+        with beside.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        beside.replace(file)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        fix = "name a file in a folder that exists, can be written and has room."
+        raise ConfigError([Problem(str(file), 1, 1, "JOURNAL001", f"{error.strerror}.", fix)]) from error
+
+
+def read_checkpoint(file: Path) -> Checkpoint:
+    """A checkpoint that was written before. Raises ConfigError for a file that is none."""
+    try:
+        found = orjson.loads(file.read_bytes())
+        seq, digest = found["seq"], found["hash"]
+        if found["checkpoint"] != 1 or type(seq) is not int or seq < 0 or len(bytes.fromhex(digest)) != 32:
+            raise ValueError("unknown form")
+    except (OSError, ValueError, KeyError, TypeError):
+        fix = "name a file that `tieline audit checkpoint` wrote."
+        raise ConfigError([Problem(str(file), 1, 1, "JOURNAL002", "this is not a checkpoint.", fix)]) from None
+    return Checkpoint(seq, digest)
+
+
+_KINDS = select(t.journal.c.seq, t.journal.c.kind).where(t.journal.c.seq.in_(bindparam("seqs", expanding=True)))
+_PRESENT = select(t.journal_payload.c.seq).where(t.journal_payload.c.seq.in_(bindparam("seqs", expanding=True)))
+_LET_GO = t.journal_shredded.insert()
+_DELETE = t.journal_payload.delete().where(t.journal_payload.c.seq == bindparam("row_seq"))
+
+
+def shred(store: Store, seqs: Sequence[int], *, at: datetime, actor: str, why: str) -> int | None:
+    """Delete payloads for good and journal that it was done; their entries and hashes stay. At most 1,000 at a time.
+
+    Answers the seq of the entry that says so, or None when all of them were shredded before. Raises ValueError for a
+    seq that is none, and for the entry of a shredding. Backups and replicas of the database keep their own copies.
+    """
+    wanted = sorted(set(seqs))
+    if not 0 < len(wanted) <= 1_000:
+        raise ValueError("name between 1 and 1,000 journal entries to shred.")
+    with store.write() as tx:
+        kinds = {row.seq: row.kind for row in tx.execute(_KINDS, {"seqs": wanted})}
+        for seq in wanted:
+            if kinds.get(seq, SHREDDED) == SHREDDED:
+                raise ValueError(f"journal entry {seq} does not exist, or tells of a shredding; it cannot be shredded.")
+        present = sorted(row.seq for row in tx.execute(_PRESENT, {"seqs": wanted}))
+        if not present:
+            return None
+        entry = tx.journal(Entry(at, SHREDDED, None, None, actor, "", {"seqs": present, "why": why}))
+        tx.flush()
+        tx.execute(_LET_GO, [{"seq": seq, "entry": entry} for seq in present])
+        tx.execute(_DELETE, [{"row_seq": seq} for seq in present])
+    store.scrub()
+    return entry

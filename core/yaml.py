@@ -7,6 +7,7 @@ keys (the last one wins in silence), tags (they build objects), several document
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -172,11 +173,13 @@ def _resolve(text: str) -> Scalar:
     if text in ("false", "False", "FALSE"):
         return False
     digits = text[1:] if text[0] in "+-" else text
-    if digits.isascii() and digits.isdigit() and len(digits) <= 18:
-        return int(text)
+    if digits.isascii() and digits.isdigit():
+        # Longer than any number that is meant as one: an id, which a float would change without a word.
+        return int(text) if len(digits) <= 18 else text
     if digits and (digits[0].isdigit() or digits[0] == ".") and set(digits) <= set("0123456789.eE+-"):
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
             return text
+        return number if math.isfinite(number) else text
     return text

@@ -72,7 +72,7 @@ def wait_after(attempts: int, dice: random.Random, error: TryAgain | None = None
     """How long to wait after the `attempts`-th failure in a row: what the tool asked for, else doubling with jitter."""
     if error is not None and error.wait is not None:
         return error.wait + timedelta(seconds=dice.random())
-    ceiling = min(FIRST_WAIT * 2 ** min(attempts, 16), LONGEST_WAIT)
+    ceiling: timedelta = min(FIRST_WAIT * 2 ** min(attempts, 16), LONGEST_WAIT)
     return ceiling * (0.5 + dice.random() / 2)
 
 

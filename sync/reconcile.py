@@ -94,21 +94,22 @@ def reconcile(
             holds[name] = _hold(replica, name, Held.UNMAPPED, incident.fields.get(name), value, words, now)
             reasons[name] = Reason.UNMAPPED
             continue
-        if name not in sighting.fields:
-            continue
-        theirs = sighting.fields[name]
-        ours: Known = projection.get(name, ABSENT)
-        if _still_ignored(replica, name, incident.fields.get(name), theirs):
+        shown: Known = sighting.fields.get(name, ABSENT)
+        if _still_ignored(replica, name, incident.fields.get(name), shown):
             holds[name] = replica.holds[name]
             reasons[name] = Reason.IGNORED
             continue
-        attempts = replica.ledger.get(name, ())
-        if wrote and attempts and theirs == attempts[-1].prior != attempts[-1].written:
-            words = f"the tool answered success and still shows {theirs!r}; check that the field can be edited there"
-            holds[name] = _hold(replica, name, Held.IGNORED, incident.fields.get(name), theirs, words, now)
+        if wrote and _was_ignored(replica, name, shown):
+            value = None if shown is ABSENT else shown
+            words = f"the tool answered success and still shows {value!r}; check that the field can be edited there"
+            holds[name] = _hold(replica, name, Held.IGNORED, incident.fields.get(name), value, words, now)
             reasons[name] = Reason.IGNORED
-            base[name] = theirs
+            base[name] = value
             continue
+        if shown is ABSENT:
+            continue
+        theirs = shown
+        ours: Known = projection.get(name, ABSENT)
         before = _settle_ledger(replica, name, theirs, wrote=wrote)
         was_echo = name in replica.ledger and theirs == before
         stamp = incident.stamps.get(name)
@@ -136,10 +137,20 @@ def reconcile(
     return Decision(changes, base, holds, conflicts, reasons)
 
 
-def _still_ignored(replica: Replica, name: str, ours: Value, theirs: Value) -> bool:
+def _still_ignored(replica: Replica, name: str, ours: Value, theirs: Known) -> bool:
     """A field whose write the tool ignored is left alone until either side says something else."""
     known = replica.holds.get(name)
-    return known is not None and known.kind is Held.IGNORED and known.theirs == theirs and known.ours == ours
+    if known is None or known.kind is not Held.IGNORED or known.ours != ours:
+        return False
+    return known.theirs == (None if theirs is ABSENT else theirs)
+
+
+def _was_ignored(replica: Replica, name: str, theirs: Known) -> bool:
+    """True when the tool took our write and shows what it showed before."""
+    attempts = replica.ledger.get(name, ())
+    if not attempts or attempts[-1].prior == attempts[-1].written:
+        return False
+    return theirs is ABSENT or theirs == attempts[-1].prior
 
 
 def _settle_ledger(replica: Replica, name: str, theirs: Value, *, wrote: bool) -> Known:

@@ -3,8 +3,8 @@
     payload_sha = SHA-256(canonical payload)
     hash        = SHA-256(canonical [seq, at, kind, incident, connection, actor, reason, payload_sha, prev])
 
-`prev` is the hash before it, sixty-four zeros for the first. The chain runs over the payloads' hashes, so that a payload
-can be shredded and everything still verifies.
+`prev` is the hash before it, sixty-four zeros for the first. The chain runs over the payloads' hashes, so that a
+payload can be shredded and everything still verifies.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _PAYLOAD = text("INSERT INTO journal_payload (seq, payload) VALUES (:seq, :paylo
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened. `payload` holds strings, whole numbers within 2^53, booleans, null, lists and objects."""
+    """One thing that happened. `payload` holds text, whole numbers within 2^53, booleans, null, lists and objects."""
 
     at: datetime
     kind: str
@@ -77,6 +77,8 @@ def _plain(value: Any, depth: int) -> Any:
         return [_plain(item, depth + 1) for item in value]
     if isinstance(value, Enum):
         return _plain(value.value, depth + 1)
+    if isinstance(value, str):
+        return str.__str__(value)
     raise ValueError(
         f"{kind.__name__} {value!r} cannot be journalled; use text, whole numbers, booleans, lists and objects."
     )
@@ -164,4 +166,5 @@ def _words(entry: Entry) -> tuple[str, str | None, str, str]:
     if len(kind) > _WORD or len(reason) > _WORD or (connection is not None and len(connection) > _WORD):
         raise ValueError(f"the words of a journal entry are at most {_WORD} characters: {kind!r}, {reason!r}.")
     # Who acted may be a name from somebody else's tool, whatever it holds.
-    return kind, connection, actor.replace("\x00", "\N{REPLACEMENT CHARACTER}"), reason
+    actor = actor.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    return kind, connection, actor, reason

@@ -1,193 +1,193 @@
-"""The store: one writer at a time, many readers, and either everything of a transaction or nothing.
+"""The store: one door to the database, embedded or at scale.
 
-SQLite runs in WAL mode with synchronous=FULL, so that what was committed survives a power cut. Whatever a database
-does wrong (full, locked, read-only, away) becomes StoreUnavailable; nothing was stored then, and it may be tried again.
+    with store.write() as tx:          # one transaction: all of it is committed, or nothing
+        tx.execute(statement, parameters)
+        tx.journal(entry)              # in the same transaction, or no act
+    with store.read() as connection:   # one consistent state, never waiting for writers
+        connection.execute(statement)
+
+What goes wrong in the database leaves here as StoreUnavailable, with a sentence and a wait. IntegrityError passes
+through: it is an answer. On SQLite one thread writes at a time, in the order they came, and commits that wait for each
+other share one trip to the disk. On PostgreSQL transactions run side by side (READ COMMITTED): whoever reads to write
+takes row locks, and takes them before the first journal entry, because from there on the journal's head is locked.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Self
+from weakref import WeakKeyDictionary
 
-import sqlalchemy as sa
-from sqlalchemy import Connection, event
-from sqlalchemy.engine import CursorResult, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy import Connection, CursorResult, Executable, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import ClauseElement, TextClause
 
-from tieline.core.errors import StoreUnavailable
-from tieline.core.journal import Entry, append
-from tieline.core.store.migrate import migrate
+from tieline.core.store import engines, schema
+from tieline.core.store.chain import Chain, Entry
+from tieline.core.store.failures import unavailable
+from tieline.core.store.tables import journal, journal_head, journal_payload
+from tieline.core.store.writers import PooledWriter, SerialWriter, Writer
 
 __all__ = ["Connection", "Store", "Transaction"]
 
-BUSY: Final = timedelta(seconds=5)
-"""How long a write waits for another process before it gives up and is tried again."""
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
-Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+_log = logging.getLogger("tieline.store")
+_JOURNAL = frozenset({journal, journal_payload, journal_head})
 
 
 class Transaction:
-    """One write transaction: statements, journal entries, and what is to happen once it is committed."""
+    """One write transaction: leave its `with` block and it is committed, leave it by an error and it never was."""
 
     def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self._after: list[Callable[[], None]] = []
+        self._connection = connection
+        self._chain: Chain | None = None
+        self._callbacks: list[Callable[[], object]] = []
 
-    def execute(self, statement: Any, parameters: Parameters | None = None) -> CursorResult[Any]:
-        """Run one statement; a sequence of parameters runs it for each."""
-        return self.connection.execute(statement, parameters)
+    def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
+        """Run one statement, or one per row of a list of parameters."""
+        if self._chain is not None and self._chain.pending and _reads_journal(statement):
+            self._chain.flush()
+        return self._connection.execute(statement, parameters)
 
     def journal(self, entry: Entry) -> int:
-        """Append to the journal in this transaction; answers the entry's seq. If this fails, nothing is stored."""
-        return append(self.connection, [entry])[0]
+        """Append to the journal and answer the entry's seq. If it cannot be written, nothing is."""
+        if self._chain is None:
+            self._chain = Chain(self._connection)
+        return self._chain.append(entry)
 
-    def on_commit(self, act: Callable[[], None]) -> None:
-        """Do something once the transaction is safe; it must not raise and must be cheap."""
-        self._after.append(act)
+    def journal_many(self, entries: Iterable[Entry]) -> list[int]:
+        """Append entries in order and answer their seqs."""
+        return [self.journal(entry) for entry in entries]
+
+    def on_commit(self, call: Callable[[], object]) -> None:
+        """Call this once everything is committed. What it raises is logged and harms nobody."""
+        self._callbacks.append(call)
+
+    def flush(self) -> None:
+        """Send what is still in memory to the database. The store does this before it commits."""
+        if self._chain is not None:
+            self._chain.flush()
 
     def committed(self) -> None:
-        """Run what waited for the commit."""
-        for act in self._after:
-            act()
+        """Run the callbacks. The store calls this after the commit, outside every lock."""
+        for call in self._callbacks:
+            try:
+                call()
+            except Exception:  # noqa: BLE001 - whatever it raises, the commit stands and the next one is told
+                _log.exception("a callback failed after its transaction was committed; the transaction stands")
+
+
+_statements: WeakKeyDictionary[Executable, bool] = WeakKeyDictionary()
+
+
+def _reads_journal(statement: Executable) -> bool:
+    """True for a query that would miss entries still in memory."""
+    if isinstance(statement, TextClause):
+        return "journal" in statement.text
+    if not isinstance(statement, ClauseElement) or not statement.is_select:
+        return False
+    known = _statements.get(statement)
+    if known is None:
+        known = any(element in _JOURNAL for element in visitors.iterate(statement))
+        _statements[statement] = known
+    return known
 
 
 class Store:
-    """The database behind a URL: `sqlite:///path` or `postgresql://…`."""
+    """An open database. Safe to use from any thread; close it once."""
 
-    def __init__(self, engine: sa.Engine, *, single_writer: bool) -> None:
-        self._engine = engine
-        self._writer = threading.Lock() if single_writer else None
+    def __init__(self, name: str, writer: Writer, reader: Callable[[], AbstractContextManager[Connection]]) -> None:
+        self._name = name
+        self._writer = writer
+        self._reader = reader
 
     @classmethod
-    def open(cls, url: str) -> Store:
-        """Open the database, without touching its schema. Raises StoreUnavailable."""
-        target = make_url(url)
-        if target.get_backend_name() == "sqlite":
-            return cls(_sqlite(target), single_writer=True)
-        if target.get_backend_name() == "postgresql":
-            engine = sa.create_engine(
-                target.set(drivername="postgresql+psycopg"),
-                pool_pre_ping=True,
-                pool_size=10,
-                max_overflow=20,
-                connect_args={"options": "-c lock_timeout=10s -c statement_timeout=60s", "connect_timeout": 5},
-            )
-            return cls(engine, single_writer=False)
-        raise ValueError(f"{target.get_backend_name()!r} is not a store; write sqlite:///path or postgresql://…")
+    def open(
+        cls,
+        address: str,
+        *,
+        group_commit: int = 64,
+        busy: timedelta = timedelta(seconds=5),
+        turn: timedelta = timedelta(seconds=30),
+    ) -> Store:
+        """Open `sqlite:///path`, `sqlite://` (in memory) or `postgresql://…`. Creates a SQLite file with mode 0600.
+
+        On SQLite, up to `group_commit` transactions that wait for each other share a commit; `busy` bounds the wait
+        for another process, `turn` the wait for threads of this one. Raises ConfigError for an address that is none,
+        StoreUnavailable where the file cannot be made.
+        """
+        url = engines.parse(address)
+        name = url.set(query={}).render_as_string(hide_password=True).replace("postgresql+psycopg:", "postgresql:")
+        if url.drivername != "sqlite":
+            engine = engines.postgres(url)
+            return cls(name, PooledWriter(engine), engine.execution_options(postgresql_readonly=True).begin)
+        writing = engines.sqlite_writer(url, busy)
+        if engines.in_memory(url):
+            alone = SerialWriter(name, writing, group_commit, turn.total_seconds())
+            return cls(name, alone, alone.look)
+        readers = engines.sqlite_readers(url, busy)
+        writer = SerialWriter(name, writing, group_commit, turn.total_seconds(), beside=readers)
+        return cls(name, writer, readers.begin)
 
     @property
-    def engine(self) -> sa.Engine:
-        """The SQLAlchemy engine, for migrations and tools."""
-        return self._engine
-
-    @property
-    def is_sqlite(self) -> bool:
-        return self._engine.dialect.name == "sqlite"
-
-    def migrate(self) -> None:
-        """Bring the schema to what this version knows. Raises StoreUnavailable, or ConfigError for a newer database."""
-        with self._translated():
-            migrate(self._engine)
+    def name(self) -> str:
+        """Its address without a password, for people."""
+        return self._name
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """One write transaction: committed at the end of the block, rolled back when it raises."""
-        if self._writer is not None:
-            self._writer.acquire()
-        try:
-            with self._translated(), self._engine.connect() as connection:
-                if self.is_sqlite:
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
-                tx = Transaction(connection)
-                try:
-                    yield tx
-                except BaseException:
-                    connection.rollback()
-                    raise
-                connection.commit()
-        finally:
-            if self._writer is not None:
-                self._writer.release()
+        """One transaction. On StoreUnavailable nothing was committed, unless the connection was lost in the commit."""
+        with self._translated(), self._writer.transaction() as connection:
+            tx = Transaction(connection)
+            yield tx
+            tx.flush()
         tx.committed()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view for reading; it never waits for writers."""
-        with self._translated(), self._engine.connect() as connection:
-            if self.is_sqlite:
-                connection.exec_driver_sql("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.rollback()
+        """One consistent state of the database, for reading only."""
+        with self._translated(), self._reader() as connection:
+            yield connection
+
+    def migrate(self) -> None:
+        """Bring the schema up to date, in one transaction. Raises ConfigError for a database newer than this code."""
+        with self._translated(), self._writer.transaction() as connection:
+            schema.migrate(connection, self._name)
 
     def ping(self) -> None:
-        """Prove that the store answers. Raises StoreUnavailable."""
+        """Raises StoreUnavailable unless the database answers."""
         with self.read() as connection:
-            connection.exec_driver_sql("SELECT 1")
+            connection.execute(text("SELECT 1")).scalar_one()
+
+    def scrub(self) -> None:
+        """Overwrite the last traces of what was deleted, as far as the database itself keeps them."""
+        with self._translated():
+            self._writer.scrub()
 
     def close(self) -> None:
-        """Give every connection back."""
-        self._engine.dispose()
+        """Wait for the write under way, then let go of every connection."""
+        self._writer.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except IntegrityError:
-            raise
-        except (OperationalError, DBAPIError, sa.exc.TimeoutError) as error:
-            raise unavailable(error) from error
+        except SQLAlchemyError as error:
+            cause = unavailable(self._name, error)
+            if cause is None:
+                raise
+            raise cause from error
 
+    def __enter__(self) -> Self:
+        return self
 
-def unavailable(error: Exception) -> StoreUnavailable:
-    """The sentence for a database's failure."""
-    cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-    words = cause.lower()
-    if "full" in words or "no space" in words:
-        return StoreUnavailable(f"the disk is full ({cause}); make room, it goes on by itself")
-    if "locked" in words or "busy" in words or "lock timeout" in words:
-        return StoreUnavailable(f"another process holds the database ({cause})", timedelta(seconds=1))
-    if "readonly" in words or "read-only" in words:
-        return StoreUnavailable(f"the database cannot be written ({cause}); give the account write permission")
-    return StoreUnavailable(f"the database failed ({cause})")
-
-
-def _sqlite(target: sa.URL) -> sa.Engine:
-    path = target.database
-    if path and path != ":memory:":
-        _create_private(Path(path))
-    engine = sa.create_engine(
-        target.set(drivername="sqlite+pysqlite"),
-        poolclass=QueuePool if path and path != ":memory:" else NullPool,
-        **({"pool_size": 32, "max_overflow": 64} if path and path != ":memory:" else {}),
-        connect_args={"check_same_thread": False, "timeout": BUSY.total_seconds(), "cached_statements": 512},
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(raw: Any, _record: Any) -> None:
-        # The driver must not open transactions of its own: BEGIN IMMEDIATE is what makes writers queue.
-        raw.isolation_level = None
-        cursor = raw.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    return engine
-
-
-def _create_private(path: Path) -> None:
-    """Create the file readable by its owner alone; incidents are nobody else's business."""
-    if path.exists():
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    except OSError as error:
-        raise StoreUnavailable(f"{path} cannot be created: {error.strerror}") from None
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

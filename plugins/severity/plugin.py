@@ -6,7 +6,8 @@ rule nor the table knows keeps what its mapping said: unknown stays unknown, it 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,7 +15,14 @@ from tieline.core.expressions import Condition, ExpressionError, compile_conditi
 from tieline.core.hooks import hookimpl
 from tieline.core.model import Fields, Priority, Severity, Signal, Value
 
-VARIABLES = ("labels", "severity", "service", "title", "tags", "source")
+VARIABLES: Final[Mapping[str, type]] = {
+    "labels": dict,
+    "severity": str,
+    "service": str,
+    "title": str,
+    "tags": list,
+    "source": str,
+}
 
 
 class Rule(BaseModel):
@@ -95,7 +103,7 @@ def _compile(number: int, rule: Rule) -> Condition:
     try:
         return compile_condition(rule.when, VARIABLES)
     except ExpressionError as error:
-        raise ValueError(f"rule {number} (`{rule.when}`), column {error.column}: {error}") from None
+        raise ValueError(f"rule {number} (`{rule.when}`), column {error.column}: {error.what}") from None
 
 
 plugin = Classifier

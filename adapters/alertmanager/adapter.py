@@ -1,0 +1,186 @@
+"""Alertmanager behind the port: a Source of signals, a Receiver of its webhook, an Acknowledger by silences.
+
+Only the poll sees the whole: a webhook may be lost or cut (`max_alerts`), and an alert that is silenced or inhibited
+when it ends is never announced as resolved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote
+
+from tieline.adapters.alertmanager import silences, webhook
+from tieline.adapters.alertmanager.alert import Sight, ended, reading, sight
+from tieline.adapters.alertmanager.health import Server, notes_of, server
+from tieline.adapters.alertmanager.settings import AlertmanagerSettings
+from tieline.adapters.alertmanager.wire import Answer, Wire
+from tieline.core.episodes import Episode, Firing, pages
+from tieline.core.errors import Gone, NeedsOperator, TryAgain
+from tieline.core.model import ConnectionName
+from tieline.core.port import Act, Body, Cursor, Delivery, Health, Page, Reading, Received, Ref, Token, Workbench
+
+ALERTS: Final = "/api/v2/alerts"
+STATUS: Final = "/api/v2/status"
+SILENCES: Final = "/api/v2/silences"
+RECEIVERS: Final = "/api/v2/receivers"
+
+EVERY_STATE: Final = {"active": "true", "silenced": "true", "inhibited": "true", "unprocessed": "true"}
+"""No `filter` beside it: Alertmanager 0.25 answers a filter that it cannot parse with 200 and an empty list."""
+
+
+class AlertmanagerAdapter:
+    """One Alertmanager."""
+
+    def __init__(self, connection: ConnectionName, settings: AlertmanagerSettings, bench: Workbench) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._clock = bench.clock
+        self._wire = Wire(connection, settings, bench)
+        self._proofs: tuple[bytes, ...] = ()
+
+    # Source
+
+    def check(self) -> Health:
+        found, at = self._server()
+        mine = self._settings.receiver
+        if mine is not None:
+            names = [receiver.get("name") for receiver in self._list(RECEIVERS).json]
+            if mine not in names:
+                raise NeedsOperator(
+                    self._connection, f"it has no receiver {mine!r}, only {names}; correct `receiver`, or add it there."
+                )
+        return Health(
+            account=self._settings.username or ("bearer token" if self._settings.bearer_token else "anonymous"),
+            version=f"Alertmanager {found.version}",
+            clock_skew=at - self._clock.now(),
+            notes=tuple(notes_of(found, self._settings, at)),
+        )
+
+    def changes(self, since: Cursor | None) -> Iterator[Page]:
+        before = Firing.unpack(since)
+        seen, at = self._seen()
+        mine = self._settings.receiver
+        seen = [one for one in seen if mine is None or {"name": mine} in one.body["receivers"]]
+        readings = [self._reading(one, at) for one in sorted(seen, key=lambda one: (one.updated, one.episode))]
+        if since is None:
+            # What began before `history` is known from now on, so that only its end is told.
+            oldest = at - self._settings.history
+            before = before.after([one for one in readings if Episode.parse(one.ref).started < oldest])
+        over = self._ended(before.missing(readings))
+        yield from pages(
+            before,
+            before.changed(readings),
+            [reading(ended(episode, at), link=self._settings.url) for episode in over],
+            self._settings.page_size,
+        )
+
+    def read(self, ref: Ref) -> Reading:
+        seen, at = self._seen()
+        for one in seen:
+            if one.episode.ref == ref:
+                return self._reading(one, at)
+        found, at = self._server()
+        if found.may_have_forgotten(at, self._settings.restart_grace):
+            raise TryAgain(
+                self._connection,
+                f"it has just started and does not know {ref} (yet)",
+                wait=timedelta(minutes=1),
+            )
+        raise Gone(self._connection, f"the alert {ref} does not fire any more")
+
+    # Receiver
+
+    def verify(self, delivery: Delivery, now: datetime) -> None:  # noqa: ARG002 - a delivery does not tell its time
+        if not self._proofs:
+            self._proofs = webhook.proofs(self._connection, self._settings)
+        webhook.verify(self._connection, delivery, self._proofs)
+
+    def parse(self, delivery: Delivery) -> Received:
+        return webhook.parse(delivery)
+
+    # Acknowledger
+
+    def acknowledge(self, ref: Ref, act: Act, *, until: datetime, note: str, token: Token) -> str:
+        answer = self._list(SILENCES)
+        try:
+            mine = silences.ours(answer.json, token)
+        except ValueError as error:
+            raise self._wire.nonsense(SILENCES, str(error)) from None
+        if act is not Act.ACKNOWLEDGE:
+            for silence in mine:
+                self._wire.delete(f"/api/v2/silence/{quote(silence.id, safe='')}")
+            return ""
+        # `until` is a moment of our clock; a silence ends by Alertmanager's.
+        ends = until + (answer.at - self._clock.now())
+        if mine and mine[0].ends >= ends - silences.CLOSE_ENOUGH:
+            return mine[0].id
+        if mine:
+            return self._silence(silences.extended(mine[0], note, token, ends))
+        labels = self.read(ref).body["labels"]
+        return self._silence(silences.new_silence(labels, note, token, answer.at, ends))
+
+    def _silence(self, body: Body) -> str:
+        try:
+            made = self._wire.post(SILENCES, body).json
+        except Gone:
+            raise TryAgain(self._connection, "the silence to prolong has just been removed there") from None
+        if not isinstance(made, dict) or not isinstance(made.get("silenceID"), str):
+            raise TryAgain(
+                self._connection, f"POST {SILENCES} answered without silenceID; it may silence or not", maybe_done=True
+            )
+        return str(made["silenceID"])
+
+    # What Alertmanager tells
+
+    def _seen(self) -> tuple[list[Sight], datetime]:
+        """Every alert that fires, and Alertmanager's own time."""
+        answer = self._wire.get(ALERTS, EVERY_STATE)
+        if not isinstance(answer.json, list):
+            raise self._wire.nonsense(ALERTS, "not a list")
+        try:
+            return [sight(alert) for alert in answer.json], answer.at
+        except ValueError as error:
+            raise self._wire.nonsense(ALERTS, str(error)) from None
+
+    def _ended(self, missing: list[Episode]) -> list[Episode]:
+        """Those of the missing that have ended; none while Alertmanager may just have forgotten them.
+
+        The status is asked after the alerts, so that a restart between the two answers shows.
+        """
+        if not missing:
+            return []
+        found, at = self._server()
+        return [] if found.may_have_forgotten(at, self._settings.restart_grace) else missing
+
+    def _server(self) -> tuple[Server, datetime]:
+        try:
+            answer = self._wire.get(STATUS)
+            return server(answer.json), answer.at
+        except Gone as error:
+            raise self._no_alertmanager(error) from None
+        except ValueError as error:
+            raise self._wire.nonsense(STATUS, str(error)) from None
+
+    def _list(self, path: str) -> Answer:
+        try:
+            answer = self._wire.get(path)
+        except Gone as error:
+            raise self._no_alertmanager(error) from None
+        if not isinstance(answer.json, list) or not all(isinstance(one, dict) for one in answer.json):
+            raise self._wire.nonsense(path, "not a list of objects")
+        return answer
+
+    def _no_alertmanager(self, error: Gone) -> NeedsOperator:
+        return NeedsOperator(
+            self._connection, f"no Alertmanager answers at {self._settings.url} ({error}); correct `url`."
+        )
+
+    def _reading(self, one: Sight, at: datetime) -> Reading:
+        return reading(one.body, max(at - one.updated, timedelta(0)), self._settings.url)
+
+
+def connect(name: ConnectionName, settings: Any, bench: Workbench) -> AlertmanagerAdapter:
+    """What `AdapterKind.connect` calls; no I/O."""
+    return AlertmanagerAdapter(name, settings, bench)

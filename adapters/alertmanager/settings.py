@@ -1,0 +1,75 @@
+"""What an admin writes under a connection whose `tool` is `alertmanager`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from tieline.core.port import ConnectionSettings
+from tieline.core.secrets import Secret
+
+
+class AlertmanagerSettings(ConnectionSettings):
+    """One Alertmanager, or one address of a cluster of them."""
+
+    history: timedelta = Field(
+        default=timedelta(days=1),
+        description="The first poll takes in alerts that fire and began within this time; older ones stay as they are.",
+    )
+    url: str = Field(
+        description="Its address with the path before /api/v2, as in https://mimir.example.com/alertmanager."
+    )
+    username: str | None = Field(default=None, description="For Basic authentication, with `password`.")
+    password: Secret | None = Field(default=None, description="For Basic authentication, with `username`.")
+    bearer_token: Secret | None = Field(default=None, description="Sent as Bearer, instead of `username`.")
+    tenant: str | None = Field(default=None, description="Sent as X-Scope-OrgID, for Mimir and its kin.")
+    receiver: str | None = Field(
+        default=None,
+        description="The receiver whose webhook points here. Polls then leave out alerts that are routed elsewhere.",
+    )
+    webhook_token: Secret | None = Field(
+        default=None, description="What its webhook sends as Bearer (http_config.authorization.credentials)."
+    )
+    retired_webhook_token: Secret | None = Field(
+        default=None, description="The former token, accepted while a rotation lasts."
+    )
+    webhook_username: str | None = Field(default=None, description="What its webhook sends as Basic user.")
+    webhook_password: Secret | None = Field(default=None, description="What its webhook sends as Basic password.")
+    restart_grace: timedelta = Field(
+        default=timedelta(minutes=5),
+        ge=timedelta(0),
+        description="How long after its start an absent alert does not count as ended: it has forgotten all, and "
+        "Prometheus sends what still fires again. Longer than Prometheus' --rules.alert.resend-delay.",
+    )
+    page_size: int = Field(default=500, ge=1, le=10_000, description="Alerts handed on at once while polling.")
+    timeout: float = Field(default=30.0, gt=0, le=600, description="Seconds that one answer may take.")
+    verify_tls: bool | str = Field(default=True, description="True, or the path of a CA bundle.")
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("write its address alone, like https://alertmanager.example.com")
+        if "@" in parts.netloc:
+            raise ValueError("credentials belong in `username` and `password`, not in the address")
+        return url.rstrip("/").removesuffix("/api/v2")
+
+    @field_validator("tenant", "username")
+    @classmethod
+    def _header(cls, text: str | None) -> str | None:
+        if text is not None and not (text and text.isascii() and text.isprintable()):
+            raise ValueError("only printable ASCII can stand here; it is sent as a header")
+        return text
+
+    @model_validator(mode="after")
+    def _credentials(self) -> AlertmanagerSettings:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("`username` and `password` go together")
+        if self.username is not None and self.bearer_token is not None:
+            raise ValueError("give either `username` with `password`, or `bearer_token`")
+        if (self.webhook_username is None) != (self.webhook_password is None):
+            raise ValueError("`webhook_username` and `webhook_password` go together")
+        return self

@@ -1,0 +1,105 @@
+"""HTTP to Alertmanager's API v2: credentials, JSON, and the tool's own clock with every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+import orjson
+
+from tieline.adapters.alertmanager.settings import AlertmanagerSettings
+from tieline.core.errors import NeedsOperator, TryAgain
+from tieline.core.http import Client, server_date
+from tieline.core.port import Workbench
+from tieline.core.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: its JSON (None for an empty body), and when it was given by Alertmanager's own clock."""
+
+    json: Any
+    at: datetime
+
+
+class Wire:
+    """Sends one request, once. The client is made at the first, so that connecting neither reads secrets nor fails."""
+
+    def __init__(self, connection: str, settings: AlertmanagerSettings, bench: Workbench) -> None:
+        self.connection = connection
+        self._settings = settings
+        self._bench = bench
+        self._made: Client | None = None
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        return self._send("GET", path, params=params)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Answer:
+        return self._send("POST", path, body=body)
+
+    def delete(self, path: str) -> Answer:
+        return self._send("DELETE", path)
+
+    def reveal(self, secret: Secret, name: str) -> str:
+        """The value of the setting `name`. Raises NeedsOperator when it cannot be had or cannot stand in a header."""
+        try:
+            value = secret.reveal()
+        except LookupError as error:
+            raise NeedsOperator(self.connection, f"`{name}` cannot be read: {error}") from None
+        # httpx and Python name the whole header in their errors, so that a bad one must not reach them.
+        if not value.isascii() or not value.isprintable():
+            raise NeedsOperator(self.connection, f"`{name}` has characters that a header cannot carry; store it anew")
+        return value
+
+    def nonsense(self, path: str, why: str) -> NeedsOperator:
+        """The error for an answer that no Alertmanager gives."""
+        return NeedsOperator(
+            self.connection,
+            f"GET {path} answered what is not Alertmanager's ({why}); check `url`, and whether a log-in page stands "
+            "in front of it.",
+        )
+
+    def _send(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
+    ) -> Answer:
+        response = self._client().request(method, path, params=params, json=body)
+        at = server_date(response.headers) or self._bench.clock.now()
+        if not response.content:
+            return Answer(None, at)
+        try:
+            return Answer(orjson.loads(response.content), at)
+        except orjson.JSONDecodeError:
+            if method != "GET":
+                raise TryAgain(self.connection, f"{method} {path}: the answer is not JSON", maybe_done=True) from None
+            raise self._unreadable(path, response) from None
+
+    def _unreadable(self, path: str, response: httpx.Response) -> NeedsOperator | TryAgain:
+        if "html" in response.headers.get("content-type", ""):
+            return self.nonsense(path, "a web page")
+        return TryAgain(self.connection, f"GET {path}: the answer is not whole JSON")
+
+    def _client(self) -> Client:
+        if self._made is None:
+            settings = self._settings
+            headers = {"accept": "application/json"}
+            if settings.tenant is not None:
+                headers["x-scope-orgid"] = settings.tenant
+            if settings.bearer_token is not None:
+                headers["authorization"] = f"Bearer {self.reveal(settings.bearer_token, 'bearer_token')}"
+            auth = None
+            if settings.username is not None and settings.password is not None:
+                auth = (settings.username, self.reveal(settings.password, "password"))
+            self._made = Client(
+                self.connection,
+                settings.url,
+                now=self._bench.clock.now,
+                headers=headers,
+                auth=auth,
+                timeout=settings.timeout,
+                verify=settings.verify_tls,
+                transport=self._bench.transport,
+            )
+        return self._made

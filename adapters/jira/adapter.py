@@ -1,0 +1,287 @@
+"""Jira behind the port. Decisions are made in the pure modules beside this one; here they meet the site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tieline.adapters.jira import jql, webhook
+from tieline.adapters.jira.comments import Comments
+from tieline.adapters.jira.directory import KNOWN_FOR, People
+from tieline.adapters.jira.issue import PROPERTY, reading, token_of, user_ids
+from tieline.adapters.jira.jql import Place
+from tieline.adapters.jira.polling import Fetched, Index, Records, passing
+from tieline.adapters.jira.schema import Schema
+from tieline.adapters.jira.settings import Deployment, JiraSettings
+from tieline.adapters.jira.transitions import Walker
+from tieline.adapters.jira.wire import Wire
+from tieline.adapters.jira.writing import Patch, Writer
+from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
+from tieline.core.model import ConnectionName, Visibility
+from tieline.core.port import (
+    Body,
+    Cursor,
+    Delivery,
+    FieldFact,
+    Health,
+    Page,
+    Reading,
+    Received,
+    Ref,
+    RemoteComment,
+    Token,
+    Version,
+    Workbench,
+)
+
+
+class JiraAdapter:
+    """One connection to one Jira project."""
+
+    def __init__(self, name: ConnectionName, settings: JiraSettings, bench: Workbench) -> None:
+        self._name = name
+        self._settings = settings
+        self._clock = bench.clock
+        self._wire = Wire(name, settings, bench.clock, bench.transport)
+        self._index = Index(self._wire, settings.deployment, settings.page_size)
+        self._records = Records(self._wire, settings.deployment)
+        self._schema = Schema(self._wire, settings, bench.clock)
+        walker = Walker(self._wire, self._records.one, self._index.first, settings.transition_fields)
+        self._writer = Writer(self._wire, self._records, walker, self._account_id)
+        self._comments = Comments(self._wire, settings)
+        self._people = People(self._wire, settings.deployment, bench.clock)
+        self._account: tuple[str, float] | None = None
+        self._strangers: set[str] = set()
+        self._site = ""
+        self.lookup_lag: timedelta = settings.lookup_lag
+
+    # -- Source
+
+    def check(self) -> Health:
+        account, _ = self._myself()
+        return self._schema.check(account)
+
+    def changes(self, since: Cursor | None) -> Iterator[Page]:
+        account, now = self._myself()
+        place = self._place(since, now)
+        settings = self._settings
+        scope = jql.scope(settings.project, settings.issue_type, settings.jql)
+        zone = _zone(account)
+        if zone is None:
+            raise NeedsOperator(
+                self._name, f"the account's time zone {account.get('timeZone')} is unknown here; install tzdata"
+            )
+        query = jql.changed(scope, place.since(settings.overlap), zone)
+        horizon = _milliseconds(now - settings.lookup_lag)
+        return passing(self._index, self._records, query, place, settings.overlap, horizon, self._reading)
+
+    def read(self, ref: Ref) -> Reading:
+        return self._reading(self._one(ref))
+
+    # -- Adapter
+
+    def create(self, body: Body, token: Token) -> Reading:
+        """The issue with its token in one call; then what the create screen does not take, the status above all.
+
+        What cannot be brought about after creation is left for `update` to refuse by name: the record exists, and an
+        error here would hide its ref.
+        """
+        patch = Patch.of(self._name, body)
+        fields = {k: v for k, v in {**self._settings.create_fields, **patch.fields}.items() if v is not None}
+        known = self._schema.create_fields()
+        atonce = {name: value for name, value in fields.items() if name in known}
+        later = Patch({name: value for name, value in fields.items() if name not in atonce}, patch.status)
+        request = {
+            "fields": {
+                **atonce,
+                "project": {"key": self._settings.project},
+                "issuetype": {"name": self._settings.issue_type},
+            },
+            "properties": [{"key": PROPERTY, "value": {"token": token}}],
+        }
+        ref = str(self._wire.post("/issue", request, has=("id",)).json["id"])
+        try:
+            return self._finish(Ref(ref), later, token)
+        except (Gone, StaleVersion) as error:
+            # Just made, so it cannot be gone: a replica of the site has not caught up.
+            raise TryAgain(
+                self._name, f"issue {ref} was made but cannot be read yet ({error})", maybe_done=True
+            ) from None
+        except TryAgain as error:
+            error.maybe_done = True
+            raise
+
+    def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
+        before = self._one(ref)
+        now = self._reading(before)
+        if now.version != seen:
+            raise StaleVersion(self._name, f"{now.key} is at {now.version}, not at {seen}; read it again")
+        return self._reading(*self._writer.write(before, Patch.of(self._name, patch)))
+
+    # -- Finder
+
+    def find(self, token: Token) -> Reading | None:
+        """Looks through the issues this account made within `find_within`, wherever they are now.
+
+        An entity property cannot be searched without an app that declares it, and a label would be seen and edited by
+        people; so the candidates' own property is compared, and the match is read again from the consistent side.
+        """
+        for ref in self._candidates(token):
+            try:
+                found = self.read(Ref(ref))
+            except Gone:
+                continue
+            if found.token == token:
+                return found
+        return None
+
+    # -- Receiver
+
+    def verify(self, delivery: Delivery, now: datetime) -> None:  # noqa: ARG002 - Jira signs no time; the port has one
+        webhook.verify(self._name, delivery, self._webhook_secrets())
+
+    def parse(self, delivery: Delivery) -> Received:
+        return webhook.parse(delivery)
+
+    # -- Commenter
+
+    def comments(self, ref: Ref) -> Sequence[RemoteComment]:
+        return self._comments.of(ref, self._account_id())
+
+    def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
+        return self._comments.add(ref, body, visibility, token, self._account_id())
+
+    # -- Directory, Describer, Linker
+
+    def person_id(self, email: str) -> str | None:
+        return self._people.id_of(email.lower())
+
+    def describe(self) -> Mapping[str, FieldFact]:
+        return self._schema.describe()
+
+    def link(self, ref: Ref, url: str, title: str, token: Token) -> None:
+        # A field that is not sent is set to null when the globalId is met again, so every field is sent every time.
+        request = {
+            "globalId": f"system=tieline&id={token}",
+            "application": {"type": "dev.tieline", "name": "Tieline"},
+            "relationship": "is the same incident as",
+            "object": {
+                "url": url,
+                "title": title[:255],
+                "summary": "",
+                "icon": {},
+                "status": {"resolved": False, "icon": {}},
+            },
+        }
+        self._wire.post(f"/issue/{quote(ref, safe='')}/remotelink", request)
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        self._wire.close()
+
+    # -- How it is done
+
+    def _finish(self, ref: Ref, later: Patch, token: Token) -> Reading:
+        made = self._one(ref)
+        if token_of(made.issue) != token:
+            # Without its token the record could not be found again; some older servers drop it from the create call.
+            self._wire.put(f"/issue/{ref}/properties/{PROPERTY}", {"token": token})
+            made = self._one(ref)
+        if not later.fields and not later.asks_for_move(made.issue):
+            return self._reading(made)
+        try:
+            return self._reading(*self._writer.write(made, later))
+        except Rejected as error:
+            return self._reading(self._one(ref), {"unfinished": str(error)})
+
+    def _one(self, ref: Ref) -> Fetched:
+        """Raises Gone for a deleted issue only: Jira answers 404 as well when a permission was taken away."""
+        try:
+            return self._records.one(ref)
+        except Gone:
+            if self._schema.sees_project():
+                raise
+            raise NeedsOperator(
+                self._name,
+                f"issue {ref} cannot be seen, nor can project {self._settings.project}; grant Browse Projects to the "
+                f"account, then run `tieline check {self._name}`.",
+            ) from None
+
+    def _reading(self, fetched: Fetched, annotations: Mapping[str, str] | None = None) -> Reading:
+        volatile = frozenset(self._settings.volatile_fields)
+        return reading(fetched.issue, self._site_url(), fetched.at, self._people.emails, volatile, annotations)
+
+    def _candidates(self, token: Token) -> Iterator[str]:
+        query = jql.ours(self._settings.find_within)
+        for issues, _ in self._index.pages(query, PROPERTY):
+            for issue in issues:
+                ref = str(issue["id"])
+                if self._settings.deployment is Deployment.CLOUD:
+                    if token_of(issue) == token:
+                        yield ref
+                elif ref not in self._strangers:
+                    yield ref
+                    self._strangers.add(ref)
+
+    def _place(self, since: Cursor | None, now: datetime) -> Place:
+        if since is None:
+            start = _milliseconds(now - self._settings.history)
+            return Place(start, start)
+        try:
+            return Place.unpack(since)
+        except ValueError as error:
+            raise NeedsOperator(
+                self._name, f"the stored cursor cannot be read ({error}); reset it with a backfill"
+            ) from None
+
+    def _myself(self) -> tuple[Body, datetime]:
+        """The account and the tool's time. Asked at each pass: a time zone changed unnoticed would lose changes."""
+        answer = self._wire.get("/myself")
+        identities = user_ids(answer.json)
+        if not identities:
+            raise NeedsOperator(
+                self._name, "the site does not say who we are; the credentials belong to nobody. Renew them"
+            )
+        self._account = (identities[0], self._clock.monotonic())
+        return answer.json, answer.at or self._clock.now()
+
+    def _account_id(self) -> str:
+        if self._account is None or self._clock.monotonic() - self._account[1] > KNOWN_FOR:
+            self._myself()
+        return self._account[0] if self._account else ""
+
+    def _site_url(self) -> str:
+        """Where people open issues: not the API gateway, should the connection use it."""
+        if not self._site:
+            gateway = "/ex/jira/" in self._settings.url
+            self._site = (
+                str(self._wire.get("/serverInfo", has=("baseUrl",)).json["baseUrl"]) if gateway else self._settings.url
+            )
+        return self._site
+
+    def _webhook_secrets(self) -> list[str]:
+        references = (self._settings.webhook_secret, self._settings.retired_webhook_secret)
+        try:
+            return [secret.reveal() for secret in references if secret is not None]
+        except LookupError as error:
+            raise NeedsOperator(self._name, str(error)) from None
+
+
+def connect(name: ConnectionName, settings: JiraSettings, bench: Workbench) -> JiraAdapter:
+    """What `AdapterKind.connect` calls; no I/O, and the library is not imported yet."""
+    return JiraAdapter(name, settings, bench)
+
+
+def _zone(account: Body) -> ZoneInfo | None:
+    """The account's zone; None where it is not known here."""
+    try:
+        return ZoneInfo(str(account.get("timeZone") or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
+
+
+def _milliseconds(at: datetime) -> int:
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

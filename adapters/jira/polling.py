@@ -1,0 +1,167 @@
+"""The stream of changes: what the search index lists, read afresh from the consistent side.
+
+The index is asked only for ids and `updated`; bodies come from `/issue/bulkfetch` (Cloud) or one by one (Data Center,
+whose search gives no entity properties), so that a reading is never as old as the index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote
+
+from tieline.adapters.jira.issue import FIELDS, PROPERTY, milliseconds
+from tieline.adapters.jira.jql import Place, Row
+from tieline.adapters.jira.settings import Deployment
+from tieline.adapters.jira.wire import Wire
+from tieline.core.errors import Gone, NeedsOperator, Rejected, TryAgain
+from tieline.core.port import Body, Page, Reading
+
+OVERLAPPING: Final = 5
+"""Rows asked for again with each page by position, to notice rows that moved away in between."""
+
+MOST_PAGES: Final = 10_000
+
+SETTLED: Final = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Issues from the consistent side, and the Date of the answer that brought each."""
+
+    issue: Body
+    at: datetime | None
+
+
+class Index:
+    """The search index, page by page, in either dialect."""
+
+    def __init__(self, wire: Wire, deployment: Deployment, page_size: int) -> None:
+        self._wire = wire
+        self._deployment = deployment
+        self._page = page_size
+
+    def first(self, jql: str) -> list[str]:
+        """The id of the first issue found, if any."""
+        path = "/search/jql" if self._deployment is Deployment.CLOUD else "/search"
+        found = self._ask(path, {"jql": jql, "fields": "updated", "maxResults": 1})
+        return [str(issue["id"]) for issue in found.get("issues") or []]
+
+    def pages(self, jql: str, properties: str = "") -> Iterator[tuple[list[Body], bool]]:
+        """Pages of bare issues (id, `updated`, our property on Cloud), and whether more follow."""
+        if self._deployment is Deployment.CLOUD:
+            return self._by_token(jql, properties)
+        return self._by_position(jql)
+
+    def _by_token(self, jql: str, properties: str) -> Iterator[tuple[list[Body], bool]]:
+        query: dict[str, str | int] = {"jql": jql, "fields": "updated", "maxResults": self._page}
+        if properties:
+            query["properties"] = properties
+        for _ in range(MOST_PAGES):
+            found = self._ask("/search/jql", query)
+            following = found.get("nextPageToken")
+            more = bool(following) and found.get("isLast") is not True
+            yield list(found.get("issues") or []), more
+            if not more:
+                return
+            if following == query.get("nextPageToken"):
+                break
+            query["nextPageToken"] = str(following)
+        raise TryAgain(self._wire.connection, "the search does not end; the next pass starts from the last stored page")
+
+    def _by_position(self, jql: str) -> Iterator[tuple[list[Body], bool]]:
+        """Every page begins with the last rows of the one before. Where none of them is met, rows moved: step back."""
+        passed: set[str] = set()
+        start = 0
+        for _ in range(MOST_PAGES):
+            found = self._ask("/search", {"jql": jql, "fields": "updated", "startAt": start, "maxResults": self._page})
+            rows: list[Body] = list(found.get("issues") or [])
+            if start and not any(str(row["id"]) in passed for row in rows):
+                start = max(0, start - self._page)
+                continue
+            end = start + len(rows)
+            more = bool(rows) and end < int(found.get("total") or 0)
+            yield [row for row in rows if str(row["id"]) not in passed], more
+            if not more:
+                return
+            passed.update(str(row["id"]) for row in rows)
+            start = max(end - min(OVERLAPPING, self._page // 2), start + 1)
+        raise TryAgain(self._wire.connection, "the search does not end; the next pass starts from the last stored page")
+
+    def _ask(self, path: str, query: dict[str, str | int]) -> Any:
+        try:
+            return self._wire.get(path, query, has=("issues",)).json
+        except Rejected as error:
+            if "nextPageToken" in query:
+                raise TryAgain(self._wire.connection, f"the page token no longer holds ({error})") from None
+            raise NeedsOperator(
+                self._wire.connection,
+                f"the search was refused ({error}); check `project`, `issue_type` and `jql`.",
+            ) from None
+
+
+class Records:
+    """Issues from the consistent side."""
+
+    def __init__(self, wire: Wire, deployment: Deployment) -> None:
+        self._wire = wire
+        self._deployment = deployment
+
+    def one(self, ref: str, expand: str = "") -> Fetched:
+        """Raises Gone."""
+        query: dict[str, str | int] = {"fields": ",".join(FIELDS), "properties": PROPERTY}
+        if expand:
+            query["expand"] = expand
+        answer = self._wire.get(f"/issue/{quote(ref, safe='')}", query, has=("id", "key", "fields"))
+        return Fetched(self._issue(answer.json), answer.at)
+
+    def many(self, refs: Sequence[str]) -> dict[str, Fetched]:
+        """By id; those deleted since are left out. Raises TryAgain when Jira could not bring one that exists."""
+        if self._deployment is not Deployment.CLOUD:
+            return {ref: fetched for ref in refs for fetched in self._if_there(ref)}
+        if not refs:
+            return {}
+        body = {"issueIdsOrKeys": list(refs), "fields": list(FIELDS), "properties": [PROPERTY]}
+        answer = self._wire.send("POST", "/issue/bulkfetch", body=body, reads=True, has=("issues",))
+        failed = answer.json.get("issueErrors") or []
+        if failed:
+            words = "; ".join(f"{one.get('id')}: {one.get('errorMessage')}" for one in failed[:3])
+            raise TryAgain(self._wire.connection, f"{len(failed)} issues could not be fetched ({words})")
+        return {str(issue["id"]): Fetched(self._issue(issue), answer.at) for issue in answer.json["issues"]}
+
+    def _issue(self, issue: Body) -> Body:
+        """Raises TryAgain for what lacks the fields that every issue has."""
+        fields = issue.get("fields")
+        if not isinstance(fields, dict) or not all(fields.get(name) for name in ("updated", "status", "project")):
+            raise TryAgain(self._wire.connection, f"issue {issue.get('id')} came without `updated` or `status`")
+        return issue
+
+    def _if_there(self, ref: str) -> list[Fetched]:
+        try:
+            return [self.one(ref)]
+        except Gone:
+            return []
+
+
+def passing(
+    index: Index,
+    records: Records,
+    jql: str,
+    place: Place,
+    overlap: timedelta,
+    horizon: int,
+    reading: Callable[[Fetched], Reading],
+) -> Iterator[Page]:
+    """One pass over the changes after `place`, page by page."""
+    for issues, more in index.pages(jql):
+        rows = [Row(str(issue["id"]), milliseconds(issue["fields"]["updated"])) for issue in issues]
+        found = records.many([row.id for row in rows if place.wants(row, overlap)])
+        readings = [reading(found[row.id]) for row in rows if row.id in found]
+        settled = {one.ref: (one.version, one.age is not None and one.age >= SETTLED) for one in readings}
+        fresh = [one for one in readings if place.fresh(one.ref, one.version)]
+        place = place.passed(
+            rows, {str(ref): held for ref, held in settled.items()}, overlap, horizon if more else None
+        )
+        yield Page(fresh, place.pack(), more)

@@ -1,0 +1,135 @@
+"""What an admin writes under a connection whose `tool` is `jira`, `jira-jsm` or `jira-dc`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from tieline.core.port import ConnectionSettings
+from tieline.core.secrets import Secret
+
+
+class Deployment(StrEnum):
+    """Which REST dialect the site speaks."""
+
+    CLOUD = "cloud"
+    DATACENTER = "datacenter"
+
+
+class Audience(StrEnum):
+    """Who reads a comment that carries no restriction.
+
+    `internal`: everybody on the site is staff, so that all comments count as internal. `public`: the project is open,
+    an unrestricted comment is public. `jsm`: a service project, where `jsdPublic` tells the customer's from ours.
+    """
+
+    INTERNAL = "internal"
+    PUBLIC = "public"
+    JSM = "jsm"
+
+
+class JiraSettings(ConnectionSettings):
+    """Jira Cloud, a classic or team-managed project."""
+
+    url: str = Field(description="The site: https://example.atlassian.net, or the API gateway with its cloud id.")
+    email: str | None = Field(default=None, description="The account's address (Cloud), with `api_token`.")
+    api_token: Secret | None = Field(default=None, description="The account's API token (Cloud).")
+    pat: Secret | None = Field(
+        default=None, description="A personal access token or OAuth access token, sent as Bearer."
+    )
+    project: str = Field(description="The project's key; new issues are made there and its issues are polled.")
+    issue_type: str = Field(default="Incident", description="The name of the issue type that carries incidents.")
+    jql: str = Field(
+        default="", description="What to poll beside the project; empty means `issuetype` is `issue_type`."
+    )
+    create_fields: Mapping[str, Any] = Field(
+        default_factory=dict, description="Fields set at creation in Jira's own JSON, for those no mapping fills."
+    )
+    transition_fields: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="Values for fields that a transition's screen requires and no mapping fills, in Jira's own JSON: "
+        '`{"resolution": {"name": "Done"}}`.',
+    )
+    audience: Audience = Field(default=Audience.INTERNAL, description="Who reads an unrestricted comment.")
+    internal_role: str | None = Field(
+        default=None, description="With `audience: public`, the project role that internal comments are restricted to."
+    )
+    webhook_secret: Secret | None = Field(default=None, description="The secret of the webhook; signs X-Hub-Signature.")
+    retired_webhook_secret: Secret | None = Field(
+        default=None, description="The webhook's former secret, accepted while a rotation lasts."
+    )
+    lookup_lag: timedelta = Field(
+        default=timedelta(seconds=90), description="How long the search index may need to show a new issue."
+    )
+    overlap: timedelta = Field(
+        default=timedelta(minutes=5), description="How far each poll looks back; must exceed `lookup_lag`."
+    )
+    find_within: timedelta = Field(
+        default=timedelta(days=30), description="How old an issue may be for a look-up by create token to consider it."
+    )
+    page_size: int = Field(default=100, ge=2, le=100, description="Issues asked for at once while polling.")
+    volatile_fields: tuple[str, ...] = Field(
+        default=(), description="Ids of fields that the site computes anew at every look; left out of the version."
+    )
+    timeout: float = Field(default=30.0, gt=0, le=600, description="Seconds that one answer may take.")
+    verify_tls: bool | str = Field(default=True, description="True, or the path of a CA bundle.")
+
+    @property
+    def deployment(self) -> Deployment:
+        return Deployment.CLOUD
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or "@" in parts.netloc
+        ):
+            raise ValueError("write the site's address alone, like https://example.atlassian.net")
+        return url.rstrip("/")
+
+    @field_validator("project", "issue_type")
+    @classmethod
+    def _name(cls, name: str) -> str:
+        if not name.strip() or any(character in name for character in '"\\\r\n'):
+            raise ValueError("quotes, backslashes and line breaks cannot stand in a Jira name")
+        return name
+
+    @model_validator(mode="after")
+    def _credentials(self) -> JiraSettings:
+        basic = self.email is not None and self.api_token is not None
+        if basic == (self.pat is not None):
+            raise ValueError("give either `email` with `api_token`, or `pat`")
+        if self.overlap <= self.lookup_lag:
+            raise ValueError("`overlap` must be longer than `lookup_lag`, or a poll misses what the index shows late")
+        return self
+
+
+class JsmSettings(JiraSettings):
+    """Jira Service Management on Cloud: comments are the customer's or the team's."""
+
+    issue_type: str = Field(
+        default="[System] Incident", description="The name of the issue type that carries incidents."
+    )
+    audience: Audience = Field(default=Audience.JSM, description="Who reads an unrestricted comment.")
+
+
+class DataCenterSettings(JiraSettings):
+    """Jira Data Center: REST v2, wiki text, search by position."""
+
+    lookup_lag: timedelta = Field(
+        default=timedelta(seconds=30), description="How long a node's index may need to show a new issue."
+    )
+
+    @property
+    def deployment(self) -> Deployment:
+        return Deployment.DATACENTER

@@ -1,0 +1,310 @@
+"""The state of a simulated Jira site: issues, their history, and what the search index has seen of them so far."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from tieline.adapters.jira.simulated.people import User
+from tieline.adapters.jira.simulated.screens import CREATE_SCREEN, EDIT_SCREEN, PRIORITIES, Refused, read
+from tieline.adapters.jira.simulated.search import Entry
+from tieline.adapters.jira.simulated.webhooks import Webhooks
+from tieline.adapters.jira.simulated.workflows import SERVICE, SOFTWARE, Status, Transition, WorkflowScheme
+
+BOT: Final = "5b10a2844c20165700ede21g"
+PERSON: Final = "712020-anna"
+
+
+@dataclass
+class Project:
+    id: str
+    key: str
+    name: str
+    issue_types: dict[str, str]
+    service: bool = False
+
+    @property
+    def workflow(self) -> WorkflowScheme:
+        return SERVICE if self.service else SOFTWARE
+
+
+@dataclass
+class Issue:
+    """One issue as the database holds it. Times are moments; they are shown in the asking account's zone."""
+
+    id: str
+    key: str
+    project: Project
+    issue_type: str
+    status: str
+    creator: str
+    created: datetime
+    updated: datetime
+    fields: dict[str, Any]
+    properties: dict[str, Any] = field(default_factory=dict)
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    histories: list[dict[str, Any]] = field(default_factory=list)
+    links: dict[str, dict[str, Any]] = field(default_factory=dict)
+    indexed: list[tuple[datetime, Entry]] = field(default_factory=list)
+
+
+@dataclass
+class Site:
+    """Everything behind the REST API. The switches are what tests and the demo turn.
+
+    search_lag      how long the index needs to show a change
+    ignores         fields that an edit answers with 204 for and leaves alone
+    after_write     a post-function: called with an issue after a write through REST, may edit it as the system
+    whole_seconds   stamps without milliseconds, as Data Center on MySQL keeps them
+    """
+
+    clock: Callable[[], datetime]
+    cloud: bool = True
+    base: str = "https://simulated.atlassian.net"
+    search_lag: timedelta = timedelta(0)
+    ignores: set[str] = field(default_factory=set)
+    after_write: Callable[[Issue], None] | None = None
+    whole_seconds: bool = False
+    required_at_creation: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
+    """Permissions that the account lacks."""
+    before_write: list[Callable[[], None]] = field(default_factory=list)
+    """Called once, right before the next write through REST: somebody else is faster."""
+
+    def __post_init__(self) -> None:
+        self.webhooks = Webhooks(self.clock)
+        self.users = {
+            one.id: one
+            for one in (
+                User(BOT, "tieline@example.com", "Tieline"),
+                User(PERSON, "anna@example.com", "Anna Ops", "America/New_York"),
+                User("712020-mia", "mia@example.com", "Mia Krystof", "Asia/Jerusalem"),
+                User("712020-hidden", "otto@example.com", "Otto Hidden", hidden=True),
+                User("712020-left", "left@example.com", "Lena Left", active=False),
+            )
+        }
+        self.projects = {
+            "OPS": Project("10000", "OPS", "Operations", {"10001": "Incident", "10002": "Task"}),
+            "WEB": Project("10001", "WEB", "Website", {"10001": "Incident", "10003": "Bug"}),
+            "DESK": Project("10002", "DESK", "Service desk", {"10004": "[System] Incident"}, service=True),
+        }
+        self.issues: dict[str, Issue] = {}
+        self.moved_keys: dict[str, str] = {}
+        self._next_id = 10000
+        self._numbers: dict[str, int] = {}
+        self._comment_id = 18000
+        self._history_id = 20000
+        self._link_id = 30000
+
+    # -- Looking
+
+    def issue(self, ref: str) -> Issue | None:
+        """By id or key; a key the issue had before it was moved still leads to it."""
+        if ref in self.issues:
+            return self.issues[ref]
+        identity = self.moved_keys.get(ref)
+        return next((one for one in self.issues.values() if one.key == ref or one.id == identity), None)
+
+    def status(self, issue: Issue) -> Status:
+        return issue.project.workflow.status(issue.status)
+
+    def offered(self, issue: Issue) -> list[Transition]:
+        return [] if "TRANSITION_ISSUES" in self.denied else issue.project.workflow.offered(issue.status)
+
+    def stamp(self, moment: datetime, viewer: str = BOT) -> str:
+        """In the viewer's offset without a colon: `2023-03-27T20:54:15.878+0300`."""
+        local = moment.astimezone(ZoneInfo(self.users[viewer].time_zone))
+        return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond // 1000:03d}{local:%z}"
+
+    def person(self, value: Any) -> dict[str, Any] | None:
+        """A user value as written. Raises ValueError for nobody."""
+        if not isinstance(value, dict):
+            raise ValueError("data was not an object")
+        identity = value.get("accountId", value.get("id")) if self.cloud else value.get("name")
+        if identity is None:
+            return None
+        user = self.users.get(str(identity))
+        if user is None or not user.active:
+            raise ValueError(f"User '{identity}' cannot be assigned issues.")
+        return {"_user": user.id}
+
+    def entries(self) -> list[Entry]:
+        """The index as it stands now."""
+        horizon = self.clock() - self.search_lag
+        found = [[entry for at, entry in issue.indexed if at <= horizon] for issue in self.issues.values()]
+        return [versions[-1] for versions in found if versions]
+
+    # -- Changing
+
+    def create(
+        self, project: Project, issue_type: str, fields: Mapping[str, Any], by: str, properties: Mapping[str, Any]
+    ) -> Issue:
+        """Raises Refused."""
+        screen = {**CREATE_SCREEN, **dict.fromkeys(self.required_at_creation, True)}
+        missing = {
+            name: f"{name.capitalize()} is required."
+            for name, required in screen.items()
+            if required and fields.get(name) is None and name != "summary"
+        }
+        if missing:
+            raise Refused(missing)
+        values = read({"summary": None, **fields}, screen, rich=self.cloud, base=self.base, person=self.person)
+        now = self._now()
+        self._next_id += 1
+        issue = Issue(
+            str(self._next_id), self._key(project), project, issue_type, project.workflow.initial, by, now, now, {}
+        )
+        defaults = {"priority": {"self": f"{self.base}/rest/api/3/priority/3", "name": PRIORITIES["3"], "id": "3"}}
+        issue.fields = {
+            **dict.fromkeys(EDIT_SCREEN), "resolution": None, "resolutiondate": None, **defaults,
+            "labels": [], "reporter": {"_user": by}, **values,
+        }  # fmt: skip
+        issue.properties = copy.deepcopy(dict(properties))
+        self.issues[issue.id] = issue
+        self._changed(issue, "jira:issue_created", by, [], at=now)
+        return issue
+
+    def edit(self, issue: Issue, fields: Mapping[str, Any], by: str) -> None:
+        """Raises Refused."""
+        values = read(fields, EDIT_SCREEN, rich=self.cloud, base=self.base, person=self.person)
+        self._set(issue, {k: v for k, v in values.items() if k not in self.ignores or by != BOT}, by)
+
+    def transition(self, issue: Issue, transition: Transition, fields: Mapping[str, Any], by: str) -> None:
+        """Raises Refused when a required field of the screen is empty."""
+        values = read(fields, transition.screen, rich=self.cloud, base=self.base, person=self.person)
+        empty = {
+            name: f"{name.capitalize()} is required."
+            for name, required in transition.screen.items()
+            if required and values.get(name, issue.fields.get(name)) is None
+        }
+        if empty:
+            raise Refused(empty)
+        before, after = self.status(issue), issue.project.workflow.status(transition.to)
+        issue.status = transition.to
+        values |= dict.fromkeys(transition.clears)
+        if after.category != "done":
+            values["resolutiondate"] = None
+        elif before.category != "done":
+            values["resolutiondate"] = self._now()
+        change = {
+            "field": "status", "fieldtype": "jira", "fieldId": "status",
+            "from": before.id, "fromString": before.name, "to": after.id, "toString": after.name,
+        }  # fmt: skip
+        self._set(issue, values, by, [change])
+
+    def comment(
+        self, issue: Issue, body: Any, by: str, properties: Mapping[str, Any], restricted: Any = None
+    ) -> dict[str, Any]:
+        """Public by default in a service project, as the vendor's own documentation warns."""
+        self._comment_id += 1
+        comment: dict[str, Any] = {
+            "id": str(self._comment_id), "_author": by, "body": body, "_created": self._now(),
+            "_properties": copy.deepcopy(dict(properties)),
+        }  # fmt: skip
+        if restricted:
+            comment["visibility"] = restricted
+        if issue.project.service:
+            hidden = (properties.get("sd.public.comment") or {}).get("internal") is True
+            comment["jsdPublic"] = not hidden
+        issue.comments.append(comment)
+        self._changed(issue, "comment_created", by, [])
+        return comment
+
+    def link(self, issue: Issue, request: Mapping[str, Any]) -> tuple[str, bool]:
+        """The link's id, and whether it is new. What an update does not send becomes null."""
+        known = request.get("globalId")
+        found = next((one for one in issue.links.values() if known and one["globalId"] == known), None)
+        if found is None:
+            self._link_id += 1
+            found = issue.links[str(self._link_id)] = {"id": self._link_id}
+        new = len(found) == 1
+        sent = request.get("object") or {}
+        found.update(
+            {
+                "globalId": known,
+                "application": request.get("application"),
+                "relationship": request.get("relationship"),
+                "object": {name: sent.get(name) for name in ("url", "title", "summary", "icon", "status")},
+            }
+        )
+        self._changed(issue, "jira:issue_updated", BOT, [])
+        return str(found["id"]), new
+
+    def move(self, issue: Issue, project: Project, by: str) -> None:
+        """To another project: the key changes, the id stays, the old key still leads here."""
+        before = issue.key
+        self.moved_keys[before] = issue.id
+        issue.project, issue.key = project, self._key(project)
+        change = {"field": "Key", "fieldtype": "jira", "from": None, "fromString": before, "toString": issue.key}
+        self._changed(issue, "jira:issue_updated", by, [change])
+
+    def delete(self, issue: Issue, by: str) -> None:
+        self._announce(issue, "jira:issue_deleted", by, [])
+        del self.issues[issue.id]
+
+    def _set(
+        self, issue: Issue, values: Mapping[str, Any], by: str, changes: list[dict[str, Any]] | None = None
+    ) -> None:
+        items = list(changes or [])
+        for name, value in values.items():
+            if issue.fields.get(name) != value:
+                items.append(
+                    {
+                        "field": name, "fieldtype": "jira", "fieldId": name,
+                        "from": None, "fromString": _shown(issue.fields.get(name)),
+                        "to": None, "toString": _shown(value),
+                    }
+                )  # fmt: skip
+            issue.fields[name] = value
+        if items:
+            self._changed(issue, "jira:issue_updated", by, items)
+
+    def _changed(
+        self, issue: Issue, event: str, by: str, items: list[dict[str, Any]], *, at: datetime | None = None
+    ) -> None:
+        now = at or self._now()
+        issue.updated = now
+        if items:
+            self._history_id += 1
+            history = {"id": str(self._history_id), "_author": by, "_created": now, "items": items}
+            issue.histories.append(history)
+        issue.indexed.append((now, self._entry(issue)))
+        del issue.indexed[:-50]
+        self._announce(issue, event, by, items)
+
+    def _announce(self, issue: Issue, event: str, by: str, items: list[dict[str, Any]]) -> None:
+        user = self.users[by].shown(self.cloud, self.base)
+        body: dict[str, Any] = {"webhookEvent": event, "user": user, "issue": {"id": issue.id, "key": issue.key}}
+        body["issue"]["fields"] = {"summary": issue.fields.get("summary"), "status": {"name": self.status(issue).name}}
+        if items:
+            body["changelog"] = {"id": str(self._history_id), "items": items}
+        self.webhooks.send(body)
+
+    def _entry(self, issue: Issue) -> Entry:
+        status = self.status(issue)
+        return Entry(
+            issue.id, issue.key, issue.project.key, issue.issue_type, status.name, status.id, issue.creator,
+            _milliseconds(issue.created), _milliseconds(issue.updated), tuple(issue.fields.get("labels") or ()),
+        )  # fmt: skip
+
+    def _key(self, project: Project) -> str:
+        self._numbers[project.key] = self._numbers.get(project.key, 0) + 1
+        return f"{project.key}-{self._numbers[project.key]}"
+
+    def _now(self) -> datetime:
+        now = self.clock().astimezone(UTC)
+        return now.replace(microsecond=0 if self.whole_seconds else now.microsecond // 1000 * 1000)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _shown(value: Any) -> str | None:
+    if isinstance(value, dict):
+        return str(value.get("name") or value.get("value") or value.get("_user") or "…")
+    return None if value is None else str(value)

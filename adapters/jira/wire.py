@@ -1,0 +1,239 @@
+"""HTTP to Jira through the `jira` library's authenticated session, with its traps disarmed.
+
+The library is asked for authentication, transport and JSON headers. Its methods are not used: `search_issues` stops at
+50 rows, `Resource.update` loses the path of the API gateway, and every error prints headers. So that: a time-out is
+always set, nothing is retried (it would post a comment twice), redirects are refused, `JIRAError` never leaves here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tieline.adapters.jira.settings import Deployment, JiraSettings
+from tieline.core.clock import Clock
+from tieline.core.errors import Gone, NeedsOperator, TryAgain
+from tieline.core.http import outcome, server_date
+
+JsonObject = dict[str, Any]
+Query = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: its JSON, of the shape that was asked for, and the tool's own time."""
+
+    json: Any
+    at: datetime | None
+
+
+class NotThere(Gone):
+    """Jira's 404. `words` are its own; they are empty when something else answered."""
+
+    def __init__(self, connection: str, message: str, words: str) -> None:
+        super().__init__(connection, message)
+        self.words = words
+
+
+class Wire:
+    """Sends one request, once, and turns whatever happens into an answer or a RemoteError."""
+
+    def __init__(self, connection: str, settings: JiraSettings, clock: Clock, transport: Any = None) -> None:
+        self.connection = connection
+        self.base = settings.url
+        self._settings = settings
+        self._clock = clock
+        self._transport = transport
+        self._api = "3" if settings.deployment is Deployment.CLOUD else "2"
+        # A requests session is not made for several threads, so each thread gets its own.
+        self._threads = threading.local()
+
+    def get(self, path: str, query: Query | None = None, *, has: Sequence[str] = ()) -> Answer:
+        """An object that has at least these members."""
+        return self.send("GET", path, query=query, has=has)
+
+    def get_list(self, path: str, query: Query | None = None) -> Answer:
+        """An array of objects."""
+        return self.send("GET", path, query=query, has=None)
+
+    def post(self, path: str, body: Any, *, has: Sequence[str] = ()) -> Answer:
+        return self.send("POST", path, body=body, has=has)
+
+    def put(self, path: str, body: Any) -> Answer:
+        return self.send("PUT", path, body=body)
+
+    def delete(self, path: str) -> Answer:
+        return self.send("DELETE", path)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Query | None = None,
+        reads: bool = False,
+        has: Sequence[str] | None = (),
+    ) -> Answer:
+        """`path` is relative to the REST root (`/issue/10001`). `reads` marks a POST that changes nothing. `has` are
+        the members without which the answer is not what was asked for; None asks for an array."""
+        import requests
+        from jira.exceptions import JIRAError
+
+        writes = method != "GET" and not reads
+        url = f"{self.base}/rest/api/{self._api}{path}"
+        try:
+            response = self._session().request(
+                method,
+                url,
+                params=dict(query or {}),
+                data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
+                allow_redirects=False,
+            )
+        except JIRAError as error:
+            # `from None`: the library's exception carries request and response headers into every traceback.
+            if error.response is None:
+                raise TryAgain(self.connection, f"{method} {path}: an empty answer", maybe_done=writes) from None
+            response = error.response
+        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
+            raise self._unreached(method, path, error) from None
+        except requests.exceptions.RequestException as error:
+            raise self._lost(method, path, error, writes) from None
+        self._succeeded(method, path, response, writes)
+        return self._understood(method, path, response, writes, has)
+
+    def close(self) -> None:
+        """Give this thread's sockets back."""
+        client = getattr(self._threads, "client", None)
+        if client is not None:
+            client.close()
+            del self._threads.client
+
+    def _succeeded(self, method: str, path: str, response: Any, writes: bool) -> None:
+        headers: Mapping[str, str] = response.headers
+        words = error_words(response.text, headers)
+        failure = outcome(self.connection, method, path, response.status_code, headers, words, self._clock.now())
+        if isinstance(failure, TryAgain):
+            failure.maybe_done = failure.maybe_done and writes
+        if isinstance(failure, Gone):
+            if not _is_json(response):
+                raise NeedsOperator(self.connection, f"{method} {path} met a page that is not Jira's; check `url`.")
+            raise NotThere(self.connection, str(failure).removeprefix(f"{self.connection}: "), words)
+        if failure is not None:
+            raise failure
+        if _came_as_nobody(headers):
+            raise NeedsOperator(
+                self.connection,
+                f"{method} {path} was answered as if nobody had logged in; renew the credentials, "
+                f"then run `tieline check {self.connection}`.",
+            )
+
+    def _understood(self, method: str, path: str, response: Any, writes: bool, has: Sequence[str] | None) -> Answer:
+        at = server_date(response.headers)
+        if writes and not has and not response.content:
+            return Answer(None, at)
+        try:
+            value = json.loads(response.content)
+        except ValueError:
+            value = None
+        if has is None:
+            fits = isinstance(value, list) and all(isinstance(one, dict) for one in value)
+        else:
+            fits = isinstance(value, dict) and all(name in value for name in has)
+        if not fits:
+            raise TryAgain(
+                self.connection,
+                f"{method} {path} answered {response.status_code} with something that is not Jira's (a login or "
+                "maintenance page?); check that `url` is the REST address of the site.",
+                maybe_done=writes,
+            )
+        return Answer(value, at)
+
+    def _unreached(self, method: str, path: str, error: Exception) -> TryAgain:
+        return TryAgain(self.connection, f"{method} {path}: no connection ({type(error).__name__})")
+
+    def _lost(self, method: str, path: str, error: Exception, writes: bool) -> TryAgain:
+        if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
+            return self._unreached(method, path, error)
+        return TryAgain(
+            self.connection, f"{method} {path}: the answer was lost ({type(error).__name__})", maybe_done=writes
+        )
+
+    def _session(self) -> Any:
+        client = getattr(self._threads, "client", None)
+        if client is None:
+            client = self._threads.client = self._connect()
+        return client._session
+
+    def _connect(self) -> Any:
+        try:
+            from jira import JIRA
+        except ImportError:
+            raise NeedsOperator(self.connection, "the adapter needs its library: pip install 'tieline[jira]'") from None
+        settings = self._settings
+        client = JIRA(
+            settings.url,
+            options={"rest_api_version": self._api, "verify": settings.verify_tls, "check_update": False},
+            get_server_info=False,  # it would call the site from the constructor
+            max_retries=0,
+            timeout=(min(settings.timeout, 10.0), settings.timeout),
+            logging=False,
+            **self._credentials(),
+        )
+        client._session.trust_env = False
+        if self._transport is not None:
+            client._session.mount("https://", self._transport)
+            client._session.mount("http://", self._transport)
+        return client
+
+    def _credentials(self) -> dict[str, Any]:
+        settings = self._settings
+        try:
+            if settings.pat is not None:
+                return {"token_auth": settings.pat.reveal()}
+            if settings.api_token is not None:
+                return {"basic_auth": (settings.email, settings.api_token.reveal())}
+        except LookupError as error:
+            raise NeedsOperator(self.connection, str(error)) from None
+        raise NeedsOperator(self.connection, "no credentials; give `email` with `api_token`, or `pat`")
+
+
+def _is_json(response: Any) -> bool:
+    """An empty body passes: it says nothing either way."""
+    try:
+        return not response.content or response.json() is not None
+    except ValueError:
+        return False
+
+
+def error_words(text: str, headers: Mapping[str, str]) -> str:
+    """What Jira says is wrong, each field by its id (the library's own reading drops the ids)."""
+    words: list[str] = []
+    reason = next((value for name, value in headers.items() if name.lower() == "ratelimit-reason"), "")
+    if reason:
+        words.append(reason)
+    try:
+        said = json.loads(text) if text else {}
+    except ValueError:
+        return "; ".join([*words, "a page that is not JSON"])
+    if isinstance(said, dict):
+        messages = said.get("errorMessages")
+        words += [str(message) for message in messages] if isinstance(messages, list) else []
+        errors = said.get("errors")
+        words += [f"{name}: {message}" for name, message in errors.items()] if isinstance(errors, dict) else []
+        words += [str(said[name]) for name in ("message", "errorMessage") if said.get(name)]
+    return "; ".join(words)
+
+
+def _came_as_nobody(headers: Mapping[str, str]) -> bool:
+    """Jira answers a search with bad credentials as anonymous: 200 and an empty list. These headers give it away."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    return (
+        "AUTHENTICATED_FAILED" in lower.get("x-seraph-loginreason", "")
+        or "AUTHENTICATION_DENIED" in lower.get("x-seraph-loginreason", "")
+        or lower.get("x-ausername") == "anonymous"
+    )

@@ -1,0 +1,144 @@
+"""How a patch is written: edits, transitions, and the proof by reading back.
+
+Jira has no conditional write. The window between the last look and the write stays open for some milliseconds; what
+another person wrote in it is found in the issue's changelog and named in the reading's `overwrote` annotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tieline.adapters.jira.issue import ignored, overwritten
+from tieline.adapters.jira.polling import Fetched, Records
+from tieline.adapters.jira.transitions import Walk, Walker
+from tieline.adapters.jira.wire import Wire
+from tieline.adapters.jira.workflow import Station, Wanted
+from tieline.core.errors import Rejected, StaleVersion, TryAgain
+from tieline.core.port import Body
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A patch, taken apart: the fields, and the status that has to be walked to."""
+
+    fields: Mapping[str, Any]
+    status: Wanted | None
+
+    @classmethod
+    def of(cls, connection: str, body: Body) -> Patch:
+        """Raises Rejected for a shape that is not an issue's."""
+        fields = body.get("fields", {})
+        if set(body) - {"fields"} or not isinstance(fields, Mapping):
+            raise Rejected(connection, 'a patch is {"fields": {…}} and nothing else; check the mapping')
+        rest = {name: value for name, value in fields.items() if name != "status"}
+        if "status" not in fields:
+            return cls(rest, None)
+        wanted = Wanted.of(fields["status"])
+        if wanted is None:
+            raise Rejected(connection, "the patch's status names none; check the `values` of status in the mapping")
+        return cls(rest, wanted)
+
+    def asks_for_move(self, issue: Body) -> bool:
+        return self.status is not None and not self.status.matches(Station.of(issue["fields"]["status"]))
+
+
+@dataclass
+class Plan:
+    """In which order a patch is written. Whether anything has been written is told by `wrote` and the walk's trail."""
+
+    first: Mapping[str, Any]
+    walk: Walk | None = None
+    last: Mapping[str, Any] = field(default_factory=dict)
+    wrote: bool = False
+
+    @property
+    def begun(self) -> bool:
+        return self.wrote or bool(self.walk and self.walk.trail)
+
+    @property
+    def way(self) -> str:
+        if self.walk is None or not self.walk.trail:
+            return ""
+        return " → ".join([*(station.name for station in self.walk.trail), self.walk.at.name])
+
+
+class Writer:
+    """Writes patches to issues of one connection."""
+
+    def __init__(self, wire: Wire, records: Records, walker: Walker, account: Callable[[], str]) -> None:
+        self._wire = wire
+        self._records = records
+        self._walker = walker
+        self._account = account
+
+    def write(self, before: Fetched, patch: Patch) -> tuple[Fetched, dict[str, str]]:
+        """The issue as it is afterwards, with annotations. Raises as the port's `update` does."""
+        plan = self._plan(before, patch)
+        try:
+            self._carry_out(before.issue, plan)
+            return self._proved(before.issue, patch, plan)
+        except TryAgain as error:
+            error.maybe_done = error.maybe_done or plan.begun
+            raise
+        except StaleVersion as error:
+            if not plan.begun:
+                raise
+            raise TryAgain(self._wire.connection, f"half of the update is written ({error})", maybe_done=True) from None
+
+    def _plan(self, before: Fetched, patch: Patch) -> Plan:
+        """Transition screens take what they can. A finished issue may be closed to edits, so what cannot be edited now
+        is left until it has moved."""
+        if patch.status is None or not patch.asks_for_move(before.issue):
+            return Plan(patch.fields)
+        walk = self._walker.walk(before, patch.status, patch.fields)
+        if not patch.fields:
+            return Plan({}, walk)
+        carried = self._walker.carried(walk)
+        loose = {name: value for name, value in patch.fields.items() if name not in carried}
+        if not loose:
+            return Plan({}, walk)
+        editable = self._wire.get(f"/issue/{before.issue['id']}/editmeta", has=("fields",)).json["fields"]
+        first = {name: value for name, value in loose.items() if name in editable}
+        walk.left = {name: value for name, value in walk.left.items() if name not in first}
+        return Plan(first, walk, {name: value for name, value in loose.items() if name not in first})
+
+    def _carry_out(self, issue: Body, plan: Plan) -> None:
+        if plan.first:
+            self._edit(issue, plan.first)
+            plan.wrote = True
+        if plan.walk is not None:
+            self._walker.go(plan.walk)
+            plan.last = {name: value for name, value in plan.last.items() if name in plan.walk.left}
+        if plan.last:
+            self._edit(issue, plan.last)
+            plan.wrote = True
+
+    def _edit(self, issue: Body, fields: Mapping[str, Any]) -> None:
+        self._wire.put(f"/issue/{issue['id']}", {"fields": dict(fields)})
+
+    def _proved(self, before: Body, patch: Patch, plan: Plan) -> tuple[Fetched, dict[str, str]]:
+        """The record as it is now. Raises Rejected when Jira said yes and did something else."""
+        if plan.walk is not None and not patch.fields:
+            after, changelog = plan.walk.fetched, None
+        else:
+            answer = self._records.one(str(before["id"]), expand="changelog")
+            changelog = answer.issue.get("changelog")
+            after = Fetched({name: part for name, part in answer.issue.items() if name != "changelog"}, answer.at)
+        unmoved = ignored(patch.fields, before["fields"], after.issue["fields"])
+        if unmoved:
+            raise Rejected(
+                self._wire.connection,
+                f"{after.issue['key']}: Jira answered with success but left {', '.join(unmoved)} unchanged; put the "
+                "field on the project's edit screen, or take it out of the mapping.",
+            )
+        if patch.asks_for_move(after.issue):
+            raise Rejected(
+                self._wire.connection,
+                f"{after.issue['key']}: {patch.status} was reached, but the issue now stands in "
+                f"{after.issue['fields']['status']['name']}; a workflow rule moved it on. Map that status instead.",
+            )
+        lost = overwritten(changelog, before["fields"]["updated"], set(patch.fields), self._account())
+        notes = {"way": plan.way, "overwrote": lost}
+        return after, {name: text for name, text in notes.items() if text}

@@ -1,0 +1,344 @@
+"""The tool itself: records, people who work on them, and the rules that a real tool has.
+
+`MemoryTool` knows nothing of the port. Its verbs are those of a person in its user interface; the adapter calls the
+same ones. Refusals are `Refused` and `LookupError`; the adapter says what they mean to the engine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tieline.adapters.memory.faults import Faults
+from tieline.adapters.memory.shelf import Act, Document, Note, Row, Shelf, State
+from tieline.core.model import INCIDENT_FIELDS, FieldSpec, FieldType, Status, Visibility, instant, parse_instant
+from tieline.core.port import Delivery
+
+EXACT = timedelta(microseconds=1)
+SIGNATURE = "x-memory-signature"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Refused(Exception):
+    """The tool does not take these values. `field` names the one."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+
+
+class Moved(Exception):
+    """The record is no longer at the version that the writer had seen."""
+
+
+class MemoryTool:
+    """One tool, shared by any number of adapters and people.
+
+    `accounts` maps account to password (empty: everybody may come in). `resolution` is how coarse its time stamps are.
+    `workflow` is a rule that edits a record right after an adapter's write was answered; `ignored` are fields that
+    the tool drops without a word; both exist because real tools do that.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime] | None = None,
+        *,
+        path: Path | None = None,
+        accounts: Mapping[str, str] | None = None,
+        people: Iterable[str] = (),
+        webhook_secret: str = "",
+        lookup_lag: timedelta = timedelta(0),
+        resolution: timedelta = EXACT,
+        reopens: bool = True,
+    ) -> None:
+        self.clock = clock or (lambda: datetime.now(UTC))
+        self.skew = timedelta(0)
+        self.accounts = dict(accounts or {})
+        self.webhook_secret = webhook_secret
+        self.lookup_lag = lookup_lag
+        self.resolution = resolution
+        self.reopens = reopens
+        self.faults = Faults()
+        self.workflow: Callable[[Document], Mapping[str, Any]] | None = None
+        self.ignored: frozenset[str] = frozenset()
+        self.subscribers: list[Callable[[Delivery], None]] = []
+        """Called with a signed webhook after every change."""
+        self._shelf = Shelf(path)
+        for email in people:
+            self.add_person(email)
+
+    def now(self) -> datetime:
+        """The time by the tool's own clock."""
+        return self.clock() + self.skew
+
+    # People
+
+    def add_person(self, email: str) -> str:
+        """The id of the person with this address, who is known from now on."""
+        with self._shelf.transaction() as state:
+            return state.people.setdefault(email.lower(), f"person-{len(state.people) + 1}")
+
+    def person(self, email: str) -> str | None:
+        """The id of the person with exactly this address (in any case)."""
+        with self._shelf.transaction() as state:
+            return state.people.get(email.lower())
+
+    def addresses(self) -> dict[str, str]:
+        """Person ids to addresses."""
+        with self._shelf.transaction() as state:
+            return {person: email for email, person in state.people.items()}
+
+    # Records
+
+    def make(self, body: Mapping[str, Any], *, token: str | None = None) -> Row:
+        """A new record. Raises Refused."""
+        _refuse_unfit(body, self.addresses())
+        if not body.get("title"):
+            raise Refused("a record needs a title")
+        with self._shelf.transaction() as state:
+            number = state.number()
+            at = self._stamp(state)
+            kept = _copied({name: value for name, value in body.items() if name not in self.ignored})
+            row = Row(str(number), f"MEM-{number}", kept, made_at=at, changed_at=at, token=token)
+            state.rows[row.ref] = row
+            found = _snapshot(row)
+        self._tell(found.ref)
+        return found
+
+    def row(self, ref: str) -> Row:
+        """A copy of the record as it is. Raises LookupError."""
+        with self._shelf.transaction() as state:
+            return _snapshot(_existing(state, ref))
+
+    def rows(self) -> list[Row]:
+        """Copies of all records that exist, oldest change first."""
+        with self._shelf.transaction() as state:
+            kept = [_snapshot(row) for row in state.rows.values() if not row.deleted]
+        return sorted(kept, key=lambda row: (row.changed_at, int(row.ref)))
+
+    def changed_since(self, start: str) -> list[tuple[str, str]]:
+        """Change stamp and ref of the records changed at or after `start`, oldest change first."""
+        with self._shelf.transaction() as state:
+            kept = [row for row in state.rows.values() if not row.deleted and row.changed_at >= start]
+        return [(row.changed_at, row.ref) for row in sorted(kept, key=lambda row: (row.changed_at, int(row.ref)))]
+
+    def with_token(self, token: str) -> list[Row]:
+        """What the search index says: records that carry the token and are older than the index's lag, oldest first."""
+        visible = instant(self.now() - self.lookup_lag)
+        with self._shelf.transaction() as state:
+            found = [row for row in state.rows.values() if row.token == token and not row.deleted]
+            return [_snapshot(row) for row in found if row.made_at <= visible]
+
+    def write(self, ref: str, patch: Mapping[str, Any], seen: str) -> Row:
+        """An adapter's write on the version it has seen. Raises LookupError, Moved or Refused."""
+        known = self.addresses()
+        with self._shelf.transaction() as state:
+            row = _existing(state, ref)
+            if str(row.version) != seen:
+                raise Moved(f"record {ref} is at version {row.version}, not {seen}")
+            changed = self._change(state, row, patch, known)
+            answer = _snapshot(row)
+            if self.workflow is not None:
+                changed = self._change(state, row, self.workflow(_copied(row.body)), known) or changed
+        if changed:
+            self._tell(ref)
+        return answer
+
+    def edit(self, ref: str, **values: Any) -> Row:
+        """A person edits some fields; None empties one. Raises LookupError and Refused."""
+        known = self.addresses()
+        with self._shelf.transaction() as state:
+            row = _existing(state, ref)
+            changed = self._change(state, row, values, known)
+            found = _snapshot(row)
+        if changed:
+            self._tell(ref)
+        return found
+
+    def delete(self, ref: str) -> None:
+        """A person deletes the record. Raises LookupError."""
+        with self._shelf.transaction() as state:
+            _existing(state, ref).deleted = True
+        self._tell(ref)
+
+    def restore(self, ref: str) -> None:
+        """A person takes the record out of the bin. Raises KeyError when there never was one."""
+        with self._shelf.transaction() as state:
+            row = state.rows[ref]
+            row.deleted = False
+            self._touch(state, row)
+        self._tell(ref)
+
+    def merge(self, ref: str, into: str) -> None:
+        """A person merges one record into another. Raises LookupError."""
+        with self._shelf.transaction() as state:
+            row, target = _existing(state, ref), _existing(state, into)
+            row.merged_into = target.ref
+            self._touch(state, row)
+        self._tell(ref)
+
+    def move(self, ref: str, key: str) -> None:
+        """A person moves the record to another place: its key changes, its ref does not. Raises LookupError."""
+        with self._shelf.transaction() as state:
+            row = _existing(state, ref)
+            row.key = key
+            self._touch(state, row)
+        self._tell(ref)
+
+    # Comments, links, acknowledgements
+
+    def comment(
+        self,
+        ref: str,
+        text: str,
+        visibility: Visibility = Visibility.INTERNAL,
+        *,
+        author: str = "somebody",
+        token: str | None = None,
+    ) -> Note:
+        """Somebody comments. Raises LookupError."""
+        with self._shelf.transaction() as state:
+            row = _existing(state, ref)
+            at = self._touch(state, row)
+            note = Note(f"note-{state.number()}", text, author, at, visibility.value, token)
+            row.notes.append(note)
+        self._tell(ref)
+        return note
+
+    def link(self, ref: str, url: str, token: str) -> None:
+        """Show a link, once per token. Raises LookupError."""
+        with self._shelf.transaction() as state:
+            _existing(state, ref).links.setdefault(token, url)
+
+    def acknowledge(self, ref: str, token: str, until: datetime) -> str:
+        """Be quiet until then; answers with a handle. A token that was used before changes nothing."""
+        with self._shelf.transaction() as state:
+            acts = _existing(state, ref).acts
+            if token not in acts:
+                acts[token] = Act(f"act-{state.number()}", instant(until), in_force=True)
+            return acts[token].handle
+
+    def release(self, ref: str, token: str) -> str:
+        """Take back every acknowledgement; answers with a handle. A token that was used before changes nothing."""
+        with self._shelf.transaction() as state:
+            acts = _existing(state, ref).acts
+            if token not in acts:
+                for act in acts.values():
+                    act.in_force = False
+                acts[token] = Act(f"act-{state.number()}", instant(self.now()), in_force=False)
+            return acts[token].handle
+
+    def acts_in_force(self, ref: str) -> int:
+        """How many acknowledgements keep this record quiet now."""
+        now = instant(self.now())
+        return sum(act.in_force and act.until > now for act in self.row(ref).acts.values())
+
+    # Webhooks
+
+    def webhook(self, ref: str) -> Delivery:
+        """The delivery that the tool sends about a record now, signed."""
+        with self._shelf.transaction() as state:
+            number = state.number()
+        body = json.dumps({"id": f"delivery-{number}", "event": "changed", "ref": ref}).encode()
+        at = int(self.now().timestamp())
+        headers = {"content-type": "application/json", SIGNATURE: f"t={at},v1={sign(self.webhook_secret, at, body)}"}
+        return Delivery(headers, body)
+
+    def _tell(self, ref: str) -> None:
+        for subscriber in self.subscribers:
+            subscriber(self.webhook(ref))
+
+    # Changing
+
+    def _change(self, state: State, row: Row, patch: Mapping[str, Any], known: Mapping[str, str]) -> bool:
+        """Apply a patch; a patch that changes nothing leaves the version alone. Raises Refused."""
+        _refuse_unfit(patch, known)
+        self._refuse_reopening(row, patch)
+        kept = {name: value for name, value in patch.items() if name not in self.ignored}
+        if "title" in kept and not kept["title"]:
+            raise Refused("a record needs a title")
+        if all(name in row.body and row.body[name] == value for name, value in kept.items()):
+            return False
+        row.body = {**row.body, **_copied(kept)}
+        self._touch(state, row)
+        return True
+
+    def _refuse_reopening(self, row: Row, patch: Mapping[str, Any]) -> None:
+        was, becomes = row.body.get("status"), patch.get("status")
+        if not self.reopens and was == Status.CLOSED and becomes is not None and Status(becomes).is_open:
+            raise Refused("a closed record cannot be opened again; make a new one")
+
+    def _touch(self, state: State, row: Row) -> str:
+        row.version += 1
+        row.changed_at = self._stamp(state)
+        return row.changed_at
+
+    def _stamp(self, state: State) -> str:
+        """The time of a change. Stamps never run backwards, even when the clock is set: the listing is by stamp."""
+        now = self.now()
+        state.last_change = max(state.last_change, instant(now - (now - _EPOCH) % self.resolution))
+        return state.last_change
+
+
+def sign(secret: str, at: int, body: bytes) -> str:
+    """The proof of a delivery: HMAC-SHA256 over the time and the raw body, in hex."""
+    return hmac.new(secret.encode(), b"%d." % at + body, hashlib.sha256).hexdigest()
+
+
+def age(row: Row, now: datetime) -> timedelta:
+    """How long ago the record changed, by the tool's clock; zero when that clock was set back meanwhile."""
+    return max(now - parse_instant(row.changed_at), timedelta(0))
+
+
+def _existing(state: State, ref: str) -> Row:
+    row = state.rows.get(ref)
+    if row is None or row.deleted:
+        raise LookupError(ref)
+    return row
+
+
+def _copied(body: Mapping[str, Any]) -> Document:
+    return {name: list(value) if isinstance(value, list | tuple) else value for name, value in body.items()}
+
+
+def _snapshot(row: Row) -> Row:
+    """A copy that a later change does not reach."""
+    return Row(
+        row.ref,
+        row.key,
+        _copied(row.body),
+        row.made_at,
+        row.changed_at,
+        row.version,
+        row.token,
+        list(row.notes),
+        dict(row.links),
+        dict(row.acts),
+        row.merged_into,
+        row.deleted,
+    )
+
+
+def _refuse_unfit(values: Mapping[str, Any], people: Mapping[str, str]) -> None:
+    for name, value in values.items():
+        spec = INCIDENT_FIELDS.get(name)
+        if spec is None:
+            raise Refused(f"there is no field {name}")
+        if value is not None and not _fits(spec, value, people):
+            raise Refused(f"{name} cannot be {value!r:.80}")
+
+
+def _fits(spec: FieldSpec, value: Any, people: Mapping[str, str]) -> bool:
+    if spec.type is FieldType.TAGS:
+        return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(tag, str) for tag in value)
+    if not isinstance(value, str):
+        return False
+    if spec.type is FieldType.PERSON:
+        return not value or value in people
+    if spec.choices is not None:
+        return not value or value in set(spec.choices)
+    return True

@@ -1,0 +1,32 @@
+"""Registers PagerDuty. Importing this module imports neither pdpyras nor requests."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tieline.adapters.pagerduty.adapter import connect
+from tieline.adapters.pagerduty.settings import PagerDutySettings
+from tieline.core.hooks import hookimpl
+from tieline.core.model import RecordKind
+from tieline.core.port import AdapterKind, Power
+
+POWERS: Final = frozenset(
+    {Power.WRITE, Power.FIND, Power.RECEIVE, Power.COMMENT, Power.DESCRIBE, Power.PEOPLE, Power.REOPEN}
+)
+
+
+@hookimpl
+def tieline_adapters() -> list[AdapterKind]:
+    """PagerDuty allows 960 calls a minute and key; the rest is left to people and other programs."""
+    return [
+        AdapterKind(
+            "pagerduty",
+            RecordKind.INCIDENT,
+            PagerDutySettings,
+            connect,
+            POWERS,
+            "pagerduty-incident",
+            "plain",
+            calls_per_minute=800,
+        )
+    ]

@@ -1,0 +1,127 @@
+"""What the live account says of itself: proof that the connection can do its work, and the fields of an incident."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from urllib.parse import quote
+
+from tieline.adapters.pagerduty.people import Priorities, Users
+from tieline.adapters.pagerduty.settings import PagerDutySettings
+from tieline.adapters.pagerduty.wire import Answer, Wire
+from tieline.core.errors import Gone, NeedsOperator, Rejected
+from tieline.core.port import Body, FieldFact, Health
+
+NOBODY = "TIELINECHECK"
+"""The id of no incident. A write to it tells whether the key may write, and changes nothing."""
+
+
+def check(
+    wire: Wire,
+    settings: PagerDutySettings,
+    users: Users,
+    priorities: Priorities,
+    now: Callable[[], datetime],
+) -> Health:
+    """Raises NeedsOperator with the sentence to act on, TryAgain when PagerDuty cannot be asked."""
+    log = wire.get("/log_entries", {"limit": 1})
+    if users.id_of(settings.from_email) is None:
+        raise NeedsOperator(
+            wire.connection,
+            f"the account has no user {settings.from_email}; set `from_email` to one, best a user of Tieline's own.",
+        )
+    service = _service(wire, settings)
+    _may_write(wire)
+    skew = log.at - now() if log.at is not None else None
+    notes = (*_of_service(service), *_of_settings(settings, priorities))
+    return Health(settings.from_email, "PagerDuty REST API v2", skew, notes)
+
+
+def _service(wire: Wire, settings: PagerDutySettings) -> Body:
+    path = f"/services/{quote(settings.service, safe='')}"
+    try:
+        service = wire.object_in(wire.get(path), "service", path)
+    except Gone:
+        raise NeedsOperator(
+            wire.connection,
+            f"the account has no service {settings.service}; set `service` to the last part of a service's address.",
+        ) from None
+    if service.get("status") == "disabled":
+        raise NeedsOperator(
+            wire.connection, f"the service {service.get('name')} is disabled and raises no incidents; enable it."
+        )
+    return service
+
+
+def _may_write(wire: Wire) -> Answer | None:
+    try:
+        return wire.put(f"/incidents/{NOBODY}", {"incident": {"type": "incident_reference"}})
+    except (Gone, Rejected):
+        return None  # it looked for the incident: the key may write, and `from_email` was taken
+
+
+def _of_service(service: Body) -> Iterator[str]:
+    timeout = service.get("acknowledgement_timeout")
+    if timeout:
+        yield (
+            f"{service.get('name')} takes acknowledgements back after {timeout} s: "
+            "an incident in progress turns new again by itself"
+        )
+    if service.get("auto_resolve_timeout"):
+        yield f"{service.get('name')} resolves incidents by itself after {service['auto_resolve_timeout']} s"
+    if service.get("status") == "maintenance":
+        yield f"{service.get('name')} is in maintenance: it raises no incidents now"
+
+
+def _of_settings(settings: PagerDutySettings, priorities: Priorities) -> Iterator[str]:
+    if not settings.webhook_secrets:
+        yield "no `webhook_secrets`: changes are seen at the next poll, not at once"
+    for secret in (*settings.webhook_secrets, *([settings.routing_key] if settings.routing_key else [])):
+        try:
+            secret.reveal()
+        except LookupError as error:
+            yield str(error)
+    if not priorities.names():
+        yield "the account has no priorities: `priority` is not exchanged"
+
+
+def describe(wire: Wire, priorities: Priorities) -> Mapping[str, FieldFact]:
+    """By the names that mappings use. People are too many to list."""
+    names = priorities.names()
+    services = {
+        str(row["id"]): str(row.get("name") or row.get("summary") or "")
+        for row in wire.rows("/services", "services", {})
+        if row.get("id")
+    }
+    return {
+        "title": FieldFact("title", writable=True, required=True, max_length=1024),
+        "body.details": FieldFact("body.details", writable=True, required=False),
+        "status": _choice("status", {one: one for one in ("triggered", "acknowledged", "resolved")}),
+        "urgency": _choice("urgency", {"high": "high", "low": "low"}),
+        "priority.id": _choice("priority.id", names),
+        "priority.summary": _choice("priority.summary", {name: name for name in names.values()}),
+        "service.id": _choice("service.id", services),
+        "service.summary": FieldFact(
+            "service.summary", writable=False, required=False, choices={one: one for one in services.values()} or None
+        ),
+        "assignments[0].assignee.id": FieldFact("assignments[0].assignee.id", writable=True, required=False),
+        **{name: FieldFact(name, writable=False, required=False) for name in _READ_ONLY},
+    }
+
+
+_READ_ONLY = (
+    "id",
+    "incident_number",
+    "incident_key",
+    "html_url",
+    "created_at",
+    "updated_at",
+    "resolved_at",
+    "last_status_change_at",
+    "teams[0].summary",
+    "escalation_policy.summary",
+)
+
+
+def _choice(name: str, choices: Mapping[str, str]) -> FieldFact:
+    return FieldFact(name, writable=bool(choices), required=False, choices=dict(choices) or None)

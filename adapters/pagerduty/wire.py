@@ -1,0 +1,253 @@
+"""REST calls through `pdpyras`, with its traps disarmed. The only module that knows the library.
+
+The library gives authentication, the `From` header and address composition. Left alone it repeats a 429 for ever,
+repeats a POST after a lost answer (which writes a note twice), names a part of the key in its 401 and remembers every
+address it ever called. So: `postprocess`, its hook after each answer, hands every answer straight to us, and its
+network attempts are none. Its successor `pagerduty` is built on another HTTP library; the change stays in this file.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from tieline.adapters.pagerduty.settings import PagerDutySettings
+from tieline.core.clock import Clock
+from tieline.core.errors import NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
+from tieline.core.http import outcome, server_date
+from tieline.core.port import Body
+
+Query = Mapping[str, str | int | Sequence[str]]
+
+ALREADY_RESOLVED: Final = 1001
+ALREADY_ACKNOWLEDGED: Final = 1002
+DATA_UPDATED: Final = 1005
+UNKNOWN_REQUESTER: Final = 1008
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: its JSON object and the tool's own time."""
+
+    json: Body
+    at: datetime | None
+
+
+class Refused(Rejected):
+    """A 400 with PagerDuty's own error code, so that a caller can tell `already so` from `no`."""
+
+    def __init__(self, connection: str, message: str, code: int) -> None:
+        super().__init__(connection, message)
+        self.code = code
+
+    @property
+    def already_so(self) -> bool:
+        return self.code in (ALREADY_RESOLVED, ALREADY_ACKNOWLEDGED)
+
+    @property
+    def duplicate_key(self) -> bool:
+        """True when an open incident on the service carries the `incident_key`; the code is 2001 or 2002."""
+        return "matching dedup key already exists" in str(self)
+
+
+class Wire:
+    """Sends one request, once, and turns whatever happens into an answer or a RemoteError."""
+
+    def __init__(self, connection: str, settings: PagerDutySettings, clock: Clock, transport: Any = None) -> None:
+        self.connection = connection
+        self._settings = settings
+        self._clock = clock
+        self._transport = transport
+        # A requests session is not made for several threads, so each thread gets its own.
+        self._threads = threading.local()
+
+    def get(self, path: str, query: Query | None = None) -> Answer:
+        return self._send("GET", path, query=query)
+
+    def post(self, path: str, body: Body) -> Answer:
+        return self._send("POST", path, body=body)
+
+    def put(self, path: str, body: Body) -> Answer:
+        return self._send("PUT", path, body=body)
+
+    def rows(self, path: str, name: str, query: Query, *, reach: int = 10_000) -> list[Body]:
+        """All rows of a short list, by offset. Raises NeedsOperator beyond `reach`, where PagerDuty stops paging."""
+        rows: list[Body] = []
+        size = self._settings.page_size
+        while len(rows) + size <= reach:
+            answer = self.get(path, {**query, "limit": size, "offset": len(rows)})
+            page = self.list_in(answer, name, path)
+            rows += page
+            if not answer.json.get("more"):
+                return rows
+            if not page:
+                raise TryAgain(self.connection, f"GET {path} gave an empty page and said that more follow")
+        raise NeedsOperator(self.connection, f"GET {path} lists more than {reach} rows; narrow what is followed.")
+
+    def list_in(self, answer: Answer, name: str, path: str) -> list[Body]:
+        """The rows under `name`. Raises TryAgain when they are not there: an odd answer is never an empty list."""
+        rows = answer.json.get(name)
+        if not isinstance(rows, list):
+            raise TryAgain(self.connection, f"GET {path} answered without `{name}`; is `url` the REST API?")
+        return [row for row in rows if isinstance(row, dict)]
+
+    def object_in(self, answer: Answer, name: str, path: str) -> Body:
+        """The object under `name`. Raises TryAgain when it is not there."""
+        found = answer.json.get(name)
+        if not isinstance(found, dict) or not found.get("id"):
+            raise TryAgain(self.connection, f"{path} answered without `{name}`; is `url` the REST API?")
+        return found
+
+    def close(self) -> None:
+        """Give this thread's sockets back."""
+        session = getattr(self._threads, "session", None)
+        if session is not None:
+            session.close()
+            del self._threads.session
+
+    def _send(self, method: str, path: str, *, query: Query | None = None, body: Body | None = None) -> Answer:
+        writes = method != "GET"
+        library = _library(self.connection)
+        options: dict[str, Any] = {"params": dict(query or {}), "allow_redirects": False}
+        if body is not None:
+            options["json"] = dict(body)
+        try:
+            response = self._session().request(method, path, **options)
+        except _Unasked as halt:
+            response = halt.response
+        except library.PDClientError as error:
+            # `from None`: the library's exception carries the request, and the request carries the key.
+            raise self._no_answer(method, path, error.__cause__ or error, writes) from None
+        return self._understand(method, path, response, writes)
+
+    def _understand(self, method: str, path: str, response: Any, writes: bool) -> Answer:
+        headers: Mapping[str, str] = response.headers
+        if response.status_code >= 300:
+            key = self._session().api_key  # an answer may quote what it was sent
+            raise self._failure(method, path, response.status_code, headers, _error_in(response, key))
+        try:
+            json = response.json()
+        except ValueError:
+            json = None
+        if not isinstance(json, dict):
+            raise TryAgain(
+                self.connection,
+                f"{method} {path} answered {response.status_code} with something that is not PagerDuty's JSON "
+                "(a proxy's page?); check `url`.",
+                maybe_done=writes,
+            )
+        return Answer(json, server_date(headers))
+
+    def _failure(self, method: str, path: str, status: int, headers: Mapping[str, str], error: _Error) -> RemoteError:
+        where = f"{method} {path} answered {status}: {error.words[:500]}"
+        if status == 400 and error.code == DATA_UPDATED:
+            return StaleVersion(self.connection, where)
+        if status == 400 and (error.code == UNKNOWN_REQUESTER or "from header" in error.words.lower()):
+            return NeedsOperator(
+                self.connection, f"{where}. Set `from_email` to the address of an active user of the account."
+            )
+        if status == 400:
+            return Refused(self.connection, where, error.code)
+        if status == 402:
+            return NeedsOperator(self.connection, f"{where}. The account's plan lacks this; map it away or upgrade.")
+        failure = outcome(self.connection, method, path, status, _with_reset(headers), error.words, self._clock.now())
+        return failure or TryAgain(self.connection, where)
+
+    def _no_answer(self, method: str, path: str, error: BaseException, writes: bool) -> TryAgain:
+        name = type(error).__name__
+        unsent = name in ("ConnectTimeout", "SSLError", "InvalidHeader", "InvalidURL") or any(
+            reason in repr(error) for reason in ("NewConnectionError", "NameResolutionError")
+        )
+        what = "no connection" if unsent else "the answer was lost"
+        return TryAgain(self.connection, f"{method} {path}: {what} ({name})", maybe_done=writes and not unsent)
+
+    def _session(self) -> Any:
+        session = getattr(self._threads, "session", None)
+        if session is None:
+            session = self._threads.session = self._connect()
+        return session
+
+    def _connect(self) -> Any:
+        settings = self._settings
+        try:
+            key = settings.api_key.reveal()
+        except LookupError as error:
+            raise NeedsOperator(self.connection, str(error)) from None
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise NeedsOperator(self.connection, "`api_key` holds characters that no key has; copy it again.")
+        session = _library(self.connection).APISession(
+            key, default_from=settings.from_email, auth_type=settings.auth.value
+        )
+        session.url = settings.url
+        session.timeout = (min(settings.timeout, 10.0), settings.timeout)
+        session.max_network_attempts = 0
+        session.postprocess = _hand_over
+        session.trust_env = False  # a .netrc would replace our Authorization, a proxy variable would see it
+        session.verify = settings.verify_tls
+        if self._transport is not None:
+            session.mount("https://", self._transport)
+            session.mount("http://", self._transport)
+        return session
+
+
+class _Unasked(Exception):
+    """Carries an answer out of the library before it acts on it: waits, repeats or complains."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__()
+        self.response = response
+
+
+def _hand_over(response: Any, **_ignored: Any) -> None:
+    raise _Unasked(response)
+
+
+@dataclass(frozen=True, slots=True)
+class _Error:
+    code: int
+    words: str
+
+
+def _error_in(response: Any, secret: str) -> _Error:
+    """What PagerDuty says is wrong: `{"error": {"message", "code", "errors": [...]}}`; errors may be an object."""
+    try:
+        error = response.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        return _Error(0, "")
+    if not isinstance(error, dict):
+        return _Error(0, str(error).replace(secret, "***"))
+    details = error.get("errors") or []
+    if isinstance(details, dict):
+        details = [f"{name}: {what}" for name, what in details.items()]
+    said = [str(error.get("message") or ""), *(str(detail) for detail in details)]
+    code = error.get("code")
+    words = "; ".join(part for part in said if part).replace(secret, "***")
+    return _Error(code if isinstance(code, int) else 0, f"{words} (code {code})" if code else words)
+
+
+def _with_reset(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """PagerDuty tells the wait as `ratelimit-reset`, in seconds; sometimes it sends no header at all."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    if "retry-after" not in lower and "ratelimit-reset" in lower:
+        lower["retry-after"] = lower["ratelimit-reset"]
+    return lower
+
+
+@cache
+def _import() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the library announces its own end at every import
+        import pdpyras
+    return pdpyras
+
+
+def _library(connection: str) -> Any:
+    try:
+        return _import()
+    except ImportError:
+        raise NeedsOperator(connection, "the adapter needs its library: pip install 'tieline[pagerduty]'") from None

@@ -1,0 +1,218 @@
+"""The port, spoken by ServiceNow's Table API. Everything about HTTP is in `wire`, about paging in `poll`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from tieline.adapters.servicenow import checkup, journal, schema, webhook
+from tieline.adapters.servicenow.answers import Row
+from tieline.adapters.servicenow.directory import People
+from tieline.adapters.servicenow.poll import Batch, Place, batches
+from tieline.adapters.servicenow.query import both, condition
+from tieline.adapters.servicenow.rows import (
+    MARK,
+    is_sys_id,
+    people_ids,
+    proven,
+    reading_of,
+    stamp,
+    values_of,
+    version_of,
+    writes_in,
+)
+from tieline.adapters.servicenow.settings import ServiceNowSettings
+from tieline.adapters.servicenow.wire import Wire
+from tieline.core.clock import Clock
+from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
+from tieline.core.model import ConnectionName, Visibility
+from tieline.core.port import (
+    Body,
+    Cursor,
+    Delivery,
+    FieldFact,
+    Health,
+    Page,
+    Reading,
+    Received,
+    Ref,
+    RemoteComment,
+    Token,
+    Version,
+    Workbench,
+)
+
+LONGEST_TOKEN = 100
+"""The length of correlation_id. What is longer would be cut, and a cut token finds nothing."""
+
+
+def connect(name: ConnectionName, settings: ServiceNowSettings, workbench: Workbench) -> ServiceNow:
+    """A connection. Nothing is sent before the first verb."""
+    return ServiceNow(name, settings, workbench.clock, workbench.transport)
+
+
+class ServiceNow:
+    """One table of one instance: Adapter, Finder, Receiver, Commenter, Directory and Describer.
+
+    The Table API writes without looking at a version. `update` reads first, and sees afterwards in sys_mod_count
+    whether somebody came between: then the reading is annotated `raced`. The window is one round trip wide.
+    """
+
+    lookup_lag = timedelta(0)  # queries run on the database that was written to
+
+    def __init__(self, connection: str, settings: ServiceNowSettings, clock: Clock, transport: Any = None) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._clock = clock
+        self._wire = Wire(connection, settings, clock, transport)
+        self._people = People(self._wire, clock)
+
+    def __repr__(self) -> str:
+        return f"ServiceNow({self._connection!r}, {self._settings.url!r})"
+
+    # Source
+
+    def check(self) -> Health:
+        return checkup.check(self._wire, self._clock)
+
+    def changes(self, since: Cursor | None) -> Iterator[Page]:
+        for batch in batches(self._connection, self._settings, self._start(since), self._page):
+            yield self._reading_page(batch)
+
+    def read(self, ref: Ref) -> Reading:
+        row, at = self._row(ref)
+        return self._reading(row, at)
+
+    # Adapter
+
+    def create(self, body: Body, token: Token) -> Reading:
+        """Reads back what was stored: a field that the account may not write is dropped without a word."""
+        values = values_of(self._connection, body)
+        if not 0 < len(token) <= LONGEST_TOKEN:
+            raise Rejected(self._connection, f"a create token has 1 to {LONGEST_TOKEN} characters")
+        mark = {"correlation_id": str(token), "correlation_display": MARK}
+        inserted = self._wire.insert(self._settings.table, {**values, **mark})
+        made = str(inserted.row.get("number") or inserted.row.get("sys_id") or "")
+        try:
+            stored = self.read(Ref(str(inserted.row.get("sys_id", ""))))
+        except Gone:
+            raise NeedsOperator(
+                self._connection,
+                f"{made} was made, but the account may not read it; grant read access to its own records.",
+            ) from None
+        except TryAgain as error:
+            raise TryAgain(self._connection, f"{made} was made, but not read back: {error}", maybe_done=True) from None
+        if stored.body.get("correlation_id") != token:
+            raise Rejected(
+                self._connection,
+                f"{made} was made, but its correlation_id did not keep our token, so that it could not be found again. "
+                "Grant the account write access to correlation_id, or take the rule away that changes it.",
+            )
+        return stored
+
+    def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
+        values = values_of(self._connection, patch)
+        before, _ = self._row(ref)
+        if version_of(before) != seen:
+            raise StaleVersion(self._connection, f"{ref} moved from {seen} to {version_of(before)}")
+        self._refuse_reopening(before, values)
+        answer = self._wire.patch(self._settings.table, ref, values)
+        after = proven(self._connection, self._settings.table, answer.row)
+        # One write counts one. More means that somebody else, or a rule that saves again, wrote in between.
+        raced = writes_in(after) > writes_in(before) + 1
+        try:
+            return self._reading(after, answer.at, raced=raced)
+        except RemoteError as error:
+            raise TryAgain(self._connection, f"{ref} was written, but: {error}", maybe_done=True) from None
+
+    # Finder
+
+    def find(self, token: Token) -> Reading | None:
+        try:
+            query = both(condition("correlation_id", "=", token), "ORDERBYsys_created_on", "ORDERBYsys_id")
+        except ValueError:
+            return None
+        listing = self._wire.rows(self._settings.table, query, limit=20)
+        # The database compares without regard to case; a token does not.
+        near = [row for row in listing.rows if str(row.get("correlation_id", "")).casefold() == token.casefold()]
+        if len(near) != len(listing.rows) or (listing.total and not listing.rows):
+            raise NeedsOperator(
+                self._connection,
+                f"the search for a create token was not answered by {self._settings.table}.correlation_id: the "
+                "condition was ignored, or the records are hidden. Grant the account read access to them.",
+            )
+        exact = [row for row in near if row.get("correlation_id") == token]
+        if not exact:
+            return None
+        return self._reading(proven(self._connection, self._settings.table, exact[0]), listing.at)
+
+    # Receiver
+
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        webhook.verify(self._connection, self._settings, delivery, now)
+
+    def parse(self, delivery: Delivery) -> Received:
+        return webhook.parse(self._settings, delivery)
+
+    # Commenter, Directory, Describer
+
+    def comments(self, ref: Ref) -> Sequence[RemoteComment]:
+        return journal.comments(self._wire, ref)
+
+    def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:  # noqa: ARG002
+        # The journal has no place for the token; it is not told as if it were there.
+        return journal.add_comment(self._wire, ref, body, visibility)
+
+    def person_id(self, email: str) -> str | None:
+        return self._people.person_id(email)
+
+    def describe(self) -> Mapping[str, FieldFact]:
+        return schema.describe(self._wire)
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        self._wire.close()
+
+    def _start(self, since: Cursor | None) -> Place:
+        if since is None:
+            # One row is asked for only to hear the tool's own time.
+            probe = self._wire.rows(self._settings.table, "", limit=1, fields=("sys_id",))
+            if probe.at is None:
+                raise NeedsOperator(
+                    self._connection, "answers carry no Date header, so that the tool's time is not known; a proxy?"
+                )
+            return Place(stamp(probe.at - self._settings.history))
+        try:
+            return Place.parse(since)
+        except ValueError as error:
+            raise NeedsOperator(
+                self._connection, f"the stored cursor {since[:80]!r} is not one of ServiceNow's ({error}); reset it."
+            ) from None
+
+    def _page(self, query: str, offset: int) -> Any:
+        return self._wire.rows(self._settings.table, query, limit=self._settings.page_size, offset=offset)
+
+    def _reading_page(self, batch: Batch) -> Page:
+        emails = self._people.emails(people_ids(self._settings, batch.rows))
+        readings = [reading_of(self._settings, row, batch.at, emails) for row in batch.rows]
+        return Page(readings, batch.place.cursor(), batch.more)
+
+    def _row(self, ref: Ref) -> tuple[Row, datetime | None]:
+        if not is_sys_id(ref):
+            raise Gone(self._connection, f"{ref!r} is not a sys_id")
+        single = self._wire.row(self._settings.table, ref)
+        return proven(self._connection, self._settings.table, single.row), single.at
+
+    def _reading(self, row: Row, at: datetime | None, *, raced: bool = False) -> Reading:
+        emails = self._people.emails(people_ids(self._settings, [row]))
+        return reading_of(self._settings, row, at, emails, raced=raced)
+
+    def _refuse_reopening(self, row: Row, values: Mapping[str, str]) -> None:
+        state = str(row.get("state", ""))
+        if state in self._settings.closed_states and values.get("state", state) != state:
+            raise Rejected(
+                self._connection,
+                f"{row.get('number') or row['sys_id']} is closed, and ServiceNow does not reopen a closed incident; "
+                "open a new one that names it.",
+            )

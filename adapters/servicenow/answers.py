@@ -1,0 +1,125 @@
+"""What an answer of the Table API means. Pure, but for reading the bytes of one response."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain
+from tieline.core.http import outcome, server_date
+
+Row = dict[str, Any]
+
+_REFUSED_VALUES = ("data policy", "business rule")
+"""403 means three things (vendor's table of statuses): access rules, a data policy, a business rule. The last two are
+about this record's values, so that the connection goes on; the words tell them apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One answer: its JSON object, or None where the body is something else. Header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    json: dict[str, Any] | None
+    text: str
+
+
+def said(response: Any, largest: int) -> Said:
+    """Read a streamed requests response whole. Raises OverflowError beyond `largest` bytes."""
+    content = bytearray()
+    with response:
+        for chunk in response.iter_content(65536):
+            content += chunk
+            if len(content) > largest:
+                raise OverflowError
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Said(response.status_code, headers, _object(bytes(content)), content[:20_000].decode(errors="replace"))
+
+
+def _object(content: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    # A text cut in the middle of an emoji leaves half of it, which no UTF-8 store takes.
+    return _whole(value) if b"\\ud" in content.lower() else value
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {_whole(name): _whole(inner) for name, inner in value.items()}
+        case list():
+            return [_whole(inner) for inner in value]
+        case _:
+            return value
+
+
+def flat(row: Mapping[str, Any]) -> Row:
+    """The row with every reference as its sys_id, whether or not the instance left out the links."""
+    return {
+        name: value.get("value", "") if isinstance(value, Mapping) else ("" if value is None else value)
+        for name, value in row.items()
+    }
+
+
+def with_wait(answer: Said) -> Mapping[str, str]:
+    """The headers, with a Retry-After worked out from X-RateLimit-Reset (a UNIX time) where there is none."""
+    reset = answer.headers.get("x-ratelimit-reset", "")
+    now = server_date(answer.headers)
+    if answer.status != 429 or "retry-after" in answer.headers or not reset.isdecimal() or now is None:
+        return answer.headers
+    return {**answer.headers, "retry-after": str(max(0, int(reset[:12]) - int(now.timestamp())))}
+
+
+def refusal(
+    connection: str, method: str, path: str, answer: Said, headers: Mapping[str, str], now: datetime
+) -> RemoteError | None:
+    """The error that an answer means, or None for a good one with a `result`."""
+    words = _words(answer)
+    if answer.status == 403 and any(sign in words.lower() for sign in _REFUSED_VALUES):
+        return Rejected(connection, f"{method} {path} was refused: {words[:500]}")
+    if answer.status == 404 and (path.count("/") < 3 or "does not represent any resource" in words):
+        return NeedsOperator(
+            connection, f"{method} {path} answered 404: {words[:500]}. Check `url` and `table`: there is no such table."
+        )
+    failure = outcome(connection, method, path, answer.status, headers, words, server_date(headers) or now)
+    if failure is not None:
+        return failure
+    if answer.json is None:
+        return _no_json(connection, method, path, answer)
+    if answer.json.get("error") or answer.json.get("status") == "failure" or "result" not in answer.json:
+        # A cancelled transaction answers 200 with the rows it had and an error beside them: the rows are not all.
+        return TryAgain(
+            connection,
+            f"{method} {path} answered {answer.status} with an error inside: {words[:500] or 'no result'}",
+            maybe_done=method != "GET",
+        )
+    return None
+
+
+def _no_json(connection: str, method: str, path: str, answer: Said) -> RemoteError:
+    if "hibernat" in answer.text.lower():
+        return NeedsOperator(
+            connection, f"{method} {path}: the instance hibernates; wake it up in the developer portal."
+        )
+    return TryAgain(
+        connection,
+        f"{method} {path} answered {answer.status} with a page that is not JSON (a login or maintenance page?)",
+        maybe_done=method != "GET",
+    )
+
+
+def _words(answer: Said) -> str:
+    error = (answer.json or {}).get("error")
+    if isinstance(error, Mapping):
+        return ": ".join(str(error[name]) for name in ("message", "detail") if error.get(name))
+    return str(error or "")

@@ -1,0 +1,29 @@
+"""What the entry point loads: the ServiceNow adapter, registered. Importing it costs no SDK."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tieline.adapters.servicenow.adapter import connect
+from tieline.adapters.servicenow.settings import ServiceNowSettings
+from tieline.core.hooks import hookimpl
+from tieline.core.model import RecordKind
+from tieline.core.port import AdapterKind, Power
+
+# No REOPEN: a closed incident stays closed. No LINK: an incident has no field for a foreign address, and a work note
+# that carries one is a comment. No WRITE_IF_UNCHANGED: the Table API writes without looking at a version.
+KIND: Final = AdapterKind(
+    tool="servicenow",
+    record=RecordKind.INCIDENT,
+    settings=ServiceNowSettings,
+    connect=connect,
+    powers=frozenset({Power.WRITE, Power.FIND, Power.COMMENT, Power.DESCRIBE, Power.PEOPLE, Power.RECEIVE}),
+    mapping="servicenow-incident",
+    text="servicenow_journal",
+)
+
+
+@hookimpl
+def tieline_adapters() -> list[AdapterKind]:
+    """Register ServiceNow."""
+    return [KIND]

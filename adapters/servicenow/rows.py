@@ -1,0 +1,132 @@
+"""Rows into readings, and values into rows. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tieline.adapters.servicenow.answers import Row
+from tieline.adapters.servicenow.settings import ServiceNowSettings
+from tieline.core.errors import NeedsOperator, Rejected
+from tieline.core.port import Body, Reading, Ref, Token, Version
+
+STAMP = "%Y-%m-%d %H:%M:%S"
+MARK = "Tieline"
+"""What stands in correlation_display beside our token: it tells our token from another integration's."""
+
+_OURS_TO_SET = frozenset({"correlation_id", "correlation_display"})
+_THEIRS = frozenset({"sys_id", "sys_mod_count", "sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by"})
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as database values and queries write it: UTC, whole seconds, no zone."""
+    return moment.astimezone(UTC).strftime(STAMP)
+
+
+def moment(text: str) -> datetime:
+    """The moment behind a database value. Raises ValueError."""
+    return datetime.strptime(text, STAMP).replace(tzinfo=UTC)
+
+
+def is_sys_id(ref: str) -> bool:
+    """Whether this can stand in a path as a record's id. (It is 32 hex digits, but imported records may differ.)"""
+    return re.fullmatch(r"[0-9A-Za-z_-]{2,64}", ref) is not None
+
+
+def version_of(row: Mapping[str, Any]) -> Version:
+    """sys_mod_count counts writes but may be set back by an import; sys_updated_on has whole seconds. Both together."""
+    return Version(f"{row.get('sys_mod_count', '')}@{row.get('sys_updated_on', '')}")
+
+
+def writes_in(row: Mapping[str, Any]) -> int:
+    """sys_mod_count as a number; 0 where it is empty (imported records)."""
+    count = str(row.get("sys_mod_count", ""))
+    return int(count) if count.isascii() and count.isdigit() else 0
+
+
+def proven(connection: str, table: str, row: Mapping[str, Any]) -> Row:
+    """The row, if it has what an adapter lives on. An access rule on a field leaves it out without a word."""
+    missing = [name for name in ("sys_id", "sys_updated_on", "sys_mod_count") if name not in row]
+    if missing or not is_sys_id(str(row["sys_id"])):
+        raise NeedsOperator(
+            connection,
+            f"records of {table} come without {', '.join(missing) or 'a usable sys_id'}; "
+            "give the account read access to these fields.",
+        )
+    try:
+        moment(str(row["sys_updated_on"]))
+    except ValueError:
+        raise NeedsOperator(
+            connection,
+            f"{table}.sys_updated_on reads {str(row['sys_updated_on'])[:40]!r}, not a database time; "
+            "a proxy or a property changes what sysparm_display_value=false means.",
+        ) from None
+    return dict(row)
+
+
+def token_of(row: Mapping[str, Any]) -> Token | None:
+    """Our create token, where the record carries one of ours."""
+    value = str(row.get("correlation_id", ""))
+    return Token(value) if value and row.get("correlation_display") == MARK else None
+
+
+def people_ids(settings: ServiceNowSettings, rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """The ids of the persons that rows refer to."""
+    return frozenset(
+        str(row[name]) for row in rows for name in settings.people_fields if is_sys_id(str(row.get(name) or ""))
+    )
+
+
+def reading_of(
+    settings: ServiceNowSettings,
+    row: Row,
+    at: datetime | None,
+    emails: Mapping[str, str],
+    *,
+    raced: bool = False,
+) -> Reading:
+    """A proven row as a reading; `at` is the tool's clock when it answered."""
+    age = None if at is None else max(at - moment(row["sys_updated_on"]), timedelta(0))
+    annotations = {"editor": str(row.get("sys_updated_by", ""))}
+    if raced:
+        annotations["raced"] = "true"
+    return Reading(
+        ref=Ref(row["sys_id"]),
+        version=version_of(row),
+        body=row,
+        key=str(row.get("number", "")),
+        url=f"{settings.url}/{settings.table}.do?sys_id={row['sys_id']}",
+        token=token_of(row),
+        age=age,
+        people={person: emails[person] for person in people_ids(settings, [row]) if person in emails},
+        annotations=annotations,
+    )
+
+
+def values_of(connection: str, body: Body) -> dict[str, str]:
+    """A body as the Table API takes it: all text. None clears. Raises Rejected for what must not be written."""
+    if "priority" in body:
+        raise Rejected(
+            connection, "`priority` is computed by ServiceNow from impact and urgency; map it to those two instead."
+        )
+    if forbidden := sorted((_OURS_TO_SET | _THEIRS) & body.keys()):
+        raise Rejected(connection, f"the mapping writes {', '.join(forbidden)}, which is not a mapping's to write.")
+    return {name: _text(connection, name, value) for name, value in body.items()}
+
+
+def _text(connection: str, name: str, value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case int() | float():
+            return str(value)
+        case list() | tuple() if all(isinstance(item, str) for item in value):
+            return ",".join(value)
+        case _:
+            raise Rejected(connection, f"`{name}` is a {type(value).__name__}; a field of ServiceNow takes text.")

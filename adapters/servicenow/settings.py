@@ -1,0 +1,96 @@
+"""What an admin writes under a connection whose `tool` is `servicenow`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from tieline.core.port import ConnectionSettings
+from tieline.core.secrets import Secret
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class WebhookProof(StrEnum):
+    """How a Business Rule proves that a delivery is its own."""
+
+    SIGNATURE = "signature"  # X-Tieline-Signature: an HMAC over time and body
+    SHARED_SECRET = "shared_secret"  # noqa: S105 - the name of a scheme. X-Tieline-Secret: the secret itself
+
+
+class OAuthSettings(BaseModel):
+    """An OAuth application of the instance (Application Registry), used with the password grant."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    client_id: str = Field(min_length=1, description="The client id of the application registry entry.")
+    client_secret: Secret = Field(description="Its client secret.")
+
+
+class ServiceNowSettings(ConnectionSettings):
+    """One ServiceNow instance, one table."""
+
+    url: str = Field(description="The instance: https://example.service-now.com")
+    username: str = Field(min_length=1, description="The integration user's user name; its time zone must be GMT.")
+    password: Secret = Field(description="The integration user's password.")
+    oauth: OAuthSettings | None = Field(default=None, description="With it, the password buys a token; without, Basic.")
+    table: str = Field(default="incident", pattern=r"^[a-z][a-z0-9_]{0,79}$", description="The table of the incidents.")
+    query: str = Field(default="", description="An encoded query that limits what is read, like `active=true`.")
+    page_size: int = Field(default=200, ge=1, le=10_000, description="Records per page.")
+    lag: float = Field(
+        default=90.0,
+        ge=0,
+        le=3600,
+        description="Seconds behind the tool's clock that each poll reads again: a record is stamped before it is "
+        "committed, so a slow transaction appears late.",
+    )
+    people_fields: tuple[str, ...] = Field(
+        default=("assigned_to", "opened_by", "caller_id", "resolved_by"),
+        description="The fields that refer to users and are looked up for their e-mail addresses.",
+    )
+    closed_states: tuple[str, ...] = Field(
+        default=("7",), description="The values of `state` that the instance does not let anybody leave."
+    )
+    webhook_secret: Secret | None = Field(default=None, description="What the Business Rule signs with.")
+    retired_webhook_secret: Secret | None = Field(
+        default=None, description="The former secret, accepted while a rotation lasts."
+    )
+    webhook_proof: WebhookProof = Field(default=WebhookProof.SIGNATURE, description="How deliveries are proved.")
+    timeout: float = Field(default=30.0, gt=0, le=600, description="Seconds that the tool may stay silent.")
+    verify_tls: bool | str = Field(default=True, description="True, or the path of a CA bundle.")
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        parts = urlsplit(url.rstrip("/"))
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or "@" in parts.netloc
+            or parts.path
+            or parts.query
+            or parts.fragment
+        ):
+            raise ValueError("write the instance's address alone, like https://example.service-now.com")
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise ValueError("write https: over http the password would travel in the open")
+        return url.rstrip("/")
+
+    @field_validator("query")
+    @classmethod
+    def _filter(cls, query: str) -> str:
+        query = query.strip().strip("^")
+        if re.search(r"(\^|^)(NQ|EQ$|EQ\^|ORDERBY|GROUPBY)", query) or re.search(r"[\r\n]", query):
+            # A new query (^NQ) would escape the time condition that follows, and an order would break the paging.
+            raise ValueError("^NQ, ^EQ, ORDERBY, GROUPBY and line breaks cannot stand in `query`; use conditions only")
+        if query.startswith("OR"):
+            raise ValueError("`query` begins with OR, which has nothing to its left")
+        return query
+
+    @property
+    def window(self) -> timedelta:
+        return timedelta(seconds=self.lag)

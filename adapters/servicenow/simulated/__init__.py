@@ -1,0 +1,1 @@
+"""The parts of the ServiceNow simulator: its queries, tables, rules and webhooks."""

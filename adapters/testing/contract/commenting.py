@@ -1,0 +1,145 @@
+"""What every adapter with comments owes: exactly the asked visibility, or a refusal; never wider."""
+
+from __future__ import annotations
+
+import pytest
+
+from tieline.adapters.testing.contract.expect import HOSTILE, expect, needs, raises, token
+from tieline.adapters.testing.driver import ToolDriver
+from tieline.core.errors import Gone, Rejected, TryAgain
+from tieline.core.model import Visibility
+from tieline.core.port import Commenter, Power, Ref, RemoteComment
+
+TEXT = "The volume was extended"
+
+
+class CommentContract:
+    """`comments()` and `add_comment()`."""
+
+    @needs(Power.COMMENT, "make")
+    def test_a_new_record_has_no_comments(self, adapter: Commenter, tool: ToolDriver) -> None:
+        found = adapter.comments(tool.make("Disk full"))
+        expect(len(found) == 0, f"a new record has no comments, not {found!r:.200}")
+
+    @needs(Power.COMMENT, "make")
+    def test_a_comment_reads_back(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        added = self._add(adapter, tool, ref, Visibility.PUBLIC)
+        found = adapter.comments(ref)
+        expect([comment.id for comment in found] == [added.id], "comments() lists what add_comment() answered, once")
+        said = tool.comment_text(found[0].body)
+        expect(said == TEXT, f"the comment reads {said!r}")
+        expect(found[0].visibility is added.visibility, "the visibility is the one that add_comment() answered")
+
+    @needs(Power.COMMENT, "make")
+    def test_our_comment_is_ours(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        added = self._add(adapter, tool, ref, Visibility.INTERNAL)
+        listed = adapter.comments(ref)[0]
+        expect(added.ours and listed.ours, "a comment written by the connection's own account is ours")
+
+    @needs(Power.COMMENT, "make", "comment")
+    def test_a_persons_comment_is_not_ours(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        made = tool.comment(ref, TEXT, Visibility.PUBLIC)
+        found = adapter.comments(ref)
+        expect([comment.id for comment in found] == [made], f"a person's comment is listed by its id {made!r}")
+        expect(not found[0].ours, "a person's comment is not ours, whatever it says")
+
+    @needs(Power.COMMENT, "make")
+    def test_a_comment_tells_its_token(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref, mine = tool.make("Disk full"), token()
+        added = adapter.add_comment(ref, tool.comment_body(TEXT), Visibility.INTERNAL, mine)
+        listed = adapter.comments(ref)[0]
+        expect(listed.token in (mine, None), f"a comment carries the token it was written with, not {listed.token!r}")
+        expect(added.token == listed.token, "add_comment() and comments() tell the same token")
+        expect(tool.comment_text(listed.body) == TEXT, "the token is not part of what people read")
+
+    @needs(Power.COMMENT, "make", "public_comments")
+    def test_an_internal_comment_is_never_shown_wider(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        try:
+            added = self._add(adapter, tool, ref, Visibility.INTERNAL)
+        except Rejected:
+            added = None
+        expect(TEXT not in tool.public_comments(ref), "a customer can read a comment that was to be internal")
+        if added is not None:
+            expect(added.visibility is Visibility.INTERNAL, "an internal comment says that it is internal")
+
+    @needs(Power.COMMENT, "make", "public_comments")
+    def test_a_comment_called_public_can_be_read_by_customers(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        try:
+            added = self._add(adapter, tool, ref, Visibility.PUBLIC)
+        except Rejected:
+            pytest.skip("the tool has no public comments")
+        seen = TEXT in tool.public_comments(ref)
+        expect(seen is (added.visibility is Visibility.PUBLIC), f"the tool shows it: {seen}; said: {added.visibility}")
+
+    @needs(Power.COMMENT, "make", "comment", "public_comments")
+    @pytest.mark.parametrize("visibility", list(Visibility))
+    def test_a_persons_comment_is_read_as_wide_as_it_is(
+        self, adapter: Commenter, tool: ToolDriver, visibility: Visibility
+    ) -> None:
+        ref = tool.make("Disk full")
+        tool.comment(ref, TEXT, visibility)
+        found = adapter.comments(ref)[0].visibility
+        wide = Visibility.PUBLIC if TEXT in tool.public_comments(ref) else Visibility.INTERNAL
+        expect(found is wide, f"customers {'can' if wide is Visibility.PUBLIC else 'cannot'} read it; read as {found}")
+
+    @needs(Power.COMMENT, "make", "comment", "advance")
+    def test_comments_come_oldest_first(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref, made = tool.make("Disk full"), []
+        for number in range(3):
+            tool.advance(61)
+            made.append(tool.comment(ref, f"{TEXT} {number}", Visibility.INTERNAL))
+        found = [comment.id for comment in adapter.comments(ref)]
+        expect(found == made, f"comments come oldest first: {found} instead of {made}")
+
+    @needs(Power.COMMENT, "make", "comment")
+    def test_a_long_thread_is_listed_whole(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        made = [tool.comment(ref, f"{TEXT} {n}", Visibility.INTERNAL) for n in range(2 * tool.page_size + 1)]
+        found = [comment.id for comment in adapter.comments(ref)]
+        expect(sorted(found) == sorted(made), f"{len(made)} comments were written; {len(set(found))} ids are listed")
+        expect(len(set(found)) == len(found), "an id stands for one comment")
+
+    @needs(Power.COMMENT, "make", "comment")
+    def test_equal_comments_are_two(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        made = [tool.comment(ref, "+1", Visibility.INTERNAL) for _ in range(2)]
+        found = [comment.id for comment in adapter.comments(ref)]
+        expect(sorted(found) == sorted(made), "two comments with the same words are two, with ids of their own")
+
+    @needs(Power.COMMENT, "make")
+    @pytest.mark.parametrize("what", [name for name, text in HOSTILE.items() if text.strip()])
+    def test_hostile_words_are_kept(self, adapter: Commenter, tool: ToolDriver, what: str) -> None:
+        ref, text = tool.make("Disk full"), HOSTILE[what]
+        adapter.add_comment(ref, tool.comment_body(text), Visibility.INTERNAL, token())
+        said = tool.comment_text(adapter.comments(ref)[0].body)
+        expect(said == tool.text_kept(text), f"{what}: wrote {text!r:.60}, read {said!r:.60}")
+
+    @needs(Power.COMMENT, "missing_ref")
+    def test_comments_of_a_missing_record_say_gone(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref = tool.missing_ref()
+        raises(Gone, lambda: adapter.comments(ref), "the comments of a missing record")
+        raises(Gone, lambda: self._add(adapter, tool, ref, Visibility.INTERNAL), "a comment on a missing record")
+
+    @needs(Power.COMMENT, "make", "fail")
+    def test_an_error_is_never_no_comments(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        tool.fail(503)
+        raises(TryAgain, lambda: adapter.comments(ref), "comments() while the tool answers 503")
+
+    @needs(Power.COMMENT, "make", "lose_next_write", "heal")
+    def test_a_comment_with_a_lost_answer_is_written_once(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        tool.lose_next_write(after_effect=True)
+        error = raises(TryAgain, lambda: self._add(adapter, tool, ref, Visibility.INTERNAL), "a lost answer")
+        tool.heal()
+        expect(isinstance(error, TryAgain) and error.maybe_done, "a comment with a lost answer says maybe_done")
+        found = adapter.comments(ref)
+        expect(len(found) == 1, f"the comment stands there {len(found)} times: an adapter never repeats a write")
+
+    def _add(self, adapter: Commenter, tool: ToolDriver, ref: Ref, visibility: Visibility) -> RemoteComment:
+        return adapter.add_comment(ref, tool.comment_body(TEXT), visibility, token())

@@ -1,0 +1,108 @@
+"""The small language that the contract tests are written in."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import pytest
+
+from tieline.adapters.testing.driver import ToolDriver
+from tieline.core.errors import RemoteError
+from tieline.core.port import Cursor, Page, Power, Reading, Ref, Source, Token
+
+T = TypeVar("T")
+Test = TypeVar("Test", bound=Callable[..., None])
+
+ENDLESS = 500
+"""Pages after which a listing counts as one that never ends."""
+
+HOUR = 3600.0
+"""Longer than any overlap an adapter may look back."""
+
+HOSTILE = {
+    "empty": "",
+    "blank": " \t ",
+    "64 kB": "x" * 65_536,
+    "emoji": "disk 🔥 on db1 👩‍🚒",
+    "right to left": "\u202eexe.gnp قاعدة البيانات",
+    "control characters": "a\x00b\x07c\x1b[31md",
+    "lines": "one\r\ntwo\rthree\n\u2028four",
+    "markup": "<script>alert(1)</script> [code]<b>x</b>[/code] *bold* {color:red}x{color}",
+    "templates": "{{7*7}} ${7*7} {0.__class__} %(x)s #{7*7}",
+    "query": "x' OR 1=1 -- ^ORactive=true\" ORDER BY 1",
+    "accents": "e\u0301 \u00e9 \ufeff\u00df \u0130",
+}
+
+
+def needs(*wanted: Power | str) -> Callable[[Test], Test]:
+    """Skip the test unless the adapter claims these powers and the driver has these verbs."""
+    for verb in wanted:
+        if not isinstance(verb, Power) and not hasattr(ToolDriver, verb):
+            raise AttributeError(f"ToolDriver has no verb {verb!r}")
+
+    def mark(test: Test) -> Test:
+        test.needs = wanted  # type: ignore[attr-defined]
+        return test
+
+    return mark
+
+
+def missing(test: Callable[..., None], tool: ToolDriver) -> str:
+    """Why a test does not apply to this tool, or "" if it does."""
+    for wanted in getattr(test, "needs", ()):
+        if isinstance(wanted, Power):
+            if wanted not in tool.powers:
+                return f"the adapter does not claim {wanted.value}"
+        elif not tool.can(wanted):
+            return f"the driver has no verb {wanted}"
+    return ""
+
+
+def expect(held: bool, sentence: str) -> None:
+    """Fail with a sentence that tells the author what to mend."""
+    if not held:
+        pytest.fail(sentence)
+
+
+def raises(kind: type[RemoteError], act: Callable[[], object], when: str) -> RemoteError:
+    """The error of exactly this class that `act` raises. A different class, or none, fails with a sentence."""
+    try:
+        answer = act()
+    except RemoteError as error:
+        expect(isinstance(error, kind), f"{when}: raise {kind.__name__}, not {type(error).__name__} ({error})")
+        return error
+    except Exception as error:
+        message = f"{when}: raise {kind.__name__}, not {type(error).__name__} ({error}); nothing else may leave a port"
+        raise AssertionError(message) from error
+    raise AssertionError(f"{when}: raise {kind.__name__}; the adapter answered {answer!r:.200} instead")
+
+
+def token() -> Token:
+    """A create token that no other run has used: contracts may run against a real tool."""
+    return Token(f"tieline-{uuid.uuid4().hex}")
+
+
+def pages(source: Source, since: Cursor | None) -> Iterator[Page]:
+    """The pages of one pass. Fails when they do not end."""
+    for number, page in enumerate(source.changes(since)):
+        expect(number < ENDLESS, f"changes() did not end within {ENDLESS} pages")
+        yield page
+
+
+def listed(source: Source, since: Cursor | None) -> list[Reading]:
+    """All readings of one pass."""
+    return [reading for page in pages(source, since) for reading in page.readings]
+
+
+def refs(readings: Sequence[Reading]) -> list[Ref]:
+    return [reading.ref for reading in readings]
+
+
+def here(source: Source, since: Cursor | None = None) -> Cursor:
+    """The cursor after everything that has happened."""
+    cursors = [page.cursor for page in pages(source, since)]
+    if not cursors:
+        raise AssertionError("changes() yielded no page; at least one comes, so that a cursor always exists")
+    return cursors[-1]

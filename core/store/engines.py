@@ -1,0 +1,174 @@
+"""Opening the two databases: what each must be told so that a commit is a promise and no wait is without end."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
+
+from tieline.core.errors import ConfigError, Problem, StoreUnavailable
+
+_KINDS = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
+_READERS = 8
+_POSTGRES_SETTINGS = (
+    "SET statement_timeout = '60s'",
+    "SET lock_timeout = '10s'",
+    # A worker that was paused in the middle must not hold its locks when it wakes up.
+    "SET idle_in_transaction_session_timeout = '60s'",
+    "SET TIME ZONE 'UTC'",
+)
+
+
+def parse(address: str) -> URL:
+    """The address of a store. Raises ConfigError for one that is neither SQLite nor PostgreSQL."""
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        raise _refused("it is not a database address") from None
+    if url.drivername not in _KINDS:
+        raise _refused(f"{url.drivername} is not a database that Tieline can use")
+    return url if url.drivername == "sqlite" else url.set(drivername="postgresql+psycopg")
+
+
+def _refused(what: str) -> ConfigError:
+    # The address may hold a password, so it is not repeated.
+    fix = "write sqlite:///path/to/tieline.db or postgresql://user@host/database."
+    return ConfigError([Problem("store", 1, 1, "STORE001", f"{what}.", fix)])
+
+
+def in_memory(url: URL) -> bool:
+    """True for a SQLite database that lives and dies with its connection."""
+    return url.drivername == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def sqlite_writer(url: URL, busy: timedelta) -> Engine:
+    """The one connection that writes. Every commit reaches the disk before it returns (`synchronous=FULL`)."""
+    if not in_memory(url):
+        _create_private(Path(str(url.database)))
+    engine = create_engine(
+        url,
+        poolclass=StaticPool,
+        hide_parameters=True,
+        # isolation_level None: we say BEGIN ourselves. Threads take turns under our own lock.
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": busy.total_seconds()},
+    )
+    event.listen(engine, "connect", _prepare_writer)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def sqlite_readers(url: URL, busy: timedelta) -> Engine:
+    """Connections that cannot write; each transaction sees one state of the database throughout."""
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=_READERS,
+        max_overflow=0,
+        pool_timeout=10,
+        hide_parameters=True,
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": busy.total_seconds()},
+    )
+    event.listen(engine, "connect", _prepare_reader)
+    event.listen(engine, "begin", _begin_deferred)
+    return engine
+
+
+def postgres(url: URL) -> Engine:
+    """A pool of connections, each tried before it is given out; every wait is bounded."""
+    engine = create_engine(
+        url,
+        pool_size=_READERS,
+        max_overflow=_READERS,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        hide_parameters=True,
+        isolation_level="READ COMMITTED",
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "tieline",
+            "keepalives_idle": 30,
+            "tcp_user_timeout": 20_000,
+        },
+    )
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _create_private(path: Path) -> None:
+    """Make the file readable by its owner alone, before SQLite first writes to it; its WAL inherits the mode."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        # Somebody else's file keeps its mode; whether it can be used shows at the first statement.
+        with suppress(PermissionError):
+            mode = path.stat().st_mode & 0o777
+            if mode & 0o077:
+                path.chmod(mode & 0o700)
+    except OSError as error:
+        # A file system mounted read-only raises here, and so does a folder that does not exist.
+        raise StoreUnavailable(
+            f"sqlite:///{path}: it cannot be created ({error.strerror}). Check that its folder exists and is writable.",
+            timedelta(seconds=30),
+        ) from None
+
+
+def _prepare_writer(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    _pragmas(
+        connection,
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        "journal_size_limit=67108864",
+    )
+
+
+def _prepare_reader(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    _pragmas(connection, "query_only=ON")
+
+
+def _pragmas(connection: DBAPIConnection, *pragmas: str) -> None:
+    cursor = connection.cursor()
+    try:
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+    finally:
+        cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # BEGIN alone would take the write lock at the first write, and fail there if anybody else was faster.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_deferred(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _prepare_postgres(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    try:
+        for statement in _POSTGRES_SETTINGS:
+            cursor.execute(statement)
+        cursor.execute("SHOW synchronous_commit")
+        # A 2xx promises that the event is on disk. Stricter settings (remote_apply) are left alone.
+        if cursor.fetchone() == ("off",):
+            cursor.execute("SET synchronous_commit = on")
+    finally:
+        cursor.close()
+    connection.commit()
+
+
+def driver_connection(connection: Connection) -> sqlite3.Connection | None:
+    """SQLite's own connection underneath, or None for PostgreSQL."""
+    driver: Any = connection.connection.driver_connection
+    return driver if isinstance(driver, sqlite3.Connection) else None

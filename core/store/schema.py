@@ -1,0 +1,150 @@
+"""The schema in a database: made at once where there is none, moved forward by Alembic where there is an older one.
+
+Both ways end in the same schema, which a test proves. What the journal may not do is said by triggers, so that it holds
+for every program that opens the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, inspect, text
+
+from tieline.core.errors import ConfigError, Problem
+from tieline.core.store.chain import GENESIS
+from tieline.core.store.tables import metadata
+
+REVISION: Final = "0001"
+"""The revision this code was written for. The newest file in `migrations/versions` carries the same."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 7_461_201_911  # any number, as long as every worker uses the same one
+
+# table -> the statements it refuses
+_APPEND_ONLY = {
+    "journal": ("UPDATE", "DELETE"),
+    "journal_payload": ("UPDATE",),
+    "journal_shredded": ("UPDATE", "DELETE"),
+    "journal_head": ("DELETE",),
+}
+_MAY_GO = (
+    "SELECT 1 FROM journal_shredded AS s JOIN journal AS j ON j.seq = s.entry "
+    "WHERE s.seq = OLD.seq AND j.kind = 'shredded' AND j.seq > s.seq"
+)
+
+
+def triggers(dialect: str) -> list[str]:
+    """The statements that make the journal append-only, and its payloads deletable only through `shred`."""
+    made = [
+        _refuse(dialect, table, verb, f"{table} is append-only: {verb} is refused")
+        for table, verbs in _APPEND_ONLY.items()
+        for verb in verbs
+    ]
+    made.append(_refuse(dialect, "journal_payload", "DELETE", "a payload goes only through shred", unless=_MAY_GO))
+    if dialect == "sqlite":
+        return made
+    return [
+        *made,
+        _function("journal_truncate_refused", "RAISE EXCEPTION 'the journal is append-only: TRUNCATE is refused' "),
+        *(
+            f"CREATE TRIGGER {table}_truncate BEFORE TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION journal_truncate_refused()"
+            for table in _APPEND_ONLY
+        ),
+    ]
+
+
+def _refuse(dialect: str, table: str, verb: str, why: str, unless: str = "") -> str:
+    name = f"{table}_{verb.lower()}"
+    if dialect == "sqlite":
+        when = f"WHEN NOT EXISTS ({unless}) " if unless else ""
+        return f"CREATE TRIGGER {name} BEFORE {verb} ON {table} {when}BEGIN SELECT RAISE(ABORT, '{why}'); END"
+    guard = f"IF EXISTS ({unless}) THEN RETURN OLD; END IF; " if unless else ""
+    return (
+        _function(f"{name}_refused", f"{guard}RAISE EXCEPTION '{why}' ")
+        + f"; CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}_refused()"
+    )
+
+
+def _function(name: str, body: str) -> str:
+    # The error class of a broken constraint: it reaches Python as IntegrityError, as it does from SQLite.
+    return (
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN {body} USING ERRCODE = 'integrity_constraint_violation'; END $$"
+    )
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision a database is at; None where Tieline has never been."""
+    if "alembic_version" not in inspect(connection).get_table_names():
+        return None
+    found: Any = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if found is None else str(found)
+
+
+def migrate(connection: Connection, name: str) -> None:
+    """Bring the schema to REVISION inside the caller's transaction: all of it, or nothing.
+
+    Raises ConfigError for a database that newer code has written; `name` is its address without a password.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    found = revision_of(connection)
+    if found == REVISION:
+        return
+    if found is None:
+        _create(connection)
+    else:
+        _upgrade(connection, name, found)
+
+
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection, checkfirst=False)
+    install_journal(connection)
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:revision)"), {"revision": REVISION})
+
+
+def install_journal(connection: Connection) -> None:
+    """The journal's triggers, and the head from which the first entry starts."""
+    for statement in triggers(connection.dialect.name):
+        connection.exec_driver_sql(statement)
+    connection.execute(text("INSERT INTO journal_head (id, seq, hash) VALUES (1, 0, :genesis)"), {"genesis": GENESIS})
+
+
+def _upgrade(connection: Connection, name: str, found: str) -> None:
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    script = ScriptDirectory(str(_MIGRATIONS))
+    known = {revision.revision for revision in script.walk_revisions()}
+    if found not in known:
+        raise _too_new(name, found)
+
+    def steps(revision: Any, _context: Any) -> Sequence[Any]:
+        return script._upgrade_revs("head", revision)
+
+    try:
+        with EnvironmentContext(alembic_config(), script, fn=steps, destination_rev="head") as environment:
+            environment.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
+            environment.run_migrations()
+    except CommandError as error:
+        raise ConfigError([Problem(name, 1, 1, "STORE003", f"{error}.", "restore the last backup.")]) from error
+
+
+def alembic_config() -> Any:
+    """Alembic's settings without a file: where the revisions lie."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return config
+
+
+def _too_new(name: str, found: str) -> ConfigError:
+    what = f"the database is at schema {found}, and this version of Tieline knows schemas up to {REVISION}."
+    fix = "install the version that wrote it, or restore a backup from before the upgrade."
+    return ConfigError([Problem(name, 1, 1, "STORE002", what, fix)])

@@ -1,0 +1,238 @@
+"""Who may write when: on SQLite one thread after the other with shared commits, on PostgreSQL everybody at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine, RootTransaction
+from sqlalchemy.exc import SQLAlchemyError
+
+from tieline.core.errors import StoreUnavailable
+from tieline.core.store.engines import driver_connection
+from tieline.core.store.locks import FairLock
+
+_LONGEST_GROUP = 0.005  # seconds after which a group commits although more writers wait
+
+
+class Writer(Protocol):
+    """Gives out write transactions: committed when the block ends, rolled back when it raises."""
+
+    def transaction(self) -> AbstractContextManager[Connection]: ...
+
+    def scrub(self) -> None:
+        """Overwrite what was deleted, as far as the database can."""
+
+    def close(self) -> None:
+        """Wait for the write under way, then let go of the connections."""
+
+
+class PooledWriter:
+    """PostgreSQL: every transaction has a connection of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            yield connection
+
+    def scrub(self) -> None:
+        # VACUUM refuses to run inside a transaction.
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM journal_payload")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+class _Group:
+    """Transactions that share one commit. `done` is set when their fate is known; `error` says why it failed."""
+
+    def __init__(self, root: RootTransaction) -> None:
+        self.root = root
+        self.size = 0
+        self.begun = time.monotonic()
+        self.done = threading.Event()
+        self.error: SQLAlchemyError | StoreUnavailable | None = None
+
+
+class SerialWriter:
+    """SQLite: one connection, one thread at a time in the order they came.
+
+    A thread whose block is done hands the open transaction to the next one that waits, and the last of them commits for
+    all: under load many transactions share one trip to the disk, and alone each commits at once. A block that raises
+    is undone by itself. Nobody returns before the shared commit is on disk.
+    """
+
+    def __init__(self, name: str, engine: Engine, group: int, turn: float, *, beside: Engine | None = None) -> None:
+        self._name = name
+        self._engine = engine
+        self._readers = beside
+        self._limit = group
+        self._turn = turn
+        self._lock = FairLock()
+        self._owner: int | None = None
+        self._connection: Connection | None = None
+        self._group: _Group | None = None
+        self._closed = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One member of a group. Raises StoreUnavailable when its turn does not come in time."""
+        self._take_turn()
+        try:
+            group = self._join()
+            with self._undone_alone(group):
+                yield self._open()
+        except BaseException:
+            self._leave()
+            raise
+        group.size += 1
+        self._leave()
+        self._await(group)
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Read on the writing connection: for a database in memory, which no other connection can see."""
+        if self._owner == threading.get_ident():
+            yield self._open()
+            return
+        self._take_turn()
+        try:
+            self._finish()
+            with self._open().begin():
+                yield self._open()
+        finally:
+            self._leave()
+
+    def scrub(self) -> None:
+        # Pages are overwritten when they are freed (secure_delete); older copies of them stand in the log until now.
+        self._take_turn()
+        try:
+            self._finish()
+            self._open().connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        finally:
+            self._leave()
+
+    def close(self) -> None:
+        self._take_turn(closing=True)
+        try:
+            self._finish()
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            self._closed = True
+            # Readers go first: whoever closes a WAL database last folds its log into the file.
+            if self._readers is not None:
+                self._readers.dispose()
+            self._engine.dispose()
+        finally:
+            self._leave()
+
+    def _take_turn(self, *, closing: bool = False) -> None:
+        if self._owner == threading.get_ident():
+            raise RuntimeError("a write inside a write would wait for itself; pass the transaction down instead")
+        if not self._lock.acquire(self._turn):
+            raise StoreUnavailable(
+                f"{self._name}: other threads have been writing for {self._turn:.0f} s. Look for a transaction that "
+                "waits for something outside the store.",
+                timedelta(seconds=1),
+            )
+        if self._closed and not closing:
+            self._lock.release()
+            raise StoreUnavailable(f"{self._name}: it is closed. This process is shutting down.", timedelta(seconds=1))
+        self._owner = threading.get_ident()
+
+    def _open(self) -> Connection:
+        if self._connection is None or self._connection.closed or self._connection.invalidated:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _join(self) -> _Group:
+        if self._group is None:
+            self._group = _Group(self._open().begin())
+        return self._group
+
+    @contextmanager
+    def _undone_alone(self, group: _Group) -> Iterator[None]:
+        """Undo only this member when its block raises. The first member needs no savepoint: nothing is before it."""
+        if group.size == 0:
+            try:
+                yield
+            except BaseException:
+                self._group = None
+                group.root.rollback()
+                raise
+            return
+        try:
+            with self._open().begin_nested():
+                yield
+        except BaseException:
+            if not self._in_transaction():
+                # A full disk or an I/O error undoes the whole transaction in SQLite, and so for the whole group.
+                self._fail(group, self._undone())
+            raise
+
+    def _leave(self) -> None:
+        """Give up the turn: to the next writer with the group still open, or after committing it."""
+        self._owner = None
+        group = self._group
+        young = group is not None and group.size < self._limit and time.monotonic() - group.begun < _LONGEST_GROUP
+        if young and self._lock.hand_over():
+            return
+        self._owner = threading.get_ident()
+        try:
+            self._finish()
+        finally:
+            self._owner = None
+            self._lock.release()
+
+    def _finish(self) -> None:
+        """Commit the open group, if there is one. Its members learn the outcome from the group."""
+        group, self._group = self._group, None
+        if group is None:
+            return
+        try:
+            if not self._in_transaction():
+                # SQLite undid everything after a full disk or an I/O error, and somebody overlooked that error.
+                raise self._undone()
+            group.root.commit()
+        except (SQLAlchemyError, StoreUnavailable) as error:
+            self._fail(group, error)  # every member raises it from _await, in its own thread
+        except BaseException:
+            self._fail(group, self._undone())
+            raise
+        else:
+            group.done.set()
+
+    def _in_transaction(self) -> bool:
+        driver = driver_connection(self._open())
+        return driver is None or driver.in_transaction
+
+    def _undone(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"{self._name}: the transaction was undone before it could be committed. It is tried again.",
+            timedelta(seconds=1),
+        )
+
+    def _fail(self, group: _Group, error: SQLAlchemyError | StoreUnavailable) -> None:
+        self._group = None
+        group.error = error
+        try:
+            group.root.rollback()
+        finally:
+            group.done.set()
+
+    def _await(self, group: _Group) -> None:
+        while not group.done.wait(self._turn):
+            # The thread that was to commit is gone. Whoever waits longest does it.
+            self._take_turn()
+            self._leave()
+        if group.error is not None:
+            raise group.error

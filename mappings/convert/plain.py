@@ -1,0 +1,95 @@
+"""Plain text, and ServiceNow's journal, which is plain text except for `[code]` blocks of HTML.
+
+Text is taken literally: `*` in a log line is a star. What a rich text has beyond words is written as people write it in
+plain text, and reads back as those words.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tieline.mappings.convert.lines import GUARD, quiet
+from tieline.mappings.convert.rich import (
+    NO_BREAK,
+    Block,
+    Blocks,
+    CodeBlock,
+    Heading,
+    Items,
+    Paragraph,
+    Quote,
+    Rule,
+    Run,
+    Table,
+    clean_text,
+    spoken,
+    tidy,
+)
+
+_BLANK = re.compile(r"\n[ \t]*(?:\n[ \t]*)*\n")
+_CODE_TAG = re.compile(r"\[(?=\s{0,3}/?\s{0,3}code\b)", re.IGNORECASE)
+_CODE_BLOCK = re.compile(r"\[code\](.*?)\[/code\]", re.IGNORECASE | re.DOTALL)
+_NEW_LINE = re.compile(r"<(?:br|/p|/div|/li|/tr|/h\d)\b[^<>]{0,200}>", re.IGNORECASE)
+_TAG = re.compile(r"</?[A-Za-z!][^<>]{0,1000}>")
+
+
+def parse(body: Any) -> Blocks:
+    """Paragraphs, taken word for word. Indentation is kept as no-break spaces."""
+    text = clean_text(str(body)).strip()
+    return tidy(Paragraph((Run("\n".join(map(_indented, part.split("\n")))),)) for part in _BLANK.split(text))
+
+
+def _indented(line: str) -> str:
+    bare = line.lstrip(" \t")
+    return line if bare == line else NO_BREAK * len(line[: len(line) - len(bare)].expandtabs(4)) + bare
+
+
+def parse_journal(body: Any) -> Blocks:
+    """Like plain text, with the words of `[code]` blocks and without their HTML."""
+    text = str(body)
+    if "[" in text and text.lower().count("[/code]") <= text.lower().count("[code]"):
+        text = _CODE_BLOCK.sub(lambda found: _words_of(found[1]), text)
+    return parse(text)
+
+
+def _words_of(markup: str) -> str:
+    return html.unescape(_TAG.sub("", _NEW_LINE.sub("\n", markup)))
+
+
+def render(blocks: Blocks) -> str:
+    """The text, blocks parted by an empty line."""
+    return quiet("\n\n".join("\n".join(_lines(block)) for block in blocks)).strip()
+
+
+def render_journal(blocks: Blocks) -> str:
+    """The text, with foreign `[code]` tags made harmless: ServiceNow would show what they hold as HTML."""
+    return _CODE_TAG.sub("[" + GUARD, render(blocks))
+
+
+def _lines(block: Block) -> Iterator[str]:
+    match block:
+        case Paragraph(runs) | Heading(_, runs):
+            yield from map(_unindented, spoken(runs).split("\n"))
+        case CodeBlock(text):
+            yield from (f"    {line}" if line else "" for line in text.split("\n"))
+        case Quote(inner):
+            for index, one in enumerate(inner):
+                yield from [">"] if index else []
+                yield from (f"> {line}" for line in _lines(one))
+        case Items(ordered, start, items):
+            for place, item in enumerate(items):
+                marker = f"{start + place}. " if ordered else "- "
+                lines = [line for one in item for line in _lines(one)]
+                yield from (" " * len(marker) + line if index else marker + line for index, line in enumerate(lines))
+        case Table(rows):
+            yield from (" | ".join(spoken(cell) for cell in row) for row in rows)
+        case Rule():
+            yield "-----"
+
+
+def _unindented(line: str) -> str:
+    bare = line.lstrip(NO_BREAK)
+    return " " * (len(line) - len(bare)) + bare

@@ -1,0 +1,291 @@
+"""Rich text as a tree that every dialect can say: what all converters parse into and render from.
+
+A tree is *tidy* when `tidy(tree) == tree`: no empty nodes, no spaces at the edges of a line or of a mark, neighbours
+with equal marks joined. Renderers are given tidy trees only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from tieline.mappings.convert.lines import GUARD
+
+DEEPEST = 8
+# What Markdown strips from the edges of a line. A no-break space stays at the beginning: it is how indentation is kept.
+SPACES = " \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+NO_BREAK = "\u00a0"
+LONGEST = 1 << 18
+_CONTROL = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{GUARD}\u2028\u2029\ufeff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,30}")
+_SAFE_LINK = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f]+", re.IGNORECASE)
+_LINK_UNSAFE = re.compile(r"[\x00-\x20\x7f<>\"`{}|\\^()\[\]]")
+
+
+class Mark(StrEnum):
+    """How a run of text is marked. `CODE` stands alone."""
+
+    STRONG = "strong"
+    EM = "em"
+    STRIKE = "strike"
+    CODE = "code"
+
+
+Marks = frozenset[Mark]
+PLAIN: Marks = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Text with one set of marks. A newline in it is a line break."""
+
+    text: str
+    marks: Marks = PLAIN
+    href: str = ""
+
+
+Runs = tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    runs: Runs
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    level: int
+    runs: Runs
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBlock:
+    text: str
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    blocks: Blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list. `start` counts for ordered ones only."""
+
+    ordered: bool
+    start: int
+    items: tuple[Blocks, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The first row is the header. Every row has as many cells as the header."""
+
+    rows: tuple[tuple[Runs, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    pass
+
+
+Block = Paragraph | Heading | CodeBlock | Quote | Items | Table | Rule
+Blocks = tuple[Block, ...]
+
+
+def clean_text(text: str) -> str:
+    """Newlines as one character; control characters, guards and lone surrogates gone."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _SURROGATE.sub("\ufffd", _CONTROL.sub("", text[:LONGEST].replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def safe_href(href: str) -> str:
+    """A link's target with everything escaped that could end it early, or "" when it is not http, https or mailto."""
+    href = clean_text(href).replace("\n", "").strip()
+    if not _SAFE_LINK.fullmatch(href.replace(" ", "%20")):
+        return ""
+    return _LINK_UNSAFE.sub(lambda found: f"%{ord(found.group()):02X}", href)
+
+
+def tidy(blocks: Iterable[Block], depth: int = 0) -> Blocks:
+    """The same text in the one form that renderers take."""
+    done: list[Block] = []
+    for block in blocks:
+        for kept in _tidy_block(block, depth):
+            last = done[-1] if done else None
+            if isinstance(kept, Items) and isinstance(last, Items) and kept.ordered == last.ordered:
+                done[-1] = replace(last, items=last.items + kept.items)
+            elif isinstance(kept, Quote) and isinstance(last, Quote):
+                done[-1] = Quote(tidy(last.blocks + kept.blocks, depth + 1))
+            else:
+                done.append(kept)
+    return tuple(done)
+
+
+def _tidy_block(block: Block, depth: int) -> Iterator[Block]:
+    match block:
+        case Paragraph(runs):
+            yield from (Paragraph(part) for part in _paragraphs(runs))
+        case Heading(level, runs):
+            line = tidy_runs(one_line(runs))
+            if line:
+                yield Heading(min(max(level, 1), 6), line)
+        case CodeBlock(text, language):
+            known = _LANGUAGE.fullmatch(language)
+            text = "\n".join(line.rstrip() for line in clean_text(text).split("\n")).strip("\n")
+            if text.strip():
+                yield CodeBlock(text, language if known else "")
+        case Quote(blocks):
+            inner = tidy(blocks, depth + 1)
+            if inner and depth >= DEEPEST:
+                yield from inner
+            elif inner:
+                yield Quote(inner)
+        case Items(ordered, start, items):
+            kept = tuple(inner for item in items if (inner := tidy(item, depth + 1)))
+            if kept and depth >= DEEPEST:
+                yield from (inner for item in kept for inner in item)
+            elif kept:
+                yield Items(ordered, min(max(start, 0), 999_999_999) if ordered else 1, kept)
+        case Table(rows):
+            yield from _tidy_table(rows)
+        case Rule():
+            yield block
+
+
+def _tidy_table(rows: tuple[tuple[Runs, ...], ...]) -> Iterator[Block]:
+    width = len(rows[0]) if rows else 0
+    cells = [[tidy_runs(one_line(cell)) for cell in row[:width]] for row in rows]
+    if any(cell for row in cells for cell in row):
+        yield Table(tuple(tuple(row + [()] * (width - len(row))) for row in cells))
+
+
+def one_line(runs: Runs) -> Runs:
+    """Runs without line breaks."""
+    return tuple(replace(run, text=run.text.replace("\n", " ")) if "\n" in run.text else run for run in runs)
+
+
+def tidy_runs(runs: Iterable[Run]) -> Runs:
+    """Runs cleaned, joined, and without spaces at the edges of lines and of marks."""
+    now = _joined(_cleaned(runs))
+    for _ in range(4):
+        before, now = now, _joined(_loosened(now))
+        if now == before:
+            break
+    return now
+
+
+def _cleaned(runs: Iterable[Run]) -> Iterator[Run]:
+    for run in runs:
+        text = clean_text(run.text).replace("\t", " ")
+        href = safe_href(run.href) if run.href else ""
+        marks = frozenset({Mark.CODE}) if Mark.CODE in run.marks else run.marks
+        if marks or href:
+            text = text.replace("\n", " ") if Mark.CODE in marks or href else text
+        if href and Mark.CODE not in marks and safe_href(text.strip()) == href:
+            href = ""  # a bare address is text in every dialect, and each makes a link of it when it shows it
+        if text:
+            yield Run(text, marks, href)
+
+
+def _loosened(runs: Iterable[Run]) -> Iterator[Run]:
+    """Spaces at the edges of a marked run belong outside of it: `**a **b` marks nothing in Markdown."""
+    edges = SPACES + NO_BREAK + "\n"
+    for run in runs:
+        core = run.text.strip(edges)
+        if not (run.marks or run.href) or core == run.text:
+            yield run
+            continue
+        head = len(run.text) - len(run.text.lstrip(edges))
+        if head:
+            yield Run(run.text[:head])
+        if core:
+            yield replace(run, text=core)
+            if len(run.text) > head + len(core):
+                yield Run(run.text[head + len(core) :])
+
+
+def _joined(runs: Iterable[Run]) -> Runs:
+    done: list[Run] = []
+    for run in runs:
+        if done and done[-1].marks == run.marks and done[-1].href == run.href:
+            done[-1] = replace(run, text=done[-1].text + run.text)
+        else:
+            done.append(run)
+    return _trimmed(done)
+
+
+def _trimmed(runs: list[Run]) -> Runs:
+    """No spaces at the beginning or end of any line, and no empty line at either end."""
+    done: list[Run] = []
+    fresh = True
+    for place, run in enumerate(runs):
+        following = runs[place + 1].text if place + 1 < len(runs) else "\n"
+        text = _trim_lines(run.text, fresh=fresh, ends=following.startswith("\n"))
+        if text:
+            done.append(replace(run, text=text) if text != run.text else run)
+            fresh = text.endswith("\n")
+    while done and not done[0].text.strip(SPACES + "\n"):
+        done.pop(0)
+    while done and not done[-1].text.strip(SPACES + NO_BREAK + "\n"):
+        done.pop()
+    if done:
+        done[0] = replace(done[0], text=done[0].text.lstrip(SPACES + "\n"))
+        done[-1] = replace(done[-1], text=done[-1].text.rstrip(SPACES + NO_BREAK + "\n"))
+    return tuple(done)
+
+
+def _trim_lines(text: str, *, fresh: bool, ends: bool) -> str:
+    """`fresh` says that the text begins a line, `ends` that a line ends behind it."""
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        if index or fresh:
+            line = line.lstrip(SPACES)
+        if ends or index < len(lines) - 1:
+            line = line.rstrip(SPACES + NO_BREAK)
+        lines[index] = line
+    return "\n".join(lines)
+
+
+def _paragraphs(runs: Runs) -> Iterator[Runs]:
+    """A paragraph's runs, parted where a line is empty: Markdown ends a paragraph there."""
+    current: list[Run] = []
+    for run in tidy_runs(runs):
+        parts = re.split(r"\n{2,}", run.text) if "\n\n" in run.text else [run.text]
+        for index, part in enumerate(parts):
+            if index:
+                if line := tidy_runs(current):
+                    yield line
+                current = []
+            current.append(replace(run, text=part))
+    if line := tidy_runs(current):
+        yield line
+
+
+def words(blocks: Iterable[Block]) -> Iterator[str]:
+    """The text of a tree, a line for each line, without any marks; a link's address stands behind its words."""
+    for block in blocks:
+        match block:
+            case Paragraph(runs) | Heading(_, runs):
+                yield from spoken(runs).split("\n")
+            case CodeBlock(text):
+                yield from text.split("\n")
+            case Quote(inner):
+                yield from words(inner)
+            case Items(_, _, items):
+                for item in items:
+                    yield from words(item)
+            case Table(rows):
+                yield from (" | ".join(spoken(cell) for cell in row) for row in rows)
+            case Rule():
+                yield "-----"
+
+
+def spoken(runs: Runs) -> str:
+    """Runs as plain text."""
+    return "".join(f"{run.text} ({run.href})" if run.href else run.text for run in runs)

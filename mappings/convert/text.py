@@ -1,0 +1,130 @@
+"""Rich text: every dialect to and from the canonical Markdown.
+
+A tree *settles* in a dialect when Markdown and the dialect can both say it exactly. Reading, projecting and writing all
+settle first; so what is written reads back as what was meant, and what was read is never written back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from tieline.mappings.convert import adf, markdown, plain, wiki
+from tieline.mappings.convert.cutting import LINKED, cut, linked, unlinked
+from tieline.mappings.convert.lines import quiet, units
+from tieline.mappings.convert.rich import LONGEST, Blocks, clean_text, tidy
+from tieline.mappings.document import TextDialect
+
+_REMEMBERED = 512
+_LARGEST_REMEMBERED = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one tool writes rich text. `measure` is the length that its limits count."""
+
+    parse: Callable[[Any], Blocks]
+    render: Callable[[Blocks], Any]
+    measure: Callable[[Any], int]
+
+
+def _json_length(document: Any) -> int:
+    """The length of the document's JSON: never less than what Jira counts, whichever way it counts."""
+    return units(orjson.dumps(document).decode())
+
+
+DIALECTS: dict[TextDialect, Dialect] = {
+    TextDialect.MARKDOWN: Dialect(markdown.parse, lambda blocks: quiet(markdown.settled(blocks)[1]), units),
+    TextDialect.PLAIN: Dialect(plain.parse, plain.render, units),
+    TextDialect.SERVICENOW_JOURNAL: Dialect(plain.parse_journal, plain.render_journal, units),
+    TextDialect.JIRA_WIKI: Dialect(wiki.parse, wiki.render, units),
+    TextDialect.JIRA_ADF: Dialect(adf.parse, adf.render, _json_length),
+}
+
+
+def to_tool(dialect: TextDialect, text: str, limit: int | None = None, link: str = "") -> Any:
+    """The tool's text for a Markdown text. Where it had to be cut, `link` says where it goes on."""
+    if dialect is TextDialect.MARKDOWN and _fits(text, limit):
+        return quiet(_tidy_markdown(text))
+    blocks, _ = settle(dialect, markdown.parse(text[:LONGEST]), limit)
+    return DIALECTS[dialect].render(linked(blocks, link) if limit is not None else blocks)
+
+
+def from_tool(dialect: TextDialect, body: Any, limit: int | None = None) -> str:
+    """The Markdown of a tool's text. Never fails: what is no markup is text."""
+    if isinstance(body, str):
+        return _read_text(dialect, body, limit) if len(body) <= _LARGEST_REMEMBERED else _read(dialect, body, limit)
+    return _read(dialect, body, limit)
+
+
+def project_text(dialect: TextDialect, text: str, limit: int | None = None) -> str:
+    """What the tool would read back of a Markdown text."""
+    if len(text) <= _LARGEST_REMEMBERED:
+        return _remembered_projection(dialect, text, limit)
+    return _project(dialect, text, limit)
+
+
+def _read(dialect: TextDialect, body: Any, limit: int | None) -> str:
+    if dialect is TextDialect.MARKDOWN and isinstance(body, str) and LINKED not in body and _fits(body, limit):
+        return _tidy_markdown(body)
+    return settle(dialect, unlinked(DIALECTS[dialect].parse(body)), limit)[1]
+
+
+def _project(dialect: TextDialect, text: str, limit: int | None) -> str:
+    if dialect is TextDialect.MARKDOWN and LINKED not in text and _fits(text, limit):
+        return _tidy_markdown(text)
+    return settle(dialect, markdown.parse(text[:LONGEST]), limit)[1]
+
+
+_read_text = lru_cache(_REMEMBERED)(_read)
+_remembered_projection = lru_cache(_REMEMBERED)(_project)
+
+
+def _fits(text: str, limit: int | None) -> bool:
+    return len(text) <= LONGEST and (limit is None or units(quiet(_tidy_markdown(text))) <= limit)
+
+
+def _tidy_markdown(text: str) -> str:
+    """Markdown as its author wrote it, cleaned of what no tool should hold."""
+    return clean_text(text).strip("\n ")
+
+
+def settle(dialect: TextDialect, blocks: Blocks, limit: int | None) -> tuple[Blocks, str]:
+    """The nearest tree that Markdown and the dialect both say exactly, within the limit; and its Markdown.
+
+    Where the two keep disagreeing, emphasis goes first, then links and structure; the words always stay.
+    """
+    tool = DIALECTS[dialect]
+    blocks = unlinked(blocks)
+    for give_up in _LADDER:
+        exact, text = markdown.settled(give_up(blocks))
+        fitting = exact if limit is None else cut(exact, limit, lambda some: tool.measure(tool.render(some)))
+        blocks = unlinked(tool.parse(tool.render(fitting)))
+        if blocks == exact:
+            return exact, text
+    return exact, text
+
+
+def _keep(blocks: Blocks) -> Blocks:
+    return blocks
+
+
+def _without_emphasis(blocks: Blocks) -> Blocks:
+    return tidy(markdown.without_marks(block, links=True) for block in blocks)
+
+
+# Cutting may part a mark from its partner, so one pass is not always enough.
+_LADDER = (
+    _keep,
+    _keep,
+    _keep,
+    _without_emphasis,
+    _without_emphasis,
+    markdown.literal,
+    markdown.literal,
+    markdown.literal,
+)

@@ -1,0 +1,140 @@
+"""What a mapping file says, as values: the rules of its fields, its policies and its examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from tieline.core.model import RecordKind
+from tieline.mappings.paths import Path
+
+Scalar = str | int | float | bool
+
+
+class PolicyKind(StrEnum):
+    """Who wins when a field was changed on more than one side."""
+
+    OWNER = "owner"  # one connection's value always wins
+    LATEST = "latest"  # the change made last
+    UNION = "union"  # tags: additions and removals of both sides
+    ONCE = "once"  # set once, then never changed by a tool
+    NEVER = "never"  # never carried from this tool into the incident
+    MANUAL = "manual"  # a person decides
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A field's policy. `owner` is a connection's name, and empty for every kind but OWNER."""
+
+    kind: PolicyKind = PolicyKind.LATEST
+    owner: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.owner}" if self.owner else str(self.kind)
+
+
+class TextDialect(StrEnum):
+    """How a tool writes rich text."""
+
+    MARKDOWN = "markdown"
+    PLAIN = "plain"
+    SERVICENOW_JOURNAL = "servicenow_journal"
+    JIRA_WIKI = "jira_wiki"
+    JIRA_ADF = "jira_adf"
+
+
+class InstantFormat(StrEnum):
+    """How a tool writes a time; reading understands all of them, writing uses the named one."""
+
+    RFC3339 = "rfc3339"  # 2026-11-23T07:01:13.340000Z
+    RFC3339_SECONDS = "rfc3339_seconds"  # 2026-11-23T07:01:13Z
+    RFC3339_MILLISECONDS = "rfc3339_milliseconds"  # 2026-11-23T07:01:13.340Z
+    JIRA = "jira"  # 2026-11-23T07:01:13.340+0000
+    NAIVE_UTC = "naive_utc"  # 2026-11-23 07:01:13
+    EPOCH_SECONDS = "epoch_seconds"
+    EPOCH_MILLISECONDS = "epoch_milliseconds"
+    EPOCH_FLOAT = "epoch_float"
+
+
+class When(StrEnum):
+    """When a field is written to the tool."""
+
+    ALWAYS = "always"
+    ONCE = "once"  # at creation only
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadElse:
+    """A second place to look when the first holds a word nobody mapped: Jira's status category."""
+
+    path: Path
+    values: Mapping[Scalar, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """One field, both directions. Tables lead from canonical to tool value unless their name says `read`."""
+
+    name: str
+    read: tuple[Path, ...] = ()
+    to: Path | None = None
+    when: When = When.ALWAYS
+    values: Mapping[str, Scalar] | None = None
+    read_also: Mapping[Scalar, str] = field(default_factory=dict)
+    read_else: ReadElse | None = None
+    write_also: Mapping[str, Scalar] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[Path, Scalar]] = field(default_factory=dict)
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    limit: int | None = None
+    text: TextDialect = TextDialect.MARKDOWN
+    format: InstantFormat = InstantFormat.RFC3339
+    beside: Mapping[Path, Any] = field(default_factory=dict)
+    clear: Any = None
+    clearable: bool = True
+    join: str | None = None
+    separator: str | None = None
+    spaces: str | None = None
+    pairs: bool = False
+    yes: tuple[Scalar, ...] = ()
+    no: tuple[Scalar, ...] = ()
+    only_when: tuple[tuple[Path, tuple[Scalar, ...]], ...] = ()
+    line: int = 1
+    column: int = 1
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A record from reality: what its body means, and optionally what a write of `write` must send."""
+
+    because: str
+    body: Mapping[str, Any]
+    people: Mapping[str, str]
+    fields: Mapping[str, Any] | None
+    unmapped: tuple[str, ...]
+    write: Mapping[str, Any] | None
+    writes: Mapping[str, Any] | None
+    creating: bool
+    line: int
+    column: int
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A mapping file after lint, with its overlay applied."""
+
+    name: str
+    tool: str
+    record: RecordKind
+    text: TextDialect
+    text_limit: int | None
+    rules: Mapping[str, FieldRule]
+    policies: Mapping[str, Policy]
+    defaults: Mapping[str, str]
+    create: Mapping[Path, Any]
+    examples: tuple[Example, ...]
+    digest: str

@@ -1,0 +1,68 @@
+"""A mapping in words: for each field where it stands, how it is read and written, and who wins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tieline.core.model import CATALOGUE
+from tieline.mappings.document import FieldRule, When
+from tieline.mappings.mapping import Mapping
+from tieline.mappings.paths import show
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One field of a mapping, for people. Every column is a short text."""
+
+    field: str
+    path: str
+    read: str
+    write: str
+    policy: str
+    because: str
+
+
+def explain(mapping: Mapping) -> tuple[Row, ...]:
+    """One row per canonical field of the record kind, those that are not mapped included."""
+    rules = mapping.document.rules
+    rows = []
+    for name, spec in CATALOGUE[mapping.record].items():
+        if name in rules:
+            policy = str(mapping.policies[name])
+            rows.append(Row(name, _path(rules[name]), _read(rules[name]), _write(rules[name]), policy, spec.meaning))
+        else:
+            rows.append(Row(name, "", "no", "no", "", f"{spec.meaning}; {mapping.tool} does not carry it"))
+    return tuple(rows)
+
+
+def _path(rule: FieldRule) -> str:
+    return (" + " if rule.join is not None else " or ").join(show(path) for path in rule.read)
+
+
+def _read(rule: FieldRule) -> str:
+    if not rule.read:
+        return "no"
+    words = []
+    if rule.values is not None or rule.read_also:
+        words.append(f"{len(rule.values or {}) + len(rule.read_also)} values")
+    if rule.read_else:
+        words.append(f"else {show(rule.read_else.path)}")
+    if rule.only_when:
+        words.append("only when " + " and ".join(show(path) for path, _ in rule.only_when))
+    return ", ".join(words) or "as it is"
+
+
+def _write(rule: FieldRule) -> str:
+    if rule.when is When.NEVER:
+        return "never"
+    words = ["at creation" if rule.when is When.ONCE else "yes"]
+    if rule.parts:
+        places = sorted({show(path) for parts in rule.parts.values() for path in parts})
+        words.append("as " + " and ".join(places))
+    elif rule.to is not None and rule.read != (rule.to,):
+        words.append("to " + show(rule.to))
+    words += [f"{value} needs {' and '.join(needs)}" for value, needs in rule.needs.items()]
+    words += [f"{value} as {raw}" for value, raw in rule.write_also.items()]
+    if rule.limit is not None:
+        words.append(f"up to {rule.limit}")
+    return ", ".join(words)

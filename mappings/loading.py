@@ -1,0 +1,124 @@
+"""From a YAML file and an admin's overlay to a mapping that is proved before the daemon may use it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping as MappingOf
+from pathlib import Path
+from types import MappingProxyType
+
+from tieline.core.errors import ConfigError, Problem
+from tieline.core.yaml import Node, load_yaml
+from tieline.mappings.document import Document
+from tieline.mappings.laws import broken_examples, broken_laws
+from tieline.mappings.lint import lint
+from tieline.mappings.mapping import Mapping, compile_mapping
+from tieline.mappings.shape import Shape, nearest
+from tieline.mappings.tree import entries
+
+_HERE = Path(__file__).parent
+
+
+def shipped() -> MappingOf[str, Path]:
+    """The mappings that come with Tieline, by name."""
+    return MappingProxyType({path.stem: path for path in sorted(_HERE.glob("*.yaml"))})
+
+
+def load(source: Path | str, overlay: Path | None = None) -> Mapping:
+    """A proved mapping from a file or the name of a shipped one, with an admin's overlay laid on top.
+
+    Raises ConfigError with every problem: lint, the file's own examples, and the lens laws.
+    """
+    path = _locate(source)
+    base = _read(path)
+    mapping = _prove(_document(base, path, {}))
+    if overlay is None:
+        return mapping
+    top = _read(overlay)
+    files: dict[int, str] = {}
+    _claim(top, str(overlay), files)
+    # The shipped examples were proved against the shipped rules; the overlay may change what they show.
+    merged = _lay_over(_without_examples(base), top)
+    return _prove(_document(merged, path, files))
+
+
+def check(path: Path | str, overlay: Path | None = None) -> list[Problem]:
+    """Everything that is wrong with a mapping; empty when it may be used."""
+    try:
+        load(path, overlay)
+    except ConfigError as error:
+        return list(error.problems)
+    return []
+
+
+def _locate(source: Path | str) -> Path:
+    if isinstance(source, Path):
+        return source
+    known = shipped()
+    if source in known:
+        return known[source]
+    if source.endswith((".yaml", ".yml")) or "/" in source:
+        return Path(source)
+    what = f"no mapping is called `{source}`."
+    raise ConfigError([Problem(source, 1, 1, "MAP000", what, nearest(source, known))])
+
+
+def _read(path: Path) -> Node:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        what = f"the file cannot be read: {error.__class__.__name__}."
+        raise ConfigError([Problem(str(path), 1, 1, "MAP000", what, "check its name and permissions.")]) from error
+    return load_yaml(text, str(path))
+
+
+def _document(root: Node, path: Path, files: dict[int, str]) -> Document:
+    shape = Shape(files, str(path))
+    document = lint(root, path.stem, _digest(root), shape)
+    if document is None or shape.problems:
+        raise ConfigError(sorted(shape.problems, key=lambda one: (one.file, one.line, one.column, one.code)))
+    return document
+
+
+def _prove(document: Document) -> Mapping:
+    mapping = compile_mapping(document)
+    problems = [*broken_examples(mapping), *broken_laws(mapping)]
+    if problems:
+        raise ConfigError(problems)
+    return mapping
+
+
+def _digest(root: Node) -> str:
+    """Hex SHA-256 of what acts: the examples prove the mapping, they do not change it."""
+    acting = {key: node.plain() for key, node in entries(root).items() if key not in ("examples", "about")}
+    text = json.dumps(acting, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _claim(node: Node, file: str, files: dict[int, str]) -> None:
+    files[id(node)] = file
+    inner = node.value
+    children = inner.values() if isinstance(inner, dict) else inner if isinstance(inner, list) else ()
+    for child in children:
+        _claim(child, file, files)
+
+
+def _without_examples(root: Node) -> Node:
+    kept = {key: node for key, node in entries(root).items() if key != "examples"}
+    return Node(kept, root.line, root.column, root.key_line, root.key_column)
+
+
+def _lay_over(base: Node, top: Node) -> Node:
+    """Blocks are merged key by key, null takes a key out, and anything else replaces what was there."""
+    if not (isinstance(base.value, dict) and isinstance(top.value, dict)):
+        return top
+    merged = dict(base.value)
+    for key, node in top.value.items():
+        if node.value is None:
+            merged.pop(key, None)
+        elif key in merged:
+            merged[key] = _lay_over(merged[key], node)
+        else:
+            merged[key] = node
+    return Node(merged, base.line, base.column, base.key_line, base.key_column)

@@ -1,0 +1,156 @@
+"""The mapping file's format, declared once: lint checks files against it, editors get it as JSON Schema.
+
+The declaration is JSON Schema itself, in the small part of it that `tieline.mappings.shape` understands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tieline.core.model import CATALOGUE, RecordKind
+from tieline.mappings.document import InstantFormat, PolicyKind, TextDialect, When
+
+Schema = dict[str, Any]
+
+SCALAR: Schema = {"type": ["string", "integer", "number", "boolean"]}
+PATH: Schema = {"type": "string", "minLength": 1}
+PATHS: Schema = {"type": ["string", "array"], "items": PATH, "minItems": 1, "minLength": 1}
+TO_ONE: Schema = {"type": "object", "additionalProperties": SCALAR}
+TO_MANY: Schema = {"type": "object", "additionalProperties": {"type": "array", "items": SCALAR, "minItems": 1}}
+ANYTHING: Schema = {}
+
+
+def _table(meaning: str, base: Schema) -> Schema:
+    return {**base, "description": meaning}
+
+
+FIELD: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "from": _table("Where it stands in the body. A list is read in order: the first that holds something.", PATHS),
+        "to": _table("Where it is written, if not at `from`.", PATH),
+        "values": _table("Canonical value to tool value, one to one, read and written.", TO_ONE),
+        "read_also": _table("Canonical value to further tool values that mean it. Read, never written.", TO_MANY),
+        "read_else": {
+            "type": "object",
+            "description": "Where to look when `from` holds a word that nobody mapped.",
+            "additionalProperties": False,
+            "required": ["from", "values"],
+            "properties": {"from": PATH, "values": _table("Canonical value to the tool values that mean it.", TO_MANY)},
+        },
+        "write_also": _table("Canonical value to a tool value that reads back as another canonical value.", TO_ONE),
+        "cannot": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Canonical values this tool has no word for. They are left out of writes.",
+        },
+        "write": {
+            "type": ["string", "object"],
+            "enum": [str(when) for when in When],
+            "additionalProperties": {"type": "object", "additionalProperties": SCALAR, "minProperties": 1},
+            "description": "always, once (at creation), never; or per canonical value the parts of the body to write.",
+        },
+        "needs": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            "description": "Per canonical value the fields that must be written beside it.",
+        },
+        "limit": {"type": "integer", "minimum": 1, "description": "Longest text in UTF-16 units (ADF: its JSON)."},
+        "text": {
+            "type": "string",
+            "enum": [str(dialect) for dialect in TextDialect],
+            "description": "How the tool writes this rich text; the mapping's `text` otherwise.",
+        },
+        "format": {
+            "type": "string",
+            "enum": [str(form) for form in InstantFormat],
+            "description": "How the tool writes this time. Reading understands every one of them.",
+        },
+        "with": _table("Path to constant, written whenever this field is written.", {"type": "object"}),
+        "clear": {**ANYTHING, "description": "What is written to empty the field; the mapping's `empty` otherwise."},
+        "required": {"type": "boolean", "description": "True when the tool refuses an empty value."},
+        "join": {
+            "type": "string",
+            "description": "Puts the texts of all `from` paths together, with this between.",
+        },
+        "separator": {"type": "string", "minLength": 1, "description": "Tags as one text with this between them."},
+        "spaces": {"type": "string", "minLength": 1, "description": "What stands for a space where tags have none."},
+        "pairs": {"type": "boolean", "description": "Tags from an object, as `name=value`."},
+        "yes": {"type": "array", "items": SCALAR, "minItems": 1, "description": "Tool values that mean true."},
+        "no": {"type": "array", "items": SCALAR, "minItems": 1, "description": "Tool values that mean false."},
+        "only_when": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": SCALAR, "minItems": 1},
+            "description": "Path to allowed values. While the body says otherwise, the field reads as empty.",
+        },
+    },
+}
+
+EXAMPLE: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "because": {"type": "string", "description": "What the example shows."},
+        "body": {"type": "object", "description": "A record as the tool holds it."},
+        "people": _table("The tool's person ids in the body, to e-mail addresses.", {"type": "object"}),
+        "fields": {"type": "object", "description": "What the body means. Every field that can be read is compared."},
+        "unmapped": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Fields whose value in the body has no meaning here.",
+        },
+        "write": {"type": "object", "description": "Canonical fields to write."},
+        "writes": {"type": "object", "description": "The body that writing them sends."},
+        "creating": {"type": "boolean", "description": "True when `writes` is sent at creation."},
+    },
+}
+
+DOCUMENT: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["tool", "record", "fields"],
+    "properties": {
+        "about": {"type": "string", "description": "What this mapping is for."},
+        "tool": {"type": "string", "minLength": 1, "description": "The tool it speaks to."},
+        "record": {"type": "string", "enum": [str(kind) for kind in RecordKind], "description": "What a record is."},
+        "text": {
+            "type": "string",
+            "enum": [str(dialect) for dialect in TextDialect],
+            "description": "How the tool writes comments and rich text.",
+        },
+        "text_limit": {"type": "integer", "minimum": 1, "description": "Longest comment in UTF-16 units."},
+        "empty": {**ANYTHING, "description": "What the tool writes for an empty field. Null unless said otherwise."},
+        "fields": {
+            "type": "object",
+            "additionalProperties": FIELD,
+            "description": "Canonical field to its rule. In an overlay, null takes a field out.",
+        },
+        "policy": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "description": f"Canonical field to who wins: {', '.join(PolicyKind)}; owner as `owner:connection`.",
+        },
+        "defaults": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "description": "Canonical field to the value written where `needs` asks for it and nobody filled it in.",
+        },
+        "create": _table("Path to constant, written at creation only.", {"type": "object"}),
+        "examples": {"type": "array", "items": EXAMPLE, "description": "Records from reality; they run at every load."},
+    },
+}
+
+
+def json_schema() -> Schema:
+    """The format as JSON Schema, for editors. `mappings/schema.json` is this, written down."""
+    names = sorted({name for fields in CATALOGUE.values() for name in fields})
+    properties = {**DOCUMENT["properties"]}
+    for key in ("fields", "policy", "defaults"):
+        properties[key] = {**properties[key], "propertyNames": {"enum": names}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Tieline mapping",
+        **DOCUMENT,
+        "properties": properties,
+    }

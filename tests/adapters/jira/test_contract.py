@@ -1,0 +1,198 @@
+"""The shipped contract, held against the simulated Cloud site, service project and Data Center."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from tieline.adapters.jira.adapter import JiraAdapter
+from tieline.adapters.jira.plugin import POWERS
+from tieline.adapters.jira.settings import DataCenterSettings, JiraSettings, JsmSettings
+from tieline.adapters.jira.simulated.screens import LONGEST_TEXT
+from tieline.adapters.jira.simulator import EMAIL, JiraSimulator
+from tieline.adapters.testing.contract import AdapterContract, SimulatorDriver
+from tieline.adapters.testing.simulation import requests_transport
+from tieline.core.model import ConnectionName, Visibility
+from tieline.core.port import Body, Delivery, Ref, Source
+from tieline.core.secrets import Secret
+
+TOKEN = "ATATT3xFfGF0-contract-4c1d9"
+
+
+class JiraDriver(SimulatorDriver):
+    """A person on the simulated site."""
+
+    powers = POWERS
+    secrets = (TOKEN,)
+    page_size = 3
+    known_email = "anna@example.com"
+    signs_time = False
+    credential_headers = ("x-hub-signature",)
+    writes = (
+        ("PUT", ""),
+        ("DELETE", ""),
+        ("POST", "/transitions"),
+        ("POST", "/comment"),
+        ("POST", "/remotelink"),
+        ("POST", "/3/issue"),
+        ("POST", "/2/issue"),
+    )
+    settings: type[JiraSettings] = JiraSettings
+    project = "OPS"
+    done = "Done"
+    opened = "In Progress"
+    cloud = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.simulator: JiraSimulator = JiraSimulator(self.tool_now, cloud=self.cloud, api_token=TOKEN)
+        self.site = self.simulator.site
+
+    def connect(self) -> Source:
+        return self._connected(TOKEN)
+
+    def connect_refused(self) -> Source:
+        return self._connected("ATATT3xFfGF0-refused-99")
+
+    def _connected(self, token: str) -> JiraAdapter:
+        secret = Secret.literal(token)
+        credentials: dict[str, Any] = {"email": EMAIL, "api_token": secret} if self.cloud else {"pat": secret}
+        settings = self.settings(
+            url="https://simulated.atlassian.net",
+            project=self.project,
+            webhook_secret=Secret.literal(self.site.webhooks.secret),
+            transition_fields={"resolution": {"name": "Done"}},
+            page_size=self.page_size,
+            **credentials,
+        )
+        return JiraAdapter(ConnectionName("jira-ops"), settings, self.workbench(requests_transport(self.simulator)))
+
+    def rich(self, text: str) -> Any:
+        if not self.cloud:
+            return text[:LONGEST_TEXT]
+        content = [{"type": "text", "text": text[:LONGEST_TEXT]}] if text else []
+        return {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": content}] if text else []}
+
+    def plain(self, body: Any) -> str | None:
+        if body is None or isinstance(body, str):
+            return body
+        return "".join(str(leaf["text"]) for block in body["content"] for leaf in block["content"])
+
+    def new_body(self, title: str, description: str = "") -> Body:
+        return {"fields": {"summary": title, "description": self.rich(description)}}
+
+    def invalid_body(self) -> Body:
+        return {"fields": {"summary": "Disk full", "priority": {"name": "Blocker"}}}
+
+    def patch_title(self, title: str) -> Body:
+        return {"fields": {"summary": title}}
+
+    def patch_description(self, text: str | None) -> Body:
+        return {"fields": {"description": None if text is None else self.rich(text)}}
+
+    def title_in(self, body: Body) -> str:
+        return str(body["fields"]["summary"])
+
+    def description_in(self, body: Body) -> str | None:
+        return self.plain(body["fields"]["description"])
+
+    def text_kept(self, text: str) -> str:
+        return text[:LONGEST_TEXT]
+
+    def patch_closed(self) -> Body:
+        return {"fields": {"status": {"name": self.done}}}
+
+    def patch_reopened(self) -> Body:
+        return {"fields": {"status": {"name": self.opened}}}
+
+    def is_open(self, body: Body) -> bool:
+        return bool(body["fields"]["status"]["statusCategory"]["key"] != "done")
+
+    def make(self, title: str, description: str = "") -> Ref:
+        fields = {"summary": title, "description": self.rich(description)}
+        return Ref(self.simulator.control("create", {"project": self.project, "fields": fields})["id"])
+
+    def edit(self, ref: Ref, patch: Body) -> None:
+        self.simulator.control("edit", {"ref": ref, "fields": patch["fields"]})
+
+    def delete(self, ref: Ref) -> None:
+        self.simulator.control("delete", {"ref": ref})
+
+    def missing_ref(self) -> Ref:
+        return Ref("99999999")
+
+    def comment(self, ref: Ref, text: str, visibility: Visibility) -> str:
+        asked = {"ref": ref, "body": self.rich(text), "internal": visibility is Visibility.INTERNAL}
+        return str(self.simulator.control("comment", asked)["id"])
+
+    def comment_body(self, text: str) -> Any:
+        return self.rich(text)
+
+    def comment_text(self, body: Any) -> str:
+        return self.plain(body) or ""
+
+    def public_comments(self, ref: Ref) -> Sequence[str]:
+        found = self.simulator.control("get", {"ref": ref})["comments"]
+        return [self.comment_text(one["body"]) for one in found if one.get("jsdPublic")]
+
+    def links(self, ref: Ref) -> Sequence[str]:
+        return [str(one["object"]["url"]) for one in self.simulator.control("get", {"ref": ref})["remotelinks"]]
+
+    def delivery(self, ref: Ref) -> Delivery:
+        self.touch(ref)
+        sent = self.site.webhooks.outbox[-1]
+        return Delivery(sent.headers, sent.body)
+
+    def before_next_write(self, act: Callable[[], None]) -> None:
+        self.site.before_write.append(act)
+
+
+class ServiceDriver(JiraDriver):
+    """A person in a service project: internal and public comments are two."""
+
+    settings = JsmSettings
+    project = "DESK"
+    done = "Completed"
+    opened = "Work in progress"
+
+
+class DataCenterDriver(JiraDriver):
+    """A person on a Data Center."""
+
+    settings = DataCenterSettings
+    cloud = False
+
+
+class LateDriver(JiraDriver):
+    """A site whose index is half a minute late for everything: what the find has to wait for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.site.users[next(iter(self.site.users))].time_zone = "America/St_Johns"
+        self.site.whole_seconds = True
+
+
+class TestJiraCloud(AdapterContract):
+    @pytest.fixture
+    def tool(self) -> JiraDriver:
+        return JiraDriver()
+
+
+class TestJiraServiceManagement(AdapterContract):
+    @pytest.fixture
+    def tool(self) -> JiraDriver:
+        return ServiceDriver()
+
+
+class TestJiraDataCenter(AdapterContract):
+    @pytest.fixture
+    def tool(self) -> JiraDriver:
+        return DataCenterDriver()
+
+
+class TestJiraWithWholeSecondsInAnOddZone(AdapterContract):
+    @pytest.fixture
+    def tool(self) -> JiraDriver:
+        return LateDriver()

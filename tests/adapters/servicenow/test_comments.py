@@ -1,0 +1,82 @@
+"""The journal: written through the record, read as rows, never wider than asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tieline.adapters.servicenow.adapter import ServiceNow
+from tieline.adapters.servicenow.simulated.driver import ServiceNowDriver
+from tieline.adapters.servicenow.simulator import ServiceNowSimulator
+from tieline.core.errors import NeedsOperator, Rejected, TryAgain
+from tieline.core.model import Visibility
+from tieline.core.port import Token
+
+TOKEN = Token("01JD8Z6W0G")
+
+
+def test_work_notes_are_internal_and_comments_are_public(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    ref = driver.make("disk full")
+    adapter.add_comment(ref, "for the team", Visibility.INTERNAL, TOKEN)
+    adapter.add_comment(ref, "for the caller", Visibility.PUBLIC, TOKEN)
+    entries = simulator.control("comments", {"record": ref})
+    assert [(entry["element"], entry["value"]) for entry in entries] == [
+        ("work_notes", "for the team"),
+        ("comments", "for the caller"),
+    ]
+
+
+def test_a_comment_is_proved_by_its_entry(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    ref = driver.make("disk full")
+    adapter.add_comment(ref, "the same words", Visibility.INTERNAL, TOKEN)
+    simulator.silent = {"work_notes"}
+    with pytest.raises(Rejected, match="took no entry in `work_notes`"):
+        adapter.add_comment(ref, "the same words", Visibility.INTERNAL, TOKEN)
+
+
+def test_a_comment_that_is_not_seen_again_may_have_been_written(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    ref = driver.make("disk full")
+    driver.before_next_write(lambda: simulator.fail(503, path="sys_journal_field"))
+    with pytest.raises(TryAgain) as caught:
+        adapter.add_comment(ref, "hello", Visibility.PUBLIC, TOKEN)
+    assert caught.value.maybe_done
+
+
+def test_a_journal_that_is_hidden_is_not_an_empty_one(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    ref = driver.make("disk full")
+    simulator.hidden = {driver.comment(ref, "hello", Visibility.PUBLIC)}
+    with pytest.raises(NeedsOperator, match="hides"):
+        adapter.comments(ref)
+
+
+def test_entries_of_other_records_are_never_taken(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    ref, other = driver.make("disk full"), driver.make("another")
+    driver.comment(other, "not here", Visibility.INTERNAL)
+    columns = simulator.tables.columns["sys_journal_field"]
+    simulator.tables.columns["sys_journal_field"] = {name: columns[name] for name in columns if name != "element_id"}
+    with pytest.raises(NeedsOperator, match="other records"):
+        adapter.comments(ref)
+
+
+@pytest.mark.parametrize("body", ["", "  \n", None, {"type": "doc"}])
+def test_a_comment_is_text(adapter: ServiceNow, driver: ServiceNowDriver, body: object) -> None:
+    with pytest.raises(Rejected, match="a comment is text"):
+        adapter.add_comment(driver.make("disk full"), body, Visibility.PUBLIC, TOKEN)
+
+
+def test_a_comment_moves_the_record(adapter: ServiceNow, driver: ServiceNowDriver) -> None:
+    ref = driver.make("disk full")
+    before = adapter.read(ref)
+    driver.comment(ref, "hello", Visibility.PUBLIC)
+    after = adapter.read(ref)
+    assert after.version != before.version
+    assert after.body["comments"] == ""

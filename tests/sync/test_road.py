@@ -1,0 +1,341 @@
+"""What people see when one incident lives in several tools."""
+
+from datetime import timedelta
+
+import pytest
+
+from tieline.adapters.memory.faults import Fault
+from tieline.core.model import Visibility
+from tieline.sync.records import ReplicaState
+
+
+def opened(world, **options):
+    """A world in which a person opened one incident on the left, and everybody has heard of it."""
+    made = world(**options)
+    made.tools["left"].make({"title": "Disk full", "status": "new"})
+    made.settle()
+    return made
+
+
+def test_a_record_made_in_one_tool_gets_a_copy_in_the_other(world):
+    both = opened(world)
+    assert both.shows("right", "title", "status") == ("Disk full", "new")
+    assert len(both.incidents()) == 1
+
+
+def test_an_edit_on_either_side_reaches_the_other(world):
+    both = opened(world)
+    both.edit("right", status="in_progress")
+    both.settle()
+    assert both.shows("left", "status") == "in_progress"
+    both.edit("left", title="Disk full on db1")
+    both.settle()
+    assert both.shows("right", "title") == "Disk full on db1"
+
+
+def test_two_people_editing_different_fields_both_keep_their_edit(world):
+    both = opened(world)
+    both.edit("left", title="Disk full on db1")
+    both.edit("right", status="in_progress")
+    both.settle()
+    assert both.shows("left", "title", "status") == both.shows("right", "title", "status")
+    assert both.shows("left", "title", "status") == ("Disk full on db1", "in_progress")
+
+
+def test_of_two_edits_of_one_field_the_later_stands_and_the_other_is_told(world):
+    both = opened(world)
+    both.edit("left", title="from the left")
+    both.clock.advance(5)
+    both.edit("right", title="from the right")
+    both.settle()
+    assert both.shows("left", "title") == both.shows("right", "title") == "from the right"
+    with both.engine.store.read() as connection:
+        from tieline.sync import explain
+
+        steps = explain.why(connection, both.incident().id, "title").steps
+    assert any("from the left" in (step.before, step.after) for step in steps)
+
+
+def test_a_cleared_field_is_cleared_everywhere(world):
+    both = opened(world)
+    both.edit("left", description="details")
+    both.settle()
+    assert both.shows("right", "description") == "details"
+    both.edit("right", description=None)
+    both.settle()
+    assert not both.shows("left", "description")
+
+
+def test_three_tools_agree(world):
+    three = world("left", "right", "third")
+    three.tools["left"].make({"title": "Disk full", "status": "new"})
+    three.settle()
+    three.edit("third", status="resolved", close_notes="cleaned up")
+    three.settle()
+    assert {three.shows(name, "status") for name in three.tools} == {"resolved"}
+
+
+def test_nothing_is_written_when_nothing_happens(world):
+    both = opened(world)
+    before = both.writes()
+    both.settle(40)
+    assert both.writes() == before
+
+
+def test_fifty_edits_in_a_burst_are_one_write(world):
+    both = opened(world)
+    before = both.writes()
+    for number in range(50):
+        both.edit("left", title=f"Disk full, take {number}")
+    both.settle()
+    assert both.shows("right", "title") == "Disk full, take 49"
+    assert both.writes() == before + 50 + 1
+
+
+def test_a_create_whose_answer_was_lost_makes_no_second_record(world):
+    both = world()
+    both.tools["right"].faults.queue.append(Fault(only_writes=True, after_effect=True))
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.settle()
+    assert len(both.tools["right"].rows()) == 1
+    assert both.copy("right").state is ReplicaState.LINKED
+
+
+def test_a_create_whose_answer_was_lost_waits_out_the_search_lag(world):
+    both = world()
+    both.tools["right"].lookup_lag = timedelta(seconds=90)
+    both.restart()
+    both.tools["right"].faults.queue.append(Fault(only_writes=True, after_effect=True))
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.settle(12)
+    assert len(both.tools["right"].rows()) == 1
+    assert both.copy("right").state is ReplicaState.LINKED
+
+
+def test_an_edit_made_between_a_lost_create_and_its_adoption_is_kept(world):
+    both = world()
+    both.tools["right"].faults.queue.append(Fault(only_writes=True, after_effect=True))
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.settle(1)
+    made = both.tools["right"].rows()[0]
+    both.tools["right"].edit(made.ref, title="Disk full, says right")
+    both.settle()
+    assert both.shows("left", "title") == "Disk full, says right"
+
+
+def test_an_update_whose_answer_was_lost_is_not_taken_for_a_persons_edit(world):
+    both = opened(world)
+    both.tools["right"].faults.queue.append(Fault(only_writes=True, after_effect=True))
+    both.edit("left", title="first")
+    both.settle(1)
+    both.edit("left", title="second")
+    both.settle()
+    assert both.shows("right", "title") == both.shows("left", "title") == "second"
+
+
+def test_an_edit_made_just_before_our_write_is_not_overwritten_unseen(world):
+    both = opened(world)
+    ref = both.copy("right").ref
+    both.tools["right"].faults.ambushes.append(lambda: both.tools["right"].edit(ref, status="in_progress"))
+    both.edit("left", title="Disk full on db1")
+    both.settle()
+    assert both.shows("left", "title", "status") == ("Disk full on db1", "in_progress")
+    assert both.shows("right", "title", "status") == ("Disk full on db1", "in_progress")
+
+
+def test_a_crash_between_any_two_steps_loses_nothing(world):
+    both = opened(world)
+    both.edit("left", title="one")
+    both.edit("right", status="in_progress")
+    for _ in range(12):
+        both.clock.advance(31)
+        for name in both.lanes:
+            both.step(name)
+            both.restart()
+    both.settle()
+    assert both.shows("left", "title", "status") == both.shows("right", "title", "status") == ("one", "in_progress")
+
+
+def test_a_deleted_copy_deletes_nothing_else(world):
+    both = opened(world)
+    ref = both.copy("right").ref
+    both.tools["right"].delete(ref)
+    both.edit("left", title="still here")
+    both.settle()
+    assert both.copy("right").state is ReplicaState.GONE
+    assert both.shows("left", "title") == "still here"
+
+
+def test_a_merged_copy_follows_to_the_record_that_took_its_place(world):
+    both = opened(world, options={"right": "opens: false"} if False else {})
+    ref = both.copy("right").ref
+    other = both.tools["right"].make({"title": "The same disk", "status": "resolved"})
+    both.tools["right"].merge(ref, other.ref)
+    both.settle()
+    assert both.copy("right").ref == other.ref
+    assert both.copy("right").state is ReplicaState.LINKED
+
+
+def test_a_moved_record_is_still_the_same(world):
+    both = opened(world)
+    ref = both.copy("right").ref
+    both.tools["right"].move(ref, "ELSE-7")
+    both.settle()
+    assert both.copy("right").key == "ELSE-7"
+    both.edit("left", title="after the move")
+    both.settle()
+    assert both.shows("right", "title") == "after the move"
+
+
+def test_a_rule_that_edits_after_our_write_ends_in_agreement(world):
+    both = opened(world)
+    both.tools["right"].workflow = lambda body: {"team": "Storage"} if "db" in body["title"] else {}
+    both.edit("left", title="Disk full on db1")
+    both.settle()
+    assert both.shows("left", "team") == both.shows("right", "team") == "Storage"
+
+
+def test_two_rules_that_fight_are_parked_with_the_values_they_saw(world):
+    both = opened(world)
+    both.tools["left"].workflow = lambda body: {"team": "A"}
+    both.tools["right"].workflow = lambda body: {"team": "B"}
+    both.edit("left", team="A")
+    both.settle(60)
+    before = both.writes()
+    both.settle(20)
+    assert both.writes() == before
+    parked = both.parked()
+    assert parked
+    assert "team" in parked[0].sentence
+    assert "'A'" in parked[0].sentence or "'B'" in parked[0].sentence
+
+
+def test_a_field_that_the_tool_silently_ignores_is_held_and_the_rest_goes_on(world):
+    both = opened(world)
+    both.tools["right"].ignored = frozenset({"team"})
+    both.edit("left", team="Storage", title="Disk full on db1")
+    both.settle()
+    assert both.shows("right", "title") == "Disk full on db1"
+    assert [one.field for one in both.conflicts()] == ["team"]
+    before = both.writes()
+    both.settle(10)
+    assert both.writes() == before
+
+
+def test_refused_values_park_that_record_and_no_other(world):
+    both = opened(world)
+    both.tools["left"].make({"title": "Another", "status": "new"})
+    both.settle()
+    both.tools["right"].faults.queue.append(Fault(status=422, only_writes=True))
+    both.edit("left", number=1, title="refused")
+    both.edit("left", number=2, title="taken")
+    both.settle()
+    assert both.copy("right", 1).state is ReplicaState.PARKED
+    assert both.shows("right", "title", number=2) == "taken"
+    both.edit("left", number=1, title="better")
+    both.settle()
+    assert both.shows("right", "title", number=1) == "better"
+
+
+def test_a_stopped_connection_keeps_its_work_and_heals_by_itself(world):
+    both = opened(world)
+    both.tools["right"].faults.queue.append(Fault(status=401, times=3))
+    both.edit("left", title="while right is out")
+    both.settle(2)
+    assert both.lanes["right"].state.value == "stopped"
+    assert "tieline check right" in both.lanes["right"].reason
+    both.clock.advance(400)
+    both.settle(30)
+    assert both.shows("right", "title") == "while right is out"
+
+
+def test_a_comment_appears_once_in_every_copy_with_its_author(world):
+    both = opened(world)
+    ref = both.copy("left").ref
+    both.tools["left"].comment(ref, "rebooted it", author="Ann")
+    both.settle()
+    copy = both.tools["right"].row(both.copy("right").ref)
+    assert len(copy.notes) == 1
+    assert "Ann" in copy.notes[0].text
+    assert "rebooted it" in copy.notes[0].text
+    both.settle(10)
+    assert len(both.tools["right"].row(copy.ref).notes) == 1
+    assert len(both.tools["left"].row(ref).notes) == 1
+
+
+def test_a_comment_whose_answer_was_lost_is_not_written_twice(world):
+    both = opened(world)
+    both.tools["left"].comment(both.copy("left").ref, "rebooted it", author="Ann")
+    both.tools["right"].faults.queue.append(Fault(only_writes=True, after_effect=True))
+    both.settle(12)
+    assert len(both.tools["right"].row(both.copy("right").ref).notes) == 1
+
+
+def test_an_internal_comment_stays_internal_and_a_public_one_stays_public(world):
+    both = opened(world)
+    ref = both.copy("left").ref
+    both.tools["left"].comment(ref, "between us", Visibility.INTERNAL)
+    both.tools["left"].comment(ref, "for customers", Visibility.PUBLIC)
+    both.settle()
+    notes = both.tools["right"].row(both.copy("right").ref).notes
+    assert [note.visibility for note in notes] == ["internal", "public"]
+
+
+def test_an_incident_above_the_ceiling_never_leaves(world):
+    both = world(options={"right": "ceiling: green"})
+    both.tools["left"].make({"title": "Intrusion", "status": "new", "tlp": "red"})
+    both.settle()
+    assert both.tools["right"].rows() == []
+    assert "TLP:RED" in both.parked()[0].sentence
+
+
+@pytest.mark.parametrize("theirs", [True, False])
+def test_a_manual_conflict_waits_for_a_person_and_is_then_settled_everywhere(world, tmp_path, theirs):
+    overlay = tmp_path / "manual.yaml"
+    overlay.write_text("policy: {severity: manual}\n", encoding="utf-8")
+    both = opened(world, options={"left": "overlay: manual.yaml", "right": "overlay: manual.yaml"})
+    both.edit("left", severity="low")
+    both.edit("right", severity="high")
+    both.settle()
+    assert (both.shows("left", "severity"), both.shows("right", "severity")) == ("low", "high")
+    (held,) = both.conflicts()
+    both.settle_conflict(held.connection, "severity", theirs=theirs)
+    both.settle()
+    assert both.conflicts() == []
+    assert both.shows("left", "severity") == both.shows("right", "severity")
+
+
+def test_an_owner_takes_back_what_another_tool_changed(world, tmp_path):
+    (tmp_path / "owned.yaml").write_text("policy: {severity: 'owner:left'}\n", encoding="utf-8")
+    both = opened(world, options={"left": "overlay: owned.yaml", "right": "overlay: owned.yaml"})
+    both.edit("left", severity="high")
+    both.settle()
+    both.edit("right", severity="low")
+    both.settle()
+    assert both.shows("left", "severity") == both.shows("right", "severity") == "high"
+
+
+def test_clocks_that_are_a_day_apart_change_nothing(world):
+    both = opened(world)
+    both.tools["left"].skew = timedelta(days=1)
+    both.tools["right"].skew = timedelta(days=-1)
+    both.edit("left", title="from the left")
+    both.clock.advance(5)
+    both.edit("right", title="from the right")
+    both.settle()
+    assert both.shows("left", "title") == both.shows("right", "title") == "from the right"
+
+
+def test_the_journal_verifies_after_everything(world):
+    both = opened(world)
+    both.edit("left", title="x")
+    both.settle()
+    assert both.verified() > 3
+
+
+def test_hostile_text_arrives_as_it_was_written(world):
+    both = opened(world)
+    text = "{{7*7}} ${jndi:x} <script>alert(1)</script> 🔥 \u202eabc [code]x[/code] ^ORactive=true"
+    both.edit("left", title=text[:120], category=text)
+    both.settle()
+    assert both.shows("right", "category") == text
