@@ -66,6 +66,7 @@ def incidents(workspace: str, incident: str | None, wanted: str, limit: int, as_
                     "copies": {
                         copy.connection: {
                             "key": copy.key,
+                            "ref": copy.ref,
                             "url": copy.url,
                             "state": copy.state.value,
                             "behind": copy.dirty,

@@ -13,6 +13,7 @@ condition is compiled, and what remains costs at most its own length times that 
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -69,7 +70,7 @@ class Condition:
         self._answer = text == "true"
 
     @classmethod
-    def constant(cls, answer: bool) -> Self:  # noqa: FBT001 - it is the value itself
+    def constant(cls, answer: bool) -> Self:
         """The condition that always answers `answer`."""
         return cls("true" if answer else "false", None, {})
 
@@ -122,6 +123,8 @@ def compile_condition(text: str, variables: Mapping[str, type]) -> Condition:
     """
     if len(text) > LONGEST:
         raise ExpressionError(text, f"it is longer than {LONGEST} characters; split it into several")
+    if not text.isprintable() and (found := re.search(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]", text)):
+        raise ExpressionError(text, "it holds a character that cannot be shown", *_place(text, found.start()))
     _refuse_builders(text)
     checked, loose = _environments(tuple(sorted(variables.items(), key=lambda item: item[0])))
     try:
@@ -177,15 +180,20 @@ def _environments(variables: Sequence[tuple[str, type]]) -> tuple[cel.Env, cel.E
 def _bounded(value: Any) -> Any:
     match value:
         case str():
-            return value[:LONGEST_TEXT]
+            return _text(value)
         case tuple() | list() | Mapping() if len(value) > MOST_ITEMS:
             raise ValueError(f"has {len(value)} items; a condition takes at most {MOST_ITEMS}")
         case tuple() | list():
             return [_bounded(item) for item in value]
         case Mapping():
-            return {str(key): _bounded(item) for key, item in value.items()}
+            return {_text(str(key)): _bounded(item) for key, item in value.items()}
         case _:
             return value
+
+
+def _text(value: str) -> str:
+    """Text as the C++ side can take it. It ends a text at its first NUL, so `prod` would equal `prod\\0 and more`."""
+    return value[:LONGEST_TEXT].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _bare(text: str) -> str:
@@ -210,7 +218,7 @@ def _refuse_builders(text: str) -> None:
     if len(loops) > MOST_LOOPS:
         place = _place(text, loops[MOST_LOOPS].start())
         raise ExpressionError(text, f"more than {MOST_LOOPS} of exists, all and filter; split it", *place)
-    for loop, following in zip(loops, loops[1:], strict=False):
+    for loop, following in itertools.pairwise(loops):
         if following.start() < _closing(bare, loop.end() - 1):
             raise ExpressionError(text, "a loop inside a loop is refused", *_place(text, following.start()))
 

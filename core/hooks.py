@@ -1,11 +1,17 @@
 """The hooks: how plugins join in. Three kinds, each documented by its exact signature.
 
 register    asked once, at start                        tieline_adapters
-ask         asked for an answer, with a time limit      tieline_group_key, tieline_classify, tieline_disclose
+ask         asked for an answer, with a time limit      tieline_group_key, tieline_classify, tieline_disclose,
+                                                        tieline_metrics
 tell        told after a commit, each observer alone    tieline_committed
 
-A plugin is a module, or an object that its entry point in the group `tieline` names; if that object is a class or
-function, it is called with the plugin's settings from `tieline.yaml`. No hook exists without a shipped plugin using it.
+A plugin is what an entry point in the group `tieline` names:
+
+- a module or an object whose functions carry `@hookimpl`; or
+- a class or function, called once at start, whose answer carries them. With an attribute `settings` (a pydantic model)
+  it takes its settings from `tieline.yaml`; they are checked at start and are the call's one argument.
+
+Plugins are asked in the order of the file. No hook exists without a shipped plugin that uses it.
 """
 
 from __future__ import annotations
@@ -62,6 +68,11 @@ class Hooks:
     ) -> frozenset[str]:
         """The names of fields that must not reach this connection. For a comment, `visibility` is set and `fields` is
         empty; the answer `{"comment"}` keeps it back. Every plugin is asked, and any refusal stands."""
+        raise NotImplementedError
+
+    @hookspec
+    def tieline_metrics(self) -> bytes:
+        """What this plugin measures, in Prometheus' text format; it stands at the end of the daemon's own metrics."""
         raise NotImplementedError
 
     @hookspec

@@ -1,357 +1,347 @@
-"""The registry: which plugins there are, what they offer, and what becomes of one that fails.
+"""The plugins at work: who is asked, who is told, and who was set aside because it kept failing.
 
-Only plugins that the configuration allows by name are ever imported. They are checked when they come in: a misspelled
-hook or a wrong signature refuses the start. Later, a plugin that fails or hangs is set aside with an alarm, and
-the daemon lives on without it.
+Every plugin is called alone, so that one that raises or hangs silences nobody (pluggy would abandon the whole call).
+Five failures in a row, or one call beyond its time, set a plugin aside until the next reload, with an alarm; the
+daemon lives on. What is then missing decides what happens: without an answer a signal stands alone and keeps its own
+severity, but without the answer of a plugin that guards disclosure nothing is disclosed.
 """
 
 from __future__ import annotations
 
-import difflib
-import inspect
-import queue
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pluggy
 import structlog
-from pydantic import BaseModel, ValidationError
 
-from tieline.core.errors import ConfigError, Problem, TielineError
-from tieline.core.hooks import PROJECT, Committed, Hooks
-from tieline.core.model import ConnectionName, Fields, Signal, Tlp, Visibility
+from tieline.core.errors import ConfigError
+from tieline.core.hooks import Committed
+from tieline.core.model import INCIDENT_FIELDS, ConnectionName, Fields, FieldSpec, FieldType, Signal, Tlp, Visibility
+from tieline.core.patience import Listener, OutOfPatience, Patience
+from tieline.core.plugins import Plugin, collect_adapters, find_plugins, installed, register
 from tieline.core.port import AdapterKind
+from tieline.core.settings import Findings
+from tieline.core.yaml import Node
 
-GROUP: Final = "tieline"
-FAILURES: Final = 5
-"""Failures in a row after which a plugin is set aside."""
-
-ASK_SECONDS: Final = 2.0
-TELL_QUEUE: Final = 10_000
+Alarm = Callable[[str, str], None]
+"""Called with a plugin's name and a sentence: at the first failure of a row, and when the plugin is set aside."""
 
 
-@dataclass(slots=True)
-class Plugin:
-    """One plugin that is allowed: where it comes from and how it is doing."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a plugin may fail. `inline` calls plugins in the caller's thread, without time limits and in order:
+    for simulations, which own their plugins and their time."""
+
+    failures: int = 5
+    ask: timedelta = timedelta(seconds=5)
+    tell: timedelta = timedelta(seconds=30)
+    backlog: int = 50_000
+    inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PluginState:
+    """One plugin as `tieline plugins` lists it. `state` is working, set aside or not allowed."""
 
     name: str
-    value: str
     distribution: str
     version: str
-    implements: tuple[str, ...] = ()
+    origin: str
+    state: str
+    reason: str = ""
+    hooks: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
     failures: int = 0
-    set_aside: str = ""
 
 
-@dataclass(slots=True)
-class _Implementation:
-    plugin: Plugin
-    call: Callable[..., Any]
-    arguments: tuple[str, ...] = field(default=())
+class _Guard:
+    """The record of one plugin: failures in a row, in all, and why it was set aside."""
 
-    def __call__(self, values: Mapping[str, Any]) -> Any:
-        return self.call(**{name: values[name] for name in self.arguments})
-
-
-class PluginFailed(TielineError):
-    """A plugin raised or took too long; it carries which one and why."""
+    def __init__(self, plugin: Plugin) -> None:
+        self.plugin = plugin
+        self.in_a_row = 0
+        self.in_all = 0
+        self.reason: str | None = None
+        self.listener: Listener | None = None
 
 
 class Registry:
-    """The plugins at work. Ask and tell from any thread."""
+    """The plugins that one configuration allows. Threads may share it."""
 
-    def __init__(self, plugins: list[tuple[Plugin, Any]], *, ask_seconds: float = ASK_SECONDS) -> None:
-        self._manager = pluggy.PluginManager(PROJECT)
-        self._manager.add_hookspecs(Hooks)
-        self._log: Any = structlog.get_logger("tieline.registry")
-        self._ask_seconds = ask_seconds
-        self._metrics: list[Callable[[], bytes]] = []
-        self.plugins = [plugin for plugin, _object in plugins]
-        self._register(plugins)
-        self.adapters = self._collect_adapters()
+    def __init__(
+        self,
+        plugins: Iterable[Plugin] = (),
+        *,
+        limits: Limits | None = None,
+        alarm: Alarm | None = None,
+        findings: Findings | None = None,
+    ) -> None:
+        """Register and check plugins. Raises ConfigError with every problem, unless `findings` collects them."""
+        self._limits = limits or Limits()
+        self._alarm = alarm or _log_alarm
+        self._lock = threading.Lock()
+        found = findings or Findings("tieline.yaml")
+        plugins = list(plugins)
+        self._manager = register(plugins, found)
+        self._guards = {plugin.name: _Guard(plugin) for plugin in plugins}
         self._implementations = {
-            hook: self._implementations_of(hook)
-            for hook in ("tieline_group_key", "tieline_classify", "tieline_disclose", "tieline_committed")
+            name: tuple(reversed(getattr(self._manager.hook, name).get_hookimpls()))
+            for name in vars(self._manager.hook)
+            if name.startswith("tieline_")
         }
-        self._worker = _Worker()
-        self._telling: queue.Queue[Committed | None] = queue.Queue(TELL_QUEUE)
-        self._teller: threading.Thread | None = None
-        self.dropped = 0
+        self._patience = Patience(self._limits.ask.total_seconds())
+        offers = [
+            (self._guards[one.plugin_name].plugin, partial(_call, one, {}))
+            for one in self._implementations["tieline_adapters"]
+        ]
+        kinds = collect_adapters(offers, found)
+        self._owners = {tool: owner for tool, (_kind, owner) in kinds.items()}
+        self.adapters: Mapping[str, AdapterKind] = {tool: kind for tool, (kind, _owner) in kinds.items()}
+        """The tools that can be spoken to, by name."""
+        if findings is None and found.problems:
+            raise ConfigError(found.sorted())
 
     @classmethod
-    def load(cls, allowed: Mapping[str, Mapping[str, Any]], *, found: Iterable[EntryPoint] | None = None) -> Registry:
-        """Import the allowed plugins and nothing else. Raises ConfigError with every problem.
+    def load(
+        cls,
+        allowed: Mapping[str, Node],
+        *,
+        file: str = "tieline.yaml",
+        findings: Findings | None = None,
+        limits: Limits | None = None,
+        alarm: Alarm | None = None,
+    ) -> Registry:
+        """The plugins named in `allowed`, each with its settings; nothing else that is installed is imported.
 
-        `allowed` maps a plugin's name to its settings; `found` replaces the installed entry points, for tests.
+        Raises ConfigError with every problem, unless `findings` collects them.
         """
-        points = {point.name: point for point in (entry_points(group=GROUP) if found is None else found)}
-        problems: list[Problem] = []
-        plugins: list[tuple[Plugin, Any]] = []
-        for name, settings in allowed.items():
-            if name not in points:
-                near = difflib.get_close_matches(name, points, 1)
-                fix = f"did you mean {near[0]!r}?" if near else "install the package that brings it."
-                problems.append(_problem(name, "PLG001", "no installed package has a plugin of this name.", fix))
-                continue
-            try:
-                plugins.append(_load(points[name], settings))
-            except PluginFailed as error:
-                problems.append(_problem(name, "PLG002", str(error), "see its documentation, or leave it out."))
-        if problems:
-            raise ConfigError(problems)
-        return cls(plugins)
+        found = findings or Findings(file)
+        plugins = find_plugins(allowed, found)
+        registry = cls(plugins, limits=limits, alarm=alarm, findings=found)
+        if findings is None and found.problems:
+            raise ConfigError(found.sorted())
+        return registry
 
-    # -- register --------------------------------------------------------------------------------------------------
-
-    def _register(self, plugins: list[tuple[Plugin, Any]]) -> None:
-        problems: list[Problem] = []
-        known = [name for name in vars(Hooks) if name.startswith("tieline_")]
-        for plugin, thing in plugins:
-            try:
-                self._manager.register(thing, plugin.name)
-            except (pluggy.PluginValidationError, ValueError) as error:
-                words = f"it does not fit: {error}."
-                problems.append(_problem(plugin.name, "PLG003", words, "compare with the signatures in core/hooks.py."))
-                continue
-            callers = self._manager.get_hookcallers(thing) or []
-            plugin.implements = tuple(sorted(caller.name for caller in callers if caller.name in known))
-            for caller in callers:
-                if caller.name not in known:
-                    near = difflib.get_close_matches(caller.name, known, 1)
-                    fix = f"did you mean {near[0]}?" if near else f"the hooks are {', '.join(known)}."
-                    words = f"it implements {caller.name}, which is not a hook."
-                    problems.append(_problem(plugin.name, "PLG004", words, fix))
-            measured = getattr(thing, "metrics", None)
-            if callable(measured):
-                self._metrics.append(measured)
-        if problems:
-            raise ConfigError(problems)
-
-    def _collect_adapters(self) -> dict[str, AdapterKind]:
-        kinds: dict[str, AdapterKind] = {}
-        problems: list[Problem] = []
-        for implementation in self._implementations_of("tieline_adapters"):
-            name = implementation.plugin.name
-            try:
-                offered = implementation({})
-            except Exception as error:  # noqa: BLE001 - a stranger's code: whatever it raises is its own problem
-                problems.append(
-                    _problem(name, "PLG005", f"it failed to register: {error!r}.", "see its documentation.")
-                )
-                continue
-            for kind in offered:
-                if not isinstance(kind, AdapterKind):
-                    problems.append(
-                        _problem(name, "PLG006", f"{kind!r} is not an AdapterKind.", "return a list of them.")
-                    )
-                elif kind.tool in kinds:
-                    problems.append(
-                        _problem(name, "PLG007", f"the tool {kind.tool!r} is there twice.", "allow one of them.")
-                    )
-                else:
-                    kinds[kind.tool] = kind
-        if problems:
-            raise ConfigError(problems)
-        return kinds
-
-    def _implementations_of(self, hook: str) -> list[_Implementation]:
-        by_name = {plugin.name: plugin for plugin in self.plugins}
-        caller = getattr(self._manager.hook, hook)
-        # pluggy lists implementations in the order they were registered; the configuration's order counts.
-        return [
-            _Implementation(by_name[one.plugin_name], one.function, tuple(one.argnames))
-            for one in caller.get_hookimpls()
-            if one.plugin_name in by_name
-        ]
-
-    # -- ask -------------------------------------------------------------------------------------------------------
+    # -- asking ----------------------------------------------------------------------------------------------------
 
     def group_key(self, signal: Signal) -> str | None:
-        """The first plugin's answer to which signals belong together."""
-        answer: str | None = self._first("tieline_group_key", {"signal": signal}, str)
-        return answer
+        """Which signals belong to one incident; None when no plugin says."""
+        return next(self._answers("tieline_group_key", _text, signal=signal), None)
 
     def classify(self, signal: Signal, fields: Fields) -> Fields | None:
-        """The first plugin's fields for the incident that a signal opens."""
-        answer: Fields | None = self._first("tieline_classify", {"signal": signal, "fields": fields}, Mapping)
-        return answer
+        """Fields for the incident that a signal opens, checked against the model; None when no plugin says."""
+        return next(self._answers("tieline_classify", _fields, signal=signal, fields=fields), None)
 
     def refused_fields(self, fields: Fields, connection: ConnectionName, ceiling: Tlp) -> frozenset[str]:
-        """The fields that any plugin keeps from this connection. A plugin that fails keeps all of them back."""
-        return self._refusals(fields, None, connection, ceiling, frozenset(fields))
+        """The fields that may not reach a connection: what any plugin refuses, and all when one gives no answer."""
+        refused = self._refusals(fields, None, connection, ceiling)
+        return frozenset(fields) if refused is None else refused & fields.keys()
 
     def refuses_comment(self, visibility: Visibility, connection: ConnectionName, ceiling: Tlp) -> bool:
-        """True when any plugin keeps such comments from this connection, or fails to say."""
-        return bool(self._refusals({}, visibility, connection, ceiling, frozenset({"comment"})))
-
-    def _refusals(
-        self,
-        fields: Fields,
-        visibility: Visibility | None,
-        connection: ConnectionName,
-        ceiling: Tlp,
-        everything: frozenset[str],
-    ) -> frozenset[str]:
-        values = {"fields": fields, "visibility": visibility, "connection": connection, "ceiling": ceiling}
-        refused: frozenset[str] = frozenset()
-        for implementation in self._implementations["tieline_disclose"]:
-            if implementation.plugin.set_aside:
-                # Whoever guards what may leave is not replaced by nobody: without its answer nothing leaves.
-                return everything
-            try:
-                refused |= frozenset(self._ask(implementation, values))
-            except PluginFailed:
-                return everything
-        return refused
-
-    def _first(self, hook: str, values: Mapping[str, Any], kind: Any) -> Any:
-        for implementation in self._implementations[hook]:
-            if implementation.plugin.set_aside:
-                continue
-            try:
-                answer = self._ask(implementation, values)
-            except PluginFailed:
-                continue
-            if isinstance(answer, kind):
-                return answer
-            if answer is not None:
-                self._failed(implementation.plugin, f"{hook} answered {type(answer).__name__}")
-        return None
-
-    def _ask(self, implementation: _Implementation, values: Mapping[str, Any]) -> Any:
-        plugin = implementation.plugin
-        try:
-            answer = self._worker.run(lambda: implementation(values), self._ask_seconds)
-        except FutureTimeout:
-            self._worker = _Worker()
-            self._failed(plugin, f"did not answer within {self._ask_seconds:.0f} s", at_once=True)
-            raise PluginFailed(f"{plugin.name} hangs") from None
-        except Exception as error:  # noqa: BLE001 - a stranger's code: whatever it raises is its own problem
-            self._failed(plugin, repr(error))
-            raise PluginFailed(f"{plugin.name} raised {error!r}") from None
-        plugin.failures = 0
-        return answer
-
-    # -- tell ------------------------------------------------------------------------------------------------------
-
-    def tell(self, event: Committed) -> None:
-        """Tell every observer, on a thread of their own: none can slow down or stop the engine."""
-        if not self._implementations["tieline_committed"]:
-            return
-        if self._teller is None:
-            self._teller = threading.Thread(target=self._run_teller, name="observers", daemon=True)
-            self._teller.start()
-        try:
-            self._telling.put_nowait(event)
-        except queue.Full:
-            self.dropped += 1
-
-    def _run_teller(self) -> None:
-        while (event := self._telling.get()) is not None:
-            self.tell_now(event)
-
-    def tell_now(self, event: Committed) -> None:
-        """Tell every observer at once, each alone in its own try."""
-        for implementation in self._implementations["tieline_committed"]:
-            plugin = implementation.plugin
-            if plugin.set_aside:
-                continue
-            try:
-                implementation({"event": event})
-            except Exception as error:  # noqa: BLE001 - an observer's fault silences nobody else
-                self._failed(plugin, repr(error))
-            else:
-                plugin.failures = 0
-
-    # -- life ------------------------------------------------------------------------------------------------------
-
-    def _failed(self, plugin: Plugin, words: str, *, at_once: bool = False) -> None:
-        plugin.failures += 1
-        self._log.warning("plugin_failed", plugin=plugin.name, error=words, in_a_row=plugin.failures)
-        if (at_once or plugin.failures >= FAILURES) and not plugin.set_aside:
-            plugin.set_aside = f"{words} ({plugin.failures} in a row)"
-            self._log.error("plugin_set_aside", plugin=plugin.name, reason=plugin.set_aside)
-
-    @property
-    def set_aside(self) -> dict[str, str]:
-        """The plugins that failed too often, and how."""
-        return {plugin.name: plugin.set_aside for plugin in self.plugins if plugin.set_aside}
+        """Whether a comment may not reach a connection: any plugin refuses, or one gives no answer."""
+        refused = self._refusals({}, visibility, connection, ceiling)
+        return refused is None or bool(refused)
 
     def metrics(self) -> bytes:
-        """What plugins measure, in Prometheus' text format."""
-        return b"".join(measure() for measure in self._metrics)
+        """What the plugins measure, in Prometheus' text format."""
+        return b"".join(self._answers("tieline_metrics", _bytes))
+
+    def _refusals(
+        self, fields: Fields, visibility: Visibility | None, connection: ConnectionName, ceiling: Tlp
+    ) -> frozenset[str] | None:
+        asked = self._implementations["tieline_disclose"]
+        if not asked:
+            return frozenset()
+        facts = {"fields": fields, "visibility": visibility, "connection": connection, "ceiling": ceiling}
+        answers = list(self._answers("tieline_disclose", _names, **facts))
+        # Silence is not consent: a guard that failed or was set aside counts as a refusal of everything.
+        return frozenset().union(*answers) if len(answers) == len(asked) else None
+
+    def _answers(self, hook: str, check: Callable[[Any], Any], **facts: Any) -> Iterator[Any]:
+        """Ask one plugin after the other; None, failures and plugins set aside give no answer."""
+        for one in self._implementations[hook]:
+            guard = self._guards[one.plugin_name]
+            if guard.reason is not None:
+                continue
+            try:
+                answer = check(self._ask(partial(_call, one, facts)))
+            except OutOfPatience as error:
+                self._set_aside(guard, f"{hook} gave {error}")
+                continue
+            except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it is counted
+                self._failed(guard, hook, error)
+                continue
+            guard.in_a_row = 0
+            if answer is not None:
+                yield answer
+
+    def _ask(self, call: Callable[[], Any]) -> Any:
+        return call() if self._limits.inline else self._patience.call(call)
+
+    # -- telling ---------------------------------------------------------------------------------------------------
+
+    def tell(self, event: Committed) -> None:
+        """Tell every observer of one event, after its commit. Returns at once; each observer hears in its own time."""
+        for one in self._implementations["tieline_committed"]:
+            guard = self._guards[one.plugin_name]
+            if guard.reason is not None:
+                continue
+            if self._limits.inline:
+                self._hear(guard, one, event)
+                continue
+            listener = guard.listener or self._listen(guard, one)
+            if listener.busy_for() > self._limits.tell.total_seconds():
+                self._set_aside(guard, f"tieline_committed did not return within {self._limits.tell}")
+            elif not listener.tell(event):
+                self._set_aside(guard, f"tieline_committed fell {self._limits.backlog} events behind")
+
+    def drain(self, seconds: float = 5.0) -> bool:
+        """Wait until the observers heard everything told so far. False when one of them takes longer."""
+        listeners = [guard.listener for guard in self._guards.values() if guard.listener is not None]
+        return all(listener.drain(seconds) for listener in listeners)
 
     def close(self) -> None:
-        """Let the observers finish what they were told, for a second at most."""
-        if self._teller is not None:
-            self._telling.put(None)
-            self._teller.join(1.0)
+        """Let the observers hear what is queued, for a second at most, and end the threads."""
+        self.drain(1.0)
+        for guard in self._guards.values():
+            if guard.listener is not None:
+                guard.listener.stop()
+        self._patience.close()
 
-
-class _Worker:
-    """One thread that runs plugins' answers, so that a hanging one costs a time-out and no more."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._work: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
-        self._thread: threading.Thread | None = None
-
-    def run(self, call: Callable[[], Any], seconds: float) -> Any:
+    def _listen(self, guard: _Guard, one: pluggy.HookImpl) -> Listener:
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="plugins", daemon=True)
-                self._thread.start()
-        future: Future[Any] = Future()
-        self._work.put((call, future))
-        return future.result(seconds)
+            if guard.listener is None:
+                guard.listener = Listener(partial(self._hear, guard, one), time.monotonic, self._limits.backlog)
+            return guard.listener
 
-    def _run(self) -> None:
-        while True:
-            call, future = self._work.get()
-            try:
-                future.set_result(call())
-            except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the answer
-                future.set_exception(error)
+    def _hear(self, guard: _Guard, one: pluggy.HookImpl, event: Committed) -> None:
+        try:
+            _call(one, {"event": event})
+        except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it is counted
+            self._failed(guard, "tieline_committed", error)
+        else:
+            guard.in_a_row = 0
+
+    # -- failing ---------------------------------------------------------------------------------------------------
+
+    @property
+    def set_aside(self) -> Mapping[str, str]:
+        """The plugins that are no longer called, and why."""
+        return {name: guard.reason for name, guard in self._guards.items() if guard.reason is not None}
+
+    def _failed(self, guard: _Guard, hook: str, error: Exception) -> None:
+        with self._lock:
+            guard.in_a_row += 1
+            guard.in_all += 1
+            in_a_row = guard.in_a_row
+        sentence = f"{hook} raised {_where(error)}"
+        if in_a_row >= self._limits.failures:
+            self._set_aside(guard, f"{sentence}, {in_a_row} failures in a row")
+        elif in_a_row == 1:
+            self._alarm(guard.plugin.name, f"{sentence}; it is set aside after {self._limits.failures} in a row")
+
+    def _set_aside(self, guard: _Guard, reason: str) -> None:
+        with self._lock:
+            if guard.reason is not None:
+                return
+            guard.reason = reason
+        if guard.listener is not None:
+            guard.listener.stop()
+        self._alarm(guard.plugin.name, f"set aside: {reason}. Repair it, then reload with SIGHUP")
+
+    # -- listing ---------------------------------------------------------------------------------------------------
+
+    def states(self) -> list[PluginState]:
+        """Every plugin by name: those at work, and those that are installed but not allowed (and not imported)."""
+        listed = [self._state(guard) for guard in self._guards.values()]
+        for point in installed():
+            if point.name not in self._guards:
+                distribution, version = (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
+                listed.append(PluginState(point.name, distribution, version, point.value, "not allowed"))
+        return sorted(listed, key=lambda state: (state.name, state.distribution))
+
+    def _state(self, guard: _Guard) -> PluginState:
+        plugin = guard.plugin
+        hooks = tuple(
+            sorted(
+                name
+                for name, implementations in self._implementations.items()
+                if any(one.plugin_name == plugin.name for one in implementations)
+            )
+        )
+        return PluginState(
+            plugin.name,
+            plugin.distribution,
+            plugin.version,
+            plugin.origin,
+            "working" if guard.reason is None else "set aside",
+            guard.reason or "",
+            hooks,
+            tuple(sorted(tool for tool, owner in self._owners.items() if owner == plugin.name)),
+            guard.in_all,
+        )
 
 
-def _load(point: EntryPoint, settings: Mapping[str, Any]) -> tuple[Plugin, Any]:
-    distribution = point.dist
-    plugin = Plugin(
-        point.name,
-        point.value,
-        distribution.name if distribution is not None else "",
-        distribution.version if distribution is not None else "",
-    )
-    try:
-        thing = point.load()
-    except ImportError as error:
-        raise PluginFailed(
-            f"it cannot be imported ({error}); it may need an extra: pip install 'tieline[{point.name}]'"
-        ) from None
-    except Exception as error:  # noqa: BLE001 - a stranger's code: whatever it raises is its own problem
-        raise PluginFailed(f"it raised {error!r} while it was imported") from None
-    if inspect.isclass(thing) or inspect.isfunction(thing):
-        return plugin, _make(thing, settings)
-    if settings:
-        raise PluginFailed("it takes no settings")
-    return plugin, thing
+def _call(one: pluggy.HookImpl, facts: Mapping[str, Any]) -> Any:
+    return one.function(*[facts[name] for name in one.argnames])
 
 
-def _make(factory: Any, settings: Mapping[str, Any]) -> Any:
-    model = getattr(factory, "settings", None)
-    if not (inspect.isclass(model) and issubclass(model, BaseModel)):
-        return factory()
-    try:
-        return factory(model.model_validate(dict(settings)))
-    except ValidationError as error:
-        words = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise PluginFailed(f"its settings are wrong ({words})") from None
+def _where(error: BaseException) -> str:
+    """An exception's type and place. Its message stays out: it may carry what must not be shown."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
-def _problem(name: str, code: str, what: str, fix: str) -> Problem:
-    return Problem(f"plugin {name}", 1, 1, code, what, fix)
+def _log_alarm(plugin: str, sentence: str) -> None:
+    structlog.get_logger("tieline.plugins").error("plugin_failed", plugin=plugin, sentence=sentence)
+
+
+# -- what may be answered ----------------------------------------------------------------------------------------
+
+
+def _text(answer: Any) -> str | None:
+    if answer is None or (isinstance(answer, str) and answer):
+        return answer
+    raise TypeError(f"answered {type(answer).__name__}, not text or None")
+
+
+def _bytes(answer: Any) -> bytes | None:
+    if answer is None or isinstance(answer, bytes):
+        return answer
+    raise TypeError(f"answered {type(answer).__name__}, not bytes")
+
+
+def _names(answer: Any) -> frozenset[str]:
+    if isinstance(answer, (frozenset, set)) and all(isinstance(name, str) for name in answer):
+        return frozenset(answer)
+    raise TypeError(f"answered {type(answer).__name__}, not a set of field names")
+
+
+def _fields(answer: Any) -> Fields | None:
+    if answer is None:
+        return None
+    if not isinstance(answer, Mapping):
+        raise TypeError(f"answered {type(answer).__name__}, not fields")
+    for name, value in answer.items():
+        spec = INCIDENT_FIELDS.get(name)
+        if spec is None or not _fits(spec, value):
+            raise ValueError(f"answered a value that the field {name!r} cannot have")
+    return answer
+
+
+def _fits(spec: FieldSpec, value: Any) -> bool:
+    if value is None:
+        return True
+    if spec.choices is not None:
+        return value in {choice.value for choice in spec.choices}
+    if spec.type is FieldType.TAGS:
+        return isinstance(value, tuple) and all(isinstance(tag, str) for tag in value)
+    wanted: type = {FieldType.INTEGER: int, FieldType.FLAG: bool}.get(spec.type, str)
+    return isinstance(value, wanted)

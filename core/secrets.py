@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 
@@ -81,6 +81,17 @@ class Secret:
             cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(lambda secret: secret.reference)
         )
         return core_schema.json_or_python_schema(json_schema=reference, python_schema=reference)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "description": "A reference to a secret: {env: NAME}, {file: /path} or {keyring: service/name}.",
+            "properties": {kind: {"type": "string", "minLength": 1} for kind in ("env", "file", "keyring")},
+            "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
+        }
 
 
 def _read_private(path: Path) -> str:

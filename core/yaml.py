@@ -63,7 +63,7 @@ def load_yaml(text: str | bytes, file: str) -> Node:
         except UnicodeDecodeError as error:
             line = raw[: error.start].count(b"\n") + 1
             raise _refusal(file, line, 1, "YAML001", "the file is not UTF-8.", "save it as UTF-8.") from None
-    if len(text.encode()) > LARGEST:
+    if len(text.encode(errors="surrogatepass")) > LARGEST:
         raise _refusal(file, 1, 1, "YAML002", f"the file is larger than {LARGEST} bytes.", "split it.")
     try:
         return _Composer(file, text).compose()

@@ -1,19 +1,19 @@
 """A field's value in both directions: one set of closures per field type.
 
-`read` turns the tool's value into the canonical one; `write` turns a canonical value into the tool's. What `write`
-makes, `read` understands, and `project` is `read` after `write`.
+`read` turns the tool's value into the canonical one. `write` turns a canonical value into the tool's, and says beside
+it what reading that will give: so that projecting, writing and reading back cannot disagree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tieline.core.model import FieldSpec, FieldType, Value
 from tieline.mappings.convert import instants, text
-from tieline.mappings.convert.lines import clean_line, line_out
-from tieline.mappings.document import FieldRule, Scalar
+from tieline.mappings.convert.lines import GUARD, clean_line, line_out
+from tieline.mappings.document import FieldRule, InstantFormat, Scalar
 
 People = Mapping[str, str]
 
@@ -24,13 +24,21 @@ class Refused(str):
     __slots__ = ()
 
 
+Written = tuple[Any, Value]
+"""The tool's value, and what reading it back gives."""
+
+Read = Callable[[Any, People], Value | Refused]
+Write = Callable[[Any, People, str], Written | Refused]
+Project = Callable[[Any, People], Value | Refused]
+
+
 @dataclass(frozen=True, slots=True)
 class Codec:
     """`read(raw, people)`, `write(value, ids, link)` and `project(value, ids)`; each may answer Refused instead."""
 
-    read: Callable[[Any, People], Value | Refused]
-    write: Callable[[Any, People, str], Any]
-    project: Callable[[Any, People], Value | Refused]
+    read: Read
+    write: Write
+    project: Project
 
 
 def codec(spec: FieldSpec, rule: FieldRule) -> Codec:
@@ -55,8 +63,20 @@ def shown(raw: Any) -> str:
     return line_out(repr(raw), 60)
 
 
-def _meaningless(spec: FieldSpec, raw: Any) -> str:
-    return f"{spec.name}: nothing says what {shown(raw)} means; add it under values or read_also."
+def _both(read: Read, write: Write) -> Codec:
+    def project(value: Any, ids: People) -> Value | Refused:
+        written = write(value, ids, "")
+        return written if isinstance(written, Refused) else written[1]
+
+    return Codec(read, write, project)
+
+
+def _meaningless(spec: FieldSpec, raw: Any) -> Refused:
+    return Refused(f"{spec.name}: nothing says what {shown(raw)} means; add it under values or read_also.")
+
+
+def _wordless(spec: FieldSpec, value: Any) -> Refused:
+    return Refused(f"{spec.name}: this tool has no word for {shown(value)}; add it under values or write_also.")
 
 
 def _table(spec: FieldSpec, rule: FieldRule) -> Codec:
@@ -64,27 +84,20 @@ def _table(spec: FieldSpec, rule: FieldRule) -> Codec:
     written = dict(rule.values or {})
     readable = {(raw.__class__, raw): value for raw, value in rule.read_also.items()}
     readable |= {(raw.__class__, raw): value for value, raw in written.items()}
-    outgoing = written | dict(rule.write_also)
-    returns = {value: readable.get((raw.__class__, raw)) for value, raw in outgoing.items()}
-    # `write: {p1: {impact: ..}}` says how a value is written that another field of the tool is computed from.
-    returns |= {value: value for value in rule.parts}
+    outgoing = {
+        value: (raw, readable.get((raw.__class__, raw))) for value, raw in {**written, **rule.write_also}.items()
+    }
 
     def read(raw: Any, _people: People) -> Value | Refused:
         try:
             return readable[raw.__class__, raw]
         except (KeyError, TypeError):
-            return Refused(_meaningless(spec, raw))
+            return _meaningless(spec, raw)
 
-    def write(value: Any, _ids: People, _link: str) -> Any:
-        if value in outgoing:
-            return outgoing[value]
-        return Refused(f"{spec.name}: this tool has no word for {shown(value)}; add it under values or write_also.")
+    def write(value: Any, _ids: People, _link: str) -> Written | Refused:
+        return outgoing.get(value) or _wordless(spec, value)
 
-    def project(value: Any, _ids: People) -> Value | Refused:
-        result = returns.get(value)
-        return Refused(f"{spec.name}: this tool has no word for {shown(value)}.") if result is None else result
-
-    return Codec(read, write, project)
+    return _both(read, write)
 
 
 def _line(spec: FieldSpec, rule: FieldRule) -> Codec:
@@ -95,17 +108,15 @@ def _line(spec: FieldSpec, rule: FieldRule) -> Codec:
         if raw.__class__ is str:
             # A text longer than the limit is read as it would be written, or it would be written back cut.
             return clean_line(raw if len(raw) < short else line_out(raw, limit)) or None
-        if isinstance(raw, int | float):
+        if isinstance(raw, int | float) and not isinstance(raw, bool):
             return str(raw)
         return Refused(f"{spec.name}: {shown(raw)} is not text; point `from` at the text inside it.")
 
-    def write(value: Any, _ids: People, _link: str) -> Any:
-        return line_out(value, limit)
+    def write(value: Any, _ids: People, _link: str) -> Written | Refused:
+        line = line_out(value, limit)
+        return line, (line.replace(GUARD, "") if GUARD in line else line) or None
 
-    def project(value: Any, _ids: People) -> Value | Refused:
-        return clean_line(line_out(value, limit)) or None
-
-    return Codec(read, write, project)
+    return _both(read, write)
 
 
 def _rich_text(spec: FieldSpec, rule: FieldRule) -> Codec:
@@ -116,10 +127,10 @@ def _rich_text(spec: FieldSpec, rule: FieldRule) -> Codec:
             return text.from_tool(dialect, raw, limit) or None
         return Refused(f"{spec.name}: {shown(raw)} is not text; point `from` at the text inside it.")
 
-    def write(value: Any, _ids: People, link: str) -> Any:
-        return text.to_tool(dialect, value, limit, link)
+    def write(value: Any, ids: People, link: str) -> Written | Refused:
+        return text.to_tool(dialect, value, limit, link), project(value, ids)
 
-    def project(value: Any, _ids: People) -> Value | Refused:
+    def project(value: Any, _ids: People) -> Value:
         return text.project_text(dialect, value, limit) or None
 
     return Codec(read, write, project)
@@ -127,39 +138,38 @@ def _rich_text(spec: FieldSpec, rule: FieldRule) -> Codec:
 
 def _choice(spec: FieldSpec, _rule: FieldRule) -> Codec:
     """A tool that uses our own words."""
-    words = {str(choice): str(choice) for choice in spec.choices or ()}
+    words: dict[Any, str] = {str(choice): str(choice) for choice in spec.choices or ()}
 
-    def known(value: Any) -> Value | Refused:
-        word = words.get(value) if value.__class__ is str else None
-        return word or Refused(
-            f"{spec.name}: nothing says what {shown(value)} means; add it under values or read_also."
-        )
+    def read(raw: Any, _people: People) -> Value | Refused:
+        return (words.get(raw) if raw.__class__ is str else None) or _meaningless(spec, raw)
 
-    return Codec(
-        lambda raw, _people: known(raw), lambda value, _ids, _link: known(value), lambda value, _ids: known(value)
-    )
+    def write(value: Any, _ids: People, _link: str) -> Written | Refused:
+        word = words.get(value)
+        return (word, word) if word else _wordless(spec, value)
+
+    return _both(read, write)
 
 
 def _instant(spec: FieldSpec, rule: FieldRule) -> Codec:
     out = instants.instant_writer(rule.format)
+    exact = rule.format is InstantFormat.RFC3339
 
     def read(raw: Any, _people: People) -> Value | Refused:
         try:
-            return instants.read_instant(raw)
+            moment = instants.read_instant(raw)
+            # A time finer than the format is read as it would be written, or it would be written back coarser.
+            return moment if exact or moment is None else instants.read_instant(out(moment))
         except ValueError:
             return Refused(f"{spec.name}: {shown(raw)} is not a time.")
 
-    def write(value: Any, _ids: People, _link: str) -> Any:
+    def write(value: Any, _ids: People, _link: str) -> Written | Refused:
         try:
-            return out(value)
+            raw = out(value)
+            return raw, instants.read_instant(raw)
         except ValueError:
             return Refused(f"{spec.name}: {shown(value)} is not a canonical time.")
 
-    def project(value: Any, ids: People) -> Value | Refused:
-        raw = write(value, ids, "")
-        return raw if raw.__class__ is Refused else read(raw, ids)
-
-    return Codec(read, write, project)
+    return _both(read, write)
 
 
 def _person(spec: FieldSpec, _rule: FieldRule) -> Codec:
@@ -169,54 +179,53 @@ def _person(spec: FieldSpec, _rule: FieldRule) -> Codec:
             return email.lower()
         return Refused(f"{spec.name}: the e-mail address of {shown(raw)} is not known, or hidden from our account.")
 
-    def write(value: Any, ids: People, _link: str) -> Any:
-        return ids.get(value) or Refused(f"{spec.name}: nobody here has the address {value}; create the account.")
+    def write(value: Any, ids: People, _link: str) -> Written | Refused:
+        number = ids.get(value)
+        if number:
+            return number, value
+        return Refused(f"{spec.name}: nobody here has the address {shown(value)}; create the account.")
 
-    def project(value: Any, ids: People) -> Value | Refused:
-        return value if ids.get(value) else Refused(f"{spec.name}: nobody here has the address {value}.")
-
-    return Codec(read, write, project)
+    return _both(read, write)
 
 
 def _tags(spec: FieldSpec, rule: FieldRule) -> Codec:
     separator, spaces, pairs = rule.separator, rule.spaces, rule.pairs
 
-    def tidy(tags: Any) -> tuple[str, ...]:
-        return tuple(sorted({clean_line(tag) for tag in tags} - {""}))
+    def tidy(tags: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted({line for tag in tags if (line := clean_line(tag))}))
+
+    def sayable(tags: Iterable[str]) -> tuple[str, ...]:
+        """The tags as this tool can hold them."""
+        now = tidy(tags)
+        if separator is not None:
+            now = tidy(tag.replace(separator, " ") for tag in now)
+        return now if spaces is None else tidy(tag.replace(" ", spaces) for tag in now)
 
     def read(raw: Any, _people: People) -> Value | Refused:
-        if pairs and isinstance(raw, dict):
+        if pairs and isinstance(raw, Mapping):
             return tidy(f"{name}={value}" for name, value in raw.items())
         if separator is not None and isinstance(raw, str):
             raw = raw.split(separator)
         if not isinstance(raw, list | tuple) or not all(isinstance(tag, str) for tag in raw):
             return Refused(f"{spec.name}: {shown(raw)} is not a list of words.")
-        return tidy(raw)
+        return sayable(raw)
 
-    def sayable(value: Any) -> tuple[str, ...]:
-        tags = tidy(value)
-        if spaces is not None:
-            tags = tidy(tag.replace(" ", spaces) for tag in tags)
-        if separator is not None:
-            tags = tidy(tag.replace(separator, " ") for tag in tags)
-        return tags
-
-    def write(value: Any, _ids: People, _link: str) -> Any:
+    def write(value: Any, _ids: People, _link: str) -> Written | Refused:
         tags = sayable(value)
-        return list(tags) if separator is None else separator.join(tags)
+        return list(tags) if separator is None else separator.join(tags), tags
 
-    return Codec(read, write, lambda value, _ids: sayable(value))
+    return _both(read, write)
 
 
 def _integer(spec: FieldSpec, _rule: FieldRule) -> Codec:
     def read(raw: Any, _people: People) -> Value | Refused:
         if raw.__class__ is int:
             return int(raw)
-        if isinstance(raw, str) and raw.removeprefix("-").isdecimal() and len(raw) < 19:
+        if isinstance(raw, str) and raw.isascii() and raw.removeprefix("-").isdecimal() and len(raw) < 19:
             return int(raw)
         return Refused(f"{spec.name}: {shown(raw)} is not a whole number.")
 
-    return Codec(read, lambda value, _ids, _link: value, lambda value, _ids: int(value))
+    return _both(read, lambda value, _ids, _link: (value, value))
 
 
 def _flag(spec: FieldSpec, rule: FieldRule) -> Codec:
@@ -230,4 +239,4 @@ def _flag(spec: FieldSpec, rule: FieldRule) -> Codec:
         except (KeyError, TypeError):
             return Refused(f"{spec.name}: nothing says whether {shown(raw)} is yes or no; add it under yes or no.")
 
-    return Codec(read, lambda value, _ids, _link: (yes if value else no)[0], lambda value, _ids: bool(value))
+    return _both(read, lambda value, _ids, _link: ((yes if value else no)[0], bool(value)))

@@ -63,6 +63,7 @@ class When(StrEnum):
 
     ALWAYS = "always"
     ONCE = "once"  # at creation only
+    NEEDED = "needed"  # only beside a field whose `needs` or `takes` asks for it: Jira's resolution
     NEVER = "never"
 
 
@@ -88,6 +89,7 @@ class FieldRule:
     write_also: Mapping[str, Scalar] = field(default_factory=dict)
     parts: Mapping[str, Mapping[Path, Scalar]] = field(default_factory=dict)
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    takes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     limit: int | None = None
     text: TextDialect = TextDialect.MARKDOWN
     format: InstantFormat = InstantFormat.RFC3339

@@ -55,13 +55,14 @@ def _read(rule: FieldRule) -> str:
 def _write(rule: FieldRule) -> str:
     if rule.when is When.NEVER:
         return "never"
-    words = ["at creation" if rule.when is When.ONCE else "yes"]
+    words = [{When.ONCE: "at creation", When.NEEDED: "where needed"}.get(rule.when, "yes")]
     if rule.parts:
         places = sorted({show(path) for parts in rule.parts.values() for path in parts})
         words.append("as " + " and ".join(places))
     elif rule.to is not None and rule.read != (rule.to,):
         words.append("to " + show(rule.to))
     words += [f"{value} needs {' and '.join(needs)}" for value, needs in rule.needs.items()]
+    words += [f"{value} takes {' and '.join(takes)}" for value, takes in rule.takes.items()]
     words += [f"{value} as {raw}" for value, raw in rule.write_also.items()]
     if rule.limit is not None:
         words.append(f"up to {rule.limit}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from tieline.core.errors import Problem
 from tieline.core.model import CATALOGUE, FieldSpec, FieldType, Value
-from tieline.mappings.document import Example, FieldRule
+from tieline.mappings.document import Example, FieldRule, When
 from tieline.mappings.mapping import Mapping
 
 _IDS = {"ada@example.org": "person-1", "grace@example.org": "person-2"}
@@ -32,7 +32,7 @@ _LINES: Sequence[str] = (
 )
 _TEXTS: Sequence[str] = (
     *_LINES,
-    "# Head\n\nA *soft* and **strong** `code` [link](https://example.org/a?b=c).\n\n- one\n- two\n  - inner\n\n1. first",
+    "# Head\n\nA *soft* and **strong** `code` [link](https://example.org/a?b=c).\n\n- one\n- two\n  - in\n\n1. first",
     "> quoted\n> text\n\n```python\nprint('*not soft*')\n\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n---\n\nend",
     "line one\nline two\n\n    indented code\n\n* * *\n\n{code}x{code} h1. no heading {noformat} ||a||b||",
     "paragraph of words. " * 3000,
@@ -125,15 +125,18 @@ def _broken(mapping: Mapping, spec: FieldSpec, rule: FieldRule) -> str:
         once = mapping.project({spec.name: value}, _IDS)
         if mapping.project(once, _IDS) != once:
             return f"{spec.name}: {value!r:.80} projects to {once!r:.200}, and that to something else."
-        written = mapping.denormalize({spec.name: value}, _company(mapping, spec.name), _IDS, creating=True)
-        if spec.name not in once or rule.parts or any(one.field == spec.name for one in written.left_out):
+        written = mapping.denormalize(
+            {spec.name: value}, _company(mapping, spec.name), _IDS, creating=rule.when is When.ONCE
+        )
+        if rule.parts or rule.to not in rule.read or any(one.field == spec.name for one in written.left_out):
             continue
         read = mapping.normalize(written.body, _PEOPLE).fields
         for name, meant in written.written.items():
             if not mapping.document.rules[name].parts and not _same(read.get(name), meant):
                 return f"{name}: writing {value!r:.80} means {meant!r:.80} and reads back as {read.get(name)!r:.80}."
-        if not _same(read.get(spec.name), once[spec.name]):
-            return f"{spec.name}: {value!r:.80} reads back as {read.get(spec.name)!r:.80}, not {once[spec.name]!r:.80}."
+        if spec.name in once and not _same(read.get(spec.name), once[spec.name]):
+            back = read.get(spec.name)
+            return f"{spec.name}: {value!r:.80} reads back as {back!r:.80}, not {once[spec.name]!r:.80}."
     return ""
 
 

@@ -42,6 +42,7 @@ _ONLY_FOR: Mapping[str, frozenset[FieldType]] = {
     "write_also": frozenset({FieldType.CHOICE, FieldType.TEXT}),
     "cannot": frozenset({FieldType.CHOICE}),
     "needs": frozenset({FieldType.CHOICE, FieldType.TEXT}),
+    "takes": frozenset({FieldType.CHOICE, FieldType.TEXT}),
     "join": frozenset({FieldType.TEXT, FieldType.RICH_TEXT}),
 }
 
@@ -57,7 +58,7 @@ class Setting(NamedTuple):
 def lint(root: Node, name: str, digest: str, shape: Shape) -> Document | None:
     """The document, or None when `shape` holds problems."""
     shape.check(root, DOCUMENT)
-    if shape.problems:
+    if any(problem.code != "MAP001" for problem in shape.problems):  # later findings would say the same again
         return None
     top = entries(root)
     record = RecordKind(word(top["record"]))
@@ -67,7 +68,13 @@ def lint(root: Node, name: str, digest: str, shape: Shape) -> Document | None:
     rules: dict[str, FieldRule] = {}
     for field, node in entries(top["fields"]).items():
         if field not in specs:
-            shape.report(node, "MAP007", f"a {record} has no field `{field}`.", nearest(field, specs), at_key=True)
+            shape.report(
+                node,
+                "MAP007",
+                f"no field of the record kind `{record}` is called `{field}`.",
+                nearest(field, specs),
+                at_key=True,
+            )
             continue
         rules[field] = _rule(specs[field], node, setting, shape)
     _check_needs(top["fields"], rules, shape)
@@ -114,7 +121,12 @@ def _rule(spec: FieldSpec, node: Node, setting: Setting, shape: Shape) -> FieldR
         shape.report(node, "MAP019", f"{spec.name} is neither read nor written.", "say where it stands: `from:`.")
     if len(read) > 1 and to is None and not parts and when is not When.NEVER:
         fix = "add `to:` with the one path to write, or `write: never`."
-        shape.report(keys["from"], "MAP020", f"{spec.name} is read from several places; which is written?", fix)
+        shape.report(
+            keys["from"],
+            "MAP020",
+            f"{spec.name} is read from several places, and none of them is named for writing.",
+            fix,
+        )
     check_tables(spec, keys, shape)
     _check_limit(spec, keys, shape)
     return FieldRule(
@@ -127,7 +139,8 @@ def _rule(spec: FieldSpec, node: Node, setting: Setting, shape: Shape) -> FieldR
         read_else=_read_else(keys, shape),
         write_also=plain(keys, "write_also") or {},
         parts=parts,
-        needs={value: tuple(map(word, listed(wants))) for value, wants in entries(keys.get("needs")).items()},
+        needs=_lists(keys.get("needs")),
+        takes=_lists(keys.get("takes")),
         limit=plain(keys, "limit"),
         text=TextDialect(word(keys["text"])) if "text" in keys else setting.text,
         format=InstantFormat(word(keys["format"])) if "format" in keys else InstantFormat.RFC3339,
@@ -190,13 +203,13 @@ def _check_limit(spec: FieldSpec, keys: dict[str, Node], shape: Shape) -> None:
 
 def _check_needs(fields: Node, rules: dict[str, FieldRule], shape: Shape) -> None:
     for name in rules:
-        needs = entries(entries(fields)[name]).get("needs")
-        for wants in entries(needs).values():
-            for wanted in listed(wants):
-                rule = rules.get(word(wanted))
-                if rule is None or rule.when is When.NEVER or wanted.value == name:
-                    what = f"{name} needs `{wanted.value}`, which this mapping does not write."
-                    shape.report(wanted, "MAP010", what, nearest(word(wanted), set(rules) - {name}))
+        keys = entries(entries(fields)[name])
+        tables = [*entries(keys.get("needs")).values(), *entries(keys.get("takes")).values()]
+        for wanted in (item for table in tables for item in listed(table)):
+            rule = rules.get(word(wanted))
+            if rule is None or rule.when is When.NEVER or wanted.value == name:
+                what = f"{name} needs `{wanted.value}`, which this mapping does not write."
+                shape.report(wanted, "MAP010", what, nearest(word(wanted), set(rules) - {name}))
 
 
 def _check_collisions(fields: Node, rules: dict[str, FieldRule], shape: Shape) -> None:
@@ -279,6 +292,10 @@ def _paths_of(node: Node | None, shape: Shape) -> Iterator[tuple[Path, Node]]:
             yield parse_path(text), value
         except ValueError as wrong:
             shape.report(value, "MAP009", f"{wrong}.", "write names with dots between them.", at_key=True)
+
+
+def _lists(node: Node | None) -> dict[str, tuple[str, ...]]:
+    return {value: tuple(map(word, listed(items))) for value, items in entries(node).items()}
 
 
 def _constants(node: Node, shape: Shape) -> Iterator[tuple[Path, Scalar]]:

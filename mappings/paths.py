@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
@@ -76,6 +77,9 @@ def _walk(here: Any, path: Path) -> Any:
 
 def put(target: dict[str, Any], path: Path, raw: Any) -> None:
     """Writes `raw` at a path, making the objects and one-element lists on the way."""
+    if len(path) == 1:
+        target[str(path[0])] = raw
+        return
     here: Any = target
     for step, following in pairwise(path):
         fresh: Any = [] if isinstance(following, int) else {}
@@ -86,6 +90,11 @@ def put(target: dict[str, Any], path: Path, raw: Any) -> None:
         here[last] = raw
     else:
         here[last] = raw
+
+
+def put_constant(target: dict[str, Any], path: Path, constant: Any) -> None:
+    """Writes a copy: the caller may change the body, and the mapping's own constants must stay as they are."""
+    put(target, path, deepcopy(constant) if isinstance(constant, dict | list) else constant)
 
 
 def _step_into(here: Any, step: str | int, fresh: Any) -> Any:

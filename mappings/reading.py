@@ -34,7 +34,8 @@ def reader(spec: FieldSpec, rule: FieldRule, made: Codec) -> Read:
 
 
 def _single(spec: FieldSpec, rule: FieldRule, get: Getter, made: Codec) -> Read:
-    name, convert = spec.name, made.read
+    name = spec.name
+    convert: Callable[[Any, People], Value | Refused] = made.read
     empty: Value = () if spec.type is FieldType.TAGS else None
     otherwise = _otherwise(rule)
 
@@ -43,7 +44,7 @@ def _single(spec: FieldSpec, rule: FieldRule, get: Getter, made: Codec) -> Read:
         if raw is None or raw == "":
             return empty
         if raw is ABSENT:
-            return ABSENT
+            return Absent.ABSENT
         value = convert(raw, people)
         if isinstance(value, Refused):
             second = otherwise(body)

@@ -5,6 +5,7 @@ The declaration is JSON Schema itself, in the small part of it that `tieline.map
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tieline.core.model import CATALOGUE, RecordKind
@@ -49,12 +50,18 @@ FIELD: Schema = {
             "type": ["string", "object"],
             "enum": [str(when) for when in When],
             "additionalProperties": {"type": "object", "additionalProperties": SCALAR, "minProperties": 1},
-            "description": "always, once (at creation), never; or per canonical value the parts of the body to write.",
+            "description": "always; once: at creation; needed: only where `needs` or `takes` of another ask for it; "
+            "never; or per canonical value the parts of the body to write.",
         },
         "needs": {
             "type": "object",
             "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
             "description": "Per canonical value the fields that must be written beside it.",
+        },
+        "takes": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            "description": "Per canonical value the fields that are written beside it when they are known.",
         },
         "limit": {"type": "integer", "minimum": 1, "description": "Longest text in UTF-16 units (ADF: its JSON)."},
         "text": {
@@ -154,3 +161,8 @@ def json_schema() -> Schema:
         **DOCUMENT,
         "properties": properties,
     }
+
+
+def schema_text() -> str:
+    """What stands in `mappings/schema.json`."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -23,7 +23,7 @@ def check_tables(spec: FieldSpec, keys: dict[str, Node], shape: Shape) -> None:
 
 def _check_words(spec: FieldSpec, keys: dict[str, Node], shape: Shape) -> None:
     words = {str(choice) for choice in spec.choices or ()}
-    tables = [keys[key] for key in ("values", "read_also", "write_also", "needs", "write") if key in keys]
+    tables = [keys[key] for key in ("values", "read_also", "write_also", "needs", "takes", "write") if key in keys]
     if "read_else" in keys:
         tables.append(entries(keys["read_else"])["values"])
     for table in tables:

@@ -14,6 +14,9 @@ from tieline.mappings.document import Policy, PolicyKind
 
 Known = Value | Absent
 
+ONE_WAY = frozenset({PolicyKind.ONCE, PolicyKind.NEVER})
+"""Policies under which a field is neither taken from a linked copy nor written to it again."""
+
 
 class Reason(StrEnum):
     """Why a field has the value it has. Closed: nothing else is ever recorded."""
@@ -63,7 +66,7 @@ def settle(
 
     A side that did not change gives way to the side that did; when both did, the policy decides.
     """
-    if policy.kind in (PolicyKind.ONCE, PolicyKind.NEVER):
+    if policy.kind in ONE_WAY:
         return Settled(ours, Reason.ONE_WAY)
     if theirs == base or (base is ABSENT and theirs is None):
         return Settled(ours, Reason.SAME if ours == base or ours is ABSENT else Reason.OURS)

@@ -15,7 +15,7 @@ from tieline.core.model import ABSENT, Fields, Value
 from tieline.core.port import Reading
 from tieline.mappings import Mapping as FieldMapping
 from tieline.mappings.document import Policy, PolicyKind
-from tieline.sync.merge import Edit, Known, Reason, settle
+from tieline.sync.merge import ONE_WAY, Edit, Known, Reason, settle
 from tieline.sync.records import Held, Hold, Incident, Replica
 
 LATEST = Policy(PolicyKind.LATEST)
@@ -188,7 +188,7 @@ def wanted(replica: Replica, projection: Fields, mapping: FieldMapping) -> Field
         for name in sorted(mapping.writable)
         if name in projection
         and name not in replica.holds
-        and mapping.policies.get(name, LATEST).kind not in (PolicyKind.ONCE, PolicyKind.NEVER)
+        and mapping.policies.get(name, LATEST).kind not in ONE_WAY
         and not _equal(projection[name], replica.base.get(name, ABSENT))
     }
 

@@ -6,7 +6,7 @@ when it ends is never announced as resolved.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -60,7 +60,7 @@ class AlertmanagerAdapter:
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         before = Firing.unpack(since)
-        seen, at = self._seen()
+        seen, at = self._seen(self._list(ALERTS, EVERY_STATE))
         mine = self._settings.receiver
         seen = [one for one in seen if mine is None or {"name": mine} in one.body["receivers"]]
         readings = [self._reading(one, at) for one in sorted(seen, key=lambda one: (one.updated, one.episode))]
@@ -77,7 +77,7 @@ class AlertmanagerAdapter:
         )
 
     def read(self, ref: Ref) -> Reading:
-        seen, at = self._seen()
+        seen, at = self._seen(self._wire.get(ALERTS, EVERY_STATE))
         for one in seen:
             if one.episode.ref == ref:
                 return self._reading(one, at)
@@ -105,21 +105,22 @@ class AlertmanagerAdapter:
     def acknowledge(self, ref: Ref, act: Act, *, until: datetime, note: str, token: Token) -> str:
         answer = self._list(SILENCES)
         try:
-            mine = silences.ours(answer.json, token)
+            found = silences.ours(answer.json, ref)
         except ValueError as error:
             raise self._wire.nonsense(SILENCES, str(error)) from None
         if act is not Act.ACKNOWLEDGE:
-            for silence in mine:
+            for silence in found:
                 self._wire.delete(f"/api/v2/silence/{quote(silence.id, safe='')}")
             return ""
+        mine = [silence for silence in found if silence.token == token]
         # `until` is a moment of our clock; a silence ends by Alertmanager's.
         ends = until + (answer.at - self._clock.now())
         if mine and mine[0].ends >= ends - silences.CLOSE_ENOUGH:
             return mine[0].id
         if mine:
-            return self._silence(silences.extended(mine[0], note, token, ends))
+            return self._silence(silences.extended(mine[0], ref, note, ends))
         labels = self.read(ref).body["labels"]
-        return self._silence(silences.new_silence(labels, note, token, answer.at, ends))
+        return self._silence(silences.new_silence(labels, silences.comment(note, ref, token), answer.at, ends))
 
     def _silence(self, body: Body) -> str:
         try:
@@ -134,9 +135,8 @@ class AlertmanagerAdapter:
 
     # What Alertmanager tells
 
-    def _seen(self) -> tuple[list[Sight], datetime]:
+    def _seen(self, answer: Answer) -> tuple[list[Sight], datetime]:
         """Every alert that fires, and Alertmanager's own time."""
-        answer = self._wire.get(ALERTS, EVERY_STATE)
         if not isinstance(answer.json, list):
             raise self._wire.nonsense(ALERTS, "not a list")
         try:
@@ -163,9 +163,9 @@ class AlertmanagerAdapter:
         except ValueError as error:
             raise self._wire.nonsense(STATUS, str(error)) from None
 
-    def _list(self, path: str) -> Answer:
+    def _list(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         try:
-            answer = self._wire.get(path)
+            answer = self._wire.get(path, params)
         except Gone as error:
             raise self._no_alertmanager(error) from None
         if not isinstance(answer.json, list) or not all(isinstance(one, dict) for one in answer.json):

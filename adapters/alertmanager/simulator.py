@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import httpx
 
+from tieline.adapters.alertmanager.simulated.api import Api
 from tieline.adapters.alertmanager.simulated.matching import Matcher
 from tieline.adapters.alertmanager.simulated.notify import Post, Webhook
 from tieline.adapters.alertmanager.simulated.state import Alert, Refused, State

@@ -29,13 +29,13 @@ def proofs(connection: str, settings: AlertmanagerSettings) -> tuple[bytes, ...]
     if password:
         user = f"{settings.webhook_username}:{password}"
         headers.append(f"basic {base64.b64encode(user.encode()).decode()}")
-    return tuple(header.encode("utf-8", "surrogateescape") for header in headers)
+    return tuple(header.encode("utf-8", "backslashreplace") for header in headers)
 
 
 def verify(connection: str, delivery: Delivery, expected: Sequence[bytes]) -> None:
     """Raises Forged unless the Authorization header is one of those expected. Each is tried: time tells nothing."""
     scheme, _, credentials = delivery.headers.get("authorization", "").partition(" ")
-    sent = f"{scheme.lower()} {credentials.strip()}".encode("utf-8", "surrogateescape")
+    sent = f"{scheme.lower()} {credentials.strip()}".encode("utf-8", "backslashreplace")
     matches = [hmac.compare_digest(sent, proof) for proof in expected]
     if not matches:
         raise Forged(

@@ -239,7 +239,10 @@ class JiraAdapter:
 
     def _myself(self) -> tuple[Body, datetime]:
         """The account and the tool's time. Asked at each pass: a time zone changed unnoticed would lose changes."""
-        answer = self._wire.get("/myself")
+        try:
+            answer = self._wire.get("/myself")
+        except Gone as error:
+            raise NeedsOperator(self._name, f"there is no Jira at this address ({error}); check `url`") from None
         identities = user_ids(answer.json)
         if not identities:
             raise NeedsOperator(

@@ -93,7 +93,7 @@ class Index:
     def _ask(self, path: str, query: dict[str, str | int]) -> Any:
         try:
             return self._wire.get(path, query, has=("issues",)).json
-        except Rejected as error:
+        except (Gone, Rejected) as error:
             if "nextPageToken" in query:
                 raise TryAgain(self._wire.connection, f"the page token no longer holds ({error})") from None
             raise NeedsOperator(

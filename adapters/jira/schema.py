@@ -41,7 +41,10 @@ class Schema:
         """Raises NeedsOperator with the first thing that a person must mend."""
         info = self._wire.get("/serverInfo", has=("deploymentType",))
         self._dialect(info.json)
-        notes = [*self._permissions(), *self._project()]
+        try:
+            notes = [*self._permissions(), *self._project()]
+        except NotThere as error:
+            raise NeedsOperator(self._wire.connection, f"{error.words or error}. Check `project` and `url`.") from None
         self._create = None
         self._unfilled(self.create_fields())
         zone = account.get("timeZone")
@@ -118,13 +121,7 @@ class Schema:
         return {name: bool((held.get(name) or {}).get("havePermission")) for name in names}
 
     def _project(self) -> list[str]:
-        try:
-            project = self._wire.get(f"/project/{quote(self._settings.project)}", has=("key",)).json
-        except Gone:
-            raise NeedsOperator(
-                self._wire.connection,
-                f"project {self._settings.project} does not exist or the account may not browse it; check `project`.",
-            ) from None
+        project = self._wire.get(f"/project/{quote(self._settings.project)}", has=("key",)).json
         service = project.get("projectTypeKey") == "service_desk"
         if service and self._settings.audience is not Audience.JSM:
             raise NeedsOperator(

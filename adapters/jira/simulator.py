@@ -46,7 +46,7 @@ class JiraSimulator(Simulator):
             "Basic " + base64.b64encode(f"{email}:{api_token}".encode()).decode(),
             f"Bearer {api_token}",
         }
-        self._routes = Routes(self.site)
+        self.routes = Routes(self.site)
         self._writes: dict[str, list[datetime]] = {}
 
     def respond(self, request: Request) -> Response:
@@ -64,7 +64,7 @@ class JiraSimulator(Simulator):
         if request.method in ("POST", "PUT", "DELETE") and path != "/issue/bulkfetch":
             self._others_first()
         try:
-            return self._routes.answer(request, path)
+            return self.routes.answer(request, path)
         except Refused as refused:
             return Response.of(refused.body, 400)
         except ValueError as error:
@@ -120,7 +120,7 @@ class JiraSimulator(Simulator):
         return issue
 
     def _shown(self, issue: Issue) -> Any:
-        return self._routes.views.issue(issue, ["*all"], ["tieline"], "")
+        return self.routes.views.issue(issue, ["*all"], ["tieline"], "")
 
     def _create(self, arguments: Any) -> Any:
         project = self.site.projects[arguments.get("project", "OPS")]
@@ -152,7 +152,7 @@ class JiraSimulator(Simulator):
             {"sd.public.comment": {"internal": bool(arguments.get("internal"))}} if issue.project.service else {}
         )
         made = self.site.comment(issue, body, PERSON, properties, arguments.get("visibility"))
-        return self._routes.views.comment(issue, made, properties=True)
+        return self.routes.views.comment(issue, made, properties=True)
 
     def _move(self, arguments: Any) -> Any:
         issue = self._issue(arguments)
@@ -165,7 +165,7 @@ class JiraSimulator(Simulator):
 
     def _get(self, arguments: Any) -> Any:
         issue = self._issue(arguments)
-        comments = [self._routes.views.comment(issue, one, properties=True) for one in issue.comments]
+        comments = [self.routes.views.comment(issue, one, properties=True) for one in issue.comments]
         return {**self._shown(issue), "comments": comments, "remotelinks": list(issue.links.values())}
 
     def _list(self, arguments: Any) -> Any:

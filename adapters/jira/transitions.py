@@ -50,6 +50,8 @@ class Walk:
     trail: list[Station] = field(default_factory=list)
 
     looked: bool = False
+    moved_on: bool = False
+    """The wanted status was reached, and a rule of the workflow went on from there: its decision, which stands."""
     barren: set[str] = field(default_factory=set)
     """Statuses in which no other issue stands, so that nothing can be learnt of them from afar."""
 
@@ -106,7 +108,7 @@ class Walker:
         try:
             self._go(walk)
         except Rejected:
-            if walk.trail:
+            if walk.trail and not walk.moved_on:
                 self._lead_back(walk)
             self._workflows.pop(_kind(walk.issue), None)
             raise
@@ -192,6 +194,13 @@ class Walker:
                 self._wire.connection,
                 f"{walk.issue['key']}: the transition “{move.name}” was answered as done but the issue is still in "
                 f"{before.name}; a workflow rule holds it there.",
+            )
+        if walk.at.id != move.to.id and walk.wanted.matches(move.to):
+            walk.moved_on = True
+            raise Rejected(
+                self._wire.connection,
+                f"{walk.issue['key']}: {move.to.name} was reached, but the issue now stands in {walk.at.name}; a "
+                "workflow rule moved it on. Map that status instead.",
             )
 
     def _lead_back(self, walk: Walk) -> None:

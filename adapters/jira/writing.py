@@ -139,6 +139,8 @@ class Writer:
                 f"{after.issue['key']}: {patch.status} was reached, but the issue now stands in "
                 f"{after.issue['fields']['status']['name']}; a workflow rule moved it on. Map that status instead.",
             )
-        lost = overwritten(changelog, before["fields"]["updated"], set(patch.fields), self._account())
+        lost = ""
+        if changelog and patch.fields:
+            lost = overwritten(changelog, before["fields"]["updated"], set(patch.fields), self._account())
         notes = {"way": plan.way, "overwrote": lost}
         return after, {name: text for name, text in notes.items() if text}

@@ -128,10 +128,10 @@ class MemoryTool:
 
     def with_token(self, token: str) -> list[Row]:
         """What the search index says: records that carry the token and are older than the index's lag, oldest first."""
-        visible = instant(self.now() - self.lookup_lag)
+        visible = instant(self.now() - self.lookup_lag) if self.lookup_lag else None
         with self._shelf.transaction() as state:
             found = [row for row in state.rows.values() if row.token == token and not row.deleted]
-            return [_snapshot(row) for row in found if row.made_at <= visible]
+            return [_snapshot(row) for row in found if visible is None or row.made_at <= visible]
 
     def write(self, ref: str, patch: Mapping[str, Any], seen: str) -> Row:
         """An adapter's write on the version it has seen. Raises LookupError, Moved or Refused."""

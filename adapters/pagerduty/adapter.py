@@ -17,7 +17,7 @@ from tieline.adapters.pagerduty.events import Events, EventSeverity
 from tieline.adapters.pagerduty.feed import Feed
 from tieline.adapters.pagerduty.people import Priorities, Users
 from tieline.adapters.pagerduty.settings import PagerDutySettings
-from tieline.adapters.pagerduty.wire import Refused, Wire
+from tieline.adapters.pagerduty.wire import Answer, Refused, Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import (
@@ -57,6 +57,7 @@ class PagerDuty:
         self._users = Users(self._wire, bench.clock)
         self._priorities = Priorities(self._wire, bench.clock)
         self._feed = Feed(self._wire, settings, self._if_there)
+        self._asks_for_body = True
         self._webhook_secrets: tuple[str, ...] | None = None
         self.lookup_lag: timedelta = settings.lookup_lag
 
@@ -71,7 +72,7 @@ class PagerDuty:
 
     def read(self, ref: Ref) -> Reading:
         path = _path(ref)
-        answer = self._wire.get(path, {"include": ["body"]})
+        answer = self._whole(path)
         found = self._wire.object_in(answer, "incident", path)
         return incident.reading_of(found, answer.at, self._users.emails_of(incident.people_in(found)))
 
@@ -141,6 +142,17 @@ class PagerDuty:
         self._wire.close()
         if self._events is not None:
             self._events.close()
+
+    def _whole(self, path: str) -> Answer:
+        """The description comes only when asked for, by an `include` that the vendor's specification does not list."""
+        if self._asks_for_body:
+            try:
+                return self._wire.get(path, {"include": ["body"]})
+            except Refused as error:
+                if "include" not in str(error).lower():
+                    raise
+                self._asks_for_body = False
+        return self._wire.get(path)
 
     def _if_there(self, ref: Ref) -> Reading | None:
         try:

@@ -177,8 +177,10 @@ class Feed:
             place = Place(start, start, {})
         else:
             place = self._place(since)
-            # A tool whose clock was set back writes stamps before our place: look back from the earlier of the two.
-            start = max(min(place.floor, now), min(place.at, now) - self._settings.overlap)
+            start = max(place.floor, place.at - self._settings.overlap)
+            if now < place.at:
+                # The tool's clock was set back: what it stamps now lies before our place, and maybe before our floor.
+                start = now - self._settings.overlap
         for end, entries, more in self._log.stretches(start, now):
             for page, after in self._pages(place, entries, end, more):
                 place = after

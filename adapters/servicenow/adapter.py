@@ -101,8 +101,10 @@ class ServiceNow:
                 self._connection,
                 f"{made} was made, but the account may not read it; grant read access to its own records.",
             ) from None
-        except TryAgain as error:
-            raise TryAgain(self._connection, f"{made} was made, but not read back: {error}", maybe_done=True) from None
+        except RemoteError as error:
+            wait = error.wait if isinstance(error, TryAgain) else None
+            message = f"{made} was made, but not read back: {error}"
+            raise TryAgain(self._connection, message, wait=wait, maybe_done=True) from None
         if stored.body.get("correlation_id") != token:
             raise Rejected(
                 self._connection,

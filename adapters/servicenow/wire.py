@@ -151,7 +151,7 @@ class Wire:
 
         address = urlsplit(self.settings.url)
         client = Client(host=address.netloc, use_ssl=address.scheme == "https", session=session)
-        resource = client.resource(api_path=f"/table/{table}", timeout=self._timeout)
+        resource: Any = client.resource(api_path=f"/table/{table}", timeout=self._timeout)
         # As text: pysnow sends Python's "False", which the Table API does not document. Database values, UTC times.
         resource.parameters.add_custom(
             {
@@ -165,9 +165,10 @@ class Wire:
 
     def _session(self) -> Any:
         import requests
+        from requests.adapters import HTTPAdapter
 
         if self._pool is None:
-            self._pool = self._given or requests.adapters.HTTPAdapter(max_retries=0)
+            self._pool = self._given or HTTPAdapter(max_retries=0)
         session = requests.Session()
         session.trust_env = False  # a .netrc or a proxy variable would change credentials or route
         session.verify = self.settings.verify_tls

@@ -145,8 +145,11 @@ class Simulator:
             return self._dated(fault.response if fault is not None else response)
 
     def _control(self, request: Request) -> Response:
+        action = request.path.removeprefix("/_simulator/")
+        if action == "requests":
+            return Response.of(self.requests)
         try:
-            return Response.of(self.control(request.path.removeprefix("/_simulator/"), request.json() or {}))
+            return Response.of(self.control(action, request.json() or {}))
         except KeyError as error:
             return Response.of({"error": f"unknown action or record: {error}"}, 404)
 

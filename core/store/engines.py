@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 
 _KINDS = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 _READERS = 8
+_WAL_ATTEMPTS, _WAL_PAUSE = 100, 0.02  # seconds between attempts
 _POSTGRES_SETTINGS = (
     "SET statement_timeout = '60s'",
     "SET lock_timeout = '10s'",
@@ -71,7 +73,7 @@ def sqlite_readers(url: URL, busy: timedelta) -> Engine:
         url,
         poolclass=QueuePool,
         pool_size=_READERS,
-        max_overflow=0,
+        max_overflow=_READERS * 3,
         pool_timeout=10,
         hide_parameters=True,
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": busy.total_seconds()},
@@ -106,6 +108,7 @@ def postgres(url: URL) -> Engine:
 def _create_private(path: Path) -> None:
     """Make the file readable by its owner alone, before SQLite first writes to it; its WAL inherits the mode."""
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         # Somebody else's file keeps its mode; whether it can be used shows at the first statement.
@@ -114,26 +117,39 @@ def _create_private(path: Path) -> None:
             if mode & 0o077:
                 path.chmod(mode & 0o700)
     except OSError as error:
-        # A file system mounted read-only raises here, and so does a folder that does not exist.
         raise StoreUnavailable(
-            f"sqlite:///{path}: it cannot be created ({error.strerror}). Check that its folder exists and is writable.",
+            f"sqlite:///{path}: it cannot be created ({error.strerror}). Make its folder writable.",
             timedelta(seconds=30),
         ) from None
 
 
 def _prepare_writer(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    _switch_to_wal(connection)
     _pragmas(
         connection,
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "secure_delete=ON",
+        "temp_store=MEMORY",
         "journal_size_limit=67108864",
     )
 
 
+def _switch_to_wal(connection: DBAPIConnection) -> None:
+    """The log is a property of the file: the first to open it switches, and two that do so at once collide."""
+    for attempts_left in reversed(range(_WAL_ATTEMPTS)):
+        try:
+            _pragmas(connection, "journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # SQLite answers "locked" at once here, without the wait that every other statement gets.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not attempts_left:
+                raise
+            time.sleep(_WAL_PAUSE)
+
+
 def _prepare_reader(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    _pragmas(connection, "query_only=ON")
+    _pragmas(connection, "query_only=ON", "temp_store=MEMORY")
 
 
 def _pragmas(connection: DBAPIConnection, *pragmas: str) -> None:

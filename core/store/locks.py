@@ -14,6 +14,12 @@ class FairLock:
         self._held = False
         self._waiting: deque[threading.Lock] = deque()
 
+    @property
+    def in_line(self) -> int:
+        """How many threads wait."""
+        with self._guard:
+            return len(self._waiting)
+
     def acquire(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds. False when others held it all that time."""
         with self._guard:

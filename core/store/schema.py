@@ -97,7 +97,7 @@ def migrate(connection: Connection, name: str) -> None:
     if found is None:
         _create(connection)
     else:
-        _upgrade(connection, name, found)
+        upgrade(connection, name, found)
 
 
 def _create(connection: Connection) -> None:
@@ -114,14 +114,15 @@ def install_journal(connection: Connection) -> None:
     connection.execute(text("INSERT INTO journal_head (id, seq, hash) VALUES (1, 0, :genesis)"), {"genesis": GENESIS})
 
 
-def _upgrade(connection: Connection, name: str, found: str) -> None:
+def upgrade(connection: Connection, name: str, found: str | None) -> None:
+    """Run the revisions after `found`, or all of them for None."""
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
     script = ScriptDirectory(str(_MIGRATIONS))
     known = {revision.revision for revision in script.walk_revisions()}
-    if found not in known:
+    if found is not None and found not in known:
         raise _too_new(name, found)
 
     def steps(revision: Any, _context: Any) -> Sequence[Any]:

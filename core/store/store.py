@@ -42,23 +42,29 @@ _JOURNAL = frozenset({journal, journal_payload, journal_head})
 
 
 class Transaction:
-    """One write transaction: leave its `with` block and it is committed, leave it by an error and it never was."""
+    """One write transaction: leave its `with` block and it is committed, leave it by an error and it never was.
+
+    A statement that fails ends it, on both databases: who catches that error and goes on meets it again.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._chain: Chain | None = None
         self._callbacks: list[Callable[[], object]] = []
+        self._failure: SQLAlchemyError | None = None
 
     def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Run one statement, or one per row of a list of parameters."""
-        if self._chain is not None and self._chain.pending and _reads_journal(statement):
-            self._chain.flush()
-        return self._connection.execute(statement, parameters)
+        with self._ended_by_failure():
+            if self._chain is not None and self._chain.pending and _reads_journal(statement):
+                self._chain.flush()
+            return self._connection.execute(statement, parameters)
 
     def journal(self, entry: Entry) -> int:
         """Append to the journal and answer the entry's seq. If it cannot be written, nothing is."""
         if self._chain is None:
-            self._chain = Chain(self._connection)
+            with self._ended_by_failure():
+                self._chain = Chain(self._connection)
         return self._chain.append(entry)
 
     def journal_many(self, entries: Iterable[Entry]) -> list[int]:
@@ -71,8 +77,20 @@ class Transaction:
 
     def flush(self) -> None:
         """Send what is still in memory to the database. The store does this before it commits."""
-        if self._chain is not None:
-            self._chain.flush()
+        with self._ended_by_failure():
+            if self._chain is not None:
+                self._chain.flush()
+
+    @contextmanager
+    def _ended_by_failure(self) -> Iterator[None]:
+        if self._failure is not None:
+            # PostgreSQL refuses to go on by itself. SQLite, after a full disk, would commit every further statement.
+            raise self._failure
+        try:
+            yield
+        except SQLAlchemyError as error:
+            self._failure = error
+            raise
 
     def committed(self) -> None:
         """Run the callbacks. The store calls this after the commit, outside every lock."""
@@ -115,24 +133,27 @@ class Store:
         group_commit: int = 64,
         busy: timedelta = timedelta(seconds=5),
         turn: timedelta = timedelta(seconds=30),
+        share: timedelta = timedelta(milliseconds=5),
     ) -> Store:
         """Open `sqlite:///path`, `sqlite://` (in memory) or `postgresql://…`. Creates a SQLite file with mode 0600.
 
-        On SQLite, up to `group_commit` transactions that wait for each other share a commit; `busy` bounds the wait
-        for another process, `turn` the wait for threads of this one. Raises ConfigError for an address that is none,
-        StoreUnavailable where the file cannot be made.
+        On SQLite, up to `group_commit` transactions that wait for each other share a commit, and none joins one that is
+        older than `share`; `busy` bounds the wait for another process, `turn` the wait for threads of this one. Raises
+        ConfigError for an address that is none, StoreUnavailable where the file cannot be made.
         """
         url = engines.parse(address)
         name = url.set(query={}).render_as_string(hide_password=True).replace("postgresql+psycopg:", "postgresql:")
         if url.drivername != "sqlite":
             engine = engines.postgres(url)
-            return cls(name, PooledWriter(engine), engine.execution_options(postgresql_readonly=True).begin)
+            # A read sees one state throughout, as it does on SQLite; writes stay READ COMMITTED.
+            reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            return cls(name, PooledWriter(engine), reading.begin)
         writing = engines.sqlite_writer(url, busy)
         if engines.in_memory(url):
-            alone = SerialWriter(name, writing, group_commit, turn.total_seconds())
+            alone = SerialWriter(name, writing, group_commit, turn, share)
             return cls(name, alone, alone.look)
         readers = engines.sqlite_readers(url, busy)
-        writer = SerialWriter(name, writing, group_commit, turn.total_seconds(), beside=readers)
+        writer = SerialWriter(name, writing, group_commit, turn, share, beside=readers)
         return cls(name, writer, readers.begin)
 
     @property

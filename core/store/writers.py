@@ -14,9 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tieline.core.errors import StoreUnavailable
 from tieline.core.store.engines import driver_connection
+from tieline.core.store.failures import unavailable
 from tieline.core.store.locks import FairLock
-
-_LONGEST_GROUP = 0.005  # seconds after which a group commits although more writers wait
 
 
 class Writer(Protocol):
@@ -70,17 +69,32 @@ class SerialWriter:
     is undone by itself. Nobody returns before the shared commit is on disk.
     """
 
-    def __init__(self, name: str, engine: Engine, group: int, turn: float, *, beside: Engine | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        group: int,
+        turn: timedelta,
+        share: timedelta,
+        *,
+        beside: Engine | None = None,
+    ) -> None:
         self._name = name
         self._engine = engine
         self._readers = beside
         self._limit = group
-        self._turn = turn
+        self._turn = turn.total_seconds()
+        self._share = share.total_seconds()
         self._lock = FairLock()
         self._owner: int | None = None
         self._connection: Connection | None = None
         self._group: _Group | None = None
         self._closed = False
+
+    @property
+    def in_line(self) -> int:
+        """How many threads wait for their turn."""
+        return self._lock.in_line
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -173,17 +187,19 @@ class SerialWriter:
         try:
             with self._open().begin_nested():
                 yield
-        except BaseException:
+        except BaseException as error:
             if not self._in_transaction():
                 # A full disk or an I/O error undoes the whole transaction in SQLite, and so for the whole group.
                 self._fail(group, self._undone())
+                if isinstance(error, SQLAlchemyError) and unavailable(self._name, error) is None:
+                    raise self._undone() from error
             raise
 
     def _leave(self) -> None:
         """Give up the turn: to the next writer with the group still open, or after committing it."""
         self._owner = None
         group = self._group
-        young = group is not None and group.size < self._limit and time.monotonic() - group.begun < _LONGEST_GROUP
+        young = group is not None and group.size < self._limit and time.monotonic() - group.begun < self._share
         if young and self._lock.hand_over():
             return
         self._owner = threading.get_ident()
@@ -226,6 +242,10 @@ class SerialWriter:
         group.error = error
         try:
             group.root.rollback()
+            driver = driver_connection(self._open())
+            if driver is not None:
+                # After a commit that failed, SQLAlchemy holds the transaction for ended; SQLite keeps it open.
+                driver.rollback()
         finally:
             group.done.set()
 

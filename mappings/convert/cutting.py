@@ -1,4 +1,4 @@
-"""Fits a rich text into a tool's limit: converted first, measured as the tool measures, cut between blocks if it can be.
+"""Fits a rich text into a tool's limit: converted first, measured as the tool does, cut between blocks if it can be.
 
 The cut place does not depend on the link that is written behind it, so that reading a cut text gives the same fields
 whoever wrote the link, and nothing is written twice.

@@ -1,7 +1,7 @@
-"""Markdown to and from the tree. Markdown is the canonical text: `parse(render(tree)) == tree` for what `settled` returns.
+"""Markdown, the canonical text, to and from the tree: `parse(render(tree)) == tree` for what `settled` returns.
 
-It is CommonMark with tables and `~~strike~~`, read as people write in tickets: a newline is a line break; HTML, reference
-definitions and underlined headings are plain text, so that no word of a pasted log disappears.
+It is CommonMark with tables and `~~strike~~`, read as people write in tickets: a newline is a line break; HTML,
+reference definitions and underlined headings are plain text, so that no word of a pasted log disappears.
 """
 
 from __future__ import annotations
@@ -270,7 +270,7 @@ _DELIMITERS = ((Mark.STRONG, "**"), (Mark.EM, "*"), (Mark.STRIKE, "~~"))
 
 
 def _inline(runs: Runs, escape: Escape, *, in_table: bool = False) -> str:
-    """Runs as Markdown. Marks close in the reverse order they opened; a link stands inside no mark of its neighbours."""
+    """Runs as Markdown. Marks close in the reverse order they opened; a link stands in no mark of its neighbours."""
     out: list[str] = []
     open_marks: list[tuple[Mark, str]] = []
     href = ""

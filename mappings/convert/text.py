@@ -19,8 +19,8 @@ from tieline.mappings.convert.lines import quiet, units
 from tieline.mappings.convert.rich import LONGEST, Blocks, clean_text, tidy
 from tieline.mappings.document import TextDialect
 
-_REMEMBERED = 512
-_LARGEST_REMEMBERED = 16_384
+_REMEMBERED = 256
+_LARGEST_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,38 +50,53 @@ def to_tool(dialect: TextDialect, text: str, limit: int | None = None, link: str
     """The tool's text for a Markdown text. Where it had to be cut, `link` says where it goes on."""
     if dialect is TextDialect.MARKDOWN and _fits(text, limit):
         return quiet(_tidy_markdown(text))
-    blocks, _ = settle(dialect, markdown.parse(text[:LONGEST]), limit)
+    blocks, _ = _from_markdown(dialect, text, limit)
     return DIALECTS[dialect].render(linked(blocks, link) if limit is not None else blocks)
 
 
 def from_tool(dialect: TextDialect, body: Any, limit: int | None = None) -> str:
     """The Markdown of a tool's text. Never fails: what is no markup is text."""
     if isinstance(body, str):
+        if dialect is TextDialect.MARKDOWN and LINKED not in body and _fits(body, limit):
+            return _tidy_markdown(body)
         return _read_text(dialect, body, limit) if len(body) <= _LARGEST_REMEMBERED else _read(dialect, body, limit)
+    try:
+        document = orjson.dumps(body)
+    except TypeError:
+        return _read(dialect, body, limit)  # a lone surrogate: JSON can carry one, UTF-8 cannot
+    if len(document) <= _LARGEST_REMEMBERED:
+        return _read_document(dialect, document, limit)
     return _read(dialect, body, limit)
 
 
 def project_text(dialect: TextDialect, text: str, limit: int | None = None) -> str:
     """What the tool would read back of a Markdown text."""
-    if len(text) <= _LARGEST_REMEMBERED:
-        return _remembered_projection(dialect, text, limit)
-    return _project(dialect, text, limit)
+    if dialect is TextDialect.MARKDOWN and LINKED not in text and _fits(text, limit):
+        return _tidy_markdown(text)
+    return _from_markdown(dialect, text, limit)[1]
+
+
+def _from_markdown(dialect: TextDialect, text: str, limit: int | None) -> tuple[Blocks, str]:
+    remembered = len(text) <= _LARGEST_REMEMBERED
+    return (_settle_remembered if remembered else _settle_markdown)(dialect, text, limit)
+
+
+def _settle_markdown(dialect: TextDialect, text: str, limit: int | None) -> tuple[Blocks, str]:
+    return settle(dialect, markdown.parse(text[:LONGEST]), limit)
 
 
 def _read(dialect: TextDialect, body: Any, limit: int | None) -> str:
-    if dialect is TextDialect.MARKDOWN and isinstance(body, str) and LINKED not in body and _fits(body, limit):
-        return _tidy_markdown(body)
-    return settle(dialect, unlinked(DIALECTS[dialect].parse(body)), limit)[1]
+    return settle(dialect, DIALECTS[dialect].parse(body), limit)[1]
 
 
-def _project(dialect: TextDialect, text: str, limit: int | None) -> str:
-    if dialect is TextDialect.MARKDOWN and LINKED not in text and _fits(text, limit):
-        return _tidy_markdown(text)
-    return settle(dialect, markdown.parse(text[:LONGEST]), limit)[1]
-
-
+# The same few texts come by at every poll, and reading one costs a hundred times what comparing it does.
+_settle_remembered = lru_cache(_REMEMBERED)(_settle_markdown)
 _read_text = lru_cache(_REMEMBERED)(_read)
-_remembered_projection = lru_cache(_REMEMBERED)(_project)
+
+
+@lru_cache(_REMEMBERED)
+def _read_document(dialect: TextDialect, document: bytes, limit: int | None) -> str:
+    return _read(dialect, orjson.loads(document), limit)
 
 
 def _fits(text: str, limit: int | None) -> bool:

@@ -25,7 +25,8 @@ class Measurement:
         """Count one event. All three labels come from closed sets: kinds, reasons and configured connections."""
         self._events.labels(event.kind, event.reason, event.connection or "").inc()
 
-    def metrics(self) -> bytes:
+    @hookimpl
+    def tieline_metrics(self) -> bytes:
         """The counts, in Prometheus' text format."""
         return generate_latest(self._registry)
 

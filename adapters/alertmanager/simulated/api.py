@@ -27,6 +27,7 @@ class Api:
         self._clock = clock
         self._dice = dice
         self.started = clock()
+        self.cluster = "disabled"
 
     def resource(self, request: Request) -> Response:
         match request.method, request.path.removeprefix("/api/v2"):
@@ -166,7 +167,7 @@ class Api:
             f"    max_alerts: {webhook.max_alerts}\n"
         )
         return {
-            "cluster": {"peers": [], "status": "disabled"},
+            "cluster": {"peers": [], "status": self.cluster},
             "config": {"original": config},
             "uptime": moment_text(self.started),
             "versionInfo": dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion", "revision"), "")

@@ -16,8 +16,9 @@ _CLAUSE: Final = re.compile(
     (?P<value>"(?:[^"\\]|\\.)*"|currentUser\(\)|-?\w+)\s*""",
     re.VERBOSE,
 )
-_ORDER: Final = re.compile(r"\s+ORDER\s+BY\s+(.+)$", re.IGNORECASE)
+_ORDER: Final = re.compile(r"(?:^|\s+)ORDER\s+BY\s+(.+)$", re.IGNORECASE)
 _RELATIVE: Final = re.compile(r"-(\d+)([mhdw])$")
+_SETS: Final = frozenset({"status", "id", "key", "issue", "labels", "project", "issuetype", "creator"})
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -128,6 +129,8 @@ def _test(
         if operator not in compare:
             raise Refused(None, f"The operator '{operator}' is not supported by the '{name}' field.")
         return lambda entry: compare[operator](getattr(entry, name))
+    if name not in _SETS:
+        raise Refused(None, f"Field '{name}' does not exist or you do not have permission to view it.")
     if operator not in ("=", "!="):
         raise Refused(None, f"The operator '{operator}' is not supported by the '{name}' field.")
     if name == "project" and value not in projects:
@@ -145,10 +148,8 @@ def _held(entry: Entry, name: str) -> set[str]:
             held = [entry.id, entry.key]
         case "labels":
             held = list(entry.labels)
-        case "project" | "issuetype" | "creator":
-            held = [getattr(entry, name)]
         case _:
-            raise Refused(None, f"Field '{name}' does not exist or you do not have permission to view it.")
+            held = [getattr(entry, name)]
     return {one.casefold() for one in held}
 
 

@@ -56,7 +56,8 @@ class Issue:
 class Site:
     """Everything behind the REST API. The switches are what tests and the demo turn.
 
-    search_lag      how long the index needs to show a change
+    search_lag      how long the index needs to show a change; `lagging` says it for single issues
+    drops_properties  creation answers with success and forgets the entity properties
     ignores         fields that an edit answers with 204 for and leaves alone
     after_write     a post-function: called with an issue after a write through REST, may edit it as the system
     whole_seconds   stamps without milliseconds, as Data Center on MySQL keeps them
@@ -66,6 +67,8 @@ class Site:
     cloud: bool = True
     base: str = "https://simulated.atlassian.net"
     search_lag: timedelta = timedelta(0)
+    lagging: dict[str, timedelta] = field(default_factory=dict)
+    drops_properties: bool = False
     ignores: set[str] = field(default_factory=set)
     after_write: Callable[[Issue], None] | None = None
     whole_seconds: bool = False
@@ -134,9 +137,12 @@ class Site:
 
     def entries(self) -> list[Entry]:
         """The index as it stands now."""
-        horizon = self.clock() - self.search_lag
-        found = [[entry for at, entry in issue.indexed if at <= horizon] for issue in self.issues.values()]
-        return [versions[-1] for versions in found if versions]
+        now = self.clock()
+        shown = [
+            [entry for at, entry in issue.indexed if at <= now - self.lagging.get(issue.id, self.search_lag)]
+            for issue in self.issues.values()
+        ]
+        return [versions[-1] for versions in shown if versions]
 
     # -- Changing
 
@@ -163,7 +169,8 @@ class Site:
             **dict.fromkeys(EDIT_SCREEN), "resolution": None, "resolutiondate": None, **defaults,
             "labels": [], "reporter": {"_user": by}, **values,
         }  # fmt: skip
-        issue.properties = copy.deepcopy(dict(properties))
+        if not self.drops_properties:
+            issue.properties = copy.deepcopy(dict(properties))
         self.issues[issue.id] = issue
         self._changed(issue, "jira:issue_created", by, [], at=now)
         return issue

@@ -108,7 +108,8 @@ class Views:
 
     def statuses(self, project: Project) -> list[dict[str, Any]]:
         shown = [one.shown(self._site.base, 3) for one in project.workflow.statuses]
-        return [{**one, "statuses": shown} for one in self.issue_types(project)]
+        names = ("self", "id", "name", "subtask")
+        return [{**{name: one[name] for name in names}, "statuses": shown} for one in self.issue_types(project)]
 
     def _history(self, history: dict[str, Any]) -> dict[str, Any]:
         return {

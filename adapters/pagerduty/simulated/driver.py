@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from tieline.adapters.pagerduty.adapter import PagerDuty, connect
@@ -10,7 +11,7 @@ from tieline.adapters.pagerduty.plugin import POWERS
 from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.adapters.pagerduty.simulator import PERSON, PagerDutySimulator
 from tieline.adapters.testing.driver import SimulatorDriver
-from tieline.adapters.testing.simulation import requests_transport
+from tieline.adapters.testing.simulation import Request, Response, requests_transport
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import Body, Delivery, Ref
 from tieline.core.secrets import Secret
@@ -31,6 +32,18 @@ def settings_for_tests(**changes: Any) -> PagerDutySettings:
     return PagerDutySettings(**{**given, **changes})
 
 
+class WatchedSimulator(PagerDutySimulator):
+    """Keeps whole requests, for tests of what was sent."""
+
+    def __init__(self, clock: Callable[[], datetime], seed: int) -> None:
+        super().__init__(clock, seed)
+        self.seen: list[Request] = []
+
+    def respond(self, request: Request) -> Response:
+        self.seen.append(request)
+        return super().respond(request)
+
+
 class PagerDutyDriver(SimulatorDriver):
     """The driver of the contract. The description has no patch: PagerDuty takes it at creation only."""
 
@@ -40,11 +53,11 @@ class PagerDutyDriver(SimulatorDriver):
     known_email = "ada@example.org"
     signs_time = False
     credential_headers = ("x-pagerduty-signature",)
-    simulator: PagerDutySimulator
+    simulator: WatchedSimulator
 
     def __init__(self) -> None:
         super().__init__()
-        self.simulator = PagerDutySimulator(clock=self.tool_now, seed=7)
+        self.simulator = WatchedSimulator(self.tool_now, 7)
         self.simulator.keys[KEY] = "full"
         self.simulator.webhooks.subscription.secrets = (WEBHOOK_SECRET,)
         self.account = self.simulator.account

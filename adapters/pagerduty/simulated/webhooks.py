@@ -84,6 +84,10 @@ class Webhooks:
             self._out(sent)
         return sent
 
+    def wait(self) -> None:
+        """Return when everything that was announced has been posted or given up."""
+        self._waiting.join()
+
     def release(self) -> None:
         """Let out what was held back, in order."""
         held, self.subscription.held = self.subscription.held, []
@@ -120,6 +124,7 @@ class Webhooks:
                     if _delivered(client, url, sent):
                         break
                     time.sleep(min(0.1 * 2**attempt, 5.0))
+                self._waiting.task_done()
 
     def _incident(self, incident: Incident) -> dict[str, Any]:
         service = self._account.service(incident.service)

@@ -33,7 +33,8 @@ class ServiceNowDriver(SimulatorDriver):
 
     def __init__(self) -> None:
         super().__init__()
-        self.simulator = ServiceNowSimulator(clock=self.tool_now)
+        # No other kind is ever assigned, which is what pyright fears of a narrower attribute.
+        self.simulator = ServiceNowSimulator(clock=self.tool_now)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.password = self.simulator.tables.accounts[ACCOUNT].password
         self.secrets = (self.password, WEBHOOK_SECRET)
 

@@ -55,6 +55,12 @@ class _Suite:
     """Name of a test (without its parameters, or with them as pytest prints them) to the reason why this tool cannot
     keep it."""
 
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        for waived in cls.waivers:
+            if not hasattr(cls, waived.partition("[")[0]):
+                raise TypeError(f"{cls.__name__}.waivers: no test of this contract is called {waived}")
+
     @pytest.fixture
     def tool(self) -> ToolDriver:
         """The person in the tool. Override it."""

@@ -16,7 +16,6 @@ from tieline.core.port import (
     Commenter,
     Describer,
     Directory,
-    FieldFact,
     Finder,
     Linker,
     Power,
@@ -99,7 +98,7 @@ class DescribeContract:
         facts = adapter.describe()
         expect(len(facts) > 0, "describe() tells at least one field")
         for name, fact in facts.items():
-            expect(isinstance(fact, FieldFact) and fact.name == name, f"the fact of {name!r} carries that name")
+            expect(fact.name == name, f"the fact of {name!r} carries that name")
             expect(fact.choices is None or len(fact.choices) > 0, f"{name!r}: None where values are free, else choices")
 
     @needs(Power.DESCRIBE, "fail")

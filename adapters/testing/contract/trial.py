@@ -28,14 +28,14 @@ class Verdict:
 def trial(suite: type, make_tool: Callable[[], ToolDriver]) -> Verdict:
     """Every test of the suite, each case on a tool of its own."""
     verdict = Verdict()
-    for name, test in tests(suite).items():
+    for name, test in contract_tests(suite).items():
         for case in _cases(test):
             _try(verdict, name, getattr(suite(), name), make_tool, case)
     verdict.kept -= verdict.broken.keys() | verdict.crashed.keys()
     return verdict
 
 
-def tests(suite: type) -> dict[str, Callable[..., None]]:
+def contract_tests(suite: type) -> dict[str, Callable[..., None]]:
     """The suite's tests by name."""
     return {name: test for name, test in inspect.getmembers(suite, inspect.isfunction) if name.startswith("test_")}
 

@@ -1,1 +1,1 @@
-"""Revisions of the schema, run by `tieline.core.store.migrate`."""
+"""Revisions of the schema, run by `tieline.core.store.schema`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from tieline.adapters.jira.adapter import JiraAdapter
 from tieline.adapters.jira.plugin import POWERS
 from tieline.adapters.jira.settings import DataCenterSettings, JiraSettings, JsmSettings
 from tieline.adapters.jira.simulated.screens import LONGEST_TEXT
+from tieline.adapters.jira.simulated.site import BOT
 from tieline.adapters.jira.simulator import EMAIL, JiraSimulator
 from tieline.adapters.testing.contract import AdapterContract, SimulatorDriver
 from tieline.adapters.testing.simulation import requests_transport
@@ -145,9 +146,6 @@ class JiraDriver(SimulatorDriver):
         sent = self.site.webhooks.outbox[-1]
         return Delivery(sent.headers, sent.body)
 
-    def before_next_write(self, act: Callable[[], None]) -> None:
-        self.site.before_write.append(act)
-
 
 class ServiceDriver(JiraDriver):
     """A person in a service project: internal and public comments are two."""
@@ -165,12 +163,12 @@ class DataCenterDriver(JiraDriver):
     cloud = False
 
 
-class LateDriver(JiraDriver):
-    """A site whose index is half a minute late for everything: what the find has to wait for."""
+class OddSiteDriver(JiraDriver):
+    """An account half an hour off every other zone, on a database that keeps whole seconds."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.site.users[next(iter(self.site.users))].time_zone = "America/St_Johns"
+        self.site.users[BOT].time_zone = "America/St_Johns"
         self.site.whole_seconds = True
 
 
@@ -195,4 +193,4 @@ class TestJiraDataCenter(AdapterContract):
 class TestJiraWithWholeSecondsInAnOddZone(AdapterContract):
     @pytest.fixture
     def tool(self) -> JiraDriver:
-        return LateDriver()
+        return OddSiteDriver()

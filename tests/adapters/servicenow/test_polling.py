@@ -157,7 +157,7 @@ def test_no_cursor_comes_closer_to_the_tools_clock_than_the_lag(driver: ServiceN
     driver.advance(600)
     for number in range(8):
         driver.make(f"disk {number} is full")
-    late = None
+    late, cursor = None, start
     for page in adapter.changes(start):
         if late is None:
             late = driver.make("a slow transaction")

@@ -6,13 +6,14 @@ import base64
 import queue
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from tieline.adapters.servicenow.simulated.courier import Webhook, message
 from tieline.adapters.servicenow.simulated.driver import WEBHOOK_SECRET, ServiceNowDriver
-from tieline.adapters.servicenow.webhook import SHARED, SIGNATURE
+from tieline.adapters.servicenow.webhook import SHARED, SIGNATURE, TIMESTAMP
 from tieline.core.errors import Forged
 from tieline.core.port import Delivery
 from tieline.core.secrets import Secret
@@ -23,6 +24,14 @@ def test_a_signature_may_come_in_hex_or_in_base64(driver: ServiceNowDriver) -> N
     adapter.verify(delivery, driver.now())
     mac = base64.b64decode(delivery.headers[SIGNATURE].removeprefix("sha256="))
     adapter.verify(replace(delivery, headers={**delivery.headers, SIGNATURE: f"sha256={mac.hex()}"}), driver.now())
+
+
+def test_a_signature_made_by_another_tool_is_understood(driver: ServiceNowDriver) -> None:
+    """Made with: printf '1700000000.{"table": "incident"}' | openssl dgst -sha256 -hmac 'a known secret'"""
+    mac = "3728a74d14d6a6ecbdfedae1b9c93db897dd6374f7600819a8e6ccd527f9465a"
+    headers = {SIGNATURE: f"sha256={mac}", TIMESTAMP: "1700000000"}
+    adapter = driver.connect(webhook_secret=Secret.literal("a known secret"))
+    adapter.verify(Delivery(headers, b'{"table": "incident"}'), datetime.fromtimestamp(1700000000, UTC))
 
 
 def test_base64_with_other_unused_bits_is_forged(driver: ServiceNowDriver) -> None:

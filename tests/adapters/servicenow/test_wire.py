@@ -314,7 +314,7 @@ def test_a_certificate_that_does_not_verify_asks_for_a_person(driver: ServiceNow
     import requests
 
     class Untrusted(HTTPAdapter):
-        def send(self, *_arguments: object, **_options: object) -> requests.Response:  # type: ignore[override]
+        def send(self, *_arguments: object, **_options: object) -> requests.Response:
             raise requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate")
 
     adapter = connect(ConnectionName("snow"), driver.settings(), driver.workbench(Untrusted()))

@@ -40,10 +40,11 @@ def test_a_token_longer_than_the_field_makes_no_record(adapter: ServiceNow, simu
     assert simulator.control("list", {}) == []
 
 
+@pytest.mark.parametrize("status", [401, 429, 503])
 def test_a_record_that_cannot_be_read_back_may_have_been_made(
-    adapter: ServiceNow, simulator: ServiceNowSimulator
+    adapter: ServiceNow, simulator: ServiceNowSimulator, status: int
 ) -> None:
-    simulator.fail(503, method="GET")
+    simulator.fail(status, method="GET")
     with pytest.raises(TryAgain) as caught:
         adapter.create({"short_description": "disk full"}, TOKEN)
     assert caught.value.maybe_done

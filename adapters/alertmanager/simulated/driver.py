@@ -1,0 +1,92 @@
+"""A person, a rule and a webhook in a simulated Alertmanager."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter, connect
+from tieline.adapters.alertmanager.settings import AlertmanagerSettings
+from tieline.adapters.alertmanager.simulated.notify import Webhook
+from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
+from tieline.adapters.testing.driver import SimulatorDriver
+from tieline.adapters.testing.simulation import HttpxTransport
+from tieline.core.episodes import Episode
+from tieline.core.model import ConnectionName
+from tieline.core.port import Body, Delivery, Power, Ref
+from tieline.core.secrets import Secret
+
+API_TOKEN = "kV7-api-token-that-nobody-may-see"  # noqa: S105 - opens nothing but the simulator
+HOOK_TOKEN = "Qz3-hook-token-that-nobody-may-see"  # noqa: S105
+
+
+class AlertmanagerDriver(SimulatorDriver):
+    """Titles are the annotation `summary`: what people can change of an alert that fires on."""
+
+    powers = frozenset({Power.RECEIVE, Power.ACKNOWLEDGE})
+    secrets = (API_TOKEN, HOOK_TOKEN)
+    page_size = 3
+    signs_body = False
+    signs_time = False
+    credential_headers = ("authorization",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.posted: list[Delivery] = []
+        self.statuses: list[int] = []
+        """What the receiver of webhooks answers next; 200 when it is empty."""
+        self.simulator: AlertmanagerSimulator = AlertmanagerSimulator(
+            self.tool_now,
+            webhook=Webhook("https://tieline.example/hooks/am", {"authorization": f"Bearer {HOOK_TOKEN}"}),
+            credentials=f"Bearer {API_TOKEN}",
+            post=self._post,
+        )
+        self._made = 0
+
+    def _post(self, _url: str, headers: Mapping[str, str], body: bytes) -> int:
+        self.posted.append(Delivery(headers, body))
+        return self.statuses.pop(0) if self.statuses else 200
+
+    def settings(self, **others: object) -> AlertmanagerSettings:
+        given: dict[str, object] = {
+            "url": "http://alertmanager.example:9093",
+            "bearer_token": Secret.literal(API_TOKEN),
+            "webhook_token": Secret.literal(HOOK_TOKEN),
+            "page_size": self.page_size,
+            "history": 0,
+        }
+        return AlertmanagerSettings.model_validate(given | others)
+
+    def connect(self, **others: object) -> AlertmanagerAdapter:
+        return connect(ConnectionName("am"), self.settings(**others), self.workbench(HttpxTransport(self.simulator)))
+
+    def connect_refused(self) -> AlertmanagerAdapter:
+        return self.connect(bearer_token=Secret.literal("Wr0ng-" + API_TOKEN))
+
+    def make(self, title: str, description: str = "") -> Ref:
+        self._made += 1
+        labels = {"alertname": "DiskFull", "service": "billing", "instance": f"db{self._made}", "severity": "critical"}
+        return self.simulator.fire(labels, {"summary": title, "description": description}).ref
+
+    def title_in(self, body: Body) -> str:
+        return str(body["annotations"]["summary"])
+
+    def touch(self, ref: Ref) -> None:
+        alert = self.simulator.state.alerts[Episode.parse(ref).fingerprint]
+        self._made += 1
+        self.simulator.fire(alert.labels, {**alert.annotations, "description": f"touch {self._made}"})
+
+    def delete(self, ref: Ref) -> None:
+        self.simulator.resolve(ref)
+
+    def missing_ref(self) -> Ref:
+        return Ref("0123456789abcdef@2026-01-01T00:00:00.000Z")
+
+    def acts_in_force(self, ref: Ref) -> int:
+        state = self.simulator.state
+        return len(state.silenced_by(state.alerts[Episode.parse(ref).fingerprint], self.tool_now()))
+
+    def delivery(self, ref: Ref) -> Delivery:
+        self.simulator.webhook.log.clear()
+        self.simulator.webhook.group_by = ("instance",)
+        self.simulator.flush()
+        return next(one for one in self.posted if Episode.parse(ref).fingerprint.encode() in one.body)

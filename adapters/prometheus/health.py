@@ -1,0 +1,52 @@
+"""Whether Prometheus knows what fires: an empty list of alerts proves an end only if rules were evaluated on data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from tieline.core.episodes import parse_moment
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What Prometheus says of itself. None where this one does not tell (Thanos and Mimir have fewer resources)."""
+
+    started: datetime | None
+    alerting_rules: int
+    not_evaluated: int
+    targets: int | None
+
+    def doubt(self, at: datetime, grace: timedelta, needs_targets: bool) -> str:
+        """Why an absent alert does not count as ended, as a sentence; "" when it does."""
+        if self.started is not None and at - self.started < grace:
+            return "it started a short while ago, and has not restored its alerts yet"
+        if not self.alerting_rules:
+            return "it has no alerting rules loaded"
+        if self.not_evaluated:
+            return f"{self.not_evaluated} of its alerting rules have not been evaluated yet"
+        if needs_targets and self.targets == 0:
+            return "it scrapes no target, and without data no condition holds (see `needs_targets`)"
+        return ""
+
+
+def rules(data: Any) -> tuple[int, int]:
+    """How many alerting rules there are in GET /rules, and how many were never evaluated. Raises ValueError."""
+    try:
+        found = [rule for group in data["groups"] for rule in group["rules"] if rule["type"] == "alerting"]
+    except (KeyError, TypeError):
+        raise ValueError("no `groups` of `rules`") from None
+    return len(found), sum(rule.get("health") == "unknown" for rule in found)
+
+
+def started(data: Any) -> datetime | None:
+    """When the process started, from GET /status/runtimeinfo."""
+    text = data.get("startTime") if isinstance(data, dict) else None
+    return parse_moment(text) if isinstance(text, str) else None
+
+
+def targets(data: Any) -> int | None:
+    """How many targets are scraped, up or down, from GET /targets."""
+    active = data.get("activeTargets") if isinstance(data, dict) else None
+    return len(active) if isinstance(active, list) else None

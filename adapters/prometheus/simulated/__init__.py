@@ -1,0 +1,1 @@
+"""A driver for the contract, on the Prometheus simulator."""

@@ -1,0 +1,179 @@
+"""Prometheus' HTTP API through prometheus-api-client, with the library's traps disarmed.
+
+The library is asked for its session, its authentication and its queries. Left to itself it waits for ever, retries
+with an error of another library, and drops the `warnings` that tell a partial answer from a whole one. So every answer
+passes `_judge` before the library sees it: status, size, envelope and warnings. Alerts and rules it cannot ask for;
+they go through the same session.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tieline.adapters.prometheus.settings import PrometheusSettings
+from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain
+from tieline.core.http import LARGEST_ANSWER, outcome, server_date
+from tieline.core.port import Workbench
+from tieline.core.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The `data` of a successful answer, what Prometheus warns of, and its own clock."""
+
+    data: Any
+    warnings: tuple[str, ...]
+    at: datetime
+
+
+class Wire:
+    """Sends one request, once, and turns whatever happens into an answer or a RemoteError."""
+
+    def __init__(self, connection: str, settings: PrometheusSettings, bench: Workbench) -> None:
+        self.connection = connection
+        self._settings = settings
+        self._bench = bench
+        # A requests session is not made for several threads, so each thread gets its own.
+        self._threads = threading.local()
+
+    def get(self, path: str, **query: str) -> Answer:
+        """`path` stands behind /api/v1. Raises Gone where this Prometheus has no such resource."""
+        library = self._library()
+        return self._answer(
+            path,
+            lambda: library._session.get(
+                f"{self._settings.url}/api/v1{path}",
+                params=query,
+                headers=library.headers,
+                auth=library.auth,
+                timeout=library._timeout,
+            ),
+        )
+
+    def query(self, promql: str) -> Answer:
+        """An instant query. Raises Rejected with Prometheus' own words for one that it cannot parse or evaluate."""
+        library = self._library()
+        return self._answer("/query", lambda: library.custom_query(promql))
+
+    def nonsense(self, path: str, why: str) -> NeedsOperator:
+        """The error for an answer that no Prometheus gives."""
+        return NeedsOperator(
+            self.connection,
+            f"GET /api/v1{path} answered what is not Prometheus' ({why}); check `url`, and whether a log-in page "
+            "stands in front of it.",
+        )
+
+    def _answer(self, path: str, send: Any) -> Answer:
+        import requests
+        from prometheus_api_client.exceptions import PrometheusApiClientException
+
+        self._threads.judged = None
+        try:
+            send()
+        except (requests.exceptions.RequestException, PrometheusApiClientException) as error:
+            # `from None`: the library's exceptions carry the request, headers and all, into every traceback.
+            raise TryAgain(self.connection, f"GET /api/v1{path}: no answer ({type(error).__name__})") from None
+        judged = self._threads.judged
+        if not isinstance(judged, Answer):
+            raise self.nonsense(path, "nothing")
+        return judged
+
+    def _judge(self, response: Any, **_options: Any) -> None:
+        """Hears of every answer before the library does. What it raises passes through the library untouched."""
+        path = response.request.path_url.partition("?")[0]
+        content = self._content(response, path)
+        try:
+            envelope = json.loads(content)
+        except (ValueError, RecursionError):
+            envelope = None
+        told = envelope if isinstance(envelope, dict) else {}
+        failure = outcome(
+            self.connection,
+            "GET",
+            path,
+            response.status_code,
+            response.headers,
+            str(told.get("error") or ""),
+            self._bench.clock.now(),
+        )
+        if failure is not None:
+            raise failure
+        if told.get("status") != "success" or "data" not in told:
+            raise self._strange(path, response, envelope)
+        warnings = told.get("warnings")
+        self._threads.judged = Answer(
+            told["data"],
+            tuple(str(warning) for warning in warnings) if isinstance(warnings, list) else (),
+            server_date(response.headers) or self._bench.clock.now(),
+        )
+
+    def _content(self, response: Any, path: str) -> bytes:
+        content = bytearray()
+        for chunk in response.iter_content(65_536):
+            content += chunk
+            if len(content) > LARGEST_ANSWER:
+                raise Rejected(self.connection, f"GET {path} answered more than {LARGEST_ANSWER} bytes")
+        response._content = bytes(content)  # the stream is used up; the library reads the answer from here
+        return bytes(content)
+
+    def _strange(self, path: str, response: Any, envelope: Any) -> RemoteError:
+        if "html" in response.headers.get("content-type", ""):
+            return self.nonsense(path.partition("/api/v1")[2], "a web page")
+        if isinstance(envelope, dict) and envelope.get("status") == "error":
+            return Rejected(self.connection, f"GET {path}: {str(envelope.get('error'))[:500]}")
+        return TryAgain(self.connection, f"GET {path}: the answer is not whole")
+
+    def _library(self) -> Any:
+        library = getattr(self._threads, "library", None)
+        if library is None:
+            library = self._threads.library = self._connect()
+        return library
+
+    def _connect(self) -> Any:
+        try:
+            import requests
+            from prometheus_api_client import PrometheusConnect
+            from requests.adapters import HTTPAdapter
+            from urllib3 import Retry
+        except ImportError:
+            raise NeedsOperator(
+                self.connection, "the adapter needs its library: pip install 'tieline[prometheus]'"
+            ) from None
+        settings = self._settings
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = settings.verify_tls
+        session.hooks["response"].append(self._judge)
+        headers = {"accept": "application/json"}
+        if settings.tenant is not None:
+            headers["x-scope-orgid"] = settings.tenant
+        if settings.bearer_token is not None:
+            headers["authorization"] = f"Bearer {self._reveal(settings.bearer_token, 'bearer_token')}"
+        auth = None
+        if settings.username is not None and settings.password is not None:
+            # As bytes: requests would encode text as Latin-1 and fail on the rest of the world's passwords.
+            auth = (settings.username.encode(), self._reveal(settings.password, "password").encode())
+        library = PrometheusConnect(
+            settings.url,
+            headers=headers,
+            auth=auth,
+            session=session,
+            timeout=(min(settings.timeout, 10.0), settings.timeout),
+        )
+        # The library mounts a transport that retries; this one takes its place.
+        session.mount(settings.url, self._bench.transport or HTTPAdapter(max_retries=Retry(0, read=False)))
+        return library
+
+    def _reveal(self, secret: Secret, name: str) -> str:
+        try:
+            value = secret.reveal()
+        except LookupError as error:
+            raise NeedsOperator(self.connection, f"`{name}` cannot be read: {error}") from None
+        # requests names the whole header in its errors, so that a bad one must not reach it.
+        if not value.isascii() or not value.isprintable():
+            raise NeedsOperator(self.connection, f"`{name}` has characters that a header cannot carry; store it anew")
+        return value

@@ -1,0 +1,97 @@
+"""`tieline demo`: set the stage, play the story, judge it. Exit code 1 when any check fails."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from tieline.cli.output import emit, json_option
+
+ACCOUNTS = {
+    "servicenow": "the password of the simulated integration",
+    "jira": "simulated-api-token",
+    "pagerduty": "simulated-pagerduty-key",
+    "pager_from": "tieline@example.org",
+    "pager_service": "PIJ90N7",
+}
+"""What the simulated tools ask for; none of it opens anything else."""
+
+
+@click.command()
+@click.option("--folder", default=".demo", show_default=True, type=click.Path(file_okay=False), help="Where it lives.")
+@click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C, to look around.")
+@json_option
+def demo(folder: str, keep: bool, as_json: bool) -> None:
+    """Watch real alerts live through three simulated tools.
+
+    The daemon and the adapters are the real ones, and so are the SDKs behind them. The tools are simulated, on this
+    machine; nothing leaves it.
+    """
+    from tieline.cli.demo.stage import DemoFailed, Stage
+    from tieline.cli.demo.story import Story
+    from tieline.cli.demo.verdict import judge
+
+    place = Path(folder).resolve()
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(mode=0o700, parents=True)
+    began = time.monotonic()
+
+    def tell(words: str, seconds: float) -> None:
+        if not as_json:
+            click.echo(f"  {click.style('✓', fg='green')} {words} {click.style(f'{seconds:.1f} s', dim=True)}")
+
+    with Stage(place, ACCOUNTS) as stage:
+        try:
+            if not as_json:
+                click.secho("Tieline: one incident in ServiceNow, Jira and PagerDuty", bold=True)
+            opening = time.monotonic()
+            stage.start_tools()
+            stage.write_workspace()
+            stage.start_daemon()
+            tell(
+                "ServiceNow, Jira, PagerDuty and Alertmanager are simulated; `tieline run` is real",
+                time.monotonic() - opening,
+            )
+            Story(stage, tell).play()
+            checks = judge(stage)
+        except DemoFailed as error:
+            click.secho(f"  ✗ {error}", fg="red", err=True)
+            click.echo(f"Logs and workspace are in {place}", err=True)
+            sys.exit(1)
+        whole = all(check.holds for check in checks)
+        if as_json:
+            emit({"whole": whole, "checks": [{"what": c.what, "found": c.found, "holds": c.holds} for c in checks]})
+        else:
+            _show(checks, time.monotonic() - began)
+        if keep and whole:
+            click.echo(f"Still running; try `tieline -w {folder} incidents`. Ctrl-C ends it.")
+            _until_interrupted()
+        code = stage.stop_daemon()
+        if code != 0:
+            click.secho(f"the daemon ended with {code}; see {place}/daemon.log", fg="red", err=True)
+    sys.exit(0 if whole and code == 0 else 1)
+
+
+def _show(checks: list, seconds: float) -> None:  # type: ignore[type-arg] - imported lazily, see above
+    from tieline.cli.output import table
+
+    click.echo()
+    table(
+        "What the tools show in the end",
+        ["check", "found", ""],
+        [(check.what, check.found, "holds" if check.holds else "FAILS") for check in checks],
+        empty="",
+    )
+    click.echo(f"{seconds:.0f} s")
+
+
+def _until_interrupted() -> None:
+    try:
+        while True:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        click.echo()

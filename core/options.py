@@ -1,0 +1,135 @@
+"""The options of `tieline.yaml`, each declared once: parsing, defaults, schema, example and reference follow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
+
+from tieline.core.model import Tlp
+from tieline.core.secrets import Secret
+from tieline.core.settings import SIZE, parse_size
+
+
+def _size(value: object) -> int:
+    try:
+        return parse_size(value)
+    except ValueError:
+        raise ValueError("write a size like 512KiB or 1MiB") from None
+
+
+Size = Annotated[int, BeforeValidator(_size), WithJsonSchema({"type": ["string", "integer"], "pattern": SIZE})]
+
+
+class Comments(StrEnum):
+    """Which way comments go."""
+
+    BOTH = "both"
+    IN = "in"
+    OUT = "out"
+    NONE = "none"
+
+    @property
+    def comes_in(self) -> bool:
+        return self in (Comments.BOTH, Comments.IN)
+
+    @property
+    def goes_out(self) -> bool:
+        return self in (Comments.BOTH, Comments.OUT)
+
+
+class Section(BaseModel):
+    """A part of the file. What is not declared is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class ServerConfig(Section):
+    """Where webhooks come in and metrics go out."""
+
+    listen: str = Field(default="127.0.0.1:8484", description="Address and port to listen on.")
+    body_limit: Size = Field(default=1024**2, description="The largest webhook that is taken.")
+    public_url: str = Field(
+        default="", description="How tools reach this server, for messages that name a webhook's address."
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, listen: str) -> str:
+        host, colon, port = listen.rpartition(":")
+        if not colon or not host or not port.isdecimal() or not port.isascii() or int(port) > 65535:
+            raise ValueError("write an address and a port, like 127.0.0.1:8484 or [::1]:8484")
+        if ":" in host and not (host.startswith("[") and host.endswith("]")):
+            raise ValueError("write an IPv6 address in brackets, like [::1]:8484")
+        return listen
+
+    @field_validator("public_url")
+    @classmethod
+    def _reachable(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
+            raise ValueError("write an address like https://tieline.example.com")
+        return url.rstrip("/")
+
+
+class SignalsConfig(Section):
+    """How alerts become incidents."""
+
+    window: timedelta = Field(
+        default=timedelta(minutes=5), description="A group's new alert within this reopens its incident."
+    )
+    resolve: bool = Field(default=True, description="Resolve an incident when all its alerts have ended.")
+    acknowledge: bool = Field(default=True, description="Silence an incident's alerts while somebody works on it.")
+    silence_for: timedelta = Field(
+        default=timedelta(hours=4),
+        ge=timedelta(minutes=1),
+        description="How long one silence lasts; renewed while needed.",
+    )
+
+
+class ConnectionSection(Section):
+    """What every connection may say, whatever its tool."""
+
+    tool: str = Field(description="The tool, as its adapter names it.")
+    mapping: str = Field(default="", description="A shipped mapping's name or a file; the adapter's own by default.")
+    overlay: str = Field(default="", description="A file with changes to the mapping.")
+    poll_every: timedelta | None = Field(
+        default=None, gt=timedelta(0), description="How often the tool is asked for changes."
+    )
+    calls_per_minute: int | None = Field(
+        default=None, ge=1, le=100_000, description="Our share of the tool's rate limit."
+    )
+    comments: Comments = Field(default=Comments.BOTH, description="Which way comments go.")
+    ceiling: Tlp = Field(default=Tlp.AMBER, description="The narrowest TLP label that may be copied there.")
+    opens: bool | str | None = Field(
+        default=None, description="Whether a record made there opens an incident; CEL over its fields."
+    )
+    copies: bool | str | None = Field(
+        default=None, description="Whether an incident gets a copy there; CEL over the incident's fields."
+    )
+    webhook_silence: timedelta | None = Field(
+        default=timedelta(hours=1), description="Alarm when polls find changes and webhooks were silent for this long."
+    )
+
+
+class Workspace(Section):
+    """The whole file."""
+
+    tieline: Literal[1] = Field(description="The version of this file's format.")
+    store: str | Secret = Field(
+        default="sqlite:///tieline.db",
+        description="sqlite:///path (relative to this file), postgresql://… without a password, or a reference to it.",
+    )
+    plugins: Any = Field(default=(), description="Plugins by name: a list, or a mapping of names to settings.")
+    server: ServerConfig = Field(default=ServerConfig(), description="Where webhooks come in and metrics go out.")
+    signals: SignalsConfig = Field(default=SignalsConfig(), description="How alerts become incidents.")
+    poll_every: timedelta = Field(
+        default=timedelta(seconds=30),
+        gt=timedelta(0),
+        description="How often tools are asked, unless a connection says.",
+    )
+    stop_within: timedelta = Field(default=timedelta(seconds=20), gt=timedelta(0), description="The bound on stopping.")
+    connections: Any = Field(default={}, description="Connections by name.")

@@ -1,0 +1,251 @@
+"""What else comes from the declared options: a JSON Schema for editors, an example file, a dump without secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from tieline.core.config import NAME, Config
+from tieline.core.expressions import Condition
+from tieline.core.options import ConnectionSection, Section, Workspace
+from tieline.core.port import AdapterKind
+from tieline.core.secrets import Secret
+from tieline.core.settings import DURATION, fields_of, show_duration
+from tieline.core.yaml import load_yaml
+
+
+class _Schema(GenerateJsonSchema):
+    """Durations and defaults as the file writes them."""
+
+    def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:  # noqa: ARG002 - its signature
+        return {"type": "string", "pattern": DURATION}
+
+    def encode_default(self, dft: Any) -> Any:
+        return _plain(dft)
+
+
+def config_schema(kinds: Mapping[str, AdapterKind]) -> dict[str, Any]:
+    """The JSON Schema of `tieline.yaml` with the settings of these adapters."""
+    schema = _schema_of(Workspace)
+    connections = {
+        "type": "object",
+        "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+        "additionalProperties": {"anyOf": [_connection_schema(tool, kind) for tool, kind in sorted(kinds.items())]},
+    }
+    schema["properties"]["connections"].update(connections)
+    schema["properties"]["plugins"].update({"type": ["array", "object"], "items": {"type": "string"}})
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_hoisted(schema)}
+
+
+def _connection_schema(tool: str, kind: AdapterKind) -> dict[str, Any]:
+    shared, own = _schema_of(ConnectionSection), _schema_of(kind.settings)
+    properties = {**shared["properties"], **own.get("properties", {})}
+    properties["tool"] = {**shared["properties"]["tool"], "const": tool}
+    return {
+        "title": tool,
+        "type": "object",
+        "properties": properties,
+        "required": ["tool", *own.get("required", [])],
+        "additionalProperties": False,
+        "$defs": {**shared.get("$defs", {}), **own.get("$defs", {})},
+    }
+
+
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(schema_generator=_Schema)
+
+
+def _hoisted(schema: dict[str, Any]) -> dict[str, Any]:
+    """Definitions where `#/$defs/…` looks for them: at the root. Names of two adapters' definitions may collide."""
+    definitions: dict[str, Any] = dict(schema.pop("$defs", {}))
+    for one in schema["properties"]["connections"]["additionalProperties"]["anyOf"]:
+        inner = one.pop("$defs", {})
+        renamed = {name: f"{one['title']}.{name}" for name in inner}
+        properties = _renamed(one["properties"], renamed)
+        one["properties"] = properties
+        definitions.update({renamed[name]: _renamed(definition, renamed) for name, definition in inner.items()})
+    return {**schema, "$defs": definitions}
+
+
+def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(schema, list):
+        return [_renamed(item, names) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    reference = schema.get("$ref")
+    changed = {key: _renamed(value, names) for key, value in schema.items()}
+    if isinstance(reference, str) and reference.removeprefix("#/$defs/") in names:
+        changed["$ref"] = f"#/$defs/{names[reference.removeprefix('#/$defs/')]}"
+    return changed
+
+
+def show_config(config: Config) -> dict[str, Any]:
+    """The whole configuration as it is in force, as plain values: secrets as references, no password."""
+    return {
+        "file": str(config.file),
+        "store": _without_password(config.store),
+        "plugins": {name: _plain(settings) for name, settings in config.plugins.items()},
+        "server": _plain(config.server),
+        "signals": _plain(config.signals),
+        "poll_every": _plain(config.poll_every),
+        "stop_within": _plain(config.stop_within),
+        "connections": {
+            str(name): {
+                "tool": one.tool,
+                "mapping": str(one.mapping),
+                "overlay": str(one.overlay) if one.overlay is not None else None,
+                **{
+                    option: _plain(getattr(one, option))
+                    for option in ConnectionSection.model_fields
+                    if option not in ("tool", "mapping", "overlay")
+                },
+                **_plain(one.settings),
+            }
+            for name, one in config.connections.items()
+        },
+    }
+
+
+def unresolved_secrets(config: Config) -> list[str]:
+    """Sentences about references that lead nowhere now. Values are looked up and thrown away."""
+    sentences: list[str] = []
+    for name, connection in config.connections.items():
+        for path, secret in _secrets_in(connection.settings):
+            try:
+                secret.reveal()
+            except LookupError as error:
+                sentences.append(f"connections.{name}.{path}: {error}")
+    return sentences
+
+
+def _secrets_in(value: Any, path: str = "") -> Iterator[tuple[str, Secret]]:
+    match value:
+        case Secret():
+            yield path, value
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from _secrets_in(getattr(value, name), f"{path}.{name}" if path else name)
+        case Mapping():
+            for name, item in value.items():
+                yield from _secrets_in(item, f"{path}.{name}")
+        case list() | tuple():
+            for at, item in enumerate(value):
+                yield from _secrets_in(item, f"{path}[{at}]")
+        case _:
+            return
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+
+
+def _plain(value: Any) -> Any:
+    """A value as the file would write it."""
+    match value:
+        case Secret():
+            kind, _, name = value.reference.partition(":")
+            return {kind: name} if name else value.reference
+        case BaseModel():
+            return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        case timedelta():
+            return show_duration(value)
+        case Condition():
+            return {"true": True, "false": False}.get(value.text, value.text)
+        case Enum():
+            return value.value
+        case Path():
+            return str(value)
+        case Mapping():
+            return {str(_plain(name)): _plain(item) for name, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_plain(item) for item in value]
+        case _:
+            return value
+
+
+def example_config(kinds: Sequence[AdapterKind], plugins: Sequence[str] = ()) -> str:
+    """A `tieline.yaml` to start from: required options with a value to replace, the others as comments."""
+    lines = ["tieline: 1", *_commented(Workspace, "", ("tieline", "plugins", "connections"))]
+    lines += ["", f"# {fields_of(Workspace)['plugins'].description}", f"plugins: [{', '.join(plugins)}]"]
+    lines += ["", f"# {fields_of(Workspace)['connections'].description}"]
+    lines.append("connections:" if kinds else "connections: {}")
+    for kind in kinds:
+        lines += [f"  {kind.tool}:", f"    tool: {kind.tool}"]
+        lines += _required(kind, "    ")
+        lines += _commented(kind.settings, "    ", ())
+        lines += _commented(ConnectionSection, "    ", ("tool",))
+    return "\n".join(lines) + "\n"
+
+
+def _required(kind: AdapterKind, indent: str) -> list[str]:
+    lines: list[str] = []
+    for name, info in fields_of(kind.settings).items():
+        if info.is_required():
+            lines += [f"{indent}# {info.description}"] if info.description else []
+            lines.append(f"{indent}{name}: {_placeholder(kind.tool, name, info)}")
+    return lines
+
+
+def _placeholder(tool: str, name: str, info: FieldInfo) -> str:
+    """Something that can be read and wants to be replaced."""
+    kinds = (info.annotation, *get_args(info.annotation))
+    if Secret in kinds:
+        return f"{{env: {tool.upper().replace('-', '_')}_{name.upper()}}}"
+    if info.examples:
+        return _written(info.examples[0])
+    if "url" in name:
+        return f"https://{tool}.example.com"
+    if "email" in name:
+        return "somebody@example.com"
+    if int in kinds:
+        return "1"
+    return "change-me" if str in kinds else "[change-me]"
+
+
+def _commented(model: type[BaseModel], indent: str, without: Sequence[str]) -> list[str]:
+    lines: list[str] = []
+    for name, info in fields_of(model).items():
+        if name in without or info.is_required():
+            continue
+        default = info.get_default(call_default_factory=True, validated_data={})
+        described = f"  # {info.description}" if info.description else ""
+        if isinstance(default, Section):
+            lines += [f"{indent}# {name}:{described}"]
+            lines += [line.replace(f"{indent}# ", f"{indent}#   ", 1) for line in _commented(type(default), indent, ())]
+        else:
+            lines.append(f"{indent}# {name}: {_written(default)}{described}")
+    return lines
+
+
+def _written(value: Any) -> str:
+    """A plain value in YAML's flow style."""
+    match _plain(value):
+        case None | NoneType():
+            return "null"
+        case bool() as flag:
+            return "true" if flag else "false"
+        case dict() as entries:
+            return "{" + ", ".join(f"{name}: {_written(item)}" for name, item in entries.items()) + "}"
+        case list() as items:
+            return "[" + ", ".join(_written(item) for item in items) + "]"
+        case str() as text:
+            risky = not text or not text[0].isalnum() or set(text) & set(",[]{}#&*!|>'\"%@`\n") or ": " in text
+            # Text that YAML would take for a number or a truth value keeps its quotes.
+            return json.dumps(text, ensure_ascii=False) if risky or load_yaml(text, "").value != text else text
+        case other:
+            return str(other)

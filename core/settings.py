@@ -1,0 +1,269 @@
+"""Settings from YAML: a pydantic model is the one declaration, and every complaint names its place in the file."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from tieline.core.errors import Problem
+from tieline.core.secrets import Secret
+from tieline.core.yaml import Node
+
+DURATION: Final = r"^\d+(\.\d+)?(ms|s|m|h|d|w)$"
+"""How a duration is written: a number and one unit."""
+
+SIZE: Final = r"^\d+(\.\d+)?(B|kB|MB|GB|KiB|MiB|GiB)$"
+"""How a size is written: a number and one unit."""
+
+LONGEST_DURATION: Final = timedelta(days=3650)
+
+_UNITS: Final = {
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+_BYTES: Final = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_duration(text: object) -> timedelta:
+    """The length behind `30s`, `5m`, `4h`, `1d`, `2w` or `250ms`; 0 is zero. Raises ValueError with a sentence."""
+    if isinstance(text, timedelta):
+        return text
+    if text == 0 and not isinstance(text, bool):
+        return timedelta(0)
+    if not isinstance(text, str) or not re.fullmatch(DURATION, text.strip()):
+        raise ValueError(f"{text!r} is no duration")
+    number, unit = re.fullmatch(r"([\d.]+)(\w+)", text.strip()).groups()  # type: ignore[union-attr]  # matched above
+    if len(number) > 12 or float(number) * _UNITS[unit].total_seconds() > LONGEST_DURATION.total_seconds():
+        raise ValueError(f"{text!r} is longer than ten years")
+    return float(number) * _UNITS[unit]
+
+
+def parse_size(text: object) -> int:
+    """The number of bytes behind `1MiB`, `500kB` or a plain number. Raises ValueError with a sentence."""
+    if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
+        return text
+    if not isinstance(text, str) or not re.fullmatch(SIZE, text.strip()) or len(text) > 20:
+        raise ValueError(f"{text!r} is no size")
+    number, unit = re.fullmatch(r"([\d.]+)(\w+)", text.strip()).groups()  # type: ignore[union-attr]  # matched above
+    return int(float(number) * _BYTES[unit])
+
+
+def show_duration(length: timedelta) -> str:
+    """The shortest text that `parse_duration` reads back: `90s`, `5m`, `1d`."""
+    for unit in ("w", "d", "h", "m", "s"):
+        if length and length % _UNITS[unit] == timedelta(0):
+            return f"{length // _UNITS[unit]}{unit}"
+    return f"{length // _UNITS['ms']}ms" if length else "0s"
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """A fix: the known word that is nearest, or `otherwise`."""
+    near = difflib.get_close_matches(word, list(known), 1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else otherwise
+
+
+class Findings:
+    """Collects the problems of one file, so that a person sees all of them at once."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+
+    def speak_of(self, node: Node) -> bool:
+        """Whether a problem at this value's place has been noted."""
+        return any((one.line, one.column) == (node.line, node.column) for one in self.problems)
+
+    def note(self, node: Node, code: str, what: str, fix: str) -> None:
+        """One problem, at a value's place. Of several alike at one place the first is kept."""
+        self._add(Problem(self.file, node.line, node.column, code, what, fix))
+
+    def note_key(self, node: Node, code: str, what: str, fix: str) -> None:
+        """One problem, at the place of the key of a value."""
+        line, column = (node.key_line, node.key_column) if node.key_line else (node.line, node.column)
+        self._add(Problem(self.file, line, column, code, what, fix))
+
+    def _add(self, problem: Problem) -> None:
+        # A missing option stands where its parent does, and there may be several.
+        alike = (problem.line, problem.column, problem.code)
+        if problem.code == "CFG003" or alike not in {(one.line, one.column, one.code) for one in self.problems}:
+            self.problems.append(problem)
+
+    def sorted(self) -> list[Problem]:
+        """All problems, in the order of the file."""
+        return sorted(self.problems, key=lambda problem: (problem.line, problem.column, problem.code))
+
+
+def validated(model: type[Model], node: Node, where: str, findings: Findings, also: Iterable[str] = ()) -> Model | None:
+    """The settings written at `node`, or None when they are not acceptable; why not stands in `findings`.
+
+    `where` is how the place is called in sentences: `connections.snow`. `also` are names that are known beside the
+    model's own.
+    """
+    before = len(findings.problems)
+    raw = _prepared(model, node, where, findings)
+    if len(findings.problems) > before:
+        return None
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_context=True, include_input=False):
+            _explain(detail, model, node, where, findings, also)
+        return None
+
+
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields by the name that a file uses."""
+    return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+def inner_model(annotation: Any) -> type[BaseModel] | None:
+    """The model inside `Model`, `Model | None` or `Annotated[…]`, if there is one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, UnionType):
+        models = [found for part in get_args(annotation) if (found := inner_model(part)) is not None]
+        return models[0] if len(models) == 1 else None
+    return None
+
+
+def _prepared(model: type[BaseModel], node: Node, where: str, findings: Findings) -> Any:
+    """The plain values, with durations understood. Only then can pydantic judge them."""
+    if not isinstance(node.value, dict):
+        return node.plain()
+    fields = fields_of(model)
+    plain: dict[str, Any] = {}
+    for name, child in node.value.items():
+        annotation = fields[name].annotation if name in fields else None
+        place = f"{where}.{name}" if where else name
+        plain[name] = _prepared_value(annotation, child, place, findings)
+    return plain
+
+
+def _prepared_value(annotation: Any, node: Node, where: str, findings: Findings) -> Any:
+    if _is_duration(annotation) and node.value is not None:
+        try:
+            return parse_duration(node.plain())
+        except ValueError as error:
+            findings.note(node, "CFG007", f"{where}: {error}.", "write a number and a unit, like 30s, 5m, 4h or 1d.")
+            return None
+    model = inner_model(annotation)
+    if model is not None:
+        return _prepared(model, node, where, findings)
+    item = _item_model(annotation)
+    if item is not None and isinstance(node.value, dict):
+        return {name: _prepared_value(item, child, f"{where}.{name}", findings) for name, child in node.value.items()}
+    if item is not None and isinstance(node.value, list):
+        return [_prepared_value(item, child, f"{where}[{at}]", findings) for at, child in enumerate(node.value)]
+    return node.plain()
+
+
+def _is_duration(annotation: Any) -> bool:
+    if get_origin(annotation) in (Union, UnionType):
+        return any(_is_duration(part) for part in get_args(annotation) if part is not NoneType)
+    return isinstance(annotation, type) and issubclass(annotation, timedelta)
+
+
+def _item_model(annotation: Any) -> type[BaseModel] | None:
+    """The model of a collection's items: `tuple[Model, ...]`, `list[Model]`, `Mapping[str, Model]`."""
+    origin = get_origin(annotation)
+    if isinstance(origin, type) and issubclass(origin, (Sequence, Mapping)):
+        return next((found for part in get_args(annotation) if (found := inner_model(part)) is not None), None)
+    return None
+
+
+def _explain(
+    detail: ErrorDetails, model: type[BaseModel], node: Node, where: str, findings: Findings, also: Iterable[str]
+) -> None:
+    """One complaint of pydantic as a problem with a place. The offending value is never shown: it may be a secret."""
+    at, path, owner = _find(node, detail["loc"], model)
+    place = ".".join([where, *path] if where else path)
+    match detail["type"]:
+        case "extra_forbidden":
+            known = {*(fields_of(owner) if owner is not None else ()), *(also if len(path) == 1 else ())}
+            fix = did_you_mean(
+                path[-1], known, f"remove it; there are {', '.join(sorted(known)) or 'no settings here'}."
+            )
+            findings.note_key(at, "CFG002", f"{place} is not an option.", fix)
+        case "missing":
+            findings.note_key(at, "CFG003", f"{place} is missing.", _how_to_write(owner, path[-1]))
+        case _ if _is_secret(owner, path):
+            renew = (
+                "it stood in the open: remove it, renew it" if isinstance(at.value, str) else "correct the reference"
+            )
+            findings.note(at, "CFG006", f"{place}: {_sentence(detail)}", f"{renew}; then `tieline check`.")
+        case _:
+            findings.note(at, "CFG005", f"{place}: {_sentence(detail)}", _hint(detail["type"]))
+
+
+def _find(
+    node: Node, loc: tuple[int | str, ...], model: type[BaseModel]
+) -> tuple[Node, list[str], type[BaseModel] | None]:
+    """The nearest node to pydantic's location, the names on the way, and the model that owns the last name.
+
+    Pydantic puts names of its own between ours (the branch of a union, `[key]`); where the file has no such name
+    they are passed over, except the last, which may be the missing one.
+    """
+    path: list[str] = []
+    owner: type[BaseModel] | None = model
+    inside: type[BaseModel] | None = model
+    for index, step in enumerate(loc):
+        value = node.value
+        if isinstance(value, dict) and str(step) in value:
+            node = value[str(step)]
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            node = value[step]
+        elif not (index == len(loc) - 1 and inside is not None and str(step) in fields_of(inside)):
+            continue
+        path.append(str(step))
+        owner = inside
+        info = fields_of(inside).get(str(step)) if inside is not None else None
+        annotation = info.annotation if info is not None else None
+        inside = inner_model(annotation) or _item_model(annotation) or (inside if info is None else None)
+    return node, path or [str(loc[-1])] if loc else path, owner
+
+
+def _is_secret(owner: type[BaseModel] | None, path: Sequence[str]) -> bool:
+    info = fields_of(owner).get(path[-1]) if owner is not None and path else None
+    annotation = info.annotation if info is not None else None
+    return annotation is Secret or set(get_args(annotation)) - {NoneType} == {Secret}
+
+
+def _how_to_write(owner: type[BaseModel] | None, name: str) -> str:
+    info = fields_of(owner).get(name) if owner is not None else None
+    if _is_secret(owner, [name]):
+        return f"add `{name}: {{env: NAME}}`, a reference to the secret."
+    described = f" ({info.description.rstrip('.')})" if info is not None and info.description else ""
+    return f"add `{name}:` here{described}."
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    words = detail["msg"].removeprefix("Value error, ").strip()
+    return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
+def _hint(kind: str) -> str:
+    match kind:
+        case "string_type":
+            return "put the value in quotes."
+        case "bool_type" | "bool_parsing":
+            return "write true or false."
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "write `name: value` lines below it."
+        case "list_type" | "tuple_type" | "set_type" | "frozen_set_type":
+            return "write a list: [one, two]."
+        case _:
+            return "correct the value."

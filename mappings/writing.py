@@ -1,0 +1,101 @@
+"""How one field is written: where to, what goes along with it, and what empties it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tieline.core.model import FieldSpec, FieldType, Value
+from tieline.mappings.codecs import Codec, People, Refused
+from tieline.mappings.document import FieldRule, When
+from tieline.mappings.paths import Path, put, put_constant
+
+_NO_TAGS: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """One writable field. Where one canonical value is several of the tool's, `parts` stands in the place of `to`."""
+
+    name: str
+    to: Path
+    codec: Codec
+    when: When
+    readable: bool
+    parts: Mapping[str, Mapping[Path, Any]]
+    needs: Mapping[str, tuple[str, ...]]
+    takes: Mapping[str, tuple[str, ...]]
+    beside: Mapping[Path, Any]
+    clear: Any
+    clearable: bool
+    is_tags: bool
+
+    def project(self, value: Value, ids: People) -> Value | Refused:
+        """What the tool reads back after `value` was written."""
+        if value is None:
+            return self._emptied()
+        if self.parts and value not in self.parts:
+            return self._wordless(value)
+        return self.codec.project(value, ids)
+
+    def write_into(self, body: dict[str, Any], value: Value, ids: People, link: str) -> Value | Refused:
+        """Write `value` into `body` and answer what reads back; or say why not, and leave `body` alone."""
+        if value is None and self.is_tags:
+            value = _NO_TAGS
+        if value is None:
+            emptied = self._emptied()
+            if not isinstance(emptied, Refused):
+                put_constant(body, self.to, self.clear)
+            return emptied
+        if self.parts:
+            return self._write_parts(body, value, ids)
+        written = self.codec.write(value, ids, link)
+        if isinstance(written, Refused):
+            return written
+        raw, back = written
+        put(body, self.to, raw)
+        for path, constant in self.beside.items():
+            put_constant(body, path, constant)
+        return back
+
+    def _write_parts(self, body: dict[str, Any], value: Value, ids: People) -> Value | Refused:
+        parts = self.parts.get(str(value))
+        if parts is None:
+            return self._wordless(value)
+        for path, raw in parts.items():
+            put(body, path, raw)
+        return self.codec.project(value, ids)
+
+    def _emptied(self) -> Value | Refused:
+        if self.is_tags:
+            return _NO_TAGS
+        if self.clearable and not self.parts:
+            return None
+        return Refused(f"{self.name}: this tool does not let it be empty.")
+
+    def _wordless(self, value: Value) -> Refused:
+        return Refused(f"{self.name}: this tool has no word for {value}; add it under write.")
+
+
+def writes(rule: FieldRule) -> bool:
+    """True for a field that is ever written."""
+    return rule.when is not When.NEVER and (rule.to is not None or bool(rule.parts))
+
+
+def writer(spec: FieldSpec, rule: FieldRule, made: Codec) -> Writer:
+    """The writer of one rule."""
+    return Writer(
+        name=rule.name,
+        to=rule.to or (),
+        codec=made,
+        when=rule.when,
+        readable=bool(rule.read),
+        parts=rule.parts,
+        needs=rule.needs,
+        takes=rule.takes,
+        beside=rule.beside,
+        clear=rule.clear,
+        clearable=rule.clearable,
+        is_tags=spec.type is FieldType.TAGS,
+    )

@@ -1,0 +1,186 @@
+"""What one issue says."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tieline.adapters.jira.issue import essence, ignored, overwritten, people, plain, reading, token_of, version
+from tieline.core.port import Token
+
+ISSUE: dict[str, Any] = {
+    "id": "10002",
+    "key": "EX-1",
+    "properties": {"tieline": {"token": "01J"}},
+    "fields": {
+        "summary": "Main order flow broken",
+        "updated": "2023-03-27T20:54:15.878+0300",
+        "status": {"id": "3", "name": "In Progress", "statusCategory": {"key": "indeterminate"}},
+        "assignee": {"accountId": "5b10", "displayName": "Mia", "emailAddress": "Mia@Example.com"},
+        "customfield_1": {
+            "id": "12",
+            "name": "Time to resolution",
+            "ongoingCycle": {"remainingTime": {"millis": 3_600_000}},
+        },
+        "customfield_2": {"id": "1", "value": "Europe", "child": {"id": "2", "value": "Berlin"}},
+        "votes": {"votes": 1},
+        "issuelinks": [],
+    },
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    issue = copy.deepcopy(ISSUE)
+    *parents, last = path.split(".")
+    place = issue
+    for parent in parents:
+        place = place[parent]
+    place[last] = value
+    return issue
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("fields.updated", "2023-03-27T20:54:15.879+0300"),
+        ("fields.summary", "Main order flow mended"),
+        ("fields.status.id", "4"),
+        ("fields.assignee.accountId", "5b11"),
+        ("fields.assignee", None),
+        ("fields.customfield_2.child.id", "3"),
+        ("key", "OTHER-7"),
+    ],
+)
+def test_the_version_moves_with_the_record(path: str, value: Any) -> None:
+    assert version(changed(path, value)) != version(ISSUE)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("fields.updated", "2023-03-27T17:54:15.878+0000"),  # the same moment, seen by an account in another zone
+        ("fields.customfield_1.ongoingCycle.remainingTime.millis", 3_540_000),  # an SLA clock runs
+        ("fields.assignee.displayName", "Mia K."),
+        ("fields.status.name", "In Arbeit"),  # translated for another viewer
+        ("fields.votes.votes", 2),
+        ("fields.issuelinks", [{"inwardIssue": {"fields": {"status": {"name": "Done"}}}}]),
+        ("fields.customfield_9", None),  # a field without a value was added to the site
+    ],
+)
+def test_the_version_stands_while_nobody_writes(path: str, value: Any) -> None:
+    assert version(changed(path, value)) == version(ISSUE)
+
+
+def test_a_field_that_the_site_computes_can_be_left_out_of_the_version() -> None:
+    assert version(changed("fields.customfield_7", 41)) != version(ISSUE)
+    assert version(changed("fields.customfield_7", 41), frozenset({"customfield_7"})) == version(ISSUE)
+
+
+def test_the_token_is_read_from_the_property_alone() -> None:
+    assert token_of(ISSUE) == Token("01J")
+    held: Any
+    for held in (None, {}, {"token": 7}, {"token": ""}, "01J", []):
+        assert token_of({**ISSUE, "properties": {"tieline": held}}) is None
+    assert token_of({"id": "1"}) is None
+
+
+def test_people_are_known_by_lower_case_address_and_hidden_ones_by_our_own_search() -> None:
+    fields = {
+        **ISSUE["fields"],
+        "reporter": {"accountId": "hid"},
+        "customfield_3": [{"accountId": "x", "emailAddress": "X@y"}],
+    }
+    assert people(fields, {"hid": "otto@example.com"}) == {
+        "5b10": "mia@example.com",
+        "hid": "otto@example.com",
+        "x": "x@y",
+    }
+
+
+def test_a_data_center_user_is_known_by_name_and_by_key() -> None:
+    user = {"name": "mia", "key": "JIRAUSER10100", "emailAddress": "mia@example.com"}
+    assert people({"assignee": user}, {}) == {"mia": "mia@example.com", "JIRAUSER10100": "mia@example.com"}
+
+
+def test_the_age_is_taken_by_the_tools_own_clock_and_never_negative() -> None:
+    at = datetime(2023, 3, 27, 17, 55, 15, tzinfo=UTC)
+    assert reading(ISSUE, "https://x", at, {}).age == timedelta(seconds=59.122)
+    assert reading(ISSUE, "https://x", at - timedelta(hours=1), {}).age == timedelta(0)
+    assert reading(ISSUE, "https://x", None, {}).age is None
+
+
+def test_a_reading_is_named_by_its_numeric_id() -> None:
+    found = reading(ISSUE, "https://x", None, {})
+    assert (found.ref, found.key, found.url) == ("10002", "EX-1", "https://x/browse/EX-1")
+
+
+ADF = {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": [{"type": "text", "text": "a b"}]}]}
+REWRITTEN = {
+    "type": "doc",
+    "version": 1,
+    "content": [{"type": "paragraph", "attrs": {"localId": "x"}, "content": [{"type": "text", "text": "a  b"}]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held"),
+    [
+        ("High", "High"),
+        ({"name": "High"}, {"self": "…", "name": "High", "id": "2"}),
+        ({"accountId": None}, None),
+        (None, None),
+        ([], None),
+        (["a", "b"], ["b", "a"]),
+        ([{"name": "a"}], [{"name": "a", "id": "1"}]),
+        (ADF, REWRITTEN),
+        ({"type": "doc", "version": 1, "content": []}, None),
+        ("two  words ", "two words"),
+    ],
+)
+def test_a_field_that_already_means_what_was_written_was_not_ignored(wanted: Any, held: Any) -> None:
+    assert ignored({"f": wanted}, {"f": held}, {"f": held}) == ()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held"),
+    [
+        ("High", "Low"),
+        ({"name": "High"}, {"name": "Low", "id": "3"}),
+        ({"accountId": "a"}, None),
+        (None, "text"),
+        (["a"], ["a", "b"]),
+        (ADF, None),
+    ],
+)
+def test_a_field_left_as_it_was_is_named(wanted: Any, held: Any) -> None:
+    assert ignored({"f": wanted}, {"f": held}, {"f": held}) == ("f",)
+
+
+def test_a_field_that_moved_to_something_else_was_not_ignored() -> None:
+    assert ignored({"f": {"name": "High"}}, {"f": {"id": "4"}}, {"f": {"id": "5"}}) == ()
+
+
+def test_the_words_of_a_deep_document_are_found_without_recursion() -> None:
+    node: dict[str, Any] = {"type": "text", "text": "deep"}
+    for _ in range(50_000):
+        node = {"type": "blockquote", "content": [node]}
+    assert plain(node) == "deep"
+
+
+def test_a_running_sla_has_the_essence_of_its_id() -> None:
+    assert essence(ISSUE["fields"]["customfield_1"]) == "12"
+
+
+def test_what_another_person_wrote_in_the_gap_is_told() -> None:
+    entry = {"created": "2023-03-27T20:54:16.000+0300", "items": [{"field": "summary", "toString": "theirs"}]}
+    theirs = {**entry, "author": {"accountId": "anna", "displayName": "Anna"}}
+    ours = {**entry, "author": {"accountId": "bot", "displayName": "Tieline"}}
+    before = {**theirs, "created": "2023-03-27T20:54:15.878+0300"}
+    changelog = {"histories": [ours, theirs, before]}
+    since = ISSUE["fields"]["updated"]
+    assert overwritten(changelog, since, {"summary"}, "bot") == "summary: “theirs” by Anna"
+    assert overwritten(changelog, since, {"priority"}, "bot") == ""
+    assert overwritten(None, since, {"summary"}, "bot") == ""

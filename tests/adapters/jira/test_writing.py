@@ -1,0 +1,206 @@
+"""Edits and creation: what Jira says it did is not taken on trust."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tieline.adapters.jira.simulated.desk import Desk, adf
+from tieline.adapters.jira.simulated.site import Issue
+from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
+from tieline.core.port import Ref, Token
+
+
+def test_an_edit_sends_only_the_patch(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full", labels=["db"])), desk.connect()
+    adapter.update(ref, {"fields": {"priority": {"name": "High"}}}, adapter.read(ref).version)
+    assert [item["field"] for item in desk.site.issues[ref].histories[-1]["items"]] == ["priority"]
+
+
+def test_a_field_that_jira_ignores_is_named(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    desk.site.ignores = {"priority", "labels"}
+    patch = {"fields": {"summary": "Disk full on db1", "priority": {"name": "High"}, "labels": ["db"]}}
+    with pytest.raises(Rejected, match="left priority, labels unchanged"):
+        adapter.update(ref, patch, adapter.read(ref).version)
+
+
+def test_a_field_that_already_says_so_is_not_taken_for_ignored(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full", description=adf("df says 100 %"))), desk.connect()
+    fields = {"description": adf("df says 100 %"), "priority": {"name": "Medium"}, "assignee": {"accountId": None}}
+    adapter.update(ref, {"fields": fields}, adapter.read(ref).version)
+
+
+def test_a_field_that_is_on_no_screen_is_refused_in_jiras_words(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    with pytest.raises(Rejected, match="customfield_99: Field 'customfield_99' cannot be set"):
+        adapter.update(ref, {"fields": {"customfield_99": "x"}}, adapter.read(ref).version)
+
+
+def test_what_somebody_wrote_in_the_gap_is_told(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    seen = adapter.read(ref).version
+
+    def faster() -> None:
+        desk.clock.advance(0.2)
+        desk.person("edit", ref, fields={"summary": "Disk full, says Anna", "labels": ["db"]})
+        desk.clock.advance(0.2)
+
+    desk.site.before_write.append(faster)
+    written = adapter.update(ref, {"fields": {"summary": "Disk full on db1"}}, seen)
+    assert written.annotations["overwrote"] == "summary: “Disk full, says Anna” by Anna Ops"
+    assert written.body["fields"]["labels"] == ["db"], "what we did not write is theirs"
+    assert "changelog" not in written.body
+
+
+def test_a_rule_that_edits_after_our_write_is_in_the_answer(desk: Desk) -> None:
+    def triage(issue: Issue) -> None:
+        desk.site.after_write = None
+        desk.person("edit", issue.id, fields={"labels": ["triaged"]})
+
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    desk.site.after_write = triage
+    written = adapter.update(ref, {"fields": {"summary": "Disk full on db1"}}, adapter.read(ref).version)
+    assert written.body["fields"]["labels"] == ["triaged"]
+    assert written.version == adapter.read(ref).version
+
+
+@pytest.mark.parametrize("patch", [{"summary": "x"}, {"fields": []}, {"fields": {"status": None}}, {"update": {}}])
+def test_a_patch_of_another_shape_is_refused_before_anything_is_sent(desk: Desk, patch: Any) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    seen = adapter.read(ref).version
+    with pytest.raises(Rejected, match=r"check the .*mapping"):
+        adapter.update(ref, patch, seen)
+    assert adapter.read(ref).version == seen
+
+
+def test_a_moved_issue_keeps_its_ref(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    before = adapter.read(ref)
+    desk.person("move", ref, project="WEB")
+    after = adapter.read(ref)
+    assert (before.key, after.key, after.ref) == ("OPS-1", "WEB-1", before.ref)
+    with pytest.raises(StaleVersion):
+        adapter.update(ref, {"fields": {"summary": "x"}}, before.version)
+    adapter.update(ref, {"fields": {"summary": "moved along"}}, after.version)
+    assert desk.person("get", "OPS-1")["fields"]["summary"] == "moved along", "the old key still leads there"
+
+
+def test_a_permission_taken_away_does_not_look_like_a_deletion(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    desk.site.denied.add("BROWSE_PROJECTS")
+    with pytest.raises(NeedsOperator, match="grant Browse Projects"):
+        adapter.read(ref)
+
+
+def test_a_project_taken_away_does_not_look_like_a_deletion(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    del desk.site.issues[ref], desk.site.projects["OPS"]
+    with pytest.raises(NeedsOperator, match="nor can project OPS"):
+        adapter.read(ref)
+
+
+def test_a_deleted_issue_is_gone(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    desk.person("delete", ref)
+    with pytest.raises(Gone, match="does not exist"):
+        adapter.read(ref)
+
+
+# -- Creation
+
+
+def test_the_token_travels_inside_the_create_call(desk: Desk) -> None:
+    adapter = desk.connect()
+    desk.calls()
+    made = adapter.create({"fields": {"summary": "Disk full"}}, Token("01J"))
+    assert desk.site.issues[made.ref].properties == {"tieline": {"token": "01J"}}
+    assert [path for method, path in desk.calls() if method != "GET"] == ["/issue"]
+
+
+def test_a_status_at_creation_is_walked_to(desk: Desk) -> None:
+    made = desk.connect().create({"fields": {"summary": "Disk full", "status": {"name": "Waiting"}}}, Token("01J"))
+    assert made.body["fields"]["status"]["name"] == "Waiting"
+
+
+def test_a_resolution_at_creation_waits_for_the_screen_that_takes_it(desk: Desk) -> None:
+    fields = {"summary": "Disk full", "status": {"name": "Done"}, "resolution": {"name": "Duplicate"}}
+    made = desk.connect().create({"fields": fields}, Token("01J"))
+    assert made.body["fields"]["resolution"]["name"] == "Duplicate"
+
+
+def test_a_field_that_only_the_edit_screen_takes_is_written_after_creation(desk: Desk) -> None:
+    made = desk.connect().create({"fields": {"summary": "Disk full", "environment": adf("db1")}}, Token("01J"))
+    assert made.body["fields"]["environment"] == adf("db1")
+
+
+def test_what_cannot_be_done_after_creation_is_told_and_the_record_is_known(desk: Desk) -> None:
+    adapter = desk.connect()
+    body = {"fields": {"summary": "Disk full", "status": {"name": "Done"}}}
+    made = adapter.create(body, Token("01J"))
+    assert "requires Resolution (resolution)" in made.annotations["unfinished"]
+    assert made.body["fields"]["status"]["name"] == "To Do"
+    with pytest.raises(Rejected, match=r"requires Resolution \(resolution\)"):
+        adapter.update(made.ref, body, made.version)
+
+
+def test_a_token_that_creation_forgot_is_written_again(desk: Desk) -> None:
+    desk.site.drops_properties = True
+    made = desk.connect().create({"fields": {"summary": "Disk full"}}, Token("01J"))
+    assert made.token == "01J"
+
+
+def test_fields_of_the_connection_are_set_at_creation(desk: Desk) -> None:
+    adapter = desk.connect(create_fields={"customfield_10051": {"value": "Moderate"}, "labels": ["tieline"]})
+    made = adapter.create({"fields": {"summary": "Disk full", "labels": ["db"]}}, Token("01J"))
+    assert made.body["fields"]["customfield_10051"]["value"] == "Moderate"
+    assert made.body["fields"]["labels"] == ["db"], "the mapping comes before the connection"
+
+
+def test_a_new_issue_that_cannot_be_read_yet_may_be_done(desk: Desk) -> None:
+    adapter = desk.connect()
+    adapter.create({"fields": {"summary": "warm up"}}, Token("00"))
+    desk.simulator.fail(404, body={"errorMessages": ["Issue does not exist"]}, method="GET", path="/issue/1")
+    with pytest.raises(TryAgain, match="was made but cannot be read yet") as late:
+        adapter.create({"fields": {"summary": "Disk full"}}, Token("01J"))
+    assert late.value.maybe_done
+    found = adapter.find(Token("01J"))
+    assert found is not None and found.key == "OPS-2"
+
+
+def test_a_find_waits_for_the_index_and_says_how_long(desk: Desk) -> None:
+    adapter = desk.connect()
+    desk.site.search_lag = adapter.lookup_lag
+    adapter.create({"fields": {"summary": "Disk full"}}, Token("01J"))
+    assert adapter.find(Token("01J")) is None
+    desk.clock.advance(adapter.lookup_lag.total_seconds())
+    assert adapter.find(Token("01J")) is not None
+
+
+def test_a_moved_issue_is_found_by_its_token(desk: Desk) -> None:
+    adapter = desk.connect()
+    made = adapter.create({"fields": {"summary": "Disk full"}}, Token("01J"))
+    desk.person("move", made.ref, project="WEB")
+    found = adapter.find(Token("01J"))
+    assert found is not None and found.key == "WEB-1"
+
+
+def test_a_find_on_a_data_center_reads_each_candidate_once(data_center: Desk) -> None:
+    adapter = data_center.connect()
+    for number in range(5):
+        adapter.create({"fields": {"summary": "Disk full"}}, Token(f"other-{number}"))
+    assert adapter.find(Token("01J")) is None
+    data_center.calls()
+    assert adapter.find(Token("01J")) is None
+    assert data_center.calls() == [("GET", "/search")]
+
+
+def test_of_two_records_with_one_token_the_oldest_is_found(data_center: Desk) -> None:
+    adapter = data_center.connect()
+    first = adapter.create({"fields": {"summary": "Disk full"}}, Token("01J"))
+    data_center.clock.advance(60)
+    adapter.create({"fields": {"summary": "Disk full"}}, Token("01J"))
+    for _ in range(2):
+        found = adapter.find(Token("01J"))
+        assert found is not None and found.ref == first.ref

@@ -1,0 +1,99 @@
+"""What the live account says of itself: check, describe, people."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tieline.adapters.pagerduty.adapter import PagerDuty
+from tieline.adapters.pagerduty.simulated.account import User
+from tieline.adapters.pagerduty.simulated.driver import PagerDutyDriver
+from tieline.adapters.pagerduty.simulator import READ_ONLY_KEY
+from tieline.core.errors import NeedsOperator
+from tieline.core.secrets import Secret
+
+
+def test_a_sound_connection_has_nothing_to_note(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    tool.skew(30)
+    health = adapter.check()
+    assert health.account == "tieline@example.org"
+    assert health.clock_skew == timedelta(seconds=30)
+    assert health.notes == ()
+
+
+def test_checking_changes_nothing(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    tool.make("Disk full")
+    before = list(tool.account.log)
+    adapter.check()
+    assert tool.account.log == before
+
+
+def test_a_key_that_may_not_write_asks_for_a_person(tool: PagerDutyDriver) -> None:
+    with pytest.raises(NeedsOperator, match="403"):
+        tool.connect(api_key=Secret.literal(READ_ONLY_KEY)).check()
+
+
+def test_a_from_user_that_does_not_exist_asks_for_a_person(tool: PagerDutyDriver) -> None:
+    with pytest.raises(NeedsOperator, match=r"no user stranger@example\.org"):
+        tool.connect(from_email="stranger@example.org").check()
+
+
+def test_a_service_that_does_not_exist_or_is_disabled_asks_for_a_person(tool: PagerDutyDriver) -> None:
+    with pytest.raises(NeedsOperator, match="no service PNOSUCH"):
+        tool.connect(service="PNOSUCH").check()
+    tool.account.services[0].status = "disabled"
+    with pytest.raises(NeedsOperator, match="disabled"):
+        tool.connect().check()
+
+
+def test_what_will_surprise_an_operator_is_noted(tool: PagerDutyDriver) -> None:
+    tool.account.services[0].acknowledgement_timeout = 1800
+    tool.account.services[0].status = "maintenance"
+    tool.simulator.rest.has_priorities = False
+    notes = " / ".join(tool.connect(webhook_secrets=()).check().notes)
+    for words in ("turns new again by itself", "maintenance", "next poll", "no priorities"):
+        assert words in notes
+
+
+def test_the_schema_tells_the_accounts_own_choices(adapter: PagerDuty) -> None:
+    facts = adapter.describe()
+    assert list(facts["priority.summary"].choices or ()) == ["P1", "P2", "P3", "P4", "P5"]
+    assert set(facts["status"].choices or ()) == {"triggered", "acknowledged", "resolved"}
+    assert (facts["service.id"].choices or {})["PIJ90N7"] == "API Service"
+    assert facts["title"].writable
+    assert not facts["created_at"].writable
+
+
+def test_an_account_without_priorities_offers_none(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    tool.simulator.rest.has_priorities = False
+    fact = adapter.describe()["priority.summary"]
+    assert not fact.writable
+    assert fact.choices is None
+
+
+def test_a_person_is_found_among_many_who_look_alike(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    tool.account.users = [
+        *(User(f"PX{number}", f"Ada {number}", f"x{number}.ada@example.org") for number in range(7)),
+        *tool.account.users,
+    ]
+    assert adapter.person_id("Ada@Example.org") == "PAM4FGS"
+
+
+def test_people_are_asked_for_once_in_ten_minutes(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    def calls() -> int:
+        return sum(path.startswith("/users") for _, path in tool.simulator.requests)
+
+    adapter.person_id("ada@example.org")
+    first = calls()
+    adapter.person_id("ada@example.org")
+    assert calls() == first
+    tool.advance(601)
+    adapter.person_id("ada@example.org")
+    assert calls() > first
+
+
+def test_a_deleted_assignee_has_no_address(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    ref = tool.make("Disk full")
+    tool.account.users = [user for user in tool.account.users if user.id != "PAM4FGS"]
+    assert adapter.read(ref).people == {}

@@ -1,0 +1,18 @@
+"""Prometheus keeps the contract of a source, against its simulator."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+
+from tieline.adapters.prometheus.simulated.driver import PrometheusDriver
+from tieline.adapters.testing.contract import SourceContract
+
+
+class TestPrometheus(SourceContract):
+    waivers: ClassVar = {"test_an_edit_moves_a_record_to_the_end": "it tells when an alert began, not when it changed"}
+
+    @pytest.fixture
+    def tool(self) -> PrometheusDriver:
+        return PrometheusDriver()

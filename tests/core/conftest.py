@@ -1,0 +1,12 @@
+"""Fixtures that all tests of the core may use."""
+
+from tests.core.store_backends import (
+    address,
+    open_store,
+    postgres_database,
+    postgres_server,
+    sqlite_store,
+    store,
+)
+
+__all__ = ["address", "open_store", "postgres_database", "postgres_server", "sqlite_store", "store"]

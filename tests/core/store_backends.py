@@ -1,0 +1,138 @@
+"""Both databases for tests: a SQLite file, and a PostgreSQL server that is started for the run where one is installed.
+
+Import the fixtures from here: `address` is a fresh, empty database of each kind, `store` one with the schema in it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tieline.core.store.store import Store
+
+# All tests on PostgreSQL run in one worker, so that one server is enough.
+POSTGRES = pytest.param("postgresql", marks=[pytest.mark.xdist_group("postgresql")])
+BACKENDS = ["sqlite", POSTGRES]
+_NOBODY = 65534
+
+
+def _binaries() -> Path | None:
+    """Where initdb and pg_ctl are: on the path, or where Debian puts them."""
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).parent
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda place: int(place.parts[-3]))
+    return places[-1].parent if places else None
+
+
+def _as_nobody() -> dict[str, int | list[int]]:
+    # The server refuses to run as root.
+    return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A server of our own on a free port, in a folder of its own. Yields the address of its first database."""
+    binaries = _binaries()
+    if binaries is None:
+        sentence = "PostgreSQL is not installed; on Debian: apt-get install postgresql"
+        if os.environ.get("CI") == "true":
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    home = Path(tempfile.mkdtemp(prefix="tieline-postgres-"))
+    data, port = home / "data", _free_port()
+    if os.geteuid() == 0:
+        os.chown(home, _NOBODY, _NOBODY)
+
+    def run(*command: str) -> None:
+        subprocess.run(
+            [str(binaries / command[0]), *command[1:]],
+            check=True,
+            cwd=home,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+            **_as_nobody(),  # type: ignore[call-overload]
+        )
+
+    options = (
+        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} "
+        "-c fsync=off -c full_page_writes=off -c max_connections=60"
+    )
+    try:
+        run("initdb", "-D", str(data), "-U", "tieline", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
+        run("pg_ctl", "-D", str(data), "-w", "-l", str(home / "log"), "-o", options, "start")
+        try:
+            yield f"postgresql://tieline@127.0.0.1:{port}/postgres"
+        finally:
+            run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str) -> Iterator[str]:
+    """A fresh database on that server, dropped afterwards."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    engine = create_engine(postgres_server.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield postgres_server.removesuffix("postgres") + name
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture(params=BACKENDS)
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'tieline.db'}"
+    database: str = request.getfixturevalue("postgres_database")
+    return database
+
+
+@pytest.fixture
+def open_store() -> Iterator[Callable[[str], Store]]:
+    """Opens stores with their schema, and closes them in the end."""
+    opened: list[Store] = []
+
+    def open_one(where: str) -> Store:
+        store = Store.open(where)
+        opened.append(store)
+        store.migrate()
+        return store
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(address: str, open_store: Callable[[str], Store]) -> Store:
+    """An open store with its schema, on each kind of database."""
+    return open_store(address)
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path, open_store: Callable[[str], Store]) -> Store:
+    """An open store on a SQLite file, `tieline.db` in `tmp_path`."""
+    return open_store(f"sqlite:///{tmp_path / 'tieline.db'}")

@@ -1,0 +1,415 @@
+"""The journal: append-only, provable, and still provable after a payload was let go of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from tieline.core import journal
+from tieline.core.errors import ConfigError, JournalBroken
+from tieline.core.journal import Checkpoint, Entry, canonical
+from tieline.core.store import tables as t
+from tieline.core.store.chain import entry_hash
+from tieline.core.store.engines import parse
+from tieline.core.store.store import Store
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def entry(number: int = 1, **payload: Any) -> Entry:
+    return Entry(
+        NOON + timedelta(seconds=number), "changed", number, "snow-prod", "ann@example.com", "ours_newer", payload
+    )
+
+
+def append(store: Store, *entries: Entry) -> list[int]:
+    with store.write() as tx:
+        return tx.journal_many(entries)
+
+
+def ten(store: Store) -> None:
+    append(store, *(entry(number, title=f"Disk full on db{number}") for number in range(1, 11)))
+
+
+def tamper(address: str, *statements: str) -> None:
+    """Change the database as somebody with full rights could, past the triggers."""
+    engine = create_engine(parse(address))
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            for (name,) in connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+                connection.execute(text(f"DROP TRIGGER {name}"))
+        else:
+            connection.execute(text("SET session_replication_role = replica"))
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def first_bad(store: Store, **options: Any) -> int:
+    with pytest.raises(JournalBroken) as caught:
+        journal.verify(store, **options)
+    return caught.value.seq
+
+
+class TestAppending:
+    def test_entries_are_numbered_without_gaps_and_chained(self, store: Store) -> None:
+        assert append(store, entry(1), entry(2)) == [1, 2]
+        assert append(store, entry(3)) == [3]
+        with store.read() as connection:
+            rows = connection.execute(select(t.journal).order_by(t.journal.c.seq)).all()
+        assert [row.seq for row in rows] == [1, 2, 3]
+        assert [row.prev for row in rows] == [journal.GENESIS, rows[0].hash, rows[1].hash]
+        assert (rows[0].at, rows[0].actor) == (NOON + timedelta(seconds=1), "ann@example.com")
+        assert journal.verify(store) == journal.Verified(3, rows[2].hash, 0)
+
+    def test_an_empty_journal_is_whole(self, store: Store) -> None:
+        assert journal.verify(store) == journal.Verified(0, journal.GENESIS, 0)
+
+    def test_a_transaction_that_fails_leaves_no_entry_and_no_gap(self, store: Store) -> None:
+        append(store, entry(1))
+        with pytest.raises(ZeroDivisionError), store.write() as tx:
+            assert tx.journal(entry(2)) == 2
+            raise ZeroDivisionError
+        assert append(store, entry(3)) == [2]
+        assert journal.verify(store).count == 2
+
+    def test_an_act_whose_entry_cannot_be_written_does_not_take_place(self, store: Store) -> None:
+        with pytest.raises(ValueError, match="cannot be journalled"), store.write() as tx:
+            tx.execute(insert(t.cursor), {"connection": "snow-prod", "cursor": "1", "polled_at": NOON})
+            tx.journal(entry(1, ratio=0.5))
+        with store.read() as connection:
+            assert connection.execute(select(func.count()).select_from(t.cursor)).scalar_one() == 0
+
+    def test_an_entry_refused_by_the_database_takes_its_transaction_along(
+        self, address: str, open_store: Callable[[str], Store]
+    ) -> None:
+        store = open_store(address)
+        tamper(
+            address,
+            "INSERT INTO journal (seq, at, kind, actor, reason, payload_sha, prev, hash) "
+            "VALUES (1, 0, 'forged', '', '', '', '', '')",
+        )
+        with pytest.raises(IntegrityError), store.write() as tx:
+            tx.execute(insert(t.cursor), {"connection": "snow-prod", "cursor": "1", "polled_at": NOON})
+            tx.journal(entry(1))
+        with store.read() as connection:
+            assert connection.execute(select(func.count()).select_from(t.cursor)).scalar_one() == 0
+
+    def test_a_transaction_sees_its_own_entries(self, store: Store) -> None:
+        last = select(func.max(t.journal.c.seq))
+        with store.write() as tx:
+            assert tx.execute(last).scalar_one() is None
+            tx.journal(entry(1))
+            assert tx.execute(last).scalar_one() == 1
+            tx.journal(entry(2))
+            assert tx.execute(text("SELECT count(*) FROM journal_payload")).scalar_one() == 2
+            tx.journal(entry(3))
+        assert journal.verify(store).count == 3
+
+    @pytest.mark.parametrize("word", ["kind", "reason", "connection"])
+    def test_a_word_too_long_for_one_database_is_refused_by_both(self, store: Store, word: str) -> None:
+        words: dict[str, str] = {"kind": "changed", "reason": "", "connection": "snow", word: "x" * 41}
+        with pytest.raises(ValueError, match="at most 40"):
+            append(store, Entry(NOON, words["kind"], None, words["connection"], "ann", words["reason"], {}))
+
+    def test_an_actor_may_be_called_anything(self, store: Store) -> None:
+        append(store, Entry(NOON, "changed", None, None, "ann\x00\ud800 \N{PILE OF POO}", "", {"text": "a\x00b"}))
+        assert journal.verify(store).count == 1
+
+    def test_a_moment_without_a_zone_is_refused(self, store: Store) -> None:
+        with pytest.raises(ValueError, match="no time zone"):
+            append(store, Entry(datetime(2026, 1, 1), "changed", None, None, "ann", "", {}))  # noqa: DTZ001
+
+
+class TestAppendOnly:
+    @pytest.mark.parametrize(
+        "act",
+        [
+            "UPDATE journal SET actor = 'eve' WHERE seq = 3",
+            "DELETE FROM journal WHERE seq = 10",
+            "UPDATE journal_payload SET payload = '{}' WHERE seq = 3",
+            "DELETE FROM journal_payload WHERE seq = 3",
+            "DELETE FROM journal_head",
+        ],
+    )
+    def test_what_was_recorded_cannot_be_changed_or_removed(self, store: Store, act: str) -> None:
+        ten(store)
+        with pytest.raises(IntegrityError), store.write() as tx:
+            tx.execute(text(act))
+        assert journal.verify(store).count == 10
+
+    def test_a_shredding_cannot_be_taken_back(self, store: Store) -> None:
+        ten(store)
+        journal.shred(store, [3], at=NOON, actor="dpo@example.com", why="erasure request 12")
+        for act in ("DELETE FROM journal_shredded", "UPDATE journal_shredded SET seq = 4"):
+            with pytest.raises(IntegrityError), store.write() as tx:
+                tx.execute(text(act))
+
+    @pytest.mark.xdist_group("postgresql")
+    @pytest.mark.parametrize("table", ["journal", "journal_payload", "journal_head", "journal_shredded"])
+    def test_truncate_is_refused(self, postgres_database: str, open_store: Callable[[str], Store], table: str) -> None:
+        store = open_store(postgres_database)
+        ten(store)
+        with pytest.raises(IntegrityError), store.write() as tx:
+            tx.execute(text(f"TRUNCATE {table}"))
+        assert journal.verify(store).count == 10
+
+
+class TestVerifying:
+    @pytest.fixture
+    def whole(self, address: str, open_store: Callable[[str], Store]) -> Store:
+        store = open_store(address)
+        ten(store)
+        return store
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "at = at + 1",
+            "kind = 'opened'",
+            "incident_id = 99",
+            "incident_id = NULL",
+            "connection = 'jira'",
+            "connection = NULL",
+            "actor = 'eve@example.com'",
+            "reason = ''",
+            "payload_sha = prev",
+            "prev = hash",
+            "hash = prev",
+        ],
+    )
+    def test_every_changed_field_is_found_and_its_entry_named(self, whole: Store, address: str, change: str) -> None:
+        tamper(address, f"UPDATE journal SET {change} WHERE seq = 4")
+        assert first_bad(whole) == 4
+
+    def test_a_changed_seq_shows_as_a_missing_entry(self, whole: Store, address: str) -> None:
+        tamper(
+            address,
+            "UPDATE journal SET seq = 11 WHERE seq = 4",
+            "UPDATE journal_payload SET seq = 11 WHERE seq = 4",
+            "UPDATE journal_head SET seq = 11",
+        )
+        assert first_bad(whole) == 4
+
+    def test_a_changed_payload_is_found(self, whole: Store, address: str) -> None:
+        tamper(address, 'UPDATE journal_payload SET payload = \'{"title":"nothing happened"}\' WHERE seq = 4')
+        assert first_bad(whole) == 4
+
+    def test_a_payload_that_is_gone_without_a_shredding_is_found(self, whole: Store, address: str) -> None:
+        tamper(address, "DELETE FROM journal_payload WHERE seq = 4")
+        assert first_bad(whole) == 4
+
+    def test_a_payload_without_an_entry_is_found(self, whole: Store, address: str) -> None:
+        tamper(address, "INSERT INTO journal_payload (seq, payload) VALUES (77, '{}')")
+        assert first_bad(whole) == 77
+
+    @pytest.mark.parametrize("seq", [1, 4, 10])
+    def test_a_removed_entry_is_named(self, whole: Store, address: str, seq: int) -> None:
+        tamper(address, f"DELETE FROM journal WHERE seq = {seq}", f"DELETE FROM journal_payload WHERE seq = {seq}")
+        assert first_bad(whole) == seq
+
+    def test_entries_that_changed_places_are_found(self, whole: Store, address: str) -> None:
+        tamper(
+            address,
+            *(
+                f"UPDATE {table} SET seq = {new} WHERE seq = {old}"
+                for table in ("journal", "journal_payload")
+                for old, new in ((4, 99), (5, 4), (99, 5))
+            ),
+        )
+        assert first_bad(whole) == 4
+
+    def test_a_forged_entry_at_the_end_is_found(self, whole: Store, address: str) -> None:
+        tamper(
+            address,
+            "INSERT INTO journal SELECT 11, at, kind, incident_id, connection, actor, reason, payload_sha, hash, hash "
+            "FROM journal WHERE seq = 10",
+        )
+        assert first_bad(whole) == 11
+
+    def test_entries_cut_off_at_the_end_no_longer_match_the_head(self, whole: Store, address: str) -> None:
+        tamper(address, "DELETE FROM journal WHERE seq > 7", "DELETE FROM journal_payload WHERE seq > 7")
+        assert first_bad(whole) == 8
+
+    def test_a_head_that_names_another_hash_is_found(self, whole: Store, address: str) -> None:
+        tamper(address, f"UPDATE journal_head SET hash = '{'f' * 64}'")
+        assert first_bad(whole) == 10
+
+    def test_an_entry_rewritten_with_its_hash_breaks_the_next_one(self, whole: Store, address: str) -> None:
+        with whole.read() as connection:
+            row = connection.execute(text("SELECT * FROM journal WHERE seq = 4")).one()
+        forged = entry_hash((4, row.at, row.kind, 4, row.connection, "eve", row.reason, row.payload_sha, row.prev))
+        tamper(address, f"UPDATE journal SET actor = 'eve', hash = '{forged}' WHERE seq = 4")
+        assert first_bad(whole) == 5
+
+    @pytest.mark.parametrize("chunk", [1, 3, 10, 11])
+    def test_it_reads_in_pieces_and_tells_how_far_it_is(self, whole: Store, chunk: int) -> None:
+        seen: list[int] = []
+        assert journal.verify(whole, on_progress=seen.append, chunk=chunk).count == 10
+        assert seen == sorted(seen)
+        assert seen[-1] == 10
+        assert len(seen) == -(-10 // chunk)
+
+    def test_entries_appended_while_it_reads_do_no_harm(self, whole: Store) -> None:
+        assert journal.verify(whole, on_progress=lambda _seq: append(whole, entry(50)), chunk=3).count >= 10
+
+
+class TestCheckpoints:
+    @pytest.fixture
+    def pinned(self, address: str, open_store: Callable[[str], Store], tmp_path: Path) -> tuple[Store, str, Checkpoint]:
+        store = open_store(address)
+        ten(store)
+        journal.checkpoint(store, tmp_path / "head.json")
+        append(store, entry(11))
+        return store, address, journal.read_checkpoint(tmp_path / "head.json")
+
+    def test_a_journal_that_went_on_still_holds_the_checkpoint(self, pinned: tuple[Store, str, Checkpoint]) -> None:
+        store, _, anchor = pinned
+        assert anchor.seq == 10
+        assert journal.verify(store, anchor=anchor).count == 11
+
+    def test_entries_cut_off_together_with_the_head_are_found(self, pinned: tuple[Store, str, Checkpoint]) -> None:
+        store, address, anchor = pinned
+        tamper(
+            address,
+            "DELETE FROM journal WHERE seq > 7",
+            "DELETE FROM journal_payload WHERE seq > 7",
+            "UPDATE journal_head SET seq = 7, hash = (SELECT hash FROM journal WHERE seq = 7)",
+        )
+        assert journal.verify(store).count == 7
+        assert first_bad(store, anchor=anchor) == 8
+
+    def test_a_history_rewritten_from_end_to_end_is_found(
+        self, pinned: tuple[Store, str, Checkpoint], tmp_path: Path, open_store: Callable[[str], Store]
+    ) -> None:
+        _, _, anchor = pinned
+        rewritten = open_store(f"sqlite:///{tmp_path / 'rewritten.db'}")
+        append(rewritten, *(entry(number, title="nothing happened") for number in range(1, 12)))
+        assert journal.verify(rewritten).count == 11
+        assert first_bad(rewritten, anchor=anchor) == 10
+
+    @pytest.mark.parametrize("content", ["", "{}", '{"checkpoint":1,"seq":"x","hash":"00"}', '{"checkpoint":1}', "[]"])
+    def test_a_file_that_is_no_checkpoint_is_refused(self, tmp_path: Path, content: str) -> None:
+        file = tmp_path / "head.json"
+        file.write_text(content)
+        with pytest.raises(ConfigError, match="JOURNAL002"):
+            journal.read_checkpoint(file)
+
+    def test_a_folder_that_does_not_exist_is_named(self, store: Store, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="JOURNAL001"):
+            journal.checkpoint(store, tmp_path / "nowhere" / "head.json")
+
+
+class TestShredding:
+    def test_the_payload_goes_and_the_chain_still_verifies(self, store: Store) -> None:
+        ten(store)
+        done = journal.shred(store, [3, 5], at=NOON, actor="dpo@example.com", why="erasure request 12")
+        assert done == 11
+        with store.read() as connection:
+            left = connection.execute(select(t.journal_payload.c.seq).order_by(t.journal_payload.c.seq)).scalars()
+            assert list(left) == [1, 2, 4, 6, 7, 8, 9, 10, 11]
+        assert journal.verify(store).shredded == 2
+
+    def test_shredding_again_changes_nothing(self, store: Store) -> None:
+        ten(store)
+        journal.shred(store, [3], at=NOON, actor="dpo", why="")
+        assert journal.shred(store, [3], at=NOON, actor="dpo", why="") is None
+        assert journal.verify(store).count == 11
+
+    @pytest.mark.parametrize("seqs", [[], [0], [12], [3, 99]])
+    def test_only_entries_that_exist_can_be_shredded(self, store: Store, seqs: list[int]) -> None:
+        ten(store)
+        with pytest.raises(ValueError, match="shred"):
+            journal.shred(store, seqs, at=NOON, actor="dpo", why="")
+        assert journal.verify(store) == journal.Verified(10, journal.verify(store).head, 0)
+
+    def test_the_entry_that_tells_of_a_shredding_cannot_be_shredded(self, store: Store) -> None:
+        ten(store)
+        done = journal.shred(store, [3], at=NOON, actor="dpo", why="")
+        assert done is not None
+        with pytest.raises(ValueError, match="tells of a shredding"):
+            journal.shred(store, [done], at=NOON, actor="dpo", why="")
+
+    def test_a_row_that_claims_a_shredding_without_its_entry_opens_nothing(self, store: Store) -> None:
+        ten(store)
+        with pytest.raises(IntegrityError), store.write() as tx:
+            tx.execute(insert(t.journal_shredded), {"seq": 3, "entry": 10})
+            tx.execute(text("DELETE FROM journal_payload WHERE seq = 3"))
+
+    def test_a_payload_put_back_after_its_shredding_is_found(
+        self, address: str, open_store: Callable[[str], Store]
+    ) -> None:
+        store = open_store(address)
+        ten(store)
+        with store.read() as connection:
+            was = connection.execute(text("SELECT payload FROM journal_payload WHERE seq = 3")).scalar_one()
+        journal.shred(store, [3], at=NOON, actor="dpo", why="")
+        tamper(address, f"INSERT INTO journal_payload (seq, payload) VALUES (3, '{was}')")
+        assert first_bad(store) == 3
+
+    def test_a_payload_shredded_while_the_journal_is_verified_does_no_harm(self, store: Store) -> None:
+        ten(store)
+        found = journal.verify(
+            store,
+            chunk=2,
+            on_progress=lambda seq: seq == 2 and journal.shred(store, [5], at=NOON, actor="dpo", why=""),
+        )
+        assert (found.count, found.shredded) == (11, 1)
+
+    def test_nothing_of_it_stays_in_the_files(self, sqlite_store: Store, tmp_path: Path) -> None:
+        append(sqlite_store, entry(1, title="swordfish " * 2_000), entry(2, title="swordfish"))
+        append(sqlite_store, *(entry(number) for number in range(3, 50)))
+        assert any(b"swordfish" in file.read_bytes() for file in tmp_path.glob("tieline.db*"))
+        journal.shred(sqlite_store, [1, 2], at=NOON, actor="dpo", why="")
+        assert not any(b"swordfish" in file.read_bytes() for file in tmp_path.glob("tieline.db*"))
+
+
+whole_numbers = st.integers(-(2**53) + 1, 2**53 - 1)
+words = st.text(st.characters(exclude_categories=["Cs"]))
+payloads = st.recursive(
+    st.none() | st.booleans() | whole_numbers | words,
+    lambda inner: st.lists(inner) | st.dictionaries(words, inner),
+    max_leaves=20,
+)
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+class TestCanonicalJson:
+    @given(payloads)
+    def test_it_is_what_rfc_8785_says(self, value: Any) -> None:
+        assert canonical(value) == rfc8785.dumps(value)
+
+    def test_keys_are_in_the_order_of_utf_16(self) -> None:
+        keys = {"\N{PILE OF POO}": 1, "\ufb33": 2, "z": 3, "\r": 4}
+        assert canonical(keys) == rfc8785.dumps(keys)
+        assert list(keys) != sorted(keys)
+
+    def test_tuples_and_words_of_enums_are_what_they_stand_for(self) -> None:
+        assert canonical({"tags": ("a", "b"), "colour": Colour.RED}) == b'{"colour":"red","tags":["a","b"]}'
+
+    @pytest.mark.parametrize(
+        "value", [0.5, float("nan"), 2**53, -(2**53), {1: "a"}, {"a": {2}}, b"bytes", NOON, "\ud800", {"\udfff": 1}]
+    )
+    def test_what_has_no_single_form_is_refused(self, value: Any) -> None:
+        with pytest.raises(ValueError, match="journalled"):
+            canonical({"value": value})
+
+    def test_nesting_without_end_is_refused(self) -> None:
+        value: list[Any] = []
+        for _ in range(100_000):
+            value = [value]
+        with pytest.raises(ValueError, match="deep"):
+            canonical(value)
