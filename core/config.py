@@ -85,7 +85,8 @@ def load_text(text: bytes | str, file: Path, provide: Provider | None = None) ->
     """As `load_workspace`, for text that is at hand."""
     root = load_yaml(text, str(file))
     findings = Findings(str(file))
-    loaded = _Reader(root, file, findings).read(provide or _provide_installed)
+    lines = (text.decode("utf-8-sig") if isinstance(text, bytes) else text).splitlines()
+    loaded = _Reader(root, file, findings, lines).read(provide or _provide_installed)
     if loaded is None or findings.problems:
         raise ConfigError(findings.sorted())
     return loaded
@@ -98,7 +99,8 @@ def _provide_installed(allowed: Mapping[str, Node], findings: Findings) -> Regis
 class _Reader:
     """Reads one file part by part and goes on after a problem, so that one run tells all of them."""
 
-    def __init__(self, root: Node, file: Path, findings: Findings) -> None:
+    def __init__(self, root: Node, file: Path, findings: Findings, lines: list[str]) -> None:
+        self._lines = lines
         self._root = root
         self._file = file
         self._findings = findings
@@ -199,11 +201,11 @@ class _Reader:
             return None
         own = _part(node, lambda key: key not in shared)
         settings = validated(kind.settings, own, where, self._findings, also=shared)
+        self._check_powers(where, node, kind)
+        opens = self._condition(where, node, "opens", kind.record)
+        copies = self._condition(where, node, "copies", RecordKind.INCIDENT)
         if section is None or settings is None:
             return None
-        self._check_powers(where, node, kind)
-        opens = self._condition(where, node, "opens", section.opens, kind.record)
-        copies = self._condition(where, node, "copies", section.copies, RecordKind.INCIDENT)
         return ConnectionConfig(
             name=ConnectionName(name),
             tool=kind.tool,
@@ -238,24 +240,35 @@ class _Reader:
                 what = f"{where}.{option} asks for what {kind.tool} cannot do ({power.value})."
                 self._findings.note(asked, "CFG017", what, "remove the line.")
 
-    def _condition(
-        self, where: str, node: Node, option: str, value: bool | str | None, record: RecordKind
-    ) -> Condition | None:
+    def _condition(self, where: str, node: Node, option: str, record: RecordKind) -> Condition | None:
         place = _option(node, option)
-        if value is None or place is None:
+        if place is None:
             return None
+        value = place.value
         if isinstance(value, bool):
             return Condition.constant(value)
+        if not isinstance(value, str):
+            return None  # absent, or neither: the section's own check has said so
+        if value.lower() in ("yes", "no", "on", "off"):
+            self._findings.note(place, "CFG005", f"{where}.{option}: {value} is text.", "write true or false.")
+            return None
         try:
             return compile_condition(value, variables_of(CATALOGUE[record]))
         except ExpressionError as error:
-            # A condition on one line stands where its value does; in a block, YAML does not tell where its lines are.
-            column = place.column + (error.column - 1 if error.line == 1 else 0)
-            at = Node(None, place.line + error.line - 1, column)
-            what = f"{where}.{option}: {error.what}."
+            at = self._inside(place, error.line, error.column)
             fix = f"write CEL over {', '.join(CATALOGUE[record])}."
-            self._findings.note(at, "CFG010", what, fix)
+            self._findings.note(at, "CFG010", f"{where}.{option}: {error.what}.", fix)
             return None
+
+    def _inside(self, place: Node, line: int, column: int) -> Node:
+        """A place inside a text, in the file: quotes shift it by one, and a block (`|`) begins on the next line."""
+        mark = self._lines[place.line - 1][place.column - 1 : place.column]
+        if mark in ("|", ">"):
+            at = min(place.line + line, len(self._lines))
+            text = self._lines[at - 1]
+            return Node(None, at, len(text) - len(text.lstrip()) + column)
+        first = place.column - 1 + (mark in ("'", '"'))
+        return Node(None, place.line + line - 1, column + (first if line == 1 else 0))
 
     # -- files -----------------------------------------------------------------------------------------------------
 

@@ -126,55 +126,53 @@ def verify(
     on_progress: Callable[[int], object] = lambda _seq: None,
     chunk: int = _CHUNK,
 ) -> Verified:
-    """Walk the whole chain, in short reads beside the daemon's work. Raises JournalBroken with the first bad seq."""
+    """Walk the whole chain, in short reads beside the daemon's work. Raises JournalBroken with the first bad seq.
+
+    Entries appended after it began are left for the next time.
+    """
     walk = _Walk(anchor)
     with store.read() as connection:
         end = _end(connection)
-    while True:
-        while walk.seq < end.seq:
-            upto = min(walk.seq + chunk, end.seq)
-            with store.read() as connection:
-                rows = connection.execute(_ROWS, {"after": walk.seq, "upto": upto}).all()
-            if not rows:
-                raise JournalBroken(walk.seq + 1, f"journal entry {walk.seq + 1} is missing.")
-            walk.step(rows)
-            if walk.seq < upto:
-                raise JournalBroken(walk.seq + 1, f"journal entry {walk.seq + 1} is missing.")
-            on_progress(walk.seq)
-        if walk.hash != end.hash:
-            raise JournalBroken(end.seq, f"journal entry {end.seq} is not the one that the journal's head names.")
-        if not walk.missing:
-            break
+        stray = connection.execute(_STRAY).scalar()
+    _walk_to(store, walk, end, chunk, on_progress)
+    if walk.missing:
         # A payload may have been shredded while we read: then the entry that says so came after the end we knew.
         with store.read() as connection:
-            later = _end(connection)
-        if later.seq == end.seq:
-            lost = min(walk.missing)
-            raise JournalBroken(
-                lost, f"the payload of journal entry {lost} is gone, and no entry says it was shredded."
-            )
-        end = later
+            end = _end(connection)
+        _walk_to(store, walk, end, chunk, on_progress)
+    if walk.missing:
+        lost = min(walk.missing)
+        raise JournalBroken(lost, f"the payload of journal entry {lost} is gone, and no entry says it was shredded.")
+    if stray is not None:
+        raise JournalBroken(stray, f"there is a payload for journal entry {stray}, and no such entry.")
     if anchor is not None and anchor.seq > end.seq:
-        raise JournalBroken(
-            end.seq + 1,
-            f"the journal ends at entry {end.seq}, and the checkpoint knows entry {anchor.seq}: it was cut off.",
-        )
+        words = f"the journal ends at entry {end.seq}, and the checkpoint knows entry {anchor.seq}: it was cut off."
+        raise JournalBroken(end.seq + 1, words)
     return Verified(walk.seq, walk.hash, walk.shredded)
+
+
+def _walk_to(store: Store, walk: _Walk, end: Checkpoint, chunk: int, on_progress: Callable[[int], object]) -> None:
+    while walk.seq < end.seq:
+        upto = min(walk.seq + chunk, end.seq)
+        with store.read() as connection:
+            rows = connection.execute(_ROWS, {"after": walk.seq, "upto": upto}).all()
+        walk.step(rows)
+        if walk.seq < upto:
+            raise JournalBroken(walk.seq + 1, f"journal entry {walk.seq + 1} is missing.")
+        on_progress(walk.seq)
+    if walk.hash != end.hash:
+        raise JournalBroken(end.seq, f"journal entry {end.seq} is not the one that the journal's head names.")
 
 
 def _end(connection: Connection) -> Checkpoint:
     """The head, which must be the last entry there is."""
     head = connection.execute(_HEAD).first()
-    last = connection.execute(_LAST).scalar() or 0
+    last: int = connection.execute(_LAST).scalar() or 0
     if head is None:
         raise JournalBroken(last, "the journal's head is missing.")
     if last != head.seq:
-        raise JournalBroken(
-            min(last, head.seq) + 1, f"the journal ends at entry {last}, and its head names entry {head.seq}."
-        )
-    stray = connection.execute(_STRAY).scalar()
-    if stray is not None:
-        raise JournalBroken(stray, f"there is a payload for entry {stray}, and no such entry.")
+        words = f"the journal ends at entry {last}, and its head names entry {head.seq}."
+        raise JournalBroken(min(last, head.seq) + 1, words)
     return Checkpoint(head.seq, head.hash)
 
 

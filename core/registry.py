@@ -83,10 +83,10 @@ class Registry:
         findings: Findings | None = None,
     ) -> None:
         """Register and check plugins. Raises ConfigError with every problem, unless `findings` collects them."""
-        self._limits = limits or Limits()
-        self._alarm = alarm or _log_alarm
+        self._limits = Limits() if limits is None else limits
+        self._alarm = _log_alarm if alarm is None else alarm
         self._lock = threading.Lock()
-        found = findings or Findings("tieline.yaml")
+        found = Findings("tieline.yaml") if findings is None else findings
         plugins = list(plugins)
         self._manager = register(plugins, found)
         self._guards = {plugin.name: _Guard(plugin) for plugin in plugins}
@@ -121,7 +121,7 @@ class Registry:
 
         Raises ConfigError with every problem, unless `findings` collects them.
         """
-        found = findings or Findings(file)
+        found = Findings(file) if findings is None else findings
         plugins = find_plugins(allowed, found)
         registry = cls(plugins, limits=limits, alarm=alarm, findings=found)
         if findings is None and found.problems:

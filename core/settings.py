@@ -88,19 +88,13 @@ class Findings:
         return any((one.line, one.column) == (node.line, node.column) for one in self.problems)
 
     def note(self, node: Node, code: str, what: str, fix: str) -> None:
-        """One problem, at a value's place. Of several alike at one place the first is kept."""
-        self._add(Problem(self.file, node.line, node.column, code, what, fix))
+        """One problem, at a value's place."""
+        self.problems.append(Problem(self.file, node.line, node.column, code, what, fix))
 
     def note_key(self, node: Node, code: str, what: str, fix: str) -> None:
         """One problem, at the place of the key of a value."""
         line, column = (node.key_line, node.key_column) if node.key_line else (node.line, node.column)
-        self._add(Problem(self.file, line, column, code, what, fix))
-
-    def _add(self, problem: Problem) -> None:
-        # A missing option stands where its parent does, and there may be several.
-        alike = (problem.line, problem.column, problem.code)
-        if problem.code == "CFG003" or alike not in {(one.line, one.column, one.code) for one in self.problems}:
-            self.problems.append(problem)
+        self.problems.append(Problem(self.file, line, column, code, what, fix))
 
     def sorted(self) -> list[Problem]:
         """All problems, in the order of the file."""
@@ -115,14 +109,13 @@ def validated(model: type[Model], node: Node, where: str, findings: Findings, al
     """
     before = len(findings.problems)
     raw = _prepared(model, node, where, findings)
-    if len(findings.problems) > before:
-        return None
     try:
-        return model.model_validate(raw)
+        settings = model.model_validate(raw)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_context=True, include_input=False):
             _explain(detail, model, node, where, findings, also)
         return None
+    return settings if len(findings.problems) == before else None
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -159,7 +152,7 @@ def _prepared_value(annotation: Any, node: Node, where: str, findings: Findings)
             return parse_duration(node.plain())
         except ValueError as error:
             findings.note(node, "CFG007", f"{where}: {error}.", "write a number and a unit, like 30s, 5m, 4h or 1d.")
-            return None
+            return timedelta(minutes=1)  # a stand-in, so that the other options are judged as well
     model = inner_model(annotation)
     if model is not None:
         return _prepared(model, node, where, findings)
@@ -205,6 +198,8 @@ def _explain(
                 "it stood in the open: remove it, renew it" if isinstance(at.value, str) else "correct the reference"
             )
             findings.note(at, "CFG006", f"{place}: {_sentence(detail)}", f"{renew}; then `tieline check`.")
+        case _ if ("CFG005", at.line, at.column) in {(one.code, one.line, one.column) for one in findings.problems}:
+            return  # pydantic complains once for each branch of a union; the first complaint says enough
         case _:
             findings.note(at, "CFG005", f"{place}: {_sentence(detail)}", _hint(detail["type"]))
 

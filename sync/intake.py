@@ -33,9 +33,9 @@ class Full(Exception):
 class Intake:
     """The one writer of deliveries. `submit` from any thread; the future says whether the delivery was new."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, size: int = QUEUE) -> None:
         self.engine = engine
-        self._queue: queue.Queue[Item | None] = queue.Queue(QUEUE)
+        self._queue: queue.Queue[Item | None] = queue.Queue(size)
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self.failed: BaseException | None = None
 

@@ -174,14 +174,12 @@ def check_shape(body: bytes) -> None:
     nodes = depth = 0
     while level:
         depth += 1
-        nodes += len(level)
-        if depth > DEPTH or nodes > NODES:
-            raise ValueError(f"the body is nested deeper than {DEPTH} levels or has more than {NODES} parts")
         deeper: list[Any] = []
         for node in level:
-            if type(node) is dict:
-                deeper.extend(value for value in node.values() if type(value) in (dict, list))
-            elif type(node) is list:
+            if type(node) is dict or type(node) is list:
                 nodes += len(node)
-                deeper.extend(value for value in node if type(value) in (dict, list))
+                parts = node.values() if type(node) is dict else node
+                deeper.extend(part for part in parts if type(part) in (dict, list))
+        if depth > DEPTH or nodes > NODES:
+            raise ValueError(f"the body is nested deeper than {DEPTH} levels or has more than {NODES} parts")
         level = deeper

@@ -47,7 +47,7 @@ class Index:
         """The id of the first issue found, if any."""
         path = "/search/jql" if self._deployment is Deployment.CLOUD else "/search"
         found = self._ask(path, {"jql": jql, "fields": "updated", "maxResults": 1})
-        return [str(issue["id"]) for issue in found.get("issues") or []]
+        return [str(issue["id"]) for issue in found["issues"]]
 
     def pages(self, jql: str, properties: str = "") -> Iterator[tuple[list[Body], bool]]:
         """Pages of bare issues (id, `updated`, our property on Cloud), and whether more follow."""
@@ -63,7 +63,7 @@ class Index:
             found = self._ask("/search/jql", query)
             following = found.get("nextPageToken")
             more = bool(following) and found.get("isLast") is not True
-            yield list(found.get("issues") or []), more
+            yield list(found["issues"]), more
             if not more:
                 return
             if following == query.get("nextPageToken"):
@@ -77,7 +77,7 @@ class Index:
         start = 0
         for _ in range(MOST_PAGES):
             found = self._ask("/search", {"jql": jql, "fields": "updated", "startAt": start, "maxResults": self._page})
-            rows: list[Body] = list(found.get("issues") or [])
+            rows: list[Body] = list(found["issues"])
             if start and not any(str(row["id"]) in passed for row in rows):
                 start = max(0, start - self._page)
                 continue
@@ -92,7 +92,7 @@ class Index:
 
     def _ask(self, path: str, query: dict[str, str | int]) -> Any:
         try:
-            return self._wire.get(path, query, has=("issues",)).json
+            found = self._wire.get(path, query, has=("issues",)).json
         except (Gone, Rejected) as error:
             if "nextPageToken" in query:
                 raise TryAgain(self._wire.connection, f"the page token no longer holds ({error})") from None
@@ -100,6 +100,13 @@ class Index:
                 self._wire.connection,
                 f"the search was refused ({error}); check `project`, `issue_type` and `jql`.",
             ) from None
+        if not isinstance(found["issues"], list) or not all(_is_row(one) for one in found["issues"]):
+            raise TryAgain(self._wire.connection, f"GET {path} listed something that is not an issue")
+        return found
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, dict) and "id" in value and bool((value.get("fields") or {}).get("updated"))
 
 
 class Records:
@@ -133,9 +140,9 @@ class Records:
 
     def _issue(self, issue: Body) -> Body:
         """Raises TryAgain for what lacks the fields that every issue has."""
-        fields = issue.get("fields")
+        fields = issue.get("fields") if isinstance(issue, dict) else None
         if not isinstance(fields, dict) or not all(fields.get(name) for name in ("updated", "status", "project")):
-            raise TryAgain(self._wire.connection, f"issue {issue.get('id')} came without `updated` or `status`")
+            raise TryAgain(self._wire.connection, "an issue came without its id, `updated` or `status`")
         return issue
 
     def _if_there(self, ref: str) -> list[Fetched]:

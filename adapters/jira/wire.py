@@ -175,7 +175,7 @@ class Wire:
         except ImportError:
             raise NeedsOperator(self.connection, "the adapter needs its library: pip install 'tieline[jira]'") from None
         settings = self._settings
-        client = JIRA(
+        client: Any = JIRA(
             settings.url,
             options={"rest_api_version": self._api, "verify": settings.verify_tls, "check_update": False},
             get_server_info=False,  # it would call the site from the constructor

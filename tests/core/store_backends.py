@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from tieline.core.store.store import Store
 
@@ -90,15 +91,16 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def postgres_database(postgres_server: str) -> Iterator[str]:
-    """A fresh database on that server, dropped afterwards."""
+    """An empty schema on that server, dropped afterwards: a database of its own would take a second."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    engine = create_engine(postgres_server.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    engine = create_engine(
+        postgres_server.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT", poolclass=NullPool
+    )
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield postgres_server.removesuffix("postgres") + name
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+    yield f"{postgres_server}?options=-csearch_path%3D{name}"
     with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+        connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
 
 
 @pytest.fixture(params=BACKENDS)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import pytest
-import rfc8785
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import create_engine, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from tieline.core import journal
 from tieline.core.errors import ConfigError, JournalBroken
-from tieline.core.journal import Checkpoint, Entry, canonical
+from tieline.core.journal import Checkpoint, Entry
 from tieline.core.store import tables as t
 from tieline.core.store.chain import entry_hash
 from tieline.core.store.engines import parse
@@ -372,44 +368,3 @@ class TestShredding:
         assert any(b"swordfish" in file.read_bytes() for file in tmp_path.glob("tieline.db*"))
         journal.shred(sqlite_store, [1, 2], at=NOON, actor="dpo", why="")
         assert not any(b"swordfish" in file.read_bytes() for file in tmp_path.glob("tieline.db*"))
-
-
-whole_numbers = st.integers(-(2**53) + 1, 2**53 - 1)
-words = st.text(st.characters(exclude_categories=["Cs"]))
-payloads = st.recursive(
-    st.none() | st.booleans() | whole_numbers | words,
-    lambda inner: st.lists(inner) | st.dictionaries(words, inner),
-    max_leaves=20,
-)
-
-
-class Colour(StrEnum):
-    RED = "red"
-
-
-class TestCanonicalJson:
-    @given(payloads)
-    def test_it_is_what_rfc_8785_says(self, value: Any) -> None:
-        assert canonical(value) == rfc8785.dumps(value)
-
-    def test_keys_are_in_the_order_of_utf_16(self) -> None:
-        keys = {"\N{PILE OF POO}": 1, "\ufb33": 2, "z": 3, "\r": 4}
-        assert canonical(keys) == rfc8785.dumps(keys)
-        assert list(keys) != sorted(keys)
-
-    def test_tuples_and_words_of_enums_are_what_they_stand_for(self) -> None:
-        assert canonical({"tags": ("a", "b"), "colour": Colour.RED}) == b'{"colour":"red","tags":["a","b"]}'
-
-    @pytest.mark.parametrize(
-        "value", [0.5, float("nan"), 2**53, -(2**53), {1: "a"}, {"a": {2}}, b"bytes", NOON, "\ud800", {"\udfff": 1}]
-    )
-    def test_what_has_no_single_form_is_refused(self, value: Any) -> None:
-        with pytest.raises(ValueError, match="journalled"):
-            canonical({"value": value})
-
-    def test_nesting_without_end_is_refused(self) -> None:
-        value: list[Any] = []
-        for _ in range(100_000):
-            value = [value]
-        with pytest.raises(ValueError, match="deep"):
-            canonical(value)

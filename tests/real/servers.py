@@ -230,7 +230,10 @@ def exporter() -> Iterator[tuple[Exporter, str]]:
     held = Exporter()
 
     def answer(_body: bytes, _headers: Mapping[str, str]) -> tuple[int, bytes]:
-        lines = [f'trouble{{host="{host}"}} {value}\n' for host, value in list(held.hosts.items())]
+        lines = [
+            f"trouble{{host={json.dumps(host, ensure_ascii=False)}}} {value}\n"
+            for host, value in list(held.hosts.items())
+        ]
         return 200, "".join(["# TYPE trouble gauge\n", *lines]).encode()
 
     with _serve(answer) as url:

@@ -37,6 +37,8 @@ class Alert:
     ends: datetime
     updated: datetime
     generator: str = ""
+    timeout: bool = False
+    """True when nobody told its end, so that it is `resolve_timeout` after the last report."""
 
     @property
     def fingerprint(self) -> str:
@@ -100,20 +102,22 @@ class State:
             if not NAME.fullmatch(name):
                 raise Refused(400, f'invalid label set: invalid name "{name}"')
         if starts is None:
-            starts = min(now, ends) if ends is not None else now
+            starts = ends if ends is not None else now
+        timeout = ends is None
         ends = ends if ends is not None else now + self.resolve_timeout
         if ends < starts:
             raise Refused(400, "start time must be before end time")
-        alert = Alert(
-            labels, dict(posted.get("annotations") or {}), starts, ends, now, posted.get("generatorURL") or ""
-        )
-        self._merge(alert)
+        annotations = dict(posted.get("annotations") or {})
+        alert = Alert(labels, annotations, starts, ends, now, posted.get("generatorURL") or "", timeout)
+        self._merge(alert, now)
 
-    def _merge(self, alert: Alert) -> None:
-        """Reports that overlap are one firing: it keeps its earliest start."""
+    def _merge(self, alert: Alert, now: datetime) -> None:
+        """Reports that overlap are one firing: it keeps its earliest start, and an end that was told explicitly."""
         old = self.alerts.get(alert.fingerprint)
-        if old is not None and old.ends >= alert.starts and old.starts <= alert.ends:
+        if old is not None and (old.starts < alert.ends < old.ends or old.starts < alert.starts < old.ends):
             alert.starts = min(old.starts, alert.starts)
+            if old.ends > alert.ends and (old.over(now) if alert.over(now) else not old.timeout):
+                alert.ends = old.ends
         self.alerts[alert.fingerprint] = alert
 
     def firing(self, now: datetime) -> Iterator[Alert]:

@@ -53,7 +53,7 @@ class PagerDutyDriver(SimulatorDriver):
     known_email = "ada@example.org"
     signs_time = False
     credential_headers = ("x-pagerduty-signature",)
-    simulator: WatchedSimulator
+    simulator: WatchedSimulator  # pyright: ignore[reportIncompatibleVariableOverride] - never replaced
 
     def __init__(self) -> None:
         super().__init__()

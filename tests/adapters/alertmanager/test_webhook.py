@@ -17,7 +17,7 @@ from tieline.core.port import Cursor, Delivery
 from tieline.core.secrets import Secret
 
 DISK = {"alertname": "DiskFull", "service": "billing", "severity": "critical"}
-DEMO = Path(__file__).parents[3] / "cli" / "demo" / "payloads"
+RECORDED = Path(__file__).parent / "payloads"
 
 
 def group(*alerts: dict[str, Any], **others: Any) -> Delivery:
@@ -185,7 +185,7 @@ def test_without_a_secret_no_delivery_is_taken(driver: AlertmanagerDriver, token
         driver.connect(webhook_token=token).verify(authorized(header), driver.now())
 
 
-@pytest.mark.parametrize("file", sorted(DEMO.glob("alertmanager-*.json")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", sorted(RECORDED.glob("*.json")), ids=lambda file: file.name)
 def test_what_a_real_alertmanager_sent_is_understood(adapter: AlertmanagerAdapter, file: Path) -> None:
     recorded = file.read_bytes()
     received = adapter.parse(Delivery({}, recorded))

@@ -48,8 +48,8 @@ class JiraDriver(SimulatorDriver):
 
     def __init__(self) -> None:
         super().__init__()
-        self.simulator: JiraSimulator = JiraSimulator(self.tool_now, cloud=self.cloud, api_token=TOKEN)
-        self.site = self.simulator.site
+        simulator = JiraSimulator(self.tool_now, cloud=self.cloud, api_token=TOKEN)
+        self.simulator, self.site = simulator, simulator.site
 
     def connect(self) -> Source:
         return self._connected(TOKEN)

@@ -125,6 +125,17 @@ def test_an_issue_that_could_not_be_fetched_is_an_error_and_not_left_out(desk: D
         passed(adapter, cursor)
 
 
+@pytest.mark.parametrize("path", ["/myself", "/search/jql", "/issue/bulkfetch"])
+@pytest.mark.parametrize("nonsense", [b"{}", b"[]", b"null", b"", b"<html>", b'{"issues": [{"id": "10001"}]}'])
+def test_nonsense_is_never_an_empty_page(desk: Desk, path: str, nonsense: bytes) -> None:
+    adapter = desk.connect()
+    _, cursor = passed(adapter, None)
+    desk.person_makes("Disk full")
+    desk.simulator.fail(200, raw=nonsense, path=path)
+    with pytest.raises((TryAgain, NeedsOperator)):
+        passed(adapter, cursor)
+
+
 def test_a_page_token_that_expired_ends_the_pass_and_not_the_stream(desk: Desk) -> None:
     adapter = desk.connect(page_size=2)
     _, cursor = passed(adapter, None)

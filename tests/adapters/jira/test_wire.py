@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import traceback
@@ -136,6 +137,22 @@ def test_a_dead_address_is_no_connection_and_surely_not_done() -> None:
         adapter.check()
     assert not told.value.maybe_done
     adapter.close()
+
+
+def test_a_site_that_never_answers_does_not_hang_us() -> None:
+    """The library's default is to wait for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = JiraSettings(
+            url=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            project="OPS",
+            email="a@b",
+            api_token=Secret.literal("x"),
+            timeout=0.3,
+        )
+        adapter = JiraAdapter(ConnectionName("jira-ops"), settings, Workbench(SystemClock(), lambda seconds: None))
+        with pytest.raises(TryAgain, match="the answer was lost"):
+            adapter.read(Ref("10001"))
+        adapter.close()
 
 
 def test_over_a_real_socket_a_broken_connection_is_a_lost_answer() -> None:

@@ -169,6 +169,15 @@ def test_a_new_issue_that_cannot_be_read_yet_may_be_done(desk: Desk) -> None:
     assert found is not None and found.key == "OPS-2"
 
 
+def test_a_new_issue_that_cannot_be_read_back_may_be_done(desk: Desk) -> None:
+    adapter = desk.connect()
+    adapter.create({"fields": {"summary": "warm up"}}, Token("00"))
+    desk.simulator.fail(503, method="GET", path="/issue/1")
+    with pytest.raises(TryAgain, match="answered 503") as lost:
+        adapter.create({"fields": {"summary": "Disk full"}}, Token("01J"))
+    assert lost.value.maybe_done
+
+
 def test_a_find_waits_for_the_index_and_says_how_long(desk: Desk) -> None:
     adapter = desk.connect()
     desk.site.search_lag = adapter.lookup_lag

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import vcr
+from vcr.record_mode import RecordMode
 
 from tieline.adapters.pagerduty.adapter import PagerDuty, connect
 from tieline.adapters.pagerduty.simulated.driver import KEY, PagerDutyDriver, settings_for_tests
@@ -31,7 +32,7 @@ def _public(request: Any) -> Any:
     return request
 
 
-def recorder(mode: str) -> Any:
+def recorder(mode: RecordMode) -> Any:
     return vcr.VCR(
         record_mode=mode,
         match_on=["method", "path", "query", "body"],
@@ -62,12 +63,12 @@ def connected(url: str) -> PagerDuty:
 def test_record() -> None:
     CASSETTE.unlink(missing_ok=True)
     tool = PagerDutyDriver()
-    with tool.simulator.serve() as url, recorder("all").use_cassette(str(CASSETTE)):
+    with tool.simulator.serve() as url, recorder(RecordMode.ALL).use_cassette(str(CASSETTE)):
         live(connected(url))
 
 
 def test_the_recorded_conversation_is_led_again() -> None:
-    with recorder("none").use_cassette(str(CASSETTE)) as cassette:
+    with recorder(RecordMode.NONE).use_cassette(str(CASSETTE)) as cassette:
         account, ref, ours, status, found, listed = live(connected(PUBLIC))
     assert (account, ours, status) == ("tieline@example.org", True, "resolved")
     assert found.ref == ref

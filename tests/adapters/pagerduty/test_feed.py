@@ -92,6 +92,18 @@ def test_a_page_cut_short_by_a_crash_is_read_on_from_its_cursor(tool: PagerDutyD
     assert [reading.ref for reading in first.readings] + rest == made
 
 
+def test_a_long_absence_is_read_on_from_any_page(tool: PagerDutyDriver) -> None:
+    adapter = tool.connect(overlap=timedelta(seconds=5))
+    start = here(adapter)
+    made = []
+    for number in range(8):
+        tool.advance(60)
+        made.append(tool.make(f"Disk full on db{number}"))
+    first = next(iter(adapter.changes(start)))
+    rest = listed(tool.connect(overlap=timedelta(seconds=5)), first.cursor)
+    assert [reading.ref for reading in first.readings] + rest == made
+
+
 def test_a_busy_stretch_is_asked_for_in_halves(
     tool: PagerDutyDriver, adapter: PagerDuty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +114,9 @@ def test_a_busy_stretch_is_asked_for_in_halves(
         tool.advance(20)
         made.append(tool.make(f"Disk full on db{number}"))
     assert listed(adapter, start) == made
+    asked = [request.query for request in tool.simulator.seen if "until" in request.query]
+    widest = max(asked, key=lambda query: (query["until"], -asked.index(query)))
+    assert sum(query["since"] == widest["since"] and query["until"] == widest["until"] for query in asked) == 1
 
 
 def test_more_entries_within_seconds_than_can_be_listed_ask_for_a_person(

@@ -45,7 +45,7 @@ def test_a_true_signature_behind_many_false_ones_is_not_looked_for() -> None:
 
 def test_without_a_secret_nothing_is_believed(tool: PagerDutyDriver) -> None:
     sent = delivery(tool.simulator.webhooks.send("pagey.ping", {"type": "ping"}))
-    with pytest.raises(Forged, match="webhook_secrets"):
+    with pytest.raises(Forged, match="no `webhook_secrets` are set"):
         tool.connect(webhook_secrets=()).verify(sent, NOW)
 
 
@@ -114,3 +114,8 @@ def test_the_secret_is_in_no_refusal(tool: PagerDutyDriver, adapter: PagerDuty) 
     with pytest.raises(Forged) as caught:
         adapter.verify(Delivery({"x-pagerduty-signature": "v1=00"}, b"{}"), tool.now())
     assert WEBHOOK_SECRET not in str(caught.value)
+
+
+def test_the_id_of_the_delivery_comes_before_that_of_the_event() -> None:
+    body = b'{"event": {"id": "01EV", "event_type": "incident.triggered", "data": {"type": "incident", "id": "Q1"}}}'
+    assert parse(Delivery({"x-webhook-id": "wh-1"}, body)).delivery_id == "wh-1"

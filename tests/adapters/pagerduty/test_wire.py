@@ -5,14 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tieline.adapters.pagerduty.adapter import PagerDuty
+from tieline.adapters.pagerduty.adapter import PagerDuty, connect
 from tieline.adapters.pagerduty.simulated.driver import KEY, PagerDutyDriver, settings_for_tests
 from tieline.core.errors import NeedsOperator, Rejected, TryAgain
-from tieline.core.model import Visibility
+from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import Ref, Token
 from tieline.core.secrets import Secret
 
@@ -96,7 +97,7 @@ def test_a_plan_that_lacks_a_feature_asks_for_a_person(tool: PagerDutyDriver, ad
 def test_errors_may_be_listed_by_member(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
     body = {"error": {"message": "Invalid Request", "code": 2001, "errors": {"incident.title": ["is too long"]}}}
     tool.simulator.fail(400, body=body)
-    with pytest.raises(Rejected, match=r"incident\.title"):
+    with pytest.raises(Rejected, match=r"incident\.title: .*is too long"):
         adapter.read(Ref("Q1"))
 
 
@@ -141,3 +142,34 @@ def test_settings_that_cannot_work_are_refused(changes: dict[str, Any], words: s
 def test_settings_print_no_secret() -> None:
     assert KEY not in repr(settings_for_tests())
     assert KEY not in str(settings_for_tests().model_dump(mode="json"))
+
+
+def test_neither_a_proxy_of_the_environment_nor_a_netrc_is_used(
+    tool: PagerDutyDriver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    ref = tool.make("Disk full")
+    with tool.simulator.serve() as url:
+        adapter = connect(ConnectionName("pd-prod"), settings_for_tests(url=url), tool.workbench(None))
+        assert adapter.read(ref).ref == ref
+        adapter.close()
+
+
+def test_a_redirect_is_not_followed(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    tool.simulator.fail(302, headers={"location": "https://elsewhere.example/incidents"})
+    with pytest.raises(NeedsOperator, match="Redirects are not followed"):
+        adapter.read(Ref("Q1"))
+    assert len(tool.simulator.requests) == 1
+
+
+def test_a_list_that_is_not_there_is_not_an_empty_one(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    ref = tool.make("Disk full")
+    tool.simulator.fail(200, path="/notes", body={})
+    with pytest.raises(TryAgain, match="without `notes`"):
+        adapter.comments(ref)

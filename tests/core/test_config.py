@@ -1,0 +1,352 @@
+"""The configuration: what it means, and one bad file for each way to get it wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.strangers import Strangers, strangers
+
+from tieline.core import config as config_module
+from tieline.core.config import Config, ConnectionConfig, load_text, load_workspace
+from tieline.core.errors import ConfigError, Problem
+from tieline.core.model import ConnectionName, Tlp
+from tieline.core.options import Comments
+from tieline.core.plugins import Plugin, installed
+from tieline.core.reference import config_schema, example_config, show_config, unresolved_secrets
+from tieline.core.registry import Limits, Registry
+from tieline.core.settings import Findings, parse_duration, parse_size, show_duration
+from tieline.core.yaml import Node, load_yaml
+
+__all__ = ["strangers"]
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "config"
+EXPECTED = re.compile(r"# (CFG\d{3}) at (\d+):(\d+): (.+)")
+MARK = "from tieline.core.hooks import hookimpl\n@hookimpl\n"
+
+
+def load(text: str, folder: Path = Path("/nowhere")) -> Config:
+    return load_text(text, folder / "tieline.yaml")[0]
+
+
+def left(config: Config) -> ConnectionConfig:
+    return config.connections[ConnectionName("left")]
+
+
+def problems(text: str) -> list[Problem]:
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    return list(caught.value.problems)
+
+
+MEMORY = "tieline: 1\nconnections:\n  left:\n    tool: memory\n"
+
+
+# -- bad files -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.yaml")), ids=lambda path: str(path.stem))
+def test_a_bad_file_is_refused_with_code_place_and_fix(path: Path, strangers: Strangers) -> None:
+    strangers.install(
+        "strangers",
+        {
+            "needy": "import a_library_that_is_not_here",
+            "misspelled": MARK + "def tieline_grup_key(signal): ...",
+            "arguments": MARK + "def tieline_group_key(alarm): ...",
+            "twin": MARK + "def tieline_adapters():\n"
+            "    from tieline.adapters.memory.plugin import tieline_adapters\n    return tieline_adapters()",
+        },
+        extras=["needy"],
+    )
+    found = EXPECTED.match(path.read_text(encoding="utf-8"))
+    assert found is not None
+    with pytest.raises(ConfigError) as caught:
+        load_workspace(path)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.line, problem.column) == (found[1], int(found[2]), int(found[3])), str(problem)
+    assert problem.code == path.stem[:6]
+    assert found[4] in str(problem)
+    assert problem.file == str(path)
+    assert "canary" not in str(problem)
+
+
+def test_every_code_has_its_bad_file() -> None:
+    codes = set(re.findall(r"CFG\d{3}", config_module.__doc__ or ""))
+    files = {path.stem[:6] for path in GOLDEN.glob("*.yaml")}
+    assert codes - files == {"CFG001"}  # a file that cannot be read cannot be kept here
+    assert files <= codes
+
+
+def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="CFG001") as caught:
+        load_workspace(tmp_path / "tieline.yaml")
+    assert len(caught.value.problems) == 1
+
+
+def test_all_problems_of_all_parts_come_at_once_in_the_order_of_the_file() -> None:
+    found = problems(
+        "tieline: 2\nstor: x\nplugins: [groping]\npoll_every: soon\nconnections:\n"
+        "  UP:\n    tool: memry\n  left:\n    tool: memory\n    opens: severty == 'x'\n    ceilling: red\n  right:\n"
+    )
+    assert [(problem.line, problem.code) for problem in found] == [
+        (1, "CFG005"),
+        (2, "CFG002"),
+        (3, "CFG011"),
+        (4, "CFG007"),
+        (6, "CFG008"),
+        (7, "CFG009"),
+        (10, "CFG010"),
+        (11, "CFG002"),
+        (12, "CFG004"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("tieline: 2", (1, 10), "Input should be 1"),
+        ("store: x", (1, 1), "tieline is missing"),
+        ("- a", (1, 1), "holds no options"),
+        ("tieline: 1\nserver: {listen: 8484}", (2, 18), "valid string. Fix: put the value in quotes"),
+        ("tieline: 1\nserver: {listen: '0.0.0.0:99999'}", (2, 18), "an address and a port"),
+        ("tieline: 1\nserver: {body_limit: 1 potato}", (2, 22), "write a size like"),
+        ("tieline: 1\nserver:\n  body_limt: 1", (3, 3), "did you mean 'body_limit'?"),
+        ("tieline: 1\nserver: [a]", (2, 9), "write `name: value` lines"),
+        ("tieline: 1\nsignals: {resolve: maybe}", (2, 20), "write true or false"),
+        ("tieline: 1\nplugins: grouping", (2, 10), "write a list"),
+        ("tieline: 1\nplugins: [{grouping: 1}]", (2, 11), "make `plugins` a mapping"),
+        ("tieline: 1\nplugins: {grouping: {bye: [a]}}", (2, 22), "did you mean 'by'?"),
+        ("tieline: 1\nplugins: {measurement: {a: 1}}", (2, 11), "takes no settings"),
+        ("tieline: 1\nstore: postgresql://me:hunter2-canary@db/x", (2, 8), "a password in the open"),
+        ("tieline: 1\nstore: {env: TIELINE_NOT_SET}", (2, 8), "TIELINE_NOT_SET is not set"),
+        ("tieline: 1\nstore: [a]", (2, 8), "store: "),
+        (MEMORY + "    comments: sideways", (5, 15), "'both', 'in', 'out' or 'none'"),
+        (MEMORY + "    calls_per_minute: 0", (5, 23), "greater than or equal to 1"),
+        (MEMORY + "    poll_every: 0s", (5, 17), "greater than"),
+        (MEMORY + "    opens: 'true +'", (5, 18), "`+`"),
+        (MEMORY + "    opens: |\n      title == 'a'\n      && servity == 'b'\n", (7, 10), "did you mean 'severity'?"),
+        (MEMORY + "    opens: yes", (5, 12), "write true or false"),
+        (MEMORY + "    opens: title ==", (5, 20), "ends too early"),
+        (MEMORY + "    history: -1d", (5, 14), "no duration"),
+        (MEMORY + "    overley: x.yaml", (5, 5), "did you mean 'overlay'?"),
+        ("tieline: 1\nconnections: {left: {tool: 5}}", (2, 28), "put the value in quotes"),
+        ("tieline: 1\nconnections: {jira: {tool: jira-clowd}}", (2, 28), "did you mean 'jira"),
+    ],
+)
+def test_what_is_wrong_stands_at_its_place(text: str, place: tuple[int, int], words: str) -> None:
+    (problem,) = problems(text)
+    assert (problem.line, problem.column) == place, str(problem)
+    assert words in str(problem)
+    assert "canary" not in str(problem)
+
+
+def test_a_secret_in_the_open_is_never_repeated_wherever_it_stands() -> None:
+    text = (
+        "tieline: 1\nconnections:\n  snow:\n    tool: servicenow\n    url: https://example.service-now.com\n"
+        "    username: u\n    password: canary1\n    webhook_secret: [canary2]\n    oauth:\n      client_id: x\n"
+        "      client_secret: {value: canary3}\n"
+    )
+    found = problems(text)
+    assert [(problem.code, problem.line) for problem in found] == [("CFG006", 7), ("CFG006", 8), ("CFG006", 11)]
+    assert "canary" not in "".join(map(str, found))
+
+
+def test_a_missing_secret_says_how_to_write_it() -> None:
+    found = problems("tieline: 1\nconnections: {snow: {tool: servicenow, url: 'https://x.example.com', username: u}}")
+    assert "add `password: {env: NAME}`" in str(found[0])
+
+
+# -- good files ------------------------------------------------------------------------------------------------------
+
+
+def test_an_almost_empty_file_has_every_default() -> None:
+    config = load("tieline: 1")
+    assert config.store == "sqlite:////nowhere/tieline.db"
+    assert (config.server.listen, config.server.body_limit) == ("127.0.0.1:8484", 1024 * 1024)
+    assert (config.signals.window, config.signals.silence_for) == (timedelta(minutes=5), timedelta(hours=4))
+    assert (config.poll_every, config.stop_within) == (timedelta(seconds=30), timedelta(seconds=20))
+    assert config.connections == {}
+
+
+def test_a_connection_takes_what_it_does_not_say_from_the_file_and_from_its_tool() -> None:
+    config = load(
+        "tieline: 1\npoll_every: 90s\nconnections:\n  left: {tool: memory}\n  right: {tool: memory, poll_every: 5s}"
+    )
+    assert left(config).poll_every == timedelta(seconds=90)
+    assert config.connections[ConnectionName("right")].poll_every == timedelta(seconds=5)
+    assert left(config).calls_per_minute == left(config).kind.calls_per_minute
+    assert left(config).mapping == left(config).kind.mapping
+    assert (left(config).comments, left(config).ceiling) == (Comments.BOTH, Tlp.AMBER)
+    assert left(config).webhook_silence == timedelta(hours=1)
+
+
+def test_everything_a_connection_can_say_is_heard(tmp_path: Path) -> None:
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "mine.yaml").touch()
+    (tmp_path / "over.yaml").touch()
+    config = load(
+        MEMORY + "    mapping: maps/mine.yaml\n    overlay: over.yaml\n    calls_per_minute: 7\n    comments: in\n"
+        "    ceiling: amber+strict\n    opens: severity in ['high', 'critical']\n    copies: false\n"
+        "    webhook_silence: null\n    history: 2d\n",
+        tmp_path,
+    )
+    one = left(config)
+    assert (one.mapping, one.overlay) == (tmp_path / "maps" / "mine.yaml", tmp_path / "over.yaml")
+    assert (one.calls_per_minute, one.comments, one.ceiling) == (7, Comments.IN, Tlp.AMBER_STRICT)
+    assert one.opens.holds({"severity": "high"})
+    assert not one.opens.holds({"severity": "low"})
+    assert not one.copies.holds({})
+    assert one.webhook_silence is None
+    assert one.settings.history == timedelta(days=2)
+
+
+def test_a_record_opens_an_incident_only_in_monitoring_and_a_copy_goes_only_where_it_can_be_written() -> None:
+    config = load(
+        "tieline: 1\nconnections:\n  left: {tool: memory}\n"
+        "  prom: {tool: prometheus, url: 'https://prometheus.example.com'}\n"
+    )
+    prometheus = config.connections[ConnectionName("prom")]
+    assert (left(config).opens.holds({}), left(config).copies.holds({})) == (False, True)
+    assert (prometheus.opens.holds({}), prometheus.copies.holds({})) == (True, False)
+
+
+def test_relative_stores_stand_beside_the_file_and_secret_ones_come_from_their_reference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load("tieline: 1\nstore: sqlite:///data/x.db").store == "sqlite:////nowhere/data/x.db"
+    assert load("tieline: 1\nstore: sqlite:////srv/x.db").store == "sqlite:////srv/x.db"
+    monkeypatch.setenv("TIELINE_STORE", "postgresql://me:canary@db/x")
+    config = load("tieline: 1\nstore: {env: TIELINE_STORE}")
+    assert config.store == "postgresql://me:canary@db/x"
+    assert "canary" not in repr(config) + json.dumps(show_config(config))
+
+
+def test_plugins_are_a_list_or_a_mapping_with_settings() -> None:
+    assert dict(load("tieline: 1\nplugins: [grouping, severity]").plugins) == {"grouping": {}, "severity": {}}
+    mapped = load("tieline: 1\nplugins: {grouping: {by: [service]}, severity: }")
+    assert dict(mapped.plugins) == {"grouping": {"by": ["service"]}, "severity": {}}
+
+
+def test_whoever_loads_may_bring_the_plugins() -> None:
+    """A simulation owns its plugins, and calls them without threads."""
+
+    def provide(allowed: Any, findings: Findings) -> Registry:
+        from tieline.adapters.memory import plugin as memory
+
+        return Registry([Plugin("memory", memory)], limits=Limits(inline=True), findings=findings)
+
+    config, registry = load_text(MEMORY, Path("/nowhere/tieline.yaml"), provide)
+    assert left(config).kind is registry.adapters["memory"]
+
+
+# -- what is generated -----------------------------------------------------------------------------------------------
+
+
+def everything() -> Registry:
+    """All installed plugins of this distribution."""
+    return Registry.load({point.name: Node(None, 1, 1) for point in installed()})
+
+
+def test_the_schema_names_every_option_of_every_tool() -> None:
+    kinds = everything().adapters
+    schema = config_schema(kinds)
+    assert json.loads(json.dumps(schema)) == schema
+    connections = {one["title"]: one for one in schema["properties"]["connections"]["additionalProperties"]["anyOf"]}
+    assert connections.keys() == kinds.keys()
+    for tool, kind in kinds.items():
+        assert kind.settings.model_fields.keys() <= connections[tool]["properties"].keys()
+        assert "ceiling" in connections[tool]["properties"]
+    references = set(re.findall(r'"\$ref": "#/\$defs/([^"]+)"', json.dumps(schema)))
+    assert references <= schema["$defs"].keys()
+    assert schema["properties"]["poll_every"]["default"] == "30s"
+    assert connections["servicenow"]["properties"]["password"]["maxProperties"] == 1
+
+
+def test_the_example_without_connections_loads_as_it_is() -> None:
+    text = example_config([], ["grouping"])
+    assert load(text).plugins.keys() == {"grouping"}
+
+
+def test_the_example_with_its_comments_taken_away_still_loads() -> None:
+    """Every default is written so that it reads back as itself."""
+    text = example_config([], [])
+    bare = "\n".join(re.sub(r"^# (\w+:|  )", r"\1", line) for line in text.splitlines())
+    assert show_config(load(bare)) == show_config(load("tieline: 1"))
+
+
+def test_the_example_of_every_tool_is_wrong_only_where_a_person_must_choose() -> None:
+    for tool, kind in everything().adapters.items():
+        text = example_config([kind])
+        assert f"tool: {tool}" in text
+        try:
+            load(text)
+        except ConfigError as error:
+            assert {problem.code for problem in error.problems} <= {"CFG005"}, error
+        for name in kind.settings.model_fields:
+            assert re.search(rf"^    (# )?{name}: ", text, re.MULTILINE), (tool, name)
+
+
+SNOW = """
+tieline: 1
+connections:
+  snow:
+    tool: servicenow
+    url: https://example.service-now.com
+    username: tieline
+    password: {env: SNOW_PASSWORD}
+    oauth: {client_id: x, client_secret: {file: /nowhere/secret}}
+"""
+
+
+def test_a_dump_shows_references_and_never_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNOW_PASSWORD", "canary")
+    shown = show_config(load(SNOW))["connections"]["snow"]
+    assert shown["password"] == {"env": "SNOW_PASSWORD"}
+    assert shown["oauth"]["client_secret"] == {"file": "/nowhere/secret"}
+    assert (shown["poll_every"], shown["copies"], shown["ceiling"]) == ("30s", True, "amber")
+    assert "canary" not in json.dumps(shown)
+
+
+def test_references_are_followed_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load(SNOW)
+    sentences = unresolved_secrets(config)
+    assert len(sentences) == 2
+    assert sentences[0].startswith("connections.snow.password: the environment variable SNOW_PASSWORD is not set")
+    assert "/nowhere/secret" in sentences[1]
+    monkeypatch.setenv("SNOW_PASSWORD", "x")
+    assert len(unresolved_secrets(config)) == 1
+
+
+# -- units -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(min_value=0, max_value=3650 * 86_400_000 - 1))
+def test_a_duration_reads_back_as_it_was_shown(milliseconds: int) -> None:
+    length = timedelta(milliseconds=milliseconds)
+    assert parse_duration(show_duration(length)) == length
+
+
+@pytest.mark.parametrize(
+    "text", ["", "30", "s", "1 s", "-1s", "1.s", "1e3s", "1y", "10000d", "9" * 500 + "d", True, 5, None]
+)
+def test_what_is_no_duration_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match=r"duration|years"):
+        parse_duration(text)
+
+
+def test_sizes_have_units_of_both_kinds() -> None:
+    assert [parse_size(text) for text in ("1MiB", "1.5KiB", "2kB", "7B", 12)] == [1048576, 1536, 2000, 7, 12]
+    for text in ("", "MiB", "1 m", "-1", -1, True, "1" * 400 + "MiB"):
+        with pytest.raises(ValueError, match="size"):
+            parse_size(text)
+
+
+def test_a_problem_of_yaml_comes_before_all_others() -> None:
+    assert [problem.code for problem in problems("tieline: 1\ntieline: 1\nplugins: &x [y]")] == ["YAML008", "YAML009"]
+    assert load_yaml("a: 1", "x").plain() == {"a": 1}

@@ -1,0 +1,54 @@
+"""The one form in which a payload is hashed: RFC 8785, proved against another implementation."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tieline.core.journal import canonical
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+whole_numbers = st.integers(-(2**53) + 1, 2**53 - 1)
+words = st.text(st.characters(exclude_categories=["Cs"]))
+payloads = st.recursive(
+    st.none() | st.booleans() | whole_numbers | words,
+    lambda inner: st.lists(inner) | st.dictionaries(words, inner),
+    max_leaves=20,
+)
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+class TestCanonicalJson:
+    @given(payloads)
+    def test_it_is_what_rfc_8785_says(self, value: Any) -> None:
+        assert canonical(value) == rfc8785.dumps(value)
+
+    def test_keys_are_in_the_order_of_utf_16(self) -> None:
+        keys = {"\N{PILE OF POO}": 1, "\ufb33": 2, "z": 3, "\r": 4}
+        assert canonical(keys) == rfc8785.dumps(keys)
+        assert list(keys) != sorted(keys)
+
+    def test_tuples_and_words_of_enums_are_what_they_stand_for(self) -> None:
+        assert canonical({"tags": ("a", "b"), "colour": Colour.RED}) == b'{"colour":"red","tags":["a","b"]}'
+
+    @pytest.mark.parametrize(
+        "value", [0.5, float("nan"), 2**53, -(2**53), {1: "a"}, {"a": {2}}, b"bytes", NOON, "\ud800", {"\udfff": 1}]
+    )
+    def test_what_has_no_single_form_is_refused(self, value: Any) -> None:
+        with pytest.raises(ValueError, match="journalled"):
+            canonical({"value": value})
+
+    def test_nesting_without_end_is_refused(self) -> None:
+        value: list[Any] = []
+        for _ in range(100_000):
+            value = [value]
+        with pytest.raises(ValueError, match="deep"):
+            canonical(value)

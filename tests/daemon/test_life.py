@@ -1,0 +1,77 @@
+"""The life of the daemon: it stops in time, reloads whole or not at all, and does not outlive a dead loop."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from tests.daemon.conftest import eventually
+
+WORKSPACE = """\
+tieline: 1
+server: {listen: '127.0.0.1:0'}
+poll_every: 1s
+stop_within: 5s
+connections:
+  left: {tool: memory, path: left.json, opens: true, history: 1d}
+  right: {tool: memory, path: right.json, opens: true, history: 1d}
+"""
+
+
+def test_a_reload_with_a_mistake_changes_nothing_and_the_daemon_goes_on(running):
+    here = running()
+    before = here.daemon.engine
+    here.file.write_text("tieline: 1\nconnectoins: {}\n", encoding="utf-8")
+    assert here.daemon.reload() is False
+    assert here.daemon.engine is before
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: len(here.tools["right"].rows()) == 1)
+
+
+def test_a_reload_swaps_the_whole_configuration(running):
+    here = running()
+    before = here.daemon.engine
+    here.write("signals: {window: 9m}")
+    assert here.daemon.reload() is True
+    assert here.daemon.engine is not before
+    assert here.daemon.engine.config.signals.window.total_seconds() == 540
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: len(here.tools["right"].rows()) == 1)
+
+
+def test_a_loop_that_dies_stops_the_daemon_with_an_exit_code(running):
+    here = running()
+    lane = here.daemon.lanes["left"]
+    lane.step = lambda: 1 / 0  # what an error of ours in the lane itself would be
+    eventually(lambda: here.daemon._stopping.is_set())
+    assert here.daemon.stop() == 1
+
+
+def start(folder, log):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tieline.cli.main", "-w", str(folder), "run", "--log", "json"],
+        stderr=log,
+        stdout=subprocess.DEVNULL,
+        cwd=folder,
+    )
+
+
+def test_sigterm_stops_a_real_process_within_its_bound_and_sighup_does_not(tmp_path):
+    (tmp_path / "tieline.yaml").write_text(WORKSPACE, encoding="utf-8")
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        process = start(tmp_path, file)
+    try:
+        eventually(lambda: '"started"' in log.read_text(), 60)
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: '"reloaded"' in log.read_text(), 60)
+        asked = time.monotonic()
+        process.terminate()
+        assert process.wait(30) == 0
+        assert time.monotonic() - asked < 15
+        assert '"stopped"' in log.read_text()
+    finally:
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+
