@@ -7,7 +7,7 @@ CFG001 unreadable       CFG002 unknown option      CFG003 missing option       C
 CFG005 wrong value      CFG006 secret in the open  CFG007 no duration          CFG008 bad name of a connection
 CFG009 unknown tool     CFG010 bad condition       CFG011 unknown plugin       CFG012 plugin there twice
 CFG013 cannot import    CFG014 misspelled hook     CFG015 wrong signature      CFG016 bad registration
-CFG017 tool lacks it    CFG018 no such file        CFG019 unknown store
+CFG017 tool lacks it    CFG018 no such file        CFG019 unknown store       CFG020 unknown connection
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ def load_workspace(file: Path, provide: Provider | None = None) -> tuple[Config,
 def load_text(text: bytes | str, file: Path, provide: Provider | None = None) -> tuple[Config, Registry]:
     """As `load_workspace`, for text that is at hand."""
     root = load_yaml(text, str(file))
-    findings = Findings(str(file))
+    named = _option(root, "connections")
+    findings = Findings(str(file), named.value if named is not None and isinstance(named.value, dict) else ())
     lines = (text.decode("utf-8-sig") if isinstance(text, bytes) else text).splitlines()
     loaded = _Reader(root, file, findings, lines).read(provide or _provide_installed)
     if loaded is None or findings.problems:

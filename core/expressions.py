@@ -278,6 +278,7 @@ def _plainer(words: str) -> str:
 
 
 def _unknown_name(text: str, name: str, variables: Mapping[str, type]) -> str:
+    name = name.partition(".")[0]
     import difflib
 
     if re.search(rf"\b{re.escape(name)}\s*\(", text):

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from tieline.core.errors import Problem
+from tieline.core.model import ConnectionName
 from tieline.core.secrets import Secret
 from tieline.core.yaml import Node
 
@@ -79,8 +80,10 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
 class Findings:
     """Collects the problems of one file, so that a person sees all of them at once."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, connections: Iterable[str] | None = None) -> None:
+        """`connections` are the names of the file's connections, where they are known."""
         self.file = file
+        self.connections = None if connections is None else frozenset(connections)
         self.problems: list[Problem] = []
 
     def speak_of(self, node: Node) -> bool:
@@ -157,11 +160,21 @@ def _prepared_value(annotation: Any, node: Node, where: str, findings: Findings)
     if model is not None:
         return _prepared(model, node, where, findings)
     item = _item_model(annotation)
+    if isinstance(node.value, dict) and get_args(annotation)[:1] == (ConnectionName,):
+        _check_connections(node.value, where, findings)
     if item is not None and isinstance(node.value, dict):
         return {name: _prepared_value(item, child, f"{where}.{name}", findings) for name, child in node.value.items()}
     if item is not None and isinstance(node.value, list):
         return [_prepared_value(item, child, f"{where}[{at}]", findings) for at, child in enumerate(node.value)]
     return node.plain()
+
+
+def _check_connections(named: Mapping[str, Node], where: str, findings: Findings) -> None:
+    """A rule for a connection that does not exist would silently guard nothing."""
+    for name, node in named.items():
+        if findings.connections is not None and name not in findings.connections:
+            fix = did_you_mean(name, findings.connections, "write the name of a connection.")
+            findings.note_key(node, "CFG020", f"{where}: there is no connection {name!r}.", fix)
 
 
 def _is_duration(annotation: Any) -> bool:

@@ -23,6 +23,7 @@ from tieline.core.store import tables as t
 from tieline.sync import acts, deliver, inbox, limits, poll, road, rows, twins
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.limits import is_due, wait_after
+from tieline.sync.preflight import preflight
 
 BATCH: Final = 200
 """Rows looked at in one step."""
@@ -55,6 +56,7 @@ class Lane:
         self.polled_at: datetime | None = None
         self.silent_since: datetime | None = None
         self._failures = 0
+        self._flown = False
         self._log: Any = structlog.get_logger("tieline.lane").bind(connection=here.name)
 
     def step(self) -> bool:
@@ -77,6 +79,9 @@ class Lane:
         return worked
 
     def _work(self, now: datetime) -> bool:
+        if not self._flown:
+            preflight(self.here)
+            self._flown = True
         if self._poll_is_due(now):
             self._poll(now)
             return True

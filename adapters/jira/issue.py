@@ -133,12 +133,13 @@ def ignored(wanted: Body, before: Body, after: Body) -> tuple[str, ...]:
     return tuple(
         name
         for name, value in wanted.items()
-        if essence(before.get(name)) == essence(after.get(name)) and not _says(after.get(name), value)
+        if essence(before.get(name)) == essence(after.get(name)) and not says(after.get(name), value)
     )
 
 
-def _says(held: Any, wanted: Any) -> bool:
-    """Whether what the tool holds means what was written: `{"name": "High"}` is meant by the whole priority object."""
+def says(held: Any, wanted: Any) -> bool:
+    """Whether what the tool holds means what was written: `{"name": "High"}` is meant by the whole priority object.
+    Texts compare with white space folded, which Jira trims; names of options without case, as Jira looks them up."""
     if wanted is None or wanted in ([], ""):
         return held in (None, [], "")
     if isinstance(wanted, dict) and wanted.get("type") == "doc":
@@ -146,14 +147,20 @@ def _says(held: Any, wanted: Any) -> bool:
     if isinstance(wanted, dict):
         if all(value is None for value in wanted.values()):
             return held is None  # {"accountId": null} is how a user field is emptied
-        return isinstance(held, dict) and all(_says(held.get(name), value) for name, value in wanted.items())
+        return isinstance(held, dict) and all(_named(held.get(name), value) for name, value in wanted.items())
     if isinstance(wanted, list):
         if not isinstance(held, list) or len(held) != len(wanted):
             return False
-        return all(any(_says(item, value) for item in held) for value in wanted)
+        return all(any(says(item, value) for item in held) for value in wanted)
     if isinstance(wanted, str) and isinstance(held, str):
-        return " ".join(held.split()).casefold() == " ".join(wanted.split()).casefold()
+        return " ".join(held.split()) == " ".join(wanted.split())
     return bool(held == wanted)
+
+
+def _named(held: Any, wanted: Any) -> bool:
+    if isinstance(held, str) and isinstance(wanted, str):
+        return held.casefold() == wanted.casefold()
+    return says(held, wanted)
 
 
 def plain(document: Any) -> str:

@@ -76,7 +76,7 @@ class Schema:
         """The fields by the paths that mappings use: `fields.summary`, `fields.priority.name`, `fields.status.name`."""
         facts: dict[str, FieldFact] = {}
         for name, field in self.create_fields().items():
-            facts.update(_facts(name, field))
+            facts.update(_facts(name, field, self._settings.deployment))
         statuses = self._statuses()
         facts["fields.status.name"] = FieldFact(
             "fields.status.name", True, False, {name: name for name in statuses.values()}
@@ -185,10 +185,13 @@ class Schema:
                 return
 
 
-def _facts(name: str, field: Body) -> dict[str, FieldFact]:
+def _facts(name: str, field: Body, deployment: Deployment) -> dict[str, FieldFact]:
     allowed = field.get("allowedValues")
     required = bool(field.get("required"))
     schema: Any = field.get("schema") or {}
+    if schema.get("type") == "user":
+        path = f"fields.{name}.{'accountId' if deployment is Deployment.CLOUD else 'name'}"
+        return {path: FieldFact(path, True, required)}
     if not isinstance(allowed, list) or schema.get("type") == "array":
         path = f"fields.{name}"
         return {path: FieldFact(path, True, required, None, LIMITS.get(name))}

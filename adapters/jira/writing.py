@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tieline.adapters.jira.issue import ignored, overwritten
+from tieline.adapters.jira.issue import ignored, overwritten, says
 from tieline.adapters.jira.polling import Fetched, Records
 from tieline.adapters.jira.transitions import Walk, Walker
 from tieline.adapters.jira.wire import Wire
@@ -110,7 +110,9 @@ class Writer:
             plan.wrote = True
         if plan.walk is not None:
             self._walker.go(plan.walk)
-            plan.last = {name: value for name, value in plan.last.items() if name in plan.walk.left}
+            held = plan.walk.issue["fields"]
+            # A resolution that is already there is sent along by `needs`, and no screen would take it now.
+            plan.last = {k: v for k, v in plan.last.items() if k in plan.walk.left and not says(held.get(k), v)}
         if plan.last:
             self._edit(issue, plan.last)
             plan.wrote = True

@@ -95,6 +95,7 @@ def describe(wire: Wire, priorities: Priorities) -> Mapping[str, FieldFact]:
     }
     return {
         "title": FieldFact("title", writable=True, required=True, max_length=1024),
+        "resolution": FieldFact("resolution", writable=True, required=False),
         "body.details": FieldFact("body.details", writable=True, required=False),
         "status": _choice("status", {one: one for one in ("triggered", "acknowledged", "resolved")}),
         "urgency": _choice("urgency", {"high": "high", "low": "low"}),

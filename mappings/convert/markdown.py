@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _MARKS = {"strong": Mark.STRONG, "em": Mark.EM, "s": Mark.STRIKE}
-_NESTED = 100
-_TOO_DEEP = 60
+_NESTED = 20
+"""How deep the parser goes. A long row of `[` costs it time in proportion to this."""
 
 
 @cache
@@ -56,10 +56,10 @@ def _parser() -> MarkdownIt:
 def parse(markdown: str) -> Blocks:
     """The tree of a Markdown text. Every text is Markdown; nothing is ever refused."""
     text = clean_text(markdown)
-    if not _ACTIVE.search(text):
+    tokens = _parser().parse(text) if _ACTIVE.search(text) else []
+    if not tokens or max(token.level for token in tokens) >= _NESTED - 2:
+        # Nothing to parse; or so deep that the parser dropped what lies deeper, and no word may be lost.
         return tidy(Paragraph((Run(part),)) for part in _BLANK.split(text))
-    text = "\n".join(_shallow(line) for line in text.split("\n"))
-    tokens = _parser().parse(text)
     blocks, _ = _blocks(tokens, 0, "")
     return tidy(blocks)
 
@@ -67,17 +67,6 @@ def parse(markdown: str) -> Blocks:
 # What might be more than text. A text without any of it is paragraphs, and needs no parser.
 _ACTIVE = re.compile(r"[\\`*_\[\]<>&~|#\t\u00a0]|^ {0,3}(?:[-+=]|\d{1,9}[.)])|^ {4}| $", re.MULTILINE)
 _BLANK = re.compile(r"\n[ \n]*\n")
-
-
-def _shallow(line: str) -> str:
-    """A line that opens more levels than the parser goes down would lose its text, so it opens none."""
-    if len(line) < _TOO_DEEP:
-        return line
-    rest = line.lstrip(" \t>*+-0123456789.)")
-    opening = line[: len(line) - len(rest)]
-    if len(opening) < _TOO_DEEP or len(set(opening) - {" "}) < 2 > opening.count(" "):
-        return line
-    return "\\" + line.lstrip() if line.lstrip()[:1] in ">*+-" else line.lstrip()[:1] + "\\" + line.lstrip()[1:]
 
 
 def _blocks(tokens: list[Token], at: int, until: str) -> tuple[list[Block], int]:

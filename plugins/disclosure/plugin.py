@@ -1,11 +1,13 @@
-"""Keep fields and comments from connections that should not have them: an allow-list per connection.
+"""Keep fields and comments from connections that should not have them.
 
-A connection that is not listed gets everything its TLP ceiling allows (the engine itself sees to the ceiling). A listed
-one gets exactly the fields named, and comments only as its entry says.
+Two rules, and each can only take away: a field with a TLP label of its own stays out of connections whose ceiling is
+below it, and a connection with an allow-list gets exactly the fields named and comments only as its entry says. The
+label of the incident as a whole is the engine's own business, and `status` goes everywhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -15,6 +17,12 @@ from tieline.core.model import INCIDENT_FIELDS, ConnectionName, Fields, Tlp, Vis
 
 ALWAYS = frozenset({"status"})
 """Without its status a copy would mislead whoever reads it."""
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in INCIDENT_FIELDS:
+            raise ValueError(f"{name!r} is not a field; the fields are {', '.join(INCIDENT_FIELDS)}")
 
 
 class Entry(BaseModel):
@@ -28,9 +36,7 @@ class Entry(BaseModel):
     @field_validator("fields")
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in INCIDENT_FIELDS:
-                raise ValueError(f"{name!r} is not a field; the fields are {', '.join(INCIDENT_FIELDS)}")
+        _check_names(names)
         return names
 
 
@@ -39,7 +45,16 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    connections: dict[str, Entry] = Field(default={}, description="Allow-lists by connection.")
+    connections: dict[ConnectionName, Entry] = Field(default={}, description="Allow-lists by connection.")
+    labels: dict[str, Tlp] = Field(default={}, description="TLP labels of single fields, like `close_notes: red`.")
+
+    @field_validator("labels")
+    @classmethod
+    def _labelled(cls, labels: dict[str, Tlp]) -> dict[str, Tlp]:
+        _check_names(labels)
+        if wrong := sorted(ALWAYS & labels.keys()):
+            raise ValueError(f"{', '.join(wrong)} cannot be kept back")
+        return labels
 
 
 class Disclosure:
@@ -52,20 +67,20 @@ class Disclosure:
 
     @hookimpl
     def tieline_disclose(
-        self,
-        fields: Fields,
-        visibility: Visibility | None,
-        connection: ConnectionName,
-        ceiling: Tlp,  # noqa: ARG002 - the engine itself keeps to the ceiling
+        self, fields: Fields, visibility: Visibility | None, connection: ConnectionName, ceiling: Tlp
     ) -> frozenset[str]:
-        """The fields that are not on the connection's list; `comment` for a comment it may not have."""
+        """The fields that are labelled above the ceiling or not on the list; `comment` for one it may not have."""
         entry = self._settings.connections.get(connection)
-        if entry is None:
-            return frozenset()
-        if visibility is None:
-            return frozenset(fields) - frozenset(entry.fields) - ALWAYS
-        allowed = entry.comments == "all" or (entry.comments == "public" and visibility is Visibility.PUBLIC)
-        return frozenset() if allowed else frozenset({"comment"})
+        if visibility is not None:
+            return frozenset() if entry is None or _may_have(entry, visibility) else frozenset({"comment"})
+        labels = self._settings.labels
+        above = {name for name in fields if name in labels and labels[name].rank > ceiling.rank}
+        unlisted = fields.keys() - set(entry.fields) - ALWAYS if entry is not None else set()
+        return frozenset(above | unlisted)
+
+
+def _may_have(entry: Entry, visibility: Visibility) -> bool:
+    return entry.comments == "all" or (entry.comments == "public" and visibility is Visibility.PUBLIC)
 
 
 plugin = Disclosure

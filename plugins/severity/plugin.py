@@ -1,7 +1,8 @@
-"""Severity and priority from what the alert says, by a table and by rules.
+"""Severity and priority from what the alert says: by rules, by what its mapping read, by the word of a label.
 
-Rules come first and are CEL over the alert's labels and fields; the first that holds decides. An alert that neither a
-rule nor the table knows keeps what its mapping said: unknown stays unknown, it does not become low.
+Rules come first and are CEL over the alert's labels and fields; the first that holds decides. Without one the mapping's
+severity stands, and only where it knows none the label's word is looked up. What nobody knows stays unknown: it does
+not become low.
 """
 
 from __future__ import annotations
@@ -41,6 +42,19 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rules: tuple[Rule, ...] = Field(default=(), description="Rules, most important first.")
+    label: str = Field(default="severity", description="The label whose word says how bad it is.")
+    words: dict[str, Severity] = Field(
+        default={
+            "critical": Severity.CRITICAL,
+            "page": Severity.CRITICAL,
+            "error": Severity.HIGH,
+            "major": Severity.HIGH,
+            "warning": Severity.MEDIUM,
+            "minor": Severity.LOW,
+            "info": Severity.INFO,
+        },
+        description="What the label's words mean, in lower case.",
+    )
     priorities: dict[Severity, Priority] = Field(
         default={
             Severity.CRITICAL: Priority.P1,
@@ -68,17 +82,24 @@ class Classifier:
     def tieline_classify(self, signal: Signal, fields: Fields) -> Fields | None:
         """Severity and priority of the incident that this signal opens."""
         rule = self._matching(signal, fields)
-        severity = rule.severity.value if rule is not None and rule.severity is not None else fields.get("severity")
+        severity = self._severity(rule, signal, fields)
         found: dict[str, Value] = {}
         if severity is not None:
-            found["severity"] = severity
+            found["severity"] = severity.value
         if rule is not None and rule.priority is not None:
             found["priority"] = rule.priority.value
         elif severity is not None:
-            priority = self._settings.priorities.get(Severity(str(severity)))
+            priority = self._settings.priorities.get(severity)
             if priority is not None:
                 found["priority"] = priority.value
         return found or None
+
+    def _severity(self, rule: Rule | None, signal: Signal, fields: Fields) -> Severity | None:
+        if rule is not None and rule.severity is not None:
+            return rule.severity
+        if (read := fields.get("severity")) is not None:
+            return Severity(str(read))
+        return self._settings.words.get(signal.labels.get(self._settings.label, "").lower())
 
     def _matching(self, signal: Signal, fields: Fields) -> Rule | None:
         if not self._rules:
@@ -94,16 +115,19 @@ class Classifier:
                 if condition.holds(values):
                     return rule
             except ExpressionError:
-                # A rule about a label that this alert does not have says nothing about it.
+                # It was tried when it was compiled; what is left is an alert that it cannot take (300 tags).
                 continue
         return None
 
 
 def _compile(number: int, rule: Rule) -> Condition:
+    """Compile a rule, and try it once: a bad pattern shows only then."""
     try:
-        return compile_condition(rule.when, VARIABLES)
+        condition = compile_condition(rule.when, VARIABLES)
+        condition.holds({name: kind() for name, kind in VARIABLES.items()})
     except ExpressionError as error:
         raise ValueError(f"rule {number} (`{rule.when}`), column {error.column}: {error.what}") from None
+    return condition
 
 
 plugin = Classifier

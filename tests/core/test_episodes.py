@@ -62,6 +62,7 @@ def test_a_moment_is_cut_and_not_rounded() -> None:
         "now",
         "2026-11-23",
         "2026-11-23T07:05:28",
+        "2026-11-23T07:05:28.960",
         "2026-11-23 07:05:28Z",
         "0001-01-01T00:00:00+23:59",
         "20261123T070528Z",
@@ -92,7 +93,9 @@ def test_what_a_cursor_holds_survives_a_restart(stamps: dict[Episode, bytes]) ->
     assert Firing.unpack(firing.pack()).pack() == firing.pack()
 
 
-@pytest.mark.parametrize("cursor", [None, "", "e1:!!!", "e1:abc", "2026-11-23T07:05:28Z|17", "e1:" + "____" * 28])
+@pytest.mark.parametrize(
+    "cursor", [None, "", "e1:!!!", "e1:abc", "2026-11-23T07:05:28Z|17", "of2" + "A" * 28, "e1:" + "____" * 28]
+)
 def test_a_cursor_of_another_kind_holds_nothing(cursor: str | None) -> None:
     assert Firing.unpack(Cursor(cursor) if cursor is not None else None) == Firing({})
 

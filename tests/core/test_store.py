@@ -128,7 +128,9 @@ class Line:
         self.ended: list[str] = []
         self.threads: list[threading.Thread] = []
 
-    def enter(self, name: str, *, fails: bool = False) -> tuple[threading.Event, threading.Event]:
+    def enter(
+        self, name: str, *, fails: bool = False, act: str = "SELECT 1"
+    ) -> tuple[threading.Event, threading.Event]:
         """A writer joins the line. Answers the events `inside` (set when it is its turn) and `go`."""
         inside, go = threading.Event(), threading.Event()
 
@@ -138,6 +140,7 @@ class Line:
                     put(tx, name)
                     inside.set()
                     go.wait(30)
+                    tx.execute(text(act))
                     if fails:
                         raise ZeroDivisionError
                 self.ended.append(name)
@@ -210,33 +213,23 @@ class TestSharedCommits:
         assert sorted(line.ended) == ["first", "second ZeroDivisionError"]
         assert names(line.store) == {"first"}
 
-    def test_a_transaction_undone_by_the_database_is_reported_to_every_member(self, line: Line) -> None:
+    def test_a_transaction_undone_by_the_database_is_reported_to_every_member_and_to_nobody_else(
+        self, line: Line
+    ) -> None:
         _, first = line.enter("first")
-        ended: list[str] = []
-        first_done = threading.Event()
-
-        def break_it() -> None:
-            try:
-                with line.store.write() as tx:
-                    first_done.wait(30)
-                    tx.execute(text("ROLLBACK"))
-                ended.append("committed")
-            except StoreUnavailable:
-                ended.append("unavailable")
-
-        breaker = threading.Thread(target=break_it)
-        breaker.start()
-        while line.writer.in_line == 0:
-            threading.Event().wait(0.001)
-        first.set()
-        first_done.set()
-        breaker.join(30)
+        _, breaker = line.enter("breaker", act="ROLLBACK")
+        _, third = line.enter("third")
+        for go in (breaker, third, first):
+            go.set()
         line.join()
-        assert (line.ended, ended) == (["first StoreUnavailable"], ["unavailable"])
-        assert names(line.store) == set()
-        with line.store.write() as tx:
-            put(tx, "after")
-        assert names(line.store) == {"after"}
+        assert sorted(line.ended) == ["breaker StoreUnavailable", "first StoreUnavailable", "third"]
+        assert names(line.store) == {"third"}
+
+    def test_a_transaction_ended_behind_our_back_is_no_commit(self, sqlite_store: Store) -> None:
+        with pytest.raises(StoreUnavailable, match="undone"), sqlite_store.write() as tx:
+            put(tx, "snow-prod")
+            tx.execute(text("ROLLBACK"))
+        assert names(sqlite_store) == set()
 
     def test_a_turn_that_does_not_come_is_a_sentence_and_not_a_hang(self, tmp_path: Path) -> None:
         with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}", turn=timedelta(milliseconds=20)) as store:

@@ -109,13 +109,12 @@ class Api:
         found: dict[str, list[Alert]] = {}
         for alert in self._state.firing(now):
             found.setdefault(self._webhook.group_key(alert), []).append(alert)
+        groups = [(self._webhook.group_labels(alerts[0]), alerts) for alerts in found.values()]
+        groups.sort(key=lambda group: (len(group[0]), sorted(group[0].items())))
+        receiver = {"name": self._webhook.receiver}
         return [
-            {
-                "alerts": [self.shown(alert, now) for alert in alerts],
-                "labels": self._webhook.group_labels(alerts[0]),
-                "receiver": {"name": self._webhook.receiver},
-            }
-            for _, alerts in sorted(found.items())
+            {"alerts": [self.shown(alert, now) for alert in alerts], "labels": labels, "receiver": receiver}
+            for labels, alerts in groups
         ]
 
     def _silences(self, request: Request) -> Response:

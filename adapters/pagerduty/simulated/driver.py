@@ -53,11 +53,11 @@ class PagerDutyDriver(SimulatorDriver):
     known_email = "ada@example.org"
     signs_time = False
     credential_headers = ("x-pagerduty-signature",)
-    simulator: WatchedSimulator  # pyright: ignore[reportIncompatibleVariableOverride] - never replaced
+    simulator: WatchedSimulator
 
     def __init__(self) -> None:
         super().__init__()
-        self.simulator = WatchedSimulator(self.tool_now, 7)
+        self.simulator = WatchedSimulator(self.tool_now, 7)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.simulator.keys[KEY] = "full"
         self.simulator.webhooks.subscription.secrets = (WEBHOOK_SECRET,)
         self.account = self.simulator.account

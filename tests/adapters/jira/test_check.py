@@ -83,6 +83,7 @@ def test_the_live_schema_is_told_by_the_paths_that_mappings_use(desk: Desk) -> N
     }  # fmt: skip
     assert "In Review" in (facts["fields.status.name"].choices or {})
     assert facts["fields.labels"].choices is None
+    assert facts["fields.assignee.accountId"].writable
     assert not facts["fields.resolution"].writable, "no create screen takes it"
 
 

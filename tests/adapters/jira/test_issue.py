@@ -129,7 +129,7 @@ REWRITTEN = {
     ("wanted", "held"),
     [
         ("High", "High"),
-        ({"name": "High"}, {"self": "…", "name": "High", "id": "2"}),
+        ({"name": "high"}, {"self": "…", "name": "High", "id": "2"}),
         ({"accountId": None}, None),
         (None, None),
         ([], None),
@@ -148,6 +148,7 @@ def test_a_field_that_already_means_what_was_written_was_not_ignored(wanted: Any
     ("wanted", "held"),
     [
         ("High", "Low"),
+        ("Disk full", "disk full"),
         ({"name": "High"}, {"name": "Low", "id": "3"}),
         ({"accountId": "a"}, None),
         (None, "text"),

@@ -62,6 +62,8 @@ class TestOnAFile:
         assert found is not None
         assert found.body == {"title": "Disk full", "tags": ["db"]}
         assert [comment.body for comment in adapter.comments(found.ref)] == ["on it"]
+        again = MemoryTool(path=path)
+        assert again.acknowledge(found.ref, "a-1", clock.now()) == "act-3", "a token used before is still known"
 
     def test_two_tools_on_one_file_see_each_other(self, tmp_path: Path, clock: ManualClock) -> None:
         left, right = on_file(tmp_path / "tool.json", clock), on_file(tmp_path / "tool.json", clock)
@@ -122,12 +124,16 @@ class TestPeople:
         moved = adapter.read(Ref(row.ref))
         assert (moved.key, moved.version != str(row.version)) == ("OTHER-1", True)
 
-    def test_a_restored_record_is_listed_again(self, tool: MemoryTool, adapter: MemoryAdapter) -> None:
+    def test_a_restored_record_is_listed_again(
+        self, tool: MemoryTool, adapter: MemoryAdapter, clock: ManualClock
+    ) -> None:
         row = tool.make({"title": "Disk full"})
         tool.delete(row.ref)
         with pytest.raises(Gone):
             adapter.read(Ref(row.ref))
+        clock.advance(60)
         start = list(adapter.changes(None))[-1].cursor
+        clock.advance(60)
         tool.restore(row.ref)
         assert [reading.ref for page in adapter.changes(start) for reading in page.readings] == [row.ref]
 
@@ -171,6 +177,18 @@ class TestPeople:
         with pytest.raises(Refused, match="opened again"):
             tool.edit(row.ref, status="new")
 
+    def test_a_tool_that_can_reopen_does(self, tool: MemoryTool) -> None:
+        row = tool.make({"title": "Disk full", "status": "closed"})
+        assert tool.edit(row.ref, status="new").body["status"] == "new"
+
+    def test_what_a_caller_handed_over_is_copied(self, tool: MemoryTool) -> None:
+        tags = ["db"]
+        row = tool.make({"title": "Disk full", "tags": tags})
+        tags.append("urgent")
+        tool.row(row.ref).body["tags"].append("loud")
+        tool.row(row.ref).body["title"] = "nothing"
+        assert tool.row(row.ref).body == {"title": "Disk full", "tags": ["db"]}
+
     def test_what_was_read_does_not_change_under_the_reader(self, tool: MemoryTool, adapter: MemoryAdapter) -> None:
         row = tool.make({"title": "Disk full", "tags": ["db"]})
         reading = adapter.read(Ref(row.ref))
@@ -188,6 +206,21 @@ class TestFaults:
         now = adapter.read(made.ref)
         assert (written.body["title"], now.body["title"]) == ("disk", "DISK")
         assert now.version != written.version
+
+    def test_a_rule_that_changes_nothing_still_lets_our_write_be_told(self, tool: MemoryTool) -> None:
+        row, sent = tool.make({"title": "Disk full"}), list[Delivery]()
+        tool.subscribers.append(sent.append)
+        tool.workflow = lambda body: {"title": body["title"]}
+        tool.write(row.ref, {"title": "disk"}, str(row.version))
+        assert len(sent) == 1
+
+    def test_a_queued_fault_lasts_as_often_as_it_says(self, tool: MemoryTool, adapter: MemoryAdapter) -> None:
+        tool.faults.queue.append(Fault(503, times=2, only_writes=True))
+        adapter.check()
+        for number in range(2):
+            with pytest.raises(TryAgain):
+                adapter.create({"title": "Disk full"}, Token(f"t-{number}"))
+        adapter.create({"title": "Disk full"}, Token("t-3"))
 
     def test_a_rule_leaves_a_persons_edit_alone(self, tool: MemoryTool) -> None:
         row = tool.make({"title": "Disk full"})
@@ -325,6 +358,13 @@ def test_an_account_without_a_password_stays_outside() -> None:
     bare = connect(NAME, MemorySettings(), Workbench(driver.clock, driver.clock.sleep, driver.tool))
     with pytest.raises(NeedsOperator, match="tieline check memory"):
         bare.check()
+
+
+def test_an_unknown_account_with_no_password_stays_outside() -> None:
+    driver = MemoryDriver()
+    settings = MemorySettings(account="stranger", password=Secret.literal(""))
+    with pytest.raises(NeedsOperator):
+        connect(NAME, settings, Workbench(driver.clock, driver.clock.sleep, driver.tool)).check()
 
 
 def test_the_plugin_registers_every_power() -> None:

@@ -1,0 +1,96 @@
+"""Disclosure: what a connection may not have never leaves, whatever else is in the incident."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tieline.core.model import INCIDENT_FIELDS, ConnectionName, Fields, Tlp, Visibility
+from tieline.plugins.disclosure.plugin import Disclosure, Settings
+
+SOC: Fields = {"title": "phishing", "status": "new", "description": "who fell for it", "close_notes": None}
+
+
+def refused(
+    fields: Fields = SOC, connection: str = "vendor", ceiling: Tlp = Tlp.AMBER, **settings: Any
+) -> frozenset[str]:
+    plugin = Disclosure(Settings.model_validate(settings))
+    return plugin.tieline_disclose(fields, None, ConnectionName(connection), ceiling)
+
+
+def keeps_back(visibility: Visibility, comments: str | None) -> bool:
+    entry = {"fields": ["title"]} if comments is None else {"fields": ["title"], "comments": comments}
+    plugin = Disclosure(Settings.model_validate({"connections": {"vendor": entry}}))
+    return plugin.tieline_disclose({}, visibility, ConnectionName("vendor"), Tlp.AMBER) == {"comment"}
+
+
+def test_a_connection_without_a_list_gets_everything() -> None:
+    assert refused() == frozenset()
+    plugin = Disclosure(Settings())
+    assert plugin.tieline_disclose({}, Visibility.INTERNAL, ConnectionName("vendor"), Tlp.CLEAR) == frozenset()
+
+
+def test_a_connection_with_a_list_gets_what_is_on_it_and_the_status() -> None:
+    listed = {"vendor": {"fields": ["title"]}}
+    assert refused(connections=listed) == {"description", "close_notes"}
+    assert refused(connection="other", connections=listed) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "kept"), [(Tlp.CLEAR, True), (Tlp.AMBER, True), (Tlp.AMBER_STRICT, False), (Tlp.RED, False)]
+)
+def test_a_field_with_a_label_stays_below_it(ceiling: Tlp, kept: bool) -> None:
+    assert ("description" in refused(ceiling=ceiling, labels={"description": "amber+strict"})) is kept
+
+
+def test_a_label_counts_even_for_a_field_on_the_list() -> None:
+    found = refused(connections={"vendor": {"fields": ["title", "description"]}}, labels={"description": "red"})
+    assert found == {"description", "close_notes"}
+
+
+@pytest.mark.parametrize(
+    ("comments", "public", "internal"),
+    [(None, True, True), ("none", True, True), ("public", False, True), ("all", False, False)],
+)
+def test_comments_leave_only_as_the_entry_says(comments: str | None, public: bool, internal: bool) -> None:
+    assert keeps_back(Visibility.PUBLIC, comments) is public
+    assert keeps_back(Visibility.INTERNAL, comments) is internal
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"connections": {"vendor": {"fields": ["titel"]}}},
+        {"labels": {"titel": "red"}},
+        {"labels": {"status": "red"}},
+        {"labels": {"title": "purple"}},
+        {"connections": {"vendor": {"fields": ["title"], "comments": "some"}}},
+    ],
+)
+def test_a_rule_that_would_guard_nothing_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate(settings)
+
+
+NAMES = st.sets(st.sampled_from(sorted(INCIDENT_FIELDS)))
+
+
+@given(
+    held=NAMES,
+    listed=NAMES,
+    labelled=st.dictionaries(st.sampled_from(sorted(INCIDENT_FIELDS.keys() - {"status"})), st.sampled_from(Tlp)),
+    ceiling=st.sampled_from(Tlp),
+)
+def test_nothing_unlisted_or_above_the_ceiling_ever_leaves(
+    held: set[str], listed: set[str], labelled: dict[str, Tlp], ceiling: Tlp
+) -> None:
+    fields: Fields = dict.fromkeys(held, "canary")
+    kept = refused(fields, ceiling=ceiling, connections={"vendor": {"fields": sorted(listed)}}, labels=labelled)
+    leaves = fields.keys() - kept
+    assert leaves <= listed | {"status"}
+    assert all(labelled[name].rank <= ceiling.rank for name in leaves if name in labelled)
+    assert kept <= fields.keys()

@@ -1,0 +1,61 @@
+"""Grouping: equal keys mean one incident."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tieline.core.model import ConnectionName, Signal
+from tieline.plugins.grouping.plugin import Grouping, Settings
+
+BY_DEFAULT = Grouping(Settings())
+
+
+def key(
+    labels: dict[str, str], plugin: Grouping = BY_DEFAULT, source: str = "prom", service: str | None = None
+) -> str | None:
+    return plugin.tieline_group_key(Signal(ConnectionName(source), "e", {"service": service}, labels))
+
+
+def test_alerts_that_agree_on_the_labels_share_a_group_whatever_else_they_say() -> None:
+    assert key({"alertname": "DiskFull", "service": "db", "pod": "a"}) == key(
+        {"pod": "b", "alertname": "DiskFull", "service": "db"}
+    )
+    assert key({"alertname": "DiskFull", "service": "db"}) != key({"alertname": "DiskFull", "service": "web"})
+
+
+def test_an_alert_without_any_of_the_labels_stands_for_itself() -> None:
+    assert key({"pod": "a"}) is None
+    assert key({"alertname": ""}) is None
+
+
+def test_a_name_that_is_no_label_is_a_field() -> None:
+    assert key({"alertname": "x"}, service="db") == key({"alertname": "x", "service": "db"})
+    assert key({"alertname": "x"}, service=None) == "alertname=x"
+
+
+def test_sources_share_groups_unless_told_not_to() -> None:
+    labels = {"alertname": "DiskFull"}
+    assert key(labels, source="a") == key(labels, source="b")
+    apart = Grouping(Settings(across_sources=False))
+    assert key(labels, apart, source="a") != key(labels, apart, source="b")
+
+
+def test_other_labels_can_make_the_group() -> None:
+    plugin = Grouping(Settings(by=("cluster",)))
+    assert key({"cluster": "eu", "alertname": "a"}, plugin) == key({"cluster": "eu", "alertname": "b"}, plugin)
+
+
+def test_no_labels_at_all_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        Settings(by=())
+
+
+VALUES = st.dictionaries(st.sampled_from(["alertname", "service", "job"]), st.text("a,=\\", min_size=1, max_size=6))
+
+
+@given(VALUES, VALUES)
+def test_different_labels_never_meet_in_one_key(left: dict[str, str], right: dict[str, str]) -> None:
+    assert (key(left) == key(right)) == (left == right)

@@ -1,0 +1,88 @@
+"""Severity: how bad an alert's incident is, and in which order it is worked on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tieline.core.model import ConnectionName, Fields, Signal
+from tieline.plugins.severity.plugin import Classifier, Settings
+
+
+def classify(fields: Fields, labels: dict[str, str] | None = None, **settings: Any) -> Fields | None:
+    signal = Signal(ConnectionName("prom"), "e", fields, labels or {})
+    return Classifier(Settings.model_validate(settings)).tieline_classify(signal, fields)
+
+
+@pytest.mark.parametrize(
+    ("severity", "priority"), [("critical", "p1"), ("high", "p2"), ("medium", "p3"), ("low", "p4"), ("info", "p5")]
+)
+def test_the_severity_that_the_mapping_read_gives_the_priority(severity: str, priority: str) -> None:
+    assert classify({"severity": severity}) == {"severity": severity, "priority": priority}
+
+
+@pytest.mark.parametrize(("word", "severity"), [("Critical", "critical"), ("warning", "medium"), ("info", "info")])
+def test_where_the_mapping_knows_none_the_labels_word_counts(word: str, severity: str) -> None:
+    found = classify({}, {"severity": word})
+    assert found is not None
+    assert found["severity"] == severity
+
+
+def test_what_the_mapping_read_goes_before_the_labels_word() -> None:
+    found = classify({"severity": "low"}, {"severity": "critical"})
+    assert found == {"severity": "low", "priority": "p4"}
+
+
+def test_an_unknown_word_stays_unknown() -> None:
+    assert classify({}, {"severity": "catastrophic"}) is None
+    assert classify({}) is None
+    assert classify({"severity": None}) is None
+
+
+def test_another_label_with_words_of_its_own() -> None:
+    assert classify({}, {"prio": "rot"}, label="prio", words={"rot": "critical"}, priorities={}) == {
+        "severity": "critical"
+    }
+
+
+def test_the_first_rule_that_holds_decides() -> None:
+    rules = (
+        {"when": "labels.team == 'payments' && severity == 'high'", "severity": "critical", "priority": "p1"},
+        {"when": "title.contains('disk')", "priority": "p5"},
+        {"when": "true", "severity": "info"},
+    )
+    assert classify({"severity": "high", "title": "disk"}, {"team": "payments"}, rules=rules) == {
+        "severity": "critical",
+        "priority": "p1",
+    }
+    assert classify({"severity": "high", "title": "disk"}, rules=rules) == {"severity": "high", "priority": "p5"}
+    assert classify({"title": "memory"}, rules=rules) == {"severity": "info", "priority": "p5"}
+
+
+def test_rules_see_tags_and_the_source() -> None:
+    rules = ({"when": "source == 'prom' && tags.exists(tag, tag == 'env=prod')", "severity": "high"},)
+    assert classify({"tags": ("env=prod",)}, rules=rules) == {"severity": "high", "priority": "p2"}
+    assert classify({"tags": ("env=test",)}, rules=rules) is None
+    assert classify({}, rules=rules) is None
+
+
+@pytest.mark.parametrize(
+    ("when", "words"),
+    [
+        ("labels.team = 'x'", "rule 1"),
+        ("lables.team == 'x'", "did you mean 'labels'?"),
+        ("title.matches('(')", "regular expression"),
+        ("title", "yes or no"),
+    ],
+)
+def test_a_rule_that_cannot_work_is_refused_at_start(when: str, words: str) -> None:
+    with pytest.raises(ValueError, match="rule 1") as caught:
+        Classifier(Settings.model_validate({"rules": [{"when": when}]}))
+    assert words in str(caught.value)
+
+
+def test_an_alert_that_a_rule_cannot_take_goes_on_to_the_next() -> None:
+    rules = ({"when": "tags.exists(t, t == 'x')", "severity": "low"}, {"when": "true", "severity": "high"})
+    found = classify({"tags": tuple(str(number) for number in range(300))}, rules=rules)
+    assert found == {"severity": "high", "priority": "p2"}
