@@ -85,7 +85,7 @@ class Patience:
 
 
 class Listener:
-    """One observer with a queue of its own: telling it costs the teller a microsecond, whatever the observer does."""
+    """One observer with a queue of its own: telling it costs the teller microseconds, whatever the observer does."""
 
     def __init__(self, hear: Callable[[Any], None], clock: Callable[[], float], backlog: int) -> None:
         self._hear = hear
@@ -94,20 +94,26 @@ class Listener:
         self._queue: deque[Any] = deque()
         self._condition = threading.Condition()
         self._since: float | None = None
+        self._idle = True
         self._stopped = False
         self._thread: threading.Thread | None = None
 
     def tell(self, event: Any) -> bool:
         """Queue an event. False when the queue is full or the listener has been stopped."""
+        if self._stopped or len(self._queue) >= self._backlog:
+            return False
+        self._queue.append(event)
+        if self._idle:  # a busy listener looks into the queue by itself, and waking it would cost the teller its turn
+            self._wake()
+        return True
+
+    def _wake(self) -> None:
         with self._condition:
-            if self._stopped or len(self._queue) >= self._backlog:
-                return False
-            self._queue.append(event)
+            self._idle = False
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
                 self._thread.start()
-            self._condition.notify()
-        return True
+            self._condition.notify_all()
 
     def busy_for(self) -> float:
         """Seconds that the present call has taken so far; 0 between calls."""
@@ -117,7 +123,7 @@ class Listener:
     def drain(self, seconds: float) -> bool:
         """Wait until everything told so far was heard. False when that takes longer."""
         with self._condition:
-            return self._condition.wait_for(lambda: self._stopped or self._is_quiet(), timeout=seconds)
+            return self._condition.wait_for(lambda: self._stopped or (self._idle and not self._queue), timeout=seconds)
 
     def stop(self) -> None:
         """Forget what is queued and end after the present call."""
@@ -126,17 +132,20 @@ class Listener:
             self._queue.clear()
             self._condition.notify_all()
 
-    def _is_quiet(self) -> bool:
-        return not self._queue and self._since is None
-
     def _run(self) -> None:
-        while True:
-            with self._condition:
-                self._since = None
-                self._condition.notify_all()
-                self._condition.wait_for(lambda: self._stopped or bool(self._queue))
-                if self._stopped:
-                    return
+        while self._wait():
+            while self._queue and not self._stopped:
                 event = self._queue.popleft()
                 self._since = self._clock()
-            self._hear(event)
+                self._hear(event)
+                self._since = None
+
+    def _wait(self) -> bool:
+        """Wait for events; False when it is over."""
+        with self._condition:
+            # Idle is said before the queue is looked at, so that an event told in between wakes this up.
+            self._idle = True
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: self._stopped or bool(self._queue))
+            self._idle = False
+            return not self._stopped
