@@ -5,11 +5,16 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tieline.cli.output import emit, json_option
+
+if TYPE_CHECKING:
+    from tieline.cli.demo.verdict import Check
 
 ACCOUNTS = {
     "servicenow": "the password of the simulated integration",
@@ -76,7 +81,7 @@ def demo(folder: str, keep: bool, as_json: bool) -> None:
     sys.exit(0 if whole and code == 0 else 1)
 
 
-def _show(checks: list, seconds: float) -> None:  # type: ignore[type-arg] - imported lazily, see above
+def _show(checks: Sequence[Check], seconds: float) -> None:
     from tieline.cli.output import table
 
     click.echo()

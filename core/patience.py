@@ -134,8 +134,11 @@ class Listener:
 
     def _run(self) -> None:
         while self._wait():
-            while self._queue and not self._stopped:
-                event = self._queue.popleft()
+            while not self._stopped:
+                try:
+                    event = self._queue.popleft()
+                except IndexError:
+                    break
                 self._since = self._clock()
                 self._hear(event)
                 self._since = None

@@ -32,7 +32,7 @@ class _Schema(GenerateJsonSchema):
         return {"type": "string", "pattern": DURATION}
 
     def encode_default(self, dft: Any) -> Any:
-        return _plain(dft)
+        return plain_value(dft)
 
 
 def config_schema(kinds: Mapping[str, AdapterKind]) -> dict[str, Any]:
@@ -95,22 +95,22 @@ def show_config(config: Config) -> dict[str, Any]:
     return {
         "file": str(config.file),
         "store": _without_password(config.store),
-        "plugins": {name: _plain(settings) for name, settings in config.plugins.items()},
-        "server": _plain(config.server),
-        "signals": _plain(config.signals),
-        "poll_every": _plain(config.poll_every),
-        "stop_within": _plain(config.stop_within),
+        "plugins": {name: plain_value(settings) for name, settings in config.plugins.items()},
+        "server": plain_value(config.server),
+        "signals": plain_value(config.signals),
+        "poll_every": plain_value(config.poll_every),
+        "stop_within": plain_value(config.stop_within),
         "connections": {
             str(name): {
                 "tool": one.tool,
                 "mapping": str(one.mapping),
                 "overlay": str(one.overlay) if one.overlay is not None else None,
                 **{
-                    option: _plain(getattr(one, option))
+                    option: plain_value(getattr(one, option))
                     for option in ConnectionSection.model_fields
                     if option not in ("tool", "mapping", "overlay")
                 },
-                **_plain(one.settings),
+                **plain_value(one.settings),
             }
             for name, one in config.connections.items()
         },
@@ -154,14 +154,14 @@ def _without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """A value as the file would write it."""
     match value:
         case Secret():
             kind, _, name = value.reference.partition(":")
             return {kind: name} if name else value.reference
         case BaseModel():
-            return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+            return {name: plain_value(getattr(value, name)) for name in type(value).model_fields}
         case timedelta():
             return show_duration(value)
         case Condition():
@@ -171,9 +171,9 @@ def _plain(value: Any) -> Any:
         case Path():
             return str(value)
         case Mapping():
-            return {str(_plain(name)): _plain(item) for name, item in value.items()}
+            return {str(plain_value(name)): plain_value(item) for name, item in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [_plain(item) for item in value]
+            return [plain_value(item) for item in value]
         case _:
             return value
 
@@ -234,7 +234,7 @@ def _commented(model: type[BaseModel], indent: str, without: Sequence[str]) -> l
 
 def _written(value: Any) -> str:
     """A plain value in YAML's flow style."""
-    match _plain(value):
+    match plain_value(value):
         case None | NoneType():
             return "null"
         case bool() as flag:

@@ -8,11 +8,11 @@ from typing import Final
 
 from sqlalchemy import bindparam, or_, select, text, update
 
-from tieline.core import timers
 from tieline.core.model import ConnectionName, IncidentId, Status, incident_number
 from tieline.core.port import Acknowledger, Act, Power, Ref, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
+from tieline.core.timers import cancel, set_timer
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.records import Incident
 
@@ -143,9 +143,9 @@ def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
         )
         if item.act == Act.ACKNOWLEDGE.value:
             due = until - min(timedelta(minutes=10), engine.config.signals.silence_for / 4)
-            timers.set_timer(tx, f"{RENEW}:{item.id}", RENEW, due, {"signal": item.id})
+            set_timer(tx, f"{RENEW}:{item.id}", RENEW, due, {"signal": item.id})
         else:
-            timers.cancel(tx, f"{RENEW}:{item.id}")
+            cancel(tx, f"{RENEW}:{item.id}")
 
 
 def token_of(item: Pending) -> Token:

@@ -142,7 +142,7 @@ def _still_ignored(replica: Replica, name: str, ours: Value, theirs: Known) -> b
     known = replica.holds.get(name)
     if known is None or known.kind is not Held.IGNORED or known.ours != ours:
         return False
-    return known.theirs == (None if theirs is ABSENT else theirs)
+    return bool(known.theirs == (None if theirs is ABSENT else theirs))
 
 
 def _was_ignored(replica: Replica, name: str, theirs: Known) -> bool:

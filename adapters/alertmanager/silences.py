@@ -42,11 +42,8 @@ def ours(silences: Sequence[Mapping[str, Any]], ref: Ref) -> list[Silence]:
 
 def new_silence(labels: Mapping[str, str], words: str, starts: datetime, ends: datetime) -> Mapping[str, Any]:
     """The body that silences the alert with these labels, every one of them; both times by Alertmanager's clock."""
-    # A matcher on an empty value would match every alert without the label; Alertmanager drops such labels itself.
     matchers = [
-        {"name": name, "value": value, "isRegex": False, "isEqual": True}
-        for name, value in sorted(labels.items())
-        if value
+        {"name": name, "value": value, "isRegex": False, "isEqual": True} for name, value in sorted(labels.items())
     ]
     return {
         "matchers": matchers,

@@ -43,17 +43,6 @@ class Wire:
     def delete(self, path: str) -> Answer:
         return self._send("DELETE", path)
 
-    def reveal(self, secret: Secret, name: str) -> str:
-        """The value of the setting `name`. Raises NeedsOperator when it cannot be had or cannot stand in a header."""
-        try:
-            value = secret.reveal()
-        except LookupError as error:
-            raise NeedsOperator(self.connection, f"`{name}` cannot be read: {error}") from None
-        # httpx and Python name the whole header in their errors, so that a bad one must not reach them.
-        if not value.isascii() or not value.isprintable():
-            raise NeedsOperator(self.connection, f"`{name}` has characters that a header cannot carry; store it anew")
-        return value
-
     def nonsense(self, path: str, why: str) -> NeedsOperator:
         """The error for an answer that no Alertmanager gives."""
         return NeedsOperator(
@@ -81,6 +70,21 @@ class Wire:
             return self.nonsense(path, "a web page")
         return TryAgain(self.connection, f"GET {path}: the answer is not whole JSON")
 
+    def _bearer(self, secret: Secret) -> str:
+        token = self._reveal(secret, "bearer_token")
+        # httpx and Python name the whole header in their errors, so that a bad one must not reach them.
+        if not token.isascii() or not token.isprintable():
+            raise NeedsOperator(
+                self.connection, "`bearer_token` has characters that a header cannot carry; store it anew"
+            )
+        return f"Bearer {token}"
+
+    def _reveal(self, secret: Secret, name: str) -> str:
+        try:
+            return secret.reveal()
+        except LookupError as error:
+            raise NeedsOperator(self.connection, f"`{name}` cannot be read: {error}") from None
+
     def _client(self) -> Client:
         if self._made is None:
             settings = self._settings
@@ -88,10 +92,10 @@ class Wire:
             if settings.tenant is not None:
                 headers["x-scope-orgid"] = settings.tenant
             if settings.bearer_token is not None:
-                headers["authorization"] = f"Bearer {self.reveal(settings.bearer_token, 'bearer_token')}"
+                headers["authorization"] = self._bearer(settings.bearer_token)
             auth = None
             if settings.username is not None and settings.password is not None:
-                auth = (settings.username, self.reveal(settings.password, "password"))
+                auth = (settings.username, self._reveal(settings.password, "password"))
             self._made = Client(
                 self.connection,
                 settings.url,

@@ -152,7 +152,7 @@ class Wire:
         if settings.tenant is not None:
             headers["x-scope-orgid"] = settings.tenant
         if settings.bearer_token is not None:
-            headers["authorization"] = f"Bearer {self._reveal(settings.bearer_token, 'bearer_token')}"
+            headers["authorization"] = self._bearer(settings.bearer_token)
         auth = None
         if settings.username is not None and settings.password is not None:
             # As bytes: requests would encode text as Latin-1 and fail on the rest of the world's passwords.
@@ -168,12 +168,17 @@ class Wire:
         session.mount(settings.url, self._bench.transport or HTTPAdapter(max_retries=Retry(0, read=False)))
         return library
 
+    def _bearer(self, secret: Secret) -> str:
+        token = self._reveal(secret, "bearer_token")
+        # requests names the whole header in its errors, so that a bad one must not reach it.
+        if not token.isascii() or not token.isprintable():
+            raise NeedsOperator(
+                self.connection, "`bearer_token` has characters that a header cannot carry; store it anew"
+            )
+        return f"Bearer {token}"
+
     def _reveal(self, secret: Secret, name: str) -> str:
         try:
-            value = secret.reveal()
+            return secret.reveal()
         except LookupError as error:
             raise NeedsOperator(self.connection, f"`{name}` cannot be read: {error}") from None
-        # requests names the whole header in its errors, so that a bad one must not reach it.
-        if not value.isascii() or not value.isprintable():
-            raise NeedsOperator(self.connection, f"`{name}` has characters that a header cannot carry; store it anew")
-        return value

@@ -253,7 +253,9 @@ def requests_transport(simulator: Simulator) -> Any:
     from urllib3 import HTTPResponse
 
     class InProcess(BaseAdapter):
-        def send(self, request: Any, **_options: Any) -> Any:
+        def send(  # type: ignore[override]
+            self, request: Any, **_options: Any
+        ) -> Any:
             parts = urlsplit(request.url)
             body = request.body or b""
             response = simulator.answer(
@@ -270,7 +272,7 @@ def requests_transport(simulator: Simulator) -> Any:
             answer = requests.Response()
             answer.status_code = response.status
             answer.headers = CaseInsensitiveDict(response.headers)
-            # Read by those who stream, and touched by pysnow; the content itself is then taken from it as from a socket.
+            # Read by those who stream, and touched by pysnow; the content is then taken from it as from a socket.
             answer.raw = HTTPResponse(
                 io.BytesIO(response.body), headers=response.headers, status=response.status, preload_content=False
             )

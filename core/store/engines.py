@@ -19,7 +19,7 @@ from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 
 _KINDS = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 _READERS = 8
-_WAL_ATTEMPTS, _WAL_PAUSE = 100, 0.02  # seconds between attempts
+_WAL_ATTEMPTS = 100
 _POSTGRES_SETTINGS = (
     "SET statement_timeout = '60s'",
     "SET lock_timeout = '10s'",
@@ -124,7 +124,7 @@ def _create_private(path: Path) -> None:
 
 
 def _prepare_writer(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    _switch_to_wal(connection)
+    switch_to_wal(connection)
     _pragmas(
         connection,
         "synchronous=FULL",
@@ -135,8 +135,11 @@ def _prepare_writer(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     )
 
 
-def _switch_to_wal(connection: DBAPIConnection) -> None:
-    """The log is a property of the file: the first to open it switches, and two that do so at once collide."""
+def switch_to_wal(connection: DBAPIConnection, pause: float = 0.02) -> None:
+    """The log is a property of the file: the first to open it switches, and two that do so at once collide.
+
+    `pause` is in seconds, between attempts.
+    """
     for attempts_left in reversed(range(_WAL_ATTEMPTS)):
         try:
             _pragmas(connection, "journal_mode=WAL")
@@ -145,7 +148,7 @@ def _switch_to_wal(connection: DBAPIConnection) -> None:
             # SQLite answers "locked" at once here, without the wait that every other statement gets.
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not attempts_left:
                 raise
-            time.sleep(_WAL_PAUSE)
+            time.sleep(pause)
 
 
 def _prepare_reader(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

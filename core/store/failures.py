@@ -61,7 +61,7 @@ def unavailable(name: str, error: SQLAlchemyError) -> StoreUnavailable | None:
         return None
     cause = error.orig
     if isinstance(cause, sqlite3.Error):
-        return _from_sqlite(name, error, cause)
+        return _from_sqlite(name, cause)
     state = getattr(cause, "sqlstate", None)
     if isinstance(state, str):
         if state == "42P01":
@@ -72,7 +72,7 @@ def unavailable(name: str, error: SQLAlchemyError) -> StoreUnavailable | None:
     return None if isinstance(error, _OURS) else _sentence(name, *_AWAY)
 
 
-def _from_sqlite(name: str, error: DBAPIError, cause: sqlite3.Error) -> StoreUnavailable | None:
+def _from_sqlite(name: str, cause: sqlite3.Error) -> StoreUnavailable | None:
     code = getattr(cause, "sqlite_errorcode", None)
     if code is None:
         # Raised by Python's module itself. "Cannot operate on a closed database" is a shutdown; the rest are mistakes.
@@ -81,9 +81,7 @@ def _from_sqlite(name: str, error: DBAPIError, cause: sqlite3.Error) -> StoreUna
     if code == sqlite3.SQLITE_ERROR and str(cause).startswith("no such table"):
         return _sentence(name, *_NOT_SET_UP)
     known = _SQLITE.get(code & 0xFF)  # the low byte is the primary code of an extended one
-    if known is None or isinstance(error, IntegrityError):
-        return None
-    return _sentence(name, *known)
+    return None if known is None else _sentence(name, *known)
 
 
 def _sentence(name: str, what: str, seconds: float) -> StoreUnavailable:

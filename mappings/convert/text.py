@@ -25,23 +25,38 @@ _LARGEST_REMEMBERED = 4096
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one tool writes rich text. `measure` is the length that its limits count."""
+    """How one tool writes rich text. `measure` is the length of a tree as the tool's limits count it."""
 
     parse: Callable[[Any], Blocks]
     render: Callable[[Blocks], Any]
-    measure: Callable[[Any], int]
+    measure: Callable[[Blocks], int]
 
 
-def _json_length(document: Any) -> int:
+def _json_length(blocks: Blocks) -> int:
     """The length of the document's JSON: never less than what Jira counts, whichever way it counts."""
-    return units(orjson.dumps(document).decode())
+    return units(orjson.dumps(adf.render(blocks)).decode())
+
+
+def _text_length(parsed: Callable[[Blocks], str]) -> Callable[[Blocks], int]:
+    return lambda blocks: units(parsed(blocks))
+
+
+def _markdown(blocks: Blocks) -> str:
+    return quiet(markdown.settled(blocks)[1])
+
+
+def _longest_markdown(blocks: Blocks) -> str:
+    """No shorter than what `_markdown` makes of any part of the tree, and made without parsing."""
+    return quiet(markdown.render(blocks, markdown.thorough))
 
 
 DIALECTS: dict[TextDialect, Dialect] = {
-    TextDialect.MARKDOWN: Dialect(markdown.parse, lambda blocks: quiet(markdown.settled(blocks)[1]), units),
-    TextDialect.PLAIN: Dialect(plain.parse, plain.render, units),
-    TextDialect.SERVICENOW_JOURNAL: Dialect(plain.parse_journal, plain.render_journal, units),
-    TextDialect.JIRA_WIKI: Dialect(wiki.parse, wiki.render, units),
+    TextDialect.MARKDOWN: Dialect(markdown.parse, _markdown, _text_length(_longest_markdown)),
+    TextDialect.PLAIN: Dialect(plain.parse, plain.render, _text_length(plain.render)),
+    TextDialect.SERVICENOW_JOURNAL: Dialect(
+        plain.parse_journal, plain.render_journal, _text_length(plain.render_journal)
+    ),
+    TextDialect.JIRA_WIKI: Dialect(wiki.parse, wiki.render, _text_length(wiki.render)),
     TextDialect.JIRA_ADF: Dialect(adf.parse, adf.render, _json_length),
 }
 
@@ -117,7 +132,7 @@ def settle(dialect: TextDialect, blocks: Blocks, limit: int | None) -> tuple[Blo
     blocks = unlinked(blocks)
     for give_up in _LADDER:
         exact, text = markdown.settled(give_up(blocks))
-        fitting = exact if limit is None else cut(exact, limit, lambda some: tool.measure(tool.render(some)))
+        fitting = exact if limit is None else cut(exact, limit, tool.measure)
         blocks = unlinked(tool.parse(tool.render(fitting)))
         if blocks == exact:
             return exact, text

@@ -17,11 +17,11 @@ from tieline.core import config as config_module
 from tieline.core.config import Config, ConnectionConfig, load_text, load_workspace
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.model import ConnectionName, Tlp
-from tieline.core.options import Comments
+from tieline.core.options import Comments, SignalsConfig
 from tieline.core.plugins import Plugin, installed
-from tieline.core.reference import config_schema, example_config, show_config, unresolved_secrets
+from tieline.core.reference import config_schema, example_config, plain_value, show_config, unresolved_secrets
 from tieline.core.registry import Limits, Registry
-from tieline.core.settings import Findings, parse_duration, parse_size, show_duration
+from tieline.core.settings import Findings, parse_duration, parse_size, show_duration, validated
 from tieline.core.yaml import Node, load_yaml
 
 __all__ = ["strangers"]
@@ -292,6 +292,20 @@ def test_the_example_of_every_tool_is_wrong_only_where_a_person_must_choose() ->
             assert re.search(rf"^    (# )?{name}: ", text, re.MULTILINE), (tool, name)
 
 
+def test_every_default_in_an_example_reads_back_as_itself() -> None:
+    """Text that looks like a number keeps its quotes: `closed_states: ["7"]`."""
+    for kind in everything().adapters.values():
+        shown = {
+            name: info.get_default(call_default_factory=True, validated_data={})
+            for name, info in kind.settings.model_fields.items()
+            if not info.is_required()
+        }
+        for line in example_config([kind]).splitlines():
+            if (found := re.fullmatch(r"    # (\w+: .+)", line)) and (name := found[1].partition(":")[0]) in shown:
+                (read,) = load_yaml(found[1], "x").plain().values()
+                assert read == plain_value(shown[name]), line
+
+
 SNOW = """
 tieline: 1
 connections:
@@ -345,6 +359,12 @@ def test_sizes_have_units_of_both_kinds() -> None:
     for text in ("", "MiB", "1 m", "-1", -1, True, "1" * 400 + "MiB"):
         with pytest.raises(ValueError, match="size"):
             parse_size(text)
+
+
+def test_settings_with_a_bad_duration_are_not_given_to_anybody() -> None:
+    findings = Findings("x.yaml")
+    assert validated(SignalsConfig, load_yaml("window: soon", "x.yaml"), "signals", findings) is None
+    assert [problem.code for problem in findings.problems] == ["CFG007"]
 
 
 def test_a_problem_of_yaml_comes_before_all_others() -> None:

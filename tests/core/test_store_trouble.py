@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -18,6 +20,7 @@ from tests.core.store_acts import names, put
 
 from tieline.core import journal
 from tieline.core.errors import ConfigError, StoreUnavailable
+from tieline.core.store import engines
 from tieline.core.store.engines import parse
 from tieline.core.store.store import Store
 
@@ -193,6 +196,7 @@ import sys
 from datetime import UTC, datetime
 from sqlalchemy import insert
 from tieline.core.journal import Entry
+from tieline.core.store import engines
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
 now = datetime(2026, 11, 23, tzinfo=UTC)
@@ -230,6 +234,27 @@ class TestKilled:
                 assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
 
 
+class Colliding:
+    """A connection to a file that somebody else is switching: SQLite answers "locked" without any wait."""
+
+    def __init__(self, collisions: int) -> None:
+        self.collisions = collisions
+        self.sent: list[str] = []
+
+    def cursor(self) -> Colliding:
+        return self
+
+    def close(self) -> None:
+        pass
+
+    def execute(self, sql: str) -> None:
+        self.sent.append(sql)
+        if len(self.sent) <= self.collisions:
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+
+
 class TestFiles:
     def test_the_file_and_its_log_are_readable_by_their_owner_alone(self, tmp_path: Path) -> None:
         path = tmp_path / "data" / "tieline.db"
@@ -251,6 +276,11 @@ class TestFiles:
                 for name in ("synchronous", "journal_mode", "foreign_keys", "secure_delete")
             }
         assert settings == {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1}
+
+    def test_two_processes_that_open_a_new_file_at_once_both_get_its_log(self) -> None:
+        connection: Any = Colliding(collisions=3)
+        engines.switch_to_wal(connection, pause=0)
+        assert connection.sent == ["PRAGMA journal_mode=WAL"] * 4
 
     @pytest.mark.parametrize("wrong", ["mysql://u:swordfish@h/d", "swordfish", "", "sqlite+swordfish://"])
     def test_an_address_that_is_none_is_refused_without_repeating_it(self, wrong: str) -> None:

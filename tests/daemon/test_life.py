@@ -74,4 +74,3 @@ def test_sigterm_stops_a_real_process_within_its_bound_and_sighup_does_not(tmp_p
     finally:
         if process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)
-

@@ -5,8 +5,8 @@ import json
 import socket
 
 import pytest
-
 from tests.daemon.conftest import eventually
+
 from tieline.core.model import ConnectionName
 from tieline.core.port import Received
 from tieline.sync import explain
@@ -72,6 +72,7 @@ def sign(here, body):
     import time
 
     from tests.daemon.conftest import SECRET
+
     from tieline.adapters.memory.tool import SIGNATURE
     from tieline.adapters.memory.tool import sign as digest
 
@@ -118,7 +119,13 @@ def test_health_readiness_and_metrics_answer(running):
     assert ready["ready"]
     assert set(ready["connections"]) == {"left", "right"}
     metrics = here.client.get("/metrics").text
-    for name in ("tieline_inbox", "tieline_parked", "tieline_conflicts", "tieline_budget_calls", "tieline_store_up 1.0"):
+    for name in (
+        "tieline_inbox",
+        "tieline_parked",
+        "tieline_conflicts",
+        "tieline_budget_calls",
+        "tieline_store_up 1.0",
+    ):
         assert name in metrics
 
 

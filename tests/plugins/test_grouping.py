@@ -53,6 +53,11 @@ def test_no_labels_at_all_is_refused() -> None:
         Settings(by=())
 
 
+def test_a_comma_in_a_name_does_not_make_two_groups_meet() -> None:
+    plugin = Grouping(Settings(by=("a", "b", "x,b")))
+    assert key({"a": "q,x", "b": "y"}, plugin) != key({"a": "q", "x,b": "y"}, plugin)
+
+
 VALUES = st.dictionaries(st.sampled_from(["alertname", "service", "job"]), st.text("a,=\\", min_size=1, max_size=6))
 
 

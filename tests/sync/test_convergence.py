@@ -1,16 +1,20 @@
-"""One machine owns convergence: people edit everywhere, answers get lost, webhooks come twice, late and out of order, the
-process dies at any time. When all that stops, the tools must agree, stay quiet, and nothing a person wrote may be lost.
+"""One machine owns convergence: people edit everywhere, answers get lost, webhooks come twice, late and out of order,
+the process dies at any time. When all that stops, the tools must agree and stay quiet, and nothing a person wrote may
+be lost.
 """
 
 import tempfile
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
-
 from tests.sync.world import World
+
 from tieline.adapters.memory.faults import Fault
+from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Receiver
 from tieline.sync import explain, inbox
 
@@ -36,7 +40,10 @@ class Road(RuleBasedStateMachine):
         self.comments: list[str] = []
         self.mail: list[tuple[str, Delivery]] = []
         for name, tool in self.world.tools.items():
-            tool.subscribers.append(lambda delivery, name=name: self.mail.append((name, delivery)))
+            tool.subscribers.append(partial(self._post, name))
+
+    def _post(self, name: str, delivery: Delivery) -> None:
+        self.mail.append((name, delivery))
 
     @initialize()
     def begin(self) -> None:
@@ -96,11 +103,12 @@ class Road(RuleBasedStateMachine):
         name, delivery = self.mail[pick % len(self.mail)]
         if not keep:
             self.mail.remove((name, delivery))
-        source = self.world.engine.connections[name].source  # type: ignore[index] - a name is a name
+        connection = ConnectionName(name)
+        source = self.world.engine.connections[connection].source
         assert isinstance(source, Receiver)
         # Whether it is forged is another test's question; here it only may come late, twice and out of order.
         with self.world.engine.store.write() as tx:
-            inbox.accept(tx, name, source.parse(delivery), self.world.clock.now())  # type: ignore[arg-type] - as above
+            inbox.accept(tx, connection, source.parse(delivery), self.world.clock.now())
 
     # -- ourselves
 
@@ -115,8 +123,6 @@ class Road(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-86400, -5, 5, 86400]), tool=tools)
     def set_a_tools_clock(self, seconds: int, tool: str) -> None:
-        from datetime import timedelta
-
         self.world.tools[tool].skew = timedelta(seconds=seconds)
 
     # -- the promise
@@ -166,7 +172,8 @@ class Road(RuleBasedStateMachine):
             assert value in told or value in shown, f"{value!r} is nowhere"
         for text in self.comments:
             counts = [
-                sum(text in note.text for row in tool.rows() for note in row.notes) for tool in self.world.tools.values()
+                sum(text in note.text for row in tool.rows() for note in row.notes)
+                for tool in self.world.tools.values()
             ]
             assert max(counts) <= 1, f"{text} stands twice"
 

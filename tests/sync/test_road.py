@@ -6,6 +6,7 @@ import pytest
 
 from tieline.adapters.memory.faults import Fault
 from tieline.core.model import Visibility
+from tieline.sync import explain
 from tieline.sync.records import ReplicaState
 
 
@@ -50,9 +51,9 @@ def test_of_two_edits_of_one_field_the_later_stands_and_the_other_is_told(world)
     both.settle()
     assert both.shows("left", "title") == both.shows("right", "title") == "from the right"
     with both.engine.store.read() as connection:
-        from tieline.sync import explain
-
-        steps = explain.why(connection, both.incident().id, "title").steps
+        found = explain.why(connection, both.incident().id, "title")
+    assert found is not None
+    steps = found.steps
     assert any("from the left" in (step.before, step.after) for step in steps)
 
 
@@ -167,7 +168,7 @@ def test_a_deleted_copy_deletes_nothing_else(world):
 
 
 def test_a_merged_copy_follows_to_the_record_that_took_its_place(world):
-    both = opened(world, options={"right": "opens: false"} if False else {})
+    both = opened(world)
     ref = both.copy("right").ref
     other = both.tools["right"].make({"title": "The same disk", "status": "resolved"})
     both.tools["right"].merge(ref, other.ref)

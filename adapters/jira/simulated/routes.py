@@ -161,6 +161,18 @@ def _statuses(routes: Routes, _request: Request, found: re.Match[str]) -> Respon
     return Response.of(routes.views.statuses(routes.project_of(found)))
 
 
+COMPUTED: Final = (
+    ("status", "Status", "status"),
+    ("created", "Created", "datetime"),
+    ("updated", "Updated", "datetime"),
+    ("resolutiondate", "Resolved", "datetime"),
+    ("creator", "Creator", "user"),
+    ("issuetype", "Issue Type", "issuetype"),
+    ("project", "Project", "project"),
+)
+"""Fields that Jira fills in by itself: on no screen, and listed all the same."""
+
+
 @resource("GET", "/field")
 def _fields(_routes: Routes, _request: Request, _found: re.Match[str]) -> Response:
     custom = [(one, one.id.startswith("customfield_")) for one in FIELDS.values()]
@@ -171,6 +183,13 @@ def _fields(_routes: Routes, _request: Request, _found: re.Match[str]) -> Respon
                 "navigable": True, "searchable": True, "clauseNames": [one.id], "schema": one.schema(),
             }
             for one, is_custom in custom
+        ]
+        + [
+            {
+                "id": name, "key": name, "name": label, "custom": False, "orderable": False,
+                "navigable": True, "searchable": True, "clauseNames": [name], "schema": {"type": kind, "system": name},
+            }
+            for name, label, kind in COMPUTED
         ]
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from tieline.adapters.alertmanager.simulated.matching import Inhibition, Matcher
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 from tieline.core.errors import Gone, NeedsOperator, TryAgain
 from tieline.core.port import Cursor, Reading
+from tieline.core.secrets import Secret
 
 DISK = {"alertname": "DiskFull", "instance": "db1", "severity": "critical"}
 
@@ -159,6 +161,26 @@ def test_a_wrong_address_is_not_an_empty_page(driver: AlertmanagerDriver, adapte
     driver.fail(404)
     with pytest.raises(NeedsOperator, match="correct `url`"):
         poll(adapter, None)
+
+
+@pytest.mark.parametrize("token", ["kläglich-geheim", "two\nlines-geheim", "geheim\x7f"])
+def test_a_token_that_no_header_carries_is_named_and_not_shown(driver: AlertmanagerDriver, token: str) -> None:
+    adapter = driver.connect(bearer_token=Secret.literal(token))
+    with pytest.raises(NeedsOperator, match="`bearer_token` has characters") as refused:
+        adapter.check()
+    assert "geheim" not in str(refused.value)
+
+
+def test_a_password_may_be_of_any_letters(driver: AlertmanagerDriver) -> None:
+    driver.simulator.credentials = "Basic " + base64.b64encode("tieline:klä:glich ✓".encode()).decode()
+    password = Secret.literal("klä:glich ✓")
+    assert driver.connect(bearer_token=None, username="tieline", password=password).check().account == "tieline"
+
+
+def test_a_secret_that_cannot_be_had_is_named(driver: AlertmanagerDriver) -> None:
+    adapter = driver.connect(bearer_token=Secret("env", "NO_SUCH_VARIABLE_HERE"))
+    with pytest.raises(NeedsOperator, match="NO_SUCH_VARIABLE_HERE"):
+        adapter.check()
 
 
 def test_check_names_what_in_the_receiver_makes_webhooks_incomplete(

@@ -63,6 +63,17 @@ def test_a_silence_that_lasts_long_enough_is_not_touched(
     assert am.requests == [("GET", "/api/v2/silences")]
 
 
+def test_another_incident_has_a_silence_of_its_own(
+    adapter: AlertmanagerAdapter, driver: AlertmanagerDriver, am: AlertmanagerSimulator
+) -> None:
+    ref = am.fire(DISK).ref
+    first = acknowledge(adapter, driver, ref)
+    assert acknowledge(adapter, driver, ref, Token("tieline-INC-12-55")) != first
+    assert acknowledge(adapter, driver, ref) == first
+    undo(adapter, driver, ref)
+    assert driver.acts_in_force(ref) == 0
+
+
 def test_an_expired_silence_is_made_anew(
     adapter: AlertmanagerAdapter, driver: AlertmanagerDriver, am: AlertmanagerSimulator
 ) -> None:
@@ -109,6 +120,7 @@ def test_letting_go_works_after_the_alert_has_ended(
     undo(adapter, driver, ref)
     undo(adapter, driver, ref)
     assert am.state.silences[ours].state(driver.now()) == "expired"
+    assert [method for method, _ in am.requests].count("DELETE") == 1
 
 
 def test_an_alert_that_ended_cannot_be_acknowledged(

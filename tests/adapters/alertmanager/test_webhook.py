@@ -94,6 +94,11 @@ def test_a_repeat_has_the_id_of_the_first_delivery(
     assert first == repeat != over
 
 
+def test_the_next_episode_of_an_alert_has_another_id(adapter: AlertmanagerAdapter) -> None:
+    first = adapter.parse(group(alert())).delivery_id
+    assert adapter.parse(group(alert(startsAt="2026-11-23T07:09:28Z"))).delivery_id != first
+
+
 def test_what_a_group_left_out_makes_it_incomplete(
     adapter: AlertmanagerAdapter, driver: AlertmanagerDriver, am: AlertmanagerSimulator
 ) -> None:
@@ -163,6 +168,12 @@ def test_a_user_proves_a_delivery(driver: AlertmanagerDriver) -> None:
     adapter = driver.connect(webhook_token=None, webhook_username="am", webhook_password=Secret.literal("pä:ss"))
     header = "Basic " + base64.b64encode("am:pä:ss".encode()).decode()
     adapter.verify(authorized(header), driver.now())
+    with pytest.raises(Forged):
+        adapter.verify(authorized("Basic " + base64.b64encode(b"am:").decode()), driver.now())
+
+
+def test_an_empty_password_proves_nothing(driver: AlertmanagerDriver) -> None:
+    adapter = driver.connect(webhook_token=None, webhook_username="am", webhook_password=Secret.literal(""))
     with pytest.raises(Forged):
         adapter.verify(authorized("Basic " + base64.b64encode(b"am:").decode()), driver.now())
 

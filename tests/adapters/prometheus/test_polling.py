@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from tieline.adapters.prometheus.simulated.driver import PrometheusDriver
 from tieline.adapters.prometheus.simulator import PrometheusSimulator
 from tieline.core.errors import Gone, NeedsOperator, TryAgain
 from tieline.core.port import Cursor, Reading
+from tieline.core.secrets import Secret
 
 DISK = {"alertname": "DiskFull", "instance": "db1"}
 
@@ -145,6 +147,26 @@ def test_a_wrong_address_is_not_an_empty_page(adapter: PrometheusAdapter, driver
     driver.fail(404)
     with pytest.raises(NeedsOperator, match="correct `url`"):
         poll(adapter, None)
+
+
+@pytest.mark.parametrize("token", ["kläglich-geheim", "two\nlines-geheim", "geheim\x7f"])
+def test_a_token_that_no_header_carries_is_named_and_not_shown(driver: PrometheusDriver, token: str) -> None:
+    adapter = driver.connect(bearer_token=Secret.literal(token))
+    with pytest.raises(NeedsOperator, match="`bearer_token` has characters") as refused:
+        adapter.check()
+    assert "geheim" not in str(refused.value)
+
+
+def test_a_password_may_be_of_any_letters(driver: PrometheusDriver) -> None:
+    driver.simulator.credentials = "Basic " + base64.b64encode("tieline:klä:glich ✓".encode()).decode()
+    password = Secret.literal("klä:glich ✓")
+    assert driver.connect(bearer_token=None, username="tieline", password=password).check().account == "tieline"
+
+
+def test_a_secret_that_cannot_be_had_is_named(driver: PrometheusDriver) -> None:
+    adapter = driver.connect(bearer_token=Secret("env", "NO_SUCH_VARIABLE_HERE"))
+    with pytest.raises(NeedsOperator, match="NO_SUCH_VARIABLE_HERE"):
+        adapter.check()
 
 
 def test_check_says_why_no_absent_alert_counts_as_ended(

@@ -120,6 +120,12 @@ def test_a_table_that_is_not_there_is_no_missing_record(driver: ServiceNowDriver
         adapter.read(Ref("0" * 32))
 
 
+def test_a_search_that_is_not_found_proves_no_record_gone(adapter: ServiceNow, simulator: ServiceNowSimulator) -> None:
+    simulator.fail(404)
+    with pytest.raises(NeedsOperator, match="Check `url` and `table`"):
+        list(adapter.changes(None))
+
+
 @pytest.mark.parametrize("ref", ["", "../sys_user", "a/b", "x^NQ", "é" * 32, "a" * 65])
 def test_what_cannot_be_a_sys_id_is_gone_without_a_request(
     adapter: ServiceNow, simulator: ServiceNowSimulator, ref: str
@@ -212,6 +218,7 @@ def test_a_broken_answer_to_a_write_may_have_been_a_success(driver: ServiceNowDr
         assert not caught.value.maybe_done
 
 
+@pytest.mark.timeout(30)  # pysnow's own time-out is a minute
 def test_a_silent_tool_is_given_up_after_the_timeout(driver: ServiceNowDriver) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         adapter = over_the_wire(driver, f"http://127.0.0.1:{server.getsockname()[1]}", timeout=0.2)

@@ -70,6 +70,15 @@ def test_a_search_that_the_tool_ignored_is_no_answer(
         adapter.find(TOKEN)
 
 
+def test_a_token_is_compared_with_regard_to_case(adapter: ServiceNow) -> None:
+    """The database finds the record for the other token too."""
+    made = adapter.create({"short_description": "disk full"}, TOKEN)
+    assert adapter.find(Token(TOKEN.lower())) is None
+    found = adapter.find(TOKEN)
+    assert found is not None
+    assert found.ref == made.ref
+
+
 def test_a_hidden_record_is_not_a_missing_one(adapter: ServiceNow, simulator: ServiceNowSimulator) -> None:
     made = adapter.create({"short_description": "disk full"}, TOKEN)
     simulator.hidden = {made.ref}

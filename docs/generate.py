@@ -1,0 +1,45 @@
+"""Writes `docs/reference/` from the code: `python docs/generate.py`. With `--check`, fails where a page has drifted."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from generator import commands, configuration, hooks, mapping_files, metrics, words
+
+FOLDER = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by docs/generate.py from the code; `make docs` writes it anew. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """The text of every page by its file's name."""
+    made = {
+        "cli.md": commands.page(),
+        "configuration.md": configuration.page(),
+        "hooks.md": hooks.page(),
+        "mappings.md": mapping_files.page(),
+        "metrics.md": metrics.page(),
+        "reasons.md": words.page(),
+    }
+    return {name: f"{NOTE}\n{text.strip()}\n" for name, text in made.items()}
+
+
+def main() -> int:
+    """Write the pages, or compare them. The exit code is 1 when a page is not what the code says."""
+    drifted = []
+    for name, text in pages().items():
+        file = FOLDER / name
+        if file.exists() and file.read_text(encoding="utf-8") == text:
+            continue
+        drifted.append(name)
+        if "--check" not in sys.argv:
+            FOLDER.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    if drifted and "--check" in sys.argv:
+        sys.stderr.write(f"{', '.join(drifted)}: not what the code says; run `make docs`\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

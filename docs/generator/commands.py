@@ -1,0 +1,56 @@
+"""cli.md: the help of every command."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+import click
+
+from tieline.cli.main import cli
+
+WIDTH = 100
+ABOUT = """\
+# Commands
+
+`tieline` finds its workspace in the folder that `--workspace` (or `TIELINE_WORKSPACE`) names, the current one by default.
+Commands that look read the store and work while the daemon is down. Commands that decide write to the store, and the
+daemon beside them acts on it within a second.
+
+Exit codes, the same for every command:
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 1 | what was asked for does not hold: a connection that does not work, a journal that is not whole |
+| 2 | wrong usage |
+| 3 | the configuration or a mapping is refused; every problem stands on standard error |
+| 4 | the store does not answer |
+| 5 | there is no such incident, conflict or parked record |
+"""
+
+
+def page() -> str:
+    """Every command with its help, in the order of `tieline --help`."""
+    parts = [ABOUT]
+    for path, command in all_commands(cli, "tieline"):
+        parts.append(f"## `{path}`\n\n```text\n{_help(command, path)}\n```\n")
+    return "\n".join(parts)
+
+
+def all_commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """A command and everything below it."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=path)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                yield from all_commands(inner, f"{path} {name}")
+
+
+def _help(command: click.Command, path: str) -> str:
+    context = click.Context(
+        command, info_name=path, terminal_width=WIDTH, max_content_width=WIDTH, help_option_names=["-h", "--help"]
+    )
+    return inspect.cleandoc(command.get_help(context))

@@ -1,0 +1,176 @@
+"""The command line: what people and programs get, and the exit codes that scripts rely on."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tests.sync.world import World
+
+from tieline.cli import main as cli_main
+from tieline.cli.main import COMMANDS, cli
+
+
+def run(*arguments, workspace):
+    """Run a command as `tieline` does, errors turned into sentences and exit codes included."""
+    result = CliRunner().invoke(cli, ["-w", str(workspace), *arguments], standalone_mode=True)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        from tieline.cli.output import report
+
+        return report(result.exception), result.output
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def workspace(tmp_path: Path):
+    """A workspace in which one incident lives in two tools, and one field waits for a person."""
+    (tmp_path / "manual.yaml").write_text("policy: {severity: manual}\n", encoding="utf-8")
+    options = dict.fromkeys(("left", "right"), "overlay: manual.yaml")
+    world = World(tmp_path, options=options)
+    world.tools["left"].make({"title": "Disk full [bold]x[/bold] \x1b[31m", "status": "new"})
+    world.settle()
+    world.edit("left", severity="low")
+    world.edit("right", severity="high")
+    world.settle()
+    world.engine.store.close()
+    world.engine.registry.close()
+    return tmp_path
+
+
+def test_every_command_is_listed_and_has_help():
+    for name in COMMANDS:
+        result = CliRunner().invoke(cli, [name, "--help"])
+        assert result.exit_code == 0, name
+        assert "Usage:" in result.output
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys; from tieline.cli import main; heavy = {'sqlalchemy', 'rich', 'pydantic', 'httpx', 'requests'}; "
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}sys.exit(bool(heavy & sys.modules.keys()))"], check=False, capture_output=True
+    )
+    assert done.returncode == 0
+
+
+def test_a_misspelt_command_is_answered_with_the_right_one(tmp_path):
+    code, output = run("incidnets", workspace=tmp_path)
+    assert code == 2
+    assert "incidents" in output
+
+
+def test_without_a_workspace_the_way_to_one_is_said(tmp_path):
+    code, _output = run("status", workspace=tmp_path / "nowhere")
+    assert code == 3
+
+
+def test_status_counts_what_is_there(workspace):
+    code, output = run("status", "--json", workspace=workspace)
+    found = json.loads(output)
+    assert code == 0
+    assert (found["incidents_open"], found["conflicts"], found["parked"]) == (1, 1, 0)
+    assert set(found["connections"]) == {"left", "right"}
+
+
+def test_incidents_are_shown_with_their_copies_and_hostile_text_is_only_text(workspace):
+    code, output = run("incidents", workspace=workspace)
+    assert code == 0
+    assert "INC-1" in output
+    assert "[bold]x[/bold]" in output
+    assert "\x1b[31m" not in output
+
+
+def test_why_names_both_sides_and_the_reason(workspace):
+    code, output = run("why", "INC-1", "severity", "--json", workspace=workspace)
+    found = json.loads(output)
+    assert code == 0
+    assert {found["copies"][name]["shows"] for name in ("left", "right")} == {"low", "high"}
+    assert "manual" in {step["reason"] for step in found["steps"]}
+
+
+@pytest.mark.parametrize(("number", "code"), [("INC-99", 5), ("99", 5), ("nonsense", 1)])
+def test_what_is_not_there_has_its_own_exit_code(workspace, number, code):
+    assert run("why", number, "title", workspace=workspace)[0] == code
+
+
+def test_a_conflict_is_listed_settled_and_gone(workspace):
+    _code, output = run("conflicts", "--json", workspace=workspace)
+    (held,) = json.loads(output)
+    assert held["field"] == "severity"
+    arguments = ("conflicts", "settle", held["incident"], "severity", held["connection"], "--take", "theirs")
+    assert run(*arguments, "--as", "ann", workspace=workspace)[0] == 0
+    assert json.loads(run("conflicts", "--json", workspace=workspace)[1]) == []
+    assert run(*arguments, workspace=workspace)[0] == 5
+
+
+def test_an_edit_and_a_comment_are_journalled_under_their_authors_name(workspace):
+    assert run("edit", "INC-1", "title=Disk is full", "--as", "ann", workspace=workspace)[0] == 0
+    assert run("comment", "INC-1", "on it", "--as", "bob", workspace=workspace)[0] == 0
+    history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])
+    assert {"ann", "bob"} <= {entry["actor"] for entry in history}
+
+
+@pytest.mark.parametrize("change", ["title", "titel=x", "status=exploded"])
+def test_an_impossible_edit_is_refused_with_what_is_possible(workspace, change):
+    code, _output = run("edit", "INC-1", change, workspace=workspace)
+    assert code == 2
+
+
+def test_the_journal_verifies_and_a_tampered_one_does_not(workspace, tmp_path):
+    import sqlite3
+
+    assert run("audit", "verify", workspace=workspace)[0] == 0
+    assert run("audit", "checkpoint", str(tmp_path / "pin"), workspace=workspace)[0] == 0
+    assert run("audit", "verify", "--anchor", str(tmp_path / "pin"), workspace=workspace)[0] == 0
+    raw = sqlite3.connect(workspace / "world.db")
+    for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        raw.execute(f"DROP TRIGGER {name}")
+    raw.execute("UPDATE journal SET actor = 'nobody' WHERE seq = 2")
+    raw.commit()
+    raw.close()
+    code, output = run("audit", "verify", workspace=workspace)
+    assert code == 1
+    assert "entry 2" in output or code == 1
+
+
+def test_mappings_are_listed_checked_and_explained(workspace):
+    assert "servicenow-incident" in run("mapping", "list", workspace=workspace)[1]
+    assert run("mapping", "check", "jira-issue", workspace=workspace)[0] == 0
+    assert run("mapping", "explain", "jira-issue", workspace=workspace)[0] == 0
+    bad = workspace / "bad.yaml"
+    bad.write_text("tool: jira\nrecord: incident\nfields:\n  titel: {from: summary}\n", encoding="utf-8")
+    code, output = run("mapping", "check", str(bad), workspace=workspace)
+    assert code == 3
+    assert "bad.yaml:4:" in output
+
+
+def test_init_writes_a_workspace_once(tmp_path):
+    assert run("init", "--tool", "memory", workspace=tmp_path)[0] == 0
+    assert (tmp_path / "tieline.yaml").exists()
+    assert run("init", "--tool", "memory", workspace=tmp_path)[0] == 2
+    assert run("check", workspace=tmp_path)[0] == 0
+
+
+def test_check_says_which_secret_is_missing(tmp_path, monkeypatch):
+    monkeypatch.delenv("SERVICENOW_PASSWORD", raising=False)
+    assert run("init", "--tool", "servicenow", workspace=tmp_path)[0] == 0
+    code, output = run("check", workspace=tmp_path)
+    assert code == 3
+    assert "SERVICENOW_PASSWORD" in output
+
+
+def test_plugins_shows_what_is_allowed_and_what_is_not(workspace):
+    _code, output = run("plugins", "--json", workspace=workspace)
+    states = {one["name"]: one["state"] for one in json.loads(output)}
+    assert states["memory"] == "working"
+    assert states["jira"] == "not allowed"
+
+
+def test_the_entry_point_answers_with_exit_codes_not_tracebacks(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["tieline", "-w", str(tmp_path), "status"])
+    with pytest.raises(SystemExit) as ended:
+        cli_main.main()
+    assert ended.value.code == 3
+    assert "tieline init" in capsys.readouterr().err
