@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tieline import mappings
 from tieline.core.clock import Clock
-from tieline.core.config import Config
+from tieline.core.config import Config, ConnectionConfig
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.model import ConnectionName
+from tieline.core.plugins import missing_powers
 from tieline.core.port import Workbench
 from tieline.core.registry import Registry
 from tieline.core.store.store import Store
@@ -43,8 +44,24 @@ def build(
             continue
         workbench = Workbench(clock, sleep, (transports or {}).get(name))
         source = connection.kind.connect(name, connection.settings, workbench)
+        lacking = missing_powers(connection.kind, source)
+        if lacking:
+            problems.append(_incapable(config, connection, lacking))
+            continue
         budget = Budget(connection.calls_per_minute, clock, sleep)
         connections[name] = Connected(connection, source, mapping, budget)
     if problems:
         raise ConfigError(problems)
     return Engine(config, store, registry, clock, connections, wake, dice)
+
+
+def _incapable(config: Config, connection: ConnectionConfig, lacking: Sequence[str]) -> Problem:
+    return Problem(
+        str(config.file),
+        1,
+        1,
+        "CFG017",
+        f"connections.{connection.name}: the adapter of {connection.tool} claims powers it does not have: "
+        f"{', '.join(lacking)}.",
+        "this is a fault of the adapter; run its contract suite, or use another version of its package.",
+    )

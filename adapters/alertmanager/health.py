@@ -23,7 +23,8 @@ class Server:
 
     def may_have_forgotten(self, at: datetime, grace: timedelta) -> bool:
         """Alertmanager keeps alerts in memory only; after a start it learns what fires as Prometheus repeats it."""
-        return self.settling or at - self.started < grace
+        # `at` has whole seconds, and may lie before a start in the same second.
+        return self.settling or max(at - self.started, timedelta(0)) < grace
 
 
 def server(status: Any) -> Server:

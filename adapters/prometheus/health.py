@@ -20,7 +20,8 @@ class Evidence:
 
     def doubt(self, at: datetime, grace: timedelta, needs_targets: bool) -> str:
         """Why an absent alert does not count as ended, as a sentence; "" when it does."""
-        if self.started is not None and at - self.started < grace:
+        # `at` has whole seconds, and may lie before a start in the same second.
+        if self.started is not None and max(at - self.started, timedelta(0)) < grace:
             return "it started a short while ago, and has not restored its alerts yet"
         if not self.alerting_rules:
             return "it has no alerting rules loaded"

@@ -157,7 +157,8 @@ class Wire:
         if settings.username is not None and settings.password is not None:
             # As bytes: requests would encode text as Latin-1 and fail on the rest of the world's passwords.
             auth = (settings.username.encode(), self._reveal(settings.password, "password").encode())
-        library = PrometheusConnect(
+        library_of: Any = PrometheusConnect  # its annotations name narrower types than it takes
+        library = library_of(
             settings.url,
             headers=headers,
             auth=auth,

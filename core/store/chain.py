@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from hashlib import sha256
 from typing import Any, Final
 
@@ -75,10 +74,8 @@ def _plain(value: Any, depth: int) -> Any:
         return {key: _plain(value[key], depth + 1) for key in _sorted_keys(value)}
     if isinstance(value, list | tuple):
         return [_plain(item, depth + 1) for item in value]
-    if isinstance(value, Enum):
-        return _plain(value.value, depth + 1)
     if isinstance(value, str):
-        return str.__str__(value)
+        return str.__str__(value)  # the value of a StrEnum
     raise ValueError(
         f"{kind.__name__} {value!r} cannot be journalled; use text, whole numbers, booleans, lists and objects."
     )

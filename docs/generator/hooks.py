@@ -17,8 +17,8 @@ ABOUT = """\
 # Hooks
 
 A plugin joins in by implementing hooks: functions with these names and argument names, marked with
-`@hookimpl` from `tieline.core.hooks`. An implementation may leave arguments out that it does not need; a misspelled name or an
-unknown argument is refused at start (CFG014, CFG015).
+`@hookimpl` from `tieline.core.hooks`. An implementation may leave arguments out that it does not need; a misspelled
+name or an unknown argument is refused at start (CFG014, CFG015).
 
 """
 RULES = """\
@@ -62,12 +62,14 @@ def _hook(name: str, function: Callable[..., Any], users: list[str]) -> str:
 def signature(name: str, function: Callable[..., Any]) -> str:
     """The function's head as a plugin writes it, without `self`."""
     found = inspect.signature(function)
-    arguments = ", ".join(str(one) for one in list(found.parameters.values())[1:])
+    arguments = ", ".join(f"{one.name}: {one.annotation}" for one in list(found.parameters.values())[1:])
     return f"def {name}({arguments}) -> {found.return_annotation}: ..."
 
 
 def _users() -> dict[str, list[str]]:
-    registry = Registry.load({point.name: Node({}, 1, 1) for point in installed() if point.value.startswith("tieline.")})
+    registry = Registry.load(
+        {point.name: Node({}, 1, 1) for point in installed() if point.value.startswith("tieline.")}
+    )
     found: dict[str, list[str]] = {}
     for state in registry.states():
         for name in state.hooks:
@@ -79,4 +81,5 @@ def _users() -> dict[str, list[str]]:
 def _event() -> str:
     rows = [(code(field.name), code(str(field.type))) for field in fields(hooks.Committed)]
     about = inspect.cleandoc(hooks.Committed.__doc__ or "")
-    return f"## `Committed`\n\n{about}\n\n{table(['field', 'type'], rows)}\n\nThe kinds are listed under [reasons](reasons.md)."
+    kinds = "The kinds are listed under [reasons](reasons.md#what-the-journal-records)."
+    return f"## `Committed`\n\n{about}\n\n{table(['field', 'type'], rows)}\n\n{kinds}"

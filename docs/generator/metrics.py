@@ -12,8 +12,8 @@ from generator.sources import calls, texts
 ABOUT = """\
 # Metrics
 
-The daemon serves them at `/metrics` of `server.listen`, in Prometheus' text format. Figures that the store knows are read
-from it when they are asked for. A metric with the label `connection` has one sample for each connection that has
+The daemon serves them at `/metrics` of `server.listen`, in Prometheus' text format. Figures that the store knows are
+read from it when they are asked for. A metric with the label `connection` has one sample for each connection that has
 something to tell: no sample of `tieline_inbox_lag_seconds` means that nothing waits.
 
 Alert rules that use them are in [packaging/alerts.yml](../../packaging/alerts.yml).
@@ -47,7 +47,9 @@ def _declared() -> Iterator[Metric]:
             continue
         is_counter = "Counter" in ast.unparse(call.func)
         [name], [meaning] = texts(call.args[0]), texts(call.args[1])
-        yield Metric(f"{name}_total" if is_counter else name, "counter" if is_counter else "gauge", _labels(call), meaning)
+        yield Metric(
+            f"{name}_total" if is_counter else name, "counter" if is_counter else "gauge", _labels(call), meaning
+        )
 
 
 def _labels(call: ast.Call) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import tieline
 
 ROOMS = ("core", "mappings", "sync", "adapters", "plugins", "cli")
-_MEMBER = re.compile(r"^ {4}([A-Z_]+) = .*?(?:  # (.*))?$", re.MULTILINE)
+_MEMBER = re.compile(r"^ {4}([A-Z0-9_]+) = .*?(?:  # (.*))?$", re.MULTILINE)
 
 
 def members(kind: type[Enum]) -> list[tuple[str, str]]:

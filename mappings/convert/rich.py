@@ -17,7 +17,8 @@ DEEPEST = 8
 # What Markdown strips from the edges of a line. A no-break space stays at the beginning: it is how indentation is kept.
 SPACES = " \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 NO_BREAK = "\u00a0"
-LONGEST = 1 << 18
+LONGEST = 1 << 17
+"""Letters of a text that are looked at. What lies behind them is left out, so that no text costs without end."""
 _CONTROL = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{GUARD}\u2028\u2029\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,30}")

@@ -19,8 +19,7 @@ from tieline.mappings.convert.lines import quiet, units
 from tieline.mappings.convert.rich import LONGEST, Blocks, clean_text, tidy
 from tieline.mappings.document import TextDialect
 
-_REMEMBERED = 256
-_LARGEST_REMEMBERED = 4096
+_SHORT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +73,12 @@ def from_tool(dialect: TextDialect, body: Any, limit: int | None = None) -> str:
     if isinstance(body, str):
         if dialect is TextDialect.MARKDOWN and LINKED not in body and _fits(body, limit):
             return _tidy_markdown(body)
-        return _read_text(dialect, body, limit) if len(body) <= _LARGEST_REMEMBERED else _read(dialect, body, limit)
+        return (_read_short if len(body) <= _SHORT else _read_long)(dialect, body, limit)
     try:
         document = orjson.dumps(body)
     except TypeError:
         return _read(dialect, body, limit)  # a lone surrogate: JSON can carry one, UTF-8 cannot
-    if len(document) <= _LARGEST_REMEMBERED:
-        return _read_document(dialect, document, limit)
-    return _read(dialect, body, limit)
+    return (_read_short if len(document) <= _SHORT else _read_long)(dialect, document, limit)
 
 
 def project_text(dialect: TextDialect, text: str, limit: int | None = None) -> str:
@@ -92,26 +89,24 @@ def project_text(dialect: TextDialect, text: str, limit: int | None = None) -> s
 
 
 def _from_markdown(dialect: TextDialect, text: str, limit: int | None) -> tuple[Blocks, str]:
-    remembered = len(text) <= _LARGEST_REMEMBERED
-    return (_settle_remembered if remembered else _settle_markdown)(dialect, text, limit)
+    return (_settle_short if len(text) <= _SHORT else _settle_long)(dialect, text, limit)
 
 
 def _settle_markdown(dialect: TextDialect, text: str, limit: int | None) -> tuple[Blocks, str]:
-    return settle(dialect, markdown.parse(text[:LONGEST]), limit)
+    return settle(dialect, markdown.parse(text), limit)
 
 
 def _read(dialect: TextDialect, body: Any, limit: int | None) -> str:
-    return settle(dialect, DIALECTS[dialect].parse(body), limit)[1]
+    held = orjson.loads(body) if isinstance(body, bytes) else body
+    return settle(dialect, DIALECTS[dialect].parse(held), limit)[1]
 
 
-# The same few texts come by at every poll, and reading one costs a hundred times what comparing it does.
-_settle_remembered = lru_cache(_REMEMBERED)(_settle_markdown)
-_read_text = lru_cache(_REMEMBERED)(_read)
-
-
-@lru_cache(_REMEMBERED)
-def _read_document(dialect: TextDialect, document: bytes, limit: int | None) -> str:
-    return _read(dialect, orjson.loads(document), limit)
+# The same few texts come by at every poll, and reading one costs a hundred times what comparing it does. Long ones cost
+# seconds when they are made to hurt, so a few of them are remembered too.
+_read_short = lru_cache(256)(_read)
+_read_long = lru_cache(16)(_read)
+_settle_short = lru_cache(256)(_settle_markdown)
+_settle_long = lru_cache(16)(_settle_markdown)
 
 
 def _fits(text: str, limit: int | None) -> bool:

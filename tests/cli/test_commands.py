@@ -10,14 +10,13 @@ from tests.sync.world import World
 
 from tieline.cli import main as cli_main
 from tieline.cli.main import COMMANDS, cli
+from tieline.cli.output import report
 
 
 def run(*arguments, workspace):
     """Run a command as `tieline` does, errors turned into sentences and exit codes included."""
     result = CliRunner().invoke(cli, ["-w", str(workspace), *arguments], standalone_mode=True)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        from tieline.cli.output import report
-
+    if isinstance(result.exception, Exception):
         return report(result.exception), result.output
     return result.exit_code, result.output
 

@@ -214,6 +214,19 @@ class TestVerifying:
         tamper(address, f"DELETE FROM journal WHERE seq = {seq}", f"DELETE FROM journal_payload WHERE seq = {seq}")
         assert first_bad(whole) == seq
 
+    def test_a_removed_entry_is_found_though_the_chain_was_mended_around_it(self, whole: Store, address: str) -> None:
+        with whole.read() as connection:
+            third = connection.execute(text("SELECT * FROM journal WHERE seq = 3")).one()
+            fifth = connection.execute(text("SELECT * FROM journal WHERE seq = 5")).one()
+        mended = entry_hash((5, *fifth[1:8], third.hash))
+        tamper(
+            address,
+            *(f"DELETE FROM {table} WHERE seq = 4 OR seq > 5" for table in ("journal", "journal_payload")),
+            f"UPDATE journal SET prev = '{third.hash}', hash = '{mended}' WHERE seq = 5",
+            f"UPDATE journal_head SET seq = 5, hash = '{mended}'",
+        )
+        assert first_bad(whole) == 4
+
     def test_entries_that_changed_places_are_found(self, whole: Store, address: str) -> None:
         tamper(
             address,
@@ -294,7 +307,17 @@ class TestCheckpoints:
         assert journal.verify(rewritten).count == 11
         assert first_bad(rewritten, anchor=anchor) == 10
 
-    @pytest.mark.parametrize("content", ["", "{}", '{"checkpoint":1,"seq":"x","hash":"00"}', '{"checkpoint":1}', "[]"])
+    @pytest.mark.parametrize(
+        "content",
+        [
+            f'{{"checkpoint":2,"seq":1,"hash":"{"0" * 64}"}}',
+            "",
+            "{}",
+            '{"checkpoint":1,"seq":"x","hash":"00"}',
+            '{"checkpoint":1}',
+            "[]",
+        ],
+    )
     def test_a_file_that_is_no_checkpoint_is_refused(self, tmp_path: Path, content: str) -> None:
         file = tmp_path / "head.json"
         file.write_text(content)

@@ -135,7 +135,7 @@ class TestTrouble:
         self, postgres_database: str, open_store: Callable[[str], Store]
     ) -> None:
         store = open_store(postgres_database)
-        with pytest.raises(StoreUnavailable), store.write() as tx:
+        with pytest.raises(StoreUnavailable, match="connection was lost"), store.write() as tx:
             put(tx, "snow-prod")
             own = tx.execute(text("SELECT pg_backend_pid()")).scalar_one()
             with store.read() as other:

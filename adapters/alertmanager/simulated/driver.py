@@ -23,6 +23,7 @@ class AlertmanagerDriver(SimulatorDriver):
     """Titles are the annotation `summary`: what people can change of an alert that fires on."""
 
     powers = frozenset({Power.RECEIVE, Power.ACKNOWLEDGE})
+    simulator: AlertmanagerSimulator
     secrets = (API_TOKEN, HOOK_TOKEN)
     page_size = 3
     signs_body = False
@@ -34,7 +35,7 @@ class AlertmanagerDriver(SimulatorDriver):
         self.posted: list[Delivery] = []
         self.statuses: list[int] = []
         """What the receiver of webhooks answers next; 200 when it is empty."""
-        self.simulator: AlertmanagerSimulator = AlertmanagerSimulator(
+        self.simulator = AlertmanagerSimulator(  # pyright: ignore[reportIncompatibleVariableOverride]
             self.tool_now,
             webhook=Webhook("https://tieline.example/hooks/am", {"authorization": f"Bearer {HOOK_TOKEN}"}),
             credentials=f"Bearer {API_TOKEN}",

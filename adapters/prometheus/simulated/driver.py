@@ -17,12 +17,15 @@ API_TOKEN = "hX9-api-token-that-nobody-may-see"  # noqa: S105 - opens nothing bu
 class PrometheusDriver(SimulatorDriver):
     """Titles are the annotation `summary`: the part of an alert that may change while it fires."""
 
+    simulator: PrometheusSimulator
     secrets = (API_TOKEN,)
     page_size = 3
 
     def __init__(self) -> None:
         super().__init__()
-        self.simulator: PrometheusSimulator = PrometheusSimulator(self.tool_now, credentials=f"Bearer {API_TOKEN}")
+        self.simulator = PrometheusSimulator(  # pyright: ignore[reportIncompatibleVariableOverride]
+            self.tool_now, credentials=f"Bearer {API_TOKEN}"
+        )
         self._made = 0
 
     def connect(self, **others: object) -> PrometheusAdapter:

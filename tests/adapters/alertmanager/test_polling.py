@@ -100,6 +100,17 @@ def test_what_does_not_come_back_after_a_restart_has_ended(
         adapter.read(episode.ref)
 
 
+def test_without_grace_an_alert_forgotten_in_a_restart_has_ended(
+    driver: AlertmanagerDriver, am: AlertmanagerSimulator
+) -> None:
+    adapter = driver.connect(restart_grace=0)
+    am.fire(DISK)
+    _, cursor = poll(adapter, Cursor(""))
+    driver.advance(0.8)  # the Date header tells whole seconds, the start milliseconds
+    am.restart()
+    assert states(poll(adapter, cursor)[0]) == ["resolved"]
+
+
 def test_a_cluster_that_settles_ends_nothing(adapter: AlertmanagerAdapter, am: AlertmanagerSimulator) -> None:
     episode = am.fire(DISK)
     _, cursor = poll(adapter, None)

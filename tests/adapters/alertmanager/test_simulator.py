@@ -125,6 +125,7 @@ def test_a_question_that_it_cannot_read_is_answered_with_an_empty_list(
     ("query", "count"),
     [
         ('filter=alertname="DiskFull"', 2),
+        ('filter=instance=~"db"', 0),
         ('filter=instance=~"db[12]"&filter=instance!="db1"', 1),
         ("filter=instance!~db.*", 0),
         ("silenced=false", 1),

@@ -108,6 +108,17 @@ def test_absence_proves_no_end_while_prometheus_cannot_know(
     assert states(poll(adapter, cursor)[0]) == ["inactive"]
 
 
+def test_without_grace_an_alert_forgotten_in_a_restart_has_ended(
+    driver: PrometheusDriver, prometheus: PrometheusSimulator
+) -> None:
+    adapter = driver.connect(restart_grace=0)
+    prometheus.fire(DISK)
+    _, cursor = poll(adapter, Cursor(""))
+    driver.advance(0.8)  # the Date header tells whole seconds, the start microseconds
+    prometheus.restart()
+    assert states(poll(adapter, cursor)[0]) == ["inactive"]
+
+
 def test_one_that_only_evaluates_rules_needs_no_targets(
     driver: PrometheusDriver, prometheus: PrometheusSimulator
 ) -> None:

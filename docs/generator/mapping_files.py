@@ -1,0 +1,130 @@
+"""mappings.md: the keys of mapping files, the shipped mappings in words, and every code with its bad file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from generator.markdown import code, table
+from generator.sources import members
+from tieline import mappings
+from tieline.core.model import CATALOGUE, FieldType
+from tieline.mappings.codes import CODES
+from tieline.mappings.document import InstantFormat, PolicyKind, TextDialect, When
+from tieline.mappings.schema import EXAMPLE, FIELD, json_schema
+
+GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "mappings"
+ABOUT = """\
+# Mappings
+
+A mapping says how a tool's record becomes canonical fields and back: one YAML file, both directions. It is proved
+before the daemon may use it. How to change one is told in [change a mapping](../how-to/change-a-mapping.md);
+editors get the format from `tieline mapping schema`.
+
+A *path* names a place in the tool's JSON: `fields.priority.name`.
+
+## Keys of the file
+"""
+
+
+def page() -> str:
+    """Format, shipped mappings, codes."""
+    parts = [
+        ABOUT,
+        _keys(json_schema()),
+        "\n## Keys of a field\n",
+        _keys(FIELD),
+        "\n## Keys of an example\n",
+        _keys(EXAMPLE),
+        "\n## Policies\n\nWho wins when a field was changed on more than one side. A single change always wins.\n",
+        _enum("policy", PolicyKind),
+        "\n## When a field is written\n",
+        _enum("write", When),
+        "\n## Text\n\nRich text is Markdown in the incident and the tool's own dialect in the tool: "
+        + ", ".join(code(str(one)) for one in TextDialect)
+        + ".\n\n## Times\n",
+        _enum("format", InstantFormat),
+        "\n## Fields\n\nThe canonical fields, by what a record is. Not known is absent; empty is null.\n",
+        *(_catalogue(str(kind), fields) for kind, fields in CATALOGUE.items()),
+        "\n## Shipped mappings\n\nAs `tieline mapping explain NAME` says it.\n",
+        *(_explained(name) for name in sorted(mappings.shipped())),
+        "\n## Codes\n\nWhat `tieline mapping check` and the daemon say about a file, each with a file that earns it.\n",
+        table(
+            ["code", "what is wrong"],
+            [(f"[{one}](#{one.lower()})" if one in bad_files() else code(one), what) for one, what in CODES.items()],
+        ),
+        *(_bad(one) for one in CODES if one in bad_files()),
+    ]
+    return "\n".join(parts)
+
+
+def _keys(schema: Mapping[str, Any]) -> str:
+    required = schema.get("required", ())
+    rows = [
+        (code(name) + (" (required)" if name in required else ""), _type(one), one.get("description", ""))
+        for name, one in schema["properties"].items()
+    ]
+    return table(["key", "type", "meaning"], rows)
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    words = {"object": "mapping", "array": "list", "boolean": "true or false", "string": "text"}
+    if "enum" in schema and schema["type"] == "string":
+        return ", ".join(code(one) for one in schema["enum"])
+    given = schema.get("type", [])
+    kinds = [given] if isinstance(given, str) else given
+    return " or ".join(words.get(kind, kind) for kind in kinds) or "any"
+
+
+def _enum(head: str, kind: Any) -> str:
+    meant = {"always": "whenever it differs", "never": "never"} if kind is When else {}
+    rows = [(code(value), said or meant.get(value, "")) for value, said in members(kind)]
+    return table([head, "meaning"], rows)
+
+
+def _catalogue(kind: str, fields: Mapping[str, Any]) -> str:
+    types = {FieldType.TEXT: "one line", FieldType.RICH_TEXT: "Markdown", FieldType.PERSON: "e-mail address"}
+    rows = [
+        (
+            code(spec.name),
+            ", ".join(code(one.value) for one in spec.choices)
+            if spec.choices
+            else types.get(spec.type, str(spec.type)),
+            spec.meaning,
+        )
+        for spec in fields.values()
+    ]
+    return f"\n### Of a record of kind `{kind}`\n\n" + table(["field", "value", "meaning"], rows)
+
+
+def _explained(name: str) -> str:
+    mapping = mappings.load(name)
+    rows = [
+        (code(row.field), code(row.path), row.read, row.write, row.policy)
+        for row in mappings.explain(mapping)
+        if row.path or row.write != "no"
+    ]
+    left_out = [code(row.field) for row in mappings.explain(mapping) if not row.path and row.write == "no"]
+    without = f"\n\nNot carried: {', '.join(left_out)}." if left_out else ""
+    return f"\n### `{name}`\n\n" + table(["field", "where", "read", "write", "policy"], rows) + without
+
+
+def bad_files() -> dict[str, Path]:
+    """The bad file of each code; where a code has several, the first."""
+    found: dict[str, Path] = {}
+    for path in sorted(GOLDEN.glob("*.yaml")):
+        expected = re.match(r"# expect: \d+:\d+ (MAP\d{3})", path.read_text("utf-8"))
+        if expected is not None:
+            found.setdefault(expected[1], path)
+    return found
+
+
+def _bad(name: str) -> str:
+    path = bad_files()[name]
+    text = path.read_text("utf-8").partition("\n")[2].strip("\n")
+    said = next(problem for problem in mappings.check(path) if problem.code == name)
+    # Lines count in the file without its first line, which the test reads.
+    place = f"{path.name}:{said.line - 1}:{said.column}"
+    return f"\n### {name}\n\n```yaml\n{text}\n```\n\n`{place}: {name}` {said.what} Fix: {said.fix}"

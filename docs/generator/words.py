@@ -1,0 +1,123 @@
+"""reasons.md: the closed lists of words that stand in the journal, the log and the output of commands."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Mapping
+from enum import Enum
+
+from generator.markdown import code, table
+from generator.sources import calls, members, texts
+from tieline.core import errors
+from tieline.core.errors import TielineError
+from tieline.core.store.chain import SHREDDED
+from tieline.sync.lane import LaneState
+from tieline.sync.limits import TRIES
+from tieline.sync.merge import Reason
+from tieline.sync.records import Held, ReplicaState
+
+KINDS: Mapping[str, str] = {
+    "opened": "a new incident, from a record or a signal; with its fields",
+    "changed": "fields of an incident got new values; each with before, after and reason",
+    "refused": "a tool changed fields and none of it was taken; the values are kept here",
+    "create_intended": "a record is about to be made; with the token and what will be sent",
+    "created": "a tool's record is linked to the incident",
+    "write_intended": "a record is about to be written; with each field before and after",
+    "written": "the tool answered the write; with the version it is at now",
+    "parked": "a copy, a received record or a comment was put aside until a person acts; with the sentence",
+    "released": "a person let something parked try again",
+    "settled": "a person settled a held field",
+    "gone": "a tool's record was deleted; the incident and its other copies stay",
+    "merged": "a tool's record was merged into another, which takes its place",
+    "commented": "a comment was read in a tool, or written in Tieline",
+    "comment_delivered": "a comment stands in another tool",
+    "signal_joined": "another signal of the group joined an incident",
+    "signal_ended": "a signal of the incident ended",
+    "signal_told": "the source of a signal was told to be quiet, or to be loud again",
+    "connection_working": "a connection works again",
+    "connection_waiting": "a tool asked for a pause, or does not answer",
+    "connection_stopped": "a connection needs a person",
+    "reloaded": "a new configuration is in force",
+    "shredded": "payloads of earlier entries were deleted for good; the chain still verifies",
+}
+ABOUT = """\
+# Reasons and other words
+
+Closed lists: a word that is not here is never recorded. The same word stands in the journal, in `tieline why`, in the
+metric `tieline_events_total` and in the log.
+
+## Reasons
+
+Why a field of an incident has its value. *Theirs* is the tool, *ours* is the incident as Tieline knows it.
+"""
+ACTS = """\
+
+## Errors
+
+What an adapter or the store may raise, grouped by what the daemon does next.
+
+```text
+{tree}
+```
+
+How that comes about in a connection's lane:
+
+- **TryAgain**: the record waits for as long as the tool asked (at most an hour), else for 1 to 2 s, doubling to 5
+  minutes. A pause that the tool asked for, or the third failure in a row, pauses the whole connection. Twenty
+  failures of one record on a connection that works for others park it.
+- **NeedsOperator**: the connection stops with the sentence, in `tieline status` and in the log. Its work stays, and
+  every 5 minutes it proves itself again, so that renewed credentials heal it without a restart.
+- **StaleVersion**: the record is read again and the decision is made again.
+- **Gone**: the copy is marked as gone. Nothing is deleted in return.
+- **Rejected**: that copy or comment is parked with the tool's own words.
+- **Forged**: answered 401, counted as a delivery, never stored.
+- **Anything else** that one record brings about is tried {tries} times, then parked; the other records go on.
+"""
+
+
+def page() -> str:
+    """All the words, list by list."""
+    tree = inspect.cleandoc(errors.__doc__ or "").partition("\n\n")[2]
+    return "\n".join(
+        [
+            ABOUT,
+            _words("reason", Reason),
+            "\n## What the journal records\n",
+            table(["kind", "what happened"], [(code(kind), KINDS[kind]) for kind in KINDS if kind in kinds()]),
+            "\n## Where a copy stands\n",
+            _words("state", ReplicaState, {"linked": "a record is there and is kept in step"}),
+            "\n## Why a field is held\n\nA held field is left alone on both sides; `tieline conflicts` lists it.\n",
+            _words("held", Held),
+            "\n## How a connection is\n",
+            _words("state", LaneState, LANE),
+            ACTS.format(tree=tree, tries=TRIES),
+            "| class | meaning |\n|---|---|",
+            *(f"| `{kind.__name__}` | {' '.join((kind.__doc__ or '').split())} |" for kind in classes()),
+        ]
+    )
+
+
+LANE = {"working": "it is polled and written"}
+
+
+def _words(head: str, kind: type[Enum], more: Mapping[str, str] | None = None) -> str:
+    return table(
+        [head, "meaning"], [(code(value), said or (more or {}).get(value, value)) for value, said in members(kind)]
+    )
+
+
+def classes() -> list[type[Exception]]:
+    """Every error class that is raised on purpose, in the order of the file."""
+    return [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TielineError)]
+
+
+def kinds() -> set[str]:
+    """Every kind of journal entry that the code writes."""
+    found = {SHREDDED}
+    for call in calls("record"):
+        for argument in call.args[1:2]:
+            found.update(texts(argument))
+            if isinstance(argument, ast.JoinedStr):
+                found.update(f"connection_{state.value}" for state in LaneState)
+    return found
