@@ -282,14 +282,23 @@ class ConnectionSettings(BaseModel):
     )
 
 
+def _free() -> None:
+    """A call that counts against no budget."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """What an adapter gets from outside itself, so that a simulation can own it: time, and how long to wait."""
+    """What an adapter gets from outside itself, so that a simulation can own it: time, and how long to wait.
+
+    An adapter calls `spend` before each request it sends: it takes one call from the connection's budget, and waits
+    for its turn where that is used up.
+    """
 
     clock: Clock
     sleep: Callable[[float], None]
     transport: Any = None
     """In tests and simulations: an `httpx.BaseTransport` or a requests `BaseAdapter` used instead of the network."""
+    spend: Callable[[], None] = _free
 
 
 @dataclass(frozen=True, slots=True)

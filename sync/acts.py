@@ -118,7 +118,6 @@ def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
         raise TypeError(f"{here.name} claims to acknowledge and cannot")
     until = engine.clock.now() + engine.config.signals.silence_for
     note = f"{incident_number(item.incident)} is being worked on (set by Tieline)"
-    here.budget.spend()
     handle = source.acknowledge(item.ref, Act(item.act), until=until, note=note, token=token_of(item))
     with engine.store.write() as tx:
         tx.execute(

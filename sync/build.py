@@ -42,13 +42,13 @@ def build(
         except ConfigError as error:
             problems.extend(error.problems)
             continue
-        workbench = Workbench(clock, sleep, (transports or {}).get(name))
+        budget = Budget(connection.calls_per_minute, clock, sleep)
+        workbench = Workbench(clock, sleep, (transports or {}).get(name), budget.spend)
         source = connection.kind.connect(name, connection.settings, workbench)
         lacking = missing_powers(connection.kind, source)
         if lacking:
             problems.append(_incapable(config, connection, lacking))
             continue
-        budget = Budget(connection.calls_per_minute, clock, sleep)
         connections[name] = Connected(connection, source, mapping, budget)
     if problems:
         raise ConfigError(problems)

@@ -42,7 +42,6 @@ def compare(engine: Engine, *, limit: int = 10_000) -> Iterator[Compared]:
             here = engine.connections.get(copy.connection)
             if here is None or copy.ref is None or not here.can(Power.WRITE):
                 continue
-            here.budget.spend()
             try:
                 reading = here.source.read(copy.ref)
             except Gone:

@@ -95,7 +95,6 @@ def _create(engine: Engine, here: Connected, replica: Replica, incident: Inciden
             left_out=[[left.field, left.sentence] for left in written.left_out],
         )
         rows.save_replica(tx, replace(current, state=ReplicaState.CREATING, intent=written.written, intent_since=now))
-    here.budget.spend()
     try:
         reading = here.adapter.create(written.body, replica.token)
     except TryAgain as error:
@@ -143,7 +142,6 @@ def _find_or_create(engine: Engine, here: Connected, replica: Replica, incident:
 
 
 def _find(here: Connected, finder: Finder, replica: Replica) -> Reading | None:
-    here.budget.spend()
     found = finder.find(replica.token)
     if found is not None and found.token != replica.token:
         raise Rejected(
@@ -205,7 +203,6 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         return
     if not _intend(engine, here, replica, incident, patch.written):
         return
-    here.budget.spend()
     try:
         reading = here.adapter.update(replica.ref, patch.body, replica.version)
     except StaleVersion:
@@ -351,7 +348,6 @@ def deliver_comment(engine: Engine, here: Connected, item: twins.Outgoing) -> No
         _park_comment(engine, here, item, f"a comment may not leave for {here.name}: its label is above the ceiling")
         return
     if item.state == "sending":
-        here.budget.spend()
         found = twins.search(source.comments(item.ref), here.mapping, item)
         if found is not None:
             with engine.store.write() as tx:
@@ -359,7 +355,6 @@ def deliver_comment(engine: Engine, here: Connected, item: twins.Outgoing) -> No
             return
     with engine.store.write() as tx:
         twins.begin(tx, engine, item)
-    here.budget.spend()
     try:
         written = source.add_comment(item.ref, twins.rendered(here.mapping, item), item.visibility, item.token)
     except Rejected as error:

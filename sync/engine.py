@@ -83,7 +83,6 @@ class Connected:
         if not isinstance(self.source, Directory):
             return {}
         for email in sorted(emails - self.people.keys()):
-            self.budget.spend()
             self.people[email] = self.source.person_id(email)
         return {email: found for email in sorted(emails) if (found := self.people.get(email)) is not None}
 

@@ -50,17 +50,17 @@ class Budget:
         self._fill()
         return self._tokens
 
-    def spend(self, calls: int = 1) -> None:
-        """Take `calls`, sleeping until they are there."""
+    def spend(self) -> None:
+        """Take one call, sleeping until there is one. Adapters spend before each request."""
         self._fill()
-        missing = calls - self._tokens
+        missing = 1 - self._tokens
         if missing > 0:
             pause = missing / self._rate
             self.waited += pause
             self._sleep(pause)
             self._fill()
-        self._tokens -= calls
-        self.calls += calls
+        self._tokens -= 1
+        self.calls += 1
 
     def _fill(self) -> None:
         now = self._clock.monotonic()

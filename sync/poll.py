@@ -38,7 +38,6 @@ def poll(engine: Engine, here: Connected) -> Pass:
         since = cursor_of(connection, here.name)
         asked = inbox.head(connection)
     seen = fresh = 0
-    here.budget.spend()
     for page in here.source.changes(since):
         with engine.store.write() as tx:
             news = _news(tx, here, page)
@@ -47,8 +46,6 @@ def poll(engine: Engine, here: Connected) -> Pass:
         fresh += len(news)
         with engine.store.read() as connection:
             asked = inbox.head(connection)
-        if page.more:
-            here.budget.spend()
     return Pass(seen, fresh, _silent_since(engine, here, fresh))
 
 

@@ -56,7 +56,6 @@ def _facts(here: Connected) -> Mapping[str, FieldFact] | None:
     source = here.source
     if not (isinstance(source, Describer) and here.can(Power.DESCRIBE)):
         return None
-    here.budget.spend()
     return source.describe()
 
 

@@ -17,7 +17,6 @@ def read(engine: Engine, here: Connected, ref: Ref) -> Sighting:
     """Ask the tool for one record, with its comments. Raises Gone."""
     with engine.store.read() as connection:
         asked = inbox.head(connection)
-    here.budget.spend()
     return sight(engine, here, with_comments(here, here.source.read(ref)), asked=asked)
 
 
@@ -28,7 +27,6 @@ def with_comments(here: Connected, reading: Reading) -> Reading:
     source = here.source
     if not isinstance(source, Commenter):
         return reading
-    here.budget.spend()
     return replace(reading, comments=tuple(source.comments(reading.ref)))
 
 

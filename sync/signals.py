@@ -44,6 +44,7 @@ class Known:
     group: str
     firing: bool
     version: str
+    fields: Mapping[str, Any]
 
 
 def take_signals(tx: Transaction, engine: Engine, here: Connected, sightings: Sequence[Sighting]) -> None:
@@ -72,7 +73,8 @@ def take_signal(tx: Transaction, engine: Engine, here: Connected, sighting: Sigh
         {
             "row_id": known.id,
             "firing": signal.firing,
-            "fields": rows.plain(signal.fields),
+            # An end that a poll found by absence says nothing of what the alert was about.
+            "fields": {**known.fields, **rows.plain(signal.fields)},
             "version": str(sighting.reading.version),
             "seen_at": engine.clock.now(),
         },
@@ -89,7 +91,7 @@ def _known(tx: Transaction, connection: ConnectionName, episode: str) -> Known |
     row = tx.execute(_KNOWN, {"connection": connection, "episode": episode}).first()
     if row is None:
         return None
-    return Known(row.id, row.incident_id, row.group_key, bool(row.firing), row.version)
+    return Known(row.id, row.incident_id, row.group_key, bool(row.firing), row.version, row.fields)
 
 
 def _begin(tx: Transaction, engine: Engine, signal: Signal, version: str) -> None:

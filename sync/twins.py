@@ -102,7 +102,7 @@ def _add(tx: Transaction, engine: Engine, here: Connected, replica: Replica, com
             "incident_id": replica.incident,
             "author": comment.author,
             "visibility": comment.visibility.value,
-            "body": body,
+            "body": body.replace("\0", ""),  # PostgreSQL takes no NUL in a text
             "origin": here.name,
             "written_at": now,
         },

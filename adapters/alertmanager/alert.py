@@ -107,9 +107,9 @@ def version(body: Body) -> Version:
     return Version(hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24])
 
 
-def content_id(bodies: Iterable[Body]) -> str:
+def content_id(readings: Iterable[Reading]) -> str:
     """The same alerts in the same states give the same id: Alertmanager numbers no delivery and repeats them."""
-    told = sorted(f"{episode_of(body).ref} {body['status']['state']}" for body in bodies)
+    told = sorted(f"{one.ref} {one.body['status']['state']}" for one in readings)
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 

@@ -67,7 +67,7 @@ def parse(delivery: Delivery) -> Received:
     bodies = [from_webhook(alert, named) for alert in group["alerts"]]
     readings = [reading(body, link=named["externalURL"]) for body in bodies]
     return Received(
-        content_id(bodies),
+        content_id(readings),
         tuple(Hint(one.ref, one) for one in readings),
         incomplete=_left_out(group.get("truncatedAlerts")),
     )

@@ -54,6 +54,7 @@ class Wire:
     def _send(
         self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
     ) -> Answer:
+        self._bench.spend()
         response = self._client().request(method, path, params=params, json=body)
         at = server_date(response.headers) or self._bench.clock.now()
         if not response.content:

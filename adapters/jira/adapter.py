@@ -45,7 +45,7 @@ class JiraAdapter:
         self._name = name
         self._settings = settings
         self._clock = bench.clock
-        self._wire = Wire(name, settings, bench.clock, bench.transport)
+        self._wire = Wire(name, settings, bench)
         self._index = Index(self._wire, settings.deployment, settings.page_size)
         self._records = Records(self._wire, settings.deployment)
         self._schema = Schema(self._wire, settings, bench.clock)

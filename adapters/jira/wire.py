@@ -15,9 +15,9 @@ from datetime import datetime
 from typing import Any
 
 from tieline.adapters.jira.settings import Deployment, JiraSettings
-from tieline.core.clock import Clock
 from tieline.core.errors import Gone, NeedsOperator, TryAgain
 from tieline.core.http import outcome, server_date
+from tieline.core.port import Workbench
 
 JsonObject = dict[str, Any]
 Query = Mapping[str, str | int]
@@ -42,12 +42,13 @@ class NotThere(Gone):
 class Wire:
     """Sends one request, once, and turns whatever happens into an answer or a RemoteError."""
 
-    def __init__(self, connection: str, settings: JiraSettings, clock: Clock, transport: Any = None) -> None:
+    def __init__(self, connection: str, settings: JiraSettings, bench: Workbench) -> None:
         self.connection = connection
         self.base = settings.url
         self._settings = settings
-        self._clock = clock
-        self._transport = transport
+        self._clock = bench.clock
+        self._spend = bench.spend
+        self._transport = bench.transport
         self._api = "3" if settings.deployment is Deployment.CLOUD else "2"
         # A requests session is not made for several threads, so each thread gets its own.
         self._threads = threading.local()
@@ -86,6 +87,7 @@ class Wire:
 
         writes = method != "GET" and not reads
         url = f"{self.base}/rest/api/{self._api}{path}"
+        self._spend()
         try:
             response = self._session().request(
                 method,

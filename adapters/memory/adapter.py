@@ -76,11 +76,13 @@ class MemoryAdapter:
         size = self._settings.page_size
         for first in range(0, max(len(found), 1), size):
             part = found[first : first + size]
+            if first:
+                self._tool.faults.turn_page()
             readings = self._ask("changes", partial(self._readings, part)) if first else self._readings(part)
             yield Page(readings, Cursor(part[-1][0] if part else start), more=first + size < len(found))
 
     def read(self, ref: Ref) -> Reading:
-        return self._ask("read", lambda: self._reading(self._tool.row(ref)))
+        return self._ask("read", lambda: self._reading(self._tool.replicated(ref)))
 
     # Adapter
 
@@ -137,6 +139,7 @@ class MemoryAdapter:
 
     def _ask(self, verb: str, act: Callable[[], T], *, writes: bool = False) -> T:
         """One call over the wire that could be there: faults first, then credentials, then the tool's answer."""
+        self._workbench.spend()
         fault = self._tool.faults.next(verb, writes=writes)
         if fault is None:
             return self._answered(verb, act)

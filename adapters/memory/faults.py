@@ -42,6 +42,8 @@ class Faults:
     """What somebody does right before the tool takes the adapter's next write."""
     draw: Callable[[str, bool], Fault | None] | None = None
     """Asked with the verb and whether it writes, when no queued fault applies."""
+    turn: Callable[[], None] | None = None
+    """What happens in the tool while an adapter turns from one page of a listing to the next."""
 
     def next(self, verb: str, *, writes: bool) -> Fault | None:
         """The fault of this call, if any."""
@@ -58,8 +60,13 @@ class Faults:
         while self.ambushes:
             self.ambushes.pop(0)()
 
+    def turn_page(self) -> None:
+        """Let happen what happens between two pages."""
+        if self.turn is not None:
+            self.turn()
+
     def heal(self) -> None:
         """Everything works again."""
         self.queue.clear()
         self.ambushes.clear()
-        self.draw = None
+        self.draw = self.turn = None

@@ -40,7 +40,8 @@ class MemoryTool:
 
     `accounts` maps account to password (empty: everybody may come in). `resolution` is how coarse its time stamps are.
     `workflow` is a rule that edits a record right after an adapter's write was answered; `ignored` are fields that
-    the tool drops without a word; both exist because real tools do that.
+    the tool drops without a word, `cut` those that it shortens; a record is unknown to `read` until it is older than
+    `replication_lag`. All four exist because real tools do that.
     """
 
     def __init__(
@@ -65,6 +66,8 @@ class MemoryTool:
         self.faults = Faults()
         self.workflow: Callable[[Document], Mapping[str, Any]] | None = None
         self.ignored: frozenset[str] = frozenset()
+        self.cut: Mapping[str, int] = {}
+        self.replication_lag = timedelta(0)
         self.subscribers: list[Callable[[Delivery], None]] = []
         """Called with a signed webhook after every change."""
         self._shelf = Shelf(path)
@@ -102,7 +105,7 @@ class MemoryTool:
         with self._shelf.transaction() as state:
             number = state.number()
             at = self._stamp(state)
-            kept = _copied({name: value for name, value in body.items() if name not in self.ignored})
+            kept = _copied(self._kept(body))
             row = Row(str(number), f"MEM-{number}", kept, made_at=at, changed_at=at, token=token)
             state.rows[row.ref] = row
             found = _snapshot(row)
@@ -113,6 +116,13 @@ class MemoryTool:
         """A copy of the record as it is. Raises LookupError."""
         with self._shelf.transaction() as state:
             return _snapshot(_existing(state, ref))
+
+    def replicated(self, ref: str) -> Row:
+        """As `row`, from the replica that answers an adapter's reads. Raises LookupError for a record just made."""
+        row = self.row(ref)
+        if self.replication_lag and parse_instant(row.made_at) > self.now() - self.replication_lag:
+            raise LookupError(ref)
+        return row
 
     def rows(self) -> list[Row]:
         """Copies of all records that exist, oldest change first."""
@@ -258,7 +268,7 @@ class MemoryTool:
         """Apply a patch; a patch that changes nothing leaves the version alone. Raises Refused."""
         _refuse_unfit(patch, known)
         self._refuse_reopening(row, patch)
-        kept = {name: value for name, value in patch.items() if name not in self.ignored}
+        kept = self._kept(patch)
         if "title" in kept and not kept["title"]:
             raise Refused("a record needs a title")
         if all(name in row.body and row.body[name] == value for name, value in kept.items()):
@@ -266,6 +276,13 @@ class MemoryTool:
         row.body = {**row.body, **_copied(kept)}
         self._touch(state, row)
         return True
+
+    def _kept(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What the tool stores of these values."""
+        return {name: self._shortened(name, value) for name, value in values.items() if name not in self.ignored}
+
+    def _shortened(self, name: str, value: Any) -> Any:
+        return value[: self.cut[name]] if name in self.cut and isinstance(value, str) else value
 
     def _refuse_reopening(self, row: Row, patch: Mapping[str, Any]) -> None:
         was, becomes = row.body.get("status"), patch.get("status")

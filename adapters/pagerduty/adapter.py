@@ -53,7 +53,7 @@ class PagerDuty:
         self._settings = settings
         self._bench = bench
         self._events = events
-        self._wire = Wire(name, settings, bench.clock, bench.transport)
+        self._wire = Wire(name, settings, bench)
         self._users = Users(self._wire, bench.clock)
         self._priorities = Priorities(self._wire, bench.clock)
         self._feed = Feed(self._wire, settings, self._if_there)

@@ -17,10 +17,9 @@ from functools import cache
 from typing import Any, Final
 
 from tieline.adapters.pagerduty.settings import PagerDutySettings
-from tieline.core.clock import Clock
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
 from tieline.core.http import outcome, server_date
-from tieline.core.port import Body
+from tieline.core.port import Body, Workbench
 
 Query = Mapping[str, str | int | Sequence[str]]
 
@@ -58,11 +57,12 @@ class Refused(Rejected):
 class Wire:
     """Sends one request, once, and turns whatever happens into an answer or a RemoteError."""
 
-    def __init__(self, connection: str, settings: PagerDutySettings, clock: Clock, transport: Any = None) -> None:
+    def __init__(self, connection: str, settings: PagerDutySettings, bench: Workbench) -> None:
         self.connection = connection
         self._settings = settings
-        self._clock = clock
-        self._transport = transport
+        self._clock = bench.clock
+        self._spend = bench.spend
+        self._transport = bench.transport
         # A requests session is not made for several threads, so each thread gets its own.
         self._threads = threading.local()
 
@@ -116,6 +116,7 @@ class Wire:
         options: dict[str, Any] = {"params": dict(query or {}), "allow_redirects": False}
         if body is not None:
             options["json"] = dict(body)
+        self._spend()
         try:
             response = self._session().request(method, path, **options)
         except _Unasked as halt:

@@ -72,6 +72,7 @@ class Wire:
         from prometheus_api_client.exceptions import PrometheusApiClientException
 
         self._threads.judged = None
+        self._bench.spend()
         try:
             send()
         except (requests.exceptions.RequestException, PrometheusApiClientException) as error:

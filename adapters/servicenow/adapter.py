@@ -24,7 +24,6 @@ from tieline.adapters.servicenow.rows import (
 )
 from tieline.adapters.servicenow.settings import ServiceNowSettings
 from tieline.adapters.servicenow.wire import Wire
-from tieline.core.clock import Clock
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import (
@@ -49,7 +48,7 @@ LONGEST_TOKEN = 100
 
 def connect(name: ConnectionName, settings: ServiceNowSettings, workbench: Workbench) -> ServiceNow:
     """A connection. Nothing is sent before the first verb."""
-    return ServiceNow(name, settings, workbench.clock, workbench.transport)
+    return ServiceNow(name, settings, workbench)
 
 
 class ServiceNow:
@@ -61,12 +60,12 @@ class ServiceNow:
 
     lookup_lag = timedelta(0)  # queries run on the database that was written to
 
-    def __init__(self, connection: str, settings: ServiceNowSettings, clock: Clock, transport: Any = None) -> None:
+    def __init__(self, connection: str, settings: ServiceNowSettings, bench: Workbench) -> None:
         self._connection = connection
         self._settings = settings
-        self._clock = clock
-        self._wire = Wire(connection, settings, clock, transport)
-        self._people = People(self._wire, clock)
+        self._clock = bench.clock
+        self._wire = Wire(connection, settings, bench)
+        self._people = People(self._wire, bench.clock)
 
     def __repr__(self) -> str:
         return f"ServiceNow({self._connection!r}, {self._settings.url!r})"

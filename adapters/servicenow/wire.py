@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 from tieline.adapters.servicenow.answers import Row, Said, flat, refusal, said, with_wait
 from tieline.adapters.servicenow.login import Login
 from tieline.adapters.servicenow.settings import ServiceNowSettings
-from tieline.core.clock import Clock
 from tieline.core.errors import NeedsOperator, Rejected, TryAgain
 from tieline.core.http import LARGEST_ANSWER, server_date
+from tieline.core.port import Workbench
 
 PYSNOW = "0.7.17"
 
@@ -50,13 +50,14 @@ class Single:
 class Wire:
     """Sends one request, once, and turns whatever happens into rows or a RemoteError."""
 
-    def __init__(self, connection: str, settings: ServiceNowSettings, clock: Clock, transport: Any = None) -> None:
+    def __init__(self, connection: str, settings: ServiceNowSettings, bench: Workbench) -> None:
         self.connection = connection
         self.settings = settings
-        self._clock = clock
-        self._given = transport
+        self._clock = bench.clock
+        self._spend = bench.spend
+        self._given = bench.transport
         self._pool: Any = None
-        self._login = Login(connection, settings, clock)
+        self._login = Login(connection, settings, bench.clock)
 
     def rows(self, table: str, query: str, *, limit: int, offset: int = 0, fields: tuple[str, ...] = ()) -> Listing:
         """One page of a query. Dot-walked names may stand in `fields`; none means all fields."""
@@ -129,6 +130,7 @@ class Wire:
 
         writes = method != "GET"
         where = f"{method} /table/{table}"
+        self._spend()
         try:
             session = self._session()
             session.auth = self._login.auth(session)

@@ -14,8 +14,8 @@ ABOUT = """\
 # Commands
 
 `tieline` finds its workspace in the folder that `--workspace` (or `TIELINE_WORKSPACE`) names, by default in the current
-one. Commands that look read the store and work while the daemon is down. Commands that decide write to the store, and the
-daemon beside them acts on it within a second.
+one. Commands that look read the store and work while the daemon is down. Commands that decide write to the store, and
+the daemon beside them acts on it within a second.
 
 Exit codes, the same for every command:
 

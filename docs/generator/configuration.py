@@ -113,8 +113,8 @@ def _shared(schema: Mapping[str, Any]) -> str:
     return (
         f"A connection's name is up to 40 lower-case letters, digits and hyphens.\n\n{text}\n\n"
         "Where they are not given, `poll_every` is the workspace's, `calls_per_minute` and `mapping` the adapter's.\n"
-        "`opens` is `true` by default for monitoring and `false` for ticket tools; `copies` is `true` for whatever can\n"
-        "be written.\n"
+        "`opens` is `true` by default for monitoring and `false` for ticket tools; `copies` is `true` for whatever\n"
+        "can be written.\n"
     )
 
 

@@ -56,9 +56,9 @@ def _six_decimals(raw: str) -> str:
 
 
 def _from_number(raw: float) -> str:
-    seconds = raw / 1000 if abs(raw) >= _MILLISECONDS_FROM else raw
+    factor = 1_000 if abs(raw) >= _MILLISECONDS_FROM else 1_000_000
     try:
-        return canonical(_EPOCH + timedelta(microseconds=round(seconds * 1_000_000)))
+        return canonical(_EPOCH + timedelta(microseconds=round(raw * factor)))
     except (OverflowError, ValueError) as wrong:
         raise ValueError("is a number too large for a time") from wrong
 

@@ -28,6 +28,7 @@ from tieline.mappings.convert.rich import (
     Table,
     clean_text,
     safe_href,
+    spoken,
     tidy,
     words,
 )
@@ -255,6 +256,7 @@ def _line_start(line: str) -> str:
     return _LINE_START.sub(lambda found: f"{found[2]}\\{found[3]}" if found[2] else "\\" + found[1], line, count=1)
 
 
+_BANG = re.compile("!$")  # before a link it would make an image of it
 _DELIMITERS = ((Mark.STRONG, "**"), (Mark.EM, "*"), (Mark.STRIKE, "~~"))
 
 
@@ -268,6 +270,8 @@ def _inline(runs: Runs, escape: Escape, *, in_table: bool = False) -> str:
             out += _close(open_marks, run.marks if run.href == href else PLAIN)
             if run.href != href:
                 out += [f"]({href})"] if href else []
+                if run.href and out and escape is careful:
+                    out[-1] = _BANG.sub(r"\\!", out[-1])
                 out += ["["] if run.href else []
                 href = run.href
         for mark, delimiter in _DELIMITERS:
@@ -329,7 +333,7 @@ def without_marks(block: Block, *, links: bool) -> Block:
     """The block with its structure and without emphasis; without links too unless they stay."""
 
     def bare(runs: Runs) -> Runs:
-        return tuple(Run(run.text, PLAIN, run.href if links else "") for run in runs)
+        return tuple(Run(run.text, PLAIN, run.href) if links else Run(spoken((run,))) for run in runs)
 
     match block:
         case Paragraph(runs):

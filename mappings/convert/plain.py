@@ -56,7 +56,7 @@ def parse_journal(body: Any) -> Blocks:
 
 
 def _words_of(markup: str) -> str:
-    return html.unescape(_TAG.sub("", _NEW_LINE.sub("\n", markup)))
+    return html.unescape(_TAG.sub("", _NEW_LINE.sub("\n", markup))).strip()
 
 
 def render(blocks: Blocks) -> str:

@@ -205,6 +205,7 @@ _PIECE = re.compile(
     r"|\\[!-/:-@\[-`{-~]"  # an escaped mark
     r"|\{\{[^{}\n]{1,2000}\}\}"  # monospaced
     r"|\[[^\[\]\n]{1,2000}\]"  # a link or a mention
+    r"|&#(?:38|92);"  # how `_escaped` writes & and \
     r"|[*_-]"
 )
 
@@ -268,6 +269,13 @@ def _marked(out: list[Run | str], pairs: dict[int, tuple[str, bool]]) -> list[Ru
     return runs
 
 
+_HIDDEN = re.compile(r"\\([!-/:-@\[-`{-~])|&#(38|92);")
+
+
+def _revealed(found: re.Match[str]) -> str:
+    return found[1] or chr(int(found[2]))
+
+
 def _piece(text: str) -> Run:
     if text[0] == "h":
         return Run(text)
@@ -275,8 +283,10 @@ def _piece(text: str) -> Run:
         return Run("\n")
     if text[0] == "\\":
         return Run(text[1:])
+    if text[0] == "&":
+        return Run(chr(int(text[2:4])))
     if text[0] == "{":
-        return Run(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text[2:-2]), frozenset({Mark.CODE}))
+        return Run(_HIDDEN.sub(_revealed, text[2:-2]), frozenset({Mark.CODE}))
     inner = text[1:-1]
     if inner.startswith("~"):
         return Run("@" + inner[1:].removeprefix("accountid:"))
@@ -292,8 +302,10 @@ def _piece(text: str) -> Run:
 _ESCAPED = re.compile(
     r"[{}\[\]|]"
     r"|\\(?=[!-/:-@\[-`{-~\s]|$)"
+    r"|&(?=#(?:38|92);)"
     r"|(?<![^\W_])[*_+^~!?-](?=\S)|(?<=\S)[*_+^~!?-](?![^\W_])"
 )
+_IN_CODE = re.compile(r"[*_\[\]|\\-]|&(?=#(?:38|92);)")
 _BLOCK_SIGN = re.compile(r"^([*#-]+(?=\s)|-{4,}\s*$)")
 _BLOCK_WORD = re.compile(r"^(h[1-6]|bq)(?=\.)")
 
@@ -349,7 +361,7 @@ def _text(runs: Runs) -> str:
 def _run(run: Run) -> str:
     text = quiet(run.text)
     if Mark.CODE in run.marks:
-        shown = "{{" + re.sub(r"[\\*_\[\]|-]", r"\\\g<0>", text) + "}}"
+        shown = "{{" + _IN_CODE.sub(_escaped, text) + "}}"
     elif run.href:
         shown = f"[{_escape(text)}|{run.href}]"
     else:
@@ -358,16 +370,22 @@ def _run(run: Run) -> str:
     return "\n".join(signs + line + signs[::-1] if line else "" for line in shown.split("\n")) if signs else shown
 
 
+def _escaped(found: re.Match[str]) -> str:
+    """A backslash, except before a backslash: two of them at the end of a line would break it."""
+    sign = found.group()
+    return f"&#{ord(sign)};" if sign in "\\&" else "\\" + sign
+
+
 def _escape(text: str) -> str:
     """Escapes what would be markup, and leaves addresses whole."""
     if "://" not in text:
-        return _ESCAPED.sub(r"\\\g<0>", text)
+        return _ESCAPED.sub(_escaped, text)
     pieces = []
     at = 0
     for found in _ADDRESS.finditer(text):
-        pieces += [_ESCAPED.sub(r"\\\g<0>", text[at : found.start()]), found.group()]
+        pieces += [_ESCAPED.sub(_escaped, text[at : found.start()]), found.group()]
         at = found.end()
-    return "".join([*pieces, _ESCAPED.sub(r"\\\g<0>", text[at:])])
+    return "".join([*pieces, _ESCAPED.sub(_escaped, text[at:])])
 
 
 def _line_start(line: str) -> str:

@@ -12,7 +12,12 @@ from tieline.mappings.convert import markdown, rich
 from tieline.mappings.convert.text import from_tool, project_text, to_tool
 from tieline.mappings.document import TextDialect
 
-FRAGMENTS = ["a", "b1", "word", "*", "**", "_", "__", "`", "``", "```", "~~", "[", "]", "](", ")", "<", ">", "#", "##", "-", "+", "1.", "2)", "|", "---", "***", "___", "\\", "&", "=", ":", "!", "?", "^", "{", "}", "+", "-", "http://x.y/a_b", "https://e.org/(q)", "<http://a.b>", "&amp;", "&nbsp;", "![x](http://i.j/k)", "[t](javascript:x)", "h1.", "bq.", "{code}", "{code:java}", "{noformat}", "{quote}", "{{", "}}", "{color:red}", "||", "[~joe]", "[a|http://x.y]", "@channel", "@all", "[code]", "[/code]", "<b>", "</b>", "<br>", "é", "🔥", "*x*", "_y_", "-z-", "(x)"]
+FRAGMENTS = r"""
+    a b1 word * ** _ __ ` `` ``` ~~ [ ] ]( ) < > # ## - + 1. 2) | --- *** ___ \ \\ & = : ! ? ^ { } &amp; &nbsp; &#92;
+    http://x.y/a_b https://e.org/(q) <http://a.b> ![x](http://i.j/k) [t](javascript:x) h1. bq. {code} {code:java}
+    {noformat} {quote} {{ }} {color:red} || [~joe] [a|http://x.y] @channel @all [code] [/code] <b> </b> <br> é 🔥 *x*
+    _y_ -z- (x)
+""".split()  # noqa: SIM905 - sixty quoted fragments could not be read
 LAYOUT = (
     " ", "  ", "\n", "\n\n", "\t", "    ", "\r\n", "\u00a0", "\u2003", "\u3000", "\u200b", "\x00", "\x1b", "\ud800",
     "> ", "# ", "- ", "* ", "1. ", "\n|---|---|\n", "| a | b |", "\n---\n", "(… cut to fit here)",
@@ -65,7 +70,7 @@ documents = st.lists(st.recursive(_paragraphs, _wrapped, max_leaves=6), max_size
 
 LINK = "https://tieline.example.org/incidents/INC-12"
 DIALECTS = list(TextDialect)
-hard = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+hard = settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def check_read(dialect: TextDialect, body: Any, limit: int | None = None) -> None:
@@ -135,3 +140,16 @@ def test_plain_text_keeps_every_word(text: str) -> None:
     written = to_tool(TextDialect.PLAIN, from_tool(TextDialect.PLAIN, text))
 
     assert "".join(written.split()).replace("\u200b", "") == "".join(rich.clean_text(text).split())
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@hard
+@given(text=texts)
+def test_no_word_is_lost_on_the_way_to_a_tool(dialect: TextDialect, text: str) -> None:
+    assume("cut to fit" not in text)
+
+    assert letters(project_text(dialect, text)) == letters(text)
+
+
+def letters(text: str) -> str:
+    return "".join(letter for line in rich.words(markdown.parse(text)) for letter in line if letter.isalpha())

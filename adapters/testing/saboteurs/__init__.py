@@ -1,7 +1,8 @@
 """The saboteurs: one broken adapter per fault, so that each test of the contract has been seen to fail.
 
 A guard nobody has seen fail is not a guard. `corrupt` gives any driver adapters with one fault; the contract must then
-reject exactly the tests that the saboteur names, and honest adapters must pass them all.
+reject exactly the tests that the saboteur names, and honest adapters must pass them all. They are tried on the memory
+adapter: around another tool most work as they are, some recognise an error by the memory tool's own words.
 """
 
 from __future__ import annotations

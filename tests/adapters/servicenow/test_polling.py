@@ -219,6 +219,22 @@ def test_a_time_condition_that_the_tool_ignores_stops_the_connection(
         one_pass(adapter, cursor)
 
 
+@pytest.mark.parametrize("ignored", ["sys_id", "sys_updated_on"])
+def test_a_burst_whose_conditions_the_tool_ignores_stops_the_connection(
+    driver: ServiceNowDriver, adapter: ServiceNow, simulator: ServiceNowSimulator, ignored: str
+) -> None:
+    burst = sorted(driver.make(f"burst {number}") for number in range(3))
+    cursor = Cursor(f"{stamp(driver.tool_now())}|{burst[0]}")
+    driver.advance(60)
+    later = simulator.tables.rows["incident"][driver.make("later")]
+    simulator.tables.rows["incident"]["f" * 32] = {**later, "sys_id": "f" * 32}  # behind the burst by either condition
+    driver.advance(600)
+    columns = simulator.tables.columns["incident"]
+    simulator.tables.columns["incident"] = {name: columns[name] for name in columns if name != ignored}
+    with pytest.raises(NeedsOperator, match="excludes"):
+        next(adapter.changes(cursor))
+
+
 def test_an_order_that_the_tool_ignores_stops_the_connection(driver: ServiceNowDriver, adapter: ServiceNow) -> None:
     _, start = one_pass(adapter, None)
     first = driver.make("edited later")

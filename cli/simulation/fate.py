@@ -1,0 +1,164 @@
+"""What goes wrong, and when: every fault is drawn from the schedule's own dice, so that a seed always does the same.
+
+A kill is an exception that nothing in the engine catches; it may come out of any commit and any call, before or after
+its effect. What survives it is what a killed process leaves behind: the store and the tools.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from typing import Final, NoReturn
+
+from tieline.adapters.memory.faults import Fault
+from tieline.core.errors import StoreUnavailable
+
+LEVELS: Final = (0.0, 0.02, 0.08, 0.20)
+"""Some worlds are calm and some are hell; a fault's probability is one of these for a whole schedule."""
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class _Death(Fault):
+    """The process dies while this call is under way."""
+
+    def error(self, connection: str, verb: str, *, writes: bool, now: datetime) -> NoReturn:
+        raise Killed(f"while {connection} answered {verb}")
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How likely each fault is, per call or per occasion."""
+
+    lost_request: float
+    lost_answer: float
+    rate_limit: float
+    server_error: float
+    refused_login: float
+    kill: float
+    locked: float
+    lost_hook: float
+    doubled_hook: float
+    forged_hook: float
+    race: float
+    drift: float
+    clocks: float
+
+    @classmethod
+    def drawn(cls, dice: random.Random) -> Weather:
+        return cls(**{one.name: dice.choice(LEVELS) for one in fields(cls)})
+
+    @classmethod
+    def calm(cls) -> Weather:
+        return cls(**{one.name: 0.0 for one in fields(cls)})
+
+
+class Fate:
+    """Draws the faults of one schedule. `counts` says how many of each kind came; `tell` hears of each."""
+
+    def __init__(self, dice: random.Random, weather: Weather, now: Callable[[], datetime]) -> None:
+        self.dice = dice
+        self.weather = weather
+        self.now = now
+        self.counts: Counter[str] = Counter()
+        self.told: list[str] = []
+        self._fuse = 0
+
+    def happens(self, chance: float, what: str = "") -> bool:
+        """True with this chance. Chances of zero cost no draw."""
+        if not chance or self.dice.random() >= chance:
+            return False
+        if what:
+            self.counts[what] += 1
+        return True
+
+    # -- dying -----------------------------------------------------------------------------------------------------
+
+    def light_fuse(self) -> None:
+        """Perhaps the process is to die at one of the next places where it can."""
+        self._fuse = self.dice.randint(1, 10) if self.happens(self.weather.kill) else 0
+
+    def put_out(self) -> None:
+        """It survived."""
+        self._fuse = 0
+
+    def _burns_down(self) -> bool:
+        self._fuse = max(0, self._fuse - 1)
+        if self._fuse:
+            return False
+        self.counts["kill"] += 1
+        return True
+
+    def may_die(self, where: str) -> None:
+        """A place where a process can die. Raises Killed."""
+        if self._fuse and self._burns_down():
+            self.told.append(f"killed {where}")
+            raise Killed(where)
+
+    # -- calls -----------------------------------------------------------------------------------------------------
+
+    def call(self, tool: str) -> Callable[[str, bool], Fault | None]:
+        """What `Faults.draw` asks, for one tool."""
+
+        def draw(verb: str, writes: bool) -> Fault | None:
+            self.may_die(f"before {verb} reached {tool}")
+            if self._fuse and self._burns_down():
+                self.told.append(f"killed after {tool} did {verb}")
+                return _Death(after_effect=True)
+            fault = self._drawn(verb, writes)
+            if fault is not None:
+                effect = " after it took effect" if fault.after_effect else ""
+                self.told.append(f"{tool} answered {verb} with {fault.status or 'silence'}{effect}")
+            return fault
+
+        return draw
+
+    def _drawn(self, verb: str, writes: bool) -> Fault | None:
+        weather = self.weather
+        if self.happens(weather.lost_request, "lost request"):
+            return Fault()
+        if self.happens(weather.lost_answer, "lost answer"):
+            return Fault(after_effect=True)
+        if self.happens(weather.rate_limit / 4, "rate limit"):
+            return Fault(429, self._retry_after())
+        if self.happens(weather.server_error, "server error"):
+            return Fault(self.dice.choice((500, 502, 503, 504)), after_effect=self.dice.random() < 0.5)
+        if self.happens(weather.refused_login / 8, "refused login"):
+            return Fault(401)
+        return None
+
+    def _retry_after(self) -> dict[str, str]:
+        match self.dice.randrange(4):
+            case 0:
+                return {}
+            case 1:
+                return {"retry-after": str(self.dice.randint(1, 60))}
+            case 2:
+                return {"retry-after": format_datetime(self.now() + timedelta(seconds=self.dice.randint(-60, 90)))}
+            case _:
+                return {"retry-after": self.dice.choice(("-5", "soon", "99999999999", "1e9"))}
+
+    # -- the store -------------------------------------------------------------------------------------------------
+
+    def before_write(self) -> None:
+        if self.happens(self.weather.locked / 4, "store locked"):
+            self.told.append("the store was locked")
+            raise StoreUnavailable("simulated: another process holds the write lock", timedelta(seconds=1))
+
+    def before_commit(self) -> None:
+        self.may_die("before a commit")
+        if self.happens(self.weather.locked / 8, "disk full"):
+            self.told.append("the disk was full")
+            raise StoreUnavailable("simulated: the disk is full", timedelta(seconds=1))
+
+    def after_commit(self) -> None:
+        self.may_die("after a commit")
+        if self.happens(self.weather.locked / 8, "commit unanswered"):
+            self.told.append("a commit was not answered")
+            raise StoreUnavailable("simulated: the connection was lost in the commit", timedelta(seconds=1))

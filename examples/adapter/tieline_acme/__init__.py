@@ -1,0 +1,1 @@
+"""Tieline's adapter for Acme Desk, a tool that does not exist: a pattern to copy."""
