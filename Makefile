@@ -1,5 +1,7 @@
 # Two commands for a newcomer: `make demo` and `make test`. Both set up what they need in .venv and nowhere else.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+# The first interpreter that starts and is of a version we support.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo $$python; break; }; done)
 BIN := .venv/bin
 XDIST ?= 4
 
@@ -12,7 +14,7 @@ help:
 	@echo "make lock   resolve the dependencies again"
 
 .venv/.run: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and f"Tieline needs Python 3.11 to 3.13; this is {v.major}.{v.minor}. Name another one: make PYTHON=/path/to/python3.12 ...")'
+	@test -n "$(PYTHON)" || { echo "Tieline needs Python 3.11, 3.12 or 3.13, and none was found. Name one: make PYTHON=/path/to/python3.12 ..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -83,7 +83,7 @@ class Intake:
 
     def _commit(self, batch: list[Item]) -> None:
         try:
-            results = self._store(batch)
+            results = self.store(batch)
         except StoreUnavailable as error:
             for _name, _received, future in batch:
                 future.set_exception(error)
@@ -98,7 +98,8 @@ class Intake:
         for (_name, _received, future), new in zip(batch, results, strict=True):
             future.set_result(new)
 
-    def _store(self, batch: list[Item]) -> list[bool]:
+    def store(self, batch: list[Item]) -> list[bool]:
+        """Commit these deliveries. Answers which of them were new."""
         now = self.engine.clock.now()
         with self.engine.store.write() as tx:
             results = [inbox.accept(tx, name, received, now) for name, received, _future in batch]

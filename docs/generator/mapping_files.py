@@ -38,8 +38,8 @@ def page() -> str:
         _keys(FIELD),
         "\n## Keys of an example\n",
         _keys(EXAMPLE),
-        "\n## Policies\n\nWho wins when a field was changed on more than one side; `owner`, `once` and `never` also say who is "
-        "heard at all.\n",
+        "\n## Policies\n\nWho wins when a field was changed on more than one side; `owner`, `once` and `never` also "
+        "say who is heard at all.\n",
         _enum("policy", PolicyKind),
         "\n## When a field is written\n",
         _enum("write", When),

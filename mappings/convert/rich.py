@@ -101,8 +101,13 @@ Blocks = tuple[Block, ...]
 def clean_text(text: str) -> str:
     """Newlines as one character; control characters, guards and lone surrogates gone."""
     if text.isascii() and text.isprintable():
-        return text
-    return _SURROGATE.sub("\ufffd", _CONTROL.sub("", text[:LONGEST].replace("\r\n", "\n").replace("\r", "\n")))
+        return text[:LONGEST]
+    return _SURROGATE.sub("\ufffd", _CONTROL.sub("", even_lines(text)))
+
+
+def even_lines(text: str) -> str:
+    """The text as far as it is looked at, with every newline as one character."""
+    return text[:LONGEST].replace("\r\n", "\n").replace("\r", "\n")
 
 
 def safe_href(href: str) -> str:

@@ -62,7 +62,7 @@ DIALECTS: dict[TextDialect, Dialect] = {
 
 def to_tool(dialect: TextDialect, text: str, limit: int | None = None, link: str = "") -> Any:
     """The tool's text for a Markdown text. Where it had to be cut, `link` says where it goes on."""
-    if dialect is TextDialect.MARKDOWN and _fits(text, limit):
+    if dialect is TextDialect.MARKDOWN and LINKED not in text and _fits(text, limit):
         return quiet(_tidy_markdown(text))
     blocks, _ = _from_markdown(dialect, text, limit)
     return DIALECTS[dialect].render(linked(blocks, link) if limit is not None else blocks)
@@ -115,7 +115,7 @@ def _fits(text: str, limit: int | None) -> bool:
 
 def _tidy_markdown(text: str) -> str:
     """Markdown as its author wrote it, cleaned of what no tool should hold."""
-    return clean_text(text).strip("\n ")
+    return clean_text(text).strip("\n").rstrip()
 
 
 def settle(dialect: TextDialect, blocks: Blocks, limit: int | None) -> tuple[Blocks, str]:

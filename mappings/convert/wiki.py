@@ -22,7 +22,7 @@ from tieline.mappings.convert.rich import (
     Run,
     Runs,
     Table,
-    clean_text,
+    even_lines,
     safe_href,
     tidy,
 )
@@ -36,7 +36,7 @@ _COLOUR = re.compile(r"\{(?:color|anchor)(?::[^{}\n]{0,60})?\}", re.IGNORECASE)
 
 def parse(body: Any) -> Blocks:
     """The tree of a wiki text. Nothing is ever refused: what is no markup is text."""
-    lines = clean_text(str(body)).split("\n")
+    lines = even_lines(str(body)).split("\n")  # guards stay until the markup is found: they hide what looks like it
     blocks, _ = _blocks(lines, 0, "", 0)
     return tidy(blocks)
 

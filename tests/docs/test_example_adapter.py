@@ -26,9 +26,8 @@ def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     (site / "entry_points.txt").write_text("\n".join(["[tieline]", *points, ""]))
     path = os.pathsep.join([str(EXAMPLE), str(site.parent)])
     environment = {**os.environ, "PYTHONPATH": path, "ACME_TOKEN": "acme-token-41f7c0", "COLUMNS": "120"}
-    return subprocess.run(
-        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=100
-    )
+    arguments = [sys.executable, *command]
+    return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
 
 
 def test_the_example_keeps_the_contract(tmp_path: Path) -> None:
@@ -49,8 +48,9 @@ def test_naming_the_tool_is_all_that_an_installed_adapter_needs(tmp_path: Path) 
     )
     try:
         assert double.stdout is not None
-        lines = ["tieline: 1", "connections:", "  desk:", "    tool: acme", f"    url: {double.stdout.readline().strip()}"]
-        (tmp_path / "tieline.yaml").write_text("\n".join([*lines, "    token: {env: ACME_TOKEN}", ""]))
+        url = double.stdout.readline().strip()
+        desk = f"{{tool: acme, url: '{url}', token: {{env: ACME_TOKEN}}}}"
+        (tmp_path / "tieline.yaml").write_text(f"tieline: 1\nconnections:\n  desk: {desk}\n")
 
         done = _run(tmp_path, "-m", "tieline.cli.main", "check", "--json")
     finally:

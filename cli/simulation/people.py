@@ -1,0 +1,58 @@
+"""What people did, as the checker needs it later: every value they wrote, where and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+TEXTS = ("title", "description", "team", "category")
+"""Fields in which every value that a person writes is different from all others."""
+
+CHOICES = {
+    "status": ("new", "in_progress", "on_hold", "resolved"),
+    "priority": ("p1", "p2", "p3", "p4"),
+    "severity": ("low", "high", "critical"),
+}
+
+COMPARED = (*TEXTS, *CHOICES, "tags", "assignee", "close_notes")
+"""The fields that must be equal in all copies."""
+
+HERE = "tieline"
+"""Where a person edits who works in Tieline itself; the ref is then the incident's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One field of one record set by a person. `value` is what the tool then showed."""
+
+    number: int
+    tool: str
+    ref: str
+    field: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One comment of a person."""
+
+    text: str
+    tool: str
+    ref: str
+    visibility: str
+
+
+@dataclass
+class Chronicle:
+    """Everything that people did in one schedule."""
+
+    edits: list[Edit] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    disturbed: set[tuple[str, str]] = field(default_factory=set)
+    """Records that were deleted, restored or merged: what was written there may stay there."""
+    changes: int = 0
+    """Whatever somebody changed anywhere, as the bound on our own writes counts it."""
+
+    def wrote(self, tool: str, ref: str, name: str, value: Any) -> None:
+        self.edits.append(Edit(len(self.edits), tool, ref, name, value))
+        self.changes += 1

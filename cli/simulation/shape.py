@@ -1,0 +1,125 @@
+"""What a schedule's world is made of: its tools and their habits, drawn from the seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from tieline import mappings
+from tieline.adapters.memory import plugin as memory
+from tieline.adapters.memory.settings import MemorySettings
+from tieline.adapters.memory.tool import EXACT
+from tieline.cli.simulation.alerts import AlertsPlugin
+from tieline.core.config import Config, ConnectionConfig, load_text
+from tieline.core.registry import Limits, Registry
+from tieline.core.secrets import Secret
+from tieline.core.settings import Findings
+from tieline.core.plugins import Plugin
+from tieline.core.yaml import Node
+from tieline.mappings import Mapping as FieldMapping
+from tieline.plugins.grouping.plugin import Grouping, Settings
+
+POLL_EVERY = 30
+"""Seconds between two polls of one tool."""
+
+ALERTS = "alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One world. Where two layers of defence cover each other, some worlds lack one of them: `polls` without hooks
+    and hooks without polls, for instance; else nothing would show that the other one is broken."""
+
+    tools: tuple[str, ...]
+    alerts: bool
+    polls: bool
+    hooks: bool
+    page_size: int
+    lookup_lag: timedelta
+    replication_lag: timedelta
+    resolution: timedelta
+    backups: bool
+    cut: bool
+    rule: bool
+
+    @classmethod
+    def drawn(cls, dice: random.Random) -> Shape:
+        news = dice.choice(("both", "both", "both", "polls", "hooks"))
+        drawn = cls(
+            tools=dice.choice((("left", "right"), ("left", "right", "third"))),
+            alerts=dice.random() < 0.6,
+            polls=news != "hooks",
+            hooks=news != "polls",
+            page_size=dice.choice((2, 3, 100)),
+            lookup_lag=timedelta(seconds=dice.choice((0, 0, 20, 60))),
+            replication_lag=timedelta(seconds=dice.choice((0, 0, 0, 10))),
+            resolution=dice.choice((EXACT, timedelta(milliseconds=1), timedelta(seconds=1))),
+            backups=dice.random() < 0.15,
+            cut=dice.random() < 0.1,
+            rule=dice.random() < 0.2,
+        )
+        # Without polls nothing brings back what a lagging replica denied, or what an old backup forgot.
+        return drawn if drawn.polls else replace(drawn, replication_lag=timedelta(0), backups=False)
+
+    @property
+    def connections(self) -> tuple[str, ...]:
+        return (*self.tools, ALERTS) if self.alerts else self.tools
+
+    def words(self) -> str:
+        """What is particular about this world, for a person."""
+        parts = [f"{one.name}={getattr(self, one.name)}" for one in fields(self) if one.name not in ("tools", "alerts")]
+        return f"{', '.join(self.connections)}; {', '.join(parts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a start of the daemon reads from disk; here it is read once per process."""
+
+    config: Config
+    registry: Registry
+    mappings: Mapping[str, FieldMapping]
+
+
+def load(shape: Shape) -> Loaded:
+    """The configuration of a world of this shape."""
+    return _load(shape.connections, shape.polls, shape.page_size)
+
+
+@cache
+def _load(connections: tuple[str, ...], polls: bool, page_size: int) -> Loaded:
+    every = f"{POLL_EVERY}s" if polls else "3650d"
+    lines = ["tieline: 1", f"poll_every: {every}", "signals: {window: 2m, silence_for: 10m}", "connections:"]
+    for name in connections:
+        if name == ALERTS:
+            lines.append(f"  {name}: {{tool: simulated-alerts}}")
+        else:
+            lines.append(f"  {name}: {{tool: memory, opens: true, history: 1d, page_size: {page_size}}}")
+    config, registry = load_text("\n".join(lines), Path("simulated.yaml"), _provide)
+    found = {str(name): mappings.load(one.mapping, one.overlay) for name, one in config.connections.items()}
+    with_secrets = {name: _with_secret(one) for name, one in config.connections.items()}
+    return Loaded(replace(config, connections=with_secrets), registry, found)
+
+
+def _with_secret(connection: ConnectionConfig) -> ConnectionConfig:
+    if not isinstance(connection.settings, MemorySettings):
+        return connection
+    secret = Secret.literal(hook_secret(connection.name))
+    return replace(connection, settings=connection.settings.model_copy(update={"webhook_secret": secret}))
+
+
+def hook_secret(tool: str) -> str:
+    """The key with which a simulated tool signs."""
+    return f"hook-{tool}"
+
+
+def _provide(allowed: Mapping[str, Node], findings: Findings) -> Registry:  # noqa: ARG001 - the plugins are given
+    plugins = [
+        Plugin("memory", memory),
+        Plugin("simulated-alerts", AlertsPlugin()),
+        Plugin("grouping", Grouping(Settings(by=("service",)))),
+    ]
+    return Registry(plugins, limits=Limits(inline=True), findings=findings)

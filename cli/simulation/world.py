@@ -1,0 +1,247 @@
+"""The simulated world: tools, a network that keeps the post, the store, and the engine that may die at any time."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from tieline.adapters.memory.shelf import Note, Row
+from tieline.adapters.memory.tool import MemoryTool
+from tieline.adapters.testing.clock import ManualClock
+from tieline.cli.simulation.alerts import AlertTool
+from tieline.cli.simulation.fate import Fate, Killed, Weather
+from tieline.cli.simulation.people import Chronicle
+from tieline.cli.simulation.shape import ALERTS, Shape, hook_secret, load
+from tieline.cli.simulation.store import new_store
+from tieline.core.errors import Forged, StoreUnavailable
+from tieline.core.model import ConnectionName
+from tieline.core.port import Delivery, Receiver, Token, Version, Workbench
+from tieline.sync.daemon import fire_timers
+from tieline.sync.engine import Connected, Engine
+from tieline.sync.intake import Intake
+from tieline.sync.lane import Lane
+from tieline.sync.limits import Budget
+
+PEOPLE = ("ann@example.com", "bob@example.com")
+
+
+class SimulatedTool(MemoryTool):
+    """A memory tool that counts what the engine wrote, and in which people may be faster than it."""
+
+    made = written = commented = 0
+
+    def attend(self, world: World, name: str) -> None:
+        self._world, self._name = world, name
+
+    def write(self, ref: str, patch: Any, seen: str) -> Row:
+        self._world.just_before_a_write(self._name, ref)
+        row = super().write(ref, patch, seen)
+        self.written += row.version != int(seen)
+        return row
+
+    def make(self, body: Any, *, token: str | None = None) -> Row:
+        row = super().make(body, token=token)
+        self.made += token is not None
+        return row
+
+    def comment(self, ref: str, text: str, *args: Any, token: str | None = None, **others: Any) -> Note:
+        note = super().comment(ref, text, *args, token=token, **others)
+        self.commented += token is not None
+        return note
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A webhook on its way."""
+
+    tool: str
+    delivery: Delivery
+
+
+class World:
+    """Everything outside the engine survives `restart`; everything inside is made anew from the store."""
+
+    def __init__(self, shape: Shape, weather: Weather, dice: random.Random) -> None:
+        self.shape = shape
+        self.dice = dice
+        self.clock = ManualClock()
+        self.fate = Fate(dice, weather, self.clock.now)
+        self.people = Chronicle()
+        self.loaded = load(shape)
+        self.store = new_store()
+        self.store.fate = self.fate
+        self.mail: list[Post] = []
+        self.acknowledged: list[tuple[str, str]] = []
+        self.backups: list[bytes] = []
+        self.restored = 0
+        self.forgotten: list[dict[str, Any]] = []
+        """What the journals said that a restored backup replaced."""
+        self.dead: list[str] = []
+        """What came out of a lane that must never come out of one."""
+        self.tools = {name: self._tool(name) for name in shape.tools}
+        self.alerts = AlertTool(self.clock.now)
+        self.alerts.subscribers.append(partial(self._post, ALERTS))
+        for name in shape.connections:
+            self.faults(name).draw = self.fate.call(name)
+        self._tokens = 0
+        self.engine: Engine
+        self.lanes: dict[str, Lane] = {}
+        self.start()
+
+    def _tool(self, name: str) -> SimulatedTool:
+        shape = self.shape
+        tool = SimulatedTool(
+            self.clock.now,
+            people=PEOPLE,
+            webhook_secret=hook_secret(name),
+            lookup_lag=shape.lookup_lag,
+            resolution=shape.resolution,
+        )
+        tool.attend(self, name)
+        tool.replication_lag = shape.replication_lag
+        tool.subscribers.append(partial(self._post, name))
+        if shape.cut and name == shape.tools[-1]:
+            tool.cut = {"description": 12}
+        if shape.rule and name == shape.tools[0]:
+            tool.workflow = lambda body: {"close_notes": "set by a rule"} if body.get("status") == "resolved" else {}
+        return tool
+
+    def faults(self, name: str) -> Any:
+        return self.alerts.faults if name == ALERTS else self.tools[name].faults
+
+    # -- the engine ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the engine on whatever the store holds."""
+        transports: dict[str, Any] = {**self.tools, ALERTS: self.alerts}
+        connections: dict[ConnectionName, Connected] = {}
+        for name, config in self.loaded.config.connections.items():
+            bench = Workbench(self.clock, self.clock.sleep, transports[name])
+            source = config.kind.connect(name, config.settings, bench)
+            budget = Budget(config.calls_per_minute, self.clock, self.clock.sleep)
+            connections[name] = Connected(config, source, self.loaded.mappings[name], budget)
+        self.engine = Engine(
+            self.loaded.config,
+            self.store,
+            self.loaded.registry,
+            self.clock,
+            connections,
+            lambda _name: None,
+            self.dice,
+            self._token,
+        )
+        self.lanes = {str(name): Lane(self.engine, here) for name, here in connections.items()}
+
+    def _token(self) -> Token:
+        self._tokens += 1
+        return Token(f"tl-{self._tokens}-{self.dice.getrandbits(64):016x}")
+
+    def step(self, name: str) -> bool:
+        """One step of one lane. A dead process is started again, and a store that fails is a step that failed."""
+        try:
+            return self.lanes[name].step()
+        except StoreUnavailable as error:
+            self.clock.advance(error.wait.total_seconds())
+            return True
+        except Killed:
+            self.start()
+            return True
+        except Exception as error:  # noqa: BLE001 - whatever leaves a lane stops the daemon, which is a finding
+            self.dead.append(f"the lane of {name} died: {type(error).__name__}: {error}")
+            self.start()
+            return True
+
+    def tick(self) -> None:
+        """What the daemon's timer loop does."""
+        try:
+            fire_timers(self.engine, self.clock.now())
+        except StoreUnavailable:
+            return
+        except Killed:
+            self.start()
+
+    def just_before_a_write(self, name: str, ref: str) -> None:
+        """Between our read and our write, somebody else edits the record."""
+        from tieline.cli.simulation import actions
+
+        if self.fate.happens(self.fate.weather.race, "race"):
+            self.fate.told.append(actions.edit_record(self, name, ref))
+
+    # -- the network -----------------------------------------------------------------------------------------------
+
+    def _post(self, name: str, delivery: Delivery) -> None:
+        if self.shape.hooks and not self.fate.happens(self.fate.weather.lost_hook, "lost hook"):
+            self.mail.append(Post(name, delivery))
+
+    def deliver(self, post: Post) -> int:
+        """Hand a webhook to our server, as it would come over HTTP. Answers the status."""
+        source = self.engine.connections[ConnectionName(post.tool)].source
+        if not isinstance(source, Receiver):
+            raise TypeError(f"{post.tool} receives nothing")
+        try:
+            source.verify(post.delivery, self.clock.now())
+        except Forged:
+            return 401
+        received = source.parse(post.delivery)
+        try:
+            Intake(self.engine).store([(ConnectionName(post.tool), received, Future())])
+        except StoreUnavailable:
+            return 503
+        except Killed:
+            self.start()
+            return 0
+        self.acknowledged.append((post.tool, received.delivery_id))
+        return 200
+
+    # -- peace -----------------------------------------------------------------------------------------------------
+
+    def heal(self) -> None:
+        """Everything works again: no faults, no more edits; what the post still holds arrives."""
+        self.fate.weather = Weather.calm()
+        self.fate.put_out()
+        for name in self.shape.connections:
+            self.faults(name).heal()
+        for tool in self.tools.values():
+            tool.cut = {}
+        rest, self.mail = self.mail, []
+        for post in rest:
+            self.deliver(post)
+
+    def cycle(self, seconds: float = 31) -> None:
+        """One poll interval: every lane works until none of them has anything left to do."""
+        self.clock.advance(seconds)
+        self.tick()
+        for _ in range(60):
+            if not any([self._dry(name) for name in self.lanes]):
+                return
+
+    def _dry(self, name: str) -> bool:
+        worked = False
+        for _ in range(60):
+            if not self.step(name):
+                return worked
+            worked = True
+        return worked
+
+    def waits(self) -> timedelta:
+        """Longer than anything in the engine waits."""
+        return timedelta(hours=1, minutes=10) + self.shape.lookup_lag
+
+    def state(self) -> list[Any]:
+        """What all tools show, for telling whether anything was written."""
+        rows = [
+            (name, row.ref, row.key, row.version, sorted(row.body.items(), key=str), [vars(note) for note in row.notes])
+            for name, tool in self.tools.items()
+            for row in tool.rows()
+        ]
+        return [*rows, self.alerts.acts]
+
+    def version(self, tool: str, ref: str) -> Version:
+        return Version(str(self.tools[tool].row(ref).version))
+
+    def close(self) -> None:
+        self.store.close()
