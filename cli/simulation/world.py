@@ -9,6 +9,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import orjson
+from sqlalchemy import select
+
 from tieline.adapters.memory.shelf import Note, Row
 from tieline.adapters.memory.tool import MemoryTool
 from tieline.adapters.testing.clock import ManualClock
@@ -19,7 +22,8 @@ from tieline.cli.simulation.shape import ALERTS, Shape, hook_secret, load
 from tieline.cli.simulation.store import new_store
 from tieline.core.errors import Forged, StoreUnavailable
 from tieline.core.model import ConnectionName
-from tieline.core.port import Delivery, Receiver, Token, Version, Workbench
+from tieline.core.port import Delivery, Receiver, Token, Workbench
+from tieline.core.store import tables as t
 from tieline.sync.daemon import fire_timers
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.intake import Intake
@@ -240,8 +244,11 @@ class World:
         ]
         return [*rows, self.alerts.acts]
 
-    def version(self, tool: str, ref: str) -> Version:
-        return Version(str(self.tools[tool].row(ref).version))
+    def remember_journal(self) -> None:
+        """Keep what the journal says, because a backup is about to take its place, or to judge it."""
+        with self.store.read() as connection:
+            payloads = connection.execute(select(t.journal_payload.c.payload)).scalars()
+            self.forgotten += [orjson.loads(payload) for payload in payloads]
 
     def close(self) -> None:
         self.store.close()

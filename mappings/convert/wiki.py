@@ -25,13 +25,13 @@ from tieline.mappings.convert.rich import (
     even_lines,
     safe_href,
     tidy,
+    words,
 )
 
 _HEADING = re.compile(r"[ \t]*h([1-6])\.[ \t]+(.*)")
 _ITEM = re.compile(r"[ \t]*([*#-]{1,10})[ \t]+(.*)")
 _BLOCK = re.compile(r"[ \t]*\{(code|noformat|quote|panel)(?::([^{}\n]{0,200}))?\}[ \t]*(.*)", re.IGNORECASE)
 _RULE = re.compile(r"[ \t]*-{4,}[ \t]*")
-_COLOUR = re.compile(r"\{(?:color|anchor)(?::[^{}\n]{0,60})?\}", re.IGNORECASE)
 
 
 def parse(body: Any) -> Blocks:
@@ -206,13 +206,13 @@ _PIECE = re.compile(
     r"|\{\{[^{}\n]{1,2000}\}\}"  # monospaced
     r"|\[[^\[\]\n]{1,2000}\]"  # a link or a mention
     r"|&#(?:38|92);"  # how `_escaped` writes & and \
+    r"|\{(?:[Cc]olor|[Aa]nchor)(?::[^{}\n]{0,60})?\}"
     r"|[*_-]"
 )
 
 
 def _inline(text: str) -> Runs:
     """Marks pair up within a line: an opening one stands before a word, a closing one behind it."""
-    text = _COLOUR.sub("", text)
     pieces: list[Run] = []
     for index, line in enumerate(text.split("\n")):
         pieces += [Run("\n")] if index else []
@@ -285,6 +285,8 @@ def _piece(text: str) -> Run:
         return Run(text[1:])
     if text[0] == "&":
         return Run(chr(int(text[2:4])))
+    if text[0] == "{" and text[1] != "{":
+        return Run("")
     if text[0] == "{":
         return Run(_HIDDEN.sub(_revealed, text[2:-2]), frozenset({Mark.CODE}))
     inner = text[1:-1]
@@ -338,16 +340,25 @@ def _render(block: Block) -> str:
 
 
 def _items(block: Items, above: str) -> Iterator[str]:
+    """An item is its lines; wiki markup has no blocks in a list but further lists."""
     signs = above + ("#" if block.ordered else "*")
     for item in block.items:
-        lead = signs + " "
+        lines: list[str] = []
         for inner in item:
             if isinstance(inner, Items):
+                yield from _item(signs, lines)
+                lines = []
                 yield from _items(inner, signs)
             elif isinstance(inner, Paragraph | Heading):
-                yield lead + _text(inner.runs).replace("\n", "\n" + " " * len(lead))
+                lines += _text(inner.runs).split("\n")
             else:
-                yield from (lead + _escape(line) for line in _render(inner).split("\n") if line)
+                lines += (_escape(quiet(line)) for line in words((inner,)) if line.strip())
+        yield from _item(signs, lines)
+
+
+def _item(signs: str, lines: list[str]) -> Iterator[str]:
+    if lines:
+        yield f"{signs} " + "\n".join(_line_start(line.strip()) if index else line for index, line in enumerate(lines))
 
 
 def _cell(cell: Runs) -> str:

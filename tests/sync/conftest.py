@@ -1,20 +1,24 @@
-"""Worlds for the tests of the road."""
+"""Worlds for the tests of the road, on both stores."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.core.store_backends import BACKENDS, postgres_database, postgres_server
 from tests.sync.world import World
 
+__all__ = ["postgres_database", "postgres_server"]
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+
+@pytest.fixture(params=BACKENDS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., World]]:
     """Makes worlds, and closes their stores."""
+    store = "" if request.param == "sqlite" else request.getfixturevalue("postgres_database")
     made: list[World] = []
 
     def make(*tools: str, **options: Any) -> World:
-        made.append(World(tmp_path, tools or ("left", "right"), **options))
+        made.append(World(tmp_path, tools or ("left", "right"), **{"store": store, **options}))
         return made[-1]
 
     yield make

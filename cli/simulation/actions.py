@@ -1,0 +1,331 @@
+"""What may happen in one step of a schedule. Each action draws what it needs from the world's dice and answers with
+the sentence that a minimal story tells of it, or "" when there was nothing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from tieline.adapters.memory.shelf import Row
+from tieline.adapters.memory.tool import SIGNATURE, Refused
+from tieline.cli.simulation.alerts import SECRET
+from tieline.cli.simulation.fate import Killed
+from tieline.cli.simulation.people import CHOICES, HERE, TEXTS, Remark
+from tieline.cli.simulation.shape import ALERTS
+from tieline.cli.simulation.world import PEOPLE, Post, World
+from tieline.core.errors import StoreUnavailable
+from tieline.core.model import IncidentId, Visibility
+from tieline.core.port import Delivery
+from tieline.sync import commit, explain, twins
+from tieline.sync.merge import Reason
+
+Action = Callable[[World], str]
+
+SERVICES = ("shop", "mail")
+
+
+def _some_record(world: World) -> tuple[str, Row] | None:
+    name = world.dice.choice(world.shape.tools)
+    rows = [row for row in world.tools[name].rows() if row.merged_into is None]
+    return (name, world.dice.choice(rows)) if rows else None
+
+
+# -- people --------------------------------------------------------------------------------------------------------
+
+
+def make(world: World) -> str:
+    """Somebody makes a record."""
+    name = world.dice.choice(world.shape.tools)
+    number = len(world.people.edits)
+    body: dict[str, Any] = {"title": f"made {number} in {name}", "status": "new"}
+    if world.dice.random() < 0.5:
+        body["description"] = f"text {number}"
+    if world.dice.random() < 0.1:
+        body["status"] = "resolved"
+    if world.dice.random() < 0.3:
+        body["tags"] = [f"tag {number}"]
+    row = world.tools[name].make(body)
+    for field in body:
+        world.people.wrote(name, row.ref, field, row.body[field])
+    return f"somebody makes record {row.ref} in {name}: {body}"
+
+
+def edit(world: World) -> str:
+    """Somebody edits a record."""
+    found = _some_record(world)
+    return edit_record(world, found[0], found[1].ref) if found else ""
+
+
+def edit_record(world: World, name: str, ref: str) -> str:
+    """Somebody edits this record."""
+    try:
+        row = world.tools[name].row(ref)
+        values = _new_values(world, name, row)
+        shown = world.tools[name].edit(ref, **values).body
+    except (LookupError, Refused):
+        return ""
+    for field in values:
+        world.people.wrote(name, ref, field, shown[field])
+    return f"somebody edits record {ref} in {name}: {values}"
+
+
+def _new_values(world: World, name: str, row: Row) -> dict[str, Any]:
+    dice = world.dice
+    number = len(world.people.edits)
+    match dice.randrange(10):
+        case 0 | 1:
+            field = dice.choice(tuple(CHOICES))
+            return {field: dice.choice(CHOICES[field])}
+        case 2:
+            tags = list(row.body.get("tags") or [])
+            if tags and dice.random() < 0.3:
+                tags.remove(dice.choice(tags))
+            else:
+                tags.append(f"tag {number}")
+            return {"tags": tags}
+        case 3:
+            return {"assignee": world.tools[name].person(dice.choice(PEOPLE)) if dice.random() < 0.8 else None}
+        case 4:
+            return {dice.choice(("description", "team", "category")): None}
+        case 5:
+            chosen = dice.sample(TEXTS, 2)
+            return {field: f"e{number}{field[0]} in {name}" for field in chosen}
+        case _:
+            return {dice.choice(TEXTS): f"e{number} in {name}"}
+
+
+def comment(world: World) -> str:
+    """Somebody comments."""
+    found = _some_record(world)
+    if found is None:
+        return ""
+    name, row = found
+    visibility = world.dice.choice((Visibility.INTERNAL, Visibility.PUBLIC))
+    text = f"remark {len(world.people.remarks)}."
+    world.tools[name].comment(row.ref, text, visibility, author="Ann")
+    world.people.remarks.append(Remark(text, name, row.ref, visibility.value))
+    return f"somebody comments on record {row.ref} in {name}: {text} ({visibility.value})"
+
+
+def delete(world: World) -> str:
+    """Somebody deletes a record, or takes one out of the bin."""
+    name = world.dice.choice(world.shape.tools)
+    gone = [ref for tool, ref in sorted(world.people.disturbed) if tool == name]
+    if gone and world.dice.random() < 0.5:
+        ref = world.dice.choice(gone)
+        world.tools[name].restore(ref)
+        world.people.changes += 3
+        return f"somebody restores record {ref} in {name}"
+    rows = [row for row in world.tools[name].rows() if row.merged_into is None]
+    if not rows:
+        return ""
+    ref = world.dice.choice(rows).ref
+    world.people.disturbed.add((name, ref))
+    world.tools[name].delete(ref)
+    return f"somebody deletes record {ref} in {name}"
+
+
+def merge(world: World) -> str:
+    """Somebody merges two records."""
+    name = world.dice.choice(world.shape.tools)
+    rows = [row for row in world.tools[name].rows() if row.merged_into is None]
+    if len(rows) < 2:
+        return ""
+    one, other = world.dice.sample(rows, 2)
+    world.people.disturbed |= {(name, one.ref), (name, other.ref)}
+    world.tools[name].merge(one.ref, other.ref)
+    world.people.changes += 12
+    return f"somebody merges record {one.ref} into {other.ref} in {name}"
+
+
+def move(world: World) -> str:
+    """Somebody moves a record: its key changes."""
+    found = _some_record(world)
+    if found is None:
+        return ""
+    name, row = found
+    world.tools[name].move(row.ref, f"ELSE-{len(world.people.edits)}-{row.ref}")
+    return f"somebody moves record {row.ref} in {name}"
+
+
+# -- people who work in Tieline ------------------------------------------------------------------------------------
+
+
+def work_here(world: World) -> str:
+    """Somebody edits or comments in Tieline itself. What was answered by an error may have happened or not."""
+    try:
+        return _work_here(world)
+    except StoreUnavailable:
+        return "somebody works in Tieline and sees an error"
+    except Killed:
+        world.start()
+        return "the process dies under somebody who works in Tieline"
+
+
+def _work_here(world: World) -> str:
+    with world.store.read() as connection:
+        found = explain.incidents(connection, limit=1000)
+    if not found:
+        return ""
+    incident = world.dice.choice(found)[0].id
+    number = len(world.people.edits)
+    actor = "ann@example.com"
+    if world.dice.random() < 0.3:
+        text = f"remark {len(world.people.remarks)}."
+        visibility = world.dice.choice((Visibility.INTERNAL, Visibility.PUBLIC))
+        with world.store.write() as tx:
+            twins.write(tx, world.engine, incident, actor, text, visibility)
+        world.people.remarks.append(Remark(text, HERE, str(incident), visibility.value))
+        return f"somebody comments on INC-{incident} in Tieline: {text}"
+    field, value = world.dice.choice(TEXTS), f"e{number} here"
+    with world.store.write() as tx:
+        commit.edit(tx, world.engine, IncidentId(incident), {field: value}, actor=actor, reason=Reason.EDITED)
+    world.people.wrote(HERE, str(incident), field, value)
+    return f"somebody edits INC-{incident} in Tieline: {field} = {value!r}"
+
+
+# -- monitoring ----------------------------------------------------------------------------------------------------
+
+
+def alert(world: World) -> str:
+    """An alert begins or ends."""
+    if not world.shape.alerts:
+        return ""
+    firing = sorted(world.alerts.firing)
+    if firing and world.dice.random() < 0.45:
+        ref = world.dice.choice(firing)
+        world.alerts.end(ref)
+        world.people.changes += 1
+        return f"alert {ref} ends"
+    labels = {
+        "alertname": world.dice.choice(("Down", "Slow")),
+        "service": world.dice.choice(SERVICES),
+        "instance": world.dice.choice("abc"),
+        "severity": "critical",
+    }
+    began = world.alerts.fire(labels)
+    world.people.changes += 1 + len(world.tools)
+    return f"alert {began} of {labels['service']} begins" if began else ""
+
+
+# -- the network and the clocks ------------------------------------------------------------------------------------
+
+
+def post(world: World) -> str:
+    """A webhook arrives: late, twice, out of order, or forged."""
+    if not world.mail:
+        return ""
+    dice = world.dice
+    count = min(len(world.mail), dice.randint(1, 3))
+    words: list[str] = []
+    for _ in range(count):
+        place = 0 if dice.random() < 0.6 else dice.randrange(len(world.mail))
+        item = world.mail[place]
+        if world.fate.happens(world.fate.weather.forged_hook, "forged hook"):
+            forged = _forge(item)
+            status = world.deliver(forged)
+            if status == 200:
+                world.dead.append(f"a forged webhook of {item.tool} was taken")
+            words.append(f"a forged webhook of {item.tool} is answered {status}")
+            continue
+        world.fate.light_fuse()
+        status = world.deliver(item)
+        world.fate.put_out()
+        # Whoever is not answered 2xx sends it again; 401 is for good.
+        done = status in (200, 401) and not world.fate.happens(world.fate.weather.doubled_hook, "doubled hook")
+        if done:
+            world.mail.remove(item)
+        words.append(f"a webhook of {item.tool} is answered {status}")
+    return "; ".join(words)
+
+
+def _forge(item: Post) -> Post:
+    headers = dict(item.delivery.headers)
+    if item.tool == ALERTS:
+        headers["authorization"] = SECRET[::-1]
+    else:
+        headers[SIGNATURE] = headers[SIGNATURE][:-1] + ("0" if headers[SIGNATURE][-1] != "0" else "1")
+    return Post(item.tool, Delivery(headers, item.delivery.body))
+
+
+def clocks(world: World) -> str:
+    """A clock is set: a tool's, or our own."""
+    if not world.shape.polls or not world.fate.happens(world.fate.weather.clocks, "clock set"):
+        return ""
+    seconds = world.dice.choice((-86400, -3600, -5, -1, 1, 5, 3600, 86400))
+    name = world.dice.choice((*world.shape.connections, HERE))
+    if name == HERE:
+        world.clock.step(seconds)
+    elif name == ALERTS:
+        world.alerts.skew = timedelta(seconds=seconds)
+    else:
+        world.tools[name].skew = timedelta(seconds=seconds)
+    return f"the clock of {name} is set by {seconds} s"
+
+
+def backup(world: World) -> str:
+    """The store is copied, or a copy is put in its place."""
+    if not world.shape.backups:
+        return ""
+    if not world.backups or world.dice.random() < 0.6:
+        world.backups.append(world.store.copy())
+        return "a backup of the store is made"
+    world.remember_journal()
+    world.restored += 1
+    place = world.dice.randrange(len(world.backups))
+    world.store.restore(world.backups[place])
+    world.acknowledged.clear()
+    world.start()
+    return f"backup {place} is put in the place of the store"
+
+
+# -- ourselves -----------------------------------------------------------------------------------------------------
+
+
+def work(world: World) -> str:
+    """Some lanes take some steps; the process may die under them."""
+    lanes = [world.dice.choice(world.shape.connections) for _ in range(world.dice.randint(1, 3))]
+    world.clock.advance(world.dice.choice((0, 0, 1, 5, 31)))
+    world.fate.light_fuse()
+    for name in lanes:
+        for _ in range(world.dice.randint(1, 6)):
+            if not world.step(name):
+                break
+    world.fate.put_out()
+    return f"the lanes of {', '.join(lanes)} work"
+
+
+def wait(world: World) -> str:
+    """Time passes."""
+    seconds = world.dice.choice((1, 10, 31, 31, 90))
+    world.clock.advance(seconds)
+    world.tick()
+    return f"{seconds} s pass"
+
+
+def die(world: World) -> str:
+    """The process is killed while it does nothing, and started again."""
+    if not world.fate.happens(world.fate.weather.kill, "kill"):
+        return ""
+    world.start()
+    return "the process is killed and started"
+
+
+ACTIONS: Final[Mapping[str, tuple[Action, int]]] = {
+    "work": (work, 44),
+    "make": (make, 4),
+    "edit": (edit, 16),
+    "comment": (comment, 5),
+    "post": (post, 12),
+    "wait": (wait, 8),
+    "alert": (alert, 5),
+    "work here": (work_here, 3),
+    "die": (die, 3),
+    "clocks": (clocks, 3),
+    "delete": (delete, 1),
+    "merge": (merge, 1),
+    "move": (move, 1),
+    "backup": (backup, 3),
+}
+"""Every action with its weight."""

@@ -1,0 +1,290 @@
+"""What must be true when everything works again. A violation is a sentence; its kind groups equal ones."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select, text
+
+from tieline.adapters.memory.shelf import Row
+from tieline.cli.simulation.people import COMPARED, HERE, TEXTS, Edit
+from tieline.cli.simulation.world import World
+from tieline.core import journal
+from tieline.core.errors import JournalBroken
+from tieline.core.store import tables as t
+from tieline.sync import explain
+from tieline.sync.records import Incident, Replica, ReplicaState
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken promise."""
+
+    kind: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.words}"
+
+
+@dataclass
+class Scene:
+    """What store and tools hold at the end, read once."""
+
+    world: World
+    incidents: list[tuple[Incident, list[Replica]]]
+    rows: dict[tuple[str, str], Row]
+    told: list[dict[str, Any]]
+    owners: dict[tuple[str, str], int] = field(default_factory=dict)
+    lost: set[tuple[str, Any]] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, world: World) -> Scene:
+        world.remember_journal()
+        with world.store.read() as connection:
+            incidents = list(reversed(explain.incidents(connection, limit=10_000)))
+        rows = {(name, row.ref): row for name, tool in world.tools.items() for row in tool.rows()}
+        scene = cls(world, incidents, rows, world.forgotten)
+        for incident, copies in incidents:
+            scene.owners |= {(copy.connection, str(copy.ref)): incident.id for copy in copies if copy.ref is not None}
+            scene.owners[HERE, str(incident.id)] = incident.id
+        for facts in scene.told:
+            conflicts = facts.get("conflicts")
+            if isinstance(conflicts, dict):
+                scene.lost |= {(name, _frozen(one["lost"])) for name, one in conflicts.items()}
+        return scene
+
+    def shown(self, copy: Replica) -> Row | None:
+        """The record of a copy that takes part: it exists, and nobody put the copy aside."""
+        if copy.ref is None or copy.state is not ReplicaState.LINKED:
+            return None
+        row = self.rows.get((copy.connection, copy.ref))
+        return row if row is not None and row.merged_into is None else None
+
+
+def check(world: World) -> list[Violation]:
+    """Every broken promise."""
+    scene = Scene.of(world)
+    found: list[Violation] = [Violation("crash", words) for words in world.dead]
+    for one in (_store, _duplicates, _orphans, _unlinked, _equality, _edits, _remarks, _signals, _writes):
+        found.extend(one(scene))
+    return found
+
+
+def _store(scene: Scene) -> Iterator[Violation]:
+    try:
+        journal.verify(scene.world.store)
+    except JournalBroken as error:
+        yield Violation("journal", str(error))
+    with scene.world.store.read() as connection:
+        kept = {(row.connection, row.delivery_id) for row in connection.execute(select(t.delivery))}
+        waiting = connection.execute(text("SELECT count(*) FROM inbox WHERE parked = ''")).scalar_one()
+        dirty = connection.execute(text("SELECT count(*) FROM replica WHERE dirty")).scalar_one()
+    for one in scene.world.acknowledged:
+        if one not in kept:
+            yield Violation("lost webhook", f"webhook {one[1]} of {one[0]} was answered 200 and is not in the store")
+    if waiting or dirty:
+        yield Violation("not at rest", f"{waiting} things wait in the inbox and {dirty} copies are behind")
+
+
+def _duplicates(scene: Scene) -> Iterator[Violation]:
+    tokens = Counter((name, row.token) for (name, _ref), row in scene.rows.items() if row.token is not None)
+    for (name, token), count in tokens.items():
+        if count > 1:
+            yield Violation("duplicate record", f"{name} holds {count} records of one create ({token})")
+    births: dict[tuple[str, Any], list[str]] = defaultdict(list)
+    for (name, ref), row in scene.rows.items():
+        if row.token is not None:
+            births[name, scene.owners.get((name, ref))].append(ref)
+    for (name, owner), refs in births.items():
+        if owner is not None and len(refs) > 1:
+            yield Violation("duplicate record", f"{name} holds records {refs} for INC-{owner}")
+
+
+def _orphans(scene: Scene) -> Iterator[Violation]:
+    for (name, ref), row in scene.rows.items():
+        if row.token is not None and (name, ref) not in scene.owners and (name, ref) not in _disturbed(scene):
+            yield Violation("orphan", f"record {ref} in {name} carries our token and belongs to no incident")
+
+
+def _disturbed(scene: Scene) -> set[tuple[str, str]]:
+    return scene.world.people.disturbed
+
+
+def _unlinked(scene: Scene) -> Iterator[Violation]:
+    for (name, ref), row in scene.rows.items():
+        is_open = row.body.get("status") in ("new", "in_progress", "on_hold")
+        if is_open and row.merged_into is None and (name, ref) not in scene.owners:
+            yield Violation("unlinked record", f"open record {ref} in {name} belongs to no incident")
+    for incident, copies in scene.incidents:
+        if incident.fields["status"] not in ("new", "in_progress", "on_hold"):
+            continue
+        for name in scene.world.tools:
+            copy = next((one for one in copies if one.connection == name), None)
+            if copy is None or copy.state in (ReplicaState.ABSENT, ReplicaState.CREATING):
+                state = "missing" if copy is None else copy.state.value
+                yield Violation("unlinked record", f"the copy of open INC-{incident.id} in {name} is {state}")
+
+
+def _equality(scene: Scene) -> Iterator[Violation]:
+    for incident, copies in scene.incidents:
+        for copy in copies:
+            row = scene.shown(copy)
+            if row is None:
+                continue
+            for name in COMPARED:
+                if name in copy.holds:
+                    continue
+                ours, theirs = _value(incident.fields.get(name)), _shown(scene.world, copy.connection, row, name)
+                if ours != theirs:
+                    words = f"INC-{incident.id} {name} is {ours!r} and record {row.ref} in {copy.connection} shows"
+                    yield Violation("diverged", f"{words} {theirs!r}")
+
+
+def _shown(world: World, tool: str, row: Row, name: str) -> Any:
+    value = row.body.get(name)
+    if name == "assignee" and value:
+        return world.tools[tool].addresses().get(value)
+    return _value(value)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(sorted(set(value))) or None
+    return value or None
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    return None if isinstance(value, dict) else value
+
+
+# -- what people wrote ---------------------------------------------------------------------------------------------
+
+
+def _edits(scene: Scene) -> Iterator[Violation]:
+    fields = {incident.id: incident.fields for incident, _copies in scene.incidents}
+    by_field: dict[tuple[int, str], list[Edit]] = defaultdict(list)
+    for edit in scene.world.people.edits:
+        owner = scene.owners.get((edit.tool, edit.ref))
+        if owner is not None and edit.field in TEXTS:
+            by_field[owner, edit.field].append(edit)
+    mentioned = _mentions(scene)
+    for (owner, name), edits in by_field.items():
+        if _is_disturbed(scene, owner):
+            continue
+        yield from _judge(scene, owner, name, edits, _value(fields[owner].get(name)), mentioned)
+
+
+def _is_disturbed(scene: Scene, owner: int) -> bool:
+    """A record of this incident was deleted, restored or merged: what was written there may have stayed there."""
+    return any(scene.owners.get(one) == owner for one in _disturbed(scene)) or any(
+        copy.state in (ReplicaState.GONE, ReplicaState.PARKED)
+        for incident, copies in scene.incidents
+        if incident.id == owner
+        for copy in copies
+    )
+
+
+def _judge(
+    scene: Scene, owner: int, name: str, edits: list[Edit], final: Any, mentioned: set[tuple[str, Any]]
+) -> Iterator[Violation]:
+    last = {(edit.tool, edit.ref): edit for edit in edits}
+    newest = edits[-1]
+    for edit in last.values():
+        if not _same(final, edit.value) and (name, _value(edit.value)) not in mentioned:
+            words = f"INC-{owner} {name}: {edit.value!r} written in {edit.tool} is neither shown ({final!r}) nor told"
+            yield Violation("lost edit", words)
+    if not _same(final, newest.value) and (name, _value(newest.value)) not in scene.lost and not scene.world.restored:
+        words = f"INC-{owner} {name}: the newest edit {newest.value!r} in {newest.tool} gave way to {final!r} unsaid"
+        yield Violation("overwritten edit", words)
+    shown = next((edit for edit in reversed(edits) if _same(final, edit.value) and final is not None), None)
+    if shown is None:
+        if final is not None and not scene.world.shape.cut:
+            yield Violation("invented value", f"INC-{owner} {name} is {final!r}, which nobody wrote")
+        return
+    after = last[shown.tool, shown.ref]
+    if after.number > shown.number and (name, _value(after.value)) not in scene.lost:
+        words = f"INC-{owner} {name} shows {final!r}, which was replaced by {after.value!r} in {shown.tool}"
+        yield Violation("stale value", words)
+
+
+def _same(final: Any, written: Any) -> bool:
+    return bool(_value(final) == _value(written))
+
+
+def _mentions(scene: Scene) -> set[tuple[str, Any]]:
+    """Every (field, value) that a journal tells of, as accepted, replaced or refused."""
+    found: set[tuple[str, Any]] = set(scene.lost)
+    for facts in scene.told:
+        for name, value in _facts(facts.get("fields")):
+            found.add((name, _frozen(value)))
+        for name, change in _facts(facts.get("changes")):
+            found |= {(name, _frozen(change["before"])), (name, _frozen(change["after"]))}
+        for name, one in _facts(facts.get("conflicts")):
+            found |= {(name, _frozen(one["kept"])), (name, _frozen(one["lost"]))}
+    return found
+
+
+def _facts(facts: Any) -> Iterable[tuple[str, Any]]:
+    return facts.items() if isinstance(facts, Mapping) else ()
+
+
+def _remarks(scene: Scene) -> Iterator[Violation]:
+    copies = {incident.id: found for incident, found in scene.incidents}
+    for remark in scene.world.people.remarks:
+        owner = scene.owners.get((remark.tool, remark.ref))
+        for (name, ref), row in scene.rows.items():
+            notes = [note for note in row.notes if remark.text in note.text]
+            if len(notes) > 1:
+                yield Violation("doubled comment", f"{remark.text!r} stands {len(notes)} times on {ref} in {name}")
+            if any(note.visibility == "public" for note in notes) and remark.visibility == "internal":
+                yield Violation("shown wider", f"{remark.text!r} is internal and public on {ref} in {name}")
+        if owner is None or _is_disturbed(scene, owner):
+            continue
+        for copy in copies[owner]:
+            seen = scene.shown(copy)
+            if seen is not None and not any(remark.text in note.text for note in seen.notes):
+                yield Violation("lost comment", f"{remark.text!r} is missing on {seen.ref} in {copy.connection}")
+
+
+# -- signals and writes --------------------------------------------------------------------------------------------
+
+
+def _signals(scene: Scene) -> Iterator[Violation]:
+    if not scene.world.shape.alerts:
+        return
+    with scene.world.store.read() as connection:
+        rows = list(connection.execute(select(t.signal)))
+    known = {row.episode: row for row in rows}
+    for ref in scene.world.alerts.firing:
+        row = known.get(ref)
+        if row is None or not row.firing or row.incident_id is None:
+            yield Violation("lost signal", f"alert {ref} fires and no incident knows it")
+    for row in rows:
+        if row.firing and row.episode not in scene.world.alerts.firing:
+            yield Violation("lost signal", f"alert {row.episode} has ended and nobody noticed")
+    fields = {incident.id: incident.fields for incident, _copies in scene.incidents}
+    groups: dict[str, set[int]] = defaultdict(set)
+    for row in rows:
+        if fields[row.incident_id]["status"] in ("new", "in_progress", "on_hold"):
+            groups[row.group_key].add(row.incident_id)
+    for key, incidents in groups.items():
+        # A person may reopen an older one by hand; then two are open, and neither was opened twice.
+        opened = {row.incident_id for row in rows if row.group_key == key and row.firing}
+        if len(opened & incidents) > 1:
+            yield Violation("doubled incident", f"the alerts of {key} have the open incidents {sorted(incidents)}")
+
+
+def _writes(scene: Scene) -> Iterator[Violation]:
+    world = scene.world
+    written = sum(tool.written for tool in world.tools.values())
+    creates = sum(tool.made for tool in world.tools.values())
+    others = len(world.tools) - 1
+    if written > (world.people.changes + creates) * others + 6 * world.restored * len(scene.incidents) + 4:
+        yield Violation("too many writes", f"{written} writes for {world.people.changes} changes and {creates} creates")
+
