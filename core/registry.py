@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -132,11 +132,19 @@ class Registry:
 
     def group_key(self, signal: Signal) -> str | None:
         """Which signals belong to one incident; None when no plugin says."""
-        return next(self._answers("tieline_group_key", _text, signal=signal), None)
+        return self.group_keys([signal])[0]
+
+    def group_keys(self, signals: Sequence[Signal]) -> list[str | None]:
+        """As `group_key`, for a batch: a storm hands over to the plugins' thread once, not once an alert."""
+        return self._each("tieline_group_key", _text, [{"signal": signal} for signal in signals])
 
     def classify(self, signal: Signal, fields: Fields) -> Fields | None:
         """Fields for the incident that a signal opens, checked against the model; None when no plugin says."""
-        return next(self._answers("tieline_classify", _fields, signal=signal, fields=fields), None)
+        return self.classify_each([(signal, fields)])[0]
+
+    def classify_each(self, pairs: Sequence[tuple[Signal, Fields]]) -> list[Fields | None]:
+        """As `classify`, for a batch."""
+        return self._each("tieline_classify", _fields, [{"signal": one, "fields": fields} for one, fields in pairs])
 
     def refused_fields(self, fields: Fields, connection: ConnectionName, ceiling: Tlp) -> frozenset[str]:
         """The fields that may not reach a connection: what any plugin refuses, and all when one gives no answer."""
@@ -163,23 +171,49 @@ class Registry:
         # Silence is not consent: a guard that failed or was set aside counts as a refusal of everything.
         return frozenset().union(*answers) if len(answers) == len(asked) else None
 
+    def _each(self, hook: str, check: Callable[[Any], Any], batch: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The first plugin's answer to each question of a batch. When a batch fails, its questions are asked alone."""
+        answers: list[Any] = [None] * len(batch)
+        for one in self._implementations[hook]:
+            open_ones = [place for place, answer in enumerate(answers) if answer is None]
+            if not open_ones or self._guards[one.plugin_name].reason is not None:
+                continue
+            if len(open_ones) == 1:
+                answers[open_ones[0]] = self._answer(one, hook, check, batch[open_ones[0]])
+                continue
+            try:
+                found = self._ask(partial(_call_each, one, [batch[place] for place in open_ones]))
+                checked = [check(answer) for answer in found]
+            except Exception:  # noqa: BLE001 - asked again below, one by one, where whatever it was is counted
+                checked = [self._answer(one, hook, check, batch[place]) for place in open_ones]
+            else:
+                self._guards[one.plugin_name].in_a_row = 0
+            for place, answer in zip(open_ones, checked, strict=True):
+                answers[place] = answer
+        return answers
+
     def _answers(self, hook: str, check: Callable[[Any], Any], **facts: Any) -> Iterator[Any]:
         """Ask one plugin after the other; None, failures and plugins set aside give no answer."""
         for one in self._implementations[hook]:
-            guard = self._guards[one.plugin_name]
-            if guard.reason is not None:
-                continue
-            try:
-                answer = check(self._ask(partial(_call, one, facts)))
-            except OutOfPatience as error:
-                self._set_aside(guard, f"{hook} gave {error}")
-                continue
-            except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it is counted
-                self._failed(guard, hook, error)
-                continue
-            guard.in_a_row = 0
+            answer = self._answer(one, hook, check, facts)
             if answer is not None:
                 yield answer
+
+    def _answer(self, one: pluggy.HookImpl, hook: str, check: Callable[[Any], Any], facts: Mapping[str, Any]) -> Any:
+        """One plugin's answer; None when it has none, failed, or is set aside."""
+        guard = self._guards[one.plugin_name]
+        if guard.reason is not None:
+            return None
+        try:
+            answer = check(self._ask(partial(_call, one, facts)))
+        except OutOfPatience as error:
+            self._set_aside(guard, f"{hook} gave {error}")
+            return None
+        except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it is counted
+            self._failed(guard, hook, error)
+            return None
+        guard.in_a_row = 0
+        return answer
 
     def _ask(self, call: Callable[[], Any]) -> Any:
         return call() if self._limits.inline else self._patience.call(call)
@@ -286,6 +320,10 @@ class Registry:
             tuple(sorted(tool for tool, owner in self._owners.items() if owner == plugin.name)),
             guard.in_all,
         )
+
+
+def _call_each(one: pluggy.HookImpl, batch: Sequence[Mapping[str, Any]]) -> list[Any]:
+    return [_call(one, facts) for facts in batch]
 
 
 def _call(one: pluggy.HookImpl, facts: Mapping[str, Any]) -> Any:

@@ -164,6 +164,8 @@ def _instant(spec: FieldSpec, rule: FieldRule) -> Codec:
 
     def write(value: Any, _ids: People, _link: str) -> Written | Refused:
         try:
+            if exact:
+                return value, instants.read_instant(value)
             raw = out(value)
             return raw, instants.read_instant(raw)
         except ValueError:

@@ -30,6 +30,8 @@ class Writer:
     clear: Any
     clearable: bool
     is_tags: bool
+    key: str
+    """The name that the value is written under when that is all there is to do, else ""."""
 
     def project(self, value: Value, ids: People) -> Value | Refused:
         """What the tool reads back after `value` was written."""
@@ -41,6 +43,12 @@ class Writer:
 
     def write_into(self, body: dict[str, Any], value: Value, ids: People, link: str) -> Value | Refused:
         """Write `value` into `body` and answer what reads back; or say why not, and leave `body` alone."""
+        if self.key and value is not None:  # the common case, short because a record has many fields
+            written = self.codec.write(value, ids, link)
+            if isinstance(written, Refused):
+                return written
+            body[self.key] = written[0]
+            return written[1]
         if value is None and self.is_tags:
             value = _NO_TAGS
         if value is None:
@@ -98,4 +106,5 @@ def writer(spec: FieldSpec, rule: FieldRule, made: Codec) -> Writer:
         clear=rule.clear,
         clearable=rule.clearable,
         is_tags=spec.type is FieldType.TAGS,
+        key=str(rule.to[0]) if rule.to and len(rule.to) == 1 and not rule.parts and not rule.beside else "",
     )

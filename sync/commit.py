@@ -67,7 +67,7 @@ def take(
         holds=decision.holds,
     )
     if decision.changes:
-        incident = change(tx, engine, incident, decision.changes, str(here.name), sighting.edited_at or now, seq)
+        incident = change(tx, engine, incident, decision.changes, str(here.name), sighting.edited_at or now)
     spread(tx, engine, incident, here=seen, moved=bool(decision.changes))
     if replica.ref is None:
         twins.wish(tx, engine, incident.id)
@@ -81,11 +81,10 @@ def change(
     changes: Mapping[str, Change],
     who: str,
     at: datetime,
-    seq: int,
 ) -> Incident:
     """The incident with these fields changed, saved at its next revision."""
     fields = {**incident.fields, **{name: step.after for name, step in changes.items()}}
-    stamps = {**incident.stamps, **{name: Stamp(at, who, seq) for name in changes}}
+    stamps = {**incident.stamps, **{name: Stamp(at, who) for name in changes}}
     return rows.save_incident(tx, replace(incident, fields=fields, stamps=stamps), engine.clock.now())
 
 
@@ -104,10 +103,8 @@ def edit(
     if not changes:
         return incident
     told = {name: _told(step) for name, step in changes.items()}
-    seq = engine.record(
-        tx, "changed", incident=incident.id, actor=actor, reason=reason.value, changes=told, conflicts={}
-    )
-    incident = change(tx, engine, incident, changes, actor, engine.clock.now(), seq)
+    engine.record(tx, "changed", incident=incident.id, actor=actor, reason=reason.value, changes=told, conflicts={})
+    incident = change(tx, engine, incident, changes, actor, engine.clock.now())
     spread(tx, engine, incident)
     return incident
 
@@ -118,7 +115,7 @@ def open_incident(
     """A new incident, its first copy (`origin`, when a ticket opened it) and the copies it is to get."""
     now = engine.clock.now()
     fields = {"status": Status.NEW.value, **fields}
-    incident = rows.insert_incident(tx, fields, {}, now)
+    incident = rows.insert_incident(tx, fields, dict.fromkeys(fields, Stamp(at, actor)), now)
     seq = engine.record(
         tx,
         "opened",
@@ -129,11 +126,11 @@ def open_incident(
         fields=rows.plain(fields),
         **facts,
     )
-    stamps = {name: Stamp(at, actor, seq) for name in fields}
-    incident = rows.save_incident(tx, replace(incident, stamps=stamps), now)
-    if origin is not None:
-        origin = rows.insert_replica(tx, replace(origin, incident=incident.id, touched=max(seq, origin.touched)))
-    spread(tx, engine, incident, here=origin)
+    if origin is None:
+        _wish_for_copies(tx, engine, incident, ())
+    else:
+        first = rows.insert_replica(tx, replace(origin, incident=incident.id, touched=max(seq, origin.touched)))
+        spread(tx, engine, incident, here=first)
     return incident
 
 
@@ -154,13 +151,17 @@ def spread(
             rows.save_replica(tx, marked)
         if marked.dirty:
             engine.rouse(tx, marked.connection)
-    if not moved:
-        return
+    if moved:
+        _wish_for_copies(tx, engine, incident, copies)
+        acts.follow(tx, engine, incident)
+
+
+def _wish_for_copies(tx: Transaction, engine: Engine, incident: Incident, copies: Sequence[Replica]) -> None:
+    """Copies that the configuration wants and that are not there yet."""
     for connected in engine.connections.values():
         if _should_copy(connected, incident, copies):
-            rows.insert_replica(tx, _wish(engine, incident, connected, now))
+            rows.insert_replica(tx, _wish(engine, incident, connected, engine.clock.now()))
             engine.rouse(tx, connected.name)
-    acts.follow(tx, engine, incident)
 
 
 def mark(copy: Replica, incident: Incident, connected: Connected, now: datetime, *, moved: bool) -> Replica:

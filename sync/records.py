@@ -39,7 +39,6 @@ class Stamp:
 
     at: datetime
     who: str
-    seq: int
 
 
 @dataclass(frozen=True, slots=True)

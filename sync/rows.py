@@ -187,13 +187,13 @@ def _incident(row: Row[Any]) -> Incident:
         id=IncidentId(row.id),
         revision=row.revision,
         fields=_fields(row.fields),
-        stamps={name: Stamp(_moment(at), who, seq) for name, (at, who, seq) in row.stamps.items()},
+        stamps={name: Stamp(_moment(at), who) for name, (at, who) in row.stamps.items()},
         opened_at=row.opened_at,
     )
 
 
 def _stamps(stamps: Mapping[str, Stamp]) -> dict[str, list[Any]]:
-    return {name: [stamp.at.timestamp(), stamp.who, stamp.seq] for name, stamp in stamps.items()}
+    return {name: [stamp.at.timestamp(), stamp.who] for name, stamp in stamps.items()}
 
 
 def _moment(timestamp: float) -> datetime:

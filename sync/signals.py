@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 
-from tieline.core.model import ConnectionName, IncidentId, Signal, Status
+from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Status, Value
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.sync import acts, commit, inbox, rows
@@ -28,10 +28,15 @@ from tieline.sync.reconcile import Sighting
 from tieline.sync.records import Incident
 
 _KNOWN = select(t.signal).where(
-    t.signal.c.connection == bindparam("connection"), t.signal.c.episode == bindparam("episode")
+    t.signal.c.connection == bindparam("connection"), t.signal.c.episode.in_(bindparam("episodes", expanding=True))
 )
+_INSERT = insert(t.signal)
 _GROUP = select(t.grouping).where(t.grouping.c.group_key == bindparam("key")).with_for_update()
 _STILL_FIRING = select(func.count()).where(t.signal.c.incident_id == bindparam("incident"), t.signal.c.firing)
+_REMEMBER = text(
+    "INSERT INTO grouping (group_key, incident_id, last_at) VALUES (:key, :incident, :at) "
+    "ON CONFLICT (group_key) DO UPDATE SET incident_id = excluded.incident_id, last_at = excluded.last_at"
+).bindparams(bindparam("at", type_=t.grouping.c.last_at.type))
 _UPDATE = update(t.signal).where(t.signal.c.id == bindparam("row_id"))
 
 
@@ -47,61 +52,106 @@ class Known:
     fields: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a new episode belongs to, and the fields of the incident that it opens if there is none yet."""
+
+    group: str
+    fields: Fields
+
+
 def take_signals(tx: Transaction, engine: Engine, here: Connected, sightings: Sequence[Sighting]) -> None:
-    """Take in a batch of sightings of one source, in order."""
-    for sighting in sightings:
-        take_signal(tx, engine, here, sighting)
+    """Take in a batch of sightings of one source, in order. A storm is mostly new episodes: what is known of them is
+    asked once, and their rows are written at once; whatever reads those rows has them written first."""
+    signals = [_signal(here, sighting) for sighting in sightings]
+    known = _known(tx, here.name, [signal.episode for signal in signals])
+    starting = judge(engine, [signal for signal in signals if signal.firing and signal.episode not in known])
+    fresh: dict[str, dict[str, Any]] = {}
+    for signal, sighting in zip(signals, sightings, strict=True):
+        if signal.episode in fresh:
+            _write(tx, fresh)
+            known.update(_known(tx, here.name, [signal.episode]))
+        if signal.episode in known:
+            _write(tx, fresh)
+            known[signal.episode] = _again(tx, engine, here, signal, sighting, known[signal.episode])
+        elif signal.firing:
+            judged = starting[signal.episode]
+            incident, fresh[signal.episode] = _begin(tx, engine, signal, judged, str(sighting.reading.version))
+            if incident.fields.get("status") != Status.NEW.value:
+                _write(tx, fresh)
+                _joined_late(tx, engine, incident, signal)
+    _write(tx, fresh)
 
 
-def take_signal(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) -> None:
-    """Take in one sighting of an episode: new, changed, ended, or nothing new."""
-    signal = Signal(here.name, str(sighting.reading.ref), sighting.fields, _labels(sighting.reading.body))
-    known = _known(tx, here.name, signal.episode)
-    if known is None:
-        if signal.firing:
-            _begin(tx, engine, signal, str(sighting.reading.version))
-        return
-    if known.version == sighting.reading.version:
-        return
+def _signal(here: Connected, sighting: Sighting) -> Signal:
+    return Signal(here.name, str(sighting.reading.ref), sighting.fields, _labels(sighting.reading.body))
+
+
+def judge(engine: Engine, signals: Sequence[Signal]) -> dict[str, Judged]:
+    """What the plugins say of new episodes: which belong together, and how bad they are. Asked outside of any
+    decision, so that a slow plugin is slow once a batch."""
+    keys = engine.registry.group_keys(signals)
+    bare = [_opening_fields(signal) for signal in signals]
+    extra = engine.registry.classify_each(list(zip(signals, bare, strict=True)))
+    return {
+        signal.episode: Judged(_key(signal, key), {**fields, **(more or {})})
+        for signal, key, fields, more in zip(signals, keys, bare, extra, strict=True)
+    }
+
+
+def _write(tx: Transaction, fresh: dict[str, dict[str, Any]]) -> None:
+    if fresh:
+        tx.execute(_INSERT, list(fresh.values()))
+        fresh.clear()
+
+
+def _known(tx: Transaction, connection: ConnectionName, episodes: Sequence[str]) -> dict[str, Known]:
+    return {
+        row.episode: Known(row.id, row.incident_id, row.group_key, bool(row.firing), row.version, row.fields)
+        for row in tx.execute(_KNOWN, {"connection": connection, "episodes": list(episodes)})
+    }
+
+
+def _again(tx: Transaction, engine: Engine, here: Connected, signal: Signal, sighting: Sighting, known: Known) -> Known:
+    """One more sighting of a known episode: changed, ended, firing again, or nothing new."""
+    version = str(sighting.reading.version)
+    if known.version == version:
+        return known
     if signal.firing and not known.firing and sighting.asked == 0:
         # A webhook may be late: an episode that ended fires again only if its source says so when asked.
         inbox.put(tx, here.name, [(sighting.reading.ref, None)], asked=0, now=engine.clock.now())
         engine.rouse(tx, here.name)
-        return
+        return known
+    # An end that a poll found by absence says nothing of what the alert was about.
+    fields = {**known.fields, **rows.plain(signal.fields)}
     tx.execute(
         _UPDATE,
         {
             "row_id": known.id,
             "firing": signal.firing,
-            # An end that a poll found by absence says nothing of what the alert was about.
-            "fields": {**known.fields, **rows.plain(signal.fields)},
-            "version": str(sighting.reading.version),
+            "fields": fields,
+            "version": version,
             "seen_at": engine.clock.now(),
         },
     )
-    if known.incident is None or signal.firing == known.firing:
-        return
-    if signal.firing:
-        _fires_again(tx, engine, signal, known)
-    else:
-        _ended(tx, engine, signal, known.incident)
+    if known.incident is not None and signal.firing != known.firing:
+        if signal.firing:
+            _fires_again(tx, engine, signal, known)
+        else:
+            _ended(tx, engine, signal, known.incident)
+    return replace(known, firing=signal.firing, version=version, fields=fields)
 
 
-def _known(tx: Transaction, connection: ConnectionName, episode: str) -> Known | None:
-    row = tx.execute(_KNOWN, {"connection": connection, "episode": episode}).first()
-    if row is None:
-        return None
-    return Known(row.id, row.incident_id, row.group_key, bool(row.firing), row.version, row.fields)
-
-
-def _begin(tx: Transaction, engine: Engine, signal: Signal, version: str) -> None:
-    key = group_key(engine, signal)
-    incident = _group_incident(tx, engine, key)
+def _begin(
+    tx: Transaction, engine: Engine, signal: Signal, judged: Judged, version: str
+) -> tuple[Incident, dict[str, Any]]:
+    """A new episode joins its group's incident or opens one. Answers the incident, and the signal's row to write."""
+    incident = _group_incident(tx, engine, judged.group)
     if incident is None:
-        incident = _open(tx, engine, signal)
-        _remember_group(tx, engine, key, incident)
+        incident = _open(tx, engine, signal, judged.fields)
+        _remember_group(tx, engine, judged.group, incident)
     else:
-        tx.execute(update(t.grouping).where(t.grouping.c.group_key == key), {"last_at": engine.clock.now()})
+        _remember_group(tx, engine, judged.group, incident)
         engine.record(
             tx,
             "signal_joined",
@@ -111,29 +161,35 @@ def _begin(tx: Transaction, engine: Engine, signal: Signal, version: str) -> Non
             signal=signal.episode,
             title=_text(signal.fields.get("title")),
         )
-    tx.execute(
-        insert(t.signal),
-        {
-            "connection": signal.connection,
-            "episode": signal.episode,
-            "incident_id": incident.id,
-            "group_key": key,
-            "firing": True,
-            "fields": rows.plain(signal.fields),
-            "labels": dict(signal.labels),
-            "version": version,
-            "seen_at": engine.clock.now(),
-        },
-    )
+    row = {
+        "connection": signal.connection,
+        "episode": signal.episode,
+        "incident_id": incident.id,
+        "group_key": judged.group,
+        "firing": True,
+        "fields": rows.plain(signal.fields),
+        "labels": dict(signal.labels),
+        "version": version,
+        "act": "",
+        "acted": "",
+        "handle": "",
+        "attempts": 0,
+        "parked": "",
+        "seen_at": engine.clock.now(),
+    }
+    return incident, row
+
+
+def _joined_late(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -> None:
+    """A new episode of an incident that is past its beginning: it reopens, or is told that somebody works on it."""
     if incident.fields.get("status") == Status.RESOLVED.value:
         _set_status(tx, engine, incident.id, Status.NEW, signal)
-    elif incident.fields.get("status") != Status.NEW.value:
+    else:
         acts.follow(tx, engine, incident)
 
 
-def group_key(engine: Engine, signal: Signal) -> str:
-    """Which signals belong together: what a plugin says, else the episode by itself. Long keys are hashed."""
-    answer = engine.registry.group_key(signal)
+def _key(signal: Signal, answer: str | None) -> str:
+    """The group's key: what a plugin says, else the episode by itself. Long keys are hashed."""
     key = answer if answer is not None else f"{signal.connection}:{signal.episode}"
     return key if len(key) <= 190 else hashlib.sha256(key.encode()).hexdigest()
 
@@ -153,20 +209,23 @@ def _group_incident(tx: Transaction, engine: Engine, key: str) -> Incident | Non
 
 
 def _remember_group(tx: Transaction, engine: Engine, key: str, incident: Incident) -> None:
-    tx.execute(delete(t.grouping).where(t.grouping.c.group_key == bindparam("key")), {"key": key})
-    tx.execute(insert(t.grouping), {"group_key": key, "incident_id": incident.id, "last_at": engine.clock.now()})
+    tx.execute(_REMEMBER, {"key": key, "incident": incident.id, "at": engine.clock.now()})
 
 
-def _open(tx: Transaction, engine: Engine, signal: Signal) -> Incident:
-    fields: dict[str, Any] = {
+def _opening_fields(signal: Signal) -> dict[str, Value]:
+    """What a signal tells of the incident that it opens."""
+    fields = {
         name: signal.fields[name]
         for name in ("title", "description", "severity", "service", "tags")
         if signal.fields.get(name) not in (None, ())
     }
     fields.setdefault("title", f"Alert from {signal.connection}")
-    fields.update(engine.registry.classify(signal, fields) or {})
     if signal.fields.get("started_at"):
-        fields.setdefault("opened_at", signal.fields["started_at"])
+        fields["opened_at"] = signal.fields["started_at"]
+    return fields
+
+
+def _open(tx: Transaction, engine: Engine, signal: Signal, fields: Fields) -> Incident:
     return commit.open_incident(
         tx,
         engine,
@@ -199,7 +258,7 @@ def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known) 
     """The same episode after it had ended: a flap seen in pieces."""
     incident = _group_incident(tx, engine, known.group)
     if incident is None:
-        incident = _open(tx, engine, signal)
+        incident = _open(tx, engine, signal, judge(engine, [signal])[signal.episode].fields)
         _remember_group(tx, engine, known.group, incident)
         tx.execute(_UPDATE, {"row_id": known.id, "incident_id": incident.id, "act": "", "acted": ""})
     elif incident.fields.get("status") == Status.RESOLVED.value:

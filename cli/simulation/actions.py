@@ -38,7 +38,8 @@ def make(world: World) -> str:
     """Somebody makes a record."""
     name = world.dice.choice(world.shape.tools)
     number = len(world.people.edits)
-    body: dict[str, Any] = {"title": f"made {number} in {name}", "status": "new"}
+    # The service tells the checker which case a record is a copy of; nobody edits it.
+    body: dict[str, Any] = {"title": f"made {number} in {name}", "status": "new", "service": f"case {number}"}
     if world.dice.random() < 0.5:
         body["description"] = f"text {number}"
     if world.dice.random() < 0.1:
@@ -66,7 +67,8 @@ def edit_record(world: World, name: str, ref: str) -> str:
     except (LookupError, Refused):
         return ""
     for field in values:
-        world.people.wrote(name, ref, field, shown[field])
+        if (row.body.get(field) or None) != (shown[field] or None):
+            world.people.wrote(name, ref, field, shown[field])
     return f"somebody edits record {ref} in {name}: {values}"
 
 
@@ -224,7 +226,7 @@ def post(world: World) -> str:
         item = world.mail[place]
         if world.fate.happens(world.fate.weather.forged_hook, "forged hook"):
             forged = _forge(item)
-            status = world.deliver(forged)
+            status = world.deliver(forged, forged=True)
             if status == 200:
                 world.dead.append(f"a forged webhook of {item.tool} was taken")
             words.append(f"a forged webhook of {item.tool} is answered {status}")

@@ -50,7 +50,7 @@ incident = Table(
     Column("id", BigId, primary_key=True, autoincrement=True),
     Column("revision", Integer, nullable=False),  # grows by one with every change; the version deliveries name
     Column("fields", JsonText, nullable=False),
-    Column("stamps", JsonText, nullable=False),  # field -> [edited_at in our clock, who, journal seq]
+    Column("stamps", JsonText, nullable=False),  # field -> [edited_at in our clock, who]
     Column("status", String(20), nullable=False),
     Column("exercise", Boolean, nullable=False, default=False),
     Column("restricted", Boolean, nullable=False, default=False),

@@ -110,7 +110,9 @@ _settle_long = lru_cache(16)(_settle_markdown)
 
 
 def _fits(text: str, limit: int | None) -> bool:
-    return len(text) <= LONGEST and (limit is None or units(quiet(_tidy_markdown(text))) <= limit)
+    if limit is None:
+        return len(text) <= LONGEST
+    return len(text) <= limit and units(quiet(_tidy_markdown(text))) <= limit
 
 
 def _tidy_markdown(text: str) -> str:
@@ -124,6 +126,7 @@ def settle(dialect: TextDialect, blocks: Blocks, limit: int | None) -> tuple[Blo
     Where the two keep disagreeing, emphasis goes first, then links and structure; the words always stay.
     """
     tool = DIALECTS[dialect]
+    exact, text = blocks, ""
     blocks = unlinked(blocks)
     for give_up in _LADDER:
         exact, text = markdown.settled(give_up(blocks))

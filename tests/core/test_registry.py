@@ -492,3 +492,16 @@ def test_closing_ends_the_threads_that_asked() -> None:
     for thread in started:
         thread.join(20)
     assert not any(thread.is_alive() for thread in started)
+
+
+def test_one_bad_question_of_a_batch_does_not_cost_the_others_their_answers():
+    class Picky:
+        @hookimpl
+        def tieline_group_key(self, signal):
+            if signal.episode == "bad":
+                raise ValueError(signal.episode)
+            return signal.episode
+
+    registry = Registry([plugin("picky", Picky())], limits=QUICK, alarm=Alarms())
+    batch = [replace(signal(), episode=name) for name in ("one", "bad", "two")]
+    assert registry.group_keys(batch) == ["one", None, "two"]

@@ -198,3 +198,10 @@ def test_the_digest_follows_what_acts_and_not_what_explains(tmp_path: Path) -> N
 
     assert acme(tmp_path, "  title: {from: name}\n", "about: words\n").digest == plain
     assert acme(tmp_path, "  title: {from: named}\n").digest != plain
+
+
+def test_a_time_finer_than_the_format_is_not_written_back_coarser(tmp_path: Path) -> None:
+    mapping = acme(tmp_path, "  opened_at: {from: opened, format: naive_utc}\n")
+    read = mapping.normalize({"opened": "2026-11-23 07:01:13.5"}).fields
+
+    assert read == mapping.project(read) == {"opened_at": "2026-11-23T07:01:13.000000Z"}

@@ -1,0 +1,117 @@
+"""What the how-to pages show is run, or held against the program that reads it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from tests.docs.pages import DOCS, ROOT, blocks
+from tests.docs.shell import Shell, says, steps
+
+import tieline.adapters.servicenow.webhook
+from tieline.core.config import load_text
+
+HOW_TO = DOCS / "how-to"
+OPERATE = HOW_TO / "operate.md"
+PACKAGING = ROOT / "packaging"
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
+
+
+def test_changing_a_mapping_goes_as_the_page_says(tmp_path: Path) -> None:
+    ran = 0
+    with Shell(tmp_path) as shell:
+        for block in blocks(HOW_TO / "change-a-mapping.md"):
+            if block.file:
+                (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+            elif block.language == "console":
+                for step in steps(block.text):
+                    shown = shell.run(step.command)
+                    assert says(shown, step.output), f"line {block.line}: `{step.command}` printed\n{shown}"
+                    ran += 1
+    assert ran == 4
+
+
+def operate(file: str) -> str:
+    (found,) = [one for one in blocks(OPERATE) if one.file == file]
+    return found.text
+
+
+def test_the_workspace_of_the_page_is_accepted(tmp_path: Path) -> None:
+    config, registry = load_text(operate("tieline.yaml"), tmp_path / "tieline.yaml")
+    registry.close()
+
+    assert set(config.connections) == {"alerts", "snow", "jira", "pager"}
+
+
+def test_the_business_rule_is_the_one_that_the_adapter_understands() -> None:
+    described = tieline.adapters.servicenow.webhook.__doc__ or ""
+    rule = re.search(r"^    \(function.*?^    \}\)\(current\);$", described, re.MULTILINE | re.DOTALL)
+
+    assert rule is not None
+    assert operate("business-rule.js").strip() == textwrap.dedent(rule[0]).strip()
+
+
+@needs("amtool")
+def test_the_receiver_is_one_that_alertmanager_takes(tmp_path: Path) -> None:
+    file = tmp_path / "alertmanager.yml"
+    file.write_text(operate("alertmanager.yml"), encoding="utf-8")
+    done = subprocess.run(["amtool", "check-config", str(file)], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs("promtool")
+def test_the_alert_rules_are_ones_that_prometheus_takes() -> None:
+    rules = str(PACKAGING / "alerts.yml")
+    done = subprocess.run(["promtool", "check", "rules", rules], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_alert_rules_speak_of_metrics_that_exist() -> None:
+    known = set(re.findall(r"^\| `(\w+)`", (DOCS / "reference" / "metrics.md").read_text("utf-8"), re.MULTILINE))
+    used = set(re.findall(r"\btieline_\w+", (PACKAGING / "alerts.yml").read_text("utf-8")))
+
+    assert used and used <= known
+
+
+@needs("systemd-analyze")
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    text = (PACKAGING / "tieline.service").read_text("utf-8").replace("/opt/tieline/bin/tieline", sys.executable)
+    unit = tmp_path / "tieline.service"
+    unit.write_text(text, encoding="utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0 and "tieline.service" not in done.stderr, done.stderr
+
+
+def test_every_event_of_the_log_is_explained_and_no_other() -> None:
+    rooms = ("core", "sync", "cli", "adapters", "plugins")
+    source = "".join(path.read_text("utf-8") for room in rooms for path in (ROOT / room).rglob("*.py"))
+    logged = re.findall(r'(?:_log|get_logger\([^)]*\))\.(?:info|warning|error|critical)\(\s*"([a-z_]+)"', source)
+    _, _, section = OPERATE.read_text("utf-8").partition("\n## Logs\n")
+    told = re.findall(r"^\| `(\w+)`", section.partition("\n## ")[0], re.MULTILINE)
+
+    assert set(told) == set(logged)
+
+
+@needs("sqlite3")
+def test_a_backup_taken_while_the_daemon_writes_is_a_whole_journal(tmp_path: Path) -> None:
+    (tmp_path / "tieline.yaml").write_text("tieline: 1\nconnections:\n  desk: {tool: memory}\n", encoding="utf-8")
+    command = next(one.text for one in blocks(OPERATE) if "VACUUM INTO" in one.text).splitlines()[0]
+    command = command.removeprefix("$ ").replace("/var/lib/tieline", str(tmp_path)).replace("/var/backups", "copy")
+    with Shell(tmp_path) as shell:
+        assert "whole: 0 entries" in shell.run("tieline audit verify")
+        shell.run("mkdir copy")
+        assert shell.run(command).strip() == ""
+        shell.run("rm tieline.db* && cp copy/tieline-*.db tieline.db")
+        assert json.loads(shell.run("tieline audit verify --json"))["whole"] is True
