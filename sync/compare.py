@@ -5,15 +5,15 @@ Change detection never notices a difference that was there before it began to lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tieline.core.errors import Gone
-from tieline.core.model import ConnectionName, IncidentId
+from tieline.core.model import ConnectionName, Fields, IncidentId
 from tieline.core.port import Power
 from tieline.sync import explain
-from tieline.sync.engine import Engine
+from tieline.sync.engine import Connected, Engine
 from tieline.sync.merge import ONE_WAY
 from tieline.sync.reconcile import LATEST
 
@@ -48,7 +48,7 @@ def compare(engine: Engine, *, limit: int = 10_000) -> Iterator[Compared]:
                 yield Compared(incident.id, here.name, copy.key, 0, {}, missing=True)
                 continue
             shown = here.mapping.normalize(reading.body, reading.people).fields
-            wanted = here.mapping.project(incident.fields, here.ids_of(here.mapping.people_in(incident.fields)))
+            wanted = here.mapping.project(incident.fields, _people(engine, here, incident.fields))
             names = [
                 name
                 for name in sorted(here.mapping.writable)
@@ -56,3 +56,7 @@ def compare(engine: Engine, *, limit: int = 10_000) -> Iterator[Compared]:
             ]
             differ = {name: (wanted[name], shown[name]) for name in names if wanted[name] != shown[name]}
             yield Compared(incident.id, here.name, reading.key, len(names), differ)
+
+
+def _people(engine: Engine, here: Connected, fields: Fields) -> Mapping[str, str]:
+    return here.ids_of(here.mapping.people_in(fields), engine.clock.monotonic())

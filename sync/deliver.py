@@ -12,6 +12,7 @@ The protocol, each line of which lost or doubled records in simulated runs when 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,7 +21,7 @@ from tieline.core.model import Fields, Tlp, Visibility, incident_number
 from tieline.core.port import Commenter, Finder, Power, Reading, Ref, Version
 from tieline.core.store.store import Transaction
 from tieline.sync import commit, inbox, limits, rows, twins
-from tieline.sync.engine import Connected, Engine
+from tieline.sync.engine import EVERYONE, Connected, Engine
 from tieline.sync.read import fresh, sight
 from tieline.sync.reconcile import Sighting, wanted
 from tieline.sync.records import Attempt, Incident, Replica, ReplicaState
@@ -78,7 +79,7 @@ def _may_leave(engine: Engine, here: Connected, fields: Fields) -> Fields:
 
 def _create(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
     fields = _may_leave(engine, here, incident.fields)
-    ids = here.ids_of(here.mapping.people_in(fields))
+    ids = here.ids_of(here.mapping.people_in(fields), engine.clock.monotonic())
     written = here.mapping.denormalize(fields, fields, ids, creating=True)
     now = engine.clock.now()
     with engine.store.write() as tx:
@@ -162,6 +163,7 @@ def adopt(tx: Transaction, engine: Engine, here: Connected, replica: Replica, si
     """The record is ours: link it, with what we sent as the base. The create call's answer, a search for the token or
     a poll may be the first to bring it."""
     reading = sighting.reading
+    _make_way(tx, engine, replica, reading)
     seq = engine.record(
         tx,
         "created",
@@ -183,16 +185,40 @@ def adopt(tx: Transaction, engine: Engine, here: Connected, replica: Replica, si
     twins.take_in(tx, engine, here, replace(linked, ref=reading.ref), reading.comments or ())
 
 
+def _make_way(tx: Transaction, engine: Engine, replica: Replica, reading: Reading) -> None:
+    """A merge may have put another incident's copy in this record's place, before we knew whose record it is."""
+    squatter = rows.replica_by_ref(tx, replica.connection, reading.ref)
+    if squatter is None or squatter.id == replica.id:
+        return
+    sentence = f"{squatter.key} was merged into {reading.key}, the copy of {incident_number(replica.incident)}."
+    engine.record(
+        tx,
+        "gone",
+        incident=squatter.incident,
+        connection=squatter.connection,
+        reason="gone",
+        ref=reading.ref,
+        merged_into=reading.ref,
+        heir_incident=replica.incident,
+    )
+    left = replace(squatter, state=ReplicaState.GONE, ref=None, dirty=False, dirty_since=None, ledger={})
+    rows.save_replica(tx, replace(left, parked=sentence))
+
+
 def _update(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
     if replica.ref is None:
         raise RuntimeError(f"replica {replica.id} is linked to no record")
-    ids = here.ids_of(here.mapping.people_in(incident.fields))
+    ids = here.ids_of(here.mapping.people_in(incident.fields), engine.clock.monotonic())
     projection = _may_leave(engine, here, here.mapping.project(incident.fields, ids))
     fields = wanted(replica, projection, here.mapping)
     loop = limits.oscillation(replica.trail, fields, engine.clock.now())
     if loop:
         park(engine, replica.id, loop)
         return
+    anybody = _may_leave(engine, here, here.mapping.project(incident.fields, EVERYONE))
+    strangers = wanted(replica, anybody, here.mapping).keys() - fields.keys()
+    if strangers:
+        _tell_left_out(engine, here, incident, sorted(strangers))
     if not fields:
         _clean(engine, replica.id, incident)
         return
@@ -225,6 +251,20 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
             decision_base = replace(current, attempts=0, next_at=None)
             commit.take(tx, engine, here, decision_base, sighting, wrote=True)
             twins.take_in(tx, engine, here, current, reading.comments or ())
+
+
+def _tell_left_out(engine: Engine, here: Connected, incident: Incident, names: Sequence[str]) -> None:
+    """Journal the people whom this tool does not know: who is assigned there stays assigned."""
+    with engine.store.write() as tx:
+        engine.record(
+            tx,
+            "left_out",
+            incident=incident.id,
+            connection=here.name,
+            reason="left_out",
+            revision=incident.revision,
+            fields={name: f"{here.name} knows nobody called {incident.fields[name]}" for name in names},
+        )
 
 
 def _intend(engine: Engine, here: Connected, replica: Replica, incident: Incident, written: Fields) -> bool:

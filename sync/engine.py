@@ -6,7 +6,7 @@ import random
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from tieline.core.clock import Clock
 from tieline.core.config import Config, ConnectionConfig
@@ -43,6 +43,9 @@ class Everyone(Mapping[str, str]):
 
 EVERYONE = Everyone()
 
+REMEMBER_PEOPLE: Final = 600.0
+"""Seconds for which an answer about a person is believed: new colleagues appear, old ones leave."""
+
 
 @dataclass(slots=True)
 class Connected:
@@ -52,7 +55,8 @@ class Connected:
     source: Source
     mapping: FieldMapping
     budget: Budget
-    people: dict[str, str | None] = field(default_factory=dict)
+    people: dict[str, tuple[str | None, float]] = field(default_factory=dict)
+    """E-mail to the tool's id (None: it knows nobody of that address), and when it said so."""
 
     @property
     def name(self) -> ConnectionName:
@@ -78,13 +82,15 @@ class Connected:
             return self.source
         raise TypeError(f"{self.name} ({self.kind.tool}) cannot be written")
 
-    def ids_of(self, emails: frozenset[str]) -> Mapping[str, str]:
-        """The tool's ids of these people; whoever it does not know is left out. Asks the tool, remembers the answer."""
+    def ids_of(self, emails: frozenset[str], now: float) -> Mapping[str, str]:
+        """The tool's ids of these people; whoever it does not know is left out. Asks the tool, and remembers its answer
+        for ten minutes. `now` is in seconds that never run backwards."""
         if not isinstance(self.source, Directory):
             return {}
+        self.people = {email: known for email, known in self.people.items() if now - known[1] < REMEMBER_PEOPLE}
         for email in sorted(emails - self.people.keys()):
-            self.people[email] = self.source.person_id(email)
-        return {email: found for email in sorted(emails) if (found := self.people.get(email)) is not None}
+            self.people[email] = (self.source.person_id(email), now)
+        return {email: found for email in sorted(emails) if (found := self.people[email][0]) is not None}
 
 
 @dataclass(slots=True)

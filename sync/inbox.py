@@ -138,7 +138,18 @@ def one_by_one(connection: Reader, name: ConnectionName, now: datetime, limit: i
 
 
 _DONE = delete(t.inbox).where(t.inbox.c.id == bindparam("row_id"))
+_FORGET_PARKED = delete(t.inbox).where(
+    t.inbox.c.connection == bindparam("row_connection"), t.inbox.c.ref == bindparam("row_ref"), t.inbox.c.parked != ""
+)
 _LATER = update(t.inbox).where(t.inbox.c.id == bindparam("row_id"))
+
+
+def parked_versions(tx: Transaction, name: ConnectionName) -> dict[str, str]:
+    """The records that were put aside, and at which version: a poll need not bring them again as they were."""
+    query = select(t.inbox.c.ref, t.inbox.c.reading).where(
+        t.inbox.c.connection == name, t.inbox.c.parked != "", t.inbox.c.reading.is_not(None)
+    )
+    return {row.ref: row.reading["version"] for row in tx.execute(query)}
 
 
 def done(tx: Transaction, item: Waiting) -> None:
@@ -153,7 +164,9 @@ def all_done(tx: Transaction, items: Sequence[Waiting]) -> None:
 
 
 def later(tx: Transaction, item: Waiting, attempts: int, next_at: datetime | None, parked: str = "") -> None:
-    """Put the rows back, or aside with the sentence that says why."""
+    """Put the rows back, or aside with the sentence that says why: then in place of what was put aside before."""
+    if parked:
+        tx.execute(_FORGET_PARKED, {"row_connection": item.connection, "row_ref": item.ref})
     tx.execute(
         _LATER,
         [{"row_id": row, "attempts": attempts, "next_at": next_at, "parked": parked[:2000]} for row in item.ids],

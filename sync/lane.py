@@ -115,21 +115,31 @@ class Lane:
         if not items:
             return False
         if self.here.signals:
-            self._signals(items)
-            return True
+            # Readings are taken in at once; a hint has to ask the source first, and one that cannot be answered now
+            # must not hold up the alerts behind it.
+            self._signals([item for item in items if item.reading is not None])
+            items = [item for item in items if item.reading is None]
         for item in items:
-            self._guard(partial(road.travel, self.engine, self.here, item), self._inbox_failed(item))
+            self._guard(partial(self._travel, item), self._inbox_failed(item))
         return True
+
+    def _travel(self, item: inbox.Waiting) -> None:
+        if self.here.signals:
+            road.travel_signals(self.engine, self.here, [item])
+        else:
+            road.travel(self.engine, self.here, item)
 
     def _signals(self, items: list[inbox.Waiting]) -> None:
         """A batch at once; when the batch fails, one by one, so that one bad alert holds up none of the others."""
+        if not items:
+            return
         try:
             road.travel_signals(self.engine, self.here, items)
         except (RemoteError, StoreUnavailable):
             raise
         except Exception:  # noqa: BLE001 - whatever is wrong with one of them is found out below, one by one
             for item in items:
-                self._guard(partial(road.travel_signals, self.engine, self.here, [item]), self._inbox_failed(item))
+                self._guard(partial(self._travel, item), self._inbox_failed(item))
 
     def _deliveries(self, now: datetime) -> bool:
         far = now + timedelta(hours=2)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tieline.core.errors import Gone
+from tieline.core.errors import Gone, Rejected
 from tieline.core.model import IncidentId, Status
 from tieline.core.port import Reading
 from tieline.core.store.store import Transaction
@@ -106,13 +106,19 @@ def _drop(engine: Engine, item: Waiting) -> None:
 
 
 def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) -> None:
-    """A record that no incident knows: it opens one, if the connection's `opens` says so."""
+    """A record that no incident knows: it opens one, if the connection's `opens` says so.
+
+    Raises Rejected, which parks it, when nobody can say whether it is open: its status has no word in the mapping.
+    """
     reading = sighting.reading
     status = sighting.fields.get("status")
-    if sighting.unmapped or status is None or not Status(str(status)).is_open or reading.merged_into is not None:
+    if reading.merged_into is not None or (status is not None and not Status(str(status)).is_open):
         return
     if not here.config.opens.holds({name: expression_value(value) for name, value in sighting.fields.items()}):
         return
+    if status is None:
+        _value, words = sighting.unmapped.get("status", (None, "it shows no status"))
+        raise Rejected(here.name, f"{reading.key or reading.ref} opens no incident: {words}")
     origin = Replica(
         id=0,
         incident=IncidentId(0),

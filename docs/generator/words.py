@@ -25,6 +25,7 @@ KINDS: Mapping[str, str] = {
     "created": "a tool's record is linked to the incident",
     "write_intended": "a record is about to be written; with each field before and after",
     "written": "the tool answered the write; with the version it is at now",
+    "left_out": "fields that a tool cannot show, such as a person it does not know, were left as they are there",
     "parked": "a copy, a received record or a comment was put aside until a person acts; with the sentence",
     "released": "a person let something parked try again",
     "settled": "a person settled a held field",
@@ -84,7 +85,7 @@ def page() -> str:
             ABOUT,
             _words("reason", Reason),
             "\n## What the journal records\n",
-            table(["kind", "what happened"], [(code(kind), KINDS[kind]) for kind in KINDS if kind in kinds()]),
+            table(["kind", "what happened"], [(code(kind), meaning) for kind, meaning in explained_kinds()]),
             "\n## Where a copy stands\n",
             _words("state", ReplicaState, {"linked": "a record is there and is kept in step"}),
             "\n## Why a field is held\n\nA held field is left alone on both sides; `tieline conflicts` lists it.\n",
@@ -110,6 +111,15 @@ def _words(head: str, kind: type[Enum], more: Mapping[str, str] | None = None) -
 def classes() -> list[type[Exception]]:
     """Every error class that is raised on purpose, in the order of the file."""
     return [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TielineError)]
+
+
+def explained_kinds() -> list[tuple[str, str]]:
+    """Every kind with its meaning. Raises KeyError for one that nobody has explained in KINDS."""
+    written = kinds()
+    missing = sorted(written - KINDS.keys())
+    if missing:
+        raise KeyError(f"explain {', '.join(missing)} in docs/generator/words.py")
+    return [(kind, meaning) for kind, meaning in KINDS.items() if kind in written]
 
 
 def kinds() -> set[str]:

@@ -205,3 +205,23 @@ def test_a_time_finer_than_the_format_is_not_written_back_coarser(tmp_path: Path
     read = mapping.normalize({"opened": "2026-11-23 07:01:13.5"}).fields
 
     assert read == mapping.project(read) == {"opened_at": "2026-11-23T07:01:13.000000Z"}
+
+
+def test_tags_that_the_tool_should_not_have_are_read_as_they_would_be_written(tmp_path: Path) -> None:
+    mapping = acme(tmp_path, "  tags: {from: labels, spaces: '-'}\n")
+    read = mapping.normalize({"labels": ["two words", "b"]}).fields
+
+    assert read == mapping.project(read) == {"tags": ("b", "two-words")}
+
+
+def test_a_value_that_can_be_read_and_not_be_written_is_not_projected(tmp_path: Path) -> None:
+    mapping = acme(
+        tmp_path,
+        "  impact:\n    from: shown\n    values: {high: H, medium: M, low: L}\n"
+        "    write: {high: {a: 1}, medium: {a: 2, b: 2}}\n    cannot: [low]\n",
+    )
+
+    assert mapping.normalize({"shown": "L"}).fields == {"impact": "low"}
+    assert mapping.project({"impact": "low"}) == {}
+    assert mapping.denormalize({"impact": "medium"}, {}).body == {"a": 2, "b": 2}
+    assert [one.field for one in mapping.denormalize({"impact": "low"}, {}).left_out] == ["impact"]

@@ -263,3 +263,14 @@ def test_a_mapping_speaks_the_dialect_of_its_tool() -> None:
     assert load("jira-issue-wiki").to_text("**x**") == "*x*"
     assert load("servicenow-incident").to_text("**x** [code]") == "x [\u200bcode]"
     assert load("jira-issue-wiki").from_text("*x*") == "**x**"
+
+
+def test_text_that_looks_like_wiki_markup_stays_text() -> None:
+    for text in ("h1. no heading", "bq. no quote", "{code} no code", "|no|table|", "C:\\\\share\\\\", "{color:red}"):
+        read = from_tool(TextDialect.PLAIN, text)
+
+        assert project_text(TextDialect.JIRA_WIKI, read) == read
+
+
+def test_an_address_in_brackets_stays_in_its_brackets() -> None:
+    assert from_tool(TextDialect.PLAIN, "<http://a.b> <b>") == "\\<http://a.b> \\<b>"

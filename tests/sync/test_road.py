@@ -1,5 +1,6 @@
 """What people see when one incident lives in several tools."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -340,3 +341,44 @@ def test_hostile_text_arrives_as_it_was_written(world):
     both.edit("left", title=text[:120], category=text)
     both.settle()
     assert both.shows("right", "category") == text
+
+
+def test_a_person_whom_a_tool_does_not_know_is_left_alone_there_and_the_journal_says_so(world):
+    both = opened(world)
+    both.tools["left"].add_person("zoe@example.com")
+    both.edit("left", assignee=both.tools["left"].person("zoe@example.com"))
+    both.settle()
+    assert both.incident().fields["assignee"] == "zoe@example.com"
+    assert not both.shows("right", "assignee")
+    with both.engine.store.read() as connection:
+        told = [entry for entry in explain.history(connection, both.incident().id) if entry["kind"] == "left_out"]
+    assert "zoe@example.com" in str(told)
+    before = both.writes()
+    both.settle(5)
+    assert both.writes() == before
+
+
+def test_a_colleague_who_joins_later_is_found_later(world):
+    both = opened(world)
+    both.tools["left"].add_person("zoe@example.com")
+    both.edit("left", assignee=both.tools["left"].person("zoe@example.com"))
+    both.settle()
+    both.tools["right"].add_person("zoe@example.com")
+    both.clock.advance(700)
+    both.edit("left", title="Disk full on db1")
+    both.settle()
+    assert both.shows("right", "assignee") == both.tools["right"].person("zoe@example.com")
+
+
+def test_a_record_whose_status_has_no_word_is_parked_and_opens_nothing(world, tmp_path):
+    known = {"new": "new", "in_progress": "in_progress"}
+    cannot = ["on_hold", "resolved", "closed", "cancelled"]
+    overlay = {"fields": {"status": {"from": "status", "values": known, "cannot": cannot}}}
+    (tmp_path / "narrow.yaml").write_text(json.dumps(overlay), encoding="utf-8")
+    both = world(options={"left": "overlay: narrow.yaml"})
+    both.tools["left"].make({"title": "Odd", "status": "on_hold"})
+    both.tools["left"].make({"title": "Plain", "status": "new"})
+    both.settle()
+    assert [incident.fields["title"] for incident, _copies in both.incidents()] == ["Plain"]
+    (parked,) = both.parked()
+    assert "on_hold" in parked.sentence
