@@ -9,6 +9,7 @@ import getpass
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import click
 
@@ -22,6 +23,7 @@ from tieline.core.model import (
     Value,
     Visibility,
     incident_number,
+    instant,
     parse_incident_number,
 )
 from tieline.sync import commit, explain, twins
@@ -187,7 +189,13 @@ def _parse_change(change: str) -> tuple[str, Value]:
     if not equals or spec is None:
         raise click.UsageError(f"{change!r}: write FIELD=VALUE with a field of {', '.join(INCIDENT_FIELDS)}")
     if value == "":
+        if name in ("status", "title"):
+            raise click.UsageError(f"an incident always has a {name}; give it another one instead of none")
         return name, None
+    if spec.type is FieldType.TEXT and not value.isprintable():
+        raise click.UsageError(f"{name} is one line of plain text; it cannot hold line breaks or control characters")
+    if spec.type is FieldType.INSTANT:
+        return name, _instant(name, value)
     if spec.choices is not None and value not in [choice.value for choice in spec.choices]:
         raise click.UsageError(f"{name} is one of {', '.join(choice.value for choice in spec.choices)}; not {value!r}")
     if spec.type is FieldType.TAGS:
@@ -195,6 +203,13 @@ def _parse_change(change: str) -> tuple[str, Value]:
     if spec.type is FieldType.PERSON:
         return name, value.lower()
     return name, value
+
+
+def _instant(name: str, value: str) -> str:
+    try:
+        return instant(datetime.fromisoformat(value))
+    except ValueError:
+        raise click.UsageError(f"{name} is a time with its zone, like 2026-11-23T19:04:00Z; not {value!r}") from None
 
 
 @click.command()
@@ -207,6 +222,8 @@ def _parse_change(change: str) -> tuple[str, Value]:
 def comment(workspace: str, incident: str, body: str, public: bool, actor: str, as_json: bool) -> None:
     """Write BODY (Markdown) into every copy of INCIDENT."""
     number = parse_incident_number(incident)
+    if not body.strip():
+        raise click.UsageError("an empty comment says nothing; write some words")
     visibility = Visibility.PUBLIC if public else Visibility.INTERNAL
     with engine_of(workspace) as engine, engine.store.write() as tx:
         if explain.one_incident(tx, number) is None:

@@ -12,7 +12,8 @@ def set_up_logs(log_format: str, level: str) -> None:
     """Send everything to standard error. Libraries speak from warning upwards; their debug logs carry bodies."""
     as_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     renderer = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Plain tracebacks: the decorated ones print local variables, which hold what tickets and secrets say.
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
         if as_text
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )

@@ -8,7 +8,7 @@ import click
 
 from tieline.cli.open import configuration, store_of
 from tieline.cli.output import emit, json_option, plain, table, text
-from tieline.core.model import incident_number, parse_incident_number
+from tieline.core.model import INCIDENT_FIELDS, Status, incident_number, parse_incident_number
 from tieline.sync import explain
 from tieline.sync.rows import plain as plain_fields
 
@@ -42,7 +42,13 @@ def status(workspace: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("incident", required=False)
-@click.option("--status", "wanted", default="", help="Only those in this status.")
+@click.option(
+    "--status",
+    "wanted",
+    default="",
+    type=click.Choice(["", *(one.value for one in Status)]),
+    help="Only in this status.",
+)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @json_option
 @click.pass_obj
@@ -121,6 +127,8 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
     """Why FIELD of INCIDENT has its value: what every copy shows, and each step with its reason."""
     config, _registry = configuration(workspace)
     number = parse_incident_number(incident)
+    if field not in INCIDENT_FIELDS:
+        raise LookupError(f"there is no field {field!r}; the fields are {', '.join(INCIDENT_FIELDS)}")
     with store_of(config) as store, store.read() as connection:
         found = explain.why(connection, number, field)
     if found is None:

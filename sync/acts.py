@@ -56,12 +56,13 @@ def wanted_act(status: Status, acted: str) -> str:
     return act
 
 
-def follow(tx: Transaction, engine: Engine, incident: Incident) -> None:
-    """Mark the signals whose source should hear of the incident's status."""
+def follow(tx: Transaction, engine: Engine, incident: Incident, *, episode: str | None = None) -> None:
+    """Mark the signals whose source should hear of the incident's status: all of them, or the one that just joined."""
     if not engine.config.signals.acknowledge:
         return
     status = Status(str(incident.fields["status"]))
-    for row in list(tx.execute(_SIGNALS, {"incident": incident.id})):
+    query = _SIGNALS if episode is None else _SIGNALS.where(t.signal.c.episode == episode)
+    for row in list(tx.execute(query, {"incident": incident.id})):
         connected = engine.connections.get(row.connection)
         if connected is None or not connected.can(Power.ACKNOWLEDGE):
             continue

@@ -169,7 +169,7 @@ def mark(copy: Replica, incident: Incident, connected: Connected, now: datetime,
     match copy.state:
         case ReplicaState.GONE:
             needs = False
-        case ReplicaState.PARKED if not moved:
+        case ReplicaState.PARKED if not moved or _create_in_doubt(copy, connected):
             needs = False
         case ReplicaState.CREATING:
             needs = True
@@ -181,9 +181,20 @@ def mark(copy: Replica, incident: Incident, connected: Connected, now: datetime,
     if needs == copy.dirty:
         return copy
     if needs and copy.state is ReplicaState.PARKED:
-        state = ReplicaState.LINKED if copy.ref is not None else ReplicaState.ABSENT
-        return replace(copy, state=state, parked="", dirty=True, dirty_since=now, attempts=0, next_at=None)
+        return replace(copy, state=resumed(copy), parked="", dirty=True, dirty_since=now, attempts=0, next_at=None)
     return replace(copy, dirty=needs, dirty_since=now if needs else None, attempts=0, next_at=None)
+
+
+def _create_in_doubt(copy: Replica, connected: Connected) -> bool:
+    """A create that nobody can look for: only a person may say that it is to be tried again."""
+    return copy.ref is None and copy.intent is not None and not connected.can(Power.FIND)
+
+
+def resumed(copy: Replica) -> ReplicaState:
+    """The state in which a parked copy goes on. With an intent, a record may exist: it is looked for first."""
+    if copy.ref is not None:
+        return ReplicaState.LINKED
+    return ReplicaState.CREATING if copy.intent is not None else ReplicaState.ABSENT
 
 
 def _should_copy(connected: Connected, incident: Incident, copies: Sequence[Replica]) -> bool:

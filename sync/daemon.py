@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ import uvicorn
 from tieline.core import timers
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
-from tieline.core.errors import ConfigError, StoreUnavailable
+from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
 from tieline.core.store.store import Store
@@ -99,11 +100,13 @@ class Daemon:
 
     def start(self, *, serve: bool = True) -> None:
         """Start every loop; returns when the server listens."""
-        self.intake.start()
+        # The address first: a daemon that cannot listen must not begin to work.
+        listener = self._listen() if serve else None
+        self._spawn("intake", lambda _event: self.intake.run())
         self._start_lanes()
         self._spawn("timers", self._run_timers)
-        if serve:
-            self._start_server()
+        if listener is not None:
+            self._start_server(listener)
         self._log.info("started", connections=sorted(self.engine.connections), address=self.address)
 
     def run(self) -> int:
@@ -134,6 +137,7 @@ class Daemon:
             self._http.should_exit = True
             self._join(["http"], deadline)
         self.intake.stop(max(0.1, deadline - self._clock.monotonic()))
+        self._join(["intake"] if "intake" in self._loops else [], deadline)
         for loop in self._loops.values():
             loop.event.set()
         left = self._join(list(self._loops), deadline)
@@ -194,6 +198,7 @@ class Daemon:
         generation = self._generation
         self._lanes = {name: Lane(self.engine, here) for name, here in self.engine.connections.items()}
         for name, lane in self._lanes.items():
+            lane.stopping = lambda: self._stopping.is_set() or generation.is_set()
             self._spawn(f"lane:{name}", partial(self._run_lane, lane, generation))
 
     def _stop_lanes(self) -> None:
@@ -202,7 +207,9 @@ class Daemon:
         for name in names:
             self._loops[name].event.set()
         for name in names:
-            self._loops.pop(name).thread.join()
+            thread = self._loops.pop(name).thread
+            while thread.is_alive() and not self._stopping.is_set():
+                thread.join(0.2)
 
     def _run_lane(self, lane: Lane, generation: threading.Event, event: threading.Event) -> None:
         while not self._stopping.is_set() and not generation.is_set():
@@ -268,12 +275,26 @@ class Daemon:
         """The lanes at work."""
         return self._lanes
 
-    def _start_server(self) -> None:
-        host, _, port = self.engine.config.server.listen.rpartition(":")
+    def _listen(self) -> socket.socket:
+        """Take the address. Raises ConfigError when somebody else has it."""
+        listen = self.engine.config.server.listen
+        host, _, port = listen.rpartition(":")
+        host = host.strip("[]")
+        try:
+            listener = socket.create_server(
+                (host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2_048
+            )
+        except OSError as error:
+            what = f"server.listen: {listen} cannot be taken: {error.strerror}."
+            fix = "stop what holds it (another Tieline?), or listen elsewhere."
+            raise ConfigError([Problem(str(self.engine.config.file), 1, 1, "RUN001", what, fix)]) from None
+        address = listener.getsockname()
+        self.address = f"http://{address[0]}:{address[1]}"
+        return listener
+
+    def _start_server(self, listener: socket.socket) -> None:
         config = uvicorn.Config(
             server.application(self),
-            host=host.strip("[]"),
-            port=int(port),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -283,9 +304,6 @@ class Daemon:
             server_header=False,
         )
         self._http = uvicorn.Server(config)
-        listener = config.bind_socket()
-        address = listener.getsockname()
-        self.address = f"http://{address[0]}:{address[1]}"
         http = self._http
 
         def serve(_event: threading.Event) -> None:

@@ -15,16 +15,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from tieline.core.errors import Gone, Rejected, StaleVersion, TryAgain
 from tieline.core.model import Fields, Tlp, Visibility, incident_number
 from tieline.core.port import Commenter, Finder, Power, Reading, Ref, Version
 from tieline.core.store.store import Transaction
+from tieline.mappings import Denormalized
 from tieline.sync import commit, inbox, limits, rows, twins
 from tieline.sync.engine import EVERYONE, Connected, Engine
 from tieline.sync.read import fresh, sight
 from tieline.sync.reconcile import Sighting, wanted
-from tieline.sync.records import Attempt, Incident, Replica, ReplicaState
+from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState
+
+LONGEST_CALL: Final = timedelta(seconds=60)
+"""Longer than any adapter waits for an answer."""
 
 
 def deliver(engine: Engine, here: Connected, replica_id: int) -> None:
@@ -39,7 +44,19 @@ def deliver(engine: Engine, here: Connected, replica_id: int) -> None:
     except Rejected as error:
         park(engine, replica_id, str(error))
     except Gone as error:
+        _prove_gone(here, replica, error)
         lose(engine, here, replica_id, error)
+
+
+def _prove_gone(here: Connected, replica: Replica, error: Gone) -> None:
+    """One 404 may be a proxy's, and letting go of a copy is for good: ask once more. Raises TryAgain if it is there."""
+    if replica.ref is None or error.merged_into is not None:
+        return
+    try:
+        here.source.read(replica.ref)
+    except Gone:
+        return
+    raise TryAgain(here.name, f"{replica.key} answered 404 to a write and is there: something stands in between")
 
 
 def _deliver(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
@@ -83,7 +100,7 @@ def _create(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     written = here.mapping.denormalize(fields, fields, ids, creating=True)
     now = engine.clock.now()
     with engine.store.write() as tx:
-        current = rows.load_replica(tx, replica.id)
+        current = rows.hold(tx, replica.id)
         if current is None or current.state not in (ReplicaState.ABSENT, ReplicaState.CREATING):
             return
         engine.record(
@@ -99,7 +116,9 @@ def _create(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     try:
         reading = here.adapter.create(written.body, replica.token)
     except TryAgain as error:
-        if not error.maybe_done:
+        if error.maybe_done:
+            _in_doubt(engine, replica.id)
+        else:
             _not_created(engine, replica.id)
         raise
     except Rejected:
@@ -108,10 +127,18 @@ def _create(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     _adopt(engine, here, replica.id, reading)
 
 
+def _in_doubt(engine: Engine, replica_id: int) -> None:
+    """The answer was lost: the tool's look-up lag counts from now, not from when we began to ask."""
+    with engine.store.write() as tx:
+        replica = rows.hold(tx, replica_id)
+        if replica is not None and replica.state is ReplicaState.CREATING:
+            rows.save_replica(tx, replace(replica, intent_since=engine.clock.now()))
+
+
 def _not_created(engine: Engine, replica_id: int) -> None:
     """The tool said that it made nothing: the intent is void."""
     with engine.store.write() as tx:
-        replica = rows.load_replica(tx, replica_id)
+        replica = rows.hold(tx, replica_id)
         if replica is not None and replica.state is ReplicaState.CREATING:
             rows.save_replica(tx, replace(replica, state=ReplicaState.ABSENT, intent=None, intent_since=None))
 
@@ -127,18 +154,20 @@ def _find_or_create(engine: Engine, here: Connected, replica: Replica, incident:
             f"record for {incident_number(incident.id)}; link it or let it be created with `tieline parked retry`.",
         )
         return
+    asked = engine.clock.now()
     found = _find(here, finder, replica)
     if found is not None:
         _adopt(engine, here, replica.id, found)
         return
-    since = replica.intent_since or engine.clock.now()
-    ready = since + finder.lookup_lag
-    if ready > engine.clock.now():
-        raise TryAgain(
-            here.name,
-            f"waiting until a record just made can be found ({finder.lookup_lag.total_seconds():.0f} s)",
-            wait=min(ready - engine.clock.now(), timedelta(hours=1)),
-        )
+    # A look before the lag has passed proves nothing. After a crash nobody knows when the call ended, which is why a
+    # tool that lags gets some more time.
+    ready = (replica.intent_since or asked) + finder.lookup_lag + min(finder.lookup_lag, LONGEST_CALL)
+    if asked < ready <= asked + limits.FARTHEST:
+        with engine.store.write() as tx:
+            current = rows.hold(tx, replica.id)
+            if current is not None and current.state is ReplicaState.CREATING:
+                rows.save_replica(tx, replace(current, next_at=ready))
+        return
     _create(engine, here, replica, incident)
 
 
@@ -154,7 +183,7 @@ def _find(here: Connected, finder: Finder, replica: Replica) -> Reading | None:
 def _adopt(engine: Engine, here: Connected, replica_id: int, reading: Reading) -> None:
     sighting = sight(engine, here, reading, asked=None)
     with engine.store.write() as tx:
-        replica = rows.load_replica(tx, replica_id)
+        replica = rows.hold(tx, replica_id)
         if replica is not None and replica.ref is None:
             adopt(tx, engine, here, replica, sighting)
 
@@ -223,7 +252,9 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         _clean(engine, replica.id, incident)
         return
     meant = {name: incident.fields[name] for name in fields}
-    patch = here.mapping.denormalize(meant, incident.fields, ids, link=replica.url)
+    patch = here.mapping.denormalize(meant, _may_leave(engine, here, incident.fields), ids, link=replica.url)
+    if patch.left_out:
+        _hold_unwritable(engine, here, replica.id, incident, patch)
     if not patch.written:
         _clean(engine, replica.id, incident)
         return
@@ -245,12 +276,35 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         raise
     sighting = sight(engine, here, reading, asked=None)
     with engine.store.write() as tx:
-        current = rows.load_replica(tx, replica.id)
+        current = rows.hold(tx, replica.id)
         if current is not None:
             _written(tx, engine, here, current, incident, reading)
-            decision_base = replace(current, attempts=0, next_at=None)
-            commit.take(tx, engine, here, decision_base, sighting, wrote=True)
+            trail = limits.extend_trail(current.trail, patch.written, engine.clock.now())
+            landed = replace(current, attempts=0, next_at=None, trail=trail)
+            commit.take(tx, engine, here, landed, sighting, wrote=True)
             twins.take_in(tx, engine, here, current, reading.comments or ())
+
+
+def _hold_unwritable(engine: Engine, here: Connected, replica_id: int, incident: Incident, patch: Denormalized) -> None:
+    """A value that this tool cannot be told is held, with the sentence that says why, until either side changes."""
+    now = engine.clock.now()
+    with engine.store.write() as tx:
+        replica = rows.hold(tx, replica_id)
+        if replica is None:
+            return
+        holds = dict(replica.holds)
+        for left in patch.left_out:
+            ours, theirs = incident.fields.get(left.field), replica.base.get(left.field)
+            holds[left.field] = Hold(Held.UNWRITABLE, ours, theirs, now, left.sentence)
+        rows.save_replica(tx, replace(replica, holds=holds))
+        engine.record(
+            tx,
+            "left_out",
+            incident=incident.id,
+            connection=here.name,
+            reason="unwritable",
+            fields={left.field: left.sentence for left in patch.left_out},
+        )
 
 
 def _tell_left_out(engine: Engine, here: Connected, incident: Incident, names: Sequence[str]) -> None:
@@ -269,9 +323,8 @@ def _tell_left_out(engine: Engine, here: Connected, incident: Incident, names: S
 
 def _intend(engine: Engine, here: Connected, replica: Replica, incident: Incident, written: Fields) -> bool:
     """Store what is about to be written. False when the world moved meanwhile and the decision is void."""
-    now = engine.clock.now()
     with engine.store.write() as tx:
-        current = rows.load_replica(tx, replica.id)
+        current = rows.hold(tx, replica.id)
         latest = rows.load_incident(tx, incident.id)
         if current is None or latest is None or latest.revision != incident.revision:
             return False
@@ -291,7 +344,6 @@ def _intend(engine: Engine, here: Connected, replica: Replica, incident: Inciden
             replace(
                 current,
                 ledger={name: (Attempt(current.base.get(name), value),) for name, value in written.items()},
-                trail=limits.extend_trail(current.trail, written, now),
                 touched=seq,
             ),
         )
@@ -315,7 +367,7 @@ def _written(
 def _void(engine: Engine, replica_id: int) -> None:
     """The tool refused the write: the ledger's entries never happened."""
     with engine.store.write() as tx:
-        replica = rows.load_replica(tx, replica_id)
+        replica = rows.hold(tx, replica_id)
         if replica is not None and replica.ledger:
             rows.save_replica(tx, replace(replica, ledger={}))
 
@@ -323,7 +375,7 @@ def _void(engine: Engine, replica_id: int) -> None:
 def _clean(engine: Engine, replica_id: int, incident: Incident) -> None:
     """Nothing to write after all: drop the mark, unless the incident moved on."""
     with engine.store.write() as tx:
-        replica = rows.load_replica(tx, replica_id)
+        replica = rows.hold(tx, replica_id)
         latest = rows.load_incident(tx, incident.id)
         if replica is not None and latest is not None and latest.revision == incident.revision:
             rows.save_replica(tx, replace(replica, dirty=False, dirty_since=None, attempts=0, next_at=None))
@@ -332,7 +384,7 @@ def _clean(engine: Engine, replica_id: int, incident: Incident) -> None:
 def park(engine: Engine, replica_id: int, sentence: str) -> None:
     """Put one copy aside until a person acts, with the sentence that says what is missing."""
     with engine.store.write() as tx:
-        replica = rows.load_replica(tx, replica_id)
+        replica = rows.hold(tx, replica_id)
         if replica is None or replica.state is ReplicaState.GONE:
             return
         engine.record(
@@ -350,8 +402,8 @@ def lose(engine: Engine, here: Connected, replica_id: int, error: Gone) -> None:
     a deletion the incident and its other copies stay; nothing is deleted in return.
     """
     with engine.store.write() as tx:
-        replica = rows.load_replica(tx, replica_id)
-        if replica is None:
+        replica = rows.hold(tx, replica_id)
+        if replica is None or replica.state is ReplicaState.GONE:
             return
         heir = Ref(error.merged_into) if error.merged_into else None
         other = rows.replica_by_ref(tx, here.name, heir) if heir is not None else None
@@ -375,7 +427,7 @@ def lose(engine: Engine, here: Connected, replica_id: int, error: Gone) -> None:
         if other is not None:
             sentence = f"{error}. Its place was taken by {other.key}, the copy of {incident_number(other.incident)}."
         gone = replace(replica, state=ReplicaState.GONE, dirty=False, dirty_since=None, ledger={}, parked=sentence)
-        rows.save_replica(tx, gone)
+        rows.save_replica(tx, replace(gone, holds={}))
 
 
 def deliver_comment(engine: Engine, here: Connected, item: twins.Outgoing) -> None:

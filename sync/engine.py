@@ -43,6 +43,9 @@ class Everyone(Mapping[str, str]):
 
 EVERYONE = Everyone()
 
+TOKEN_PREFIX: Final = "tl-"  # noqa: S105 - of create tokens, which are no secrets
+"""How our create tokens begin, so that a record of ours is known as such even when its incident is not."""
+
 REMEMBER_PEOPLE: Final = 600.0
 """Seconds for which an answer about a person is believed: new colleagues appear, old ones leave."""
 
@@ -105,7 +108,7 @@ class Engine:
     wake: Callable[[ConnectionName], None]
     """Tells a lane that there is work; may be called from any thread, costs nothing, may be lost."""
     random: random.Random
-    new_token: Callable[[], Token] = lambda: Token(f"tl-{secrets.token_hex(12)}")
+    new_token: Callable[[], Token] = lambda: Token(f"{TOKEN_PREFIX}{secrets.token_hex(12)}")
 
     def record(
         self,

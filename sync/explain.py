@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import bindparam, func, select, text, update
 
 from tieline.core.model import ConnectionName, IncidentId, Value
+from tieline.core.port import Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import commit, rows
@@ -153,7 +154,7 @@ def settle(
         if current is None or copy is None or field not in copy.holds:
             raise LookupError(f"nothing is held for {field} in {connection}; run `tieline conflicts` to see what is")
         hold = copy.holds[field]
-        if theirs and hold.kind is not Held.CONFLICT:
+        if theirs and hold.kind is Held.UNMAPPED:
             raise ValueError(f"{hold.theirs!r} has no word in the mapping; map it, or keep the incident's value")
         value: Value = hold.theirs if theirs else current.fields.get(field)
         engine.record(
@@ -168,7 +169,10 @@ def settle(
             value=rows.plain({field: value})[field],
         )
         holds = {name: one for name, one in copy.holds.items() if name != field}
-        base = {**copy.base, field: hold.theirs} if hold.kind is Held.CONFLICT else copy.base
+        # What the tool shows is known to differ from the incident: without a base, keeping ours means writing it.
+        base = {name: one for name, one in copy.base.items() if name != field}
+        if hold.kind is Held.CONFLICT or theirs:
+            base[field] = hold.theirs
         rows.save_replica(tx, replace(copy, holds=holds, base=base))
         if theirs:
             commit.edit(tx, engine, incident, {field: value}, actor=actor, reason=Reason.SETTLED)
@@ -208,14 +212,15 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
     with engine.store.write() as tx:
         match what:
             case "copy":
-                copy = rows.load_replica(tx, number)
+                copy = rows.hold(tx, number)
                 if copy is None or copy.state is not ReplicaState.PARKED:
                     raise LookupError(f"copy {number} is not parked; run `tieline parked` to see what is")
-                state = ReplicaState.ABSENT if copy.ref is None else ReplicaState.LINKED
-                back = replace(
-                    copy, state=state, parked="", dirty=True, dirty_since=engine.clock.now(), attempts=0, trail={}
-                )
-                rows.save_replica(tx, replace(back, next_at=None, intent=None, intent_since=None))
+                connected = engine.connections.get(copy.connection)
+                if connected is not None and not connected.can(Power.FIND):
+                    # Nothing can look for the record; a person did, and says that there is none.
+                    copy = replace(copy, intent=None, intent_since=None)
+                back = replace(copy, state=commit.resumed(copy), parked="", dirty=True, attempts=0, trail={})
+                rows.save_replica(tx, replace(back, dirty_since=engine.clock.now(), next_at=None))
                 incident, connection = copy.incident, copy.connection
                 engine.rouse(tx, connection)
                 engine.record(tx, "released", incident=incident, connection=connection, actor=actor, what=what)

@@ -27,7 +27,8 @@ class Waiting:
 
     connection: ConnectionName
     ref: Ref
-    ids: tuple[int, ...]
+    rows: tuple[tuple[int, datetime], ...]
+    """Each row's id and when it came in: a row that was renewed meanwhile is not the one that was looked at."""
     reading: Reading | None
     asked: int
     attempts: int
@@ -41,7 +42,8 @@ _DELIVERY = text(
 _ROW = insert(t.inbox)
 _HINT = text(
     "INSERT INTO inbox (connection, ref, reading, asked, received_at, attempts, parked) "
-    "VALUES (:connection, :ref, NULL, 0, :received_at, 0, '') ON CONFLICT DO NOTHING"
+    "VALUES (:connection, :ref, NULL, 0, :received_at, 0, '') ON CONFLICT (connection, ref) WHERE reading IS NULL "
+    "DO UPDATE SET received_at = excluded.received_at, attempts = 0, next_at = NULL, parked = ''"
 ).bindparams(bindparam("received_at", type_=t.inbox.c.received_at.type))
 
 
@@ -123,7 +125,7 @@ def _group(name: ConnectionName, ref: Ref, members: Sequence[Any]) -> Waiting:
     return Waiting(
         connection=name,
         ref=ref,
-        ids=tuple(row.id for row in members),
+        rows=tuple((row.id, row.received_at) for row in members),
         reading=None if asks_fresh else decode(newest.reading),
         asked=newest.asked,
         attempts=max(row.attempts for row in members),
@@ -137,11 +139,11 @@ def one_by_one(connection: Reader, name: ConnectionName, now: datetime, limit: i
     return [_group(name, Ref(row.ref), [row]) for row in found]
 
 
-_DONE = delete(t.inbox).where(t.inbox.c.id == bindparam("row_id"))
+_DONE = delete(t.inbox).where(t.inbox.c.id == bindparam("row_id"), t.inbox.c.received_at == bindparam("row_at"))
 _FORGET_PARKED = delete(t.inbox).where(
     t.inbox.c.connection == bindparam("row_connection"), t.inbox.c.ref == bindparam("row_ref"), t.inbox.c.parked != ""
 )
-_LATER = update(t.inbox).where(t.inbox.c.id == bindparam("row_id"))
+_LATER = update(t.inbox).where(t.inbox.c.id == bindparam("row_id"), t.inbox.c.received_at == bindparam("row_at"))
 
 
 def parked_versions(tx: Transaction, name: ConnectionName) -> dict[str, str]:
@@ -154,13 +156,13 @@ def parked_versions(tx: Transaction, name: ConnectionName) -> dict[str, str]:
 
 def done(tx: Transaction, item: Waiting) -> None:
     """Take the rows out: their effect is part of this transaction."""
-    tx.execute(_DONE, [{"row_id": row} for row in item.ids])
+    tx.execute(_DONE, [{"row_id": row, "row_at": at} for row, at in item.rows])
 
 
 def all_done(tx: Transaction, items: Sequence[Waiting]) -> None:
     """Take the rows of a batch out."""
     if items:
-        tx.execute(_DONE, [{"row_id": row} for item in items for row in item.ids])
+        tx.execute(_DONE, [{"row_id": row, "row_at": at} for item in items for row, at in item.rows])
 
 
 def later(tx: Transaction, item: Waiting, attempts: int, next_at: datetime | None, parked: str = "") -> None:
@@ -169,7 +171,10 @@ def later(tx: Transaction, item: Waiting, attempts: int, next_at: datetime | Non
         tx.execute(_FORGET_PARKED, {"row_connection": item.connection, "row_ref": item.ref})
     tx.execute(
         _LATER,
-        [{"row_id": row, "attempts": attempts, "next_at": next_at, "parked": parked[:2000]} for row in item.ids],
+        [
+            {"row_id": row, "row_at": at, "attempts": attempts, "next_at": next_at, "parked": parked[:2000]}
+            for row, at in item.rows
+        ],
     )
 
 

@@ -7,8 +7,8 @@ The queue is bounded: what does not fit is refused with 503, before memory is.
 from __future__ import annotations
 
 import queue
-import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Final
 
 from tieline.core.errors import StoreUnavailable
@@ -36,16 +36,11 @@ class Intake:
     def __init__(self, engine: Engine, size: int = QUEUE) -> None:
         self.engine = engine
         self._queue: queue.Queue[Item | None] = queue.Queue(size)
-        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
-        self.failed: BaseException | None = None
-
-    def start(self) -> None:
-        self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Commit what was handed over, then stop."""
-        self._queue.put(None)
-        self._thread.join(timeout)
+        """Commit what was handed over, then let `run` return; waits `timeout` seconds for room to say so."""
+        with suppress(queue.Full):
+            self._queue.put(None, timeout=timeout)
 
     @property
     def waiting(self) -> int:
@@ -61,7 +56,8 @@ class Intake:
             raise Full from None
         return future
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Commit what piles up, until told to stop: the loop of one thread."""
         while True:
             first = self._queue.get()
             if first is None:
@@ -82,6 +78,10 @@ class Intake:
                 return
 
     def _commit(self, batch: list[Item]) -> None:
+        # Whoever hung up before the commit is not waited for; nothing was promised to it.
+        batch = [item for item in batch if item[2].running() or item[2].set_running_or_notify_cancel()]
+        if not batch:
+            return
         try:
             results = self.store(batch)
         except StoreUnavailable as error:

@@ -7,18 +7,18 @@ the error's class decides what becomes of the record and of the connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from sqlalchemy import bindparam, delete, insert, or_, select, text
 
 from tieline.core.errors import Gone, NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain
-from tieline.core.port import Power
+from tieline.core.port import Power, Ref
 from tieline.core.store import tables as t
 from tieline.sync import acts, deliver, inbox, limits, poll, road, rows, twins
 from tieline.sync.engine import Connected, Engine
@@ -33,6 +33,9 @@ RECHECK: Final = timedelta(minutes=5)
 
 GIVE_UP: Final = 20
 """Transient failures of one record, on a connection that works for others, before it is parked."""
+
+
+Item = TypeVar("Item")
 
 
 class LaneState(StrEnum):
@@ -57,6 +60,10 @@ class Lane:
         self.silent_since: datetime | None = None
         self._failures = 0
         self._flown = False
+        self._told = False
+        self._turn = 0
+        self.stopping: Callable[[], bool] = lambda: False
+        """Asked between records: a lane that is to stop does not begin another one."""
         self._log: Any = structlog.get_logger("tieline.lane").bind(connection=here.name)
 
     def step(self) -> bool:
@@ -74,20 +81,47 @@ class Lane:
         except NeedsOperator as error:
             self._stop(error)
             return False
-        if self.state is not LaneState.WORKING:
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one tool's odd answer must not stop the other connections
+            ours = not isinstance(error, RemoteError)
+            self._log.error("connection_failed", error=type(error).__name__, exc_info=ours)
+            words = f"{type(error).__name__}: {error}. Check `url` and the tool's version; it is tried again by itself."
+            self._stop(NeedsOperator(self.here.name, words))
+            return False
+        if self.state is not LaneState.WORKING or not self._told:
             self._resume()
         return worked
 
     def _work(self, now: datetime) -> bool:
+        """The kinds of work take turns, so that none of them can keep the others waiting for ever."""
         if not self._flown:
             preflight(self.here)
+            self._look_again_at_held_fields(now)
             self._flown = True
-        if self._poll_is_due(now):
-            self._poll(now)
-            return True
-        return self._inbox(now) or self._deliveries(now) or self._comments(now) or self._acts(now)
+        kinds = (self._poll_if_due, self._inbox, self._deliveries, self._comments, self._acts)
+        for offset in range(len(kinds)):
+            turn = (self._turn + offset) % len(kinds)
+            if kinds[turn](now):
+                self._turn = turn + 1
+                return True
+        return False
 
-    # -- the four kinds of work ------------------------------------------------------------------------------------
+    def _look_again_at_held_fields(self, now: datetime) -> None:
+        """The mapping may have learnt the word that a field was held for: read those records once more."""
+        with self.engine.store.read() as connection:
+            held = list(connection.execute(_HELD, {"connection": self.here.name}).scalars())
+        if held:
+            with self.engine.store.write() as tx:
+                inbox.put(tx, self.here.name, [(Ref(ref), None) for ref in held], asked=0, now=now)
+
+    # -- the kinds of work -----------------------------------------------------------------------------------------
+
+    def _poll_if_due(self, now: datetime) -> bool:
+        if not self._poll_is_due(now):
+            return False
+        self._poll(now)
+        return True
 
     def _poll_is_due(self, now: datetime) -> bool:
         far = self.poll_at is not None and self.poll_at - now > 2 * self.here.config.poll_every
@@ -96,7 +130,9 @@ class Lane:
     def _poll(self, now: datetime) -> None:
         self.poll_at = now + self.here.config.poll_every
         result = poll.poll(self.engine, self.here)
+        # Counted from its end: a tool that answers slowly is not asked without a pause.
         self.polled_at = self.engine.clock.now()
+        self.poll_at = self.polled_at + self.here.config.poll_every
         self._failures = 0
         if result.silent_since is not None and self.silent_since is None:
             self._log.warning("webhooks_silent", since=result.silent_since.isoformat(), found_by_poll=result.fresh)
@@ -119,9 +155,19 @@ class Lane:
             # must not hold up the alerts behind it.
             self._signals([item for item in items if item.reading is not None])
             items = [item for item in items if item.reading is None]
-        for item in items:
-            self._guard(partial(self._travel, item), self._inbox_failed(item))
+        self._each(items, self._travel, self._inbox_failed)
         return True
+
+    def _each(
+        self,
+        items: Sequence[Item],
+        work: Callable[[Item], None],
+        failed: Callable[[Item], Callable[[int, datetime | None, str], None]],
+    ) -> None:
+        for item in items:
+            if self.stopping():
+                return
+            self._guard(partial(work, item), failed(item))
 
     def _travel(self, item: inbox.Waiting) -> None:
         if self.here.signals:
@@ -138,8 +184,7 @@ class Lane:
         except (RemoteError, StoreUnavailable):
             raise
         except Exception:  # noqa: BLE001 - whatever is wrong with one of them is found out below, one by one
-            for item in items:
-                self._guard(partial(self._travel, item), self._inbox_failed(item))
+            self._each(items, self._travel, self._inbox_failed)
 
     def _deliveries(self, now: datetime) -> bool:
         far = now + timedelta(hours=2)
@@ -149,8 +194,7 @@ class Lane:
                     _DUE, {"connection": self.here.name, "now": now, "far": far, "limit": BATCH}
                 ).scalars()
             )
-        for replica in due:
-            self._guard(partial(deliver.deliver, self.engine, self.here, replica), self._delivery_failed(replica))
+        self._each(due, partial(deliver.deliver, self.engine, self.here), self._delivery_failed)
         return bool(due)
 
     def _comments(self, now: datetime) -> bool:
@@ -158,8 +202,7 @@ class Lane:
             return False
         with self.engine.store.read() as connection:
             items = twins.outgoing(connection, self.here.name, now, now + timedelta(hours=2), BATCH)
-        for item in items:
-            self._guard(partial(deliver.deliver_comment, self.engine, self.here, item), self._comment_failed(item))
+        self._each(items, partial(deliver.deliver_comment, self.engine, self.here), self._comment_failed)
         return bool(items)
 
     def _acts(self, now: datetime) -> bool:
@@ -167,8 +210,7 @@ class Lane:
             return False
         with self.engine.store.read() as connection:
             items = acts.pending(connection, self.here.name, now, now + timedelta(hours=2), BATCH)
-        for item in items:
-            self._guard(partial(acts.carry_out, self.engine, self.here, item), self._act_failed(item))
+        self._each(items, partial(acts.carry_out, self.engine, self.here), self._act_failed)
         return bool(items)
 
     # -- what becomes of a record that failed ----------------------------------------------------------------------
@@ -181,8 +223,10 @@ class Lane:
         now = self.engine.clock.now()
         try:
             work()
-        except NeedsOperator:
-            raise
+        except NeedsOperator as error:
+            # The connection's trouble, or this record's alone? A connection that checks out goes on with the others.
+            failed(1, now + wait_after(2, self.engine.random), str(error))
+            self.here.source.check()
         except TryAgain as error:
             self._failures += 1
             failed(1, now + wait_after(self._failures, self.engine.random, error), "")
@@ -216,7 +260,7 @@ class Lane:
     def _delivery_failed(self, replica_id: int) -> Callable[[int, datetime | None, str], None]:
         def put_back(extra: int, next_at: datetime | None, sentence: str) -> None:
             with self.engine.store.write() as tx:
-                replica = rows.load_replica(tx, replica_id)
+                replica = rows.hold(tx, replica_id)
                 if replica is None:
                     return
                 attempts = replica.attempts + extra
@@ -260,13 +304,14 @@ class Lane:
         self._enter(LaneState.STOPPED, str(error), self.engine.clock.now() + RECHECK)
 
     def _resume(self) -> None:
-        self._log.info("connection_working", was=self.state.value)
+        if self.state is not LaneState.WORKING:
+            self._log.info("connection_working", was=self.state.value)
         self._failures = 0
         self._enter(LaneState.WORKING, "", None)
 
     def _enter(self, state: LaneState, reason: str, next_at: datetime | None) -> None:
-        changed = (state, reason) != (self.state, self.reason)
-        self.state, self.reason, self.next_at = state, reason, next_at
+        changed = (state, reason) != (self.state, self.reason) or not self._told
+        self.next_at = next_at
         if not changed:
             return
         now = self.engine.clock.now()
@@ -286,8 +331,12 @@ class Lane:
                 },
             )
             self.engine.record(tx, f"connection_{state.value}", connection=self.here.name, sentence=reason[:2000])
+        self.state, self.reason, self._told = state, reason, True
 
 
+_HELD = select(t.replica.c.ref).where(
+    t.replica.c.connection == bindparam("connection"), text("conflicts <> '{}'"), t.replica.c.ref.is_not(None)
+)
 _DUE = (
     select(t.replica.c.id)
     .where(

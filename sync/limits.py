@@ -76,9 +76,13 @@ def wait_after(attempts: int, dice: random.Random, error: TryAgain | None = None
     return ceiling * (0.5 + dice.random() / 2)
 
 
+FARTHEST: Final = timedelta(hours=2)
+"""No wait of ours is longer: a moment further away comes from a clock that stepped back."""
+
+
 def is_due(next_at: datetime | None, now: datetime) -> bool:
     """True when a wait is over. A moment further away than the longest wait comes from a clock that stepped back."""
-    return next_at is None or next_at <= now or next_at - now > timedelta(hours=2)
+    return next_at is None or next_at <= now or next_at - now > FARTHEST
 
 
 Trail = Mapping[str, tuple[tuple[datetime, Value], ...]]

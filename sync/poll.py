@@ -8,18 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, or_, select, text
 
 from tieline.core.model import ConnectionName
-from tieline.core.port import Cursor, Page, Power, Reading
+from tieline.core.port import Cursor, Page, Power, Reading, Ref
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import inbox
 from tieline.sync.engine import Connected, Engine
 
 _CURSOR = select(t.cursor.c.cursor, t.cursor.c.polled_at).where(t.cursor.c.connection == bindparam("name"))
+_FIRING = select(t.signal.c.episode).where(
+    t.signal.c.connection == bindparam("name"),
+    text("firing"),
+    t.signal.c.seen_at >= bindparam("before"),
+    or_(t.signal.c.seen_at < bindparam("began"), t.signal.c.seen_at > bindparam("far")),
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FAR: Final = timedelta(hours=1)
 _LAST_DELIVERY = select(func.max(t.delivery.c.received_at)).where(t.delivery.c.connection == bindparam("name"))
 
 
@@ -36,12 +45,20 @@ def poll(engine: Engine, here: Connected) -> Pass:
     """Read on until the tool has nothing more to tell. Raises TryAgain and NeedsOperator; what was read is kept."""
     with engine.store.read() as connection:
         since = cursor_of(connection, here.name)
+        before = _polled_at(connection, here.name)
         asked = inbox.head(connection)
+    began = engine.clock.now()
+    listed: set[str] = set()
     seen = fresh = 0
     for page in here.source.changes(since):
         with engine.store.write() as tx:
             news = _news(tx, here, page)
-            inbox.put_page(tx, here.name, page, news, asked, engine.clock.now())
+            # The time of a pass counts once all of it is stored, as with `_doubt` below.
+            inbox.put_page(tx, here.name, page, news, asked, before or began if page.more else began)
+            if here.signals:
+                listed.update(reading.ref for reading in page.readings)
+                if not page.more:
+                    _doubt(tx, here, listed, before, began)
         seen += len(page.readings)
         fresh += len(news)
         with engine.store.read() as connection:
@@ -53,6 +70,22 @@ def cursor_of(connection: Connection | Transaction, name: ConnectionName) -> Cur
     """How far this connection has been read; None before its first page."""
     row = connection.execute(_CURSOR, {"name": name}).first()
     return Cursor(row.cursor) if row is not None else None
+
+
+def _polled_at(connection: Connection | Transaction, name: ConnectionName) -> datetime | None:
+    row = connection.execute(_CURSOR, {"name": name}).first()
+    return row.polled_at if row is not None else None
+
+
+def _doubt(tx: Transaction, here: Connected, listed: set[str], before: datetime | None, began: datetime) -> None:
+    """Ask again for episodes that only a webhook told of, since the last pass began, and that this pass did not list.
+
+    A source's cursor holds what fired when it was asked. What began and ended in between is in no listing, so that when
+    the webhook of its end is lost, nothing else would ever say that it is over.
+    """
+    # A moment far ahead was written before our clock was set back.
+    doubtful = tx.execute(_FIRING, {"name": here.name, "before": before or _EPOCH, "began": began, "far": began + _FAR})
+    inbox.put(tx, here.name, [(Ref(one), None) for one in doubtful.scalars() if one not in listed], asked=0, now=began)
 
 
 def _news(tx: Transaction, here: Connected, page: Page) -> Sequence[Reading]:

@@ -55,7 +55,7 @@ def fresh(engine: Engine, here: Connected, replica: Replica) -> None:
     if sighting.reading.merged_into is not None:
         raise Gone(here.name, f"{replica.key} was merged", merged_into=sighting.reading.merged_into)
     with engine.store.write() as tx:
-        current = rows.load_replica(tx, replica.id)
+        current = rows.hold(tx, replica.id)
         if current is not None:
             commit.take(tx, engine, here, current, sighting)
             twins.take_in(tx, engine, here, current, sighting.reading.comments or ())

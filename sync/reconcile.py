@@ -99,6 +99,11 @@ def reconcile(
             holds[name] = replica.holds[name]
             reasons[name] = Reason.IGNORED
             continue
+        if name == "status" and shown is None:
+            words = "the tool shows no status; an incident always has one, so nothing is taken over"
+            holds[name] = _hold(replica, name, Held.UNMAPPED, incident.fields.get(name), None, words, now)
+            reasons[name] = Reason.UNMAPPED
+            continue
         if wrote and _was_ignored(replica, name, shown):
             value = None if shown is ABSENT else shown
             words = f"the tool answered success and still shows {value!r}; check that the field can be edited there"
@@ -140,7 +145,7 @@ def reconcile(
 def _still_ignored(replica: Replica, name: str, ours: Value, theirs: Known) -> bool:
     """A field whose write the tool ignored is left alone until either side says something else."""
     known = replica.holds.get(name)
-    if known is None or known.kind is not Held.IGNORED or known.ours != ours:
+    if known is None or known.kind not in (Held.IGNORED, Held.UNWRITABLE) or known.ours != ours:
         return False
     return bool(known.theirs == (None if theirs is ABSENT else theirs))
 

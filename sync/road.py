@@ -16,7 +16,7 @@ from tieline.core.model import IncidentId, Status
 from tieline.core.port import Reading
 from tieline.core.store.store import Transaction
 from tieline.sync import commit, deliver, inbox, rows, signals, twins
-from tieline.sync.engine import Connected, Engine, expression_value
+from tieline.sync.engine import TOKEN_PREFIX, Connected, Engine, expression_value
 from tieline.sync.inbox import Waiting
 from tieline.sync.read import read, sight, with_comments
 from tieline.sync.reconcile import Sighting
@@ -38,7 +38,8 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
         return
     with engine.store.write() as tx:
         inbox.done(tx, item)
-        copy = rows.replica_by_ref(tx, here.name, sighting.reading.ref) or _ours(tx, here, sighting.reading)
+        found = rows.replica_by_ref(tx, here.name, sighting.reading.ref) or _ours(tx, here, sighting.reading)
+        copy = rows.hold(tx, found.id) if found is not None else None
         if copy is None:
             _meet(tx, engine, here, sighting)
         elif copy.ref is None:
@@ -50,10 +51,11 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
 
 def travel_signals(engine: Engine, here: Connected, items: Sequence[Waiting]) -> None:
     """Take a batch of signals down the road, in one transaction: a storm is many alerts and few commits."""
-    sightings = [sighting for item in items if (sighting := _look_at_signal(engine, here, item)) is not None]
+    looks = [(item.ref, _look_at_signal(engine, here, item)) for item in items]
     with engine.store.write() as tx:
         inbox.all_done(tx, items)
-        signals.take_signals(tx, engine, here, sightings)
+        signals.take_signals(tx, engine, here, [sighting for _ref, sighting in looks if sighting is not None])
+        signals.end_forgotten(tx, engine, here, [ref for ref, sighting in looks if sighting is None])
 
 
 def _look_at_signal(engine: Engine, here: Connected, item: Waiting) -> Sighting | None:
@@ -62,7 +64,7 @@ def _look_at_signal(engine: Engine, here: Connected, item: Waiting) -> Sighting 
     try:
         return read(engine, here, item.ref)
     except Gone:
-        # The source has forgotten it; the poll, which knows what was there before, reports that it ended.
+        # The source does not know it any more: it has ended.
         return None
 
 
@@ -94,7 +96,8 @@ def _look(engine: Engine, here: Connected, item: Waiting, known: Replica | None)
     if item.reading is None or late:
         sighting = read(engine, here, item.ref)
     else:
-        sighting = sight(engine, here, with_comments(here, item.reading), asked=item.asked)
+        reading = item.reading if known is None else with_comments(here, item.reading)
+        sighting = sight(engine, here, reading, asked=item.asked)
     if sighting.reading.merged_into is not None and known is not None:
         raise Gone(here.name, f"{known.key} was merged", merged_into=sighting.reading.merged_into)
     return sighting
@@ -114,6 +117,12 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
     status = sighting.fields.get("status")
     if reading.merged_into is not None or (status is not None and not Status(str(status)).is_open):
         return
+    if reading.token is not None and reading.token.startswith(TOKEN_PREFIX):
+        raise Rejected(
+            here.name,
+            f"{reading.key or reading.ref} was made by Tieline under the token {reading.token}, which this store does "
+            "not know: it is older than that record, or another Tieline's. Nothing is opened for it.",
+        )
     if not here.config.opens.holds({name: expression_value(value) for name, value in sighting.fields.items()}):
         return
     if status is None:
@@ -146,3 +155,7 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
     met = rows.replica_by_ref(tx, here.name, reading.ref)
     if met is not None:
         twins.take_in(tx, engine, here, met, reading.comments or ())
+        if reading.comments is None and twins.can_comment(here) and here.config.comments.comes_in:
+            # They were not asked for before it was known that the record matters.
+            inbox.put(tx, here.name, [(reading.ref, None)], asked=0, now=engine.clock.now())
+            engine.rouse(tx, here.name)

@@ -19,6 +19,8 @@ _INCIDENT = select(t.incident).where(t.incident.c.id == bindparam("incident"))
 _INCIDENT_FOR_UPDATE = _INCIDENT.with_for_update()
 _REPLICAS = select(t.replica).where(t.replica.c.incident_id == bindparam("incident")).order_by(t.replica.c.id)
 _REPLICA = select(t.replica).where(t.replica.c.id == bindparam("replica"))
+_INCIDENT_OF = select(t.replica.c.incident_id).where(t.replica.c.id == bindparam("replica"))
+_LOCK = select(t.incident.c.id).where(t.incident.c.id == bindparam("incident")).with_for_update()
 _BY_REF = select(t.replica).where(
     t.replica.c.connection == bindparam("connection"), t.replica.c.ref == bindparam("ref")
 )
@@ -44,6 +46,16 @@ def load_replica(connection: Connection | Transaction, replica: int) -> Replica 
     """One copy, by its row id."""
     row = connection.execute(_REPLICA, {"replica": replica}).first()
     return None if row is None else _replica(row)
+
+
+def hold(tx: Transaction, replica: int) -> Replica | None:
+    """One copy, with its incident locked first: whoever changes a copy holds its incident, so that no change made at
+    the same time by another process is overwritten by a row read before it."""
+    found = tx.execute(_INCIDENT_OF, {"replica": replica}).scalar_one_or_none()
+    if found is None:
+        return None
+    tx.execute(_LOCK, {"incident": found})
+    return load_replica(tx, replica)
 
 
 def replica_by_ref(connection: Connection | Transaction, name: ConnectionName, ref: Ref) -> Replica | None:

@@ -127,6 +127,11 @@ async def _receive(host: Host, name: str, request: Request) -> bool:
 def _understand(connected: Connected, receiver: Receiver, delivery: Delivery, engine: Engine) -> Received:
     try:
         receiver.verify(delivery, engine.clock.now())
+    except LookupError as error:
+        # A secret that is referred to and not there: the sender is not to blame, and may come back.
+        raise Refused(
+            503, f"the webhook secret of {connected.name} is missing: {error}", timedelta(minutes=1)
+        ) from None
     except Forged as error:
         structlog.get_logger("tieline.server").warning("webhook_forged", connection=connected.name, error=str(error))
         raise Refused(

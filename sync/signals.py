@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import bindparam, func, insert, select, text, update
@@ -37,7 +37,14 @@ _REMEMBER = text(
     "INSERT INTO grouping (group_key, incident_id, last_at) VALUES (:key, :incident, :at) "
     "ON CONFLICT (group_key) DO UPDATE SET incident_id = excluded.incident_id, last_at = excluded.last_at"
 ).bindparams(bindparam("at", type_=t.grouping.c.last_at.type))
+_TOUCH_GROUPS = text("UPDATE grouping SET last_at = :at WHERE incident_id = :incident").bindparams(
+    bindparam("at", type_=t.grouping.c.last_at.type)
+)
 _UPDATE = update(t.signal).where(t.signal.c.id == bindparam("row_id"))
+
+
+FORGOTTEN: Final = "forgotten"
+"""The version of an episode whose source does not know it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,20 @@ def take_signals(tx: Transaction, engine: Engine, here: Connected, sightings: Se
                 _write(tx, fresh)
                 _joined_late(tx, engine, incident, signal)
     _write(tx, fresh)
+
+
+def end_forgotten(tx: Transaction, engine: Engine, here: Connected, episodes: Sequence[str]) -> None:
+    """Episodes that their source, asked for them, does not know any more: whichever of them fired has ended."""
+    if not episodes:
+        return
+    for episode, known in sorted(_known(tx, here.name, episodes).items()):
+        if not known.firing:
+            continue
+        tx.execute(
+            _UPDATE, {"row_id": known.id, "firing": False, "version": FORGOTTEN, "seen_at": engine.clock.now()}
+        )
+        if known.incident is not None:
+            _ended(tx, engine, Signal(here.name, episode, known.fields), known.incident)
 
 
 def _signal(here: Connected, sighting: Sighting) -> Signal:
@@ -185,7 +206,7 @@ def _joined_late(tx: Transaction, engine: Engine, incident: Incident, signal: Si
     if incident.fields.get("status") == Status.RESOLVED.value:
         _set_status(tx, engine, incident.id, Status.NEW, signal)
     else:
-        acts.follow(tx, engine, incident)
+        acts.follow(tx, engine, incident, episode=signal.episode)
 
 
 def _key(signal: Signal, answer: str | None) -> str:
@@ -246,6 +267,8 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
         actor=signal.connection,
         signal=signal.episode,
     )
+    # The window within which a new alert reopens the incident runs from here.
+    tx.execute(_TOUCH_GROUPS, {"incident": incident, "at": engine.clock.now()})
     if not engine.config.signals.resolve:
         return
     still = tx.execute(_STILL_FIRING, {"incident": incident}).scalar_one()
@@ -255,14 +278,24 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
 
 
 def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> None:
-    """The same episode after it had ended: a flap seen in pieces."""
+    """The same episode after it had ended: a flap seen in pieces. It belongs where its group is now, and what its
+    source was told before it ended has to be told again."""
     incident = _group_incident(tx, engine, known.group)
     if incident is None:
         incident = _open(tx, engine, signal, judge(engine, [signal])[signal.episode].fields)
-        _remember_group(tx, engine, known.group, incident)
-        tx.execute(_UPDATE, {"row_id": known.id, "incident_id": incident.id, "act": "", "acted": ""})
-    elif incident.fields.get("status") == Status.RESOLVED.value:
-        _set_status(tx, engine, incident.id, Status.NEW, signal)
+    _remember_group(tx, engine, known.group, incident)
+    tx.execute(_UPDATE, {"row_id": known.id, "incident_id": incident.id, "act": "", "acted": ""})
+    engine.record(
+        tx,
+        "signal_joined",
+        incident=incident.id,
+        connection=signal.connection,
+        actor=signal.connection,
+        signal=signal.episode,
+        title=_text(signal.fields.get("title")),
+    )
+    if incident.fields.get("status") != Status.NEW.value:
+        _joined_late(tx, engine, incident, signal)
 
 
 def _set_status(tx: Transaction, engine: Engine, incident: IncidentId, status: Status, signal: Signal) -> None:

@@ -6,6 +6,7 @@ line, which names the author and carries the comment's number (`INC-12#3`) and i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,10 +54,11 @@ def first_line(author: str, origin: str, incident: IncidentId, comment: int) -> 
     return f"{author} in {origin or 'Tieline'} ({incident_number(incident)}#{comment}):"
 
 
+_COPIED = re.compile(r"\(INC-\d+#\d+\):")
 _KNOWN = select(t.twin.c.remote_id).where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.remote_id.is_not(None))
 _SENDING = (
     select(t.twin.c.id, t.twin.c.token, t.twin.c.comment_id)
-    .where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.state == "sending")
+    .where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.state != "linked")
     .order_by(t.twin.c.id)
 )
 
@@ -79,6 +81,9 @@ def take_in(
         if ours is not None:
             _link(tx, ours.id, comment.id)
             sending.remove(ours)
+            continue
+        if comment.ours and _COPIED.search(body.split("\n", 1)[0]):
+            # A copy that we made, of a comment that this store has lost or linked already: not somebody's words.
             continue
         _add(tx, engine, here, replica, comment, body)
         new += 1
@@ -175,6 +180,7 @@ def wish(tx: Transaction, engine: Engine, incident: IncidentId) -> None:
             engine.rouse(tx, copy.connection)
 
 
+_EARLIER = t.twin.alias("earlier")
 _OUTGOING = (
     select(
         t.twin.c.id,
@@ -198,6 +204,15 @@ _OUTGOING = (
         t.twin.c.connection == bindparam("connection"),
         t.twin.c.state.in_(["wanted", "sending"]),
         t.replica.c.ref.is_not(None),
+        t.replica.c.state != "gone",
+        # One after the other: a later comment never overtakes an earlier one that has to wait.
+        ~exists().where(
+            and_(
+                _EARLIER.c.replica_id == t.twin.c.replica_id,
+                _EARLIER.c.id < t.twin.c.id,
+                _EARLIER.c.state.in_(["wanted", "sending"]),
+            )
+        ),
         or_(t.twin.c.next_at.is_(None), t.twin.c.next_at <= bindparam("now"), t.twin.c.next_at > bindparam("far")),
     )
     .order_by(t.twin.c.id)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from sqlalchemy import select
+
 from tieline.adapters.memory.shelf import Row
 from tieline.adapters.memory.tool import SIGNATURE, Refused
 from tieline.cli.simulation.alerts import SECRET
@@ -17,6 +19,8 @@ from tieline.cli.simulation.world import PEOPLE, Post, World
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import IncidentId, Visibility
 from tieline.core.port import Delivery
+from tieline.core.store import tables as t
+from tieline.core.store.store import Transaction
 from tieline.sync import commit, explain, twins
 from tieline.sync.merge import Reason
 
@@ -155,36 +159,53 @@ def move(world: World) -> str:
 
 
 def work_here(world: World) -> str:
-    """Somebody edits or comments in Tieline itself. What was answered by an error may have happened or not."""
-    try:
-        return _work_here(world)
-    except StoreUnavailable:
-        return "somebody works in Tieline and sees an error"
-    except Killed:
-        world.start()
-        return "the process dies under somebody who works in Tieline"
-
-
-def _work_here(world: World) -> str:
+    """Somebody edits or comments in Tieline itself. After an error it is looked up whether it happened."""
     with world.store.read() as connection:
         found = explain.incidents(connection, limit=1000)
     if not found:
         return ""
     incident = world.dice.choice(found)[0].id
-    number = len(world.people.edits)
-    actor = "ann@example.com"
     if world.dice.random() < 0.3:
-        text = f"remark {len(world.people.remarks)}."
-        visibility = world.dice.choice((Visibility.INTERNAL, Visibility.PUBLIC))
-        with world.store.write() as tx:
-            twins.write(tx, world.engine, incident, actor, text, visibility)
-        world.people.remarks.append(Remark(text, HERE, str(incident), visibility.value))
-        return f"somebody comments on INC-{incident} in Tieline: {text}"
+        return _comment_here(world, incident)
+    number = len(world.people.edits)
     field, value = world.dice.choice(TEXTS), f"e{number} here"
-    with world.store.write() as tx:
-        commit.edit(tx, world.engine, IncidentId(incident), {field: value}, actor=actor, reason=Reason.EDITED)
-    world.people.wrote(HERE, str(incident), field, value)
-    return f"somebody edits INC-{incident} in Tieline: {field} = {value!r}"
+
+    def edit_here(tx: Transaction) -> None:
+        commit.edit(tx, world.engine, incident, {field: value}, actor=PEOPLE[0], reason=Reason.EDITED)
+
+    trouble = _try_here(world, edit_here)
+    with world.store.read() as connection:
+        after = explain.one_incident(connection, incident)
+    if after is not None and after[0].fields.get(field) == value:
+        world.people.wrote(HERE, str(incident), field, value)
+    return f"somebody edits INC-{incident} in Tieline: {field} = {value!r}{trouble}"
+
+
+def _comment_here(world: World, incident: IncidentId) -> str:
+    text = f"remark {len(world.people.remarks)}."
+    visibility = world.dice.choice((Visibility.INTERNAL, Visibility.PUBLIC))
+
+    def write(tx: Transaction) -> None:
+        twins.write(tx, world.engine, incident, PEOPLE[0], text, visibility)
+
+    trouble = _try_here(world, write)
+    with world.store.read() as connection:
+        stored = connection.execute(select(t.comment.c.id).where(t.comment.c.body == text)).first()
+    if stored is not None:
+        world.people.remarks.append(Remark(text, HERE, str(incident), visibility.value))
+    return f"somebody comments on INC-{incident} in Tieline: {text}{trouble}"
+
+
+def _try_here(world: World, act: Callable[[Transaction], None]) -> str:
+    try:
+        with world.store.write() as tx:
+            act(tx)
+    except StoreUnavailable:
+        return ", and sees an error"
+    except Killed:
+        world.start()
+        return ", and the process dies"
+    return ""
 
 
 # -- monitoring ----------------------------------------------------------------------------------------------------

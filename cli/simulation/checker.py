@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select, text
 
 from tieline.adapters.memory.shelf import Row
-from tieline.cli.simulation.people import COMPARED, HERE, TEXTS, Edit
+from tieline.cli.simulation.people import COMPARED, CUT, HERE, TEXTS, Edit
 from tieline.cli.simulation.world import World
 from tieline.core import journal
 from tieline.core.errors import JournalBroken
@@ -91,7 +91,9 @@ def _store(scene: Scene) -> Iterator[Violation]:
 
 
 def _duplicates(scene: Scene) -> Iterator[Violation]:
-    tokens = Counter((name, row.token) for (name, _ref), row in scene.rows.items() if row.token is not None)
+    # What a person deleted while its create was in doubt, and restored when it had been made again, is there twice.
+    kept = [(one[0], row.token) for one, row in scene.rows.items() if one not in _disturbed(scene)]
+    tokens = Counter((name, token) for name, token in kept if token is not None)
     for (name, token), count in tokens.items():
         if count > 1:
             yield Violation("duplicate record", f"{name} holds {count} records of one create ({token})")
@@ -203,10 +205,11 @@ def _judge(
     last = {(edit.tool, edit.ref): edit for edit in edits}
     newest = edits[-1]
     for edit in last.values():
-        if not _same(final, edit.value) and (name, _value(edit.value)) not in mentioned:
+        if not edit.again and not _same(final, edit.value) and (name, _value(edit.value)) not in mentioned:
             words = f"INC-{owner} {name}: {edit.value!r} written in {edit.tool} is neither shown ({final!r}) nor told"
             yield Violation("lost edit", words)
-    if not _same(final, newest.value) and (name, _value(newest.value)) not in scene.lost and not scene.world.restored:
+    told = newest.again or scene.world.restored or (name, _value(newest.value)) in scene.lost
+    if not told and not _same(final, newest.value):
         words = f"INC-{owner} {name}: the newest edit {newest.value!r} in {newest.tool} gave way to {final!r} unsaid"
         yield Violation("overwritten edit", words)
     shown = next((edit for edit in reversed(edits) if _same(final, edit.value) and final is not None), None)
@@ -215,13 +218,19 @@ def _judge(
             yield Violation("invented value", f"INC-{owner} {name} is {final!r}, which nobody wrote")
         return
     after = last[shown.tool, shown.ref]
-    if after.number > shown.number and (name, _value(after.value)) not in scene.lost:
+    if after.number > shown.number and not after.again and (name, _value(after.value)) not in scene.lost:
         words = f"INC-{owner} {name} shows {final!r}, which was replaced by {after.value!r} in {shown.tool}"
         yield Violation("stale value", words)
 
 
 def _same(final: Any, written: Any) -> bool:
-    return bool(_value(final) == _value(written))
+    return bool(_value(final) == _value(written) or _shortened(final, written))
+
+
+def _shortened(final: Any, written: Any) -> bool:
+    """A tool may have cut the value, and then its own is the newest."""
+    texts = isinstance(final, str) and isinstance(written, str) and len(final) == CUT
+    return texts and bool(written.startswith(final))
 
 
 def _mentions(scene: Scene) -> set[tuple[str, Any]]:
@@ -294,4 +303,3 @@ def _writes(scene: Scene) -> Iterator[Violation]:
     others = len(world.tools) - 1
     if written > (world.people.changes + creates) * others + 6 * world.restored * len(scene.incidents) + 4:
         yield Violation("too many writes", f"{written} writes for {world.people.changes} changes and {creates} creates")
-

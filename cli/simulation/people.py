@@ -17,19 +17,24 @@ CHOICES = {
 COMPARED = (*TEXTS, *CHOICES, "tags", "assignee", "close_notes")
 """The fields that must be equal in all copies."""
 
+CUT = 12
+"""Characters that a tool keeps which cuts descriptions without a word."""
+
 HERE = "tieline"
 """Where a person edits who works in Tieline itself; the ref is then the incident's number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One field of one record set by a person. `value` is what the tool then showed."""
+    """One field of one record set by a person. `value` is what the tool then showed; `again` that it had shown it
+    before: whoever did not look in between cannot know that it ever was something else."""
 
     number: int
     tool: str
     ref: str
     field: str
     value: Any
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +59,8 @@ class Chronicle:
     """Whatever somebody changed anywhere, as the bound on our own writes counts it."""
 
     def wrote(self, tool: str, ref: str, name: str, value: Any) -> None:
-        self.edits.append(Edit(len(self.edits), tool, ref, name, value))
+        again = value is None or any(
+            (edit.tool, edit.ref, edit.field, edit.value) == (tool, ref, name, value) for edit in self.edits
+        )
+        self.edits.append(Edit(len(self.edits), tool, ref, name, value, again))
         self.changes += 1

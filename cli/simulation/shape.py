@@ -15,10 +15,10 @@ from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.tool import EXACT
 from tieline.cli.simulation.alerts import AlertsPlugin
 from tieline.core.config import Config, ConnectionConfig, load_text
+from tieline.core.plugins import Plugin
 from tieline.core.registry import Limits, Registry
 from tieline.core.secrets import Secret
 from tieline.core.settings import Findings
-from tieline.core.plugins import Plugin
 from tieline.core.yaml import Node
 from tieline.mappings import Mapping as FieldMapping
 from tieline.plugins.grouping.plugin import Grouping, Settings

@@ -17,7 +17,7 @@ from tieline.adapters.memory.tool import SIGNATURE, MemoryTool, sign
 from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation.alerts import AlertTool
 from tieline.cli.simulation.fate import Fate, Killed, Weather
-from tieline.cli.simulation.people import Chronicle
+from tieline.cli.simulation.people import CUT, Chronicle
 from tieline.cli.simulation.shape import ALERTS, Shape, hook_secret, load
 from tieline.cli.simulation.store import new_store
 from tieline.core.errors import Forged, StoreUnavailable
@@ -115,7 +115,7 @@ class World:
         tool.replication_lag = shape.replication_lag
         tool.subscribers.append(partial(self._post, name))
         if shape.cut and name == shape.tools[-1]:
-            tool.cut = {"description": 12}
+            tool.cut = {"description": CUT}
         if shape.rule and name == shape.tools[0]:
             tool.workflow = lambda body: {"close_notes": "set by a rule"} if body.get("status") == "resolved" else {}
         return tool

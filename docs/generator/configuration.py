@@ -52,6 +52,7 @@ OTHERS: Mapping[str, str] = {
     "YAML008": "a key that stands there twice",
     "YAML009": "an anchor or an alias",
     "YAML010": "a tag",
+    "RUN001": "the address in `server.listen` cannot be taken",
     "STORE001": "the store's address is no database address",
     "STORE002": "the database was written by another program, or by a newer version of Tieline",
     "STORE003": "the database could not be brought up to date",

@@ -42,17 +42,8 @@ def _from_text(raw: str) -> str | None:
         return raw
     if raw.replace(".", "", 1).isdecimal() and raw.isascii() and len(raw) > 8:
         return _from_number(float(raw))
-    moment = datetime.fromisoformat(_six_decimals(raw))
+    moment = datetime.fromisoformat(raw.strip())  # since 3.11 with any decimals, cut to six, and `+0300`
     return canonical(moment if moment.tzinfo is None else moment.astimezone(UTC))
-
-
-def _six_decimals(raw: str) -> str:
-    """Cut nanoseconds to microseconds and `,` to `.`: Prometheus writes nine decimals."""
-    head, dot, tail = raw.strip().partition(".")
-    if not dot:
-        return head
-    digits = len(tail) - len(tail.lstrip("0123456789"))
-    return f"{head}.{tail[:digits][:6].ljust(6, '0')}{tail[digits:]}"
 
 
 def _from_number(raw: float) -> str:

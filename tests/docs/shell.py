@@ -60,7 +60,7 @@ class Shell:
         mark = f"end-{secrets.token_hex(8)}"
         self._process.stdin.write(f"{command}\nprintf '\\n{mark}\\n'\n")
         self._process.stdin.flush()
-        lines = []
+        lines = list[str]()
         for line in self._process.stdout:
             if line.rstrip("\n") == mark:
                 return "".join(lines)

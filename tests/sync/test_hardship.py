@@ -1,0 +1,270 @@
+"""When things go wrong in odd ways: each of these once lost, doubled or stopped something."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tieline.adapters.memory.faults import Fault
+from tieline.core.model import Tlp
+from tieline.core.port import Power
+from tieline.sync import commit, inbox, rows
+from tieline.sync.merge import Reason
+from tieline.sync.records import ReplicaState
+
+
+def opened(world, **options):
+    made = world(**options)
+    made.tools["left"].make({"title": "Disk full", "status": "new"})
+    made.settle()
+    return made
+
+
+def edit(world, **fields):
+    with world.engine.store.write() as tx:
+        commit.edit(tx, world.engine, world.incident().id, fields, actor="ann", reason=Reason.EDITED)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 418])
+def test_a_poll_answered_oddly_stops_that_connection_and_no_other(world, status):
+    both = opened(world)
+    both.tools["right"].faults.draw = lambda verb, _writes: Fault(status=status) if verb == "changes" else None
+    both.edit("left", title="goes on")
+    both.settle(3)
+    assert both.lanes["right"].state.value == "stopped"
+    assert both.lanes["left"].state.value == "working"
+    both.tools["right"].faults.heal()
+    both.clock.advance(400)
+    both.settle()
+    assert both.shows("right", "title") == "goes on"
+
+
+def doubt(world):
+    """A world in which the right tool made a record and the answer was lost."""
+    both = world()
+    both.tools["right"].faults.queue.append(Fault(only_writes=True, after_effect=True))
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.clock.advance(31)
+    for _ in range(10):
+        both.step("left")
+    both.step("right")
+    both.step("right")
+    assert both.copy("right").state is ReplicaState.CREATING
+    return both
+
+
+def test_a_label_raised_while_a_create_is_in_doubt_and_lowered_again_makes_no_second_record(world):
+    both = doubt(world)
+    edit(both, tlp=Tlp.RED.value)
+    both.settle()
+    edit(both, tlp=Tlp.GREEN.value)
+    both.settle()
+    assert len(both.tools["right"].rows()) == 1
+
+
+def test_a_create_that_nobody_can_look_for_waits_for_a_person_whatever_happens_meanwhile(world):
+    both = world()
+    right = both.engine.connections[next(name for name in both.engine.connections if name == "right")]
+    blind = replace(right.config.kind, powers=right.config.kind.powers - {Power.FIND})
+    right.config = replace(right.config, kind=blind)
+    both.tools["right"].faults.queue.append(Fault(only_writes=True))
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.settle()
+    assert both.copy("right").state is ReplicaState.PARKED
+    edit(both, title="Disk still full")
+    both.settle()
+    assert both.copy("right").state is ReplicaState.PARKED
+    assert both.tools["right"].rows() == []
+
+
+def test_releasing_a_create_in_doubt_looks_for_the_record_first(world):
+    from tieline.sync import deliver, explain
+
+    both = doubt(world)
+    deliver.park(both.engine, both.copy("right").id, "somebody parked it")
+    explain.release(both.engine, "copy", both.copy("right").id, actor="ann")
+    both.settle()
+    assert len(both.tools["right"].rows()) == 1
+    assert both.copy("right").state is ReplicaState.LINKED
+
+
+def test_the_look_up_lag_counts_from_when_the_call_ended(world):
+    both = world()
+    right = both.tools["right"]
+    right.lookup_lag = timedelta(seconds=60)
+    both.restart()
+    right.faults.ambushes.append(lambda: both.clock.advance(40))
+    right.faults.queue.append(Fault(only_writes=True, after_effect=True))
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.settle(12)
+    assert len(right.rows()) == 1
+
+
+def test_a_record_of_ours_that_the_store_does_not_know_opens_nothing(world):
+    both = world()
+    both.tools["left"].make({"title": "from another life", "status": "new"}, token="tl-0123456789")
+    both.settle()
+    assert both.incidents() == []
+    assert "tl-0123456789" in both.parked()[0].sentence
+
+
+def test_one_404_is_not_a_deletion(world):
+    both = opened(world)
+    both.tools["right"].faults.queue.append(Fault(status=404, only_writes=True))
+    both.edit("left", title="still there")
+    both.settle()
+    assert both.copy("right").state is ReplicaState.LINKED
+    assert both.shows("right", "title") == "still there"
+
+
+@pytest.mark.parametrize("status", [503, 429])
+def test_writes_that_never_landed_are_no_oscillation(world, status):
+    both = opened(world)
+    both.tools["right"].faults.queue.append(Fault(status=status, only_writes=True, times=6))
+    both.edit("left", title="at last")
+    both.settle(40)
+    assert both.parked() == []
+    assert both.shows("right", "title") == "at last"
+
+
+def test_a_poll_slower_than_its_interval_leaves_room_for_the_rest(world):
+    both = opened(world)
+
+    def slow(verb, _writes):
+        if verb == "changes":
+            both.clock.advance(45)
+
+    both.tools["right"].faults.draw = slow
+    both.edit("left", title="gets through")
+    for _ in range(60):
+        for name in both.lanes:
+            both.step(name)
+        both.clock.advance(1)
+    assert both.shows("right", "title") == "gets through"
+
+
+def test_a_record_that_may_not_be_read_does_not_stop_its_connection(world):
+    both = opened(world)
+    other = both.tools["left"].make({"title": "Another", "status": "new"})
+    both.settle()
+    both.tools["right"].faults.queue.append(Fault(status=403, only_writes=True, times=50))
+    both.edit("left", number=1, title="forbidden there")
+    both.settle(3)
+    both.tools["right"].edit(both.copy("right", 2).ref, title="seen all the same")
+    both.settle(4)
+    assert both.tools["left"].row(other.ref).body["title"] == "seen all the same"
+
+
+def test_a_hint_that_comes_while_its_record_is_read_is_not_lost(world):
+    both = opened(world)
+    name = both.engine.connections["right"].name
+    ref = both.copy("right").ref
+    now = both.clock.now()
+    with both.engine.store.write() as tx:
+        inbox.put(tx, name, [(ref, None)], asked=0, now=now)
+    with both.engine.store.read() as connection:
+        (item,) = inbox.waiting(connection, name, now, 10)
+    both.clock.advance(1)
+    with both.engine.store.write() as tx:
+        inbox.put(tx, name, [(ref, None)], asked=0, now=both.clock.now())
+        inbox.done(tx, item)
+    with both.engine.store.read() as connection:
+        assert len(inbox.waiting(connection, name, both.clock.now(), 10)) == 1
+
+
+def test_a_parked_hint_is_woken_by_the_next_one(world):
+    both = opened(world)
+    name = both.engine.connections["right"].name
+    ref = both.copy("right").ref
+    with both.engine.store.write() as tx:
+        inbox.put(tx, name, [(ref, None)], asked=0, now=both.clock.now())
+    with both.engine.store.read() as connection:
+        (item,) = inbox.waiting(connection, name, both.clock.now(), 10)
+    with both.engine.store.write() as tx:
+        inbox.later(tx, item, 5, None, "it failed five times")
+        inbox.put(tx, name, [(ref, None)], asked=0, now=both.clock.now())
+    assert both.parked() == []
+
+
+def test_an_emptied_status_is_held_and_the_rest_goes_on(world):
+    both = opened(world)
+    both.edit("right", status=None, title="still told")
+    both.settle()
+    assert both.shows("left", "title", "status") == ("still told", "new")
+    assert [one.field for one in both.conflicts()] == ["status"]
+    assert both.parked() == []
+
+
+def test_a_connection_that_works_again_after_a_restart_says_so(world):
+    from tieline.sync import explain
+
+    both = opened(world)
+    both.tools["right"].faults.queue.append(Fault(status=401, times=2))
+    both.settle(1)
+    both.tools["right"].faults.heal()
+    both.restart()
+    both.settle(1)
+    with both.engine.store.read() as connection:
+        assert explain.status(connection, both.clock.now())["connections"]["right"]["state"] == "working"
+
+
+def test_settling_a_held_field_with_ours_writes_ours(world):
+    both = opened(world)
+    both.tools["right"].ignored = frozenset({"team"})
+    both.edit("left", team="Storage")
+    both.settle()
+    both.tools["right"].ignored = frozenset()
+    both.settle_conflict("right", "team", theirs=False)
+    both.settle()
+    assert both.shows("right", "team") == "Storage"
+
+
+def test_comments_arrive_in_the_order_they_were_written(world):
+    both = opened(world)
+    ref = both.copy("left").ref
+    both.tools["left"].comment(ref, "first")
+    both.tools["right"].faults.queue.append(Fault(status=503, only_writes=True))
+    both.settle(1)
+    both.tools["left"].comment(ref, "second")
+    both.settle()
+    notes = [note.text for note in both.tools["right"].row(both.copy("right").ref).notes]
+    assert [("first" in note, "second" in note) for note in notes] == [(True, False), (False, True)]
+
+
+def test_a_comment_for_a_deleted_copy_is_nobodys_trouble(world):
+    both = opened(world)
+    both.tools["right"].delete(both.copy("right").ref)
+    both.edit("left", title="gone over there")
+    both.settle()
+    both.tools["left"].comment(both.copy("left").ref, "still talking")
+    both.settle()
+    assert both.parked() == []
+
+
+def test_a_copy_is_never_saved_from_before_somebody_elses_change(world):
+    """On PostgreSQL two processes may hold the same copy: the incident's lock makes them take turns."""
+    both = opened(world)
+    if both.engine.store.name.startswith("sqlite"):
+        with both.engine.store.write() as tx:
+            assert rows.hold(tx, both.copy("right").id) is not None
+        return
+    import threading
+
+    held, done = threading.Event(), threading.Event()
+
+    def other() -> None:
+        held.wait(10)
+        edit(both, title="important")
+        done.set()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    with both.engine.store.write() as tx:
+        copy = rows.hold(tx, both.copy("right").id)
+        held.set()
+        assert not done.wait(0.5)
+        assert copy is not None
+        rows.save_replica(tx, replace(copy, dirty=False))
+    thread.join(10)
+    both.settle()
+    assert both.shows("right", "title") == "important"
