@@ -19,8 +19,8 @@ class PolicyKind(StrEnum):
     OWNER = "owner"  # one connection's value always wins
     LATEST = "latest"  # the change made last
     UNION = "union"  # tags: additions and removals of both sides
-    ONCE = "once"  # set once, then never changed by a tool
-    NEVER = "never"  # never carried from this tool into the incident
+    ONCE = "once"  # taken or written when a copy is made, and left alone afterwards
+    NEVER = "never"  # not synchronised: neither taken from a linked copy nor written to it
     MANUAL = "manual"  # a person decides
 
 

@@ -24,7 +24,7 @@ from tieline.core.store.store import Transaction
 from tieline.mappings import Denormalized
 from tieline.sync import commit, inbox, limits, rows, twins
 from tieline.sync.engine import EVERYONE, Connected, Engine
-from tieline.sync.read import fresh, sight
+from tieline.sync.read import fresh, sight, with_comments
 from tieline.sync.reconcile import Sighting, wanted
 from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState
 
@@ -157,7 +157,8 @@ def _find_or_create(engine: Engine, here: Connected, replica: Replica, incident:
     asked = engine.clock.now()
     found = _find(here, finder, replica)
     if found is not None:
-        _adopt(engine, here, replica.id, found)
+        # Whoever commented on it meanwhile did so before the version that is about to be known.
+        _adopt(engine, here, replica.id, with_comments(here, found))
         return
     # A look before the lag has passed proves nothing. After a crash nobody knows when the call ended, which is why a
     # tool that lags gets some more time.

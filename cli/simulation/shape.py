@@ -95,7 +95,8 @@ def _load(connections: tuple[str, ...], polls: bool, page_size: int) -> Loaded:
     lines = ["tieline: 1", f"poll_every: {every}", "signals: {window: 2m, silence_for: 10m}", "connections:"]
     for name in connections:
         if name == ALERTS:
-            lines.append(f"  {name}: {{tool: simulated-alerts}}")
+            # Alerts are always polled: no source of alerts promises to tell of every end.
+            lines.append(f"  {name}: {{tool: simulated-alerts, poll_every: {POLL_EVERY}s}}")
         else:
             lines.append(f"  {name}: {{tool: memory, opens: true, history: 1d, page_size: {page_size}}}")
     config, registry = load_text("\n".join(lines), Path("simulated.yaml"), _provide)

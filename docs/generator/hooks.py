@@ -13,6 +13,7 @@ from tieline.core.plugins import installed
 from tieline.core.registry import Registry
 from tieline.core.yaml import Node
 
+WIDTH = 120
 ABOUT = """\
 # Hooks
 
@@ -63,7 +64,9 @@ def signature(name: str, function: Callable[..., Any]) -> str:
     """The function's head as a plugin writes it, without `self`."""
     found = inspect.signature(function)
     arguments = ", ".join(f"{one.name}: {one.annotation}" for one in list(found.parameters.values())[1:])
-    return f"def {name}({arguments}) -> {found.return_annotation}: ..."
+    line = f"def {name}({arguments}) -> {found.return_annotation}: ..."
+    # Broken as the formatter breaks it, which reads the code in these pages too.
+    return line if len(line) <= WIDTH else line.replace("(", "(\n    ", 1).replace(") ->", "\n) ->", 1)
 
 
 def _users() -> dict[str, list[str]]:

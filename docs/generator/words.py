@@ -67,8 +67,9 @@ How that comes about in a connection's lane:
 - **TryAgain**: the record waits for as long as the tool asked (at most an hour), else for 1 to 2 s, doubling to 5
   minutes. A pause that the tool asked for, or the third failure in a row, pauses the whole connection. Twenty
   failures of one record on a connection that works for others park it.
-- **NeedsOperator**: the connection proves itself; if it can, only this record waits. Else it stops with the sentence, in `tieline status` and in the log. Its work stays, and
-  every 5 minutes it proves itself again, so that renewed credentials heal it without a restart.
+- **NeedsOperator**: the connection proves itself; if it can, only this record waits. Else it stops with the sentence
+  in `tieline status` and in the log. Its work stays, and every 5 minutes it proves itself again, so that renewed
+  credentials heal it without a restart.
 - **StaleVersion**: the record is read again and the decision is made again.
 - **Gone**: the copy is marked as gone. Nothing is deleted in return.
 - **Rejected**: that copy or comment is parked with the tool's own words.
