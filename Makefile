@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 XDIST ?= 4
 
-.PHONY: demo test check lint types servers lock soak bench clean help
+.PHONY: demo test check lint types servers docs lock clean help
 
 help:
 	@echo "make demo   set up, then watch real alerts live through three simulated tools"
@@ -50,6 +50,10 @@ types: .venv/.dev
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra all pyproject.toml build.in -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra all --extra test --extra dev -c requirements.lock pyproject.toml build.in -o requirements-dev.lock
+
+# The reference pages are made from the code; a test fails when they differ.
+docs: .venv/.dev
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf .venv .demo build dist *.egg-info

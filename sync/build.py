@@ -15,8 +15,9 @@ from tieline.core.plugins import missing_powers
 from tieline.core.port import Workbench
 from tieline.core.registry import Registry
 from tieline.core.store.store import Store
+from tieline.mappings import Mapping as FieldMapping
 from tieline.sync.engine import Connected, Engine
-from tieline.sync.limits import Budget
+from tieline.sync.limits import Budget, repeated_reads
 
 
 def build(
@@ -49,7 +50,8 @@ def build(
         if lacking:
             problems.append(_incapable(config, connection, lacking))
             continue
-        connections[name] = Connected(connection, source, mapping, budget)
+        problems.extend(_unknown_owners(config, connection, mapping))
+        connections[name] = Connected(connection, source, mapping, budget, repeated_reads(sleep))
     if problems:
         raise ConfigError(problems)
     return Engine(config, store, registry, clock, connections, wake, dice)
@@ -65,3 +67,19 @@ def _incapable(config: Config, connection: ConnectionConfig, lacking: Sequence[s
         f"{', '.join(lacking)}.",
         "this is a fault of the adapter; run its contract suite, or use another version of its package.",
     )
+
+
+def _unknown_owners(config: Config, connection: ConnectionConfig, mapping: FieldMapping) -> list[Problem]:
+    """Owners that are no connections here: their fields could never change again."""
+    return [
+        Problem(
+            str(connection.overlay or config.file),
+            1,
+            1,
+            "CFG021",
+            f"connections.{connection.name}: {field} is owned by {policy.owner!r}, which is no connection.",
+            f"the connections are {', '.join(config.connections)}.",
+        )
+        for field, policy in sorted(mapping.policies.items())
+        if policy.owner and policy.owner not in config.connections
+    ]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tenacity import Retrying
+
 from tieline.core.clock import Clock
 from tieline.core.config import Config, ConnectionConfig
 from tieline.core.hooks import Committed
@@ -58,6 +60,8 @@ class Connected:
     source: Source
     mapping: FieldMapping
     budget: Budget
+    again: Retrying
+    """Repeats a read that failed for a moment, a few times at once; never a write."""
     people: dict[str, tuple[str | None, float]] = field(default_factory=dict)
     """E-mail to the tool's id (None: it knows nobody of that address), and when it said so."""
 

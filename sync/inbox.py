@@ -33,6 +33,11 @@ class Waiting:
     asked: int
     attempts: int
 
+    @property
+    def received_at(self) -> datetime:
+        """When the newest of it came in."""
+        return self.rows[-1][1]
+
 
 _HEAD = select(func.coalesce(func.max(t.journal.c.seq), 0))
 _DELIVERY = text(

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
 from tieline.core.clock import Clock
 from tieline.core.errors import TryAgain
 from tieline.core.model import Fields, Value
@@ -26,6 +28,21 @@ BREAKER_WRITES: Final = 4
 
 WRITES_PER_HOUR: Final = 120
 """To one replica, whatever the fields: more is not a person's doing."""
+
+
+READ_TRIES: Final = 3
+"""A read that fails for a moment is repeated at once: cheaper than putting its record back."""
+
+
+def repeated_reads(sleep: Callable[[float], None]) -> Retrying:
+    """How reads are repeated: only what is transient, and not where the tool said how long to wait."""
+    return Retrying(
+        sleep=sleep,
+        stop=stop_after_attempt(READ_TRIES),
+        wait=wait_exponential(multiplier=0.2, max=2),
+        retry=retry_if_exception(lambda error: isinstance(error, TryAgain) and error.wait is None),
+        reraise=True,
+    )
 
 
 class Budget:

@@ -100,6 +100,7 @@ class _Collector(Collector):
             )
             parked.add_metric(["inbox"], _count(connection, select(func.count()).where(t.inbox.c.parked != "")))
             parked.add_metric(["comment"], _count(connection, select(func.count()).where(t.twin.c.state == "parked")))
+            parked.add_metric(["signal"], _count(connection, select(func.count()).where(t.signal.c.parked != "")))
             yield parked
             yield GaugeMetricFamily(
                 "tieline_conflicts",

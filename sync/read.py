@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from tieline.core.errors import Gone
 from tieline.core.model import CATALOGUE, FieldType
@@ -17,7 +18,7 @@ def read(engine: Engine, here: Connected, ref: Ref) -> Sighting:
     """Ask the tool for one record, with its comments. Raises Gone."""
     with engine.store.read() as connection:
         asked = inbox.head(connection)
-    return sight(engine, here, with_comments(here, here.source.read(ref)), asked=asked)
+    return sight(engine, here, with_comments(here, here.again(here.source.read, ref)), asked=asked)
 
 
 def with_comments(here: Connected, reading: Reading) -> Reading:
@@ -27,16 +28,19 @@ def with_comments(here: Connected, reading: Reading) -> Reading:
     source = here.source
     if not isinstance(source, Commenter):
         return reading
-    return replace(reading, comments=tuple(source.comments(reading.ref)))
+    return replace(reading, comments=tuple(here.again(source.comments, reading.ref)))
 
 
-def sight(engine: Engine, here: Connected, reading: Reading, *, asked: int | None) -> Sighting:
+def sight(
+    engine: Engine, here: Connected, reading: Reading, *, asked: int | None, received_at: datetime | None = None
+) -> Sighting:
     """A reading in our words. `asked` None means that it is the answer to our own write: nothing can be newer.
+    `received_at` is when it came in, for one that waited in the inbox: its age counts from there.
 
     People whom the mapping cannot place are simply not known; any other value without a word holds its field.
     """
     said = here.mapping.normalize(reading.body, reading.people)
-    edited_at = engine.clock.now() - reading.age if reading.age is not None else None
+    edited_at = (received_at or engine.clock.now()) - reading.age if reading.age is not None else None
     specs = CATALOGUE[here.kind.record]
     unmapped = {
         one.field: (one.value, one.sentence) for one in said.unmapped if specs[one.field].type is not FieldType.PERSON

@@ -60,7 +60,7 @@ def travel_signals(engine: Engine, here: Connected, items: Sequence[Waiting]) ->
 
 def _look_at_signal(engine: Engine, here: Connected, item: Waiting) -> Sighting | None:
     if item.reading is not None:
-        return sight(engine, here, item.reading, asked=item.asked)
+        return sight(engine, here, item.reading, asked=item.asked, received_at=item.received_at)
     try:
         return read(engine, here, item.ref)
     except Gone:
@@ -97,7 +97,7 @@ def _look(engine: Engine, here: Connected, item: Waiting, known: Replica | None)
         sighting = read(engine, here, item.ref)
     else:
         reading = item.reading if known is None else with_comments(here, item.reading)
-        sighting = sight(engine, here, reading, asked=item.asked)
+        sighting = sight(engine, here, reading, asked=item.asked, received_at=item.received_at)
     if sighting.reading.merged_into is not None and known is not None:
         raise Gone(here.name, f"{known.key} was merged", merged_into=sighting.reading.merged_into)
     return sighting

@@ -97,9 +97,7 @@ def end_forgotten(tx: Transaction, engine: Engine, here: Connected, episodes: Se
     for episode, known in sorted(_known(tx, here.name, episodes).items()):
         if not known.firing:
             continue
-        tx.execute(
-            _UPDATE, {"row_id": known.id, "firing": False, "version": FORGOTTEN, "seen_at": engine.clock.now()}
-        )
+        tx.execute(_UPDATE, {"row_id": known.id, "firing": False, "version": FORGOTTEN, "seen_at": engine.clock.now()})
         if known.incident is not None:
             _ended(tx, engine, Signal(here.name, episode, known.fields), known.incident)
 

@@ -186,7 +186,7 @@ def _edits(scene: Scene) -> Iterator[Violation]:
     for (owner, name), edits in by_field.items():
         if _is_disturbed(scene, owner):
             continue
-        yield from _judge(scene, owner, name, edits, _value(fields[owner].get(name)), mentioned)
+        yield from _judge(scene, owner, name, edits, _value(fields[IncidentId(owner)].get(name)), mentioned)
 
 
 def _is_disturbed(scene: Scene, owner: int) -> bool:
@@ -262,7 +262,7 @@ def _remarks(scene: Scene) -> Iterator[Violation]:
                 yield Violation("shown wider", f"{remark.text!r} is internal and public on {ref} in {name}")
         if owner is None or _is_disturbed(scene, owner):
             continue
-        for copy in copies[owner]:
+        for copy in copies[IncidentId(owner)]:
             seen = scene.shown(copy)
             if seen is not None and not any(remark.text in note.text for note in seen.notes):
                 yield Violation("lost comment", f"{remark.text!r} is missing on {seen.ref} in {copy.connection}")

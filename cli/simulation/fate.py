@@ -28,7 +28,7 @@ class Killed(BaseException):
 class _Death(Fault):
     """The process dies while this call is under way."""
 
-    def error(self, connection: str, verb: str, *, writes: bool, now: datetime) -> NoReturn:
+    def error(self, connection: str, verb: str, *, writes: bool, now: datetime) -> NoReturn:  # noqa: ARG002 - the signature of faults
         raise Killed(f"while {connection} answered {verb}")
 
 
@@ -119,7 +119,7 @@ class Fate:
 
         return draw
 
-    def _drawn(self, verb: str, writes: bool) -> Fault | None:
+    def _drawn(self, verb: str, writes: bool) -> Fault | None:  # noqa: ARG002 - the signature of faults
         weather = self.weather
         if self.happens(weather.lost_request, "lost request"):
             return Fault()

@@ -28,7 +28,7 @@ from tieline.sync.daemon import fire_timers
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.intake import Intake
 from tieline.sync.lane import Lane
-from tieline.sync.limits import Budget
+from tieline.sync.limits import Budget, repeated_reads
 
 PEOPLE = ("ann@example.com", "bob@example.com")
 
@@ -133,7 +133,8 @@ class World:
             bench = Workbench(self.clock, self.clock.sleep, transports[name])
             source = config.kind.connect(name, config.settings, bench)
             budget = Budget(config.calls_per_minute, self.clock, self.clock.sleep)
-            connections[name] = Connected(config, source, self.loaded.mappings[name], budget)
+            again = repeated_reads(self.clock.sleep)
+            connections[name] = Connected(config, source, self.loaded.mappings[name], budget, again)
         self.engine = Engine(
             self.loaded.config,
             self.store,

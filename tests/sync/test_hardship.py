@@ -6,10 +6,12 @@ from datetime import timedelta
 import pytest
 
 from tieline.adapters.memory.faults import Fault
+from tieline.core.errors import ConfigError
 from tieline.core.model import Tlp
 from tieline.core.port import Power
 from tieline.sync import commit, inbox, rows
 from tieline.sync.merge import Reason
+from tieline.sync.read import read
 from tieline.sync.records import ReplicaState
 
 
@@ -268,3 +270,30 @@ def test_a_copy_is_never_saved_from_before_somebody_elses_change(world):
     thread.join(10)
     both.settle()
     assert both.shows("right", "title") == "important"
+
+
+def test_an_old_edit_that_waited_in_the_inbox_is_still_the_older_one(world):
+    both = opened(world)
+    both.edit("left", title="the earlier edit")
+    both.clock.advance(31)
+    both.lanes["left"].poll_at = None
+    both.step("left")
+    both.restart()
+    both.clock.advance(1800)
+    both.edit("right", title="the later edit")
+    both.clock.advance(1800)
+    both.settle()
+    assert both.shows("left", "title") == both.shows("right", "title") == "the later edit"
+
+
+def test_an_owner_that_is_no_connection_is_refused_at_the_start(world, tmp_path):
+    (tmp_path / "owned.yaml").write_text("policy: {severity: 'owner:nobody'}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="nobody"):
+        world(options={"left": "overlay: owned.yaml"})
+
+
+def test_a_read_that_fails_for_a_moment_is_repeated_at_once(world):
+    both = opened(world)
+    both.tools["right"].faults.queue.append(Fault(status=503, times=2))
+    sighting = read(both.engine, both.engine.connections["right"], both.copy("right").ref)
+    assert sighting.fields["title"] == "Disk full"
