@@ -155,7 +155,7 @@ def _again(tx: Transaction, engine: Engine, here: Connected, signal: Signal, sig
     )
     if known.incident is not None and signal.firing != known.firing:
         if signal.firing:
-            _fires_again(tx, engine, signal, known)
+            known = replace(known, incident=_fires_again(tx, engine, signal, known))
         else:
             _ended(tx, engine, signal, known.incident)
     return replace(known, firing=signal.firing, version=version, fields=fields)
@@ -275,9 +275,9 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
         _set_status(tx, engine, incident, Status.RESOLVED, signal)
 
 
-def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> None:
+def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> IncidentId:
     """The same episode after it had ended: a flap seen in pieces. It belongs where its group is now, and what its
-    source was told before it ended has to be told again."""
+    source was told before it ended has to be told again. Answers the incident it belongs to."""
     incident = _group_incident(tx, engine, known.group)
     if incident is None:
         incident = _open(tx, engine, signal, judge(engine, [signal])[signal.episode].fields)
@@ -294,6 +294,7 @@ def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known) 
     )
     if incident.fields.get("status") != Status.NEW.value:
         _joined_late(tx, engine, incident, signal)
+    return incident.id
 
 
 def _set_status(tx: Transaction, engine: Engine, incident: IncidentId, status: Status, signal: Signal) -> None:

@@ -14,6 +14,7 @@ from tieline.cli.simulation.people import COMPARED, CUT, HERE, TEXTS, Edit
 from tieline.cli.simulation.world import World
 from tieline.core import journal
 from tieline.core.errors import JournalBroken
+from tieline.core.model import IncidentId
 from tieline.core.store import tables as t
 from tieline.sync import explain
 from tieline.sync.records import Incident, Replica, ReplicaState

@@ -25,7 +25,7 @@ def run(*arguments, workspace):
 def workspace(tmp_path: Path):
     """A workspace in which one incident lives in two tools, and one field waits for a person."""
     (tmp_path / "manual.yaml").write_text("policy: {severity: manual}\n", encoding="utf-8")
-    options = dict.fromkeys(("left", "right"), "overlay: manual.yaml")
+    options: dict[str, str] = {"left": "overlay: manual.yaml", "right": "overlay: manual.yaml"}
     world = World(tmp_path, options=options)
     world.tools["left"].make({"title": "Disk full [bold]x[/bold] \x1b[31m", "status": "new"})
     world.settle()
