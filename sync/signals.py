@@ -153,12 +153,13 @@ def _again(tx: Transaction, engine: Engine, here: Connected, signal: Signal, sig
             "seen_at": engine.clock.now(),
         },
     )
-    if known.incident is not None and signal.firing != known.firing:
+    incident = known.incident
+    if incident is not None and signal.firing != known.firing:
         if signal.firing:
-            known = replace(known, incident=_fires_again(tx, engine, signal, known))
+            incident = _fires_again(tx, engine, signal, known)
         else:
-            _ended(tx, engine, signal, known.incident)
-    return replace(known, firing=signal.firing, version=version, fields=fields)
+            _ended(tx, engine, signal, incident)
+    return replace(known, incident=incident, firing=signal.firing, version=version, fields=fields)
 
 
 def _begin(
