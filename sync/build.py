@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tieline import mappings
@@ -30,16 +31,18 @@ def build(
     wake: Callable[[ConnectionName], None],
     dice: random.Random,
     transports: Mapping[str, Any] | None = None,
+    load_mapping: Callable[[str | Path, Path | None], FieldMapping] = mappings.load,
 ) -> Engine:
     """An engine ready to run. Raises ConfigError with the problems of every mapping at once.
 
-    `transports` replaces the network of single connections, for tests and simulations.
+    `transports` replaces the network of single connections, for tests and simulations; a simulation that starts a
+    thousand times has `load_mapping` remember.
     """
     problems: list[Problem] = []
     connections: dict[ConnectionName, Connected] = {}
     for name, connection in config.connections.items():
         try:
-            mapping = mappings.load(connection.mapping, connection.overlay)
+            mapping = load_mapping(connection.mapping, connection.overlay)
         except ConfigError as error:
             problems.extend(error.problems)
             continue

@@ -151,10 +151,12 @@ _FORGET_PARKED = delete(t.inbox).where(
 _LATER = update(t.inbox).where(t.inbox.c.id == bindparam("row_id"), t.inbox.c.received_at == bindparam("row_at"))
 
 
-def parked_versions(tx: Transaction, name: ConnectionName) -> dict[str, str]:
-    """The records that were put aside, and at which version: a poll need not bring them again as they were."""
+def failed_versions(tx: Transaction, name: ConnectionName) -> dict[str, str]:
+    """The records that failed and wait, or were put aside, and at which version: a poll need not bring them again."""
     query = select(t.inbox.c.ref, t.inbox.c.reading).where(
-        t.inbox.c.connection == name, t.inbox.c.parked != "", t.inbox.c.reading.is_not(None)
+        t.inbox.c.connection == name,
+        or_(t.inbox.c.parked != "", t.inbox.c.attempts > 0),
+        t.inbox.c.reading.is_not(None),
     )
     return {row.ref: row.reading["version"] for row in tx.execute(query)}
 

@@ -93,7 +93,7 @@ def _news(tx: Transaction, here: Connected, page: Page) -> Sequence[Reading]:
     if not page.readings:
         return ()
     refs = [reading.ref for reading in page.readings]
-    known = inbox.parked_versions(tx, here.name)
+    known = inbox.failed_versions(tx, here.name)
     for start in range(0, len(refs), 500):
         chunk = refs[start : start + 500]
         if here.signals:

@@ -70,7 +70,7 @@ def check(world: World) -> list[Violation]:
     """Every broken promise."""
     scene = Scene.of(world)
     found: list[Violation] = [Violation("crash", words) for words in world.dead]
-    for one in (_store, _duplicates, _orphans, _unlinked, _equality, _edits, _remarks, _signals, _writes):
+    for one in (_store, _duplicates, _orphans, _unlinked, _equality, _edits, _tags, _remarks, _signals, _writes):
         found.extend(one(scene))
     return found
 
@@ -251,6 +251,25 @@ def _facts(facts: Any) -> Iterable[tuple[str, Any]]:
     return facts.items() if isinstance(facts, Mapping) else ()
 
 
+def _tags(scene: Scene) -> Iterator[Violation]:
+    """Whoever adds to a set adds to what the others added."""
+    added: dict[str, Edit] = {}
+    removed: set[str] = set()
+    before: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for edit in scene.world.people.edits:
+        if edit.field == "tags":
+            now, was = set(edit.value or ()), before[edit.tool, edit.ref]
+            added.update(dict.fromkeys(now - was, edit))
+            removed |= was - now
+            before[edit.tool, edit.ref] = now
+    fields = {incident.id: incident.fields for incident, _copies in scene.incidents}
+    refused = {tag for name, value in scene.lost if name == "tags" for tag in value or ()}
+    for tag in sorted(added.keys() - removed - refused):
+        owner = scene.owners.get((added[tag].tool, added[tag].ref))
+        if owner is not None and not _is_disturbed(scene, owner) and tag not in (fields[owner].get("tags") or ()):
+            yield Violation("lost tag", f"INC-{owner} lost {tag!r}, which somebody added in {added[tag].tool}")
+
+
 def _remarks(scene: Scene) -> Iterator[Violation]:
     copies = {incident.id: found for incident, found in scene.incidents}
     for remark in scene.world.people.remarks:
@@ -299,6 +318,8 @@ def _signals(scene: Scene) -> Iterator[Violation]:
 
 def _writes(scene: Scene) -> Iterator[Violation]:
     world = scene.world
+    if world.shape.quarrel:
+        return
     written = sum(tool.written for tool in world.tools.values())
     creates = sum(tool.made for tool in world.tools.values())
     others = len(world.tools) - 1

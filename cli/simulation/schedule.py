@@ -114,7 +114,8 @@ def _make_peace(world: World) -> list[Violation]:
     if found:
         return found
     _decide(world)
-    for _ in range(3):
+    # Two rules that fight are let go on for a while, until it is sure that they do.
+    for _ in range(8 if world.shape.quarrel else 3):
         world.cycle()
     before = world.state()
     for _ in range(2):

@@ -16,11 +16,11 @@ from tieline.adapters.memory.tool import EXACT
 from tieline.cli.simulation.alerts import AlertsPlugin
 from tieline.core.config import Config, ConnectionConfig, load_text
 from tieline.core.plugins import Plugin
+from tieline.core.plugins import Plugin
 from tieline.core.registry import Limits, Registry
 from tieline.core.secrets import Secret
 from tieline.core.settings import Findings
 from tieline.core.yaml import Node
-from tieline.mappings import Mapping as FieldMapping
 from tieline.plugins.grouping.plugin import Grouping, Settings
 
 POLL_EVERY = 30
@@ -45,6 +45,7 @@ class Shape:
     backups: bool
     cut: bool
     rule: bool
+    quarrel: bool
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Shape:
@@ -61,6 +62,7 @@ class Shape:
             backups=dice.random() < 0.15,
             cut=dice.random() < 0.1,
             rule=dice.random() < 0.2,
+            quarrel=dice.random() < 0.05,
         )
         # Without polls nothing brings back what a lagging replica denied, or what an old backup forgot.
         return drawn if drawn.polls else replace(drawn, replication_lag=timedelta(0), backups=False)
@@ -75,22 +77,17 @@ class Shape:
         return f"{', '.join(self.connections)}; {', '.join(parts)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a start of the daemon reads from disk; here it is read once per process."""
-
-    config: Config
-    registry: Registry
-    mappings: Mapping[str, FieldMapping]
+load_mapping = cache(mappings.load)
+"""What a start reads from disk is read once per process here."""
 
 
-def load(shape: Shape) -> Loaded:
+def load(shape: Shape) -> tuple[Config, Registry]:
     """The configuration of a world of this shape."""
     return _load(shape.connections, shape.polls, shape.page_size)
 
 
 @cache
-def _load(connections: tuple[str, ...], polls: bool, page_size: int) -> Loaded:
+def _load(connections: tuple[str, ...], polls: bool, page_size: int) -> tuple[Config, Registry]:
     every = f"{POLL_EVERY}s" if polls else "3650d"
     lines = ["tieline: 1", f"poll_every: {every}", "signals: {window: 2m, silence_for: 10m}", "connections:"]
     for name in connections:
@@ -100,9 +97,8 @@ def _load(connections: tuple[str, ...], polls: bool, page_size: int) -> Loaded:
         else:
             lines.append(f"  {name}: {{tool: memory, opens: true, history: 1d, page_size: {page_size}}}")
     config, registry = load_text("\n".join(lines), Path("simulated.yaml"), _provide)
-    found = {str(name): mappings.load(one.mapping, one.overlay) for name, one in config.connections.items()}
     with_secrets = {name: _with_secret(one) for name, one in config.connections.items()}
-    return Loaded(replace(config, connections=with_secrets), registry, found)
+    return replace(config, connections=with_secrets), registry
 
 
 def _with_secret(connection: ConnectionConfig) -> ConnectionConfig:

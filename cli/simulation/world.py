@@ -18,14 +18,15 @@ from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation.alerts import AlertTool
 from tieline.cli.simulation.fate import Fate, Killed, Weather
 from tieline.cli.simulation.people import CUT, Chronicle
-from tieline.cli.simulation.shape import ALERTS, Shape, hook_secret, load
+from tieline.cli.simulation.shape import ALERTS, Shape, hook_secret, load, load_mapping
 from tieline.cli.simulation.store import new_store
 from tieline.core.errors import Forged, StoreUnavailable
 from tieline.core.model import ConnectionName
-from tieline.core.port import Delivery, Receiver, Token, Workbench
+from tieline.core.port import Delivery, Receiver, Token
 from tieline.core.store import tables as t
+from tieline.sync.build import build
 from tieline.sync.daemon import fire_timers
-from tieline.sync.engine import Connected, Engine
+from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
 from tieline.sync.lane import Lane
 from tieline.sync.limits import Budget, repeated_reads
@@ -81,7 +82,6 @@ class World:
         self.clock = ManualClock()
         self.fate = Fate(dice, weather, self.clock.now)
         self.people = Chronicle()
-        self.loaded = load(shape)
         self.store = new_store()
         self.store.fate = self.fate
         self.mail: list[Post] = []
@@ -118,6 +118,9 @@ class World:
             tool.cut = {"description": CUT}
         if shape.rule and name == shape.tools[0]:
             tool.workflow = lambda body: {"close_notes": "set by a rule"} if body.get("status") == "resolved" else {}
+        if shape.quarrel:
+            # Each tool has a rule that takes back what the other one's rule did.
+            tool.workflow = lambda _body: {"hold_reason": name}
         return tool
 
     def faults(self, name: str) -> Any:
@@ -127,25 +130,20 @@ class World:
 
     def start(self) -> None:
         """Start the engine on whatever the store holds."""
-        transports: dict[str, Any] = {**self.tools, ALERTS: self.alerts}
-        connections: dict[ConnectionName, Connected] = {}
-        for name, config in self.loaded.config.connections.items():
-            bench = Workbench(self.clock, self.clock.sleep, transports[name])
-            source = config.kind.connect(name, config.settings, bench)
-            budget = Budget(config.calls_per_minute, self.clock, self.clock.sleep)
-            again = repeated_reads(self.clock.sleep)
-            connections[name] = Connected(config, source, self.loaded.mappings[name], budget, again)
-        self.engine = Engine(
-            self.loaded.config,
+        config, registry = load(self.shape)
+        self.engine = build(
+            config,
             self.store,
-            self.loaded.registry,
-            self.clock,
-            connections,
-            lambda _name: None,
-            self.dice,
-            self._token,
+            registry,
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            wake=lambda _name: None,
+            dice=self.dice,
+            transports={**self.tools, ALERTS: self.alerts},
+            load_mapping=load_mapping,
         )
-        self.lanes = {str(name): Lane(self.engine, here) for name, here in connections.items()}
+        self.engine.new_token = self._token
+        self.lanes = {str(name): Lane(self.engine, here) for name, here in self.engine.connections.items()}
 
     def _token(self) -> Token:
         self._tokens += 1

@@ -8,7 +8,7 @@ import pytest
 from tieline.adapters.memory.faults import Fault
 from tieline.core.errors import ConfigError
 from tieline.core.model import Tlp
-from tieline.core.port import Power
+from tieline.core.port import Power, Receiver
 from tieline.sync import commit, inbox, rows
 from tieline.sync.merge import Reason
 from tieline.sync.read import read
@@ -297,3 +297,46 @@ def test_a_read_that_fails_for_a_moment_is_repeated_at_once(world):
     both.tools["right"].faults.queue.append(Fault(status=503, times=2))
     sighting = read(both.engine, both.engine.connections["right"], both.copy("right").ref)
     assert sighting.fields["title"] == "Disk full"
+
+
+def test_webhooks_that_went_silent_are_noticed_by_the_poll(world, monkeypatch):
+    monkeypatch.setenv("HOOK", "a secret")
+    secret = "webhook_secret: {env: HOOK}"
+    both = opened(world, options={"left": secret, "right": secret})
+    left = both.engine.connections[both.copy("left").connection]
+    delivery = both.tools["left"].webhook(both.copy("left").ref)
+    assert isinstance(left.source, Receiver)
+    with both.engine.store.write() as tx:
+        inbox.accept(tx, left.name, left.source.parse(delivery), both.clock.now())
+    both.settle(2)
+    assert both.lanes["left"].silent_since is None
+    both.clock.advance(2 * 3600)
+    both.edit("left", title="nobody announced this")
+    both.settle(1)
+    assert both.lanes["left"].silent_since is not None
+
+
+def test_a_record_that_fails_every_time_is_put_aside_after_five_tries_and_the_others_go_on(world):
+    both = opened(world)
+    poison = both.tools["left"].make({"title": "poison", "status": "new"})
+    left = both.engine.connections[both.copy("left").connection]
+    honest = left.mapping
+
+    class Choking:
+        """A mapping with a bug: it chokes on one record."""
+
+        def __getattr__(self, name):
+            return getattr(honest, name)
+
+        def normalize(self, body, people):
+            if body["title"] == "poison":
+                raise ZeroDivisionError("a bug in somebody's conversion")
+            return honest.normalize(body, people)
+
+    left.mapping = Choking()
+    both.edit("left", title="goes on")
+    both.settle(15)
+    assert both.shows("right", "title") == "goes on"
+    (parked,) = both.parked()
+    assert poison.ref in parked.sentence
+    assert "ZeroDivisionError" in parked.sentence

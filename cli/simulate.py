@@ -1,0 +1,153 @@
+"""`tieline simulate`: the whole engine against tools that do everything wrong, one seed a schedule."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tieline.cli.output import emit, json_option, table
+
+if TYPE_CHECKING:
+    from tieline.cli.simulation.campaign import Campaign
+    from tieline.cli.simulation.schedule import Outcome
+
+
+@click.command()
+@click.option("--seed", type=int, help="Play this schedule alone, and tell its story.")
+@click.option("--schedules", type=click.IntRange(1), help="Play so many schedules, from seed 0 or --first.")
+@click.option("--first", default=0, show_default=True, help="The first seed.")
+@click.option("--steps", default=120, show_default=True, type=click.IntRange(1, 10_000), help="Steps of a schedule.")
+@click.option("--mutant", default="", help="Plant this bug first; `all` tries every one, `list` names them.")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
+@json_option
+def simulate(
+    seed: int | None, schedules: int | None, first: int, steps: int, mutant: str, jobs: int, as_json: bool
+) -> None:
+    """Play schedules of edits, faults and crashes, and check that nothing is lost, doubled or overwritten unseen.
+
+    Everything is simulated but the engine, its store and its mappings; nothing is sent anywhere. Exit code 1 when a
+    promise is broken, or when a planted bug is not found.
+    """
+    from tieline.cli.simulation.mutants import MUTANTS
+
+    if mutant == "list":
+        _list_mutants(as_json)
+        return
+    if mutant not in ("", "all") and mutant not in MUTANTS:
+        raise click.UsageError(f"there is no mutant {mutant!r}; `--mutant list` names them.")
+    if mutant == "all":
+        sys.exit(_hunt(schedules or 1000, first, steps, jobs, as_json))
+    if seed is not None:
+        sys.exit(_tell(seed, steps, mutant, as_json))
+    sys.exit(_campaign(range(first, first + (schedules or 100)), steps, mutant, jobs, as_json))
+
+
+def _list_mutants(as_json: bool) -> None:
+    from tieline.cli.simulation.mutants import MUTANTS
+
+    if as_json:
+        emit({name: one.words for name, one in MUTANTS.items()})
+        return
+    table("Bugs that can be planted", ["name", "what is broken"], [(n, m.words) for n, m in MUTANTS.items()], empty="")
+
+
+def _tell(seed: int, steps: int, mutant: str, as_json: bool) -> int:
+    from tieline.cli.simulation.mutants import planted
+    from tieline.cli.simulation.schedule import Plan, play, shrink
+
+    with planted(mutant):
+        outcome = play(Plan.drawn(seed, steps))
+        small = shrink(outcome) if outcome.violations else outcome
+    if as_json:
+        emit(_facts(small) | {"trace": outcome.trace, "violations": list(map(str, outcome.violations))})
+    elif outcome.violations:
+        _show_failure(small, steps, mutant)
+    else:
+        for line in outcome.story:
+            click.echo(f"  {line}")
+        click.echo(f"Seed {seed}: every promise was kept. Trace {outcome.trace[:16]}.")
+    return 1 if outcome.violations else 0
+
+
+def _campaign(seeds: range, steps: int, mutant: str, jobs: int, as_json: bool) -> int:
+    from tieline.cli.simulation.campaign import run
+    from tieline.cli.simulation.mutants import planted
+    from tieline.cli.simulation.schedule import shrink
+
+    found = run(seeds, steps=steps, mutant=mutant, jobs=jobs, on_progress=_progress(len(seeds), as_json))
+    rate = round(found.schedules / max(found.cpu_seconds, 0.001), 1)
+    small: list[Outcome] = []
+    with planted(mutant):
+        small = [shrink(outcome) for outcome in found.failed[:1]]
+    if as_json:
+        emit(
+            {
+                "schedules": found.schedules,
+                "steps": steps,
+                "failed": [one.plan.seed for one in found.failed],
+                "faults": dict(sorted(found.faults.items())),
+                "writes": found.writes,
+                "cpu_seconds": round(found.cpu_seconds, 1),
+                "schedules_per_cpu_second": rate,
+                "smallest": [_facts(one) for one in small],
+            }
+        )
+        return 1 if found.failed else 0
+    table("Injected", ["fault", "times"], sorted(found.faults.items()), empty="no faults")
+    for one in small:
+        _show_failure(one, steps, mutant)
+    click.echo(f"{len(found.failed)} of {found.schedules} schedules broke a promise; {rate} schedules a CPU second.")
+    if found.failed:
+        click.echo(f"Failing seeds: {', '.join(str(one.plan.seed) for one in found.failed[:50])}")
+    return 1 if found.failed else 0
+
+
+def _hunt(schedules: int, first: int, steps: int, jobs: int, as_json: bool) -> int:
+    from tieline.cli.simulation.campaign import run
+    from tieline.cli.simulation.mutants import MUTANTS
+
+    rows: list[dict[str, Any]] = []
+    for name in MUTANTS:
+        found = run(range(first, first + schedules), steps=steps, mutant=name, jobs=jobs, until_failure=True)
+        kinds = sorted({kind for one in found.failed for kind in one.kinds})
+        rows.append({"mutant": name, "found": bool(found.failed), "schedules": found.schedules, "seen": kinds})
+        if not as_json:
+            click.echo(f"{name}: {', '.join(kinds) or 'NOT FOUND'} ({found.schedules} schedules)")
+    missed = [row["mutant"] for row in rows if not row["found"]]
+    if as_json:
+        emit({"mutants": rows, "missed": missed})
+    else:
+        click.echo(f"{len(rows) - len(missed)} of {len(rows)} planted bugs were found.")
+    return 1 if missed else 0
+
+
+def _progress(total: int, as_json: bool) -> Any:
+    def show(campaign: Campaign) -> None:
+        if not as_json and sys.stderr.isatty():
+            click.echo(f"\r{campaign.schedules}/{total}, {len(campaign.failed)} failed", nl=False, err=True)
+
+    return show
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "seed": outcome.plan.seed,
+        "world": outcome.plan.shape.words(),
+        "steps": len(outcome.plan.steps),
+        "story": list(outcome.story),
+        "violations": list(map(str, outcome.violations)),
+        "trace": outcome.trace,
+    }
+
+
+def _show_failure(outcome: Outcome, steps: int, mutant: str) -> None:
+    click.echo(f"Seed {outcome.plan.seed} breaks a promise. The world: {outcome.plan.shape.words()}")
+    click.echo("What it takes:")
+    for line in outcome.story:
+        click.echo(f"  {line}")
+    for violation in outcome.violations[:10]:
+        click.echo(f"  ✗ {violation}")
+    planted_bug = f" --mutant {mutant}" if mutant else ""
+    click.echo(f"Repeat it: tieline simulate --seed {outcome.plan.seed} --steps {steps}{planted_bug}")
