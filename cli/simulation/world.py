@@ -22,7 +22,7 @@ from tieline.cli.simulation.shape import ALERTS, Shape, hook_secret, load, load_
 from tieline.cli.simulation.store import new_store
 from tieline.core.errors import Forged, StoreUnavailable
 from tieline.core.model import ConnectionName
-from tieline.core.port import Delivery, Receiver, Token
+from tieline.core.port import Delivery, Receiver, Token, Version
 from tieline.core.store import tables as t
 from tieline.sync.build import build
 from tieline.sync.daemon import fire_timers
@@ -48,8 +48,17 @@ class SimulatedTool(MemoryTool):
         proof = f"t={at},v1={sign(self.webhook_secret, at, delivery.body)}"
         return Delivery({**delivery.headers, SIGNATURE: proof}, delivery.body)
 
-    def write(self, ref: str, patch: Any, seen: str) -> Row:
+    def edit_before_write(self, ref: str) -> None:
+        """Somebody may be faster than a write."""
         self._world.just_before_a_write(self._name, ref)
+
+    def version_of(self, ref: str) -> Version:
+        """The version of a record, "" for one that is gone."""
+        found = [row for row in self.rows() if row.ref == ref]
+        return Version(str(found[0].version)) if found else Version("")
+
+    def write(self, ref: str, patch: Any, seen: str) -> Row:
+        self.edit_before_write(ref)
         row = super().write(ref, patch, seen)
         self.written += row.version != int(seen)
         return row

@@ -1,0 +1,440 @@
+"""Planted bugs: the engine with one rule of its protocol left out, inside this process and for as long as it takes.
+
+A simulation that finds nothing is only worth something when it finds these. Each was a bug of somebody's once: of the
+tools that came before, of the prototype, or of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from types import ModuleType
+from typing import Any, Final
+
+from tieline.adapters.memory.adapter import MemoryAdapter
+from tieline.cli.simulation.world import SimulatedTool
+from tieline.core.errors import StoreUnavailable
+from tieline.core.model import ABSENT, Visibility, instant, parse_instant
+from tieline.core.port import Cursor
+from tieline.sync import commit, deliver, inbox, merge, poll, reconcile, road, signals, twins
+from tieline.sync.intake import Intake
+from tieline.sync.lane import Lane
+from tieline.sync.merge import Reason, Settled
+from tieline.sync.records import ReplicaState
+
+Patch = tuple[Any, str, Any]
+"""Where, which name, and what stands there instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One planted bug, in words and as patches."""
+
+    words: str
+    patches: Callable[[], Sequence[Patch]]
+
+
+class _Instead:
+    """A module of which some functions are others, for one of its users."""
+
+    def __init__(self, module: ModuleType, others: Mapping[str, Any]) -> None:
+        self._module, self._others = module, others
+
+    def __getattr__(self, name: str) -> Any:
+        return self._others[name] if name in self._others else getattr(self._module, name)
+
+
+def _seen_by(user: ModuleType, name: str, **others: Any) -> Patch:
+    """`user` sees these functions instead of the ones in its module `name`."""
+    return user, name, _Instead(getattr(user, name), others)
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """The engine with this bug; "" is the engine as it is."""
+    patches = list(MUTANTS[name].patches()) if name else []
+    before = [(owner, attribute, vars(owner)[attribute]) for owner, attribute, _broken in patches]
+    try:
+        for owner, attribute, broken in patches:
+            setattr(owner, attribute, broken)
+        yield
+    finally:
+        for owner, attribute, whole in before:
+            setattr(owner, attribute, whole)
+
+
+def _nothing(*_args: Any, **_others: Any) -> None:
+    return None
+
+
+# -- creating ------------------------------------------------------------------------------------------------------
+
+
+def _no_intent() -> Sequence[Patch]:
+    save = deliver.rows.save_replica
+
+    def forgetful(tx: Any, replica: Any) -> None:
+        if replica.state is not ReplicaState.CREATING:
+            save(tx, replica)
+
+    return [_seen_by(deliver, "rows", save_replica=forgetful)]
+
+
+def _no_lag_wait() -> Sequence[Patch]:
+    def impatient(engine: Any, here: Any, replica: Any, incident: Any) -> None:
+        found = here.source.find(replica.token)
+        if found is None:
+            deliver._create(engine, here, replica, incident)
+        else:
+            deliver._adopt(engine, here, replica.id, found)
+
+    return [(deliver, "_find_or_create", impatient)]
+
+
+def _no_search() -> Sequence[Patch]:
+    return [(deliver, "_find_or_create", deliver._create)]
+
+
+def _adopt_as_it_is() -> Sequence[Patch]:
+    adopt = deliver.adopt
+
+    def trusting(tx: Any, engine: Any, here: Any, replica: Any, sighting: Any) -> None:
+        adopt(tx, engine, here, replace(replica, intent=sighting.fields), sighting)
+
+    return [(deliver, "adopt", trusting)]
+
+
+def _no_way_made() -> Sequence[Patch]:
+    return [(deliver, "_make_way", _nothing)]
+
+
+def _comments_left_at_adoption() -> Sequence[Patch]:
+    return [(deliver, "with_comments", lambda _here, reading: reading)]
+
+
+def _second_copy_of_our_own() -> Sequence[Patch]:
+    return [(road, "_ours", _nothing)]
+
+
+# -- updating ------------------------------------------------------------------------------------------------------
+
+
+def _no_ledger() -> Sequence[Patch]:
+    save = deliver.rows.save_replica
+    return [_seen_by(deliver, "rows", save_replica=lambda tx, one: save(tx, replace(one, ledger={})))]
+
+
+def _ledger_taken_for_done() -> Sequence[Patch]:
+    def believing(replica: Any, name: str, theirs: Any, *, wrote: bool) -> Any:  # noqa: ARG001 - the signature of what it replaces
+        attempts = replica.ledger.get(name, ())
+        return attempts[-1].written if attempts else replica.base.get(name, ABSENT)
+
+    return [(reconcile, "_settle_ledger", believing)]
+
+
+def _ledger_taken_for_failed() -> Sequence[Patch]:
+    def doubting(replica: Any, name: str, theirs: Any, *, wrote: bool) -> Any:  # noqa: ARG001 - the signature of what it replaces
+        return replica.base.get(name, ABSENT)
+
+    return [(reconcile, "_settle_ledger", doubting)]
+
+
+def _clean_before_written() -> Sequence[Patch]:
+    save = deliver.rows.save_replica
+
+    def early(tx: Any, replica: Any) -> None:
+        save(tx, replace(replica, dirty=False, dirty_since=None) if replica.ledger else replica)
+
+    return [_seen_by(deliver, "rows", save_replica=early)]
+
+
+def _no_version_on_write() -> Sequence[Patch]:
+    write = SimulatedTool.write
+
+    def blunt(self: Any, ref: str, patch: Any, seen: str) -> Any:  # noqa: ARG001 - the signature of what it replaces
+        self.edit_before_write(ref)
+        return write(self, ref, patch, self.version_of(ref))
+
+    return [(SimulatedTool, "write", blunt)]
+
+
+def _base_not_advanced() -> Sequence[Patch]:
+    decide = commit.reconcile
+
+    def stuck(incident: Any, replica: Any, *args: Any, **others: Any) -> Any:
+        decision = decide(incident, replica, *args, **others)
+        return replace(decision, base=replica.base) if replica.base else decision
+
+    return [(commit, "reconcile", stuck)]
+
+
+def _no_breaker() -> Sequence[Patch]:
+    return [_seen_by(deliver, "limits", oscillation=lambda *_args: "")]
+
+
+# -- reading -------------------------------------------------------------------------------------------------------
+
+
+def _strict_cursor() -> Sequence[Patch]:
+    start = MemoryAdapter._start
+
+    def after(self: Any, since: Any) -> str:
+        found = start(self, since)
+        return found if since is None else instant(parse_instant(found) + timedelta(microseconds=1))
+
+    return [(MemoryAdapter, "_start", after)]
+
+
+def _cursor_of_our_clock() -> Sequence[Patch]:
+    put_page = inbox.put_page
+
+    def ours(tx: Any, name: Any, page: Any, fresh: Any, asked: int, now: Any) -> None:
+        if not page.cursor.startswith("e1:"):
+            page = replace(page, cursor=Cursor(instant(now)))
+        put_page(tx, name, page, fresh, asked, now)
+
+    return [_seen_by(poll, "inbox", put_page=ours)]
+
+
+def _cursor_before_rows() -> Sequence[Patch]:
+    def hasty(engine: Any, here: Any) -> poll.Pass:
+        with engine.store.read() as connection:
+            since, asked = poll.cursor_of(connection, here.name), inbox.head(connection)
+        for page in here.source.changes(since):
+            with engine.store.write() as tx:
+                inbox.put_page(tx, here.name, page, (), asked, engine.clock.now())
+            with engine.store.write() as tx:
+                news = [(one.ref, one) for one in page.readings]
+                inbox.put(tx, here.name, news, asked=asked, now=engine.clock.now())
+        return poll.Pass(0, 0, None)
+
+    return [(poll, "poll", hasty)]
+
+
+def _ack_before_store() -> Sequence[Patch]:
+    store = Intake.store
+
+    def polite(self: Any, batch: Any) -> list[bool]:
+        try:
+            return store(self, batch)
+        except StoreUnavailable:
+            return [True for _item in batch]
+
+    return [(Intake, "store", polite)]
+
+
+def _done_before_work() -> Sequence[Patch]:
+    travel = road.travel
+
+    def hasty(engine: Any, here: Any, item: Any) -> None:
+        road._drop(engine, item)
+        travel(engine, here, item)
+
+    return [(road, "travel", hasty)]
+
+
+def _failed_is_forgotten() -> Sequence[Patch]:
+    def forget(tx: Any, item: Any, *_args: Any) -> None:
+        inbox.done(tx, item)
+
+    return [(inbox, "later", forget)]
+
+
+def _late_reading_believed() -> Sequence[Patch]:
+    def trusting(engine: Any, here: Any, item: Any, known: Any) -> Any:  # noqa: ARG001 - the signature of what it replaces
+        if item.reading is None:
+            return road.read(engine, here, item.ref)
+        return road.sight(engine, here, road.with_comments(here, item.reading), asked=item.asked)
+
+    return [(road, "_look", trusting)]
+
+
+def _echo_by_author() -> Sequence[Patch]:
+    def ours(item: Any, known: Any) -> bool:  # noqa: ARG001 - the signature of what it replaces
+        return known is not None and bool(known.trail)
+
+    return [(road, "_tells_nothing", ours)]
+
+
+def _doubt_forgotten() -> Sequence[Patch]:
+    def same(item: Any, known: Any) -> bool:
+        return item.reading is not None and known is not None and known.version == item.reading.version
+
+    clean = deliver.fresh
+
+    def voided(engine: Any, here: Any, replica: Any) -> None:
+        deliver._void(engine, replica.id)
+        with engine.store.read() as connection:
+            known = deliver.rows.load_replica(connection, replica.id)
+        clean(engine, here, known or replica)
+
+    return [(road, "_tells_nothing", same), (deliver, "fresh", voided)]
+
+
+def _clock_trusted() -> Sequence[Patch]:
+    def due(self: Any, now: Any) -> bool:
+        return self.poll_at is None or bool(self.poll_at <= now)
+
+    return [(Lane, "_poll_is_due", due)]
+
+
+def _forged_taken() -> Sequence[Patch]:
+    return [(MemoryAdapter, "verify", _nothing)]
+
+
+# -- merging and spreading -----------------------------------------------------------------------------------------
+
+
+def _conflicts_untold() -> Sequence[Patch]:
+    decide = commit.reconcile
+    return [(commit, "reconcile", lambda *args, **others: replace(decide(*args, **others), conflicts={}))]
+
+
+def _first_come_wins() -> Sequence[Patch]:
+    def ours_first(base: Any, ours: Any, *_args: Any) -> Settled:  # noqa: ARG001 - the signature of what it replaces
+        return Settled(ours, Reason.LATEST_OURS)
+
+    return [(merge, "_both_changed", ours_first)]
+
+
+def _sets_replaced() -> Sequence[Patch]:
+    return [(merge, "unite", lambda _base, _ours, theirs: theirs)]
+
+
+def _third_copy_unmarked() -> Sequence[Patch]:
+    mark = commit.mark
+
+    def partly(copy: Any, incident: Any, connected: Any, now: Any, *, moved: bool) -> Any:
+        if connected.name == "third" and copy.ref is not None:
+            return copy
+        return mark(copy, incident, connected, now, moved=moved)
+
+    return [(commit, "mark", partly)]
+
+
+def _edits_here_unspread() -> Sequence[Patch]:
+    spread = commit.spread
+
+    def silent(tx: Any, engine: Any, incident: Any, **others: Any) -> None:
+        if others:
+            spread(tx, engine, incident, **others)
+
+    return [(commit, "spread", silent)]
+
+
+def _empty_is_absent() -> Sequence[Patch]:
+    decide = commit.reconcile
+
+    def blind(incident: Any, replica: Any, sighting: Any, *args: Any, **others: Any) -> Any:
+        known = {name: value for name, value in sighting.fields.items() if value is not None}
+        return decide(incident, replica, replace(sighting, fields=known), *args, **others)
+
+    return [(commit, "reconcile", blind)]
+
+
+# -- comments ------------------------------------------------------------------------------------------------------
+
+
+def _comment_token_ignored() -> Sequence[Patch]:
+    return [(twins, "_is_twin", lambda *_args: False)]
+
+
+def _comment_not_begun() -> Sequence[Patch]:
+    return [(twins, "begin", _nothing), (twins, "take_in", _without_sending(twins.take_in))]
+
+
+def _without_sending(take_in: Any) -> Any:
+    """Beside a missing mark, the poll would still recognize the twin by its token; without the mark it cannot."""
+
+    def blind(tx: Any, engine: Any, here: Any, replica: Any, comments: Any) -> Any:
+        return take_in(tx, engine, here, replica, [one for one in comments if not one.ours])
+
+    return blind
+
+
+def _comment_not_searched() -> Sequence[Patch]:
+    return [(twins, "search", _nothing), (twins, "take_in", _without_sending(twins.take_in))]
+
+
+def _comments_shown_wider() -> Sequence[Patch]:
+    outgoing = twins.outgoing
+
+    def public(*args: Any) -> Any:
+        return [replace(one, visibility=Visibility.PUBLIC) for one in outgoing(*args)]
+
+    return [(twins, "outgoing", public)]
+
+
+def _late_copies_without_comments() -> Sequence[Patch]:
+    return [_seen_by(commit, "twins", wish=_nothing)]
+
+
+# -- signals -------------------------------------------------------------------------------------------------------
+
+
+def _one_incident_per_alert() -> Sequence[Patch]:
+    return [(signals, "_group_incident", _nothing)]
+
+
+def _late_alert_believed() -> Sequence[Patch]:
+    again = signals._again
+
+    def trusting(tx: Any, engine: Any, here: Any, signal: Any, sighting: Any, known: Any) -> Any:
+        return again(tx, engine, here, signal, replace(sighting, asked=max(sighting.asked, 1)), known)
+
+    return [(signals, "_again", trusting), (poll, "_doubt", _nothing)]
+
+
+def _end_not_asked_for() -> Sequence[Patch]:
+    return [(poll, "_doubt", _nothing)]
+
+
+def _forgotten_alert_fires_on() -> Sequence[Patch]:
+    return [(signals, "end_forgotten", _nothing)]
+
+
+MUTANTS: Final[Mapping[str, Mutant]] = {
+    "no-intent": Mutant("a create is not written down before it is sent", _no_intent),
+    "no-lag-wait": Mutant("a search that lags is believed when it finds nothing", _no_lag_wait),
+    "no-search": Mutant("a create in doubt is sent again without a look", _no_search),
+    "adopt-as-it-is": Mutant("a found record's present state is taken for what we sent", _adopt_as_it_is),
+    "no-way-made": Mutant("a copy that a merge moved keeps the place of the record's own incident", _no_way_made),
+    "comments-left-at-adoption": Mutant("a found record's comments are not read", _comments_left_at_adoption),
+    "second-copy-of-our-own": Mutant("a poll does not know our own new record by its token", _second_copy_of_our_own),
+    "no-ledger": Mutant("a write is not written down before it is sent", _no_ledger),
+    "ledger-taken-for-done": Mutant("a write in doubt is taken for done", _ledger_taken_for_done),
+    "ledger-taken-for-failed": Mutant("a write in doubt is taken for failed", _ledger_taken_for_failed),
+    "clean-before-written": Mutant("the dirty mark goes before the write", _clean_before_written),
+    "no-version-on-write": Mutant("a write names no version", _no_version_on_write),
+    "base-not-advanced": Mutant("what both sides agree on is not remembered", _base_not_advanced),
+    "no-breaker": Mutant("two rules that fight are let go on for ever", _no_breaker),
+    "strict-cursor": Mutant("a cursor excludes its own moment", _strict_cursor),
+    "cursor-of-our-clock": Mutant("a cursor is taken from our own clock", _cursor_of_our_clock),
+    "cursor-before-rows": Mutant("a cursor is stored before what it covers", _cursor_before_rows),
+    "ack-before-store": Mutant("a webhook is answered 200 though it was not stored", _ack_before_store),
+    "done-before-work": Mutant("a row leaves the inbox before its work is done", _done_before_work),
+    "failed-is-forgotten": Mutant("a record that could not be read now is dropped", _failed_is_forgotten),
+    "late-reading-believed": Mutant("a reading from before our write is believed", _late_reading_believed),
+    "echo-by-author": Mutant("whatever a copy shows after our writes is taken for our echo", _echo_by_author),
+    "doubt-forgotten": Mutant("a write in doubt is forgotten before anybody looked", _doubt_forgotten),
+    "clock-trusted": Mutant("a poll waits for a moment that our clock was set back from", _clock_trusted),
+    "forged-taken": Mutant("a webhook's signature is not checked", _forged_taken),
+    "conflicts-untold": Mutant("a value that loses is not written down", _conflicts_untold),
+    "first-come-wins": Mutant("of two edits the first one stands, and nobody is told", _first_come_wins),
+    "sets-replaced": Mutant("tags that both sides changed are replaced, not united", _sets_replaced),
+    "third-copy-unmarked": Mutant("a third copy does not hear of changes", _third_copy_unmarked),
+    "edits-here-unspread": Mutant("an edit made in Tieline marks no copy", _edits_here_unspread),
+    "empty-is-absent": Mutant("a cleared field counts as not known", _empty_is_absent),
+    "comment-token-ignored": Mutant("our own comments are not known again", _comment_token_ignored),
+    "comment-not-begun": Mutant("a comment is not written down before it is sent", _comment_not_begun),
+    "comment-not-searched": Mutant("a comment in doubt is sent again without a look", _comment_not_searched),
+    "comments-shown-wider": Mutant("every comment is copied as public", _comments_shown_wider),
+    "late-copies-without-comments": Mutant("a copy made later gets no earlier comments", _late_copies_without_comments),
+    "one-incident-per-alert": Mutant("alerts are not grouped", _one_incident_per_alert),
+    "late-alert-believed": Mutant("a late webhook makes an ended alert fire again", _late_alert_believed),
+    "end-not-asked-for": Mutant("an alert that only a webhook told of is never asked for again", _end_not_asked_for),
+    "forgotten-alert-fires-on": Mutant("an alert that its source forgot is not ended", _forgotten_alert_fires_on),
+}
+"""Every planted bug, by name."""
