@@ -65,11 +65,13 @@ def take(
         intent=None,
         intent_since=None,
         holds=decision.holds,
+        parked=replica.parked if replica.state is ReplicaState.PARKED else "",
     )
     if decision.changes:
         incident = change(tx, engine, incident, decision.changes, str(here.name), sighting.edited_at or now)
     spread(tx, engine, incident, here=seen, moved=bool(decision.changes))
-    if replica.ref is None:
+    if replica.ref is None or replica.state is ReplicaState.GONE:
+        # What was written while there was no copy, or while it was in the bin, is missing there.
         twins.wish(tx, engine, incident.id)
     return decision
 

@@ -44,6 +44,7 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
             _meet(tx, engine, here, sighting)
         elif copy.ref is None:
             deliver.adopt(tx, engine, here, copy, sighting)
+            _ask_for_comments(tx, engine, here, sighting.reading)
         else:
             commit.take(tx, engine, here, copy, sighting)
             twins.take_in(tx, engine, here, copy, sighting.reading.comments or ())
@@ -155,7 +156,11 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
     met = rows.replica_by_ref(tx, here.name, reading.ref)
     if met is not None:
         twins.take_in(tx, engine, here, met, reading.comments or ())
-        if reading.comments is None and twins.can_comment(here) and here.config.comments.comes_in:
-            # They were not asked for before it was known that the record matters.
-            inbox.put(tx, here.name, [(reading.ref, None)], asked=0, now=engine.clock.now())
-            engine.rouse(tx, here.name)
+        _ask_for_comments(tx, engine, here, reading)
+
+
+def _ask_for_comments(tx: Transaction, engine: Engine, here: Connected, reading: Reading) -> None:
+    """Comments are asked for once it is known that the record matters."""
+    if reading.comments is None and twins.can_comment(here) and here.config.comments.comes_in:
+        inbox.put(tx, here.name, [(reading.ref, None)], asked=0, now=engine.clock.now())
+        engine.rouse(tx, here.name)

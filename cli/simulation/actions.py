@@ -53,6 +53,7 @@ def make(world: World) -> str:
     row = world.tools[name].make(body)
     for field in body:
         world.people.wrote(name, row.ref, field, row.body[field])
+    world.people.tagged(name, row.ref, (), body.get("tags", ()))
     return f"somebody makes record {row.ref} in {name}: {body}"
 
 
@@ -73,6 +74,8 @@ def edit_record(world: World, name: str, ref: str) -> str:
     for field in values:
         if (row.body.get(field) or None) != (shown[field] or None):
             world.people.wrote(name, ref, field, shown[field])
+    if "tags" in values:
+        world.people.tagged(name, ref, row.body.get("tags") or (), shown["tags"])
     return f"somebody edits record {ref} in {name}: {values}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,8 @@ class Chronicle:
     remarks: list[Remark] = field(default_factory=list)
     disturbed: set[tuple[str, str]] = field(default_factory=set)
     """Records that were deleted, restored or merged: what was written there may stay there."""
+    tags: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Tags that somebody added, with tool and ref, and nobody removed again."""
     changes: int = 0
     """Whatever somebody changed anywhere, as the bound on our own writes counts it."""
 
@@ -64,3 +67,9 @@ class Chronicle:
         )
         self.edits.append(Edit(len(self.edits), tool, ref, name, value, again))
         self.changes += 1
+
+    def tagged(self, tool: str, ref: str, before: Iterable[str], after: Iterable[str]) -> None:
+        """Somebody changed the tags of a record."""
+        self.tags |= dict.fromkeys(sorted(set(after) - set(before)), (tool, ref))
+        for tag in set(before) - set(after):
+            self.tags.pop(tag, None)

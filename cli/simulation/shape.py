@@ -16,7 +16,6 @@ from tieline.adapters.memory.tool import EXACT
 from tieline.cli.simulation.alerts import AlertsPlugin
 from tieline.core.config import Config, ConnectionConfig, load_text
 from tieline.core.plugins import Plugin
-from tieline.core.plugins import Plugin
 from tieline.core.registry import Limits, Registry
 from tieline.core.secrets import Secret
 from tieline.core.settings import Findings

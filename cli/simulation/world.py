@@ -29,7 +29,6 @@ from tieline.sync.daemon import fire_timers
 from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
 from tieline.sync.lane import Lane
-from tieline.sync.limits import Budget, repeated_reads
 
 PEOPLE = ("ann@example.com", "bob@example.com")
 
