@@ -8,6 +8,7 @@ CFG005 wrong value      CFG006 secret in the open  CFG007 no duration          C
 CFG009 unknown tool     CFG010 bad condition       CFG011 unknown plugin       CFG012 plugin there twice
 CFG013 cannot import    CFG014 misspelled hook     CFG015 wrong signature      CFG016 bad registration
 CFG017 tool lacks it    CFG018 no such file        CFG019 unknown store       CFG020 unknown connection
+CFG021 not as pinned
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from tieline.core.model import CATALOGUE, ConnectionName, RecordKind, Tlp
 from tieline.core.options import Comments, ConnectionSection, ServerConfig, SignalsConfig, Workspace
 from tieline.core.plugins import installed, plugin_for_tool
 from tieline.core.port import AdapterKind, ConnectionSettings, Power
+from tieline.core.redaction import conceal
 from tieline.core.registry import Registry
-from tieline.core.secrets import Secret
+from tieline.core.secrets import Secret, secrets_in
 from tieline.core.settings import Findings, did_you_mean, validated
 from tieline.core.yaml import Node, load_yaml
 
@@ -68,6 +70,7 @@ class Config:
     signals: SignalsConfig
     poll_every: timedelta
     stop_within: timedelta
+    lease: timedelta
     connections: Mapping[ConnectionName, ConnectionConfig]
 
 
@@ -131,6 +134,7 @@ class _Reader:
             signals=workspace.signals,
             poll_every=workspace.poll_every,
             stop_within=workspace.stop_within,
+            lease=workspace.lease,
             connections=read,
         )
         return config, registry
@@ -207,6 +211,7 @@ class _Reader:
         copies = self._condition(where, node, "copies", RecordKind.INCIDENT)
         if section is None or settings is None:
             return None
+        self._check_secrets(node, settings)
         return ConnectionConfig(
             name=ConnectionName(name),
             tool=kind.tool,
@@ -240,6 +245,14 @@ class _Reader:
             if asked is not None and asked.value != off and power not in kind.powers:
                 what = f"{where}.{option} asks for what {kind.tool} cannot do ({power.value})."
                 self._findings.note(asked, "CFG017", what, "remove the line.")
+
+    def _check_secrets(self, node: Node, settings: ConnectionSettings) -> None:
+        """A secret that everyone on this machine can read is refused before anything is started with it."""
+        for path, secret in secrets_in(settings):
+            exposed = secret.exposure
+            if exposed is not None:
+                place = _option(node, re.split(r"[.\[]", path)[0]) or node
+                self._findings.note(place, "CFG006", f"{exposed}.", "renew the secret too: others may have it.")
 
     def _condition(self, where: str, node: Node, option: str, record: RecordKind) -> Condition | None:
         place = _option(node, option)
@@ -279,7 +292,10 @@ class _Reader:
 
     def _existing(self, path: str, node: Node | None) -> Path:
         found = self._beside(path)
-        if not found.is_file():
+        if not found.is_relative_to(self._file.parent.resolve()):
+            what = f"{found} lies outside of the workspace."
+            self._findings.note(node or self._root, "CFG018", what, "copy it beside this file; links out do not count.")
+        elif not found.is_file():
             what = f"there is no file {found}."
             self._findings.note(node or self._root, "CFG018", what, "paths are relative to this file; correct it.")
         return found
@@ -295,6 +311,7 @@ class _Reader:
             except LookupError as error:
                 self._findings.note(node, "CFG006", f"store: {error}.", "provide it, or change the reference.")
                 return ""
+            conceal(urlsplit(store).password or "")
         elif urlsplit(store).password:
             fix = "remove it, renew it, and write `store: {env: NAME}` or use a password file."
             self._findings.note(node, "CFG006", "store holds a password in the open.", fix)

@@ -3,6 +3,7 @@
 TielineError
 ├── ConfigError         stop at start-up (or refuse the reload) and print every problem
 ├── StoreUnavailable    keep nothing in memory, answer 503, try again: the disk is full, locked or away
+│   └── LeaseLost       stop this turn: another worker has taken the work over; nothing was written
 ├── JournalBroken       stop: what was recorded no longer verifies
 └── RemoteError         one tool; `connection` names which
     ├── TryAgain        keep the work, come back after `wait`; `maybe_done` says the write may have taken effect
@@ -19,9 +20,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from tieline.core.redaction import redacted
+
 
 class TielineError(Exception):
-    """The root. Its message says where, what, and what to do next; it never carries a secret."""
+    """The root. Its message says where, what, and what to do next; it never carries a secret that we know."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redacted(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,10 @@ class StoreUnavailable(TielineError):
     def __init__(self, message: str, wait: timedelta = timedelta(seconds=5)) -> None:
         super().__init__(message)
         self.wait = wait
+
+
+class LeaseLost(StoreUnavailable):
+    """This worker was silent for so long that another one took its work over. Nothing of this transaction was kept."""
 
 
 class JournalBroken(TielineError):

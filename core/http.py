@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
+from tieline.core.redaction import conceal_pair
 
 LONGEST_WAIT = timedelta(hours=1)
 """A Retry-After beyond this is taken for a mistake: we come back hourly rather than go silent for a year."""
@@ -93,6 +94,26 @@ def outcome(
             return TryAgain(connection, said, wait=retry_after(headers, now), maybe_done=writes)
 
 
+def too_large(connection: str, what: str, *, writes: bool, largest: int = LARGEST_ANSWER) -> RemoteError:
+    """The error for an answer beyond what is held: after a write nobody knows what it said."""
+    words = f"{what} answered more than {largest} bytes"
+    return TryAgain(connection, words, maybe_done=True) if writes else Rejected(connection, words)
+
+
+def hold_whole(response: Any, **_options: Any) -> None:
+    """A hook for requests: reads a streamed answer for the library that asked. Raises OverflowError when too large.
+
+    Read in pieces as they are unpacked: a few kilobytes of gzip may stand for gigabytes.
+    """
+    content = bytearray()
+    for chunk in response.iter_content(65_536):
+        content += chunk
+        if len(content) > LARGEST_ANSWER:
+            response.close()
+            raise OverflowError
+    response._content = bytes(content)
+
+
 def same_origin(base: str, link: str) -> str:
     """`link` (absolute or relative) resolved against `base`. Raises ValueError when it leads to another origin."""
     target = urljoin(base, link)
@@ -125,6 +146,8 @@ class Client:
         self._connection = connection
         self._now = now
         self._base = base_url.rstrip("/")
+        if auth is not None:
+            conceal_pair(*auth)
         self._client = httpx.Client(
             headers=dict(headers or {}),
             auth=auth,
@@ -153,7 +176,7 @@ class Client:
                 for chunk in response.iter_bytes():
                     body += chunk
                     if len(body) > LARGEST_ANSWER:
-                        raise Rejected(self._connection, f"{method} {path} answered more than {LARGEST_ANSWER} bytes")
+                        raise too_large(self._connection, f"{method} {path}", writes=writes)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise TryAgain(self._connection, f"{method} {path}: no connection ({type(error).__name__})") from None
         except (httpx.TransportError, httpx.DecodingError) as error:

@@ -132,4 +132,9 @@ class Workspace(Section):
         description="How often tools are asked, unless a connection says.",
     )
     stop_within: timedelta = Field(default=timedelta(seconds=20), gt=timedelta(0), description="The bound on stopping.")
+    lease: timedelta = Field(
+        default=timedelta(seconds=20),
+        ge=timedelta(seconds=2),
+        description="On PostgreSQL: how long a worker may be silent before another one takes its work over.",
+    )
     connections: Any = Field(default={}, description="Connections by name.")

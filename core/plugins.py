@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hmac
 import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +27,7 @@ from tieline.core.port import (
     Receiver,
     Source,
 )
+from tieline.core.provenance import Unprovable, prove
 from tieline.core.settings import Findings, did_you_mean, validated
 from tieline.core.yaml import Node
 
@@ -43,6 +45,10 @@ PROTOCOLS: Final[Mapping[Power, type]] = {
     Power.LINK: Linker,
 }
 """What a power asks of whoever claims it. REOPEN is a promise about the tool and asks for nothing."""
+
+PINS: Final = frozenset({"version", "sha256"})
+"""Options of an entry of `plugins` that are about the plugin's distribution; a plugin's own settings have other names.
+"""
 
 HOOKS: Final = frozenset(name for name in vars(Hooks) if name.startswith("tieline_"))
 
@@ -85,9 +91,35 @@ def find_plugins(allowed: Mapping[str, Node], findings: Findings) -> list[Plugin
             makers = " and ".join(sorted(_distribution(point) for point in named))
             what = f"{makers} both bring a plugin {name!r}, and one of them is not what you think."
             findings.note_key(node, "CFG012", what, "uninstall one.")
-        elif (plugin := _load(named[0], node, findings)) is not None:
+        elif _is_as_pinned(named[0], node, findings) and (plugin := _load(named[0], _settings(node), findings)):
             found.append(plugin)
     return found
+
+
+def _settings(node: Node) -> Node:
+    """What a plugin is told: its entry without the pins."""
+    if not isinstance(node.value, dict) or not PINS & node.value.keys():
+        return node
+    kept = {name: one for name, one in node.value.items() if name not in PINS}
+    return Node(kept or None, node.line, node.column, node.key_line, node.key_column)
+
+
+def _is_as_pinned(point: importlib.metadata.EntryPoint, node: Node, findings: Findings) -> bool:
+    """Hold the installed distribution against `version` and `sha256`, before any of its code is imported."""
+    pins = {name: one for name in sorted(PINS) if isinstance(node.value, dict) and (one := node.value.get(name))}
+    for name, pin in pins.items():
+        try:
+            found = point.dist.version if name == "version" and point.dist is not None else prove(point)
+        except Unprovable as error:
+            what = f"the plugin {point.name!r} cannot be held against its {name}: {error}."
+            findings.note(pin, "CFG021", what, "install it from a wheel, or remove the line.")
+            return False
+        if not hmac.compare_digest(str(pin.value).lower().encode(), found.lower().encode()):
+            what = f"the plugin {point.name!r} is not the one that was allowed: its {name} is {found}."
+            fix = "find out who changed it; if it was you, look at the new code, then write the new value."
+            findings.note(pin, "CFG021", what, fix)
+            return False
+    return True
 
 
 def _distribution(point: importlib.metadata.EntryPoint) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
@@ -20,7 +20,7 @@ from tieline.core.config import NAME, Config
 from tieline.core.expressions import Condition
 from tieline.core.options import ConnectionSection, Section, Workspace
 from tieline.core.port import AdapterKind
-from tieline.core.secrets import Secret
+from tieline.core.secrets import Secret, secrets_in
 from tieline.core.settings import DURATION, fields_of, show_duration
 from tieline.core.yaml import load_yaml
 
@@ -100,6 +100,7 @@ def show_config(config: Config) -> dict[str, Any]:
         "signals": plain_value(config.signals),
         "poll_every": plain_value(config.poll_every),
         "stop_within": plain_value(config.stop_within),
+        "lease": plain_value(config.lease),
         "connections": {
             str(name): {
                 "tool": one.tool,
@@ -121,29 +122,12 @@ def unresolved_secrets(config: Config) -> list[str]:
     """Sentences about references that lead nowhere now. Values are looked up and thrown away."""
     sentences: list[str] = []
     for name, connection in config.connections.items():
-        for path, secret in _secrets_in(connection.settings):
+        for path, secret in secrets_in(connection.settings):
             try:
                 secret.reveal()
             except LookupError as error:
                 sentences.append(f"connections.{name}.{path}: {error}")
     return sentences
-
-
-def _secrets_in(value: Any, path: str = "") -> Iterator[tuple[str, Secret]]:
-    match value:
-        case Secret():
-            yield path, value
-        case BaseModel():
-            for name in type(value).model_fields:
-                yield from _secrets_in(getattr(value, name), f"{path}.{name}" if path else name)
-        case Mapping():
-            for name, item in value.items():
-                yield from _secrets_in(item, f"{path}.{name}")
-        case list() | tuple():
-            for at, item in enumerate(value):
-                yield from _secrets_in(item, f"{path}[{at}]")
-        case _:
-            return
 
 
 def _without_password(url: str) -> str:

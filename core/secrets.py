@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+from tieline.core.redaction import conceal
 
 
 class Secret:
@@ -29,8 +31,16 @@ class Secret:
 
     def reveal(self) -> str:
         """The value. Raises LookupError with a sentence that names the reference, never the value."""
-        if self._value is not None:
-            return self._value
+        value = self._value if self._value is not None else self._look_up()
+        conceal(value)
+        return value
+
+    @property
+    def exposure(self) -> str | None:
+        """Why this secret is none: a sentence about a file that everyone may read, or None."""
+        return _exposure(Path(self._name)) if self._kind == "file" and self._value is None else None
+
+    def _look_up(self) -> str:
         match self._kind:
             case "env":
                 value = os.environ.get(self._name)
@@ -94,14 +104,42 @@ class Secret:
         }
 
 
+def secrets_in(value: Any, path: str = "") -> Iterator[tuple[str, Secret]]:
+    """Every secret inside a value, a model or a mapping, with its path."""
+    match value:
+        case Secret():
+            yield path, value
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from secrets_in(getattr(value, name), f"{path}.{name}" if path else name)
+        case Mapping():
+            for name, item in value.items():
+                yield from secrets_in(item, f"{path}.{name}")
+        case list() | tuple():
+            for at, item in enumerate(value):
+                yield from secrets_in(item, f"{path}[{at}]")
+        case _:
+            return
+
+
 def _read_private(path: Path) -> str:
     try:
-        mode = path.stat().st_mode
-        if mode & (stat.S_IROTH | stat.S_IWOTH):
-            raise LookupError(f"{path} can be read by everyone on this machine; run `chmod 600 {path}`")
+        exposed = _exposure(path)
+        if exposed is not None:
+            raise LookupError(exposed)
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:
         raise LookupError(f"the secret file {path} cannot be read: {error.strerror}") from None
+
+
+def _exposure(path: Path) -> str | None:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return None  # Not there, or not ours to look at: that shows when it is read.
+    if mode & (stat.S_IROTH | stat.S_IWOTH):
+        return f"{path} can be read by everyone on this machine; run `chmod 600 {path}`"
+    return None
 
 
 def _read_keyring(name: str) -> str:

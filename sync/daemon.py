@@ -12,9 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from types import FrameType
 from typing import Any, Final
 
@@ -27,27 +25,21 @@ from tieline.core.config import Config
 from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
+from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
-from tieline.sync import acts, inbox, server
+from tieline.sync import acts, door, inbox, server
 from tieline.sync.build import build
 from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
+from tieline.sync.jobs.clock import StoreClock
+from tieline.sync.jobs.loops import Loops
+from tieline.sync.jobs.port import SWEEP, Health, Jobs
+from tieline.sync.jobs.threads import Threads
 from tieline.sync.lane import Lane
 from tieline.sync.metrics import Metrics
 
-SWEEP: Final = 1.0
-"""Seconds after which a lane looks for work that nobody woke it for: the dirty mark is the truth, a wake-up is not."""
-
 KEEP_DELIVERIES: Final = timedelta(days=7)
 """Longer than any sender retries."""
-
-
-@dataclass(slots=True)
-class Loop:
-    """One named thread and the event that wakes it."""
-
-    thread: threading.Thread
-    event: threading.Event
 
 
 class Daemon:
@@ -62,20 +54,19 @@ class Daemon:
         transports: Mapping[str, Any] | None = None,
     ) -> None:
         self._load = load
-        self._clock = clock or SystemClock()
         self._dice = dice or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._transports = transports
         self._log: Any = structlog.get_logger("tieline.daemon")
         self._stopping = threading.Event()
-        self._generation = threading.Event()
-        self._lanes: dict[ConnectionName, Lane] = {}
-        self._loops: dict[str, Loop] = {}
         self._failure: BaseException | None = None
         self._http: uvicorn.Server | None = None
         self.address = ""
         config, registry = load()
         self._store = Store.open(config.store)
         self._store.migrate()
+        self._clock = clock or _clock(config, self._store)
+        self._loops = Loops(self._clock, self._died)
+        self._jobs = self._choose_jobs(config)
         self.engine = self._build(config, registry)
         self.intake = Intake(self.engine)
         self._metrics = Metrics(self)
@@ -92,6 +83,27 @@ class Daemon:
             transports=self._transports,
         )
 
+    def _choose_jobs(self, config: Config) -> Jobs:
+        """Threads of this process, or a part in a fleet: what the store makes possible."""
+        if not is_postgres(config.store):
+            return Threads(self._loops, self._stopping, self._pause)
+        from tieline.sync.jobs.fleet import Fleet
+
+        return Fleet(
+            self._store,
+            self._clock,
+            self._loops,
+            self._stopping,
+            self._pause,
+            address=config.store,
+            lease=config.lease,
+        )
+
+    def _died(self, loop: str, error: BaseException) -> None:
+        self._failure = error
+        self._log.critical("loop_died", loop=loop, exc_info=error)
+        self._stopping.set()
+
     def _pause(self, seconds: float) -> None:
         """Sleep that ends when the daemon stops."""
         self._stopping.wait(seconds)
@@ -102,9 +114,9 @@ class Daemon:
         """Start every loop; returns when the server listens."""
         # The address first: a daemon that cannot listen must not begin to work.
         listener = self._listen() if serve else None
-        self._spawn("intake", lambda _event: self.intake.run())
-        self._start_lanes()
-        self._spawn("timers", self._run_timers)
+        self._loops.spawn("intake", lambda _event: self.intake.run())
+        self._jobs.start(self.engine)
+        self._loops.spawn("timers", self._run_timers)
         if listener is not None:
             self._start_server(listener)
         self._log.info("started", connections=sorted(self.engine.connections), address=self.address)
@@ -135,12 +147,11 @@ class Daemon:
         deadline = self._clock.monotonic() + bound
         if self._http is not None:
             self._http.should_exit = True
-            self._join(["http"], deadline)
+            self._loops.join(["http"], deadline)
         self.intake.stop(max(0.1, deadline - self._clock.monotonic()))
-        self._join(["intake"] if "intake" in self._loops else [], deadline)
-        for loop in self._loops.values():
-            loop.event.set()
-        left = self._join(list(self._loops), deadline)
+        self._loops.join(["intake"], deadline)
+        self._loops.wake_all()
+        left = self._loops.join(self._loops.names, deadline)
         if left:
             # Whatever they were doing is in the ledger; the next start takes it up where a crash would have left it.
             self._log.warning("stopped_late", loops=left, seconds=bound)
@@ -149,11 +160,6 @@ class Daemon:
             self._store.close()
         self._log.info("stopped", failure=repr(self._failure) if self._failure else "")
         return 1 if self._failure is not None else 0
-
-    def _join(self, names: list[str], deadline: float) -> list[str]:
-        for name in names:
-            self._loops[name].thread.join(max(0.0, deadline - self._clock.monotonic()))
-        return [name for name in names if self._loops[name].thread.is_alive()]
 
     def reload(self) -> bool:
         """Build and check the whole new configuration, then swap. On any problem the old one stays in force."""
@@ -167,61 +173,16 @@ class Daemon:
         except ConfigError as error:
             self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
             return False
-        self._stop_lanes()
+        self._jobs.retire()
         before, self.engine, self.intake.engine = self.engine, engine, engine
         before.registry.close()
-        self._start_lanes()
+        self._jobs.start(engine)
         with self._store.write() as tx:
             engine.record(tx, "reloaded", connections=sorted(engine.connections))
         self._log.info("reloaded", connections=sorted(engine.connections))
         return True
 
     # -- loops -----------------------------------------------------------------------------------------------------
-
-    def _spawn(self, name: str, work: Callable[[threading.Event], None]) -> None:
-        event = threading.Event()
-
-        def run() -> None:
-            try:
-                work(event)
-            except BaseException as error:  # noqa: BLE001 - the daemon must learn of it, whatever it is
-                self._failure = error
-                self._log.critical("loop_died", loop=name, exc_info=True)
-                self._stopping.set()
-
-        thread = threading.Thread(target=run, name=name, daemon=True)
-        self._loops[name] = Loop(thread, event)
-        thread.start()
-
-    def _start_lanes(self) -> None:
-        self._generation = threading.Event()
-        generation = self._generation
-        self._lanes = {name: Lane(self.engine, here) for name, here in self.engine.connections.items()}
-        for name, lane in self._lanes.items():
-            lane.stopping = lambda: self._stopping.is_set() or generation.is_set()
-            self._spawn(f"lane:{name}", partial(self._run_lane, lane, generation))
-
-    def _stop_lanes(self) -> None:
-        self._generation.set()
-        names = [name for name in self._loops if name.startswith("lane:")]
-        for name in names:
-            self._loops[name].event.set()
-        for name in names:
-            thread = self._loops.pop(name).thread
-            while thread.is_alive() and not self._stopping.is_set():
-                thread.join(0.2)
-
-    def _run_lane(self, lane: Lane, generation: threading.Event, event: threading.Event) -> None:
-        while not self._stopping.is_set() and not generation.is_set():
-            event.clear()
-            try:
-                worked = lane.step()
-            except StoreUnavailable as error:
-                self._log.error("store_unavailable", loop=f"lane:{lane.here.name}", error=str(error))
-                self._stopping.wait(error.wait.total_seconds())
-                continue
-            if not worked:
-                event.wait(SWEEP)
 
     def _run_timers(self, event: threading.Event) -> None:
         forget_at = self._clock.now()
@@ -242,9 +203,7 @@ class Daemon:
 
     def wake(self, name: ConnectionName) -> None:
         """Tell a lane that there is work."""
-        loop = self._loops.get(f"lane:{name}")
-        if loop is not None:
-            loop.event.set()
+        self._jobs.wake(name)
 
     # -- what the server asks for ----------------------------------------------------------------------------------
 
@@ -252,10 +211,7 @@ class Daemon:
         self._metrics.deliveries.labels(connection, outcome).inc()
 
     def incomplete(self, connection: ConnectionName) -> None:
-        lane = self._lanes.get(connection)
-        if lane is not None:
-            lane.poll_soon()
-            self.wake(connection)
+        self._jobs.poll_soon(connection)
 
     def readiness(self) -> tuple[bool, dict[str, Any]]:
         try:
@@ -263,8 +219,8 @@ class Daemon:
             store = "ok"
         except StoreUnavailable as error:
             store = str(error)
-        dead = [name for name, loop in self._loops.items() if not loop.thread.is_alive()]
-        lanes = {name: lane.state.value for name, lane in self._lanes.items()}
+        dead = self._loops.ended
+        lanes = {} if store != "ok" else {name: health.state.value for name, health in self.health().items()}
         return store == "ok" and not dead, {"store": store, "stopped_loops": dead, "connections": lanes}
 
     def metrics(self) -> bytes:
@@ -272,8 +228,12 @@ class Daemon:
 
     @property
     def lanes(self) -> Mapping[ConnectionName, Lane]:
-        """The lanes at work."""
-        return self._lanes
+        """The lanes of this process."""
+        return self._jobs.lanes
+
+    def health(self) -> Mapping[ConnectionName, Health]:
+        """How each connection is doing, whichever worker has its lane."""
+        return self._jobs.health()
 
     def _listen(self) -> socket.socket:
         """Take the address. Raises ConfigError when somebody else has it."""
@@ -298,9 +258,10 @@ class Daemon:
             log_config=None,
             access_log=False,
             lifespan="off",
+            http=door.Door,
             limit_concurrency=2_000,
-            timeout_keep_alive=60,
-            h11_max_incomplete_event_size=64 * 1024,
+            timeout_keep_alive=door.IDLE_TIMEOUT,
+            h11_max_incomplete_event_size=door.LARGEST_HEADERS,
             server_header=False,
         )
         self._http = uvicorn.Server(config)
@@ -311,9 +272,14 @@ class Daemon:
             if not self._stopping.is_set():
                 raise RuntimeError("the HTTP server ended by itself")
 
-        self._spawn("http", serve)
+        self._loops.spawn("http", serve)
         while not http.started and not self._stopping.is_set():
             self._stopping.wait(0.01)
+
+
+def _clock(config: Config, store: Store) -> Clock:
+    """Workers that share a store share its time."""
+    return StoreClock(store) if is_postgres(config.store) else SystemClock()
 
 
 def fire_timers(engine: Engine, now: Any) -> int:

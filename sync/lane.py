@@ -7,7 +7,7 @@ the error's class decides what becomes of the record and of the connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -65,6 +65,30 @@ class Lane:
         self.stopping: Callable[[], bool] = lambda: False
         """Asked between records: a lane that is to stop does not begin another one."""
         self._log: Any = structlog.get_logger("tieline.lane").bind(connection=here.name)
+
+    def memory(self) -> dict[str, Any]:
+        """What the next turn has to know, when it is another worker's: plain JSON."""
+        return {
+            "state": self.state.value,
+            "reason": self.reason,
+            "next_at": _written(self.next_at),
+            "poll_at": _written(self.poll_at),
+            "polled_at": _written(self.polled_at),
+            "silent_since": _written(self.silent_since),
+            "failures": self._failures,
+            "told": self._told,
+        }
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on where the last turn ended. An empty memory is a beginning."""
+        self.state = LaneState(memory.get("state", LaneState.WORKING.value))
+        self.reason = memory.get("reason", "")
+        self.next_at = _moment(memory.get("next_at"))
+        self.poll_at = _moment(memory.get("poll_at"))
+        self.polled_at = _moment(memory.get("polled_at"))
+        self.silent_since = _moment(memory.get("silent_since"))
+        self._failures = int(memory.get("failures", 0))
+        self._told = bool(memory.get("told", False))
 
     def step(self) -> bool:
         """Do the next thing. True when there was something to do, so that another step is worth while."""
@@ -351,6 +375,14 @@ _DUE = (
     .order_by(t.replica.c.id)
     .limit(bindparam("limit"))
 )
+
+
+def _written(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _moment(written: str | None) -> datetime | None:
+    return None if written is None else datetime.fromisoformat(written)
 
 
 def _aside(attempts: int, sentence: str) -> str:

@@ -60,6 +60,8 @@ class Budget:
         self._at = clock.monotonic()
         self.waited = 0.0
         self.calls = 0
+        self.permit: Callable[[], None] = lambda: None
+        """Asked before each call; raises when whoever calls may not go on."""
 
     @property
     def left(self) -> float:
@@ -69,15 +71,22 @@ class Budget:
 
     def spend(self) -> None:
         """Take one call, sleeping until there is one. Adapters spend before each request."""
+        self.permit()
         self._fill()
         missing = 1 - self._tokens
         if missing > 0:
             pause = missing / self._rate
             self.waited += pause
             self._sleep(pause)
+            self.permit()
             self._fill()
         self._tokens -= 1
         self.calls += 1
+
+    def resume(self, left: float, idle: float) -> None:
+        """Go on with what another worker left over, `idle` seconds ago: the tool counts the calls of all of them."""
+        self._tokens = min(self._burst, left + max(0.0, idle) * self._rate)
+        self._at = self._clock.monotonic()
 
     def _fill(self) -> None:
         now = self._clock.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter
@@ -16,7 +17,8 @@ from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
 from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
-from tieline.sync.lane import Lane, LaneState
+from tieline.sync.jobs.port import Health
+from tieline.sync.lane import LaneState
 
 
 class Watched(Protocol):
@@ -28,8 +30,7 @@ class Watched(Protocol):
     @property
     def intake(self) -> Intake: ...
 
-    @property
-    def lanes(self) -> Mapping[ConnectionName, Lane]: ...
+    def health(self) -> Mapping[ConnectionName, Health]: ...
 
 
 class Metrics:
@@ -114,10 +115,11 @@ class _Collector(Collector):
         silent = GaugeMetricFamily(
             "tieline_webhooks_silent", "1 while polls find what webhooks should have announced", labels=["connection"]
         )
-        for name, lane in self._watched.lanes.items():
-            up.add_metric([name], 1 if lane.state is LaneState.WORKING else 0)
-            budget.add_metric([name], lane.here.budget.left)
-            silent.add_metric([name], 0 if lane.silent_since is None else 1)
+        with suppress(StoreUnavailable):
+            for name, health in self._watched.health().items():
+                up.add_metric([name], 1 if health.state is LaneState.WORKING else 0)
+                budget.add_metric([name], health.calls_left)
+                silent.add_metric([name], 1 if health.silent else 0)
         yield up
         yield budget
         yield silent

@@ -19,6 +19,8 @@ import orjson
 from sqlalchemy import Connection, text
 
 from tieline.core.errors import JournalBroken
+from tieline.core.store.many import Many
+from tieline.core.store.tables import journal, journal_payload
 from tieline.core.store.types import to_micros
 
 GENESIS: Final = "0" * 64
@@ -31,11 +33,8 @@ _WORD = 40  # the width of the columns `kind`, `reason` and `connection`
 _HEAD = text("SELECT seq, hash FROM journal_head WHERE id = 1")
 _HEAD_LOCKED = text("SELECT seq, hash FROM journal_head WHERE id = 1 FOR UPDATE")
 _MOVE_HEAD = text("UPDATE journal_head SET seq = :seq, hash = :hash WHERE id = 1")
-_ENTRY = text(
-    "INSERT INTO journal (seq, at, kind, incident_id, connection, actor, reason, payload_sha, prev, hash) "
-    "VALUES (:seq, :at, :kind, :incident, :connection, :actor, :reason, :sha, :prev, :hash)"
-)
-_PAYLOAD = text("INSERT INTO journal_payload (seq, payload) VALUES (:seq, :payload)")
+_ENTRY = Many.into(journal)
+_PAYLOAD = Many.into(journal_payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +120,13 @@ class Chain:
         self._entries.append(
             {
                 "seq": seq,
-                "at": at,
+                "at": entry.at,
                 "kind": kind,
-                "incident": entry.incident,
+                "incident_id": entry.incident,
                 "connection": connection,
                 "actor": actor,
                 "reason": reason,
-                "sha": sha,
+                "payload_sha": sha,
                 "prev": self._hash,
                 "hash": digest,
             }
@@ -151,8 +150,8 @@ class Chain:
             return
         entries, self._entries = self._entries, []
         payloads, self._payloads = self._payloads, []
-        self._connection.execute(_ENTRY, entries)
-        self._connection.execute(_PAYLOAD, payloads)
+        _ENTRY.execute(self._connection, entries)
+        _PAYLOAD.execute(self._connection, payloads)
         self._connection.execute(_MOVE_HEAD, {"seq": self._seq, "hash": self._hash})
 
 

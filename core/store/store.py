@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, CursorResult, Executable, text
+from sqlalchemy import Connection, CursorResult, Executable, Table, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ClauseElement, TextClause
@@ -30,6 +30,7 @@ from sqlalchemy.sql.elements import ClauseElement, TextClause
 from tieline.core.store import engines, schema
 from tieline.core.store.chain import Chain, Entry
 from tieline.core.store.failures import unavailable
+from tieline.core.store.many import Many, lock_names, new_ids
 from tieline.core.store.tables import journal, journal_head, journal_payload
 from tieline.core.store.writers import PooledWriter, SerialWriter, Writer
 
@@ -59,6 +60,21 @@ class Transaction:
             if self._chain is not None and self._chain.pending and _reads_journal(statement):
                 self._chain.flush()
             return self._connection.execute(statement, parameters)
+
+    def execute_many(self, many: Many, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run one prepared statement for many rows: the cheap way for a storm. Answers how many rows it touched."""
+        with self._ended_by_failure():
+            return many.execute(self._connection, rows)
+
+    def new_ids(self, table: Table, count: int) -> Sequence[int]:
+        """Ids for rows that this transaction inserts next, before anything else goes into that table."""
+        with self._ended_by_failure():
+            return new_ids(self._connection, table, count)
+
+    def lock_names(self, names: Sequence[str]) -> None:
+        """Keep other transactions from passing here with any of these names, until this one ends."""
+        with self._ended_by_failure():
+            lock_names(self._connection, names)
 
     def journal(self, entry: Entry) -> int:
         """Append to the journal and answer the entry's seq. If it cannot be written, nothing is."""
@@ -120,10 +136,17 @@ def _reads_journal(statement: Executable) -> bool:
 class Store:
     """An open database. Safe to use from any thread; close it once."""
 
-    def __init__(self, name: str, writer: Writer, reader: Callable[[], AbstractContextManager[Connection]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        writer: Writer,
+        reader: Callable[[], AbstractContextManager[Connection]],
+        check: Callable[[Transaction], None] | None = None,
+    ) -> None:
         self._name = name
         self._writer = writer
         self._reader = reader
+        self._check = check
 
     @classmethod
     def open(
@@ -156,6 +179,13 @@ class Store:
         writer = SerialWriter(name, writing, group_commit, turn, share, beside=readers)
         return cls(name, writer, readers.begin)
 
+    def guarded(self, check: Callable[[Transaction], None]) -> Store:
+        """The same database, whose every write begins with `check`: what it raises ends the transaction.
+
+        It shares everything with this store, and is not closed by itself.
+        """
+        return Store(self._name, self._writer, self._reader, check)
+
     @property
     def name(self) -> str:
         """Its address without a password, for people."""
@@ -166,6 +196,8 @@ class Store:
         """One transaction. On StoreUnavailable nothing was committed, unless the connection was lost in the commit."""
         with self._translated(), self._writer.transaction() as connection:
             tx = Transaction(connection)
+            if self._check is not None:
+                self._check(tx)
             yield tx
             tx.flush()
         tx.committed()

@@ -226,6 +226,21 @@ connection = Table(
     Column("since", Instant, nullable=False),
 )
 
+# Whose turn a lane is, where several workers share the store. A write of a turn that is over is refused by its token.
+lease = Table(
+    "lease",
+    metadata,
+    Column("lane", String(80), primary_key=True),
+    Column("token", BigInteger, nullable=False),
+    Column("worker", String(80), nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    Column("released_at", Instant),  # null while the turn lasts, and after a worker that died in it
+    Column("poll_at", Instant),  # null: poll at once
+    Column("next_at", Instant),  # not before this, unless it is null
+    Column("poll_soon", Boolean, nullable=False, default=False),  # asked for from outside of a turn
+    Column("memory", JsonText, nullable=False),  # what the next turn has to know
+)
+
 timer = Table(
     "timer",
     metadata,

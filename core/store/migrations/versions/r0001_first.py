@@ -117,6 +117,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_journal_shredded")),
     )
     op.create_table(
+        "lease",
+        sa.Column("lane", sa.String(length=80), nullable=False),
+        sa.Column("token", sa.BigInteger(), nullable=False),
+        sa.Column("worker", sa.String(length=80), nullable=False),
+        sa.Column("taken_at", sa.BigInteger(), nullable=False),
+        sa.Column("released_at", sa.BigInteger(), nullable=True),
+        sa.Column("poll_at", sa.BigInteger(), nullable=True),
+        sa.Column("next_at", sa.BigInteger(), nullable=True),
+        sa.Column("poll_soon", sa.Boolean(), nullable=False),
+        sa.Column("memory", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", name=op.f("pk_lease")),
+    )
+    op.create_table(
         "timer",
         sa.Column("id", BIG_ID, autoincrement=True, nullable=False),
         sa.Column("key", sa.String(length=200), nullable=False),

@@ -1,0 +1,190 @@
+"""Equal workers on one store: each lane by one of them at a time, and nobody misses anything."""
+
+import threading
+import time
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import select, text
+from tests.daemon.conftest import eventually
+
+from tieline.adapters.memory.tool import MemoryTool
+from tieline.core.model import ConnectionName
+from tieline.core.store import tables as t
+from tieline.core.store.store import Store
+from tieline.core.timers import set_timer
+from tieline.sync.jobs import lease
+
+pytestmark = pytest.mark.xdist_group("postgresql")
+
+
+class Watched(MemoryTool):
+    """A tool that knows how many write to it at once, and that can be made to wait in the middle of a write."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.inside = self.most = self.writes = 0
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.entered = threading.Event()
+
+    def make(self, body, *, token=None):
+        return self._counted(lambda: super(Watched, self).make(body, token=token), token is not None)
+
+    def write(self, ref, patch, seen):
+        return self._counted(lambda: super(Watched, self).write(ref, patch, seen), True)
+
+    def _counted(self, work, ours):
+        if not ours:
+            return work()
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        self.entered.set()
+        try:
+            time.sleep(0.01)
+            assert self.go_on.wait(60)
+            self.writes += 1
+            return work()
+        finally:
+            self.inside -= 1
+
+
+def lanes_of(team):
+    with Store.open(team.store) as store, store.read() as connection:
+        return {row.lane: row for row in connection.execute(select(t.lease))}
+
+
+def test_a_webhook_to_any_worker_brings_its_record_across(team):
+    two = team(2)
+    for number, worker in enumerate(two.workers):
+        ref = two.tools["left"].make({"title": f"Disk {number} full", "status": "new"}).ref
+        assert two.hook(worker, "left", ref).status_code == 202
+    eventually(lambda: len(two.tools["right"].rows()) == 2)
+    assert len(two.tools["left"].rows()) == 2
+
+
+def test_a_connection_has_one_worker_at_a_time(team):
+    three = team(0)
+    right = three.tools["right"] = Watched(webhook_secret="-")
+    for _ in range(3):
+        three.join()
+    left = three.tools["left"]
+    refs = [left.make({"title": f"Disk {number} full", "status": "new"}).ref for number in range(30)]
+    eventually(lambda: len(right.rows()) == 30)
+    for ref in refs:
+        left.edit(ref, title="Disk replaced")
+    for worker in three.workers:
+        worker.wake("left")
+    eventually(lambda: all(row.body["title"] == "Disk replaced" for row in right.rows()))
+    assert right.most == 1
+    assert right.writes == 60
+    assert lanes_of(three)["right"].token > 1
+
+
+def test_when_nothing_happens_nothing_is_written(team):
+    two = team(2)
+    two.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: len(two.tools["right"].rows()) == 1)
+    time.sleep(2)
+    with Store.open(two.store) as store:
+        before = [store_count(store), two.tools["right"].rows(), two.tools["left"].rows()]
+        time.sleep(3)
+        assert [store_count(store), two.tools["right"].rows(), two.tools["left"].rows()] == before
+
+
+def store_count(store):
+    with store.read() as connection:
+        return connection.execute(text("SELECT count(*) FROM journal")).scalar_one()
+
+
+def test_a_worker_that_lost_its_lease_in_the_middle_of_a_write_changes_nothing_and_the_record_is_not_made_twice(team):
+    one = team(0)
+    right = one.tools["right"] = Watched(webhook_secret="-")
+    right.go_on.clear()
+    one.join()
+    one.tools["left"].make({"title": "Disk full", "status": "new"})
+    assert right.entered.wait(20)
+    # Another worker believes this one dead while it is inside the create.
+    with Store.open(one.store) as store:
+        other = lease.take(store, ConnectionName("right"), "another worker", one.workers[0].engine.clock.now())
+        right.go_on.set()
+        eventually(lambda: right.writes == 1)
+        time.sleep(0.5)
+        with store.read() as connection:
+            states = connection.execute(select(t.replica.c.state).where(t.replica.c.connection == "right")).all()
+        assert [state for (state,) in states] == ["creating"], "what the lost turn knows is not believed"
+        now = one.workers[0].engine.clock.now()
+        lease.give_back(store, other, {}, poll_at=None, next_at=None, now=now)
+    eventually(lambda: "linked" in states_of(one))
+    time.sleep(1)
+    assert len(right.rows()) == 1
+
+
+def states_of(team):
+    with Store.open(team.store) as store, store.read() as connection:
+        query = select(t.replica.c.state).where(t.replica.c.connection == "right")
+        return list(connection.execute(query).scalars())
+
+
+def test_every_worker_knows_how_every_connection_is_doing(team):
+    two = team(2)
+    two.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: len(two.tools["right"].rows()) == 1)
+    for worker in two.workers:
+        ready = httpx.get(f"{worker.address}/readyz", trust_env=False)
+        assert ready.status_code == 200
+        assert ready.json()["connections"] == {"left": "working", "right": "working"}
+        metrics = httpx.get(f"{worker.address}/metrics", trust_env=False).text
+        assert 'tieline_connection_up{connection="right"} 1.0' in metrics
+
+
+def test_a_timer_fires_once_whoever_sees_it_first(team):
+    two = team(2)
+    with Store.open(two.store) as store:
+        now = two.workers[0].engine.clock.now()
+        with store.write() as tx:
+            for number in range(50):
+                set_timer(tx, f"k{number}", "test", now + timedelta(seconds=1), {})
+    eventually(lambda: timers_left(two) == 0)
+
+
+def timers_left(team):
+    with Store.open(team.store) as store, store.read() as connection:
+        return connection.execute(text("SELECT count(*) FROM timer")).scalar_one()
+
+
+def test_while_a_configuration_rolls_out_the_worker_that_knows_a_connection_serves_it(team):
+    two = team(1)
+    two.tools["third"] = MemoryTool(webhook_secret="-")
+    two.write(names=("left", "right", "third"))
+    two.join()
+    two.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: len(two.tools["third"].rows()) == 1)
+    eventually(lambda: len(two.tools["right"].rows()) == 1)
+
+
+def test_a_reload_takes_one_worker_out_and_in_again(team):
+    two = team(2)
+    two.write("signals: {window: 9m}")
+    assert two.workers[0].reload() is True
+    two.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: len(two.tools["right"].rows()) == 1)
+
+
+def test_workers_whose_database_connections_are_cut_go_on(team, postgres_server):
+    two = team(2)
+    left = two.tools["left"]
+    with Store.open(postgres_server) as admin:
+        for number in range(6):
+            left.make({"title": f"Disk {number} full", "status": "new"})
+            with admin.write() as tx:
+                tx.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE application_name LIKE 'tieline%' AND pid <> pg_backend_pid()"
+                    )
+                )
+            time.sleep(0.7)
+    eventually(lambda: len(two.tools["right"].rows()) == 6, 40)
+    assert all(not worker.readiness()[1]["stopped_loops"] for worker in two.workers)
