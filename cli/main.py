@@ -23,6 +23,7 @@ COMMANDS = {
     "comment": ("tieline.cli.decide", "comment", "Write a comment into every copy of an incident."),
     "mapping": ("tieline.cli.mapping", "mapping", "Check and explain mappings."),
     "audit": ("tieline.cli.audit", "audit", "Prove that the journal is whole."),
+    "store": ("tieline.cli.store", "store", "Move everything into another database."),
     "simulate": ("tieline.cli.simulate", "simulate", "Play schedules of faults and crashes against the engine."),
     "plugins": ("tieline.cli.workspace", "plugins", "The plugins that are allowed, and how they are."),
 }

@@ -34,11 +34,11 @@ def configuration(workspace: str) -> tuple[Config, Registry]:
 
 
 @contextmanager
-def store_of(config: Config) -> Iterator[Store]:
-    """The workspace's store, at the schema this version knows."""
+def store_of(config: Config, *, moved: bool = False) -> Iterator[Store]:
+    """The workspace's store, at the schema this version knows; one that was copied away only if `moved`."""
     store = Store.open(config.store)
     try:
-        store.migrate()
+        store.migrate(moved=moved)
         yield store
     finally:
         store.close()

@@ -25,6 +25,7 @@ from tieline.core.config import Config
 from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
+from tieline.core.store import engines
 from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
 from tieline.sync import acts, door, inbox, server
@@ -62,6 +63,7 @@ class Daemon:
         self._http: uvicorn.Server | None = None
         self.address = ""
         config, registry = load()
+        self._alone = only_daemon(config)
         self._store = Store.open(config.store)
         self._store.migrate()
         self._clock = clock or _clock(config, self._store)
@@ -158,6 +160,7 @@ class Daemon:
         else:
             self.engine.registry.close()
             self._store.close()
+            self._alone = None
         self._log.info("stopped", failure=repr(self._failure) if self._failure else "")
         return 1 if self._failure is not None else 0
 
@@ -275,6 +278,28 @@ class Daemon:
         self._loops.spawn("http", serve)
         while not http.started and not self._stopping.is_set():
             self._stopping.wait(0.01)
+
+
+def only_daemon(config: Config) -> object:
+    """What keeps a second daemon off the same SQLite file, for as long as it is held and the process lives.
+
+    Raises ConfigError when there is one already. Workers on PostgreSQL share their store.
+    """
+    file = engines.file_of(config.store)
+    if file is None:
+        return None
+    import fcntl
+
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = file.with_name(f"{file.name}.daemon").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        what = f"store: another daemon works on {file}."
+        fix = "stop that one, or give this one a store of its own; several workers share a store on PostgreSQL."
+        raise ConfigError([Problem(str(config.file), 1, 1, "RUN002", what, fix)]) from None
+    return lock
 
 
 def _clock(config: Config, store: Store) -> Clock:

@@ -50,6 +50,12 @@ def is_postgres(address: str) -> bool:
     return parse(address).drivername != "sqlite"
 
 
+def file_of(address: str) -> Path | None:
+    """The file of a SQLite store; None for one in memory, and for PostgreSQL."""
+    url = parse(address)
+    return None if url.drivername != "sqlite" or in_memory(url) else Path(str(url.database))
+
+
 def _refused(what: str) -> ConfigError:
     # The address may hold a password, so it is not repeated.
     fix = "write sqlite:///path/to/tieline.db or postgresql://user@host/database."

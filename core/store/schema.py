@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import Connection, inspect, text
 
 from tieline.core.errors import ConfigError, Problem
@@ -18,6 +19,12 @@ from tieline.core.store.tables import metadata
 
 REVISION: Final = "0001"
 """The revision this code was written for. The newest file in `migrations/versions` carries the same."""
+
+MOVED: Final = "store_moved"
+"""The kind of the last entry of a store that was copied into another: whoever starts on it is sent there."""
+
+REOPENED: Final = "store_reopened"
+"""The kind of the entry by which a person takes a store that has moved into use again."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7_461_201_911  # any number, as long as every worker uses the same one
@@ -84,20 +91,38 @@ def revision_of(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def migrate(connection: Connection, name: str) -> None:
+def migrate(connection: Connection, name: str, *, moved: bool = False) -> None:
     """Bring the schema to REVISION inside the caller's transaction: all of it, or nothing.
 
-    Raises ConfigError for a database that newer code has written; `name` is its address without a password.
+    Raises ConfigError for a database that newer code has written, and, unless `moved`, for one that was copied away;
+    `name` is its address without a password.
     """
     if connection.dialect.name != "sqlite":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     found = revision_of(connection)
     if found == REVISION:
+        if not moved:
+            _refuse_if_moved(connection, name)
         return
     if found is None:
         _create(connection)
     else:
         upgrade(connection, name, found)
+
+
+def _refuse_if_moved(connection: Connection, name: str) -> None:
+    row = connection.execute(
+        text(
+            "SELECT j.kind, p.payload FROM journal AS j LEFT JOIN journal_payload AS p ON p.seq = j.seq "
+            "ORDER BY j.seq DESC LIMIT 1"
+        )
+    ).first()
+    if row is None or row.kind != MOVED:
+        return
+    target = orjson.loads(row.payload)["to"] if row.payload else "another database"
+    what = f"this store was copied into {target}, and its copy is the one in use."
+    fix = "write that address into `store:`; to use this one again after all: tieline store reopen."
+    raise ConfigError([Problem(name, 1, 1, "STORE006", what, fix)])
 
 
 def _create(connection: Connection) -> None:

@@ -76,6 +76,11 @@ class Transaction:
         with self._ended_by_failure():
             lock_names(self._connection, names)
 
+    @property
+    def dialect(self) -> str:
+        """The database's name: sqlite or postgresql."""
+        return self._connection.dialect.name
+
     def journal(self, entry: Entry) -> int:
         """Append to the journal and answer the entry's seq. If it cannot be written, nothing is."""
         if self._chain is None:
@@ -208,10 +213,11 @@ class Store:
         with self._translated(), self._reader() as connection:
             yield connection
 
-    def migrate(self) -> None:
-        """Bring the schema up to date, in one transaction. Raises ConfigError for a database newer than this code."""
+    def migrate(self, *, moved: bool = False) -> None:
+        """Bring the schema up to date, in one transaction. Raises ConfigError for a database newer than this code, and
+        for one that was copied into another database, unless `moved` says that it is only looked at."""
         with self._translated(), self._writer.transaction() as connection:
-            schema.migrate(connection, self._name)
+            schema.migrate(connection, self._name, moved=moved)
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless the database answers."""

@@ -57,6 +57,10 @@ OTHERS: Mapping[str, str] = {
     "STORE001": "the store's address is no database address",
     "STORE002": "the database was written by another program, or by a newer version of Tieline",
     "STORE003": "the database could not be brought up to date",
+    "STORE004": "a store is to be copied into one that is not empty",
+    "STORE005": "what arrived in the copy of a store is not what was sent",
+    "STORE006": "the store was copied into another one, which is in use now",
+    "RUN002": "another daemon works on the same SQLite store",
     "JOURNAL001": "a checkpoint cannot be written to the file",
     "JOURNAL002": "the file is no checkpoint",
 }

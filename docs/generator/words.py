@@ -36,6 +36,8 @@ KINDS: Mapping[str, str] = {
     "signal_joined": "another signal of the group joined an incident",
     "signal_ended": "a signal of the incident ended",
     "signal_told": "the source of a signal was told to be quiet, or to be loud again",
+    "store_moved": "everything was copied into another database, which is in use from here on",
+    "store_reopened": "a person took a store that had moved into use again",
     "connection_working": "a connection works again",
     "connection_waiting": "a tool asked for a pause, or does not answer",
     "connection_stopped": "a connection needs a person",

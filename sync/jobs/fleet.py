@@ -33,7 +33,7 @@ from tieline.core.model import ConnectionName
 from tieline.core.store import engines
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
-from tieline.sync.engine import Engine
+from tieline.sync.engine import Connected, Engine
 from tieline.sync.jobs import lease, schema
 from tieline.sync.jobs.clock import StoreClock
 from tieline.sync.jobs.loops import Loops
@@ -68,6 +68,7 @@ class Fleet:
         *,
         address: str,
         lease: timedelta,
+        lane: Callable[[Engine, Connected], Lane] = Lane,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -75,6 +76,7 @@ class Fleet:
         self._stopping = stopping
         self._pause = pause
         self._lease = lease.total_seconds()
+        self._lane = lane
         self._conninfo = engines.conninfo(address)
         self.worker = f"{socket.gethostname()[:40]}:{os.getpid()}"
         self._log: Any = structlog.get_logger("tieline.jobs")
@@ -92,7 +94,7 @@ class Fleet:
 
     def start(self, engine: Engine) -> None:
         self._retired = retired = threading.Event()
-        self.lanes = {name: Lane(engine, here) for name, here in engine.connections.items()}
+        self.lanes = {name: self._lane(engine, here) for name, here in engine.connections.items()}
         names = ",".join(sorted(self.lanes))
         self._sweeping = f"~sweep:{hashlib.sha256(names.encode()).hexdigest()[:16]}"
         self._loops.spawn("jobs", lambda _event: self._work(retired))
@@ -143,6 +145,7 @@ class Fleet:
         app = App(connector=PsycopgConnector(conninfo=_session(self._conninfo), min_size=1, max_size=4))
         app.task(name=TASK, pass_context=False)(self._drain)
         self._calls = asyncio.get_running_loop()
+        self._calls.set_exception_handler(self._unheard)
         self._rung = asyncio.Event()
         async with app.open_async():
             ringing = asyncio.create_task(self._defer(app, retired))
@@ -167,6 +170,11 @@ class Fleet:
                 for task in (ringing, reaping, working):
                     task.cancel()
                 await asyncio.gather(ringing, reaping, working, return_exceptions=True)
+
+    def _unheard(self, _calls: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A worker that was frozen reports jobs that were taken from it: one line each, and nobody needs a trace."""
+        error = context.get("exception")
+        self._log.warning("job_not_reported", error=type(error).__name__ if error else context.get("message"))
 
     def _want(self, lane: ConnectionName) -> None:
         self._wanted.add(lane)

@@ -6,7 +6,12 @@ import subprocess
 import sys
 import time
 
+import pytest
 from tests.daemon.conftest import eventually
+
+from tieline.core.config import load_workspace
+from tieline.core.errors import ConfigError
+from tieline.sync.daemon import Daemon
 
 WORKSPACE = """\
 tieline: 1
@@ -74,3 +79,11 @@ def test_sigterm_stops_a_real_process_within_its_bound_and_sighup_does_not(tmp_p
     finally:
         if process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)
+
+
+def test_a_second_daemon_on_the_same_sqlite_file_is_refused_until_the_first_one_has_ended(running, tmp_path):
+    here = running()
+    with pytest.raises(ConfigError, match="RUN002"):
+        Daemon(lambda: load_workspace(here.file), transports=here.tools)
+    here.daemon.stop()
+    Daemon(lambda: load_workspace(here.file), transports=here.tools).stop()

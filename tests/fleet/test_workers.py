@@ -159,9 +159,8 @@ def test_while_a_configuration_rolls_out_the_worker_that_knows_a_connection_serv
     two.tools["third"] = MemoryTool(webhook_secret="-")
     two.write(names=("left", "right", "third"))
     two.join()
-    two.tools["left"].make({"title": "Disk full", "status": "new"})
-    eventually(lambda: len(two.tools["third"].rows()) == 1)
-    eventually(lambda: len(two.tools["right"].rows()) == 1)
+    two.tools["third"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: [len(two.tools[name].rows()) for name in ("left", "right")] == [1, 1])
 
 
 def test_a_reload_takes_one_worker_out_and_in_again(team):

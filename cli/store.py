@@ -1,0 +1,65 @@
+"""`tieline store`: move everything into another database."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from tieline.cli.open import configuration, store_of
+from tieline.cli.output import emit, json_option
+
+
+@click.group()
+def store() -> None:
+    """Move everything into another database."""
+
+
+@store.command()
+@click.option("--to", "address", default="", help="The address of an empty database, without a password.")
+@click.option("--to-env", "variable", default="", help="The variable that holds the address, password included.")
+@json_option
+@click.pass_obj
+def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
+    """Copy the whole store into an empty one, row for row; from then on the old one is refused.
+
+    Stop the daemon first. A password can be in ~/.pgpass or PGPASSWORD, or in the variable that --to-env names. Nothing
+    arrives unless everything does: both sides are counted and hashed before the copy is kept.
+    """
+    from tieline.core.clock import SystemClock
+    from tieline.core.store.move import copy as copy_store
+    from tieline.core.store.store import Store
+
+    if bool(address) == bool(variable):
+        raise click.UsageError("name the new database with --to ADDRESS or --to-env VARIABLE")
+    if variable and variable not in os.environ:
+        raise click.UsageError(f"the variable {variable} is not set")
+    config, _registry = configuration(workspace)
+    with store_of(config) as source, Store.open(address or os.environ[variable]) as target:
+        source.migrate()
+        target.migrate()
+        found = copy_store(source, target, at=SystemClock().now(), actor="cli", on_progress=_progress)
+        name = target.name
+    if as_json:
+        emit({"to": name, "rows": found.total, "tables": dict(found.rows)})
+        return
+    click.echo(f"{found.total} rows are in {name}, the same as here. Write its address into `store:`, then start.")
+
+
+def _progress(table: str, count: int) -> None:
+    if count % 100_000 == 0:
+        click.echo(f"{table}: {count}", err=True)
+
+
+@store.command()
+@click.pass_obj
+def reopen(workspace: str) -> None:
+    """Use a store again that was copied away. What was accepted in the copy since then is not in it."""
+    from tieline.core.clock import SystemClock
+    from tieline.core.store.chain import Entry
+    from tieline.core.store.schema import REOPENED
+
+    config, _registry = configuration(workspace)
+    with store_of(config, moved=True) as opened, opened.write() as tx:
+        tx.journal(Entry(SystemClock().now(), REOPENED, None, None, "cli", "", {}))
+    click.echo("the store is in use again; run one daemon on one store only")

@@ -1,0 +1,123 @@
+"""Copy one store into another, row for row: the way from SQLite to PostgreSQL, and back.
+
+All of it is one transaction over there, and the source is locked while it lasts, so that nothing is accepted here that
+does not arrive there. Afterwards both sides are counted and hashed, and the source says that it has moved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Boolean, Table, text
+
+from tieline.core.errors import ConfigError, Problem
+from tieline.core.store.chain import Entry
+from tieline.core.store.schema import MOVED
+from tieline.core.store.store import Store, Transaction
+from tieline.core.store.tables import metadata
+
+_CHUNK: Final = 1_000
+_LEAVE: Final = frozenset({"lease"})
+"""Whose turn it was over there says nothing here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What arrived: rows of each table."""
+
+    rows: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.rows.values())
+
+
+def copy(
+    source: Store,
+    target: Store,
+    *,
+    at: datetime,
+    actor: str,
+    on_progress: Progress = lambda *_: None,
+) -> Copied:
+    """Copy everything. Raises ConfigError for a target that is not empty, or when what arrived is not what was sent.
+
+    Both stores are at the newest schema. `at` is the time of the entry that marks the source as moved.
+    """
+    tables = [table for table in metadata.sorted_tables if table.name not in _LEAVE]
+    with source.write() as here:
+        with target.write() as there:
+            _refuse_unless_empty(there, target.name, tables)
+            counted = {table.name: _copy_table(here, there, table, on_progress) for table in tables}
+            for table in tables:
+                sent, arrived = _digest(here, table), _digest(there, table)
+                if sent != arrived:
+                    raise _problem(
+                        "STORE005", target.name, f"the rows of {table.name} arrived changed; nothing was kept."
+                    )
+        here.journal(Entry(at, MOVED, None, None, actor, "", {"to": target.name, "rows": sum(counted.values())}))
+    return Copied(counted)
+
+
+def _refuse_unless_empty(there: Transaction, name: str, tables: list[Table]) -> None:
+    for table in tables:
+        if table.name == "journal_head":
+            continue
+        if there.execute(text(f'SELECT 1 FROM "{table.name}" LIMIT 1')).first() is not None:  # noqa: S608 - our tables
+            raise _problem("STORE004", name, f"it is not empty: there are rows in {table.name}.")
+
+
+def _problem(code: str, name: str, what: str) -> ConfigError:
+    fix = "copy into a new, empty database." if code == "STORE004" else "copy again into a new, empty database."
+    return ConfigError([Problem(name, 1, 1, code, what, fix)])
+
+
+def _copy_table(here: Transaction, there: Transaction, table: Table, on_progress: Progress) -> int:
+    booleans = [column.name for column in table.columns if isinstance(column.type, Boolean)]
+    names = [column.name for column in table.columns]
+    columns, values = ", ".join(f'"{name}"' for name in names), ", ".join(f":{name}" for name in names)
+    put = text(f'INSERT INTO "{table.name}" ({columns}) VALUES ({values})')  # noqa: S608 - our own names
+    if table.name == "journal_head":
+        put = text("UPDATE journal_head SET seq = :seq, hash = :hash WHERE id = :id")
+    count = 0
+    for rows in _pages(here, table):
+        there.execute(put, [{**row, **{name: bool(row[name]) for name in booleans}} for row in rows])
+        count += len(rows)
+        on_progress(table.name, count)
+    if there.dialect == "postgresql" and "id" in table.columns and table.columns["id"].autoincrement is True:
+        # Numbers go on where they were, or the next insert would meet a row that is there.
+        last = f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), max(id)) FROM \"{table.name}\""  # noqa: S608
+        there.execute(text(last))
+    return count
+
+
+def _pages(tx: Transaction, table: Table) -> Iterator[list[dict[str, Any]]]:
+    """The rows as they are stored, no type makes something nicer of them; in the order of the key."""
+    key = [column.name for column in table.primary_key.columns]
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    order = ", ".join(f'"{name}"' for name in key)
+    after = ", ".join(f":{name}" for name in key)
+    first = text(f'SELECT {names} FROM "{table.name}" ORDER BY {order} LIMIT {_CHUNK}')  # noqa: S608 - our own names
+    more = text(f'SELECT {names} FROM "{table.name}" WHERE ({order}) > ({after}) ORDER BY {order} LIMIT {_CHUNK}')  # noqa: S608
+    rows = [dict(row) for row in tx.execute(first).mappings()]
+    while rows:
+        yield rows
+        rows = [dict(row) for row in tx.execute(more, {name: rows[-1][name] for name in key}).mappings()]
+
+
+def _digest(tx: Transaction, table: Table) -> tuple[int, int]:
+    """How many rows, and the sum of their hashes: two databases need not agree on an order."""
+    count = total = 0
+    names = [column.name for column in table.columns]
+    for rows in _pages(tx, table):
+        for row in rows:
+            # A truth is 1 here and True there.
+            plain = repr([int(row[name]) if isinstance(row[name], bool) else row[name] for name in names])
+            total += int.from_bytes(hashlib.sha256(plain.encode()).digest()[:16], "big")
+            count += 1
+    return count, total % (1 << 128)

@@ -1,0 +1,123 @@
+"""A store copied into another database is the same store, and the old one says where it went."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import insert, text
+
+from tieline.core.errors import ConfigError
+from tieline.core.journal import Entry, verify
+from tieline.core.store import tables as t
+from tieline.core.store.move import copy
+from tieline.core.timers import set_timer
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def fill(store, rows=2_500):
+    with store.write() as tx:
+        for number in range(1, rows + 1):
+            tx.journal(Entry(NOW, "opened", None, None, "test", "", {"number": number, "word": "größer ☃"}))
+        tx.execute(
+            insert(t.inbox),
+            [
+                {
+                    "connection": "left",
+                    "ref": f"r{number}",
+                    "reading": {"float": 0.1, "text": "a\u2028b", "none": None} if number % 2 else None,
+                    "asked": number,
+                    "received_at": NOW + timedelta(microseconds=number),
+                    "attempts": 0,
+                    "parked": "",
+                }
+                for number in range(rows)
+            ],
+        )
+        tx.execute(
+            insert(t.delivery),
+            [
+                {"connection": "left", "delivery_id": f"ä{number % 7}-{number}", "received_at": NOW}
+                for number in range(rows)
+            ],
+        )
+        set_timer(tx, "k", "kind", NOW, {"a": [1, 2]})
+
+
+def everything(store):
+    with store.read() as connection:
+        return {
+            table.name: sorted(map(repr, connection.execute(table.select()).all()))
+            for table in t.metadata.sorted_tables
+            if table.name != "lease"
+        }
+
+
+@pytest.fixture
+def source(sqlite_store):
+    fill(sqlite_store)
+    return sqlite_store
+
+
+def target_of(address, tmp_path):
+    return f"sqlite:///{tmp_path / 'copy.db'}" if address.startswith("sqlite") else address
+
+
+def test_every_row_arrives_and_the_journal_verifies_there(source, address, tmp_path, open_store):
+    before = everything(source)
+    target = open_store(target_of(address, tmp_path))
+    copied = copy(source, target, at=NOW, actor="test")
+    assert everything(target) == before
+    assert copied.rows["journal"] == 2_500
+    assert verify(target).count == 2_500
+
+
+def test_numbers_go_on_where_they_were(source, address, tmp_path, open_store):
+    target = open_store(target_of(address, tmp_path))
+    copy(source, target, at=NOW, actor="test")
+    with target.write() as tx:
+        assert tx.journal(Entry(NOW, "opened", None, None, "test", "", {})) == 2_501
+        tx.execute(
+            insert(t.inbox),
+            {"connection": "left", "ref": "new", "asked": 0, "received_at": NOW, "attempts": 0, "parked": ""},
+        )
+    with target.read() as connection:
+        assert connection.execute(text("SELECT max(id) FROM inbox")).scalar_one() == 2_501
+    verify(target)
+
+
+def test_a_store_that_has_moved_is_refused_until_a_person_says_otherwise(source, tmp_path, open_store):
+    copy(source, open_store(f"sqlite:///{tmp_path / 'copy.db'}"), at=NOW, actor="test")
+    with pytest.raises(ConfigError, match=r"STORE006.*copy\.db"):
+        source.migrate()
+    source.migrate(moved=True)
+    with source.write() as tx:
+        tx.journal(Entry(NOW, "store_reopened", None, None, "test", "", {}))
+    source.migrate()
+    verify(source)
+
+
+def test_a_target_that_is_not_empty_is_refused_and_left_as_it_is(source, tmp_path, open_store):
+    target = open_store(f"sqlite:///{tmp_path / 'copy.db'}")
+    with target.write() as tx:
+        set_timer(tx, "mine", "kind", NOW, {})
+    before = everything(target)
+    with pytest.raises(ConfigError, match="STORE004"):
+        copy(source, target, at=NOW, actor="test")
+    assert everything(target) == before
+    source.migrate()
+
+
+def test_rows_that_arrive_changed_are_not_kept(source, tmp_path, open_store):
+    target = open_store(f"sqlite:///{tmp_path / 'copy.db'}")
+    with target.write() as tx:
+        tx.execute(
+            text(
+                "CREATE TRIGGER shorten AFTER INSERT ON delivery "
+                "BEGIN UPDATE delivery SET received_at = 0 WHERE delivery_id = NEW.delivery_id; END"
+            )
+        )
+    with pytest.raises(ConfigError, match=r"STORE005 the rows of delivery"):
+        copy(source, target, at=NOW, actor="test")
+    with target.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM journal")).scalar_one() == 0
+    source.migrate()
