@@ -5,11 +5,12 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 XDIST ?= 4
 
-.PHONY: demo test check lint types servers docs lock clean help
+.PHONY: demo test soak check lint types servers docs lock figures clean help
 
 help:
 	@echo "make demo   set up, then watch real alerts live through three simulated tools"
 	@echo "make test   set up, then run every check and every test"
+	@echo "make soak   what takes hours: thousands of simulated schedules and real crashes on both stores, every planted bug (results in .soak/)"
 	@echo "make lint types   the static checks alone"
 	@echo "make lock   resolve the dependencies again"
 
@@ -35,6 +36,26 @@ servers:
 test: .venv/.dev servers lint types
 	$(BIN)/python -m pytest -n $(XDIST) --dist loadgroup -q
 
+# Before a release, and at night. Every part leaves its figures in .soak/ as JSON and fails when it found something.
+soak: .venv/.dev servers
+	@mkdir -p .soak
+	$(BIN)/python -m tests.simulation.soak .soak
+	$(BIN)/python -m tests.crash matrix --twice 1000 --out .soak/crash.json
+	$(BIN)/python -m tests.crash matrix --people --out .soak/crash.json
+	$(BIN)/python -m tests.crash matrix --store postgresql --out .soak/crash.json
+	$(BIN)/python -m tests.crash matrix --store postgresql --people --out .soak/crash.json
+	$(BIN)/python -m tests.crash migration --out .soak/crash.json
+	$(BIN)/python -m tests.crash migration --store postgresql --out .soak/crash.json
+	$(BIN)/python -m tests.crash kept --kills 200 --deaths kill,term --out .soak/kept.json
+	$(BIN)/python -m tests.crash kept --kills 200 --deaths kill,server --store postgresql --out .soak/kept.json
+	$(BIN)/python -m tests.crash kept --kills 100 --deaths kill,term,server --store postgresql --out .soak/kept.json
+	$(BIN)/python -m tests.crash disk --out .soak/faults.json
+	$(BIN)/python -m tests.crash trouble full --out .soak/faults.json
+	$(BIN)/python -m tests.crash trouble locked --hold 60 --out .soak/faults.json
+	$(BIN)/python -m tests.crash trouble cut --every 2 --times 60 --out .soak/faults.json
+	$(BIN)/python -m tests.crash storm --out .soak/storm.json
+	TIELINE_SOAK=true $(BIN)/python -m pytest -q --timeout=0 tests/threats
+
 check: lint types
 
 lint: .venv/.dev
@@ -53,6 +74,11 @@ lock:
 
 # The reference pages are made from the code; a test fails when they differ.
 docs: .venv/.dev
+	$(BIN)/python docs/generate.py
+
+# Takes the figures of the last `make soak` over into the page of the guarantees.
+figures: .venv/.dev
+	@mkdir -p docs/figures && cp .soak/*.json docs/figures/
 	$(BIN)/python docs/generate.py
 
 clean:

@@ -1,25 +1,26 @@
-"""Writes `docs/reference/` from the code: `python docs/generate.py`. With `--check`, fails where a page has drifted."""
+"""Writes the pages that come from the code and from results. `--check` fails where one has drifted."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from generator import commands, configuration, hooks, mapping_files, metrics, words
+from generator import commands, configuration, guarantees, hooks, mapping_files, metrics, words
 
-FOLDER = Path(__file__).parent / "reference"
+FOLDER = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py from the code; `make docs` writes it anew. -->\n"
 
 
 def pages() -> dict[str, str]:
     """The text of every page by its file's name."""
     made = {
-        "cli.md": commands.page(),
-        "configuration.md": configuration.page(),
-        "hooks.md": hooks.page(),
-        "mappings.md": mapping_files.page(),
-        "metrics.md": metrics.page(),
-        "reasons.md": words.page(),
+        "reference/cli.md": commands.page(),
+        "reference/configuration.md": configuration.page(),
+        "reference/hooks.md": hooks.page(),
+        "reference/mappings.md": mapping_files.page(),
+        "reference/metrics.md": metrics.page(),
+        "reference/reasons.md": words.page(),
+        "explanation/guarantees.md": guarantees.page(),
     }
     return {name: f"{NOTE}\n{text.strip()}\n" for name, text in made.items()}
 
@@ -33,7 +34,7 @@ def main() -> int:
             continue
         drifted.append(name)
         if "--check" not in sys.argv:
-            FOLDER.mkdir(exist_ok=True)
+            file.parent.mkdir(exist_ok=True)
             file.write_text(text, encoding="utf-8")
     if drifted and "--check" in sys.argv:
         sys.stderr.write(f"{', '.join(drifted)}: not what the code says; run `make docs`\n")
