@@ -25,6 +25,13 @@ _LEAVE: Final = frozenset({"lease"})
 """Whose turn it was over there says nothing here."""
 
 
+Progress = Callable[[str, int], object]
+
+
+def _quiet(_table: str, _rows: int) -> None:
+    """Nobody watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Copied:
     """What arrived: rows of each table."""
@@ -43,7 +50,7 @@ def copy(
     *,
     at: datetime,
     actor: str,
-    on_progress: Progress = lambda *_: None,
+    on_progress: Progress = _quiet,
 ) -> Copied:
     """Copy everything. Raises ConfigError for a target that is not empty, or when what arrived is not what was sent.
 

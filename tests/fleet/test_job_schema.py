@@ -10,7 +10,7 @@ from tieline.sync.jobs.schema import install, pending
 
 __all__ = ["postgres_database", "postgres_server"]
 
-pytestmark = pytest.mark.xdist_group("postgresql")
+pytestmark = pytest.mark.xdist_group("fleet")
 
 
 def test_workers_that_start_at_once_make_the_tables_once(postgres_database):

@@ -3,7 +3,7 @@
 import pytest
 from tests.fleet.order import AT_ONCE, inversions, run
 
-pytestmark = [pytest.mark.xdist_group("postgresql"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("fleet"), pytest.mark.timeout(240)]
 
 
 def test_operations_of_workers_that_are_killed_and_frozen_are_never_overtaken(postgres_database):

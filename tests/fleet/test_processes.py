@@ -16,7 +16,7 @@ from tieline.adapters.memory.tool import MemoryTool
 from tieline.core.journal import verify
 from tieline.core.store.store import Store
 
-pytestmark = [pytest.mark.xdist_group("postgresql"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("fleet"), pytest.mark.timeout(240)]
 
 WORKSPACE = """\
 tieline: 1

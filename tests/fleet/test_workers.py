@@ -16,7 +16,7 @@ from tieline.core.store.store import Store
 from tieline.core.timers import set_timer
 from tieline.sync.jobs import lease
 
-pytestmark = pytest.mark.xdist_group("postgresql")
+pytestmark = pytest.mark.xdist_group("fleet")
 
 
 class Watched(MemoryTool):
