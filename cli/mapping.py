@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from tieline import mappings
-from tieline.cli.output import emit, json_option, table
+from tieline.cli.output import emit, json_option, say, table
 
 
 def _source(name: str) -> Path | str:
@@ -52,11 +52,9 @@ def check(source: str, overlay: str | None, as_json: bool) -> None:
         )
     else:
         for problem in problems:
-            click.echo(str(problem), err=True)
+            say(problem, err=True)
         if not problems:
-            click.echo(
-                f"{source}: what is written reads back as it was meant, and what was read writes back as nothing"
-            )
+            say(f"{source}: what is written reads back as it was meant, and what was read writes back as nothing")
     sys.exit(3 if problems else 0)
 
 

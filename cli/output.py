@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from tieline.core.errors import ConfigError, JournalBroken, StoreUnavailable, TielineError
 
+_UNPRINTABLE: Final = re.compile(r"[^\n\x20-\x7e]")
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def harmless(words: str) -> str:
+    """The text without what a terminal would obey: escape sequences, cursor movements, and marks that reorder text."""
+    if words.isprintable():
+        return words
+    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in words)
+
+
+def say(sentence: object, *, err: bool = False) -> None:
+    """Print one sentence. It may quote what a ticket says."""
+    click.echo(harmless(str(sentence)), err=err)
 
 
 def report(error: Exception) -> int:
@@ -19,18 +34,18 @@ def report(error: Exception) -> int:
     match error:
         case ConfigError():
             for problem in error.problems:
-                click.echo(str(problem), err=True)
+                say(problem, err=True)
             count = len(error.problems)
             click.echo(f"{count} problem{'s' if count != 1 else ''}; nothing was started", err=True)
             return 3
         case StoreUnavailable():
-            click.echo(f"the store does not answer: {error}", err=True)
+            say(f"the store does not answer: {error}", err=True)
             return 4
         case LookupError() if not isinstance(error, (KeyError, IndexError)):
-            click.echo(str(error), err=True)
+            say(error, err=True)
             return 5
         case JournalBroken() | TielineError() | ValueError():
-            click.echo(str(error), err=True)
+            say(error, err=True)
             return 1
         case _:
             raise error
@@ -52,8 +67,18 @@ def plain(value: Any) -> Any:
 
 
 def emit(value: Any) -> None:
-    """Print JSON."""
-    click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    """Print JSON. JSON itself leaves C1 controls and reordering marks as they are, which a terminal obeys."""
+    click.echo(escaped(json.dumps(plain(value), ensure_ascii=False, indent=2)))
+
+
+def escaped(document: str) -> str:
+    """A JSON text that means the same, with everything unprintable inside its strings written as escapes."""
+    return document if document.isprintable() else _UNPRINTABLE.sub(_escape, document)
+
+
+def _escape(found: re.Match[str]) -> str:
+    char = found.group()
+    return char if char.isprintable() else json.dumps(char)[1:-1]
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
@@ -67,11 +92,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    # Text, not markup: a ticket's title may contain square brackets.
+    grid = Table(title=Text(harmless(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        grid.add_column(column, overflow="fold")
+        grid.add_column(Text(harmless(column)), overflow="fold")
     for row in body:
-        # Text, not markup: a ticket's title may contain square brackets.
         grid.add_row(*[Text(cell) for cell in row])
     Console(highlight=False, soft_wrap=False).print(grid)
 
@@ -88,6 +113,4 @@ def text(value: Any) -> str:
         case list() | tuple():
             return ", ".join(text(one) for one in value) or "·"
         case _:
-            return "".join(
-                char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in str(value)
-            )
+            return harmless(str(value))

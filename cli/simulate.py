@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 @click.option("--first", default=0, show_default=True, help="The first seed.")
 @click.option("--steps", default=120, show_default=True, type=click.IntRange(1, 10_000), help="Steps of a schedule.")
 @click.option("--mutant", default="", help="Plant this bug first; `all` tries every one, `list` names them.")
+@click.option(
+    "--store", default="", help="Play on this PostgreSQL server, in a schema of its own; else on SQLite in memory."
+)
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
 @json_option
 def simulate(
-    seed: int | None, schedules: int | None, first: int, steps: int, mutant: str, jobs: int, as_json: bool
+    seed: int | None, schedules: int | None, first: int, steps: int, mutant: str, store: str, jobs: int, as_json: bool
 ) -> None:
     """Play schedules of edits, faults and crashes, and check that nothing is lost, doubled or overwritten unseen.
 
@@ -37,11 +41,21 @@ def simulate(
         return
     if mutant not in ("", "all") and mutant not in MUTANTS:
         raise click.UsageError(f"there is no mutant {mutant!r}; `--mutant list` names them.")
+    address = _address(store)
     if mutant == "all":
-        sys.exit(_hunt(schedules or 1000, first, steps, jobs, as_json))
+        sys.exit(_hunt(range(first, first + (schedules or 1000)), steps, address, jobs, as_json))
     if seed is not None:
-        sys.exit(_tell(seed, steps, mutant, as_json))
-    sys.exit(_campaign(range(first, first + (schedules or 100)), steps, mutant, jobs, as_json))
+        sys.exit(_tell(seed, steps, mutant, address, as_json))
+    sys.exit(_campaign(range(first, first + (schedules or 100)), steps, mutant, address, jobs, as_json))
+
+
+def _address(store: str) -> str:
+    from tieline.cli.simulation.store import MEMORY
+    from tieline.core.store.engines import parse
+
+    if store and parse(store).drivername == "sqlite":
+        raise click.UsageError("on SQLite a simulation keeps everything in memory; leave --store out.")
+    return store or MEMORY
 
 
 def _list_mutants(as_json: bool) -> None:
@@ -53,13 +67,14 @@ def _list_mutants(as_json: bool) -> None:
     table("Bugs that can be planted", ["name", "what is broken"], [(n, m.words) for n, m in MUTANTS.items()], empty="")
 
 
-def _tell(seed: int, steps: int, mutant: str, as_json: bool) -> int:
+def _tell(seed: int, steps: int, mutant: str, store: str, as_json: bool) -> int:
     from tieline.cli.simulation.mutants import planted
     from tieline.cli.simulation.schedule import Plan, play, shrink
+    from tieline.cli.simulation.store import stores_at
 
-    with planted(mutant):
-        outcome = play(Plan.drawn(seed, steps))
-        small = shrink(outcome) if outcome.violations else outcome
+    with planted(mutant), stores_at(store) as stores:
+        outcome = play(Plan.drawn(seed, steps), stores)
+        small = shrink(outcome, stores) if outcome.violations else outcome
     if as_json:
         emit(_facts(small) | {"trace": outcome.trace, "violations": list(map(str, outcome.violations))})
     elif outcome.violations:
@@ -71,12 +86,14 @@ def _tell(seed: int, steps: int, mutant: str, as_json: bool) -> int:
     return 1 if outcome.violations else 0
 
 
-def _campaign(seeds: range, steps: int, mutant: str, jobs: int, as_json: bool) -> int:
+def _campaign(seeds: range, steps: int, mutant: str, store: str, jobs: int, as_json: bool) -> int:
     from tieline.cli.simulation.campaign import run
     from tieline.cli.simulation.mutants import planted
     from tieline.cli.simulation.schedule import shrink
 
-    found = run(seeds, steps=steps, mutant=mutant, jobs=jobs, on_progress=_progress(len(seeds), as_json))
+    began = time.monotonic()
+    found = run(seeds, steps=steps, mutant=mutant, store=store, jobs=jobs, on_progress=_progress(len(seeds), as_json))
+    seconds = time.monotonic() - began
     rate = round(found.schedules / max(found.cpu_seconds, 0.001), 1)
     small: list[Outcome] = []
     with planted(mutant):
@@ -85,10 +102,14 @@ def _campaign(seeds: range, steps: int, mutant: str, jobs: int, as_json: bool) -
         emit(
             {
                 "schedules": found.schedules,
+                "first": seeds.start,
                 "steps": steps,
+                "store": _kind(store),
+                "failures": len(found.failed),
                 "failed": [one.plan.seed for one in found.failed],
                 "faults": dict(sorted(found.faults.items())),
                 "writes": found.writes,
+                "seconds": round(seconds, 1),
                 "cpu_seconds": round(found.cpu_seconds, 1),
                 "schedules_per_cpu_second": rate,
                 "smallest": [_facts(one) for one in small],
@@ -104,23 +125,39 @@ def _campaign(seeds: range, steps: int, mutant: str, jobs: int, as_json: bool) -
     return 1 if found.failed else 0
 
 
-def _hunt(schedules: int, first: int, steps: int, jobs: int, as_json: bool) -> int:
-    from tieline.cli.simulation.campaign import run
+def _hunt(seeds: range, steps: int, store: str, jobs: int, as_json: bool) -> int:
+    from tieline.cli.simulation.campaign import Catch, hunt
     from tieline.cli.simulation.mutants import MUTANTS
 
-    rows: list[dict[str, Any]] = []
-    for name in MUTANTS:
-        found = run(range(first, first + schedules), steps=steps, mutant=name, jobs=jobs, until_failure=True)
-        kinds = sorted({kind for one in found.failed for kind in one.kinds})
-        rows.append({"mutant": name, "found": bool(found.failed), "schedules": found.schedules, "seen": kinds})
+    began = time.monotonic()
+    caught: list[Catch] = []
+    for one in hunt(tuple(MUTANTS), seeds, steps=steps, store=store, jobs=jobs):
+        caught.append(one)
         if not as_json:
-            click.echo(f"{name}: {', '.join(kinds) or 'NOT FOUND'} ({found.schedules} schedules)")
-    missed = [row["mutant"] for row in rows if not row["found"]]
+            found = f"{', '.join(one.kinds)} after {one.schedules}" if one.schedules else f"NOT FOUND in {one.played}"
+            click.echo(f"{one.mutant}: {found}")
+    missed = [one.mutant for one in caught if not one.schedules]
     if as_json:
-        emit({"mutants": rows, "missed": missed})
+        emit(
+            {
+                "store": _kind(store),
+                "first": seeds.start,
+                "steps": steps,
+                "bound": len(seeds),
+                "mutants": {one.mutant: one.schedules or None for one in caught},
+                "seen": {one.mutant: list(one.kinds) for one in caught},
+                "missed": missed,
+                "seconds": round(time.monotonic() - began, 1),
+                "cpu_seconds": round(sum(one.cpu_seconds for one in caught), 1),
+            }
+        )
     else:
-        click.echo(f"{len(rows) - len(missed)} of {len(rows)} planted bugs were found.")
+        click.echo(f"{len(caught) - len(missed)} of {len(caught)} planted bugs were found.")
     return 1 if missed else 0
+
+
+def _kind(store: str) -> str:
+    return store.partition(":")[0]
 
 
 def _progress(total: int, as_json: bool) -> Any:

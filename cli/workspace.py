@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from tieline.cli.open import FILE, configuration, store_of
-from tieline.cli.output import emit, json_option, table
+from tieline.cli.output import emit, json_option, say, table
 from tieline.core.errors import TielineError
 from tieline.core.registry import Registry
 from tieline.core.yaml import Node
@@ -89,7 +89,7 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
     missing = unresolved_secrets(config)
     if missing:
         for sentence in missing:
-            click.echo(sentence, err=True)
+            say(sentence, err=True)
         sys.exit(3)
     if connection is not None and connection not in config.connections:
         raise LookupError(f"there is no connection {connection!r}; there are {', '.join(config.connections)}")

@@ -291,11 +291,17 @@ class _Reader:
         return self._existing(name, _option(node, "mapping")) if is_file else name
 
     def _existing(self, path: str, node: Node | None) -> Path:
-        found = self._beside(path)
+        try:
+            found = self._beside(path)
+            there = found.is_file()
+        except (OSError, RuntimeError, ValueError):  # too long, a link to itself, a NUL
+            what = f"{path[:200]!r} is no path."
+            self._findings.note(node or self._root, "CFG018", what, "paths are relative to this file; correct it.")
+            return Path(path)
         if not found.is_relative_to(self._file.parent.resolve()):
             what = f"{found} lies outside of the workspace."
             self._findings.note(node or self._root, "CFG018", what, "copy it beside this file; links out do not count.")
-        elif not found.is_file():
+        elif not there:
             what = f"there is no file {found}."
             self._findings.note(node or self._root, "CFG018", what, "paths are relative to this file; correct it.")
         return found

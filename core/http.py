@@ -6,9 +6,11 @@ SDKs built on requests share `outcome` and `retry_after`, so that a 429 means th
 from __future__ import annotations
 
 import math
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -128,6 +130,17 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").rstrip("."), port
 
 
+def _trust(connection: str, verify: bool | str) -> bool | ssl.SSLContext:
+    """What certificates are held against: the usual authorities, or the file of one's own."""
+    if isinstance(verify, bool):
+        return verify
+    try:
+        path = Path(verify)
+        return ssl.create_default_context(capath=verify) if path.is_dir() else ssl.create_default_context(cafile=verify)
+    except OSError as error:
+        raise NeedsOperator(connection, f"`verify_tls`: {verify} cannot be used ({error.strerror})") from None
+
+
 class Client:
     """An httpx client bound to one origin: no redirects, no environment proxies, time-outs always, bounded answers."""
 
@@ -152,7 +165,7 @@ class Client:
             headers=dict(headers or {}),
             auth=auth,
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
-            verify=verify,
+            verify=_trust(connection, verify),
             follow_redirects=False,
             trust_env=False,
             transport=transport,
@@ -179,6 +192,10 @@ class Client:
                         raise too_large(self._connection, f"{method} {path}", writes=writes)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise TryAgain(self._connection, f"{method} {path}: no connection ({type(error).__name__})") from None
+        except httpx.InvalidURL:
+            # httpx reads the address of a redirect even when it is not to follow it.
+            words = f"{method} {path} answered with a redirect to nowhere; set the final address as `url`"
+            raise NeedsOperator(self._connection, words) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise TryAgain(
                 self._connection, f"{method} {path}: the answer was lost ({type(error).__name__})", maybe_done=writes

@@ -29,6 +29,8 @@ from tieline.core.errors import ConfigError, Problem
 
 LARGEST: Final = 1024 * 1024
 DEEPEST: Final = 32
+MOST_PROBLEMS: Final = 100
+"""A file with more of them is no file that somebody meant; the rest is not looked at."""
 
 Scalar = str | int | float | bool | None
 
@@ -162,6 +164,8 @@ class _Composer:
     def _note(self, event: Event, code: str, what: str, fix: str) -> None:
         mark = event.start_mark
         self._problems.append(Problem(self._file, mark.line + 1, mark.column + 1, code, what, fix))
+        if len(self._problems) >= MOST_PROBLEMS:
+            raise ConfigError(self._problems)
 
 
 def _resolve(text: str) -> Scalar:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tieline.core.model import ABSENT, Fields, IncidentId, Status
+from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Status
 from tieline.core.port import Power
 from tieline.core.store.store import Transaction
 from tieline.sync import acts, rows, twins
@@ -112,28 +112,64 @@ def edit(
 
 
 def open_incident(
-    tx: Transaction, engine: Engine, fields: Fields, *, actor: str, at: datetime, origin: Replica | None, **facts: Any
+    tx: Transaction, engine: Engine, fields: Fields, *, actor: str, at: datetime, origin: Replica, **facts: Any
 ) -> Incident:
-    """A new incident, its first copy (`origin`, when a ticket opened it) and the copies it is to get."""
+    """A new incident that a ticket opened: `origin`, its first copy. With it come the copies it is to get."""
     now = engine.clock.now()
     fields = {"status": Status.NEW.value, **fields}
     incident = rows.insert_incident(tx, fields, dict.fromkeys(fields, Stamp(at, actor)), now)
-    seq = engine.record(
+    seq = _journal_opened(tx, engine, incident, origin.connection, actor, facts)
+    first = rows.insert_replica(tx, replace(origin, incident=incident.id, touched=max(seq, origin.touched)))
+    spread(tx, engine, incident, here=first)
+    return incident
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An incident to open: its fields, and the signal that opens it."""
+
+    fields: Fields
+    signal: str
+
+
+def open_incidents(tx: Transaction, engine: Engine, openings: Sequence[Opening], *, actor: str) -> list[Incident]:
+    """New incidents that signals open, in this order, and the copies they are to get: a storm writes them at once."""
+    now = engine.clock.now()
+    stamp = Stamp(now, actor)
+    fields = [{"status": Status.NEW.value, **opening.fields} for opening in openings]
+    incidents = rows.insert_incidents(tx, [(each, dict.fromkeys(each, stamp)) for each in fields], now)
+    for incident, opening in zip(incidents, openings, strict=True):
+        _journal_opened(tx, engine, incident, None, actor, {"signal": opening.signal})
+    wishes = [
+        _wish(engine, incident, connected, now)
+        for incident in incidents
+        for connected in engine.connections.values()
+        if _should_copy(connected, incident, ())
+    ]
+    rows.insert_replicas(tx, wishes)
+    for name in dict.fromkeys(wish.connection for wish in wishes):
+        engine.rouse(tx, name)
+    return incidents
+
+
+def _journal_opened(
+    tx: Transaction,
+    engine: Engine,
+    incident: Incident,
+    connection: ConnectionName | None,
+    actor: str,
+    facts: Mapping[str, Any],
+) -> int:
+    return engine.record(
         tx,
         "opened",
         incident=incident.id,
-        connection=origin.connection if origin else None,
+        connection=connection,
         actor=actor,
         reason=Reason.OPENED.value,
-        fields=rows.plain(fields),
+        fields=rows.plain(incident.fields),
         **facts,
     )
-    if origin is None:
-        _wish_for_copies(tx, engine, incident, ())
-    else:
-        first = rows.insert_replica(tx, replace(origin, incident=incident.id, touched=max(seq, origin.touched)))
-        spread(tx, engine, incident, here=first)
-    return incident
 
 
 def spread(

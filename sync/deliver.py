@@ -22,7 +22,7 @@ from tieline.core.model import Fields, Tlp, Visibility, incident_number
 from tieline.core.port import Commenter, Finder, Power, Reading, Ref, Version
 from tieline.core.store.store import Transaction
 from tieline.mappings import Denormalized
-from tieline.sync import commit, inbox, limits, rows, twins
+from tieline.sync import commit, inbox, limits, rows, twins, volley
 from tieline.sync.engine import EVERYONE, Connected, Engine
 from tieline.sync.read import fresh, sight, with_comments
 from tieline.sync.reconcile import Sighting, wanted
@@ -30,6 +30,9 @@ from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, Replica
 
 LONGEST_CALL: Final = timedelta(seconds=60)
 """Longer than any adapter waits for an answer."""
+
+UNTIL_CERTAIN: Final = timedelta(seconds=10)
+"""How often a write is tried of which the tool said that its record is gone, while the road looks whether it is."""
 
 
 def deliver(engine: Engine, here: Connected, replica_id: int) -> None:
@@ -44,19 +47,23 @@ def deliver(engine: Engine, here: Connected, replica_id: int) -> None:
     except Rejected as error:
         park(engine, replica_id, str(error))
     except Gone as error:
-        _prove_gone(here, replica, error)
-        lose(engine, here, replica_id, error)
+        if error.merged_into is not None or replica.ref is None:
+            lose(engine, here, replica_id, error)
+        else:
+            _look_whether_gone(engine, here, replica_id, replica.ref)
 
 
-def _prove_gone(here: Connected, replica: Replica, error: Gone) -> None:
-    """One 404 may be a proxy's, and letting go of a copy is for good: ask once more. Raises TryAgain if it is there."""
-    if replica.ref is None or error.merged_into is not None:
-        return
-    try:
-        here.source.read(replica.ref)
-    except Gone:
-        return
-    raise TryAgain(here.name, f"{replica.key} answered 404 to a write and is there: something stands in between")
+def _look_whether_gone(engine: Engine, here: Connected, replica_id: int, ref: Ref) -> None:
+    """One 404 may be a proxy's or a lagging replica's, and letting go of a copy is for good: the road asks again, and
+    nothing is written meanwhile."""
+    now = engine.clock.now()
+    with engine.store.write() as tx:
+        replica = rows.hold(tx, replica_id)
+        if replica is not None and replica.state is ReplicaState.LINKED:
+            rows.save_replica(tx, replace(replica, attempts=replica.attempts + 1, next_at=now + UNTIL_CERTAIN))
+            if not inbox.is_asked_for(tx, here.name, ref):
+                inbox.put(tx, here.name, [(ref, None)], asked=0, now=now)
+            engine.rouse(tx, here.name)
 
 
 def _deliver(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
@@ -116,23 +123,13 @@ def _create(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     try:
         reading = here.adapter.create(written.body, replica.token)
     except TryAgain as error:
-        if error.maybe_done:
-            _in_doubt(engine, replica.id)
-        else:
+        if not error.maybe_done:
             _not_created(engine, replica.id)
         raise
     except Rejected:
         _not_created(engine, replica.id)
         raise
     _adopt(engine, here, replica.id, reading)
-
-
-def _in_doubt(engine: Engine, replica_id: int) -> None:
-    """The answer was lost: the tool's look-up lag counts from now, not from when we began to ask."""
-    with engine.store.write() as tx:
-        replica = rows.hold(tx, replica_id)
-        if replica is not None and replica.state is ReplicaState.CREATING:
-            rows.save_replica(tx, replace(replica, intent_since=engine.clock.now()))
 
 
 def _not_created(engine: Engine, replica_id: int) -> None:
@@ -157,18 +154,23 @@ def _find_or_create(engine: Engine, here: Connected, replica: Replica, incident:
     asked = engine.clock.now()
     found = _find(here, finder, replica)
     if found is not None:
+        here.looked.pop(replica.token, None)
         # Whoever commented on it meanwhile did so before the version that is about to be known.
         _adopt(engine, here, replica.id, with_comments(here, found))
         return
     # A look before the lag has passed proves nothing. After a crash nobody knows when the call ended, which is why a
-    # tool that lags gets some more time.
-    ready = (replica.intent_since or asked) + finder.lookup_lag + min(finder.lookup_lag, LONGEST_CALL)
-    if asked < ready <= asked + limits.FARTHEST:
+    # tool that lags gets some more time. It is counted by a clock that nobody sets: whoever trusts the other one makes
+    # a second record when it is set ahead.
+    now = engine.clock.monotonic()
+    lag = finder.lookup_lag + min(finder.lookup_lag, LONGEST_CALL)
+    left = here.looked.setdefault(replica.token, now) + lag.total_seconds() - now
+    if left > 0:
         with engine.store.write() as tx:
             current = rows.hold(tx, replica.id)
             if current is not None and current.state is ReplicaState.CREATING:
-                rows.save_replica(tx, replace(current, next_at=ready))
+                rows.save_replica(tx, replace(current, next_at=asked + timedelta(seconds=left)))
         return
+    here.looked.pop(replica.token, None)
     _create(engine, here, replica, incident)
 
 
@@ -241,7 +243,7 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     ids = here.ids_of(here.mapping.people_in(incident.fields), engine.clock.monotonic())
     projection = _may_leave(engine, here, here.mapping.project(incident.fields, ids))
     fields = wanted(replica, projection, here.mapping)
-    loop = limits.oscillation(replica.trail, fields, engine.clock.now())
+    loop = limits.oscillation(replica.trail, fields, engine.clock.now()) or _volley(engine, replica, fields)
     if loop:
         park(engine, replica.id, loop)
         return
@@ -284,6 +286,16 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
             landed = replace(current, attempts=0, next_at=None, trail=trail)
             commit.take(tx, engine, here, landed, sighting, wrote=True)
             twins.take_in(tx, engine, here, current, reading.comments or ())
+
+
+def _volley(engine: Engine, replica: Replica, fields: Fields) -> str:
+    """The sentence about robots that answer each other, or "". The journal is asked only once a field was busy."""
+    now = engine.clock.now()
+    busy = [name for name in sorted(fields) if volley.is_busy(replica.trail.get(name, ()), now)]
+    if not busy:
+        return ""
+    with engine.store.read() as connection:
+        return next((words for name in busy if (words := volley.of_field(connection, replica.incident, name, now))), "")
 
 
 def _hold_unwritable(engine: Engine, here: Connected, replica_id: int, incident: Incident, patch: Denormalized) -> None:
@@ -440,6 +452,11 @@ def deliver_comment(engine: Engine, here: Connected, item: twins.Outgoing) -> No
     if refused or engine.registry.refuses_comment(item.visibility, here.name, here.config.ceiling):
         _park_comment(engine, here, item, f"a comment may not leave for {here.name}: its label is above the ceiling")
         return
+    with engine.store.read() as connection:
+        loop = volley.of_comments(connection, item.incident, engine.clock.now())
+    if loop and item.state == "wanted":
+        _park_comment(engine, here, item, loop)
+        return
     if item.state == "sending":
         found = twins.search(source.comments(item.ref), here.mapping, item)
         if found is not None:
@@ -454,8 +471,14 @@ def deliver_comment(engine: Engine, here: Connected, item: twins.Outgoing) -> No
         _park_comment(engine, here, item, str(error))
         return
     except Gone as error:
-        lose(engine, here, item.replica, error)
-        _park_comment(engine, here, item, str(error))
+        if error.merged_into is not None:
+            lose(engine, here, item.replica, error)
+            _park_comment(engine, here, item, str(error))
+            return
+        _look_whether_gone(engine, here, item.replica, item.ref)
+        with engine.store.write() as tx:
+            again = engine.clock.now() + UNTIL_CERTAIN
+            twins.postpone(tx, item, state="wanted", attempts=item.attempts + 1, next_at=again)
         return
     except TryAgain as error:
         if not error.maybe_done:

@@ -64,6 +64,8 @@ class Connected:
     """Repeats a read that failed for a moment, a few times at once; never a write."""
     people: dict[str, tuple[str | None, float]] = field(default_factory=dict)
     """E-mail to the tool's id (None: it knows nobody of that address), and when it said so."""
+    looked: dict[Token, float] = field(default_factory=dict)
+    """Creates in doubt: when each was first looked for in vain, in seconds that never run backwards."""
 
     @property
     def name(self) -> ConnectionName:

@@ -16,9 +16,14 @@ from sqlalchemy import bindparam, delete, func, insert, or_, select, text, updat
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import Page, Reading, Received, Ref, RemoteComment, Token, Version
 from tieline.core.store import tables as t
+from tieline.core.store.many import Many
 from tieline.core.store.store import Connection, Transaction
 
 Reader = Connection | Transaction
+
+
+class Contested(Exception):
+    """Two processes store the same delivery at one moment. Stored alone, it waits for the other and is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Waiting:
     reading: Reading | None
     asked: int
     attempts: int
+    listed: bool = False
+    """True when the tool itself showed the record, in a listing or in its webhook."""
 
     @property
     def received_at(self) -> datetime:
@@ -44,7 +51,11 @@ _DELIVERY = text(
     "INSERT INTO delivery (connection, delivery_id, received_at) VALUES (:connection, :delivery_id, :received_at) "
     "ON CONFLICT DO NOTHING"
 ).bindparams(bindparam("received_at", type_=t.delivery.c.received_at.type))
-_ROW = insert(t.inbox)
+_STORED = select(t.delivery.c.delivery_id).where(
+    t.delivery.c.connection == bindparam("connection"), t.delivery.c.delivery_id.in_(bindparam("ids", expanding=True))
+)
+_DELIVERIES = Many(_DELIVERY)
+_ROWS = Many.into(t.inbox, without=["id"])
 _HINT = text(
     "INSERT INTO inbox (connection, ref, reading, asked, received_at, attempts, parked) "
     "VALUES (:connection, :ref, NULL, 0, :received_at, 0, '') ON CONFLICT (connection, ref) WHERE reading IS NULL "
@@ -66,6 +77,33 @@ def accept(tx: Transaction, name: ConnectionName, received: Received, now: datet
     return True
 
 
+def accept_all(tx: Transaction, items: Sequence[tuple[ConnectionName, Received]], now: datetime) -> list[bool]:
+    """Store many verified deliveries at once. Answers which of them were new. Raises Contested, and then this
+    transaction must not be committed, when another process stores one of them at this moment."""
+    if len(items) == 1:
+        return [accept(tx, *items[0], now)]
+    seen: set[tuple[str, str]] = set()
+    for name in dict.fromkeys(name for name, _received in items):
+        ids = [received.delivery_id[:200] for one, received in items if one == name]
+        seen.update((name, found) for found in tx.execute(_STORED, {"connection": name, "ids": ids}).scalars())
+    results: list[bool] = []
+    for name, received in items:
+        key = (name, received.delivery_id[:200])
+        results.append(key not in seen)
+        seen.add(key)
+    new = [item for item, is_new in zip(items, results, strict=True) if is_new]
+    stored = tx.execute_many(
+        _DELIVERIES,
+        [{"connection": name, "delivery_id": one.delivery_id[:200], "received_at": now} for name, one in new],
+    )
+    if stored != len(new):
+        raise Contested
+    for name in dict.fromkeys(name for name, _received in new):
+        hints = [hint for one, received in new if one == name for hint in received.hints]
+        put(tx, name, ((hint.ref, hint.reading) for hint in hints), asked=0, now=now)
+    return results
+
+
 def put(
     tx: Transaction, name: ConnectionName, items: Iterable[tuple[Ref, Reading | None]], *, asked: int, now: datetime
 ) -> None:
@@ -76,21 +114,23 @@ def put(
         if reading is None:
             hints.append({"connection": name, "ref": ref, "received_at": now})
         else:
-            readings.append(
-                {
-                    "connection": name,
-                    "ref": ref,
-                    "reading": encode(reading),
-                    "asked": asked,
-                    "received_at": now,
-                    "attempts": 0,
-                    "parked": "",
-                }
-            )
+            readings.append({**_row(name, reading, asked, now), "ref": ref})
     if hints:
         tx.execute(_HINT, hints)
-    if readings:
-        tx.execute(_ROW, readings)
+    tx.execute_many(_ROWS, readings)
+
+
+def _row(name: ConnectionName, reading: Reading, asked: int, now: datetime) -> dict[str, Any]:
+    return {
+        "connection": name,
+        "ref": reading.ref,
+        "reading": encode(reading),
+        "asked": asked,
+        "received_at": now,
+        "attempts": 0,
+        "next_at": None,
+        "parked": "",
+    }
 
 
 def put_page(
@@ -134,6 +174,7 @@ def _group(name: ConnectionName, ref: Ref, members: Sequence[Any]) -> Waiting:
         reading=None if asks_fresh else decode(newest.reading),
         asked=newest.asked,
         attempts=max(row.attempts for row in members),
+        listed=any(row.reading is not None for row in members),
     )
 
 
@@ -144,21 +185,37 @@ def one_by_one(connection: Reader, name: ConnectionName, now: datetime, limit: i
     return [_group(name, Ref(row.ref), [row]) for row in found]
 
 
+_ASKED_FOR = select(func.count()).where(
+    t.inbox.c.connection == bindparam("connection"),
+    t.inbox.c.ref == bindparam("ref"),
+    t.inbox.c.reading.is_(None),
+    t.inbox.c.parked == "",
+)
+
+
+def is_asked_for(tx: Transaction, name: ConnectionName, ref: Ref) -> bool:
+    """True while a hint waits that has this record read."""
+    return bool(tx.execute(_ASKED_FOR, {"connection": name, "ref": ref}).scalar_one())
+
+
 _DONE = delete(t.inbox).where(t.inbox.c.id == bindparam("row_id"), t.inbox.c.received_at == bindparam("row_at"))
+_ALL_DONE = Many(_DONE)
 _FORGET_PARKED = delete(t.inbox).where(
     t.inbox.c.connection == bindparam("row_connection"), t.inbox.c.ref == bindparam("row_ref"), t.inbox.c.parked != ""
 )
 _LATER = update(t.inbox).where(t.inbox.c.id == bindparam("row_id"), t.inbox.c.received_at == bindparam("row_at"))
 
 
+_FAILED = select(t.inbox.c.ref, t.inbox.c.reading).where(
+    t.inbox.c.connection == bindparam("connection"),
+    or_(t.inbox.c.parked != "", t.inbox.c.attempts > 0),
+    t.inbox.c.reading.is_not(None),
+)
+
+
 def failed_versions(tx: Transaction, name: ConnectionName) -> dict[str, str]:
     """The records that failed and wait, or were put aside, and at which version: a poll need not bring them again."""
-    query = select(t.inbox.c.ref, t.inbox.c.reading).where(
-        t.inbox.c.connection == name,
-        or_(t.inbox.c.parked != "", t.inbox.c.attempts > 0),
-        t.inbox.c.reading.is_not(None),
-    )
-    return {row.ref: row.reading["version"] for row in tx.execute(query)}
+    return {row.ref: row.reading["version"] for row in tx.execute(_FAILED, {"connection": name})}
 
 
 def done(tx: Transaction, item: Waiting) -> None:
@@ -169,7 +226,7 @@ def done(tx: Transaction, item: Waiting) -> None:
 def all_done(tx: Transaction, items: Sequence[Waiting]) -> None:
     """Take the rows of a batch out."""
     if items:
-        tx.execute(_DONE, [{"row_id": row, "row_at": at} for item in items for row, at in item.rows])
+        tx.execute_many(_ALL_DONE, [{"row_id": row, "row_at": at} for item in items for row, at in item.rows])
 
 
 def later(tx: Transaction, item: Waiting, attempts: int, next_at: datetime | None, parked: str = "") -> None:

@@ -19,6 +19,7 @@ from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import inbox
 from tieline.sync.engine import Connected, Engine
+from tieline.sync.records import ReplicaState
 
 _CURSOR = select(t.cursor.c.cursor, t.cursor.c.polled_at).where(t.cursor.c.connection == bindparam("name"))
 _FIRING = select(t.signal.c.episode).where(
@@ -26,6 +27,16 @@ _FIRING = select(t.signal.c.episode).where(
     text("firing"),
     t.signal.c.seen_at >= bindparam("before"),
     or_(t.signal.c.seen_at < bindparam("began"), t.signal.c.seen_at > bindparam("far")),
+)
+_KNOWN_SIGNALS = select(t.signal.c.episode, t.signal.c.version).where(
+    t.signal.c.connection == bindparam("name"), t.signal.c.episode.in_(bindparam("refs", expanding=True))
+)
+# What a write in doubt left is looked at again, whatever its version; and what was gone and is listed, is back.
+_KNOWN_RECORDS = select(t.replica.c.ref, t.replica.c.version).where(
+    t.replica.c.connection == bindparam("name"),
+    t.replica.c.ref.in_(bindparam("refs", expanding=True)),
+    t.replica.c.ledger == {},
+    t.replica.c.state != ReplicaState.GONE.value,
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR: Final = timedelta(hours=1)
@@ -94,17 +105,10 @@ def _news(tx: Transaction, here: Connected, page: Page) -> Sequence[Reading]:
         return ()
     refs = [reading.ref for reading in page.readings]
     known = inbox.failed_versions(tx, here.name)
+    query = _KNOWN_SIGNALS if here.signals else _KNOWN_RECORDS
     for start in range(0, len(refs), 500):
         chunk = refs[start : start + 500]
-        if here.signals:
-            query = select(t.signal.c.episode, t.signal.c.version).where(
-                t.signal.c.connection == here.name, t.signal.c.episode.in_(chunk)
-            )
-        else:
-            query = select(t.replica.c.ref, t.replica.c.version).where(
-                t.replica.c.connection == here.name, t.replica.c.ref.in_(chunk), t.replica.c.ledger == {}
-            )
-        known.update((row[0], row[1]) for row in tx.execute(query))
+        known.update((row[0], row[1]) for row in tx.execute(query, {"name": here.name, "refs": chunk}))
     return [reading for reading in page.readings if known.get(reading.ref) != reading.version]
 
 

@@ -111,6 +111,12 @@ def reconcile(
             reasons[name] = Reason.IGNORED
             base[name] = value
             continue
+        if _was_dropped(replica, name, shown):
+            words = f"the tool made the record without {name}; check that the field can be set there"
+            holds[name] = _hold(replica, name, Held.IGNORED, incident.fields.get(name), None, words, now)
+            reasons[name] = Reason.IGNORED
+            base[name] = None
+            continue
         if shown is ABSENT:
             continue
         theirs = shown
@@ -156,6 +162,13 @@ def _was_ignored(replica: Replica, name: str, theirs: Known) -> bool:
     if not attempts or attempts[-1].prior == attempts[-1].written:
         return False
     return theirs is ABSENT or theirs == attempts[-1].prior
+
+
+def _was_dropped(replica: Replica, name: str, theirs: Known) -> bool:
+    """True when a record that we made lacks what we made it with: the tool did not take it, and nobody emptied it."""
+    if replica.intent is None or replica.ref is not None:
+        return False
+    return replica.intent.get(name) not in (None, ()) and (theirs is ABSENT or theirs is None)
 
 
 def _settle_ledger(replica: Replica, name: str, theirs: Value, *, wrote: bool) -> Known:

@@ -10,6 +10,8 @@ copies' own connection, writes the difference. An alert takes the same road thro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 
 from tieline.core.errors import Gone, Rejected
 from tieline.core.model import IncidentId, Status
@@ -22,6 +24,11 @@ from tieline.sync.read import read, sight, with_comments
 from tieline.sync.reconcile import Sighting
 from tieline.sync.records import Replica, ReplicaState
 
+DOUBT_FOR: Final = timedelta(seconds=30)
+DOUBT_EVERY: Final = timedelta(seconds=10)
+"""A tool that has just shown a record may deny it: the replica that answers lags behind, or a proxy stands in between.
+A 404 is asked for again this often, and believed when it is this old."""
+
 
 def travel(engine: Engine, here: Connected, item: Waiting) -> None:
     """Take everything the inbox holds about one record down the road."""
@@ -32,6 +39,10 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
     try:
         sighting = _look(engine, here, item, known)
     except Gone as error:
+        if _doubts(engine, item, known, error):
+            with engine.store.write() as tx:
+                inbox.later(tx, item, item.attempts + 1, engine.clock.now() + DOUBT_EVERY)
+            return
         _drop(engine, item)
         if known is not None:
             deliver.lose(engine, here, known.id, error)
@@ -102,6 +113,14 @@ def _look(engine: Engine, here: Connected, item: Waiting, known: Replica | None)
     if sighting.reading.merged_into is not None and known is not None:
         raise Gone(here.name, f"{known.key} was merged", merged_into=sighting.reading.merged_into)
     return sighting
+
+
+def _doubts(engine: Engine, item: Waiting, known: Replica | None, error: Gone) -> bool:
+    """True while a 404 is not to be believed yet. One about a record that nobody ever showed us matters to nobody."""
+    if error.merged_into is not None or item.attempts >= DOUBT_FOR // DOUBT_EVERY:
+        return False
+    shown = item.listed if known is None else known.state is not ReplicaState.GONE
+    return shown and engine.clock.now() - item.received_at < DOUBT_FOR
 
 
 def _drop(engine: Engine, item: Waiting) -> None:

@@ -12,11 +12,18 @@ from sqlalchemy import Row, bindparam, insert, select, update
 from tieline.core.model import ConnectionName, Fields, IncidentId, Value
 from tieline.core.port import Ref, Token, Version
 from tieline.core.store import tables as t
+from tieline.core.store.many import Many
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState, Stamp
 
 _INCIDENT = select(t.incident).where(t.incident.c.id == bindparam("incident"))
 _INCIDENT_FOR_UPDATE = _INCIDENT.with_for_update()
+_INCIDENTS_FOR_UPDATE = (
+    select(t.incident)
+    .where(t.incident.c.id.in_(bindparam("incidents", expanding=True)))
+    .order_by(t.incident.c.id)
+    .with_for_update()
+)
 _REPLICAS = select(t.replica).where(t.replica.c.incident_id == bindparam("incident")).order_by(t.replica.c.id)
 _REPLICA = select(t.replica).where(t.replica.c.id == bindparam("replica"))
 _INCIDENT_OF = select(t.replica.c.incident_id).where(t.replica.c.id == bindparam("replica"))
@@ -25,6 +32,8 @@ _BY_REF = select(t.replica).where(
     t.replica.c.connection == bindparam("connection"), t.replica.c.ref == bindparam("ref")
 )
 _BY_TOKEN = select(t.replica).where(t.replica.c.token == bindparam("token"))
+_INCIDENTS = Many.into(t.incident)
+_NEW_REPLICAS = Many.into(t.replica, without=["id"])
 _UPDATE_REPLICA = update(t.replica).where(t.replica.c.id == bindparam("row_id"))
 _UPDATE_INCIDENT = update(t.incident).where(
     t.incident.c.id == bindparam("row_id"), t.incident.c.revision == bindparam("row_revision")
@@ -35,6 +44,12 @@ def load_incident(connection: Connection | Transaction, incident: IncidentId, *,
     """The incident, locked against other writers where `lock` asks for it."""
     row = connection.execute(_INCIDENT_FOR_UPDATE if lock else _INCIDENT, {"incident": incident}).first()
     return None if row is None else _incident(row)
+
+
+def load_incidents(tx: Transaction, incidents: Sequence[IncidentId]) -> dict[IncidentId, Incident]:
+    """These incidents, locked against other writers, in the order of their numbers."""
+    found = tx.execute(_INCIDENTS_FOR_UPDATE, {"incidents": list(incidents)}) if incidents else ()
+    return {IncidentId(row.id): _incident(row) for row in found}
 
 
 def load_replicas(connection: Connection | Transaction, incident: IncidentId) -> list[Replica]:
@@ -90,6 +105,34 @@ def insert_incident(
     return Incident(IncidentId(new_id(result)), 1, dict(fields), dict(stamps), now)
 
 
+def insert_incidents(
+    tx: Transaction, opening: Sequence[tuple[Fields, Mapping[str, Stamp]]], now: datetime
+) -> list[Incident]:
+    """New incidents at revision 1, numbered in this order."""
+    made = [
+        Incident(IncidentId(number), 1, dict(fields), dict(stamps), now)
+        for number, (fields, stamps) in zip(tx.new_ids(t.incident, len(opening)), opening, strict=True)
+    ]
+    tx.execute_many(
+        _INCIDENTS,
+        [
+            {
+                "id": one.id,
+                "revision": 1,
+                "fields": _plain(one.fields),
+                "stamps": _stamps(one.stamps),
+                "status": str(one.fields.get("status") or "new"),
+                "exercise": False,
+                "restricted": False,
+                "opened_at": now,
+                "updated_at": now,
+            }
+            for one in made
+        ],
+    )
+    return made
+
+
 def save_incident(tx: Transaction, incident: Incident, now: datetime) -> Incident:
     """Store changed fields at the next revision. Raises RuntimeError when it moved: a lock was missing."""
     result = tx.execute(
@@ -116,6 +159,17 @@ def insert_replica(tx: Transaction, replica: Replica) -> Replica:
         {"incident_id": replica.incident, "connection": replica.connection, "token": replica.token, **_state(replica)},
     )
     return replace(replica, id=new_id(result))
+
+
+def insert_replicas(tx: Transaction, replicas: Sequence[Replica]) -> None:
+    """New copies; the database numbers them."""
+    tx.execute_many(
+        _NEW_REPLICAS,
+        [
+            {"incident_id": one.incident, "connection": one.connection, "token": one.token, **_state(one)}
+            for one in replicas
+        ],
+    )
 
 
 def save_replica(tx: Transaction, replica: Replica) -> None:

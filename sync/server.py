@@ -12,9 +12,11 @@ from typing import Any, Final, Protocol
 import orjson
 import structlog
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tieline.core.errors import Forged, StoreUnavailable
 from tieline.core.model import ConnectionName
@@ -98,8 +100,25 @@ def application(host: Host) -> Starlette:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
-        ]
+        ],
+        middleware=[Middleware(OneLength)],
     )
+
+
+class OneLength:
+    """Refuses a request that states its length in two ways: a proxy in front may believe the other one, and take the
+    rest of the body for a request of somebody else (RFC 9112, 6.3)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        named = [name for name, _value in scope.get("headers", ())]
+        if b"transfer-encoding" in named and b"content-length" in named:
+            words = {"error": "the request has both a Content-Length and a Transfer-Encoding"}
+            await JSONResponse(words, 400, {"connection": "close"})(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 async def _receive(host: Host, name: str, request: Request) -> bool:

@@ -11,15 +11,17 @@ incident closed or cancelled                     a new episode opens a new incid
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 
 from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Status, Value
 from tieline.core.store import tables as t
+from tieline.core.store.many import Many
 from tieline.core.store.store import Transaction
 from tieline.sync import acts, commit, inbox, rows
 from tieline.sync.engine import Connected, Engine
@@ -30,13 +32,20 @@ from tieline.sync.records import Incident
 _KNOWN = select(t.signal).where(
     t.signal.c.connection == bindparam("connection"), t.signal.c.episode.in_(bindparam("episodes", expanding=True))
 )
-_INSERT = insert(t.signal)
-_GROUP = select(t.grouping).where(t.grouping.c.group_key == bindparam("key")).with_for_update()
+_INSERT = Many.into(t.signal, without=["id"])
+_GROUPS = (
+    select(t.grouping)
+    .where(t.grouping.c.group_key.in_(bindparam("keys", expanding=True)))
+    .order_by(t.grouping.c.group_key)
+    .with_for_update()
+)
 _STILL_FIRING = select(func.count()).where(t.signal.c.incident_id == bindparam("incident"), t.signal.c.firing)
-_REMEMBER = text(
-    "INSERT INTO grouping (group_key, incident_id, last_at) VALUES (:key, :incident, :at) "
-    "ON CONFLICT (group_key) DO UPDATE SET incident_id = excluded.incident_id, last_at = excluded.last_at"
-).bindparams(bindparam("at", type_=t.grouping.c.last_at.type))
+_REMEMBER = Many(
+    text(
+        "INSERT INTO grouping (group_key, incident_id, last_at) VALUES (:key, :incident, :at) "
+        "ON CONFLICT (group_key) DO UPDATE SET incident_id = excluded.incident_id, last_at = excluded.last_at"
+    ).bindparams(bindparam("at", type_=t.grouping.c.last_at.type))
+)
 _TOUCH_GROUPS = text("UPDATE grouping SET last_at = :at WHERE incident_id = :incident").bindparams(
     bindparam("at", type_=t.grouping.c.last_at.type)
 )
@@ -67,27 +76,32 @@ class Judged:
     fields: Fields
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A new episode, what the plugins say of it, and the version it was seen at."""
+
+    signal: Signal
+    judged: Judged
+    version: str
+
+
 def take_signals(tx: Transaction, engine: Engine, here: Connected, sightings: Sequence[Sighting]) -> None:
     """Take in a batch of sightings of one source, in order. A storm is mostly new episodes: what is known of them is
-    asked once, and their rows are written at once; whatever reads those rows has them written first."""
+    asked once, and a run of new ones is begun at once."""
     signals = [_signal(here, sighting) for sighting in sightings]
     known = _known(tx, here.name, [signal.episode for signal in signals])
     starting = judge(engine, [signal for signal in signals if signal.firing and signal.episode not in known])
-    fresh: dict[str, dict[str, Any]] = {}
+    run: dict[str, Start] = {}
     for signal, sighting in zip(signals, sightings, strict=True):
-        if signal.episode in fresh:
-            _write(tx, fresh)
+        if signal.episode in run:
+            _begin(tx, engine, here, run)
             known.update(_known(tx, here.name, [signal.episode]))
         if signal.episode in known:
-            _write(tx, fresh)
+            _begin(tx, engine, here, run)
             known[signal.episode] = _again(tx, engine, here, signal, sighting, known[signal.episode])
         elif signal.firing:
-            judged = starting[signal.episode]
-            incident, fresh[signal.episode] = _begin(tx, engine, signal, judged, str(sighting.reading.version))
-            if incident.fields.get("status") != Status.NEW.value:
-                _write(tx, fresh)
-                _joined_late(tx, engine, incident, signal)
-    _write(tx, fresh)
+            run[signal.episode] = Start(signal, starting[signal.episode], str(sighting.reading.version))
+    _begin(tx, engine, here, run)
 
 
 def end_forgotten(tx: Transaction, engine: Engine, here: Connected, episodes: Sequence[str]) -> None:
@@ -116,12 +130,6 @@ def judge(engine: Engine, signals: Sequence[Signal]) -> dict[str, Judged]:
         signal.episode: Judged(_key(signal, key), {**fields, **(more or {})})
         for signal, key, fields, more in zip(signals, keys, bare, extra, strict=True)
     }
-
-
-def _write(tx: Transaction, fresh: dict[str, dict[str, Any]]) -> None:
-    if fresh:
-        tx.execute(_INSERT, list(fresh.values()))
-        fresh.clear()
 
 
 def _known(tx: Transaction, connection: ConnectionName, episodes: Sequence[str]) -> dict[str, Known]:
@@ -162,50 +170,75 @@ def _again(tx: Transaction, engine: Engine, here: Connected, signal: Signal, sig
     return replace(known, incident=incident, firing=signal.firing, version=version, fields=fields)
 
 
-def _begin(
-    tx: Transaction, engine: Engine, signal: Signal, judged: Judged, version: str
-) -> tuple[Incident, dict[str, Any]]:
-    """A new episode joins its group's incident or opens one. Answers the incident, and the signal's row to write."""
-    incident = _group_incident(tx, engine, judged.group)
-    if incident is None:
-        incident = _open(tx, engine, signal, judged.fields)
-        _remember_group(tx, engine, judged.group, incident)
-    else:
-        _remember_group(tx, engine, judged.group, incident)
-        engine.record(
-            tx,
-            "signal_joined",
-            incident=incident.id,
-            connection=signal.connection,
-            actor=signal.connection,
-            signal=signal.episode,
-            title=_text(signal.fields.get("title")),
-        )
-    row = {
-        "connection": signal.connection,
-        "episode": signal.episode,
-        "incident_id": incident.id,
-        "group_key": judged.group,
+def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Start]) -> None:
+    """New episodes join their groups' incidents or open them, in order; then the run is empty."""
+    starts = list(run.values())
+    run.clear()
+    if not starts:
+        return
+    now = engine.clock.now()
+    incidents = _group_incidents(tx, engine, [start.judged.group for start in starts])
+    openers: dict[str, Start] = {}
+    for start in starts:
+        if start.judged.group not in incidents:
+            openers.setdefault(start.judged.group, start)
+    openings = [commit.Opening(start.judged.fields, start.signal.episode) for start in openers.values()]
+    opened = commit.open_incidents(tx, engine, openings, actor=str(here.name)) if openings else []
+    incidents |= zip(openers, opened, strict=True)
+    tx.execute_many(_INSERT, [_row(start, incidents[start.judged.group].id, now) for start in starts])
+    tx.execute_many(
+        _REMEMBER,
+        [
+            {"key": group, "incident": incidents[group].id, "at": now}
+            for group in dict.fromkeys(start.judged.group for start in starts)
+        ],
+    )
+    for start in starts:
+        if openers.get(start.judged.group) is not start:
+            incidents[start.judged.group] = _join(tx, engine, incidents[start.judged.group], start.signal)
+
+
+def _row(start: Start, incident: IncidentId, now: datetime) -> dict[str, Any]:
+    return {
+        "connection": start.signal.connection,
+        "episode": start.signal.episode,
+        "incident_id": incident,
+        "group_key": start.judged.group,
         "firing": True,
-        "fields": rows.plain(signal.fields),
-        "labels": dict(signal.labels),
-        "version": version,
+        "fields": rows.plain(start.signal.fields),
+        "labels": dict(start.signal.labels),
+        "version": start.version,
         "act": "",
         "acted": "",
         "handle": "",
+        "act_until": None,
         "attempts": 0,
+        "next_at": None,
         "parked": "",
-        "seen_at": engine.clock.now(),
+        "seen_at": now,
     }
-    return incident, row
 
 
-def _joined_late(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -> None:
+def _join(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -> Incident:
+    """A new episode of an incident that is there already. Answers the incident as it is then."""
+    engine.record(
+        tx,
+        "signal_joined",
+        incident=incident.id,
+        connection=signal.connection,
+        actor=signal.connection,
+        signal=signal.episode,
+        title=_text(signal.fields.get("title")),
+    )
+    return incident if incident.fields.get("status") == Status.NEW.value else _joined_late(tx, engine, incident, signal)
+
+
+def _joined_late(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -> Incident:
     """A new episode of an incident that is past its beginning: it reopens, or is told that somebody works on it."""
     if incident.fields.get("status") == Status.RESOLVED.value:
-        _set_status(tx, engine, incident.id, Status.NEW, signal)
-    else:
-        acts.follow(tx, engine, incident, episode=signal.episode)
+        return _set_status(tx, engine, incident.id, Status.NEW, signal)
+    acts.follow(tx, engine, incident, episode=signal.episode)
+    return incident
 
 
 def _key(signal: Signal, answer: str | None) -> str:
@@ -214,22 +247,26 @@ def _key(signal: Signal, answer: str | None) -> str:
     return key if len(key) <= 190 else hashlib.sha256(key.encode()).hexdigest()
 
 
-def _group_incident(tx: Transaction, engine: Engine, key: str) -> Incident | None:
-    row = tx.execute(_GROUP, {"key": key}).first()
-    if row is None:
-        return None
-    incident = rows.load_incident(tx, IncidentId(row.incident_id), lock=True)
-    if incident is None:
-        return None
-    status = Status(str(incident.fields["status"]))
-    recent = engine.clock.now() - row.last_at <= engine.config.signals.window
-    if status.is_open or (status is Status.RESOLVED and recent):
-        return incident
-    return None
+def _group_incidents(tx: Transaction, engine: Engine, groups: Iterable[str]) -> dict[str, Incident]:
+    """The incident that a new episode of each group joins; a group that has none is left out."""
+    keys = list(dict.fromkeys(groups))
+    tx.lock_names(keys)
+    last = {row.group_key: row for row in tx.execute(_GROUPS, {"keys": keys})}
+    held = rows.load_incidents(tx, [IncidentId(row.incident_id) for row in last.values()])
+    now, window = engine.clock.now(), engine.config.signals.window
+    found: dict[str, Incident] = {}
+    for key, row in last.items():
+        incident = held.get(IncidentId(row.incident_id))
+        if incident is None:
+            continue
+        status = Status(str(incident.fields["status"]))
+        if status.is_open or (status is Status.RESOLVED and now - row.last_at <= window):
+            found[key] = incident
+    return found
 
 
 def _remember_group(tx: Transaction, engine: Engine, key: str, incident: Incident) -> None:
-    tx.execute(_REMEMBER, {"key": key, "incident": incident.id, "at": engine.clock.now()})
+    tx.execute_many(_REMEMBER, [{"key": key, "incident": incident.id, "at": engine.clock.now()}])
 
 
 def _opening_fields(signal: Signal) -> dict[str, Value]:
@@ -243,18 +280,6 @@ def _opening_fields(signal: Signal) -> dict[str, Value]:
     if signal.fields.get("started_at"):
         fields["opened_at"] = signal.fields["started_at"]
     return fields
-
-
-def _open(tx: Transaction, engine: Engine, signal: Signal, fields: Fields) -> Incident:
-    return commit.open_incident(
-        tx,
-        engine,
-        fields,
-        actor=str(signal.connection),
-        at=engine.clock.now(),
-        origin=None,
-        signal=signal.episode,
-    )
 
 
 def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId) -> None:
@@ -279,27 +304,19 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
 def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> IncidentId:
     """The same episode after it had ended: a flap seen in pieces. It belongs where its group is now, and what its
     source was told before it ended has to be told again. Answers the incident it belongs to."""
-    incident = _group_incident(tx, engine, known.group)
+    incident = _group_incidents(tx, engine, [known.group]).get(known.group)
     if incident is None:
-        incident = _open(tx, engine, signal, judge(engine, [signal])[signal.episode].fields)
+        fields = judge(engine, [signal])[signal.episode].fields
+        opening = commit.Opening(fields, signal.episode)
+        [incident] = commit.open_incidents(tx, engine, [opening], actor=str(signal.connection))
     _remember_group(tx, engine, known.group, incident)
     tx.execute(_UPDATE, {"row_id": known.id, "incident_id": incident.id, "act": "", "acted": ""})
-    engine.record(
-        tx,
-        "signal_joined",
-        incident=incident.id,
-        connection=signal.connection,
-        actor=signal.connection,
-        signal=signal.episode,
-        title=_text(signal.fields.get("title")),
-    )
-    if incident.fields.get("status") != Status.NEW.value:
-        _joined_late(tx, engine, incident, signal)
-    return incident.id
+    return _join(tx, engine, incident, signal).id
 
 
-def _set_status(tx: Transaction, engine: Engine, incident: IncidentId, status: Status, signal: Signal) -> None:
-    commit.edit(tx, engine, incident, {"status": status.value}, actor=str(signal.connection), reason=Reason.SIGNALLED)
+def _set_status(tx: Transaction, engine: Engine, incident: IncidentId, status: Status, signal: Signal) -> Incident:
+    actor = str(signal.connection)
+    return commit.edit(tx, engine, incident, {"status": status.value}, actor=actor, reason=Reason.SIGNALLED)
 
 
 def _labels(body: Mapping[str, Any]) -> dict[str, str]:

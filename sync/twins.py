@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, exists, insert, or_, select, update
 
 from tieline.core.model import ConnectionName, IncidentId, Tlp, Visibility, incident_number
-from tieline.core.port import Commenter, Power, Ref, RemoteComment, Token
+from tieline.core.port import Power, Ref, RemoteComment, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.mappings import Mapping as FieldMapping
@@ -45,8 +45,8 @@ class Outgoing:
 
 
 def can_comment(connected: Connected) -> bool:
-    """True when comments can be exchanged with this connection at all."""
-    return connected.can(Power.COMMENT) and isinstance(connected.source, Commenter)
+    """True when comments can be exchanged with this connection at all. A claim is proved once, when it is built."""
+    return connected.can(Power.COMMENT)
 
 
 def first_line(author: str, origin: str, incident: IncidentId, comment: int) -> str:
@@ -154,6 +154,17 @@ def write(tx: Transaction, engine: Engine, incident: IncidentId, author: str, bo
     return number
 
 
+_MISSING = (
+    select(t.comment.c.id)
+    .where(
+        t.comment.c.incident_id == bindparam("incident"),
+        ~exists().where(and_(t.twin.c.comment_id == t.comment.c.id, t.twin.c.connection == bindparam("connection"))),
+    )
+    .order_by(t.comment.c.id)
+)
+_WISHED = insert(t.twin)
+
+
 def wish(tx: Transaction, engine: Engine, incident: IncidentId) -> None:
     """Make a wanted twin for each comment that a linked copy lacks and may have."""
     for copy in rows.load_replicas(tx, incident):
@@ -162,13 +173,9 @@ def wish(tx: Transaction, engine: Engine, incident: IncidentId) -> None:
             continue
         if not can_comment(connected) or not connected.config.comments.goes_out:
             continue
-        missing = select(t.comment.c.id).where(
-            t.comment.c.incident_id == incident,
-            ~exists().where(and_(t.twin.c.comment_id == t.comment.c.id, t.twin.c.connection == copy.connection)),
-        )
-        for number in list(tx.execute(missing).scalars()):
+        for number in list(tx.execute(_MISSING, {"incident": incident, "connection": copy.connection}).scalars()):
             tx.execute(
-                insert(t.twin),
+                _WISHED,
                 {
                     "comment_id": number,
                     "connection": copy.connection,

@@ -16,8 +16,9 @@ from typing import Any
 
 from tieline.adapters.jira.settings import Deployment, JiraSettings
 from tieline.core.errors import Gone, NeedsOperator, TryAgain
-from tieline.core.http import outcome, server_date
+from tieline.core.http import hold_whole, outcome, server_date, too_large
 from tieline.core.port import Workbench
+from tieline.core.redaction import conceal_pair, redacted
 
 JsonObject = dict[str, Any]
 Query = Mapping[str, str | int]
@@ -95,12 +96,15 @@ class Wire:
                 params=dict(query or {}),
                 data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
                 allow_redirects=False,
+                stream=True,
             )
         except JIRAError as error:
             # `from None`: the library's exception carries request and response headers into every traceback.
             if error.response is None:
                 raise TryAgain(self.connection, f"{method} {path}: an empty answer", maybe_done=writes) from None
             response = error.response
+        except OverflowError:
+            raise too_large(self.connection, f"{method} {path}", writes=writes) from None
         except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
             raise self._unreached(method, path, error) from None
         except requests.exceptions.RequestException as error:
@@ -117,7 +121,7 @@ class Wire:
 
     def _succeeded(self, method: str, path: str, response: Any, writes: bool) -> None:
         headers: Mapping[str, str] = response.headers
-        words = error_words(response.text, headers)
+        words = redacted(error_words(response.text, headers))
         failure = outcome(self.connection, method, path, response.status_code, headers, words, self._clock.now())
         if isinstance(failure, TryAgain):
             failure.maybe_done = failure.maybe_done and writes
@@ -187,6 +191,8 @@ class Wire:
             **self._credentials(),
         )
         client._session.trust_env = False
+        # First of all hooks: the library itself reads every refusal to its end, however long.
+        client._session.hooks["response"].insert(0, hold_whole)
         if self._transport is not None:
             client._session.mount("https://", self._transport)
             client._session.mount("http://", self._transport)
@@ -198,7 +204,9 @@ class Wire:
             if settings.pat is not None:
                 return {"token_auth": settings.pat.reveal()}
             if settings.api_token is not None:
-                return {"basic_auth": (settings.email, settings.api_token.reveal())}
+                token = settings.api_token.reveal()
+                conceal_pair(settings.email or "", token)
+                return {"basic_auth": (settings.email, token)}
         except LookupError as error:
             raise NeedsOperator(self.connection, str(error)) from None
         raise NeedsOperator(self.connection, "no credentials; give `email` with `api_token`, or `pat`")

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
-from tieline.core.http import outcome, server_date
+from tieline.core.http import hold_whole, outcome, server_date, too_large
 from tieline.core.port import Body, Workbench
 
 Query = Mapping[str, str | int | Sequence[str]]
@@ -113,7 +113,7 @@ class Wire:
     def _send(self, method: str, path: str, *, query: Query | None = None, body: Body | None = None) -> Answer:
         writes = method != "GET"
         library = _library(self.connection)
-        options: dict[str, Any] = {"params": dict(query or {}), "allow_redirects": False}
+        options: dict[str, Any] = {"params": dict(query or {}), "allow_redirects": False, "stream": True}
         if body is not None:
             options["json"] = dict(body)
         self._spend()
@@ -121,6 +121,8 @@ class Wire:
             response = self._session().request(method, path, **options)
         except _Unasked as halt:
             response = halt.response
+        except OverflowError:
+            raise too_large(self.connection, f"{method} {path}", writes=writes) from None
         except library.PDClientError as error:
             # `from None`: the library's exception carries the request, and the request carries the key.
             raise self._no_answer(method, path, error.__cause__ or error, writes) from None
@@ -190,6 +192,7 @@ class Wire:
         session.postprocess = _hand_over
         session.trust_env = False  # a .netrc would replace our Authorization, a proxy variable would see it
         session.verify = settings.verify_tls
+        session.hooks["response"].append(hold_whole)
         if self._transport is not None:
             session.mount("https://", self._transport)
             session.mount("http://", self._transport)

@@ -16,8 +16,9 @@ from typing import Any
 
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain
-from tieline.core.http import LARGEST_ANSWER, outcome, server_date
+from tieline.core.http import hold_whole, outcome, server_date, too_large
 from tieline.core.port import Workbench
+from tieline.core.redaction import conceal_pair
 from tieline.core.secrets import Secret
 
 
@@ -113,13 +114,12 @@ class Wire:
         )
 
     def _content(self, response: Any, path: str) -> bytes:
-        content = bytearray()
-        for chunk in response.iter_content(65_536):
-            content += chunk
-            if len(content) > LARGEST_ANSWER:
-                raise Rejected(self.connection, f"GET {path} answered more than {LARGEST_ANSWER} bytes")
-        response._content = bytes(content)  # the stream is used up; the library reads the answer from here
-        return bytes(content)
+        try:
+            hold_whole(response)
+        except OverflowError:
+            raise too_large(self.connection, f"GET {path}", writes=False) from None
+        content: bytes = response.content
+        return content
 
     def _strange(self, path: str, response: Any, envelope: Any) -> RemoteError:
         if "html" in response.headers.get("content-type", ""):
@@ -157,7 +157,9 @@ class Wire:
         auth = None
         if settings.username is not None and settings.password is not None:
             # As bytes: requests would encode text as Latin-1 and fail on the rest of the world's passwords.
-            auth = (settings.username.encode(), self._reveal(settings.password, "password").encode())
+            password = self._reveal(settings.password, "password")
+            conceal_pair(settings.username, password)
+            auth = (settings.username.encode(), password.encode())
         library_of: Any = PrometheusConnect  # its annotations name narrower types than it takes
         library = library_of(
             settings.url,

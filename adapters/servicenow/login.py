@@ -13,6 +13,7 @@ from tieline.adapters.servicenow.answers import refusal, said
 from tieline.adapters.servicenow.settings import OAuthSettings, ServiceNowSettings
 from tieline.core.clock import Clock
 from tieline.core.errors import NeedsOperator, TryAgain
+from tieline.core.redaction import conceal, conceal_pair
 from tieline.core.secrets import Secret
 
 _EARLY = 60.0
@@ -36,7 +37,9 @@ class Login:
 
         if self._settings.oauth is None:
             # As bytes: requests would encode text as Latin-1 and fail on the rest of the world's passwords.
-            return HTTPBasicAuth(self._settings.username.encode(), self._reveal(self._settings.password).encode())
+            password = self._reveal(self._settings.password)
+            conceal_pair(self._settings.username, password)
+            return HTTPBasicAuth(self._settings.username.encode(), password.encode())
         return _Bearer(self._fresh_token(session, self._settings.oauth))
 
     def renew(self) -> bool:
@@ -83,6 +86,7 @@ class Login:
         granted = answer.json or {}
         token = granted.get("access_token")
         if answer.status == 200 and isinstance(token, str) and token:
+            conceal(token)
             lifetime = granted.get("expires_in")
             return token, float(lifetime) if isinstance(lifetime, int | float) else 0.0
         if answer.status in (400, 401, 403):

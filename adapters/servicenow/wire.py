@@ -21,7 +21,7 @@ from tieline.adapters.servicenow.answers import Row, Said, flat, refusal, said, 
 from tieline.adapters.servicenow.login import Login
 from tieline.adapters.servicenow.settings import ServiceNowSettings
 from tieline.core.errors import NeedsOperator, Rejected, TryAgain
-from tieline.core.http import LARGEST_ANSWER, server_date
+from tieline.core.http import LARGEST_ANSWER, server_date, too_large
 from tieline.core.port import Workbench
 
 PYSNOW = "0.7.17"
@@ -146,7 +146,7 @@ class Wire:
         except InvalidUsage as error:
             raise Rejected(self.connection, f"{where}: pysnow refuses the address: {error}") from None
         except OverflowError:
-            raise Rejected(self.connection, f"{where} answered more than {LARGEST_ANSWER} bytes") from None
+            raise too_large(self.connection, where, writes=writes, largest=LARGEST_ANSWER) from None
 
     def _resource(self, session: Any, table: str, parameters: dict[str, str]) -> Any:
         from pysnow import Client

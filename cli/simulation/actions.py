@@ -14,7 +14,7 @@ from tieline.adapters.memory.tool import SIGNATURE, Refused
 from tieline.cli.simulation.alerts import SECRET
 from tieline.cli.simulation.fate import Killed
 from tieline.cli.simulation.people import CHOICES, HERE, TEXTS, Remark
-from tieline.cli.simulation.shape import ALERTS
+from tieline.cli.simulation.shape import ALERTS, PAGE_SIZES
 from tieline.cli.simulation.world import PEOPLE, Post, World
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import IncidentId, Visibility
@@ -72,8 +72,8 @@ def edit_record(world: World, name: str, ref: str) -> str:
     except (LookupError, Refused):
         return ""
     for field in values:
-        if (row.body.get(field) or None) != (shown[field] or None):
-            world.people.wrote(name, ref, field, shown[field])
+        if (row.body.get(field) or None) != (shown.get(field) or None):
+            world.people.wrote(name, ref, field, shown.get(field))
     if "tags" in values:
         world.people.tagged(name, ref, row.body.get("tags") or (), shown["tags"])
     return f"somebody edits record {ref} in {name}: {values}"
@@ -245,6 +245,10 @@ def post(world: World) -> str:
     dice = world.dice
     count = min(len(world.mail), dice.randint(1, 3))
     words: list[str] = []
+    if world.fate.happens(world.fate.weather.stray_hook, "stray hook"):
+        name = dice.choice(world.shape.tools)
+        status = world.deliver(Post(name, world.tools[name].webhook("4040404")))
+        words.append(f"a webhook of {name} about a record that nobody knows is answered {status}")
     for _ in range(count):
         place = 0 if dice.random() < 0.6 else dice.randrange(len(world.mail))
         item = world.mail[place]
@@ -288,6 +292,16 @@ def clocks(world: World) -> str:
     else:
         world.tools[name].skew = timedelta(seconds=seconds)
     return f"the clock of {name} is set by {seconds} s"
+
+
+def reload(world: World) -> str:
+    """The configuration is changed while we run: the same store and other settings."""
+    if not world.shape.polls:
+        return ""
+    world.page_size = world.dice.choice(PAGE_SIZES)
+    world.fate.counts["reload"] += 1
+    world.start()
+    return f"the configuration is changed: pages of {world.page_size}"
 
 
 def backup(world: World) -> str:
@@ -353,5 +367,6 @@ ACTIONS: Final[Mapping[str, tuple[Action, int]]] = {
     "merge": (merge, 1),
     "move": (move, 1),
     "backup": (backup, 3),
+    "reload": (reload, 1),
 }
 """Every action with its weight."""

@@ -9,9 +9,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
+from typing import TypeVar
 
 from tieline.cli.simulation.mutants import planted
 from tieline.cli.simulation.schedule import Outcome, Plan, play
+from tieline.cli.simulation.store import MEMORY, stores_at
 
 BATCH = 20
 
@@ -39,6 +41,7 @@ def run(
     *,
     steps: int,
     mutant: str = "",
+    store: str = MEMORY,
     jobs: int = 1,
     until_failure: bool = False,
     on_progress: Callable[[Campaign], object] = lambda _campaign: None,
@@ -46,7 +49,8 @@ def run(
     """Play these schedules, on as many processes as `jobs` says."""
     total = Campaign()
     batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
-    for done in _parts(batches, partial(_play, steps=steps, mutant=mutant, until_failure=until_failure), jobs):
+    work = partial(_play, steps=steps, mutant=mutant, store=store, until_failure=until_failure)
+    for done in _parts(batches, work, jobs):
         total.add(done)
         on_progress(total)
         if until_failure and total.failed:
@@ -54,25 +58,52 @@ def run(
     return total
 
 
-def _parts(
-    batches: Sequence[Sequence[int]], work: Callable[[Sequence[int]], Campaign], jobs: int
-) -> Iterator[Campaign]:
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """What became of one planted bug: after how many schedules it was found, 0 for one that was not."""
+
+    mutant: str
+    schedules: int
+    played: int
+    kinds: tuple[str, ...]
+    cpu_seconds: float
+
+
+def hunt(
+    mutants: Sequence[str], seeds: Sequence[int], *, steps: int, store: str = MEMORY, jobs: int = 1
+) -> Iterator[Catch]:
+    """Look for each of these bugs, in schedules from the first seed on, until one of them breaks a promise."""
+    yield from _parts(mutants, partial(_catch, seeds=seeds, steps=steps, store=store), jobs)
+
+
+def _catch(mutant: str, *, seeds: Sequence[int], steps: int, store: str) -> Catch:
+    found = _play(seeds, steps=steps, mutant=mutant, store=store, until_failure=True)
+    kinds = tuple(sorted({kind for one in found.failed for kind in one.kinds}))
+    needed = found.schedules if found.failed else 0
+    return Catch(mutant, needed, found.schedules, kinds, found.cpu_seconds)
+
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def _parts(tasks: Sequence[Task], work: Callable[[Task], Result], jobs: int) -> Iterator[Result]:
     if jobs == 1:
-        yield from map(work, batches)
+        yield from map(work, tasks)
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         try:
-            yield from pool.map(work, batches)
+            yield from pool.map(work, tasks)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _play(seeds: Sequence[int], *, steps: int, mutant: str, until_failure: bool) -> Campaign:
+def _play(seeds: Sequence[int], *, steps: int, mutant: str, store: str, until_failure: bool) -> Campaign:
     part = Campaign()
     began = time.process_time()
-    with planted(mutant):
+    with planted(mutant), stores_at(store) as stores:
         for seed in seeds:
-            outcome = play(Plan.drawn(seed, steps))
+            outcome = play(Plan.drawn(seed, steps), stores)
             part.schedules += 1
             part.faults += outcome.faults
             part.writes += outcome.writes

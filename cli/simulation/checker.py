@@ -231,7 +231,12 @@ def _judge(
 
 
 def _same(final: Any, written: Any) -> bool:
-    return bool(_value(final) == _value(written) or _shortened(final, written))
+    return bool(_value(final) == _value(written) or _shortened(final, written) or _in_capitals(final, written))
+
+
+def _in_capitals(final: Any, written: Any) -> bool:
+    """A tool may have written the value in capitals, and then its own is the newest. (Nobody else writes in them.)"""
+    return isinstance(final, str) and isinstance(written, str) and final.isupper() and final == written.upper()
 
 
 def _shortened(final: Any, written: Any) -> bool:

@@ -42,9 +42,15 @@ class Weather:
     server_error: float
     refused_login: float
     kill: float
+    conflict: float
+    empty_list: float
+    repeated_page: float
     locked: float
+    unread: float
     lost_hook: float
     doubled_hook: float
+    early_hook: float
+    stray_hook: float
     forged_hook: float
     race: float
     drift: float
@@ -84,6 +90,11 @@ class Fate:
         """Perhaps the process is to die at one of the next places where it can."""
         self._fuse = self.dice.randint(1, 10) if self.happens(self.weather.kill) else 0
 
+    @property
+    def burning(self) -> bool:
+        """True while the process may die at any place."""
+        return self._fuse > 0
+
     def put_out(self) -> None:
         """It survived."""
         self._fuse = 0
@@ -106,12 +117,12 @@ class Fate:
     def call(self, tool: str) -> Callable[[str, bool], Fault | None]:
         """What `Faults.draw` asks, for one tool."""
 
-        def draw(verb: str, writes: bool) -> Fault | None:
+        def draw(verb: str, writes: bool) -> Fault | None:  # noqa: ARG001 - the signature of faults
             self.may_die(f"before {verb} reached {tool}")
             if self._fuse and self._burns_down():
                 self.told.append(f"killed after {tool} did {verb}")
                 return _Death(after_effect=True)
-            fault = self._drawn(verb, writes)
+            fault = self._drawn(verb)
             if fault is not None:
                 effect = " after it took effect" if fault.after_effect else ""
                 self.told.append(f"{tool} answered {verb} with {fault.status or 'silence'}{effect}")
@@ -119,7 +130,7 @@ class Fate:
 
         return draw
 
-    def _drawn(self, verb: str, writes: bool) -> Fault | None:  # noqa: ARG002 - the signature of faults
+    def _drawn(self, verb: str) -> Fault | None:
         weather = self.weather
         if self.happens(weather.lost_request, "lost request"):
             return Fault()
@@ -131,6 +142,8 @@ class Fate:
             return Fault(self.dice.choice((500, 502, 503, 504)), after_effect=self.dice.random() < 0.5)
         if self.happens(weather.refused_login / 8, "refused login"):
             return Fault(401)
+        if verb == "update" and self.happens(weather.conflict, "conflict"):
+            return Fault(self.dice.choice((409, 412)))
         return None
 
     def _retry_after(self) -> dict[str, str]:
@@ -145,6 +158,11 @@ class Fate:
                 return {"retry-after": self.dice.choice(("-5", "soon", "99999999999", "1e9"))}
 
     # -- the store -------------------------------------------------------------------------------------------------
+
+    def before_read(self) -> None:
+        if self.happens(self.weather.unread / 16, "store unreadable"):
+            self.told.append("the store could not be read")
+            raise StoreUnavailable("simulated: the disk answered with an I/O error", timedelta(seconds=1))
 
     def before_write(self) -> None:
         if self.happens(self.weather.locked / 4, "store locked"):

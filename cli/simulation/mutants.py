@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from tieline.adapters.memory.adapter import MemoryAdapter
-from tieline.cli.simulation.world import SimulatedTool
+from tieline.cli.simulation.tickets import SimulatedTool
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ABSENT, Visibility, instant, parse_instant
 from tieline.core.port import Cursor
@@ -154,7 +154,7 @@ def _no_version_on_write() -> Sequence[Patch]:
     write = SimulatedTool.write
 
     def blunt(self: Any, ref: str, patch: Any, seen: str) -> Any:  # noqa: ARG001 - the signature of what it replaces
-        self.edit_before_write(ref)
+        self.oddities.before_write(ref)
         return write(self, ref, patch, self.version_of(ref))
 
     return [(SimulatedTool, "write", blunt)]
@@ -375,7 +375,7 @@ def _late_copies_without_comments() -> Sequence[Patch]:
 
 
 def _one_incident_per_alert() -> Sequence[Patch]:
-    return [(signals, "_group_incident", _nothing)]
+    return [(signals, "_group_incidents", lambda *_args: {})]
 
 
 def _late_alert_believed() -> Sequence[Patch]:

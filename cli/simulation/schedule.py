@@ -21,8 +21,10 @@ from tieline.cli.simulation.actions import ACTIONS
 from tieline.cli.simulation.checker import Violation, check
 from tieline.cli.simulation.fate import Weather
 from tieline.cli.simulation.shape import Shape
-from tieline.cli.simulation.world import World
+from tieline.cli.simulation.store import IN_MEMORY, Stores
+from tieline.cli.simulation.world import CYCLE, World
 from tieline.sync import explain
+from tieline.sync.limits import BREAKER_WINDOW
 
 STEPS = 120
 
@@ -72,21 +74,18 @@ class Outcome:
         return frozenset(one.kind for one in self.violations)
 
 
-def play(plan: Plan) -> Outcome:
+def play(plan: Plan, stores: Stores = IN_MEMORY) -> Outcome:
     """Play a plan: a safety phase full of faults, then peace, in which everything must come to agree and to rest."""
     dice = random.Random(plan.seed)  # noqa: S311 - it makes schedules, not secrets
-    with capture_logs() as logs:
-        world = World(plan.shape, plan.weather, dice)
-        try:
-            story = [line for step in plan.steps for line in _take(world, step)]
-            dice.seed(plan.seed)
-            violations = _make_peace(world)
-            violations += [
-                Violation("crash", str(entry["error"])) for entry in logs if entry.get("exc_info") and "error" in entry
-            ]
-            trace = _trace(world, story)
-        finally:
-            world.close()
+    with capture_logs() as logs, stores.empty() as store:
+        world = World(plan.shape, plan.weather, dice, store)
+        story = [line for step in plan.steps for line in _take(world, step)]
+        dice.seed(plan.seed)
+        violations = _make_peace(world)
+        violations += [
+            Violation("crash", str(entry["error"])) for entry in logs if entry.get("exc_info") and "error" in entry
+        ]
+        trace = _trace(world, story)
     written = sum(tool.written + tool.made for tool in world.tools.values())
     return Outcome(plan, tuple(violations), tuple(story), trace, world.fate.counts, written)
 
@@ -105,22 +104,29 @@ def _since(at: datetime) -> str:
 
 
 def _make_peace(world: World) -> list[Violation]:
-    """At most three poll cycles to equality; then a person decides what waits for one, and two cycles write nothing."""
+    """Every wait is over and every create in doubt was looked for; then at most three poll cycles to equality; then a
+    person decides what waits for one, and two cycles write nothing."""
     world.heal()
     world.clock.advance(world.waits().total_seconds())
+    world.cycle()
+    # Only a look that was answered counts, and the lag is waited out from there.
+    world.clock.advance(2 * world.shape.lookup_lag.total_seconds())
     for _ in range(3):
         world.cycle()
     found = check(world)
     if found:
         return found
     _decide(world)
-    # Two rules that fight are let go on for a while, until it is sure that they do.
-    for _ in range(8 if world.shape.quarrel else 3):
+    # Two rules that fight are let go on until the breaker has seen its window full of them: that they fight is only
+    # then sure.
+    for _ in range(3 + (BREAKER_WINDOW // CYCLE if world.shape.quarrel else 0)):
         world.cycle()
-    before = world.state()
+    before, acts = world.state(), world.alerts.acts
     for _ in range(2):
         world.cycle()
-    if world.state() != before:
+    # A silence runs out and is asked for again, once in such a time: that is rest, and more would not be.
+    renewed = sum(bool(alert.quiet) for alert in world.alerts.firing.values())
+    if world.state() != before or world.alerts.acts > acts + renewed:
         found.append(Violation("not quiet", "something is still written when everything has come to rest"))
     return [*found, *check(world)]
 
@@ -143,11 +149,13 @@ def _decide(world: World) -> None:
 
 
 def _trace(world: World, story: Sequence[str]) -> str:
-    facts: list[Any] = [list(story), world.state(), world.forgotten, sorted(world.fate.counts.items())]
+    # A row of the inbox is numbered by the database, and the two count differently.
+    told = [{**facts, "number": 0} if facts.get("what") == "inbox" else facts for facts in world.forgotten]
+    facts: list[Any] = [list(story), world.state(), world.alerts.acts, told, sorted(world.fate.counts.items())]
     return hashlib.sha256(json.dumps(facts, default=str, sort_keys=True).encode()).hexdigest()
 
 
-def shrink(failed: Outcome, *, plays: int = 200) -> Outcome:
+def shrink(failed: Outcome, stores: Stores = IN_MEMORY, *, plays: int = 200) -> Outcome:
     """Leave out steps while the plan still fails in the same way; at most so many plays."""
     best = failed
     size = len(failed.plan.steps) // 2
@@ -155,7 +163,7 @@ def shrink(failed: Outcome, *, plays: int = 200) -> Outcome:
         start = 0
         while start < len(best.plan.steps) and plays:
             steps = best.plan.steps[:start] + best.plan.steps[start + size :]
-            tried = play(replace(best.plan, steps=steps))
+            tried = play(replace(best.plan, steps=steps), stores)
             plays -= 1
             if tried.kinds & failed.kinds:
                 best = tried

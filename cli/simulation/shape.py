@@ -10,10 +10,10 @@ from functools import cache
 from pathlib import Path
 
 from tieline import mappings
-from tieline.adapters.memory import plugin as memory
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.tool import EXACT
 from tieline.cli.simulation.alerts import AlertsPlugin
+from tieline.cli.simulation.tickets import TicketsPlugin
 from tieline.core.config import Config, ConnectionConfig, load_text
 from tieline.core.plugins import Plugin
 from tieline.core.registry import Limits, Registry
@@ -27,11 +27,18 @@ POLL_EVERY = 30
 
 ALERTS = "alerts"
 
+PAGE_SIZES = (2, 3, 100)
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One world. Where two layers of defence cover each other, some worlds lack one of them: `polls` without hooks
-    and hooks without polls, for instance; else nothing would show that the other one is broken."""
+    and hooks without polls, for instance; else nothing would show that the other one is broken.
+
+    Its last tool may cut descriptions, write categories in capitals (`tidy`), drop what is written into teams (`deaf`)
+    or take no critical severity any more (`narrow`), each without a word about it. Its first may have a rule that
+    edits what we wrote, and in a `quarrel` two rules fight.
+    """
 
     tools: tuple[str, ...]
     alerts: bool
@@ -43,6 +50,9 @@ class Shape:
     resolution: timedelta
     backups: bool
     cut: bool
+    tidy: bool
+    deaf: bool
+    narrow: bool
     rule: bool
     quarrel: bool
 
@@ -54,12 +64,15 @@ class Shape:
             alerts=dice.random() < 0.6,
             polls=news != "hooks",
             hooks=news != "polls",
-            page_size=dice.choice((2, 3, 100)),
+            page_size=dice.choice(PAGE_SIZES),
             lookup_lag=timedelta(seconds=dice.choice((0, 0, 20, 60))),
             replication_lag=timedelta(seconds=dice.choice((0, 0, 0, 10))),
             resolution=dice.choice((EXACT, timedelta(milliseconds=1), timedelta(seconds=1))),
             backups=dice.random() < 0.15,
             cut=dice.random() < 0.1,
+            tidy=dice.random() < 0.1,
+            deaf=dice.random() < 0.1,
+            narrow=dice.random() < 0.1,
             rule=dice.random() < 0.2,
             quarrel=dice.random() < 0.05,
         )
@@ -80,9 +93,9 @@ load_mapping = cache(mappings.load)
 """What a start reads from disk is read once per process here."""
 
 
-def load(shape: Shape) -> tuple[Config, Registry]:
+def load(shape: Shape, page_size: int) -> tuple[Config, Registry]:
     """The configuration of a world of this shape."""
-    return _load(shape.connections, shape.polls, shape.page_size)
+    return _load(shape.connections, shape.polls, page_size)
 
 
 @cache
@@ -94,7 +107,7 @@ def _load(connections: tuple[str, ...], polls: bool, page_size: int) -> tuple[Co
             # Alerts are always polled: no source of alerts promises to tell of every end.
             lines.append(f"  {name}: {{tool: simulated-alerts, poll_every: {POLL_EVERY}s}}")
         else:
-            lines.append(f"  {name}: {{tool: memory, opens: true, history: 1d, page_size: {page_size}}}")
+            lines.append(f"  {name}: {{tool: simulated, opens: true, history: 1d, page_size: {page_size}}}")
     config, registry = load_text("\n".join(lines), Path("simulated.yaml"), _provide)
     with_secrets = {name: _with_secret(one) for name, one in config.connections.items()}
     return replace(config, connections=with_secrets), registry
@@ -114,7 +127,7 @@ def hook_secret(tool: str) -> str:
 
 def _provide(allowed: Mapping[str, Node], findings: Findings) -> Registry:  # noqa: ARG001 - the plugins are given
     plugins = [
-        Plugin("memory", memory),
+        Plugin("simulated", TicketsPlugin()),
         Plugin("simulated-alerts", AlertsPlugin()),
         Plugin("grouping", Grouping(Settings(by=("service",)))),
     ]

@@ -1,67 +1,210 @@
-"""The store of a simulation: the real one on SQLite in memory, with places where the process dies and writes fail."""
+"""The stores of a simulation: the real ones, on SQLite in memory or on PostgreSQL, with places where the process dies
+and writes fail.
+
+A store is used again for the next schedule, emptied: what the database library has compiled stays compiled. On
+PostgreSQL everything happens in a schema of its own, which is dropped in the end; nothing else there is touched.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, create_engine, func, insert, select, text
+from sqlalchemy.pool import NullPool
 
 from tieline.cli.simulation.fate import Fate
-from tieline.core.store.engines import driver_connection
+from tieline.core.store import engines
+from tieline.core.store import tables as t
 from tieline.core.store.store import Store, Transaction
 
-ADDRESS = "sqlite:///:memory:"
+MEMORY: Final = "sqlite:///:memory:"
+
+_COUNTED: Final = tuple(
+    table for table in t.metadata.sorted_tables if "id" in table.c and table.c.id.autoincrement is True
+)
+"""The tables whose rows the database numbers."""
+
+_TRUNCATE_TRIGGERS: Final = text(
+    "SELECT g.tgname, c.relname FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid "
+    "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = current_schema() AND g.tgname LIKE '%truncate'"
+)
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What a backup holds: a SQLite database as it is, or the rows of every table and how far each was numbered."""
+
+    image: bytes = b""
+    rows: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+    numbered: Mapping[str, tuple[int, bool]] | None = None
 
 
 class SimulatedStore(Store):
     """A store whose writes `fate` may spoil. It outlives the engine, as a file outlives a process."""
 
     fate: Fate | None = None
+    writes = 0
+    """Transactions begun so far."""
+    at_work = False
+    """True while the engine works: only then is a read spoilt, and not one of the people's or the checker's."""
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
+        self.writes += 1
         fate = self.fate
         if fate is None:
             with super().write() as tx:
                 yield tx
             return
         fate.before_write()
-        with super().write() as tx:
-            yield tx
-            fate.before_commit()
+        try:
+            with super().write() as tx:
+                yield tx
+                fate.before_commit()
+        except BaseException:
+            self._number_anew()
+            raise
         fate.after_commit()
 
-    def copy(self) -> bytes:
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        if self.at_work and self.fate is not None:
+            self.fate.before_read()
+        with super().read() as connection:
+            yield connection
+
+    def copy(self) -> Copy:
         """The database as a backup would hold it."""
         with self.read() as connection:
-            driver = driver_connection(connection)
-        if driver is None:
-            raise RuntimeError("only SQLite can be simulated in memory")
-        return bytes(driver.serialize())
+            driver = engines.driver_connection(connection)
+            if driver is not None:
+                return Copy(bytes(driver.serialize()))
+            rows = {table.name: _all_rows(connection, table) for table in t.metadata.sorted_tables}
+            numbered = {table.name: _numbering(connection, table) for table in _COUNTED}
+        return Copy(rows=rows, numbered=numbered)
 
-    def restore(self, backup: bytes) -> None:
+    def restore(self, backup: Copy) -> None:
         """Put a backup in the place of the database."""
         with self.read() as connection:
-            driver = driver_connection(connection)
-        if driver is not None:
-            driver.deserialize(backup)
+            driver = engines.driver_connection(connection)
+            if driver is not None:
+                driver.deserialize(backup.image)
+                return
+        with super().write() as tx:
+            tx.execute(text(f"TRUNCATE {', '.join(table.name for table in t.metadata.sorted_tables)} RESTART IDENTITY"))
+            for table in t.metadata.sorted_tables:
+                rows = (backup.rows or {}).get(table.name)
+                if rows:
+                    tx.execute(insert(table), rows)
+            for name, (last, called) in (backup.numbered or {}).items():
+                tx.execute(select(func.setval(_sequence(name), last, called)))
+
+    def _number_anew(self) -> None:
+        """PostgreSQL never gives a number back that an undone transaction had taken, and SQLite does. For a seed to be
+        one story on both, it is given back here."""
+        if self.name.startswith("sqlite"):
+            return
+        with super().write() as tx:
+            for table in _COUNTED:
+                following = select(func.coalesce(func.max(table.c.id), 0) + 1).scalar_subquery()
+                tx.execute(select(func.setval(_sequence(table.name), following, False)))
 
 
-@cache
-def _empty() -> bytes:
-    with Store.open(ADDRESS) as store:
+def _all_rows(connection: Connection, table: Table) -> list[Mapping[str, Any]]:
+    return [dict(row) for row in connection.execute(select(table)).mappings()]
+
+
+def _sequence(table: str) -> Any:
+    return func.pg_get_serial_sequence(table, "id")
+
+
+def _numbering(connection: Connection, table: Table) -> tuple[int, bool]:
+    name = connection.execute(select(_sequence(table.name))).scalar_one()
+    row = connection.execute(text(f"SELECT last_value, is_called FROM {name}")).one()  # noqa: S608 - the name is ours
+    return int(row.last_value), bool(row.is_called)
+
+
+class Stores:
+    """Empty stores at one address, given out and taken back. Close it in the end."""
+
+    def __init__(self, address: str = MEMORY) -> None:
+        self.address = address
+        self._schema = ""
+        self._idle: list[SimulatedStore] = []
+        self._empty: Copy | None = None
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def empty(self) -> Iterator[SimulatedStore]:
+        """A store at the present schema in which nothing is."""
+        with self._lock:
+            store = self._idle.pop() if self._idle else self._open()
+            if self._empty is None:
+                self._empty = store.copy()
+        store.restore(self._empty)
+        try:
+            yield store
+        finally:
+            store.fate = None
+            store.writes, store.at_work = 0, False
+            self._idle.append(store)
+
+    def _open(self) -> SimulatedStore:
+        address = self.address
+        if not address.startswith("sqlite"):
+            if self._schema:
+                raise RuntimeError("one world at a time on PostgreSQL: its stores share a schema")
+            self._schema = f"simulation_{os.getpid()}_{next(_numbers)}"
+            self._administer(f"CREATE SCHEMA {self._schema}")
+            address += f"{'&' if '?' in address else '?'}options=-csearch_path%3D{self._schema}"
+        store = SimulatedStore.open(address)
+        if not isinstance(store, SimulatedStore):
+            raise TypeError("Store.open makes what it is called on")
         store.migrate()
-        with store.read() as connection:
-            driver = driver_connection(connection)
-        if driver is None:
-            raise RuntimeError("only SQLite can be simulated in memory")
-        return bytes(driver.serialize())
+        if self._schema:
+            with store.write() as tx:
+                # The simulation empties its tables between schedules, which nobody else may.
+                for name, table in tx.execute(_TRUNCATE_TRIGGERS).all():
+                    tx.execute(text(f"DROP TRIGGER {name} ON {table}"))
+        return store
+
+    def _administer(self, statement: str) -> None:
+        engine = create_engine(engines.parse(self.address), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    def close(self) -> None:
+        """Close what is open, and take the schema away again."""
+        with self._lock:
+            for store in self._idle:
+                store.close()
+            self._idle.clear()
+            if self._schema:
+                self._administer(f"DROP SCHEMA {self._schema} CASCADE")
+            self._schema, self._empty = "", None
 
 
-def new_store() -> SimulatedStore:
-    """An empty store at the present schema; the migration runs once per process."""
-    store = SimulatedStore.open(ADDRESS)
-    if not isinstance(store, SimulatedStore):
-        raise TypeError("Store.open makes what it is called on")
-    store.restore(_empty())
-    return store
+IN_MEMORY: Final = Stores()
+"""What every schedule is played on, unless it is told otherwise."""
+
+
+@contextmanager
+def stores_at(address: str) -> Iterator[Stores]:
+    """The stores at this address; those in memory stay open for as long as the process lives."""
+    if address == MEMORY:
+        yield IN_MEMORY
+        return
+    stores = Stores(address)
+    try:
+        yield stores
+    finally:
+        stores.close()

@@ -5,72 +5,34 @@ from __future__ import annotations
 import random
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import orjson
 from sqlalchemy import select
 
-from tieline.adapters.memory.shelf import Note, Row
-from tieline.adapters.memory.tool import SIGNATURE, MemoryTool, sign
 from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation.alerts import AlertTool
 from tieline.cli.simulation.fate import Fate, Killed, Weather
-from tieline.cli.simulation.people import CUT, Chronicle
-from tieline.cli.simulation.shape import ALERTS, Shape, hook_secret, load, load_mapping
-from tieline.cli.simulation.store import new_store
+from tieline.cli.simulation.people import CAPITALS, CUT, Chronicle
+from tieline.cli.simulation.shape import ALERTS, POLL_EVERY, Shape, hook_secret, load, load_mapping
+from tieline.cli.simulation.store import Copy, SimulatedStore
+from tieline.cli.simulation.tickets import Oddities, SimulatedTool
 from tieline.core.errors import Forged, StoreUnavailable
 from tieline.core.model import ConnectionName
-from tieline.core.port import Delivery, Receiver, Token, Version
+from tieline.core.port import Delivery, Receiver, Token
 from tieline.core.store import tables as t
 from tieline.sync.build import build
 from tieline.sync.daemon import fire_timers
 from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
-from tieline.sync.lane import Lane
+from tieline.sync.lane import Lane, LaneState
+from tieline.sync.limits import FARTHEST
+
+CYCLE = timedelta(seconds=POLL_EVERY + 1)
 
 PEOPLE = ("ann@example.com", "bob@example.com")
-
-
-class SimulatedTool(MemoryTool):
-    """A memory tool that counts what the engine wrote, and in which people may be faster than it."""
-
-    made = written = commented = 0
-
-    def attend(self, world: World, name: str) -> None:
-        self._world, self._name = world, name
-
-    def signed(self, delivery: Delivery) -> Delivery:
-        """The same delivery, signed now."""
-        at = int(self.now().timestamp())
-        proof = f"t={at},v1={sign(self.webhook_secret, at, delivery.body)}"
-        return Delivery({**delivery.headers, SIGNATURE: proof}, delivery.body)
-
-    def edit_before_write(self, ref: str) -> None:
-        """Somebody may be faster than a write."""
-        self._world.just_before_a_write(self._name, ref)
-
-    def version_of(self, ref: str) -> Version:
-        """The version of a record, "" for one that is gone."""
-        found = [row for row in self.rows() if row.ref == ref]
-        return Version(str(found[0].version)) if found else Version("")
-
-    def write(self, ref: str, patch: Any, seen: str) -> Row:
-        self.edit_before_write(ref)
-        row = super().write(ref, patch, seen)
-        self.written += row.version != int(seen)
-        return row
-
-    def make(self, body: Any, *, token: str | None = None) -> Row:
-        row = super().make(body, token=token)
-        self.made += token is not None
-        return row
-
-    def comment(self, ref: str, text: str, *args: Any, token: str | None = None, **others: Any) -> Note:
-        note = super().comment(ref, text, *args, token=token, **others)
-        self.commented += token is not None
-        return note
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +46,18 @@ class Post:
 class World:
     """Everything outside the engine survives `restart`; everything inside is made anew from the store."""
 
-    def __init__(self, shape: Shape, weather: Weather, dice: random.Random) -> None:
+    def __init__(self, shape: Shape, weather: Weather, dice: random.Random, store: SimulatedStore) -> None:
         self.shape = shape
+        self.page_size = shape.page_size
         self.dice = dice
         self.clock = ManualClock()
         self.fate = Fate(dice, weather, self.clock.now)
         self.people = Chronicle()
-        self.store = new_store()
+        self.store = store
         self.store.fate = self.fate
         self.mail: list[Post] = []
         self.acknowledged: list[tuple[str, str]] = []
-        self.backups: list[bytes] = []
+        self.backups: list[Copy] = []
         self.restored = 0
         self.forgotten: list[dict[str, Any]] = []
         """What the journals said that a restored backup replaced."""
@@ -105,9 +68,11 @@ class World:
         self.alerts.subscribers.append(partial(self._post, ALERTS))
         for name in shape.connections:
             self.faults(name).draw = self.fate.call(name)
+            self.faults(name).turn = self._between_pages
         self._tokens = 0
         self.engine: Engine
         self.lanes: dict[str, Lane] = {}
+        self._idle: dict[str, tuple[int, datetime]] = {}
         self.start()
 
     def _tool(self, name: str) -> SimulatedTool:
@@ -119,11 +84,19 @@ class World:
             lookup_lag=shape.lookup_lag,
             resolution=shape.resolution,
         )
-        tool.attend(self, name)
+        tool.oddities = Oddities(
+            partial(self._just_before_a_write, name),
+            partial(self._is_odd, "empty list"),
+            partial(self._is_odd, "repeated page"),
+            self.clock.monotonic,
+        )
         tool.replication_lag = shape.replication_lag
         tool.subscribers.append(partial(self._post, name))
-        if shape.cut and name == shape.tools[-1]:
-            tool.cut = {"description": CUT}
+        if name == shape.tools[-1]:
+            tool.cut = {"description": CUT} if shape.cut else {}
+            tool.capitals = CAPITALS if shape.tidy else ""
+            tool.ignored = frozenset({"team"}) if shape.deaf else frozenset()
+            tool.refuses = {"severity": "critical"} if shape.narrow else {}
         if shape.rule and name == shape.tools[0]:
             tool.workflow = lambda body: {"close_notes": "set by a rule"} if body.get("status") == "resolved" else {}
         if shape.quarrel:
@@ -138,7 +111,7 @@ class World:
 
     def start(self) -> None:
         """Start the engine on whatever the store holds."""
-        config, registry = load(self.shape)
+        config, registry = load(self.shape, self.page_size)
         self.engine = build(
             config,
             self.store,
@@ -152,15 +125,26 @@ class World:
         )
         self.engine.new_token = self._token
         self.lanes = {str(name): Lane(self.engine, here) for name, here in self.engine.connections.items()}
+        self._idle.clear()
 
     def _token(self) -> Token:
         self._tokens += 1
         return Token(f"tl-{self._tokens}-{self.dice.getrandbits(64):016x}")
 
     def step(self, name: str) -> bool:
-        """One step of one lane. A dead process is started again, and a store that fails is a step that failed."""
+        """One step of one lane. A dead process is started again, and a store that fails is a step that failed.
+
+        A lane that found nothing to do finds nothing again, until something is written or time passes.
+        """
+        lane, at = self.lanes[name], (self.store.writes, self.clock.now())
+        if self._idle.get(name) == at and lane.state is LaneState.WORKING:
+            return False
+        self.store.at_work = True
         try:
-            return self.lanes[name].step()
+            worked = lane.step()
+            if not worked and lane.state is LaneState.WORKING:
+                self._idle[name] = (self.store.writes, self.clock.now())
+            return worked
         except StoreUnavailable as error:
             self.clock.advance(error.wait.total_seconds())
             return True
@@ -171,6 +155,8 @@ class World:
             self.dead.append(f"the lane of {name} died: {type(error).__name__}: {error}")
             self.start()
             return True
+        finally:
+            self.store.at_work = False
 
     def tick(self) -> None:
         """What the daemon's timer loop does."""
@@ -181,7 +167,18 @@ class World:
         except Killed:
             self.start()
 
-    def just_before_a_write(self, name: str, ref: str) -> None:
+    def _is_odd(self, what: str) -> bool:
+        weather = self.fate.weather
+        return self.fate.happens(weather.empty_list if what == "empty list" else weather.repeated_page, what)
+
+    def _between_pages(self) -> None:
+        """While we turn a page, somebody works over there."""
+        from tieline.cli.simulation import actions
+
+        if self.fate.happens(self.fate.weather.drift, "edit between pages"):
+            self.fate.told.append(actions.edit(self))
+
+    def _just_before_a_write(self, name: str, ref: str) -> None:
         """Between our read and our write, somebody else edits the record."""
         from tieline.cli.simulation import actions
 
@@ -191,8 +188,15 @@ class World:
     # -- the network -----------------------------------------------------------------------------------------------
 
     def _post(self, name: str, delivery: Delivery) -> None:
-        if self.shape.hooks and not self.fate.happens(self.fate.weather.lost_hook, "lost hook"):
-            self.mail.append(Post(name, delivery))
+        if not self.shape.hooks or self.fate.happens(self.fate.weather.lost_hook, "lost hook"):
+            return
+        post = Post(name, delivery)
+        if self.store.at_work and not self.fate.burning:
+            # Our own call brought this about, and perhaps its answer comes later than what it brought about.
+            early = self.fate.happens(self.fate.weather.early_hook, "early hook")
+            if early and self.deliver(post) == 200:
+                return
+        self.mail.append(post)
 
     def deliver(self, post: Post, *, forged: bool = False) -> int:
         """Hand a webhook to our server, as it would come over HTTP. Answers the status."""
@@ -226,7 +230,7 @@ class World:
         for name in self.shape.connections:
             self.faults(name).heal()
         for tool in self.tools.values():
-            tool.cut = {}
+            tool.settle_down()
         self.receive_all()
 
     def receive_all(self) -> None:
@@ -235,9 +239,9 @@ class World:
         for post in rest:
             self.deliver(post)
 
-    def cycle(self, seconds: float = 31) -> None:
-        """One poll interval: every lane works until none of them has anything left to do."""
-        self.clock.advance(seconds)
+    def cycle(self) -> None:
+        """A little more than a poll interval: every lane works until none of them has anything left to do."""
+        self.clock.advance(CYCLE.total_seconds())
         self.tick()
         for _ in range(60):
             worked = [self._dry(name) for name in self.lanes]
@@ -255,22 +259,20 @@ class World:
 
     def waits(self) -> timedelta:
         """Longer than anything in the engine waits."""
-        return timedelta(hours=1, minutes=10) + self.shape.lookup_lag
+        return FARTHEST + timedelta(minutes=10)
 
     def state(self) -> list[Any]:
         """What all tools show, for telling whether anything was written."""
-        rows = [
+        return [
             (name, row.ref, row.key, row.version, sorted(row.body.items(), key=str), [vars(note) for note in row.notes])
             for name, tool in self.tools.items()
             for row in tool.rows()
         ]
-        return [*rows, self.alerts.acts]
 
     def remember_journal(self) -> None:
         """Keep what the journal says, because a backup is about to take its place, or to judge it."""
         with self.store.read() as connection:
-            payloads = connection.execute(select(t.journal_payload.c.payload)).scalars()
+            payloads = connection.execute(
+                select(t.journal_payload.c.payload).order_by(t.journal_payload.c.seq)
+            ).scalars()
             self.forgotten += [orjson.loads(payload) for payload in payloads]
-
-    def close(self) -> None:
-        self.store.close()

@@ -1,7 +1,7 @@
 """One statement, many rows: compiled once for each database, then handed to its driver with plain values.
 
 SQLAlchemy's own way builds a dictionary of parameters for every row, which costs more than the database takes for it:
-9 µs against 2 µs for a row of a storm. The tables stay the truth: columns, their types and the statement come from them.
+9 µs against 2 µs for a row of a storm. The tables stay the truth: columns, types and statement come from them.
 """
 
 from __future__ import annotations

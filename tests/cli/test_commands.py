@@ -173,3 +173,36 @@ def test_the_entry_point_answers_with_exit_codes_not_tracebacks(tmp_path, monkey
         cli_main.main()
     assert ended.value.code == 3
     assert "tieline init" in capsys.readouterr().err
+
+
+def test_a_store_is_copied_once_and_the_old_one_sends_whoever_comes_to_the_new_one(workspace, tmp_path, monkeypatch):
+    target = f"sqlite:///{tmp_path / 'elsewhere' / 'new.db'}"
+    code, output = run("store", "copy", "--to", target, "--json", workspace=workspace)
+    assert code == 0
+    told = json.loads(output)
+    assert told["rows"] > 10
+    assert told["tables"]["incident"] == 1
+
+    code, output = run("incidents", workspace=workspace)
+    assert code == 3, output
+    assert run("audit", "verify", workspace=workspace)[0] == 0, "it can still be looked at"
+
+    monkeypatch.setenv("NEW_STORE", target)
+    file = workspace / "tieline.yaml"
+    old = file.read_text()
+    file.write_text(
+        old.replace(next(line for line in old.splitlines() if line.startswith("store:")), "store: {env: NEW_STORE}")
+    )
+    assert run("incidents", workspace=workspace)[0] == 0
+    assert run("audit", "verify", workspace=workspace)[0] == 0
+
+    file.write_text(old)
+    assert run("store", "reopen", workspace=workspace)[0] == 0
+    assert run("incidents", workspace=workspace)[0] == 0
+
+
+def test_a_store_is_copied_to_one_address_that_is_named_in_one_way(workspace, monkeypatch):
+    monkeypatch.delenv("NOWHERE", raising=False)
+    assert run("store", "copy", workspace=workspace)[0] == 2
+    assert run("store", "copy", "--to", "sqlite:///x.db", "--to-env", "NOWHERE", workspace=workspace)[0] == 2
+    assert run("store", "copy", "--to-env", "NOWHERE", workspace=workspace)[0] == 2

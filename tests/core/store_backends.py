@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ BACKENDS = ["sqlite", POSTGRES]
 _NOBODY = 65534
 
 
-def _binaries() -> Path | None:
+def postgres_binaries() -> Path | None:
     """Where initdb and pg_ctl are: on the path, or where Debian puts them."""
     found = shutil.which("initdb")
     if found:
@@ -50,12 +51,19 @@ def _free_port() -> int:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A server of our own on a free port, in a folder of its own. Yields the address of its first database."""
-    binaries = _binaries()
+    binaries = postgres_binaries()
     if binaries is None:
         sentence = "PostgreSQL is not installed; on Debian: apt-get install postgresql"
         if os.environ.get("CI") == "true":
             pytest.fail(sentence)
         pytest.skip(sentence)
+    with postgres(binaries) as address:
+        yield address
+
+
+@contextmanager
+def postgres(binaries: Path) -> Iterator[str]:
+    """A server of our own while the block lasts."""
     home = Path(tempfile.mkdtemp(prefix="tieline-postgres-"))
     data, port = home / "data", _free_port()
     if os.geteuid() == 0:

@@ -51,8 +51,19 @@ def _telling(honest: Honest, tool: ToolDriver) -> Verbs:
     return {"check": check}
 
 
+class _Blurting(NeedsOperator):
+    """An error of the adapter's own making: its words do not pass the redaction that ours do."""
+
+    def __init__(self, password: str) -> None:
+        super().__init__("memory", "refused")
+        self._password = password
+
+    def __str__(self) -> str:
+        return f"memory: the password {self._password} was refused; renew it"
+
+
 def _blurted(error: Exception, tool: ToolDriver) -> Any:
-    raise NeedsOperator("memory", f"the password {tool.secrets[0]} was refused; renew it") from error
+    raise _Blurting(tool.secrets[0]) from error
 
 
 def _wait(error: TryAgain, wait: timedelta | None) -> TryAgain:

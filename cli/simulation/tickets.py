@@ -1,0 +1,131 @@
+"""A ticket tool for simulations: the memory tool, in which people may be faster than we are, and whose listings and
+habits are as odd as those of real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from tieline.adapters.memory.adapter import MemoryAdapter
+from tieline.adapters.memory.plugin import KIND as MEMORY
+from tieline.adapters.memory.settings import MemorySettings
+from tieline.adapters.memory.shelf import Note, Row
+from tieline.adapters.memory.tool import SIGNATURE, MemoryTool, Refused, sign
+from tieline.core.hooks import hookimpl
+from tieline.core.model import ConnectionName
+from tieline.core.port import AdapterKind, Cursor, Delivery, Page, Version, Workbench
+
+
+@dataclass(frozen=True, slots=True)
+class Oddities:
+    """What the world does to a tool: asked at each write, and once for every page of a listing."""
+
+    before_write: Callable[[str], None]
+    empties: Callable[[], bool]
+    repeats: Callable[[], bool]
+    elapsed: Callable[[], float]
+
+
+class SimulatedTool(MemoryTool):
+    """A memory tool that counts what the engine wrote. `refuses` are values that it does not take any more; `capitals`
+    is a field that it writes in capitals, whatever it is sent."""
+
+    made = written = commented = 0
+    refuses: Mapping[str, str] = {}
+    capitals = ""
+    oddities: Oddities
+
+    def __init__(self, *args: Any, **others: Any) -> None:
+        super().__init__(*args, **others)
+        self._made_at: dict[str, float] = {}
+
+    def _is_older(self, row: Row, lag: timedelta) -> bool:
+        """How far a replica or an index lags behind has nothing to do with anybody's clock."""
+        return self.oddities.elapsed() - self._made_at[row.ref] >= lag.total_seconds()
+
+    def replicated(self, ref: str) -> Row:
+        row = self.row(ref)
+        if not self._is_older(row, self.replication_lag):
+            raise LookupError(ref)
+        return row
+
+    def with_token(self, token: str) -> list[Row]:
+        found = [row for row in self.rows() if row.token == token and self._is_older(row, self.lookup_lag)]
+        return sorted(found, key=lambda row: int(row.ref))
+
+    def signed(self, delivery: Delivery) -> Delivery:
+        """The same delivery, signed now."""
+        at = int(self.now().timestamp())
+        proof = f"t={at},v1={sign(self.webhook_secret, at, delivery.body)}"
+        return Delivery({**delivery.headers, SIGNATURE: proof}, delivery.body)
+
+    def version_of(self, ref: str) -> Version:
+        """The version of a record, "" for one that is gone."""
+        found = [row for row in self.rows() if row.ref == ref]
+        return Version(str(found[0].version)) if found else Version("")
+
+    def write(self, ref: str, patch: Mapping[str, Any], seen: str) -> Row:
+        self.oddities.before_write(ref)
+        row = super().write(ref, patch, seen)
+        self.written += row.version != int(seen)
+        return row
+
+    def make(self, body: Mapping[str, Any], *, token: str | None = None) -> Row:
+        row = super().make(body, token=token)
+        self._made_at[row.ref] = self.oddities.elapsed()
+        self.made += token is not None
+        return row
+
+    def comment(self, ref: str, text: str, *args: Any, token: str | None = None, **others: Any) -> Note:
+        note = super().comment(ref, text, *args, token=token, **others)
+        self.commented += token is not None
+        return note
+
+    def settle_down(self) -> None:
+        """Give up every bad habit."""
+        self.cut, self.refuses, self.ignored, self.capitals = {}, {}, frozenset(), ""
+
+    def _kept(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        for name, value in self.refuses.items():
+            if values.get(name) == value:
+                raise Refused(f"{name} cannot be {value!r} any more")
+        kept = super()._kept(values)
+        if isinstance(kept.get(self.capitals), str):
+            kept[self.capitals] = kept[self.capitals].upper()
+        return kept
+
+
+class SimulatedAdapter(MemoryAdapter):
+    """The memory tool's adapter, whose listings are sometimes empty for no reason, or show a page twice."""
+
+    def __init__(
+        self, name: ConnectionName, settings: MemorySettings, workbench: Workbench, tool: SimulatedTool
+    ) -> None:
+        super().__init__(name, settings, workbench, tool)
+        self._oddities = tool.oddities
+
+    def changes(self, since: Cursor | None) -> Iterator[Page]:
+        if since is not None and self._oddities.empties():
+            yield Page((), since)
+            return
+        for page in super().changes(since):
+            if self._oddities.repeats():
+                yield replace(page, more=True)
+            yield page
+
+
+def _connect(name: ConnectionName, settings: MemorySettings, workbench: Workbench) -> SimulatedAdapter:
+    return SimulatedAdapter(name, settings, workbench, workbench.transport)
+
+
+KIND: Final[AdapterKind] = replace(MEMORY, tool="simulated", connect=_connect)
+
+
+class TicketsPlugin:
+    """Registers the tool."""
+
+    @hookimpl
+    def tieline_adapters(self) -> list[AdapterKind]:
+        return [KIND]

@@ -1,0 +1,117 @@
+"""T22: no adapter speaks to a server whose certificate does not prove it, and nobody can switch that off unseen."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from tests.threats.canaries import KINDS, TOOLS, connect, serving
+from tests.threats.conftest import Tally
+
+from tieline.core.errors import RemoteError
+
+x509 = pytest.importorskip("cryptography.x509")
+from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402 - after the check that it is there
+from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+from cryptography.x509.oid import NameOID  # noqa: E402
+
+NOW = datetime.datetime.now(datetime.UTC)
+DAY = datetime.timedelta(days=1)
+
+
+class Authority:
+    """A certificate authority that lives as long as the tests."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority of the tests")])
+        made = self._builder(self.name, self.key, NOW - DAY, NOW + DAY)
+        made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        self.bundle = folder / "ca.pem"
+        self.bundle.write_bytes(made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+
+    def _builder(self, subject, key, start, end):
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(start)
+            .not_valid_after(end)
+        )
+
+    def server(self, name: str, *, host: str = "127.0.0.1", end=NOW + DAY, self_signed: bool = False) -> ssl.SSLContext:
+        """A server's side of TLS, with a certificate for `host`."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        try:
+            alternative = x509.IPAddress(ipaddress.ip_address(host))
+        except ValueError:
+            alternative = x509.DNSName(host)
+        subject = self.name if self_signed else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        made = self._builder(subject, key, NOW - 2 * DAY, end)
+        made = made.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        signed = made.sign(key if self_signed else self.key, hashes.SHA256())
+        file = self.folder / f"{name}.pem"
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        file.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        return context
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+def bad_servers(authority: Authority) -> dict[str, ssl.SSLContext]:
+    old = authority.server("old")
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    old.minimum_version = ssl.TLSVersion.TLSv1
+    old.maximum_version = ssl.TLSVersion.TLSv1_1
+    return {
+        "self-signed": authority.server("self", self_signed=True),
+        "for another host": authority.server("other", host="other.example.com"),
+        "for another address": authority.server("address", host="127.0.0.9"),
+        "expired": authority.server("expired", end=NOW - DAY),
+        "TLS 1.1": old,
+    }
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_server_that_does_not_prove_itself_hears_nothing(name: str, authority: Authority, tally: Tally) -> None:
+    escaped: list[str] = []
+    servers = bad_servers(authority)
+    for fault, context in servers.items():
+        with serving(tls=context) as tool:
+            with pytest.raises(RemoteError):
+                connect(name, tool.url, verify_tls=str(authority.bundle)).check()
+            escaped += [f"{fault}: {path}" for _method, path, _headers in tool.seen]
+    with serving(tls=authority.server("unknown")) as tool:
+        with pytest.raises(RemoteError):
+            connect(name, tool.url).check()
+        escaped += [f"an authority nobody named: {path}" for _method, path, _headers in tool.seen]
+    tally(len(servers) + 1, escaped)
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_server_that_proves_itself_is_spoken_to(name: str, authority: Authority) -> None:
+    with serving(tls=authority.server("good")) as tool:
+        with suppress(RemoteError):  # it is no real tool; that it was asked is what counts
+            connect(name, tool.url, verify_tls=str(authority.bundle)).check()
+        assert tool.seen
+
+
+@pytest.mark.parametrize("tool", KINDS)
+def test_verification_is_on_unless_its_own_option_says_otherwise(tool: str) -> None:
+    field = KINDS[tool].settings.model_fields["verify_tls"]
+    assert field.default is True
