@@ -9,7 +9,8 @@ import pytest
 from tests.docs.pages import DOCS, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (DOCS / "explanation/guarantees.md").read_text())))
+PAGES = "\n".join((DOCS / f"explanation/{page}.md").read_text("utf-8") for page in ("guarantees", "threats"))
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGES)))
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED, ids=lambda part: str(part)[-60:])

@@ -340,3 +340,56 @@ def test_a_record_that_fails_every_time_is_put_aside_after_five_tries_and_the_ot
     (parked,) = both.parked()
     assert poison.ref in parked.sentence
     assert "ZeroDivisionError" in parked.sentence
+
+
+def test_a_field_that_a_tool_drops_at_a_create_is_held_and_cleared_nowhere(world):
+    both = world()
+    both.tools["right"].ignored = frozenset({"team"})
+    both.tools["left"].make({"title": "Disk full", "status": "new", "team": "storage"})
+    both.settle()
+    assert both.shows("left", "team") == "storage"
+    assert "team" in both.copy("right").holds
+
+
+def test_a_field_that_a_tool_empties_at_a_create_is_held_and_cleared_nowhere(world):
+    both = world()
+    make = both.tools["right"].make
+    both.tools["right"].make = lambda body, **others: make({**body, "team": None}, **others)
+    both.tools["left"].make({"title": "Disk full", "status": "new", "team": "storage"})
+    both.settle()
+    assert both.shows("left", "team") == "storage"
+    assert "team" in both.copy("right").holds
+
+
+def test_a_listed_record_that_a_lagging_replica_denies_is_not_forgotten(world):
+    both = world()
+    both.settle()
+    row = both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.tools["left"].replication_lag = timedelta(seconds=25)
+    left = both.engine.connections["left"]
+    with both.engine.store.write() as tx:
+        # A webhook announced it beside the listing, so that it is read.
+        inbox.put(tx, left.name, [(row.ref, None)], asked=0, now=both.clock.now())
+    both.clock.advance(20)
+    both.lanes["left"].poll_soon()
+    for _ in range(20):
+        both.step("left")
+    both.tools["left"].edit(both.tools["left"].make({"title": "Later", "status": "new"}).ref, title="Much later")
+    both.settle()
+    assert {incident.fields["title"] for incident, _copies in both.incidents()} == {"Disk full", "Much later"}
+
+
+def test_a_copy_that_was_gone_and_is_listed_is_back(world):
+    both = opened(world)
+    tool, ref = both.tools["right"], both.copy("right").ref
+    tool.delete(ref)
+    both.settle()
+    both.edit("left", title="still here")
+    both.settle()
+    assert both.copy("right").state is ReplicaState.GONE
+    with tool._shelf.transaction() as state:
+        # As if it had never been away: the same version, and no word about it.
+        state.rows[ref].deleted = False
+    both.settle()
+    assert both.copy("right").state is ReplicaState.LINKED
+    assert both.shows("right", "title") == "still here"
