@@ -5,13 +5,14 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 XDIST ?= 4
 
-.PHONY: demo test soak check lint types servers docs lock figures clean help
+.PHONY: bench demo test soak check lint types servers docs lock figures clean help
 
 help:
 	@echo "make demo   set up, then watch real alerts live through three simulated tools"
 	@echo "make test   set up, then run every check and every test"
 	@echo "make soak   what takes hours: thousands of simulated schedules and real crashes on both stores, every planted bug (results in .soak/)"
 	@echo "make lint types   the static checks alone"
+	@echo "make bench  measure, each figure beside the floor of this machine"
 	@echo "make lock   resolve the dependencies again"
 
 .venv/.run: requirements.lock pyproject.toml
@@ -54,6 +55,7 @@ soak: .venv/.dev servers
 	$(BIN)/python -m tests.crash trouble locked --hold 60 --out .soak/faults.json
 	$(BIN)/python -m tests.crash trouble cut --every 2 --times 60 --out .soak/faults.json
 	$(BIN)/python -m tests.crash storm --out .soak/storm.json
+	$(BIN)/python -m tests.fleet.order --operations 1000000 --workers 4 --json .soak/order.json
 	TIELINE_SOAK=true $(BIN)/python -m pytest -q --timeout=0 tests/threats
 
 check: lint types
@@ -71,6 +73,10 @@ types: .venv/.dev
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra all pyproject.toml build.in -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --extra all --extra test --extra dev -c requirements.lock pyproject.toml build.in -o requirements-dev.lock
+
+# Figures beside the floor of this machine, in benchmarks/runs/latest.json; BENCH="--quick" or BENCH="--full" for other sizes.
+bench: .venv/.dev
+	$(BIN)/python -m benchmarks run $(BENCH)
 
 # The reference pages are made from the code; a test fails when they differ.
 docs: .venv/.dev

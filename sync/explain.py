@@ -189,20 +189,20 @@ def parked(connection: Connection) -> list[Parked]:
     ]
     arrivals = [
         Parked("inbox", row.id, None, row.connection, f"{row.ref}: {row.parked}")
-        for row in connection.execute(select(t.inbox).where(t.inbox.c.parked != "").order_by(t.inbox.c.id))
+        for row in connection.execute(select(t.inbox).where(text("inbox.parked <> ''")).order_by(t.inbox.c.id))
     ]
     comments = [
         Parked("comment", row.id, IncidentId(row.incident_id), row.connection, row.parked)
         for row in connection.execute(
             select(t.twin, t.comment.c.incident_id)
             .join(t.comment, t.twin.c.comment_id == t.comment.c.id)
-            .where(t.twin.c.state == "parked")
+            .where(text("twin.state = 'parked'"))
             .order_by(t.twin.c.id)
         )
     ]
     acts = [
         Parked("signal", row.id, IncidentId(row.incident_id), row.connection, row.parked)
-        for row in connection.execute(select(t.signal).where(t.signal.c.parked != "").order_by(t.signal.c.id))
+        for row in connection.execute(select(t.signal).where(text("signal.parked <> ''")).order_by(t.signal.c.id))
     ]
     return [*copies, *arrivals, *comments, *acts]
 

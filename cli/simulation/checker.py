@@ -70,7 +70,7 @@ def check(world: World) -> list[Violation]:
     """Every broken promise."""
     scene = Scene.of(world)
     found: list[Violation] = [Violation("crash", words) for words in world.dead]
-    promises = [_store, _unlinked, _equality, _edits, _tags, _lost_remarks, _wide_remarks, _signals]
+    promises = [_store, _unlinked, _equality, _edits, _echoes, _tags, _lost_remarks, _wide_remarks, _signals]
     if not world.restored:
         # An old backup does not know what was made since: second copies are told (they wait for a person), not avoided.
         promises += [_duplicates, _orphans, _doubled_remarks, _writes]
@@ -260,6 +260,23 @@ def _mentions(scene: Scene) -> set[tuple[str, Any]]:
 
 def _facts(facts: Any) -> Iterable[tuple[str, Any]]:
     return facts.items() if isinstance(facts, Mapping) else ()
+
+
+def _echoes(scene: Scene) -> Iterator[Violation]:
+    """What a journal tells as a tool's new value was written there by a person, and not by us."""
+    shape = scene.world.shape
+    if scene.world.restored or shape.cut or shape.tidy or scene.world.people.disturbed:
+        return
+    written = {(edit.tool, edit.field, edit.value) for edit in scene.world.people.edits if edit.field in TEXTS}
+    for facts in scene.told:
+        tool = facts["connection"]
+        if tool not in scene.world.tools:
+            continue
+        for name, change in _facts(facts.get("changes")):
+            value = change["after"]
+            if name in TEXTS and value is not None and (tool, name, value) not in written:
+                words = f"INC-{facts['incident']} {name}: {value!r} was taken for an edit that nobody made in {tool}"
+                yield Violation("echo", words)
 
 
 def _tags(scene: Scene) -> Iterator[Violation]:

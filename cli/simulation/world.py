@@ -272,7 +272,8 @@ class World:
     def remember_journal(self) -> None:
         """Keep what the journal says, because a backup is about to take its place, or to judge it."""
         with self.store.read() as connection:
-            payloads = connection.execute(
-                select(t.journal_payload.c.payload).order_by(t.journal_payload.c.seq)
-            ).scalars()
-            self.forgotten += [orjson.loads(payload) for payload in payloads]
+            entries = select(t.journal_payload.c.payload, t.journal.c.connection, t.journal.c.incident_id)
+            entries = entries.join_from(t.journal_payload, t.journal, t.journal.c.seq == t.journal_payload.c.seq)
+            for row in connection.execute(entries.order_by(t.journal_payload.c.seq)):
+                where = {"connection": row.connection, "incident": row.incident_id}
+                self.forgotten.append({**orjson.loads(row.payload), **where})

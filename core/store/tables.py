@@ -131,6 +131,7 @@ twin = Table(
     UniqueConstraint("replica_id", "remote_id"),
     UniqueConstraint("token"),
 )
+_partial("ix_twin_parked", twin.c.id, where=text("state = 'parked'"))
 _partial("ix_twin_wanted", twin.c.connection, twin.c.id, where=text("state IN ('wanted', 'sending')"))
 
 signal = Table(
@@ -159,6 +160,7 @@ signal = Table(
     Index(None, "incident_id"),
 )
 _partial("ix_signal_firing", signal.c.group_key, where=signal.c.firing)
+_partial("ix_signal_parked", signal.c.id, where=text("parked <> ''"))
 _partial("ix_signal_act", signal.c.connection, where=text("act <> acted"))
 
 grouping = Table(
@@ -167,6 +169,7 @@ grouping = Table(
     Column("group_key", String(200), primary_key=True),
     Column("incident_id", ForeignKey("incident.id"), nullable=False),
     Column("last_at", Instant, nullable=False),  # the last signal that joined; the window runs from here
+    Index(None, "incident_id"),
 )
 
 relation = Table(
@@ -194,6 +197,7 @@ inbox = Table(
     Column("parked", Text, nullable=False, default=""),
 )
 _partial("ix_inbox_waiting", inbox.c.connection, inbox.c.id, where=text("parked = ''"))
+_partial("ix_inbox_parked", inbox.c.id, where=text("parked <> ''"))
 # Equal pending hints for one record collapse into one row.
 _partial("uq_inbox_hint", inbox.c.connection, inbox.c.ref, where=inbox.c.reading.is_(None), unique=True)
 

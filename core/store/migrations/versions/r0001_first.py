@@ -53,6 +53,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inbox")),
     )
     op.create_index(
+        "ix_inbox_parked",
+        "inbox",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("parked <> ''"),
+        postgresql_where=sa.text("parked <> ''"),
+    )
+    op.create_index(
         "ix_inbox_waiting",
         "inbox",
         ["connection", "id"],
@@ -161,6 +169,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["incident_id"], ["incident.id"], name=op.f("fk_grouping_incident_id")),
         sa.PrimaryKeyConstraint("group_key", name=op.f("pk_grouping")),
     )
+    op.create_index(op.f("ix_grouping_incident_id"), "grouping", ["incident_id"], unique=False)
     op.create_table(
         "relation",
         sa.Column("id", BIG_ID, autoincrement=True, nullable=False),
@@ -251,6 +260,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("connection", "episode", name=op.f("uq_signal_connection_episode")),
     )
     op.create_index(
+        "ix_signal_parked",
+        "signal",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("parked <> ''"),
+        postgresql_where=sa.text("parked <> ''"),
+    )
+    op.create_index(
         "ix_signal_act",
         "signal",
         ["connection"],
@@ -286,6 +303,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("comment_id", "connection", name=op.f("uq_twin_comment_id_connection")),
         sa.UniqueConstraint("replica_id", "remote_id", name=op.f("uq_twin_replica_id_remote_id")),
         sa.UniqueConstraint("token", name=op.f("uq_twin_token")),
+    )
+    op.create_index(
+        "ix_twin_parked",
+        "twin",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'parked'"),
+        postgresql_where=sa.text("state = 'parked'"),
     )
     op.create_index(
         "ix_twin_wanted",

@@ -1,0 +1,68 @@
+"""One statement for many rows means the same as one statement a row, on both databases."""
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import bindparam, delete, insert, select
+
+from tieline.core.store import tables as t
+from tieline.core.store.many import Many
+
+AT = datetime(2026, 1, 5, 8, tzinfo=UTC)
+INTO = Many.into(t.incident)
+
+
+def row(number):
+    return {
+        "id": number,
+        "revision": 1,
+        "fields": {"title": f"{number} ü", "tags": ["a"]},
+        "stamps": {},
+        "status": "new",
+        "exercise": True,
+        "restricted": False,
+        "opened_at": AT,
+        "updated_at": AT,
+    }
+
+
+def test_many_rows_read_back_as_those_written_one_by_one(store):
+    with store.write() as tx:
+        first, second = tx.new_ids(t.incident, 2)
+        assert tx.execute_many(INTO, [row(first)]) == 1
+        tx.execute(insert(t.incident), row(second))
+    with store.read() as connection:
+        one, other = connection.execute(select(t.incident).order_by(t.incident.c.id)).mappings().all()
+    assert {**one, "id": 0, "fields": one["fields"]["tags"]} == {**other, "id": 0, "fields": other["fields"]["tags"]}
+    assert one["fields"]["title"] == f"{first} ü"
+
+
+def test_new_ids_are_free_and_the_database_goes_on_after_them(store):
+    with store.write() as tx:
+        numbers = list(tx.new_ids(t.incident, 3))
+        tx.execute_many(INTO, [row(number) for number in numbers])
+        plain = {name: value for name, value in row(0).items() if name != "id"}
+        next_one = tx.execute(insert(t.incident), plain).inserted_primary_key[0]
+    assert len({*numbers, next_one}) == 4
+    assert next_one == max(numbers) + 1
+
+
+def test_it_answers_how_many_rows_it_touched(store):
+    gone = Many(delete(t.incident).where(t.incident.c.id == bindparam("row_id")))
+    with store.write() as tx:
+        numbers = tx.new_ids(t.incident, 2)
+        tx.execute_many(INTO, [row(number) for number in numbers])
+        assert tx.execute_many(gone, []) == 0
+        assert tx.execute_many(gone, [{"row_id": number} for number in (*numbers, 99_999)]) == 2
+
+
+def test_names_may_be_locked_twice_and_in_any_order(store):
+    with store.write() as tx:
+        tx.lock_names(["b", "a", "b"])
+        tx.lock_names(["a"])
+        tx.lock_names([])
+
+
+def test_a_row_that_lacks_a_value_is_refused(store):
+    with pytest.raises(KeyError), store.write() as tx:
+        tx.execute_many(INTO, [{"id": 1}])
