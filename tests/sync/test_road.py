@@ -114,6 +114,20 @@ def test_a_create_whose_answer_was_lost_waits_out_the_search_lag(world):
     assert both.copy("right").state is ReplicaState.LINKED
 
 
+def test_a_clock_that_is_set_ahead_ends_no_search_lag(world):
+    both = world(options={"right": "poll_every: 12h"})  # only its search can tell of the record
+    both.tools["right"].lookup_lag = timedelta(seconds=90)
+    both.restart()
+    both.tools["right"].faults.queue.append(Fault(only_writes=True, after_effect=True))
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.settle(2)  # looked for once, in vain
+    both.clock.step(3 * 3600)
+    both.tools["right"].skew = -timedelta(hours=3)  # only our clock was set
+    both.settle(12)
+    assert len(both.tools["right"].rows()) == 1
+    assert both.copy("right").state is ReplicaState.LINKED
+
+
 def test_an_edit_made_between_a_lost_create_and_its_adoption_is_kept(world):
     both = world()
     both.tools["right"].faults.queue.append(Fault(only_writes=True, after_effect=True))
