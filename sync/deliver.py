@@ -17,9 +17,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+import orjson
+from sqlalchemy import bindparam, select
+
 from tieline.core.errors import Gone, Rejected, StaleVersion, TryAgain
 from tieline.core.model import Fields, Tlp, Visibility, incident_number
 from tieline.core.port import Commenter, Finder, Power, Reading, Ref, Version
+from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.mappings import Denormalized
 from tieline.sync import commit, inbox, limits, rows, twins, volley
@@ -33,6 +37,21 @@ LONGEST_CALL: Final = timedelta(seconds=60)
 
 UNTIL_CERTAIN: Final = timedelta(seconds=10)
 """How often a write is tried of which the tool said that its record is gone, while the road looks whether it is."""
+
+
+LEFT_OUT: Final = "left_out"
+_LAST_LEFT_OUT = (
+    select(t.journal_payload.c.payload)
+    .join(t.journal, t.journal.c.seq == t.journal_payload.c.seq)
+    .where(
+        t.journal.c.incident_id == bindparam("incident"),
+        t.journal.c.connection == bindparam("connection"),
+        t.journal.c.kind == "left_out",
+        t.journal.c.reason == LEFT_OUT,
+    )
+    .order_by(t.journal.c.seq.desc())
+    .limit(1)
+)
 
 
 def deliver(engine: Engine, here: Connected, replica_id: int) -> None:
@@ -321,17 +340,13 @@ def _hold_unwritable(engine: Engine, here: Connected, replica_id: int, incident:
 
 
 def _tell_left_out(engine: Engine, here: Connected, incident: Incident, names: Sequence[str]) -> None:
-    """Journal the people whom this tool does not know: who is assigned there stays assigned."""
+    """Journal the people whom this tool does not know, once for each: who is assigned there stays assigned."""
+    facts = {name: f"{here.name} knows nobody called {incident.fields[name]}" for name in names}
     with engine.store.write() as tx:
-        engine.record(
-            tx,
-            "left_out",
-            incident=incident.id,
-            connection=here.name,
-            reason="left_out",
-            revision=incident.revision,
-            fields={name: f"{here.name} knows nobody called {incident.fields[name]}" for name in names},
-        )
+        rows.load_incident(tx, incident.id, lock=True)
+        last = tx.execute(_LAST_LEFT_OUT, {"incident": incident.id, "connection": here.name}).scalar()
+        if last is None or orjson.loads(last).get("fields") != facts:
+            engine.record(tx, "left_out", incident=incident.id, connection=here.name, reason=LEFT_OUT, fields=facts)
 
 
 def _intend(engine: Engine, here: Connected, replica: Replica, incident: Incident, written: Fields) -> bool:

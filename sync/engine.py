@@ -15,7 +15,7 @@ from tieline.core.config import Config, ConnectionConfig
 from tieline.core.hooks import Committed
 from tieline.core.journal import Entry
 from tieline.core.model import ConnectionName, IncidentId, RecordKind, Value
-from tieline.core.port import Adapter, AdapterKind, Directory, Power, Source, Token
+from tieline.core.port import Adapter, AdapterKind, Directory, Power, Receiver, Source, Token
 from tieline.core.registry import Registry
 from tieline.core.store.store import Store, Transaction
 from tieline.mappings import Mapping as FieldMapping
@@ -66,6 +66,11 @@ class Connected:
     """E-mail to the tool's id (None: it knows nobody of that address), and when it said so."""
     looked: dict[Token, float] = field(default_factory=dict)
     """Creates in doubt: when each was first looked for in vain, in seconds that never run backwards."""
+    receiver: Receiver | None = field(init=False)
+    """What takes its webhooks, if it takes any. Known from the beginning: to ask costs as much as half a webhook."""
+
+    def __post_init__(self) -> None:
+        self.receiver = self.source if isinstance(self.source, Receiver) and self.can(Power.RECEIVE) else None
 
     @property
     def name(self) -> ConnectionName:

@@ -185,6 +185,22 @@ def one_by_one(connection: Reader, name: ConnectionName, now: datetime, limit: i
     return [_group(name, Ref(row.ref), [row]) for row in found]
 
 
+_LATER_READING = (
+    select(t.inbox.c.id)
+    .where(
+        t.inbox.c.id > bindparam("after"),
+        t.inbox.c.connection == bindparam("connection"),
+        t.inbox.c.reading.is_not(None),
+    )
+    .limit(1)
+)
+
+
+def has_reading_after(connection: Reader, name: ConnectionName, row: int) -> bool:
+    """True when a reading came in after this row."""
+    return connection.execute(_LATER_READING, {"connection": name, "after": row}).first() is not None
+
+
 _ASKED_FOR = select(func.count()).where(
     t.inbox.c.connection == bindparam("connection"),
     t.inbox.c.ref == bindparam("ref"),

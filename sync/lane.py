@@ -49,8 +49,9 @@ class LaneState(StrEnum):
 class Lane:
     """One connection at work. `step` is driven by a thread in the daemon, and by hand in a simulation."""
 
-    def __init__(self, engine: Engine, here: Connected) -> None:
+    def __init__(self, engine: Engine, here: Connected, batch: int = BATCH) -> None:
         self.engine = engine
+        self._batch = batch
         self.here = here
         self.state = LaneState.WORKING
         self.reason = ""
@@ -169,18 +170,28 @@ class Lane:
     def _inbox(self, now: datetime) -> bool:
         with self.engine.store.read() as connection:
             if self.here.signals:
-                items = inbox.one_by_one(connection, self.here.name, now, BATCH)
+                items = inbox.one_by_one(connection, self.here.name, now, self._batch)
             else:
-                items = inbox.waiting(connection, self.here.name, now, BATCH)
+                items = inbox.waiting(connection, self.here.name, now, self._batch)
         if not items:
             return False
         if self.here.signals:
             # Readings are taken in at once; a hint has to ask the source first, and one that cannot be answered now
             # must not hold up the alerts behind it.
             self._signals([item for item in items if item.reading is not None])
-            items = [item for item in items if item.reading is None]
-        self._each(items, self._travel, self._inbox_failed)
+            self._hints([item for item in items if item.reading is None], max(item.rows[-1][0] for item in items))
+        else:
+            self._each(items, self._travel, self._inbox_failed)
         return True
+
+    def _hints(self, items: list[inbox.Waiting], newest: int) -> None:
+        """Ask the source about each, at least one a step. An alert that comes in meanwhile goes first: a tool may take
+        its time with every answer, and who waits for a ticket waits for all of them. `newest` is the last row seen."""
+        for item in items:
+            self._each([item], self._travel, self._inbox_failed)
+            with self.engine.store.read() as connection:
+                if self.stopping() or inbox.has_reading_after(connection, self.here.name, newest):
+                    return
 
     def _each(
         self,
@@ -215,7 +226,7 @@ class Lane:
         with self.engine.store.read() as connection:
             due = list(
                 connection.execute(
-                    _DUE, {"connection": self.here.name, "now": now, "far": far, "limit": BATCH}
+                    _DUE, {"connection": self.here.name, "now": now, "far": far, "limit": self._batch}
                 ).scalars()
             )
         self._each(due, partial(deliver.deliver, self.engine, self.here), self._delivery_failed)
@@ -225,7 +236,7 @@ class Lane:
         if not self.here.can(Power.COMMENT):
             return False
         with self.engine.store.read() as connection:
-            items = twins.outgoing(connection, self.here.name, now, now + timedelta(hours=2), BATCH)
+            items = twins.outgoing(connection, self.here.name, now, now + timedelta(hours=2), self._batch)
         self._each(items, partial(deliver.deliver_comment, self.engine, self.here), self._comment_failed)
         return bool(items)
 
@@ -233,7 +244,7 @@ class Lane:
         if not self.here.can(Power.ACKNOWLEDGE):
             return False
         with self.engine.store.read() as connection:
-            items = acts.pending(connection, self.here.name, now, now + timedelta(hours=2), BATCH)
+            items = acts.pending(connection, self.here.name, now, now + timedelta(hours=2), self._batch)
         self._each(items, partial(acts.carry_out, self.engine, self.here), self._act_failed)
         return bool(items)
 

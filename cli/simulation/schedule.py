@@ -50,6 +50,9 @@ class Plan:
     def drawn(cls, seed: int, steps: int = STEPS) -> Plan:
         dice = random.Random(seed)  # noqa: S311 - it makes schedules, not secrets
         shape, weather = Shape.drawn(dice), Weather.drawn(dice)
+        # Of its own, so that a habit that is added changes no other world.
+        steps_of_a_lane = random.Random(f"batch {seed}").choice((200, 200, 200, 2, 1))  # noqa: S311
+        shape = replace(shape, batch=steps_of_a_lane)
         if not shape.polls:
             # Nothing else covers for a lost webhook there, and a start would poll.
             weather = replace(weather, lost_hook=0.0, kill=0.0, clocks=0.0)

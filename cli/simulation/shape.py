@@ -55,6 +55,8 @@ class Shape:
     narrow: bool
     rule: bool
     quarrel: bool
+    batch: int = 200
+    """Rows that a lane looks at in one step: where they are few, a write overtakes a reading that still waits."""
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Shape:

@@ -364,8 +364,12 @@ def test_a_person_whom_a_tool_does_not_know_is_left_alone_there_and_the_journal_
     both.settle()
     assert both.incident().fields["assignee"] == "zoe@example.com"
     assert not both.shows("right", "assignee")
+    for title in ("Disk very full", "Disk replaced"):
+        both.edit("left", title=title)
+        both.settle()
     with both.engine.store.read() as connection:
         told = [entry for entry in explain.history(connection, both.incident().id) if entry["kind"] == "left_out"]
+    assert len(told) == 1, "once, however often the incident changes"
     assert "zoe@example.com" in str(told)
     before = both.writes()
     both.settle(5)
