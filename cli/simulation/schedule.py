@@ -120,6 +120,9 @@ def _make_peace(world: World) -> list[Violation]:
     if found:
         return found
     _decide(world)
+    # Among what is let go on may be a create in doubt: it is looked for anew, and the lag waited out again.
+    world.cycle()
+    world.clock.advance(2 * world.shape.lookup_lag.total_seconds())
     # Two rules that fight are let go on until the breaker has seen its window full of them: that they fight is only
     # then sure.
     for _ in range(3 + (BREAKER_WINDOW // CYCLE if world.shape.quarrel else 0)):
