@@ -7,7 +7,7 @@ import importlib.metadata
 import sys
 from pathlib import Path
 
-from benchmarks import machine, measures, report
+from benchmarks import machine, measures, report, scale
 from benchmarks.figures import Result, dump, load, regressions
 
 FORMS = {"quick": measures.quick, "default": measures.default, "full": measures.full, "tiny": measures.tiny}
@@ -54,6 +54,11 @@ def measure(name: str, subjects: list[str], out: Path) -> int:
 def write(result: Result, docs: Path) -> int:
     (docs / "plots").mkdir(parents=True, exist_ok=True)
     (docs / "performance.md").write_text(report.page(result), encoding="utf-8")
+    try:
+        (docs / "scale.md").write_text(scale.page(result), encoding="utf-8")
+    except KeyError as missing:
+        # A run of a few subjects is a page of a few figures; the other page stays as it was.
+        print(f"scale.md is not written: the run has no figure {missing}", file=sys.stderr)
     for name, drawing in report.plots(result).items():
         (docs / "plots" / name).write_text(drawing, encoding="utf-8")
     return 0

@@ -103,5 +103,9 @@ def _group(number: int) -> dict[str, Any]:
 
 
 def _entries(numbers: range) -> Iterator[Entry]:
-    for number in numbers:
-        yield Entry(_AT, "opened", number, None, "alerts", "opened", {"fields": _fields(number), "signal": "filled"})
+    return map(entry, numbers)
+
+
+def entry(number: int) -> Entry:
+    """What the journal says of an incident that an alert opened."""
+    return Entry(_AT, "opened", number, None, "alerts", "opened", {"fields": _fields(number), "signal": "filled"})

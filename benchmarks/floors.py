@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,6 +29,10 @@ ROWS: int = 6
 """Rows that one new alert leaves or passes through: inbox, incident, signal, grouping, journal and its payload."""
 
 
+THREADS: int = 4
+"""Threads that commit single rows side by side."""
+
+
 def commits(alerts: int, a_commit: int = 100) -> float:
     """Alerts a second that SQLite commits as bare rows, at the durability we promise."""
     with TemporaryDirectory(prefix="tieline-benchmark-") as folder:
@@ -46,6 +51,30 @@ def commits(alerts: int, a_commit: int = 100) -> float:
         took = time.perf_counter() - began
         store.close()
     return alerts // a_commit * a_commit / took
+
+
+def commits_alone(rows: int) -> float:
+    """Rows a second when each is a commit of its own, at the durability we promise, by `THREADS` threads at once."""
+    with TemporaryDirectory(prefix="tieline-benchmark-") as folder:
+        file = Path(folder) / "floor.db"
+        payload = orjson.dumps(alert(1)).decode()
+
+        def work(_thread: int) -> None:
+            store = sqlite3.connect(file, isolation_level=None, timeout=60)
+            store.execute("PRAGMA synchronous=FULL")
+            for _ in range(rows // THREADS):
+                store.execute("INSERT INTO t (payload) VALUES (?)", (payload,))
+            store.close()
+
+        first = sqlite3.connect(file, isolation_level=None)
+        first.execute("PRAGMA journal_mode=WAL")
+        first.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, payload TEXT)")
+        began = time.perf_counter()
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(work, range(THREADS)))
+        took = time.perf_counter() - began
+        first.close()
+    return rows // THREADS * THREADS / took
 
 
 class _Alert(BaseModel):
@@ -106,7 +135,16 @@ def _serve(port: int) -> None:
         return JSONResponse({"stored": True}, 202)
 
     app = Starlette(routes=[Route("/hooks/{connection}", hook, methods=["POST"])])
-    uvicorn.run(app, port=port, log_config=None, access_log=False, lifespan="off", http=door.Door)
+    uvicorn.run(
+        app,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        http=door.Door,
+        loop="asyncio",
+    )
 
 
 def size_of_an_alert() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from benchmarks.alerts import SECRET
 
@@ -48,6 +48,11 @@ def flood(address: str, path: str, bodies: Iterator[bytes], channels: int = 32) 
 
     Answers the seconds it took. Raises RuntimeError for any answer that is neither.
     """
+    return flood_all([(address, path)], bodies, channels)
+
+
+def flood_all(doors: Sequence[tuple[str, str]], bodies: Iterator[bytes], channels: int = 32) -> float:
+    """As `flood`, through several doors (address and path) at once: the channels are shared out among them."""
 
     async def send(channel: Channel) -> None:
         for body in bodies:
@@ -58,8 +63,12 @@ def flood(address: str, path: str, bodies: Iterator[bytes], channels: int = 32) 
         channel.close()
 
     async def everything() -> None:
-        host, port = address.removeprefix("http://").split(":")
-        await asyncio.gather(*(send(Channel(host, int(port), path)) for _ in range(channels)))
+        made = []
+        for number in range(channels):
+            address, path = doors[number % len(doors)]
+            host, port = address.removeprefix("http://").split(":")
+            made.append(Channel(host, int(port), path))
+        await asyncio.gather(*(send(channel) for channel in made))
 
     began = time.perf_counter()
     asyncio.run(everything())

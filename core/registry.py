@@ -18,7 +18,6 @@ from functools import partial
 from typing import Any
 
 import pluggy
-import structlog
 
 from tieline.core.errors import ConfigError
 from tieline.core.hooks import Committed
@@ -338,6 +337,9 @@ def _where(error: BaseException) -> str:
 
 
 def _log_alarm(plugin: str, sentence: str) -> None:
+    # It brings asyncio and rich along: too much for the start of a command that logs nothing.
+    import structlog
+
     structlog.get_logger("tieline.plugins").error("plugin_failed", plugin=plugin, sentence=sentence)
 
 

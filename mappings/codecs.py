@@ -113,6 +113,9 @@ def _line(spec: FieldSpec, rule: FieldRule) -> Codec:
         return Refused(f"{spec.name}: {shown(raw)} is not text; point `from` at the text inside it.")
 
     def write(value: Any, _ids: People, _link: str) -> Written | Refused:
+        if len(value) < short and value.isprintable() and "  " not in value and "@" not in value:
+            line = value.strip()  # as most lines are: nothing to clean, to quiet or to cut
+            return line, line or None
         line = line_out(value, limit)
         return line, (line.replace(GUARD, "") if GUARD in line else line) or None
 
@@ -127,8 +130,9 @@ def _rich_text(spec: FieldSpec, rule: FieldRule) -> Codec:
             return text.from_tool(dialect, raw, limit) or None
         return Refused(f"{spec.name}: {shown(raw)} is not text; point `from` at the text inside it.")
 
-    def write(value: Any, ids: People, link: str) -> Written | Refused:
-        return text.to_tool(dialect, value, limit, link), project(value, ids)
+    def write(value: Any, _ids: People, link: str) -> Written | Refused:
+        raw, back = text.written(dialect, value, limit, link)
+        return raw, back or None
 
     def project(value: Any, _ids: People) -> Value:
         return text.project_text(dialect, value, limit) or None

@@ -47,9 +47,11 @@ class Mapping:
         unmapped: list[Unmapped] = []
         for name, read in self._readers:
             value = read(body, people)
+            if value is ABSENT:
+                continue
             if isinstance(value, Unmapped):
                 unmapped.append(value)
-            elif value is not ABSENT:
+            else:
                 fields[name] = value
         return Normalized(fields, tuple(unmapped))
 
@@ -66,18 +68,19 @@ class Mapping:
         if creating:
             for path, constant in self.document.create.items():
                 put_constant(body, path, constant)
+        writers = self._writers
         chosen, company = self._with_company(wanted, incident, ids, left_out)
-        for name, value in (chosen | company).items():
-            writer = self._writers[name]
+        for name, value in (chosen | company if company else chosen).items():
+            writer = writers[name]
             if creating and (value is None or value == ()):
                 continue  # a new record is empty, and some tools refuse to be told so
-            if writer.when is not When.ALWAYS:
+            if not writer.always:
                 reason = _untimely(writer, creating=creating, company=name in company)
                 if reason:
                     left_out.append(LeftOut(name, reason))
                     continue
             back = writer.write_into(body, value, ids, link)
-            if isinstance(back, Refused):
+            if back.__class__ is Refused:
                 left_out.append(LeftOut(name, str(back)))
             elif writer.readable:
                 written[name] = back
@@ -94,14 +97,17 @@ class Mapping:
             if name not in chosen:
                 continue
             value, writer = str(chosen[name]), writers[name]
-            found = {one: self._known(one, chosen, incident, ids) for one in writer.needs.get(value, ())}
-            missing = sorted(one for one, known in found.items() if known is ABSENT)
-            if missing:
+            needs, takes = writer.needs.get(value, ()), writer.takes.get(value, ())
+            if not needs and not takes:
+                continue
+            found = {one: self._known(one, chosen, incident, ids) for one in needs}
+            if ABSENT in found.values():
+                missing = sorted(one for one, known in found.items() if known is ABSENT)
                 what = f"{name}: {value} needs {' and '.join(missing)}, which nobody filled in"
                 left_out.append(LeftOut(name, f"{what}; fill it in, or give it a default in the mapping."))
                 del chosen[name]
                 continue
-            found |= {one: self._known(one, chosen, incident, ids) for one in writer.takes.get(value, ())}
+            found |= {one: self._known(one, chosen, incident, ids) for one in takes}
             company |= {one: known for one, known in found.items() if not isinstance(known, Absent)}
         return chosen, company
 
@@ -110,7 +116,7 @@ class Mapping:
         writer = self._writers[name]
         for source in (chosen, incident, self.document.defaults):
             value = source.get(name)
-            if value is not None and not isinstance(writer.project(value, ids), Refused):
+            if value is not None and writer.project(value, ids).__class__ is not Refused:
                 return value
         return ABSENT
 
@@ -123,7 +129,7 @@ class Mapping:
         writers = self._writers
         for name, value in fields.items():
             writer = writers.get(name)
-            if writer is None or writer.when is not When.ALWAYS or not writer.readable:
+            if writer is None or not writer.always or not writer.readable:
                 continue
             result = writer.project(value, ids)
             if not isinstance(result, Refused):

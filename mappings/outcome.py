@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tieline.core.model import Fields
 
@@ -25,16 +25,14 @@ class LeftOut:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Normalized:
+class Normalized(NamedTuple):
     """What a body says. A field in `unmapped` is not in `fields`: the mapping never guesses."""
 
     fields: Fields
     unmapped: tuple[Unmapped, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Denormalized:
+class Denormalized(NamedTuple):
     """What to write. `written` is what reading it back will say, of the fields that can be read back."""
 
     body: dict[str, Any]

@@ -38,13 +38,14 @@ def _single(spec: FieldSpec, rule: FieldRule, get: Getter, made: Codec) -> Read:
     convert: Callable[[Any, People], Value | Refused] = made.read
     empty: Value = () if spec.type is FieldType.TAGS else None
     otherwise = _otherwise(rule)
+    absent = Absent.ABSENT  # an enum's member costs a call each time it is named
 
     def read(body: Body, people: People) -> Value | Absent | Unmapped:
         raw = get(body)
         if raw is None or raw == "":
             return empty
         if raw is ABSENT:
-            return Absent.ABSENT
+            return absent
         value = convert(raw, people)
         if isinstance(value, Refused):
             second = otherwise(body)

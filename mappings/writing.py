@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tieline.core.model import FieldSpec, FieldType, Value
-from tieline.mappings.codecs import Codec, People, Refused
+from tieline.mappings.codecs import Codec, People, Refused, Write
 from tieline.mappings.document import FieldRule, When
 from tieline.mappings.paths import Path, put, put_constant
 
@@ -21,7 +21,9 @@ class Writer:
     name: str
     to: Path
     codec: Codec
+    write: Write
     when: When
+    always: bool
     readable: bool
     parts: Mapping[str, Mapping[Path, Any]]
     needs: Mapping[str, tuple[str, ...]]
@@ -44,11 +46,11 @@ class Writer:
     def write_into(self, body: dict[str, Any], value: Value, ids: People, link: str) -> Value | Refused:
         """Write `value` into `body` and answer what reads back; or say why not, and leave `body` alone."""
         if self.key and value is not None:  # the common case, short because a record has many fields
-            written = self.codec.write(value, ids, link)
-            if isinstance(written, Refused):
-                return written
-            body[self.key] = written[0]
-            return written[1]
+            written = self.write(value, ids, link)
+            if isinstance(written, tuple):
+                body[self.key], back = written
+                return back
+            return written
         if value is None and self.is_tags:
             value = _NO_TAGS
         if value is None:
@@ -97,7 +99,9 @@ def writer(spec: FieldSpec, rule: FieldRule, made: Codec) -> Writer:
         name=rule.name,
         to=rule.to or (),
         codec=made,
+        write=made.write,
         when=rule.when,
+        always=rule.when is When.ALWAYS,
         readable=bool(rule.read),
         parts=rule.parts,
         needs=rule.needs,

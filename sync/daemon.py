@@ -261,10 +261,13 @@ class Daemon:
             log_config=None,
             access_log=False,
             lifespan="off",
+            # Nothing here asks where a request came from, and such headers are anybody's to write.
+            proxy_headers=False,
             http=door.Door,
+            # Named, so that a uvloop that happens to be installed changes nothing.
+            loop="asyncio",
             limit_concurrency=2_000,
             timeout_keep_alive=door.IDLE_TIMEOUT,
-            h11_max_incomplete_event_size=door.LARGEST_HEADERS,
             server_header=False,
         )
         self._http = uvicorn.Server(config)

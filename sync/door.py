@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
+from enum import Enum
 from typing import Any, Final
 
-import h11
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 HEADER_TIMEOUT: Final = 10.0
@@ -27,10 +27,18 @@ MOST_CONNECTIONS: Final = 1_500
 """Connections that are open at once; each costs one file handle."""
 
 LARGEST_HEADERS: Final = 64 * 1024
-"""Bytes of one request's headers."""
+"""Bytes of one request's headers, beside what comes in at one reading."""
 
 
-class Door(H11Protocol):
+class Part(Enum):
+    """How far a request has come in."""
+
+    HEADERS = "headers"
+    BODY = "body"
+    WHOLE = "whole"
+
+
+class Door(HttpToolsProtocol):
     """One connection. It owes us something until a request, body and all, has come in."""
 
     header_timeout = HEADER_TIMEOUT
@@ -46,6 +54,9 @@ class Door(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self._timer: asyncio.TimerHandle | None = None
         self._owes_since = 0.0
+        self._part = Part.WHOLE
+        self._answered = True
+        self._unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         self._make_room()
@@ -59,17 +70,52 @@ class Door(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        # The parser keeps a header, or a trailer, until it has come to its end, and tells of it only then.
+        self._unread += len(data)
         super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._unread > LARGEST_HEADERS:
+            self.send_400_response("The headers are too long.")
+            return
         if self._awaits_headers:
             self._time_headers()
         else:
             self._stop_timer()
 
+    def on_message_begin(self) -> None:
+        self._part = Part.HEADERS
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # What comes behind a body of chunks in the shape of a header is none: it proves nothing, and is not kept.
+        if self._part is Part.HEADERS:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._part = Part.BODY
+        self._answered = False
+        self._unread = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unread = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._part = Part.WHOLE
+        self._unread = 0
+        super().on_message_complete()
+
     def on_response_complete(self) -> None:
         self._owes_since = self.loop.time()
+        self._answered = not self.pipeline
+        if self._answered and self._part is Part.BODY:
+            # Answered before its body was in, and the rest of it interests nobody: it would be waited for without end.
+            self.transport.close()
         super().on_response_complete()
         # A next request may have come in halfway behind this one: nothing else would begin to time it.
-        if self._awaits_headers and self.conn.trailing_data[0]:
+        if self._part is Part.HEADERS:
             self._time_headers()
 
     def show_out(self) -> None:
@@ -79,11 +125,12 @@ class Door(H11Protocol):
 
     @property
     def _awaits_headers(self) -> bool:
-        return self.conn.their_state is h11.IDLE
+        """True also for empty lines between two requests, which begin none."""
+        return self._answered and self._part is not Part.BODY
 
     @property
     def _owes(self) -> bool:
-        return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+        return self._part is Part.BODY or self._answered
 
     def _time_headers(self) -> None:
         if self._timer is None and not self.transport.is_closing():

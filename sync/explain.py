@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import bindparam, func, select, text, update
@@ -14,10 +14,13 @@ from tieline.core.model import ConnectionName, IncidentId, Value
 from tieline.core.port import Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import commit, rows
-from tieline.sync.engine import Engine
-from tieline.sync.merge import Reason
+from tieline.sync import rows
 from tieline.sync.records import Held, Hold, Incident, Replica, ReplicaState
+
+if TYPE_CHECKING:
+    from tieline.sync.engine import Engine
+
+# Who only looks (`tieline status`) does not wait for the engine and the mappings: what decides imports them itself.
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:
     who = entry["actor"] or entry["connection"] or "tieline"
     found: list[Step] = []
     if entry["kind"] == "opened" and field in facts.get("fields", {}):
-        found.append(Step(entry["seq"], entry["at"], "opened", who, None, facts["fields"][field], Reason.OPENED.value))
+        found.append(Step(entry["seq"], entry["at"], "opened", who, None, facts["fields"][field], entry["reason"]))
     change = facts.get("changes", {}).get(field) if isinstance(facts.get("changes"), dict) else None
     if change:
         before = None if isinstance(change["before"], dict) else change["before"]
@@ -148,6 +151,9 @@ def settle(
 
     Raises LookupError when nothing is held there, ValueError when the tool's value has no word in the mapping.
     """
+    from tieline.sync import commit
+    from tieline.sync.merge import Reason
+
     with engine.store.write() as tx:
         current = rows.load_incident(tx, incident, lock=True)
         copy = next((one for one in rows.load_replicas(tx, incident) if one.connection == connection), None)
@@ -209,6 +215,8 @@ def parked(connection: Connection) -> list[Parked]:
 
 def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
     """Let one parked thing try again. Raises LookupError when it is not parked."""
+    from tieline.sync import commit
+
     with engine.store.write() as tx:
         match what:
             case "copy":

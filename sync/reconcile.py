@@ -142,7 +142,8 @@ def reconcile(
             holds[name] = _hold(replica, name, Held.CONFLICT, incident.fields.get(name), theirs, words, now)
             continue
         base[name] = theirs
-        if verdict.value is not ABSENT and verdict.value != ours:
+        # A field that this tool only reads has no projection: what the incident says already is no change.
+        if verdict.value is not ABSENT and verdict.value not in (ours, incident.fields.get(name, ABSENT)):
             changes[name] = Change(incident.fields.get(name, ABSENT), verdict.value, verdict.reason)
     conflicts = {name: conflict for name, conflict in conflicts.items() if _is_news(replica, name, conflict)}
     return Decision(changes, base, holds, conflicts, reasons)

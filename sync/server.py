@@ -6,13 +6,18 @@ Alertmanager drops what is answered with 4xx or 429 and comes back after 5xx, wh
 from __future__ import annotations
 
 import asyncio
+import re
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl
 
 import orjson
 import structlog
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -20,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tieline.core.errors import Forged, StoreUnavailable
 from tieline.core.model import ConnectionName
-from tieline.core.port import Delivery, Power, Received, Receiver
+from tieline.core.port import Delivery, Received, Receiver
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.intake import Full, Intake
 
@@ -29,6 +34,9 @@ BODY_TIMEOUT: Final = 30.0
 
 DEPTH: Final = 64
 NODES: Final = 200_000
+TEXTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""The texts in a document, the one without an end too: otherwise each of its quotes would be tried as a beginning."""
+CONTAINERS: Final = frozenset((dict, list))
 
 
 class Refused(Exception):
@@ -67,22 +75,13 @@ class Host(Protocol):
         ...
 
 
-def application(host: Host) -> Starlette:
-    """The ASGI application."""
+STORED: Final = JSONResponse({"stored": True}, 202)
+REPEATED: Final = JSONResponse({"stored": False}, 200)
+HOOKS: Final = "/hooks/"
 
-    async def hook(request: Request) -> Response:
-        name = request.path_params["connection"]
-        try:
-            new = await _receive(host, name, request)
-        except Refused as refused:
-            host.count_delivery(name if refused.status != 404 else "unknown", str(refused.status))
-            headers = {"Retry-After": str(max(1, round(refused.wait.total_seconds())))} if refused.wait else None
-            return JSONResponse({"error": refused.sentence}, refused.status, headers)
-        except ClientDisconnect:
-            host.count_delivery(name, "hung_up")
-            return Response(status_code=400)
-        host.count_delivery(name, "stored" if new else "repeated")
-        return JSONResponse({"stored": new}, 202 if new else 200)
+
+def application(host: Host) -> ASGIApp:
+    """The ASGI application."""
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("alive\n")
@@ -94,15 +93,81 @@ def application(host: Host) -> Starlette:
     async def metrics(_request: Request) -> Response:
         return Response(await asyncio.to_thread(host.metrics), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    return Starlette(
-        routes=[
-            Route("/hooks/{connection}", hook, methods=["POST"]),
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/metrics", metrics),
-        ],
-        middleware=[Middleware(OneLength)],
-    )
+    pages = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])
+    return OneLength(Hooks(host, pages))
+
+
+class Hooks:
+    """Takes webhooks by itself and leaves the rest to the pages: in a storm, routing costs as much as a request."""
+
+    def __init__(self, host: Host, pages: ASGIApp) -> None:
+        self._host = host
+        self._pages = pages
+        self._answers = Answers()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(HOOKS):
+            await self._pages(scope, receive, send)
+            return
+        response = await self._answer(scope["path"][len(HOOKS) :], scope, receive)
+        await response(scope, receive, send)
+
+    async def _answer(self, name: str, scope: Scope, receive: Receive) -> Response:
+        host = self._host
+        if scope["method"] != "POST":
+            return PlainTextResponse("Method Not Allowed", 405, {"allow": "POST"})
+        try:
+            new = await _receive(host, name, scope, receive, self._answers)
+        except Refused as refused:
+            host.count_delivery(name if refused.status != 404 else "unknown", str(refused.status))
+            headers = {"Retry-After": str(max(1, round(refused.wait.total_seconds())))} if refused.wait else None
+            return JSONResponse({"error": refused.sentence}, refused.status, headers)
+        except ClientDisconnect:
+            host.count_delivery(name, "hung_up")
+            return Response(status_code=400)
+        host.count_delivery(name, "stored" if new else "repeated")
+        return STORED if new else REPEATED
+
+
+class Answers:
+    """Carries what the intake's thread says over to the loop of the server: one wake-up for all of a commit."""
+
+    def __init__(self) -> None:
+        self._said: deque[tuple[Future[bool], asyncio.Future[bool]]] = deque()
+        self._woken = False
+
+    async def of(self, future: Future[bool]) -> bool:
+        """What the intake says of this delivery."""
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[bool] = loop.create_future()
+
+        def said(done: Future[bool]) -> None:
+            self._said.append((done, waiting))
+            # Set before the wake-up and cleared before the reading: what is added in between is read or wakes anew.
+            if not self._woken:
+                self._woken = True
+                # A loop that has ended has nobody left to tell.
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._tell)
+
+        future.add_done_callback(said)
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+
+    def _tell(self) -> None:
+        self._woken = False
+        while self._said:
+            done, waiting = self._said.popleft()
+            if waiting.done():
+                continue
+            error = done.exception() if not done.cancelled() else asyncio.CancelledError()
+            if error is None:
+                waiting.set_result(done.result())
+            else:
+                waiting.set_exception(error)
 
 
 class OneLength:
@@ -121,19 +186,17 @@ class OneLength:
         await self._app(scope, receive, send)
 
 
-async def _receive(host: Host, name: str, request: Request) -> bool:
+async def _receive(host: Host, name: str, scope: Scope, receive: Receive, answers: Answers) -> bool:
     engine = host.engine
     connected = engine.connections.get(ConnectionName(name))
-    if connected is None or not isinstance(connected.source, Receiver) or not connected.can(Power.RECEIVE):
+    if connected is None or connected.receiver is None:
         raise Refused(404, f"no connection named {name!r} takes webhooks here; see `connections` in tieline.yaml")
-    body = await _body(request, engine.config.server.body_limit)
-    delivery = Delivery(
-        {key.lower(): value for key, value in request.headers.items()}, body, dict(request.query_params)
-    )
-    received = _understand(connected, connected.source, delivery, engine)
+    headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+    body = await _body(headers, receive, engine.config.server.body_limit)
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    received = _understand(connected, connected.receiver, Delivery(headers, body, query), engine)
     try:
-        future = host.intake.submit(connected.name, received)
-        new = await asyncio.wrap_future(future)
+        new = await answers.of(host.intake.submit(connected.name, received))
     except Full:
         raise Refused(503, "too many deliveries wait to be stored; come back", timedelta(seconds=2)) from None
     except StoreUnavailable as error:
@@ -163,26 +226,28 @@ def _understand(connected: Connected, receiver: Receiver, delivery: Delivery, en
         raise Refused(400, f"not what {connected.kind.tool} sends: {error}") from None
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    encoding = request.headers.get("content-encoding", "identity").lower()
+async def _body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
+    encoding = headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", ""):
         raise Refused(415, f"send the body as it is: content-encoding {encoding!r} is not taken")
-    length = request.headers.get("content-length", "")
+    length = headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         raise Refused(413, f"the body is larger than {limit} bytes (server.body_limit)")
-
-    async def collect() -> bytes:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise Refused(413, f"the body is larger than {limit} bytes (server.body_limit)")
-        return bytes(body)
-
+    body = bytearray()
     try:
-        return await asyncio.wait_for(collect(), BODY_TIMEOUT)
+        async with asyncio.timeout(BODY_TIMEOUT):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(body) > limit:
+                    raise Refused(413, f"the body is larger than {limit} bytes (server.body_limit)")
     except TimeoutError:
         raise Refused(408, f"the body did not arrive within {BODY_TIMEOUT:.0f} s") from None
+    return bytes(body)
 
 
 def check_shape(body: bytes) -> None:
@@ -190,6 +255,9 @@ def check_shape(body: bytes) -> None:
 
     orjson refuses NaN, lone surrogates, broken UTF-8 and nesting beyond 1,024 levels by itself.
     """
+    if body.count(b",") > NODES and TEXTS.sub(b"", body).count(b",") > NODES:
+        # Seen before it is built, which would cost twenty times its length.
+        raise ValueError(f"the body has more than {NODES} parts")
     try:
         root = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -203,7 +271,7 @@ def check_shape(body: bytes) -> None:
             if type(node) is dict or type(node) is list:
                 nodes += len(node)
                 parts = node.values() if type(node) is dict else node
-                deeper.extend(part for part in parts if type(part) in (dict, list))
+                deeper += [part for part in parts if type(part) in CONTAINERS]
         if depth > DEPTH or nodes > NODES:
             raise ValueError(f"the body is nested deeper than {DEPTH} levels or has more than {NODES} parts")
         level = deeper

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from tieline.adapters.alertmanager.adapter import connect
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.core.hooks import hookimpl
-from tieline.core.model import RecordKind
-from tieline.core.port import AdapterKind, Power
+from tieline.core.model import ConnectionName, RecordKind
+from tieline.core.port import AdapterKind, Power, Source, Workbench
+
+
+def connect(name: ConnectionName, settings: Any, bench: Workbench) -> Source:
+    """The adapter, imported by the first connection: a command that only looks at the store does without."""
+    from tieline.adapters.alertmanager import adapter
+
+    return adapter.connect(name, settings, bench)
+
 
 POWERS: Final = frozenset({Power.RECEIVE, Power.ACKNOWLEDGE})
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from tieline.adapters.prometheus.adapter import connect
+from typing import Any
+
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.core.hooks import hookimpl
-from tieline.core.model import RecordKind
-from tieline.core.port import AdapterKind
+from tieline.core.model import ConnectionName, RecordKind
+from tieline.core.port import AdapterKind, Source, Workbench
+
+
+def connect(name: ConnectionName, settings: Any, bench: Workbench) -> Source:
+    """The adapter, imported by the first connection: a command that only looks at the store does without."""
+    from tieline.adapters.prometheus import adapter
+
+    return adapter.connect(name, settings, bench)
 
 
 @hookimpl

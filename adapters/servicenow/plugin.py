@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from tieline.adapters.servicenow.adapter import connect
 from tieline.adapters.servicenow.settings import ServiceNowSettings
 from tieline.core.hooks import hookimpl
-from tieline.core.model import RecordKind
-from tieline.core.port import AdapterKind, Power
+from tieline.core.model import ConnectionName, RecordKind
+from tieline.core.port import AdapterKind, Power, Source, Workbench
+
+
+def connect(name: ConnectionName, settings: Any, bench: Workbench) -> Source:
+    """The adapter, imported by the first connection: a command that only looks at the store does without."""
+    from tieline.adapters.servicenow import adapter
+
+    return adapter.connect(name, settings, bench)
+
 
 # No REOPEN: a closed incident stays closed. No LINK: an incident has no field for a foreign address, and a work note
 # that carries one is a comment. No WRITE_IF_UNCHANGED: the Table API writes without looking at a version.

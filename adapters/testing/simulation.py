@@ -185,6 +185,8 @@ class Simulator:
 def _server(simulator: Simulator, host: str, port: int) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body leave together: sent one by one, the second waits for the caller's delayed acknowledgement.
+        wbufsize = -1
 
         def _any(self) -> None:
             parts = urlsplit(self.path)

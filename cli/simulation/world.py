@@ -124,7 +124,8 @@ class World:
             load_mapping=load_mapping,
         )
         self.engine.new_token = self._token
-        self.lanes = {str(name): Lane(self.engine, here, self.shape.batch) for name, here in self.engine.connections.items()}
+        batch, connections = self.shape.batch, self.engine.connections
+        self.lanes = {str(name): Lane(self.engine, here, batch) for name, here in connections.items()}
         self._idle.clear()
 
     def _token(self) -> Token:

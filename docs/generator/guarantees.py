@@ -227,7 +227,7 @@ PROMISES: Sequence[Promise] = (
         "**Bounded memory** in a storm: what does not fit is answered 503 with a time to come back.",
         "That every alert is accepted at once.",
         (
-            "tests/crash/test_storm.py",
+            "tests/crash/test_trouble.py::test_a_storm_against_a_slow_tool_takes_bounded_memory",
             "tests/daemon/test_server.py::test_a_full_queue_answers_503_with_the_time_to_come_back",
         ),
         _storm,
@@ -253,7 +253,10 @@ PROMISES: Sequence[Promise] = (
     Promise(
         "**Any kill is a clean end.** The next start needs no manual step, a killed migration included.",
         "",
-        ("tests/crash/test_matrix.py", "tests/crash/test_migration.py"),
+        (
+            "tests/crash/test_matrix.py",
+            "tests/crash/test_matrix.py::test_a_migration_killed_at_any_statement_ends_as_an_undisturbed_one",
+        ),
         _crash("migration", "points of a migration"),
         "python -m tests.crash migration",
     ),

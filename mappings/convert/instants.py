@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from tieline.mappings.document import InstantFormat
@@ -32,6 +33,8 @@ def canonical(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
+# The same times come by at every poll. What is no time is not remembered, however often it comes.
+@lru_cache(1024)
 def _from_text(raw: str) -> str | None:
     if len(raw) > _LONGEST:
         raise ValueError("is not a time")

@@ -88,6 +88,17 @@ def project_text(dialect: TextDialect, text: str, limit: int | None = None) -> s
     return _from_markdown(dialect, text, limit)[1]
 
 
+def written(dialect: TextDialect, text: str, limit: int | None = None, link: str = "") -> tuple[Any, str]:
+    """`to_tool` and `project_text` at once."""
+    if len(text) <= _SHORT and dialect is not TextDialect.JIRA_ADF:
+        return _written_short(dialect, text, limit, link)
+    return _written(dialect, text, limit, link)  # a document is the caller's to change
+
+
+def _written(dialect: TextDialect, text: str, limit: int | None, link: str) -> tuple[Any, str]:
+    return to_tool(dialect, text, limit, link), project_text(dialect, text, limit)
+
+
 def _from_markdown(dialect: TextDialect, text: str, limit: int | None) -> tuple[Blocks, str]:
     return (_settle_short if len(text) <= _SHORT else _settle_long)(dialect, text, limit)
 
@@ -107,6 +118,7 @@ _read_short = lru_cache(256)(_read)
 _read_long = lru_cache(16)(_read)
 _settle_short = lru_cache(256)(_settle_markdown)
 _settle_long = lru_cache(16)(_settle_markdown)
+_written_short = lru_cache(256)(_written)
 
 
 def _fits(text: str, limit: int | None) -> bool:

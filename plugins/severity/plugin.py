@@ -1,8 +1,11 @@
-"""Severity and priority from what the alert says: by rules, by what its mapping read, by the word of a label.
+"""Severity, priority, impact and urgency from what the alert says: by rules, by its mapping, by the word of a label.
 
 Rules come first and are CEL over the alert's labels and fields; the first that holds decides. Without one the mapping's
 severity stands, and only where it knows none the label's word is looked up. What nobody knows stays unknown: it does
 not become low.
+
+Impact and urgency come with the priority, so that each tool gets its own words at once: one that is told less fills in
+a default, which the next tool contradicts, and a pager that is told no urgency wakes people for a warning.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tieline.core.expressions import Condition, ExpressionError, compile_condition
 from tieline.core.hooks import hookimpl
-from tieline.core.model import Fields, Priority, Severity, Signal, Value
+from tieline.core.model import Fields, Level, Priority, Severity, Signal
 
 VARIABLES: Final[Mapping[str, type]] = {
     "labels": dict,
@@ -65,6 +68,26 @@ class Settings(BaseModel):
         },
         description="The priority of each severity where no rule says one.",
     )
+    impacts: dict[Priority, Level] = Field(
+        default={
+            Priority.P1: Level.HIGH,
+            Priority.P2: Level.MEDIUM,
+            Priority.P3: Level.MEDIUM,
+            Priority.P4: Level.MEDIUM,
+            Priority.P5: Level.LOW,
+        },
+        description="The impact that goes with each priority, as ServiceNow's own table has it.",
+    )
+    urgencies: dict[Priority, Level] = Field(
+        default={
+            Priority.P1: Level.HIGH,
+            Priority.P2: Level.HIGH,
+            Priority.P3: Level.MEDIUM,
+            Priority.P4: Level.LOW,
+            Priority.P5: Level.LOW,
+        },
+        description="The urgency that goes with each priority: PagerDuty wakes people for a high one.",
+    )
 
 
 class Classifier:
@@ -80,19 +103,19 @@ class Classifier:
 
     @hookimpl
     def tieline_classify(self, signal: Signal, fields: Fields) -> Fields | None:
-        """Severity and priority of the incident that this signal opens."""
+        """What this signal says of the incident that it opens."""
         rule = self._matching(signal, fields)
         severity = self._severity(rule, signal, fields)
-        found: dict[str, Value] = {}
-        if severity is not None:
-            found["severity"] = severity.value
-        if rule is not None and rule.priority is not None:
-            found["priority"] = rule.priority.value
-        elif severity is not None:
+        priority = rule.priority if rule is not None else None
+        if priority is None and severity is not None:
             priority = self._settings.priorities.get(severity)
-            if priority is not None:
-                found["priority"] = priority.value
-        return found or None
+        found = {
+            "severity": severity,
+            "priority": priority,
+            "impact": None if priority is None else self._settings.impacts.get(priority),
+            "urgency": None if priority is None else self._settings.urgencies.get(priority),
+        }
+        return {name: word.value for name, word in found.items() if word is not None} or None
 
     def _severity(self, rule: Rule | None, signal: Signal, fields: Fields) -> Severity | None:
         if rule is not None and rule.severity is not None:

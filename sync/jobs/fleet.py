@@ -24,6 +24,7 @@ import structlog
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import DeleteJobCondition, Status
+from procrastinate.manager import get_channel_for_queues
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import select
 
@@ -42,6 +43,9 @@ from tieline.sync.lane import Lane, LaneState
 
 SLICE: Final = 5.0
 """Seconds of one turn: then whoever is free takes the lane on, and a new configuration is noticed."""
+
+LINGER: Final = 0.05
+"""Seconds for which a turn waits for more once it has run dry: a turn costs two trips to the disk and a job."""
 
 TASK: Final = "tieline.drain"
 
@@ -85,6 +89,7 @@ class Fleet:
         self._calls: asyncio.AbstractEventLoop | None = None
         self._wanted: set[ConnectionName] = set()
         self._rung = asyncio.Event()
+        self._ringing: set[asyncio.Task[None]] = set()
         self._sweeping = ""
         self.lanes: Mapping[ConnectionName, Lane] = {}
         logging.getLogger("procrastinate").setLevel(logging.WARNING)
@@ -110,6 +115,8 @@ class Fleet:
                 thread.join(0.2)
 
     def wake(self, lane: ConnectionName) -> None:
+        if self._busy.tell(lane):
+            return  # its turn is here and now
         calls = self._calls
         if calls is not None:
             with suppress(RuntimeError):  # the loop has just ended: somebody's sweep finds the work
@@ -143,7 +150,11 @@ class Fleet:
 
     async def _serve(self, retired: threading.Event) -> None:
         app = App(connector=PsycopgConnector(conninfo=_session(self._conninfo), min_size=1, max_size=4))
-        app.task(name=TASK, pass_context=False)(self._drain)
+
+        async def drain(lane: str) -> None:
+            await self._drain(app, lane)
+
+        app.task(name=TASK, pass_context=False)(drain)
         self._calls = asyncio.get_running_loop()
         self._calls.set_exception_handler(self._unheard)
         self._rung = asyncio.Event()
@@ -213,7 +224,19 @@ class Fleet:
 
     # -- a turn ----------------------------------------------------------------------------------------------------
 
-    async def _drain(self, lane: str) -> None:
+    async def _ring_next(self, app: App, lane: ConnectionName) -> None:
+        """Tell every worker that the lane is free: a job that came in meanwhile was looked at and left alone."""
+        channel = next(iter(get_channel_for_queues([queue_of(lane)])))
+        for pause in (0.01, 0.05):  # this job is finished a moment after its turn
+            await asyncio.sleep(pause)
+            with suppress(ConnectorException):
+                await app.connector.execute_query_async(
+                    "SELECT pg_notify(%(channel)s, %(note)s)",
+                    channel=channel,
+                    note='{"type": "job_inserted", "job_id": 0}',
+                )
+
+    async def _drain(self, app: App, lane: str) -> None:
         """One turn at a lane, in a thread of its own that no stop waits for longer than the daemon's bound."""
         done = asyncio.Event()
         calls = asyncio.get_running_loop()
@@ -227,6 +250,9 @@ class Fleet:
 
         threading.Thread(target=run, name=queue_of(ConnectionName(lane)), daemon=True).start()
         await done.wait()
+        ringing = asyncio.create_task(self._ring_next(app, ConnectionName(lane)))
+        self._ringing.add(ringing)
+        ringing.add_done_callback(self._ringing.discard)
 
     def _guarded_turn(self, lane: str) -> None:
         """A turn never raises: a job that fails would only be noise, and the next turn starts from the store."""
@@ -243,7 +269,8 @@ class Fleet:
         except Exception:  # noqa: BLE001 - as after a crash
             self._log.critical("turn_failed", lane=lane, exc_info=True)
         finally:
-            self._busy.leave(name)
+            if self._busy.leave(name):
+                self.wake(name)
 
     def _turn(self, lane: Lane, retired: threading.Event) -> None:
         turn = lease.take(self._store, lane.here.name, self.worker, self._clock.now())
@@ -261,7 +288,7 @@ class Fleet:
         try:
             more = True
             while more and not lane.stopping():
-                more = lane.step()
+                more = lane.step() or self._busy.wait(lane.here.name, LINGER)
         finally:
             lane.engine = plain
         memory = {**lane.memory(), "calls_left": budget.left}
@@ -291,23 +318,41 @@ class Fleet:
 
 
 class _Busy:
-    """The lanes at work in this process. A turn that lost its lease may still be waiting for a tool, and a lane has
-    one thread at a time."""
+    """The lanes at work in this process, and who woke them meanwhile. A turn that lost its lease may still be waiting
+    for a tool, and a lane has one thread at a time."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._names: set[ConnectionName] = set()
+        self._woken: dict[ConnectionName, threading.Event] = {}
 
     def enter(self, name: ConnectionName) -> bool:
+        """True for the one thread that may have this lane now."""
         with self._guard:
-            if name in self._names:
+            if name in self._woken:
                 return False
-            self._names.add(name)
+            self._woken[name] = threading.Event()
             return True
 
-    def leave(self, name: ConnectionName) -> None:
+    def tell(self, name: ConnectionName) -> bool:
+        """Wake the lane's turn, if it is here."""
         with self._guard:
-            self._names.discard(name)
+            event = self._woken.get(name)
+            if event is None:
+                return False
+            event.set()
+            return True
+
+    def wait(self, name: ConnectionName, seconds: float) -> bool:
+        """True when somebody woke the lane since the last time, or does so in these seconds."""
+        event = self._woken[name]
+        woken = event.wait(seconds)
+        event.clear()
+        return woken
+
+    def leave(self, name: ConnectionName) -> bool:
+        """End the turn. True when somebody woke it and was not heard."""
+        with self._guard:
+            return self._woken.pop(name).is_set()
 
 
 _MEMORIES = select(t.lease.c.lane, t.lease.c.memory)

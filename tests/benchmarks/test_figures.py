@@ -1,6 +1,7 @@
 """What a benchmark run says of itself: ratios, regressions, percentiles, and the page. Nothing is timed here."""
 
 import pytest
+from benchmarks import scale
 from benchmarks.__main__ import compare, write
 from benchmarks.figures import Figure, Result, cost, dump, load, percentile, regressions, slope
 from benchmarks.report import number, plot, table
@@ -96,3 +97,44 @@ def test_the_page_and_its_plots_are_written_together(tmp_path):
     write(measured(1.0), tmp_path)
     assert "plots/a-curve.svg" in (tmp_path / "performance.md").read_text(encoding="utf-8")
     assert (tmp_path / "plots" / "a-curve.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def measured_whole(**other: float) -> Result:
+    """A run with every figure that the page on scale rests on."""
+    values = {
+        "storm.tens.1000.cpu": 9.0,
+        "storm.tens.20000.cpu": 0.25,
+        "storm.tens.20000.rate": 3_000.0,
+        "storm.single.20000.cpu": 0.5,
+        "storm.single.20000.rate": 1_500.0,
+        "floor.commits": 9_000.0,
+        "floor.commits.alone": 500.0,
+        "floor.bare.single.cpu": 0.1,
+        "journal.verify": 100_000.0,
+        **{f"growth.{size}.{what}": 1.0 for size in (10, 20) for what in ("cpu", "idle", "resident", "start")},
+        **other,
+    }
+    return run(*(Figure(name, name, "", (value,)) for name, value in values.items()))
+
+
+def test_the_page_on_scale_adds_up_what_the_run_measured():
+    text = scale.page(measured_whole(**{"growth.20.cpu": 1.5}))
+    assert "one core carries 4,000 a second" in text, "of the largest storm, not of the first"
+    assert "2.5 seconds" in text.replace("\n", " ")
+    assert "Over 20 an alert cost 1.50 times what it cost over 10" in text
+    assert "hence 50 s for five" in text
+    assert "PostgreSQL was not there" in text
+
+
+def test_the_page_on_scale_says_that_the_cores_end_the_fleet_not_the_journal():
+    one = {"fleet.1.rate": 1_000.0, "fleet.1.cpu": 0.4, "fleet.1.store": 0.1, "fleet.1.head": 0.0}
+    two = {"fleet.2.rate": 1_500.0, "fleet.2.cpu": 0.3, "fleet.2.store": 0.2, "fleet.2.head": 1.0}
+    text = scale.page(measured_whole(**one, **two, **{"floor.postgres": 2_000.0}))
+    assert "2 workers reach 1.50 times what 1 reaches" in text
+    assert "cannot pass 4,000 a second" in text
+
+
+def test_a_run_of_a_few_subjects_leaves_the_page_on_scale_as_it_was(tmp_path, capsys):
+    write(measured(1.0), tmp_path)
+    assert not (tmp_path / "scale.md").exists()
+    assert "no figure" in capsys.readouterr().err

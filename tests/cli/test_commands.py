@@ -54,6 +54,33 @@ def test_help_loads_nothing_heavy():
     assert done.returncode == 0
 
 
+STATUS = """
+import sys
+from click.testing import CliRunner
+from tieline.cli.main import cli
+
+assert CliRunner().invoke(cli, ["-w", sys.argv[1], "status", "--json"]).exit_code == 0
+heavy = "alembic httpx requests jira pysnow pagerduty structlog rich tieline.mappings.mapping tieline.sync.commit"
+print(*[name for name in heavy.split() if name in sys.modules])
+"""
+
+
+def test_looking_waits_for_no_adapter_no_engine_and_no_tool_of_another_command(tmp_path):
+    import subprocess
+
+    lines = ["tieline: 1", "plugins: [grouping, severity]", "connections:"]
+    lines += [
+        "  alerts: {tool: alertmanager, url: 'http://127.0.0.1:9'}",
+        "  rules: {tool: prometheus, url: 'http://x'}",
+    ]
+    lines += ["  snow: {tool: servicenow, url: 'https://x', username: t, password: {env: X}}"]
+    lines += ["  jira: {tool: jira, url: 'https://x', email: a@b.example, api_token: {env: X}, project: OPS}"]
+    lines += ["  pager: {tool: pagerduty, api_key: {env: X}, from_email: a@b.example, service: PIJ90N7}"]
+    (tmp_path / "tieline.yaml").write_text("\n".join(lines), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", STATUS, str(tmp_path)], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
+
+
 def test_a_misspelt_command_is_answered_with_the_right_one(tmp_path):
     code, output = run("incidnets", workspace=tmp_path)
     assert code == 2

@@ -62,8 +62,8 @@ def postgres_server() -> Iterator[str]:
 
 
 @contextmanager
-def postgres(binaries: Path) -> Iterator[str]:
-    """A server of our own while the block lasts."""
+def postgres(binaries: Path, *, durable: bool = False) -> Iterator[str]:
+    """A server of our own while the block lasts; one that is not durable loses everything when the machine stops."""
     home = Path(tempfile.mkdtemp(prefix="tieline-postgres-"))
     data, port = home / "data", _free_port()
     if os.geteuid() == 0:
@@ -79,10 +79,9 @@ def postgres(binaries: Path) -> Iterator[str]:
             **_as_nobody(),  # type: ignore[call-overload]
         )
 
-    options = (
-        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} "
-        "-c fsync=off -c full_page_writes=off -c max_connections=60"
-    )
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c max_connections=60"
+    if not durable:
+        options += " -c fsync=off -c full_page_writes=off"
     try:
         run("initdb", "-D", str(data), "-U", "tieline", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
         run("pg_ctl", "-D", str(data), "-w", "-l", str(home / "log"), "-o", options, "start")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from sqlalchemy import select, text
-
 from tests.daemon.conftest import eventually
+
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 from tieline.core.config import load_workspace
 from tieline.core.store import tables as t

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tieline.core.model import ConnectionName, Fields, Signal
+from tieline.core.model import ConnectionName, Fields, Priority, Signal
+from tieline.mappings import load
 from tieline.plugins.severity.plugin import Classifier, Settings
 
 
@@ -16,10 +17,29 @@ def classify(fields: Fields, labels: dict[str, str] | None = None, **settings: A
 
 
 @pytest.mark.parametrize(
-    ("severity", "priority"), [("critical", "p1"), ("high", "p2"), ("medium", "p3"), ("low", "p4"), ("info", "p5")]
+    ("severity", "priority", "impact", "urgency"),
+    [
+        ("critical", "p1", "high", "high"),
+        ("high", "p2", "medium", "high"),
+        ("medium", "p3", "medium", "medium"),
+        ("low", "p4", "medium", "low"),
+        ("info", "p5", "low", "low"),
+    ],
 )
-def test_the_severity_that_the_mapping_read_gives_the_priority(severity: str, priority: str) -> None:
-    assert classify({"severity": severity}) == {"severity": severity, "priority": priority}
+def test_the_severity_that_the_mapping_read_gives_the_priority(
+    severity: str, priority: str, impact: str, urgency: str
+) -> None:
+    found = {"severity": severity, "priority": priority, "impact": impact, "urgency": urgency}
+    assert classify({"severity": severity}) == found
+
+
+@pytest.mark.parametrize("priority", list(Priority))
+def test_impact_and_urgency_are_those_that_servicenow_computes_the_priority_from(priority: Priority) -> None:
+    found = classify({}, rules=({"when": "true", "priority": priority},))
+    assert found is not None
+    snow = load("servicenow-incident")
+    body = snow.denormalize({"priority": priority.value}, {}).body
+    assert snow.normalize(body).fields == {"impact": found["impact"], "urgency": found["urgency"]}
 
 
 @pytest.mark.parametrize(("word", "severity"), [("Critical", "critical"), ("warning", "medium"), ("info", "info")])
@@ -31,7 +51,7 @@ def test_where_the_mapping_knows_none_the_labels_word_counts(word: str, severity
 
 def test_what_the_mapping_read_goes_before_the_labels_word() -> None:
     found = classify({"severity": "low"}, {"severity": "critical"})
-    assert found == {"severity": "low", "priority": "p4"}
+    assert found == {"severity": "low", "priority": "p4", "impact": "medium", "urgency": "low"}
 
 
 def test_an_unknown_word_stays_unknown() -> None:
@@ -55,14 +75,18 @@ def test_the_first_rule_that_holds_decides() -> None:
     assert classify({"severity": "high", "title": "disk"}, {"team": "payments"}, rules=rules) == {
         "severity": "critical",
         "priority": "p1",
+        "impact": "high",
+        "urgency": "high",
     }
-    assert classify({"severity": "high", "title": "disk"}, rules=rules) == {"severity": "high", "priority": "p5"}
-    assert classify({"title": "memory"}, rules=rules) == {"severity": "info", "priority": "p5"}
+    low = {"priority": "p5", "impact": "low", "urgency": "low"}
+    assert classify({"severity": "high", "title": "disk"}, rules=rules) == {"severity": "high", **low}
+    assert classify({"title": "memory"}, rules=rules) == {"severity": "info", **low}
 
 
 def test_rules_see_tags_and_the_source() -> None:
     rules = ({"when": "source == 'prom' && tags.exists(tag, tag == 'env=prod')", "severity": "high"},)
-    assert classify({"tags": ("env=prod",)}, rules=rules) == {"severity": "high", "priority": "p2"}
+    found = {"severity": "high", "priority": "p2", "impact": "medium", "urgency": "high"}
+    assert classify({"tags": ("env=prod",)}, rules=rules) == found
     assert classify({"tags": ("env=test",)}, rules=rules) is None
     assert classify({}, rules=rules) is None
 
@@ -85,4 +109,4 @@ def test_a_rule_that_cannot_work_is_refused_at_start(when: str, words: str) -> N
 def test_an_alert_that_a_rule_cannot_take_goes_on_to_the_next() -> None:
     rules = ({"when": "tags.exists(t, t == 'x')", "severity": "low"}, {"when": "true", "severity": "high"})
     found = classify({"tags": tuple(str(number) for number in range(300))}, rules=rules)
-    assert found == {"severity": "high", "priority": "p2"}
+    assert found == {"severity": "high", "priority": "p2", "impact": "medium", "urgency": "high"}

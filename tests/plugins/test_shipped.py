@@ -30,7 +30,8 @@ def test_settings_from_the_file_reach_the_plugins() -> None:
     plugins = registry()
     signal = Signal(ConnectionName("prom"), "e", {"title": "x"}, {"cluster": "eu"})
     assert plugins.group_key(signal) == "cluster=eu"
-    assert plugins.classify(signal, signal.fields) == {"severity": "critical", "priority": "p1"}
+    found = {"severity": "critical", "priority": "p1", "impact": "high", "urgency": "high"}
+    assert plugins.classify(signal, signal.fields) == found
     left = ConnectionName("left")
     assert plugins.refused_fields({"title": "x", "team": "y"}, left, Tlp.RED) == {"team"}
     assert plugins.refuses_comment(Visibility.PUBLIC, left, Tlp.RED)

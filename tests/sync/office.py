@@ -30,7 +30,6 @@ from tieline.sync.daemon import fire_timers
 from tieline.sync.lane import Lane
 from tieline.sync.records import Incident, Replica
 
-
 ALERTS = ConnectionName("alerts")
 _SEARCHES = ("/bulkfetch", "/search/jql", "/search", "/oauth_token.do")
 """What is asked by POST and writes nothing."""

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.sync.office import DESKS, Office
+from tests.sync.office import ALERTS, DESKS, Office
 
 from tieline.core.model import Fields
+from tieline.core.port import Reading, Ref
 from tieline.sync import commit
-from tieline.sync.lane import Lane
 from tieline.sync.merge import Reason
 
 
@@ -41,7 +41,9 @@ def test_a_new_ticket_is_one_write_and_the_polls_after_it_are_none(office: Calla
 
 @pytest.mark.parametrize("tool", DESKS)
 @pytest.mark.parametrize(
-    "fields", [{"title": "Disk 1 is full"}, {"priority": "p2"}, {"status": "in_progress"}], ids=lambda one: next(iter(one))
+    "fields",
+    [{"title": "Disk 1 is full"}, {"priority": "p2"}, {"status": "in_progress"}],
+    ids=lambda one: next(iter(one)),
 )
 def test_an_edit_is_one_write(office: Callable[..., Office], tool: str, fields: Fields) -> None:
     here = office(tool)
@@ -86,28 +88,31 @@ def test_what_the_incident_says_already_is_no_change(office: Callable[..., Offic
     edit(here, {"impact": "low"})
     here.settle()
     assert here.incident().revision == before + 1
-    here.tools["servicenow"].control("edit", {"record": here.copy("servicenow").ref, "fields": {"impact": "3", "urgency": "1"}})
+    here.tools["servicenow"].control(
+        "edit", {"record": here.copy("servicenow").ref, "fields": {"impact": "3", "urgency": "1"}}
+    )
     here.settle()
     changes = [entry["facts"]["changes"] for entry in here.history() if entry["kind"] == "changed"]
     assert all(step["before"] != step["after"] for change in changes for step in change.values())
 
 
-def test_an_alert_does_not_wait_for_those_that_its_source_is_asked_about(office: Callable[..., Office]) -> None:
+def test_an_alert_does_not_wait_for_those_that_its_source_is_asked_about(
+    office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Asking takes as long as the source likes; an alert that comes meanwhile gets its incident before the rest."""
     here = office("memory")
-    lane: Lane = here.lanes["alerts"]
     asked: list[int] = []
-    source = lane.here.source
+    source = here.lanes[ALERTS].here.source
     read = source.read
     here.hint("one@2026-01-01T00:00:00.000Z", "two@2026-01-01T00:00:00.000Z", "three@2026-01-01T00:00:00.000Z")
 
-    def slow(ref):
+    def slow(ref: Ref) -> Reading:
         asked.append(here.count())
         if len(asked) == 1:
             here.fire()
             here.notify()
         return read(ref)
 
-    source.read = slow
+    monkeypatch.setattr(source, "read", slow)
     here.settle(1)
     assert asked == [0, 1, 1]

@@ -198,3 +198,37 @@ def test_headers_without_end_are_cut_off(process: Process, tally: Tally) -> None
             escaped.append(line[:20])
     assert process.rss - before < MARGIN
     tally(2, escaped)
+
+
+def test_headers_behind_a_body_are_neither_kept_nor_waited_for(process: Process, tally: Tally) -> None:
+    """A body in chunks may end with trailers: as many, and as long, as the sender likes."""
+    host, port = process.address.removeprefix("http://").split(":")
+    start = b"POST /hooks/jira HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    before = process.rss
+    escaped = []
+    for line in (b"X-Pad: " + b"a" * 1000 + b"\r\n", b"a" * 65_536):
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(start)
+            sent = 0
+            try:
+                while sent < 64 * LIMIT:
+                    connection.sendall(line)
+                    sent += len(line)
+                escaped.append(line[:20])
+            except OSError:
+                pass
+    assert process.rss - before < MARGIN
+    tally(2, escaped)
+
+
+def test_a_header_behind_the_body_proves_nothing(process: Process) -> None:
+    """Whoever stands in front of us looks at headers, and may take some away: nobody gets one past it in this way."""
+    host, port = process.address.removeprefix("http://").split(":")
+    body = b'{"version": "4", "alerts": []}'
+    start = b"POST /hooks/alerts-bearer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+    proof = b"Authorization: Bearer " + SECRET.encode() + b"\r\n"
+    chunk = b"%x\r\n%b\r\n0\r\n" % (len(body), body)
+    for head, trailer, status in ((proof, b"", b"202"), (b"", proof, b"401")):
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(start + head + b"\r\n" + chunk + trailer + b"\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 " + status)

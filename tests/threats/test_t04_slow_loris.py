@@ -6,7 +6,7 @@ import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -114,6 +114,36 @@ def test_a_body_that_does_not_come_is_given_up(listening: Listening, monkeypatch
     with half_open(listening.daemon.address, 6, HALVES[4:]) as opened:
         for one in opened:
             assert one.recv(4096).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("half", [HALVES[4].replace(b"jira", b"nobody"), HALVES[5].replace(b"jira", b"nobody")])
+def test_what_is_refused_before_its_body_came_is_not_waited_for(listening: Listening, half: bytes) -> None:
+    with half_open(listening.daemon.address, 1, (half,)) as (refused,):
+        assert refused.recv(4096).startswith(b"HTTP/1.1 404")
+        eventually(lambda: closed(refused))
+
+
+def test_empty_lines_keep_no_connection_open(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Door, "header_timeout", 0.3)
+    with half_open(listening.daemon.address, 1, (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",)) as (kept,):
+        assert whole_answer(kept)
+
+        def sent_and_closed() -> bool:
+            with suppress(OSError):
+                kept.sendall(b"\r\n")
+            return closed(kept)
+
+        eventually(sent_and_closed)
+
+
+def test_a_request_behind_another_one_is_answered_however_it_was_cut(listening: Listening) -> None:
+    """The first is answered while the second's body is half in: what is owed is the second's, and it is waited for."""
+    whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    second = b"POST /hooks/alerts-bearer HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789"
+    with half_open(listening.daemon.address, 1, (whole + second[:-5],)) as (one,):
+        assert whole_answer(one)
+        one.sendall(second[-5:])
+        assert one.recv(4096).startswith(b"HTTP/1.1 401")
 
 
 def test_a_full_room_shows_out_whoever_owes_a_request_for_longest(
