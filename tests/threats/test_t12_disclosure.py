@@ -105,7 +105,7 @@ def _play(world: World, dice: random.Random, ceiling: Tlp, label: Tlp, acts: lis
 _NUMBERS = iter(range(10**9))
 
 
-@settings(max_examples=cases(12, 10_000), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(12, 10_000), deadline=None, suppress_health_check=[*HealthCheck.__members__.values()])
 @given(
     seed=st.integers(0, 2**32),
     ceiling=st.sampled_from(CEILINGS),

@@ -25,7 +25,7 @@ def test_a_hostile_tool_changes_only_what_it_may(tmp_path: Path, allowed: str, t
     guarded = [name for name in ATTACK if name != allowed]
     policies = "\n".join(f"  {name}: owner:left" for name in guarded)
     (tmp_path / "owned.yaml").write_text(f"policy:\n{policies}\n", encoding="utf-8")
-    options = dict.fromkeys(("left", "right"), "overlay: owned.yaml\nceiling: red")
+    options: dict[str, str] = dict.fromkeys(("left", "right"), "overlay: owned.yaml\nceiling: red")
     world = World(tmp_path, options=options)
     row = world.tools["left"].make(BEFORE)
     world.settle()
