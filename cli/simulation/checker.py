@@ -214,7 +214,9 @@ def _judge(
         if not edit.again and not _same(final, edit.value) and (name, _value(edit.value)) not in mentioned:
             words = f"INC-{owner} {name}: {edit.value!r} written in {edit.tool} is neither shown ({final!r}) nor told"
             yield Violation("lost edit", words)
-    told = newest.again or scene.world.restored or (name, _value(newest.value)) in scene.lost
+    # A tool that writes in capitals may have changed how the newest edit is spelt, which is told as a change of its own.
+    lost = any(field == name and _same(value, newest.value) for field, value in scene.lost)
+    told = newest.again or scene.world.restored or lost
     if not told and not _same(final, newest.value):
         words = f"INC-{owner} {name}: the newest edit {newest.value!r} in {newest.tool} gave way to {final!r} unsaid"
         yield Violation("overwritten edit", words)
