@@ -84,11 +84,13 @@ class Story:
         snow, jira = self.key("INC-2", "snow"), self.key("INC-2", "jira")
         with self.act("kill -9 again; two people edit the same title while it is down: the later edit stands"):
             stage.kill_daemon()
-            stage.act("servicenow", "edit", record=snow, fields={"short_description": "Storage is filling up"})
-            time.sleep(1.1)  # ServiceNow's stamps are whole seconds; this makes the order of the edits a fact.
-            stage.act("jira", "edit", ref=jira, fields={"summary": "Volume /data is filling up"})
             # The same two people also disagree about the priority, which policy.yaml leaves to a third.
-            stage.act("servicenow", "edit", record=snow, fields={"impact": "1", "urgency": "1"})
+            fields = {"short_description": "Storage is filling up", "impact": "1", "urgency": "1"}
+            stage.act("servicenow", "edit", record=snow, fields=fields)
+            # A record says when it changed, not which field, and ServiceNow says it in whole seconds: with this, the
+            # order of the edits is a fact.
+            time.sleep(2.1)
+            stage.act("jira", "edit", ref=jira, fields={"summary": "Volume /data is filling up"})
             stage.act("jira", "edit", ref=jira, fields={"priority": {"name": "Lowest"}})
             stage.start_daemon()
             self.shows("INC-2", "title", "Volume /data is filling up")

@@ -105,7 +105,11 @@ def _play(world: World, dice: random.Random, ceiling: Tlp, label: Tlp, acts: lis
 _NUMBERS = iter(range(10**9))
 
 
-@settings(max_examples=cases(12, 10_000), deadline=None, suppress_health_check=[*HealthCheck.__members__.values()])
+@settings(
+    max_examples=cases(12, 10_000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(
     seed=st.integers(0, 2**32),
     ceiling=st.sampled_from(CEILINGS),

@@ -47,7 +47,11 @@ def test_a_foreign_key_finds_nothing_that_is_not_its_own(tool: str, tally: Tally
         source.create(body, Token("tl-somebody-elses"))
     played: list[int] = []
 
-    @settings(max_examples=cases(60, 10_000), deadline=None, suppress_health_check=[*HealthCheck.__members__.values()])
+    @settings(
+        max_examples=cases(60, 10_000),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
     @given(KEYS)
     def look(key: str) -> None:
         for ask in (source.find, source.person_id):
