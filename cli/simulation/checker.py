@@ -214,7 +214,7 @@ def _judge(
         if not edit.again and not _same(final, edit.value) and (name, _value(edit.value)) not in mentioned:
             words = f"INC-{owner} {name}: {edit.value!r} written in {edit.tool} is neither shown ({final!r}) nor told"
             yield Violation("lost edit", words)
-    # A tool that writes in capitals may have changed how the newest edit is spelt, which is told as a change of its own.
+    # A tool that writes in capitals may have changed how the newest edit is spelt: told as a change of its own.
     lost = any(field == name and _same(value, newest.value) for field, value in scene.lost)
     told = newest.again or scene.world.restored or lost
     if not told and not _same(final, newest.value):
