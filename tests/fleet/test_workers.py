@@ -109,13 +109,17 @@ def test_a_worker_that_lost_its_lease_in_the_middle_of_a_write_changes_nothing_a
     with Store.open(one.store) as store:
         other = lease.take(store, ConnectionName("right"), "another worker", one.workers[0].engine.clock.now())
         right.go_on.set()
-        eventually(lambda: right.writes == 1)
-        time.sleep(0.5)
-        with store.read() as connection:
-            states = connection.execute(select(t.replica.c.state).where(t.replica.c.connection == "right")).all()
-        assert [state for (state,) in states] == ["creating"], "what the lost turn knows is not believed"
-        now = one.workers[0].engine.clock.now()
-        lease.give_back(store, other, {}, poll_at=None, next_at=None, now=now)
+
+        def taken_over() -> bool:
+            with store.read() as connection:
+                query = select(t.replica.c.state).where(t.replica.c.connection == "right")
+                states = list(connection.execute(query).scalars())
+                token = connection.execute(select(t.lease.c.token).where(t.lease.c.lane == "right")).scalar_one()
+            if token == other.token:
+                assert states == ["creating"], "what the lost turn knows is not believed"
+            return bool(token > other.token)
+
+        eventually(taken_over)
     eventually(lambda: "linked" in states_of(one))
     time.sleep(1)
     assert len(right.rows()) == 1
