@@ -20,6 +20,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
+import psycopg
 import structlog
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
@@ -141,7 +142,7 @@ class Fleet:
         while not self._ends(retired):
             try:
                 asyncio.run(self._serve(retired))
-            except (ConnectorException, OSError) as error:
+            except (ConnectorException, psycopg.Error, OSError) as error:
                 self._log.error("jobs_interrupted", error=type(error).__name__)
             finally:
                 self._calls = None
@@ -158,6 +159,8 @@ class Fleet:
         self._calls = asyncio.get_running_loop()
         self._calls.set_exception_handler(self._unheard)
         self._rung = asyncio.Event()
+        # A pool waits half a minute for a database that is away, and stops know nothing of that wait.
+        await (await psycopg.AsyncConnection.connect(_session(self._conninfo))).close()
         async with app.open_async():
             ringing = asyncio.create_task(self._defer(app, retired))
             reaping = asyncio.create_task(self._reap(app))
