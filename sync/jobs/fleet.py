@@ -50,6 +50,9 @@ LINGER: Final = 0.05
 
 TASK: Final = "tieline.drain"
 
+PATIENCE: Final = 5.0
+"""Seconds that a step of the job engine waits for a connection; the pool's own half minute would add up to several."""
+
 AGAIN: Final = 2.0
 """Seconds before a worker that lost the database tries it again."""
 
@@ -150,7 +153,9 @@ class Fleet:
                 self._pause(AGAIN)
 
     async def _serve(self, retired: threading.Event) -> None:
-        app = App(connector=PsycopgConnector(conninfo=_session(self._conninfo), min_size=1, max_size=4))
+        app = App(
+            connector=PsycopgConnector(conninfo=_session(self._conninfo), min_size=1, max_size=4, timeout=PATIENCE)
+        )
 
         async def drain(lane: str) -> None:
             await self._drain(app, lane)
