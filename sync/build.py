@@ -57,7 +57,7 @@ def build(
         connections[name] = Connected(connection, source, mapping, budget, repeated_reads(sleep))
     if problems:
         raise ConfigError(problems)
-    return Engine(config, store, registry, clock, connections, wake, dice)
+    return Engine(config, store, registry, clock, connections, wake, dice, clock.monotonic())
 
 
 def _incapable(config: Config, connection: ConnectionConfig, lacking: Sequence[str]) -> Problem:

@@ -10,7 +10,7 @@ from typing import Any
 from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Status
 from tieline.core.port import Power
 from tieline.core.store.store import Transaction
-from tieline.sync import acts, rows, twins
+from tieline.sync import acts, rows, tokens, twins
 from tieline.sync.engine import EVERYONE, Connected, Engine, expression_value
 from tieline.sync.merge import Reason
 from tieline.sync.reconcile import Change, Decision, Sighting, reconcile, wanted
@@ -132,20 +132,24 @@ class Opening:
     signal: str
 
 
-def open_incidents(tx: Transaction, engine: Engine, openings: Sequence[Opening], *, actor: str) -> list[Incident]:
-    """New incidents that signals open, in this order, and the copies they are to get: a storm writes them at once."""
-    now = engine.clock.now()
+def open_incidents(
+    tx: Transaction, engine: Engine, openings: Sequence[Opening], *, source: ConnectionName
+) -> list[Incident]:
+    """New incidents that a source's signals open, in this order, and the copies they are to get: a storm writes them at
+    once."""
+    now, actor = engine.clock.now(), str(source)
     stamp = Stamp(now, actor)
     fields = [{"status": Status.NEW.value, **opening.fields} for opening in openings]
     incidents = rows.insert_incidents(tx, [(each, dict.fromkeys(each, stamp)) for each in fields], now)
     for incident, opening in zip(incidents, openings, strict=True):
         _journal_opened(tx, engine, incident, None, actor, {"signal": opening.signal})
-    wishes = [
-        _wish(engine, incident, connected, now)
-        for incident in incidents
+    missing = [
+        (incident, connected, tokens.origin_of_signal(source, opening.signal))
+        for incident, opening in zip(incidents, openings, strict=True)
         for connected in engine.connections.values()
         if _should_copy(connected, incident, ())
     ]
+    wishes = _wishes(tx, engine, missing, certain=engine.connections[source].caught_up)
     rows.insert_replicas(tx, wishes)
     for name in dict.fromkeys(wish.connection for wish in wishes):
         engine.rouse(tx, name)
@@ -190,16 +194,23 @@ def spread(
         if marked.dirty:
             engine.rouse(tx, marked.connection)
     if moved:
-        _wish_for_copies(tx, engine, incident, copies)
+        _wish_for_copies(tx, engine, incident, copies, here)
         acts.follow(tx, engine, incident)
 
 
-def _wish_for_copies(tx: Transaction, engine: Engine, incident: Incident, copies: Sequence[Replica]) -> None:
-    """Copies that the configuration wants and that are not there yet."""
-    for connected in engine.connections.values():
-        if _should_copy(connected, incident, copies):
-            rows.insert_replica(tx, _wish(engine, incident, connected, engine.clock.now()))
-            engine.rouse(tx, connected.name)
+def _wish_for_copies(
+    tx: Transaction, engine: Engine, incident: Incident, copies: Sequence[Replica], here: Replica | None
+) -> None:
+    """Copies that the configuration wants and that are not there yet. `here` is the copy that brought it about."""
+    wanting = [one for one in engine.connections.values() if _should_copy(one, incident, copies)]
+    if not wanting:
+        return
+    origin = tokens.origin_of(tx, incident.id)
+    source = engine.connections.get(here.connection) if here is not None else None
+    certain = source is None or source.caught_up
+    for wish in _wishes(tx, engine, [(incident, one, origin) for one in wanting], certain=certain):
+        rows.insert_replica(tx, wish)
+        engine.rouse(tx, wish.connection)
 
 
 def mark(copy: Replica, incident: Incident, connected: Connected, now: datetime, *, moved: bool) -> Replica:
@@ -245,16 +256,44 @@ def _should_copy(connected: Connected, incident: Incident, copies: Sequence[Repl
     )
 
 
-def _wish(engine: Engine, incident: Incident, connected: Connected, now: datetime) -> Replica:
-    return Replica(
-        id=0,
-        incident=incident.id,
-        connection=connected.name,
-        state=ReplicaState.ABSENT,
-        token=engine.new_token(),
-        dirty=True,
-        dirty_since=now,
-    )
+def _wishes(
+    tx: Transaction, engine: Engine, missing: Sequence[tuple[Incident, Connected, str]], *, certain: bool
+) -> list[Replica]:
+    """Copies to be made, each of an incident, in a connection, for an origin ("" for none that could be met again).
+
+    `certain` says that what brought it about is new. Else the store may have forgotten that it made them: then each is
+    looked for first.
+    """
+    if not missing:
+        return []
+    now, store_name = engine.clock.now(), tokens.name_of(tx)
+    series = [
+        tokens.token(store_name, origin, connected.name) if origin else engine.new_token()
+        for _incident, connected, origin in missing
+    ]
+    wishes = [
+        Replica(
+            id=0,
+            incident=incident.id,
+            connection=connected.name,
+            state=ReplicaState.ABSENT,
+            token=token,
+            dirty=True,
+            dirty_since=now,
+        )
+        for (incident, connected, _origin), token in zip(missing, tokens.free(tx, series), strict=True)
+    ]
+    if certain:
+        return wishes
+    return [
+        doubted(wish, now) if origin and connected.can(Power.FIND) else wish
+        for wish, (_incident, connected, origin) in zip(wishes, missing, strict=True)
+    ]
+
+
+def doubted(wish: Replica, now: datetime) -> Replica:
+    """A copy that may have been made already, nobody knows with what: it is looked for before it is made."""
+    return replace(wish, state=ReplicaState.CREATING, intent={}, intent_since=now)
 
 
 def _main_reason(decision: Decision) -> str:

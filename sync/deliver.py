@@ -21,12 +21,12 @@ import orjson
 from sqlalchemy import bindparam, select
 
 from tieline.core.errors import Gone, Rejected, StaleVersion, TryAgain
-from tieline.core.model import Fields, Tlp, Visibility, incident_number
-from tieline.core.port import Commenter, Finder, Power, Reading, Ref, Version
+from tieline.core.model import Fields, Status, Tlp, Visibility, incident_number
+from tieline.core.port import Commenter, Finder, Power, Reading, Ref, Token, Version
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.mappings import Denormalized
-from tieline.sync import commit, inbox, limits, rows, twins, volley
+from tieline.sync import commit, inbox, limits, rows, tokens, twins, volley
 from tieline.sync.engine import EVERYONE, Connected, Engine
 from tieline.sync.read import fresh, sight, with_comments
 from tieline.sync.reconcile import Sighting, wanted
@@ -91,6 +91,8 @@ def _deliver(engine: Engine, here: Connected, replica: Replica, incident: Incide
         park(engine, replica.id, refusal)
         return
     match replica.state:
+        case ReplicaState.ABSENT if _may_be_forgotten(engine, here):
+            _find_or_create(engine, here, replica, incident)
         case ReplicaState.ABSENT:
             _create(engine, here, replica, incident)
         case ReplicaState.CREATING:
@@ -171,7 +173,7 @@ def _find_or_create(engine: Engine, here: Connected, replica: Replica, incident:
         )
         return
     asked = engine.clock.now()
-    found = _find(here, finder, replica)
+    found = _find(engine, here, finder, replica)
     if found is not None:
         here.looked.pop(replica.token, None)
         # Whoever commented on it meanwhile did so before the version that is about to be known.
@@ -181,23 +183,57 @@ def _find_or_create(engine: Engine, here: Connected, replica: Replica, incident:
     # tool that lags gets some more time. It is counted by a clock that nobody sets: whoever trusts the other one makes
     # a second record when it is set ahead.
     now = engine.clock.monotonic()
-    lag = finder.lookup_lag + min(finder.lookup_lag, LONGEST_CALL)
-    left = here.looked.setdefault(replica.token, now) + lag.total_seconds() - now
+    left = _certain_at(engine, here, finder, replica, now) - now
     if left > 0:
         with engine.store.write() as tx:
             current = rows.hold(tx, replica.id)
-            if current is not None and current.state is ReplicaState.CREATING:
-                rows.save_replica(tx, replace(current, next_at=asked + timedelta(seconds=left)))
+            if current is not None and current.state in (ReplicaState.ABSENT, ReplicaState.CREATING):
+                doubted = current if current.intent is not None else commit.doubted(current, asked)
+                rows.save_replica(tx, replace(doubted, next_at=asked + timedelta(seconds=left)))
         return
     here.looked.pop(replica.token, None)
-    _create(engine, here, replica, incident)
+    if Status(str(incident.fields["status"])).is_open:
+        _create(engine, here, replica, incident)
+    else:
+        _not_created(engine, replica.id)
+        _clean(engine, replica.id, incident)
 
 
-def _find(here: Connected, finder: Finder, replica: Replica) -> Reading | None:
-    found = finder.find(replica.token)
-    if found is not None and found.token != replica.token:
+def _may_be_forgotten(engine: Engine, here: Connected) -> bool:
+    """True while this tool shows a record that carries our token and that the store does not know: then it was put back
+    from a backup, and what is about to be made may be there, whatever else the tool has not listed yet."""
+    if not here.can(Power.FIND):
+        return False
+    with engine.store.read() as connection:
+        return inbox.has_parked(connection, here.name)
+
+
+def _certain_at(engine: Engine, here: Connected, finder: Finder, replica: Replica, now: float) -> float:
+    """When a search that finds nothing means that there is nothing, in seconds that never run backwards."""
+    if not replica.intent:
+        # What a forgotten future made was made before this process began.
+        return engine.began + finder.lookup_lag.total_seconds()
+    lag = finder.lookup_lag + min(finder.lookup_lag, LONGEST_CALL)
+    return here.looked.setdefault(replica.token, now) + lag.total_seconds()
+
+
+def _find(engine: Engine, here: Connected, finder: Finder, replica: Replica) -> Reading | None:
+    """The record of a create in doubt. Of one that a forgotten future may have made, another of the incident's alerts
+    may have been the first."""
+    found = _find_one(here, finder, replica.token)
+    if found is not None or replica.intent:
+        return found
+    with engine.store.read() as connection:
+        others = [one for one in tokens.candidates(connection, replica.incident, here.name) if one != replica.token]
+        free = [one for one in others if rows.replica_by_token(connection, one) is None]
+    return next((one for token in free if (one := _find_one(here, finder, token)) is not None), None)
+
+
+def _find_one(here: Connected, finder: Finder, token: Token) -> Reading | None:
+    found = finder.find(token)
+    if found is not None and found.token != token:
         raise Rejected(
-            here.name, f"a search for {replica.token} answered {found.key}, which carries {found.token}: not adopted"
+            here.name, f"a search for {token} answered {found.key}, which carries {found.token}: not adopted"
         )
     return found
 
@@ -207,7 +243,7 @@ def _adopt(engine: Engine, here: Connected, replica_id: int, reading: Reading) -
     with engine.store.write() as tx:
         replica = rows.hold(tx, replica_id)
         if replica is not None and replica.ref is None:
-            adopt(tx, engine, here, replica, sighting)
+            adopt(tx, engine, here, replace(replica, token=reading.token or replica.token), sighting)
 
 
 def adopt(tx: Transaction, engine: Engine, here: Connected, replica: Replica, sighting: Sighting) -> None:
@@ -215,6 +251,7 @@ def adopt(tx: Transaction, engine: Engine, here: Connected, replica: Replica, si
     a poll may be the first to bring it."""
     reading = sighting.reading
     _make_way(tx, engine, replica, reading)
+    inbox.forget_parked(tx, here.name, reading.ref)
     seq = engine.record(
         tx,
         "created",

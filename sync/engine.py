@@ -20,6 +20,7 @@ from tieline.core.registry import Registry
 from tieline.core.store.store import Store, Transaction
 from tieline.mappings import Mapping as FieldMapping
 from tieline.sync.limits import Budget
+from tieline.sync.tokens import TOKEN_PREFIX
 
 
 def expression_value(value: Value) -> Any:
@@ -45,9 +46,6 @@ class Everyone(Mapping[str, str]):
 
 EVERYONE = Everyone()
 
-TOKEN_PREFIX: Final = "tl-"  # noqa: S105 - of create tokens, which are no secrets
-"""How our create tokens begin, so that a record of ours is known as such even when its incident is not."""
-
 REMEMBER_PEOPLE: Final = 600.0
 """Seconds for which an answer about a person is believed: new colleagues appear, old ones leave."""
 
@@ -66,6 +64,11 @@ class Connected:
     """E-mail to the tool's id (None: it knows nobody of that address), and when it said so."""
     looked: dict[Token, float] = field(default_factory=dict)
     """Creates in doubt: when each was first looked for in vain, in seconds that never run backwards."""
+    polled: bool = False
+    """True once this process has read on to the end of what the tool has to tell."""
+    caught_up: bool = False
+    """True once this process has also taken in all of that: whatever comes from now on is new. Before, it may be what a
+    store has forgotten that was put back from a backup."""
     receiver: Receiver | None = field(init=False)
     """What takes its webhooks, if it takes any. Known from the beginning: to ask costs as much as half a webhook."""
 
@@ -119,6 +122,8 @@ class Engine:
     wake: Callable[[ConnectionName], None]
     """Tells a lane that there is work; may be called from any thread, costs nothing, may be lost."""
     random: random.Random
+    began: float
+    """When this process began, in seconds that never run backwards."""
     new_token: Callable[[], Token] = lambda: Token(f"{TOKEN_PREFIX}{secrets.token_hex(12)}")
 
     def record(

@@ -248,7 +248,7 @@ def all_done(tx: Transaction, items: Sequence[Waiting]) -> None:
 def later(tx: Transaction, item: Waiting, attempts: int, next_at: datetime | None, parked: str = "") -> None:
     """Put the rows back, or aside with the sentence that says why: then in place of what was put aside before."""
     if parked:
-        tx.execute(_FORGET_PARKED, {"row_connection": item.connection, "row_ref": item.ref})
+        forget_parked(tx, item.connection, item.ref)
     tx.execute(
         _LATER,
         [
@@ -256,6 +256,23 @@ def later(tx: Transaction, item: Waiting, attempts: int, next_at: datetime | Non
             for row, at in item.rows
         ],
     )
+
+
+_PARKED = (
+    select(t.inbox.c.id)
+    .where(t.inbox.c.connection == bindparam("connection"), t.inbox.c.reading.is_not(None), text("inbox.parked <> ''"))
+    .limit(1)
+)
+
+
+def has_parked(connection: Reader, name: ConnectionName) -> bool:
+    """True while a record of this connection is put aside; one of ours may be among them that the store forgot."""
+    return connection.execute(_PARKED, {"connection": name}).first() is not None
+
+
+def forget_parked(tx: Transaction, name: ConnectionName, ref: Ref) -> None:
+    """Drop what was put aside about a record: what it waited for has happened."""
+    tx.execute(_FORGET_PARKED, {"row_connection": name, "row_ref": ref})
 
 
 def forget_deliveries(tx: Transaction, before: datetime) -> int:

@@ -20,10 +20,11 @@ from sqlalchemy import bindparam, delete, insert, or_, select, text
 from tieline.core.errors import Gone, NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain
 from tieline.core.port import Power, Ref
 from tieline.core.store import tables as t
-from tieline.sync import acts, deliver, inbox, limits, poll, road, rows, twins
+from tieline.sync import acts, commit, deliver, inbox, limits, poll, road, rows, twins
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.limits import is_due, wait_after
 from tieline.sync.preflight import preflight
+from tieline.sync.records import ReplicaState
 
 BATCH: Final = 200
 """Rows looked at in one step."""
@@ -123,6 +124,7 @@ class Lane:
         if not self._flown:
             preflight(self.here)
             self._look_again_at_held_fields(now)
+            self._doubt_what_was_wanted(now)
             self._flown = True
         kinds = (self._poll_if_due, self._inbox, self._deliveries, self._comments, self._acts)
         for offset in range(len(kinds)):
@@ -139,6 +141,20 @@ class Lane:
         if held:
             with self.engine.store.write() as tx:
                 inbox.put(tx, self.here.name, [(Ref(ref), None) for ref in held], asked=0, now=now)
+
+    def _doubt_what_was_wanted(self, now: datetime) -> None:
+        """A copy that was wanted when we began may be there already, where a backup was put in the store's place."""
+        if not self.here.can(Power.FIND):
+            return
+        with self.engine.store.read() as connection:
+            wanted = list(connection.execute(_WANTED, {"connection": self.here.name}).scalars())
+        if not wanted:
+            return
+        with self.engine.store.write() as tx:
+            for number in wanted:
+                copy = rows.hold(tx, number)
+                if copy is not None and copy.state is ReplicaState.ABSENT:
+                    rows.save_replica(tx, commit.doubted(copy, now))
 
     # -- the kinds of work -----------------------------------------------------------------------------------------
 
@@ -157,6 +173,7 @@ class Lane:
         result = poll.poll(self.engine, self.here)
         # Counted from its end: a tool that answers slowly is not asked without a pause.
         self.polled_at = self.engine.clock.now()
+        self.here.polled = True
         self.poll_at = self.polled_at + self.here.config.poll_every
         self._failures = 0
         if result.silent_since is not None and self.silent_since is None:
@@ -174,6 +191,7 @@ class Lane:
             else:
                 items = inbox.waiting(connection, self.here.name, now, self._batch)
         if not items:
+            self.here.caught_up = self.here.polled
             return False
         if self.here.signals:
             # Readings are taken in at once; a hint has to ask the source first, and one that cannot be answered now
@@ -371,6 +389,11 @@ class Lane:
 
 _HELD = select(t.replica.c.ref).where(
     t.replica.c.connection == bindparam("connection"), text("conflicts <> '{}'"), t.replica.c.ref.is_not(None)
+)
+_WANTED = select(t.replica.c.id).where(
+    t.replica.c.connection == bindparam("connection"),
+    text("dirty"),
+    t.replica.c.state == ReplicaState.ABSENT.value,
 )
 _DUE = (
     select(t.replica.c.id)

@@ -18,11 +18,12 @@ from tieline.core.model import IncidentId, Status
 from tieline.core.port import Reading
 from tieline.core.store.store import Transaction
 from tieline.sync import commit, deliver, inbox, rows, signals, twins
-from tieline.sync.engine import TOKEN_PREFIX, Connected, Engine, expression_value
+from tieline.sync.engine import Connected, Engine, expression_value
 from tieline.sync.inbox import Waiting
 from tieline.sync.read import read, sight, with_comments
 from tieline.sync.reconcile import Sighting
 from tieline.sync.records import Replica, ReplicaState
+from tieline.sync.tokens import TOKEN_PREFIX
 
 DOUBT_FOR: Final = timedelta(seconds=30)
 DOUBT_EVERY: Final = timedelta(seconds=10)
@@ -141,7 +142,8 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
         raise Rejected(
             here.name,
             f"{reading.key or reading.ref} was made by Tieline under the token {reading.token}, which this store does "
-            "not know: it is older than that record, or another Tieline's. Nothing is opened for it.",
+            "not know: it is older than that record, or another Tieline's. Nothing is opened for it, and what it "
+            "was made for takes it over once that comes in.",
         )
     if not here.config.opens.holds({name: expression_value(value) for name, value in sighting.fields.items()}):
         return

@@ -156,7 +156,7 @@ def insert_replica(tx: Transaction, replica: Replica) -> Replica:
     """A new copy; its `id` is assigned here."""
     result = tx.execute(
         insert(t.replica),
-        {"incident_id": replica.incident, "connection": replica.connection, "token": replica.token, **_state(replica)},
+        {"incident_id": replica.incident, "connection": replica.connection, **_state(replica)},
     )
     return replace(replica, id=new_id(result))
 
@@ -165,10 +165,7 @@ def insert_replicas(tx: Transaction, replicas: Sequence[Replica]) -> None:
     """New copies; the database numbers them."""
     tx.execute_many(
         _NEW_REPLICAS,
-        [
-            {"incident_id": one.incident, "connection": one.connection, "token": one.token, **_state(one)}
-            for one in replicas
-        ],
+        [{"incident_id": one.incident, "connection": one.connection, **_state(one)} for one in replicas],
     )
 
 
@@ -186,6 +183,7 @@ def new_id(result: Any) -> int:
 def _state(replica: Replica) -> dict[str, Any]:
     return {
         "state": replica.state.value,
+        "token": replica.token,
         "ref": replica.ref,
         "key": replica.key,
         "url": replica.url,

@@ -183,7 +183,7 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
         if start.judged.group not in incidents:
             openers.setdefault(start.judged.group, start)
     openings = [commit.Opening(start.judged.fields, start.signal.episode) for start in openers.values()]
-    opened = commit.open_incidents(tx, engine, openings, actor=str(here.name)) if openings else []
+    opened = commit.open_incidents(tx, engine, openings, source=here.name) if openings else []
     incidents |= zip(openers, opened, strict=True)
     tx.execute_many(_INSERT, [_row(start, incidents[start.judged.group].id, now) for start in starts])
     tx.execute_many(
@@ -308,7 +308,7 @@ def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known) 
     if incident is None:
         fields = judge(engine, [signal])[signal.episode].fields
         opening = commit.Opening(fields, signal.episode)
-        [incident] = commit.open_incidents(tx, engine, [opening], actor=str(signal.connection))
+        [incident] = commit.open_incidents(tx, engine, [opening], source=signal.connection)
     _remember_group(tx, engine, known.group, incident)
     tx.execute(_UPDATE, {"row_id": known.id, "incident_id": incident.id, "act": "", "acted": ""})
     return _join(tx, engine, incident, signal).id

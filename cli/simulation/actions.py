@@ -306,7 +306,8 @@ def reload(world: World) -> str:
 
 def backup(world: World) -> str:
     """The store is copied, or a copy is put in its place."""
-    if not world.shape.backups:
+    # A store in which nothing has happened has no name yet: restoring it is beginning with another Tieline.
+    if not world.shape.backups or not world.has_history():
         return ""
     if not world.backups or world.dice.random() < 0.6:
         world.backups.append(world.store.copy())

@@ -19,6 +19,9 @@ from tieline.core.store import tables as t
 from tieline.sync import explain
 from tieline.sync.records import Incident, Replica, ReplicaState
 
+OPEN = frozenset({"new", "in_progress", "on_hold"})
+"""The states of a record in which somebody has still to do something."""
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -71,9 +74,9 @@ def check(world: World) -> list[Violation]:
     scene = Scene.of(world)
     found: list[Violation] = [Violation("crash", words) for words in world.dead]
     promises = [_store, _unlinked, _equality, _edits, _echoes, _tags, _lost_remarks, _wide_remarks, _signals]
+    promises += [_duplicates, _orphans]
     if not world.restored:
-        # An old backup does not know what was made since: second copies are told (they wait for a person), not avoided.
-        promises += [_duplicates, _orphans, _doubled_remarks, _writes]
+        promises += [_doubled_remarks, _writes]
     for promise in promises:
         found.extend(promise(scene))
     return found
@@ -119,9 +122,20 @@ def _spread_by_merging(scene: Scene, case: str) -> bool:
 
 
 def _orphans(scene: Scene) -> Iterator[Violation]:
+    told = _put_aside(scene.world) if scene.world.restored else set()
     for (name, ref), row in scene.rows.items():
-        if row.token is not None and (name, ref) not in scene.owners and (name, ref) not in _disturbed(scene):
+        # A store that was put back opens again what is still open. A copy of what ended meanwhile waits for a person,
+        # and one that is over itself asks nobody for anything.
+        over = scene.world.restored and row.body.get("status") not in OPEN
+        known = (name, ref) in scene.owners or (name, ref) in _disturbed(scene) or (name, ref) in told
+        if row.token is not None and not over and not known:
             yield Violation("orphan", f"record {ref} in {name} carries our token and belongs to no incident")
+
+
+def _put_aside(world: World) -> set[tuple[str, str]]:
+    with world.store.read() as connection:
+        found = connection.execute(select(t.inbox.c.connection, t.inbox.c.ref).where(t.inbox.c.parked != ""))
+        return {(row.connection, row.ref) for row in found}
 
 
 def _disturbed(scene: Scene) -> set[tuple[str, str]]:
@@ -130,12 +144,12 @@ def _disturbed(scene: Scene) -> set[tuple[str, str]]:
 
 def _unlinked(scene: Scene) -> Iterator[Violation]:
     for (name, ref), row in scene.rows.items():
-        is_open = row.body.get("status") in ("new", "in_progress", "on_hold")
+        is_open = row.body.get("status") in OPEN
         # Whose record it is that carries a token from a forgotten future, a person decides.
         if is_open and row.merged_into is None and (name, ref) not in scene.owners and row.token is None:
             yield Violation("unlinked record", f"open record {ref} in {name} belongs to no incident")
     for incident, copies in scene.incidents:
-        if incident.fields["status"] not in ("new", "in_progress", "on_hold"):
+        if incident.fields["status"] not in OPEN:
             continue
         for name in scene.world.tools:
             copy = next((one for one in copies if one.connection == name), None)
@@ -348,7 +362,7 @@ def _signals(scene: Scene) -> Iterator[Violation]:
     fields = {incident.id: incident.fields for incident, _copies in scene.incidents}
     groups: dict[str, set[int]] = defaultdict(set)
     for row in rows:
-        if fields[row.incident_id]["status"] in ("new", "in_progress", "on_hold"):
+        if fields[row.incident_id]["status"] in OPEN:
             groups[row.group_key].add(row.incident_id)
     for key, incidents in groups.items():
         # A person may reopen an older one by hand; then two are open, and neither was opened twice.

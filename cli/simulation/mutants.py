@@ -6,6 +6,7 @@ tools that came before, of the prototype, or of ours.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from tieline.cli.simulation.tickets import SimulatedTool
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ABSENT, Visibility, instant, parse_instant
 from tieline.core.port import Cursor
-from tieline.sync import commit, deliver, inbox, merge, poll, reconcile, road, signals, twins
+from tieline.sync import commit, deliver, inbox, merge, poll, reconcile, road, signals, tokens, twins
 from tieline.sync.intake import Intake
 from tieline.sync.lane import Lane
 from tieline.sync.merge import Reason, Settled
@@ -117,6 +118,21 @@ def _comments_left_at_adoption() -> Sequence[Patch]:
 def _second_copy_of_our_own() -> Sequence[Patch]:
     # A record with one of our tokens opens no incident, whoever's it is: that layer would cover for this one.
     return [(road, "_ours", _nothing), (road, "TOKEN_PREFIX", "nobody's-")]
+
+
+def _forgotten_not_looked_for() -> Sequence[Patch]:
+    # Where polls bring a record before it is made again, its token tells whose it is: that layer would cover for it.
+    return [(commit, "doubted", lambda wish, _now: wish), (road, "_ours", _nothing)]
+
+
+def _tokens_by_chance() -> Sequence[Patch]:
+    def another(_store_name: str, origin: str, connection: Any) -> Any:
+        return tokens._token(f"{origin} {connection} {next(_chances)}")
+
+    return [_seen_by(commit, "tokens", token=another)]
+
+
+_chances = itertools.count()
 
 
 # -- updating ------------------------------------------------------------------------------------------------------
@@ -407,6 +423,10 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "adopt-as-it-is": Mutant("a found record's present state is taken for what we sent", _adopt_as_it_is),
     "no-way-made": Mutant("a copy that a merge moved keeps the place of the record's own incident", _no_way_made),
     "comments-left-at-adoption": Mutant("a found record's comments are not read", _comments_left_at_adoption),
+    "forgotten-not-looked-for": Mutant(
+        "what a store that was put back has forgotten is made again without a look", _forgotten_not_looked_for
+    ),
+    "tokens-by-chance": Mutant("a store that was put back comes to other tokens than before", _tokens_by_chance),
     "second-copy-of-our-own": Mutant("a poll does not know our own new record by its token", _second_copy_of_our_own),
     "no-ledger": Mutant("a write is not written down before it is sent", _no_ledger),
     "ledger-taken-for-done": Mutant("a write in doubt is taken for done", _ledger_taken_for_done),

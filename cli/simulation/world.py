@@ -270,6 +270,11 @@ class World:
             for row in tool.rows()
         ]
 
+    def has_history(self) -> bool:
+        """True once the journal has an entry."""
+        with self.store.read() as connection:
+            return bool(connection.execute(select(t.journal_head.c.seq)).scalar_one())
+
     def remember_journal(self) -> None:
         """Keep what the journal says, because a backup is about to take its place, or to judge it."""
         with self.store.read() as connection:

@@ -147,8 +147,7 @@ PROMISES: Sequence[Promise] = (
     ),
     Promise(
         "**No record is made twice**, wherever a process is killed and whatever answer is lost.",
-        "Incidents opened after a backup that is restored: they get second copies "
-        "(`tests/docs/test_restore.py::test_an_incident_opened_since_the_backup_gets_a_second_copy`). In a tool "
+        "After an old backup is restored, a group of alerts whose first one has ended since. In a tool "
         "without a "
         "search, an ambiguous create waits for a person.",
         (
@@ -287,11 +286,12 @@ PROMISES: Sequence[Promise] = (
         ("tests/simulation/test_simulation.py::test_a_seed_plays_the_same_under_any_hash_seed_and_time_zone",),
     ),
     Promise(
-        "**A restored backup** overwrites no edit, and knows again what it was about to make.",
-        "See second copies, above.",
+        "**A restored backup** overwrites no edit, and knows again what was made since.",
+        "Comments that were copied since are copied again. A copy of what ended meanwhile is not taken over: it is listed.",
         (
             "tests/docs/test_restore.py::test_edits_made_since_the_backup_stand",
             "tests/docs/test_restore.py::test_a_copy_that_was_wanted_at_the_backup_is_not_made_again",
+            "tests/docs/test_restore.py::test_an_incident_opened_since_the_backup_knows_its_copy_again",
         ),
     ),
     Promise(

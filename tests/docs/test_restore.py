@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 from tests.sync.world import World
@@ -58,17 +59,70 @@ def test_a_copy_that_was_wanted_at_the_backup_is_not_made_again(tmp_path: Path) 
     closed(world)
 
 
-def test_an_incident_opened_since_the_backup_gets_a_second_copy(tmp_path: Path) -> None:
-    """A gap that is told, not one that is wanted: when it is closed, this test and two pages change."""
-    world = World(tmp_path)
+def _without_opens_in_right(world: World) -> None:
     before, _, after = world.file.read_text(encoding="utf-8").rpartition("    opens: true\n")
     world.file.write_text(before + after, encoding="utf-8")
     world.restart()
     world.settle(1)
+
+
+def test_an_incident_opened_since_the_backup_knows_its_copy_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    _without_opens_in_right(world)
     backed_up(world, tmp_path)
     world.tools["left"].make({"title": "Disk full", "status": "new"})
     world.settle()
     restore(world, tmp_path)
 
-    assert len(world.tools["right"].rows()) == 2
+    [row] = world.tools["right"].rows()
+    assert world.copy("right").ref == row.ref
+    assert world.parked() == []
+    closed(world)
+
+
+def test_what_was_written_in_such_a_copy_meanwhile_stands(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    _without_opens_in_right(world)
+    backed_up(world, tmp_path)
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle()
+    world.edit("right", title="Disk full on db1", description="since noon")
+    restore(world, tmp_path)
+
+    assert world.shows("left", "title", "description") == ("Disk full on db1", "since noon")
+    assert world.shows("right", "title", "description") == ("Disk full on db1", "since noon")
+    closed(world)
+
+
+def test_a_copy_is_known_again_however_late_the_search_shows_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    _without_opens_in_right(world)
+    world.tools["right"].lookup_lag = timedelta(seconds=90)
+    world.restart()
+    backed_up(world, tmp_path)
+    world.settle(1)
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle(1)
+    assert len(world.tools["right"].rows()) == 1
+    restore(world, tmp_path)
+
+    assert len(world.tools["right"].rows()) == 1
+    closed(world)
+
+
+def test_a_new_incident_is_looked_for_nowhere_once_everything_is_read(tmp_path: Path) -> None:
+    """Only what may have been forgotten costs a search."""
+    world = World(tmp_path)
+    world.settle()
+    asked: list[str] = []
+
+    def listen(verb: str, _writes: bool) -> None:
+        asked.append(verb)
+
+    world.tools["right"].faults.draw = listen
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle()
+
+    assert len(world.tools["right"].rows()) == 1
+    assert "create" in asked and "find" not in asked
     closed(world)

@@ -1,0 +1,94 @@
+"""Create tokens that can be worked out again.
+
+A copy's token follows from what opened its incident, and from the connection that the copy is made in. A store that was
+put back from a backup has forgotten what was made since; it opens the same incidents from the same records and alerts,
+comes to the same tokens, and so finds the copies that it made before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+from sqlalchemy import bindparam, select
+
+from tieline.core.model import ConnectionName, IncidentId
+from tieline.core.port import Ref, Token
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Transaction
+
+TOKEN_PREFIX: Final = "tl-"  # noqa: S105 - of create tokens, which are no secrets
+"""How our create tokens begin, so that a record of ours is known as such even when its incident is not."""
+
+CANDIDATES: Final = 20
+"""Alerts of one incident whose tokens are looked for: any of them may have been the one that opened it."""
+
+_NAME = select(t.journal.c.hash).order_by(t.journal.c.seq).limit(1)
+_OPENED = (
+    select(t.journal.c.connection, t.journal.c.actor, t.journal_payload.c.payload)
+    .join_from(t.journal, t.journal_payload, t.journal_payload.c.seq == t.journal.c.seq)
+    .where(t.journal.c.incident_id == bindparam("incident"), t.journal.c.kind == "opened")
+)
+_EPISODES = (
+    select(t.signal.c.connection, t.signal.c.episode)
+    .where(t.signal.c.incident_id == bindparam("incident"))
+    .order_by(t.signal.c.id)
+    .limit(CANDIDATES)
+)
+_TAKEN = select(t.replica.c.token).where(t.replica.c.token.in_(bindparam("tokens", expanding=True)))
+
+
+def origin_of_record(connection: ConnectionName, ref: Ref) -> str:
+    """What stands for an incident that a ticket opened."""
+    return f"record {connection} {ref}"
+
+
+def origin_of_signal(connection: ConnectionName, episode: str) -> str:
+    """What stands for an incident that an alert opened."""
+    return f"signal {connection} {episode}"
+
+
+def origin_of(tx: Transaction, incident: IncidentId) -> str:
+    """What opened an incident, by its journal; "" for one that a person opened here, or whose opening was shredded."""
+    row = tx.execute(_OPENED, {"incident": incident}).first()
+    if row is None:
+        return ""
+    facts = orjson.loads(row.payload)
+    if row.connection is not None and "ref" in facts:
+        return origin_of_record(ConnectionName(row.connection), Ref(facts["ref"]))
+    return origin_of_signal(ConnectionName(row.actor), facts["signal"]) if "signal" in facts else ""
+
+
+def name_of(store: Connection | Transaction) -> str:
+    """What tells this store from every other one, its copies and backups excepted: its journal's first hash. Two
+    Tielines that serve the same tools never come to the same tokens. "" before anything has happened."""
+    return str(store.execute(_NAME).scalar() or "")
+
+
+def token(store_name: str, origin: str, connection: ConnectionName) -> Token:
+    """The token of the copy that an incident of this origin gets in a connection."""
+    return _token("\n".join((store_name, origin, connection)))
+
+
+def free(tx: Transaction, wanted: Sequence[Token]) -> list[Token]:
+    """These tokens, each replaced by the next of its series while a copy carries it: one record may open a second
+    incident, after a merge for instance."""
+    found = list(wanted)
+    while taken := set(tx.execute(_TAKEN, {"tokens": found}).scalars()):
+        found = [_token(one) if one in taken else one for one in found]
+    return found
+
+
+def candidates(connection: Connection, incident: IncidentId, here: ConnectionName) -> list[Token]:
+    """The tokens under which a copy of this incident may have been made, whichever of its alerts was the first then."""
+    store_name = name_of(connection)
+    return [
+        token(store_name, origin_of_signal(ConnectionName(row.connection), row.episode), here)
+        for row in connection.execute(_EPISODES, {"incident": incident})
+    ]
+
+
+def _token(words: str) -> Token:
+    return Token(f"{TOKEN_PREFIX}{hashlib.sha256(words.encode()).hexdigest()[:24]}")
