@@ -41,7 +41,6 @@ _TRUNCATE_TRIGGERS: Final = text(
 )
 
 
-
 def _sequence(table: str) -> Any:
     return func.pg_get_serial_sequence(table, "id")
 
