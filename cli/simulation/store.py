@@ -97,7 +97,7 @@ class SimulatedStore(Store):
             engine, driver = connection.engine, engines.driver_connection(connection)
         if driver is None:
             self._writer = _SteadyWriter(engine)
-            reader = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            reader = _steady(engine).execution_options(isolation_level="AUTOCOMMIT")
             reader.exec_driver_sql("SET default_transaction_read_only = on")
         else:
             # A database in memory has one connection. An engine of its own keeps its reads out of the transactions.
@@ -162,12 +162,32 @@ def _numbering(connection: Connection, table: Table) -> tuple[int, bool]:
     return int(row.last_value), bool(row.is_called)
 
 
+_SETTINGS: Final = (
+    # What is simulated has to outlive a process, and no power cut.
+    "SET synchronous_commit = off",
+    # Few statements, many times, over few rows.
+    "SET plan_cache_mode = force_generic_plan",
+)
+
+
+def _steady(engine: Engine) -> Connection:
+    """A connection to PostgreSQL that is used for everything from now on."""
+    connection = engine.connect()
+    with connection.begin():
+        for setting in _SETTINGS:
+            connection.exec_driver_sql(setting)
+    driver: Any = connection.connection.driver_connection
+    # It forgets what it has prepared with every transaction that is undone: prepared at the second use, not the sixth.
+    driver.prepare_threshold = 1
+    return connection
+
+
 class _SteadyWriter(PooledWriter):
     """Every transaction on the same connection, which is not tried before each."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
-        self._connection = engine.connect()
+        self._connection = _steady(engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
