@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import bindparam, delete, func, or_, select, text, update
 
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import Page, Reading, Received, Ref, RemoteComment, Token, Version
@@ -61,6 +61,11 @@ _HINT = text(
     "VALUES (:connection, :ref, NULL, 0, :received_at, 0, '') ON CONFLICT (connection, ref) WHERE reading IS NULL "
     "DO UPDATE SET received_at = excluded.received_at, attempts = 0, next_at = NULL, parked = ''"
 ).bindparams(bindparam("received_at", type_=t.inbox.c.received_at.type))
+
+_MOVE_CURSOR = text(
+    "INSERT INTO cursor (connection, cursor, polled_at) VALUES (:connection, :cursor, :polled_at) "
+    "ON CONFLICT (connection) DO UPDATE SET cursor = excluded.cursor, polled_at = excluded.polled_at"
+).bindparams(bindparam("polled_at", type_=t.cursor.c.polled_at.type))
 
 
 def head(connection: Reader) -> int:
@@ -138,8 +143,7 @@ def put_page(
 ) -> None:
     """The readings of a page that tell something new, and the cursor after them: in one transaction, or not at all."""
     put(tx, name, ((reading.ref, reading) for reading in fresh), asked=asked, now=now)
-    tx.execute(delete(t.cursor).where(t.cursor.c.connection == bindparam("name")), {"name": name})
-    tx.execute(insert(t.cursor), {"connection": name, "cursor": page.cursor, "polled_at": now})
+    tx.execute(_MOVE_CURSOR, {"connection": name, "cursor": page.cursor, "polled_at": now})
 
 
 _WAITING = (

@@ -55,8 +55,7 @@ class Pass:
 def poll(engine: Engine, here: Connected) -> Pass:
     """Read on until the tool has nothing more to tell. Raises TryAgain and NeedsOperator; what was read is kept."""
     with engine.store.read() as connection:
-        since = cursor_of(connection, here.name)
-        before = _polled_at(connection, here.name)
+        since, before = last_pass(connection, here.name)
         asked = inbox.head(connection)
     began = engine.clock.now()
     listed: set[str] = set()
@@ -77,15 +76,10 @@ def poll(engine: Engine, here: Connected) -> Pass:
     return Pass(seen, fresh, _silent_since(engine, here, fresh))
 
 
-def cursor_of(connection: Connection | Transaction, name: ConnectionName) -> Cursor | None:
-    """How far this connection has been read; None before its first page."""
+def last_pass(connection: Connection | Transaction, name: ConnectionName) -> tuple[Cursor | None, datetime | None]:
+    """How far this connection has been read, and when its last pass began; nothing before its first page."""
     row = connection.execute(_CURSOR, {"name": name}).first()
-    return Cursor(row.cursor) if row is not None else None
-
-
-def _polled_at(connection: Connection | Transaction, name: ConnectionName) -> datetime | None:
-    row = connection.execute(_CURSOR, {"name": name}).first()
-    return row.polled_at if row is not None else None
+    return (Cursor(row.cursor), row.polled_at) if row is not None else (None, None)
 
 
 def _doubt(tx: Transaction, here: Connected, listed: set[str], before: datetime | None, began: datetime) -> None:

@@ -27,7 +27,7 @@ _INCIDENTS_FOR_UPDATE = (
 _REPLICAS = select(t.replica).where(t.replica.c.incident_id == bindparam("incident")).order_by(t.replica.c.id)
 _REPLICA = select(t.replica).where(t.replica.c.id == bindparam("replica"))
 _INCIDENT_OF = select(t.replica.c.incident_id).where(t.replica.c.id == bindparam("replica"))
-_LOCK = select(t.incident.c.id).where(t.incident.c.id == bindparam("incident")).with_for_update()
+_LOCK = select(t.incident.c.id).where(t.incident.c.id == _INCIDENT_OF.scalar_subquery()).with_for_update()
 _BY_REF = select(t.replica).where(
     t.replica.c.connection == bindparam("connection"), t.replica.c.ref == bindparam("ref")
 )
@@ -66,10 +66,10 @@ def load_replica(connection: Connection | Transaction, replica: int) -> Replica 
 def hold(tx: Transaction, replica: int) -> Replica | None:
     """One copy, with its incident locked first: whoever changes a copy holds its incident, so that no change made at
     the same time by another process is overwritten by a row read before it."""
-    found = tx.execute(_INCIDENT_OF, {"replica": replica}).scalar_one_or_none()
-    if found is None:
+    if tx.dialect != "sqlite" and tx.execute(_LOCK, {"replica": replica}).first() is None:
         return None
-    tx.execute(_LOCK, {"incident": found})
+    # Read after the lock is held, by a statement of its own, which sees what the last holder wrote. SQLite's writer is
+    # alone and has nothing to wait for.
     return load_replica(tx, replica)
 
 

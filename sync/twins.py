@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, insert, or_, select, update
+from sqlalchemy import and_, bindparam, exists, insert, or_, select, text, update
 
 from tieline.core.model import ConnectionName, IncidentId, Tlp, Visibility, incident_number
 from tieline.core.port import Power, Ref, RemoteComment, Token
@@ -209,7 +209,8 @@ _OUTGOING = (
     .join(t.incident, t.comment.c.incident_id == t.incident.c.id)
     .where(
         t.twin.c.connection == bindparam("connection"),
-        t.twin.c.state.in_(["wanted", "sending"]),
+        # Said as the index over them says it, so that it is used.
+        text("twin.state IN ('wanted', 'sending')"),
         t.replica.c.ref.is_not(None),
         t.replica.c.state != "gone",
         # One after the other: a later comment never overtakes an earlier one that has to wait.
@@ -217,7 +218,7 @@ _OUTGOING = (
             and_(
                 _EARLIER.c.replica_id == t.twin.c.replica_id,
                 _EARLIER.c.id < t.twin.c.id,
-                _EARLIER.c.state.in_(["wanted", "sending"]),
+                text("earlier.state IN ('wanted', 'sending')"),
             )
         ),
         or_(t.twin.c.next_at.is_(None), t.twin.c.next_at <= bindparam("now"), t.twin.c.next_at > bindparam("far")),

@@ -222,7 +222,7 @@ def _cursor_of_our_clock() -> Sequence[Patch]:
 def _cursor_before_rows() -> Sequence[Patch]:
     def hasty(engine: Any, here: Any) -> poll.Pass:
         with engine.store.read() as connection:
-            since, asked = poll.cursor_of(connection, here.name), inbox.head(connection)
+            (since, _before), asked = poll.last_pass(connection, here.name), inbox.head(connection)
         for page in here.source.changes(since):
             with engine.store.write() as tx:
                 inbox.put_page(tx, here.name, page, (), asked, engine.clock.now())

@@ -3,6 +3,9 @@ and writes fail.
 
 A store is used again for the next schedule, emptied: what the database library has compiled stays compiled. On
 PostgreSQL everything happens in a schema of its own, which is dropped in the end; nothing else there is touched.
+
+A simulation is one thread: nobody writes between two of its reads. So a read needs no transaction to see one state, and
+no connection has to be found again and tried, which would be most of what the databases are asked.
 """
 
 from __future__ import annotations
@@ -11,17 +14,18 @@ import itertools
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, create_engine, func, insert, select, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine, Table, create_engine, func, insert, select, text
+from sqlalchemy.pool import NullPool, StaticPool
 
 from tieline.cli.simulation.fate import Fate
 from tieline.core.store import engines
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store, Transaction
+from tieline.core.store.writers import PooledWriter
 
 MEMORY: Final = "sqlite:///:memory:"
 
@@ -35,6 +39,17 @@ _TRUNCATE_TRIGGERS: Final = text(
     "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
     "WHERE n.nspname = current_schema() AND g.tgname LIKE '%truncate'"
 )
+
+
+def _sequence(table: str) -> Any:
+    return func.pg_get_serial_sequence(table, "id")
+
+
+def _following(table: Table) -> Any:
+    return select(func.coalesce(func.max(table.c.id), 0) + 1).scalar_subquery()
+
+
+_NUMBER_ANEW: Final = select(*(func.setval(_sequence(table.name), _following(table), False) for table in _COUNTED))
 
 _numbers = itertools.count(1)
 
@@ -56,6 +71,7 @@ class SimulatedStore(Store):
     """Transactions begun so far."""
     at_work = False
     """True while the engine works: only then is a read spoilt, and not one of the people's or the checker's."""
+    _reading: Connection | None = None
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -74,6 +90,25 @@ class SimulatedStore(Store):
             self._number_anew()
             raise
         fate.after_commit()
+
+    def stay_connected(self) -> None:
+        """Read on one connection from now on, without transactions; on PostgreSQL, write on one as well."""
+        with self._writer.transaction() as connection:
+            engine, driver = connection.engine, engines.driver_connection(connection)
+        if driver is None:
+            self._writer = _SteadyWriter(engine)
+            reader = _steady(engine).execution_options(isolation_level="AUTOCOMMIT")
+            reader.exec_driver_sql("SET default_transaction_read_only = on")
+        else:
+            # A database in memory has one connection. An engine of its own keeps its reads out of the transactions.
+            reader = create_engine(MEMORY, creator=lambda: driver, poolclass=StaticPool).connect()
+        look = nullcontext(reader)
+        self._reader, self._reading = lambda: look, reader
+
+    def close(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+        super().close()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -114,23 +149,54 @@ class SimulatedStore(Store):
         if self.name.startswith("sqlite"):
             return
         with super().write() as tx:
-            for table in _COUNTED:
-                following = select(func.coalesce(func.max(table.c.id), 0) + 1).scalar_subquery()
-                tx.execute(select(func.setval(_sequence(table.name), following, False)))
+            tx.execute(_NUMBER_ANEW)
 
 
 def _all_rows(connection: Connection, table: Table) -> list[Mapping[str, Any]]:
     return [dict(row) for row in connection.execute(select(table)).mappings()]
 
 
-def _sequence(table: str) -> Any:
-    return func.pg_get_serial_sequence(table, "id")
-
-
 def _numbering(connection: Connection, table: Table) -> tuple[int, bool]:
     name = connection.execute(select(_sequence(table.name))).scalar_one()
     row = connection.execute(text(f"SELECT last_value, is_called FROM {name}")).one()  # noqa: S608 - the name is ours
     return int(row.last_value), bool(row.is_called)
+
+
+_SETTINGS: Final = (
+    # What is simulated has to outlive a process, and no power cut.
+    "SET synchronous_commit = off",
+    # Few statements, many times, over few rows.
+    "SET plan_cache_mode = force_generic_plan",
+)
+
+
+def _steady(engine: Engine) -> Connection:
+    """A connection to PostgreSQL that is used for everything from now on."""
+    connection = engine.connect()
+    with connection.begin():
+        for setting in _SETTINGS:
+            connection.exec_driver_sql(setting)
+    driver: Any = connection.connection.driver_connection
+    # It forgets what it has prepared with every transaction that is undone: prepared at the second use, not the sixth.
+    driver.prepare_threshold = 1
+    return connection
+
+
+class _SteadyWriter(PooledWriter):
+    """Every transaction on the same connection, which is not tried before each."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._connection = _steady(engine)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        with self._connection.begin():
+            yield self._connection
+
+    def close(self) -> None:
+        self._connection.close()
+        super().close()
 
 
 class Stores:
@@ -175,6 +241,7 @@ class Stores:
                 # The simulation empties its tables between schedules, which nobody else may.
                 for name, table in tx.execute(_TRUNCATE_TRIGGERS).all():
                     tx.execute(text(f"DROP TRIGGER {name} ON {table}"))
+        store.stay_connected()
         return store
 
     def _administer(self, statement: str) -> None:

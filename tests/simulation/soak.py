@@ -16,14 +16,15 @@ from pathlib import Path
 from tests.core.store_backends import postgres, postgres_binaries
 
 JOBS = os.environ.get("JOBS", str(os.cpu_count() or 1))
+SCHEDULES = ["--schedules", "10000"]
 
 
 def parts(store: str) -> Iterator[tuple[str, Sequence[str]]]:
     """The name of each part's result, and the options it is played with. `store` is a PostgreSQL server, if any."""
-    yield "simulation.json", ["--schedules", "10000"]
+    yield "simulation.json", SCHEDULES
     yield "mutants.json", ["--mutant", "all", "--schedules", "1000"]
     if store:
-        yield "simulation-postgresql.json", ["--schedules", "1000", "--store", store]
+        yield "simulation-postgresql.json", [*SCHEDULES, "--store", store]
 
 
 def play(folder: Path, store: str) -> bool:

@@ -5,11 +5,13 @@ import subprocess
 import sys
 
 import pytest
+from sqlalchemy import text
 from tests.core.store_backends import postgres_database, postgres_server
 
 from tieline.cli.simulation.mutants import MUTANTS, planted
 from tieline.cli.simulation.schedule import Plan, play
 from tieline.cli.simulation.store import stores_at
+from tieline.core.errors import StoreUnavailable
 
 __all__ = ["postgres_database", "postgres_server"]
 
@@ -92,7 +94,7 @@ def test_a_seed_plays_the_same_on_postgresql(postgres_server):
 
 @pytest.mark.xdist_group("postgresql")
 def test_the_stores_of_a_simulation_leave_nothing_behind_on_postgresql(postgres_server):
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
     engine = create_engine(postgres_server.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
@@ -108,6 +110,20 @@ def test_the_stores_of_a_simulation_leave_nothing_behind_on_postgresql(postgres_
         play(Plan.drawn(0, 5), stores)
         assert schemas() > before
     assert schemas() == before
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_a_read_in_a_simulation_sees_what_is_written_and_writes_nothing_on_postgresql(postgres_server):
+    with stores_at(postgres_server) as stores, stores.empty() as store:
+        for seq in (1, 2):
+            with store.write() as tx:
+                tx.execute(text("INSERT INTO journal_shredded (seq, entry) VALUES (:seq, 1)"), {"seq": seq})
+            with store.read() as connection:
+                assert connection.execute(text("SELECT max(seq) FROM journal_shredded")).scalar_one() == seq
+        with pytest.raises(StoreUnavailable), store.read() as connection:
+            connection.execute(text("INSERT INTO journal_shredded (seq, entry) VALUES (3, 1)"))
+        with store.read() as connection:
+            assert connection.execute(text("SELECT max(seq) FROM journal_shredded")).scalar_one() == 2
 
 
 def test_a_seed_plays_the_same_under_any_hash_seed_and_time_zone():

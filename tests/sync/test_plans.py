@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
 from tieline.core.store.store import Store
-from tieline.sync import acts, inbox, rows, signals
+from tieline.sync import acts, inbox, rows, signals, twins
 
 STATEMENTS = {
     "known episodes": signals._KNOWN,
@@ -17,6 +17,7 @@ STATEMENTS = {
     "signals to act on": acts._PENDING,
     "deliveries stored before": inbox._STORED,
     "waiting": inbox._WAITING,
+    "comments that wait": twins._OUTGOING,
     "an incident": rows._INCIDENT,
     "its copies": rows._REPLICAS,
     "a copy by its record": rows._BY_REF,
