@@ -22,6 +22,7 @@ from tieline.core.port import Delivery
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.sync import commit, explain, twins
+from tieline.sync.engine import Engine
 from tieline.sync.merge import Reason
 
 Action = Callable[[World], str]
@@ -173,8 +174,8 @@ def work_here(world: World) -> str:
     number = len(world.people.edits)
     field, value = world.dice.choice(TEXTS), f"e{number} here"
 
-    def edit_here(tx: Transaction) -> None:
-        commit.edit(tx, world.engine, incident, {field: value}, actor=PEOPLE[0], reason=Reason.EDITED)
+    def edit_here(tx: Transaction, engine: Engine) -> None:
+        commit.edit(tx, engine, incident, {field: value}, actor=PEOPLE[0], reason=Reason.EDITED)
 
     trouble = _try_here(world, edit_here)
     with world.store.read() as connection:
@@ -188,8 +189,8 @@ def _comment_here(world: World, incident: IncidentId) -> str:
     text = f"remark {len(world.people.remarks)}."
     visibility = world.dice.choice((Visibility.INTERNAL, Visibility.PUBLIC))
 
-    def write(tx: Transaction) -> None:
-        twins.write(tx, world.engine, incident, PEOPLE[0], text, visibility)
+    def write(tx: Transaction, engine: Engine) -> None:
+        twins.write(tx, engine, incident, PEOPLE[0], text, visibility)
 
     trouble = _try_here(world, write)
     with world.store.read() as connection:
@@ -199,14 +200,15 @@ def _comment_here(world: World, incident: IncidentId) -> str:
     return f"somebody comments on INC-{incident} in Tieline: {text}{trouble}"
 
 
-def _try_here(world: World, act: Callable[[Transaction], None]) -> str:
+def _try_here(world: World, act: Callable[[Transaction, Engine], None]) -> str:
+    worker = world.anybody()
     try:
         with world.store.write() as tx:
-            act(tx)
+            act(tx, worker.engine)
     except StoreUnavailable:
         return ", and sees an error"
     except Killed:
-        world.start()
+        world.start(worker)
         return ", and the process dies"
     return ""
 
@@ -300,7 +302,8 @@ def reload(world: World) -> str:
         return ""
     world.page_size = world.dice.choice(PAGE_SIZES)
     world.fate.counts["reload"] += 1
-    world.start()
+    # The other worker, if there is one, goes on with the old one until something else restarts it.
+    world.start(world.anybody())
     return f"the configuration is changed: pages of {world.page_size}"
 
 
@@ -349,8 +352,9 @@ def die(world: World) -> str:
     """The process is killed while it does nothing, and started again."""
     if not world.fate.happens(world.fate.weather.kill, "kill"):
         return ""
-    world.start()
-    return "the process is killed and started"
+    worker = world.anybody()
+    world.start(worker)
+    return f"{worker.name} is killed and started"
 
 
 ACTIONS: Final[Mapping[str, tuple[Action, int]]] = {

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from tieline.adapters.alertmanager.alert import ended, reading
 from tieline.adapters.memory.faults import Faults
+from tieline.cli.simulation.tickets import interrupted
 from tieline.core.episodes import Episode, Firing, fingerprint, moment_text, pages
 from tieline.core.errors import Forged, Gone, RemoteError
 from tieline.core.hooks import hookimpl
@@ -68,6 +69,7 @@ class AlertTool:
         self.firing: dict[str, Alert] = {}
         self.subscribers: list[Callable[[Delivery], None]] = []
         self.acts = 0
+        self.before_call: Callable[[], None] = lambda: None
         self._sent = 0
 
     def now(self) -> datetime:
@@ -97,8 +99,9 @@ class AlertTool:
 class AlertSource:
     """The adapter."""
 
-    def __init__(self, name: ConnectionName, tool: AlertTool) -> None:
+    def __init__(self, name: ConnectionName, tool: AlertTool, workbench: Workbench) -> None:
         self._name = name
+        self._workbench = interrupted(workbench, tool.before_call)
         self._tool = tool
 
     def check(self) -> Health:
@@ -147,6 +150,7 @@ class AlertSource:
         return reading(alert.body(), max(self._tool.now() - alert.episode.started, timedelta(0)))
 
     def _ask(self, verb: str, act: Callable[[], T], *, writes: bool = False) -> T:
+        self._workbench.spend()
         fault = self._tool.faults.next(verb, writes=writes)
         if fault is None:
             return act()
@@ -157,7 +161,7 @@ class AlertSource:
 
 
 def _connect(name: ConnectionName, settings: ConnectionSettings, workbench: Workbench) -> AlertSource:  # noqa: ARG001 - it has no settings of its own
-    return AlertSource(name, workbench.transport)
+    return AlertSource(name, workbench.transport, workbench)
 
 
 KIND: Final = AdapterKind(

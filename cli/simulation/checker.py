@@ -73,6 +73,7 @@ def check(world: World) -> list[Violation]:
     """Every broken promise."""
     scene = Scene.of(world)
     found: list[Violation] = [Violation("crash", words) for words in world.dead]
+    found += [Violation("old turn", words) for words in world.late]
     promises = [_store, _unlinked, _equality, _edits, _echoes, _tags, _lost_remarks, _wide_remarks, _signals]
     promises += [_duplicates, _orphans]
     if not world.restored:
@@ -364,11 +365,26 @@ def _signals(scene: Scene) -> Iterator[Violation]:
     for row in rows:
         if fields[row.incident_id]["status"] in OPEN:
             groups[row.group_key].add(row.incident_id)
+    reopened = _reopened_by_hand(scene)
     for key, incidents in groups.items():
-        # A person may reopen an older one by hand; then two are open, and neither was opened twice.
-        opened = {row.incident_id for row in rows if row.group_key == key and row.firing}
+        # A person may reopen an older one by hand, and its own alerts may still fire; then two are open, and neither
+        # was opened twice.
+        opened = {row.incident_id for row in rows if row.group_key == key and row.firing} - reopened
         if len(opened & incidents) > 1:
             yield Violation("doubled incident", f"the alerts of {key} have the open incidents {sorted(incidents)}")
+
+
+def _reopened_by_hand(scene: Scene) -> set[int]:
+    """Incidents that were resolved until somebody opened them again in a tool."""
+    return {
+        facts["incident"]
+        for facts in scene.told
+        for name, change in _facts(facts.get("changes"))
+        if name == "status"
+        and facts["connection"] in scene.world.tools
+        and change["before"] == "resolved"
+        and change["after"] in ("new", "in_progress", "on_hold")
+    }
 
 
 def _writes(scene: Scene) -> Iterator[Violation]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Final, NoReturn
@@ -55,10 +55,12 @@ class Weather:
     race: float
     drift: float
     clocks: float
+    frozen: float = 0.0
+    """Per turn of a worker; not drawn with the others."""
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Weather:
-        return cls(**{one.name: dice.choice(LEVELS) for one in fields(cls)})
+        return cls(**{one.name: dice.choice(LEVELS) for one in fields(cls) if one.default is MISSING})
 
     @classmethod
     def calm(cls) -> Weather:
@@ -75,6 +77,9 @@ class Fate:
         self.counts: Counter[str] = Counter()
         self.told: list[str] = []
         self._fuse = 0
+        self._frost = 0
+        self.on_freeze: Callable[[str], None] = lambda _where: None
+        """What happens while a worker is frozen."""
 
     def happens(self, chance: float, what: str = "") -> bool:
         """True with this chance. Chances of zero cost no draw."""
@@ -111,6 +116,19 @@ class Fate:
         if self._fuse and self._burns_down():
             self.told.append(f"killed {where}")
             raise Killed(where)
+
+    # -- freezing --------------------------------------------------------------------------------------------------
+
+    def let_freeze(self) -> None:
+        """Perhaps the worker whose turn begins is to freeze at one of the next places where it can."""
+        self._frost = self.dice.randint(1, 16) if self.happens(self.weather.frozen) else 0
+
+    def may_freeze(self, where: str) -> None:
+        """A place where a worker can freeze for longer than its lease."""
+        if self._frost:
+            self._frost -= 1
+            if not self._frost:
+                self.on_freeze(where)
 
     # -- calls -----------------------------------------------------------------------------------------------------
 

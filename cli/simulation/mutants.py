@@ -21,6 +21,7 @@ from tieline.core.model import ABSENT, Visibility, instant, parse_instant
 from tieline.core.port import Cursor
 from tieline.sync import commit, deliver, inbox, merge, poll, reconcile, road, signals, tokens, twins
 from tieline.sync.intake import Intake
+from tieline.sync.jobs import lease
 from tieline.sync.lane import Lane
 from tieline.sync.merge import Reason, Settled
 from tieline.sync.records import ReplicaState
@@ -416,6 +417,25 @@ def _forgotten_alert_fires_on() -> Sequence[Patch]:
     return [(signals, "end_forgotten", _nothing)]
 
 
+# -- turns ---------------------------------------------------------------------------------------------------------
+
+
+def _no_fence() -> Sequence[Patch]:
+    return [(lease, "hold", _nothing)]
+
+
+def _no_permit() -> Sequence[Patch]:
+    return [(lease, "permit", lambda *_args: _nothing)]
+
+
+def _sweep_sees_polls_only() -> Sequence[Patch]:
+    def drowsy(connection: Any, lane: Any, now: Any) -> bool:
+        row = connection.execute(lease._LEASE, {"lane": lane}).first()
+        return row is None or row.poll_at is None or bool(row.poll_at <= now)
+
+    return [(lease, "is_due", drowsy)]
+
+
 MUTANTS: Final[Mapping[str, Mutant]] = {
     "no-intent": Mutant("a create is not written down before it is sent", _no_intent),
     "no-lag-wait": Mutant("a search that lags is believed when it finds nothing", _no_lag_wait),
@@ -461,5 +481,8 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "late-alert-believed": Mutant("a late webhook makes an ended alert fire again", _late_alert_believed),
     "end-not-asked-for": Mutant("an alert that only a webhook told of is never asked for again", _end_not_asked_for),
     "forgotten-alert-fires-on": Mutant("an alert that its source forgot is not ended", _forgotten_alert_fires_on),
+    "no-fence": Mutant("a worker that wakes up in another one's turn writes on", _no_fence),
+    "no-permit": Mutant("a worker that wakes up in another one's turn asks nobody before it calls", _no_permit),
+    "sweep-sees-polls-only": Mutant("a lane whose wake-up was lost sleeps until its next poll", _sweep_sees_polls_only),
 }
 """Every planted bug, by name."""

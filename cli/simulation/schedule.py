@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from tieline.adapters.testing.clock import START
 from tieline.cli.simulation.actions import ACTIONS
 from tieline.cli.simulation.checker import Violation, check
-from tieline.cli.simulation.fate import Weather
+from tieline.cli.simulation.fate import LEVELS, Weather
 from tieline.cli.simulation.shape import Shape
 from tieline.cli.simulation.store import IN_MEMORY, Stores
 from tieline.cli.simulation.world import CYCLE, World
@@ -52,13 +52,20 @@ class Plan:
         shape, weather = Shape.drawn(dice), Weather.drawn(dice)
         # Of its own, so that a habit that is added changes no other world.
         steps_of_a_lane = random.Random(f"batch {seed}").choice((200, 200, 200, 2, 1))  # noqa: S311
-        shape = replace(shape, batch=steps_of_a_lane)
+        workers, frozen = _workers(random.Random(f"workers {seed}"))  # noqa: S311
+        shape, weather = replace(shape, batch=steps_of_a_lane, workers=workers), replace(weather, frozen=frozen)
         if not shape.polls:
             # Nothing else covers for a lost webhook there, and a start would poll.
             weather = replace(weather, lost_hook=0.0, kill=0.0, clocks=0.0)
         names, weights = list(ACTIONS), [weight for _action, weight in ACTIONS.values()]
         chosen = dice.choices(names, weights, k=steps)
         return cls(seed, shape, weather, tuple(Step(name, dice.getrandbits(64)) for name in chosen))
+
+
+def _workers(dice: random.Random) -> tuple[int, float]:
+    """How many workers there are, and how likely one of them freezes in a turn. One alone loses nothing to anybody."""
+    workers, frozen = dice.choice((1, 1, 1, 2)), dice.choice(LEVELS)
+    return workers, frozen if workers > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +118,7 @@ def _make_peace(world: World) -> list[Violation]:
     person decides what waits for one, and two cycles write nothing."""
     world.heal()
     world.clock.advance(world.waits().total_seconds())
-    world.cycle()
-    # Only a look that was answered counts, and the lag is waited out from there.
-    world.clock.advance(2 * world.shape.lookup_lag.total_seconds())
+    _wait_out_the_lag(world)
     for _ in range(3):
         world.cycle()
     found = check(world)
@@ -121,8 +126,7 @@ def _make_peace(world: World) -> list[Violation]:
         return found
     _decide(world)
     # Among what is let go on may be a create in doubt: it is looked for anew, and the lag waited out again.
-    world.cycle()
-    world.clock.advance(2 * world.shape.lookup_lag.total_seconds())
+    _wait_out_the_lag(world)
     # Two rules that fight are let go on until the breaker has seen its window full of them: that they fight is only
     # then sure.
     for _ in range(3 + (BREAKER_WINDOW // CYCLE if world.shape.quarrel else 0)):
@@ -135,6 +139,14 @@ def _make_peace(world: World) -> list[Violation]:
     if world.state() != before or world.alerts.acts > acts + renewed:
         found.append(Violation("not quiet", "something is still written when everything has come to rest"))
     return [*found, *check(world)]
+
+
+def _wait_out_the_lag(world: World) -> None:
+    """Only a look that was answered counts, and the lag is waited out from there. Each worker counts from its own first
+    look: the seconds of a clock that never runs backwards mean nothing in another process."""
+    for _worker in world.workers:
+        world.cycle()
+        world.clock.advance(2 * world.shape.lookup_lag.total_seconds())
 
 
 def _decide(world: World) -> None:

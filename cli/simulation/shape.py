@@ -57,6 +57,8 @@ class Shape:
     quarrel: bool
     batch: int = 200
     """Rows that a lane looks at in one step: where they are few, a write overtakes a reading that still waits."""
+    workers: int = 1
+    """Processes on the one store: one takes the lanes without asking, two take turns at each of them."""
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Shape:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
@@ -72,6 +72,9 @@ class SimulatedStore(Store):
     at_work = False
     """True while the engine works: only then is a read spoilt, and not one of the people's or the checker's."""
     _reading: Connection | None = None
+    before_commit: Callable[[Transaction], None] | None = None
+    """Who watches what is committed."""
+    _under_way = 0
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -81,10 +84,13 @@ class SimulatedStore(Store):
             with super().write() as tx:
                 yield tx
             return
+        self._may_freeze(fate, "before a write")
         fate.before_write()
         try:
-            with super().write() as tx:
+            with self._counted(), super().write() as tx:
                 yield tx
+                if self.before_commit is not None:
+                    self.before_commit(tx)
                 fate.before_commit()
         except BaseException:
             self._number_anew()
@@ -113,9 +119,26 @@ class SimulatedStore(Store):
     @contextmanager
     def read(self) -> Iterator[Connection]:
         if self.at_work and self.fate is not None:
+            self._may_freeze(self.fate, "before a read")
             self.fate.before_read()
-        with super().read() as connection:
+        with self._counted(), super().read() as connection:
             yield connection
+
+    def guarded(self, check: Callable[[Transaction], None]) -> Store:
+        return _Guarded(self, check)
+
+    def _may_freeze(self, fate: Fate, where: str) -> None:
+        """Whoever freezes within a transaction holds its locks, and nobody takes anything over before it is ended."""
+        if self.at_work and not self._under_way:
+            fate.may_freeze(where)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     def copy(self) -> Copy:
         """The database as a backup would hold it."""
@@ -150,6 +173,26 @@ class SimulatedStore(Store):
             return
         with super().write() as tx:
             tx.execute(_NUMBER_ANEW)
+
+
+class _Guarded(Store):
+    """A simulated store as one turn may use it: what befalls the store befalls this, too."""
+
+    def __init__(self, whole: SimulatedStore, check: Callable[[Transaction], None]) -> None:
+        super().__init__(whole.name, whole._writer, whole._reader)
+        self._whole = whole
+        self._hold = check
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        with self._whole.write() as tx:
+            self._hold(tx)
+            yield tx
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._whole.read() as connection:
+            yield connection
 
 
 def _all_rows(connection: Connection, table: Table) -> list[Mapping[str, Any]]:
@@ -220,7 +263,7 @@ class Stores:
         try:
             yield store
         finally:
-            store.fate = None
+            store.fate = store.before_commit = None
             store.writes, store.at_work = 0, False
             self._idle.append(store)
 

@@ -20,12 +20,14 @@ from tieline.core.port import AdapterKind, Cursor, Delivery, Page, Version, Work
 
 @dataclass(frozen=True, slots=True)
 class Oddities:
-    """What the world does to a tool: asked at each write, and once for every page of a listing."""
+    """What the world does to a tool: asked at each write, and once for every page of a listing; and what it does to us
+    before we call."""
 
     before_write: Callable[[str], None]
     empties: Callable[[], bool]
     repeats: Callable[[], bool]
     elapsed: Callable[[], float]
+    before_call: Callable[[], None]
 
 
 class SimulatedTool(MemoryTool):
@@ -103,7 +105,7 @@ class SimulatedAdapter(MemoryAdapter):
     def __init__(
         self, name: ConnectionName, settings: MemorySettings, workbench: Workbench, tool: SimulatedTool
     ) -> None:
-        super().__init__(name, settings, workbench, tool)
+        super().__init__(name, settings, interrupted(workbench, tool.oddities.before_call), tool)
         self._oddities = tool.oddities
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
@@ -114,6 +116,16 @@ class SimulatedAdapter(MemoryAdapter):
             if self._oddities.repeats():
                 yield replace(page, more=True)
             yield page
+
+
+def interrupted(workbench: Workbench, before_call: Callable[[], None]) -> Workbench:
+    """A workbench at which something happens before a call is asked for and permitted."""
+
+    def spend() -> None:
+        before_call()
+        workbench.spend()
+
+    return replace(workbench, spend=spend)
 
 
 def _connect(name: ConnectionName, settings: MemorySettings, workbench: Workbench) -> SimulatedAdapter:

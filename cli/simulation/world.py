@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import count
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import CursorResult, bindparam, select
 
+from tieline.adapters.memory.faults import Fault
 from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation.alerts import AlertTool
 from tieline.cli.simulation.fate import Fate, Killed, Weather
@@ -19,20 +22,34 @@ from tieline.cli.simulation.people import CAPITALS, CUT, Chronicle
 from tieline.cli.simulation.shape import ALERTS, POLL_EVERY, Shape, hook_secret, load, load_mapping
 from tieline.cli.simulation.store import Copy, SimulatedStore
 from tieline.cli.simulation.tickets import Oddities, SimulatedTool
-from tieline.core.errors import Forged, StoreUnavailable
+from tieline.core.errors import Forged, LeaseLost, StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Receiver, Token
 from tieline.core.store import tables as t
+from tieline.core.store.store import Transaction
 from tieline.sync.build import build
 from tieline.sync.daemon import fire_timers
 from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
+from tieline.sync.jobs import lease
+from tieline.sync.jobs.turn import take_turn
 from tieline.sync.lane import Lane, LaneState
 from tieline.sync.limits import FARTHEST
+
+_HOLDER = select(t.lease.c.worker).where(t.lease.c.lane == bindparam("lane"))
 
 CYCLE = timedelta(seconds=POLL_EVERY + 1)
 
 PEOPLE = ("ann@example.com", "bob@example.com")
+
+
+@dataclass
+class Worker:
+    """One process of ours: what it forgets when it dies. Its engine and its lanes are made at each start."""
+
+    name: str
+    engine: Engine = field(init=False)
+    lanes: dict[str, Lane] = field(init=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +61,7 @@ class Post:
 
 
 class World:
-    """Everything outside the engine survives `restart`; everything inside is made anew from the store."""
+    """Everything outside the workers survives `start`; everything inside is made anew from the store."""
 
     def __init__(self, shape: Shape, weather: Weather, dice: random.Random, store: SimulatedStore) -> None:
         self.shape = shape
@@ -63,16 +80,26 @@ class World:
         """What the journals said that a restored backup replaced."""
         self.dead: list[str] = []
         """What came out of a lane that must never come out of one."""
+        self.late: list[str] = []
+        """What a worker did in a turn that another one had taken over."""
         self.tools = {name: self._tool(name) for name in shape.tools}
         self.alerts = AlertTool(self.clock.now)
+        self.alerts.before_call = self._before_call
         self.alerts.subscribers.append(partial(self._post, ALERTS))
         for name in shape.connections:
-            self.faults(name).draw = self.fate.call(name)
+            self.faults(name).draw = partial(self._called, self.fate.call(name))
             self.faults(name).turn = self._between_pages
         self._tokens = 0
-        self.engine: Engine
-        self.lanes: dict[str, Lane] = {}
         self._idle: dict[str, tuple[int, datetime]] = {}
+        names = ("worker 1", "worker 2") if shape.workers > 1 else ("the process",)
+        self.workers = [Worker(name) for name in names]
+        self._turn: tuple[Worker, str] | None = None
+        """Who is at work in its turn, and at which lane."""
+        self._left: dict[str, Worker] = {}
+        """Lanes whose last turn was never given back, and who died in it."""
+        if shape.workers > 1:
+            self.fate.on_freeze = self._freeze
+            self.store.before_commit = self._committed
         self.start()
 
     def _tool(self, name: str) -> SimulatedTool:
@@ -89,6 +116,7 @@ class World:
             partial(self._is_odd, "empty list"),
             partial(self._is_odd, "repeated page"),
             self.clock.monotonic,
+            self._before_call,
         )
         tool.replication_lag = shape.replication_lag
         tool.subscribers.append(partial(self._post, name))
@@ -109,10 +137,24 @@ class World:
 
     # -- the engine ------------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the engine on whatever the store holds."""
+    @property
+    def engine(self) -> Engine:
+        """Any worker's: for what is the same in all of them."""
+        return self.workers[0].engine
+
+    def anybody(self) -> Worker:
+        """One of the workers, whichever it hits."""
+        return self.dice.choice(self.workers) if len(self.workers) > 1 else self.workers[0]
+
+    def start(self, *workers: Worker) -> None:
+        """Start these workers, or all of them, on whatever the store holds."""
+        for worker in workers or self.workers:
+            self._start(worker)
+        self._idle.clear()
+
+    def _start(self, worker: Worker) -> None:
         config, registry = load(self.shape, self.page_size)
-        self.engine = build(
+        engine = worker.engine = build(
             config,
             self.store,
             registry,
@@ -123,50 +165,140 @@ class World:
             transports={**self.tools, ALERTS: self.alerts},
             load_mapping=load_mapping,
         )
-        self.engine.new_token = self._token
-        batch, connections = self.shape.batch, self.engine.connections
-        self.lanes = {str(name): Lane(self.engine, here, batch) for name, here in connections.items()}
-        self._idle.clear()
+        engine.new_token = self._token
+        worker.lanes = {str(name): Lane(engine, here, self.shape.batch) for name, here in engine.connections.items()}
 
     def _token(self) -> Token:
         self._tokens += 1
         return Token(f"tl-{self._tokens}-{self.dice.getrandbits(64):016x}")
 
     def step(self, name: str) -> bool:
-        """One step of one lane. A dead process is started again, and a store that fails is a step that failed.
-
-        A lane that found nothing to do finds nothing again, until something is written or time passes.
-        """
-        lane, at = self.lanes[name], (self.store.writes, self.clock.now())
+        """One step of one lane, or a worker's turn at it where there are two. False when nothing is left to do."""
+        if len(self.workers) > 1:
+            return self._take_turn(self._next_at(name), name)
+        worker = self.workers[0]
+        lane, at = worker.lanes[name], (self.store.writes, self.clock.now())
+        # A lane that found nothing to do finds nothing again, until something is written or time passes.
         if self._idle.get(name) == at and lane.state is LaneState.WORKING:
             return False
+        worked = self._at_work(worker, name, lane.step)
+        if not worked and lane.state is LaneState.WORKING:
+            self._idle[name] = (self.store.writes, self.clock.now())
+        return worked
+
+    def _at_work(self, worker: Worker, name: str, work: Callable[[], bool]) -> bool:
+        """Let a worker do something. A dead process is started again, and a store that fails is a step that failed."""
         self.store.at_work = True
         try:
-            worked = lane.step()
-            if not worked and lane.state is LaneState.WORKING:
-                self._idle[name] = (self.store.writes, self.clock.now())
-            return worked
+            return work()
+        except LeaseLost:
+            self.fate.counts["turn refused"] += 1
+            return True
         except StoreUnavailable as error:
             self.clock.advance(error.wait.total_seconds())
             return True
         except Killed:
-            self.start()
+            if self._turn is not None:
+                self.fate.counts["killed in a turn"] += 1
+                self._left[name] = worker
+            self.start(worker)
             return True
         except Exception as error:  # noqa: BLE001 - whatever leaves a lane stops the daemon, which is a finding
             self.dead.append(f"the lane of {name} died: {type(error).__name__}: {error}")
-            self.start()
+            self.start(worker)
             return True
         finally:
             self.store.at_work = False
 
     def tick(self) -> None:
         """What the daemon's timer loop does."""
+        worker = self.anybody()
         try:
-            fire_timers(self.engine, self.clock.now())
+            fire_timers(worker.engine, self.clock.now())
         except StoreUnavailable:
             return
         except Killed:
-            self.start()
+            self.start(worker)
+
+    # -- two workers -----------------------------------------------------------------------------------------------
+
+    def _next_at(self, name: str) -> Worker:
+        """Whose turn is next. A lane whose worker died in its turn is given to the other one."""
+        died = self._left.pop(name, None)
+        return self.anybody() if died is None else self._other(died)
+
+    def _other(self, worker: Worker) -> Worker:
+        return next(one for one in self.workers if one is not worker)
+
+    def _take_turn(self, worker: Worker, name: str) -> bool:
+        """A turn as the daemon's fleet takes it, which ends with the lane's work, or in the midst of it. True when
+        something was done."""
+        asked, slice_of_time = count(), self.dice.randint(2, 40)
+        before, self._turn = self._turn, (worker, name)
+        if before is None:
+            self.fate.let_freeze()
+
+        def turn() -> bool:
+            take_turn(
+                self.store,
+                worker.lanes[name],
+                worker.name,
+                self.clock,
+                ends=lambda: next(asked) >= slice_of_time,
+                lingers=lambda: False,
+            )
+            return next(asked) > 1  # nobody asks twice when the first step found nothing
+
+        try:
+            return self._at_work(worker, name, turn)
+        finally:
+            self._turn = before
+
+    def _before_call(self) -> None:
+        # Between the question whether a call is permitted and the call, nobody can be frozen: that is not promised.
+        if self._turn is not None and self.store.at_work:
+            self.fate.may_freeze("before a call")
+
+    def _freeze(self, where: str) -> None:
+        """A worker says nothing for longer than its lease. The other one takes its lane over, and works elsewhere too;
+        people go on. Then it wakes up, and knows nothing of it."""
+        from tieline.cli.simulation import actions
+
+        if self._turn is None:
+            return
+        worker, name = turn = self._turn
+        other = self._other(worker)
+        self.fate.counts["frozen"] += 1
+        self.fate.told.append(f"{worker.name} freezes at {name} {where}, and {other.name} takes over")
+        self.clock.advance(self.engine.config.lease.total_seconds() + self.dice.choice((1, 1, 40)))
+        self.store.at_work = False
+        for lane in (name, *self.dice.choices((name, *self.shape.connections), k=self.dice.randint(0, 3))):
+            if self.dice.random() < 0.3:
+                self.fate.told.append(actions.edit(self))
+            self._take_turn(other, lane)
+        self.fate.told.append(f"{worker.name} wakes up at {name}")
+        self._turn, self.store.at_work = turn, True
+
+    def _called(self, draw: Callable[[str, bool], Fault | None], verb: str, writes: bool) -> Fault | None:
+        if self._turn is not None and self.store.at_work:
+            self.store.at_work = False  # it is not the worker who looks here
+            with self.store.read() as connection:
+                self._find_out(connection.execute, f"calls {verb}")
+            self.store.at_work = True
+        return draw(verb, writes)
+
+    def _committed(self, tx: Transaction) -> None:
+        if self._turn is not None and self.store.at_work:
+            self._find_out(tx.execute, "commits")
+
+    def _find_out(self, execute: Callable[..., CursorResult[Any]], what: str) -> None:
+        """Whoever is at work in a turn must be the last who began one there."""
+        if self._turn is None:
+            return
+        worker, name = self._turn
+        holder = execute(_HOLDER, {"lane": name}).scalar()
+        if holder != worker.name:
+            self.late.append(f"{worker.name} {what} at {name} in a turn that {holder} has taken over")
 
     def _is_odd(self, what: str) -> bool:
         weather = self.fate.weather
@@ -201,7 +333,16 @@ class World:
 
     def deliver(self, post: Post, *, forged: bool = False) -> int:
         """Hand a webhook to our server, as it would come over HTTP. Answers the status."""
-        source = self.engine.connections[ConnectionName(post.tool)].source
+        worker = self.anybody()
+        # A webhook is taken in by the server's threads, whatever the lanes do.
+        turn, self._turn = self._turn, None
+        try:
+            return self._deliver(worker, post, forged=forged)
+        finally:
+            self._turn = turn
+
+    def _deliver(self, worker: Worker, post: Post, *, forged: bool) -> int:
+        source = worker.engine.connections[ConnectionName(post.tool)].source
         if not self.shape.polls and not forged and post.tool in self.tools:
             # A delivery too old to be proved is made good by the next poll. Where there are none, it is signed anew.
             post = Post(post.tool, self.tools[post.tool].signed(post.delivery))
@@ -213,11 +354,11 @@ class World:
             return 401
         received = source.parse(post.delivery)
         try:
-            Intake(self.engine).store([(ConnectionName(post.tool), received, Future())])
+            Intake(worker.engine).store([(ConnectionName(post.tool), received, Future())])
         except StoreUnavailable:
             return 503
         except Killed:
-            self.start()
+            self.start(worker)
             return 0
         self.acknowledged.append((post.tool, received.delivery_id))
         return 200
@@ -245,7 +386,7 @@ class World:
         self.clock.advance(CYCLE.total_seconds())
         self.tick()
         for _ in range(60):
-            worked = [self._dry(name) for name in self.lanes]
+            worked = [self._dry(name) for name in self.shape.connections]
             self.receive_all()
             if not any(worked):
                 return
@@ -253,10 +394,17 @@ class World:
     def _dry(self, name: str) -> bool:
         worked = False
         for _ in range(60):
-            if not self.step(name):
+            if not self._is_due(name) or not self.step(name):
                 return worked
             worked = True
         return worked
+
+    def _is_due(self, name: str) -> bool:
+        """Two workers are woken by their sweep alone, as if no wake-up ever arrived: it has to find all that waits."""
+        if len(self.workers) == 1:
+            return True
+        with self.store.read() as connection:
+            return lease.is_due(connection, ConnectionName(name), self.clock.now())
 
     def waits(self) -> timedelta:
         """Longer than anything in the engine waits."""

@@ -199,6 +199,8 @@ PROMISES: Sequence[Promise] = (
             "tests/fleet/test_processes.py"
             "::test_workers_that_are_killed_or_frozen_past_their_lease_lose_double_and_reorder_nothing",
             "tests/fleet/test_order.py::test_operations_of_workers_that_are_killed_and_frozen_are_never_overtaken",
+            "tests/simulation/test_simulation.py"
+            "::test_a_worker_that_was_frozen_does_nothing_in_a_turn_that_another_one_has_taken_over",
         ),
         _order,
         "python -m tests.fleet.order --operations 1000000 --workers 4",

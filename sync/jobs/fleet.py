@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -40,6 +39,7 @@ from tieline.sync.jobs import lease, schema
 from tieline.sync.jobs.clock import StoreClock
 from tieline.sync.jobs.loops import Loops
 from tieline.sync.jobs.port import SWEEP, Health
+from tieline.sync.jobs.turn import take_turn
 from tieline.sync.lane import Lane, LaneState
 
 SLICE: Final = 5.0
@@ -281,28 +281,17 @@ class Fleet:
                 self.wake(name)
 
     def _turn(self, lane: Lane, retired: threading.Event) -> None:
-        turn = lease.take(self._store, lane.here.name, self.worker, self._clock.now())
-        plain, fenced = lane.engine, lease.fenced(self._store, turn)
-        lane.engine = replace(plain, store=fenced)
-        ends_at = time.monotonic() + SLICE
-        lane.stopping = lambda: self._ends(retired) or time.monotonic() > ends_at
-        lane.recall(turn.memory)
-        if turn.poll_soon:
-            lane.poll_soon()
-        budget = lane.here.budget
-        # Whoever died in its turn may have spent everything.
-        budget.resume(*(0.0, 0.0) if turn.idle is None else (float(turn.memory.get("calls_left", 0.0)), turn.idle))
-        budget.permit = lease.permit(self._store, turn, self._clock.monotonic)
-        try:
-            more = True
-            while more and not lane.stopping():
-                more = lane.step() or self._busy.wait(lane.here.name, LINGER)
-        finally:
-            lane.engine = plain
-        memory = {**lane.memory(), "calls_left": budget.left}
-        lease.give_back(self._store, turn, memory, poll_at=lane.poll_at, next_at=lane.next_at, now=self._clock.now())
+        name, ends_at = lane.here.name, time.monotonic() + SLICE
+        more = take_turn(
+            self._store,
+            lane,
+            self.worker,
+            self._clock,
+            ends=lambda: self._ends(retired) or time.monotonic() > ends_at,
+            lingers=lambda: self._busy.wait(name, LINGER),
+        )
         if more:
-            self.wake(lane.here.name)
+            self.wake(name)
 
     # -- the sweep -------------------------------------------------------------------------------------------------
 

@@ -100,7 +100,7 @@ class Tools:
         self.written = 0
         """Writes that the engine asked for, whether they changed anything or not."""
         bench = Workbench(self.clock, self.clock.sleep)
-        self._adapters: dict[str, Source] = {ALERTS: AlertSource(ConnectionName(ALERTS), self.alerts)}
+        self._adapters: dict[str, Source] = {ALERTS: AlertSource(ConnectionName(ALERTS), self.alerts, bench)}
         for name, tool in self.tools.items():
             settings = MemorySettings(
                 webhook_secret=Secret.literal(f"hook-{name}"), history=timedelta(days=1), page_size=2

@@ -67,6 +67,9 @@ EARLY = [
     "late-alert-believed",
     "end-not-asked-for",
     "forgotten-alert-fires-on",
+    "no-fence",
+    "no-permit",
+    "sweep-sees-polls-only",
 ]
 """Planted bugs that few schedules show; `make soak` looks for all of them, in a thousand each."""
 
@@ -84,12 +87,15 @@ def test_at_least_twenty_five_planted_bugs_are_found_in_every_run():
 @pytest.mark.xdist_group("postgresql")
 @pytest.mark.timeout(240)
 def test_a_seed_plays_the_same_on_postgresql(postgres_server):
+    frozen = 0
     with stores_at(postgres_server) as stores:
         for seed in range(20):
             plan = Plan.drawn(seed, STEPS)
             outcome = play(plan, stores)
+            frozen += outcome.faults["frozen"]
             assert outcome.violations == (), f"tieline simulate --seed {seed} --store {postgres_server}"
             assert outcome.trace == play(plan).trace, f"seed {seed} goes another way on PostgreSQL"
+    assert frozen, "no worker was frozen on PostgreSQL"
 
 
 @pytest.mark.xdist_group("postgresql")
@@ -137,6 +143,18 @@ def test_a_seed_plays_the_same_under_any_hash_seed_and_time_zone():
     assert traces("1", "UTC") == traces("2", "Asia/Kathmandu")
 
 
+def test_a_worker_that_was_frozen_does_nothing_in_a_turn_that_another_one_has_taken_over():
+    plan = Plan.drawn(0, STEPS)
+    assert plan.shape.workers == 2
+    outcome = play(plan)
+    assert outcome.faults["frozen"] and outcome.faults["turn refused"]
+    assert outcome.violations == ()
+    for layer, words in (("no-fence", "commits"), ("no-permit", "calls")):
+        with planted(layer):
+            late = [one.words for one in play(plan).violations if one.kind == "old turn"]
+        assert late and all(words in one for one in late)
+
+
 def test_every_fault_that_can_be_drawn_comes_about():
     counts = sum((play(Plan.drawn(seed, STEPS)).faults for seed in range(40)), start=play(Plan.drawn(40, STEPS)).faults)
     told = {
@@ -162,5 +180,8 @@ def test_every_fault_that_can_be_drawn_comes_about():
         "clock set",
         "kill",
         "reload",
+        "frozen",
+        "turn refused",
+        "killed in a turn",
     }
     assert told <= counts.keys()

@@ -1,0 +1,44 @@
+"""What a turn hands on to the next one, whoever takes that."""
+
+from tests.core.store_backends import postgres_database, postgres_server
+from tests.sync.conftest import world
+
+from tieline.sync.jobs.turn import take_turn
+from tieline.sync.lane import Lane
+
+__all__ = ["postgres_database", "postgres_server", "world"]
+
+
+def turn(here, worker, lane, *, ends=lambda: False, lingers=lambda: False):
+    return take_turn(here.engine.store, lane, worker, here.clock, ends=ends, lingers=lingers)
+
+
+def test_a_turn_goes_on_where_the_turn_of_another_worker_ended(world):
+    here = world()
+    one, other = here.lanes["left"], Lane(here.engine, here.engine.connections["left"])
+    assert turn(here, "one", one) is False
+    assert one.poll_at is not None
+    assert turn(here, "other", other) is False
+    assert other.polled_at == one.polled_at
+
+
+def test_a_turn_that_ends_in_the_midst_of_its_work_says_that_there_is_more(world):
+    here = world()
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    asked = iter([False])
+    assert turn(here, "one", here.lanes["left"], ends=lambda: next(asked, True)) is True
+    assert turn(here, "other", here.lanes["left"]) is False
+    assert here.incident().fields["title"] == "Disk full"
+
+
+def test_a_turn_that_has_run_dry_goes_on_when_somebody_wakes_it(world):
+    here = world()
+    woken = iter([True])
+
+    def edited():
+        here.tools["left"].make({"title": "Disk full", "status": "new"})
+        here.lanes["left"].poll_soon()
+        return next(woken, False)
+
+    assert turn(here, "one", here.lanes["left"], lingers=edited) is False
+    assert here.incident().fields["title"] == "Disk full"
