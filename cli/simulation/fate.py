@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Final, NoReturn
@@ -19,6 +19,9 @@ from tieline.core.errors import StoreUnavailable
 
 LEVELS: Final = (0.0, 0.02, 0.08, 0.20)
 """Some worlds are calm and some are hell; a fault's probability is one of these for a whole schedule."""
+
+FORGETFUL: Final = (0.0, 0.1, 0.3, 0.6)
+"""The same for a monitoring that forgets what fires: there are few listings with enough in them to be missed."""
 
 
 class Killed(BaseException):
@@ -55,10 +58,12 @@ class Weather:
     race: float
     drift: float
     clocks: float
+    forgetful: float = 0.0
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Weather:
-        return cls(**{one.name: dice.choice(LEVELS) for one in fields(cls)})
+        """What has a default has dice of its own: see `Plan.drawn`."""
+        return cls(**{one.name: dice.choice(LEVELS) for one in fields(cls) if one.default is MISSING})
 
     @classmethod
     def calm(cls) -> Weather:

@@ -18,7 +18,7 @@ from tieline.cli.simulation.tickets import SimulatedTool
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ABSENT, Visibility, instant, parse_instant
 from tieline.core.port import Cursor
-from tieline.sync import commit, deliver, inbox, merge, poll, reconcile, road, signals, twins
+from tieline.sync import absence, commit, deliver, inbox, merge, poll, reconcile, road, signals, twins
 from tieline.sync.intake import Intake
 from tieline.sync.lane import Lane
 from tieline.sync.merge import Reason, Settled
@@ -389,15 +389,24 @@ def _late_alert_believed() -> Sequence[Patch]:
     def trusting(tx: Any, engine: Any, here: Any, signal: Any, sighting: Any, known: Any) -> Any:
         return again(tx, engine, here, signal, replace(sighting, asked=max(sighting.asked, 1)), known)
 
-    return [(signals, "_again", trusting), (poll, "_doubt", _nothing)]
+    return [(signals, "_again", trusting), (poll, "_ask_again", _nothing)]
 
 
 def _end_not_asked_for() -> Sequence[Patch]:
-    return [(poll, "_doubt", _nothing)]
+    return [(poll, "_ask_again", _nothing)]
 
 
 def _forgotten_alert_fires_on() -> Sequence[Patch]:
     return [(signals, "end_forgotten", _nothing)]
+
+
+def _mass_end_believed() -> Sequence[Patch]:
+    judge = absence.judge
+
+    def believing(*args: Any, **others: Any) -> absence.Verdict:
+        return judge(*args, **{**others, "many": None})
+
+    return [(absence, "judge", believing)]
 
 
 MUTANTS: Final[Mapping[str, Mutant]] = {
@@ -441,5 +450,6 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "late-alert-believed": Mutant("a late webhook makes an ended alert fire again", _late_alert_believed),
     "end-not-asked-for": Mutant("an alert that only a webhook told of is never asked for again", _end_not_asked_for),
     "forgotten-alert-fires-on": Mutant("an alert that its source forgot is not ended", _forgotten_alert_fires_on),
+    "mass-end-believed": Mutant("a listing that lacks most alerts ends them all", _mass_end_believed),
 }
 """Every planted bug, by name."""
