@@ -26,7 +26,7 @@ from tieline.core.model import (
     instant,
     parse_incident_number,
 )
-from tieline.sync import commit, explain, twins
+from tieline.sync import absence, commit, explain, twins
 from tieline.sync.build import build
 from tieline.sync.engine import Engine
 from tieline.sync.merge import Reason
@@ -163,6 +163,54 @@ def retry(workspace: str, what: str, number: int, actor: str, as_json: bool) -> 
         emit({"released": what, "id": number})
     else:
         click.echo(f"{what} {number} tries again")
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def doubts(ctx: click.Context, as_json: bool) -> None:
+    """Alerts that a source no longer lists, too many at once for them to be taken for ended."""
+    if ctx.invoked_subcommand is not None:
+        return
+    config, _registry = configuration(ctx.obj)
+    with store_of(config) as store, store.read() as connection:
+        found = absence.doubts(connection)
+    if as_json:
+        emit(
+            [
+                {"connection": name, **explain.doubt_as_facts(name, doubt), "episodes": sorted(doubt.episodes)}
+                for name, doubt in found.items()
+            ]
+        )
+        return
+    table(
+        "Doubts",
+        ["connection", "missing", "of", "since (UTC)", "what to do"],
+        [
+            (name, len(doubt.episodes), doubt.of, doubt.since, doubt.sentence(name))
+            for name, doubt in sorted(found.items())
+        ],
+        empty="no ends are doubted: every source is believed",
+    )
+
+
+@doubts.command()
+@click.argument("connection")
+@as_option
+@json_option
+@click.pass_obj
+def confirm(workspace: str, connection: str, actor: str, as_json: bool) -> None:
+    """Confirm that the alerts that CONNECTION no longer lists have ended: these, and no others later."""
+    name = ConnectionName(connection)
+    with engine_of(workspace) as engine:
+        doubt = absence.confirm(engine, name, actor=actor)
+    if as_json:
+        emit({"connection": name, "episodes": sorted(doubt.episodes), "actor": actor})
+    else:
+        click.echo(
+            f"{len(doubt.episodes)} alerts of {name} count as ended, confirmed by {actor}: "
+            "the next poll takes in those that are still missing"
+        )
 
 
 @click.command()

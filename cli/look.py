@@ -33,7 +33,7 @@ def status(workspace: str, as_json: bool) -> None:
             name,
             one["state"],
             f"{one['polled_seconds_ago']} s ago" if one["polled_seconds_ago"] is not None else "never",
-            one["reason"],
+            " ".join(filter(None, (one["reason"], one.get("doubt", {}).get("sentence")))),
         )
         for name, one in connections.items()
     ]

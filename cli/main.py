@@ -19,6 +19,7 @@ COMMANDS = {
     "history": ("tieline.cli.look", "history", "What happened to an incident, from the journal."),
     "conflicts": ("tieline.cli.decide", "conflicts", "Fields that wait for a person, and settling them."),
     "parked": ("tieline.cli.decide", "parked", "Records that wait for a person, and releasing them."),
+    "doubts": ("tieline.cli.decide", "doubts", "Ends of alerts that are not believed, and confirming them."),
     "edit": ("tieline.cli.decide", "edit", "Change fields of an incident."),
     "comment": ("tieline.cli.decide", "comment", "Write a comment into every copy of an incident."),
     "mapping": ("tieline.cli.mapping", "mapping", "Check and explain mappings."),

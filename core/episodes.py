@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NewType
@@ -154,9 +154,20 @@ def pages(before: Firing, firing: Sequence[Reading], ended: Sequence[Reading], s
             [reading for reading, over in batch if not over],
             [Episode.parse(reading.ref) for reading, over in batch if over],
         )
-        yield Page([reading for reading, _ in batch], before.pack(), more=bool(rest))
+        absent = frozenset(reading.ref for reading, over in batch if over)
+        yield Page([reading for reading, _ in batch], before.pack(), more=bool(rest), absent=absent)
         if not rest:
             return
+
+
+def keeping(cursor: Cursor, since: Cursor | None, refs: Collection[Ref]) -> Cursor:
+    """The cursor with these episodes still in it, as they stood in `since`: their ends are not believed, and will be
+    told again by the next look that misses them."""
+    if not refs:
+        return cursor
+    before = Firing.unpack(since).stamps
+    kept = {episode: stamp for episode, stamp in before.items() if episode.ref in refs}
+    return Firing({**Firing.unpack(cursor).stamps, **kept}).pack()
 
 
 def _entries(packed: bytes) -> Iterator[tuple[Episode, Stamp]]:

@@ -88,6 +88,12 @@ class SignalsConfig(Section):
         ge=timedelta(minutes=1),
         description="How long one silence lasts; renewed while needed.",
     )
+    doubt_from: int | None = Field(
+        default=10,
+        ge=1,
+        description="So many alerts at once that a source no longer lists, and more than half of those that fire, are "
+        "not taken for ended before a person says so; null believes every listing.",
+    )
 
 
 class ConnectionSection(Section):

@@ -93,11 +93,14 @@ class Page:
     """Readings, oldest change first, and the cursor that stands after them.
 
     Committing `cursor` says: everything before it has been stored. `more` is false on the last page of this pass.
+    `absent` are those of the readings that are ends which the tool did not tell: it only leaves the record out. Whoever
+    marks them has the cursor of `core.episodes`, so that an end that is not believed can be kept in it.
     """
 
     readings: Sequence[Reading]
     cursor: Cursor
     more: bool = False
+    absent: frozenset[Ref] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

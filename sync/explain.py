@@ -14,7 +14,7 @@ from tieline.core.model import ConnectionName, IncidentId, Value
 from tieline.core.port import Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import rows
+from tieline.sync import absence, rows
 from tieline.sync.records import Held, Hold, Incident, Replica, ReplicaState
 
 if TYPE_CHECKING:
@@ -278,6 +278,10 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
         }
     for row in connection.execute(select(t.connection)):
         connections.setdefault(row.name, {"polled_seconds_ago": None}).update(state=row.state, reason=row.reason)
+    doubts = absence.doubts(connection)
+    for name, doubt in doubts.items():
+        one = connections.setdefault(name, {"polled_seconds_ago": None, "state": "working", "reason": ""})
+        one["doubt"] = doubt_as_facts(name, doubt)
     oldest = connection.execute(select(func.min(t.replica.c.dirty_since)).where(text("dirty"))).scalar_one()
     return {
         "incidents_open": count(select(func.count()).where(t.incident.c.status.in_(open_states))),
@@ -287,7 +291,20 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
         "oldest_undelivered_seconds": 0 if oldest is None else max(0, int((now - oldest).total_seconds())),
         "parked": len(parked(connection)),
         "conflicts": len(conflicts(connection)),
+        "ends_doubted": sum(len(doubt.episodes) for doubt in doubts.values()),
         "connections": connections,
+    }
+
+
+def doubt_as_facts(name: ConnectionName, doubt: absence.Doubt) -> dict[str, Any]:
+    """A doubt as plain facts, the sentence for people among them."""
+    return {
+        "missing": len(doubt.episodes),
+        "of": doubt.of,
+        "since": doubt.since,
+        "reason": doubt.reason.value,
+        "confirmed": not doubt.open,
+        "sentence": doubt.sentence(name),
     }
 
 

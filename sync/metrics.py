@@ -15,6 +15,7 @@ from sqlalchemy import func, select, text
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
+from tieline.sync import absence
 from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
 from tieline.sync.jobs.port import Health
@@ -111,6 +112,14 @@ class _Collector(Collector):
                 ["signal"], _count(connection, select(func.count()).select_from(t.signal).where(text("parked <> ''")))
             )
             yield parked
+            doubted = GaugeMetricFamily(
+                "tieline_ends_doubted",
+                "Alerts that are no longer listed and not taken for ended",
+                labels=["connection"],
+            )
+            for name, doubt in absence.doubts(connection).items():
+                doubted.add_metric([name], len(doubt.episodes))
+            yield doubted
             yield GaugeMetricFamily(
                 "tieline_conflicts",
                 "Copies with a field that waits for a person",

@@ -6,18 +6,19 @@ webhooks have gone silent is named.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import bindparam, func, or_, select, text
 
+from tieline.core.episodes import Firing, keeping
 from tieline.core.model import ConnectionName
 from tieline.core.port import Cursor, Page, Power, Reading, Ref
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import inbox
+from tieline.sync import absence, inbox
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.records import ReplicaState
 
@@ -52,23 +53,46 @@ class Pass:
     silent_since: datetime | None
 
 
+@dataclass(slots=True)
+class _Listing:
+    """One pass of a source of signals, as its pages come in."""
+
+    since: Cursor | None
+    before: datetime | None
+    began: datetime
+    listed: set[Ref] = field(default_factory=set)
+    absent: dict[Ref, Reading] = field(default_factory=dict)
+    _remembered: frozenset[Ref] | None = None
+
+    def take(self, page: Page) -> None:
+        """Note what a page says."""
+        for reading in page.readings:
+            if reading.ref in page.absent:
+                self.absent[reading.ref] = reading
+            else:
+                self.listed.add(reading.ref)
+
+    def lacks(self, ref: Ref) -> bool:
+        """True for an episode that it should have listed as new: one that its cursor does not hold."""
+        if self._remembered is None:
+            self._remembered = frozenset(episode.ref for episode in Firing.unpack(self.since).stamps)
+        return ref not in self.listed and ref not in self._remembered
+
+
 def poll(engine: Engine, here: Connected) -> Pass:
     """Read on until the tool has nothing more to tell. Raises TryAgain and NeedsOperator; what was read is kept."""
     with engine.store.read() as connection:
         since, before = last_pass(connection, here.name)
         asked = inbox.head(connection)
     began = engine.clock.now()
-    listed: set[str] = set()
+    listing = _Listing(since, before, began)
     seen = fresh = 0
     for page in here.source.changes(since):
         with engine.store.write() as tx:
-            news = _news(tx, here, page)
-            # The time of a pass counts once all of it is stored, as with `_doubt` below.
-            inbox.put_page(tx, here.name, page, news, asked, before or began if page.more else began)
-            if here.signals:
-                listed.update(reading.ref for reading in page.readings)
-                if not page.more:
-                    _doubt(tx, here, listed, before, began)
+            told = _judged(tx, engine, here, listing, page) if here.signals else page
+            news = _news(tx, here, told)
+            # The time of a pass counts once all of it is stored, as with `_judged` above.
+            inbox.put_page(tx, here.name, told, news, asked, before or began if page.more else began)
         seen += len(page.readings)
         fresh += len(news)
         with engine.store.read() as connection:
@@ -82,15 +106,53 @@ def last_pass(connection: Connection | Transaction, name: ConnectionName) -> tup
     return (Cursor(row.cursor), row.polled_at) if row is not None else (None, None)
 
 
-def _doubt(tx: Transaction, here: Connected, listed: set[str], before: datetime | None, began: datetime) -> None:
-    """Ask again for episodes that only a webhook told of, since the last pass began, and that this pass did not list.
+def _judged(tx: Transaction, engine: Engine, here: Connected, listing: _Listing, page: Page) -> Page:
+    """The page as it is to be taken in. Ends by absence wait for the last one: only all of them together can be judged,
+    and until then the cursor keeps their episodes."""
+    listing.take(page)
+    told = [reading for reading in page.readings if reading.ref not in page.absent]
+    doubted: Collection[Ref] = listing.absent
+    if not page.more:
+        doubted = _believe(tx, engine, here, listing)
+        told += [reading for ref, reading in listing.absent.items() if ref not in doubted]
+    return replace(page, readings=told, cursor=keeping(page.cursor, listing.since, doubted))
+
+
+def _believe(tx: Transaction, engine: Engine, here: Connected, listing: _Listing) -> frozenset[Ref]:
+    """Judge what a whole pass lacks. Answers the episodes whose ends are doubted, and asks for the others again that
+    no listing tells of."""
+    untold = _untold(tx, here, listing)
+    doubt = absence.load(tx, here.name)
+    known = untold | (doubt.episodes if doubt is not None else absence.NONE)
+    lacking = listing.absent.keys() | {ref for ref in known if listing.lacks(ref)}
+    if not lacking and doubt is None:
+        _ask_again(tx, here, untold - listing.listed, listing.began)
+        return absence.NONE
+    firing = absence.firing(tx, here.name)
+    lacking &= firing
+    verdict = absence.judge(
+        lacking, firing, doubt, many=engine.config.signals.doubt_from, listed_any=bool(listing.listed)
+    )
+    absence.settle(tx, engine, here, doubt, verdict, lacking)
+    over = {ref for ref in lacking if listing.lacks(ref)} | untold
+    _ask_again(tx, here, over - listing.listed - listing.absent.keys() - verdict.doubted, listing.began)
+    return verdict.doubted
+
+
+def _untold(tx: Transaction, here: Connected, listing: _Listing) -> frozenset[Ref]:
+    """The episodes that only a webhook told of, since the last pass began."""
+    window = {"before": listing.before or _EPOCH, "began": listing.began, "far": listing.began + _FAR}
+    # A moment far ahead was written before our clock was set back.
+    return frozenset(Ref(one) for one in tx.execute(_FIRING, {"name": here.name, **window}).scalars())
+
+
+def _ask_again(tx: Transaction, here: Connected, refs: Collection[Ref], began: datetime) -> None:
+    """Ask for episodes that this pass did not list.
 
     A source's cursor holds what fired when it was asked. What began and ended in between is in no listing, so that when
     the webhook of its end is lost, nothing else would ever say that it is over.
     """
-    # A moment far ahead was written before our clock was set back.
-    doubtful = tx.execute(_FIRING, {"name": here.name, "before": before or _EPOCH, "began": began, "far": began + _FAR})
-    inbox.put(tx, here.name, [(Ref(one), None) for one in doubtful.scalars() if one not in listed], asked=0, now=began)
+    inbox.put(tx, here.name, [(ref, None) for ref in sorted(refs)], asked=0, now=began)
 
 
 def _news(tx: Transaction, here: Connected, page: Page) -> Sequence[Reading]:

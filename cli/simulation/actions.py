@@ -320,6 +320,7 @@ def backup(world: World) -> str:
     place = world.dice.randrange(len(world.backups))
     world.store.restore(world.backups[place])
     world.acknowledged.clear()
+    world.guarded = frozenset()
     world.start()
     return f"backup {place} is put in the place of the store"
 

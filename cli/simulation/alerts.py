@@ -6,6 +6,7 @@ Its adapter keeps the firing episodes in the cursor, as those of real sources wi
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -59,11 +60,25 @@ class Alert:
         }
 
 
+@dataclass
+class Memory:
+    """What the world does to the monitoring's memory: asked at each listing. `loses` is whether it forgets just now,
+    and `forgot` hears of every listing with what is missing from it for no reason."""
+
+    loses: Callable[[], bool]
+    forgot: Callable[[frozenset[str]], None]
+
+
 class AlertTool:
-    """The monitoring itself: what fires now, and nothing else."""
+    """The monitoring itself: what fires now, and nothing else. What it has forgotten fires on, and is neither listed
+    nor known when it is asked for, until it remembers."""
+
+    memory: Memory
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
+        self.dice = random.Random(0)  # noqa: S311 - it makes faults, not secrets
+        self.forgotten: frozenset[str] = frozenset()
         self.skew = timedelta(0)
         self.faults = Faults()
         self.firing: dict[str, Alert] = {}
@@ -83,6 +98,21 @@ class AlertTool:
         self.firing[episode.ref] = Alert(episode, dict(labels))
         self._tell(self.firing[episode.ref].body())
         return episode.ref
+
+    def listing(self) -> list[Alert]:
+        """What it says that fires. Now and then it has forgotten all of it or most, and remembers after a few looks."""
+        if self.forgotten:
+            if self.dice.random() < 0.4:
+                self.forgotten = frozenset()
+        elif self.memory.loses():
+            firing = sorted(self.firing)
+            self.forgotten = frozenset(self.dice.sample(firing, self.dice.randint(len(firing) // 2, len(firing))))
+        self.memory.forgot(self.forgotten & self.firing.keys())
+        return [one for ref, one in self.firing.items() if ref not in self.forgotten]
+
+    def knows(self, ref: str) -> bool:
+        """Whether it says, when it is asked for this one, that it fires."""
+        return ref in self.firing and ref not in self.forgotten
 
     def end(self, ref: str) -> None:
         """An alert ends."""
@@ -109,7 +139,7 @@ class AlertSource:
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         before = Firing.unpack(since)
-        found = self._ask("changes", lambda: [self._reading(one) for one in self._tool.firing.values()])
+        found = self._ask("changes", lambda: [self._reading(one) for one in self._tool.listing()])
         over = [reading(ended(episode, self._tool.now())) for episode in before.missing(found)]
         for number, page in enumerate(pages(before, before.changed(found), over, 3)):
             if number:
@@ -119,7 +149,7 @@ class AlertSource:
 
     def read(self, ref: Ref) -> Reading:
         def look() -> Reading:
-            if ref not in self._tool.firing:
+            if not self._tool.knows(ref):
                 raise Gone(self._name, f"{ref} does not fire any more")
             return self._reading(self._tool.firing[ref])
 

@@ -16,7 +16,7 @@ from tieline.core import journal
 from tieline.core.errors import JournalBroken
 from tieline.core.model import IncidentId
 from tieline.core.store import tables as t
-from tieline.sync import explain
+from tieline.sync import absence, explain
 from tieline.sync.records import Incident, Replica, ReplicaState
 
 OPEN = frozenset({"new", "in_progress", "on_hold"})
@@ -352,13 +352,17 @@ def _signals(scene: Scene) -> Iterator[Violation]:
         return
     with scene.world.store.read() as connection:
         rows = list(connection.execute(select(t.signal)))
+        # What is doubted is told, and a person confirms it.
+        doubted = {ref for doubt in absence.doubts(connection).values() for ref in doubt.open}
     known = {row.episode: row for row in rows}
     for ref in scene.world.alerts.firing:
         row = known.get(ref)
         if row is None or not row.firing or row.incident_id is None:
             yield Violation("lost signal", f"alert {ref} fires and no incident knows it")
+    for ref in scene.world.dead_alerts:
+        yield Violation("mass end", f"alert {ref} fires and was taken for ended with everything that was not listed")
     for row in rows:
-        if row.firing and row.episode not in scene.world.alerts.firing:
+        if row.firing and row.episode not in scene.world.alerts.firing and row.episode not in doubted:
             yield Violation("lost signal", f"alert {row.episode} has ended and nobody noticed")
     fields = {incident.id: incident.fields for incident, _copies in scene.incidents}
     groups: dict[str, set[int]] = defaultdict(set)

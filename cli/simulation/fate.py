@@ -20,6 +20,9 @@ from tieline.core.errors import StoreUnavailable
 LEVELS: Final = (0.0, 0.02, 0.08, 0.20)
 """Some worlds are calm and some are hell; a fault's probability is one of these for a whole schedule."""
 
+FORGETFUL: Final = (0.0, 0.1, 0.3, 0.6)
+"""The same for a monitoring that forgets what fires: there are few listings with enough in them to be missed."""
+
 
 class Killed(BaseException):
     """The process is gone."""
@@ -57,9 +60,11 @@ class Weather:
     clocks: float
     frozen: float = 0.0
     """Per turn of a worker; not drawn with the others."""
+    forgetful: float = 0.0
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Weather:
+        """What has a default has dice of its own: see `Plan.drawn`."""
         return cls(**{one.name: dice.choice(LEVELS) for one in fields(cls) if one.default is MISSING})
 
     @classmethod

@@ -19,7 +19,7 @@ from tieline.cli.simulation.tickets import SimulatedTool
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ABSENT, Visibility, instant, parse_instant
 from tieline.core.port import Cursor
-from tieline.sync import commit, deliver, inbox, merge, poll, reconcile, road, signals, tokens, twins
+from tieline.sync import absence, commit, deliver, inbox, merge, poll, reconcile, road, signals, tokens, twins
 from tieline.sync.intake import Intake
 from tieline.sync.jobs import lease
 from tieline.sync.lane import Lane
@@ -406,15 +406,24 @@ def _late_alert_believed() -> Sequence[Patch]:
     def trusting(tx: Any, engine: Any, here: Any, signal: Any, sighting: Any, known: Any) -> Any:
         return again(tx, engine, here, signal, replace(sighting, asked=max(sighting.asked, 1)), known)
 
-    return [(signals, "_again", trusting), (poll, "_doubt", _nothing)]
+    return [(signals, "_again", trusting), (poll, "_ask_again", _nothing)]
 
 
 def _end_not_asked_for() -> Sequence[Patch]:
-    return [(poll, "_doubt", _nothing)]
+    return [(poll, "_ask_again", _nothing)]
 
 
 def _forgotten_alert_fires_on() -> Sequence[Patch]:
     return [(signals, "end_forgotten", _nothing)]
+
+
+def _mass_end_believed() -> Sequence[Patch]:
+    judge = absence.judge
+
+    def believing(*args: Any, **others: Any) -> absence.Verdict:
+        return judge(*args, **{**others, "many": None})
+
+    return [(absence, "judge", believing)]
 
 
 # -- turns ---------------------------------------------------------------------------------------------------------
@@ -484,5 +493,6 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "no-fence": Mutant("a worker that wakes up in another one's turn writes on", _no_fence),
     "no-permit": Mutant("a worker that wakes up in another one's turn asks nobody before it calls", _no_permit),
     "sweep-sees-polls-only": Mutant("a lane whose wake-up was lost sleeps until its next poll", _sweep_sees_polls_only),
+    "mass-end-believed": Mutant("a listing that lacks most alerts ends them all", _mass_end_believed),
 }
 """Every planted bug, by name."""

@@ -19,11 +19,11 @@ from structlog.testing import capture_logs
 from tieline.adapters.testing.clock import START
 from tieline.cli.simulation.actions import ACTIONS
 from tieline.cli.simulation.checker import Violation, check
-from tieline.cli.simulation.fate import LEVELS, Weather
+from tieline.cli.simulation.fate import FORGETFUL, LEVELS, Weather
 from tieline.cli.simulation.shape import Shape
 from tieline.cli.simulation.store import IN_MEMORY, Stores
 from tieline.cli.simulation.world import CYCLE, World
-from tieline.sync import explain
+from tieline.sync import absence, explain
 from tieline.sync.limits import BREAKER_WINDOW
 
 STEPS = 120
@@ -53,7 +53,9 @@ class Plan:
         # Of its own, so that a habit that is added changes no other world.
         steps_of_a_lane = random.Random(f"batch {seed}").choice((200, 200, 200, 2, 1))  # noqa: S311
         workers, frozen = _workers(random.Random(f"workers {seed}"))  # noqa: S311
-        shape, weather = replace(shape, batch=steps_of_a_lane, workers=workers), replace(weather, frozen=frozen)
+        forgetful = random.Random(f"forgetful {seed}").choice(FORGETFUL)  # noqa: S311
+        shape = replace(shape, batch=steps_of_a_lane, workers=workers)
+        weather = replace(weather, frozen=frozen, forgetful=forgetful)
         if not shape.polls:
             # Nothing else covers for a lost webhook there, and a start would poll.
             weather = replace(weather, lost_hook=0.0, kill=0.0, clocks=0.0)
@@ -102,6 +104,7 @@ def play(plan: Plan, stores: Stores = IN_MEMORY) -> Outcome:
 
 def _take(world: World, step: Step) -> Iterator[str]:
     world.dice.seed(step.seed)
+    world.alerts.dice.seed(f"alerts {step.seed}")
     world.fate.told.clear()
     at = world.clock.now()
     words = ACTIONS[step.action][0](world)
@@ -150,9 +153,11 @@ def _wait_out_the_lag(world: World) -> None:
 
 
 def _decide(world: World) -> None:
-    """A person looks at everything that is put aside, and lets it try again."""
+    """A person looks at everything that is put aside or doubted, lets it try again, and says that it is true."""
     with world.store.read() as connection:
-        parked, held = explain.parked(connection), explain.conflicts(connection)
+        parked, held, doubted = explain.parked(connection), explain.conflicts(connection), absence.doubts(connection)
+    for name in doubted:
+        absence.confirm(world.engine, name, actor="ann@example.com")
     for one in parked:
         explain.release(world.engine, one.what, one.id, actor="ann@example.com")
     for conflict in held:

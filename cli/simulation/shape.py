@@ -27,6 +27,9 @@ POLL_EVERY = 30
 
 ALERTS = "alerts"
 
+DOUBT_FROM = 2
+"""Missing alerts that are too many: small, since few fire at once in these worlds."""
+
 PAGE_SIZES = (2, 3, 100)
 
 
@@ -105,7 +108,8 @@ def load(shape: Shape, page_size: int) -> tuple[Config, Registry]:
 @cache
 def _load(connections: tuple[str, ...], polls: bool, page_size: int) -> tuple[Config, Registry]:
     every = f"{POLL_EVERY}s" if polls else "3650d"
-    lines = ["tieline: 1", f"poll_every: {every}", "signals: {window: 2m, silence_for: 10m}", "connections:"]
+    signals = f"signals: {{window: 2m, silence_for: 10m, doubt_from: {DOUBT_FROM}}}"
+    lines = ["tieline: 1", f"poll_every: {every}", signals, "connections:"]
     for name in connections:
         if name == ALERTS:
             # Alerts are always polled: no source of alerts promises to tell of every end.

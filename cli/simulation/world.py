@@ -16,10 +16,10 @@ from sqlalchemy import CursorResult, bindparam, select
 
 from tieline.adapters.memory.faults import Fault
 from tieline.adapters.testing.clock import ManualClock
-from tieline.cli.simulation.alerts import AlertTool
+from tieline.cli.simulation.alerts import AlertTool, Memory
 from tieline.cli.simulation.fate import Fate, Killed, Weather
 from tieline.cli.simulation.people import CAPITALS, CUT, Chronicle
-from tieline.cli.simulation.shape import ALERTS, POLL_EVERY, Shape, hook_secret, load, load_mapping
+from tieline.cli.simulation.shape import ALERTS, DOUBT_FROM, POLL_EVERY, Shape, hook_secret, load, load_mapping
 from tieline.cli.simulation.store import Copy, SimulatedStore
 from tieline.cli.simulation.tickets import Oddities, SimulatedTool
 from tieline.core.errors import Forged, LeaseLost, StoreUnavailable
@@ -82,9 +82,14 @@ class World:
         """What came out of a lane that must never come out of one."""
         self.late: list[str] = []
         """What a worker did in a turn that another one had taken over."""
+        self.dead_alerts: list[str] = []
+        """Alerts that were taken for ended because too many were missing from a listing, and fired."""
         self.tools = {name: self._tool(name) for name in shape.tools}
         self.alerts = AlertTool(self.clock.now)
         self.alerts.before_call = self._before_call
+        self.alerts.memory = Memory(self._is_forgetful, self._guard)
+        self.guarded: frozenset[str] = frozenset()
+        """Alerts that fire, and that the last listing lacked together with too many others to be believed."""
         self.alerts.subscribers.append(partial(self._post, ALERTS))
         for name in shape.connections:
             self.faults(name).draw = partial(self._called, self.fate.call(name))
@@ -190,7 +195,9 @@ class World:
         """Let a worker do something. A dead process is started again, and a store that fails is a step that failed."""
         self.store.at_work = True
         try:
-            return work()
+            worked = work()
+            self._look_at_guarded()
+            return worked
         except LeaseLost:
             self.fate.counts["turn refused"] += 1
             return True
@@ -304,6 +311,44 @@ class World:
         weather = self.fate.weather
         return self.fate.happens(weather.empty_list if what == "empty list" else weather.repeated_page, what)
 
+    def _is_forgetful(self) -> bool:
+        chance = self.fate.weather.forgetful
+        if len(self.alerts.firing) < DOUBT_FROM or not chance or self.alerts.dice.random() >= chance:
+            return False
+        self.fate.counts["forgotten alerts"] += 1
+        self.fate.told.append("the monitoring forgets what fires")
+        return True
+
+    def _guard(self, forgotten: frozenset[str]) -> None:
+        """Of what a listing has just left out though it fires, remember what must not be taken for ended: enough of
+        what the store believes to fire, at this moment, and nothing of it on its way to another belief."""
+        self.guarded = frozenset()
+        if forgotten:
+            firing, unsettled = self._believed()
+            missing = forgotten & firing
+            if len(missing) >= DOUBT_FROM and 2 * len(missing) > len(firing):
+                self.guarded = missing - unsettled
+
+    def _look_at_guarded(self) -> None:
+        """None of the alerts that were left out may end without having ended."""
+        if self.guarded:
+            firing, _unsettled = self._believed()
+            for ref in sorted((self.guarded & self.alerts.firing.keys()) - firing):
+                self.dead_alerts.append(ref)
+            self.guarded &= firing
+
+    def _believed(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The episodes that fire in the store, and those of which the inbox still says something. No fault comes of
+        looking."""
+        at_work, self.store.at_work = self.store.at_work, False
+        try:
+            with self.store.read() as connection:
+                firing = connection.execute(select(t.signal.c.episode).where(t.signal.c.firing)).scalars()
+                waiting = connection.execute(select(t.inbox.c.ref).where(t.inbox.c.connection == ALERTS)).scalars()
+                return frozenset(firing), frozenset(waiting)
+        finally:
+            self.store.at_work = at_work
+
     def _between_pages(self) -> None:
         """While we turn a page, somebody works over there."""
         from tieline.cli.simulation import actions
@@ -369,6 +414,7 @@ class World:
         """Everything works again: no faults, no more edits; what the post still holds arrives."""
         self.fate.weather = Weather.calm()
         self.fate.put_out()
+        self.alerts.forgotten = frozenset()
         for name in self.shape.connections:
             self.faults(name).heal()
         for tool in self.tools.values():

@@ -236,8 +236,14 @@ PROMISES: Sequence[Promise] = (
     ),
     Promise(
         "**Nothing is deleted or closed in bulk** because a tool answers empty, in part, or not at all.",
-        "",
-        ("tests/sync/test_road.py::test_a_deleted_copy_deletes_nothing_else",),
+        "Fewer alerts than `signals.doubt_from` (10) that a source stops listing count as ended. More of them stay "
+        "open until they are listed again or a person confirms their end, also when it is true.",
+        (
+            "tests/sync/test_road.py::test_a_deleted_copy_deletes_nothing_else",
+            "tests/sync/test_absence.py",
+            "tests/sync/test_absence.py::test_an_alertmanager_that_forgot_everything_resolves_nothing",
+            "tests/real/test_alertmanager_live.py::test_a_real_restart_with_an_empty_state_resolves_nothing",
+        ),
         _schedules,
         "tieline simulate --schedules 10000",
     ),

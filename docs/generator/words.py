@@ -12,6 +12,7 @@ from generator.sources import calls, members, texts
 from tieline.core import errors
 from tieline.core.errors import TielineError
 from tieline.core.store.chain import SHREDDED
+from tieline.sync.absence import Belief
 from tieline.sync.lane import LaneState
 from tieline.sync.limits import TRIES
 from tieline.sync.merge import Reason
@@ -35,6 +36,9 @@ KINDS: Mapping[str, str] = {
     "comment_delivered": "a comment stands in another tool",
     "signal_joined": "another signal of the group joined an incident",
     "signal_ended": "a signal of the incident ended",
+    "ends_doubted": "a source no longer lists many of its alerts, and they are not taken for ended; with the sentence",
+    "ends_confirmed": "a person said that those alerts have ended; with each of them",
+    "ends_believed": "that doubt is over: enough are listed again, were told of, or were confirmed; and how many ended",
     "signal_told": "the source of a signal was told to be quiet, or to be loud again",
     "store_moved": "everything was copied into another database, which is in use from here on",
     "store_reopened": "a person took a store that had moved into use again",
@@ -93,6 +97,9 @@ def page() -> str:
             _words("state", ReplicaState, {"linked": "a record is there and is kept in step"}),
             "\n## Why a field is held\n\nA held field is left alone on both sides; `tieline conflicts` lists it.\n",
             _words("held", Held),
+            "\n## Why ends of alerts are believed or doubted\n\n`tieline doubts` lists the doubts; see "
+            "[brakes](../explanation/road.md#brakes).\n",
+            _words("reason", Belief),
             "\n## How a connection is\n",
             _words("state", LaneState, LANE),
             ACTS.format(tree=tree, tries=TRIES),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
 import uuid
@@ -22,11 +23,16 @@ from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 from tieline.adapters.testing.contract import SourceContract, ToolDriver
 from tieline.adapters.testing.simulation import HttpxTransport
 from tieline.core.clock import SystemClock
+from tieline.core.config import load_text
 from tieline.core.episodes import Episode, fingerprint, moment_text
 from tieline.core.errors import Gone
 from tieline.core.model import ConnectionName
 from tieline.core.port import Act, Body, Cursor, Delivery, Power, Reading, Ref, Token, Workbench
 from tieline.core.secrets import Secret
+from tieline.core.store.store import Store
+from tieline.sync import absence
+from tieline.sync.build import build
+from tieline.sync.lane import Lane
 
 pytestmark = pytest.mark.real
 
@@ -251,6 +257,60 @@ def test_a_restart_ends_nothing_while_its_grace_lasts(tmp_path: Path, live: Live
         assert poll(driver.connect(restart_grace=300), cursor) == ({}, cursor)
         over, _ = poll(driver.connect(restart_grace=0), cursor)
         assert over[ref].body["status"]["state"] == "resolved"
+
+
+def test_a_real_restart_with_an_empty_state_resolves_nothing(tmp_path: Path) -> None:
+    with receiver() as (hooks, url), alertmanager(tmp_path, url) as server:
+        driver = LiveDriver(Live(server, hooks))
+        refs = {driver.make(f"disk {number}") for number in range(12)}
+        lane = lane_at(server.url, tmp_path / "tieline.yaml")
+        look_again(lane)
+        assert firing(lane) == refs
+
+        server.stop()
+        server.start()
+        assert driver.live.http("GET", "/alerts").json() == []
+        new = driver.make("another one")
+        for _ in range(3):
+            look_again(lane)
+        assert firing(lane) == {*refs, new}
+
+        absence.confirm(lane.engine, lane.here.name, actor="ann@example.com")
+        look_again(lane)
+        assert firing(lane) == {new}
+        lane.engine.store.close()
+
+
+def lane_at(url: str, file: Path) -> Lane:
+    """The lane of an engine that watches this server, which it believes from its first second on."""
+    file.write_text(
+        f"tieline: 1\nconnections: {{am: {{tool: alertmanager, url: '{url}', restart_grace: 0s}}}}\n", encoding="utf-8"
+    )
+    config, registry = load_text(file.read_bytes(), file)
+    store = Store.open(config.store)
+    store.migrate()
+    engine = build(
+        config,
+        store,
+        registry,
+        clock=SystemClock(),
+        sleep=lambda _seconds: None,
+        wake=lambda _name: None,
+        dice=random.Random(0),
+    )
+    return Lane(engine, engine.connections[ConnectionName("am")])
+
+
+def look_again(lane: Lane) -> None:
+    """One poll, and everything that it brings is taken in."""
+    lane.poll_soon()
+    while lane.step():
+        pass
+
+
+def firing(lane: Lane) -> frozenset[Ref]:
+    with lane.engine.store.write() as tx:
+        return absence.firing(tx, lane.here.name)
 
 
 def test_a_cut_group_is_incomplete(tmp_path: Path) -> None:

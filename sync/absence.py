@@ -1,0 +1,242 @@
+"""Ends by absence: a source that lists only what fires tells of an end by leaving an alert out.
+
+So does a source that has forgotten everything, answers for another tenant, or hides what we may no longer see. An end
+of one alert is believed; many at once, and more than half of what fires, are not, until the source lists enough of
+them again, webhooks tell of their ends, or a person says that it is true. Rules and numbers are in `judge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from sqlalchemy import bindparam, select, text
+
+from tieline.core.model import ConnectionName
+from tieline.core.port import Ref
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Transaction
+from tieline.core.timers import cancel, set_timer
+
+if TYPE_CHECKING:
+    # Who only looks (`tieline status`) does not wait for the engine.
+    from tieline.sync.engine import Connected, Engine
+
+NONE: Final[frozenset[Ref]] = frozenset()
+
+SMALL: Final = 3
+"""Alerts from which on a listing without any of them has to be seen twice, where they are too few to be doubted."""
+
+_KIND: Final = "doubt"
+_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_FIRING = select(t.signal.c.episode).where(t.signal.c.connection == bindparam("name"), text("firing"))
+# A timer that is never due: a row that a restart and other workers find, which is all that a doubt needs.
+_DOUBTS = select(t.timer.c.key, t.timer.c.payload).where(t.timer.c.kind == _KIND).order_by(t.timer.c.key)
+_DOUBT = select(t.timer.c.payload).where(t.timer.c.key == bindparam("key"))
+
+
+class Belief(StrEnum):
+    """Why ends by absence are believed or doubted. Closed."""
+
+    FEW = "few"  # they are not many, or not more than half of what fires
+    CONFIRMED = "confirmed"  # a person said that they have ended
+    SEEN_TWICE = "seen_twice"  # nothing fires any more, and the pass before said so too
+    NONE_LEFT = "none_left"  # nothing fires any more, of few: the next pass has to say so too
+    TOO_MANY = "too_many"  # many at once, and more than half of what fires
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """The episodes of a connection whose ends are not believed. `of` is how many fired when they were missed;
+    `confirmed` are those that a person has said to be over."""
+
+    since: datetime
+    episodes: frozenset[Ref]
+    of: int
+    reason: Belief
+    confirmed: frozenset[Ref] = NONE
+
+    @property
+    def is_loud(self) -> bool:
+        """True when a person should know. The other kind is over with the next poll."""
+        return self.reason is Belief.TOO_MANY
+
+    @property
+    def open(self) -> frozenset[Ref]:
+        """Those that nobody has confirmed."""
+        return self.episodes - self.confirmed
+
+    def sentence(self, name: ConnectionName) -> str:
+        """What is missing, since when, and what to do."""
+        since = self.since.strftime("%Y-%m-%d %H:%M:%S UTC")
+        missing = f"{name} no longer lists {len(self.episodes)} of {self.of} alerts that fire, since {since}"
+        if not self.open:
+            return f"{missing}; confirmed as ended, and taken in at the next poll."
+        return (
+            f"{missing}; none of them is taken for ended. If that is wrong, mend the tool: it is over when they are "
+            f"listed again. If they have ended: tieline doubts confirm {name}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which of the ends are doubted, of how many alerts, and why, or why none is."""
+
+    doubted: frozenset[Ref]
+    of: int
+    reason: Belief
+
+
+def judge(
+    lacking: AbstractSet[Ref], firing: AbstractSet[Ref], doubt: Doubt | None, *, many: int | None, listed_any: bool
+) -> Verdict:
+    """What to believe of a pass that lacks these of the episodes that fire, as far as we know. Pure.
+
+    | `lacking`, without what a person confirmed | is |
+    |---|---|
+    | at least `many`, and more than half of what fires | doubted |
+    | all of what fires, 3 or more, and nothing else was listed | doubted once, then believed |
+    | anything else | believed |
+
+    What fires is counted as it was when the doubt began: alerts that come in later do not outvote it. `many` of None
+    believes everything.
+    """
+    confirmed = doubt.confirmed if doubt is not None else NONE
+    rest, population = frozenset(lacking - confirmed), frozenset(firing - confirmed)
+    of = min(doubt.of, len(population)) if doubt is not None and _goes_on(doubt, rest) else len(population)
+    if many is not None and len(rest) >= many and 2 * len(rest) > of:
+        return Verdict(rest, of, Belief.TOO_MANY)
+    if many is not None and len(rest) >= SMALL and rest == population and not listed_any:
+        if doubt is None or not rest <= doubt.episodes:
+            return Verdict(rest, of, Belief.NONE_LEFT)
+        return Verdict(NONE, of, Belief.SEEN_TWICE)
+    return Verdict(NONE, of, Belief.CONFIRMED if lacking & confirmed else Belief.FEW)
+
+
+def _goes_on(doubt: Doubt, rest: AbstractSet[Ref]) -> bool:
+    """True while a loud doubt is about some of the same episodes as before."""
+    return doubt.is_loud and not doubt.open.isdisjoint(rest)
+
+
+# -- the store -----------------------------------------------------------------------------------------------------
+
+
+def doubts(connection: Connection | Transaction) -> dict[ConnectionName, Doubt]:
+    """Every doubt that a person should know of."""
+    found = {ConnectionName(row.key[len(_key("")) :]): _decode(row.payload) for row in connection.execute(_DOUBTS)}
+    return {name: doubt for name, doubt in found.items() if doubt.is_loud}
+
+
+def load(tx: Transaction, name: ConnectionName) -> Doubt | None:
+    """The doubt of a connection, held until this transaction ends."""
+    payload = tx.execute(_DOUBT.with_for_update(), {"key": _key(name)}).scalar_one_or_none()
+    return None if payload is None else _decode(payload)
+
+
+def firing(tx: Transaction, name: ConnectionName) -> frozenset[Ref]:
+    """The episodes of a connection that fire, as far as we know."""
+    return frozenset(Ref(one) for one in tx.execute(_FIRING, {"name": name}).scalars())
+
+
+def settle(
+    tx: Transaction, engine: Engine, here: Connected, before: Doubt | None, verdict: Verdict, lacking: AbstractSet[Ref]
+) -> None:
+    """Store what a pass led to; journal and log it where it begins and where it is over."""
+    after = _after(before, verdict, lacking, engine.clock.now())
+    if after != before:
+        _save(tx, here.name, after)
+    if after is not None and after.is_loud:
+        if before is None or not _goes_on(before, after.open):
+            _tell_beginning(tx, engine, here, after)
+    elif before is not None and before.is_loud:
+        _tell_end(tx, engine, here, before, verdict.reason, len(lacking - verdict.doubted))
+
+
+def withheld(tx: Transaction, here: Connected, gone: Collection[Ref]) -> frozenset[Ref]:
+    """Of these, which the source denied when it was asked for them, those that fire on for now: while its listings are
+    doubted, so is every other denial. The next pass looks at them again."""
+    doubt = load(tx, here.name) if gone else None
+    if doubt is None:
+        return NONE
+    held = frozenset(gone) & firing(tx, here.name) - doubt.confirmed
+    if not held <= doubt.episodes:
+        _save(tx, here.name, replace(doubt, episodes=doubt.episodes | held))
+    return held
+
+
+def confirm(engine: Engine, name: ConnectionName, *, actor: str) -> Doubt:
+    """A person says that these alerts have ended: the next pass that lacks them takes that in. Good for them only.
+
+    Raises LookupError when nothing of that connection is doubted.
+    """
+    with engine.store.write() as tx:
+        doubt = load(tx, name)
+        if doubt is None or not doubt.is_loud:
+            raise LookupError(f"no ends of {name} are doubted; run `tieline doubts` to see what is")
+        confirmed = replace(doubt, confirmed=doubt.confirmed | doubt.episodes)
+        _save(tx, name, confirmed)
+        engine.record(
+            tx,
+            "ends_confirmed",
+            connection=name,
+            actor=actor,
+            reason=Belief.CONFIRMED.value,
+            episodes=sorted(doubt.open),
+        )
+        engine.rouse(tx, name)
+    return confirmed
+
+
+def _after(before: Doubt | None, verdict: Verdict, lacking: AbstractSet[Ref], now: datetime) -> Doubt | None:
+    if not verdict.doubted:
+        return None
+    since = before.since if before is not None and _goes_on(before, verdict.doubted) else now
+    confirmed = frozenset(before.confirmed & lacking) if before is not None else NONE
+    return Doubt(since, verdict.doubted, verdict.of, verdict.reason, confirmed)
+
+
+def _tell_beginning(tx: Transaction, engine: Engine, here: Connected, doubt: Doubt) -> None:
+    facts: dict[str, Any] = {"missing": len(doubt.episodes), "of": doubt.of, "sentence": doubt.sentence(here.name)}
+    engine.record(tx, "ends_doubted", connection=here.name, reason=doubt.reason.value, **facts)
+    _log = structlog.get_logger("tieline.absence").bind(connection=here.name, reason=doubt.reason.value)
+    tx.on_commit(lambda: _log.warning("ends_doubted", **facts))
+
+
+def _tell_end(tx: Transaction, engine: Engine, here: Connected, doubt: Doubt, reason: Belief, believed: int) -> None:
+    facts: dict[str, Any] = {"missing": len(doubt.episodes), "since": doubt.since.isoformat(), "believed": believed}
+    engine.record(tx, "ends_believed", connection=here.name, reason=reason.value, **facts)
+    _log = structlog.get_logger("tieline.absence").bind(connection=here.name, reason=reason.value)
+    tx.on_commit(lambda: _log.info("ends_believed", **facts))
+
+
+def _key(name: str) -> str:
+    return f"{_KIND}:{name}"
+
+
+def _save(tx: Transaction, name: ConnectionName, doubt: Doubt | None) -> None:
+    if doubt is None:
+        cancel(tx, _key(name))
+        return
+    payload = {
+        "since": doubt.since.isoformat(),
+        "episodes": sorted(doubt.episodes),
+        "of": doubt.of,
+        "reason": doubt.reason.value,
+        "confirmed": sorted(doubt.confirmed),
+    }
+    set_timer(tx, _key(name), _KIND, _NEVER, payload)
+
+
+def _decode(payload: dict[str, Any]) -> Doubt:
+    return Doubt(
+        since=datetime.fromisoformat(payload["since"]),
+        episodes=frozenset(Ref(one) for one in payload["episodes"]),
+        of=int(payload["of"]),
+        reason=Belief(payload["reason"]),
+        confirmed=frozenset(Ref(one) for one in payload["confirmed"]),
+    )
