@@ -295,7 +295,7 @@ PROMISES: Sequence[Promise] = (
     ),
     Promise(
         "**A restored backup** overwrites no edit, and knows again what was made since.",
-        "Comments that were copied since are copied again. A copy of what ended meanwhile is not taken over: it is listed.",
+        "Comments that were copied since are copied again. A copy of what ended meanwhile is not taken over, but listed.",
         (
             "tests/docs/test_restore.py::test_edits_made_since_the_backup_stand",
             "tests/docs/test_restore.py::test_a_copy_that_was_wanted_at_the_backup_is_not_made_again",
