@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from tieline.adapters.testing.clock import START
 from tieline.cli.simulation.actions import ACTIONS
 from tieline.cli.simulation.checker import Violation, check
-from tieline.cli.simulation.fate import Weather
+from tieline.cli.simulation.fate import LEVELS, Weather
 from tieline.cli.simulation.shape import Shape
 from tieline.cli.simulation.store import IN_MEMORY, Stores
 from tieline.cli.simulation.world import CYCLE, World
@@ -52,13 +52,23 @@ class Plan:
         shape, weather = Shape.drawn(dice), Weather.drawn(dice)
         # Of its own, so that a habit that is added changes no other world.
         steps_of_a_lane = random.Random(f"batch {seed}").choice((200, 200, 200, 2, 1))  # noqa: S311
-        shape = replace(shape, batch=steps_of_a_lane)
+        shape = replace(shape, batch=steps_of_a_lane, blunt=_blunt(seed, shape))
         if not shape.polls:
             # Nothing else covers for a lost webhook there, and a start would poll.
             weather = replace(weather, lost_hook=0.0, kill=0.0, clocks=0.0)
+        if shape.blunt:
+            # Two people on one field of one record at one moment are rare, and this is the world to see them in.
+            weather = replace(weather, race=LEVELS[-1])
         names, weights = list(ACTIONS), [weight for _action, weight in ACTIONS.values()]
         chosen = dice.choices(names, weights, k=steps)
         return cls(seed, shape, weather, tuple(Step(name, dice.getrandbits(64)) for name in chosen))
+
+
+def _blunt(seed: int, shape: Shape) -> str:
+    """The tool of this world that refuses no write on an old version, or "". What a tool replaced while an old backup
+    was not yet in the store's place, that backup does not know to ask for."""
+    dice = random.Random(f"blunt {seed}")  # noqa: S311 - it makes schedules, not secrets
+    return dice.choice(shape.tools) if dice.random() < 0.4 and not shape.backups else ""
 
 
 @dataclass(frozen=True, slots=True)
