@@ -74,7 +74,8 @@ class Reading:
     to place an edit in time without comparing two clocks. `people` maps the tool's ids of the persons in `body` to
     e-mail addresses in lower case. `comments` is None when they were not part of the answer and must be asked for.
     `annotations` are hints the tool sent along (last editor and the like), for people only. `raced`, in the answer to
-    an `update`, says that somebody changed the record between the look and the write: the Historian is asked what.
+    an `update`, says that somebody changed the record between the look and the write, so that the write may have
+    replaced something: then the Historian is asked what.
     """
 
     ref: Ref

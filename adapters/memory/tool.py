@@ -16,6 +16,7 @@ from typing import Any
 
 from tieline.adapters.memory.faults import Faults
 from tieline.adapters.memory.shelf import Act, Document, Entry, Note, Row, Shelf, State
+from tieline.core import gap
 from tieline.core.model import INCIDENT_FIELDS, FieldSpec, FieldType, Status, Visibility, instant, parse_instant
 from tieline.core.port import Delivery
 
@@ -166,15 +167,7 @@ class MemoryTool:
         field, the last such value. Raises LookupError."""
         with self._shelf.transaction() as state:
             history = [entry for entry in _existing(state, ref).history if entry.version > int(since)]
-        others: set[str] = set()
-        found: dict[str, Any] = {}
-        for entry in history:
-            if entry.author != author:
-                others.add(entry.name)
-            elif entry.name in others:
-                others.remove(entry.name)
-                found[entry.name] = entry.before
-        return found
+        return gap.replaced(gap.Entry(entry.author == author, entry.name, entry.before) for entry in history)
 
     def edit(self, ref: str, **values: Any) -> Row:
         """A person edits some fields; None empties one. Raises LookupError and Refused."""
