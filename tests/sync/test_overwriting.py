@@ -10,6 +10,8 @@ from tests.sync.world import World
 
 from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.adapters.memory.faults import Fault
+from tieline.adapters.memory.settings import MemorySettings
+from tieline.core.model import ConnectionName
 from tieline.core.port import Replaced, Workbench
 from tieline.sync import explain
 from tieline.sync.records import Held
@@ -18,7 +20,7 @@ FASTER = "Disk full, says right"
 OURS = "Disk full on db1"
 
 
-def opened(world, **options) -> World:
+def opened(world, **options):
     """Left opened an incident, and right has a copy: right, which takes every write."""
     both = world(blunt="right", **options)
     both.tools["left"].make({"title": "Disk full", "status": "new", "severity": "high", "tags": ["disk"]})
@@ -26,9 +28,15 @@ def opened(world, **options) -> World:
     return both
 
 
-def race(both: World, theirs, ours) -> None:
-    """Somebody edits in left; and somebody in right, after our look and before our write."""
+def record_in_right(both: World) -> str:
     ref = both.copy("right").ref
+    assert ref is not None
+    return ref
+
+
+def race(both, theirs, ours):
+    """Somebody edits in left; and somebody in right, after our look and before our write."""
+    ref = record_in_right(both)
     both.tools["right"].faults.ambushes.append(lambda: both.tools["right"].edit(ref, **theirs))
     both.edit("left", **ours)
 
@@ -131,7 +139,7 @@ def test_under_manual_a_person_chooses_between_what_stands_and_what_was_replaced
 
 def test_what_was_replaced_and_then_edited_again_is_told(world):
     both = opened(world)
-    record = both.copy("right").ref
+    record = record_in_right(both)
     race(both, {"title": FASTER}, {"title": OURS})
     both.tools["right"].faults.queue.append(Fault(only_writes=True, after_effect=True))
     both.clock.advance(31)
@@ -161,15 +169,10 @@ class Curt(MemoryAdapter):
 
 def curt(both: World, told_of: Mapping[str, Any] | str | None = None) -> Curt:
     """The right tool, from now on behind such an adapter."""
-    here = both.engine.connections["right"]
-    here.source = Curt(
-        here.name,
-        here.config.settings,
-        Workbench(both.clock, both.clock.sleep, both.tools["right"]),
-        both.tools["right"],
-    )
-    here.source.told = told_of
-    return here.source
+    here, tool = both.engine.connections[ConnectionName("right")], both.tools["right"]
+    adapter = Curt(here.name, MemorySettings(), Workbench(both.clock, both.clock.sleep, tool), tool)
+    here.source, adapter.told = adapter, told_of
+    return adapter
 
 
 def test_a_value_without_a_word_in_the_mapping_is_told_as_the_tool_says_it(world):
