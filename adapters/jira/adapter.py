@@ -133,12 +133,12 @@ class JiraAdapter:
             now = self._records.with_history(ref)
         except Gone:
             now = self._one(ref)
-        lost = self._lost(now, moment_of(since))
+        lost, untold = self._lost(now, moment_of(since)), history.untold(now.changelog, moment_of(since))
         if not lost:
-            return None
+            return Replaced(None, untold=untold) if untold else None
         fields = history.put_back(now.issue["fields"], lost, cloud=self._settings.deployment is Deployment.CLOUD)
         found = self._reading(Fetched({**now.issue, "fields": fields}, now.at))
-        return Replaced(found.body, found.people, history.untold(now.changelog, moment_of(since)))
+        return Replaced(found.body, found.people, untold)
 
     # -- Finder
 
