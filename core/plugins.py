@@ -22,6 +22,7 @@ from tieline.core.port import (
     Describer,
     Directory,
     Finder,
+    Historian,
     Linker,
     Power,
     Receiver,
@@ -43,6 +44,7 @@ PROTOCOLS: Final[Mapping[Power, type]] = {
     Power.DESCRIBE: Describer,
     Power.PEOPLE: Directory,
     Power.LINK: Linker,
+    Power.TELL_REPLACED: Historian,
 }
 """What a power asks of whoever claims it. REOPEN is a promise about the tool and asks for nothing."""
 

@@ -45,6 +45,7 @@ class Power(StrEnum):
     PEOPLE = "people"  # Directory
     LINK = "link"  # Linker
     REOPEN = "reopen"  # a closed record can be opened again
+    TELL_REPLACED = "tell_replaced"  # Historian: for a tool without WRITE_IF_UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ class Reading:
     `age` is how long before its answer the tool last changed the record, both by the tool's own clock: the only way
     to place an edit in time without comparing two clocks. `people` maps the tool's ids of the persons in `body` to
     e-mail addresses in lower case. `comments` is None when they were not part of the answer and must be asked for.
-    `annotations` are hints the tool sent along (last editor and the like), for people only.
+    `annotations` are hints the tool sent along (last editor and the like), for people only. `raced`, in the answer to
+    an `update`, says that somebody changed the record between the look and the write, so that the write may have
+    replaced something: then the Historian is asked what.
     """
 
     ref: Ref
@@ -86,6 +89,21 @@ class Reading:
     comments: tuple[RemoteComment, ...] | None = None
     merged_into: Ref | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
+    raced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a write of ours replaced that others had written since we looked.
+
+    `body` is the record as it is now, with those values put back into their places, and `people` are the persons it
+    names, as in a Reading. Where the tool's history does not tell the values, `untold` is the sentence that says why
+    and what an operator can do about it; `body` is then None, or lacks them.
+    """
+
+    body: Body | None
+    people: Mapping[str, str] = field(default_factory=dict)
+    untold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +164,19 @@ class Adapter(Source, Protocol):
         """Write only the fields in `patch`, if the record is still at `seen`; answers with the record as it is now.
 
         Raises StaleVersion when it moved, Gone, Rejected with the tool's own words, or TryAgain(maybe_done=…).
+        """
+        ...
+
+
+@runtime_checkable
+class Historian(Protocol):
+    """Tells afterwards what a write replaced, in a tool that refuses no write on an old version."""
+
+    def replaced(self, ref: Ref, since: Version) -> Replaced | None:
+        """What our own writes since `since` replaced of what others wrote since then; None when that is nothing.
+
+        Asked after an `update` whose answer was `raced`, and after one whose answer was lost. An edit of a field that
+        we did not write, or that came after our write, is not replaced. Raises Gone.
         """
         ...
 

@@ -13,7 +13,7 @@ from tieline.core.store.store import Transaction
 from tieline.sync import acts, rows, tokens, twins
 from tieline.sync.engine import EVERYONE, Connected, Engine, expression_value
 from tieline.sync.merge import Reason
-from tieline.sync.reconcile import Change, Decision, Sighting, reconcile, wanted
+from tieline.sync.reconcile import Change, Conflict, Decision, Sighting, reconcile, wanted
 from tieline.sync.records import Incident, Replica, ReplicaState, Stamp
 
 
@@ -40,15 +40,18 @@ def take(
             actor=sighting.reading.annotations.get("editor") or str(here.name),
             reason=_main_reason(decision),
             changes={name: _told(change) for name, change in decision.changes.items()},
-            conflicts={
-                name: {
-                    "kept": _told_value(conflict.kept),
-                    "lost": _told_value(conflict.lost),
-                    "reason": conflict.reason.value,
-                    "open": conflict.open,
-                }
-                for name, conflict in decision.conflicts.items()
-            },
+            conflicts=_told_conflicts(decision.conflicts),
+        )
+    if decision.overwritten or sighting.untold:
+        seq = engine.record(
+            tx,
+            "overwritten",
+            incident=incident.id,
+            connection=here.name,
+            reason=Reason.OVERWRITTEN.value,
+            conflicts=_told_conflicts(decision.overwritten),
+            untold=sorted(replica.ledger) if sighting.untold else [],
+            sentence=sighting.untold,
         )
     reading = sighting.reading
     seen = replace(
@@ -301,6 +304,18 @@ def _main_reason(decision: Decision) -> str:
     for name in (*decision.changes, *decision.conflicts):
         return decision.reasons[name].value
     return Reason.SAME.value
+
+
+def _told_conflicts(conflicts: Mapping[str, Conflict]) -> dict[str, Any]:
+    return {
+        name: {
+            "kept": _told_value(conflict.kept),
+            "lost": _told_value(conflict.lost),
+            "reason": conflict.reason.value,
+            "open": conflict.open,
+        }
+        for name, conflict in conflicts.items()
+    }
 
 
 def _told(step: Change) -> dict[str, Any]:

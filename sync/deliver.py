@@ -7,7 +7,9 @@ The protocol, each line of which lost or doubled records in simulated runs when 
 3. A record that is found is adopted with what was *sent* as its base, so that an edit made meanwhile stays an edit.
 4. Before an update, the ledger stores each field's prior and new value; what the tool shows later is held against it.
 5. Every update names the version it was decided on.
-6. The dirty mark goes only with the transaction that stores the answer.
+6. Where the tool refuses no write on an old version, its history is asked what a write replaced that came between the
+   look and the write, or whose answer was lost; an edit that is found there is decided about like any other.
+7. The dirty mark goes only with the transaction that stores the answer.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from tieline.core.store.store import Transaction
 from tieline.mappings import Denormalized
 from tieline.sync import commit, inbox, limits, rows, tokens, twins, volley
 from tieline.sync.engine import EVERYONE, Connected, Engine
-from tieline.sync.read import fresh, sight, with_comments
+from tieline.sync.read import fresh, sight, with_comments, with_replaced
 from tieline.sync.reconcile import Sighting, wanted
 from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState
 
@@ -334,6 +336,8 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         _void(engine, replica.id)
         raise
     sighting = sight(engine, here, reading, asked=None)
+    if reading.raced:
+        sighting = with_replaced(here, replica, sighting, patch.written)
     with engine.store.write() as tx:
         current = rows.hold(tx, replica.id)
         if current is not None:

@@ -177,7 +177,10 @@ def settle(
         holds = {name: one for name, one in copy.holds.items() if name != field}
         # What the tool shows is known to differ from the incident: without a base, keeping ours means writing it.
         base = {name: one for name, one in copy.base.items() if name != field}
-        if hold.kind is Held.CONFLICT or theirs:
+        if hold.kind is Held.REPLACED:
+            # The tool shows what we wrote: the edit that waited is in no record any more.
+            base = dict(copy.base)
+        elif hold.kind is Held.CONFLICT or theirs:
             base[field] = hold.theirs
         rows.save_replica(tx, replace(copy, holds=holds, base=base))
         if theirs:

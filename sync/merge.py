@@ -35,6 +35,7 @@ class Reason(StrEnum):
     SETTLED = "settled"  # a person settled it
     ONE_WAY = "one_way"  # the policy lets nothing in from this tool
     UNMAPPED = "unmapped"  # the tool says something that the mapping has no word for
+    OVERWRITTEN = "overwritten"  # a person's edit came just before our write, which replaced it; it stands nowhere
     IGNORED = "ignored"  # the tool answered success and kept its old value
     OPENED = "opened"  # the value that the incident was opened with
     SIGNALLED = "signalled"  # its signals began or ended

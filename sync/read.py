@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
 from tieline.core.errors import Gone
 from tieline.core.model import CATALOGUE, FieldType
-from tieline.core.port import Commenter, Reading, Ref
+from tieline.core.port import Commenter, Historian, Power, Reading, Ref
 from tieline.sync import commit, inbox, rows, twins
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.reconcile import Sighting
@@ -51,11 +52,30 @@ def sight(
     return Sighting(reading, said.fields, unmapped, edited_at, asked)
 
 
+def with_replaced(here: Connected, replica: Replica, sighting: Sighting, names: Collection[str]) -> Sighting:
+    """The sighting with what our write of the fields `names` replaced, asked of the tool's history where the tool
+    refuses no write on an old version. One call more, and only after a race or a lost answer. Raises Gone."""
+    source = here.source
+    tells = here.can(Power.TELL_REPLACED) and not here.can(Power.WRITE_IF_UNCHANGED)
+    if not names or not tells or not isinstance(source, Historian):
+        return sighting
+    # Until the outcome of a write is settled, the copy keeps the version that it was decided on.
+    found = here.again(source.replaced, sighting.reading.ref, replica.version)
+    if found is None:
+        return sighting
+    if found.body is None:
+        return replace(sighting, untold=found.untold)
+    said = here.mapping.normalize(found.body, found.people)
+    foreign = {one.field: one.value for one in said.unmapped if one.field in names}
+    without_words = {name: value for name, value in foreign.items() if name not in sighting.unmapped}
+    return replace(sighting, replaced=said.fields, without_words=without_words, untold=found.untold)
+
+
 def fresh(engine: Engine, here: Connected, replica: Replica) -> None:
     """Look at a known record again and take in what it shows. Raises Gone."""
     if replica.ref is None:
         return
-    sighting = read(engine, here, replica.ref)
+    sighting = with_replaced(here, replica, read(engine, here, replica.ref), replica.ledger)
     if sighting.reading.merged_into is not None:
         raise Gone(here.name, f"{replica.key} was merged", merged_into=sighting.reading.merged_into)
     with engine.store.write() as tx:

@@ -7,7 +7,7 @@ it; did anybody change it; and if both did, what does the policy say.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,13 +24,21 @@ LATEST = Policy(PolicyKind.LATEST)
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """A reading in our words. `edited_at` is the record's last change placed in our own clock, where it can be;
-    `asked` is the journal's seq before the question was asked: an answer from before a write is known as such."""
+    `asked` is the journal's seq before the question was asked: an answer from before a write is known as such.
+
+    `replaced` are the fields of the record as our write in doubt found it, where the tool tells that somebody came
+    between our look and our write; `without_words` those that the mapping has no word for; `untold` is why the tool
+    cannot tell.
+    """
 
     reading: Reading
     fields: Fields
     unmapped: Mapping[str, tuple[Any, str]]
     edited_at: datetime | None
     asked: int
+    replaced: Fields = field(default_factory=dict)
+    without_words: Mapping[str, Any] = field(default_factory=dict)
+    untold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +62,23 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a sighting means: the incident's changes, the replica's new third leg, and what people should know."""
+    """What a sighting means: the incident's changes, the replica's new third leg, and what people should know.
+
+    `overwritten` are values that our write replaced and that stand nowhere: they are told beside the conflicts, because
+    their field may have one of its own.
+    """
 
     changes: Mapping[str, Change]
     base: Fields
     holds: Mapping[str, Hold]
     conflicts: Mapping[str, Conflict]
     reasons: Mapping[str, Reason]
+    overwritten: Mapping[str, Conflict] = field(default_factory=dict)
 
     @property
     def echo(self) -> bool:
         """True when the reading told nothing new."""
-        return not self.changes and not self.conflicts
+        return not self.changes and not self.conflicts and not self.overwritten
 
 
 def reconcile(
@@ -88,6 +101,7 @@ def reconcile(
     reasons: dict[str, Reason] = {}
     base: dict[str, Value] = dict(replica.base)
     holds: dict[str, Hold] = {}
+    replaced = _replaced(replica, sighting)
     for name in sorted(mapping.readable):
         if name in sighting.unmapped:
             value, words = sighting.unmapped[name]
@@ -98,6 +112,10 @@ def reconcile(
         if _still_ignored(replica, name, incident.fields.get(name), shown):
             holds[name] = replica.holds[name]
             reasons[name] = Reason.IGNORED
+            continue
+        if _still_replaced(replica, name, incident.fields.get(name), shown):
+            holds[name] = replica.holds[name]
+            reasons[name] = Reason.MANUAL
             continue
         if name == "status" and shown is None:
             words = "the tool shows no status; an incident always has one, so nothing is taken over"
@@ -123,15 +141,20 @@ def reconcile(
         ours: Known = projection.get(name, ABSENT)
         before = _settle_ledger(replica, name, theirs, wrote=wrote)
         was_echo = name in replica.ledger and theirs == before
+        edited, edited_at, by_us = theirs, sighting.edited_at, False
+        if name in replaced and theirs == replica.ledger[name][-1].written:
+            # The tool shows our write, which replaced a person's edit. It is that edit which there is to decide about;
+            # it came after the look on which we had decided, whatever the clocks say.
+            before, edited, edited_at, by_us = replica.ledger[name][-1].prior, replaced.pop(name), None, True
         stamp = incident.stamps.get(name)
         verdict = settle(
             before,
             ours,
-            theirs,
+            edited,
             mapping.policies.get(name, LATEST),
             replica.connection,
             stamp.at if stamp else None,
-            Edit(sighting.edited_at),
+            Edit(edited_at),
         )
         reasons[name] = Reason.ECHO if was_echo and verdict.reason is Reason.SAME else verdict.reason
         if verdict.loser is not ABSENT:
@@ -139,14 +162,46 @@ def reconcile(
             conflicts[name] = Conflict(kept, verdict.loser, verdict.reason, verdict.open)
         if verdict.open:
             words = f"both sides changed {name}; run `tieline conflicts settle` to choose"
-            holds[name] = _hold(replica, name, Held.CONFLICT, incident.fields.get(name), theirs, words, now)
+            kind = Held.REPLACED if by_us else Held.CONFLICT
+            holds[name] = _hold(replica, name, kind, incident.fields.get(name), edited, words, now)
+            if by_us:
+                base[name] = theirs
             continue
         base[name] = theirs
         # A field that this tool only reads has no projection: what the incident says already is no change.
         if verdict.value is not ABSENT and verdict.value not in (ours, incident.fields.get(name, ABSENT)):
             changes[name] = Change(incident.fields.get(name, ABSENT), verdict.value, verdict.reason)
     conflicts = {name: conflict for name, conflict in conflicts.items() if _is_news(replica, name, conflict)}
-    return Decision(changes, base, holds, conflicts, reasons)
+    return Decision(changes, base, holds, conflicts, reasons, _overwritten(sighting, replaced))
+
+
+def _replaced(replica: Replica, sighting: Sighting) -> dict[str, Value]:
+    """What somebody wrote between our look and our write, where we wrote something else."""
+    found = {name: sighting.replaced[name] for name in replica.ledger if name in sighting.replaced}
+    last = {name: replica.ledger[name][-1] for name in found}
+    shown = sighting.fields
+    return {
+        name: value
+        for name, value in found.items()
+        if value not in (last[name].prior, last[name].written, shown.get(name, ABSENT))
+    }
+
+
+def _overwritten(sighting: Sighting, replaced: Fields) -> dict[str, Conflict]:
+    """What was replaced and is not decided about: something newer stands there, or the mapping has no word for it."""
+    lost = {**replaced, **{name: str(value) for name, value in sighting.without_words.items()}}
+    return {
+        name: Conflict(sighting.fields.get(name, ABSENT), value, Reason.OVERWRITTEN, open=False)
+        for name, value in sorted(lost.items())
+    }
+
+
+def _still_replaced(replica: Replica, name: str, ours: Value, theirs: Known) -> bool:
+    """An edit that our write replaced waits for a person until either side says something else."""
+    known = replica.holds.get(name)
+    if known is None or known.kind is not Held.REPLACED or known.ours != ours:
+        return False
+    return bool(theirs == replica.base.get(name, ABSENT))
 
 
 def _still_ignored(replica: Replica, name: str, ours: Value, theirs: Known) -> bool:

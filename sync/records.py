@@ -31,6 +31,7 @@ class Held(StrEnum):
     CONFLICT = "conflict"  # both sides changed and the policy says manual
     UNMAPPED = "unmapped"  # the tool's value has no word in the mapping
     IGNORED = "ignored"  # the tool took our write and kept its old value
+    REPLACED = "replaced"  # as conflict, but our write has replaced the edit in the tool
     UNWRITABLE = "unwritable"  # the tool cannot be told the incident's value
 
 

@@ -20,7 +20,7 @@ from tieline.core.store.store import Transaction
 from tieline.sync import absence, commit, deliver, inbox, rows, signals, twins
 from tieline.sync.engine import Connected, Engine, expression_value
 from tieline.sync.inbox import Waiting
-from tieline.sync.read import read, sight, with_comments
+from tieline.sync.read import read, sight, with_comments, with_replaced
 from tieline.sync.reconcile import Sighting
 from tieline.sync.records import Replica, ReplicaState
 from tieline.sync.tokens import TOKEN_PREFIX
@@ -115,7 +115,7 @@ def _look(engine: Engine, here: Connected, item: Waiting, known: Replica | None)
         sighting = sight(engine, here, reading, asked=item.asked, received_at=item.received_at)
     if sighting.reading.merged_into is not None and known is not None:
         raise Gone(here.name, f"{known.key} was merged", merged_into=sighting.reading.merged_into)
-    return sighting
+    return sighting if known is None else with_replaced(here, known, sighting, known.ledger)
 
 
 def _doubts(engine: Engine, item: Waiting, known: Replica | None, error: Gone) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tieline.adapters.jira import jql, webhook
+from tieline.adapters.jira import history, jql, webhook
 from tieline.adapters.jira.comments import Comments
 from tieline.adapters.jira.directory import KNOWN_FOR, People
-from tieline.adapters.jira.issue import PROPERTY, reading, token_of, user_ids
+from tieline.adapters.jira.issue import PROPERTY, milliseconds, moment_of, reading, token_of, user_ids
 from tieline.adapters.jira.jql import Place
 from tieline.adapters.jira.polling import Fetched, Index, Records, passing
 from tieline.adapters.jira.schema import Schema
@@ -32,6 +33,7 @@ from tieline.core.port import (
     Received,
     Ref,
     RemoteComment,
+    Replaced,
     Token,
     Version,
     Workbench,
@@ -49,7 +51,7 @@ class JiraAdapter:
         self._index = Index(self._wire, settings.deployment, settings.page_size)
         self._records = Records(self._wire, settings.deployment)
         self._schema = Schema(self._wire, settings, bench.clock)
-        walker = Walker(self._wire, self._records.one, self._index.first, settings.transition_fields)
+        walker = Walker(self._wire, self._records.with_history, self._index.first, settings.transition_fields)
         self._writer = Writer(self._wire, self._records, walker, self._account_id)
         self._comments = Comments(self._wire, settings)
         self._people = People(self._wire, settings.deployment, bench.clock)
@@ -119,7 +121,24 @@ class JiraAdapter:
         now = self._reading(before)
         if now.version != seen:
             raise StaleVersion(self._name, f"{now.key} is at {now.version}, not at {seen}; read it again")
-        return self._reading(*self._writer.write(before, Patch.of(self._name, patch)))
+        after, notes = self._writer.write(before, Patch.of(self._name, patch))
+        since = milliseconds(before.issue["fields"]["updated"])
+        raced = history.is_shared(after.changelog, since)
+        return replace(self._reading(after, notes), raced=raced and bool(self._lost(after, since)))
+
+    # -- Historian
+
+    def replaced(self, ref: Ref, since: Version) -> Replaced | None:
+        try:
+            now = self._records.with_history(ref)
+        except Gone:
+            now = self._one(ref)
+        lost, untold = self._lost(now, moment_of(since)), history.untold(now.changelog, moment_of(since))
+        if not lost:
+            return Replaced(None, untold=untold) if untold else None
+        fields = history.put_back(now.issue["fields"], lost, cloud=self._settings.deployment is Deployment.CLOUD)
+        found = self._reading(Fetched({**now.issue, "fields": fields}, now.at))
+        return Replaced(found.body, found.people, untold)
 
     # -- Finder
 
@@ -183,6 +202,9 @@ class JiraAdapter:
         self._wire.close()
 
     # -- How it is done
+
+    def _lost(self, fetched: Fetched, since: int) -> dict[str, Body]:
+        return history.replaced(fetched.changelog, since, self._account_id())
 
     def _finish(self, ref: Ref, later: Patch, token: Token) -> Reading:
         made = self._one(ref)

@@ -52,6 +52,11 @@ def version(issue: Body, volatile: frozenset[str] = frozenset()) -> Version:
     return Version(f"{milliseconds(fields['updated'])}.{hashlib.sha256(text.encode()).hexdigest()[:16]}")
 
 
+def moment_of(version: Version) -> int:
+    """`updated` of the issue at this version, in milliseconds."""
+    return int(version.partition(".")[0])
+
+
 def essence(value: Any) -> Any:
     """A value without its decoration: a user is an account id, an option its id. A running SLA clock stands still."""
     if isinstance(value, list):

@@ -26,6 +26,7 @@ POWERS: Final = frozenset(
         Power.DESCRIBE,
         Power.PEOPLE,
         Power.LINK,
+        Power.TELL_REPLACED,  # the changelog
         Power.REOPEN,  # where the workflow has a way; where it has none, the update is Rejected and says so
     }
 )

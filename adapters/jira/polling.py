@@ -29,10 +29,11 @@ SETTLED: Final = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Issues from the consistent side, and the Date of the answer that brought each."""
+    """Issues from the consistent side, and the Date of the answer that brought each; some with their changelog."""
 
     issue: Body
     at: datetime | None
+    changelog: Body | None = None
 
 
 class Index:
@@ -116,13 +117,20 @@ class Records:
         self._wire = wire
         self._deployment = deployment
 
-    def one(self, ref: str, expand: str = "") -> Fetched:
+    def one(self, ref: str) -> Fetched:
         """Raises Gone."""
-        query: dict[str, str | int] = {"fields": ",".join(FIELDS), "properties": PROPERTY}
-        if expand:
-            query["expand"] = expand
+        return self._one(ref)
+
+    def with_history(self, ref: str) -> Fetched:
+        """As `one`, with the changelog. Raises Gone."""
+        return self._one(ref, expand="changelog")
+
+    def _one(self, ref: str, **more: str) -> Fetched:
+        query: dict[str, str | int] = {"fields": ",".join(FIELDS), "properties": PROPERTY, **more}
         answer = self._wire.get(f"/issue/{quote(ref, safe='')}", query, has=("id", "key", "fields"))
-        return Fetched(self._issue(answer.json), answer.at)
+        issue = self._issue(answer.json)
+        plain = {name: part for name, part in issue.items() if name != "changelog"}
+        return Fetched(plain, answer.at, issue.get("changelog"))
 
     def many(self, refs: Sequence[str]) -> dict[str, Fetched]:
         """By id; those deleted since are left out. Raises TryAgain when Jira could not bring one that exists."""

@@ -1,7 +1,8 @@
 """How a patch is written: edits, transitions, and the proof by reading back.
 
 Jira has no conditional write. The window between the last look and the write stays open for some milliseconds; what
-another person wrote in it is found in the issue's changelog and named in the reading's `overwrote` annotation.
+another person wrote in it is found in the issue's changelog and named in the reading's `overwrote` annotation;
+`history.py` tells what of it our own write replaced.
 """
 
 from __future__ import annotations
@@ -123,11 +124,9 @@ class Writer:
     def _proved(self, before: Body, patch: Patch, plan: Plan) -> tuple[Fetched, dict[str, str]]:
         """The record as it is now. Raises Rejected when Jira said yes and did something else."""
         if plan.walk is not None and not patch.fields:
-            after, changelog = plan.walk.fetched, None
+            after = plan.walk.fetched
         else:
-            answer = self._records.one(str(before["id"]), expand="changelog")
-            changelog = answer.issue.get("changelog")
-            after = Fetched({name: part for name, part in answer.issue.items() if name != "changelog"}, answer.at)
+            after = self._records.with_history(str(before["id"]))
         unmoved = ignored(patch.fields, before["fields"], after.issue["fields"])
         if unmoved:
             raise Rejected(
@@ -142,7 +141,7 @@ class Writer:
                 f"{after.issue['fields']['status']['name']}; a workflow rule moved it on. Map that status instead.",
             )
         lost = ""
-        if changelog and patch.fields:
-            lost = overwritten(changelog, before["fields"]["updated"], set(patch.fields), self._account())
+        if after.changelog and patch.fields:
+            lost = overwritten(after.changelog, before["fields"]["updated"], set(patch.fields), self._account())
         notes = {"way": plan.way, "overwrote": lost}
         return after, {name: text for name, text in notes.items() if text}

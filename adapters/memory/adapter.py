@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ from tieline.core.port import (
     Received,
     Ref,
     RemoteComment,
+    Replaced,
     Token,
     Version,
     Workbench,
@@ -90,7 +92,19 @@ class MemoryAdapter:
         return self._tell("create", lambda: self._reading(self._tool.make(body, token=token)))
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
-        return self._tell("update", lambda: self._reading(self._unmerged(ref, patch, seen)))
+        if self._tool.conditional:
+            return self._tell("update", lambda: self._reading(self._unmerged(ref, patch, seen)))
+        # As with most real tools: look, compare, write, and see afterwards whether somebody came in between.
+        before = self._ask("read", lambda: self._tool.row(ref))
+        if str(before.version) != seen:
+            raise StaleVersion(self._name, f"update: record {ref} is at version {before.version}, not {seen}")
+        after = self._tell("update", lambda: self._reading(self._unmerged(ref, patch, seen)))
+        return replace(after, raced=int(after.version) > before.version + 1)
+
+    # Historian
+
+    def replaced(self, ref: Ref, since: Version) -> Replaced | None:
+        return self._ask("replaced", lambda: self._put_back(ref, since))
 
     # Finder
 
@@ -188,7 +202,16 @@ class MemoryAdapter:
         into = self._tool.row(ref).merged_into
         if into is not None:
             raise Gone(self._name, f"update: record {ref} was merged into {into}", merged_into=into)
-        return self._tool.write(ref, patch, seen)
+        return self._tool.write(ref, patch, seen, self._settings.account)
+
+    def _put_back(self, ref: Ref, since: Version) -> Replaced | None:
+        found = self._tool.replaced(ref, since, self._settings.account)
+        if not found:
+            return None
+        row = self._tool.row(ref)
+        row.body |= found
+        reading = self._reading(row)
+        return Replaced(reading.body, reading.people)
 
     def _readings(self, part: Sequence[tuple[str, str]]) -> list[Reading]:
         """The records as they are now; one that was deleted since the snapshot is left out, as a real listing would."""

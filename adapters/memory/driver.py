@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from tieline.adapters.memory.adapter import MemoryAdapter, connect
 from tieline.adapters.memory.faults import Fault
-from tieline.adapters.memory.plugin import KIND
+from tieline.adapters.memory.plugin import KIND, UNCONDITIONAL
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.tool import EXACT, SIGNATURE, MemoryTool
 from tieline.adapters.testing.clock import ManualClock
@@ -21,15 +21,17 @@ FOR_EVER = 1_000_000
 
 
 class MemoryDriver(ToolDriver):
-    """Everything is possible here, so nothing is skipped. `resolution` makes the tool's stamps coarse."""
+    """Everything is possible here. `resolution` makes the tool's stamps coarse; a tool that is not `conditional`
+    refuses no write on an old version, and tells what it replaced."""
 
-    powers = KIND.powers
     secrets = ("pass-5f1c9b0e77aa", "hook-c2d4419e01bb")
     page_size = 3
     known_email = "ada@example.org"
     credential_headers = (SIGNATURE,)
 
-    def __init__(self, *, resolution: timedelta = EXACT, lookup_lag: timedelta = timedelta(0)) -> None:
+    def __init__(
+        self, *, resolution: timedelta = EXACT, lookup_lag: timedelta = timedelta(0), conditional: bool = True
+    ) -> None:
         self.clock = ManualClock()
         password, webhook_secret = self.secrets
         self.tool = MemoryTool(
@@ -39,7 +41,9 @@ class MemoryDriver(ToolDriver):
             webhook_secret=webhook_secret,
             resolution=resolution,
             lookup_lag=lookup_lag,
+            conditional=conditional,
         )
+        self.powers = KIND.powers if conditional else UNCONDITIONAL
 
     def connect(self) -> MemoryAdapter:
         return self._connect(self.secrets[0])

@@ -15,11 +15,15 @@ KIND: Final = AdapterKind(
     record=RecordKind.INCIDENT,
     settings=MemorySettings,
     connect=connect,
-    powers=frozenset(Power),
+    # It refuses a write on an old version, so that there is nothing to tell of.
+    powers=frozenset(Power) - {Power.TELL_REPLACED},
     mapping="memory-incident",
     text="markdown",
     calls_per_minute=60_000,
 )
+
+UNCONDITIONAL: Final = KIND.powers - {Power.WRITE_IF_UNCHANGED} | {Power.TELL_REPLACED}
+"""The powers of an adapter on a tool that is not `conditional`."""
 
 
 @hookimpl

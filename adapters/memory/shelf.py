@@ -37,6 +37,17 @@ class Act:
 
 
 @dataclass
+class Entry:
+    """One line of a record's history: who changed which field, with which version of the record it came about."""
+
+    version: int
+    author: str
+    name: str
+    before: Any
+    after: Any
+
+
+@dataclass
 class Row:
     """A record. Times are canonical instants by the tool's clock."""
 
@@ -52,6 +63,7 @@ class Row:
     acts: dict[str, Act] = field(default_factory=dict)
     merged_into: str | None = None
     deleted: bool = False
+    history: list[Entry] = field(default_factory=list)
 
 
 @dataclass
@@ -130,7 +142,8 @@ def _documents(rows: Any) -> Iterator[tuple[str, Document]]:
 
 
 def _row(document: Document) -> Row:
-    row = Row(**{each.name: document[each.name] for each in fields(Row)})
+    row = Row(**{each.name: document[each.name] for each in fields(Row) if each.name in document})
     row.notes = [Note(**note) for note in document["notes"]]
+    row.history = [Entry(**entry) for entry in document.get("history", ())]
     row.acts = {token: Act(**act) for token, act in document["acts"].items()}
     return row

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tieline.adapters.memory.faults import Faults
-from tieline.adapters.memory.shelf import Act, Document, Note, Row, Shelf, State
+from tieline.adapters.memory.shelf import Act, Document, Entry, Note, Row, Shelf, State
+from tieline.core import gap
 from tieline.core.model import INCIDENT_FIELDS, FieldSpec, FieldType, Status, Visibility, instant, parse_instant
 from tieline.core.port import Delivery
 
@@ -41,7 +42,8 @@ class MemoryTool:
     `accounts` maps account to password (empty: everybody may come in). `resolution` is how coarse its time stamps are.
     `workflow` is a rule that edits a record right after an adapter's write was answered; `ignored` are fields that
     the tool drops without a word, `cut` those that it shortens; a record is unknown to `read` until it is older than
-    `replication_lag`. All four exist because real tools do that.
+    `replication_lag`. All four exist because real tools do that. Most of those also refuse no write on an old version
+    (`conditional` false), and keep a history that tells who wrote what.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class MemoryTool:
         lookup_lag: timedelta = timedelta(0),
         resolution: timedelta = EXACT,
         reopens: bool = True,
+        conditional: bool = True,
     ) -> None:
         self.clock = clock or (lambda: datetime.now(UTC))
         self.skew = timedelta(0)
@@ -63,6 +66,7 @@ class MemoryTool:
         self.lookup_lag = lookup_lag
         self.resolution = resolution
         self.reopens = reopens
+        self.conditional = conditional
         self.faults = Faults()
         self.workflow: Callable[[Document], Mapping[str, Any]] | None = None
         self.ignored: frozenset[str] = frozenset()
@@ -143,20 +147,27 @@ class MemoryTool:
             found = [row for row in state.rows.values() if row.token == token and not row.deleted]
             return [_snapshot(row) for row in found if visible is None or row.made_at <= visible]
 
-    def write(self, ref: str, patch: Mapping[str, Any], seen: str) -> Row:
-        """An adapter's write on the version it has seen. Raises LookupError, Moved or Refused."""
+    def write(self, ref: str, patch: Mapping[str, Any], seen: str, author: str = "") -> Row:
+        """An adapter's write on the version it has seen. Raises LookupError, Refused, and Moved if `conditional`."""
         known = self.addresses()
         with self._shelf.transaction() as state:
             row = _existing(state, ref)
-            if str(row.version) != seen:
+            if self.conditional and str(row.version) != seen:
                 raise Moved(f"record {ref} is at version {row.version}, not {seen}")
-            changed = self._change(state, row, patch, known)
+            changed = self._change(state, row, patch, known, author)
             answer = _snapshot(row)
             if self.workflow is not None:
                 changed = self._change(state, row, self.workflow(_copied(row.body)), known) or changed
         if changed:
             self._tell(ref)
         return answer
+
+    def replaced(self, ref: str, since: str, author: str) -> dict[str, Any]:
+        """What this account's writes after the version `since` replaced that others had written after it: field by
+        field, the last such value. Raises LookupError."""
+        with self._shelf.transaction() as state:
+            history = [entry for entry in _existing(state, ref).history if entry.version > int(since)]
+        return gap.replaced(gap.Entry(entry.author == author, entry.name, entry.before) for entry in history)
 
     def edit(self, ref: str, **values: Any) -> Row:
         """A person edits some fields; None empties one. Raises LookupError and Refused."""
@@ -264,7 +275,9 @@ class MemoryTool:
 
     # Changing
 
-    def _change(self, state: State, row: Row, patch: Mapping[str, Any], known: Mapping[str, str]) -> bool:
+    def _change(
+        self, state: State, row: Row, patch: Mapping[str, Any], known: Mapping[str, str], author: str = "somebody"
+    ) -> bool:
         """Apply a patch; a patch that changes nothing leaves the version alone. Raises Refused."""
         _refuse_unfit(patch, known)
         self._refuse_reopening(row, patch)
@@ -273,8 +286,14 @@ class MemoryTool:
             raise Refused("a record needs a title")
         if all(name in row.body and row.body[name] == value for name, value in kept.items()):
             return False
-        row.body = {**row.body, **_copied(kept)}
+        before, row.body = row.body, {**row.body, **_copied(kept)}
         self._touch(state, row)
+        if not self.conditional:
+            row.history += [
+                Entry(row.version, author, name, before.get(name), row.body[name])
+                for name in kept
+                if before.get(name) != row.body[name]
+            ]
         return True
 
     def _kept(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -337,6 +356,7 @@ def _snapshot(row: Row) -> Row:
         dict(row.acts),
         row.merged_into,
         row.deleted,
+        list(row.history),
     )
 
 

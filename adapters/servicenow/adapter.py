@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from tieline.adapters.servicenow import checkup, journal, schema, webhook
+from tieline.adapters.servicenow import audit, checkup, journal, schema, webhook
 from tieline.adapters.servicenow.answers import Row
 from tieline.adapters.servicenow.directory import People
 from tieline.adapters.servicenow.poll import Batch, Place, batches
 from tieline.adapters.servicenow.query import both, condition
 from tieline.adapters.servicenow.rows import (
     MARK,
+    count_of,
     is_sys_id,
     people_ids,
     proven,
@@ -37,6 +38,7 @@ from tieline.core.port import (
     Received,
     Ref,
     RemoteComment,
+    Replaced,
     Token,
     Version,
     Workbench,
@@ -126,6 +128,22 @@ class ServiceNow:
             return self._reading(after, answer.at, raced=raced)
         except RemoteError as error:
             raise TryAgain(self._connection, f"{ref} was written, but: {error}", maybe_done=True) from None
+
+    # Historian
+
+    def replaced(self, ref: Ref, since: Version) -> Replaced | None:
+        row, at = self._row(ref)
+        before = count_of(since)
+        if writes_in(row) <= before + 1:
+            return None  # one write at most: ours, or somebody else's, which then stands
+        found = audit.replaced(self._wire, ref, before)
+        if isinstance(found, str):
+            name = row.get("number") or ref
+            return Replaced(None, untold=f"{name} was written by others at the same time, and {found}")
+        if not found:
+            return None
+        reading = self._reading({**row, **found}, at)
+        return Replaced(reading.body, reading.people)
 
     # Finder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tieline.adapters.servicenow import schema
+from tieline.adapters.servicenow import audit, schema
 from tieline.adapters.servicenow.query import both, condition, fields_in
 from tieline.adapters.servicenow.wire import Listing, Wire
 from tieline.core.clock import Clock
@@ -28,6 +28,7 @@ def check(wire: Wire, clock: Clock) -> Health:
         *_filter(wire),
         *_invalid_queries(wire),
         *_journal(wire),
+        *_audit(wire),
         *_transport(wire),
     ]
     if skew is not None and abs(skew) > timedelta(minutes=5):
@@ -123,6 +124,15 @@ def _journal(wire: Wire) -> list[str]:
     if listing is None or (listing.total and not listing.rows):
         return ["sys_journal_field cannot be read: comments will not travel. Grant the account read access to it."]
     return []
+
+
+def _audit(wire: Wire) -> list[str]:
+    if audit.readable(wire):
+        return []
+    return [
+        "sys_audit cannot be read: ServiceNow refuses no write on an old version, and what a write of ours replaced "
+        "would be told without its value. Grant the account read access to it."
+    ]
 
 
 def _transport(wire: Wire) -> list[str]:

@@ -18,13 +18,24 @@ def connect(name: ConnectionName, settings: Any, bench: Workbench) -> Source:
 
 
 # No REOPEN: a closed incident stays closed. No LINK: an incident has no field for a foreign address, and a work note
-# that carries one is a comment. No WRITE_IF_UNCHANGED: the Table API writes without looking at a version.
+# that carries one is a comment. No WRITE_IF_UNCHANGED: the Table API writes without looking at a version;
+# sys_audit tells what a write replaced.
 KIND: Final = AdapterKind(
     tool="servicenow",
     record=RecordKind.INCIDENT,
     settings=ServiceNowSettings,
     connect=connect,
-    powers=frozenset({Power.WRITE, Power.FIND, Power.COMMENT, Power.DESCRIBE, Power.PEOPLE, Power.RECEIVE}),
+    powers=frozenset(
+        {
+            Power.WRITE,
+            Power.TELL_REPLACED,
+            Power.FIND,
+            Power.COMMENT,
+            Power.DESCRIBE,
+            Power.PEOPLE,
+            Power.RECEIVE,
+        }
+    ),
     mapping="servicenow-incident",
     text="servicenow_journal",
 )

@@ -46,6 +46,11 @@ def writes_in(row: Mapping[str, Any]) -> int:
     return int(count) if count.isascii() and count.isdigit() else 0
 
 
+def count_of(version: Version) -> int:
+    """sys_mod_count of the record at this version."""
+    return writes_in({"sys_mod_count": version.partition("@")[0]})
+
+
 def proven(connection: str, table: str, row: Mapping[str, Any]) -> Row:
     """The row, if it has what an adapter lives on. An access rule on a field leaves it out without a word."""
     missing = [name for name in ("sys_id", "sys_updated_on", "sys_mod_count") if name not in row]
@@ -102,6 +107,7 @@ def reading_of(
         age=age,
         people={person: emails[person] for person in people_ids(settings, [row]) if person in emails},
         annotations=annotations,
+        raced=raced,
     )
 
 

@@ -33,6 +33,7 @@ _SWITCHES = frozenset(
         "invalid_query_returns_no_rows",
         "hidden",
         "unreadable",
+        "audited",
         "silent",
         "no_date",
     }
@@ -63,6 +64,8 @@ class ServiceNowSimulator(Simulator):
         """sys_ids of rows that access rules hide from the API."""
         self.unreadable: set[str] = set()
         """Tables that the API answers with 403."""
+        self.audited: set[str] = set(TASKS)
+        """Tables whose changes are kept in sys_audit."""
         self.silent: set[str] = set()
         """Fields whose writes through the API are dropped without a word."""
         self.no_date = False
@@ -192,6 +195,7 @@ class ServiceNowSimulator(Simulator):
             return row
         if before:
             self.tables.touch(row, user)
+            self._audit(table, before, row, user)
         self.tables.rows[table][row["sys_id"]] = row
         for element, text in entries.items():
             self._enter(table, row["sys_id"], element, text, user)
@@ -199,6 +203,21 @@ class ServiceNowSimulator(Simulator):
             self.tables.touch(row, "system")
         self._announce(table, row)
         return row
+
+    def _audit(self, table: str, before: Row, row: Row, user: str) -> None:
+        """A row for every field that changed, with the count of the save that changed it."""
+        if table not in self.audited:
+            return
+        kept = {
+            "tablename": table,
+            "documentkey": row["sys_id"],
+            "record_checkpoint": row["sys_mod_count"],
+            "user": user,
+        }
+        for name in row:
+            if not name.startswith("sys_") and row[name] != before.get(name, ""):
+                values = {"fieldname": name, "oldvalue": before.get(name, ""), "newvalue": row[name]}
+                self.tables.add("sys_audit", user, **kept, **values)
 
     def _set(self, table: str, row: Row, values: Mapping[str, str]) -> None:
         for name, value in values.items():

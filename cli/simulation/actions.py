@@ -68,7 +68,23 @@ def edit_record(world: World, name: str, ref: str) -> str:
     """Somebody edits this record."""
     try:
         row = world.tools[name].row(ref)
-        values = _new_values(world, name, row)
+    except LookupError:
+        return ""
+    return _edit(world, name, row, _new_values(world, name, row))
+
+
+def edit_field(world: World, name: str, ref: str, field: str) -> str:
+    """Somebody edits this text of this record."""
+    try:
+        row = world.tools[name].row(ref)
+    except LookupError:
+        return ""
+    return _edit(world, name, row, {field: f"e{len(world.people.edits)} in {name}"})
+
+
+def _edit(world: World, name: str, row: Row, values: dict[str, Any]) -> str:
+    ref = row.ref
+    try:
         shown = world.tools[name].edit(ref, **values).body
     except (LookupError, Refused):
         return ""

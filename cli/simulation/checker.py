@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select, text
 
-from tieline.adapters.memory.shelf import Note, Row
+from tieline.adapters.memory.settings import MemorySettings
+from tieline.adapters.memory.shelf import Entry, Note, Row
 from tieline.cli.simulation.people import COMPARED, CUT, HERE, TEXTS, Edit, Remark
 from tieline.cli.simulation.world import World
 from tieline.core import journal
@@ -21,6 +22,9 @@ from tieline.sync.records import Incident, Replica, ReplicaState
 
 OPEN = frozenset({"new", "in_progress", "on_hold"})
 """The states of a record in which somebody has still to do something."""
+
+ACCOUNT: Final = MemorySettings().account
+"""Under which the engine writes, as the histories of tools name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,20 @@ def check(world: World) -> list[Violation]:
     scene = Scene.of(world)
     found: list[Violation] = [Violation("crash", words) for words in world.dead]
     found += [Violation("old turn", words) for words in world.late]
-    promises = [_store, _unlinked, _equality, _edits, _echoes, _tags, _lost_remarks, _wide_remarks, _signals]
-    promises += [_duplicates, _orphans]
+    promises = [
+        _store,
+        _duplicates,
+        _orphans,
+        _unlinked,
+        _equality,
+        _edits,
+        _overwritten,
+        _echoes,
+        _tags,
+        _lost_remarks,
+        _wide_remarks,
+        _signals,
+    ]
     if not world.restored:
         promises += [_doubled_remarks, _writes]
     for promise in promises:
@@ -208,6 +224,30 @@ def _edits(scene: Scene) -> Iterator[Violation]:
         if _is_disturbed(scene, owner):
             continue
         yield from _judge(scene, owner, name, edits, _value(fields[IncidentId(owner)].get(name)), mentioned)
+
+
+def _overwritten(scene: Scene) -> Iterator[Violation]:
+    """Where a tool refused none of our writes, each text that one of them replaced is told, or stands."""
+    fields = {incident.id: incident.fields for incident, _copies in scene.incidents}
+    mentioned = _mentions(scene)
+    for (name, ref), row in scene.rows.items():
+        owner = scene.owners.get((name, ref))
+        if owner is None or _is_disturbed(scene, owner):
+            continue
+        for entry in _replaced_by_us(scene.world, name, row):
+            final = _value(fields[IncidentId(owner)].get(entry.name))
+            if not _same(final, entry.before) and (entry.name, _value(entry.before)) not in mentioned:
+                words = f"INC-{owner} {entry.name}: {entry.before!r} in {name} was replaced by our {entry.after!r}"
+                yield Violation("overwritten unseen", f"{words}, and nobody is told")
+
+
+def _replaced_by_us(world: World, tool: str, row: Row) -> Iterator[Entry]:
+    """Our entries in a record's history that took away a text which somebody had written there."""
+    edits = [edit for edit in world.people.edits if (edit.tool, edit.ref) == (tool, row.ref) and edit.field in TEXTS]
+    written = {(edit.field, edit.value) for edit in edits}
+    for entry in row.history:
+        if entry.author == ACCOUNT and entry.name in TEXTS and (entry.name, entry.before) in written:
+            yield entry
 
 
 def _is_disturbed(scene: Scene, owner: int) -> bool:
@@ -398,5 +438,8 @@ def _writes(scene: Scene) -> Iterator[Violation]:
     written = sum(tool.written for tool in world.tools.values())
     creates = sum(tool.made for tool in world.tools.values())
     others = len(world.tools) - 1
-    if written > (world.people.changes + creates) * others + 6 * world.restored * len(scene.incidents) + 4:
+    # What a blunt tool let us overwrite is written back there, besides to the others.
+    put_back = sum(tool.overwrote for tool in world.tools.values())
+    bound = (world.people.changes + creates) * others + put_back + 6 * world.restored * len(scene.incidents) + 4
+    if written > bound:
         yield Violation("too many writes", f"{written} writes for {world.people.changes} changes and {creates} creates")

@@ -19,7 +19,7 @@ from tieline.cli.simulation.tickets import SimulatedTool
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ABSENT, Visibility, instant, parse_instant
 from tieline.core.port import Cursor
-from tieline.sync import absence, commit, deliver, inbox, merge, poll, reconcile, road, signals, tokens, twins
+from tieline.sync import absence, commit, deliver, inbox, merge, poll, read, reconcile, road, signals, tokens, twins
 from tieline.sync.intake import Intake
 from tieline.sync.jobs import lease
 from tieline.sync.lane import Lane
@@ -176,6 +176,22 @@ def _no_version_on_write() -> Sequence[Patch]:
         return write(self, ref, patch, self.version_of(ref))
 
     return [(SimulatedTool, "write", blunt)]
+
+
+def _overwritten_untold() -> Sequence[Patch]:
+    def asking_nobody(_here: Any, _replica: Any, sighting: Any, _names: Any) -> Any:
+        return sighting
+
+    return [(module, "with_replaced", asking_nobody) for module in (deliver, road, read)]
+
+
+def _overwritten_in_doubt_untold() -> Sequence[Patch]:
+    ask = deliver.with_replaced
+
+    def only_after_an_answer(here: Any, replica: Any, sighting: Any, names: Any) -> Any:
+        return sighting if replica.ledger else ask(here, replica, sighting, names)
+
+    return [(module, "with_replaced", only_after_an_answer) for module in (deliver, road, read)]
 
 
 def _base_not_advanced() -> Sequence[Patch]:
@@ -462,6 +478,10 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "ledger-taken-for-failed": Mutant("a write in doubt is taken for failed", _ledger_taken_for_failed),
     "clean-before-written": Mutant("the dirty mark goes before the write", _clean_before_written),
     "no-version-on-write": Mutant("a write names no version", _no_version_on_write),
+    "overwritten-untold": Mutant("nobody asks what a write replaced", _overwritten_untold),
+    "overwritten-in-doubt-untold": Mutant(
+        "nobody asks what a write replaced whose answer was lost", _overwritten_in_doubt_untold
+    ),
     "base-not-advanced": Mutant("what both sides agree on is not remembered", _base_not_advanced),
     "no-breaker": Mutant("two rules that fight are let go on for ever", _no_breaker),
     "strict-cursor": Mutant("a cursor excludes its own moment", _strict_cursor),

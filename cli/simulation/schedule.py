@@ -54,11 +54,14 @@ class Plan:
         steps_of_a_lane = random.Random(f"batch {seed}").choice((200, 200, 200, 2, 1))  # noqa: S311
         workers, frozen = _workers(random.Random(f"workers {seed}"))  # noqa: S311
         forgetful = random.Random(f"forgetful {seed}").choice(FORGETFUL)  # noqa: S311
-        shape = replace(shape, batch=steps_of_a_lane, workers=workers)
+        shape = replace(shape, batch=steps_of_a_lane, workers=workers, blunt=_blunt(seed, shape))
         weather = replace(weather, frozen=frozen, forgetful=forgetful)
         if not shape.polls:
             # Nothing else covers for a lost webhook there, and a start would poll.
             weather = replace(weather, lost_hook=0.0, kill=0.0, clocks=0.0)
+        if shape.blunt:
+            # Two people on one field of one record at one moment are rare, and this is the world to see them in.
+            weather = replace(weather, race=LEVELS[-1])
         names, weights = list(ACTIONS), [weight for _action, weight in ACTIONS.values()]
         chosen = dice.choices(names, weights, k=steps)
         return cls(seed, shape, weather, tuple(Step(name, dice.getrandbits(64)) for name in chosen))
@@ -68,6 +71,13 @@ def _workers(dice: random.Random) -> tuple[int, float]:
     """How many workers there are, and how likely one of them freezes in a turn. One alone loses nothing to anybody."""
     workers, frozen = dice.choice((1, 1, 1, 2)), dice.choice(LEVELS)
     return workers, frozen if workers > 1 else 0.0
+
+
+def _blunt(seed: int, shape: Shape) -> str:
+    """The tool of this world that refuses no write on an old version, or "". What a tool replaced while an old backup
+    was not yet in the store's place, that backup does not know to ask for."""
+    dice = random.Random(f"blunt {seed}")  # noqa: S311 - it makes schedules, not secrets
+    return dice.choice(shape.tools) if dice.random() < 0.4 and not shape.backups else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ class Shape:
 
     Its last tool may cut descriptions, write categories in capitals (`tidy`), drop what is written into teams (`deaf`)
     or take no critical severity any more (`narrow`), each without a word about it. Its first may have a rule that
-    edits what we wrote, and in a `quarrel` two rules fight.
+    edits what we wrote, and in a `quarrel` two rules fight. One tool may be `blunt`: it
+    refuses no write on an old version.
     """
 
     tools: tuple[str, ...]
@@ -62,6 +63,7 @@ class Shape:
     """Rows that a lane looks at in one step: where they are few, a write overtakes a reading that still waits."""
     workers: int = 1
     """Processes on the one store: one takes the lanes without asking, two take turns at each of them."""
+    blunt: str = ""
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Shape:
@@ -102,11 +104,11 @@ load_mapping = cache(mappings.load)
 
 def load(shape: Shape, page_size: int) -> tuple[Config, Registry]:
     """The configuration of a world of this shape."""
-    return _load(shape.connections, shape.polls, page_size)
+    return _load(shape.connections, shape.polls, page_size, shape.blunt)
 
 
 @cache
-def _load(connections: tuple[str, ...], polls: bool, page_size: int) -> tuple[Config, Registry]:
+def _load(connections: tuple[str, ...], polls: bool, page_size: int, blunt: str) -> tuple[Config, Registry]:
     every = f"{POLL_EVERY}s" if polls else "3650d"
     signals = f"signals: {{window: 2m, silence_for: 10m, doubt_from: {DOUBT_FROM}}}"
     lines = ["tieline: 1", f"poll_every: {every}", signals, "connections:"]
@@ -115,7 +117,8 @@ def _load(connections: tuple[str, ...], polls: bool, page_size: int) -> tuple[Co
             # Alerts are always polled: no source of alerts promises to tell of every end.
             lines.append(f"  {name}: {{tool: simulated-alerts, poll_every: {POLL_EVERY}s}}")
         else:
-            lines.append(f"  {name}: {{tool: simulated, opens: true, history: 1d, page_size: {page_size}}}")
+            tool = "simulated-blunt" if name == blunt else "simulated"
+            lines.append(f"  {name}: {{tool: {tool}, opens: true, history: 1d, page_size: {page_size}}}")
     config, registry = load_text("\n".join(lines), Path("simulated.yaml"), _provide)
     with_secrets = {name: _with_secret(one) for name, one in config.connections.items()}
     return replace(config, connections=with_secrets), registry

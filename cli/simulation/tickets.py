@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.adapters.memory.plugin import KIND as MEMORY
+from tieline.adapters.memory.plugin import UNCONDITIONAL
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.shelf import Note, Row
 from tieline.adapters.memory.tool import SIGNATURE, MemoryTool, Refused, sign
@@ -23,7 +24,7 @@ class Oddities:
     """What the world does to a tool: asked at each write, and once for every page of a listing; and what it does to us
     before we call."""
 
-    before_write: Callable[[str], None]
+    before_write: Callable[[str, Mapping[str, Any]], None]
     empties: Callable[[], bool]
     repeats: Callable[[], bool]
     elapsed: Callable[[], float]
@@ -35,6 +36,8 @@ class SimulatedTool(MemoryTool):
     is a field that it writes in capitals, whatever it is sent."""
 
     made = written = commented = 0
+    overwrote = 0
+    """Writes of ours that took somebody's edit away, in a tool that refuses none: each is put right by one more."""
     refuses: Mapping[str, str] = {}
     capitals = ""
     oddities: Oddities
@@ -68,10 +71,12 @@ class SimulatedTool(MemoryTool):
         found = [row for row in self.rows() if row.ref == ref]
         return Version(str(found[0].version)) if found else Version("")
 
-    def write(self, ref: str, patch: Mapping[str, Any], seen: str) -> Row:
-        self.oddities.before_write(ref)
-        row = super().write(ref, patch, seen)
-        self.written += row.version != int(seen)
+    def write(self, ref: str, patch: Mapping[str, Any], seen: str, author: str = "") -> Row:
+        self.oddities.before_write(ref, patch)
+        before = self.row(ref).version
+        row = super().write(ref, patch, seen, author)
+        self.written += row.version != before
+        self.overwrote += bool(not self.conditional and before != int(seen) and self.replaced(ref, seen, author))
         return row
 
     def make(self, body: Mapping[str, Any], *, token: str | None = None) -> Row:
@@ -135,9 +140,12 @@ def _connect(name: ConnectionName, settings: MemorySettings, workbench: Workbenc
 KIND: Final[AdapterKind] = replace(MEMORY, tool="simulated", connect=_connect)
 
 
+BLUNT: Final[AdapterKind] = replace(KIND, tool="simulated-blunt", powers=UNCONDITIONAL)
+
+
 class TicketsPlugin:
-    """Registers the tool."""
+    """Registers the tool, and the same one without conditional writes."""
 
     @hookimpl
     def tieline_adapters(self) -> list[AdapterKind]:
-        return [KIND]
+        return [KIND, BLUNT]

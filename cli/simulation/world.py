@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from tieline.adapters.memory.faults import Fault
 from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation.alerts import AlertTool, Memory
 from tieline.cli.simulation.fate import Fate, Killed, Weather
-from tieline.cli.simulation.people import CAPITALS, CUT, Chronicle
+from tieline.cli.simulation.people import CAPITALS, CUT, TEXTS, Chronicle
 from tieline.cli.simulation.shape import ALERTS, DOUBT_FROM, POLL_EVERY, Shape, hook_secret, load, load_mapping
 from tieline.cli.simulation.store import Copy, SimulatedStore
 from tieline.cli.simulation.tickets import Oddities, SimulatedTool
@@ -115,6 +115,7 @@ class World:
             webhook_secret=hook_secret(name),
             lookup_lag=shape.lookup_lag,
             resolution=shape.resolution,
+            conditional=name != shape.blunt,
         )
         tool.oddities = Oddities(
             partial(self._just_before_a_write, name),
@@ -356,11 +357,18 @@ class World:
         if self.fate.happens(self.fate.weather.drift, "edit between pages"):
             self.fate.told.append(actions.edit(self))
 
-    def _just_before_a_write(self, name: str, ref: str) -> None:
-        """Between our read and our write, somebody else edits the record."""
+    def _just_before_a_write(self, name: str, ref: str, patch: Mapping[str, Any]) -> None:
+        """Between our read and our write, somebody else edits the record; in a blunt tool, that is after its adapter's
+        own look, and mostly one of the fields that we are about to write."""
         from tieline.cli.simulation import actions
 
-        if self.fate.happens(self.fate.weather.race, "race"):
+        if not self.fate.happens(self.fate.weather.race, "race"):
+            return
+        fields = [one for one in TEXTS if one in patch]
+        if name == self.shape.blunt and fields and self.dice.random() < 0.7:
+            self.fate.counts["race for a field"] += 1
+            self.fate.told.append(actions.edit_field(self, name, ref, self.dice.choice(fields)))
+        else:
             self.fate.told.append(actions.edit_record(self, name, ref))
 
     # -- the network -----------------------------------------------------------------------------------------------

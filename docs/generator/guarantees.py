@@ -181,11 +181,13 @@ PROMISES: Sequence[Promise] = (
     Promise(
         "**No silent overwrite.** A person's value gives way only to a newer one or by policy, and the journal keeps "
         "both.",
-        "In a tool without conditional writes there is one round trip between our look and our write: an edit in it is "
-        "found afterwards, not prevented.",
+        "In a tool without conditional writes there is one round trip between our look and our write. An edit in it is "
+        "not prevented: it is found afterwards in the tool's history and put back or told (Jira; ServiceNow, by value "
+        "where the account may read `sys_audit`, else by name). PagerDuty's log does not tell it.",
         (
             "tests/sync/test_merge.py::test_no_persons_value_is_lost_without_a_word",
             "tests/sync/test_road.py::test_an_edit_made_just_before_our_write_is_not_overwritten_unseen",
+            "tests/sync/test_overwriting.py::test_it_is_put_back_after_a_lost_answer_too",
         ),
         _schedules,
         "tieline simulate --schedules 10000",
@@ -295,7 +297,7 @@ PROMISES: Sequence[Promise] = (
     ),
     Promise(
         "**A restored backup** overwrites no edit, and knows again what was made since.",
-        "Comments that were copied since are copied again. A copy of what ended meanwhile is not taken over, but listed.",
+        "Comments copied since then are copied again. A copy of what ended meanwhile is listed, and not taken over.",
         (
             "tests/docs/test_restore.py::test_edits_made_since_the_backup_stand",
             "tests/docs/test_restore.py::test_a_copy_that_was_wanted_at_the_backup_is_not_made_again",

@@ -32,8 +32,8 @@ class Watched(MemoryTool):
     def make(self, body, *, token=None):
         return self._counted(lambda: super(Watched, self).make(body, token=token), token is not None)
 
-    def write(self, ref, patch, seen):
-        return self._counted(lambda: super(Watched, self).write(ref, patch, seen), True)
+    def write(self, ref, patch, seen, author=""):
+        return self._counted(lambda: super(Watched, self).write(ref, patch, seen, author), True)
 
     def _counted(self, work, ours):
         if not ours:

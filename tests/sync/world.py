@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tieline.adapters.memory.plugin import UNCONDITIONAL
 from tieline.adapters.memory.tool import MemoryTool
 from tieline.adapters.testing.clock import ManualClock
 from tieline.core import journal
@@ -27,7 +29,10 @@ PEOPLE = ("ann@example.com", "bob@example.com")
 
 
 class World:
-    """Tools named by connection, and one engine between them. `restart` is a crash: only store and tools remain."""
+    """Tools named by connection, and one engine between them. `restart` is a crash: only store and tools remain.
+
+    The tool `blunt` refuses no write on an old version.
+    """
 
     def __init__(
         self,
@@ -38,10 +43,12 @@ class World:
         top: str = "",
         store: str = "",
         seed: int = 0,
+        blunt: str = "",
     ) -> None:
         self.clock = ManualClock()
         self.random = random.Random(seed)
-        self.tools = {name: MemoryTool(self.clock.now, people=PEOPLE) for name in tools}
+        self.blunt = ConnectionName(blunt)
+        self.tools = {name: MemoryTool(self.clock.now, people=PEOPLE, conditional=name != blunt) for name in tools}
         lines = ["tieline: 1", f"store: {store or 'sqlite:///world.db'}", top, "connections:"]
         for name in tools:
             lines += [f"  {name}:", "    tool: memory", "    opens: true", "    history: 1d"]
@@ -69,6 +76,9 @@ class World:
             transports=self.tools,
         )
         self.engine.new_token = self._token
+        if self.blunt:
+            here = self.engine.connections[self.blunt]
+            here.config = replace(here.config, kind=replace(here.kind, powers=UNCONDITIONAL))
         self.lanes = {name: Lane(self.engine, here) for name, here in self.engine.connections.items()}
 
     def _token(self) -> Token:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from tieline.adapters.jira.issue import plain
 from tieline.adapters.jira.simulated.people import User
 from tieline.adapters.jira.simulated.screens import CREATE_SCREEN, EDIT_SCREEN, PRIORITIES, Refused, read
 from tieline.adapters.jira.simulated.search import Entry
@@ -262,13 +263,25 @@ class Site:
                 items.append(
                     {
                         "field": name, "fieldtype": "jira", "fieldId": name,
-                        "from": None, "fromString": _shown(issue.fields.get(name)),
-                        "to": None, "toString": _shown(value),
+                        "from": _identity(issue.fields.get(name)), "fromString": self._told(issue.fields.get(name)),
+                        "to": _identity(value), "toString": self._told(value),
                     }
                 )  # fmt: skip
             issue.fields[name] = value
         if items:
             self._changed(issue, "jira:issue_updated", by, items)
+
+    def _told(self, value: Any) -> str | None:
+        """What a changelog calls `fromString` and `toString`: labels in a row, of a rich text the words."""
+        if isinstance(value, dict) and "_user" in value:
+            return self.users[value["_user"]].name
+        if isinstance(value, dict) and value.get("type") == "doc":
+            return "\n".join(plain(block) for block in value["content"])
+        if isinstance(value, dict):
+            return str(value.get("name") or value.get("value") or "…")
+        if isinstance(value, list):
+            return " ".join(str(one) for one in value)
+        return None if value is None else str(value)
 
     def _changed(
         self, issue: Issue, event: str, by: str, items: list[dict[str, Any]], *, at: datetime | None = None
@@ -311,7 +324,9 @@ def _milliseconds(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def _shown(value: Any) -> str | None:
-    if isinstance(value, dict):
-        return str(value.get("name") or value.get("value") or value.get("_user") or "…")
-    return None if value is None else str(value)
+def _identity(value: Any) -> str | None:
+    """What a changelog calls `from` and `to`: the id of an option or a person; texts and labels have none."""
+    if not isinstance(value, dict):
+        return None
+    identity = value.get("_user") or value.get("id")
+    return None if identity is None else str(identity)

@@ -30,14 +30,8 @@ class Condition:
                 return have == want
             case "!=":
                 return have != want
-            case ">":
-                return have > want
-            case ">=":
-                return have >= want
-            case "<":
-                return have < want
-            case "<=":
-                return have <= want
+            case ">" | ">=" | "<" | "<=":
+                return _ordered(self.operator, have, want)
             case "IN":
                 return have in want.split(",")
             case "NOT IN":
@@ -56,6 +50,14 @@ class Condition:
                 return bool(have)
             case _:
                 return True
+
+
+def _ordered(operator: str, have: str, want: str) -> bool:
+    """Numbers are ordered as numbers, all else as text."""
+    if have.isdigit() and want.isdigit():
+        width = max(len(have), len(want))
+        have, want = have.zfill(width), want.zfill(width)
+    return {">": have > want, ">=": have >= want, "<": have < want, "<=": have <= want}[operator]
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("element_id", length=32),
         Column("value", length=1_000_000),
     ),
+    "sys_audit": (
+        *SYSTEM,
+        *(Column(name, length=80) for name in ("tablename", "documentkey", "fieldname", "user")),
+        *(Column(name, length=1_000_000) for name in ("oldvalue", "newvalue")),
+        Column("record_checkpoint", "integer"),
+    ),
     "sys_dictionary": (
         *SYSTEM,
         *(Column(name, length=80) for name in ("name", "element", "internal_type", "max_length")),

@@ -40,6 +40,7 @@ from tieline.adapters.testing.contract.writing import (
     CreatingContract,
     FailingWriteContract,
     FindingContract,
+    ReplacingContract,
     UpdatingContract,
 )
 from tieline.adapters.testing.driver import SimulatorDriver, ToolDriver
@@ -106,6 +107,7 @@ class AdapterContract(
     CreatingContract,
     FindingContract,
     UpdatingContract,
+    ReplacingContract,
     FailingWriteContract,
     CommentContract,
 ):

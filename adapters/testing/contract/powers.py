@@ -17,6 +17,7 @@ from tieline.core.port import (
     Describer,
     Directory,
     Finder,
+    Historian,
     Linker,
     Power,
     Receiver,
@@ -32,6 +33,7 @@ PROTOCOLS: dict[Power, type] = {
     Power.DESCRIBE: Describer,
     Power.PEOPLE: Directory,
     Power.LINK: Linker,
+    Power.TELL_REPLACED: Historian,
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from tieline.adapters.testing.contract.expect import HOSTILE, expect, here, listed, needs, raises, refs, token
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
-from tieline.core.port import Adapter, Cursor, Finder, Power, Reading, Token, Version
+from tieline.core.port import Adapter, Body, Cursor, Finder, Historian, Power, Reading, Token, Version
 
 
 class CreatingContract:
@@ -237,6 +237,85 @@ class UpdatingContract:
         raises(StaleVersion, lambda: adapter.update(made.ref, patch, made.version), "a write on an old version")
         title = tool.title_in(adapter.read(made.ref).body)
         expect(title == "Disk full, says a person", f"a write on an old version overwrote a person's edit: {title!r}")
+
+
+class ReplacingContract:
+    """`replaced()`: what a tool that refuses no write on an old version owes instead."""
+
+    @needs(
+        Power.WRITE, Power.TELL_REPLACED, "new_body", "patch_title", "edit", "title_in", "before_next_write", "advance"
+    )
+    def test_what_a_write_replaced_is_told(self, adapter: Adapter, tool: ToolDriver) -> None:
+        made = adapter.create(tool.new_body("Disk full"), token())
+        self._ambush(tool, made, tool.patch_title("Disk full, says a person"))
+        written = adapter.update(made.ref, tool.patch_title("Disk full, says Tieline"), made.version)
+        expect(written.raced, "somebody came between the look and the write, and the answer is not `raced`")
+        title = self._title(adapter, tool, made)
+        expect(title == "Disk full, says a person", f"a person's title was replaced, and {title!r} is told")
+
+    @needs(
+        Power.WRITE,
+        Power.TELL_REPLACED,
+        "new_body",
+        "patch_title",
+        "edit",
+        "title_in",
+        "before_next_write",
+        "advance",
+        "lose_next_write",
+        "heal",
+    )
+    def test_what_a_write_with_a_lost_answer_replaced_is_told(self, adapter: Adapter, tool: ToolDriver) -> None:
+        made = adapter.create(tool.new_body("Disk full"), token())
+        self._ambush(tool, made, tool.patch_title("Disk full, says a person"))
+        tool.lose_next_write(after_effect=True)
+        patch = tool.patch_title("Disk full, says Tieline")
+        raises(TryAgain, lambda: adapter.update(made.ref, patch, made.version), "a write with a lost answer")
+        tool.heal()
+        title = self._title(adapter, tool, made)
+        expect(title == "Disk full, says a person", f"a person's title was replaced, and {title!r} is told")
+
+    @needs(
+        Power.WRITE,
+        Power.TELL_REPLACED,
+        "new_body",
+        "patch_title",
+        "patch_description",
+        "edit",
+        "title_in",
+        "description_in",
+        "before_next_write",
+        "advance",
+    )
+    def test_an_edit_of_another_field_is_not_replaced(self, adapter: Adapter, tool: ToolDriver) -> None:
+        made = adapter.create(tool.new_body("Disk full", "df says 100 %"), token())
+        self._ambush(tool, made, tool.patch_description("df says 99 %"))
+        written = adapter.update(made.ref, tool.patch_title("Disk full on db1"), made.version)
+        said = tool.description_in(written.body)
+        expect(said == "df says 99 %", f"a write of the title left the description at {said!r}")
+        title = self._title(adapter, tool, made)
+        expect(title in (None, "Disk full on db1"), f"nobody wrote a title, and {title!r} is told as replaced")
+
+    @needs(Power.WRITE, Power.TELL_REPLACED, "new_body", "patch_title", "edit", "title_in", "advance")
+    def test_an_edit_after_our_write_is_not_replaced(self, adapter: Adapter, tool: ToolDriver) -> None:
+        made = adapter.create(tool.new_body("Disk full"), token())
+        written = adapter.update(made.ref, tool.patch_title("Disk full on db1"), made.version)
+        expect(not written.raced, "nobody came between the look and the write, and the answer is `raced`")
+        tool.advance(2)
+        tool.edit(made.ref, tool.patch_title("Disk full, says a person"))
+        title = self._title(adapter, tool, made)
+        expect(title in (None, "Disk full, says a person"), f"nothing was replaced, and {title!r} is told")
+
+    def _ambush(self, tool: ToolDriver, made: Reading, patch: Body) -> None:
+        # A tool whose stamps have whole seconds cannot tell an edit from what we had seen in the same second.
+        tool.advance(2)
+        tool.before_next_write(lambda: tool.edit(made.ref, patch))
+
+    def _title(self, adapter: Adapter, tool: ToolDriver, made: Reading) -> str | None:
+        if not isinstance(adapter, Historian):
+            return None
+        told = adapter.replaced(made.ref, made.version)
+        return tool.title_in(told.body) if told is not None and told.body is not None else None
 
 
 class FailingWriteContract:

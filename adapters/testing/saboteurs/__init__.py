@@ -17,6 +17,7 @@ from tieline.adapters.testing.saboteurs.failing import FAILING
 from tieline.adapters.testing.saboteurs.listing import LISTING
 from tieline.adapters.testing.saboteurs.powers import POWERS
 from tieline.adapters.testing.saboteurs.reading import READING
+from tieline.adapters.testing.saboteurs.replacing import REPLACING
 from tieline.adapters.testing.saboteurs.updating import UPDATING
 
 SABOTEURS: Final = (
@@ -25,6 +26,7 @@ SABOTEURS: Final = (
     *FAILING,
     *CREATING,
     *UPDATING,
+    *REPLACING,
     *COMMENTING,
     *DELIVERING,
     *POWERS,

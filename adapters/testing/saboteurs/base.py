@@ -15,6 +15,7 @@ from tieline.core.port import (
     Describer,
     Directory,
     Finder,
+    Historian,
     Linker,
     Reading,
     Receiver,
@@ -25,7 +26,7 @@ from tieline.core.port import (
 )
 
 
-class Honest(Adapter, Finder, Receiver, Commenter, Acknowledger, Directory, Describer, Linker, Protocol):
+class Honest(Adapter, Finder, Historian, Receiver, Commenter, Acknowledger, Directory, Describer, Linker, Protocol):
     """The adapter that is tampered with. It needs only the verbs that the saboteur touches."""
 
 
@@ -38,11 +39,13 @@ Tamper = Callable[[Honest, ToolDriver], Verbs]
 @dataclass(frozen=True, slots=True)
 class Saboteur:
     """One fault. `rejected_by` are the contract tests that must fail, no more and no fewer; the first one names the
-    fault, the others stand on the same promise."""
+    fault, the others stand on the same promise. `unconditional` ones are at home in a tool that refuses no write on an
+    old version."""
 
     fault: str
     tamper: Tamper
     rejected_by: tuple[str, ...]
+    unconditional: bool = False
 
     def corrupt(self, tool: ToolDriver) -> ToolDriver:
         """The same driver, whose adapters have the fault from now on."""

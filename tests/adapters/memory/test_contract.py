@@ -26,3 +26,9 @@ class TestMemoryWithASlowSearch(AdapterContract):
     @pytest.fixture
     def tool(self) -> MemoryDriver:
         return MemoryDriver(lookup_lag=timedelta(seconds=30))
+
+
+class TestMemoryWithoutConditionalWrites(AdapterContract):
+    @pytest.fixture
+    def tool(self) -> MemoryDriver:
+        return MemoryDriver(conditional=False)

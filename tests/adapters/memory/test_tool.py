@@ -14,7 +14,7 @@ import pytest
 from tieline.adapters.memory.adapter import MemoryAdapter, connect
 from tieline.adapters.memory.driver import MemoryDriver
 from tieline.adapters.memory.faults import Fault
-from tieline.adapters.memory.plugin import KIND, tieline_adapters
+from tieline.adapters.memory.plugin import KIND, UNCONDITIONAL, tieline_adapters
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.tool import MemoryTool, Refused
 from tieline.adapters.testing.clock import ManualClock
@@ -367,6 +367,7 @@ def test_an_unknown_account_with_no_password_stays_outside() -> None:
         connect(NAME, settings, Workbench(driver.clock, driver.clock.sleep, driver.tool)).check()
 
 
-def test_the_plugin_registers_every_power() -> None:
+def test_the_plugin_registers_every_power_that_its_tool_needs() -> None:
     assert tieline_adapters() == [KIND]
-    assert KIND.powers == frozenset(Power)
+    assert KIND.powers | UNCONDITIONAL == frozenset(Power)
+    assert KIND.powers ^ UNCONDITIONAL == {Power.WRITE_IF_UNCHANGED, Power.TELL_REPLACED}

@@ -66,11 +66,12 @@ def test_a_table_that_may_not_be_read_stops_the_connection(adapter: ServiceNow, 
 
 
 def test_side_tables_that_may_not_be_read_are_told(adapter: ServiceNow, simulator: ServiceNowSimulator) -> None:
-    simulator.unreadable = {"sys_journal_field", "sys_user_has_role", "sys_properties"}
+    simulator.unreadable = {"sys_journal_field", "sys_user_has_role", "sys_properties", "sys_audit"}
     found = adapter.check()
     assert found.version == "unknown"
     assert "roles cannot be read" in "\n".join(found.notes)
     assert "comments will not travel" in "\n".join(found.notes)
+    assert "sys_audit cannot be read" in "\n".join(found.notes)
 
 
 def test_an_account_without_a_writers_role_is_told(driver: ServiceNowDriver, simulator: ServiceNowSimulator) -> None:

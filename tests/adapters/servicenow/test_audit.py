@@ -1,0 +1,92 @@
+"""What sys_audit tells of a write that was raced, and what is said where it may not be read."""
+
+from __future__ import annotations
+
+import pytest
+
+from tieline.adapters.servicenow.adapter import ServiceNow
+from tieline.adapters.servicenow.simulated.driver import ServiceNowDriver
+from tieline.adapters.servicenow.simulator import ServiceNowSimulator
+from tieline.core.port import Body, Reading, Replaced, Token
+
+TOKEN = Token("tl-1")
+
+
+def raced(
+    adapter: ServiceNow, driver: ServiceNowDriver, theirs: dict[str, str], ours: Body
+) -> tuple[Reading, Replaced | None]:
+    """Our write of `ours`, with a person's edit of `theirs` between its look and itself."""
+    made = adapter.create({"short_description": "disk full", "impact": "3", "urgency": "3"}, TOKEN)
+    driver.before_next_write(lambda: driver.edit(made.ref, theirs))
+    return adapter.update(made.ref, ours, made.version), adapter.replaced(made.ref, made.version)
+
+
+def test_the_replaced_values_stand_in_their_places(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    beth = simulator.tables.user_id("beth.anglin")
+    theirs = {"short_description": "disk full, says a person", "assigned_to": beth, "description": "df"}
+    written, found = raced(adapter, driver, theirs, {"short_description": "disk full on db1", "assigned_to": ""})
+    assert written.raced
+    assert found is not None
+    assert found.body is not None
+    assert found.body["short_description"] == "disk full, says a person"
+    assert found.body["assigned_to"] == beth
+    assert found.people[beth] == "beth.anglin@example.com"
+    assert found.body["description"] == "df"
+    assert found.body["sys_id"] == written.ref
+
+
+def test_a_computed_priority_is_told_with_what_it_is_computed_from(
+    adapter: ServiceNow, driver: ServiceNowDriver
+) -> None:
+    _written, found = raced(adapter, driver, {"urgency": "1", "impact": "1"}, {"urgency": "2", "impact": "2"})
+    assert found is not None
+    assert found.body is not None
+    assert (found.body["urgency"], found.body["impact"], found.body["priority"]) == ("1", "1", "1")
+
+
+def test_a_record_written_many_times_counts_on(adapter: ServiceNow, driver: ServiceNowDriver) -> None:
+    seen = adapter.create({"short_description": "disk full"}, TOKEN)
+    for number in range(9):
+        seen = adapter.update(seen.ref, {"short_description": f"disk {number}"}, seen.version)
+    driver.before_next_write(lambda: driver.edit(seen.ref, {"short_description": "disk full, says a person"}))
+    adapter.update(seen.ref, {"short_description": "disk full on db1"}, seen.version)
+    found = adapter.replaced(seen.ref, seen.version)
+    assert found is not None
+    assert found.body is not None
+    assert found.body["short_description"] == "disk full, says a person"
+
+
+def test_an_edit_of_another_field_is_a_race_that_replaced_nothing(
+    adapter: ServiceNow, driver: ServiceNowDriver
+) -> None:
+    written, found = raced(adapter, driver, {"description": "df"}, {"short_description": "disk full on db1"})
+    assert written.raced
+    assert found is None
+
+
+def test_a_rule_that_saves_again_replaced_nothing(adapter: ServiceNow, simulator: ServiceNowSimulator) -> None:
+    made = adapter.create({"short_description": "disk full"}, TOKEN)
+    simulator.saves_again = True
+    written = adapter.update(made.ref, {"short_description": "disk full on db1"}, made.version)
+    assert adapter.replaced(made.ref, made.version) is None
+    assert not written.raced or adapter.read(made.ref).body["short_description"] == "disk full on db1"
+
+
+@pytest.mark.parametrize("why", ["unreadable", "hidden", "not audited"])
+def test_a_loss_that_may_not_be_read_is_told_without_its_value(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator, why: str
+) -> None:
+    simulator.unreadable = {"sys_audit"} if why == "unreadable" else set()
+    simulator.audited = set() if why == "not audited" else simulator.audited
+    made = adapter.create({"short_description": "disk full"}, TOKEN)
+    driver.before_next_write(lambda: driver.edit(made.ref, {"short_description": "disk full, says a person"}))
+    adapter.update(made.ref, {"short_description": "disk full on db1"}, made.version)
+    if why == "hidden":
+        simulator.hidden = set(simulator.tables.rows["sys_audit"])
+    found = adapter.replaced(made.ref, made.version)
+    assert found is not None
+    assert found.body is None
+    assert "INC0010001 was written by others at the same time" in found.untold
+    assert ("have incident audited" if why == "not audited" else "grant the account read access") in found.untold
