@@ -60,6 +60,7 @@ soak: .venv/.dev servers
 	$(BIN)/python -m tests.soak limits --out .soak/limits.json
 	$(BIN)/python -m tests.soak partition --out .soak/partition.json
 	$(BIN)/python -m tests.soak poison --out .soak/poison.json
+	$(BIN)/python -m tests.soak journal --out .soak/journal.json
 	TIELINE_SOAK=true $(BIN)/python -m pytest -q --timeout=0 tests/threats
 
 check: lint types

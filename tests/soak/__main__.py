@@ -1,4 +1,4 @@
-"""The long forms in virtual time: `python -m tests.soak limits|partition|deliveries|poison --out FILE`.
+"""The long forms in virtual time: `python -m tests.soak limits|partition|deliveries|poison|journal --out FILE`.
 
 Each adds its figures to FILE, and ends with 1 when it found something.
 """
@@ -19,6 +19,7 @@ import structlog
 from tests.soak import deliveries, limits
 from tests.soak.partition import partition
 from tests.soak.poison import poison
+from tests.soak.tampering import tampering
 
 Figures = dict[str, dict[str, Any]]
 
@@ -27,6 +28,7 @@ LONG: Mapping[str, tuple[str, int, Callable[[Path, int], Figures]]] = {
     "deliveries": ("webhooks that come, about", 100_000, deliveries.play),
     "partition": ("changes that wait for a day", 10_000, lambda here, size: {"partition": partition(here, size)}),
     "poison": ("records, a hundredth of them bad", 5_000, lambda here, size: {"poison": poison(here, size)}),
+    "journal": ("entries, each of which is changed", 1_000, lambda here, size: {"journal": tampering(here, size)}),
 }
 """Command: what `--size` counts, how many in a soak, and what plays them."""
 

@@ -27,6 +27,8 @@ from tieline.sync.daemon import fire_timers
 
 TICK: Final = 600.0
 DAY: Final = 86_400.0
+HOURLY: Final[Mapping[str, str]] = {"left": "poll_every: 1h", "right": "poll_every: 1h"}
+
 EVENTS: Final = 5
 """Of each record, its making included."""
 
@@ -157,8 +159,7 @@ def _live(folder: Path, story: Story, dice: random.Random | None, seed: int) -> 
     """Two days: people act on the first, webhooks come until the end of the second. Without dice each comes once and at
     once. Answers the state, how many came, and how many of them were new."""
     folder.mkdir()
-    hourly = dict.fromkeys(("left", "right"), "poll_every: 1h")
-    world = World(folder, options=hourly, seed=seed)
+    world = World(folder, options=HOURLY, seed=seed)
     post, todo = Post(world), list(reversed(story.acts))
     due: dict[int, list[tuple[str, Delivery]]] = defaultdict(list)
     sent = new = 0
@@ -214,7 +215,7 @@ def orders(folder: Path, of: int = 6) -> dict[str, Any]:
 def _orders_of_tickets(folder: Path, every: Sequence[Sequence[int]]) -> list[str]:
     """Record i sends its webhooks in the i-th order, beside its events: no webhook comes before what it tells of."""
     folder.mkdir()
-    world = World(folder, options=dict.fromkeys(("left", "right"), "poll_every: 1h"))
+    world = World(folder, options=HOURLY)
     run_dry(world)
     post, left = Post(world), world.tools["left"]
     bodies = [{"title": "Disk full", "description": f"record {one}", "status": "new"} for one in range(len(every))]

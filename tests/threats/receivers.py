@@ -102,7 +102,9 @@ def genuine(at: float, word: str = "genuine") -> list[Genuine]:
     shared_headers, shared = message(row, "incident", SECRET, int(at), shared=True)
     issue = json.dumps({"webhookEvent": "jira:issue_updated", "issue": {"id": "10001"}, "word": word}).encode()
     page = json.dumps({**EVENT, "word": word}).encode()
-    alerts = PAYLOADS.joinpath("DiskWillFill-firing.json").read_bytes()
+    group = json.loads(PAYLOADS.joinpath("DiskWillFill-firing.json").read_bytes())
+    group["alerts"][0]["annotations"]["word"] = word
+    alerts = json.dumps(group).encode()
     return [
         Genuine("memory", {SIGNATURE: f"t={int(at)},v1={sign(SECRET, int(at), memory)}"}, memory, (SIGNATURE,)),
         Genuine("snow", signed_headers, signed, (servicenow.SIGNATURE, servicenow.TIMESTAMP)),
