@@ -56,6 +56,11 @@ soak: .venv/.dev servers
 	$(BIN)/python -m tests.crash trouble cut --every 2 --times 60 --out .soak/faults.json
 	$(BIN)/python -m tests.crash storm --out .soak/storm.json
 	$(BIN)/python -m tests.fleet.order --operations 1000000 --workers 4 --json .soak/order.json
+	$(BIN)/python -m tests.soak deliveries --out .soak/deliveries.json
+	$(BIN)/python -m tests.soak limits --out .soak/limits.json
+	$(BIN)/python -m tests.soak partition --out .soak/partition.json
+	$(BIN)/python -m tests.soak poison --out .soak/poison.json
+	$(BIN)/python -m tests.soak journal --out .soak/journal.json
 	TIELINE_SOAK=true $(BIN)/python -m pytest -q --timeout=0 tests/threats
 
 check: lint types

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from tieline.core.redaction import redacted
 
@@ -81,16 +82,32 @@ class RemoteError(TielineError):
         self.connection = connection
 
 
+class Limit(StrEnum):
+    """Of what there were too many calls, where a tool says so (429)."""
+
+    CONNECTION = "connection"  # of our calls altogether; also where the tool does not say of what
+    ENDPOINT = "endpoint"  # of one kind of call
+    RECORD = "record"  # of calls about one record
+
+
 class TryAgain(RemoteError):
     """Transient. `wait` is the tool's Retry-After where it sent one. After a write, `maybe_done` is true when
-    the request may have reached the tool: time-out, dropped connection, 5xx."""
+    the request may have reached the tool: time-out, dropped connection, 5xx. `limit` is set when nothing is wrong
+    but the pace."""
 
     def __init__(
-        self, connection: str, message: str, *, wait: timedelta | None = None, maybe_done: bool = False
+        self,
+        connection: str,
+        message: str,
+        *,
+        wait: timedelta | None = None,
+        maybe_done: bool = False,
+        limit: Limit | None = None,
     ) -> None:
         super().__init__(connection, message)
         self.wait = wait
         self.maybe_done = maybe_done
+        self.limit = limit
 
 
 class NeedsOperator(RemoteError):

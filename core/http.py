@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
+from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
 from tieline.core.redaction import conceal_pair
 
 LONGEST_WAIT = timedelta(hours=1)
@@ -27,7 +27,10 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """The wait a tool asks for: Retry-After as seconds or HTTP date (RFC 9110, 10.2.3); None when absent or absurd."""
+    """The wait a tool asks for: Retry-After as seconds or HTTP date (RFC 9110, 10.2.3); None when absent or absurd.
+
+    A date is held against the tool's own Date, and against our `now` only where it tells none.
+    """
     text = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
     if not text:
         return None
@@ -40,7 +43,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        seconds = (moment - now).total_seconds()
+        seconds = (moment - (server_date(headers) or now)).total_seconds()
     if not math.isfinite(seconds):
         return None
     return min(max(timedelta(seconds=seconds), timedelta(0)), LONGEST_WAIT)
@@ -86,8 +89,10 @@ def outcome(
             return Gone(connection, said)
         case 409 | 412:
             return StaleVersion(connection, said)
-        case 408 | 425 | 429:
+        case 408 | 425:
             return TryAgain(connection, said, wait=retry_after(headers, now), maybe_done=status == 408 and writes)
+        case 429:
+            return TryAgain(connection, said, wait=retry_after(headers, now), limit=Limit.CONNECTION)
         case _ if 300 <= status < 400:
             return NeedsOperator(connection, f"{said}. Redirects are not followed; set the final address as `url`.")
         case _ if 400 <= status < 500:

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from sqlalchemy import bindparam, delete, insert, or_, select, text
 
-from tieline.core.errors import Gone, NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain
+from tieline.core.errors import Gone, Limit, NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain
 from tieline.core.port import Power, Ref
 from tieline.core.store import tables as t
 from tieline.sync import acts, commit, deliver, inbox, limits, poll, road, rows, twins
@@ -61,6 +61,7 @@ class Lane:
         self.polled_at: datetime | None = None
         self.silent_since: datetime | None = None
         self._failures = 0
+        self._listing_rests = 0.0
         self._flown = False
         self._told = False
         self._turn = 0
@@ -161,6 +162,9 @@ class Lane:
     def _poll_if_due(self, now: datetime) -> bool:
         if not self._poll_is_due(now):
             return False
+        if self.engine.clock.monotonic() < self._listing_rests:
+            self.poll_at = now + self.here.config.poll_every
+            return False
         self._poll(now)
         return True
 
@@ -170,7 +174,16 @@ class Lane:
 
     def _poll(self, now: datetime) -> None:
         self.poll_at = now + self.here.config.poll_every
-        result = poll.poll(self.engine, self.here)
+        try:
+            result = poll.poll(self.engine, self.here)
+        except TryAgain as error:
+            if not limits.only_here(error):
+                raise
+            # Listings are asked for too often, and whatever else there is to do is not.
+            wait = wait_after(1, self.engine.random, error)
+            self._log.warning("listing_waits", reason=str(error), seconds=round(wait.total_seconds(), 1))
+            self._listing_rests = self.engine.clock.monotonic() + wait.total_seconds()
+            return
         # Counted from its end: a tool that answers slowly is not asked without a pause.
         self.polled_at = self.engine.clock.now()
         self.here.polled = True
@@ -281,9 +294,16 @@ class Lane:
             failed(1, now + wait_after(2, self.engine.random), str(error))
             self.here.source.check()
         except TryAgain as error:
+            if limits.only_here(error):
+                # The others go on. A kind of call that rests says nothing about the record that needs it.
+                extra = 0 if error.limit is Limit.ENDPOINT else 1
+                failed(extra, self.engine.clock.now() + wait_after(1, self.engine.random, error), "")
+                return
             self._failures += 1
-            failed(1, now + wait_after(self._failures, self.engine.random, error), "")
-            if error.wait is not None or self._failures >= 3:
+            # A tool that nobody reaches says nothing about the record that it was asked for.
+            everybody = error.limit is not None or self._failures >= 3
+            failed(0 if everybody else 1, now + wait_after(self._failures, self.engine.random, error), "")
+            if error.wait is not None or everybody:
                 raise
         except StaleVersion:
             failed(1, now + wait_after(1, self.engine.random), "")

@@ -13,7 +13,7 @@ from typing import Final
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from tieline.core.clock import Clock
-from tieline.core.errors import TryAgain
+from tieline.core.errors import Limit, TryAgain
 from tieline.core.model import Fields, Value
 
 TRIES: Final = 5
@@ -21,6 +21,9 @@ TRIES: Final = 5
 
 FIRST_WAIT: Final = timedelta(seconds=1)
 LONGEST_WAIT: Final = timedelta(minutes=5)
+
+UNTOLD_WAIT: Final = timedelta(minutes=1)
+"""After a 429 that does not say when to come back: the window over which most tools count."""
 
 BREAKER_WINDOW: Final = timedelta(minutes=10)
 BREAKER_WRITES: Final = 4
@@ -35,12 +38,14 @@ READ_TRIES: Final = 3
 
 
 def repeated_reads(sleep: Callable[[float], None]) -> Retrying:
-    """How reads are repeated: only what is transient, and not where the tool said how long to wait."""
+    """How reads are repeated: only what is transient, and not where the tool wants to be left alone for a while."""
     return Retrying(
         sleep=sleep,
         stop=stop_after_attempt(READ_TRIES),
         wait=wait_exponential(multiplier=0.2, max=2),
-        retry=retry_if_exception(lambda error: isinstance(error, TryAgain) and error.wait is None),
+        retry=retry_if_exception(
+            lambda error: isinstance(error, TryAgain) and error.wait is None and error.limit is None
+        ),
         reraise=True,
     )
 
@@ -48,12 +53,13 @@ def repeated_reads(sleep: Callable[[float], None]) -> Retrying:
 class Budget:
     """Calls per minute to one tool, as a bucket that fills steadily; `spend` waits for its turn.
 
-    A pause that the tool asked for (Retry-After) stops everything until it is over.
+    What may be spent at once is taken off the pace, so that no minute, wherever it begins, sees a call too many. That
+    costs a twentieth of the pace; a larger burst would cost more.
     """
 
     def __init__(self, per_minute: int, clock: Clock, sleep: Callable[[float], None]) -> None:
-        self._rate = per_minute / 60.0
-        self._burst = max(1.0, per_minute / 6.0)
+        self._burst = max(1.0, float(per_minute // 20))
+        self._rate = (per_minute + 1 - self._burst) / 60.0
         self._clock = clock
         self._sleep = sleep
         self._tokens = self._burst
@@ -99,7 +105,14 @@ def wait_after(attempts: int, dice: random.Random, error: TryAgain | None = None
     if error is not None and error.wait is not None:
         return error.wait + timedelta(seconds=dice.random())
     ceiling: timedelta = min(FIRST_WAIT * 2 ** min(attempts, 16), LONGEST_WAIT)
+    if error is not None and error.limit is not None:
+        return max(ceiling, UNTOLD_WAIT) + timedelta(seconds=dice.random())
     return ceiling * (0.5 + dice.random() / 2)
+
+
+def only_here(error: TryAgain) -> bool:
+    """True for a limit that leaves the connection's other work alone."""
+    return error.limit in (Limit.RECORD, Limit.ENDPOINT)
 
 
 FARTHEST: Final = timedelta(hours=2)

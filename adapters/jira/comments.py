@@ -110,9 +110,11 @@ class Comments:
         )
         try:
             held = self._wire.get(f"{_path(ref)}/{made}", {"expand": "properties"}, has=("id", "body")).json
-        except (Gone, TryAgain) as error:
+        except Gone as error:
+            raise TryAgain(self._wire.connection, _unread(made, error), maybe_done=True) from None
+        except TryAgain as error:
             raise TryAgain(
-                self._wire.connection, f"comment {made} was written but cannot be read back ({error})", maybe_done=True
+                self._wire.connection, _unread(made, error), wait=error.wait, maybe_done=True, limit=error.limit
             ) from None
         if not self._as_asked(held, visible):
             raise self._taken_back(ref, made, visible)
@@ -149,6 +151,10 @@ class Comments:
             return token_in(self._wire.get(f"/comment/{comment}/properties/{PROPERTY}").json.get("value"))
         except Gone:
             return None
+
+
+def _unread(comment: str, error: Exception) -> str:
+    return f"comment {comment} was written but cannot be read back ({error})"
 
 
 def _path(ref: Ref) -> str:

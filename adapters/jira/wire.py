@@ -8,20 +8,29 @@ always set, nothing is retried (it would post a comment twice), redirects are re
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from tieline.adapters.jira.settings import Deployment, JiraSettings
-from tieline.core.errors import Gone, NeedsOperator, TryAgain
+from tieline.core.errors import Gone, Limit, NeedsOperator, TryAgain
 from tieline.core.http import hold_whole, outcome, server_date, too_large
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair, redacted
 
 JsonObject = dict[str, Any]
 Query = Mapping[str, str | int]
+
+SCOPES: Final = {"jira-per-issue-on-write": Limit.RECORD, "jira-burst-based": Limit.ENDPOINT}
+"""RateLimit-Reason, where it is not all that this account asks. A burst is counted per endpoint and method."""
+
+REST: Final = timedelta(minutes=1)
+"""Of an endpoint that does not say how long it wants to be left alone."""
+
+_WHICH = re.compile(r"(?<=/)(\d+|[A-Z][A-Z0-9_]*-\d+)(?=/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,7 @@ class Wire:
         self._spend = bench.spend
         self._transport = bench.transport
         self._api = "3" if settings.deployment is Deployment.CLOUD else "2"
+        self._rests: dict[str, float] = {}
         # A requests session is not made for several threads, so each thread gets its own.
         self._threads = threading.local()
 
@@ -88,6 +98,7 @@ class Wire:
 
         writes = method != "GET" and not reads
         url = f"{self.base}/rest/api/{self._api}{path}"
+        self._leave_alone(method, path)
         self._spend()
         try:
             response = self._session().request(
@@ -119,12 +130,24 @@ class Wire:
             client.close()
             del self._threads.client
 
+    def _leave_alone(self, method: str, path: str) -> None:
+        """Raises TryAgain while this endpoint rests: whatever else needs it would run into the same limit."""
+        left = self._rests.get(_endpoint(method, path), 0.0) - self._clock.monotonic()
+        if left > 0:
+            words = f"{method} {path}: Jira wants this endpoint left alone for {left:.0f} s more"
+            raise TryAgain(self.connection, words, wait=timedelta(seconds=left), limit=Limit.ENDPOINT)
+
     def _succeeded(self, method: str, path: str, response: Any, writes: bool) -> None:
         headers: Mapping[str, str] = response.headers
         words = redacted(error_words(response.text, headers))
         failure = outcome(self.connection, method, path, response.status_code, headers, words, self._clock.now())
         if isinstance(failure, TryAgain):
             failure.maybe_done = failure.maybe_done and writes
+            if failure.limit is not None:
+                failure.limit = SCOPES.get(_limit_reason(headers), failure.limit)
+            if failure.limit is Limit.ENDPOINT:
+                wait = REST if failure.wait is None else failure.wait
+                self._rests[_endpoint(method, path)] = self._clock.monotonic() + wait.total_seconds()
         if isinstance(failure, Gone):
             if not _is_json(response):
                 raise NeedsOperator(self.connection, f"{method} {path} met a page that is not Jira's; check `url`.")
@@ -223,7 +246,7 @@ def _is_json(response: Any) -> bool:
 def error_words(text: str, headers: Mapping[str, str]) -> str:
     """What Jira says is wrong, each field by its id (the library's own reading drops the ids)."""
     words: list[str] = []
-    reason = next((value for name, value in headers.items() if name.lower() == "ratelimit-reason"), "")
+    reason = _limit_reason(headers)
     if reason:
         words.append(reason)
     try:
@@ -237,6 +260,15 @@ def error_words(text: str, headers: Mapping[str, str]) -> str:
         words += [f"{name}: {message}" for name, message in errors.items()] if isinstance(errors, dict) else []
         words += [str(said[name]) for name in ("message", "errorMessage") if said.get(name)]
     return "; ".join(words)
+
+
+def _limit_reason(headers: Mapping[str, str]) -> str:
+    return next((value for name, value in headers.items() if name.lower() == "ratelimit-reason"), "")
+
+
+def _endpoint(method: str, path: str) -> str:
+    """The call without the record that it is about."""
+    return f"{method} {_WHICH.sub('*', path)}"
 
 
 def _came_as_nobody(headers: Mapping[str, str]) -> bool:

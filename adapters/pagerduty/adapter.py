@@ -222,7 +222,7 @@ class PagerDuty:
         try:
             return self.find(token)
         except TryAgain as error:
-            raise TryAgain(self._name, str(error), wait=error.wait, maybe_done=True) from None
+            raise TryAgain(self._name, str(error), wait=error.wait, maybe_done=True, limit=error.limit) from None
 
     def _carries(self, row: Body, token: Token) -> bool:
         """An incident made of alerts has no key of its own; its alerts have."""
@@ -238,8 +238,10 @@ class PagerDuty:
             try:
                 self._put(ref, later)
             except TryAgain as error:
-                if attempt == FOLLOW_UPS:
-                    raise TryAgain(self._name, str(error), wait=error.wait, maybe_done=True) from None
+                if attempt == FOLLOW_UPS or error.limit is not None:
+                    raise TryAgain(
+                        self._name, str(error), wait=error.wait, maybe_done=True, limit=error.limit
+                    ) from None
                 self._bench.sleep(min(error.wait or timedelta(seconds=attempt), timedelta(seconds=5)).total_seconds())
             else:
                 return
@@ -264,7 +266,11 @@ class PagerDuty:
             return self.read(ref)
         except TryAgain as error:
             raise TryAgain(
-                self._name, f"written, and not read back: {error}", wait=error.wait, maybe_done=True
+                self._name,
+                f"written, and not read back: {error}",
+                wait=error.wait,
+                maybe_done=True,
+                limit=error.limit,
             ) from None
 
 

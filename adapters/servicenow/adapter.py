@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tieline.adapters.servicenow import audit, checkup, journal, schema, webhook
-from tieline.adapters.servicenow.answers import Row
+from tieline.adapters.servicenow.answers import Row, unread
 from tieline.adapters.servicenow.directory import People
 from tieline.adapters.servicenow.poll import Batch, Place, batches
 from tieline.adapters.servicenow.query import both, condition
@@ -25,7 +25,7 @@ from tieline.adapters.servicenow.rows import (
 )
 from tieline.adapters.servicenow.settings import ServiceNowSettings
 from tieline.adapters.servicenow.wire import Wire
-from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
+from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import (
     Body,
@@ -103,9 +103,7 @@ class ServiceNow:
                 f"{made} was made, but the account may not read it; grant read access to its own records.",
             ) from None
         except RemoteError as error:
-            wait = error.wait if isinstance(error, TryAgain) else None
-            message = f"{made} was made, but not read back: {error}"
-            raise TryAgain(self._connection, message, wait=wait, maybe_done=True) from None
+            raise unread(self._connection, f"{made} was made, but not read back: {error}", error) from None
         if stored.body.get("correlation_id") != token:
             raise Rejected(
                 self._connection,
@@ -127,7 +125,7 @@ class ServiceNow:
         try:
             return self._reading(after, answer.at, raced=raced)
         except RemoteError as error:
-            raise TryAgain(self._connection, f"{ref} was written, but: {error}", maybe_done=True) from None
+            raise unread(self._connection, f"{ref} was written, but: {error}", error) from None
 
     # Historian
 

@@ -80,6 +80,13 @@ def with_wait(answer: Said) -> Mapping[str, str]:
     return {**answer.headers, "retry-after": str(max(0, int(reset[:12]) - int(now.timestamp())))}
 
 
+def unread(connection: str, words: str, error: RemoteError) -> TryAgain:
+    """The error for something that was written and could not be looked at afterwards, for this reason."""
+    if isinstance(error, TryAgain):
+        return TryAgain(connection, words, wait=error.wait, maybe_done=True, limit=error.limit)
+    return TryAgain(connection, words, maybe_done=True)
+
+
 def refusal(
     connection: str, method: str, path: str, answer: Said, headers: Mapping[str, str], now: datetime
 ) -> RemoteError | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from tieline.adapters.servicenow.answers import Row
+from tieline.adapters.servicenow.answers import Row, unread
 from tieline.adapters.servicenow.query import both, condition
 from tieline.adapters.servicenow.rows import is_sys_id, moment
 from tieline.adapters.servicenow.wire import Wire
-from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, TryAgain
+from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError
 from tieline.core.model import Visibility
 from tieline.core.port import Ref, RemoteComment
 
@@ -40,10 +40,7 @@ def add_comment(wire: Wire, ref: Ref, body: Any, visibility: Visibility) -> Remo
     try:
         after = _entries(wire, ref)
     except RemoteError as error:
-        wait = error.wait if isinstance(error, TryAgain) else None
-        raise TryAgain(
-            wire.connection, f"the comment was sent, but not seen again: {error}", wait=wait, maybe_done=True
-        ) from None
+        raise unread(wire.connection, f"the comment was sent, but not seen again: {error}", error) from None
     new = [comment for comment in after if comment.id not in before and comment.ours]
     written = [comment for comment in new if comment.visibility is visibility and _same(comment.body, body)]
     written = written or [comment for comment in new if comment.visibility is visibility]

@@ -115,6 +115,62 @@ def _order(found: Results) -> str:
     )
 
 
+def _limits(found: Results) -> str:
+    runs: Mapping[str, Mapping[str, Any]] = found.get("limits", {})
+    if not runs:
+        return NOT_RUN
+    return "; ".join(
+        f"{name}: {_count(one['calls'])} calls, {one['refused']} refused, at most {one['most_refused_in_a_window']} in "
+        f"a window, {one['early']} early, {one['used'] * 100:.0f} % used"
+        for name, one in runs.items()
+    )
+
+
+def _tampering(found: Results) -> str:
+    run = found.get("journal", {}).get("journal")
+    if not run:
+        return NOT_RUN
+    return (
+        f"{_count(run['entries'])} entries, {_count(run['changes'])} changes, each by itself: in "
+        f"{_count(run['named'])} the entry was named"
+    )
+
+
+def _poison(found: Results) -> str:
+    run = found.get("poison", {}).get("poison")
+    if not run:
+        return NOT_RUN
+    return (
+        f"{_count(run['records'])} records, {run['listed']} of {run['poison']} bad ones listed; the others took "
+        f"{run['p99_seconds']} s at the 99th percentile, {run['p99_seconds_without_poison']} s without them; "
+        f"{run['released']} released, {run['missing_after_release']} missing then"
+    )
+
+
+def _deliveries(found: Results) -> str:
+    runs = found.get("deliveries", {})
+    if not runs:
+        return NOT_RUN
+    many, orders = runs["shuffled"], runs["orders"]
+    ends = ", ".join(f"{number} end of {what}" for what, number in orders["ends"].items())
+    return (
+        f"{_count(many['deliveries'])} deliveries of {_count(many['events'])} events, {_count(many['known_already'])} "
+        f"known already: {many['differing']} of {_count(many['records'])} records differ; {orders['orders']} orders of "
+        f"six webhooks: {ends}"
+    )
+
+
+def _partition(found: Results) -> str:
+    run = found.get("partition", {}).get("partition")
+    if not run:
+        return NOT_RUN
+    return (
+        f"{_count(run['queued'])} changes that waited {run['hours_away']:.0f} h: written in {run['seconds']:.0f} s "
+        f"({run['least_seconds']:.0f} s at the tool's limit), "
+        f"{run['written_twice'] + run['records_made_twice']} twice, {run['differ']} differ"
+    )
+
+
 def _threats(found: Results) -> str:
     played = found.get("threats", {})
     if not played:
@@ -210,21 +266,26 @@ PROMISES: Sequence[Promise] = (
     Promise(
         "**Twice is once, late changes nothing.** Deliveries that are doubled, late or out of order have the effect "
         "of one.",
-        "",
+        "The times of an alert's incident: they are those of the episode that was heard of first.",
         (
             "tests/daemon/test_server.py::test_the_same_delivery_twice_is_stored_once",
-            "tests/sync/test_convergence.py::Road",
+            "tests/soak/test_deliveries.py"
+            "::test_deliveries_that_come_five_times_shuffled_and_a_day_late_end_as_quiet_ones",
+            "tests/soak/test_deliveries.py::test_every_order_of_five_webhooks_has_the_same_end",
         ),
-        _schedules,
-        "tieline simulate --schedules 10000",
+        _deliveries,
+        "python -m tests.soak deliveries",
     ),
     Promise(
         "**One bad record holds up no other**, and is listed with its reason until a person releases it.",
-        "",
+        "A record over which an adapter stumbles while it lists many stops that connection, by name.",
         (
             "tests/sync/test_road.py::test_refused_values_park_that_record_and_no_other",
             "tests/sync/test_road.py::test_a_stopped_connection_keeps_its_work_and_heals_by_itself",
+            "tests/soak/test_poison.py::test_one_bad_record_in_a_hundred_is_listed_and_holds_up_no_other",
         ),
+        _poison,
+        "python -m tests.soak poison",
     ),
     Promise(
         "**Bounded memory** in a storm: what does not fit is answered 503 with a time to come back.",
@@ -288,7 +349,10 @@ PROMISES: Sequence[Promise] = (
         (
             "tests/core/test_journal.py::test_every_changed_field_is_found_and_its_entry_named",
             "tests/core/test_journal.py::test_entries_cut_off_together_with_the_head_are_found",
+            "tests/soak/test_tampering.py::test_every_change_to_every_entry_of_some_is_found_and_named",
         ),
+        _tampering,
+        "python -m tests.soak journal",
     ),
     Promise(
         "**A seed plays the same everywhere**: any hash seed, any time zone, both stores.",
@@ -326,6 +390,36 @@ PROMISES: Sequence[Promise] = (
         _mutants,
         "tieline simulate --mutant all --schedules 1000",
     ),
+    Promise(
+        "**Rate limits are kept, and used.** No minute sees more calls than `calls_per_minute`; a limit that nobody "
+        "told us of is met once in each of its windows, and no call comes before the moment that the tool named. What "
+        "one record or one kind of call is refused holds up no other.",
+        "The window of a limit that the tool does not tell: the first pause is then a minute.",
+        (
+            "tests/soak/test_limits.py::test_a_declared_limit_is_never_met_and_is_used",
+            "tests/soak/test_limits.py::test_an_unknown_limit_is_met_once_in_a_window_and_is_used",
+            "tests/soak/test_limits.py::test_an_issue_that_may_not_be_written_again_yet_holds_up_no_other",
+        ),
+        _limits,
+        "python -m tests.soak limits",
+    ),
+    Promise(
+        "**A day without a tool** costs no change and no second write. What waited is written within 1.2 of the time "
+        "that the tool's limit asks for, once the tool has answered again; it is asked every five minutes.",
+        "",
+        ("tests/soak/test_partition.py::test_what_waited_for_a_day_is_written_once_and_soon",),
+        _partition,
+        "python -m tests.soak partition",
+    ),
+    Promise(
+        "**An older store is read on, a newer one is refused** and left alone. A store of each schema is kept, with "
+        "what the tools held then; a poll brings nothing twice, and edits are carried on.",
+        "PostgreSQL: what is kept are SQLite's.",
+        (
+            "tests/sync/test_upgrade.py",
+            "tests/core/test_store_schema.py::test_a_database_newer_than_the_code_is_refused_and_left_alone",
+        ),
+    ),
 )
 
 LIMITS = """
@@ -338,7 +432,7 @@ LIMITS = """
   real socket: that is what the crash matrix and the processes that are really killed are for.
 - 0 failures in 10,000 schedules bound the rate of what they can see at 3 in 10,000, with 95 % confidence.
 - A daemon that runs for weeks was not watched; the longest run was a storm of 200,000 alerts.
-- There is one schema yet. The upgrade from an older one is tried with a made-up next revision.
+- A migration that is killed is tried with a made-up next revision; the stores of older schemas are opened by the tests.
 """
 
 

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -102,7 +103,10 @@ def genuine(at: float, word: str = "genuine") -> list[Genuine]:
     shared_headers, shared = message(row, "incident", SECRET, int(at), shared=True)
     issue = json.dumps({"webhookEvent": "jira:issue_updated", "issue": {"id": "10001"}, "word": word}).encode()
     page = json.dumps({**EVENT, "word": word}).encode()
-    alerts = PAYLOADS.joinpath("DiskWillFill-firing.json").read_bytes()
+    group = json.loads(PAYLOADS.joinpath("DiskWillFill-firing.json").read_bytes())
+    # An alert is known by its fingerprint, when it began and whether it fires: what it says makes it no other one.
+    group["alerts"][0]["fingerprint"] = sha256(word.encode()).hexdigest()[:16]
+    alerts = json.dumps(group).encode()
     return [
         Genuine("memory", {SIGNATURE: f"t={int(at)},v1={sign(SECRET, int(at), memory)}"}, memory, (SIGNATURE,)),
         Genuine("snow", signed_headers, signed, (servicenow.SIGNATURE, servicenow.TIMESTAMP)),

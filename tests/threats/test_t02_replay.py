@@ -33,8 +33,7 @@ def test_a_replay_changes_nothing_however_late_it_comes(by_hand: Listening, tall
     for number in range(rounds):
         heard = by_hand.genuine(f"t02-{number}")
         for one in heard:
-            # Alertmanager's alerts are known by their content, which is the same in every round.
-            assert by_hand.deliver(one) in (202, 200)
+            assert by_hand.deliver(one) == 202
         stored, waiting = by_hand.stored(), by_hand.waiting()
         for moment, seconds in MOMENTS.items():
             clock.advance(seconds)
@@ -42,8 +41,8 @@ def test_a_replay_changes_nothing_however_late_it_comes(by_hand: Listening, tall
                 played += 1
                 if by_hand.deliver(one) not in (200, 401):
                     escaped.append(f"{one.connection} {moment}")
-        # Fewer may wait: a lane at work takes rows away.
-        if by_hand.stored() != stored or by_hand.waiting() > waiting:
+        # Fewer may be known: a chore forgets what is days old. And fewer may wait: a lane at work takes rows away.
+        if by_hand.stored() > stored or by_hand.waiting() > waiting:
             escaped.append(f"round {number} left something behind")
     tally(played, escaped)
 
@@ -55,7 +54,7 @@ def test_a_restart_does_not_make_it_forget(by_hand: Listening, tally: Tally) -> 
     stored, waiting = by_hand.stored(), by_hand.waiting()
     by_hand.restart()
     escaped = [one.connection for one in heard if by_hand.deliver(one) != 200]
-    assert by_hand.stored() == stored
+    assert by_hand.stored() <= stored
     assert by_hand.waiting() <= waiting
     tally(len(heard), escaped)
 

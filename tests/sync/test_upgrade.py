@@ -1,0 +1,99 @@
+"""A store that an older version wrote goes on under this one: nothing is lost, nothing comes twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from tests.sync.golden import FOLDER, TOOLS, make, opened
+
+from tieline.core import journal
+from tieline.core.store import schema
+from tieline.core.store import tables as t
+from tieline.sync import explain
+from tieline.sync.records import ReplicaState
+
+STORES = sorted(FOLDER.glob("*.sql.gz"))
+
+
+def described(office):
+    """Every incident with its copies, without what a look at a tool leaves behind."""
+    with office.engine.store.read() as connection:
+        return [
+            (incident.id, incident.revision, incident.fields, [(copy.ref, copy.base, copy.holds) for copy in copies])
+            for incident, copies in explain.incidents(connection)
+        ]
+
+
+def versions(office):
+    return {tool: [(row.ref, row.version, len(row.notes)) for row in office.tools[tool].rows()] for tool in TOOLS}
+
+
+@pytest.fixture(params=STORES, ids=lambda path: path.name.partition(".")[0])
+def old(request, tmp_path):
+    """A store of each schema that there was, and what was known of it."""
+    office, known = opened(request.param, tmp_path)
+    yield office, known
+    office.close()
+
+
+def test_there_is_a_store_of_every_schema_up_to_the_present_one():
+    from alembic.script import ScriptDirectory
+
+    revisions = {one.revision for one in ScriptDirectory(str(schema._MIGRATIONS)).walk_revisions()}
+    missing = revisions - {path.name.removesuffix(".sql.gz") for path in STORES} - {schema.REVISION}
+    assert missing == set(), "write it with the version that has this schema: python -m tests.sync.golden"
+    assert STORES != []
+
+
+def test_it_is_brought_to_the_present_schema_with_its_journal_whole(old):
+    office, known = old
+    with office.engine.store.read() as connection:
+        assert schema.revision_of(connection) == schema.REVISION
+        counted = {
+            name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for name, table in t.metadata.tables.items()
+        }
+    assert journal.verify(office.engine.store).count >= known["journal"]
+    assert all(counted[name] > 0 for name in ("incident", "replica", "comment", "twin", "signal", "journal"))
+
+
+def test_a_poll_of_what_is_known_brings_nothing_new(old):
+    office, _known = old
+    before, shown = described(office), versions(office)
+    office.settle()
+    assert described(office) == before
+    assert versions(office) == shown
+
+
+def test_edits_and_comments_are_carried_on(old):
+    office, _known = old
+    office.settle()
+    with office.engine.store.read() as connection:
+        found = explain.incidents(connection)
+    copies = next(copies for one, copies in found if one.fields["status"] == "in_progress")
+    refs = {str(copy.connection): copy.ref for copy in copies}
+    assert all(copy.state is ReplicaState.LINKED for copy in copies)
+    office.tools["second"].edit(refs["second"], title="Disk 1 is full after the upgrade")
+    office.tools["memory"].comment(refs["memory"], "still cleaning", author="ann")
+    said = len(office.tools["second"].row(refs["second"]).notes)
+    office.settle()
+    assert office.tools["memory"].row(refs["memory"]).body["title"] == "Disk 1 is full after the upgrade"
+    assert len(office.tools["second"].row(refs["second"]).notes) == said + 1
+
+
+def test_an_alert_that_ends_after_the_upgrade_ends_its_incident(old):
+    office, _known = old
+    for alert in list(office.alerts.state.alerts.values()):
+        alert.ends = alert.updated = office.clock.now()
+    office.notify()
+    office.settle()
+    with office.engine.store.read() as connection:
+        assert {one.fields["status"] for one, _copies in explain.incidents(connection)} == {"resolved"}
+
+
+def test_a_store_that_is_made_now_is_of_the_present_schema(tmp_path):
+    """The maker works on the day on which the schema is to change."""
+    assert make(tmp_path / "made").name == f"{schema.REVISION}.sql.gz"
+    assert sum(file.stat().st_size for file in Path(tmp_path / "made").iterdir()) < 60_000
