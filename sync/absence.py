@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
 from sqlalchemy import bindparam, select, text
 
 from tieline.core.model import ConnectionName
@@ -24,7 +23,7 @@ from tieline.core.store.store import Connection, Transaction
 from tieline.core.timers import cancel, set_timer
 
 if TYPE_CHECKING:
-    # Who only looks (`tieline status`) does not wait for the engine.
+    # Who only looks (`tieline status`) does not wait for the engine, nor for what only logging needs.
     from tieline.sync.engine import Connected, Engine
 
 NONE: Final[frozenset[Ref]] = frozenset()
@@ -203,6 +202,8 @@ def _after(before: Doubt | None, verdict: Verdict, lacking: AbstractSet[Ref], no
 def _tell_beginning(tx: Transaction, engine: Engine, here: Connected, doubt: Doubt) -> None:
     facts: dict[str, Any] = {"missing": len(doubt.episodes), "of": doubt.of, "sentence": doubt.sentence(here.name)}
     engine.record(tx, "ends_doubted", connection=here.name, reason=doubt.reason.value, **facts)
+    import structlog
+
     _log = structlog.get_logger("tieline.absence").bind(connection=here.name, reason=doubt.reason.value)
     tx.on_commit(lambda: _log.warning("ends_doubted", **facts))
 
@@ -210,6 +211,8 @@ def _tell_beginning(tx: Transaction, engine: Engine, here: Connected, doubt: Dou
 def _tell_end(tx: Transaction, engine: Engine, here: Connected, doubt: Doubt, reason: Belief, believed: int) -> None:
     facts: dict[str, Any] = {"missing": len(doubt.episodes), "since": doubt.since.isoformat(), "believed": believed}
     engine.record(tx, "ends_believed", connection=here.name, reason=reason.value, **facts)
+    import structlog
+
     _log = structlog.get_logger("tieline.absence").bind(connection=here.name, reason=reason.value)
     tx.on_commit(lambda: _log.info("ends_believed", **facts))
 
