@@ -93,7 +93,8 @@ def hostile() -> list[tuple[str, bytes]]:
     return [
         ("a number of a million digits", b'{"webhookEvent": ' + b"9" * digits + b"}"),
         ("nesting of lists", b"[" * deep + b"]" * deep),
-        ("nesting of objects", b'{"a":' * deep + b"1" + b"}" * deep),
+        # Within the limit of a body, or its size would be refused instead: by hanging up, while it is still sent.
+        ("nesting of objects", b'{"a":' * min(deep, 150_000) + b"1" + b"}" * min(deep, 150_000)),
         ("nesting that never ends", b"[" * deep),
         ("many parts", b"[" + b"1," * 400_000 + b"1]"),
         ("NaN", b'{"webhookEvent": "a", "issue": {"id": NaN}}'),
