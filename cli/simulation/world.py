@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -326,7 +327,8 @@ class World:
         self.guarded = frozenset()
         if forgotten:
             firing, unsettled = self._believed()
-            missing = forgotten & firing
+            # What came in at this very moment may have begun after the listing was made: a pass does not miss it.
+            missing = forgotten & self._believed_before(self.clock.now())
             if len(missing) >= DOUBT_FROM and 2 * len(missing) > len(firing):
                 self.guarded = missing - unsettled
 
@@ -339,14 +341,23 @@ class World:
             self.guarded &= firing
 
     def _believed(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The episodes that fire in the store, and those of which the inbox still says something. No fault comes of
-        looking."""
+        """The episodes that fire in the store, and those of which the inbox still says something."""
+        with self._unspoilt(), self.store.read() as connection:
+            firing = connection.execute(select(t.signal.c.episode).where(t.signal.c.firing)).scalars()
+            waiting = connection.execute(select(t.inbox.c.ref).where(t.inbox.c.connection == ALERTS)).scalars()
+            return frozenset(firing), frozenset(waiting)
+
+    def _believed_before(self, moment: datetime) -> frozenset[str]:
+        firing = select(t.signal.c.episode).where(t.signal.c.firing, t.signal.c.seen_at < moment)
+        with self._unspoilt(), self.store.read() as connection:
+            return frozenset(connection.execute(firing).scalars())
+
+    @contextmanager
+    def _unspoilt(self) -> Iterator[None]:
+        """No fault comes of looking."""
         at_work, self.store.at_work = self.store.at_work, False
         try:
-            with self.store.read() as connection:
-                firing = connection.execute(select(t.signal.c.episode).where(t.signal.c.firing)).scalars()
-                waiting = connection.execute(select(t.inbox.c.ref).where(t.inbox.c.connection == ALERTS)).scalars()
-                return frozenset(firing), frozenset(waiting)
+            yield
         finally:
             self.store.at_work = at_work
 
