@@ -289,14 +289,9 @@ def _wishes(
     if certain:
         return wishes
     return [
-        doubted(wish, now) if origin and connected.can(Power.FIND) else wish
+        rows.doubted(wish, now) if origin and connected.can(Power.FIND) else wish
         for wish, (_incident, connected, origin) in zip(wishes, missing, strict=True)
     ]
-
-
-def doubted(wish: Replica, now: datetime) -> Replica:
-    """A copy that may have been made already, nobody knows with what: it is looked for before it is made."""
-    return replace(wish, state=ReplicaState.CREATING, intent={}, intent_since=now)
 
 
 def _main_reason(decision: Decision) -> str:

@@ -190,7 +190,7 @@ def _find_or_create(engine: Engine, here: Connected, replica: Replica, incident:
         with engine.store.write() as tx:
             current = rows.hold(tx, replica.id)
             if current is not None and current.state in (ReplicaState.ABSENT, ReplicaState.CREATING):
-                doubted = current if current.intent is not None else commit.doubted(current, asked)
+                doubted = current if current.intent is not None else rows.doubted(current, asked)
                 rows.save_replica(tx, replace(doubted, next_at=asked + timedelta(seconds=left)))
         return
     here.looked.pop(replica.token, None)

@@ -20,11 +20,10 @@ from sqlalchemy import bindparam, delete, insert, or_, select, text
 from tieline.core.errors import Gone, Limit, NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain
 from tieline.core.port import Power, Ref
 from tieline.core.store import tables as t
-from tieline.sync import acts, commit, deliver, inbox, limits, poll, road, rows, twins
+from tieline.sync import acts, deliver, inbox, limits, poll, road, rows, twins
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.limits import is_due, wait_after
 from tieline.sync.preflight import preflight
-from tieline.sync.records import ReplicaState
 
 BATCH: Final = 200
 """Rows looked at in one step."""
@@ -148,14 +147,10 @@ class Lane:
         if not self.here.can(Power.FIND):
             return
         with self.engine.store.read() as connection:
-            wanted = list(connection.execute(_WANTED, {"connection": self.here.name}).scalars())
-        if not wanted:
-            return
+            if not rows.any_wanted(connection, self.here.name):
+                return
         with self.engine.store.write() as tx:
-            for number in wanted:
-                copy = rows.hold(tx, number)
-                if copy is not None and copy.state is ReplicaState.ABSENT:
-                    rows.save_replica(tx, commit.doubted(copy, now))
+            rows.doubt_wanted(tx, self.here.name, now)
 
     # -- the kinds of work -----------------------------------------------------------------------------------------
 
@@ -409,11 +404,6 @@ class Lane:
 
 _HELD = select(t.replica.c.ref).where(
     t.replica.c.connection == bindparam("connection"), text("conflicts <> '{}'"), t.replica.c.ref.is_not(None)
-)
-_WANTED = select(t.replica.c.id).where(
-    t.replica.c.connection == bindparam("connection"),
-    text("dirty"),
-    t.replica.c.state == ReplicaState.ABSENT.value,
 )
 _DUE = (
     select(t.replica.c.id)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, text, update
 
 from tieline.core.model import ConnectionName, Fields, IncidentId, Value
 from tieline.core.port import Ref, Token, Version
@@ -174,6 +174,31 @@ def save_replica(tx: Transaction, replica: Replica) -> None:
     tx.execute(_UPDATE_REPLICA, {"row_id": replica.id, **_state(replica)})
 
 
+_WANTED = (
+    t.replica.c.connection == bindparam("name"),
+    text("dirty"),
+    t.replica.c.state == ReplicaState.ABSENT.value,
+)
+_ANY_WANTED = select(t.replica.c.id).where(*_WANTED).limit(1)
+_DOUBT_WANTED = update(t.replica).where(*_WANTED)
+
+
+def any_wanted(connection: Connection, name: ConnectionName) -> bool:
+    """True while a copy waits to be made in this connection."""
+    return connection.execute(_ANY_WANTED, {"name": name}).first() is not None
+
+
+def doubt_wanted(tx: Transaction, name: ConnectionName, now: datetime) -> None:
+    """Have every copy that waits to be made in this connection looked for first."""
+    state = ReplicaState.CREATING.value
+    tx.execute(_DOUBT_WANTED, {"name": name, "state": state, "intent": _intent({}, now)})
+
+
+def doubted(wish: Replica, now: datetime) -> Replica:
+    """A copy that may have been made already, nobody knows with what: it is looked for before it is made."""
+    return replace(wish, state=ReplicaState.CREATING, intent={}, intent_since=now)
+
+
 def new_id(result: Any) -> int:
     """The key of the row that an insert made."""
     key: Sequence[int] = result.inserted_primary_key
@@ -196,7 +221,7 @@ def _state(replica: Replica) -> dict[str, Any]:
         },
         "intent": {}
         if replica.intent is None or replica.intent_since is None
-        else {"fields": _plain(replica.intent), "since": replica.intent_since.timestamp()},
+        else _intent(replica.intent, replica.intent_since),
         "conflicts": {
             name: [hold.kind.value, _json(hold.ours), _json(hold.theirs), hold.since.timestamp(), hold.words]
             for name, hold in replica.holds.items()
@@ -210,6 +235,10 @@ def _state(replica: Replica) -> dict[str, Any]:
         "next_at": replica.next_at,
         "parked": replica.parked,
     }
+
+
+def _intent(fields: Fields, since: datetime) -> dict[str, Any]:
+    return {"fields": _plain(fields), "since": since.timestamp()}
 
 
 def _replica(row: Row[Any]) -> Replica:

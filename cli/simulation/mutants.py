@@ -19,7 +19,21 @@ from tieline.cli.simulation.tickets import SimulatedTool
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ABSENT, Visibility, instant, parse_instant
 from tieline.core.port import Cursor
-from tieline.sync import absence, commit, deliver, inbox, merge, poll, read, reconcile, road, signals, tokens, twins
+from tieline.sync import (
+    absence,
+    commit,
+    deliver,
+    inbox,
+    lane,
+    merge,
+    poll,
+    read,
+    reconcile,
+    road,
+    signals,
+    tokens,
+    twins,
+)
 from tieline.sync.intake import Intake
 from tieline.sync.jobs import lease
 from tieline.sync.lane import Lane
@@ -122,8 +136,14 @@ def _second_copy_of_our_own() -> Sequence[Patch]:
 
 
 def _forgotten_not_looked_for() -> Sequence[Patch]:
-    # Where polls bring a record before it is made again, its token tells whose it is: that layer would cover for it.
-    return [(commit, "doubted", lambda wish, _now: wish), (road, "_ours", _nothing)]
+    # There are three reasons to doubt. And where polls bring a record before it is made again, its token tells whose it
+    # is: each would cover for the others.
+    return [
+        _seen_by(commit, "rows", doubted=lambda wish, _now: wish),
+        _seen_by(lane, "rows", any_wanted=lambda *_args: False),
+        (deliver, "_may_be_forgotten", lambda *_args: False),
+        (road, "_ours", _nothing),
+    ]
 
 
 def _tokens_by_chance() -> Sequence[Patch]:

@@ -73,6 +73,7 @@ EARLY = [
     "no-permit",
     "sweep-sees-polls-only",
     "mass-end-believed",
+    "forgotten-not-looked-for",
 ]
 """Planted bugs that few schedules show; `make soak` looks for all of them, in a thousand each."""
 
