@@ -170,6 +170,13 @@ def keeping(cursor: Cursor, since: Cursor | None, refs: Collection[Ref]) -> Curs
     return Firing({**Firing.unpack(cursor).stamps, **kept}).pack()
 
 
+def dropping(cursor: Cursor, refs: Collection[Ref]) -> Cursor:
+    """The cursor without these episodes: should they be listed once more, they are told as new."""
+    stamps = Firing.unpack(cursor).stamps
+    left = {episode: stamp for episode, stamp in stamps.items() if episode.ref not in refs}
+    return cursor if len(left) == len(stamps) else Firing(left).pack()
+
+
 def _entries(packed: bytes) -> Iterator[tuple[Episode, Stamp]]:
     for start in range(0, len(packed) - _ENTRY + 1, _ENTRY):
         entry = packed[start : start + _ENTRY]

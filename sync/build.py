@@ -32,11 +32,13 @@ def build(
     dice: random.Random,
     transports: Mapping[str, Any] | None = None,
     load_mapping: Callable[[str | Path, Path | None], FieldMapping] = mappings.load,
+    remembers: bool = False,
 ) -> Engine:
     """An engine ready to run. Raises ConfigError with the problems of every mapping at once.
 
     `transports` replaces the network of single connections, for tests and simulations; a simulation that starts a
-    thousand times has `load_mapping` remember.
+    thousand times has `load_mapping` remember. `remembers` says that the store knows all that was ever made from it,
+    and was not put back from a backup.
     """
     problems: list[Problem] = []
     connections: dict[ConnectionName, Connected] = {}
@@ -54,7 +56,8 @@ def build(
             problems.append(_incapable(config, connection, lacking))
             continue
         problems.extend(_unknown_owners(config, connection, mapping))
-        connections[name] = Connected(connection, source, mapping, budget, repeated_reads(sleep))
+        again = repeated_reads(sleep)
+        connections[name] = Connected(connection, source, mapping, budget, again, caught_up=remembers)
     if problems:
         raise ConfigError(problems)
     return Engine(config, store, registry, clock, connections, wake, dice, clock.monotonic())

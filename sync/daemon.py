@@ -38,6 +38,7 @@ from tieline.sync.jobs.port import SWEEP, Health, Jobs
 from tieline.sync.jobs.threads import Threads
 from tieline.sync.lane import Lane
 from tieline.sync.metrics import Metrics
+from tieline.sync.past import Past
 
 KEEP_DELIVERIES: Final = timedelta(days=7)
 """Longer than any sender retries."""
@@ -69,11 +70,12 @@ class Daemon:
         self._clock = clock or _clock(config, self._store)
         self._loops = Loops(self._clock, self._died)
         self._jobs = self._choose_jobs(config)
-        self.engine = self._build(config, registry)
+        self._past = Past(self._store, engines.file_of(config.store))
+        self.engine = self._build(config, registry, remembers=self._past.is_whole())
         self.intake = Intake(self.engine)
         self._metrics = Metrics(self)
 
-    def _build(self, config: Config, registry: Registry) -> Engine:
+    def _build(self, config: Config, registry: Registry, *, remembers: bool) -> Engine:
         return build(
             config,
             self._store,
@@ -83,6 +85,7 @@ class Daemon:
             wake=self.wake,
             dice=self._dice,
             transports=self._transports,
+            remembers=remembers,
         )
 
     def _choose_jobs(self, config: Config) -> Jobs:
@@ -158,6 +161,7 @@ class Daemon:
             # Whatever they were doing is in the ledger; the next start takes it up where a crash would have left it.
             self._log.warning("stopped_late", loops=left, seconds=bound)
         else:
+            self._note_past()
             self.engine.registry.close()
             self._store.close()
             self._alone = None
@@ -172,7 +176,8 @@ class Daemon:
             if (config.store, config.server.listen) != (old.store, old.server.listen):
                 self._log.error("reload_refused", reason="`store` and `server.listen` change only with a restart")
                 return False
-            engine = self._build(config, registry)
+            remembers = all(here.caught_up for here in self.engine.connections.values())
+            engine = self._build(config, registry, remembers=remembers)
         except ConfigError as error:
             self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
             return False
@@ -199,7 +204,14 @@ class Daemon:
                     forget_at = now + timedelta(hours=1)
             except StoreUnavailable as error:
                 self._log.error("store_unavailable", loop="timers", error=str(error))
+            self._note_past()
             event.wait(SWEEP)
+
+    def _note_past(self) -> None:
+        try:
+            self._past.note()
+        except StoreUnavailable as error:
+            self._log.error("store_unavailable", loop="past", error=str(error))
 
     def _fire(self, now: Any) -> None:
         fire_timers(self.engine, now)

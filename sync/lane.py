@@ -144,7 +144,7 @@ class Lane:
 
     def _doubt_what_was_wanted(self, now: datetime) -> None:
         """A copy that was wanted when we began may be there already, where a backup was put in the store's place."""
-        if not self.here.can(Power.FIND):
+        if self.here.caught_up or not self.here.can(Power.FIND):
             return
         with self.engine.store.read() as connection:
             if not rows.any_wanted(connection, self.here.name):
@@ -199,7 +199,7 @@ class Lane:
             else:
                 items = inbox.waiting(connection, self.here.name, now, self._batch)
         if not items:
-            self.here.caught_up = self.here.polled
+            self.here.caught_up = self.here.caught_up or self.here.polled
             return False
         if self.here.signals:
             # Readings are taken in at once; a hint has to ask the source first, and one that cannot be answered now

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, func, or_, select, text
+from sqlalchemy import bindparam, func, or_, select, text, update
 
-from tieline.core.episodes import Firing, keeping
+from tieline.core.episodes import Firing, dropping, keeping
 from tieline.core.model import ConnectionName
 from tieline.core.port import Cursor, Page, Power, Reading, Ref
 from tieline.core.store import tables as t
@@ -39,6 +39,7 @@ _KNOWN_RECORDS = select(t.replica.c.ref, t.replica.c.version).where(
     t.replica.c.ledger == {},
     t.replica.c.state != ReplicaState.GONE.value,
 )
+_MOVE = update(t.cursor).where(t.cursor.c.connection == bindparam("row_name"))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR: Final = timedelta(hours=1)
 _LAST_DELIVERY = select(func.max(t.delivery.c.received_at)).where(t.delivery.c.connection == bindparam("name"))
@@ -104,6 +105,17 @@ def last_pass(connection: Connection | Transaction, name: ConnectionName) -> tup
     """How far this connection has been read, and when its last pass began; nothing before its first page."""
     row = connection.execute(_CURSOR, {"name": name}).first()
     return (Cursor(row.cursor), row.polled_at) if row is not None else (None, None)
+
+
+def forget(tx: Transaction, here: Connected, refs: Collection[Ref]) -> None:
+    """Let the cursor no longer hold episodes that their source, asked for them, did not know. It may have been wrong,
+    and what a cursor holds is not told again while it stays as it was."""
+    if not refs:
+        return
+    cursor, _polled_at = last_pass(tx, here.name)
+    left = dropping(cursor, refs) if cursor is not None else cursor
+    if left != cursor:
+        tx.execute(_MOVE, {"row_name": here.name, "cursor": left})
 
 
 def _judged(tx: Transaction, engine: Engine, here: Connected, listing: _Listing, page: Page) -> Page:

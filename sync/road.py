@@ -17,7 +17,7 @@ from tieline.core.errors import Gone, Rejected
 from tieline.core.model import IncidentId, Status
 from tieline.core.port import Reading
 from tieline.core.store.store import Transaction
-from tieline.sync import absence, commit, deliver, inbox, rows, signals, twins
+from tieline.sync import absence, commit, deliver, inbox, poll, rows, signals, twins
 from tieline.sync.engine import Connected, Engine, expression_value
 from tieline.sync.inbox import Waiting
 from tieline.sync.read import read, sight, with_comments, with_replaced
@@ -70,7 +70,9 @@ def travel_signals(engine: Engine, here: Connected, items: Sequence[Waiting]) ->
         signals.take_signals(tx, engine, here, [sighting for _ref, sighting in looks if sighting is not None])
         gone = [ref for ref, sighting in looks if sighting is None]
         held = absence.withheld(tx, here, gone)
-        signals.end_forgotten(tx, engine, here, [ref for ref in gone if ref not in held])
+        over = [ref for ref in gone if ref not in held]
+        signals.end_forgotten(tx, engine, here, over)
+        poll.forget(tx, here, over)
 
 
 def _look_at_signal(engine: Engine, here: Connected, item: Waiting) -> Sighting | None:

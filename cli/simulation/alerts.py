@@ -63,20 +63,19 @@ class Alert:
 @dataclass
 class Memory:
     """What the world does to the monitoring's memory: asked at each listing. `loses` is whether it forgets just now,
-    and `forgot` hears of every listing with what is missing from it for no reason."""
+    and `forgot` hears of every listing with what is missing from it for no reason. By itself it forgets nothing."""
 
-    loses: Callable[[], bool]
-    forgot: Callable[[frozenset[str]], None]
+    loses: Callable[[], bool] = lambda: False
+    forgot: Callable[[frozenset[str]], None] = lambda _missing: None
 
 
 class AlertTool:
     """The monitoring itself: what fires now, and nothing else. What it has forgotten fires on, and is neither listed
     nor known when it is asked for, until it remembers."""
 
-    memory: Memory
-
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
+        self.memory = Memory()
         self.dice = random.Random(0)  # noqa: S311 - it makes faults, not secrets
         self.forgotten: frozenset[str] = frozenset()
         self.skew = timedelta(0)

@@ -206,6 +206,23 @@ def test_exactly_half_a_list_that_is_missing_is_believed(watch):
     assert world.doubt() is None
 
 
+def test_an_alert_that_its_source_denied_for_a_moment_fires_again_when_it_is_listed(watch):
+    world = watch()
+    [ref] = world.fire(1)
+    world.poll(2)
+    held = dict(world.am.state.alerts)
+    world.am.state.alerts.clear()
+    with world.engine.store.write() as tx:
+        inbox.put(tx, ALERTS, [(ref, None)], asked=0, now=world.clock.now())
+    world.work()
+    assert world.firing() == set()
+    world.am.state.alerts.update(held)
+    world.poll(2)
+
+    assert world.firing() == {ref}
+    assert world.open_incidents() == 1
+
+
 def test_a_few_alerts_that_end_together_are_believed_at_once(watch):
     world = watch()
     refs = world.fire(9)

@@ -1,0 +1,64 @@
+"""How far the journal had come, noted beside a SQLite file: what a backup that is put in its place cannot know.
+
+A store that has lost entries was put back from a backup, and has forgotten what was made since. One that still has the
+entry of the note has lost at most what happened between the note and the end: a second, and nothing where it ended in
+order. A note that is missing says nothing; then everything that may be there is looked for first.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import bindparam, select
+
+from tieline.core.store import tables as t
+from tieline.core.store.store import Store
+
+_HEAD: Final = select(t.journal_head.c.seq, t.journal_head.c.hash)
+_HASH: Final = select(t.journal.c.hash).where(t.journal.c.seq == bindparam("seq"))
+
+
+class Past:
+    """The note beside one store. `file` is the store's own, None for a database that several workers share: there no
+    worker can say for all of them what has happened, and each looks first."""
+
+    def __init__(self, store: Store, file: Path | None) -> None:
+        self._store = store
+        self._note = file.with_name(f"{file.name}.head") if file is not None else None
+        self._noted = ""
+
+    def is_whole(self) -> bool:
+        """True when the store has lost nothing since the note, or nothing has happened in it yet."""
+        if self._note is None:
+            return False
+        seq, _hash = self._head()
+        if seq == 0 and not self._note.exists():
+            return True
+        try:
+            noted, _, expected = self._note.read_text(encoding="ascii").strip().partition(" ")
+            with self._store.read() as connection:
+                return bool(expected) and connection.execute(_HASH, {"seq": int(noted)}).scalar() == expected
+        except (OSError, ValueError):
+            return False
+
+    def note(self) -> None:
+        """Write down how far the journal has come, if it has moved. A note that cannot be written is an old one."""
+        if self._note is None:
+            return
+        seq, head = self._head()
+        words = f"{seq} {head}\n"
+        if seq == 0 or words == self._noted:
+            return
+        fresh = self._note.with_name(f"{self._note.name}.new")
+        try:
+            fresh.write_text(words, encoding="ascii")
+            fresh.replace(self._note)
+        except OSError:
+            return
+        self._noted = words
+
+    def _head(self) -> tuple[int, str]:
+        with self._store.read() as connection:
+            row = connection.execute(_HEAD).one()
+            return int(row.seq), str(row.hash)

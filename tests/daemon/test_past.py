@@ -1,0 +1,128 @@
+"""A daemon knows whether its store was put back from a backup: then, and only then, it looks before it makes."""
+
+import shutil
+from datetime import UTC, datetime
+
+import pytest
+from tests.daemon.conftest import eventually
+
+from tieline.adapters.memory.faults import Fault
+from tieline.core.journal import Entry
+from tieline.core.store.store import Store
+from tieline.sync.past import Past
+
+
+@pytest.fixture
+def asked(running):
+    """Start a daemon; answers it and the verbs that its tools are asked, in order."""
+
+    def start():
+        here = running()
+        verbs = []
+        for tool in here.tools.values():
+            tool.faults.draw = lambda verb, _writes: verbs.append(verb)
+        return here, verbs
+
+    return start
+
+
+def stop(here):
+    here.client.close()
+    here.daemon.stop()
+
+
+def again(here):
+    """Another daemon on the same folder and the same tools."""
+    from tieline.core.config import load_workspace
+    from tieline.sync.daemon import Daemon
+
+    here.daemon = Daemon(lambda: load_workspace(here.file), transports=here.tools)
+    here.daemon.start()
+
+
+def copies(here):
+    return len(here.tools["right"].rows())
+
+
+def test_a_restart_looks_for_nothing(asked):
+    here, verbs = asked()
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: copies(here) == 1)
+    here.daemon.stop()
+    here.tools["left"].make({"title": "Another one", "status": "new"})
+    again(here)
+    eventually(lambda: copies(here) == 2)
+    assert "find" not in verbs
+
+
+def test_a_store_that_was_put_back_makes_nothing_twice(asked, tmp_path):
+    here, _verbs = asked()
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: copies(here) == 1)
+    here.daemon.stop()
+    shutil.copy(tmp_path / "tieline.db", tmp_path / "backup.db")
+    again(here)
+    here.tools["left"].make({"title": "Made after the backup", "status": "new"})
+    eventually(lambda: copies(here) == 2)
+    here.daemon.stop()
+
+    for file in tmp_path.glob("tieline.db-*"):
+        file.unlink()
+    shutil.copy(tmp_path / "backup.db", tmp_path / "tieline.db")
+    here.tools["right"].faults.queue.append(Fault(times=3))
+    again(here)
+    here.tools["left"].make({"title": "Made after the restore", "status": "new"})
+    eventually(lambda: copies(here) >= 3)
+    assert copies(here) == 3
+
+
+def test_without_its_note_a_store_looks_once_for_what_is_new(asked, tmp_path):
+    here, verbs = asked()
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: copies(here) == 1)
+    here.daemon.stop()
+    (tmp_path / "tieline.db.head").unlink()
+    here.tools["left"].make({"title": "Another one", "status": "new"})
+    again(here)
+    eventually(lambda: copies(here) == 2)
+    assert verbs.count("find") == 1
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}") as opened:
+        opened.migrate()
+        yield opened
+
+
+def happens(store, what):
+    with store.write() as tx:
+        tx.journal(Entry(datetime(2026, 1, 5, tzinfo=UTC), what, None, None, "ann", "", {}))
+
+
+def test_a_new_store_is_whole_and_one_with_a_history_needs_its_note(store, tmp_path):
+    past = Past(store, tmp_path / "tieline.db")
+    assert past.is_whole()
+    happens(store, "opened")
+    assert not past.is_whole()
+    past.note()
+    assert past.is_whole()
+
+
+def test_what_happened_after_the_note_is_no_loss(store, tmp_path):
+    past = Past(store, tmp_path / "tieline.db")
+    happens(store, "opened")
+    past.note()
+    happens(store, "changed")
+    assert past.is_whole()
+
+
+@pytest.mark.parametrize("words", ["2 " + "0" * 64, "1 " + "0" * 64, "", "one two", "7"])
+def test_a_note_that_the_journal_does_not_hold_says_that_something_was_lost(store, tmp_path, words):
+    happens(store, "opened")
+    (tmp_path / "tieline.db.head").write_text(words, encoding="ascii")
+    assert not Past(store, tmp_path / "tieline.db").is_whole()
+
+
+def test_a_store_that_workers_share_is_never_taken_for_whole(store):
+    assert not Past(store, None).is_whole()
