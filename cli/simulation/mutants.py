@@ -92,10 +92,14 @@ def _no_intent() -> Sequence[Patch]:
     save = deliver.rows.save_replica
 
     def forgetful(tx: Any, replica: Any) -> None:
-        if replica.state is not ReplicaState.CREATING:
+        if replica.state is not ReplicaState.CREATING or not replica.intent:
             save(tx, replica)
 
-    return [_seen_by(deliver, "rows", save_replica=forgetful)]
+    # What was wanted at a start is looked for first: that layer would cover for this one.
+    return [
+        _seen_by(deliver, "rows", save_replica=forgetful),
+        _seen_by(lane, "rows", any_wanted=lambda *_args: False),
+    ]
 
 
 def _no_lag_wait() -> Sequence[Patch]:

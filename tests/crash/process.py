@@ -53,6 +53,7 @@ from tieline.core.port import (
 )
 from tieline.core.registry import Limits, Registry
 from tieline.core.settings import Findings
+from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
 from tieline.core.yaml import Node
 from tieline.plugins.grouping.plugin import Grouping, Settings
@@ -242,6 +243,8 @@ class EngineProcess:
             dice=random.Random(1),
             transports=dict.fromkeys((*TOOLS, ALERTS), line),
             load_mapping=load_mapping,
+            # As the daemon does: a file that nobody put another one in the place of has forgotten nothing.
+            remembers=not is_postgres(address),
         )
         self._tokens = 0
         self._refused = 0

@@ -45,7 +45,6 @@ EARLY = [
     "clean-before-written",
     "no-version-on-write",
     "overwritten-untold",
-    "overwritten-in-doubt-untold",
     "strict-cursor",
     "cursor-of-our-clock",
     "cursor-before-rows",

@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.sync.office import DESKS, Office
+from tests.sync.office import Office
 
 from tieline.adapters.memory.shelf import Act, Note, Row
 from tieline.core import journal
@@ -29,9 +29,7 @@ from tieline.core.store import schema
 
 FOLDER = Path(__file__).parents[1] / "golden" / "stores"
 TOOLS = ("memory", "second")
-
-# Another ticket tool of the same kind, so that there is somewhere to carry an edit to.
-DESKS.setdefault("second", DESKS["memory"])
+"""Two ticket tools of one kind, so that there is somewhere to carry an edit to."""
 
 
 def at_the_beginning(folder: Path) -> Office:

@@ -90,13 +90,18 @@ DESKS = {
 }
 
 
+def desk_of(tool: str) -> Desk:
+    """The desk of a connection: it is named after its tool, or it is a second memory tool."""
+    return DESKS["memory" if tool == "second" else tool]
+
+
 class Office:
     """One Alertmanager, ticket tools named by their connection, and the engine between them, whose lanes take turns in
     the order of the tools."""
 
     def __init__(self, folder: Path, *tools: str) -> None:
         self.clock = ManualClock()
-        self.tools = {tool: DESKS[tool].double(self.clock) for tool in tools}
+        self.tools = {tool: desk_of(tool).double(self.clock) for tool in tools}
         self.posted: list[bytes] = []
         self.alerts = AlertmanagerSimulator(self.clock.now, webhook=Webhook("http://tieline.example"), post=self._post)
         os.environ["TIELINE_TEST_HOOK"] = "a token that opens nothing"
@@ -104,8 +109,8 @@ class Office:
         lines += ["poll_every: 30s", "connections:"]
         lines += ["  alerts: {tool: alertmanager, url: 'http://alerts', webhook_token: {env: TIELINE_TEST_HOOK}}"]
         for tool in tools:
-            os.environ[_variable(tool)] = DESKS[tool].secret
-            lines.append(f"  {tool}: {{{DESKS[tool].settings.replace('SECRET', _variable(tool))}}}")
+            os.environ[_variable(tool)] = desk_of(tool).secret
+            lines.append(f"  {tool}: {{{desk_of(tool).settings.replace('SECRET', _variable(tool))}}}")
         file = folder / "tieline.yaml"
         file.write_text("\n".join(lines), encoding="utf-8")
         config, registry = load_text(file.read_bytes(), file)
@@ -198,7 +203,7 @@ class Office:
         """A person edits the title over there."""
         ref = self.copy(tool).ref
         assert ref is not None
-        DESKS[tool].retitle(self.tools[tool], ref, title)
+        desk_of(tool).retitle(self.tools[tool], ref, title)
 
     def writes(self, name: str = "") -> list[str]:
         """What a tool (the only one, unless named) was asked to write. The memory tool counts versions of its records,
