@@ -37,7 +37,8 @@ from tieline.core.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How much is measured. Sizes count alerts, incidents or journal entries."""
+    """How much is measured. Sizes count alerts, incidents or journal entries; `idle` is the seconds of one quiet poll
+    interval: 30 is the daemon's default."""
 
     name: str
     repeats: int
@@ -72,7 +73,7 @@ def default() -> Form:
         tickets=120,
         moves=100,
         linked=(1_000, 10_000, 100_000),
-        idle=8.0,
+        idle=30.0,
         entries=100_000,
         loops=10_000,
         workers=(1, 2, 4),
@@ -89,7 +90,7 @@ def full() -> Form:
         tickets=300,
         moves=300,
         linked=(1_000, 10_000, 100_000, 1_000_000),
-        idle=20.0,
+        idle=30.0,
         entries=1_000_000,
         loops=20_000,
         workers=(1, 2, 4),
@@ -283,7 +284,7 @@ def growth(form: Form) -> list[Figure]:
     cpu: list[list[float]] = []
     with ServiceNowSimulator().serve() as url:
         for size in form.linked:
-            with stage(SNOW.format(name="snow", url=url), poll_every="2s") as at:
+            with stage(SNOW.format(name="snow", url=url), poll_every=f"{max(form.idle, 1):.0f}s") as at:
                 fill(at.database, size)
                 _let_in(at)
                 started = at.started_in
@@ -317,7 +318,14 @@ def growth(form: Form) -> list[Figure]:
                     None,
                     f"growth.{form.linked[0]}.cpu",
                 ),
-                Figure(f"growth.{size}.idle", f"idle {over}: share of a core", "%", (share,), False, 2.0),
+                Figure(
+                    f"growth.{size}.idle",
+                    f"idle {over}, each tool polled once in {form.idle:.0f} s: share of a core",
+                    "%",
+                    (share,),
+                    False,
+                    2.0,
+                ),
                 Figure(f"growth.{size}.resident", f"resident when idle {over}", "MiB", (rest,), False, 120),
                 Figure(f"growth.{size}.start", f"start {over}", "s", (started,)),
                 Figure(f"growth.{size}.metrics", f"scrape of /metrics {over}", "s", (scrape,), False, 2.0),
