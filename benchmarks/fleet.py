@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -118,15 +118,16 @@ class Fleet:
         with psycopg.connect(self.store, autocommit=True) as look:
             server = _children(self.store_pid(look))
             had = _incidents(look)
-            before = self._used(), sum(machine.cpu(pid).both for pid in server)
+            before = self._used(), _used_by(server)
             began = time.perf_counter()
             with _waiting_for_the_head(self.store) as waiting:
                 flood_all(doors, storm(alerts, a_request, first))
                 self.wait("every alert to be an incident", lambda: _incidents(look) - had >= alerts)
                 visible = time.perf_counter() - began
             workers = self._used() - before[0]
-            store = sum(machine.cpu(pid).both for pid in server if Path(f"/proc/{pid}").exists()) - before[1]
-        return Load(alerts, visible, workers, max(store, 0.0), statistics.fmean(waiting))
+            after = _used_by(before[1])
+            store = sum(used - before[1][pid] for pid, used in after.items())
+        return Load(alerts, visible, workers, store, statistics.fmean(waiting))
 
     def store_pid(self, look: psycopg.Connection) -> int:
         """The process that all of PostgreSQL's processes come from."""
@@ -135,6 +136,15 @@ class Fleet:
 
     def _used(self) -> float:
         return sum(machine.cpu(process.pid).both for process in self.processes)
+
+
+def _used_by(pids: Iterable[int]) -> dict[int, float]:
+    """CPU seconds by process. PostgreSQL ends processes of its own as it likes: those are left out."""
+    used: dict[int, float] = {}
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            used[pid] = machine.cpu(pid).both
+    return used
 
 
 def _children(parent: int) -> list[int]:

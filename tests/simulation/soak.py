@@ -1,52 +1,94 @@
 """The simulation's part of `make soak`: many schedules on both stores, and the hunt for every planted bug.
 
-    python -m tests.simulation.soak FOLDER
+    python -m tests.simulation.soak FOLDER [PART …]
 
-Each part is a run of `tieline simulate`, whose JSON goes into FOLDER; exit code 1 when one of them found something.
+Each part is a run of `tieline simulate`, whose JSON goes into FOLDER; exit code 1 when one of them found something. The
+schedules are played in portions and written down after each, so that a run that is ended early keeps what it has.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from tests.core.store_backends import postgres, postgres_binaries
 
-JOBS = os.environ.get("JOBS", str(os.cpu_count() or 1))
-SCHEDULES = ["--schedules", "10000"]
+JOBS: Final = os.environ.get("JOBS", str(os.cpu_count() or 1))
+SCHEDULES: Final = 10_000
+PORTION: Final = 500
+PARTS: Final = ("simulation", "mutants", "simulation-postgresql")
 
 
-def parts(store: str) -> Iterator[tuple[str, Sequence[str]]]:
-    """The name of each part's result, and the options it is played with. `store` is a PostgreSQL server, if any."""
-    yield "simulation.json", SCHEDULES
-    yield "mutants.json", ["--mutant", "all", "--schedules", "1000"]
-    if store:
-        yield "simulation-postgresql.json", [*SCHEDULES, "--store", store]
+def simulate(*options: str) -> tuple[dict[str, Any], bool]:
+    """One run: what it says, and whether it found nothing."""
+    command = [sys.executable, "-m", "tieline.cli.main", "simulate", *options, "--jobs", JOBS, "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout), done.returncode == 0
 
 
-def play(folder: Path, store: str) -> bool:
-    """Play every part. True when none of them found anything."""
-    folder.mkdir(exist_ok=True)
-    good = True
-    for name, options in parts(store):
-        sys.stderr.write(f"simulate {' '.join(options)}\n")
-        command = [sys.executable, "-m", "tieline.cli.main", "simulate", *options, "--jobs", JOBS, "--json"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-        (folder / name).write_text(done.stdout, encoding="utf-8")
-        good = good and done.returncode == 0
+def together(whole: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """The figures of two runs over neighbouring seeds, as if they had been one."""
+    if not whole:
+        return more
+    sums = ("schedules", "failures", "failed", "writes", "seconds", "cpu_seconds", "smallest")
+    both = {**whole, **{name: whole[name] + more[name] for name in sums}}
+    both["faults"] = dict(sorted((Counter(whole["faults"]) + Counter(more["faults"])).items()))
+    both["schedules_per_cpu_second"] = round(both["schedules"] / max(both["cpu_seconds"], 0.001), 1)
+    return both
+
+
+def schedules(file: Path, options: Sequence[str] = ()) -> bool:
+    """Play them all. True when every promise was kept."""
+    whole: dict[str, Any] = {}
+    for first in range(0, SCHEDULES, PORTION):
+        portion, _good = simulate("--first", str(first), "--schedules", str(PORTION), *options)
+        whole = together(whole, portion)
+        _write(file, whole)
+        sys.stderr.write(f"{file.stem}: {whole['schedules']} schedules, {whole['failures']} failures\n")
+    return not whole["failures"]
+
+
+def mutants(file: Path) -> bool:
+    """Hunt them all. True when each was found."""
+    found, good = simulate("--mutant", "all", "--schedules", "1000")
+    _write(file, found)
     return good
 
 
+def _write(file: Path, said: dict[str, Any]) -> None:
+    file.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def play(folder: Path, part: str) -> bool:
+    """Play one part. True when it found nothing."""
+    folder.mkdir(exist_ok=True)
+    file, binaries = folder / f"{part}.json", postgres_binaries()
+    match part:
+        case "simulation":
+            return schedules(file)
+        case "mutants":
+            return mutants(file)
+        case _ if binaries is None:
+            sys.stderr.write("PostgreSQL is not installed: no schedules on it. On Debian: apt-get install postgresql\n")
+            return True
+        case _:
+            with postgres(binaries) as address:
+                return schedules(file, ["--store", address])
+
+
 def main() -> int:
-    folder, binaries = Path(sys.argv[1]), postgres_binaries()
-    if binaries is None:
-        sys.stderr.write("PostgreSQL is not installed: no schedules on it. On Debian: apt-get install postgresql\n")
-        return not play(folder, "")
-    with postgres(binaries) as address:
-        return not play(folder, address)
+    folder, parts = Path(sys.argv[1]), sys.argv[2:] or PARTS
+    unknown = sorted(set(parts) - set(PARTS))
+    if unknown:
+        sys.stderr.write(f"there is no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}\n")
+        return 2
+    return 0 if all([play(folder, part) for part in parts]) else 1
 
 
 if __name__ == "__main__":
