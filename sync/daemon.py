@@ -139,7 +139,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, on_signal)
         self.start()
-        while not self._stopping.wait(0.2):
+        while not self._stopping.wait(1.0):  # a signal to stop ends the wait; one to reload is seen after it
             if hup.is_set():
                 hup.clear()
                 self.reload()
@@ -282,7 +282,7 @@ class Daemon:
             timeout_keep_alive=door.IDLE_TIMEOUT,
             server_header=False,
         )
-        self._http = uvicorn.Server(config)
+        self._http = door.QuietServer(config)
         http = self._http
 
         def serve(_event: threading.Event) -> None:

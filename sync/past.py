@@ -27,6 +27,7 @@ class Past:
         self._store = store
         self._note = file.with_name(f"{file.name}.head") if file is not None else None
         self._noted = ""
+        self._commits = -1
 
     def is_whole(self) -> bool:
         """True when the store has lost nothing since the note, or nothing has happened in it yet."""
@@ -44,11 +45,13 @@ class Past:
 
     def note(self) -> None:
         """Write down how far the journal has come, if it has moved. A note that cannot be written is an old one."""
-        if self._note is None:
+        commits = self._store.commits
+        if self._note is None or commits == self._commits:
             return
         seq, head = self._head()
         words = f"{seq} {head}\n"
         if seq == 0 or words == self._noted:
+            self._commits = commits
             return
         fresh = self._note.with_name(f"{self._note.name}.new")
         try:
@@ -56,7 +59,7 @@ class Past:
             fresh.replace(self._note)
         except OSError:
             return
-        self._noted = words
+        self._noted, self._commits = words, commits
 
     def _head(self) -> tuple[int, str]:
         with self._store.read() as connection:

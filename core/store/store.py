@@ -152,6 +152,8 @@ class Store:
         self._writer = writer
         self._reader = reader
         self._check = check
+        self.commits = 0
+        """Grows with every transaction that this store has committed: whether anything happened, and not how much."""
 
     @classmethod
     def open(
@@ -205,6 +207,7 @@ class Store:
                 self._check(tx)
             yield tx
             tx.flush()
+        self.commits += 1
         tx.committed()
 
     @contextmanager

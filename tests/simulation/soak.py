@@ -88,7 +88,9 @@ def main() -> int:
     if unknown:
         sys.stderr.write(f"there is no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}\n")
         return 2
-    return 0 if all([play(folder, part) for part in parts]) else 1
+    # A part that found something keeps none of the others from being played.
+    good = [play(folder, part) for part in parts]
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":
