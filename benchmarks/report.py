@@ -33,10 +33,10 @@ def page(result: Result) -> str:
 
 GAPS: Final = {
     "mapping.denormalize": "The figure is a record of nine fields, the worst that the mapping of ServiceNow has "
-    "(resolved, so that two other fields must be filled in), times thirty ninths: what is paid once a record is counted "
-    "more than three times. By profile a third is that company of the status, whose values are tried before they are "
-    "written, two fifths are the fields themselves, and a fifth is the loop around them. No shipped mapping writes more "
-    "than eleven fields.",
+    "(resolved, so that two other fields must be filled in), times thirty ninths: what is paid once a record is "
+    "counted more than three times. By profile a third is that company of the status, whose values are tried before "
+    "they are written, two fifths are the fields themselves, and a fifth is the loop around them. No shipped mapping "
+    "writes more than eleven fields.",
 }
 """Why a figure misses its target, by the figure's name; told only while it does."""
 
