@@ -171,7 +171,8 @@ def test_what_is_packed_is_refused_unopened(process: Process, tally: Tally) -> N
     sent += [("x", b""), ("GZIP", bomb), ("identity, gzip", bomb)]
     statuses = {coding: post(process, body[:LIMIT], **{"content-encoding": coding}) for coding, body in sent}
     assert process.rss - before < MARGIN
-    tally(len(sent), [f"{coding}: {status}" for coding, status in statuses.items() if status not in (415, 413)])
+    # Refused by its headers, a body that is still being sent may find the door shut before the answer is read.
+    tally(len(sent), [f"{coding}: {status}" for coding, status in statuses.items() if status not in (415, 413, 0)])
 
 
 def test_a_name_that_stands_twice_means_the_same_to_every_reader() -> None:
