@@ -152,7 +152,7 @@ def open_incidents(
         for connected in engine.connections.values()
         if _should_copy(connected, incident, ())
     ]
-    wishes = _wishes(tx, engine, missing, certain=engine.connections[source].caught_up)
+    wishes = _wishes(tx, engine, missing)
     rows.insert_replicas(tx, wishes)
     for name in dict.fromkeys(wish.connection for wish in wishes):
         engine.rouse(tx, name)
@@ -192,26 +192,24 @@ def spread(
         copy = here if here is not None and stored.id == here.id else stored
         connected = engine.connections.get(copy.connection)
         marked = copy if connected is None else mark(copy, incident, connected, now, moved=moved)
+        if connected is not None and marked.dirty and not copy.dirty and marked.state is ReplicaState.ABSENT:
+            marked = _doubted(marked, engine, connected, now)
         if marked is not stored or copy is here:
             rows.save_replica(tx, marked)
         if marked.dirty:
             engine.rouse(tx, marked.connection)
     if moved:
-        _wish_for_copies(tx, engine, incident, copies, here)
+        _wish_for_copies(tx, engine, incident, copies)
         acts.follow(tx, engine, incident)
 
 
-def _wish_for_copies(
-    tx: Transaction, engine: Engine, incident: Incident, copies: Sequence[Replica], here: Replica | None
-) -> None:
-    """Copies that the configuration wants and that are not there yet. `here` is the copy that brought it about."""
+def _wish_for_copies(tx: Transaction, engine: Engine, incident: Incident, copies: Sequence[Replica]) -> None:
+    """Copies that the configuration wants and that are not there yet."""
     wanting = [one for one in engine.connections.values() if _should_copy(one, incident, copies)]
     if not wanting:
         return
     origin = tokens.origin_of(tx, incident.id)
-    source = engine.connections.get(here.connection) if here is not None else None
-    certain = source is None or source.caught_up
-    for wish in _wishes(tx, engine, [(incident, one, origin) for one in wanting], certain=certain):
+    for wish in _wishes(tx, engine, [(incident, one, origin) for one in wanting]):
         rows.insert_replica(tx, wish)
         engine.rouse(tx, wish.connection)
 
@@ -259,14 +257,8 @@ def _should_copy(connected: Connected, incident: Incident, copies: Sequence[Repl
     )
 
 
-def _wishes(
-    tx: Transaction, engine: Engine, missing: Sequence[tuple[Incident, Connected, str]], *, certain: bool
-) -> list[Replica]:
-    """Copies to be made, each of an incident, in a connection, for an origin ("" for none that could be met again).
-
-    `certain` says that what brought it about is new. Else the store may have forgotten that it made them: then each is
-    looked for first.
-    """
+def _wishes(tx: Transaction, engine: Engine, missing: Sequence[tuple[Incident, Connected, str]]) -> list[Replica]:
+    """Copies to be made, each of an incident, in a connection, for an origin ("" for none that could be met again)."""
     if not missing:
         return []
     now, store_name = engine.clock.now(), tokens.name_of(tx)
@@ -286,12 +278,15 @@ def _wishes(
         )
         for (incident, connected, _origin), token in zip(missing, tokens.free(tx, series), strict=True)
     ]
-    if certain:
-        return wishes
     return [
-        rows.doubted(wish, now) if origin and connected.can(Power.FIND) else wish
+        _doubted(wish, engine, connected, now) if origin else wish
         for wish, (_incident, connected, origin) in zip(wishes, missing, strict=True)
     ]
+
+
+def _doubted(wish: Replica, engine: Engine, connected: Connected, now: datetime) -> Replica:
+    """The wish, to be looked for before it is made while the store may have forgotten that it was."""
+    return wish if engine.caught_up or not connected.can(Power.FIND) else rows.doubted(wish, now)
 
 
 def _main_reason(decision: Decision) -> str:

@@ -67,8 +67,7 @@ class Connected:
     polled: bool = False
     """True once this process has read on to the end of what the tool has to tell."""
     caught_up: bool = False
-    """True once this process has also taken in all of that: whatever comes from now on is new. Before, it may be what a
-    store has forgotten that was put back from a backup."""
+    """True once this process has also taken in all of that, or where the store is known to have forgotten nothing."""
     receiver: Receiver | None = field(init=False)
     """What takes its webhooks, if it takes any. Known from the beginning: to ask costs as much as half a webhook."""
 
@@ -125,6 +124,12 @@ class Engine:
     began: float
     """When this process began, in seconds that never run backwards."""
     new_token: Callable[[], Token] = lambda: Token(f"{TOKEN_PREFIX}{secrets.token_hex(12)}")
+
+    @property
+    def caught_up(self) -> bool:
+        """True once everything that is new in any tool has been read and taken in: what is wanted from now on is not
+        what a store has forgotten that was put back from a backup."""
+        return all(here.caught_up for here in self.connections.values())
 
     def record(
         self,

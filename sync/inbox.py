@@ -262,6 +262,14 @@ def later(tx: Transaction, item: Waiting, attempts: int, next_at: datetime | Non
     )
 
 
+_WAITS = select(t.inbox.c.id).where(t.inbox.c.connection == bindparam("connection"), text("inbox.parked = ''")).limit(1)
+
+
+def any_waits(connection: Reader, name: ConnectionName) -> bool:
+    """True while anything waits for this connection, due or not, that is not put aside."""
+    return connection.execute(_WAITS, {"connection": name}).first() is not None
+
+
 _PARKED = (
     select(t.inbox.c.id)
     .where(t.inbox.c.connection == bindparam("connection"), t.inbox.c.reading.is_not(None), text("inbox.parked <> ''"))

@@ -199,7 +199,7 @@ class Lane:
             else:
                 items = inbox.waiting(connection, self.here.name, now, self._batch)
         if not items:
-            self.here.caught_up = self.here.caught_up or self.here.polled
+            self._catch_up()
             return False
         if self.here.signals:
             # Readings are taken in at once; a hint has to ask the source first, and one that cannot be answered now
@@ -209,6 +209,12 @@ class Lane:
         else:
             self._each(items, self._travel, self._inbox_failed)
         return True
+
+    def _catch_up(self) -> None:
+        """Everything has been taken in, once nothing of it waits to be tried again either."""
+        if self.here.polled and not self.here.caught_up:
+            with self.engine.store.read() as connection:
+                self.here.caught_up = not inbox.any_waits(connection, self.here.name)
 
     def _hints(self, items: list[inbox.Waiting], newest: int) -> None:
         """Ask the source about each, at least one a step. An alert that comes in meanwhile goes first: a tool may take
