@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Final
@@ -27,7 +28,7 @@ def page(result: Result) -> str:
         f"{machine.get('memory_mib')} MiB, Python {machine.get('python')}, SQLite {machine.get('sqlite')}.",
         "",
     ]
-    plots = [f"![{_title(name)}](plots/{name}.svg)" for name in sorted(result.series)]
+    plots = [f"![{_title(name)}](plots/{name}.svg)" for name in sorted(curves(result))]
     return "\n".join([*head, *table(result), "", *gaps(result), *plots]) + "\n"
 
 
@@ -75,7 +76,19 @@ def number(value: float) -> str:
 
 def plots(result: Result) -> dict[str, str]:
     """File name to SVG, one a curve."""
-    return {f"{name}.svg": plot(_title(name), points) for name, points in result.series.items()}
+    return {f"{name}.svg": plot(_title(name), points) for name, points in curves(result).items()}
+
+
+_IDLE: Final = re.compile(r"growth\.(\d+)\.idle")
+
+
+def curves(result: Result) -> dict[str, Points]:
+    """The curves that were measured, and the one that the figures of a quiet cycle make over the sizes of the store."""
+    quiet = sorted(
+        (float(found[1]), figure.median) for figure in result.figures if (found := _IDLE.fullmatch(figure.name))
+    )
+    idle = {"idle-share-of-a-core-over-linked-incidents": quiet} if quiet else {}
+    return {**result.series, **idle}
 
 
 def _title(name: str) -> str:
