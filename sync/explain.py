@@ -295,7 +295,8 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
         "parked": len(parked(connection)),
         "conflicts": len(conflicts(connection)),
         "ends_doubted": sum(len(doubt.episodes) for doubt in doubts.values()),
-        "connections": connections,
+        # By name: which one was first to come to rest says nothing.
+        "connections": dict(sorted(connections.items())),
     }
 
 
