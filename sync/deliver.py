@@ -29,7 +29,7 @@ from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.mappings import Denormalized
 from tieline.sync import commit, inbox, limits, rows, tokens, twins, volley
-from tieline.sync.engine import EVERYONE, Connected, Engine
+from tieline.sync.engine import EVERYONE, Connected, Engine, Look
 from tieline.sync.read import fresh, sight, with_comments, with_replaced
 from tieline.sync.reconcile import Sighting, wanted
 from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState
@@ -207,7 +207,7 @@ def _may_be_forgotten(engine: Engine, here: Connected) -> bool:
     if not here.can(Power.FIND):
         return False
     with engine.store.read() as connection:
-        return inbox.has_parked(connection, here.name)
+        return inbox.has_failed(connection, here.name)
 
 
 def _certain_at(engine: Engine, here: Connected, finder: Finder, replica: Replica, now: float) -> float:
@@ -216,7 +216,10 @@ def _certain_at(engine: Engine, here: Connected, finder: Finder, replica: Replic
         # What a forgotten future made was made before this process began.
         return engine.began + finder.lookup_lag.total_seconds()
     lag = finder.lookup_lag + min(finder.lookup_lag, LONGEST_CALL)
-    return here.looked.setdefault(replica.token, now) + lag.total_seconds()
+    first = here.looked.get(replica.token)
+    if first is None or first.intended != replica.intent_since:
+        first = here.looked[replica.token] = Look(replica.intent_since, now)
+    return first.at + lag.total_seconds()
 
 
 def _find(engine: Engine, here: Connected, finder: Finder, replica: Replica) -> Reading | None:

@@ -6,6 +6,7 @@ import random
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from tenacity import Retrying
@@ -50,6 +51,16 @@ REMEMBER_PEOPLE: Final = 600.0
 """Seconds for which an answer about a person is believed: new colleagues appear, old ones leave."""
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look for what a create may have made. It says nothing of a create that another worker tried since."""
+
+    intended: datetime | None
+    """When the create was meant that it was made for."""
+    at: float
+    """In seconds that never run backwards."""
+
+
 @dataclass(slots=True)
 class Connected:
     """One connection at work: what the configuration says of it, its adapter, its mapping and its budget."""
@@ -62,8 +73,8 @@ class Connected:
     """Repeats a read that failed for a moment, a few times at once; never a write."""
     people: dict[str, tuple[str | None, float]] = field(default_factory=dict)
     """E-mail to the tool's id (None: it knows nobody of that address), and when it said so."""
-    looked: dict[Token, float] = field(default_factory=dict)
-    """Creates in doubt: when each was first looked for in vain, in seconds that never run backwards."""
+    looked: dict[Token, Look] = field(default_factory=dict)
+    """Creates in doubt, and the first look for each that found nothing."""
     polled: bool = False
     """True once this process has read on to the end of what the tool has to tell."""
     caught_up: bool = False

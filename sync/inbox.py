@@ -139,10 +139,15 @@ def _row(name: ConnectionName, reading: Reading, asked: int, now: datetime) -> d
 
 
 def put_page(
-    tx: Transaction, name: ConnectionName, page: Page, fresh: Sequence[Reading], asked: int, now: datetime
+    tx: Transaction,
+    name: ConnectionName,
+    page: Page,
+    news: Iterable[tuple[Ref, Reading | None]],
+    asked: int,
+    now: datetime,
 ) -> None:
-    """The readings of a page that tell something new, and the cursor after them: in one transaction, or not at all."""
-    put(tx, name, ((reading.ref, reading) for reading in fresh), asked=asked, now=now)
+    """What a page tells that is new, and the cursor after it: in one transaction, or not at all."""
+    put(tx, name, news, asked=asked, now=now)
     tx.execute(_MOVE_CURSOR, {"connection": name, "cursor": page.cursor, "polled_at": now})
 
 
@@ -180,6 +185,18 @@ def _group(name: ConnectionName, ref: Ref, members: Sequence[Any]) -> Waiting:
         attempts=max(row.attempts for row in members),
         listed=any(row.reading is not None for row in members),
     )
+
+
+_WAITING_REFS = select(t.inbox.c.ref).where(
+    t.inbox.c.connection == bindparam("connection"),
+    text("inbox.parked = ''"),
+    t.inbox.c.ref.in_(bindparam("refs", expanding=True)),
+)
+
+
+def waiting_refs(connection: Reader, name: ConnectionName, refs: Sequence[Ref]) -> frozenset[Ref]:
+    """Those of these records about which anything waits, due or not."""
+    return frozenset(connection.execute(_WAITING_REFS, {"connection": name, "refs": list(refs)}).scalars())
 
 
 def one_by_one(connection: Reader, name: ConnectionName, now: datetime, limit: int) -> list[Waiting]:
@@ -270,16 +287,17 @@ def any_waits(connection: Reader, name: ConnectionName) -> bool:
     return connection.execute(_WAITS, {"connection": name}).first() is not None
 
 
-_PARKED = (
+_IN_VAIN = (
     select(t.inbox.c.id)
-    .where(t.inbox.c.connection == bindparam("connection"), t.inbox.c.reading.is_not(None), text("inbox.parked <> ''"))
+    .where(t.inbox.c.connection == bindparam("connection"), or_(t.inbox.c.parked != "", t.inbox.c.attempts > 0))
     .limit(1)
 )
 
 
-def has_parked(connection: Reader, name: ConnectionName) -> bool:
-    """True while a record of this connection is put aside; one of ours may be among them that the store forgot."""
-    return connection.execute(_PARKED, {"connection": name}).first() is not None
+def has_failed(connection: Reader, name: ConnectionName) -> bool:
+    """True while a record of this connection is put aside, or was tried in vain and waits; one of ours may be among
+    them that the store forgot."""
+    return connection.execute(_IN_VAIN, {"connection": name}).first() is not None
 
 
 def forget_parked(tx: Transaction, name: ConnectionName, ref: Ref) -> None:

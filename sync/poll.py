@@ -6,7 +6,7 @@ webhooks have gone silent is named.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -95,7 +95,7 @@ def poll(engine: Engine, here: Connected) -> Pass:
             # The time of a pass counts once all of it is stored, as with `_judged` above.
             inbox.put_page(tx, here.name, told, news, asked, before or began if page.more else began)
         seen += len(page.readings)
-        fresh += len(news)
+        fresh += sum(reading is not None for _ref, reading in news)
         with engine.store.read() as connection:
             asked = inbox.head(connection)
     return Pass(seen, fresh, _silent_since(engine, here, fresh))
@@ -167,8 +167,12 @@ def _ask_again(tx: Transaction, here: Connected, refs: Collection[Ref], began: d
     inbox.put(tx, here.name, [(ref, None) for ref in sorted(refs)], asked=0, now=began)
 
 
-def _news(tx: Transaction, here: Connected, page: Page) -> Sequence[Reading]:
-    """The readings whose version differs from what the store holds: a quiet page costs one look-up and no row."""
+def _news(tx: Transaction, here: Connected, page: Page) -> list[tuple[Ref, Reading | None]]:
+    """The readings whose version differs from what the store holds: a quiet page costs one look-up and no row.
+
+    A signal that shows what the store holds is asked for again while something else about it waits in the inbox: that
+    may be its end, which the source has taken back.
+    """
     if not page.readings:
         return ()
     refs = [reading.ref for reading in page.readings]
@@ -177,7 +181,14 @@ def _news(tx: Transaction, here: Connected, page: Page) -> Sequence[Reading]:
     for start in range(0, len(refs), 500):
         chunk = refs[start : start + 500]
         known.update((row[0], row[1]) for row in tx.execute(query, {"name": here.name, "refs": chunk}))
-    return [reading for reading in page.readings if known.get(reading.ref) != reading.version]
+    news: list[tuple[Ref, Reading | None]] = [
+        (reading.ref, reading) for reading in page.readings if known.get(reading.ref) != reading.version
+    ]
+    if here.signals:
+        same = [reading.ref for reading in page.readings if known.get(reading.ref) == reading.version]
+        for start in range(0, len(same), 500):
+            news += [(ref, None) for ref in sorted(inbox.waiting_refs(tx, here.name, same[start : start + 500]))]
+    return news
 
 
 def _silent_since(engine: Engine, here: Connected, fresh: int) -> datetime | None:

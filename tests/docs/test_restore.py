@@ -8,6 +8,10 @@ from pathlib import Path
 
 from tests.sync.world import World
 
+from tieline.core.model import ConnectionName
+from tieline.core.port import Ref
+from tieline.sync import deliver, explain, inbox
+
 
 def backed_up(world: World, folder: Path) -> None:
     world.engine.store.close()
@@ -125,4 +129,55 @@ def test_a_new_incident_is_looked_for_nowhere_once_everything_is_read(tmp_path: 
 
     assert len(world.tools["right"].rows()) == 1
     assert "create" in asked and "find" not in asked
+    closed(world)
+
+
+def _opens_critical_ones_in_left(world: World) -> None:
+    text = world.file.read_text(encoding="utf-8")
+    world.file.write_text(text.replace("opens: true", "opens: severity == 'critical'", 1), encoding="utf-8")
+    world.restart()
+    world.settle(1)
+
+
+def _forgotten_and_put_aside(world: World, folder: Path) -> str:
+    """Its copy was made since the backup, and what it was made for is not worth an incident just now."""
+    _opens_critical_ones_in_left(world)
+    backed_up(world, folder)
+    mine = world.tools["left"].make({"title": "Disk full", "status": "new", "severity": "critical"}).ref
+    world.settle()
+    world.tools["left"].edit(mine, severity="low")
+    world.settle()
+    restore(world, folder)
+    assert len(world.tools["right"].rows()) == 1 and len(world.parked()) == 1
+    return mine
+
+
+def test_what_a_webhook_told_of_such_a_copy_has_it_looked_for_too(tmp_path: Path) -> None:
+    world = World(tmp_path, options={"right": "poll_every: 12h"})  # no listing tells of it again
+    mine = _forgotten_and_put_aside(world, tmp_path)
+    [row] = world.tools["right"].rows()
+    with world.engine.store.write() as tx:
+        inbox.put(tx, ConnectionName("right"), [(Ref(row.ref), None)], asked=0, now=world.clock.now())
+    world.settle()
+    world.tools["left"].edit(mine, severity="critical")
+    world.settle()
+
+    assert [one.ref for one in world.tools["right"].rows()] == [row.ref] == [world.copy("right").ref]
+    assert world.parked() == []
+    closed(world)
+
+
+def test_such_a_copy_that_a_person_lets_try_again_is_looked_for_too(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    mine = _forgotten_and_put_aside(world, tmp_path)
+    world.tools["left"].edit(mine, severity="critical")
+    world.clock.advance(31)
+    while world.step("left"):
+        pass
+    [aside] = world.parked()
+    explain.release(world.engine, aside.what, aside.id, actor="ann@example.com")
+    deliver.deliver(world.engine, world.lanes["right"].here, world.copy("right").id)
+
+    [row] = world.tools["right"].rows()
+    assert world.copy("right").ref == row.ref
     closed(world)

@@ -1,8 +1,12 @@
 """What a turn hands on to the next one, whoever takes that."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from tests.core.store_backends import postgres_database, postgres_server
 from tests.sync.conftest import world
 
+from tieline.adapters.memory.faults import Fault
 from tieline.sync.jobs.turn import take_turn
 from tieline.sync.lane import Lane
 
@@ -42,3 +46,35 @@ def test_a_turn_that_has_run_dry_goes_on_when_somebody_wakes_it(world):
 
     assert turn(here, "one", here.lanes["left"], lingers=edited) is False
     assert here.incident().fields["title"] == "Disk full"
+
+
+def test_a_look_for_one_create_says_nothing_of_the_create_that_another_worker_made_since(world):
+    here = world(options={"right": "poll_every: 12h"})  # only its search can tell of the record
+    right = here.tools["right"]
+    right.lookup_lag = timedelta(seconds=90)
+    here.restart()
+    here.settle(1)
+    connected = here.engine.connections["right"]
+    one, other = here.lanes["right"], Lane(here.engine, replace(connected, looked={}))
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    here.clock.advance(31)
+    turn(here, "the poller", here.lanes["left"])
+
+    right.faults.queue.append(Fault(only_writes=True))
+    turn(here, "one", one)  # made nothing, and cannot know
+    here.clock.advance(31)
+    turn(here, "one", one)  # looks for it in vain
+    right.faults.queue.append(Fault(only_writes=True, after_effect=True))
+    for _ in range(12):
+        here.clock.advance(31)
+        turn(here, "other", other)
+        if right.rows():
+            break
+    here.clock.advance(31)
+    turn(here, "one", one)
+    assert len(right.rows()) == 1
+    for _ in range(12):
+        here.clock.advance(31)
+        turn(here, "one", one)
+    assert len(right.rows()) == 1
+    assert here.copy("right").ref == right.rows()[0].ref

@@ -26,7 +26,7 @@ from tieline.core.config import load_text
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Receiver, Ref
 from tieline.core.store.store import Store
-from tieline.sync import absence, explain, inbox
+from tieline.sync import absence, explain, inbox, poll
 from tieline.sync.absence import Belief, Doubt, judge
 from tieline.sync.build import build
 from tieline.sync.engine import Engine
@@ -218,6 +218,22 @@ def test_an_alert_that_its_source_denied_for_a_moment_fires_again_when_it_is_lis
     assert world.firing() == set()
     world.am.state.alerts.update(held)
     world.poll(2)
+
+    assert world.firing() == {ref}
+    assert world.open_incidents() == 1
+
+
+def test_an_alert_that_is_listed_again_before_its_end_was_taken_in_fires_on(watch):
+    world = watch()
+    [ref] = world.fire(1)
+    world.poll(2)
+    held = dict(world.am.state.alerts)
+    world.forget()
+    here = world.lane.here
+    poll.poll(world.engine, here)  # its end waits in the inbox, and we stop here
+    world.am.state.alerts.update(held)
+    world.restart()
+    world.poll(3)
 
     assert world.firing() == {ref}
     assert world.open_incidents() == 1
