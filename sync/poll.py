@@ -174,7 +174,7 @@ def _news(tx: Transaction, here: Connected, page: Page) -> list[tuple[Ref, Readi
     may be its end, which the source has taken back.
     """
     if not page.readings:
-        return ()
+        return []
     refs = [reading.ref for reading in page.readings]
     known = inbox.failed_versions(tx, here.name)
     query = _KNOWN_SIGNALS if here.signals else _KNOWN_RECORDS
