@@ -163,6 +163,8 @@ def settle(
         if theirs and hold.kind is Held.UNMAPPED:
             raise ValueError(f"{hold.theirs!r} has no word in the mapping; map it, or keep the incident's value")
         value: Value = hold.theirs if theirs else current.fields.get(field)
+        plain = rows.plain({"kept": value, "lost": hold.theirs})
+        refused = {} if theirs else {field: {**plain, "reason": Reason.SETTLED.value, "open": False}}
         engine.record(
             tx,
             "settled",
@@ -172,7 +174,8 @@ def settle(
             reason=Reason.SETTLED.value,
             field=field,
             took="theirs" if theirs else "ours",
-            value=rows.plain({field: value})[field],
+            value=plain["kept"],
+            conflicts=refused,
         )
         holds = {name: one for name, one in copy.holds.items() if name != field}
         # What the tool shows is known to differ from the incident: without a base, keeping ours means writing it.

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tieline.adapters.memory.faults import Fault
-from tieline.core.model import Visibility
+from tieline.core.model import IncidentId, Visibility
 from tieline.sync import explain
 from tieline.sync.records import ReplicaState
 
@@ -318,6 +318,14 @@ def test_a_manual_conflict_waits_for_a_person_and_is_then_settled_everywhere(wor
     both.settle_conflict(held.connection, "severity", theirs=theirs)
     both.settle()
     assert both.conflicts() == []
+    stands = both.shows("left", "severity")
+    with both.engine.store.read() as connection:
+        why = explain.why(connection, IncidentId(1), "severity")
+    assert why is not None
+    [gave_way] = [
+        step.before for step in why.steps if step.who == "ann@example.com" and step.kind in ("changed", "refused")
+    ]
+    assert {stands, gave_way} == {"low", "high"}, "what gave way is told"
     assert both.shows("left", "severity") == both.shows("right", "severity")
 
 
