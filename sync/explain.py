@@ -241,8 +241,7 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
                 return
             case "inbox":
                 change = update(t.inbox).where(t.inbox.c.id == number, t.inbox.c.parked != "")
-                # One attempt stays: it was tried before, and may be a record of ours that the store has forgotten.
-                found = tx.execute(change, {"parked": "", "attempts": 1, "next_at": None})
+                found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
             case "comment":
                 change = update(t.twin).where(t.twin.c.id == number, t.twin.c.state == "parked")
                 found = tx.execute(change, {"state": "wanted", "parked": "", "attempts": 0, "next_at": None})

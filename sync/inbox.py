@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, or_, select, text, update
+from sqlalchemy import bindparam, delete, exists, func, or_, select, text, update
 
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import Page, Reading, Received, Ref, RemoteComment, Token, Version
@@ -287,17 +287,20 @@ def any_waits(connection: Reader, name: ConnectionName) -> bool:
     return connection.execute(_WAITS, {"connection": name}).first() is not None
 
 
-_IN_VAIN = (
+_STRANGERS = (
     select(t.inbox.c.id)
-    .where(t.inbox.c.connection == bindparam("connection"), or_(t.inbox.c.parked != "", t.inbox.c.attempts > 0))
+    .where(
+        t.inbox.c.connection == bindparam("connection"),
+        ~exists().where(t.replica.c.connection == t.inbox.c.connection, t.replica.c.ref == t.inbox.c.ref),
+    )
     .limit(1)
 )
 
 
-def has_failed(connection: Reader, name: ConnectionName) -> bool:
-    """True while a record of this connection is put aside, or was tried in vain and waits; one of ours may be among
-    them that the store forgot."""
-    return connection.execute(_IN_VAIN, {"connection": name}).first() is not None
+def has_strangers(connection: Reader, name: ConnectionName) -> bool:
+    """True while something waits or is put aside about a record that is nobody's copy as far as the store knows; one
+    that we made and the store forgot may be among them."""
+    return connection.execute(_STRANGERS, {"connection": name}).first() is not None
 
 
 def forget_parked(tx: Transaction, name: ConnectionName, ref: Ref) -> None:

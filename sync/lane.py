@@ -20,7 +20,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select, text
 from tieline.core.errors import Gone, Limit, NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain
 from tieline.core.port import Power, Ref
 from tieline.core.store import tables as t
-from tieline.sync import acts, deliver, inbox, limits, poll, road, rows, twins
+from tieline.sync import acts, comments, copies, deliver, inbox, limits, poll, road, rows, twins
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.limits import is_due, wait_after
 from tieline.sync.preflight import preflight
@@ -269,7 +269,7 @@ class Lane:
             return False
         with self.engine.store.read() as connection:
             items = twins.outgoing(connection, self.here.name, now, now + timedelta(hours=2), self._batch)
-        self._each(items, partial(deliver.deliver_comment, self.engine, self.here), self._comment_failed)
+        self._each(items, partial(comments.deliver_comment, self.engine, self.here), self._comment_failed)
         return bool(items)
 
     def _acts(self, now: datetime) -> bool:
@@ -341,7 +341,7 @@ class Lane:
                 rows.save_replica(tx, replace(replica, attempts=attempts, next_at=next_at))
             aside = _aside(attempts, sentence)
             if aside:
-                deliver.park(self.engine, replica_id, aside)
+                copies.park(self.engine, replica_id, aside)
 
         return put_back
 

@@ -17,7 +17,7 @@ from tieline.core.errors import Gone, Rejected
 from tieline.core.model import IncidentId, Status
 from tieline.core.port import Reading
 from tieline.core.store.store import Transaction
-from tieline.sync import absence, commit, deliver, inbox, poll, rows, signals, twins
+from tieline.sync import absence, commit, copies, creation, inbox, poll, rows, signals, twins
 from tieline.sync.engine import Connected, Engine, expression_value
 from tieline.sync.inbox import Waiting
 from tieline.sync.read import read, sight, with_comments, with_replaced
@@ -46,7 +46,7 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
             return
         _drop(engine, item)
         if known is not None:
-            deliver.lose(engine, here, known.id, error)
+            copies.lose(engine, here, known.id, error)
         return
     with engine.store.write() as tx:
         inbox.done(tx, item)
@@ -55,7 +55,7 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
         if copy is None:
             _meet(tx, engine, here, sighting)
         elif copy.ref is None:
-            deliver.adopt(tx, engine, here, copy, sighting)
+            creation.adopt(tx, engine, here, copy, sighting)
             _ask_for_comments(tx, engine, here, sighting.reading)
         else:
             commit.take(tx, engine, here, copy, sighting)

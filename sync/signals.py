@@ -143,6 +143,9 @@ def _again(tx: Transaction, engine: Engine, here: Connected, signal: Signal, sig
     """One more sighting of a known episode: changed, ended, firing again, or nothing new."""
     version = str(sighting.reading.version)
     if known.version == version:
+        if signal.firing and sighting.asked:
+            # No listing may have told of it: the next one that does not has it asked for again.
+            tx.execute(_UPDATE, {"row_id": known.id, "seen_at": engine.clock.now()})
         return known
     if signal.firing and not known.firing and sighting.asked == 0:
         # A webhook may be late: an episode that ended fires again only if its source says so when asked.

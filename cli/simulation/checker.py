@@ -281,6 +281,8 @@ def _judge(
         if final is not None and not foreign and not final.startswith(("Down:", "Slow:")):
             yield Violation("invented value", f"INC-{owner} {name} is {final!r}, which nobody wrote")
         return
+    if scene.world.restored and shown.tool == HERE:
+        return  # what was written here since the backup is nowhere any more
     after = last[shown.tool, shown.ref]
     if after.number > shown.number and not after.again and (name, _value(after.value)) not in scene.lost:
         words = f"INC-{owner} {name} shows {final!r}, which was replaced by {after.value!r} in {shown.tool}"

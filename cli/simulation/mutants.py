@@ -22,6 +22,7 @@ from tieline.core.port import Cursor
 from tieline.sync import (
     absence,
     commit,
+    creation,
     deliver,
     inbox,
     lane,
@@ -89,7 +90,7 @@ def _nothing(*_args: Any, **_others: Any) -> None:
 
 
 def _no_intent() -> Sequence[Patch]:
-    save = deliver.rows.save_replica
+    save = creation.rows.save_replica
 
     def forgetful(tx: Any, replica: Any) -> None:
         if replica.state is not ReplicaState.CREATING or not replica.intent:
@@ -97,7 +98,7 @@ def _no_intent() -> Sequence[Patch]:
 
     # What was wanted at a start is looked for first: that layer would cover for this one.
     return [
-        _seen_by(deliver, "rows", save_replica=forgetful),
+        _seen_by(creation, "rows", save_replica=forgetful),
         _seen_by(lane, "rows", any_wanted=lambda *_args: False),
     ]
 
@@ -106,32 +107,32 @@ def _no_lag_wait() -> Sequence[Patch]:
     def impatient(engine: Any, here: Any, replica: Any, incident: Any) -> None:
         found = here.source.find(replica.token)
         if found is None:
-            deliver._create(engine, here, replica, incident)
+            creation.create(engine, here, replica, incident)
         else:
-            deliver._adopt(engine, here, replica.id, found)
+            creation._adopt(engine, here, replica.id, found)
 
-    return [(deliver, "_find_or_create", impatient)]
+    return [(creation, "find_or_create", impatient)]
 
 
 def _no_search() -> Sequence[Patch]:
-    return [(deliver, "_find_or_create", deliver._create)]
+    return [(creation, "find_or_create", creation.create)]
 
 
 def _adopt_as_it_is() -> Sequence[Patch]:
-    adopt = deliver.adopt
+    adopt = creation.adopt
 
     def trusting(tx: Any, engine: Any, here: Any, replica: Any, sighting: Any) -> None:
         adopt(tx, engine, here, replace(replica, intent=sighting.fields), sighting)
 
-    return [(deliver, "adopt", trusting)]
+    return [(creation, "adopt", trusting)]
 
 
 def _no_way_made() -> Sequence[Patch]:
-    return [(deliver, "_make_way", _nothing)]
+    return [(creation, "_make_way", _nothing)]
 
 
 def _comments_left_at_adoption() -> Sequence[Patch]:
-    return [(deliver, "with_comments", lambda _here, reading: reading)]
+    return [(creation, "with_comments", lambda _here, reading: reading)]
 
 
 def _second_copy_of_our_own() -> Sequence[Patch]:
@@ -145,7 +146,7 @@ def _forgotten_not_looked_for() -> Sequence[Patch]:
     return [
         _seen_by(commit, "rows", doubted=lambda wish, _now: wish),
         _seen_by(lane, "rows", any_wanted=lambda *_args: False),
-        (deliver, "_may_be_forgotten", lambda *_args: False),
+        (creation, "may_be_forgotten", lambda *_args: False),
         (road, "_ours", _nothing),
     ]
 

@@ -167,6 +167,23 @@ def test_what_a_webhook_told_of_such_a_copy_has_it_looked_for_too(tmp_path: Path
     closed(world)
 
 
+def test_a_webhook_that_waits_has_such_a_copy_looked_for_too(tmp_path: Path) -> None:
+    world = World(tmp_path, options={"right": "poll_every: 12h"})
+    mine = _forgotten_and_put_aside(world, tmp_path)
+    [row] = world.tools["right"].rows()
+    world.tools["left"].edit(mine, severity="critical")
+    world.clock.advance(31)
+    while world.step("left"):
+        pass
+    with world.engine.store.write() as tx:
+        inbox.forget_parked(tx, ConnectionName("right"), Ref(row.ref))
+        inbox.put(tx, ConnectionName("right"), [(Ref(row.ref), None)], asked=0, now=world.clock.now())
+    deliver.deliver(world.engine, world.lanes["right"].here, world.copy("right").id)
+
+    assert [one.ref for one in world.tools["right"].rows()] == [row.ref] == [world.copy("right").ref]
+    closed(world)
+
+
 def test_such_a_copy_that_a_person_lets_try_again_is_looked_for_too(tmp_path: Path) -> None:
     world = World(tmp_path)
     mine = _forgotten_and_put_aside(world, tmp_path)

@@ -239,6 +239,24 @@ def test_an_alert_that_is_listed_again_before_its_end_was_taken_in_fires_on(watc
     assert world.open_incidents() == 1
 
 
+def test_an_alert_that_no_listing_ever_told_of_is_asked_for_until_it_ends(watch):
+    world = watch()
+    world.poll()
+    [ref] = world.fire(1)
+    world.hear()
+    held = dict(world.am.state.alerts)
+    world.forget()
+    world.clock.advance(5)
+    poll.poll(world.engine, world.lane.here)  # misses it, and has it asked for
+    world.am.state.alerts.update(held)
+    world.work()
+    assert world.firing() == {ref}
+    world.am.resolve(ref)  # before the next listing, and the webhook is lost
+    world.poll(3)
+
+    assert world.firing() == set()
+
+
 def test_a_few_alerts_that_end_together_are_believed_at_once(watch):
     world = watch()
     refs = world.fire(9)

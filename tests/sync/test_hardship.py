@@ -81,10 +81,10 @@ def test_a_create_that_nobody_can_look_for_waits_for_a_person_whatever_happens_m
 
 
 def test_releasing_a_create_in_doubt_looks_for_the_record_first(world):
-    from tieline.sync import deliver, explain
+    from tieline.sync import copies, explain
 
     both = doubt(world)
-    deliver.park(both.engine, both.copy("right").id, "somebody parked it")
+    copies.park(both.engine, both.copy("right").id, "somebody parked it")
     explain.release(both.engine, "copy", both.copy("right").id, actor="ann")
     both.settle()
     assert len(both.tools["right"].rows()) == 1

@@ -1,0 +1,24 @@
+"""What may leave for a tool: an incident by its label, and a field by what the plugins say."""
+
+from __future__ import annotations
+
+from tieline.core.model import Fields, Tlp, incident_number
+from tieline.sync.engine import Connected, Engine
+from tieline.sync.records import Incident
+
+
+def refusal(here: Connected, incident: Incident) -> str:
+    """Why this incident may not leave for this connection, for a person; "" when it may."""
+    label = incident.fields.get("tlp")
+    if label is None or Tlp(str(label)).rank <= here.config.ceiling.rank:
+        return ""
+    return (
+        f"{incident_number(incident.id)} is TLP:{str(label).upper()} and {here.name} may hold at most "
+        f"TLP:{here.config.ceiling.value.upper()}; lower the label or raise the connection's ceiling"
+    )
+
+
+def may_leave(engine: Engine, here: Connected, fields: Fields) -> Fields:
+    """The fields that no plugin refuses to disclose to this connection."""
+    refused = engine.registry.refused_fields(fields, here.name, here.config.ceiling)
+    return {name: value for name, value in fields.items() if name not in refused}

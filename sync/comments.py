@@ -1,0 +1,72 @@
+"""Write a comment into a copy, once: what is in doubt is searched for before it is written again."""
+
+from __future__ import annotations
+
+from tieline.core.errors import Gone, Rejected, TryAgain
+from tieline.core.model import Visibility
+from tieline.core.port import Commenter
+from tieline.sync import copies, twins, volley
+from tieline.sync.engine import Connected, Engine
+
+
+def deliver_comment(engine: Engine, here: Connected, item: twins.Outgoing) -> None:
+    """Write one comment into one copy, once. Raises TryAgain and NeedsOperator for the lane to act on."""
+    source = here.source
+    if not isinstance(source, Commenter):
+        raise TypeError(f"{here.name} claims to comment and cannot")
+    refused = item.tlp is not None and item.tlp.rank > here.config.ceiling.rank
+    if refused or engine.registry.refuses_comment(item.visibility, here.name, here.config.ceiling):
+        _park_comment(engine, here, item, f"a comment may not leave for {here.name}: its label is above the ceiling")
+        return
+    with engine.store.read() as connection:
+        loop = volley.of_comments(connection, item.incident, engine.clock.now())
+    if loop and item.state == "wanted":
+        _park_comment(engine, here, item, loop)
+        return
+    if item.state == "sending":
+        found = twins.search(source.comments(item.ref), here.mapping, item)
+        if found is not None:
+            with engine.store.write() as tx:
+                twins.finish(tx, engine, here, item, found)
+            return
+    with engine.store.write() as tx:
+        twins.begin(tx, engine, item)
+    try:
+        written = source.add_comment(item.ref, twins.rendered(here.mapping, item), item.visibility, item.token)
+    except Rejected as error:
+        _park_comment(engine, here, item, str(error))
+        return
+    except Gone as error:
+        if error.merged_into is not None:
+            copies.lose(engine, here, item.replica, error)
+            _park_comment(engine, here, item, str(error))
+            return
+        copies.look_whether_gone(engine, here, item.replica, item.ref)
+        with engine.store.write() as tx:
+            again = engine.clock.now() + copies.UNTIL_CERTAIN
+            twins.postpone(tx, item, state="wanted", attempts=item.attempts + 1, next_at=again)
+        return
+    except TryAgain as error:
+        if not error.maybe_done:
+            with engine.store.write() as tx:
+                twins.postpone(tx, item, state="wanted", attempts=item.attempts, next_at=None)
+        raise
+    if written.visibility is Visibility.PUBLIC and item.visibility is Visibility.INTERNAL:
+        _park_comment(engine, here, item, f"{here.name} shows an internal comment publicly: remove it there at once")
+        return
+    with engine.store.write() as tx:
+        twins.finish(tx, engine, here, item, written)
+
+
+def _park_comment(engine: Engine, here: Connected, item: twins.Outgoing, sentence: str) -> None:
+    with engine.store.write() as tx:
+        engine.record(
+            tx,
+            "parked",
+            incident=item.incident,
+            connection=here.name,
+            reason="parked",
+            comment=item.comment,
+            sentence=sentence,
+        )
+        twins.postpone(tx, item, state="parked", attempts=item.attempts, next_at=None, parked=sentence)

@@ -1,0 +1,201 @@
+"""Make a record, once. Each line of the protocol lost or doubled records in simulated runs when it was left out.
+
+1. Before a create, the intent is stored: the token and what will be sent. The token travels inside the create.
+2. After a lost answer nothing is created again before the tool's look-up lag has passed and `find(token)` says no.
+3. A record that is found is adopted with what was *sent* as its base, so that an edit made meanwhile stays an edit.
+4. What a store that was put back from a backup may have forgotten is looked for before it is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from tieline.core.errors import Rejected, TryAgain
+from tieline.core.model import Status, incident_number
+from tieline.core.port import Finder, Power, Reading, Token
+from tieline.core.store.store import Transaction
+from tieline.sync import ceiling, commit, copies, inbox, rows, tokens, twins
+from tieline.sync.engine import Connected, Engine, Look
+from tieline.sync.read import sight, with_comments
+from tieline.sync.reconcile import Sighting
+from tieline.sync.records import Incident, Replica, ReplicaState
+
+LONGEST_CALL: Final = timedelta(seconds=60)
+"""Longer than any adapter waits for an answer."""
+
+
+def create(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
+    """Make the record. Raises what the adapter raises; a TryAgain that may have happened leaves the create in doubt."""
+    fields = ceiling.may_leave(engine, here, incident.fields)
+    ids = here.ids_of(here.mapping.people_in(fields), engine.clock.monotonic())
+    written = here.mapping.denormalize(fields, fields, ids, creating=True)
+    now = engine.clock.now()
+    with engine.store.write() as tx:
+        current = rows.hold(tx, replica.id)
+        if current is None or current.state not in (ReplicaState.ABSENT, ReplicaState.CREATING):
+            return
+        engine.record(
+            tx,
+            "create_intended",
+            incident=incident.id,
+            connection=here.name,
+            token=replica.token,
+            fields=rows.plain(written.written),
+            left_out=[[left.field, left.sentence] for left in written.left_out],
+        )
+        rows.save_replica(tx, replace(current, state=ReplicaState.CREATING, intent=written.written, intent_since=now))
+    try:
+        reading = here.adapter.create(written.body, replica.token)
+    except TryAgain as error:
+        if not error.maybe_done:
+            _not_created(engine, replica.id)
+        raise
+    except Rejected:
+        _not_created(engine, replica.id)
+        raise
+    _adopt(engine, here, replica.id, reading)
+
+
+def find_or_create(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
+    """An earlier create whose outcome nobody knows: look before making another."""
+    finder = here.source
+    if not (isinstance(finder, Finder) and here.can(Power.FIND)):
+        copies.park(
+            engine,
+            replica.id,
+            f"a create in {here.name} was interrupted and the tool cannot be searched for it. Look whether it made a "
+            f"record for {incident_number(incident.id)}; link it or let it be created with `tieline parked retry`.",
+        )
+        return
+    asked = engine.clock.now()
+    found = _find(engine, here, finder, replica)
+    if found is not None:
+        here.looked.pop(replica.token, None)
+        # Whoever commented on it meanwhile did so before the version that is about to be known.
+        _adopt(engine, here, replica.id, with_comments(here, found))
+        return
+    # A look before the lag has passed proves nothing. After a crash nobody knows when the call ended, which is why a
+    # tool that lags gets some more time. It is counted by a clock that nobody sets: whoever trusts the other one makes
+    # a second record when it is set ahead.
+    now = engine.clock.monotonic()
+    left = _certain_at(engine, here, finder, replica, now) - now
+    if left > 0:
+        with engine.store.write() as tx:
+            current = rows.hold(tx, replica.id)
+            if current is not None and current.state in (ReplicaState.ABSENT, ReplicaState.CREATING):
+                doubted = current if current.intent is not None else rows.doubted(current, asked)
+                rows.save_replica(tx, replace(doubted, next_at=asked + timedelta(seconds=left)))
+        return
+    here.looked.pop(replica.token, None)
+    if Status(str(incident.fields["status"])).is_open:
+        create(engine, here, replica, incident)
+    else:
+        _not_created(engine, replica.id)
+        copies.clean(engine, replica.id, incident)
+
+
+def may_be_forgotten(engine: Engine, here: Connected) -> bool:
+    """True while this tool shows a record that the store does not know: should it carry our token, the store was put
+    back from a backup, and what is about to be made may be there, whatever else the tool has not listed yet."""
+    if not here.can(Power.FIND):
+        return False
+    with engine.store.read() as connection:
+        return inbox.has_strangers(connection, here.name)
+
+
+def _not_created(engine: Engine, replica_id: int) -> None:
+    """The tool said that it made nothing: the intent is void."""
+    with engine.store.write() as tx:
+        replica = rows.hold(tx, replica_id)
+        if replica is not None and replica.state is ReplicaState.CREATING:
+            rows.save_replica(tx, replace(replica, state=ReplicaState.ABSENT, intent=None, intent_since=None))
+
+
+def _certain_at(engine: Engine, here: Connected, finder: Finder, replica: Replica, now: float) -> float:
+    """When a search that finds nothing means that there is nothing, in seconds that never run backwards."""
+    if not replica.intent:
+        # What a forgotten future made was made before this process began.
+        return engine.began + finder.lookup_lag.total_seconds()
+    lag = finder.lookup_lag + min(finder.lookup_lag, LONGEST_CALL)
+    first = here.looked.get(replica.token)
+    if first is None or first.intended != replica.intent_since:
+        first = here.looked[replica.token] = Look(replica.intent_since, now)
+    return first.at + lag.total_seconds()
+
+
+def _find(engine: Engine, here: Connected, finder: Finder, replica: Replica) -> Reading | None:
+    """The record of a create in doubt. Of one that a forgotten future may have made, another of the incident's alerts
+    may have been the first."""
+    found = _find_one(here, finder, replica.token)
+    if found is not None or replica.intent:
+        return found
+    with engine.store.read() as connection:
+        others = [one for one in tokens.candidates(connection, replica.incident, here.name) if one != replica.token]
+        free = [one for one in others if rows.replica_by_token(connection, one) is None]
+    return next((one for token in free if (one := _find_one(here, finder, token)) is not None), None)
+
+
+def _find_one(here: Connected, finder: Finder, token: Token) -> Reading | None:
+    found = finder.find(token)
+    if found is not None and found.token != token:
+        raise Rejected(
+            here.name, f"a search for {token} answered {found.key}, which carries {found.token}: not adopted"
+        )
+    return found
+
+
+def _adopt(engine: Engine, here: Connected, replica_id: int, reading: Reading) -> None:
+    sighting = sight(engine, here, reading, asked=None)
+    with engine.store.write() as tx:
+        replica = rows.hold(tx, replica_id)
+        if replica is not None and replica.ref is None:
+            adopt(tx, engine, here, replace(replica, token=reading.token or replica.token), sighting)
+
+
+def adopt(tx: Transaction, engine: Engine, here: Connected, replica: Replica, sighting: Sighting) -> None:
+    """The record is ours: link it, with what we sent as the base. The create call's answer, a search for the token or
+    a poll may be the first to bring it."""
+    reading = sighting.reading
+    _make_way(tx, engine, replica, reading)
+    inbox.forget_parked(tx, here.name, reading.ref)
+    seq = engine.record(
+        tx,
+        "created",
+        incident=replica.incident,
+        connection=here.name,
+        ref=reading.ref,
+        key=reading.key,
+        version=reading.version,
+    )
+    linked = replace(
+        replica,
+        state=ReplicaState.LINKED,
+        base=replica.intent or {},
+        touched=seq,
+        attempts=0,
+        next_at=None,
+    )
+    commit.take(tx, engine, here, linked, sighting)
+    twins.take_in(tx, engine, here, replace(linked, ref=reading.ref), reading.comments or ())
+
+
+def _make_way(tx: Transaction, engine: Engine, replica: Replica, reading: Reading) -> None:
+    """A merge may have put another incident's copy in this record's place, before we knew whose record it is."""
+    squatter = rows.replica_by_ref(tx, replica.connection, reading.ref)
+    if squatter is None or squatter.id == replica.id:
+        return
+    sentence = f"{squatter.key} was merged into {reading.key}, the copy of {incident_number(replica.incident)}."
+    engine.record(
+        tx,
+        "gone",
+        incident=squatter.incident,
+        connection=squatter.connection,
+        reason="gone",
+        ref=reading.ref,
+        merged_into=reading.ref,
+        heir_incident=replica.incident,
+    )
+    left = replace(squatter, state=ReplicaState.GONE, ref=None, dirty=False, dirty_since=None, ledger={})
+    rows.save_replica(tx, replace(left, parked=sentence))
