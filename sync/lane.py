@@ -34,6 +34,9 @@ RECHECK: Final = timedelta(minutes=5)
 GIVE_UP: Final = 20
 """Transient failures of one record, on a connection that works for others, before it is parked."""
 
+REFUSED: Final = GIVE_UP // limits.TRIES
+"""What a refusal counts among them: one that comes after many transient failures is still the first."""
+
 
 Item = TypeVar("Item")
 
@@ -292,8 +295,13 @@ class Lane:
             work()
         except NeedsOperator as error:
             # The connection's trouble, or this record's alone? A connection that checks out goes on with the others.
-            failed(1, now + wait_after(2, self.engine.random), str(error))
-            self.here.source.check()
+            later = now + wait_after(2, self.engine.random)
+            try:
+                self.here.source.check()
+            except RemoteError:
+                failed(0, later, "")
+                raise
+            failed(REFUSED, later, str(error))
         except TryAgain as error:
             if limits.only_here(error):
                 # The others go on. A kind of call that rests says nothing about the record that needs it.
@@ -314,7 +322,7 @@ class Lane:
             sentence = f"{type(error).__name__}: {error}"
             expected = isinstance(error, (RemoteError, Gone))
             self._log.error("record_failed", error=sentence, exc_info=not expected)
-            failed(limits.TRIES if expected else 1, now + wait_after(2, self.engine.random), sentence)
+            failed(GIVE_UP if expected else REFUSED, now + wait_after(2, self.engine.random), sentence)
         else:
             self._failures = 0
 
@@ -437,8 +445,6 @@ def _moment(written: str | None) -> datetime | None:
 
 def _aside(attempts: int, sentence: str) -> str:
     """The sentence to park a record with, once it has failed often enough; "" while it may be tried again."""
-    if sentence and attempts >= limits.TRIES:
-        return sentence
-    if attempts >= GIVE_UP:
-        return f"the tool failed {attempts} times on this record while it worked for others"
-    return ""
+    if attempts < GIVE_UP:
+        return ""
+    return sentence or f"the tool failed {attempts} times on this record while it worked for others"

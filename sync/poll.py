@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, func, or_, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 
 from tieline.core.episodes import Firing, dropping, keeping
 from tieline.core.model import ConnectionName
@@ -27,7 +27,6 @@ _FIRING = select(t.signal.c.episode).where(
     t.signal.c.connection == bindparam("name"),
     text("firing"),
     t.signal.c.seen_at >= bindparam("before"),
-    or_(t.signal.c.seen_at < bindparam("began"), t.signal.c.seen_at > bindparam("far")),
 )
 _KNOWN_SIGNALS = select(t.signal.c.episode, t.signal.c.version).where(
     t.signal.c.connection == bindparam("name"), t.signal.c.episode.in_(bindparam("refs", expanding=True))
@@ -41,7 +40,6 @@ _KNOWN_RECORDS = select(t.replica.c.ref, t.replica.c.version).where(
 )
 _MOVE = update(t.cursor).where(t.cursor.c.connection == bindparam("row_name"))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FAR: Final = timedelta(hours=1)
 _LAST_DELIVERY = select(func.max(t.delivery.c.received_at)).where(t.delivery.c.connection == bindparam("name"))
 
 
@@ -152,10 +150,9 @@ def _believe(tx: Transaction, engine: Engine, here: Connected, listing: _Listing
 
 
 def _untold(tx: Transaction, here: Connected, listing: _Listing) -> frozenset[Ref]:
-    """The episodes that only a webhook told of, since the last pass began."""
-    window = {"before": listing.before or _EPOCH, "began": listing.began, "far": listing.began + _FAR}
-    # A moment far ahead was written before our clock was set back.
-    return frozenset(Ref(one) for one in tx.execute(_FIRING, {"name": here.name, **window}).scalars())
+    """The episodes that only a webhook told of, since the last pass began, and that this pass should have listed."""
+    since = {"name": here.name, "before": listing.before or _EPOCH}
+    return frozenset(ref for one in tx.execute(_FIRING, since).scalars() if listing.lacks(ref := Ref(one)))
 
 
 def _ask_again(tx: Transaction, here: Connected, refs: Collection[Ref], began: datetime) -> None:

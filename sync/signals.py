@@ -50,6 +50,7 @@ _TOUCH_GROUPS = text("UPDATE grouping SET last_at = :at WHERE incident_id = :inc
     bindparam("at", type_=t.grouping.c.last_at.type)
 )
 _UPDATE = update(t.signal).where(t.signal.c.id == bindparam("row_id"))
+_LAST_PASS = select(t.cursor.c.polled_at).where(t.cursor.c.connection == bindparam("name"))
 
 
 FORGOTTEN: Final = "forgotten"
@@ -90,30 +91,40 @@ def take_signals(tx: Transaction, engine: Engine, here: Connected, sightings: Se
     asked once, and a run of new ones is begun at once."""
     signals = [_signal(here, sighting) for sighting in sightings]
     known = _known(tx, here.name, [signal.episode for signal in signals])
+    seen_at = _after_last_pass(tx, engine, here.name)
     starting = judge(engine, [signal for signal in signals if signal.firing and signal.episode not in known])
     run: dict[str, Start] = {}
     for signal, sighting in zip(signals, sightings, strict=True):
         if signal.episode in run:
-            _begin(tx, engine, here, run)
+            _begin(tx, engine, here, run, seen_at)
             known.update(_known(tx, here.name, [signal.episode]))
         if signal.episode in known:
-            _begin(tx, engine, here, run)
-            known[signal.episode] = _again(tx, engine, here, signal, sighting, known[signal.episode])
+            _begin(tx, engine, here, run, seen_at)
+            known[signal.episode] = _again(tx, engine, here, signal, sighting, known[signal.episode], seen_at)
         elif signal.firing:
             run[signal.episode] = Start(signal, starting[signal.episode], str(sighting.reading.version))
-    _begin(tx, engine, here, run)
+    _begin(tx, engine, here, run, seen_at)
 
 
 def end_forgotten(tx: Transaction, engine: Engine, here: Connected, episodes: Sequence[str]) -> None:
     """Episodes that their source, asked for them, does not know any more: whichever of them fired has ended."""
     if not episodes:
         return
+    seen_at = _after_last_pass(tx, engine, here.name)
     for episode, known in sorted(_known(tx, here.name, episodes).items()):
         if not known.firing:
             continue
-        tx.execute(_UPDATE, {"row_id": known.id, "firing": False, "version": FORGOTTEN, "seen_at": engine.clock.now()})
+        tx.execute(_UPDATE, {"row_id": known.id, "firing": False, "version": FORGOTTEN, "seen_at": seen_at})
         if known.incident is not None:
             _ended(tx, engine, Signal(here.name, episode, known.fields), known.incident)
+
+
+def _after_last_pass(tx: Transaction, engine: Engine, name: ConnectionName) -> datetime:
+    """Now, and never before the last pass of this connection, however our clock was set since: the next pass looks at
+    what was seen since the last one."""
+    now = engine.clock.now()
+    last = tx.execute(_LAST_PASS, {"name": name}).scalar()
+    return now if last is None else max(now, last)
 
 
 def _signal(here: Connected, sighting: Sighting) -> Signal:
@@ -139,13 +150,21 @@ def _known(tx: Transaction, connection: ConnectionName, episodes: Sequence[str])
     }
 
 
-def _again(tx: Transaction, engine: Engine, here: Connected, signal: Signal, sighting: Sighting, known: Known) -> Known:
+def _again(
+    tx: Transaction,
+    engine: Engine,
+    here: Connected,
+    signal: Signal,
+    sighting: Sighting,
+    known: Known,
+    seen_at: datetime,
+) -> Known:
     """One more sighting of a known episode: changed, ended, firing again, or nothing new."""
     version = str(sighting.reading.version)
     if known.version == version:
         if signal.firing and sighting.asked:
             # No listing may have told of it: the next one that does not has it asked for again.
-            tx.execute(_UPDATE, {"row_id": known.id, "seen_at": engine.clock.now()})
+            tx.execute(_UPDATE, {"row_id": known.id, "seen_at": seen_at})
         return known
     if signal.firing and not known.firing and sighting.asked == 0:
         # A webhook may be late: an episode that ended fires again only if its source says so when asked.
@@ -161,7 +180,7 @@ def _again(tx: Transaction, engine: Engine, here: Connected, signal: Signal, sig
             "firing": signal.firing,
             "fields": fields,
             "version": version,
-            "seen_at": engine.clock.now(),
+            "seen_at": seen_at,
         },
     )
     incident = known.incident
@@ -173,7 +192,7 @@ def _again(tx: Transaction, engine: Engine, here: Connected, signal: Signal, sig
     return replace(known, incident=incident, firing=signal.firing, version=version, fields=fields)
 
 
-def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Start]) -> None:
+def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Start], seen_at: datetime) -> None:
     """New episodes join their groups' incidents or open them, in order; then the run is empty."""
     starts = list(run.values())
     run.clear()
@@ -188,7 +207,7 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
     openings = [commit.Opening(start.judged.fields, start.signal.episode) for start in openers.values()]
     opened = commit.open_incidents(tx, engine, openings, source=here.name) if openings else []
     incidents |= zip(openers, opened, strict=True)
-    tx.execute_many(_INSERT, [_row(start, incidents[start.judged.group].id, now) for start in starts])
+    tx.execute_many(_INSERT, [_row(start, incidents[start.judged.group].id, seen_at) for start in starts])
     tx.execute_many(
         _REMEMBER,
         [
@@ -201,7 +220,7 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
             incidents[start.judged.group] = _join(tx, engine, incidents[start.judged.group], start.signal)
 
 
-def _row(start: Start, incident: IncidentId, now: datetime) -> dict[str, Any]:
+def _row(start: Start, incident: IncidentId, seen_at: datetime) -> dict[str, Any]:
     return {
         "connection": start.signal.connection,
         "episode": start.signal.episode,
@@ -218,7 +237,7 @@ def _row(start: Start, incident: IncidentId, now: datetime) -> dict[str, Any]:
         "attempts": 0,
         "next_at": None,
         "parked": "",
-        "seen_at": now,
+        "seen_at": seen_at,
     }
 
 

@@ -159,6 +159,8 @@ def merge(world: World) -> str:
     if len(rows) < 2:
         return ""
     one, other = world.dice.sample(rows, 2)
+    if world.dice.random() < 0.5 and one is not rows[-1]:
+        other = rows[-1]  # the newest, which we may have made and not know yet
     world.people.disturbed |= {(name, one.ref), (name, other.ref)}
     world.tools[name].merge(one.ref, other.ref)
     world.people.changes += 12

@@ -444,8 +444,8 @@ def _one_incident_per_alert() -> Sequence[Patch]:
 def _late_alert_believed() -> Sequence[Patch]:
     again = signals._again
 
-    def trusting(tx: Any, engine: Any, here: Any, signal: Any, sighting: Any, known: Any) -> Any:
-        return again(tx, engine, here, signal, replace(sighting, asked=max(sighting.asked, 1)), known)
+    def trusting(tx: Any, engine: Any, here: Any, signal: Any, sighting: Any, *known: Any) -> Any:
+        return again(tx, engine, here, signal, replace(sighting, asked=max(sighting.asked, 1)), *known)
 
     return [(signals, "_again", trusting), (poll, "_ask_again", _nothing)]
 

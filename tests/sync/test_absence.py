@@ -257,6 +257,21 @@ def test_an_alert_that_no_listing_ever_told_of_is_asked_for_until_it_ends(watch)
     assert world.firing() == set()
 
 
+def test_an_alert_that_came_and_went_after_our_clock_was_set_back_ends(watch):
+    world = watch()
+    world.poll()
+    world.clock.step(-3600)
+    world.lane.poll_at = world.clock.now() + timedelta(seconds=30)  # it has just failed
+    [ref] = world.fire(1)
+    world.hear()
+    assert world.firing() == {ref}
+    world.am.resolve(ref)  # before the next listing, and the webhook is lost
+    world.clock.advance(3600)
+    world.poll(3)
+
+    assert world.firing() == set()
+
+
 def test_a_few_alerts_that_end_together_are_believed_at_once(watch):
     world = watch()
     refs = world.fire(9)

@@ -28,6 +28,17 @@ def edit(world, **fields):
         commit.edit(tx, world.engine, world.incident().id, fields, actor="ann", reason=Reason.EDITED)
 
 
+def test_one_refusal_after_a_few_failures_puts_nothing_aside(world):
+    both = opened(world)
+    right = both.tools["right"].faults
+    right.queue += [Fault(status=503, only_writes=True) for _ in range(4)] + [Fault(status=401, only_writes=True)]
+    both.edit("left", title="Disk full on db1")
+    for _ in range(12):
+        both.settle(1)
+        assert both.parked() == []
+    assert right.queue == [] and both.shows("right", "title") == "Disk full on db1"
+
+
 @pytest.mark.parametrize("status", [400, 404, 409, 418])
 def test_a_poll_answered_oddly_stops_that_connection_and_no_other(world, status):
     both = opened(world)
