@@ -145,8 +145,15 @@ def _orphans(scene: Scene) -> Iterator[Violation]:
         # and one that is over itself asks nobody for anything.
         over = scene.world.restored and row.body.get("status") not in OPEN
         known = (name, ref) in scene.owners or (name, ref) in _disturbed(scene) or (name, ref) in told
-        if row.token is not None and not over and not known:
+        if row.token is not None and not over and not known and not _came_back(scene, name, row):
             yield Violation("orphan", f"record {ref} in {name} carries our token and belongs to no incident")
+
+
+def _came_back(scene: Scene, name: str, row: Row) -> bool:
+    """What a person deleted while its create was in doubt was made again, and then the person restored it: there are
+    two of one create now, and the one that nobody needs is put aside."""
+    twins = ((tool, ref) for (tool, ref), one in scene.rows.items() if tool == name and one.token == row.token)
+    return any(one in _disturbed(scene) for one in twins) and (name, row.ref) in _put_aside(scene.world)
 
 
 def _put_aside(world: World) -> set[tuple[str, str]]:

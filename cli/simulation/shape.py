@@ -118,7 +118,8 @@ def _load(connections: tuple[str, ...], polls: bool, page_size: int, blunt: str)
             lines.append(f"  {name}: {{tool: simulated-alerts, poll_every: {POLL_EVERY}s}}")
         else:
             tool = "simulated-blunt" if name == blunt else "simulated"
-            lines.append(f"  {name}: {{tool: {tool}, opens: true, history: 1d, page_size: {page_size}}}")
+            # The first pass reaches back further than any clock is set here.
+            lines.append(f"  {name}: {{tool: {tool}, opens: true, history: 30d, page_size: {page_size}}}")
     config, registry = load_text("\n".join(lines), Path("simulated.yaml"), _provide)
     with_secrets = {name: _with_secret(one) for name, one in config.connections.items()}
     return replace(config, connections=with_secrets), registry
