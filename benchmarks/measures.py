@@ -299,9 +299,7 @@ def growth(form: Form) -> list[Figure]:
                 at.wait("the first look", partial(_at_least, look, "SELECT count(*) FROM cursor", 2))
                 look.close()
                 time.sleep(min(1.0, form.idle))
-                before = machine.cpu(at.pid)
-                time.sleep(form.idle)
-                share = (machine.cpu(at.pid) - before).both / form.idle * 100
+                shares = tuple(_share_of_a_core(at.pid, form.idle) for _ in range(form.repeats))
                 rest = machine.resident(at.pid)
                 with httpx.Client(base_url=at.address, trust_env=False, timeout=60) as client:
                     scrape = _timed(lambda: client.get("/metrics").raise_for_status())
@@ -328,9 +326,10 @@ def growth(form: Form) -> list[Figure]:
                     f"growth.{size}.idle",
                     f"idle {over}, each tool polled once in {form.idle:.0f} s: share of a core",
                     "%",
-                    (share,),
+                    shares,
                     False,
                     2.0,
+                    f"growth.{form.linked[0]}.idle",
                 ),
                 Figure(f"growth.{size}.resident", f"resident when idle {over}", "MiB", (rest,), False, 120),
                 Figure(f"growth.{size}.start", f"start {over}", "s", (started,)),
@@ -339,6 +338,13 @@ def growth(form: Form) -> list[Figure]:
             ]
     form.series["cpu-an-alert-over-linked-incidents"] = cpu
     return found
+
+
+def _share_of_a_core(pid: int, seconds: float) -> float:
+    """How much of a core a process uses, in per cent, over so many seconds from now."""
+    before = machine.cpu(pid)
+    time.sleep(seconds)
+    return (machine.cpu(pid) - before).both / seconds * 100
 
 
 def _timed(work: Callable[[], object]) -> float:

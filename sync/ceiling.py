@@ -7,10 +7,15 @@ from tieline.sync.engine import Connected, Engine
 from tieline.sync.records import Incident
 
 
+def is_above(here: Connected, label: Tlp | None) -> bool:
+    """True for a label above what this connection may hold."""
+    return label is not None and label.rank > here.config.ceiling.rank
+
+
 def refusal(here: Connected, incident: Incident) -> str:
     """Why this incident may not leave for this connection, for a person; "" when it may."""
     label = incident.fields.get("tlp")
-    if label is None or Tlp(str(label)).rank <= here.config.ceiling.rank:
+    if label is None or not is_above(here, Tlp(str(label))):
         return ""
     return (
         f"{incident_number(incident.id)} is TLP:{str(label).upper()} and {here.name} may hold at most "

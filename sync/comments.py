@@ -5,23 +5,23 @@ from __future__ import annotations
 from tieline.core.errors import Gone, Rejected, TryAgain
 from tieline.core.model import Visibility
 from tieline.core.port import Commenter
-from tieline.sync import copies, twins, volley
+from tieline.sync import ceiling, copies, twins, volley
 from tieline.sync.engine import Connected, Engine
 
 
-def deliver_comment(engine: Engine, here: Connected, item: twins.Outgoing) -> None:
+def deliver(engine: Engine, here: Connected, item: twins.Outgoing) -> None:
     """Write one comment into one copy, once. Raises TryAgain and NeedsOperator for the lane to act on."""
     source = here.source
     if not isinstance(source, Commenter):
         raise TypeError(f"{here.name} claims to comment and cannot")
-    refused = item.tlp is not None and item.tlp.rank > here.config.ceiling.rank
-    if refused or engine.registry.refuses_comment(item.visibility, here.name, here.config.ceiling):
-        _park_comment(engine, here, item, f"a comment may not leave for {here.name}: its label is above the ceiling")
+    refused = engine.registry.refuses_comment(item.visibility, here.name, here.config.ceiling)
+    if refused or ceiling.is_above(here, item.tlp):
+        park(engine, here, item, f"a comment may not leave for {here.name}: its label is above the ceiling")
         return
     with engine.store.read() as connection:
         loop = volley.of_comments(connection, item.incident, engine.clock.now())
     if loop and item.state == "wanted":
-        _park_comment(engine, here, item, loop)
+        park(engine, here, item, loop)
         return
     if item.state == "sending":
         found = twins.search(source.comments(item.ref), here.mapping, item)
@@ -34,12 +34,12 @@ def deliver_comment(engine: Engine, here: Connected, item: twins.Outgoing) -> No
     try:
         written = source.add_comment(item.ref, twins.rendered(here.mapping, item), item.visibility, item.token)
     except Rejected as error:
-        _park_comment(engine, here, item, str(error))
+        park(engine, here, item, str(error))
         return
     except Gone as error:
         if error.merged_into is not None:
             copies.lose(engine, here, item.replica, error)
-            _park_comment(engine, here, item, str(error))
+            park(engine, here, item, str(error))
             return
         copies.look_whether_gone(engine, here, item.replica, item.ref)
         with engine.store.write() as tx:
@@ -52,13 +52,14 @@ def deliver_comment(engine: Engine, here: Connected, item: twins.Outgoing) -> No
                 twins.postpone(tx, item, state="wanted", attempts=item.attempts, next_at=None)
         raise
     if written.visibility is Visibility.PUBLIC and item.visibility is Visibility.INTERNAL:
-        _park_comment(engine, here, item, f"{here.name} shows an internal comment publicly: remove it there at once")
+        park(engine, here, item, f"{here.name} shows an internal comment publicly: remove it there at once")
         return
     with engine.store.write() as tx:
         twins.finish(tx, engine, here, item, written)
 
 
-def _park_comment(engine: Engine, here: Connected, item: twins.Outgoing, sentence: str) -> None:
+def park(engine: Engine, here: Connected, item: twins.Outgoing, sentence: str) -> None:
+    """Put one comment aside until a person acts, with the sentence that says why."""
     with engine.store.write() as tx:
         engine.record(
             tx,

@@ -12,7 +12,7 @@ was left out:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -46,15 +46,16 @@ _LAST_LEFT_OUT = (
 )
 
 
-def deliver(engine: Engine, here: Connected, replica_id: int) -> None:
-    """Take one dirty copy as far as it goes. Raises TryAgain and NeedsOperator for the lane to act on."""
+def deliver(engine: Engine, here: Connected, look_first: Callable[[], bool], replica_id: int) -> None:
+    """Take one dirty copy as far as it goes. `look_first` says whether what was never made may be there all the same.
+    Raises TryAgain and NeedsOperator for the lane to act on."""
     with engine.store.read() as connection:
         replica = rows.load_replica(connection, replica_id)
         incident = rows.load_incident(connection, replica.incident) if replica is not None else None
     if replica is None or incident is None or not replica.dirty:
         return
     try:
-        _deliver(engine, here, replica, incident)
+        _deliver(engine, here, look_first, replica, incident)
     except Rejected as error:
         copies.park(engine, replica_id, str(error))
     except Gone as error:
@@ -64,13 +65,15 @@ def deliver(engine: Engine, here: Connected, replica_id: int) -> None:
             copies.look_whether_gone(engine, here, replica_id, replica.ref)
 
 
-def _deliver(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
+def _deliver(
+    engine: Engine, here: Connected, look_first: Callable[[], bool], replica: Replica, incident: Incident
+) -> None:
     refusal = ceiling.refusal(here, incident)
     if refusal:
         copies.park(engine, replica.id, refusal)
         return
     match replica.state:
-        case ReplicaState.ABSENT if creation.may_be_forgotten(engine, here):
+        case ReplicaState.ABSENT if look_first():
             creation.find_or_create(engine, here, replica, incident)
         case ReplicaState.ABSENT:
             creation.create(engine, here, replica, incident)

@@ -53,12 +53,11 @@ REMEMBER_PEOPLE: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look for what a create may have made. It says nothing of a create that another worker tried since."""
+    """The first look that found nothing of a create in doubt: of the one that was intended at that moment. It says
+    nothing of one that another worker has tried since. `at` is in seconds that never run backwards."""
 
     intended: datetime | None
-    """When the create was meant that it was made for."""
     at: float
-    """In seconds that never run backwards."""
 
 
 @dataclass(slots=True)
@@ -74,7 +73,7 @@ class Connected:
     people: dict[str, tuple[str | None, float]] = field(default_factory=dict)
     """E-mail to the tool's id (None: it knows nobody of that address), and when it said so."""
     looked: dict[Token, Look] = field(default_factory=dict)
-    """Creates in doubt, and the first look for each that found nothing."""
+    """By the token of each create in doubt."""
     polled: bool = False
     """True once this process has read on to the end of what the tool has to tell."""
     caught_up: bool = False

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -20,7 +20,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select, text
 from tieline.core.errors import Gone, Limit, NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain
 from tieline.core.port import Power, Ref
 from tieline.core.store import tables as t
-from tieline.sync import acts, comments, copies, deliver, inbox, limits, poll, road, rows, twins
+from tieline.sync import acts, comments, copies, creation, deliver, inbox, limits, poll, road, rows, twins
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.limits import is_due, wait_after
 from tieline.sync.preflight import preflight
@@ -143,7 +143,8 @@ class Lane:
             held = list(connection.execute(_HELD, {"connection": self.here.name}).scalars())
         if held:
             with self.engine.store.write() as tx:
-                inbox.put(tx, self.here.name, [(Ref(ref), None) for ref in held], asked=0, now=now)
+                refs = [(Ref(ref), None) for ref in held if ref is not None]
+                inbox.put(tx, self.here.name, refs, asked=0, now=now)
 
     def _doubt_what_was_wanted(self, now: datetime) -> None:
         """A copy that was wanted when we began may be there already, where a backup was put in the store's place."""
@@ -264,7 +265,9 @@ class Lane:
                     _DUE, {"connection": self.here.name, "now": now, "far": far, "limit": self._batch}
                 ).scalars()
             )
-        self._each(due, partial(deliver.deliver, self.engine, self.here), self._delivery_failed)
+        # Asked for the first create of a batch: it looks through everything that waits.
+        look_first = cache(partial(creation.may_be_forgotten, self.engine, self.here))
+        self._each(due, partial(deliver.deliver, self.engine, self.here, look_first), self._delivery_failed)
         return bool(due)
 
     def _comments(self, now: datetime) -> bool:
@@ -272,7 +275,7 @@ class Lane:
             return False
         with self.engine.store.read() as connection:
             items = twins.outgoing(connection, self.here.name, now, now + timedelta(hours=2), self._batch)
-        self._each(items, partial(comments.deliver_comment, self.engine, self.here), self._comment_failed)
+        self._each(items, partial(comments.deliver, self.engine, self.here), self._comment_failed)
         return bool(items)
 
     def _acts(self, now: datetime) -> bool:
@@ -357,16 +360,30 @@ class Lane:
         def put_back(extra: int, next_at: datetime | None, sentence: str) -> None:
             attempts = item.attempts + extra
             aside = _aside(attempts, sentence)
+            if aside:
+                comments.park(self.engine, self.here, item, aside)
+                return
             with self.engine.store.write() as tx:
-                twins.retry(tx, item, attempts, next_at, aside)
+                twins.retry(tx, item, attempts, next_at)
 
         return put_back
 
     def _act_failed(self, item: acts.Pending) -> Callable[[int, datetime | None, str], None]:
         def put_back(extra: int, next_at: datetime | None, sentence: str) -> None:
             attempts = item.attempts + extra
+            aside = _aside(attempts, sentence)
             with self.engine.store.write() as tx:
-                acts.retry(tx, item, attempts, next_at, _aside(attempts, sentence))
+                acts.retry(tx, item, attempts, next_at, aside)
+                if aside:
+                    self.engine.record(
+                        tx,
+                        "parked",
+                        incident=item.incident,
+                        connection=self.here.name,
+                        reason="parked",
+                        signal=item.ref,
+                        sentence=aside,
+                    )
 
         return put_back
 
@@ -416,9 +433,7 @@ class Lane:
         self.state, self.reason, self._told = state, reason, True
 
 
-_HELD = select(t.replica.c.ref).where(
-    t.replica.c.connection == bindparam("connection"), text("conflicts <> '{}'"), t.replica.c.ref.is_not(None)
-)
+_HELD = select(t.replica.c.ref).where(t.replica.c.connection == bindparam("connection"), text("conflicts <> '{}'"))
 _DUE = (
     select(t.replica.c.id)
     .where(

@@ -131,12 +131,10 @@ def _judged(tx: Transaction, engine: Engine, here: Connected, listing: _Listing,
 def _believe(tx: Transaction, engine: Engine, here: Connected, listing: _Listing) -> frozenset[Ref]:
     """Judge what a whole pass lacks. Answers the episodes whose ends are doubted, and asks for the others again that
     no listing tells of."""
-    untold = _untold(tx, here, listing)
     doubt = absence.load(tx, here.name)
-    known = untold | (doubt.episodes if doubt is not None else absence.NONE)
+    known = _untold(tx, here, listing) | (doubt.episodes if doubt is not None else absence.NONE)
     lacking = listing.absent.keys() | {ref for ref in known if listing.lacks(ref)}
     if not lacking and doubt is None:
-        _ask_again(tx, here, untold - listing.listed, listing.began)
         return absence.NONE
     firing = absence.firing(tx, here.name)
     lacking &= firing
@@ -144,15 +142,14 @@ def _believe(tx: Transaction, engine: Engine, here: Connected, listing: _Listing
         lacking, firing, doubt, many=engine.config.signals.doubt_from, listed_any=bool(listing.listed)
     )
     absence.settle(tx, engine, here, doubt, verdict, lacking)
-    over = {ref for ref in lacking if listing.lacks(ref)} | untold
-    _ask_again(tx, here, over - listing.listed - listing.absent.keys() - verdict.doubted, listing.began)
+    _ask_again(tx, here, {ref for ref in lacking if listing.lacks(ref)} - verdict.doubted, listing.began)
     return verdict.doubted
 
 
 def _untold(tx: Transaction, here: Connected, listing: _Listing) -> frozenset[Ref]:
-    """The episodes that only a webhook told of, since the last pass began, and that this pass should have listed."""
+    """The episodes that fire and were last seen since the last pass began: a webhook may be all that told of them."""
     since = {"name": here.name, "before": listing.before or _EPOCH}
-    return frozenset(ref for one in tx.execute(_FIRING, since).scalars() if listing.lacks(ref := Ref(one)))
+    return frozenset(Ref(one) for one in tx.execute(_FIRING, since).scalars())
 
 
 def _ask_again(tx: Transaction, here: Connected, refs: Collection[Ref], began: datetime) -> None:
@@ -172,19 +169,17 @@ def _news(tx: Transaction, here: Connected, page: Page) -> list[tuple[Ref, Readi
     """
     if not page.readings:
         return []
-    refs = [reading.ref for reading in page.readings]
     known = inbox.failed_versions(tx, here.name)
     query = _KNOWN_SIGNALS if here.signals else _KNOWN_RECORDS
-    for start in range(0, len(refs), 500):
-        chunk = refs[start : start + 500]
-        known.update((row[0], row[1]) for row in tx.execute(query, {"name": here.name, "refs": chunk}))
-    news: list[tuple[Ref, Reading | None]] = [
-        (reading.ref, reading) for reading in page.readings if known.get(reading.ref) != reading.version
-    ]
-    if here.signals:
-        same = [reading.ref for reading in page.readings if known.get(reading.ref) == reading.version]
-        for start in range(0, len(same), 500):
-            news += [(ref, None) for ref in sorted(inbox.waiting_refs(tx, here.name, same[start : start + 500]))]
+    news: list[tuple[Ref, Reading | None]] = []
+    for start in range(0, len(page.readings), 500):
+        chunk = page.readings[start : start + 500]
+        found = tx.execute(query, {"name": here.name, "refs": [reading.ref for reading in chunk]})
+        known.update((row[0], row[1]) for row in found)
+        news += [(reading.ref, reading) for reading in chunk if known.get(reading.ref) != reading.version]
+        same = [reading.ref for reading in chunk if known.get(reading.ref) == reading.version]
+        if here.signals and same:
+            news += [(ref, None) for ref in sorted(inbox.waiting_refs(tx, here.name, same))]
     return news
 
 

@@ -306,9 +306,6 @@ def rendered(mapping: FieldMapping, item: Outgoing) -> Any:
     return mapping.to_text(f"{head}\n\n{item.body}")
 
 
-def retry(tx: Transaction, item: Outgoing, attempts: int, next_at: datetime | None, parked: str) -> None:
-    """Count a failed try; the twin keeps the state it was in, unless it is put aside."""
-    change: dict[str, Any] = {"row_id": item.id, "attempts": attempts, "next_at": next_at, "parked": parked}
-    if parked:
-        change["state"] = "parked"
-    tx.execute(_SET, change)
+def retry(tx: Transaction, item: Outgoing, attempts: int, next_at: datetime | None) -> None:
+    """Count a failed try; the twin keeps the state it was in."""
+    tx.execute(_SET, {"row_id": item.id, "attempts": attempts, "next_at": next_at})

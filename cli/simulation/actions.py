@@ -331,12 +331,14 @@ def backup(world: World) -> str:
     if not world.shape.backups or not world.has_history():
         return ""
     if not world.backups or world.dice.random() < 0.6:
-        world.backups.append(world.store.copy())
+        world.backups.append((world.store.copy(), len(world.people.edits)))
         return "a backup of the store is made"
     world.remember_journal()
     world.restored += 1
     place = world.dice.randrange(len(world.backups))
-    world.store.restore(world.backups[place])
+    copy, written = world.backups[place]
+    world.store.restore(copy)
+    world.people.forget(written)
     world.acknowledged.clear()
     world.guarded = frozenset()
     world.start()

@@ -139,21 +139,21 @@ def _spread_by_merging(scene: Scene, case: str) -> bool:
 
 
 def _orphans(scene: Scene) -> Iterator[Violation]:
-    told = _put_aside(scene.world) if scene.world.restored else set()
+    aside = _put_aside(scene.world)
     for (name, ref), row in scene.rows.items():
         # A store that was put back opens again what is still open. A copy of what ended meanwhile waits for a person,
         # and one that is over itself asks nobody for anything.
         over = scene.world.restored and row.body.get("status") not in OPEN
-        known = (name, ref) in scene.owners or (name, ref) in _disturbed(scene) or (name, ref) in told
-        if row.token is not None and not over and not known and not _came_back(scene, name, row):
+        known = (name, ref) in scene.owners or (name, ref) in _disturbed(scene)
+        told = (name, ref) in aside and (scene.world.restored or _came_back(scene, name, row))
+        if row.token is not None and not over and not known and not told:
             yield Violation("orphan", f"record {ref} in {name} carries our token and belongs to no incident")
 
 
 def _came_back(scene: Scene, name: str, row: Row) -> bool:
     """What a person deleted while its create was in doubt was made again, and then the person restored it: there are
-    two of one create now, and the one that nobody needs is put aside."""
-    twins = ((tool, ref) for (tool, ref), one in scene.rows.items() if tool == name and one.token == row.token)
-    return any(one in _disturbed(scene) for one in twins) and (name, row.ref) in _put_aside(scene.world)
+    two of one create now."""
+    return any(scene.rows[one].token == row.token for one in _disturbed(scene) & scene.rows.keys() if one[0] == name)
 
 
 def _put_aside(world: World) -> set[tuple[str, str]]:
@@ -288,9 +288,9 @@ def _judge(
         if final is not None and not foreign and not final.startswith(("Down:", "Slow:")):
             yield Violation("invented value", f"INC-{owner} {name} is {final!r}, which nobody wrote")
         return
-    if scene.world.restored and shown.tool == HERE:
-        return  # what was written here since the backup is nowhere any more
-    after = last[shown.tool, shown.ref]
+    # What was written here since a backup that was put back is nowhere any more.
+    there = [edit for edit in edits if (edit.tool, edit.ref) == (shown.tool, shown.ref)]
+    after = next((edit for edit in reversed(there) if edit.number not in scene.world.people.forgotten), shown)
     if after.number > shown.number and not after.again and (name, _value(after.value)) not in scene.lost:
         words = f"INC-{owner} {name} shows {final!r}, which was replaced by {after.value!r} in {shown.tool}"
         yield Violation("stale value", words)

@@ -61,6 +61,8 @@ class Chronicle:
     """Records that were deleted, restored or merged: what was written there may stay there."""
     tags: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Tags that somebody added, with tool and ref, and nobody removed again."""
+    forgotten: set[int] = field(default_factory=set)
+    """Edits in Tieline itself, by number, that were made since the backup which took the store's place."""
     changes: int = 0
     """Whatever somebody changed anywhere, as the bound on our own writes counts it."""
 
@@ -70,6 +72,10 @@ class Chronicle:
         )
         self.edits.append(Edit(len(self.edits), tool, ref, name, value, again))
         self.changes += 1
+
+    def forget(self, first: int) -> None:
+        """The store has forgotten what was edited in Tieline itself from this number on."""
+        self.forgotten |= {edit.number for edit in self.edits[first:] if edit.tool == HERE}
 
     def tagged(self, tool: str, ref: str, before: Iterable[str], after: Iterable[str]) -> None:
         """Somebody changed the tags of a record."""

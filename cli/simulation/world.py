@@ -75,7 +75,8 @@ class World:
         self.store.fate = self.fate
         self.mail: list[Post] = []
         self.acknowledged: list[tuple[str, str]] = []
-        self.backups: list[Copy] = []
+        self.backups: list[tuple[Copy, int]] = []
+        """Each with how many edits there had been."""
         self.restored = 0
         self.forgotten: list[dict[str, Any]] = []
         """What the journals said that a restored backup replaced."""

@@ -98,7 +98,7 @@ def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool] | Text
 
 _partial("ix_replica_dirty", replica.c.connection, replica.c.id, where=text("dirty"))
 _partial("ix_replica_parked", replica.c.state, where=text("state = 'parked'"))
-_partial("ix_replica_held", replica.c.id, where=text("conflicts <> '{}'"))
+_partial("ix_replica_held", replica.c.connection, replica.c.id, where=text("conflicts <> '{}'"))
 
 comment = Table(
     "comment",
@@ -159,7 +159,7 @@ signal = Table(
     UniqueConstraint("connection", "episode"),
     Index(None, "incident_id"),
 )
-_partial("ix_signal_firing", signal.c.group_key, where=signal.c.firing)
+_partial("ix_signal_firing", signal.c.connection, signal.c.seen_at, where=signal.c.firing)
 _partial("ix_signal_parked", signal.c.id, where=text("parked <> ''"))
 _partial("ix_signal_act", signal.c.connection, where=text("act <> acted"))
 

@@ -205,7 +205,7 @@ PROMISES: Sequence[Promise] = (
         "**No record is made twice**, wherever a process is killed and whatever answer is lost.",
         "After an old backup is restored, a group of alerts whose first one has ended since. In a tool "
         "without a "
-        "search, an ambiguous create waits for a person.",
+        "search, an ambiguous create waits for a person. A tool that makes a record and answers 429 is believed.",
         (
             "tests/crash/test_matrix.py",
             "tests/sync/test_road.py::test_a_create_whose_answer_was_lost_makes_no_second_record",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from tests.sync.world import World
 
 from tieline.core.model import ConnectionName
 from tieline.core.port import Ref
-from tieline.sync import deliver, explain, inbox
+from tieline.sync import creation, deliver, explain, inbox
 
 
 def backed_up(world: World, folder: Path) -> None:
@@ -152,6 +153,13 @@ def _forgotten_and_put_aside(world: World, folder: Path) -> str:
     return mine
 
 
+def _deliver_in_right(world: World) -> None:
+    """Before anything else that waits there."""
+    here = world.lanes["right"].here
+    look_first = partial(creation.may_be_forgotten, world.engine, here)
+    deliver.deliver(world.engine, here, look_first, world.copy("right").id)
+
+
 def test_what_a_webhook_told_of_such_a_copy_has_it_looked_for_too(tmp_path: Path) -> None:
     world = World(tmp_path, options={"right": "poll_every: 12h"})  # no listing tells of it again
     mine = _forgotten_and_put_aside(world, tmp_path)
@@ -178,7 +186,7 @@ def test_a_webhook_that_waits_has_such_a_copy_looked_for_too(tmp_path: Path) -> 
     with world.engine.store.write() as tx:
         inbox.forget_parked(tx, ConnectionName("right"), Ref(row.ref))
         inbox.put(tx, ConnectionName("right"), [(Ref(row.ref), None)], asked=0, now=world.clock.now())
-    deliver.deliver(world.engine, world.lanes["right"].here, world.copy("right").id)
+    _deliver_in_right(world)
 
     assert [one.ref for one in world.tools["right"].rows()] == [row.ref] == [world.copy("right").ref]
     closed(world)
@@ -193,7 +201,7 @@ def test_such_a_copy_that_a_person_lets_try_again_is_looked_for_too(tmp_path: Pa
         pass
     [aside] = world.parked()
     explain.release(world.engine, aside.what, aside.id, actor="ann@example.com")
-    deliver.deliver(world.engine, world.lanes["right"].here, world.copy("right").id)
+    _deliver_in_right(world)
 
     [row] = world.tools["right"].rows()
     assert world.copy("right").ref == row.ref

@@ -86,9 +86,14 @@ class Road(RuleBasedStateMachine):
     def lose_answers(self, tool: str, after_effect: bool, times: int) -> None:
         self.world.tools[tool].faults.queue.append(Fault(only_writes=True, after_effect=after_effect, times=times))
 
-    @rule(tool=tools, status=st.sampled_from([429, 500, 503, 200]), after_effect=st.booleans())
+    @rule(tool=tools, status=st.sampled_from([500, 503, 200]), after_effect=st.booleans())
     def answer_badly(self, tool: str, status: int, after_effect: bool) -> None:
         self.world.tools[tool].faults.queue.append(Fault(status=status, after_effect=after_effect))
+
+    @rule(tool=tools)
+    def refuse_for_now(self, tool: str) -> None:
+        # A 429 says that nothing was done, and is taken at its word.
+        self.world.tools[tool].faults.queue.append(Fault(status=429))
 
     @rule(tool=tools, field=fields)
     def edit_right_before_our_write(self, tool: str, field: str) -> None:

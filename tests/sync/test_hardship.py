@@ -9,7 +9,7 @@ from tieline.adapters.memory.faults import Fault
 from tieline.core.errors import ConfigError
 from tieline.core.model import Tlp
 from tieline.core.port import Power, Receiver
-from tieline.sync import commit, inbox, rows
+from tieline.sync import commit, explain, inbox, rows
 from tieline.sync.merge import Reason
 from tieline.sync.poll import poll
 from tieline.sync.read import read
@@ -37,6 +37,38 @@ def test_one_refusal_after_a_few_failures_puts_nothing_aside(world):
         both.settle(1)
         assert both.parked() == []
     assert right.queue == [] and both.shows("right", "title") == "Disk full on db1"
+
+
+def test_credentials_that_everything_is_refused_with_put_nothing_aside_however_often(world):
+    both = opened(world)
+    calls = []
+
+    def refuse(verb, _writes):
+        calls.append(verb)
+        # The write, and then the check whether it is the connection's trouble; the next check is answered.
+        return Fault(status=401) if verb == "update" or calls[-2:] == ["update", "check"] else None
+
+    both.tools["right"].faults.draw = refuse
+    both.edit("left", title="Disk full on db1")
+    for _ in range(8):
+        both.clock.advance(301)
+        both.settle(2)
+    assert calls.count("update") > 5 and both.parked() == []
+    both.tools["right"].faults.draw = lambda _verb, _writes: None
+    both.clock.advance(301)
+    both.settle()
+    assert both.shows("right", "title") == "Disk full on db1"
+
+
+def test_a_comment_that_is_put_aside_stands_in_the_journal(world):
+    both = opened(world)
+    both.tools["right"].faults.draw = lambda verb, _writes: Fault(status=401) if verb == "add_comment" else None
+    both.tools["left"].comment(both.copy("left").ref, "is it the log again?")
+    both.settle(12)
+    [aside] = both.parked()
+    with both.engine.store.read() as connection:
+        told = [entry for entry in explain.history(connection, both.incident().id) if entry["kind"] == "parked"]
+    assert [entry["facts"]["sentence"] for entry in told] == [aside.sentence]
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 418])

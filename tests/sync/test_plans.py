@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
 from tieline.core.store.store import Store
-from tieline.sync import acts, inbox, rows, signals, twins
+from tieline.sync import absence, acts, inbox, lane, poll, rows, signals, twins
 
 STATEMENTS = {
     "known episodes": signals._KNOWN,
@@ -32,13 +32,33 @@ STATEMENTS = {
 }
 
 
+FEW = {
+    "what fires and was seen since the last pass": (poll._FIRING, "ix_signal_firing (connection=? AND seen_at>?)"),
+    "what fires of one source": (absence._FIRING, "ix_signal_firing (connection=?)"),
+    "copies with a held field": (lane._HELD, "ix_replica_held (connection=?)"),
+    "copies to write": (lane._DUE, "ix_replica_dirty (connection=?)"),
+    "acts to carry out": (acts._PENDING, "ix_signal_act (connection=?)"),
+}
+"""Questions about the few of a connection that need attention, each with the index that holds no others."""
+
+
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_no_table_is_read_from_end_to_end(tmp_path, name):
+    steps = plan_of(tmp_path, STATEMENTS[name])
+    assert [step for step in steps if step.startswith("SCAN") and "INDEX" not in step] == []
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_what_needs_no_attention_is_not_read(tmp_path, name):
+    statement, index = FEW[name]
+    assert any(index in step for step in plan_of(tmp_path, statement)), plan_of(tmp_path, statement)
+
+
+def plan_of(folder, statement):
     # A list of any length stands for one value here.
-    question = re.sub(r"__\[POSTCOMPILE_\w+\]", "?", str(STATEMENTS[name].compile(dialect=sqlite.dialect())))
-    with Store.open(f"sqlite:///{tmp_path}/tieline.db") as store:
+    question = re.sub(r"__\[POSTCOMPILE_\w+\]", "?", str(statement.compile(dialect=sqlite.dialect())))
+    with Store.open(f"sqlite:///{folder}/tieline.db") as store:
         store.migrate()
         with store.read() as connection:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {question}", (1,) * question.count("?")).all()
-    steps = [row[-1] for row in plan]
-    assert [step for step in steps if step.startswith("SCAN") and "INDEX" not in step] == []
+    return [row[-1] for row in plan]
