@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tieline import mappings
 from tieline.core.clock import Clock
@@ -19,6 +20,9 @@ from tieline.core.store.store import Store
 from tieline.mappings import Mapping as FieldMapping
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.limits import Budget, repeated_reads
+
+SKEW: Final = timedelta(minutes=10)
+"""How far a tool's clock may be ahead of ours without hiding that something began before we did."""
 
 
 def build(
@@ -60,7 +64,8 @@ def build(
         connections[name] = Connected(connection, source, mapping, budget, again, caught_up=remembers)
     if problems:
         raise ConfigError(problems)
-    return Engine(config, store, registry, clock, connections, wake, dice, clock.monotonic())
+    forgotten_before = None if remembers else clock.now() + SKEW
+    return Engine(config, store, registry, clock, connections, wake, dice, clock.monotonic(), forgotten_before)
 
 
 def _incapable(config: Config, connection: ConnectionConfig, lacking: Sequence[str]) -> Problem:

@@ -18,17 +18,17 @@ def deliver(engine: Engine, here: Connected, item: twins.Outgoing) -> None:
     if refused or ceiling.is_above(here, item.tlp):
         park(engine, here, item, f"a comment may not leave for {here.name}: its label is above the ceiling")
         return
-    with engine.store.read() as connection:
-        loop = volley.of_comments(connection, item.incident, engine.clock.now())
-    if loop and item.state == "wanted":
-        park(engine, here, item, loop)
-        return
     if item.state == "sending":
         found = twins.search(source.comments(item.ref), here.mapping, item)
         if found is not None:
             with engine.store.write() as tx:
                 twins.finish(tx, engine, here, item, found)
             return
+    with engine.store.read() as connection:
+        loop = volley.of_comments(connection, item.incident, engine.clock.now())
+    if loop:
+        park(engine, here, item, loop)
+        return
     with engine.store.write() as tx:
         twins.begin(tx, engine, item)
     try:

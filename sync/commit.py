@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Status
+from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Status, parse_instant
 from tieline.core.port import Power
 from tieline.core.store.store import Transaction
 from tieline.sync import acts, rows, tokens, twins
@@ -192,8 +192,9 @@ def spread(
         copy = here if here is not None and stored.id == here.id else stored
         connected = engine.connections.get(copy.connection)
         marked = copy if connected is None else mark(copy, incident, connected, now, moved=moved)
-        if connected is not None and marked.dirty and not copy.dirty and marked.state is ReplicaState.ABSENT:
-            marked = _doubted(marked, engine, connected, now)
+        wanted_again = marked.dirty and not copy.dirty and marked.state is ReplicaState.ABSENT
+        if connected is not None and wanted_again and _may_be_there(engine, connected, incident):
+            marked = rows.doubted(marked, now)
         if marked is not stored or copy is here:
             rows.save_replica(tx, marked)
         if marked.dirty:
@@ -279,14 +280,16 @@ def _wishes(tx: Transaction, engine: Engine, missing: Sequence[tuple[Incident, C
         for (incident, connected, _origin), token in zip(missing, tokens.free(tx, series), strict=True)
     ]
     return [
-        _doubted(wish, engine, connected, now) if origin else wish
-        for wish, (_incident, connected, origin) in zip(wishes, missing, strict=True)
+        rows.doubted(wish, now) if origin and _may_be_there(engine, connected, incident) else wish
+        for wish, (incident, connected, origin) in zip(wishes, missing, strict=True)
     ]
 
 
-def _doubted(wish: Replica, engine: Engine, connected: Connected, now: datetime) -> Replica:
-    """The wish, to be looked for before it is made while the store may have forgotten that it was."""
-    return wish if engine.caught_up or not connected.can(Power.FIND) else rows.doubted(wish, now)
+def _may_be_there(engine: Engine, connected: Connected, incident: Incident) -> bool:
+    """Whether a copy is to be looked for before it is made, because the store may have forgotten that it was."""
+    opened_at = incident.fields.get("opened_at")
+    since = parse_instant(opened_at) if isinstance(opened_at, str) else None
+    return connected.can(Power.FIND) and engine.may_have_forgotten(since)
 
 
 def _main_reason(decision: Decision) -> str:

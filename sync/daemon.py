@@ -178,6 +178,7 @@ class Daemon:
                 return False
             remembers = all(here.caught_up for here in self.engine.connections.values())
             engine = self._build(config, registry, remembers=remembers)
+            engine.forgotten_before = self.engine.forgotten_before
         except ConfigError as error:
             self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
             return False

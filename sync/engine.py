@@ -133,6 +133,9 @@ class Engine:
     random: random.Random
     began: float
     """When this process began, in seconds that never run backwards."""
+    forgotten_before: datetime | None = None
+    """What began before this may have been dealt with in a past that the store has forgotten, because a backup was put
+    in its place; None where the store is known to have forgotten nothing."""
     new_token: Callable[[], Token] = lambda: Token(f"{TOKEN_PREFIX}{secrets.token_hex(12)}")
 
     @property
@@ -140,6 +143,12 @@ class Engine:
         """True once everything that is new in any tool has been read and taken in: what is wanted from now on is not
         what a store has forgotten that was put back from a backup."""
         return all(here.caught_up for here in self.connections.values())
+
+    def may_have_forgotten(self, since: datetime | None) -> bool:
+        """Whether what began then (None: nobody knows) may have been dealt with before, so that what it asks for may be
+        there already. A tool that hid it while we caught up shows it later."""
+        before = self.forgotten_before
+        return not self.caught_up or (before is not None and (since is None or since < before))
 
     def record(
         self,

@@ -244,7 +244,8 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
                 found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
             case "comment":
                 change = update(t.twin).where(t.twin.c.id == number, t.twin.c.state == "parked")
-                found = tx.execute(change, {"state": "wanted", "parked": "", "attempts": 0, "next_at": None})
+                # Looked for before it is written: in a store that was put back, somebody may have said so before.
+                found = tx.execute(change, {"state": "sending", "parked": "", "attempts": 0, "next_at": None})
             case "signal":
                 change = update(t.signal).where(t.signal.c.id == number, t.signal.c.parked != "")
                 found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})

@@ -147,14 +147,17 @@ class Lane:
                 inbox.put(tx, self.here.name, refs, asked=0, now=now)
 
     def _doubt_what_was_wanted(self, now: datetime) -> None:
-        """A copy that was wanted when we began may be there already, where a backup was put in the store's place."""
-        if self.here.caught_up or not self.here.can(Power.FIND):
+        """What was wanted when we began may be there already, where a backup was put in the store's place."""
+        if self.here.caught_up:
             return
         with self.engine.store.read() as connection:
-            if not rows.any_wanted(connection, self.here.name):
-                return
-        with self.engine.store.write() as tx:
-            rows.doubt_wanted(tx, self.here.name, now)
+            copies_wait = self.here.can(Power.FIND) and rows.any_wanted(connection, self.here.name)
+            comments_wait = twins.any_wanted(connection, self.here.name)
+        if copies_wait or comments_wait:
+            with self.engine.store.write() as tx:
+                if copies_wait:
+                    rows.doubt_wanted(tx, self.here.name, now)
+                twins.doubt_wanted(tx, self.here.name)
 
     # -- the kinds of work -----------------------------------------------------------------------------------------
 

@@ -1,14 +1,16 @@
-"""Create tokens that can be worked out again.
+"""Tokens that can be worked out again.
 
-A copy's token follows from what opened its incident, and from the connection that the copy is made in. A store that was
-put back from a backup has forgotten what was made since; it opens the same incidents from the same records and alerts,
-comes to the same tokens, and so finds the copies that it made before.
+A copy's token follows from what opened its incident, and from the connection that the copy is made in; that of the copy
+of a comment, from the comment. A store that was put back from a backup has forgotten what was made since; it opens the
+same incidents from the same records and alerts, reads the same comments, comes to the same tokens, and so finds what it
+made before.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import orjson
@@ -38,6 +40,7 @@ _EPISODES = (
     .limit(CANDIDATES)
 )
 _TAKEN = select(t.replica.c.token).where(t.replica.c.token.in_(bindparam("tokens", expanding=True)))
+_TAKEN_BY_A_TWIN = select(t.twin.c.id).where(t.twin.c.token == bindparam("token"))
 
 
 def origin_of_record(connection: ConnectionName, ref: Ref) -> str:
@@ -48,6 +51,17 @@ def origin_of_record(connection: ConnectionName, ref: Ref) -> str:
 def origin_of_signal(connection: ConnectionName, episode: str) -> str:
     """What stands for an incident that an alert opened."""
     return f"signal {connection} {episode}"
+
+
+def origin_of_comment(connection: ConnectionName, ref: Ref | None, number: str) -> str:
+    """What stands for a comment that somebody wrote in a tool; `number` is the tool's own id of it."""
+    return f"comment {connection} {ref} {number}"
+
+
+def origin_of_words(comment: int, written_at: datetime) -> str:
+    """What stands for a comment that was written in Tieline. Its number alone may be given a second time after a backup
+    was put in the store's place."""
+    return f"comment {comment} {written_at.isoformat()}"
 
 
 def origin_of(tx: Transaction, incident: IncidentId) -> str:
@@ -68,7 +82,7 @@ def name_of(store: Connection | Transaction) -> str:
 
 
 def token(store_name: str, origin: str, connection: ConnectionName) -> Token:
-    """The token of the copy that an incident of this origin gets in a connection."""
+    """The token of the copy that an incident or a comment of this origin gets in a connection."""
     return _token("\n".join((store_name, origin, connection)))
 
 
@@ -79,6 +93,14 @@ def free(tx: Transaction, wanted: Sequence[Token]) -> list[Token]:
     while taken := set(tx.execute(_TAKEN, {"tokens": found}).scalars()):
         found = [_token(one) if one in taken else one for one in found]
     return found
+
+
+def free_for_comment(tx: Transaction, wanted: Token) -> Token:
+    """This token, or the next of its series while a comment carries it: one that stands in two incidents, because its
+    record was linked to one and then to the other, for instance."""
+    while tx.execute(_TAKEN_BY_A_TWIN, {"token": wanted}).first() is not None:
+        wanted = _token(wanted)
+    return wanted
 
 
 def candidates(connection: Connection, incident: IncidentId, here: ConnectionName) -> list[Token]:

@@ -1,7 +1,8 @@
 """Comments as items with twins: each comment once in every copy, with its author, never wider than it was written.
 
 A twin is known by the tool's own id of it. While a write's outcome is unknown it is known by its token, or by its first
-line, which names the author and carries the comment's number (`INC-12#3`) and is therefore different for every comment.
+line, which names the author and ends with the token's last digits (`INC-12#5c0ffee5`). The token follows from what is
+copied: a store that was put back from a backup comes to the same one, and knows again what it copied since.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tieline.core.port import Power, Ref, RemoteComment, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.mappings import Mapping as FieldMapping
-from tieline.sync import rows
+from tieline.sync import rows, tokens
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.records import Replica, ReplicaState
 from tieline.sync.rows import new_id
@@ -49,15 +50,23 @@ def can_comment(connected: Connected) -> bool:
     return connected.can(Power.COMMENT)
 
 
-def first_line(author: str, origin: str, incident: IncidentId, comment: int) -> str:
-    """The line that stands above a copied comment: who wrote it, where, and its number."""
-    return f"{author} in {origin or 'Tieline'} ({incident_number(incident)}#{comment}):"
+def first_line(author: str, origin: str, incident: IncidentId, token: Token) -> str:
+    """The line that stands above a copied comment: who wrote it, where, and by what the copy is known again.
+
+    The incident's number and the comment's would not do: both are given anew after a backup was put in the store's
+    place, and the next comment would be taken for one that was copied before.
+    """
+    return f"{author} in {origin or 'Tieline'} ({incident_number(incident)}#{_mark(token)}):"
 
 
-_COPIED = re.compile(r"\(INC-\d+#\d+\):")
+def _mark(token: str) -> str:
+    return token[-8:]
+
+
+_COPIED = re.compile(r"\(INC-\d+#[0-9a-f]+\):")
 _KNOWN = select(t.twin.c.remote_id).where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.remote_id.is_not(None))
 _SENDING = (
-    select(t.twin.c.id, t.twin.c.token, t.twin.c.comment_id)
+    select(t.twin.c.id, t.twin.c.token)
     .where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.state != "linked")
     .order_by(t.twin.c.id)
 )
@@ -75,9 +84,7 @@ def take_in(
     new = 0
     for comment in fresh:
         body = here.mapping.from_text(comment.body)
-        ours = next(
-            (row for row in sending if _is_twin(comment, body, row.token, replica.incident, row.comment_id)), None
-        )
+        ours = next((row for row in sending if _is_twin(comment, body, row.token)), None)
         if ours is not None:
             _link(tx, ours.id, comment.id)
             sending.remove(ours)
@@ -88,15 +95,15 @@ def take_in(
         _add(tx, engine, here, replica, comment, body)
         new += 1
     if new:
-        wish(tx, engine, replica.incident)
+        written = [one.created_at for one in fresh if one.created_at is not None]
+        wish(tx, engine, replica.incident, since=min(written) if len(written) == len(fresh) else None)
     return new
 
 
-def _is_twin(comment: RemoteComment, body: str, token: str, incident: IncidentId, number: int) -> bool:
+def _is_twin(comment: RemoteComment, body: str, token: str) -> bool:
     if comment.token is not None:
         return comment.token == token
-    head = body.split("\n", 1)[0]
-    return comment.ours and f"({incident_number(incident)}#{number}):" in head
+    return comment.ours and f"#{_mark(token)}):" in body.split("\n", 1)[0]
 
 
 def _add(tx: Transaction, engine: Engine, here: Connected, replica: Replica, comment: RemoteComment, body: str) -> None:
@@ -113,6 +120,7 @@ def _add(tx: Transaction, engine: Engine, here: Connected, replica: Replica, com
         },
     )
     number = new_id(result)
+    origin = tokens.origin_of_comment(here.name, replica.ref, comment.id)
     tx.execute(
         insert(t.twin),
         {
@@ -121,7 +129,7 @@ def _add(tx: Transaction, engine: Engine, here: Connected, replica: Replica, com
             "replica_id": replica.id,
             "state": "linked",
             "remote_id": comment.id,
-            "token": engine.new_token(),
+            "token": tokens.free_for_comment(tx, tokens.token(tokens.name_of(tx), origin, here.name)),
         },
     )
     engine.record(
@@ -150,12 +158,14 @@ def write(tx: Transaction, engine: Engine, incident: IncidentId, author: str, bo
     )
     number = new_id(result)
     engine.record(tx, "commented", incident=incident, actor=author, comment=number, visibility=visibility.value)
-    wish(tx, engine, incident)
+    wish(tx, engine, incident, since=engine.clock.now())
     return number
 
 
+_SOURCE = t.twin.alias("source")
 _MISSING = (
-    select(t.comment.c.id)
+    select(t.comment.c.id, t.comment.c.written_at, _SOURCE.c.token.label("source"))
+    .outerjoin(_SOURCE, and_(_SOURCE.c.comment_id == t.comment.c.id, _SOURCE.c.connection == t.comment.c.origin))
     .where(
         t.comment.c.incident_id == bindparam("incident"),
         ~exists().where(and_(t.twin.c.comment_id == t.comment.c.id, t.twin.c.connection == bindparam("connection"))),
@@ -165,23 +175,28 @@ _MISSING = (
 _WISHED = insert(t.twin)
 
 
-def wish(tx: Transaction, engine: Engine, incident: IncidentId) -> None:
-    """Make a wanted twin for each comment that a linked copy lacks and may have."""
+def wish(tx: Transaction, engine: Engine, incident: IncidentId, *, since: datetime | None = None) -> None:
+    """Make a wanted twin for each comment that a linked copy lacks and may have; `since` is when the oldest of them was
+    written, None where that is not known. It is looked for before it is written when the store may have forgotten
+    that it was."""
+    state = "sending" if engine.may_have_forgotten(since) else "wanted"
     for copy in rows.load_replicas(tx, incident):
         connected = engine.connections.get(copy.connection)
         if connected is None or copy.ref is None or copy.state is ReplicaState.GONE:
             continue
         if not can_comment(connected) or not connected.config.comments.goes_out:
             continue
-        for number in list(tx.execute(_MISSING, {"incident": incident, "connection": copy.connection}).scalars()):
+        for row in list(tx.execute(_MISSING, {"incident": incident, "connection": copy.connection})):
+            origin = row.source or tokens.origin_of_words(row.id, row.written_at)
+            token = tokens.token(tokens.name_of(tx), origin, copy.connection)
             tx.execute(
                 _WISHED,
                 {
-                    "comment_id": number,
+                    "comment_id": row.id,
                     "connection": copy.connection,
                     "replica_id": copy.id,
-                    "state": "wanted",
-                    "token": engine.new_token(),
+                    "state": state,
+                    "token": tokens.free_for_comment(tx, token),
                 },
             )
             engine.rouse(tx, copy.connection)
@@ -254,6 +269,21 @@ def outgoing(
 
 
 _SET = update(t.twin).where(t.twin.c.id == bindparam("row_id"))
+_WANTED = and_(
+    t.twin.c.connection == bindparam("name"), text("twin.state IN ('wanted', 'sending')"), t.twin.c.state == "wanted"
+)
+_ANY_WANTED = select(t.twin.c.id).where(_WANTED).limit(1)
+_DOUBT_WANTED = update(t.twin).where(_WANTED).values(state="sending")
+
+
+def any_wanted(connection: Connection, name: ConnectionName) -> bool:
+    """True while a comment waits to be written into this connection for the first time."""
+    return connection.execute(_ANY_WANTED, {"name": name}).first() is not None
+
+
+def doubt_wanted(tx: Transaction, name: ConnectionName) -> None:
+    """Have every comment that waits to be written into this connection looked for first."""
+    tx.execute(_DOUBT_WANTED, {"name": name})
 
 
 def begin(tx: Transaction, engine: Engine, item: Outgoing) -> None:
@@ -295,14 +325,14 @@ def _link(tx: Transaction, twin: int, remote: str) -> None:
 def search(comments: Sequence[RemoteComment], mapping: FieldMapping, item: Outgoing) -> RemoteComment | None:
     """The twin of a comment whose answer was lost, among what the record holds now."""
     for comment in comments:
-        if _is_twin(comment, mapping.from_text(comment.body), item.token, item.incident, item.comment):
+        if _is_twin(comment, mapping.from_text(comment.body), item.token):
             return comment
     return None
 
 
 def rendered(mapping: FieldMapping, item: Outgoing) -> Any:
     """The comment in the tool's own text format, under the line that says whose it is."""
-    head = first_line(item.author, item.origin, item.incident, item.comment)
+    head = first_line(item.author, item.origin, item.incident, item.token)
     return mapping.to_text(f"{head}\n\n{item.body}")
 
 

@@ -42,8 +42,8 @@ class MemoryTool:
     `accounts` maps account to password (empty: everybody may come in). `resolution` is how coarse its time stamps are.
     `workflow` is a rule that edits a record right after an adapter's write was answered; `ignored` are fields that
     the tool drops without a word, `cut` those that it shortens; a record is unknown to `read` until it is older than
-    `replication_lag`. All four exist because real tools do that. Most of those also refuse no write on an old version
-    (`conditional` false), and keep a history that tells who wrote what.
+    `replication_lag`; `plain_comments` carry no token. All five exist because real tools do that. Most of those also
+    refuse no write on an old version (`conditional` false), and keep a history that tells who wrote what.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class MemoryTool:
         self.ignored: frozenset[str] = frozenset()
         self.cut: Mapping[str, int] = {}
         self.replication_lag = timedelta(0)
+        self.plain_comments = False
         self.subscribers: list[Callable[[Delivery], None]] = []
         """Called with a signed webhook after every change."""
         self._shelf = Shelf(path)
@@ -225,7 +226,8 @@ class MemoryTool:
         with self._shelf.transaction() as state:
             row = _existing(state, ref)
             at = self._touch(state, row)
-            note = Note(f"note-{state.number()}", text, author, at, visibility.value, token)
+            carried = None if self.plain_comments else token
+            note = Note(f"note-{state.number()}", text, author, at, visibility.value, carried)
             row.notes.append(note)
         self._tell(ref)
         return note

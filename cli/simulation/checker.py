@@ -89,11 +89,12 @@ def check(world: World) -> list[Violation]:
         _echoes,
         _tags,
         _lost_remarks,
+        _doubled_remarks,
         _wide_remarks,
         _signals,
     ]
     if not world.restored:
-        promises += [_doubled_remarks, _writes]
+        promises.append(_writes)
     for promise in promises:
         found.extend(promise(scene))
     return found

@@ -144,7 +144,7 @@ def _forgotten_not_looked_for() -> Sequence[Patch]:
     # There are three reasons to doubt. And where polls bring a record before it is made again, its token tells whose it
     # is: each would cover for the others.
     return [
-        _seen_by(commit, "rows", doubted=lambda wish, _now: wish),
+        (commit, "_may_be_there", lambda *_args: False),
         _seen_by(lane, "rows", any_wanted=lambda *_args: False),
         (creation, "may_be_forgotten", lambda *_args: False),
         (road, "_ours", _nothing),
@@ -152,10 +152,11 @@ def _forgotten_not_looked_for() -> Sequence[Patch]:
 
 
 def _tokens_by_chance() -> Sequence[Patch]:
-    def another(_store_name: str, origin: str, connection: Any) -> Any:
-        return tokens._token(f"{origin} {connection} {next(_chances)}")
+    return [_seen_by(commit, "tokens", token=_another_token)]
 
-    return [_seen_by(commit, "tokens", token=another)]
+
+def _another_token(_store_name: str, origin: str, connection: Any) -> Any:
+    return tokens._token(f"{origin} {connection} {next(_chances)}")
 
 
 _chances = itertools.count()
@@ -421,6 +422,25 @@ def _comment_not_searched() -> Sequence[Patch]:
     return [(twins, "search", _nothing), (twins, "take_in", _without_sending(twins.take_in))]
 
 
+def _comment_tokens_by_chance() -> Sequence[Patch]:
+    return [_seen_by(twins, "tokens", token=_another_token)]
+
+
+def _without_doubt(wish: Any) -> Any:
+    def sure(tx: Any, engine: Any, *args: Any, **others: Any) -> None:
+        wish(tx, _Instead(engine, {"may_have_forgotten": lambda _since: False}), *args, **others)
+
+    return sure
+
+
+def _comments_made_again_after_a_restore() -> Sequence[Patch]:
+    return [
+        (twins, "wish", _without_doubt(twins.wish)),
+        _seen_by(lane, "twins", any_wanted=lambda *_args: False),
+        (twins, "take_in", _without_sending(twins.take_in)),
+    ]
+
+
 def _comments_shown_wider() -> Sequence[Patch]:
     outgoing = twins.outgoing
 
@@ -529,6 +549,12 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "comment-token-ignored": Mutant("our own comments are not known again", _comment_token_ignored),
     "comment-not-begun": Mutant("a comment is not written down before it is sent", _comment_not_begun),
     "comment-not-searched": Mutant("a comment in doubt is sent again without a look", _comment_not_searched),
+    "comment-tokens-by-chance": Mutant(
+        "a store that was put back does not know the comments that it copied", _comment_tokens_by_chance
+    ),
+    "copied-comments-not-looked-for": Mutant(
+        "a store that was put back copies comments without a look", _comments_made_again_after_a_restore
+    ),
     "comments-shown-wider": Mutant("every comment is copied as public", _comments_shown_wider),
     "late-copies-without-comments": Mutant("a copy made later gets no earlier comments", _late_copies_without_comments),
     "one-incident-per-alert": Mutant("alerts are not grouped", _one_incident_per_alert),

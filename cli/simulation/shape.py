@@ -59,6 +59,8 @@ class Shape:
     narrow: bool
     rule: bool
     quarrel: bool
+    plain_comments: bool
+    """Whether comments carry no token, as in most tools: our own are known by their first line."""
     batch: int = 200
     """Rows that a lane looks at in one step: where they are few, a write overtakes a reading that still waits."""
     workers: int = 1
@@ -84,6 +86,7 @@ class Shape:
             narrow=dice.random() < 0.1,
             rule=dice.random() < 0.2,
             quarrel=dice.random() < 0.05,
+            plain_comments=dice.random() < 0.5,
         )
         # Without polls nothing brings back what a lagging replica denied, or what an old backup forgot.
         return drawn if drawn.polls else replace(drawn, replication_lag=timedelta(0), backups=False)

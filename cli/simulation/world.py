@@ -127,6 +127,7 @@ class World:
             self._before_call,
         )
         tool.replication_lag = shape.replication_lag
+        tool.plain_comments = shape.plain_comments
         tool.subscribers.append(partial(self._post, name))
         if name == shape.tools[-1]:
             tool.cut = {"description": CUT} if shape.cut else {}

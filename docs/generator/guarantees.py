@@ -361,11 +361,14 @@ PROMISES: Sequence[Promise] = (
     ),
     Promise(
         "**A restored backup** overwrites no edit, and knows again what was made since.",
-        "Comments copied since then are copied again. A copy of what ended meanwhile is listed, and not taken over.",
+        "What was decided or written in Tieline since then is lost. A copy of what ended meanwhile is listed, and not "
+        "taken over.",
         (
             "tests/docs/test_restore.py::test_edits_made_since_the_backup_stand",
             "tests/docs/test_restore.py::test_a_copy_that_was_wanted_at_the_backup_is_not_made_again",
             "tests/docs/test_restore.py::test_an_incident_opened_since_the_backup_knows_its_copy_again",
+            "tests/docs/test_restore.py::test_a_comment_that_was_copied_since_the_backup_is_known_again",
+            "tests/docs/test_restore.py::test_a_new_comment_is_not_taken_for_one_whose_number_it_was_given",
         ),
     ),
     Promise(

@@ -7,11 +7,13 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
 from tests.sync.world import World
 
-from tieline.core.model import ConnectionName
+from tieline.core.model import ConnectionName, IncidentId, Visibility, instant
 from tieline.core.port import Ref
-from tieline.sync import creation, deliver, explain, inbox
+from tieline.sync import comments, creation, deliver, explain, inbox, twins
+from tieline.sync.build import SKEW
 
 
 def backed_up(world: World, folder: Path) -> None:
@@ -20,12 +22,16 @@ def backed_up(world: World, folder: Path) -> None:
     world.start()
 
 
-def restore(world: World, folder: Path) -> None:
+def put_back(world: World, folder: Path) -> None:
     world.engine.store.close()
     for file in folder.glob("world.db*"):
         file.unlink()
     shutil.copy(folder / "backup.db", folder / "world.db")
     world.start()
+
+
+def restore(world: World, folder: Path) -> None:
+    put_back(world, folder)
     world.settle()
 
 
@@ -61,6 +67,90 @@ def test_a_copy_that_was_wanted_at_the_backup_is_not_made_again(tmp_path: Path) 
     restore(world, tmp_path)
 
     assert len(world.tools["right"].rows()) == 1
+    closed(world)
+
+
+def _remarks(world: World, tool: str, text: str) -> list[str]:
+    """Where a comment stands in a tool's copy, once for each time."""
+    ref = world.copy(tool).ref
+    assert ref is not None
+    return [note.author for note in world.tools[tool].row(ref).notes if note.text.split("\n")[-1] == text]
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["with tokens", "plain"])
+@pytest.mark.parametrize("first", ["left", "right"])
+def test_a_comment_that_was_copied_since_the_backup_is_known_again(tmp_path: Path, first: str, plain: bool) -> None:
+    """Whichever side is read first, and so whichever number the comment is given this time."""
+    world = World(tmp_path)
+    for tool in world.tools.values():
+        tool.plain_comments = plain
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle()
+    backed_up(world, tmp_path)
+    for name, text in (("left", "On it."), ("right", "Old logs; deleting them.")):
+        world.tools[name].comment(str(world.copy(name).ref), text)
+        world.settle()
+    put_back(world, tmp_path)
+    world.clock.advance(31)
+    while world.step(first):
+        pass
+    world.settle()
+
+    texts = ("On it.", "Old logs; deleting them.")
+    assert [len(_remarks(world, name, text)) for name in world.tools for text in texts] == [1, 1, 1, 1]
+    assert world.parked() == []
+    closed(world)
+
+
+def test_a_comment_that_a_person_lets_try_again_is_looked_for_before_it_is_written(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle()
+    world.tools["left"].comment(str(world.copy("left").ref), "On it.")
+    world.clock.advance(31)
+    while world.step("left"):
+        pass
+    comments.park(world.engine, world.lanes["right"].here, _outgoing(world), "the tool refused it")
+    backed_up(world, tmp_path)
+    _let_try_again(world)
+    world.settle()
+    assert len(_remarks(world, "right", "On it.")) == 1
+    put_back(world, tmp_path)
+    _let_try_again(world)
+    comments.deliver(world.engine, world.lanes["right"].here, _outgoing(world))
+    world.settle()
+
+    assert len(_remarks(world, "right", "On it.")) == 1 and world.parked() == []
+    closed(world)
+
+
+def _outgoing(world: World) -> twins.Outgoing:
+    now = world.clock.now()
+    with world.engine.store.read() as connection:
+        [waits] = twins.outgoing(connection, ConnectionName("right"), now, now, 10)
+    return waits
+
+
+def _let_try_again(world: World) -> None:
+    [aside] = world.parked()
+    explain.release(world.engine, aside.what, aside.id, actor="ann@example.com")
+
+
+def test_a_new_comment_is_not_taken_for_one_whose_number_it_was_given(tmp_path: Path) -> None:
+    """What was written in Tieline since the backup is forgotten, and its number is free again."""
+    world = World(tmp_path)
+    world.tools["right"].plain_comments = True
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle()
+    backed_up(world, tmp_path)
+    with world.engine.store.write() as tx:
+        twins.write(tx, world.engine, IncidentId(1), "ann@example.com", "Call the vendor.", Visibility.INTERNAL)
+    world.settle()
+    world.tools["left"].comment(str(world.copy("left").ref), "Replaced the disk.")
+    restore(world, tmp_path)
+
+    assert len(_remarks(world, "right", "Replaced the disk.")) == 1
+    assert len(_remarks(world, "right", "Call the vendor.")) == 1
     closed(world)
 
 
@@ -106,7 +196,7 @@ def test_a_copy_is_known_again_however_late_the_search_shows_it(tmp_path: Path) 
     world.restart()
     backed_up(world, tmp_path)
     world.settle(1)
-    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    _open_a_new_one(world)
     world.settle(1)
     assert len(world.tools["right"].rows()) == 1
     restore(world, tmp_path)
@@ -125,11 +215,39 @@ def test_a_new_incident_is_looked_for_nowhere_once_everything_is_read(tmp_path: 
         asked.append(verb)
 
     world.tools["right"].faults.draw = listen
-    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    _open_a_new_one(world)
     world.settle()
 
     assert len(world.tools["right"].rows()) == 1
     assert "create" in asked and "find" not in asked
+    closed(world)
+
+
+def _open_a_new_one(world: World) -> None:
+    """Opened after this process began, by whoever's clock."""
+    world.clock.advance(SKEW.total_seconds())
+    world.tools["left"].make({"title": "Disk full", "status": "new", "opened_at": instant(world.clock.now())})
+
+
+def test_what_was_hidden_while_everything_was_read_is_looked_for(tmp_path: Path) -> None:
+    """A tool may hide what it has, and show it later; somebody may have closed the copy meanwhile."""
+    world = World(tmp_path)
+    _without_opens_in_right(world)
+    backed_up(world, tmp_path)
+    world.settle(1)
+    opened_at = instant(world.clock.now())
+    mine = world.tools["left"].make({"title": "Disk full", "status": "new", "opened_at": opened_at}).ref
+    world.settle()
+    world.tools["left"].delete(mine)
+    world.edit("right", status="resolved")
+    put_back(world, tmp_path)
+    world.settle()
+    assert world.incidents() == []
+    world.tools["left"].restore(mine)
+    world.settle()
+
+    [row] = world.tools["right"].rows()
+    assert world.copy("right").ref == row.ref
     closed(world)
 
 
