@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tieline.core.errors import Gone, Rejected, TryAgain
-from tieline.core.model import Visibility
-from tieline.core.port import Commenter
+from tieline.core.port import Commenter, RemoteComment
 from tieline.sync import ceiling, copies, twins, volley
 from tieline.sync.engine import Connected, Engine
 
@@ -21,8 +20,7 @@ def deliver(engine: Engine, here: Connected, item: twins.Outgoing) -> None:
     if item.state == "sending":
         found = twins.search(source.comments(item.ref), here.mapping, item)
         if found is not None:
-            with engine.store.write() as tx:
-                twins.finish(tx, engine, here, item, found)
+            _finish(engine, here, item, found)
             return
     with engine.store.read() as connection:
         loop = volley.of_comments(connection, item.incident, engine.clock.now())
@@ -51,7 +49,12 @@ def deliver(engine: Engine, here: Connected, item: twins.Outgoing) -> None:
             with engine.store.write() as tx:
                 twins.postpone(tx, item, state="wanted", attempts=item.attempts, next_at=None)
         raise
-    if written.visibility is Visibility.PUBLIC and item.visibility is Visibility.INTERNAL:
+    _finish(engine, here, item, written)
+
+
+def _finish(engine: Engine, here: Connected, item: twins.Outgoing, written: RemoteComment) -> None:
+    """The comment stands in the tool; more widely than it may, it is put aside for as long as it does."""
+    if twins.is_wider(written, item.visibility):
         park(engine, here, item, f"{here.name} shows an internal comment publicly: remove it there at once")
         return
     with engine.store.write() as tx:

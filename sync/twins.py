@@ -66,7 +66,8 @@ def _mark(token: str) -> str:
 _COPIED = re.compile(r"\(INC-\d+#[0-9a-f]+\):")
 _KNOWN = select(t.twin.c.remote_id).where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.remote_id.is_not(None))
 _SENDING = (
-    select(t.twin.c.id, t.twin.c.token)
+    select(t.twin.c.id, t.twin.c.token, t.comment.c.visibility)
+    .join_from(t.twin, t.comment, t.twin.c.comment_id == t.comment.c.id)
     .where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.state != "linked")
     .order_by(t.twin.c.id)
 )
@@ -86,7 +87,8 @@ def take_in(
         body = here.mapping.from_text(comment.body)
         ours = next((row for row in sending if _is_twin(comment, body, row.token)), None)
         if ours is not None:
-            _link(tx, ours.id, comment.id)
+            if not is_wider(comment, Visibility(ours.visibility)):
+                _link(tx, ours.id, comment.id)
             sending.remove(ours)
             continue
         if comment.ours and _COPIED.search(body.split("\n", 1)[0]):
@@ -98,6 +100,11 @@ def take_in(
         written = [one.created_at for one in fresh if one.created_at is not None]
         wish(tx, engine, replica.incident, since=min(written) if len(written) == len(fresh) else None)
     return new
+
+
+def is_wider(shown: RemoteComment, visibility: Visibility) -> bool:
+    """Whether a tool shows a comment to more people than it was written for."""
+    return shown.visibility is Visibility.PUBLIC and visibility is Visibility.INTERNAL
 
 
 def _is_twin(comment: RemoteComment, body: str, token: str) -> bool:

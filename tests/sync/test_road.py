@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tieline.adapters.memory.faults import Fault
+from tieline.adapters.memory.tool import MemoryTool
 from tieline.core.model import IncidentId, Visibility
 from tieline.sync import explain
 from tieline.sync.records import ReplicaState
@@ -285,6 +286,34 @@ def test_a_comment_whose_answer_was_lost_is_not_written_twice(world):
     both.tools["right"].faults.queue.append(Fault(only_writes=True, after_effect=True))
     both.settle(12)
     assert len(both.tools["right"].row(both.copy("right").ref).notes) == 1
+
+
+class Indiscreet(MemoryTool):
+    """A tool that shows every comment of ours to everybody, whatever it was asked for."""
+
+    def comment(self, ref, text, visibility=Visibility.INTERNAL, **others):
+        return super().comment(ref, text, Visibility.PUBLIC if others.get("token") else visibility, **others)
+
+
+@pytest.mark.parametrize("answer", ["given", "lost"])
+def test_an_internal_comment_that_a_tool_shows_to_everybody_is_put_aside_while_it_does(world, answer):
+    both = world()
+    both.tools["right"] = tool = Indiscreet(both.clock.now)
+    both.restart()
+    mine = both.tools["left"].make({"title": "Disk full", "status": "new"}).ref
+    both.settle()
+    if answer == "lost":
+        tool.faults.queue.append(Fault(only_writes=True, after_effect=True))
+    both.tools["left"].comment(mine, "The customer is late.", Visibility.INTERNAL)
+    both.settle()
+
+    [aside] = both.parked()
+    assert (aside.what, "remove it there at once" in aside.sentence) == ("comment", True)
+    explain.release(both.engine, aside.what, aside.id, actor="ann@example.com")
+    both.settle()
+    assert [one.what for one in both.parked()] == ["comment"]
+    [row] = tool.rows()
+    assert len(row.notes) == 1
 
 
 def test_an_internal_comment_stays_internal_and_a_public_one_stays_public(world):
