@@ -18,7 +18,7 @@ __all__ = ["postgres_database", "postgres_server"]
 STEPS = 120
 SCHEDULES = 1000
 CHUNK = 25
-BOUND = 40
+BOUND = 100
 """Schedules within which each of these planted bugs has to be found."""
 
 TRACES = """
@@ -62,6 +62,8 @@ EARLY = [
     "comment-token-ignored",
     "comment-not-begun",
     "comment-not-searched",
+    "comment-tokens-by-chance",
+    "copied-comments-not-looked-for",
     "comments-shown-wider",
     "late-copies-without-comments",
     "one-incident-per-alert",
@@ -159,7 +161,7 @@ def test_a_worker_that_was_frozen_does_nothing_in_a_turn_that_another_one_has_ta
 
 
 def test_every_fault_that_can_be_drawn_comes_about():
-    counts = sum((play(Plan.drawn(seed, STEPS)).faults for seed in range(40)), start=play(Plan.drawn(40, STEPS)).faults)
+    counts = sum((play(Plan.drawn(seed, STEPS)).faults for seed in range(60)), start=play(Plan.drawn(60, STEPS)).faults)
     told = {
         "lost request",
         "lost answer",

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from tests.sync.world import World
 
 from tieline.adapters.memory.faults import Fault
+from tieline.core.model import instant
 from tieline.sync.limits import LONGEST_WAIT
 
 PER_MINUTE: Final = 600
@@ -81,7 +82,7 @@ def partition(folder: Path, changes: int, seed: int = 1) -> dict[str, Any]:
             if one < len(known):
                 left.edit(known[one], title=f"edited {one}")
             else:
-                left.make({"title": f"new {one}", "status": "new"})
+                left.make({"title": f"new {one}", "status": "new", "opened_at": instant(world.clock.now())})
             taken += 1
         _turn(world, 120.0)
     for one in theirs:
