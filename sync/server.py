@@ -37,6 +37,9 @@ NODES: Final = 200_000
 TEXTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 """The texts in a document, the one without an end too: otherwise each of its quotes would be tried as a beginning."""
 CONTAINERS: Final = frozenset((dict, list))
+UNREAD: Final = frozenset((404, 408, 413, 415))
+"""Refusals that leave a body unread. The sender is told that the connection ends, or its next delivery would go down it
+and be lost."""
 
 
 class Refused(Exception):
@@ -120,7 +123,9 @@ class Hooks:
             new = await _receive(host, name, scope, receive, self._answers)
         except Refused as refused:
             host.count_delivery(name if refused.status != 404 else "unknown", str(refused.status))
-            headers = {"Retry-After": str(max(1, round(refused.wait.total_seconds())))} if refused.wait else None
+            headers = {"Retry-After": str(max(1, round(refused.wait.total_seconds())))} if refused.wait else {}
+            if refused.status in UNREAD:
+                headers["connection"] = "close"
             return JSONResponse({"error": refused.sentence}, refused.status, headers)
         except ClientDisconnect:
             host.count_delivery(name, "hung_up")

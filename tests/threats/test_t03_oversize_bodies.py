@@ -143,6 +143,20 @@ def test_a_body_without_end_is_cut_off_at_the_limit(process: Process, tally: Tal
     tally(len(statuses), [status for status in statuses if status not in (413, 0)])
 
 
+def test_whoever_is_refused_unread_is_told_that_the_connection_ends(process: Process) -> None:
+    """Or the next delivery would be sent down a connection that is being closed."""
+    host, port = process.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(b"POST /hooks/jira HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (2 * LIMIT))
+        large = b"".join(iter(lambda: connection.recv(65_536), b""))
+    packed = process.client.post("/hooks/jira", headers={"content-encoding": "gzip"}, content=b"{}")
+    nobody = process.client.post("/hooks/nobody", content=b"{}")
+    known = process.client.post("/hooks/jira", content=b"{}")
+    assert large.startswith(b"HTTP/1.1 413") and b"connection: close" in large
+    assert [answer.status_code for answer in (packed, nobody, known)] == [415, 404, 401]
+    assert [answer.headers.get("connection") for answer in (packed, nobody, known)] == ["close", "close", None]
+
+
 def test_a_length_that_lies_gains_nothing(process: Process, tally: Tally) -> None:
     host, port = process.address.removeprefix("http://").split(":")
     lies = [b"-1", b"99999999999999999999", b"1e9", b"0x10", b"+5", b"5, 6", b"\xb2"]
