@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,12 +37,14 @@ def build(
     transports: Mapping[str, Any] | None = None,
     load_mapping: Callable[[str | Path, Path | None], FieldMapping] = mappings.load,
     remembers: bool = False,
+    forgotten_before: datetime | None = None,
 ) -> Engine:
     """An engine ready to run. Raises ConfigError with the problems of every mapping at once.
 
     `transports` replaces the network of single connections, for tests and simulations; a simulation that starts a
     thousand times has `load_mapping` remember. `remembers` says that the store knows all that was ever made from it,
-    and was not put back from a backup.
+    and was not put back from a backup; `forgotten_before` says what it may have forgotten all the same, because it was
+    put back earlier.
     """
     problems: list[Problem] = []
     connections: dict[ConnectionName, Connected] = {}
@@ -64,7 +66,8 @@ def build(
         connections[name] = Connected(connection, source, mapping, budget, again, caught_up=remembers)
     if problems:
         raise ConfigError(problems)
-    forgotten_before = None if remembers else clock.now() + SKEW
+    if forgotten_before is None and not remembers:
+        forgotten_before = clock.now() + SKEW
     return Engine(config, store, registry, clock, connections, wake, dice, clock.monotonic(), forgotten_before)
 
 

@@ -17,20 +17,8 @@ def deliver(engine: Engine, here: Connected, item: twins.Outgoing) -> None:
     if refused or ceiling.is_above(here, item.tlp):
         park(engine, here, item, f"a comment may not leave for {here.name}: its label is above the ceiling")
         return
-    if item.state == "sending":
-        found = twins.search(source.comments(item.ref), here.mapping, item)
-        if found is not None:
-            _finish(engine, here, item, found)
-            return
-    with engine.store.read() as connection:
-        loop = volley.of_comments(connection, item.incident, engine.clock.now())
-    if loop:
-        park(engine, here, item, loop)
-        return
-    with engine.store.write() as tx:
-        twins.begin(tx, engine, item)
     try:
-        written = source.add_comment(item.ref, twins.rendered(here.mapping, item), item.visibility, item.token)
+        written = _find_or_write(engine, here, source, item)
     except Rejected as error:
         park(engine, here, item, str(error))
         return
@@ -42,23 +30,36 @@ def deliver(engine: Engine, here: Connected, item: twins.Outgoing) -> None:
         copies.look_whether_gone(engine, here, item.replica, item.ref)
         with engine.store.write() as tx:
             again = engine.clock.now() + copies.UNTIL_CERTAIN
-            twins.postpone(tx, item, state="wanted", attempts=item.attempts + 1, next_at=again)
+            twins.postpone(tx, item, state=item.state, attempts=item.attempts + 1, next_at=again)
         return
     except TryAgain as error:
         if not error.maybe_done:
             with engine.store.write() as tx:
-                twins.postpone(tx, item, state="wanted", attempts=item.attempts, next_at=None)
+                twins.postpone(tx, item, state=item.state, attempts=item.attempts, next_at=None)
         raise
-    _finish(engine, here, item, written)
-
-
-def _finish(engine: Engine, here: Connected, item: twins.Outgoing, written: RemoteComment) -> None:
-    """The comment stands in the tool; more widely than it may, it is put aside for as long as it does."""
+    if written is None:
+        return
     if twins.is_wider(written, item.visibility):
         park(engine, here, item, f"{here.name} shows an internal comment publicly: remove it there at once")
         return
     with engine.store.write() as tx:
         twins.finish(tx, engine, here, item, written)
+
+
+def _find_or_write(engine: Engine, here: Connected, source: Commenter, item: twins.Outgoing) -> RemoteComment | None:
+    """The comment as it stands in the tool now; None where it is put aside instead, because robots talk."""
+    if item.state == "sending":
+        found = twins.search(source.comments(item.ref), here.mapping, item)
+        if found is not None:
+            return found
+    with engine.store.read() as connection:
+        loop = volley.of_comments(connection, item.incident, engine.clock.now())
+    if loop:
+        park(engine, here, item, loop)
+        return None
+    with engine.store.write() as tx:
+        twins.begin(tx, engine, item)
+    return source.add_comment(item.ref, twins.rendered(here.mapping, item), item.visibility, item.token)
 
 
 def park(engine: Engine, here: Connected, item: twins.Outgoing, sentence: str) -> None:

@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import FrameType
 from typing import Any, Final
 
@@ -71,11 +71,15 @@ class Daemon:
         self._loops = Loops(self._clock, self._died)
         self._jobs = self._choose_jobs(config)
         self._past = Past(self._store, engines.file_of(config.store))
-        self.engine = self._build(config, registry, remembers=self._past.is_whole())
+        whole = self._past.is_whole()
+        self.engine = self._build(config, registry, remembers=whole, forgotten_before=self._past.forgotten_before)
+        self._past.forgotten_before = self.engine.forgotten_before
         self.intake = Intake(self.engine)
         self._metrics = Metrics(self)
 
-    def _build(self, config: Config, registry: Registry, *, remembers: bool) -> Engine:
+    def _build(
+        self, config: Config, registry: Registry, *, remembers: bool, forgotten_before: datetime | None
+    ) -> Engine:
         return build(
             config,
             self._store,
@@ -86,6 +90,7 @@ class Daemon:
             dice=self._dice,
             transports=self._transports,
             remembers=remembers,
+            forgotten_before=forgotten_before,
         )
 
     def _choose_jobs(self, config: Config) -> Jobs:
@@ -177,8 +182,8 @@ class Daemon:
                 self._log.error("reload_refused", reason="`store` and `server.listen` change only with a restart")
                 return False
             remembers = all(here.caught_up for here in self.engine.connections.values())
-            engine = self._build(config, registry, remembers=remembers)
-            engine.forgotten_before = self.engine.forgotten_before
+            forgotten_before = self.engine.forgotten_before
+            engine = self._build(config, registry, remembers=remembers, forgotten_before=forgotten_before)
         except ConfigError as error:
             self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
             return False
@@ -210,7 +215,7 @@ class Daemon:
 
     def _note_past(self) -> None:
         try:
-            self._past.note()
+            self._past.note(caught_up=self.engine.caught_up)
         except StoreUnavailable as error:
             self._log.error("store_unavailable", loop="past", error=str(error))
 

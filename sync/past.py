@@ -2,16 +2,19 @@
 
 A store that has lost entries was put back from a backup, and has forgotten what was made since. One that still has the
 entry of the note has lost at most what happened between the note and the end: a second, and nothing where it ended in
-order. A note that is missing says nothing; then everything that may be there is looked for first.
+order. A note that is missing says nothing; then everything that may be there is looked for first. Beside the head
+stands what is remembered of an earlier restore: what began before that moment is looked for ever after.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import bindparam, select
 
+from tieline.core.model import instant, parse_instant
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
 
@@ -28,28 +31,39 @@ class Past:
         self._note = file.with_name(f"{file.name}.head") if file is not None else None
         self._noted = ""
         self._commits = -1
+        self._whole = False
+        self.forgotten_before: datetime | None = None
+        """See `Engine.forgotten_before`: what an earlier start found out, once `is_whole` has looked."""
 
     def is_whole(self) -> bool:
         """True when the store has lost nothing since the note, or nothing has happened in it yet."""
+        self._whole = self._has_noted()
+        return self._whole
+
+    def _has_noted(self) -> bool:
         if self._note is None:
             return False
         seq, _hash = self._head()
         if seq == 0 and not self._note.exists():
             return True
         try:
-            noted, _, expected = self._note.read_text(encoding="ascii").strip().partition(" ")
+            noted, expected, *doubt = self._note.read_text(encoding="ascii").split()
             with self._store.read() as connection:
-                return bool(expected) and connection.execute(_HASH, {"seq": int(noted)}).scalar() == expected
+                found = connection.execute(_HASH, {"seq": int(noted)}).scalar() == expected
+            self.forgotten_before = parse_instant(doubt[0]) if found and doubt else None
         except (OSError, ValueError):
             return False
+        return found
 
-    def note(self) -> None:
-        """Write down how far the journal has come, if it has moved. A note that cannot be written is an old one."""
+    def note(self, *, caught_up: bool) -> None:
+        """Write down how far the journal has come, if it has moved. A note that cannot be written is an old one. After
+        a restore nothing is noted before the engine has caught up: the next start would not know of it otherwise."""
         commits = self._store.commits
-        if self._note is None or commits == self._commits:
+        if self._note is None or commits == self._commits or not (self._whole or caught_up):
             return
         seq, head = self._head()
-        words = f"{seq} {head}\n"
+        doubt = f" {instant(self.forgotten_before)}" if self.forgotten_before is not None else ""
+        words = f"{seq} {head}{doubt}\n"
         if seq == 0 or words == self._noted:
             self._commits = commits
             return

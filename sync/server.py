@@ -118,7 +118,7 @@ class Hooks:
     async def _answer(self, name: str, scope: Scope, receive: Receive) -> Response:
         host = self._host
         if scope["method"] != "POST":
-            return PlainTextResponse("Method Not Allowed", 405, {"allow": "POST"})
+            return PlainTextResponse("Method Not Allowed", 405, {"allow": "POST", "connection": "close"})
         try:
             new = await _receive(host, name, scope, receive, self._answers)
         except Refused as refused:

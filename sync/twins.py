@@ -8,7 +8,7 @@ copied: a store that was put back from a backup comes to the same one, and knows
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,7 +82,7 @@ def take_in(
     if not fresh:
         return 0
     sending = list(tx.execute(_SENDING, {"replica": replica.id}))
-    new = 0
+    new: dict[int, datetime | None] = {}
     for comment in fresh:
         body = here.mapping.from_text(comment.body)
         ours = next((row for row in sending if _is_twin(comment, body, row.token)), None)
@@ -91,15 +91,13 @@ def take_in(
                 _link(tx, ours.id, comment.id)
             sending.remove(ours)
             continue
-        if comment.ours and _COPIED.search(body.split("\n", 1)[0]):
+        if comment.token is not None or (comment.ours and _COPIED.search(body.split("\n", 1)[0])):
             # A copy that we made, of a comment that this store has lost or linked already: not somebody's words.
             continue
-        _add(tx, engine, here, replica, comment, body)
-        new += 1
+        new[_add(tx, engine, here, replica, comment, body)] = comment.created_at
     if new:
-        written = [one.created_at for one in fresh if one.created_at is not None]
-        wish(tx, engine, replica.incident, since=min(written) if len(written) == len(fresh) else None)
-    return new
+        wish(tx, engine, replica.incident, lambda number: engine.may_have_forgotten(new.get(number)))
+    return len(new)
 
 
 def is_wider(shown: RemoteComment, visibility: Visibility) -> bool:
@@ -113,7 +111,7 @@ def _is_twin(comment: RemoteComment, body: str, token: str) -> bool:
     return comment.ours and f"#{_mark(token)}):" in body.split("\n", 1)[0]
 
 
-def _add(tx: Transaction, engine: Engine, here: Connected, replica: Replica, comment: RemoteComment, body: str) -> None:
+def _add(tx: Transaction, engine: Engine, here: Connected, replica: Replica, comment: RemoteComment, body: str) -> int:
     now = engine.clock.now()
     result = tx.execute(
         insert(t.comment),
@@ -148,6 +146,7 @@ def _add(tx: Transaction, engine: Engine, here: Connected, replica: Replica, com
         comment=number,
         visibility=comment.visibility.value,
     )
+    return number
 
 
 def write(tx: Transaction, engine: Engine, incident: IncidentId, author: str, body: str, visibility: Visibility) -> int:
@@ -165,7 +164,8 @@ def write(tx: Transaction, engine: Engine, incident: IncidentId, author: str, bo
     )
     number = new_id(result)
     engine.record(tx, "commented", incident=incident, actor=author, comment=number, visibility=visibility.value)
-    wish(tx, engine, incident, since=engine.clock.now())
+    # Words that are new were copied nowhere.
+    wish(tx, engine, incident, lambda one: one != number and engine.may_have_forgotten(None))
     return number
 
 
@@ -182,11 +182,13 @@ _MISSING = (
 _WISHED = insert(t.twin)
 
 
-def wish(tx: Transaction, engine: Engine, incident: IncidentId, *, since: datetime | None = None) -> None:
-    """Make a wanted twin for each comment that a linked copy lacks and may have; `since` is when the oldest of them was
-    written, None where that is not known. It is looked for before it is written when the store may have forgotten
-    that it was."""
-    state = "sending" if engine.may_have_forgotten(since) else "wanted"
+def wish(
+    tx: Transaction, engine: Engine, incident: IncidentId, may_be_there: Callable[[int], bool] | None = None
+) -> None:
+    """Make a wanted twin for each comment that a linked copy lacks and may have. One that may be there already, because
+    the store may have forgotten that it was copied, is looked for before it is written; `may_be_there` says of a
+    comment's number whether that is so."""
+    store_name = ""
     for copy in rows.load_replicas(tx, incident):
         connected = engine.connections.get(copy.connection)
         if connected is None or copy.ref is None or copy.state is ReplicaState.GONE:
@@ -194,16 +196,17 @@ def wish(tx: Transaction, engine: Engine, incident: IncidentId, *, since: dateti
         if not can_comment(connected) or not connected.config.comments.goes_out:
             continue
         for row in list(tx.execute(_MISSING, {"incident": incident, "connection": copy.connection})):
+            store_name = store_name or tokens.name_of(tx)
             origin = row.source or tokens.origin_of_words(row.id, row.written_at)
-            token = tokens.token(tokens.name_of(tx), origin, copy.connection)
+            doubted = may_be_there(row.id) if may_be_there is not None else engine.may_have_forgotten(None)
             tx.execute(
                 _WISHED,
                 {
                     "comment_id": row.id,
                     "connection": copy.connection,
                     "replica_id": copy.id,
-                    "state": state,
-                    "token": tokens.free_for_comment(tx, token),
+                    "state": "sending" if doubted else "wanted",
+                    "token": tokens.free_for_comment(tx, tokens.token(store_name, origin, copy.connection)),
                 },
             )
             engine.rouse(tx, copy.connection)

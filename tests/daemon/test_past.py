@@ -1,6 +1,7 @@
 """A daemon knows whether its store was put back from a backup: then, and only then, it looks before it makes."""
 
 import shutil
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from tests.daemon.conftest import eventually
 from tieline.adapters.memory.faults import Fault
 from tieline.core.journal import Entry
 from tieline.core.store.store import Store
+from tieline.sync import explain
 from tieline.sync.past import Past
 
 
@@ -105,16 +107,77 @@ def test_a_new_store_is_whole_and_one_with_a_history_needs_its_note(store, tmp_p
     assert past.is_whole()
     happens(store, "opened")
     assert not past.is_whole()
-    past.note()
+    past.note(caught_up=True)
     assert past.is_whole()
 
 
 def test_what_happened_after_the_note_is_no_loss(store, tmp_path):
     past = Past(store, tmp_path / "tieline.db")
     happens(store, "opened")
-    past.note()
+    past.note(caught_up=True)
     happens(store, "changed")
     assert past.is_whole()
+
+
+def restored(store, tmp_path):
+    """A store whose note knows of an entry that it has lost."""
+    happens(store, "opened")
+    (tmp_path / "tieline.db.head").write_text(f"2 {'0' * 64}\n", encoding="ascii")
+    return Past(store, tmp_path / "tieline.db")
+
+
+def test_a_restore_is_not_forgotten_by_a_restart_before_everything_was_read(store, tmp_path):
+    past = restored(store, tmp_path)
+    assert not past.is_whole()
+    past.note(caught_up=False)
+    happens(store, "changed")
+    past.note(caught_up=False)
+    assert not Past(store, tmp_path / "tieline.db").is_whole()
+
+
+def test_what_a_restored_store_may_have_forgotten_is_remembered_after_everything_was_read(store, tmp_path):
+    past = restored(store, tmp_path)
+    assert not past.is_whole()
+    past.forgotten_before = noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    past.note(caught_up=True)
+    for _ in range(2):
+        past = Past(store, tmp_path / "tieline.db")
+        assert past.is_whole() and past.forgotten_before == noon
+        happens(store, "changed")
+        past.note(caught_up=False)
+
+
+def test_what_was_hidden_while_everything_was_read_is_looked_for_after_a_restart(asked, tmp_path):
+    here, _verbs = asked()
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: copies(here) == 1)
+    here.daemon.stop()
+    shutil.copy(tmp_path / "tieline.db", tmp_path / "backup.db")
+    again(here)
+    hidden = here.tools["left"].make({"title": "Made after the backup", "status": "new"}).ref
+    eventually(lambda: copies(here) == 2)
+    here.daemon.stop()
+
+    here.tools["left"].delete(hidden)
+    made = max(here.tools["right"].rows(), key=lambda row: int(row.ref))
+    here.tools["right"].edit(made.ref, status="resolved")
+    for file in tmp_path.glob("tieline.db-*"):
+        file.unlink()
+    shutil.copy(tmp_path / "backup.db", tmp_path / "tieline.db")
+    again(here)
+    eventually(lambda: here.daemon.engine.caught_up)
+    here.daemon.stop()
+    again(here)
+    assert here.daemon.engine.caught_up
+    here.tools["left"].restore(hidden)
+    eventually(lambda: len(incidents(here)) == 2)
+    time.sleep(1)
+    assert copies(here) == 2
+
+
+def incidents(here):
+    with here.daemon.engine.store.read() as connection:
+        return explain.incidents(connection)
 
 
 @pytest.mark.parametrize("words", ["2 " + "0" * 64, "1 " + "0" * 64, "", "one two", "7"])

@@ -124,6 +124,51 @@ def test_a_comment_that_a_person_lets_try_again_is_looked_for_before_it_is_writt
     closed(world)
 
 
+def test_a_copy_whose_first_line_somebody_took_away_is_known_by_its_token(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle()
+    backed_up(world, tmp_path)
+    world.tools["left"].comment(str(world.copy("left").ref), "On it.")
+    world.settle()
+    with world.tools["right"]._shelf.transaction() as state:
+        row = state.rows[str(world.copy("right").ref)]
+        row.notes[0].text = "On it."
+        world.tools["right"]._touch(state, row)
+    put_back(world, tmp_path)
+    world.clock.advance(31)
+    while world.step("right"):
+        pass
+    world.settle()
+
+    assert len(_remarks(world, "left", "On it.")) == len(_remarks(world, "right", "On it.")) == 1
+    assert world.parked() == []
+    closed(world)
+
+
+def test_an_older_comment_is_looked_for_whatever_comes_in_with_it(tmp_path: Path) -> None:
+    """Comments began to be copied to the right after the backup."""
+    world = World(tmp_path, options={"right": "comments: in"})
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle()
+    world.tools["left"].comment(str(world.copy("left").ref), "On it.")
+    world.settle()
+    backed_up(world, tmp_path)
+    world.file.write_text(world.file.read_text(encoding="utf-8").replace("comments: in", "comments: both"))
+    world.restart()
+    world.tools["left"].comment(str(world.copy("left").ref), "Old logs; deleting them.")
+    world.settle()
+    put_back(world, tmp_path)
+    world.clock.advance(SKEW.total_seconds())
+    world.settle()
+    world.tools["left"].comment(str(world.copy("left").ref), "Done.")
+    world.settle()
+
+    texts = ("On it.", "Old logs; deleting them.", "Done.")
+    assert [len(_remarks(world, "right", text)) for text in texts] == [1, 1, 1]
+    closed(world)
+
+
 def _outgoing(world: World) -> twins.Outgoing:
     now = world.clock.now()
     with world.engine.store.read() as connection:

@@ -8,7 +8,7 @@ import pytest
 from tieline.adapters.memory.faults import Fault
 from tieline.adapters.memory.tool import MemoryTool
 from tieline.core.model import IncidentId, Visibility
-from tieline.sync import explain
+from tieline.sync import comments, explain, twins
 from tieline.sync.records import ReplicaState
 
 
@@ -286,6 +286,52 @@ def test_a_comment_whose_answer_was_lost_is_not_written_twice(world):
     both.tools["right"].faults.queue.append(Fault(only_writes=True, after_effect=True))
     both.settle(12)
     assert len(both.tools["right"].row(both.copy("right").ref).notes) == 1
+
+
+class Lagging(MemoryTool):
+    """A tool whose replica does not know a record for a moment."""
+
+    unknown = 0
+
+    def row(self, ref):
+        if self.unknown:
+            self.unknown -= 1
+            raise LookupError(ref)
+        return super().row(ref)
+
+
+def test_a_comment_in_doubt_outlasts_a_record_that_is_unknown_for_a_moment(world):
+    both = world()
+    both.tools["right"] = tool = Lagging(both.clock.now)
+    both.restart()
+    mine = both.tools["left"].make({"title": "Disk full", "status": "new"}).ref
+    both.settle()
+    both.tools["left"].comment(mine, "rebooted it")
+    both.clock.advance(31)
+    while both.step("left"):
+        pass
+    here = both.lanes["right"].here
+    now = both.clock.now()
+    with both.engine.store.read() as connection:
+        [waits] = twins.outgoing(connection, here.name, now, now, 10)
+    assert waits.state == "sending"
+    tool.unknown = 1
+    comments.deliver(both.engine, here, waits)
+    assert tool.unknown == 0
+    both.settle()
+    [row] = tool.rows()
+    assert len(row.notes) == 1 and both.parked() == []
+
+
+def test_a_comment_on_a_record_in_the_bin_is_written_once_it_is_back(world):
+    both = opened(world)
+    ref = both.copy("right").ref
+    both.tools["right"].delete(ref)
+    both.tools["left"].comment(both.copy("left").ref, "rebooted it")
+    both.settle()
+    both.tools["right"].restore(ref)
+    both.settle()
+    assert len(both.tools["right"].row(ref).notes) == 1 and both.parked() == []
 
 
 class Indiscreet(MemoryTool):
