@@ -53,9 +53,10 @@ def origin_of_signal(connection: ConnectionName, episode: str) -> str:
     return f"signal {connection} {episode}"
 
 
-def origin_of_comment(connection: ConnectionName, ref: Ref | None, number: str) -> str:
-    """What stands for a comment that somebody wrote in a tool; `number` is the tool's own id of it."""
-    return f"comment {connection} {ref} {number}"
+def origin_of_comment(connection: ConnectionName, number: str) -> str:
+    """What stands for a comment that somebody wrote in a tool; `number` is the tool's own id of it. Which incident it
+    belongs to may be another one after a backup was put in the store's place: merges are seen in another order."""
+    return f"comment {connection} {number}"
 
 
 def origin_of_words(comment: int, written_at: datetime) -> str:
@@ -95,9 +96,10 @@ def free(tx: Transaction, wanted: Sequence[Token]) -> list[Token]:
     return found
 
 
-def free_for_comment(tx: Transaction, wanted: Token) -> Token:
-    """This token, or the next of its series while a comment carries it: one that stands in two incidents, because its
-    record was linked to one and then to the other, for instance."""
+def for_comment(tx: Transaction, store_name: str, origin: str, connection: ConnectionName, ref: Ref) -> Token:
+    """The token of the copy that a comment of this origin gets on a record; the next of its series while a comment
+    carries it."""
+    wanted = token(store_name, f"{origin} on {ref}", connection)
     while tx.execute(_TAKEN_BY_A_TWIN, {"token": wanted}).first() is not None:
         wanted = _token(wanted)
     return wanted

@@ -125,7 +125,7 @@ def _add(tx: Transaction, engine: Engine, here: Connected, replica: Replica, com
         },
     )
     number = new_id(result)
-    origin = tokens.origin_of_comment(here.name, replica.ref, comment.id)
+    origin = tokens.origin_of_comment(here.name, comment.id)
     tx.execute(
         insert(t.twin),
         {
@@ -134,7 +134,7 @@ def _add(tx: Transaction, engine: Engine, here: Connected, replica: Replica, com
             "replica_id": replica.id,
             "state": "linked",
             "remote_id": comment.id,
-            "token": tokens.free_for_comment(tx, tokens.token(tokens.name_of(tx), origin, here.name)),
+            "token": tokens.for_comment(tx, tokens.name_of(tx), origin, here.name, replica.ref or Ref("")),
         },
     )
     engine.record(
@@ -171,7 +171,7 @@ def write(tx: Transaction, engine: Engine, incident: IncidentId, author: str, bo
 
 _SOURCE = t.twin.alias("source")
 _MISSING = (
-    select(t.comment.c.id, t.comment.c.written_at, _SOURCE.c.token.label("source"))
+    select(t.comment.c.id, t.comment.c.origin, t.comment.c.written_at, _SOURCE.c.remote_id.label("source"))
     .outerjoin(_SOURCE, and_(_SOURCE.c.comment_id == t.comment.c.id, _SOURCE.c.connection == t.comment.c.origin))
     .where(
         t.comment.c.incident_id == bindparam("incident"),
@@ -197,7 +197,11 @@ def wish(
             continue
         for row in list(tx.execute(_MISSING, {"incident": incident, "connection": copy.connection})):
             store_name = store_name or tokens.name_of(tx)
-            origin = row.source or tokens.origin_of_words(row.id, row.written_at)
+            origin = (
+                tokens.origin_of_comment(ConnectionName(row.origin), row.source)
+                if row.source is not None
+                else tokens.origin_of_words(row.id, row.written_at)
+            )
             doubted = may_be_there(row.id) if may_be_there is not None else engine.may_have_forgotten(None)
             tx.execute(
                 _WISHED,
@@ -206,7 +210,7 @@ def wish(
                     "connection": copy.connection,
                     "replica_id": copy.id,
                     "state": "sending" if doubted else "wanted",
-                    "token": tokens.free_for_comment(tx, tokens.token(store_name, origin, copy.connection)),
+                    "token": tokens.for_comment(tx, store_name, origin, copy.connection, copy.ref),
                 },
             )
             engine.rouse(tx, copy.connection)

@@ -423,14 +423,14 @@ def _comment_not_searched() -> Sequence[Patch]:
 
 
 def _comment_tokens_by_chance() -> Sequence[Patch]:
-    return [_seen_by(twins, "tokens", token=_another_token)]
+    def another(_tx: Any, store_name: str, origin: str, connection: Any, _ref: Any) -> Any:
+        return _another_token(store_name, origin, connection)
+
+    return [_seen_by(twins, "tokens", for_comment=another)]
 
 
 def _without_doubt(wish: Any) -> Any:
-    def sure(tx: Any, engine: Any, *args: Any, **others: Any) -> None:
-        wish(tx, _Instead(engine, {"may_have_forgotten": lambda _since: False}), *args, **others)
-
-    return sure
+    return lambda tx, engine, incident, _may_be_there=None: wish(tx, engine, incident, lambda _number: False)
 
 
 def _comments_made_again_after_a_restore() -> Sequence[Patch]:
