@@ -312,7 +312,7 @@ PROMISES: Sequence[Promise] = (
     ),
     Promise(
         "**Clocks may be wrong.** No decision compares the clocks of two machines; workers go by their database's.",
-        "",
+        "After a restore, whether something began before it is read from its tool's stamp, with ten minutes' grace.",
         (
             "tests/sync/test_road.py::test_clocks_that_are_a_day_apart_change_nothing",
             "tests/fleet/test_lease.py::test_a_chore_is_done_by_one_of_the_workers_and_again_after_a_while",
@@ -362,7 +362,8 @@ PROMISES: Sequence[Promise] = (
     Promise(
         "**A restored backup** overwrites no edit, and knows again what was made since.",
         "What was decided or written in Tieline since then is lost. A copy of what ended meanwhile is listed, and not "
-        "taken over.",
+        "taken over. In a tool whose comments carry no token, a copied one whose first line somebody took away is copied "
+        "again.",
         (
             "tests/docs/test_restore.py::test_edits_made_since_the_backup_stand",
             "tests/docs/test_restore.py::test_a_copy_that_was_wanted_at_the_backup_is_not_made_again",
