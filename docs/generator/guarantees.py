@@ -362,8 +362,8 @@ PROMISES: Sequence[Promise] = (
     Promise(
         "**A restored backup** overwrites no edit, and knows again what was made since.",
         "What was decided or written in Tieline since then is lost. A copy of what ended meanwhile is listed, and not "
-        "taken over. In a tool whose comments carry no token, a copied one whose first line somebody took away is copied "
-        "again.",
+        "taken over. In a tool whose comments carry no token, a copied one is copied again when somebody took away its "
+        "first line.",
         (
             "tests/docs/test_restore.py::test_edits_made_since_the_backup_stand",
             "tests/docs/test_restore.py::test_a_copy_that_was_wanted_at_the_backup_is_not_made_again",
