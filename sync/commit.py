@@ -287,9 +287,10 @@ def _wishes(tx: Transaction, engine: Engine, missing: Sequence[tuple[Incident, C
 
 def _may_be_there(engine: Engine, connected: Connected, incident: Incident) -> bool:
     """Whether a copy is to be looked for before it is made, because the store may have forgotten that it was."""
-    opened_at = incident.fields.get("opened_at")
-    since = parse_instant(opened_at) if isinstance(opened_at, str) else None
-    return connected.can(Power.FIND) and engine.may_have_forgotten(since)
+    if not connected.can(Power.FIND):
+        return False
+    opened_at = incident.fields.get("opened_at") if engine.forgotten_before is not None else None
+    return engine.may_have_forgotten(parse_instant(opened_at) if isinstance(opened_at, str) else None)
 
 
 def _main_reason(decision: Decision) -> str:

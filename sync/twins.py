@@ -91,7 +91,7 @@ def take_in(
                 _link(tx, ours.id, comment.id)
             sending.remove(ours)
             continue
-        if comment.token is not None or (comment.ours and _COPIED.search(body.split("\n", 1)[0])):
+        if comment.ours and (comment.token is not None or _COPIED.search(body.split("\n", 1)[0])):
             # A copy that we made, of a comment that this store has lost or linked already: not somebody's words.
             continue
         new[_add(tx, engine, here, replica, comment, body)] = comment.created_at

@@ -288,6 +288,17 @@ def test_a_comment_whose_answer_was_lost_is_not_written_twice(world):
     assert len(both.tools["right"].row(both.copy("right").ref).notes) == 1
 
 
+def test_what_another_tieline_copied_there_is_somebodys_words_to_us(world):
+    both = opened(world)
+    words = "bob in elsewhere (INC-7#5c0ffee5):\n\nrebooted it"
+    both.tools["right"].comment(
+        both.copy("right").ref, words, author="their account", token="tl-another-store-5c0ffee5"
+    )
+    both.settle()
+    [note] = both.tools["left"].row(both.copy("left").ref).notes
+    assert note.text.endswith("rebooted it")
+
+
 class Lagging(MemoryTool):
     """A tool whose replica does not know a record for a moment."""
 
