@@ -42,6 +42,12 @@ def again(here):
     here.daemon.start()
 
 
+def put_back(folder):
+    for file in folder.glob("tieline.db-*"):
+        file.unlink()
+    shutil.copy(folder / "backup.db", folder / "tieline.db")
+
+
 def copies(here):
     return len(here.tools["right"].rows())
 
@@ -68,9 +74,7 @@ def test_a_store_that_was_put_back_makes_nothing_twice(asked, tmp_path):
     eventually(lambda: copies(here) == 2)
     here.daemon.stop()
 
-    for file in tmp_path.glob("tieline.db-*"):
-        file.unlink()
-    shutil.copy(tmp_path / "backup.db", tmp_path / "tieline.db")
+    put_back(tmp_path)
     here.tools["right"].faults.queue.append(Fault(times=3))
     again(here)
     here.tools["left"].make({"title": "Made after the restore", "status": "new"})
@@ -161,9 +165,7 @@ def test_what_was_hidden_while_everything_was_read_is_looked_for_after_a_restart
     here.tools["left"].delete(hidden)
     made = max(here.tools["right"].rows(), key=lambda row: int(row.ref))
     here.tools["right"].edit(made.ref, status="resolved")
-    for file in tmp_path.glob("tieline.db-*"):
-        file.unlink()
-    shutil.copy(tmp_path / "backup.db", tmp_path / "tieline.db")
+    put_back(tmp_path)
     again(here)
     eventually(lambda: here.daemon.engine.caught_up)
     here.daemon.stop()
