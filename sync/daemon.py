@@ -72,14 +72,11 @@ class Daemon:
         self._jobs = self._choose_jobs(config)
         self._past = Past(self._store, engines.file_of(config.store))
         whole = self._past.is_whole()
-        self.engine = self._build(config, registry, remembers=whole, forgotten_before=self._past.forgotten_before)
-        self._past.forgotten_before = self.engine.forgotten_before
+        self.engine = self._build(config, registry, whole, self._past.forgotten_before)
         self.intake = Intake(self.engine)
         self._metrics = Metrics(self)
 
-    def _build(
-        self, config: Config, registry: Registry, *, remembers: bool, forgotten_before: datetime | None
-    ) -> Engine:
+    def _build(self, config: Config, registry: Registry, remembers: bool, forgotten_before: datetime | None) -> Engine:
         return build(
             config,
             self._store,
@@ -181,9 +178,7 @@ class Daemon:
             if (config.store, config.server.listen) != (old.store, old.server.listen):
                 self._log.error("reload_refused", reason="`store` and `server.listen` change only with a restart")
                 return False
-            remembers = all(here.caught_up for here in self.engine.connections.values())
-            forgotten_before = self.engine.forgotten_before
-            engine = self._build(config, registry, remembers=remembers, forgotten_before=forgotten_before)
+            engine = self._build(config, registry, self.engine.caught_up, self.engine.forgotten_before)
         except ConfigError as error:
             self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
             return False
@@ -215,7 +210,7 @@ class Daemon:
 
     def _note_past(self) -> None:
         try:
-            self._past.note(caught_up=self.engine.caught_up)
+            self._past.note(self.engine.forgotten_before, caught_up=self.engine.caught_up)
         except StoreUnavailable as error:
             self._log.error("store_unavailable", loop="past", error=str(error))
 

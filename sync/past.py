@@ -33,7 +33,7 @@ class Past:
         self._commits = -1
         self._whole = False
         self.forgotten_before: datetime | None = None
-        """See `Engine.forgotten_before`: what an earlier start found out, once `is_whole` has looked."""
+        """What an earlier start noted, once `is_whole` has looked; see `Engine.forgotten_before`."""
 
     def is_whole(self) -> bool:
         """True when the store has lost nothing since the note, or nothing has happened in it yet."""
@@ -55,14 +55,14 @@ class Past:
             return False
         return found
 
-    def note(self, *, caught_up: bool) -> None:
+    def note(self, forgotten_before: datetime | None, *, caught_up: bool) -> None:
         """Write down how far the journal has come, if it has moved. A note that cannot be written is an old one. After
         a restore nothing is noted before the engine has caught up: the next start would not know of it otherwise."""
         commits = self._store.commits
         if self._note is None or commits == self._commits or not (self._whole or caught_up):
             return
         seq, head = self._head()
-        doubt = f" {instant(self.forgotten_before)}" if self.forgotten_before is not None else ""
+        doubt = f" {instant(forgotten_before)}" if forgotten_before is not None else ""
         words = f"{seq} {head}{doubt}\n"
         if seq == 0 or words == self._noted:
             self._commits = commits

@@ -42,6 +42,17 @@ def again(here):
     here.daemon.start()
 
 
+def backed_up(asked, folder):
+    """A daemon that goes on after a backup of its store, in which one incident has its copy."""
+    here, _verbs = asked()
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: copies(here) == 1)
+    here.daemon.stop()
+    shutil.copy(folder / "tieline.db", folder / "backup.db")
+    again(here)
+    return here
+
+
 def put_back(folder):
     for file in folder.glob("tieline.db-*"):
         file.unlink()
@@ -64,12 +75,7 @@ def test_a_restart_looks_for_nothing(asked):
 
 
 def test_a_store_that_was_put_back_makes_nothing_twice(asked, tmp_path):
-    here, _verbs = asked()
-    here.tools["left"].make({"title": "Disk full", "status": "new"})
-    eventually(lambda: copies(here) == 1)
-    here.daemon.stop()
-    shutil.copy(tmp_path / "tieline.db", tmp_path / "backup.db")
-    again(here)
+    here = backed_up(asked, tmp_path)
     here.tools["left"].make({"title": "Made after the backup", "status": "new"})
     eventually(lambda: copies(here) == 2)
     here.daemon.stop()
@@ -111,14 +117,14 @@ def test_a_new_store_is_whole_and_one_with_a_history_needs_its_note(store, tmp_p
     assert past.is_whole()
     happens(store, "opened")
     assert not past.is_whole()
-    past.note(caught_up=True)
+    past.note(None, caught_up=True)
     assert past.is_whole()
 
 
 def test_what_happened_after_the_note_is_no_loss(store, tmp_path):
     past = Past(store, tmp_path / "tieline.db")
     happens(store, "opened")
-    past.note(caught_up=True)
+    past.note(None, caught_up=True)
     happens(store, "changed")
     assert past.is_whole()
 
@@ -133,31 +139,26 @@ def restored(store, tmp_path):
 def test_a_restore_is_not_forgotten_by_a_restart_before_everything_was_read(store, tmp_path):
     past = restored(store, tmp_path)
     assert not past.is_whole()
-    past.note(caught_up=False)
+    past.note(None, caught_up=False)
     happens(store, "changed")
-    past.note(caught_up=False)
+    past.note(None, caught_up=False)
     assert not Past(store, tmp_path / "tieline.db").is_whole()
 
 
 def test_what_a_restored_store_may_have_forgotten_is_remembered_after_everything_was_read(store, tmp_path):
     past = restored(store, tmp_path)
     assert not past.is_whole()
-    past.forgotten_before = noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
-    past.note(caught_up=True)
+    noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    past.note(noon, caught_up=True)
     for _ in range(2):
         past = Past(store, tmp_path / "tieline.db")
         assert past.is_whole() and past.forgotten_before == noon
         happens(store, "changed")
-        past.note(caught_up=False)
+        past.note(past.forgotten_before, caught_up=False)
 
 
 def test_what_was_hidden_while_everything_was_read_is_looked_for_after_a_restart(asked, tmp_path):
-    here, _verbs = asked()
-    here.tools["left"].make({"title": "Disk full", "status": "new"})
-    eventually(lambda: copies(here) == 1)
-    here.daemon.stop()
-    shutil.copy(tmp_path / "tieline.db", tmp_path / "backup.db")
-    again(here)
+    here = backed_up(asked, tmp_path)
     hidden = here.tools["left"].make({"title": "Made after the backup", "status": "new"}).ref
     eventually(lambda: copies(here) == 2)
     here.daemon.stop()
