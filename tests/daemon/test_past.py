@@ -1,7 +1,6 @@
 """A daemon knows whether its store was put back from a backup: then, and only then, it looks before it makes."""
 
 import shutil
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -173,14 +172,15 @@ def test_what_was_hidden_while_everything_was_read_is_looked_for_after_a_restart
     again(here)
     assert here.daemon.engine.caught_up
     here.tools["left"].restore(hidden)
-    eventually(lambda: len(incidents(here)) == 2)
-    time.sleep(1)
+    eventually(lambda: [len(refs(here, number)) for number in (1, 2)] == [2, 2])
     assert copies(here) == 2
 
 
-def incidents(here):
+def refs(here, number):
+    """The records that stand for an incident so far."""
     with here.daemon.engine.store.read() as connection:
-        return explain.incidents(connection)
+        found = explain.one_incident(connection, number)
+    return [copy.ref for copy in found[1] if copy.ref is not None] if found is not None else []
 
 
 @pytest.mark.parametrize("words", ["2 " + "0" * 64, "1 " + "0" * 64, "", "one two", "7"])

@@ -147,25 +147,27 @@ def test_a_copy_whose_first_line_somebody_took_away_is_known_by_its_token(tmp_pa
 
 
 def test_an_older_comment_is_looked_for_whatever_comes_in_with_it(tmp_path: Path) -> None:
-    """Comments began to be copied to the right after the backup."""
-    world = World(tmp_path, options={"right": "comments: in"})
+    """Comments began to be copied to the right after the backup, when somebody wrote one in Tieline."""
+    world = World(tmp_path, options={"left": "comments: in", "right": "comments: in"})
     world.tools["left"].make({"title": "Disk full", "status": "new"})
     world.settle()
     world.tools["left"].comment(str(world.copy("left").ref), "On it.")
     world.settle()
     backed_up(world, tmp_path)
-    world.file.write_text(world.file.read_text(encoding="utf-8").replace("comments: in", "comments: both"))
+    before, _, after = world.file.read_text(encoding="utf-8").rpartition("comments: in")
+    world.file.write_text(f"{before}comments: both{after}", encoding="utf-8")
     world.restart()
-    world.tools["left"].comment(str(world.copy("left").ref), "Old logs; deleting them.")
+    with world.engine.store.write() as tx:
+        twins.write(tx, world.engine, IncidentId(1), "ann@example.com", "Call the vendor.", Visibility.INTERNAL)
     world.settle()
+    assert len(_remarks(world, "right", "On it.")) == 1
     put_back(world, tmp_path)
     world.clock.advance(SKEW.total_seconds())
     world.settle()
     world.tools["left"].comment(str(world.copy("left").ref), "Done.")
     world.settle()
 
-    texts = ("On it.", "Old logs; deleting them.", "Done.")
-    assert [len(_remarks(world, "right", text)) for text in texts] == [1, 1, 1]
+    assert [len(_remarks(world, "right", text)) for text in ("On it.", "Done.")] == [1, 1]
     closed(world)
 
 
