@@ -167,7 +167,8 @@ def test_what_was_hidden_while_everything_was_read_is_looked_for_after_a_restart
     here.tools["right"].edit(made.ref, status="resolved")
     put_back(tmp_path)
     again(here)
-    eventually(lambda: here.daemon.engine.caught_up)
+    note = tmp_path / "tieline.db.head"
+    eventually(lambda: len(note.read_text(encoding="ascii").split()) == 3)
     here.daemon.stop()
     again(here)
     assert here.daemon.engine.caught_up
