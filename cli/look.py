@@ -21,8 +21,9 @@ def status(workspace: str, as_json: bool) -> None:
     config, _registry = configuration(workspace)
     with store_of(config) as store, store.read() as connection:
         found = explain.status(connection, datetime.now(UTC))
-    for name in config.connections:
-        found["connections"].setdefault(name, {"polled_seconds_ago": None, "state": "not started", "reason": ""})
+    for name, connected in config.connections.items():
+        here = found["connections"].setdefault(name, {"polled_seconds_ago": None, "state": "not started", "reason": ""})
+        here["risks"] = list(connected.settings.risks)
     if as_json:
         emit(found)
         return
@@ -33,7 +34,7 @@ def status(workspace: str, as_json: bool) -> None:
             name,
             one["state"],
             f"{one['polled_seconds_ago']} s ago" if one["polled_seconds_ago"] is not None else "never",
-            " ".join(filter(None, (one["reason"], one.get("doubt", {}).get("sentence")))),
+            "\n".join(filter(None, (one["reason"], one.get("doubt", {}).get("sentence"), *one.get("risks", ())))),
         )
         for name, one in connections.items()
     ]

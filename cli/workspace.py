@@ -125,11 +125,12 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
 
 
 def _prove(here: Connected) -> Found:
+    risks = here.config.settings.risks
     try:
         health = here.source.check()
-        notes = [*health.notes, *missing_fields(here), *missing_choices(here)]
+        notes = [*health.notes, *missing_fields(here), *missing_choices(here), *risks]
     except TielineError as error:
-        return Found(here.name, here.kind.tool, False, "", (str(error),))
+        return Found(here.name, here.kind.tool, False, "", (str(error), *risks))
     if health.clock_skew is not None and abs(health.clock_skew.total_seconds()) > 60:
         notes.append(f"its clock is {health.clock_skew.total_seconds():+.0f} s from ours; nothing depends on it")
     return Found(here.name, here.kind.tool, True, f"{health.account} ({health.version})", tuple(notes))

@@ -315,6 +315,27 @@ class ConnectionSettings(BaseModel):
         default=timedelta(0), description="How far back the first poll looks; zero means from now on."
     )
 
+    @property
+    def risks(self) -> tuple[str, ...]:
+        """What these settings give up, as sentences: `tieline check` and `tieline status` show them to everyone."""
+        return ()
+
+
+class HttpSettings(ConnectionSettings):
+    """What every connection to a tool behind HTTP has."""
+
+    verify_tls: bool | str = Field(default=True, description="True, or the path of a CA bundle.")
+
+    @property
+    def risks(self) -> tuple[str, ...]:
+        """Certificates that are not verified."""
+        if self.verify_tls is False:
+            return (
+                "certificates are not verified (`verify_tls: false`): anybody on the way can read the credentials and "
+                "change the answers.",
+            )
+        return ()
+
 
 def _free() -> None:
     """A call that counts against no budget."""

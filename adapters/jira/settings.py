@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from tieline.core.port import ConnectionSettings
+from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
 
 
@@ -33,7 +33,7 @@ class Audience(StrEnum):
     JSM = "jsm"
 
 
-class JiraSettings(ConnectionSettings):
+class JiraSettings(HttpSettings):
     """Jira Cloud, a classic or team-managed project."""
 
     url: str = Field(description="The site: https://example.atlassian.net, or the API gateway with its cloud id.")
@@ -77,7 +77,6 @@ class JiraSettings(ConnectionSettings):
         default=(), description="Ids of fields that the site computes anew at every look; left out of the version."
     )
     timeout: float = Field(default=30.0, gt=0, le=600, description="Seconds that one answer may take.")
-    verify_tls: bool | str = Field(default=True, description="True, or the path of a CA bundle.")
 
     @property
     def deployment(self) -> Deployment:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from tieline.core.port import ConnectionSettings
+from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -21,7 +21,7 @@ class Authentication(StrEnum):
     BEARER = "bearer"
 
 
-class PagerDutySettings(ConnectionSettings):
+class PagerDutySettings(HttpSettings):
     """One PagerDuty account."""
 
     url: str = Field(default="https://api.pagerduty.com", description="The REST API; the EU has its own host.")
@@ -57,7 +57,6 @@ class PagerDutySettings(ConnectionSettings):
         default=100, ge=1, le=100, description="Rows asked for at once; PagerDuty gives 100 at most."
     )
     timeout: float = Field(default=30.0, gt=0, le=600, description="Seconds that one answer may take.")
-    verify_tls: bool | str = Field(default=True, description="True, or the path of a CA bundle.")
 
     @field_validator("url", "events_url")
     @classmethod

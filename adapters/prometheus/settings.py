@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from tieline.core.port import ConnectionSettings
+from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
 
 
-class PrometheusSettings(ConnectionSettings):
+class PrometheusSettings(HttpSettings):
     """One Prometheus whose alerts are polled."""
 
     history: timedelta = Field(
@@ -41,7 +41,6 @@ class PrometheusSettings(ConnectionSettings):
     )
     page_size: int = Field(default=500, ge=1, le=10_000, description="Alerts handed on at once.")
     timeout: float = Field(default=30.0, gt=0, le=600, description="Seconds that one answer may take.")
-    verify_tls: bool | str = Field(default=True, description="True, or the path of a CA bundle.")
 
     @field_validator("url")
     @classmethod

@@ -29,7 +29,6 @@ def check(wire: Wire, clock: Clock) -> Health:
         *_invalid_queries(wire),
         *_journal(wire),
         *_audit(wire),
-        *_transport(wire),
     ]
     if skew is not None and abs(skew) > timedelta(minutes=5):
         notes.append(f"the instance's clock is {skew.total_seconds():+.0f} s off ours; ours may be the wrong one.")
@@ -133,12 +132,6 @@ def _audit(wire: Wire) -> list[str]:
         "sys_audit cannot be read: ServiceNow refuses no write on an old version, and what a write of ours replaced "
         "would be told without its value. Grant the account read access to it."
     ]
-
-
-def _transport(wire: Wire) -> list[str]:
-    if wire.settings.verify_tls is False:
-        return ["certificates are not verified (`verify_tls: false`): anybody on the way can read the password."]
-    return []
 
 
 def _version(wire: Wire) -> str:

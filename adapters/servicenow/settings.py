@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from tieline.core.port import ConnectionSettings
+from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -31,7 +31,7 @@ class OAuthSettings(BaseModel):
     client_secret: Secret = Field(description="Its client secret.")
 
 
-class ServiceNowSettings(ConnectionSettings):
+class ServiceNowSettings(HttpSettings):
     """One ServiceNow instance, one table."""
 
     url: str = Field(description="The instance: https://example.service-now.com")
@@ -61,7 +61,6 @@ class ServiceNowSettings(ConnectionSettings):
     )
     webhook_proof: WebhookProof = Field(default=WebhookProof.SIGNATURE, description="How deliveries are proved.")
     timeout: float = Field(default=30.0, gt=0, le=600, description="Seconds that the tool may stay silent.")
-    verify_tls: bool | str = Field(default=True, description="True, or the path of a CA bundle.")
 
     @field_validator("url")
     @classmethod

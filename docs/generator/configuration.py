@@ -14,7 +14,7 @@ from generator.markdown import code, table
 from tieline.core import config
 from tieline.core.options import ConnectionSection
 from tieline.core.plugins import installed
-from tieline.core.port import AdapterKind
+from tieline.core.port import AdapterKind, HttpSettings
 from tieline.core.reference import config_schema
 from tieline.core.registry import Registry
 from tieline.core.settings import DURATION, SIZE
@@ -125,7 +125,9 @@ def _shared(schema: Mapping[str, Any]) -> str:
 
 
 def _adapter(one: Mapping[str, Any], kind: AdapterKind, schema: Mapping[str, Any]) -> str:
-    own = {name: found for name, found in one["properties"].items() if name not in ConnectionSection.model_fields}
+    """What every tool has comes last: whoever looks a tool up looks for what is particular to it."""
+    names = [name for name in one["properties"] if name not in ConnectionSection.model_fields]
+    own = {name: one["properties"][name] for name in sorted(names, key=HttpSettings.model_fields.__contains__)}
     powers = ", ".join(sorted(kind.powers)) or "none: it is only read"
     return (
         f"\n## `tool: {kind.tool}`\n\n{inspect.cleandoc(kind.settings.__doc__ or '')}\n\n"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import json
 import ssl
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.threats.canaries import KINDS, TOOLS, connect, serving
+from click.testing import CliRunner
+from tests.threats.canaries import KINDS, TOOLS, connect, reply, serving
 from tests.threats.conftest import Tally
 
+from tieline.cli.main import cli
 from tieline.core.errors import RemoteError
 
 x509 = pytest.importorskip("cryptography.x509")
@@ -115,3 +118,36 @@ def test_a_server_that_proves_itself_is_spoken_to(name: str, authority: Authorit
 def test_verification_is_on_unless_its_own_option_says_otherwise(tool: str) -> None:
     field = KINDS[tool].settings.model_fields["verify_tls"]
     assert field.default is True
+
+
+OPTIONS = {
+    "servicenow": "username: tieline, password: {env: CANARY}",
+    "jira": "email: t@example.com, api_token: {env: CANARY}, project: OPS",
+    "jira-jsm": "email: t@example.com, api_token: {env: CANARY}, project: OPS",
+    "jira-dc": "pat: {env: CANARY}, project: OPS",
+    "pagerduty": "api_key: {env: CANARY}, from_email: t@example.com, service: PSERVICE",
+    "alertmanager": "bearer_token: {env: CANARY}",
+    "prometheus": "bearer_token: {env: CANARY}",
+}
+
+
+@pytest.mark.parametrize("tool", KINDS)
+def test_whoever_looks_is_told_that_it_is_switched_off(tool: str, tmp_path: Path, monkeypatch) -> None:
+    """Also while the tool does not answer: the risk is in the file, not in the answer."""
+    monkeypatch.setenv("CANARY", "canary")
+    with serving() as silent:
+        silent.answer = lambda handler: reply(handler, 500, {}, b"")
+        lines = ["tieline: 1", "plugins: [grouping, severity]", "connections:"]
+        for name, more in (("careful", ""), ("careless", ", verify_tls: false")):
+            lines.append(f"  {name}: {{tool: {tool}, url: '{silent.url}', {OPTIONS[tool]}{more}}}")
+        (tmp_path / "tieline.yaml").write_text("\n".join(lines), encoding="utf-8")
+        status = CliRunner().invoke(cli, ["-w", str(tmp_path), "status", "--json"])
+        check = CliRunner().invoke(cli, ["-w", str(tmp_path), "check", "--json"])
+        shown = CliRunner().invoke(cli, ["-w", str(tmp_path), "status"], env={"COLUMNS": "200"})
+    states = json.loads(status.output)["connections"]
+    told = {one["connection"]: " ".join(one["notes"]) for one in json.loads(check.output)}
+    assert "`verify_tls: false`" in " ".join(states["careless"]["risks"])
+    assert states["careful"]["risks"] == []
+    assert "`verify_tls: false`" in told["careless"]
+    assert "verify_tls" not in told["careful"]
+    assert shown.output.count("certificates are not verified") == 1

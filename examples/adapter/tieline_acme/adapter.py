@@ -26,11 +26,11 @@ from tieline.core.model import ConnectionName, RecordKind
 from tieline.core.port import (
     AdapterKind,
     Body,
-    ConnectionSettings,
     Cursor,
     Delivery,
     Health,
     Hint,
+    HttpSettings,
     Page,
     Power,
     Reading,
@@ -47,7 +47,7 @@ TOLERANCE: Final = timedelta(minutes=5)
 _PROOF = re.compile(r"t=([0-9]{1,11}),v1=([0-9a-f]{64})")
 
 
-class AcmeSettings(ConnectionSettings):
+class AcmeSettings(HttpSettings):
     """One Acme Desk."""
 
     url: str = Field(description="Its address: https://acme.example.com")
@@ -70,7 +70,13 @@ class AcmeAdapter:
         self._name = name
         self._settings = settings
         self._clock = workbench.clock
-        self._client = Client(name, settings.url, now=workbench.clock.now, transport=workbench.transport)
+        self._client = Client(
+            name,
+            settings.url,
+            now=workbench.clock.now,
+            verify=settings.verify_tls,
+            transport=workbench.transport,
+        )
 
     # Source: a tool that can be read
 

@@ -82,10 +82,6 @@ def test_an_account_without_a_writers_role_is_told(driver: ServiceNowDriver, sim
     assert "writes may be refused" in notes(adapter)
 
 
-def test_certificates_that_are_not_verified_are_told(driver: ServiceNowDriver) -> None:
-    assert "certificates are not verified" in notes(driver.connect(verify_tls=False))
-
-
 def test_an_empty_table_proves_nothing(driver: ServiceNowDriver, simulator: ServiceNowSimulator) -> None:
     simulator.tables.rows["incident"].clear()
     assert "incident is empty" in notes(driver.connect())
