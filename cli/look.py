@@ -21,9 +21,11 @@ def status(workspace: str, as_json: bool) -> None:
     config, _registry = configuration(workspace)
     with store_of(config) as store, store.read() as connection:
         found = explain.status(connection, datetime.now(UTC))
-    for name, connected in config.connections.items():
-        here = found["connections"].setdefault(name, {"polled_seconds_ago": None, "state": "not started", "reason": ""})
-        here["risks"] = list(connected.settings.risks)
+    for name in config.connections:
+        found["connections"].setdefault(name, {"polled_seconds_ago": None, "state": "not started", "reason": ""})
+    for name, one in found["connections"].items():
+        known = config.connections.get(name)
+        one["risks"] = list(known.settings.risks) if known is not None else []
     if as_json:
         emit(found)
         return
@@ -34,7 +36,7 @@ def status(workspace: str, as_json: bool) -> None:
             name,
             one["state"],
             f"{one['polled_seconds_ago']} s ago" if one["polled_seconds_ago"] is not None else "never",
-            "\n".join(filter(None, (one["reason"], one.get("doubt", {}).get("sentence"), *one.get("risks", ())))),
+            "\n".join(filter(None, (one["reason"], one.get("doubt", {}).get("sentence"), *one["risks"]))),
         )
         for name, one in connections.items()
     ]
