@@ -50,7 +50,7 @@ soak: .venv/.dev servers
 	$(BIN)/python -m tests.crash kept --kills 200 --deaths kill,term --out .soak/kept.json
 	$(BIN)/python -m tests.crash kept --kills 200 --deaths kill,server --store postgresql --out .soak/kept.json
 	$(BIN)/python -m tests.crash kept --kills 100 --deaths kill,term,server --store postgresql --out .soak/kept.json
-	$(BIN)/python -m tests.crash disk --out .soak/faults.json
+	$(BIN)/python -m tests.crash disk --most 4000 --out .soak/faults.json
 	$(BIN)/python -m tests.crash trouble full --out .soak/faults.json
 	$(BIN)/python -m tests.crash trouble locked --hold 60 --out .soak/faults.json
 	$(BIN)/python -m tests.crash trouble cut --every 2 --times 60 --out .soak/faults.json
