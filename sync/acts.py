@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, or_, select, text, update
 
+from tieline.core.errors import Gone
 from tieline.core.model import ConnectionName, IncidentId, Status, incident_number
 from tieline.core.port import Acknowledger, Act, Power, Ref, Token
 from tieline.core.store import tables as t
@@ -28,7 +29,10 @@ _ACT_FOR = {
     Status.CANCELLED: Act.RESOLVE.value,
 }
 
-_SIGNALS = select(t.signal.c.id, t.signal.c.connection, t.signal.c.act, t.signal.c.acted).where(
+LISTED_AGAIN: Final = timedelta(minutes=5)
+"""How long an act waits whose source does not know the signal although, as far as we know, it fires."""
+
+_SIGNALS = select(t.signal.c.id, t.signal.c.connection, t.signal.c.firing, t.signal.c.act, t.signal.c.acted).where(
     t.signal.c.incident_id == bindparam("incident")
 )
 _SET = update(t.signal).where(t.signal.c.id == bindparam("row_id"))
@@ -46,9 +50,11 @@ class Pending:
     title: str
 
 
-def wanted_act(status: Status, acted: str) -> str:
-    """What the source should hold. An act that was never done need not be undone."""
+def wanted_act(status: Status, acted: str, *, firing: bool) -> str:
+    """What the source should hold. An act that was never done need not be undone, and what is over needs no silence."""
     act = _ACT_FOR[status]
+    if act == Act.ACKNOWLEDGE.value and not firing:
+        return acted
     if act == "":
         return Act.RELEASE.value if acted == Act.ACKNOWLEDGE.value else acted
     if act == Act.RESOLVE.value:
@@ -66,7 +72,7 @@ def follow(tx: Transaction, engine: Engine, incident: Incident, *, episode: str 
         connected = engine.connections.get(row.connection)
         if connected is None or not connected.can(Power.ACKNOWLEDGE):
             continue
-        act = wanted_act(status, row.acted)
+        act = wanted_act(status, row.acted, firing=row.firing)
         if act != row.act:
             tx.execute(_SET, {"row_id": row.id, "act": act, "attempts": 0, "next_at": None, "parked": ""})
             engine.rouse(tx, connected.name)
@@ -113,13 +119,21 @@ def pending(
 
 
 def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
-    """Tell the source, and write down that it knows. Repeating it changes nothing: the token is the signal's own."""
+    """Tell the source, and write down that it knows. Repeating it changes nothing: the token is the signal's own.
+
+    A signal that the source does not know any more needs no silence, once that it has ended is known here too. Until
+    then it may only be hidden, and is asked for again.
+    """
     source = here.source
     if not isinstance(source, Acknowledger):
         raise TypeError(f"{here.name} claims to acknowledge and cannot")
     until = engine.clock.now() + engine.config.signals.silence_for
     note = f"{incident_number(item.incident)} is being worked on (set by Tieline)"
-    handle = source.acknowledge(item.ref, Act(item.act), until=until, note=note, token=token_of(item))
+    try:
+        handle = source.acknowledge(item.ref, Act(item.act), until=until, note=note, token=token_of(item))
+    except Gone:
+        _let_be(engine, item)
+        return
     with engine.store.write() as tx:
         tx.execute(
             _SET,
@@ -146,6 +160,14 @@ def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
             set_timer(tx, f"{RENEW}:{item.id}", RENEW, due, {"signal": item.id})
         else:
             cancel(tx, f"{RENEW}:{item.id}")
+
+
+def _let_be(engine: Engine, item: Pending) -> None:
+    with engine.store.write() as tx:
+        if tx.execute(select(t.signal.c.firing).where(t.signal.c.id == item.id)).scalar_one():
+            retry(tx, item, item.attempts, engine.clock.now() + LISTED_AGAIN, "")
+        else:
+            tx.execute(_SET, {"row_id": item.id, "act": "", "acted": "", "attempts": 0, "next_at": None})
 
 
 def token_of(item: Pending) -> Token:

@@ -59,7 +59,7 @@ FORGOTTEN: Final = "forgotten"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store remembers of an episode."""
+    """What the store remembers of an episode. It has neither incident nor group while only its end was heard of."""
 
     id: int
     incident: IncidentId | None
@@ -103,6 +103,9 @@ def take_signals(tx: Transaction, engine: Engine, here: Connected, sightings: Se
             known[signal.episode] = _again(tx, engine, here, signal, sighting, known[signal.episode], seen_at)
         elif signal.firing:
             run[signal.episode] = Start(signal, starting[signal.episode], str(sighting.reading.version))
+        else:
+            _remember_end(tx, signal, str(sighting.reading.version), seen_at)
+            known.update(_known(tx, here.name, [signal.episode]))
     _begin(tx, engine, here, run, seen_at)
 
 
@@ -170,7 +173,7 @@ def _again(
         # A webhook may be late: an episode that ended fires again only if its source says so when asked.
         inbox.put(tx, here.name, [(sighting.reading.ref, None)], asked=0, now=engine.clock.now())
         engine.rouse(tx, here.name)
-        return known
+        return known if known.incident is not None else _came_late(tx, engine, signal, known)
     # An end that a poll found by absence says nothing of what the alert was about.
     fields = {**known.fields, **rows.plain(signal.fields)}
     tx.execute(
@@ -183,13 +186,26 @@ def _again(
             "seen_at": seen_at,
         },
     )
-    incident = known.incident
-    if incident is not None and signal.firing != known.firing:
-        if signal.firing:
-            incident = _fires_again(tx, engine, signal, known)
-        else:
-            _ended(tx, engine, signal, incident)
-    return replace(known, incident=incident, firing=signal.firing, version=version, fields=fields)
+    if signal.firing and not known.firing:
+        known = _fires_again(tx, engine, signal, known)
+    elif known.firing and not signal.firing and known.incident is not None:
+        _ended(tx, engine, signal, known.incident)
+    return replace(known, firing=signal.firing, version=version, fields=fields)
+
+
+def _came_late(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> Known:
+    """The beginning of an episode whose end is known already. It belongs to its group's incident and changes nothing
+    there: whatever was done since was done without it. Without one it opens an incident that is over. What the end said
+    of the alert is the later word."""
+    placed, incident, is_new = _place(tx, engine, signal, known)
+    fields = {**rows.plain(signal.fields), **known.fields}
+    tx.execute(_UPDATE, {"row_id": known.id, "fields": fields})
+    if is_new:
+        _ended(tx, engine, signal, incident.id)
+    else:
+        _tell_joined(tx, engine, incident.id, signal)
+        _tell_ended(tx, engine, incident.id, signal)
+    return replace(placed, fields=fields)
 
 
 def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Start], seen_at: datetime) -> None:
@@ -207,7 +223,7 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
     openings = [commit.Opening(start.judged.fields, start.signal.episode) for start in openers.values()]
     opened = commit.open_incidents(tx, engine, openings, source=here.name) if openings else []
     incidents |= zip(openers, opened, strict=True)
-    tx.execute_many(_INSERT, [_row(start, incidents[start.judged.group].id, seen_at) for start in starts])
+    tx.execute_many(_INSERT, [_begun(start, incidents[start.judged.group].id, seen_at) for start in starts])
     tx.execute_many(
         _REMEMBER,
         [
@@ -220,16 +236,28 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
             incidents[start.judged.group] = _join(tx, engine, incidents[start.judged.group], start.signal)
 
 
-def _row(start: Start, incident: IncidentId, seen_at: datetime) -> dict[str, Any]:
+def _begun(start: Start, incident: IncidentId, seen_at: datetime) -> dict[str, Any]:
+    return _row(start.signal, start.version, seen_at, firing=True, incident=incident, group=start.judged.group)
+
+
+def _remember_end(tx: Transaction, signal: Signal, version: str, seen_at: datetime) -> None:
+    """The end of an episode that nobody has told of. It opens nothing; its beginning may come late, and must not be
+    taken for an alert that fires."""
+    tx.execute_many(_INSERT, [_row(signal, version, seen_at, firing=False, incident=None, group="")])
+
+
+def _row(
+    signal: Signal, version: str, seen_at: datetime, *, firing: bool, incident: IncidentId | None, group: str
+) -> dict[str, Any]:
     return {
-        "connection": start.signal.connection,
-        "episode": start.signal.episode,
+        "connection": signal.connection,
+        "episode": signal.episode,
         "incident_id": incident,
-        "group_key": start.judged.group,
-        "firing": True,
-        "fields": rows.plain(start.signal.fields),
-        "labels": dict(start.signal.labels),
-        "version": start.version,
+        "group_key": group,
+        "firing": firing,
+        "fields": rows.plain(signal.fields),
+        "labels": dict(signal.labels),
+        "version": version,
         "act": "",
         "acted": "",
         "handle": "",
@@ -243,16 +271,20 @@ def _row(start: Start, incident: IncidentId, seen_at: datetime) -> dict[str, Any
 
 def _join(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -> Incident:
     """A new episode of an incident that is there already. Answers the incident as it is then."""
+    _tell_joined(tx, engine, incident.id, signal)
+    return incident if incident.fields.get("status") == Status.NEW.value else _joined_late(tx, engine, incident, signal)
+
+
+def _tell_joined(tx: Transaction, engine: Engine, incident: IncidentId, signal: Signal) -> None:
     engine.record(
         tx,
         "signal_joined",
-        incident=incident.id,
+        incident=incident,
         connection=signal.connection,
         actor=signal.connection,
         signal=signal.episode,
         title=_text(signal.fields.get("title")),
     )
-    return incident if incident.fields.get("status") == Status.NEW.value else _joined_late(tx, engine, incident, signal)
 
 
 def _joined_late(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -> Incident:
@@ -304,7 +336,7 @@ def _opening_fields(signal: Signal) -> dict[str, Value]:
     return fields
 
 
-def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId) -> None:
+def _tell_ended(tx: Transaction, engine: Engine, incident: IncidentId, signal: Signal) -> None:
     engine.record(
         tx,
         "signal_ended",
@@ -313,6 +345,10 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
         actor=signal.connection,
         signal=signal.episode,
     )
+
+
+def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId) -> None:
+    _tell_ended(tx, engine, incident, signal)
     # The window within which a new alert reopens the incident runs from here.
     tx.execute(_TOUCH_GROUPS, {"incident": incident, "at": engine.clock.now()})
     if not engine.config.signals.resolve:
@@ -323,17 +359,27 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
         _set_status(tx, engine, incident, Status.RESOLVED, signal)
 
 
-def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> IncidentId:
+def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> Known:
     """The same episode after it had ended: a flap seen in pieces. It belongs where its group is now, and what its
-    source was told before it ended has to be told again. Answers the incident it belongs to."""
-    incident = _group_incidents(tx, engine, [known.group]).get(known.group)
+    source was told before it ended has to be told again."""
+    placed, incident, _is_new = _place(tx, engine, signal, known)
+    _remember_group(tx, engine, placed.group, incident)
+    return replace(placed, incident=_join(tx, engine, incident, signal).id)
+
+
+def _place(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> tuple[Known, Incident, bool]:
+    """An episode that has ended once goes to its group's incident, or opens one; whether it did is the last answer."""
+    judged = judge(engine, [signal])[signal.episode]
+    group = judged.group if known.incident is None else known.group
+    incident = _group_incidents(tx, engine, [group]).get(group)
+    is_new = incident is None
     if incident is None:
-        fields = judge(engine, [signal])[signal.episode].fields
-        opening = commit.Opening(fields, signal.episode)
+        opening = commit.Opening(judged.fields, signal.episode)
         [incident] = commit.open_incidents(tx, engine, [opening], source=signal.connection)
-    _remember_group(tx, engine, known.group, incident)
-    tx.execute(_UPDATE, {"row_id": known.id, "incident_id": incident.id, "act": "", "acted": ""})
-    return _join(tx, engine, incident, signal).id
+        _remember_group(tx, engine, group, incident)
+    place = {"incident_id": incident.id, "group_key": group, "labels": dict(signal.labels)}
+    tx.execute(_UPDATE, {"row_id": known.id, **place, "act": "", "acted": ""})
+    return replace(known, incident=incident.id, group=group), incident, is_new
 
 
 def _set_status(tx: Transaction, engine: Engine, incident: IncidentId, status: Status, signal: Signal) -> Incident:

@@ -165,6 +165,8 @@ class AlertSource:
 
     def acknowledge(self, ref: Ref, act: Act, *, until: datetime, note: str, token: Token) -> str:  # noqa: ARG002 - nobody reads its notes
         def do() -> str:
+            if act is Act.ACKNOWLEDGE and not self._tool.knows(ref):
+                raise Gone(self._name, f"{ref} does not fire any more")
             self._tool.acts += 1
             if ref in self._tool.firing:
                 quiet = self._tool.firing[ref].quiet

@@ -415,9 +415,14 @@ def _signals(scene: Scene) -> Iterator[Violation]:
         if row.firing and row.episode not in scene.world.alerts.firing and row.episode not in doubted:
             yield Violation("lost signal", f"alert {row.episode} has ended and nobody noticed")
     fields = {incident.id: incident.fields for incident, _copies in scene.incidents}
+    for row in rows:
+        if row.episode in scene.world.alerts.firing and row.incident_id is not None:
+            worked_on = fields[row.incident_id]["status"] in ("in_progress", "on_hold")
+            if worked_on and not scene.world.alerts.firing[row.episode].quiet:
+                yield Violation("loud alert", f"alert {row.episode} is worked on and its source was not told")
     groups: dict[str, set[int]] = defaultdict(set)
     for row in rows:
-        if fields[row.incident_id]["status"] in OPEN:
+        if row.incident_id is not None and fields[row.incident_id]["status"] in OPEN:
             groups[row.group_key].add(row.incident_id)
     reopened = _reopened_by_hand(scene)
     for key, incidents in groups.items():

@@ -17,3 +17,11 @@ def test_every_order_of_five_webhooks_has_the_same_end(tmp_path):
     assert figures["failures"] == []
     assert figures["orders"] == 120
     assert figures["ends"] == {"tickets": 1, "alerts": 1}
+
+
+def test_every_order_of_four_webhooks_has_the_same_end(tmp_path):
+    """The last of them is an end: what came before it late must not go on firing."""
+    figures = deliveries.orders(tmp_path, 4)
+    assert figures["failures"] == []
+    assert figures["orders"] == 24
+    assert figures["ends"] == {"tickets": 1, "alerts": 1}

@@ -1,0 +1,143 @@
+"""Beginnings and ends of alerts, as their webhooks tell of them: in order, late, or one without the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from tests.sync.office import ALERTS, Office
+
+from tieline.adapters.alertmanager.webhook import parse
+from tieline.core.port import Delivery
+from tieline.core.store import tables as t
+from tieline.sync import absence, commit, inbox
+from tieline.sync.merge import Reason
+
+STORM = 12
+"""More alerts than a listing may lack without being doubted: nothing but the webhooks tells of their ends."""
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    one = Office(tmp_path, "memory")
+    one.settle(1)
+    yield one
+    one.close()
+
+
+def webhook(office: Office) -> bytes:
+    """What Alertmanager has to say now. It comes in when `arrive` says so."""
+    office.posted.clear()
+    office.alerts.flush()
+    [body] = office.posted
+    return body
+
+
+def arrive(office: Office, *bodies: bytes) -> None:
+    """The webhooks come in, in this order, and are taken in as one batch."""
+    with office.engine.store.write() as tx:
+        received = [(ALERTS, parse(Delivery({}, body))) for body in bodies]
+        inbox.accept_all(tx, received, office.clock.now())
+    while office.lanes[ALERTS].step():
+        pass
+
+
+def fire_and_end(office: Office) -> tuple[bytes, bytes]:
+    """An alert that began and ended between two polls: the webhooks of its beginning and of its end."""
+    ref = office.fire()
+    begins = webhook(office)
+    office.clock.advance(5)
+    office.alerts.resolve(ref)
+    return begins, webhook(office)
+
+
+def firing(office: Office) -> int:
+    with office.engine.store.read() as connection:
+        return connection.execute(select(func.count()).select_from(t.signal).where(t.signal.c.firing)).scalar_one()
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_beginning_that_comes_after_its_end_counts_and_fires_no_more(office: Office, together: bool) -> None:
+    begins, ends = fire_and_end(office)
+    if together:
+        arrive(office, ends, begins)
+    else:
+        arrive(office, ends)
+        arrive(office, begins)
+    assert office.incident().fields["status"] == "resolved"
+    assert office.incident().fields["title"] == "DiskFull: Disk 1 is almost full"
+    assert firing(office) == 0
+    kinds = [entry["kind"] for entry in office.history()]
+    assert kinds.count("signal_ended") == 1
+    office.settle()
+    assert office.count() == 1
+    assert office.incident().fields["status"] == "resolved"
+
+
+def test_a_storm_whose_ends_overtook_its_beginnings_is_not_doubted(tmp_path: Path) -> None:
+    office = Office(tmp_path, "memory")
+    office.settle(1)
+    stories = []
+    for number in range(STORM):
+        ref = office.fire(number)
+        begins = webhook(office)
+        office.alerts.resolve(ref)
+        stories.append((begins, webhook(office)))
+    for begins, ends in stories:
+        arrive(office, ends)
+        arrive(office, begins)
+    office.settle()
+    with office.engine.store.read() as connection:
+        assert absence.doubts(connection) == {}
+    assert firing(office) == 0
+    assert office.count() == STORM
+    office.close()
+
+
+def test_an_end_whose_beginning_never_comes_opens_nothing(office: Office) -> None:
+    _begins, ends = fire_and_end(office)
+    arrive(office, ends)
+    arrive(office, ends)
+    office.settle()
+    assert office.count() == 0
+
+
+def test_an_end_that_its_source_takes_back_opens_an_incident_at_the_next_poll(office: Office) -> None:
+    """Prometheus was away for longer than an alert holds out: Alertmanager says that it ended, then that it fires."""
+    office.fire()
+    begins = webhook(office)
+    arrive(office, begins.replace(b'"firing"', b'"resolved"'))
+    assert office.count() == 0
+    office.settle()
+    assert office.incident().fields["status"] == "new"
+    assert firing(office) == 1
+
+
+def test_a_late_beginning_joins_its_group_and_ends_with_it(office: Office) -> None:
+    """The second episode of an alert, whose webhooks change places, reopens nothing that a person would see."""
+    first = fire_and_end(office)
+    arrive(office, *first)
+    begins, ends = fire_and_end(office)
+    arrive(office, ends)
+    arrive(office, begins)
+    assert office.incident().fields["status"] == "resolved"
+    office.settle()
+    assert office.count() == 1
+    assert office.incident().fields["status"] == "resolved"
+    assert [entry["kind"] for entry in office.history()].count("signal_ended") == 2
+
+
+def test_a_late_beginning_undoes_nothing_that_a_person_did_since(office: Office) -> None:
+    """The alert is over, somebody works on what it left behind, and then comes the news that it began once more."""
+    arrive(office, *fire_and_end(office))
+    begins, ends = fire_and_end(office)
+    arrive(office, ends)
+    with office.engine.store.write() as tx:
+        number = office.incident().id
+        commit.edit(tx, office.engine, number, {"status": "in_progress"}, actor="ann", reason=Reason.EDITED)
+    arrive(office, begins)
+    office.settle()
+    assert office.count() == 1
+    assert office.incident().fields["status"] == "in_progress"
