@@ -14,6 +14,7 @@ from tieline.adapters.jira.comments import Comments
 from tieline.adapters.jira.directory import KNOWN_FOR, People
 from tieline.adapters.jira.issue import PROPERTY, milliseconds, moment_of, reading, token_of, user_ids
 from tieline.adapters.jira.jql import Place
+from tieline.adapters.jira.made import Made
 from tieline.adapters.jira.polling import Fetched, Index, Records, passing
 from tieline.adapters.jira.schema import Schema
 from tieline.adapters.jira.settings import Deployment, JiraSettings
@@ -56,7 +57,7 @@ class JiraAdapter:
         self._comments = Comments(self._wire, settings)
         self._people = People(self._wire, settings.deployment, bench.clock)
         self._account: tuple[str, float] | None = None
-        self._strangers: set[str] = set()
+        self._made = Made(self._index, settings, bench.clock.now, lambda ref: self.read(Ref(ref)).token)
         self._site = ""
         self.lookup_lag: timedelta = settings.lookup_lag
 
@@ -143,12 +144,9 @@ class JiraAdapter:
     # -- Finder
 
     def find(self, token: Token) -> Reading | None:
-        """Looks through the issues this account made within `find_within`, wherever they are now.
-
-        An entity property cannot be searched without an app that declares it, and a label would be seen and edited by
-        people; so the candidates' own property is compared, and the match is read again from the consistent side.
-        """
-        for ref in self._candidates(token):
+        """Looks through the issues this account made within `find_within`; the match is read again from the consistent
+        side."""
+        for ref in self._made.carrying(token):
             try:
                 found = self.read(Ref(ref))
             except Gone:
@@ -235,18 +233,6 @@ class JiraAdapter:
     def _reading(self, fetched: Fetched, annotations: Mapping[str, str] | None = None) -> Reading:
         volatile = frozenset(self._settings.volatile_fields)
         return reading(fetched.issue, self._site_url(), fetched.at, self._people.emails, volatile, annotations)
-
-    def _candidates(self, token: Token) -> Iterator[str]:
-        query = jql.ours(self._settings.find_within)
-        for issues, _ in self._index.pages(query, PROPERTY):
-            for issue in issues:
-                ref = str(issue["id"])
-                if self._settings.deployment is Deployment.CLOUD:
-                    if token_of(issue) == token:
-                        yield ref
-                elif ref not in self._strangers:
-                    yield ref
-                    self._strangers.add(ref)
 
     def _place(self, since: Cursor | None, now: datetime) -> Place:
         if since is None:

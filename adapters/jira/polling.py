@@ -43,6 +43,8 @@ class Index:
         self._wire = wire
         self._deployment = deployment
         self._page = page_size
+        self.at: datetime | None = None
+        """When the last answer was given, by the tool's clock."""
 
     def first(self, jql: str) -> list[str]:
         """The id of the first issue found, if any."""
@@ -93,7 +95,7 @@ class Index:
 
     def _ask(self, path: str, query: dict[str, str | int]) -> Any:
         try:
-            found = self._wire.get(path, query, has=("issues",)).json
+            answer = self._wire.get(path, query, has=("issues",))
         except (Gone, Rejected) as error:
             if "nextPageToken" in query:
                 raise TryAgain(self._wire.connection, f"the page token no longer holds ({error})") from None
@@ -101,6 +103,7 @@ class Index:
                 self._wire.connection,
                 f"the search was refused ({error}); check `project`, `issue_type` and `jql`.",
             ) from None
+        found, self.at = answer.json, answer.at
         if not isinstance(found["issues"], list) or not all(_is_row(one) for one in found["issues"]):
             raise TryAgain(self._wire.connection, f"GET {path} listed something that is not an issue")
         return found

@@ -197,6 +197,7 @@ PROMISES: Sequence[Promise] = (
         (
             "tests/simulation/test_simulation.py",
             "tests/sync/test_convergence.py::Road",
+            "tests/sync/test_acts.py::test_an_alert_that_its_source_hides_for_a_while_is_silenced_when_it_is_back",
         ),
         _faults,
         "tieline simulate --schedules 10000",
@@ -272,6 +273,7 @@ PROMISES: Sequence[Promise] = (
             "tests/soak/test_deliveries.py"
             "::test_deliveries_that_come_five_times_shuffled_and_a_day_late_end_as_quiet_ones",
             "tests/soak/test_deliveries.py::test_every_order_of_five_webhooks_has_the_same_end",
+            "tests/sync/test_signals.py::test_a_storm_whose_ends_overtook_its_beginnings_is_not_doubted",
         ),
         _deliveries,
         "python -m tests.soak deliveries",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -213,3 +214,46 @@ def test_of_two_records_with_one_token_the_oldest_is_found(data_center: Desk) ->
     for _ in range(2):
         found = adapter.find(Token("01J"))
         assert found is not None and found.ref == first.ref
+
+
+@pytest.mark.parametrize("cloud", [True, False])
+def test_what_one_find_passes_over_is_found_by_the_next(cloud: bool) -> None:
+    """After a crash many creates may be in doubt, and each is looked for by itself."""
+    desk = Desk(cloud=cloud)
+    for number in range(5):
+        desk.connect().create({"fields": {"summary": "Disk full"}}, Token(f"in-doubt-{number}"))
+    adapter = desk.connect()
+    assert adapter.find(Token("never-made")) is None
+    for number in (3, 1, 4, 0, 2):
+        found = adapter.find(Token(f"in-doubt-{number}"))
+        assert found is not None and found.key == f"OPS-{number + 1}"
+
+
+@pytest.mark.parametrize("cloud", [True, False])
+def test_many_finds_read_what_was_made_once(cloud: bool) -> None:
+    desk = Desk(cloud=cloud)
+    for number in range(7):
+        desk.connect().create({"fields": {"summary": "Disk full"}}, Token(f"made-{number}"))
+        desk.clock.advance(3600)
+    adapter = desk.connect(page_size=2)
+    assert adapter.find(Token("never-made")) is None
+    desk.calls()
+    for number in range(20):
+        assert adapter.find(Token(f"never-made-{number}")) is None
+    assert desk.calls() == [("GET", "/search/jql" if cloud else "/search")] * 20
+    desk.connect().create({"fields": {"summary": "Disk full"}}, Token("new"))
+    assert adapter.find(Token("new")) is not None
+
+
+@pytest.mark.parametrize("ours", [0, 5, -5])
+@pytest.mark.parametrize("theirs", [0, 3])
+def test_a_find_goes_back_as_far_as_its_tools_clock_says(desk: Desk, ours: int, theirs: int) -> None:
+    """Hours by which the clocks were set, or for which this machine slept, after another worker made the record."""
+    behind = [0.0]
+    desk.simulator.clock = lambda: desk.clock.now() - timedelta(hours=behind[0])
+    adapter = desk.connect()
+    assert adapter.find(Token("01J")) is None
+    desk.connect().create({"fields": {"summary": "Disk full"}}, Token("01J"))
+    desk.clock.step(ours * 3600)
+    behind[0] = ours - theirs
+    assert adapter.find(Token("01J")) is not None
