@@ -27,6 +27,7 @@ from tieline.adapters.memory.tool import MemoryTool
 from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import Request, Response, requests_transport
 from tieline.core.config import load_text
+from tieline.core.model import instant
 from tieline.core.store.store import Store
 from tieline.sync.build import build
 from tieline.sync.lane import Lane, LaneState
@@ -163,7 +164,9 @@ class Traffic:
 
     def make(self, number: int) -> list[str]:
         """So many tickets; answers their refs."""
-        return [self.desk.make({"title": f"Disk {one} is full", "status": "new"}).ref for one in range(number)]
+        now = instant(self.clock.now())
+        bodies = [{"title": f"Disk {one} is full", "status": "new", "opened_at": now} for one in range(number)]
+        return [self.desk.make(body).ref for body in bodies]
 
     def waiting(self) -> int:
         """Copies that are not yet as they should be."""

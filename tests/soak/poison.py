@@ -15,7 +15,7 @@ from tests.sync.world import World
 
 from tieline.adapters.memory.shelf import Row
 from tieline.adapters.memory.tool import Refused
-from tieline.core.model import parse_instant
+from tieline.core.model import instant, parse_instant
 from tieline.core.port import Body
 from tieline.mappings import Mapping as FieldMapping
 from tieline.mappings import Normalized
@@ -116,7 +116,7 @@ class Ward:
         """Every record comes, and what there is to do is done."""
         for number in range(self.size):
             kind = self.kinds.get(number, "well")
-            body = {"title": f"{kind} {number}", "status": "new"}
+            body = {"title": f"{kind} {number}", "status": "new", "opened_at": instant(self.world.clock.now())}
             if kind == "large" and self._poisoned:
                 body["description"] = LARGE
             self.refs[number] = self._left.make(body).ref

@@ -1,7 +1,7 @@
 """What the tests of the threat table share: how many cases a run plays, and a tally of what was tried and escaped.
 
-`make soak` sets TIELINE_SOAK=true: the same tests then play ten thousand cases and more each, and leave their figures
-in `.soak/threats.json`.
+`make soak` sets TIELINE_SOAK=true: the same tests then play all their cases, and leave their figures in
+`.soak/threats.json`.
 """
 
 from __future__ import annotations
