@@ -164,7 +164,8 @@ def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
 
 def _let_be(engine: Engine, item: Pending) -> None:
     with engine.store.write() as tx:
-        if tx.execute(select(t.signal.c.firing).where(t.signal.c.id == item.id)).scalar_one():
+        fires = tx.execute(select(t.signal.c.firing).where(t.signal.c.id == item.id)).scalar_one()
+        if fires and item.act == Act.ACKNOWLEDGE.value:
             retry(tx, item, item.attempts, engine.clock.now() + LISTED_AGAIN, "")
         else:
             tx.execute(_SET, {"row_id": item.id, "act": "", "acted": "", "attempts": 0, "next_at": None})

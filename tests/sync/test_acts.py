@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import select
 from tests.sync.office import ALERTS, Office
 
+from tieline.core.errors import Gone
+from tieline.core.port import Act, Ref
 from tieline.core.store import tables as t
 from tieline.sync import commit, explain
 from tieline.sync.merge import Reason
@@ -107,3 +109,19 @@ def test_a_silence_is_taken_back_although_its_alert_is_over(office: Office) -> N
     assert silenced(office) == 2
     work_on_it(office, "new")
     assert (silenced(office), waiting(office)) == (0, 0)
+
+
+def test_a_source_that_knows_nothing_to_take_back_has_nothing_to_take_back(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter may say so of a silence, too: it is not asked for ever."""
+    two_alerts(office)
+    work_on_it(office)
+    assert silenced(office) == 2
+
+    def gone(ref: Ref, act: Act, **_others: object) -> str:
+        raise Gone(ALERTS, f"{ref} has nothing that {act} could take back")
+
+    monkeypatch.setattr(office.engine.connections[ALERTS].source, "acknowledge", gone)
+    work_on_it(office, "new")
+    assert waiting(office) == 0
