@@ -86,7 +86,7 @@ class Limit(StrEnum):
     """Of what there were too many calls, where a tool says so (429)."""
 
     CONNECTION = "connection"  # of our calls altogether; also where the tool does not say of what
-    ENDPOINT = "endpoint"  # of one kind of call
+    ENDPOINT = "endpoint"  # of one kind of call; also where a tool that answers cannot answer this kind for now
     RECORD = "record"  # of calls about one record
 
 

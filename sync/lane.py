@@ -255,9 +255,12 @@ class Lane:
             return
         try:
             road.travel_signals(self.engine, self.here, items)
-        except (RemoteError, StoreUnavailable):
+        except StoreUnavailable:
             raise
-        except Exception:  # noqa: BLE001 - whatever is wrong with one of them is found out below, one by one
+        except Exception as error:
+            # Whatever is wrong with one of them alone is found out below, one by one.
+            if isinstance(error, RemoteError) and not (isinstance(error, TryAgain) and limits.only_here(error)):
+                raise
             self._each(items, self._travel, self._inbox_failed)
 
     def _deliveries(self, now: datetime) -> bool:

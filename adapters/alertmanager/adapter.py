@@ -17,7 +17,7 @@ from tieline.adapters.alertmanager.health import Server, notes_of, server
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.adapters.alertmanager.wire import Answer, Wire
 from tieline.core.episodes import Episode, Firing, pages
-from tieline.core.errors import Gone, NeedsOperator, TryAgain
+from tieline.core.errors import Gone, Limit, NeedsOperator, TryAgain
 from tieline.core.model import ConnectionName
 from tieline.core.port import Act, Body, Cursor, Delivery, Health, Page, Reading, Received, Ref, Token, Workbench
 
@@ -87,6 +87,7 @@ class AlertmanagerAdapter:
                 self._connection,
                 f"it has just started and does not know {ref} (yet)",
                 wait=timedelta(minutes=1),
+                limit=Limit.ENDPOINT,
             )
         raise Gone(self._connection, f"the alert {ref} does not fire any more")
 

@@ -15,7 +15,7 @@ from tieline.adapters.prometheus.promql import Samples, samples
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.adapters.prometheus.wire import Answer, Wire
 from tieline.core.episodes import Episode, Firing, pages
-from tieline.core.errors import Gone, NeedsOperator, Rejected, TryAgain
+from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
 from tieline.core.model import ConnectionName
 from tieline.core.port import Cursor, Health, Page, Reading, Ref, Workbench
 
@@ -68,7 +68,12 @@ class PrometheusAdapter:
                 return one
         doubt = self._doubt(answer)
         if doubt:
-            raise TryAgain(self._connection, f"whether {ref} fires is not known: {doubt}", wait=timedelta(minutes=1))
+            raise TryAgain(
+                self._connection,
+                f"whether {ref} fires is not known: {doubt}",
+                wait=timedelta(minutes=1),
+                limit=Limit.ENDPOINT,
+            )
         raise Gone(self._connection, f"the alert {ref} does not fire any more")
 
     # Enrichment

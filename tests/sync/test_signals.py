@@ -12,7 +12,8 @@ from tests.sync.office import ALERTS, Office
 from tieline.adapters.alertmanager.webhook import parse
 from tieline.core.port import Delivery
 from tieline.core.store import tables as t
-from tieline.sync import absence, commit, inbox
+from tieline.sync import absence, commit, explain, inbox
+from tieline.sync.lane import LaneState
 from tieline.sync.merge import Reason
 
 STORM = 12
@@ -141,3 +142,24 @@ def test_a_late_beginning_undoes_nothing_that_a_person_did_since(office: Office)
     office.settle()
     assert office.count() == 1
     assert office.incident().fields["status"] == "in_progress"
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_an_alert_that_a_restarted_source_knows_nothing_of_holds_up_no_other(office: Office, together: bool) -> None:
+    """Alertmanager has just started, and for some minutes says nothing of what it may have forgotten."""
+    begins, ends = fire_and_end(office)
+    arrive(office, ends)
+    office.alerts.restart()
+    office.fire(2)
+    another = webhook(office)
+    if together:
+        arrive(office, begins, another)
+    else:
+        arrive(office, begins)
+        arrive(office, another)
+    assert office.lanes[ALERTS].state is LaneState.WORKING
+    assert firing(office) == 1
+    office.settle(60)
+    with office.engine.store.read() as connection:
+        assert explain.parked(connection) == []
+        assert connection.execute(select(func.count()).select_from(t.inbox)).scalar_one() == 0
