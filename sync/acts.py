@@ -164,8 +164,11 @@ def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
 
 def _let_be(engine: Engine, item: Pending) -> None:
     with engine.store.write() as tx:
-        fires = tx.execute(select(t.signal.c.firing).where(t.signal.c.id == item.id)).scalar_one()
-        if fires and item.act == Act.ACKNOWLEDGE.value:
+        row = tx.execute(select(t.signal.c.firing, t.signal.c.act).where(t.signal.c.id == item.id)).one()
+        if row.act != item.act:
+            # Somebody decided anew while the source was asked: that is carried out now.
+            tx.execute(_SET, {"row_id": item.id, "acted": ""})
+        elif row.firing and item.act == Act.ACKNOWLEDGE.value:
             retry(tx, item, item.attempts, engine.clock.now() + LISTED_AGAIN, "")
         else:
             tx.execute(_SET, {"row_id": item.id, "act": "", "acted": "", "attempts": 0, "next_at": None})

@@ -15,7 +15,7 @@ from typing import Final
 
 from tieline.core.errors import Gone, Rejected
 from tieline.core.model import IncidentId, Status
-from tieline.core.port import Reading
+from tieline.core.port import Reading, Ref
 from tieline.core.store.store import Transaction
 from tieline.sync import absence, commit, copies, creation, inbox, poll, rows, signals, twins
 from tieline.sync.engine import Connected, Engine, expression_value
@@ -72,7 +72,13 @@ def travel_signals(engine: Engine, here: Connected, items: Sequence[Waiting]) ->
         held = absence.withheld(tx, here, gone)
         over = [ref for ref in gone if ref not in held]
         signals.end_forgotten(tx, engine, here, over)
-        poll.forget(tx, here, over)
+        poll.forget(tx, here, [*over, *_told_ends(looks)])
+
+
+def _told_ends(looks: Sequence[tuple[Ref, Sighting | None]]) -> list[Ref]:
+    """The episodes whose ends a webhook told. The source may take that back, and what its cursor holds is not told
+    again while it stays as it was."""
+    return [ref for ref, seen in looks if seen is not None and not seen.asked and seen.fields.get("firing") is not True]
 
 
 def _look_at_signal(engine: Engine, here: Connected, item: Waiting) -> Sighting | None:

@@ -103,7 +103,7 @@ def take_signals(tx: Transaction, engine: Engine, here: Connected, sightings: Se
             known[signal.episode] = _again(tx, engine, here, signal, sighting, known[signal.episode], seen_at)
         elif signal.firing:
             run[signal.episode] = Start(signal, starting[signal.episode], str(sighting.reading.version))
-        else:
+        elif signal.fields.get("ended_at") is not None:
             _remember_end(tx, signal, str(sighting.reading.version), seen_at)
             known.update(_known(tx, here.name, [signal.episode]))
     _begin(tx, engine, here, run, seen_at)

@@ -20,7 +20,7 @@ from tieline.core.errors import Gone
 from tieline.core.port import Body, Token
 
 MINUTE: Final = timedelta(minutes=1)
-"""How exactly JQL's relative times tell."""
+"""More than an answer takes, and as exact as JQL's relative times are."""
 
 
 class Made:
@@ -37,6 +37,8 @@ class Made:
         self._known: set[str] = set()
         self._whole: datetime | None = None
         """When the last look began that saw everything, by the tool's clock."""
+        self._ahead = timedelta(0)
+        """The tool's clock minus ours, at that look."""
 
     def carrying(self, token: Token) -> Iterator[str]:
         """The issues with this token, oldest first; those that are known already cost no call."""
@@ -48,21 +50,21 @@ class Made:
     def _read_on(self) -> None:
         """Learn what was made since the last whole look, and so long before it as the index may lag.
 
-        How long that is, only the tool's clock knows: ours may have been set, and this machine may have slept.
+        How long that is, only the tool's clock knows: ours may have been set, and this machine may have slept. Where
+        it was longer than we thought, everything is read.
         """
         whole = self._settings.find_within
-        within = whole if self._whole is None else min(whole, self._since(self._now()))
-        while True:
-            began = self._learn(within)
-            needed = whole if began is None or self._whole is None else min(whole, self._since(began))
-            if needed <= within + MINUTE:
-                self._whole = began
-                return
-            within = needed
+        asked = self._now()
+        within = whole if self._whole is None else min(whole, self._since(asked + self._ahead) + MINUTE)
+        began = self._learn(within)
+        if began is not None and self._whole is not None and (began < self._whole or self._since(began) > within):
+            began = self._learn(whole)
+        self._whole = began
+        self._ahead = began - asked if began is not None else timedelta(0)
 
     def _since(self, at: datetime) -> timedelta:
         lasted = at - self._whole if self._whole is not None else self._settings.find_within
-        return max(lasted, timedelta(0)) + self._settings.overlap
+        return max(lasted, timedelta(0)) + self._settings.overlap + min(self._settings.lookup_lag, MINUTE)
 
     def _learn(self, within: timedelta) -> datetime | None:
         """Read that far back. Answers when the tool gave its first page, by its own clock."""

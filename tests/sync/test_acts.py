@@ -125,3 +125,25 @@ def test_a_source_that_knows_nothing_to_take_back_has_nothing_to_take_back(
     monkeypatch.setattr(office.engine.connections[ALERTS].source, "acknowledge", gone)
     work_on_it(office, "new")
     assert waiting(office) == 0
+
+
+def test_what_somebody_decided_while_the_source_was_asked_is_carried_out(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_alerts(office)
+    work_on_it(office)
+    source = office.engine.connections[ALERTS].source
+    number = office.incident().id
+
+    def gone(ref: Ref, _act: Act, **_others: object) -> str:
+        monkeypatch.undo()
+        with office.engine.store.write() as tx:
+            commit.edit(tx, office.engine, number, {"status": "on_hold"}, actor="ann", reason=Reason.EDITED)
+        raise Gone(ALERTS, f"{ref} has nothing to take back")
+
+    office.alerts.state.silences.clear()
+    monkeypatch.setattr(source, "acknowledge", gone)
+    work_on_it(office, "new")
+    office.settle()
+    assert waiting(office) == 0
+    assert silenced(office) >= 1

@@ -163,3 +163,22 @@ def test_an_alert_that_a_restarted_source_knows_nothing_of_holds_up_no_other(off
     with office.engine.store.read() as connection:
         assert explain.parked(connection) == []
         assert connection.execute(select(func.count()).select_from(t.inbox)).scalar_one() == 0
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_an_end_that_is_taken_back_between_two_polls_is_not_believed_for_ever(office: Office, is_told: bool) -> None:
+    """The listing shows the alert as it was before: its source was away for a moment, and nothing else tells of it."""
+    office.fire()
+    begins = webhook(office)
+    if is_told:
+        arrive(office, begins)
+    office.settle(2)
+    assert firing(office) == 1
+    arrive(office, begins.replace(b'"firing"', b'"resolved"'))
+    assert firing(office) == 0
+    if is_told:
+        arrive(office, begins)
+    office.settle()
+    assert firing(office) == 1
+    assert office.count() == 1
+    assert office.incident().fields["status"] == "new"

@@ -9,6 +9,7 @@ import pytest
 
 from tieline.adapters.jira.simulated.desk import Desk, adf
 from tieline.adapters.jira.simulated.site import Issue
+from tieline.adapters.testing.simulation import Request, Response
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
 from tieline.core.port import Ref, Token
 
@@ -257,3 +258,26 @@ def test_a_find_goes_back_as_far_as_its_tools_clock_says(desk: Desk, ours: int, 
     desk.clock.step(ours * 3600)
     behind[0] = ours - theirs
     assert adapter.find(Token("01J")) is not None
+
+
+@pytest.mark.parametrize("behind", [-3600, -59, 0, 59, 3600])
+def test_a_find_ends_and_misses_nothing_however_slow_the_answers(desk: Desk, behind: int) -> None:
+    """Each answer takes longer than a minute, and our clock is not the tool's."""
+    desk.simulator.clock = lambda: desk.clock.now() + timedelta(seconds=behind)
+    adapter = desk.connect(lookup_lag=timedelta(seconds=290))
+    assert adapter.find(Token("01J")) is None
+    answer = desk.simulator.answer
+
+    def slowly(request: Request) -> Response:
+        desk.clock.advance(61)
+        return answer(request)
+
+    desk.simulator.answer = slowly  # type: ignore[method-assign]
+    for number in range(4):
+        desk.site.search_lag = timedelta(seconds=290)
+        desk.connect().create({"fields": {"summary": "Disk full"}}, Token(f"late-{number}"))
+        desk.calls()
+        assert adapter.find(Token("01J")) is None
+        assert len(desk.calls()) <= 2
+        desk.clock.advance(291)
+        assert adapter.find(Token(f"late-{number}")) is not None
