@@ -362,9 +362,11 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
 def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> Known:
     """The same episode after it had ended: a flap seen in pieces. It belongs where its group is now, and what its
     source was told before it ended has to be told again."""
-    placed, incident, _is_new = _place(tx, engine, signal, known)
-    _remember_group(tx, engine, placed.group, incident)
-    return replace(placed, incident=_join(tx, engine, incident, signal).id)
+    placed, incident, is_new = _place(tx, engine, signal, known)
+    if not is_new:
+        _remember_group(tx, engine, placed.group, incident)
+    _join(tx, engine, incident, signal)
+    return placed
 
 
 def _place(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> tuple[Known, Incident, bool]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.core.store_backends import BACKENDS, postgres_database, postgres_server
+from tests.sync.office import Office
 from tests.sync.world import World
 
 __all__ = ["postgres_database", "postgres_server"]
@@ -25,3 +26,12 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[.
     for one in made:
         one.engine.store.close()
         one.engine.registry.close()
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """An Alertmanager and one memory tool, which have been polled once."""
+    one = Office(tmp_path, "memory")
+    one.settle(1)
+    yield one
+    one.close()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select
 from tests.sync.office import ALERTS, Office
@@ -14,14 +11,6 @@ from tieline.core.port import Act, Ref
 from tieline.core.store import tables as t
 from tieline.sync import commit, explain
 from tieline.sync.merge import Reason
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    one = Office(tmp_path, "memory")
-    one.settle(1)
-    yield one
-    one.close()
 
 
 def two_alerts(office: Office) -> list[str]:

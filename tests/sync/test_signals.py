@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,6 @@ from tieline.sync.merge import Reason
 
 STORM = 12
 """More alerts than a listing may lack without being doubted: nothing but the webhooks tells of their ends."""
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    one = Office(tmp_path, "memory")
-    one.settle(1)
-    yield one
-    one.close()
 
 
 def webhook(office: Office) -> bytes:
