@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import bindparam, or_, select, text, update
+from sqlalchemy import Row, bindparam, or_, select, text, update
 
 from tieline.core.errors import Gone
 from tieline.core.model import ConnectionName, IncidentId, Status, incident_number
@@ -39,6 +40,20 @@ _SET = update(t.signal).where(t.signal.c.id == bindparam("row_id"))
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What the source of a signal should be told last, and what it was told for sure."""
+
+    act: str
+    acted: str
+
+    @property
+    def may_be_silent(self) -> bool:
+        """Whether a silence of ours may be there. An act that is still to be told may have been carried out in part,
+        or without our hearing of it; and what it is to undo is there until it is told."""
+        return self.acted == Act.ACKNOWLEDGE.value or self.act != self.acted
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """One act that a signal's source should still be told."""
 
@@ -50,32 +65,52 @@ class Pending:
     title: str
 
 
-def wanted_act(status: Status, acted: str, *, firing: bool) -> str:
-    """What the source should hold. An act that was never done need not be undone, and what is over needs no silence."""
+def wanted_act(status: Status, told: Told, *, firing: bool) -> str:
+    """What the source should hold. What is over needs no new silence; one that may be there is taken back."""
     act = _ACT_FOR[status]
-    if act == Act.ACKNOWLEDGE.value and not firing:
-        return acted
-    if act == "":
-        return Act.RELEASE.value if acted == Act.ACKNOWLEDGE.value else acted
-    if act == Act.RESOLVE.value:
-        return act if acted == Act.ACKNOWLEDGE.value else acted
-    return act
+    if act == Act.ACKNOWLEDGE.value:
+        return act if firing or told.may_be_silent else told.acted
+    if not told.may_be_silent:
+        return told.acted
+    return act or Act.RELEASE.value
 
 
 def follow(tx: Transaction, engine: Engine, incident: Incident, *, episode: str | None = None) -> None:
     """Mark the signals whose source should hear of the incident's status: all of them, or the one that just joined."""
+    for row, told in _followers(tx, engine, incident, episode):
+        act = wanted_act(_status(incident), told, firing=row.firing)
+        if act != told.act:
+            _mark(tx, engine, row, {"act": act})
+
+
+def follow_anew(tx: Transaction, engine: Engine, incident: Incident, episode: str) -> None:
+    """The same for an episode that fires again: whatever its source was told before may have been lost there."""
+    for row, told in _followers(tx, engine, incident, episode):
+        before = Told(told.act, "") if told.may_be_silent else Told("", "")
+        act = wanted_act(_status(incident), before, firing=True)
+        if (told.act, told.acted, act) != ("", "", ""):
+            _mark(tx, engine, row, {"act": act, "acted": ""})
+
+
+def _followers(
+    tx: Transaction, engine: Engine, incident: Incident, episode: str | None
+) -> Iterator[tuple[Row[Any], Told]]:
     if not engine.config.signals.acknowledge:
         return
-    status = Status(str(incident.fields["status"]))
     query = _SIGNALS if episode is None else _SIGNALS.where(t.signal.c.episode == episode)
     for row in list(tx.execute(query, {"incident": incident.id})):
         connected = engine.connections.get(row.connection)
-        if connected is None or not connected.can(Power.ACKNOWLEDGE):
-            continue
-        act = wanted_act(status, row.acted, firing=row.firing)
-        if act != row.act:
-            tx.execute(_SET, {"row_id": row.id, "act": act, "attempts": 0, "next_at": None, "parked": ""})
-            engine.rouse(tx, connected.name)
+        if connected is not None and connected.can(Power.ACKNOWLEDGE):
+            yield row, Told(row.act, row.acted)
+
+
+def _mark(tx: Transaction, engine: Engine, row: Row[Any], changes: Mapping[str, str]) -> None:
+    tx.execute(_SET, {"row_id": row.id, **changes, "attempts": 0, "next_at": None, "parked": ""})
+    engine.rouse(tx, row.connection)
+
+
+def _status(incident: Incident) -> Status:
+    return Status(str(incident.fields["status"]))
 
 
 _PENDING = (

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 
 from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Status, Value
 from tieline.core.store import tables as t
@@ -50,6 +50,7 @@ _TOUCH_GROUPS = text("UPDATE grouping SET last_at = :at WHERE incident_id = :inc
     bindparam("at", type_=t.grouping.c.last_at.type)
 )
 _UPDATE = update(t.signal).where(t.signal.c.id == bindparam("row_id"))
+_FORGET = delete(t.signal).where(t.signal.c.id == bindparam("row_id"))
 _LAST_PASS = select(t.cursor.c.polled_at).where(t.cursor.c.connection == bindparam("name"))
 
 
@@ -92,15 +93,24 @@ def take_signals(tx: Transaction, engine: Engine, here: Connected, sightings: Se
     signals = [_signal(here, sighting) for sighting in sightings]
     known = _known(tx, here.name, [signal.episode for signal in signals])
     seen_at = _after_last_pass(tx, engine, here.name)
-    starting = judge(engine, [signal for signal in signals if signal.firing and signal.episode not in known])
+    starting = judge(engine, [one for one in signals if one.firing and _is_placeless(known.get(one.episode))])
+    # A batch of each connection comes to its groups in an order of its own: all of them are held before the first.
+    tx.lock_names([*(one.group for one in starting.values()), *(one.group for one in known.values() if one.group)])
     run: dict[str, Start] = {}
     for signal, sighting in zip(signals, sightings, strict=True):
         if signal.episode in run:
             _begin(tx, engine, here, run, seen_at)
             known.update(_known(tx, here.name, [signal.episode]))
-        if signal.episode in known:
+        before = known.get(signal.episode)
+        if before is not None and signal.firing and sighting.asked and _is_placeless(before):
+            # Its source, asked, takes back the end that was remembered: it begins now.
+            tx.execute(_FORGET, {"row_id": before.id})
+            before = None
+            del known[signal.episode]
+        if before is not None:
             _begin(tx, engine, here, run, seen_at)
-            known[signal.episode] = _again(tx, engine, here, signal, sighting, known[signal.episode], seen_at)
+            judged = starting.get(signal.episode)
+            known[signal.episode] = _again(tx, engine, here, signal, sighting, before, seen_at, judged)
         elif signal.firing:
             run[signal.episode] = Start(signal, starting[signal.episode], str(sighting.reading.version))
         elif signal.fields.get("ended_at") is not None:
@@ -153,6 +163,11 @@ def _known(tx: Transaction, connection: ConnectionName, episodes: Sequence[str])
     }
 
 
+def _is_placeless(known: Known | None) -> bool:
+    """Whether an episode that fires belongs nowhere yet: nothing is known of it, or nothing but its end."""
+    return known is None or known.incident is None
+
+
 def _again(
     tx: Transaction,
     engine: Engine,
@@ -161,8 +176,10 @@ def _again(
     sighting: Sighting,
     known: Known,
     seen_at: datetime,
+    judged: Judged | None,
 ) -> Known:
-    """One more sighting of a known episode: changed, ended, firing again, or nothing new."""
+    """One more sighting of a known episode: changed, ended, firing again, or nothing new. `judged` is what the plugins
+    said of it if it belongs nowhere yet."""
     version = str(sighting.reading.version)
     if known.version == version:
         if signal.firing and sighting.asked:
@@ -173,7 +190,7 @@ def _again(
         # A webhook may be late: an episode that ended fires again only if its source says so when asked.
         inbox.put(tx, here.name, [(sighting.reading.ref, None)], asked=0, now=engine.clock.now())
         engine.rouse(tx, here.name)
-        return known if known.incident is not None else _came_late(tx, engine, signal, known)
+        return known if known.incident is not None else _came_late(tx, engine, signal, known, judged)
     # An end that a poll found by absence says nothing of what the alert was about.
     fields = {**known.fields, **rows.plain(signal.fields)}
     tx.execute(
@@ -187,17 +204,17 @@ def _again(
         },
     )
     if signal.firing and not known.firing:
-        known = _fires_again(tx, engine, signal, known)
+        known = _fires_again(tx, engine, signal, known, judged)
     elif known.firing and not signal.firing and known.incident is not None:
         _ended(tx, engine, signal, known.incident)
     return replace(known, firing=signal.firing, version=version, fields=fields)
 
 
-def _came_late(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> Known:
+def _came_late(tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None) -> Known:
     """The beginning of an episode whose end is known already. It belongs to its group's incident and changes nothing
     there: whatever was done since was done without it. Without one it opens an incident that is over. What the end said
     of the alert is the later word."""
-    placed, incident, is_new = _place(tx, engine, signal, known)
+    placed, incident, is_new = _place(tx, engine, signal, known, judged)
     fields = {**rows.plain(signal.fields), **known.fields}
     tx.execute(_UPDATE, {"row_id": known.id, "fields": fields})
     if is_new:
@@ -359,28 +376,31 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
         _set_status(tx, engine, incident, Status.RESOLVED, signal)
 
 
-def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> Known:
+def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None) -> Known:
     """The same episode after it had ended: a flap seen in pieces. It belongs where its group is now, and what its
     source was told before it ended has to be told again."""
-    placed, incident, is_new = _place(tx, engine, signal, known)
+    placed, incident, is_new = _place(tx, engine, signal, known, judged)
     if not is_new:
         _remember_group(tx, engine, placed.group, incident)
-    _join(tx, engine, incident, signal)
+        incident = _join(tx, engine, incident, signal)
+    acts.follow_anew(tx, engine, incident, signal.episode)
     return placed
 
 
-def _place(tx: Transaction, engine: Engine, signal: Signal, known: Known) -> tuple[Known, Incident, bool]:
+def _place(
+    tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None
+) -> tuple[Known, Incident, bool]:
     """An episode that has ended once goes to its group's incident, or opens one; whether it did is the last answer."""
-    judged = judge(engine, [signal])[signal.episode]
-    group = judged.group if known.incident is None else known.group
+    group = judged.group if judged is not None else known.group
     incident = _group_incidents(tx, engine, [group]).get(group)
     is_new = incident is None
     if incident is None:
+        judged = judged or judge(engine, [signal])[signal.episode]
         opening = commit.Opening(judged.fields, signal.episode)
         [incident] = commit.open_incidents(tx, engine, [opening], source=signal.connection)
         _remember_group(tx, engine, group, incident)
     place = {"incident_id": incident.id, "group_key": group, "labels": dict(signal.labels)}
-    tx.execute(_UPDATE, {"row_id": known.id, **place, "act": "", "acted": ""})
+    tx.execute(_UPDATE, {"row_id": known.id, **place})
     return replace(known, incident=incident.id, group=group), incident, is_new
 
 

@@ -7,6 +7,7 @@ when it ends is never announced as resolved.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -111,7 +112,8 @@ class AlertmanagerAdapter:
             raise self._wire.nonsense(SILENCES, str(error)) from None
         if act is not Act.ACKNOWLEDGE:
             for silence in found:
-                self._wire.delete(f"/api/v2/silence/{quote(silence.id, safe='')}")
+                with suppress(Gone):  # it ran out, or a person took it back, while we looked
+                    self._wire.delete(f"/api/v2/silence/{quote(silence.id, safe='')}")
             return ""
         mine = [silence for silence in found if silence.token == token]
         # `until` is a moment of our clock; a silence ends by Alertmanager's.

@@ -418,8 +418,12 @@ def _signals(scene: Scene) -> Iterator[Violation]:
     for row in rows:
         if row.episode in scene.world.alerts.firing and row.incident_id is not None:
             worked_on = fields[row.incident_id]["status"] in ("in_progress", "on_hold")
-            if worked_on and not scene.world.alerts.firing[row.episode].quiet:
+            quiet = scene.world.alerts.firing[row.episode].quiet
+            if worked_on and not quiet:
                 yield Violation("loud alert", f"alert {row.episode} is worked on and its source was not told")
+            # What a store that was put back has forgotten is not taken back. It runs out by itself.
+            if not worked_on and quiet and not scene.world.restored:
+                yield Violation("muted alert", f"alert {row.episode} fires, nobody works on it, and it stays silenced")
     groups: dict[str, set[int]] = defaultdict(set)
     for row in rows:
         if row.incident_id is not None and fields[row.incident_id]["status"] in OPEN:

@@ -18,9 +18,10 @@ from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.cli.simulation.tickets import SimulatedTool
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ABSENT, Visibility, instant, parse_instant
-from tieline.core.port import Cursor
+from tieline.core.port import Act, Cursor
 from tieline.sync import (
     absence,
+    acts,
     commit,
     creation,
     deliver,
@@ -487,6 +488,10 @@ def _mass_end_believed() -> Sequence[Patch]:
     return [(absence, "judge", believing)]
 
 
+def _silence_left_behind() -> Sequence[Patch]:
+    return [(acts.Told, "may_be_silent", property(lambda told: told.acted == Act.ACKNOWLEDGE.value))]
+
+
 # -- turns ---------------------------------------------------------------------------------------------------------
 
 
@@ -565,5 +570,6 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "no-permit": Mutant("a worker that wakes up in another one's turn asks nobody before it calls", _no_permit),
     "sweep-sees-polls-only": Mutant("a lane whose wake-up was lost sleeps until its next poll", _sweep_sees_polls_only),
     "mass-end-believed": Mutant("a listing that lacks most alerts ends them all", _mass_end_believed),
+    "silence-left-behind": Mutant("a silence whose setting was never answered is not taken back", _silence_left_behind),
 }
 """Every planted bug, by name."""

@@ -426,6 +426,19 @@ PROMISES: Sequence[Promise] = (
             "tests/core/test_store_schema.py::test_a_database_newer_than_the_code_is_refused_and_left_alone",
         ),
     ),
+    Promise(
+        "**A silence lasts no longer than the work.** What somebody works on is silent; what may be silent because of "
+        "us is loud again when nobody does, also where the call was never answered, or the alert ended and fired "
+        "again in between.",
+        "After a restore, what was silenced since the backup runs out by itself (`signals.silence_for`).",
+        (
+            "tests/sync/test_signals.py::test_a_flap_that_reopens_an_incident_takes_its_silence_back",
+            "tests/sync/test_signals.py::test_a_silence_whose_setting_was_never_answered_is_taken_back",
+            "tests/simulation/test_simulation.py",
+        ),
+        _schedules,
+        "tieline simulate --schedules 10000",
+    ),
 )
 
 LIMITS = """

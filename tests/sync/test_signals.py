@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 from tests.sync.office import ALERTS, Office
 
 from tieline.adapters.alertmanager.webhook import parse
+from tieline.core.episodes import moment_text
 from tieline.core.port import Delivery
 from tieline.core.store import tables as t
-from tieline.sync import absence, commit, explain, inbox
+from tieline.sync import absence, commit, explain, inbox, signals
 from tieline.sync.lane import LaneState
 from tieline.sync.merge import Reason
 
@@ -25,6 +28,16 @@ def webhook(office: Office) -> bytes:
     office.alerts.flush()
     [body] = office.posted
     return body
+
+
+def over(office: Office, begins: bytes) -> bytes:
+    """The webhook that says of the same alerts that they have just ended."""
+    told = json.loads(begins)
+    for alert in (told, *told["alerts"]):
+        alert["status"] = "resolved"
+    for alert in told["alerts"]:
+        alert["endsAt"] = moment_text(office.clock.now())
+    return json.dumps(told).encode()
 
 
 def arrive(office: Office, *bodies: bytes) -> None:
@@ -100,7 +113,7 @@ def test_an_end_that_its_source_takes_back_opens_an_incident_at_the_next_poll(of
     """Prometheus was away for longer than an alert holds out: Alertmanager says that it ended, then that it fires."""
     office.fire()
     begins = webhook(office)
-    arrive(office, begins.replace(b'"firing"', b'"resolved"'))
+    arrive(office, over(office, begins))
     assert office.count() == 0
     office.settle()
     assert office.incident().fields["status"] == "new"
@@ -165,7 +178,7 @@ def test_an_end_that_is_taken_back_between_two_polls_is_not_believed_for_ever(of
         arrive(office, begins)
     office.settle(2)
     assert firing(office) == 1
-    arrive(office, begins.replace(b'"firing"', b'"resolved"'))
+    arrive(office, over(office, begins))
     assert firing(office) == 0
     if is_told:
         arrive(office, begins)
@@ -173,3 +186,130 @@ def test_an_end_that_is_taken_back_between_two_polls_is_not_believed_for_ever(of
     assert firing(office) == 1
     assert office.count() == 1
     assert office.incident().fields["status"] == "new"
+
+
+def held(office: Office) -> int:
+    """The silences that are in force."""
+    now = office.clock.now()
+    return sum(one.state(now) == "active" for one in office.alerts.state.silences.values())
+
+
+def work_on(office: Office, status: str = "in_progress") -> None:
+    number = office.incident().id
+    with office.engine.store.write() as tx:
+        commit.edit(tx, office.engine, number, {"status": status}, actor="ann", reason=Reason.EDITED)
+
+
+def flap(office: Office, begins: bytes) -> None:
+    """A webhook tells of an end, and the source, asked, takes it back: both are taken in before anything is carried to
+    the source."""
+    [received] = [parse(Delivery({}, over(office, begins)))]
+    with office.engine.store.write() as tx:
+        inbox.accept_all(tx, [(ALERTS, received)], office.clock.now())
+        inbox.put(tx, ALERTS, [(hint.ref, None) for hint in received.hints], asked=0, now=office.clock.now())
+    while office.lanes[ALERTS].step():
+        pass
+
+
+def test_a_flap_that_reopens_an_incident_takes_its_silence_back(office: Office) -> None:
+    """The end resolves the incident, and before the silence is taken back the alert fires again."""
+    office.fire()
+    begins = webhook(office)
+    arrive(office, begins)
+    work_on(office)
+    office.settle(1)
+    assert held(office) == 1
+    flap(office, begins)
+    assert [entry["kind"] for entry in office.history()].count("signal_ended") == 1
+    assert office.incident().fields["status"] == "new"
+    assert firing(office) == 1
+    assert held(office) == 0
+
+
+def test_a_flap_of_an_alert_that_is_worked_on_is_silenced_anew(office: Office) -> None:
+    """Another alert keeps the incident open. What the source was told before may be lost there."""
+    labels = {"alertname": "DiskFull", "service": "billing", "severity": "warning"}
+    office.alerts.fire({**labels, "instance": "a"})
+    begins = webhook(office)
+    arrive(office, begins)
+    office.alerts.fire({**labels, "instance": "b"})
+    office.settle(1)
+    assert office.count() == 1
+    work_on(office)
+    office.settle(1)
+    assert held(office) == 2
+    office.alerts.state.silences.clear()
+    flap(office, begins)
+    assert office.incident().fields["status"] == "in_progress"
+    assert held(office) == 1, "the one that fired again"
+
+
+def test_a_silence_whose_setting_was_never_answered_is_taken_back(office: Office) -> None:
+    """It may be there: the call went out, and the incident went back before it was repeated."""
+    office.fire()
+    office.settle(1)
+    office.alerts.lose(method="POST", path="/silences")
+    work_on(office)
+    while office.lanes[ALERTS].step():
+        pass
+    assert held(office) == 1
+    work_on(office, "new")
+    office.settle()
+    assert held(office) == 0
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_beginnings_after_their_ends_are_judged_at_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch, is_late: bool
+) -> None:
+    """A slow plugin is slow once a batch, however late the news of their beginnings is."""
+    office.settle(1)
+    begun, ended = [], []
+    for number in range(STORM):
+        ref = office.fire(number)
+        begun.append(webhook(office))
+        if is_late:
+            office.alerts.resolve(ref)
+            ended.append(webhook(office))
+        else:
+            ended.append(over(office, begun[-1]))
+    asked = []
+    judge = signals.judge
+
+    def counted(*args: Any) -> Any:
+        asked.append(len(args[1]))
+        return judge(*args)
+
+    monkeypatch.setattr(signals, "judge", counted)
+    arrive(office, *ended)
+    if is_late:
+        arrive(office, *begun)
+    office.settle(1)
+    assert [count for count in asked if count] == [STORM]
+    assert office.count() == STORM
+    assert firing(office) == (0 if is_late else STORM)
+
+
+def test_an_end_that_is_taken_back_opens_its_incident_once_and_is_told_once(office: Office) -> None:
+    office.fire()
+    begins = webhook(office)
+    arrive(office, over(office, begins))
+    office.settle()
+    kinds = [entry["kind"] for entry in office.history()]
+    assert kinds.count("opened") == 1
+    assert "signal_joined" not in kinds
+
+
+def test_a_flap_after_its_incident_was_closed_opens_another_one(office: Office) -> None:
+    office.fire()
+    begins = webhook(office)
+    arrive(office, begins)
+    before = office.incident().id
+    arrive(office, over(office, begins))
+    work_on(office, "closed")
+    office.settle()
+    assert office.count() == 2
+    assert firing(office) == 1
+    with office.engine.store.read() as connection:
+        told = explain.history(connection, before)
+    assert "signal_joined" not in [entry["kind"] for entry in told]

@@ -111,6 +111,19 @@ def test_letting_go_takes_back_ours_and_nobody_elses(
     assert driver.acts_in_force(other) == 1
 
 
+def test_letting_go_takes_back_every_one_although_one_is_taken_back_meanwhile(
+    adapter: AlertmanagerAdapter, driver: AlertmanagerDriver, am: AlertmanagerSimulator
+) -> None:
+    """A person removes one of two between our look and our call: it is answered with 404, and the other is ours too."""
+    ref = am.fire(DISK).ref
+    acknowledge(adapter, driver, ref)
+    acknowledge(adapter, driver, ref, Token("tieline-INC-12-55"))
+    am.fail(404, method="DELETE", path="/silence/")
+    undo(adapter, driver, ref)
+    assert [method for method, _ in am.requests].count("DELETE") == 2
+    assert driver.acts_in_force(ref) == 1, "the one that was answered with 404, and here is still there"
+
+
 def test_letting_go_works_after_the_alert_has_ended(
     adapter: AlertmanagerAdapter, driver: AlertmanagerDriver, am: AlertmanagerSimulator
 ) -> None:
