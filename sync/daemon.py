@@ -28,7 +28,7 @@ from tieline.core.registry import Registry
 from tieline.core.store import engines
 from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
-from tieline.sync import acts, door, inbox, server
+from tieline.sync import acts, door, inbox, server, signals
 from tieline.sync.build import build
 from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
@@ -41,7 +41,7 @@ from tieline.sync.metrics import Metrics
 from tieline.sync.past import Past
 
 KEEP_DELIVERIES: Final = timedelta(days=7)
-"""Longer than any sender retries."""
+"""Longer than any sender retries, and than a beginning may come after its end."""
 
 
 class Daemon:
@@ -202,6 +202,7 @@ class Daemon:
                 if now >= forget_at:
                     with self._store.write() as tx:
                         inbox.forget_deliveries(tx, now - KEEP_DELIVERIES)
+                        signals.forget_ends(tx, now - KEEP_DELIVERIES)
                     forget_at = now + timedelta(hours=1)
             except StoreUnavailable as error:
                 self._log.error("store_unavailable", loop="timers", error=str(error))

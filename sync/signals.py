@@ -51,6 +51,7 @@ _TOUCH_GROUPS = text("UPDATE grouping SET last_at = :at WHERE incident_id = :inc
 )
 _UPDATE = update(t.signal).where(t.signal.c.id == bindparam("row_id"))
 _FORGET = delete(t.signal).where(t.signal.c.id == bindparam("row_id"))
+_FORGET_ENDS = delete(t.signal).where(t.signal.c.incident_id.is_(None), t.signal.c.seen_at < bindparam("before"))
 _LAST_PASS = select(t.cursor.c.polled_at).where(t.cursor.c.connection == bindparam("name"))
 
 
@@ -261,6 +262,12 @@ def _remember_end(tx: Transaction, signal: Signal, version: str, seen_at: dateti
     """The end of an episode that nobody has told of. It opens nothing; its beginning may come late, and must not be
     taken for an alert that fires."""
     tx.execute_many(_INSERT, [_row(signal, version, seen_at, firing=False, incident=None, group="")])
+
+
+def forget_ends(tx: Transaction, before: datetime) -> int:
+    """Drop the remembered ends whose beginnings have not come until now and will not: their senders have long given
+    up. Answers how many."""
+    return tx.execute(_FORGET_ENDS, {"before": before}).rowcount
 
 
 def _row(

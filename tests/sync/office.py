@@ -24,10 +24,11 @@ from tieline.core.config import load_text
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Ref
 from tieline.core.store.store import Store
-from tieline.sync import explain, inbox
+from tieline.sync import commit, explain, inbox
 from tieline.sync.build import build
 from tieline.sync.daemon import fire_timers
 from tieline.sync.lane import Lane
+from tieline.sync.merge import Reason
 from tieline.sync.records import Incident, Replica
 
 ALERTS = ConnectionName("alerts")
@@ -174,6 +175,11 @@ class Office:
         with self.engine.store.write() as tx:
             inbox.put(tx, ALERTS, [(Ref(ref), None) for ref in refs], asked=0, now=self.clock.now())
 
+    def silenced(self) -> int:
+        """How many silences are in force."""
+        now = self.clock.now()
+        return sum(one.state(now) == "active" for one in self.alerts.state.silences.values())
+
     # -- what people see -------------------------------------------------------------------------------------------
 
     def count(self) -> int:
@@ -198,6 +204,12 @@ class Office:
         """What the journal says of it."""
         with self.engine.store.read() as connection:
             return explain.history(connection, self.incident().id)
+
+    def decide(self, status: str) -> None:
+        """A person gives the one incident another status, in Tieline."""
+        number = self.incident().id
+        with self.engine.store.write() as tx:
+            commit.edit(tx, self.engine, number, {"status": status}, actor="ann", reason=Reason.EDITED)
 
     def retitle(self, tool: str, title: str) -> None:
         """A person edits the title over there."""

@@ -9,8 +9,7 @@ from tests.sync.office import ALERTS, Office
 from tieline.core.errors import Gone
 from tieline.core.port import Act, Ref
 from tieline.core.store import tables as t
-from tieline.sync import commit, explain
-from tieline.sync.merge import Reason
+from tieline.sync import explain
 
 
 def two_alerts(office: Office) -> list[str]:
@@ -23,16 +22,9 @@ def two_alerts(office: Office) -> list[str]:
 
 
 def work_on_it(office: Office, status: str = "in_progress") -> None:
-    number = office.incident().id
-    with office.engine.store.write() as tx:
-        commit.edit(tx, office.engine, number, {"status": status}, actor="ann", reason=Reason.EDITED)
+    office.decide(status)
     while office.lanes[ALERTS].step():
         pass
-
-
-def silenced(office: Office) -> int:
-    now = office.clock.now()
-    return sum(one.state(now) == "active" for one in office.alerts.state.silences.values())
 
 
 def waiting(office: Office) -> int:
@@ -47,7 +39,7 @@ def test_an_alert_that_has_ended_is_not_asked_to_be_silent(office: Office) -> No
     office.settle()
     asked = len(office.alerts.requests)
     work_on_it(office)
-    assert silenced(office) == 1
+    assert office.silenced() == 1
     assert waiting(office) == 0
     looks = [path for method, path in office.alerts.requests[asked:] if method == "GET" and path.endswith("/alerts")]
     assert len(looks) == 1, f"only {fires} is looked at"
@@ -58,9 +50,9 @@ def test_an_alert_that_ends_before_its_silence_is_set_is_nobodys_business(office
     over, _fires = two_alerts(office)
     office.alerts.resolve(over)
     work_on_it(office)
-    assert (silenced(office), waiting(office)) == (1, 1)
+    assert (office.silenced(), waiting(office)) == (1, 1)
     office.settle(12)
-    assert (silenced(office), waiting(office)) == (1, 0)
+    assert (office.silenced(), waiting(office)) == (1, 0)
 
 
 def test_an_alert_that_its_source_hides_for_a_while_is_silenced_when_it_is_back(office: Office) -> None:
@@ -69,10 +61,10 @@ def test_an_alert_that_its_source_hides_for_a_while_is_silenced_when_it_is_back(
     [key] = [key for key in state.alerts if hidden.startswith(key)]
     kept = state.alerts.pop(key)
     work_on_it(office)
-    assert (silenced(office), waiting(office)) == (1, 1)
+    assert (office.silenced(), waiting(office)) == (1, 1)
     state.alerts[key] = kept
     office.settle(12)
-    assert (silenced(office), waiting(office)) == (2, 0)
+    assert (office.silenced(), waiting(office)) == (2, 0)
 
 
 def test_an_alert_that_was_taken_for_ended_is_silenced_when_it_fires_again(office: Office) -> None:
@@ -82,22 +74,22 @@ def test_an_alert_that_was_taken_for_ended_is_silenced_when_it_fires_again(offic
     kept = state.alerts.pop(key)
     office.settle()
     work_on_it(office)
-    assert (silenced(office), waiting(office)) == (1, 0)
+    assert (office.silenced(), waiting(office)) == (1, 0)
     state.alerts[key] = kept
     office.settle(12)
-    assert (silenced(office), waiting(office)) == (2, 0)
+    assert (office.silenced(), waiting(office)) == (2, 0)
 
 
 def test_a_silence_is_taken_back_although_its_alert_is_over(office: Office) -> None:
     over, _fires = two_alerts(office)
     work_on_it(office)
-    assert silenced(office) == 2
+    assert office.silenced() == 2
     office.alerts.resolve(over)
     office.settle()
     work_on_it(office, "on_hold")
-    assert silenced(office) == 2
+    assert office.silenced() == 2
     work_on_it(office, "new")
-    assert (silenced(office), waiting(office)) == (0, 0)
+    assert (office.silenced(), waiting(office)) == (0, 0)
 
 
 def test_a_source_that_knows_nothing_to_take_back_has_nothing_to_take_back(
@@ -106,7 +98,7 @@ def test_a_source_that_knows_nothing_to_take_back_has_nothing_to_take_back(
     """An adapter may say so of a silence, too: it is not asked for ever."""
     two_alerts(office)
     work_on_it(office)
-    assert silenced(office) == 2
+    assert office.silenced() == 2
 
     def gone(ref: Ref, act: Act, **_others: object) -> str:
         raise Gone(ALERTS, f"{ref} has nothing that {act} could take back")
@@ -122,12 +114,10 @@ def test_what_somebody_decided_while_the_source_was_asked_is_carried_out(
     two_alerts(office)
     work_on_it(office)
     source = office.engine.connections[ALERTS].source
-    number = office.incident().id
 
     def gone(ref: Ref, _act: Act, **_others: object) -> str:
         monkeypatch.undo()
-        with office.engine.store.write() as tx:
-            commit.edit(tx, office.engine, number, {"status": "on_hold"}, actor="ann", reason=Reason.EDITED)
+        office.decide("on_hold")
         raise Gone(ALERTS, f"{ref} has nothing to take back")
 
     office.alerts.state.silences.clear()
@@ -135,4 +125,4 @@ def test_what_somebody_decided_while_the_source_was_asked_is_carried_out(
     work_on_it(office, "new")
     office.settle()
     assert waiting(office) == 0
-    assert silenced(office) >= 1
+    assert office.silenced() >= 1

@@ -14,6 +14,7 @@ STATEMENTS = {
     "groups of a batch": signals._GROUPS,
     "signals that still fire": signals._STILL_FIRING,
     "the groups of an incident whose signal ended": signals._TOUCH_GROUPS,
+    "ends without beginnings": signals._FORGET_ENDS,
     "signals to act on": acts._PENDING,
     "deliveries stored before": inbox._STORED,
     "waiting": inbox._WAITING,

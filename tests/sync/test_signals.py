@@ -14,9 +14,8 @@ from tieline.adapters.alertmanager.webhook import parse
 from tieline.core.episodes import moment_text
 from tieline.core.port import Delivery
 from tieline.core.store import tables as t
-from tieline.sync import absence, commit, explain, inbox, signals
+from tieline.sync import absence, explain, inbox, signals
 from tieline.sync.lane import LaneState
-from tieline.sync.merge import Reason
 
 STORM = 12
 """More alerts than a listing may lack without being doubted: nothing but the webhooks tells of their ends."""
@@ -109,6 +108,16 @@ def test_an_end_whose_beginning_never_comes_opens_nothing(office: Office) -> Non
     assert office.count() == 0
 
 
+def test_an_end_whose_beginning_never_comes_is_forgotten_in_time(office: Office) -> None:
+    arrive(office, fire_and_end(office)[1])
+    arrive(office, *fire_and_end(office))
+    with office.engine.store.write() as tx:
+        assert signals.forget_ends(tx, office.clock.now()) == 1
+        assert signals.forget_ends(tx, office.clock.now()) == 0
+        assert tx.execute(select(func.count()).select_from(t.signal)).scalar_one() == 1
+    assert office.count() == 1
+
+
 def test_an_end_that_its_source_takes_back_opens_an_incident_at_the_next_poll(office: Office) -> None:
     """Prometheus was away for longer than an alert holds out: Alertmanager says that it ended, then that it fires."""
     office.fire()
@@ -139,9 +148,7 @@ def test_a_late_beginning_undoes_nothing_that_a_person_did_since(office: Office)
     arrive(office, *fire_and_end(office))
     begins, ends = fire_and_end(office)
     arrive(office, ends)
-    with office.engine.store.write() as tx:
-        number = office.incident().id
-        commit.edit(tx, office.engine, number, {"status": "in_progress"}, actor="ann", reason=Reason.EDITED)
+    office.decide("in_progress")
     arrive(office, begins)
     office.settle()
     assert office.count() == 1
@@ -188,18 +195,6 @@ def test_an_end_that_is_taken_back_between_two_polls_is_not_believed_for_ever(of
     assert office.incident().fields["status"] == "new"
 
 
-def held(office: Office) -> int:
-    """The silences that are in force."""
-    now = office.clock.now()
-    return sum(one.state(now) == "active" for one in office.alerts.state.silences.values())
-
-
-def work_on(office: Office, status: str = "in_progress") -> None:
-    number = office.incident().id
-    with office.engine.store.write() as tx:
-        commit.edit(tx, office.engine, number, {"status": status}, actor="ann", reason=Reason.EDITED)
-
-
 def flap(office: Office, begins: bytes) -> None:
     """A webhook tells of an end, and the source, asked, takes it back: both are taken in before anything is carried to
     the source."""
@@ -216,14 +211,14 @@ def test_a_flap_that_reopens_an_incident_takes_its_silence_back(office: Office) 
     office.fire()
     begins = webhook(office)
     arrive(office, begins)
-    work_on(office)
+    office.decide("in_progress")
     office.settle(1)
-    assert held(office) == 1
+    assert office.silenced() == 1
     flap(office, begins)
     assert [entry["kind"] for entry in office.history()].count("signal_ended") == 1
     assert office.incident().fields["status"] == "new"
     assert firing(office) == 1
-    assert held(office) == 0
+    assert office.silenced() == 0
 
 
 def test_a_flap_of_an_alert_that_is_worked_on_is_silenced_anew(office: Office) -> None:
@@ -235,13 +230,13 @@ def test_a_flap_of_an_alert_that_is_worked_on_is_silenced_anew(office: Office) -
     office.alerts.fire({**labels, "instance": "b"})
     office.settle(1)
     assert office.count() == 1
-    work_on(office)
+    office.decide("in_progress")
     office.settle(1)
-    assert held(office) == 2
+    assert office.silenced() == 2
     office.alerts.state.silences.clear()
     flap(office, begins)
     assert office.incident().fields["status"] == "in_progress"
-    assert held(office) == 1, "the one that fired again"
+    assert office.silenced() == 1, "the one that fired again"
 
 
 def test_a_silence_whose_setting_was_never_answered_is_taken_back(office: Office) -> None:
@@ -249,13 +244,13 @@ def test_a_silence_whose_setting_was_never_answered_is_taken_back(office: Office
     office.fire()
     office.settle(1)
     office.alerts.lose(method="POST", path="/silences")
-    work_on(office)
+    office.decide("in_progress")
     while office.lanes[ALERTS].step():
         pass
-    assert held(office) == 1
-    work_on(office, "new")
+    assert office.silenced() == 1
+    office.decide("new")
     office.settle()
-    assert held(office) == 0
+    assert office.silenced() == 0
 
 
 @pytest.mark.parametrize("is_late", [True, False])
@@ -306,7 +301,7 @@ def test_a_flap_after_its_incident_was_closed_opens_another_one(office: Office) 
     arrive(office, begins)
     before = office.incident().id
     arrive(office, over(office, begins))
-    work_on(office, "closed")
+    office.decide("closed")
     office.settle()
     assert office.count() == 2
     assert firing(office) == 1
