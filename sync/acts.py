@@ -2,55 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, or_, select, text, update
 
-from tieline.core.errors import Gone
+from tieline.core.errors import Gone, RemoteError, TryAgain
 from tieline.core.model import ConnectionName, IncidentId, Status, incident_number
 from tieline.core.port import Acknowledger, Act, Power, Ref, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.core.timers import cancel, set_timer
+from tieline.sync import rows
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.records import Incident
 
 RENEW: Final = "renew_silence"
 """The kind of timer that keeps a silence alive while somebody still works on the incident."""
 
+UNSURE: Final = "unsure"
+"""What a source holds that is being asked, or never answered: perhaps the act, perhaps what was there before."""
+
 _ACT_FOR = {
-    Status.NEW: "",
-    Status.IN_PROGRESS: Act.ACKNOWLEDGE.value,
-    Status.ON_HOLD: Act.ACKNOWLEDGE.value,
-    Status.RESOLVED: Act.RESOLVE.value,
-    Status.CLOSED: Act.RESOLVE.value,
-    Status.CANCELLED: Act.RESOLVE.value,
+    Status.NEW: Act.RELEASE,
+    Status.IN_PROGRESS: Act.ACKNOWLEDGE,
+    Status.ON_HOLD: Act.ACKNOWLEDGE,
+    Status.RESOLVED: Act.RESOLVE,
+    Status.CLOSED: Act.RESOLVE,
+    Status.CANCELLED: Act.RESOLVE,
 }
 
 LISTED_AGAIN: Final = timedelta(minutes=5)
 """How long an act waits whose source does not know the signal although, as far as we know, it fires."""
 
-_SIGNALS = select(t.signal.c.id, t.signal.c.connection, t.signal.c.firing, t.signal.c.act, t.signal.c.acted).where(
-    t.signal.c.incident_id == bindparam("incident")
-)
+_COLUMNS = (t.signal.c.id, t.signal.c.connection, t.signal.c.firing, t.signal.c.act, t.signal.c.acted)
+_SIGNALS = select(*_COLUMNS).where(t.signal.c.incident_id == bindparam("incident"))
+_ROW = select(*_COLUMNS).where(t.signal.c.id == bindparam("row_id"), t.signal.c.incident_id == bindparam("incident"))
 _SET = update(t.signal).where(t.signal.c.id == bindparam("row_id"))
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the source of a signal should be told last, and what it was told for sure."""
-
-    act: str
-    acted: str
-
-    @property
-    def may_be_silent(self) -> bool:
-        """Whether a silence of ours may be there. An act that is still to be told may have been carried out in part,
-        or without our hearing of it; and what it is to undo is there until it is told."""
-        return self.acted == Act.ACKNOWLEDGE.value or self.act != self.acted
+_RETRY = _SET.where(t.signal.c.act == bindparam("failed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,52 +56,54 @@ class Pending:
     title: str
 
 
-def wanted_act(status: Status, told: Told, *, firing: bool) -> str:
-    """What the source should hold. What is over needs no new silence; one that may be there is taken back."""
+def may_be_silent(acted: str) -> bool:
+    """Whether a silence of ours may be at the source."""
+    return acted in (Act.ACKNOWLEDGE.value, UNSURE)
+
+
+def wanted_act(status: Status, acted: str, *, firing: bool, silences: bool) -> str:
+    """What the source should hold. Nothing is silenced that is over, or that may not be; a silence that is there may
+    outlast its alert while somebody works on the incident, and is taken back with everything that may be there when
+    nobody does."""
     act = _ACT_FOR[status]
-    if act == Act.ACKNOWLEDGE.value:
-        return act if firing or told.may_be_silent else told.acted
-    if not told.may_be_silent:
-        return told.acted
-    return act or Act.RELEASE.value
+    if act is Act.ACKNOWLEDGE and silences and (firing or acted == Act.ACKNOWLEDGE.value):
+        return act.value
+    if not may_be_silent(acted):
+        return acted
+    return (Act.RELEASE if act is Act.ACKNOWLEDGE else act).value
 
 
 def follow(tx: Transaction, engine: Engine, incident: Incident, *, episode: str | None = None) -> None:
     """Mark the signals whose source should hear of the incident's status: all of them, or the one that just joined."""
-    for row, told in _followers(tx, engine, incident, episode):
-        act = wanted_act(_status(incident), told, firing=row.firing)
-        if act != told.act:
-            _mark(tx, engine, row, {"act": act})
+    for row in _followers(tx, engine, incident, episode):
+        _mark(tx, engine, incident, row, row.acted)
 
 
 def follow_anew(tx: Transaction, engine: Engine, incident: Incident, episode: str) -> None:
     """The same for an episode that fires again: whatever its source was told before may have been lost there."""
-    for row, told in _followers(tx, engine, incident, episode):
-        before = Told(told.act, "") if told.may_be_silent else Told("", "")
-        act = wanted_act(_status(incident), before, firing=True)
-        if (told.act, told.acted, act) != ("", "", ""):
-            _mark(tx, engine, row, {"act": act, "acted": ""})
+    for row in _followers(tx, engine, incident, episode):
+        _mark(tx, engine, incident, row, UNSURE if may_be_silent(row.acted) else "")
 
 
 def _followers(
     tx: Transaction, engine: Engine, incident: Incident, episode: str | None
-) -> Iterator[tuple[Row[Any], Told]]:
-    if not engine.config.signals.acknowledge:
-        return
+) -> Iterator[Row[tuple[int, str, bool, str, str]]]:
     query = _SIGNALS if episode is None else _SIGNALS.where(t.signal.c.episode == episode)
     for row in list(tx.execute(query, {"incident": incident.id})):
         connected = engine.connections.get(row.connection)
         if connected is not None and connected.can(Power.ACKNOWLEDGE):
-            yield row, Told(row.act, row.acted)
+            yield row
 
 
-def _mark(tx: Transaction, engine: Engine, row: Row[Any], changes: Mapping[str, str]) -> None:
-    tx.execute(_SET, {"row_id": row.id, **changes, "attempts": 0, "next_at": None, "parked": ""})
-    engine.rouse(tx, row.connection)
-
-
-def _status(incident: Incident) -> Status:
-    return Status(str(incident.fields["status"]))
+def _mark(tx: Transaction, engine: Engine, incident: Incident, row: Row[Any], acted: str) -> str:
+    """Write down what the source should be told, given what it holds; answers that."""
+    status, silences = Status(str(incident.fields["status"])), engine.config.signals.acknowledge
+    act = wanted_act(status, acted, firing=row.firing, silences=silences)
+    if (act, acted) != (row.act, row.acted):
+        changes = {"act": act, "acted": acted, "attempts": 0, "next_at": None, "parked": ""}
+        tx.execute(_SET, {"row_id": row.id, **changes})
+        engine.rouse(tx, row.connection)
+    return act
 
 
 _PENDING = (
@@ -156,31 +149,34 @@ def pending(
 def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
     """Tell the source, and write down that it knows. Repeating it changes nothing: the token is the signal's own.
 
+    That it is being told is written down first. Whatever becomes of the call, of its answer or of this process, a
+    silence that may be there is known to be possible until the source has answered.
+
     A signal that the source does not know any more needs no silence, once that it has ended is known here too. Until
     then it may only be hidden, and is asked for again.
     """
     source = here.source
     if not isinstance(source, Acknowledger):
         raise TypeError(f"{here.name} claims to acknowledge and cannot")
+    before = _begin(engine, item)
+    if before is None:
+        return
     until = engine.clock.now() + engine.config.signals.silence_for
     note = f"{incident_number(item.incident)} is being worked on (set by Tieline)"
     try:
         handle = source.acknowledge(item.ref, Act(item.act), until=until, note=note, token=token_of(item))
     except Gone:
-        _let_be(engine, item)
+        _let_be(engine, item, before)
         return
+    except RemoteError as error:
+        if not (isinstance(error, TryAgain) and error.maybe_done):
+            _not_told(engine, item, before)
+        raise
     with engine.store.write() as tx:
-        tx.execute(
-            _SET,
-            {
-                "row_id": item.id,
-                "acted": item.act,
-                "handle": handle,
-                "act_until": until if item.act == Act.ACKNOWLEDGE.value else None,
-                "attempts": 0,
-                "next_at": None,
-            },
-        )
+        rows.load_incident(tx, item.incident, lock=True)
+        is_silence = item.act == Act.ACKNOWLEDGE.value
+        changes = {"acted": item.act, "handle": handle, "act_until": until if is_silence else None}
+        tx.execute(_SET, {"row_id": item.id, **changes, "attempts": 0, "next_at": None})
         engine.record(
             tx,
             "signal_told",
@@ -190,23 +186,49 @@ def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
             act=item.act,
             handle=handle,
         )
-        if item.act == Act.ACKNOWLEDGE.value:
+        if is_silence:
             due = until - min(timedelta(minutes=10), engine.config.signals.silence_for / 4)
             set_timer(tx, f"{RENEW}:{item.id}", RENEW, due, {"signal": item.id})
         else:
             cancel(tx, f"{RENEW}:{item.id}")
 
 
-def _let_be(engine: Engine, item: Pending) -> None:
+def _begin(engine: Engine, item: Pending) -> str | None:
+    """Write down that the source is being told, and answer what it held. None where something else is to be told by
+    now, or nothing: the decision is taken anew from the incident as it is."""
     with engine.store.write() as tx:
-        row = tx.execute(select(t.signal.c.firing, t.signal.c.act).where(t.signal.c.id == item.id)).one()
-        if row.act != item.act:
-            # Somebody decided anew while the source was asked: that is carried out now.
-            tx.execute(_SET, {"row_id": item.id, "acted": ""})
-        elif row.firing and item.act == Act.ACKNOWLEDGE.value:
+        incident = rows.load_incident(tx, item.incident, lock=True)
+        row = _row(tx, item)
+        if incident is None or row is None:
+            return None
+        act = _mark(tx, engine, incident, row, row.acted)
+        if act != item.act or act == row.acted:
+            return None
+        tx.execute(_SET, {"row_id": item.id, "acted": UNSURE})
+    return str(row.acted)
+
+
+def _row(tx: Transaction, item: Pending) -> Row[Any] | None:
+    return tx.execute(_ROW, {"row_id": item.id, "incident": item.incident}).first()
+
+
+def _not_told(engine: Engine, item: Pending, before: str) -> None:
+    """The source refused, or was not reached: it holds what it held."""
+    if before != UNSURE:
+        with engine.store.write() as tx:
+            tx.execute(_SET, {"row_id": item.id, "acted": before})
+
+
+def _let_be(engine: Engine, item: Pending, before: str) -> None:
+    """The source does not know the signal: it silenced nothing, and has nothing to take back."""
+    with engine.store.write() as tx:
+        incident = rows.load_incident(tx, item.incident, lock=True)
+        row = _row(tx, item)
+        if incident is None or row is None:
+            return
+        held = before if item.act == Act.ACKNOWLEDGE.value else ""
+        if _mark(tx, engine, incident, row, held) == item.act:
             retry(tx, item, item.attempts, engine.clock.now() + LISTED_AGAIN, "")
-        else:
-            tx.execute(_SET, {"row_id": item.id, "act": "", "acted": "", "attempts": 0, "next_at": None})
 
 
 def token_of(item: Pending) -> Token:
@@ -220,10 +242,12 @@ def renew(tx: Transaction, engine: Engine, signal: int) -> None:
         select(t.signal.c.connection, t.signal.c.act, t.signal.c.firing).where(t.signal.c.id == signal)
     ).first()
     if row is not None and row.act == Act.ACKNOWLEDGE.value and row.firing:
-        tx.execute(_SET, {"row_id": signal, "acted": ""})
+        tx.execute(_SET, {"row_id": signal, "acted": UNSURE})
         engine.rouse(tx, ConnectionName(row.connection))
 
 
-def retry(tx: Transaction, item: Pending, attempts: int, next_at: datetime | None, parked: str) -> None:
-    """Count a failed try, or put the act aside with the sentence that says why."""
-    tx.execute(_SET, {"row_id": item.id, "attempts": attempts, "next_at": next_at, "parked": parked})
+def retry(tx: Transaction, item: Pending, attempts: int, next_at: datetime | None, parked: str) -> bool:
+    """Count a failed try, or put the act aside with the sentence that says why. False when something else is to be told
+    by now: that has not failed."""
+    changes = {"attempts": attempts, "next_at": next_at, "parked": parked}
+    return tx.execute(_RETRY, {"row_id": item.id, "failed": item.act, **changes}).rowcount == 1

@@ -379,8 +379,8 @@ class Lane:
             attempts = item.attempts + extra
             aside = _aside(attempts, sentence)
             with self.engine.store.write() as tx:
-                acts.retry(tx, item, attempts, next_at, aside)
-                if aside:
+                rows.load_incident(tx, item.incident, lock=True)
+                if acts.retry(tx, item, attempts, next_at, aside) and aside:
                     self.engine.record(
                         tx,
                         "parked",

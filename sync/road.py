@@ -67,8 +67,8 @@ def travel_signals(engine: Engine, here: Connected, items: Sequence[Waiting]) ->
     looks = [(item.ref, _look_at_signal(engine, here, item)) for item in items]
     with engine.store.write() as tx:
         inbox.all_done(tx, items)
-        signals.take_signals(tx, engine, here, [sighting for _ref, sighting in looks if sighting is not None])
         gone = [ref for ref, sighting in looks if sighting is None]
+        signals.take_signals(tx, engine, here, [sighting for _ref, sighting in looks if sighting is not None], gone)
         held = absence.withheld(tx, here, gone)
         over = [ref for ref in gone if ref not in held]
         signals.end_forgotten(tx, engine, here, over)

@@ -88,15 +88,17 @@ class Start:
     version: str
 
 
-def take_signals(tx: Transaction, engine: Engine, here: Connected, sightings: Sequence[Sighting]) -> None:
+def take_signals(
+    tx: Transaction, engine: Engine, here: Connected, sightings: Sequence[Sighting], over: Sequence[str] = ()
+) -> None:
     """Take in a batch of sightings of one source, in order. A storm is mostly new episodes: what is known of them is
-    asked once, and a run of new ones is begun at once."""
+    asked once, and a run of new ones is begun at once. `over` are the episodes whose end is told next in this
+    transaction."""
     signals = [_signal(here, sighting) for sighting in sightings]
-    known = _known(tx, here.name, [signal.episode for signal in signals])
+    known = _known(tx, here.name, [*(signal.episode for signal in signals), *over])
     seen_at = _after_last_pass(tx, engine, here.name)
     starting = judge(engine, [one for one in signals if one.firing and _is_placeless(known.get(one.episode))])
-    # A batch of each connection comes to its groups in an order of its own: all of them are held before the first.
-    tx.lock_names([*(one.group for one in starting.values()), *(one.group for one in known.values() if one.group)])
+    _hold(tx, [*starting.values(), *known.values()])
     run: dict[str, Start] = {}
     for signal, sighting in zip(signals, sightings, strict=True):
         if signal.episode in run:
@@ -118,6 +120,18 @@ def take_signals(tx: Transaction, engine: Engine, here: Connected, sightings: Se
             _remember_end(tx, signal, str(sighting.reading.version), seen_at)
             known.update(_known(tx, here.name, [signal.episode]))
     _begin(tx, engine, here, run, seen_at)
+
+
+def _hold(tx: Transaction, ones: Sequence[Judged | Known]) -> None:
+    """Hold every group and incident of a batch before its first change, in one order for all: the batches of other
+    connections, and people, come to them in orders of their own. SQLite's writer is alone anyway."""
+    groups = sorted({one.group for one in ones} - {""})
+    if tx.dialect == "sqlite" or not groups:
+        return
+    tx.lock_names(groups)
+    incidents = {IncidentId(row.incident_id) for row in tx.execute(_GROUPS, {"keys": groups})}
+    incidents |= {one.incident for one in ones if isinstance(one, Known) and one.incident is not None}
+    rows.load_incidents(tx, sorted(incidents))
 
 
 def end_forgotten(tx: Transaction, engine: Engine, here: Connected, episodes: Sequence[str]) -> None:

@@ -170,9 +170,10 @@ class AlertSource:
             self._tool.acts += 1
             if ref in self._tool.firing:
                 quiet = self._tool.firing[ref].quiet
-                quiet.pop(token, None)
                 if act is Act.ACKNOWLEDGE:
                     quiet[token] = until
+                else:
+                    quiet.clear()
             return token if act is Act.ACKNOWLEDGE else ""
 
         return self._ask("acknowledge", do, writes=True)

@@ -489,7 +489,7 @@ def _mass_end_believed() -> Sequence[Patch]:
 
 
 def _silence_left_behind() -> Sequence[Patch]:
-    return [(acts.Told, "may_be_silent", property(lambda told: told.acted == Act.ACKNOWLEDGE.value))]
+    return [(acts, "may_be_silent", lambda acted: acted == Act.ACKNOWLEDGE.value)]
 
 
 # -- turns ---------------------------------------------------------------------------------------------------------

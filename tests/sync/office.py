@@ -100,13 +100,14 @@ class Office:
     """One Alertmanager, ticket tools named by their connection, and the engine between them, whose lanes take turns in
     the order of the tools."""
 
-    def __init__(self, folder: Path, *tools: str) -> None:
+    def __init__(self, folder: Path, *tools: str, address: str = "") -> None:
         self.clock = ManualClock()
         self.tools = {tool: desk_of(tool).double(self.clock) for tool in tools}
         self.posted: list[bytes] = []
         self.alerts = AlertmanagerSimulator(self.clock.now, webhook=Webhook("http://tieline.example"), post=self._post)
         os.environ["TIELINE_TEST_HOOK"] = "a token that opens nothing"
-        lines = ["tieline: 1", f"store: sqlite:///{folder}/office.db", "plugins: [grouping, severity, measurement]"]
+        lines = ["tieline: 1", f"store: {address or f'sqlite:///{folder}/office.db'}"]
+        lines += ["plugins: [grouping, severity, measurement]"]
         lines += ["poll_every: 30s", "connections:"]
         lines += ["  alerts: {tool: alertmanager, url: 'http://alerts', webhook_token: {env: TIELINE_TEST_HOOK}}"]
         for tool in tools:
