@@ -434,6 +434,8 @@ PROMISES: Sequence[Promise] = (
         (
             "tests/sync/test_signals.py::test_a_flap_that_reopens_an_incident_takes_its_silence_back",
             "tests/sync/test_signals.py::test_a_silence_whose_setting_was_never_answered_is_taken_back",
+            "tests/sync/test_acts.py::test_no_silence_outlives_the_work_and_none_is_forgotten",
+            "tests/sync/test_acts.py::test_what_may_have_been_taken_back_is_silenced_again",
             "tests/simulation/test_simulation.py",
         ),
         _schedules,

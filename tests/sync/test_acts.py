@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from tests.sync.office import ALERTS, Office
 
-from tieline.core.errors import Gone
+from tieline.core.errors import Gone, NeedsOperator
+from tieline.core.model import Status
 from tieline.core.port import Act, Ref
 from tieline.core.store import tables as t
-from tieline.sync import explain
+from tieline.core.store.store import Transaction
+from tieline.sync import acts, commit, explain, signals
+from tieline.sync.engine import Engine
+from tieline.sync.lane import Lane, LaneState
+from tieline.sync.merge import Reason
 
 
 def two_alerts(office: Office) -> list[str]:
@@ -126,3 +137,253 @@ def test_what_somebody_decided_while_the_source_was_asked_is_carried_out(
     office.settle()
     assert waiting(office) == 0
     assert office.silenced() >= 1
+
+
+STATES = ("", Act.ACKNOWLEDGE.value, Act.RESOLVE.value, Act.RELEASE.value, acts.UNSURE)
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("acted", STATES)
+@pytest.mark.parametrize("firing", [True, False])
+@pytest.mark.parametrize("silences", [True, False])
+def test_no_silence_outlives_the_work_and_none_is_forgotten(
+    status: Status, acted: str, *, firing: bool, silences: bool
+) -> None:
+    act = acts.wanted_act(status, acted, firing=firing, silences=silences)
+    worked_on = status in (Status.IN_PROGRESS, Status.ON_HOLD)
+    if worked_on and silences and firing:
+        assert act == Act.ACKNOWLEDGE.value
+    elif acts.may_be_silent(acted):
+        stays = worked_on and silences and acted == Act.ACKNOWLEDGE.value
+        assert act == acted if stays else act in (Act.RELEASE.value, Act.RESOLVE.value)
+    else:
+        assert act == acted, "there is nothing to say"
+
+
+def run(office: Office) -> None:
+    while office.lanes[ALERTS].step():
+        pass
+
+
+def one_alert(office: Office) -> str:
+    ref = office.fire()
+    office.settle(1)
+    return str(ref)
+
+
+def turn_off(office: Office) -> None:
+    """The configuration does not want alerts silenced any more."""
+    config = office.engine.config
+    office.engine.config = replace(config, signals=config.signals.model_copy(update={"acknowledge": False}))
+
+
+def hours_later(office: Office, hours: int) -> None:
+    for _ in range(hours):
+        office.clock.advance(3600)
+        office.settle(1)
+
+
+@pytest.mark.parametrize("back", ["new", "resolved"])
+def test_a_silence_whose_second_setting_was_never_answered_is_taken_back(office: Office, back: str) -> None:
+    """What the source held for sure is what is wanted again; what it may hold since is not forgotten."""
+    one_alert(office)
+    work_on_it(office)
+    work_on_it(office, back)
+    assert office.silenced() == 0
+    office.alerts.lose(method="POST", path="/silences")
+    work_on_it(office)
+    assert office.silenced() == 1
+    work_on_it(office, back)
+    office.settle()
+    assert (office.silenced(), waiting(office)) == (0, 0)
+
+
+def test_what_may_have_been_taken_back_is_silenced_again(office: Office) -> None:
+    one_alert(office)
+    work_on_it(office)
+    office.alerts.lose(method="DELETE", path="/silence/")
+    work_on_it(office, "new")
+    assert office.silenced() == 0
+    work_on_it(office)
+    office.settle()
+    assert (office.silenced(), waiting(office)) == (1, 0)
+
+
+def test_a_silence_is_not_prolonged_once_the_configuration_wants_none(office: Office) -> None:
+    one_alert(office)
+    work_on_it(office)
+    turn_off(office)
+    hours_later(office, 5)
+    assert office.incident().fields["status"] == "in_progress"
+    assert (office.silenced(), waiting(office)) == (0, 0)
+
+
+def test_an_act_that_waits_when_the_configuration_wants_none_is_dropped(office: Office) -> None:
+    one_alert(office)
+    office.decide("in_progress")
+    turn_off(office)
+    asked = len(office.alerts.requests)
+    run(office)
+    assert (office.silenced(), waiting(office)) == (0, 0)
+    assert [path for _method, path in office.alerts.requests[asked:] if "silence" in path] == []
+
+
+@pytest.mark.parametrize("status", ["new", "resolved"])
+def test_a_silence_is_taken_back_although_the_configuration_wants_none(office: Office, status: str) -> None:
+    one_alert(office)
+    work_on_it(office)
+    turn_off(office)
+    work_on_it(office, status)
+    assert (office.silenced(), waiting(office)) == (0, 0)
+
+
+def test_what_was_refused_for_sure_leaves_nothing_to_take_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person is called because of the refusal, and not once more because nothing could be taken back."""
+
+    def refuse(ref: Ref, act: Act, **_others: object) -> str:
+        raise NeedsOperator(ALERTS, f"no right to {act} {ref}")
+
+    ref = one_alert(office)
+    monkeypatch.setattr(office.engine.connections[ALERTS].source, "acknowledge", refuse)
+    office.decide("in_progress")
+    office.settle(12)
+    with office.engine.store.read() as connection:
+        assert len(explain.parked(connection)) == 1
+    office.alerts.resolve(ref)
+    office.settle(12)
+    assert office.incident().fields["status"] == "resolved"
+    assert waiting(office) == 0
+
+
+def test_what_was_decided_before_it_was_sent_is_never_told(office: Office) -> None:
+    one_alert(office)
+    office.decide("in_progress")
+    office.decide("new")
+    run(office)
+    assert "signal_told" not in [entry["kind"] for entry in office.history()]
+    assert waiting(office) == 0
+
+
+def test_a_failure_of_what_is_not_wanted_any_more_puts_nothing_aside(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last try to prolong a silence fails while a person closes the incident."""
+    one_alert(office)
+    work_on_it(office)
+    with office.engine.store.write() as tx:
+        acts.renew(tx, office.engine, tx.execute(select(t.signal.c.id)).scalar_one())
+        tx.execute(update(t.signal).values(attempts=100))
+
+    def fail(ref: Ref, _act: Act, **_others: object) -> str:
+        monkeypatch.undo()
+        office.decide("closed")
+        raise RuntimeError(ref)
+
+    monkeypatch.setattr(office.engine.connections[ALERTS].source, "acknowledge", fail)
+    run(office)
+    office.settle()
+    assert (office.silenced(), waiting(office)) == (0, 0)
+
+
+def test_what_an_older_version_could_leave_behind_is_taken_back(office: Office) -> None:
+    """It wanted nothing of a source that it knew to be silent, and stumbled over that."""
+    one_alert(office)
+    work_on_it(office)
+    work_on_it(office, "new")
+    number = office.alerts.silence(str(office.fire(2)))
+    with office.engine.store.write() as tx:
+        tx.execute(update(t.signal).values(act="", acted=Act.ACKNOWLEDGE.value))
+    office.settle()
+    assert waiting(office) == 0
+    assert office.alerts.state.silences[number].state(office.clock.now()) == "active", "it is a person's"
+
+
+@pytest.fixture
+def fleet_office(tmp_path: Path, postgres_database: str) -> Iterator[Office]:
+    one = Office(tmp_path, "memory", address=postgres_database)
+    one.settle(1)
+    yield one
+    one.close()
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_an_answer_and_a_decision_at_one_moment_do_not_block_one_another(
+    fleet_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = fleet_office
+    one_alert(office)
+    office.decide("in_progress")
+    person = threading.Thread(target=office.decide, args=("new",))
+    record = Engine.record
+
+    def meanwhile(engine: Engine, tx: Transaction, kind: str, **facts: Any) -> int:
+        if kind == "signal_told":
+            monkeypatch.undo()
+            person.start()
+            person.join(0.5)  # as far as it gets
+        return record(engine, tx, kind, **facts)
+
+    monkeypatch.setattr(Engine, "record", meanwhile)
+    run(office)
+    person.join()
+    office.settle()
+    assert office.incident().fields["status"] == "new"
+    assert (office.silenced(), waiting(office)) == (0, 0)
+    told = [entry["facts"]["act"] for entry in office.history() if entry["kind"] == "signal_told"]
+    assert told == ["acknowledge", "release"]
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_an_end_and_a_decision_at_one_moment_do_not_block_one_another(
+    fleet_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = fleet_office
+    over = one_alert(office)
+    office.alerts.resolve(over)
+    failed: list[BaseException] = []
+
+    def decide() -> None:
+        try:
+            office.decide("in_progress")
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    person = threading.Thread(target=decide)
+    ended = signals._ended
+
+    def meanwhile(*args: Any) -> None:
+        monkeypatch.undo()
+        person.start()
+        person.join(0.5)  # as far as it gets
+        ended(*args)
+
+    monkeypatch.setattr(signals, "_ended", meanwhile)
+    office.settle()
+    person.join()
+    assert failed == []
+    assert office.lanes[ALERTS].state is LaneState.WORKING
+    assert office.incident().fields["status"] == "in_progress"
+
+
+def test_a_silence_moves_with_its_alert_to_the_next_incident(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The incident is closed, and before its silence is taken back the alert opens another one, which somebody works
+    on until the alert is over: what was set for the first one is not forgotten."""
+    over = one_alert(office)
+    work_on_it(office)
+    with monkeypatch.context() as slow:
+        slow.setattr(Lane, "_acts", lambda *_args: False)
+        office.decide("closed")
+        kept = office.alerts.state.alerts.copy()
+        office.alerts.state.alerts.clear()
+        office.settle()
+        office.alerts.state.alerts.update(kept)
+        office.settle()
+        assert office.count() == 2
+        with office.engine.store.write() as tx:
+            second = tx.execute(select(t.signal.c.incident_id)).scalar_one()
+            commit.edit(tx, office.engine, second, {"status": "in_progress"}, actor="ann", reason=Reason.EDITED)
+        office.alerts.resolve(over)
+    run(office)
+    office.settle(12)
+    assert (office.silenced(), waiting(office)) == (0, 0)
