@@ -265,7 +265,8 @@ class Acknowledger(Protocol):
     def acknowledge(self, ref: Ref, act: Act, *, until: datetime, note: str, token: Token) -> str:
         """Do `act` on the signal `ref`; `note` carries our incident's number. Answers the source's handle of the act
         (a silence's id), or "" where there is none. Repeating it with the same token changes nothing. Raises Gone for
-        a signal that it does not know (any more), if it cannot be acknowledged without."""
+        a signal that it does not know (any more), if it cannot be acknowledged without. An ACKNOWLEDGE that raises
+        anything but TryAgain with `maybe_done` has set no silence."""
         ...
 
 

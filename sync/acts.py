@@ -38,7 +38,7 @@ LISTED_AGAIN: Final = timedelta(minutes=5)
 """How long an act waits whose source does not know the signal although, as far as we know, it fires."""
 
 _COLUMNS = (t.signal.c.id, t.signal.c.connection, t.signal.c.firing, t.signal.c.act, t.signal.c.acted)
-_SIGNALS = select(*_COLUMNS).where(t.signal.c.incident_id == bindparam("incident"))
+_SIGNALS = select(*_COLUMNS).where(t.signal.c.incident_id == bindparam("incident")).order_by(t.signal.c.id)
 _ROW = select(*_COLUMNS).where(t.signal.c.id == bindparam("row_id"), t.signal.c.incident_id == bindparam("incident"))
 _SET = update(t.signal).where(t.signal.c.id == bindparam("row_id"))
 _RETRY = _SET.where(t.signal.c.act == bindparam("failed"))
@@ -169,12 +169,17 @@ def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
         _let_be(engine, item, before)
         return
     except RemoteError as error:
-        if not (isinstance(error, TryAgain) and error.maybe_done):
-            _not_told(engine, item, before)
+        if item.act == Act.ACKNOWLEDGE.value and not (isinstance(error, TryAgain) and error.maybe_done):
+            _not_silenced(engine, item, before)
         raise
     with engine.store.write() as tx:
         rows.load_incident(tx, item.incident, lock=True)
         is_silence = item.act == Act.ACKNOWLEDGE.value
+        if is_silence:
+            due = until - min(timedelta(minutes=10), engine.config.signals.silence_for / 4)
+            set_timer(tx, f"{RENEW}:{item.id}", RENEW, due, {"signal": item.id})
+        else:
+            cancel(tx, f"{RENEW}:{item.id}")
         changes = {"acted": item.act, "handle": handle, "act_until": until if is_silence else None}
         tx.execute(_SET, {"row_id": item.id, **changes, "attempts": 0, "next_at": None})
         engine.record(
@@ -186,11 +191,6 @@ def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
             act=item.act,
             handle=handle,
         )
-        if is_silence:
-            due = until - min(timedelta(minutes=10), engine.config.signals.silence_for / 4)
-            set_timer(tx, f"{RENEW}:{item.id}", RENEW, due, {"signal": item.id})
-        else:
-            cancel(tx, f"{RENEW}:{item.id}")
 
 
 def _begin(engine: Engine, item: Pending) -> str | None:
@@ -212,8 +212,9 @@ def _row(tx: Transaction, item: Pending) -> Row[Any] | None:
     return tx.execute(_ROW, {"row_id": item.id, "incident": item.incident}).first()
 
 
-def _not_told(engine: Engine, item: Pending, before: str) -> None:
-    """The source refused, or was not reached: it holds what it held."""
+def _not_silenced(engine: Engine, item: Pending, before: str) -> None:
+    """The source refused to set a silence, or was not reached: it holds what it held. What it was to take back may be
+    gone in part, and stays unsure."""
     if before != UNSURE:
         with engine.store.write() as tx:
             tx.execute(_SET, {"row_id": item.id, "acted": before})
@@ -237,11 +238,12 @@ def token_of(item: Pending) -> Token:
 
 
 def renew(tx: Transaction, engine: Engine, signal: int) -> None:
-    """A silence runs out while somebody still works on the incident: ask for another one."""
+    """A silence runs out, and perhaps somebody still works on the incident, or will again before it is taken back: then
+    another one is asked for."""
     row = tx.execute(
-        select(t.signal.c.connection, t.signal.c.act, t.signal.c.firing).where(t.signal.c.id == signal)
+        select(t.signal.c.connection, t.signal.c.acted, t.signal.c.firing).where(t.signal.c.id == signal)
     ).first()
-    if row is not None and row.act == Act.ACKNOWLEDGE.value and row.firing:
+    if row is not None and row.firing and may_be_silent(row.acted):
         tx.execute(_SET, {"row_id": signal, "acted": UNSURE})
         engine.rouse(tx, ConnectionName(row.connection))
 

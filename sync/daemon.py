@@ -40,6 +40,7 @@ from tieline.sync.lane import Lane
 from tieline.sync.metrics import Metrics
 from tieline.sync.past import Past
 
+TIMERS_AT_ONCE: Final = 100
 KEEP_DELIVERIES: Final = timedelta(days=7)
 """Longer than any sender retries, and than a beginning may come after its end."""
 
@@ -326,12 +327,15 @@ def _clock(config: Config, store: Store) -> Clock:
 
 def fire_timers(engine: Engine, now: Any) -> int:
     """Fire what is due, each in the transaction that removes it. Answers how many fired."""
+    fired = 0
     with engine.store.read() as connection:
-        if not timers.any_due(connection, now):
-            return 0
-    with engine.store.write() as tx:
-        due = timers.due(tx, now, 100)
-        for timer in due:
-            if timer.kind == acts.RENEW:
-                acts.renew(tx, engine, int(timer.payload["signal"]))
-    return len(due)
+        are_due = timers.any_due(connection, now)
+    while are_due and fired < TIMERS_AT_ONCE:
+        with engine.store.write() as tx:
+            due = timers.due(tx, now, 1)
+            for timer in due:
+                if timer.kind == acts.RENEW:
+                    acts.renew(tx, engine, int(timer.payload["signal"]))
+        fired += len(due)
+        are_due = bool(due)
+    return fired

@@ -247,6 +247,9 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
                 # Looked for before it is written: in a store that was put back, somebody may have said so before.
                 found = tx.execute(change, {"state": "sending", "parked": "", "attempts": 0, "next_at": None})
             case "signal":
+                signal = tx.execute(select(t.signal.c.incident_id).where(t.signal.c.id == number)).first()
+                if signal is not None and signal.incident_id is not None:
+                    rows.load_incident(tx, IncidentId(signal.incident_id), lock=True)
                 change = update(t.signal).where(t.signal.c.id == number, t.signal.c.parked != "")
                 found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
             case _:

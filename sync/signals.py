@@ -389,12 +389,15 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
     _tell_ended(tx, engine, incident, signal)
     # The window within which a new alert reopens the incident runs from here.
     tx.execute(_TOUCH_GROUPS, {"incident": incident, "at": engine.clock.now()})
-    if not engine.config.signals.resolve:
-        return
     still = tx.execute(_STILL_FIRING, {"incident": incident}).scalar_one()
     current = rows.load_incident(tx, incident, lock=True)
-    if still == 0 and current is not None and Status(str(current.fields["status"])).is_open:
+    if current is None:
+        return
+    is_over = still == 0 and engine.config.signals.resolve
+    if is_over and Status(str(current.fields["status"])).is_open:
         _set_status(tx, engine, incident, Status.RESOLVED, signal)
+    else:
+        acts.follow(tx, engine, current, episode=signal.episode)
 
 
 def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None) -> Known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ import pytest
 from sqlalchemy import select, update
 from tests.sync.office import ALERTS, Office
 
-from tieline.core.errors import Gone, NeedsOperator
+from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter
+from tieline.adapters.alertmanager.wire import Wire
+from tieline.core.errors import Gone, NeedsOperator, TryAgain
 from tieline.core.model import Status
-from tieline.core.port import Act, Ref
+from tieline.core.port import Act, Ref, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
+from tieline.core.timers import set_timer
 from tieline.sync import acts, commit, explain, signals
+from tieline.sync.daemon import fire_timers
 from tieline.sync.engine import Engine
 from tieline.sync.lane import Lane, LaneState
 from tieline.sync.merge import Reason
@@ -387,3 +392,102 @@ def test_a_silence_moves_with_its_alert_to_the_next_incident(office: Office, mon
     run(office)
     office.settle(12)
     assert (office.silenced(), waiting(office)) == (0, 0)
+
+
+def unreachable(_ref: Ref, _act: Act, **_others: object) -> str:
+    raise TryAgain(ALERTS, "no connection (ConnectError)")
+
+
+def test_a_silence_that_runs_out_while_its_end_waits_is_renewed_when_work_goes_on(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The moment of its renewal passes while the source is away and should be told to be loud again."""
+    one_alert(office)
+    work_on_it(office)
+    office.clock.advance(office.engine.config.signals.silence_for.total_seconds() - 11 * 60)
+    with monkeypatch.context() as away:
+        away.setattr(office.engine.connections[ALERTS].source, "acknowledge", unreachable)
+        work_on_it(office, "new")
+        office.clock.advance(2 * 60)
+        assert fire_timers(office.engine, office.clock.now()) == 1
+        office.decide("in_progress")
+    hours_later(office, 6)
+    assert (office.silenced(), waiting(office)) == (1, 0)
+
+
+def test_what_was_taken_back_in_part_is_silenced_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are two silences of ours. The one that counts is taken back, the other one is not."""
+    ref = Ref(one_alert(office))
+    source = office.engine.connections[ALERTS].source
+    assert isinstance(source, AlertmanagerAdapter)
+    until = office.clock.now() + timedelta(minutes=30)
+    source.acknowledge(ref, Act.ACKNOWLEDGE, until=until, note="an older incident", token=Token("tieline-old"))
+    work_on_it(office)
+    assert office.silenced() == 2
+    delete = Wire.delete
+    done: list[str] = []
+
+    def once(wire: Wire, path: str) -> Any:
+        if done:
+            raise TryAgain(ALERTS, "no connection (ConnectError)")
+        done.append(path)
+        return delete(wire, path)
+
+    with monkeypatch.context() as breaking:
+        breaking.setattr(Wire, "delete", once)
+        work_on_it(office, "new")
+        assert len(done) == 1
+        office.decide("in_progress")
+    office.settle()
+    office.clock.advance(1800)
+    office.settle()
+    assert (office.silenced(), waiting(office)) == (1, 0)
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_renewals_and_a_decision_at_one_moment_do_not_block_one_another(
+    fleet_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timers of two alerts come due the other way round than their incident goes through them."""
+    office = fleet_office
+    two_alerts(office)
+    work_on_it(office)
+    with office.engine.store.write() as tx:
+        for seconds, number in enumerate(reversed(list(tx.execute(select(t.signal.c.id)).scalars())), 1):
+            due = office.clock.now() - timedelta(minutes=1) + timedelta(seconds=seconds)
+            set_timer(tx, f"{acts.RENEW}:{number}", acts.RENEW, due, {"signal": number})
+    person = threading.Thread(target=office.decide, args=("new",))
+    renew = acts.renew
+
+    def meanwhile(*args: Any) -> None:
+        monkeypatch.undo()
+        renew(*args)
+        person.start()
+        person.join(0.5)  # as far as it gets
+
+    monkeypatch.setattr(acts, "renew", meanwhile)
+    assert fire_timers(office.engine, office.clock.now()) == 2
+    person.join()
+    office.settle()
+    assert office.incident().fields["status"] == "new"
+    assert (office.silenced(), waiting(office)) == (0, 0)
+
+
+def test_what_was_refused_for_an_alert_that_is_over_concerns_nobody(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The incident stays open because of another alert."""
+
+    def refuse(ref: Ref, act: Act, **_others: object) -> str:
+        raise NeedsOperator(ALERTS, f"no right to {act} {ref}")
+
+    over, _fires = two_alerts(office)
+    monkeypatch.setattr(office.engine.connections[ALERTS].source, "acknowledge", refuse)
+    office.decide("in_progress")
+    office.settle(12)
+    with office.engine.store.read() as connection:
+        assert len(explain.parked(connection)) == 2
+    office.alerts.resolve(over)
+    office.settle(12)
+    with office.engine.store.read() as connection:
+        assert len(explain.parked(connection)) == 1
