@@ -188,6 +188,10 @@ def hours_later(office: Office, hours: int) -> None:
         office.settle(1)
 
 
+def refused(ref: Ref, act: Act, **_others: object) -> str:
+    raise NeedsOperator(ALERTS, f"no right to {act} {ref}")
+
+
 @pytest.mark.parametrize("back", ["new", "resolved"])
 def test_a_silence_whose_second_setting_was_never_answered_is_taken_back(office: Office, back: str) -> None:
     """What the source held for sure is what is wanted again; what it may hold since is not forgotten."""
@@ -244,12 +248,8 @@ def test_a_silence_is_taken_back_although_the_configuration_wants_none(office: O
 
 def test_what_was_refused_for_sure_leaves_nothing_to_take_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """A person is called because of the refusal, and not once more because nothing could be taken back."""
-
-    def refuse(ref: Ref, act: Act, **_others: object) -> str:
-        raise NeedsOperator(ALERTS, f"no right to {act} {ref}")
-
     ref = one_alert(office)
-    monkeypatch.setattr(office.engine.connections[ALERTS].source, "acknowledge", refuse)
+    monkeypatch.setattr(office.engine.connections[ALERTS].source, "acknowledge", refused)
     office.decide("in_progress")
     office.settle(12)
     with office.engine.store.read() as connection:
@@ -477,12 +477,8 @@ def test_what_was_refused_for_an_alert_that_is_over_concerns_nobody(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The incident stays open because of another alert."""
-
-    def refuse(ref: Ref, act: Act, **_others: object) -> str:
-        raise NeedsOperator(ALERTS, f"no right to {act} {ref}")
-
     over, _fires = two_alerts(office)
-    monkeypatch.setattr(office.engine.connections[ALERTS].source, "acknowledge", refuse)
+    monkeypatch.setattr(office.engine.connections[ALERTS].source, "acknowledge", refused)
     office.decide("in_progress")
     office.settle(12)
     with office.engine.store.read() as connection:
