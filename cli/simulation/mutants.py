@@ -489,7 +489,13 @@ def _mass_end_believed() -> Sequence[Patch]:
 
 
 def _silence_left_behind() -> Sequence[Patch]:
-    return [(acts, "may_be_silent", lambda acted: acted == Act.ACKNOWLEDGE.value)]
+    wanted = acts.wanted_act
+
+    def staying(status: Any, acted: str, **others: Any) -> str:
+        act = wanted(status, acted, **others)
+        return Act.ACKNOWLEDGE.value if acts.may_be_silent(acted) else act
+
+    return [(acts, "wanted_act", staying)]
 
 
 # -- turns ---------------------------------------------------------------------------------------------------------
@@ -570,6 +576,8 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "no-permit": Mutant("a worker that wakes up in another one's turn asks nobody before it calls", _no_permit),
     "sweep-sees-polls-only": Mutant("a lane whose wake-up was lost sleeps until its next poll", _sweep_sees_polls_only),
     "mass-end-believed": Mutant("a listing that lacks most alerts ends them all", _mass_end_believed),
-    "silence-left-behind": Mutant("a silence whose setting was never answered is not taken back", _silence_left_behind),
+    "silence-left-behind": Mutant(
+        "a silence is not taken back when nobody works on the incident any more", _silence_left_behind
+    ),
 }
 """Every planted bug, by name."""

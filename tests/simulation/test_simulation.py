@@ -74,6 +74,7 @@ EARLY = [
     "no-permit",
     "sweep-sees-polls-only",
     "mass-end-believed",
+    "silence-left-behind",
     "forgotten-not-looked-for",
 ]
 """Planted bugs that few schedules show; `make soak` looks for all of them, in a thousand each."""
