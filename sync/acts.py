@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Row, bindparam, or_, select, text, update
 
 from tieline.core.errors import Gone, RemoteError, TryAgain
-from tieline.core.model import ConnectionName, IncidentId, Status, incident_number
+from tieline.core.model import ConnectionName, IncidentId, Signal, Status, incident_number
 from tieline.core.port import Acknowledger, Act, Power, Ref, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
@@ -39,6 +39,7 @@ LISTED_AGAIN: Final = timedelta(minutes=5)
 
 _COLUMNS = (t.signal.c.id, t.signal.c.connection, t.signal.c.firing, t.signal.c.act, t.signal.c.acted)
 _SIGNALS = select(*_COLUMNS).where(t.signal.c.incident_id == bindparam("incident")).order_by(t.signal.c.id)
+_SIGNAL = _SIGNALS.where(t.signal.c.connection == bindparam("connection"), t.signal.c.episode == bindparam("episode"))
 _ROW = select(*_COLUMNS).where(t.signal.c.id == bindparam("row_id"), t.signal.c.incident_id == bindparam("incident"))
 _SET = update(t.signal).where(t.signal.c.id == bindparam("row_id"))
 _RETRY = _SET.where(t.signal.c.act == bindparam("failed"))
@@ -73,23 +74,25 @@ def wanted_act(status: Status, acted: str, *, firing: bool, silences: bool) -> s
     return (Act.RELEASE if act is Act.ACKNOWLEDGE else act).value
 
 
-def follow(tx: Transaction, engine: Engine, incident: Incident, *, episode: str | None = None) -> None:
-    """Mark the signals whose source should hear of the incident's status: all of them, or the one that just joined."""
-    for row in _followers(tx, engine, incident, episode):
+def follow(tx: Transaction, engine: Engine, incident: Incident, signal: Signal | None = None) -> None:
+    """Mark the signals whose source should hear of the incident's status: all of them, or the one just seen."""
+    for row in _followers(tx, engine, incident, signal):
         _mark(tx, engine, incident, row, row.acted)
 
 
-def follow_anew(tx: Transaction, engine: Engine, incident: Incident, episode: str) -> None:
-    """The same for an episode that fires again: whatever its source was told before may have been lost there."""
-    for row in _followers(tx, engine, incident, episode):
+def follow_anew(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -> None:
+    """The same for one that fires again: whatever its source was told before may have been lost there."""
+    for row in _followers(tx, engine, incident, signal):
         _mark(tx, engine, incident, row, UNSURE if may_be_silent(row.acted) else "")
 
 
 def _followers(
-    tx: Transaction, engine: Engine, incident: Incident, episode: str | None
+    tx: Transaction, engine: Engine, incident: Incident, signal: Signal | None
 ) -> Iterator[Row[tuple[int, str, bool, str, str]]]:
-    query = _SIGNALS if episode is None else _SIGNALS.where(t.signal.c.episode == episode)
-    for row in list(tx.execute(query, {"incident": incident.id})):
+    which: dict[str, object] = {"incident": incident.id}
+    if signal is not None:
+        which |= {"connection": signal.connection, "episode": signal.episode}
+    for row in list(tx.execute(_SIGNALS if signal is None else _SIGNAL, which)):
         connected = engine.connections.get(row.connection)
         if connected is not None and connected.can(Power.ACKNOWLEDGE):
             yield row
@@ -173,7 +176,7 @@ def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
             _not_silenced(engine, item, before)
         raise
     with engine.store.write() as tx:
-        rows.load_incident(tx, item.incident, lock=True)
+        rows.lock_incident(tx, item.incident)
         is_silence = item.act == Act.ACKNOWLEDGE.value
         if is_silence:
             due = until - min(timedelta(minutes=10), engine.config.signals.silence_for / 4)

@@ -41,6 +41,8 @@ from tieline.sync.metrics import Metrics
 from tieline.sync.past import Past
 
 TIMERS_AT_ONCE: Final = 100
+"""How many timers fire before others have their turn."""
+
 KEEP_DELIVERIES: Final = timedelta(days=7)
 """Longer than any sender retries, and than a beginning may come after its end."""
 

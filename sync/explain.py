@@ -249,7 +249,7 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
             case "signal":
                 signal = tx.execute(select(t.signal.c.incident_id).where(t.signal.c.id == number)).first()
                 if signal is not None and signal.incident_id is not None:
-                    rows.load_incident(tx, IncidentId(signal.incident_id), lock=True)
+                    rows.lock_incident(tx, IncidentId(signal.incident_id))
                 change = update(t.signal).where(t.signal.c.id == number, t.signal.c.parked != "")
                 found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
             case _:

@@ -379,7 +379,7 @@ class Lane:
             attempts = item.attempts + extra
             aside = _aside(attempts, sentence)
             with self.engine.store.write() as tx:
-                rows.load_incident(tx, item.incident, lock=True)
+                rows.lock_incident(tx, item.incident)
                 if acts.retry(tx, item, attempts, next_at, aside) and aside:
                     self.engine.record(
                         tx,

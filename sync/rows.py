@@ -46,6 +46,13 @@ def load_incident(connection: Connection | Transaction, incident: IncidentId, *,
     return None if row is None else _incident(row)
 
 
+def lock_incident(tx: Transaction, incident: IncidentId) -> None:
+    """Hold an incident until this transaction ends. Whoever changes its signals holds it before them and before the
+    journal, so that no two wait for one another. SQLite's writer is alone anyway."""
+    if tx.dialect != "sqlite":
+        load_incident(tx, incident, lock=True)
+
+
 def load_incidents(tx: Transaction, incidents: Sequence[IncidentId]) -> dict[IncidentId, Incident]:
     """These incidents, locked against other writers, in the order of their numbers."""
     found = tx.execute(_INCIDENTS_FOR_UPDATE, {"incidents": list(incidents)}) if incidents else ()

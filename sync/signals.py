@@ -108,8 +108,8 @@ def take_signals(
         if before is not None and signal.firing and sighting.asked and _is_placeless(before):
             # Its source, asked, takes back the end that was remembered: it begins now.
             tx.execute(_FORGET, {"row_id": before.id})
-            before = None
             del known[signal.episode]
+            before = None
         if before is not None:
             _begin(tx, engine, here, run, seen_at)
             judged = starting.get(signal.episode)
@@ -329,7 +329,7 @@ def _joined_late(tx: Transaction, engine: Engine, incident: Incident, signal: Si
     """A new episode of an incident that is past its beginning: it reopens, or is told that somebody works on it."""
     if incident.fields.get("status") == Status.RESOLVED.value:
         return _set_status(tx, engine, incident.id, Status.NEW, signal)
-    acts.follow(tx, engine, incident, episode=signal.episode)
+    acts.follow(tx, engine, incident, signal)
     return incident
 
 
@@ -397,7 +397,7 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
     if is_over and Status(str(current.fields["status"])).is_open:
         _set_status(tx, engine, incident, Status.RESOLVED, signal)
     else:
-        acts.follow(tx, engine, current, episode=signal.episode)
+        acts.follow(tx, engine, current, signal)
 
 
 def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None) -> Known:
@@ -407,7 +407,7 @@ def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known, 
     if not is_new:
         _remember_group(tx, engine, placed.group, incident)
         incident = _join(tx, engine, incident, signal)
-    acts.follow_anew(tx, engine, incident, signal.episode)
+    acts.follow_anew(tx, engine, incident, signal)
     return placed
 
 

@@ -149,7 +149,7 @@ signal = Table(
     Column(
         "act", String(12), nullable=False, default=""
     ),  # what its source should hold: "", acknowledge, resolve, release
-    Column("acted", String(12), nullable=False, default=""),  # what it holds
+    Column("acted", String(12), nullable=False, default=""),  # what it holds, or "unsure"
     Column("handle", Text, nullable=False, default=""),
     Column("act_until", Instant),
     Column("attempts", Integer, nullable=False, default=0),

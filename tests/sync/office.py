@@ -151,6 +151,11 @@ class Office:
                         break
             fire_timers(self.engine, self.clock.now())
 
+    def run_alerts(self) -> None:
+        """The alerts' lane works until it has nothing to do."""
+        while self.lanes[ALERTS].step():
+            pass
+
     # -- alerts ----------------------------------------------------------------------------------------------------
 
     def fire(self, number: int = 1) -> Ref:

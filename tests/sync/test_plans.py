@@ -16,6 +16,7 @@ STATEMENTS = {
     "the groups of an incident whose signal ended": signals._TOUCH_GROUPS,
     "ends without beginnings": signals._FORGET_ENDS,
     "signals to act on": acts._PENDING,
+    "the signals of an incident": acts._SIGNALS,
     "deliveries stored before": inbox._STORED,
     "waiting": inbox._WAITING,
     "comments that wait": twins._OUTGOING,
@@ -38,6 +39,7 @@ FEW = {
     "what fires of one source": (absence._FIRING, "ix_signal_firing (connection=?)"),
     "copies with a held field": (lane._HELD, "ix_replica_held (connection=?)"),
     "copies to write": (lane._DUE, "ix_replica_dirty (connection=?)"),
+    "one signal of an incident": (acts._SIGNAL, "(connection=? AND episode=?)"),
     "acts to carry out": (acts._PENDING, "ix_signal_act (connection=?)"),
 }
 """Questions about the few of a connection that need attention, each with the index that holds no others."""

@@ -44,8 +44,7 @@ def arrive(office: Office, *bodies: bytes) -> None:
     with office.engine.store.write() as tx:
         received = [(ALERTS, parse(Delivery({}, body))) for body in bodies]
         inbox.accept_all(tx, received, office.clock.now())
-    while office.lanes[ALERTS].step():
-        pass
+    office.run_alerts()
 
 
 def fire_and_end(office: Office) -> tuple[bytes, bytes]:
@@ -202,8 +201,7 @@ def flap(office: Office, begins: bytes) -> None:
     with office.engine.store.write() as tx:
         inbox.accept_all(tx, [(ALERTS, received)], office.clock.now())
         inbox.put(tx, ALERTS, [(hint.ref, None) for hint in received.hints], asked=0, now=office.clock.now())
-    while office.lanes[ALERTS].step():
-        pass
+    office.run_alerts()
 
 
 def test_a_flap_that_reopens_an_incident_takes_its_silence_back(office: Office) -> None:
@@ -245,8 +243,7 @@ def test_a_silence_whose_setting_was_never_answered_is_taken_back(office: Office
     office.settle(1)
     office.alerts.lose(method="POST", path="/silences")
     office.decide("in_progress")
-    while office.lanes[ALERTS].step():
-        pass
+    office.run_alerts()
     assert office.silenced() == 1
     office.decide("new")
     office.settle()

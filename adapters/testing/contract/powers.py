@@ -91,6 +91,23 @@ class AcknowledgeContract:
             "acknowledge() while the tool answers 503",
         )
 
+    @needs(Power.ACKNOWLEDGE, "make", "lose_next_write", "heal", "acts_in_force", "now")
+    @pytest.mark.parametrize("after_effect", [True, False])
+    def test_an_acknowledgement_with_a_lost_answer_may_be_done(
+        self, adapter: Acknowledger, tool: ToolDriver, *, after_effect: bool
+    ) -> None:
+        ref, until = tool.make("Disk full"), tool.now() + timedelta(hours=4)
+
+        def acknowledge() -> str:
+            return adapter.acknowledge(ref, Act.ACKNOWLEDGE, until=until, note="INC-12", token=token())
+
+        tool.lose_next_write(after_effect=after_effect)
+        error = raises(TryAgain, acknowledge, "an acknowledgement with a lost answer")
+        tool.heal()
+        expect(isinstance(error, TryAgain) and error.maybe_done, "a lost answer says maybe_done: it may be silent")
+        found = tool.acts_in_force(ref)
+        expect(found == int(after_effect), f"there are {found} acknowledgements: an adapter never repeats a write")
+
 
 class DescribeContract:
     """`describe()`."""

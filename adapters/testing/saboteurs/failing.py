@@ -146,7 +146,16 @@ FAILING: Final = (
     Saboteur(
         "acknowledge() takes an error for done",
         answering("acknowledge", lambda honest, _tool, *args, **how: _calm(honest, *args, **how)),
-        ("test_a_failed_acknowledgement_is_an_error",),
+        ("test_a_failed_acknowledgement_is_an_error", "test_an_acknowledgement_with_a_lost_answer_may_be_done"),
+    ),
+    Saboteur(
+        "acknowledge() takes a lost answer for a refusal",
+        instead(
+            "acknowledge",
+            TryAgain,
+            lambda _error, _tool: throw(TryAgain("memory", "lost", maybe_done=False)),
+        ),
+        ("test_an_acknowledgement_with_a_lost_answer_may_be_done",),
     ),
 )
 
