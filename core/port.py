@@ -76,6 +76,11 @@ class Reading:
     `annotations` are hints the tool sent along (last editor and the like), for people only. `raced`, in the answer to
     an `update`, says that somebody changed the record between the look and the write, so that the write may have
     replaced something: then the Historian is asked what.
+
+    `born`, on a record that carries our token, is the body that it had right after its create: `body` itself where
+    nobody touched it since, rebuilt from the tool's history where it tells, None where nobody can say. `automatic`
+    names the members of the body, as the mapping's paths begin behind `fields.`, whose present value the tool's own
+    clock or rule set and no person: PagerDuty's acknowledgement that timed out.
     """
 
     ref: Ref
@@ -90,6 +95,8 @@ class Reading:
     merged_into: Ref | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
     raced: bool = False
+    born: Body | None = None
+    automatic: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +164,22 @@ class Adapter(Source, Protocol):
     """A tool whose records can be written."""
 
     def create(self, body: Body, token: Token) -> Reading:
-        """Make one record that carries `token`. Raises Rejected, or TryAgain(maybe_done=…) when the answer was lost."""
+        """Make one record that carries `token`; answers with the record as it was born.
+
+        What differs there from `body` is the tool's doing: a default, a field that is not on the screen, a rule. What a
+        person did to it since is left to the next reading. Raises Rejected, or TryAgain(maybe_done=…) when the answer
+        was lost.
+        """
         ...
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
-        """Write only the fields in `patch`, if the record is still at `seen`; answers with the record as it is now.
+        """Write only the fields in `patch`, if the record is still at `seen`; answers with the record as this write
+        left it.
 
-        Raises StaleVersion when it moved, Gone, Rejected with the tool's own words, or TryAgain(maybe_done=…).
+        What differs there from `patch` is the tool's doing: it ignored, cut or computed something. What a person did
+        after the write is left to the next reading, so whoever has to read back takes it out of the answer and answers
+        with a version that the next reading does not have. Raises StaleVersion when it moved, Gone, Rejected with the
+        tool's own words, or TryAgain(maybe_done=…).
         """
         ...
 
