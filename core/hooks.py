@@ -59,7 +59,8 @@ class Hooks:
 
     @hookspec(firstresult=True)
     def tieline_classify(self, signal: Signal, fields: Fields) -> Fields | None:
-        """Fields for the incident that this signal opens, such as severity and priority. None adds nothing."""
+        """Fields for the incident that this signal opens, such as severity and priority. Of one that joins an incident
+        or changes, the severity, priority, impact and urgency raise it where they are worse. None adds nothing."""
         raise NotImplementedError
 
     @hookspec

@@ -82,6 +82,11 @@ class SignalsConfig(Section):
         default=timedelta(minutes=5), description="A group's new alert within this reopens its incident."
     )
     resolve: bool = Field(default=True, description="Resolve an incident when all its alerts have ended.")
+    lower: bool = Field(
+        default=False,
+        description="Lower an open incident's severity and priority again when its worst alert has ended, unless a "
+        "person set them.",
+    )
     acknowledge: bool = Field(default=True, description="Silence an incident's alerts while somebody works on it.")
     silence_for: timedelta = Field(
         default=timedelta(hours=4),

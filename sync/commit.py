@@ -94,9 +94,17 @@ def change(
 
 
 def edit(
-    tx: Transaction, engine: Engine, incident_id: IncidentId, fields: Fields, *, actor: str, reason: Reason
+    tx: Transaction,
+    engine: Engine,
+    incident_id: IncidentId,
+    fields: Fields,
+    *,
+    actor: str,
+    reason: Reason,
+    **facts: Any,
 ) -> Incident:
-    """Change an incident from inside Tieline: a person at the console, or its signals. Raises LookupError."""
+    """Change an incident from inside Tieline: a person at the console, or its signals. `facts` are told beside the
+    changes. Raises LookupError."""
     incident = rows.load_incident(tx, incident_id, lock=True)
     if incident is None:
         raise LookupError(f"there is no incident {incident_id}; run `tieline incidents` to see those that exist")
@@ -108,7 +116,9 @@ def edit(
     if not changes:
         return incident
     told = {name: _told(step) for name, step in changes.items()}
-    engine.record(tx, "changed", incident=incident.id, actor=actor, reason=reason.value, changes=told, conflicts={})
+    engine.record(
+        tx, "changed", incident=incident.id, actor=actor, reason=reason.value, changes=told, conflicts={}, **facts
+    )
     incident = change(tx, engine, incident, changes, actor, engine.clock.now())
     spread(tx, engine, incident)
     return incident

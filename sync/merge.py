@@ -39,6 +39,8 @@ class Reason(StrEnum):
     IGNORED = "ignored"  # the tool answered success and kept its old value
     OPENED = "opened"  # the value that the incident was opened with
     SIGNALLED = "signalled"  # its signals began or ended
+    RAISED = "raised"  # an alert that is worse than those before it joined, or became worse
+    LOWERED = "lowered"  # the worst alert ended, and `signals.lower` says that the incident follows
     EDITED = "edited"  # a person changed it in Tieline
 
 

@@ -10,7 +10,6 @@ incident closed or cancelled                     a new episode opens a new incid
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,8 +22,9 @@ from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Statu
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
 from tieline.core.store.store import Transaction
-from tieline.sync import acts, commit, inbox, rows
+from tieline.sync import acts, commit, grades, inbox, judging, rows
 from tieline.sync.engine import Connected, Engine
+from tieline.sync.judging import Judged, judge
 from tieline.sync.merge import Reason
 from tieline.sync.reconcile import Sighting
 from tieline.sync.records import Incident
@@ -72,14 +72,6 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What a new episode belongs to, and the fields of the incident that it opens if there is none yet."""
-
-    group: str
-    fields: Fields
-
-
-@dataclass(frozen=True, slots=True)
 class Start:
     """A new episode, what the plugins say of it, and the version it was seen at."""
 
@@ -97,8 +89,9 @@ def take_signals(
     signals = [_signal(here, sighting) for sighting in sightings]
     known = _known(tx, here.name, [*(signal.episode for signal in signals), *over])
     seen_at = _after_last_pass(tx, engine, here.name)
-    starting = judge(engine, [one for one in signals if one.firing and _is_placeless(known.get(one.episode))])
-    _hold(tx, [*starting.values(), *known.values()])
+    news = [(one, sighting) for one, sighting in zip(signals, sightings, strict=True) if one.firing]
+    judgements = judge(engine, [one for one, sighting in news if _is_news(known.get(one.episode), sighting)])
+    _hold(tx, [*judgements.values(), *known.values()])
     run: dict[str, Start] = {}
     for signal, sighting in zip(signals, sightings, strict=True):
         if signal.episode in run:
@@ -112,10 +105,10 @@ def take_signals(
             before = None
         if before is not None:
             _begin(tx, engine, here, run, seen_at)
-            judged = starting.get(signal.episode)
+            judged = judgements.get(signal.episode)
             known[signal.episode] = _again(tx, engine, here, signal, sighting, before, seen_at, judged)
         elif signal.firing:
-            run[signal.episode] = Start(signal, starting[signal.episode], str(sighting.reading.version))
+            run[signal.episode] = Start(signal, judgements[signal.episode], str(sighting.reading.version))
         elif signal.fields.get("ended_at") is not None:
             _remember_end(tx, signal, str(sighting.reading.version), seen_at)
             known.update(_known(tx, here.name, [signal.episode]))
@@ -159,23 +152,16 @@ def _signal(here: Connected, sighting: Sighting) -> Signal:
     return Signal(here.name, str(sighting.reading.ref), sighting.fields, _labels(sighting.reading.body))
 
 
-def judge(engine: Engine, signals: Sequence[Signal]) -> dict[str, Judged]:
-    """What the plugins say of new episodes: which belong together, and how bad they are. Asked outside of any
-    decision, so that a slow plugin is slow once a batch."""
-    keys = engine.registry.group_keys(signals)
-    bare = [_opening_fields(signal) for signal in signals]
-    extra = engine.registry.classify_each(list(zip(signals, bare, strict=True)))
-    return {
-        signal.episode: Judged(_key(signal, key), {**fields, **(more or {})})
-        for signal, key, fields, more in zip(signals, keys, bare, extra, strict=True)
-    }
-
-
 def _known(tx: Transaction, connection: ConnectionName, episodes: Sequence[str]) -> dict[str, Known]:
     return {
         row.episode: Known(row.id, row.incident_id, row.group_key, bool(row.firing), row.version, row.fields)
         for row in tx.execute(_KNOWN, {"connection": connection, "episodes": list(episodes)})
     }
+
+
+def _is_news(known: Known | None, sighting: Sighting) -> bool:
+    """Whether a sighting of an episode that fires is to be judged: it belongs nowhere yet, or is not as it was."""
+    return known is None or _is_placeless(known) or known.version != str(sighting.reading.version)
 
 
 def _is_placeless(known: Known | None) -> bool:
@@ -194,7 +180,7 @@ def _again(
     judged: Judged | None,
 ) -> Known:
     """One more sighting of a known episode: changed, ended, firing again, or nothing new. `judged` is what the plugins
-    said of it if it belongs nowhere yet."""
+    say of it as it is now."""
     version = str(sighting.reading.version)
     if known.version == version:
         if signal.firing and sighting.asked:
@@ -208,21 +194,35 @@ def _again(
         return known if known.incident is not None else _came_late(tx, engine, signal, known, judged)
     # An end that a poll found by absence says nothing of what the alert was about.
     fields = {**known.fields, **rows.plain(signal.fields)}
-    tx.execute(
-        _UPDATE,
-        {
-            "row_id": known.id,
-            "firing": signal.firing,
-            "fields": fields,
-            "version": version,
-            "seen_at": seen_at,
-        },
-    )
+    rise = _rise(tx, engine, known, judged) if signal.firing else {}
+    changes = {"firing": signal.firing, "fields": fields, "version": version, "seen_at": seen_at}
+    if judged is not None:
+        changes["judged"] = judged.grade
+    tx.execute(_UPDATE, {"row_id": known.id, **changes})
     if signal.firing and not known.firing:
         known = _fires_again(tx, engine, signal, known, judged)
     elif known.firing and not signal.firing and known.incident is not None:
         _ended(tx, engine, signal, known.incident)
+    if signal.firing and known.incident is not None:
+        _rejudged(tx, engine, signal, known.incident, rise)
     return replace(known, firing=signal.firing, version=version, fields=fields)
+
+
+def _rise(tx: Transaction, engine: Engine, known: Known, judged: Judged | None) -> Fields:
+    """What an episode that is judged anew raises in its incident."""
+    incident = None if judged is None or known.incident is None else rows.load_incident(tx, known.incident, lock=True)
+    return {} if incident is None or judged is None else judging.rises(tx, engine, incident, judged.grade)
+
+
+def _rejudged(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId, rise: Fields) -> None:
+    """The incident follows an episode that is not as it was, up, or down where that is wanted."""
+    current = rows.load_incident(tx, incident, lock=True)
+    if current is None:
+        return
+    if rise:
+        judging.raise_by(tx, engine, current, rise, signal)
+    else:
+        judging.lower(tx, engine, current, signal)
 
 
 def _came_late(tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None) -> Known:
@@ -255,6 +255,8 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
     openings = [commit.Opening(start.judged.fields, start.signal.episode) for start in openers.values()]
     opened = commit.open_incidents(tx, engine, openings, source=here.name) if openings else []
     incidents |= zip(openers, opened, strict=True)
+    joining = [start for start in starts if openers.get(start.judged.group) is not start]
+    rises = _rises(tx, engine, incidents, joining)
     tx.execute_many(_INSERT, [_begun(start, incidents[start.judged.group].id, seen_at) for start in starts])
     tx.execute_many(
         _REMEMBER,
@@ -263,19 +265,38 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
             for group in dict.fromkeys(start.judged.group for start in starts)
         ],
     )
-    for start in starts:
-        if openers.get(start.judged.group) is not start:
-            incidents[start.judged.group] = _join(tx, engine, incidents[start.judged.group], start.signal)
+    for start in joining:
+        incidents[start.judged.group] = _join(tx, engine, incidents[start.judged.group], start.signal)
+    for group, (signal, rise) in rises.items():
+        judging.raise_by(tx, engine, incidents[group], rise, signal)
+
+
+def _rises(
+    tx: Transaction, engine: Engine, incidents: Mapping[str, Incident], joining: Sequence[Start]
+) -> dict[str, tuple[Signal, Fields]]:
+    """By group, how the new episodes raise the incident that they join, at once for all, and the worst of them."""
+    by_group: dict[str, list[tuple[dict[str, Value], Signal]]] = {}
+    for start in joining:
+        by_group.setdefault(start.judged.group, []).append((start.judged.grade, start.signal))
+    found: dict[str, tuple[Signal, Fields]] = {}
+    for group, graded in by_group.items():
+        rise = judging.rises(tx, engine, incidents[group], grades.worst(grade for grade, _signal in graded))
+        if rise:
+            found[group] = next(one for grade, one in graded if grades.above(grade, incidents[group].fields)), rise
+    return found
 
 
 def _begun(start: Start, incident: IncidentId, seen_at: datetime) -> dict[str, Any]:
-    return _row(start.signal, start.version, seen_at, firing=True, incident=incident, group=start.judged.group)
+    judged = start.judged
+    return _row(
+        start.signal, start.version, seen_at, firing=True, incident=incident, group=judged.group, judged=judged.grade
+    )
 
 
 def _remember_end(tx: Transaction, signal: Signal, version: str, seen_at: datetime) -> None:
     """The end of an episode that nobody has told of. It opens nothing; its beginning may come late, and must not be
     taken for an alert that fires."""
-    tx.execute_many(_INSERT, [_row(signal, version, seen_at, firing=False, incident=None, group="")])
+    tx.execute_many(_INSERT, [_row(signal, version, seen_at, firing=False, incident=None, group="", judged={})])
 
 
 def forget_ends(tx: Transaction, before: datetime) -> int:
@@ -285,7 +306,14 @@ def forget_ends(tx: Transaction, before: datetime) -> int:
 
 
 def _row(
-    signal: Signal, version: str, seen_at: datetime, *, firing: bool, incident: IncidentId | None, group: str
+    signal: Signal,
+    version: str,
+    seen_at: datetime,
+    *,
+    firing: bool,
+    incident: IncidentId | None,
+    group: str,
+    judged: Fields,
 ) -> dict[str, Any]:
     return {
         "connection": signal.connection,
@@ -295,6 +323,7 @@ def _row(
         "firing": firing,
         "fields": rows.plain(signal.fields),
         "labels": dict(signal.labels),
+        "judged": judged,
         "version": version,
         "act": "",
         "acted": "",
@@ -333,12 +362,6 @@ def _joined_late(tx: Transaction, engine: Engine, incident: Incident, signal: Si
     return incident
 
 
-def _key(signal: Signal, answer: str | None) -> str:
-    """The group's key: what a plugin says, else the episode by itself. Long keys are hashed."""
-    key = answer if answer is not None else f"{signal.connection}:{signal.episode}"
-    return key if len(key) <= 190 else hashlib.sha256(key.encode()).hexdigest()
-
-
 def _group_incidents(tx: Transaction, engine: Engine, groups: Iterable[str]) -> dict[str, Incident]:
     """The incident that a new episode of each group joins; a group that has none is left out."""
     keys = list(dict.fromkeys(groups))
@@ -359,19 +382,6 @@ def _group_incidents(tx: Transaction, engine: Engine, groups: Iterable[str]) -> 
 
 def _remember_group(tx: Transaction, engine: Engine, key: str, incident: Incident) -> None:
     tx.execute_many(_REMEMBER, [{"key": key, "incident": incident.id, "at": engine.clock.now()}])
-
-
-def _opening_fields(signal: Signal) -> dict[str, Value]:
-    """What a signal tells of the incident that it opens."""
-    fields = {
-        name: signal.fields[name]
-        for name in ("title", "description", "severity", "service", "tags")
-        if signal.fields.get(name) not in (None, ())
-    }
-    fields.setdefault("title", f"Alert from {signal.connection}")
-    if signal.fields.get("started_at"):
-        fields["opened_at"] = signal.fields["started_at"]
-    return fields
 
 
 def _tell_ended(tx: Transaction, engine: Engine, incident: IncidentId, signal: Signal) -> None:
@@ -397,6 +407,7 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
     if is_over and Status(str(current.fields["status"])).is_open:
         _set_status(tx, engine, incident, Status.RESOLVED, signal)
     else:
+        current = judging.lower(tx, engine, current, signal) if still else current
         acts.follow(tx, engine, current, signal)
 
 
@@ -415,7 +426,7 @@ def _place(
     tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None
 ) -> tuple[Known, Incident, bool]:
     """An episode that has ended once goes to its group's incident, or opens one; whether it did is the last answer."""
-    group = judged.group if judged is not None else known.group
+    group = judged.group if judged is not None and _is_placeless(known) else known.group
     incident = _group_incidents(tx, engine, [group]).get(group)
     is_new = incident is None
     if incident is None:
@@ -423,7 +434,9 @@ def _place(
         opening = commit.Opening(judged.fields, signal.episode)
         [incident] = commit.open_incidents(tx, engine, [opening], source=signal.connection)
         _remember_group(tx, engine, group, incident)
-    place = {"incident_id": incident.id, "group_key": group, "labels": dict(signal.labels)}
+    place: dict[str, Any] = {"incident_id": incident.id, "group_key": group, "labels": dict(signal.labels)}
+    if judged is not None:
+        place["judged"] = judged.grade
     tx.execute(_UPDATE, {"row_id": known.id, **place})
     return replace(known, incident=incident.id, group=group), incident, is_new
 

@@ -145,6 +145,7 @@ signal = Table(
     Column("firing", Boolean, nullable=False),
     Column("fields", JsonText, nullable=False),
     Column("labels", JsonText, nullable=False),
+    Column("judged", JsonText, nullable=False, server_default=text("'{}'")),  # how bad the plugins found it
     Column("version", Text, nullable=False),
     Column(
         "act", String(12), nullable=False, default=""

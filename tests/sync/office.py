@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,14 +100,16 @@ class Office:
     """One Alertmanager, ticket tools named by their connection, and the engine between them, whose lanes take turns in
     the order of the tools."""
 
-    def __init__(self, folder: Path, *tools: str, address: str = "") -> None:
+    def __init__(
+        self, folder: Path, *tools: str, address: str = "", plugins: str = "[grouping, severity, measurement]"
+    ) -> None:
         self.clock = ManualClock()
         self.tools = {tool: desk_of(tool).double(self.clock) for tool in tools}
         self.posted: list[bytes] = []
         self.alerts = AlertmanagerSimulator(self.clock.now, webhook=Webhook("http://tieline.example"), post=self._post)
         os.environ["TIELINE_TEST_HOOK"] = "a token that opens nothing"
         lines = ["tieline: 1", f"store: {address or f'sqlite:///{folder}/office.db'}"]
-        lines += ["plugins: [grouping, severity, measurement]"]
+        lines += [f"plugins: {plugins}"]
         lines += ["poll_every: 30s", "connections:"]
         lines += ["  alerts: {tool: alertmanager, url: 'http://alerts', webhook_token: {env: TIELINE_TEST_HOOK}}"]
         for tool in tools:
@@ -155,6 +157,11 @@ class Office:
         """The alerts' lane works until it has nothing to do."""
         while self.lanes[ALERTS].step():
             pass
+
+    def configure(self, **signals: Any) -> None:
+        """The file says something else of alerts from now on."""
+        config = self.engine.config
+        self.engine.config = replace(config, signals=config.signals.model_copy(update=signals))
 
     # -- alerts ----------------------------------------------------------------------------------------------------
 

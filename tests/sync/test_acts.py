@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -172,8 +171,7 @@ def one_alert(office: Office) -> str:
 
 def turn_off(office: Office) -> None:
     """The configuration does not want alerts silenced any more."""
-    config = office.engine.config
-    office.engine.config = replace(config, signals=config.signals.model_copy(update={"acknowledge": False}))
+    office.configure(acknowledge=False)
 
 
 def hours_later(office: Office, hours: int) -> None:

@@ -14,7 +14,7 @@ from tieline.adapters.alertmanager.webhook import parse
 from tieline.core.episodes import moment_text
 from tieline.core.port import Delivery
 from tieline.core.store import tables as t
-from tieline.sync import absence, explain, inbox, signals
+from tieline.sync import absence, explain, inbox, judging, signals
 from tieline.sync.lane import LaneState
 
 STORM = 12
@@ -266,7 +266,7 @@ def test_beginnings_after_their_ends_are_judged_at_once(
         else:
             ended.append(over(office, begun[-1]))
     asked = []
-    judge = signals.judge
+    judge = judging.judge
 
     def counted(*args: Any) -> Any:
         asked.append(len(args[1]))

@@ -1,0 +1,118 @@
+"""What the plugins say of alerts: where they belong and how bad they are. An incident follows the worst that fires.
+
+An alert that is worse than those before it raises the incident at once, when it joins or becomes worse. Nothing lowers
+an open incident unless `signals.lower` says so: whoever was woken for it decides. What a person set stands against
+every alert that is no worse than those there were already; a worse one raises it all the same, as an event of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, select
+
+from tieline.core.model import Fields, IncidentId, Signal, Status, Value
+from tieline.core.store import tables as t
+from tieline.core.store.store import Transaction
+from tieline.sync import commit, grades, rows
+from tieline.sync.engine import Engine
+from tieline.sync.grades import Standing
+from tieline.sync.merge import Reason
+from tieline.sync.records import Incident
+
+_HEARD = select(t.signal.c.judged).distinct().where(t.signal.c.incident_id == bindparam("incident"))
+_FIRING = _HEARD.where(t.signal.c.firing)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a new episode belongs to, and the fields of the incident that it opens if there is none yet."""
+
+    group: str
+    fields: Fields
+
+    @property
+    def grade(self) -> dict[str, Value]:
+        """How bad it is."""
+        return grades.grade(self.fields)
+
+
+def judge(engine: Engine, signals: Sequence[Signal]) -> dict[str, Judged]:
+    """What the plugins say of episodes: which belong together, and how bad they are. Asked outside of any decision, so
+    that a slow plugin is slow once a batch."""
+    keys = engine.registry.group_keys(signals)
+    bare = [_opening_fields(signal) for signal in signals]
+    extra = engine.registry.classify_each(list(zip(signals, bare, strict=True)))
+    return {
+        signal.episode: Judged(_key(signal, key), {**fields, **(more or {})})
+        for signal, key, fields, more in zip(signals, keys, bare, extra, strict=True)
+    }
+
+
+def _key(signal: Signal, answer: str | None) -> str:
+    """The group's key: what a plugin says, else the episode by itself. Long keys are hashed."""
+    key = answer if answer is not None else f"{signal.connection}:{signal.episode}"
+    return key if len(key) <= 190 else hashlib.sha256(key.encode()).hexdigest()
+
+
+def _opening_fields(signal: Signal) -> dict[str, Value]:
+    """What a signal tells of the incident that it opens."""
+    fields = {
+        name: signal.fields[name]
+        for name in ("title", "description", "severity", "service", "tags")
+        if signal.fields.get(name) not in (None, ())
+    }
+    fields.setdefault("title", f"Alert from {signal.connection}")
+    if signal.fields.get("started_at"):
+        fields["opened_at"] = signal.fields["started_at"]
+    return fields
+
+
+def rises(tx: Transaction, engine: Engine, incident: Incident, now: Fields) -> Fields:
+    """The fields by which alerts as bad as `now` raise the incident. Asked before they are stored: what was heard until
+    then is what a person knew."""
+    if not grades.above(now, incident.fields):
+        return {}
+    return grades.raised(_standing(tx, engine, incident), now)
+
+
+def raise_by(tx: Transaction, engine: Engine, incident: Incident, rise: Fields, signal: Signal) -> Incident:
+    """Raise an open incident, and say which alert it was."""
+    return _follow(tx, engine, incident, rise, signal, Reason.RAISED)
+
+
+def lower(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -> Incident:
+    """Come down to the worst alert that still fires, where the configuration says so."""
+    if not engine.config.signals.lower:
+        return incident
+    firing = grades.worst(tx.execute(_FIRING, {"incident": incident.id}).scalars())
+    return _follow(
+        tx, engine, incident, grades.lowered(_standing(tx, engine, incident), firing), signal, Reason.LOWERED
+    )
+
+
+def _follow(
+    tx: Transaction, engine: Engine, incident: Incident, fields: Fields, signal: Signal, reason: Reason
+) -> Incident:
+    if not fields or not Status(str(incident.fields["status"])).is_open:
+        return incident
+    told = {"signal": signal.episode, "title": rows.plain(signal.fields).get("title", "")}
+    return commit.edit(tx, engine, incident.id, fields, actor=str(signal.connection), reason=reason, **told)
+
+
+def _standing(tx: Transaction, engine: Engine, incident: Incident) -> Standing:
+    sources = {str(name) for name, one in engine.connections.items() if one.signals}
+    by_alerts = frozenset(name for name in grades.GRADED if _who(incident, name) in sources)
+    return Standing(incident.fields, by_alerts, _heard(tx, incident.id))
+
+
+def _who(incident: Incident, field: str) -> str:
+    stamp = incident.stamps.get(field)
+    return "" if stamp is None else stamp.who
+
+
+def _heard(tx: Transaction, incident: IncidentId) -> Fields:
+    """The worst that the incident's alerts ever said."""
+    return grades.worst(tx.execute(_HEARD, {"incident": incident}).scalars())
