@@ -79,7 +79,9 @@ def lowered(standing: Standing, firing: Fields) -> dict[str, Value]:
     scales = [
         scale
         for scale in SCALES
-        if _is_theirs(scale, standing) and _rank(scale, standing.fields) < _rank(scale, firing) < _rank(scale, {})
+        if _is_theirs(scale, standing)
+        and firing.keys() >= _said(scale, standing.fields)
+        and _rank(scale, standing.fields) < _rank(scale, firing)
     ]
     return _differing(firing, standing.fields, scales)
 
