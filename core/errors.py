@@ -16,7 +16,7 @@ TielineError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -127,7 +127,16 @@ class Gone(RemoteError):
 
 
 class Rejected(RemoteError):
-    """The tool understood and refused: a missing required field, a forbidden transition, a value it does not have."""
+    """The tool understood and refused: a missing required field, a forbidden transition, a value it does not have.
+
+    `refused` are the members of the body that it refused, by their paths as mappings write them (`fields.labels`),
+    each with the tool's own words: the rest can be written without them. One that was not in the body is required
+    there. Empty where the tool does not say which, or where nothing else would be taken either.
+    """
+
+    def __init__(self, connection: str, message: str, *, refused: Mapping[str, str] | None = None) -> None:
+        super().__init__(connection, message)
+        self.refused: Mapping[str, str] = dict(refused or {})
 
 
 class Forged(RemoteError):

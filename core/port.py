@@ -114,18 +114,33 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that a listing shows and that cannot be understood: named, so that the others go on without it.
+
+    `ref` is None where not even that is told; `key` is what people call it. `sentence` says what is odd about it.
+    """
+
+    ref: Ref | None
+    key: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Readings, oldest change first, and the cursor that stands after them.
 
     Committing `cursor` says: everything before it has been stored. `more` is false on the last page of this pass.
     `absent` are those of the readings that are ends which the tool did not tell: it only leaves the record out. Whoever
     marks them has the cursor of `core.episodes`, so that an end that is not believed can be kept in it.
+    `unreadable` are records that belong to the page and could not be understood (`core.listing` builds readings one
+    by one): each is asked for alone, and put aside by name when that fails too. The cursor stands after them as well.
     """
 
     readings: Sequence[Reading]
     cursor: Cursor
     more: bool = False
     absent: frozenset[Ref] = frozenset()
+    unreadable: Sequence[Unreadable] = ()
 
 
 @dataclass(frozen=True, slots=True)

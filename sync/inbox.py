@@ -235,6 +235,36 @@ def is_asked_for(tx: Transaction, name: ConnectionName, ref: Ref) -> bool:
     return bool(tx.execute(_ASKED_FOR, {"connection": name, "ref": ref}).scalar_one())
 
 
+_ASKED_REFS = select(t.inbox.c.ref).where(
+    t.inbox.c.connection == bindparam("connection"),
+    t.inbox.c.reading.is_(None),
+    t.inbox.c.ref.in_(bindparam("refs", expanding=True)),
+)
+_ASIDE = select(t.inbox.c.ref).where(
+    t.inbox.c.connection == bindparam("connection"), text("inbox.parked <> ''"), t.inbox.c.reading.is_(None)
+)
+_PUT_ASIDE = update(t.inbox).where(
+    t.inbox.c.connection == bindparam("row_connection"),
+    t.inbox.c.ref == bindparam("row_ref"),
+    t.inbox.c.reading.is_(None),
+)
+
+
+def asked_refs(tx: Transaction, name: ConnectionName, refs: Sequence[Ref]) -> frozenset[Ref]:
+    """Those of these records that are to be read, or were put aside when they were."""
+    return frozenset(tx.execute(_ASKED_REFS, {"connection": name, "refs": list(refs)}).scalars())
+
+
+def refs_aside(tx: Transaction, name: ConnectionName) -> frozenset[Ref]:
+    """The records that were asked for and put aside because they could not be read."""
+    return frozenset(tx.execute(_ASIDE, {"connection": name}).scalars())
+
+
+def put_aside(tx: Transaction, name: ConnectionName, ref: Ref, sentence: str) -> None:
+    """Put a hint aside with the sentence that says why."""
+    tx.execute(_PUT_ASIDE, {"row_connection": name, "row_ref": ref, "parked": sentence[:2000]})
+
+
 _DONE = delete(t.inbox).where(t.inbox.c.id == bindparam("row_id"), t.inbox.c.received_at == bindparam("row_at"))
 _ALL_DONE = Many(_DONE)
 _FORGET_PARKED = delete(t.inbox).where(

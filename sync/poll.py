@@ -18,7 +18,7 @@ from tieline.core.model import ConnectionName
 from tieline.core.port import Cursor, Page, Power, Reading, Ref
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import absence, inbox
+from tieline.sync import absence, inbox, unreadable
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.records import ReplicaState
 
@@ -92,6 +92,7 @@ def poll(engine: Engine, here: Connected) -> Pass:
             news = _news(tx, here, told)
             # The time of a pass counts once all of it is stored, as with `_judged` above.
             inbox.put_page(tx, here.name, told, news, asked, before or began if page.more else began)
+            unreadable.take_in(tx, engine, here, page)
         seen += len(page.readings)
         fresh += sum(reading is not None for _ref, reading in news)
         with engine.store.read() as connection:

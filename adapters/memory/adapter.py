@@ -15,6 +15,7 @@ from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.shelf import Note, Row
 from tieline.adapters.memory.tool import MemoryTool, Moved, Refused, age
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion
+from tieline.core.listing import alone, answered, understood
 from tieline.core.model import INCIDENT_FIELDS, ConnectionName, FieldType, Visibility, instant, parse_instant
 from tieline.core.port import (
     Act,
@@ -80,11 +81,14 @@ class MemoryAdapter:
             part = found[first : first + size]
             if first:
                 self._tool.faults.turn_page()
-            readings = self._ask("changes", partial(self._readings, part)) if first else self._readings(part)
-            yield Page(readings, Cursor(part[-1][0] if part else start), more=first + size < len(found))
+            rows = self._ask("changes", partial(self._rows, part)) if first else self._rows(part)
+            told = understood(rows, self._reading, lambda row: (Ref(row.ref), row.key))
+            cursor = Cursor(part[-1][0] if part else start)
+            yield Page(told.found, cursor, more=first + size < len(found), unreadable=told.unreadable)
 
     def read(self, ref: Ref) -> Reading:
-        return self._ask("read", lambda: self._reading(self._tool.replicated(ref)))
+        row = self._ask("read", lambda: self._tool.replicated(ref))
+        return alone(self._name, f"read: record {ref}", lambda: self._reading(row))
 
     # Adapter
 
@@ -93,12 +97,12 @@ class MemoryAdapter:
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
         if self._tool.conditional:
-            return self._tell("update", lambda: self._reading(self._unmerged(ref, patch, seen)))
+            return self._updated(ref, patch, seen)
         # As with most real tools: look, compare, write, and see afterwards whether somebody came in between.
         before = self._ask("read", lambda: self._tool.row(ref))
         if str(before.version) != seen:
             raise StaleVersion(self._name, f"update: record {ref} is at version {before.version}, not {seen}")
-        after = self._tell("update", lambda: self._reading(self._unmerged(ref, patch, seen)))
+        after = self._updated(ref, patch, seen)
         return replace(after, raced=int(after.version) > before.version + 1)
 
     # Historian
@@ -110,7 +114,7 @@ class MemoryAdapter:
 
     def find(self, token: Token) -> Reading | None:
         found = self._ask("find", lambda: self._tool.with_token(token))
-        return self._reading(found[0]) if found else None
+        return alone(self._name, f"find: record {found[0].ref}", lambda: self._reading(found[0])) if found else None
 
     # Receiver
 
@@ -198,6 +202,10 @@ class MemoryAdapter:
         except ValueError:
             raise NeedsOperator(self._name, f"the cursor {since!r:.80} is not one of ours; start anew") from None
 
+    def _updated(self, ref: Ref, patch: Body, seen: Version) -> Reading:
+        row = self._tell("update", lambda: self._unmerged(ref, patch, seen))
+        return answered(self._name, f"update: record {ref}", lambda: self._reading(row))
+
     def _unmerged(self, ref: Ref, patch: Body, seen: Version) -> Row:
         into = self._tool.row(ref).merged_into
         if into is not None:
@@ -213,13 +221,13 @@ class MemoryAdapter:
         reading = self._reading(row)
         return Replaced(reading.body, reading.people)
 
-    def _readings(self, part: Sequence[tuple[str, str]]) -> list[Reading]:
+    def _rows(self, part: Sequence[tuple[str, str]]) -> list[Row]:
         """The records as they are now; one that was deleted since the snapshot is left out, as a real listing would."""
-        readings = []
+        rows = []
         for _, ref in part:
             with suppress(LookupError):
-                readings.append(self._reading(self._tool.row(ref)))
-        return readings
+                rows.append(self._tool.row(ref))
+        return rows
 
     def _reading(self, row: Row) -> Reading:
         known = self._tool.addresses()

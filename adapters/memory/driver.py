@@ -97,6 +97,9 @@ class MemoryDriver(ToolDriver):
     def touch(self, ref: Ref) -> None:
         self.tool.edit(ref, title=f"{self.tool.row(ref).body['title']}!")
 
+    def spoil(self, ref: Ref) -> None:
+        self.tool.spoil(ref)
+
     def delete(self, ref: Ref) -> None:
         self.tool.delete(ref)
 

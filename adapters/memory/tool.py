@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,8 @@ class MemoryTool:
         self.cut: Mapping[str, int] = {}
         self.replication_lag = timedelta(0)
         self.plain_comments = False
+        self.spoilt: set[str] = set()
+        """Records in which something is odd, until somebody mends them: an import left a date that is none."""
         self.subscribers: list[Callable[[Delivery], None]] = []
         """Called with a signed webhook after every change."""
         self._shelf = Shelf(path)
@@ -120,7 +123,7 @@ class MemoryTool:
     def row(self, ref: str) -> Row:
         """A copy of the record as it is. Raises LookupError."""
         with self._shelf.transaction() as state:
-            return _snapshot(_existing(state, ref))
+            return self._told(_snapshot(_existing(state, ref)))
 
     def replicated(self, ref: str) -> Row:
         """As `row`, from the replica that answers an adapter's reads. Raises LookupError for a record just made."""
@@ -156,7 +159,7 @@ class MemoryTool:
             if self.conditional and str(row.version) != seen:
                 raise Moved(f"record {ref} is at version {row.version}, not {seen}")
             changed = self._change(state, row, patch, known, author)
-            answer = _snapshot(row)
+            answer = self._told(_snapshot(row))
             if self.workflow is not None:
                 changed = self._change(state, row, self.workflow(_copied(row.body)), known) or changed
         if changed:
@@ -180,6 +183,22 @@ class MemoryTool:
         if changed:
             self._tell(ref)
         return found
+
+    def spoil(self, ref: str) -> None:
+        """An import leaves something odd in the record. Raises LookupError."""
+        with self._shelf.transaction() as state:
+            self._touch(state, _existing(state, ref))
+            self.spoilt.add(ref)
+        self._tell(ref)
+
+    def mend(self, ref: str) -> None:
+        """Somebody puts a spoilt record in order again."""
+        self.spoilt.discard(ref)
+        with self._shelf.transaction() as state:
+            row = state.rows[ref]
+            if not row.deleted:
+                self._touch(state, row)
+        self._tell(ref)
 
     def delete(self, ref: str) -> None:
         """A person deletes the record. Raises LookupError."""
@@ -297,6 +316,10 @@ class MemoryTool:
                 if before.get(name) != row.body[name]
             ]
         return True
+
+    def _told(self, row: Row) -> Row:
+        """The record as the tool's API tells it."""
+        return replace(row, changed_at="yesterday") if row.ref in self.spoilt else row
 
     def _kept(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What the tool stores of these values."""

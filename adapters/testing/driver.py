@@ -103,6 +103,11 @@ class ToolDriver:
         """Anything that changes a record. Override it where a title cannot be edited (monitoring)."""
         self.edit(ref, self.patch_title(f"touched at {self.now():%H:%M:%S.%f}"))
 
+    def spoil(self, ref: Ref) -> None:
+        """Something odd comes into a record, and stays in every answer that shows it: a member is missing, a date is
+        none, a null stands where a text was. The record counts as changed."""
+        raise NotImplementedError
+
     def delete(self, ref: Ref) -> None:
         """A person deletes a record."""
         raise NotImplementedError

@@ -34,6 +34,7 @@ from tieline.adapters.testing.contract.reading import (
     CheckingContract,
     HistoryContract,
     ListingContract,
+    OddRecordContract,
     ReadingContract,
 )
 from tieline.adapters.testing.contract.writing import (
@@ -89,6 +90,7 @@ class SourceContract(
     ReadingContract,
     AgeContract,
     ListingContract,
+    OddRecordContract,
     FailingContract,
     WaitingContract,
     SecretContract,

@@ -6,7 +6,7 @@ import pytest
 
 from tieline.adapters.testing.contract.expect import HOUR, expect, here, listed, needs, pages, raises, refs
 from tieline.adapters.testing.driver import ToolDriver
-from tieline.core.errors import Gone, NeedsOperator
+from tieline.core.errors import Gone, NeedsOperator, Rejected
 from tieline.core.port import Cursor, Health, Power, Reading, Ref, Source
 
 
@@ -265,6 +265,50 @@ class ListingContract:
         ref = tool.make("Disk full")
         found = refs(listed(adapter, start))
         expect(ref in found, "a cursor stands in the tool's own clock; with ours, a skewed tool loses changes")
+
+
+class OddRecordContract:
+    """One record that cannot be understood costs none of the others."""
+
+    @needs("make", "spoil", "advance")
+    def test_an_odd_record_is_named_and_the_others_go_on(self, adapter: Source, tool: ToolDriver) -> None:
+        start = here(adapter)
+        made = [tool.make(f"Disk full on db{number}") for number in range(2 * tool.page_size)]
+        tool.spoil(made[1])
+        try:
+            found = list(pages(adapter, start))
+        except Exception as error:  # noqa: BLE001 - whatever one record brings about
+            pytest.fail(f"one odd record costs the listing ({type(error).__name__}: {error}); see core.listing")
+        listed_refs = [reading.ref for page in found for reading in page.readings]
+        named = [one.ref for page in found for one in page.unreadable]
+        lost = [ref for ref in made if ref != made[1] and ref not in listed_refs]
+        expect(not lost, f"one odd record hides {len(lost)} others; build readings one by one (core.listing)")
+        expect(made[1] in (*named, *listed_refs), "an odd record is named in `unreadable`, never left out unsaid")
+        expect(
+            all(one.sentence for page in found for one in page.unreadable), "an unreadable record says what is odd"
+        )
+
+    @needs("make", "spoil", "advance")
+    def test_the_cursor_stands_behind_an_odd_record(self, adapter: Source, tool: ToolDriver) -> None:
+        start = here(adapter)
+        tool.make("Disk full on db0")
+        tool.spoil(tool.make("Disk full on db1"))
+        tool.advance(HOUR)
+        after = here(adapter, here(adapter, start))
+        tool.advance(HOUR)
+        later = tool.make("Disk full on db2")
+        found = list(pages(adapter, after))
+        expect(later in [one.ref for page in found for one in page.readings], "what comes after an odd record is listed")
+
+    @needs("make", "spoil")
+    def test_an_odd_record_is_refused_by_name_when_it_is_read_alone(self, adapter: Source, tool: ToolDriver) -> None:
+        start = here(adapter)
+        _whole, ref = tool.make("Disk full on db0"), tool.make("Disk full on db1")
+        tool.spoil(ref)
+        if ref in refs(listed(adapter, start)):
+            adapter.read(ref)  # what a listing understands, a look understands
+            return
+        raises(Rejected, lambda: adapter.read(ref), "reading a record that cannot be understood")
 
 
 class HistoryContract:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.adapters.testing.saboteurs.base import Honest, Saboteur, Tamper, Verbs
+from tieline.core.errors import Gone, Rejected
 from tieline.core.port import Cursor, Page, Reading, Ref
 
 _Since = Cursor | None
@@ -65,7 +66,7 @@ def _exclusive(honest: Honest, tool: ToolDriver) -> Verbs:
             kept = [reading for reading in page.readings if newest is None or _changed(reading, tool) > newest]
             stamps = [_changed(reading, tool) for reading in page.readings] or ([newest] if newest else [])
             mark = max(stamps).isoformat() if stamps and not page.more else ""
-            yield Page(kept, Cursor(f"{page.cursor}@{mark}"), page.more)
+            yield replace(page, readings=kept, cursor=Cursor(f"{page.cursor}@{mark}"))
 
     return {"changes": changes}
 
@@ -157,9 +158,56 @@ def _our_clock(honest: Honest, tool: ToolDriver) -> Verbs:
                 if started is None or skew is None or _changed(reading, tool) + skew >= started
             ]
             mark = local if page.more else tool.now().isoformat()
-            yield Page(kept, Cursor(f"{page.cursor}@{mark}"), page.more)
+            yield replace(page, readings=kept, cursor=Cursor(f"{page.cursor}@{mark}"))
 
     return {"changes": changes}
+
+
+def _spoilt_by_one(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
+    """Builds a page as a whole: what is odd about one record leaves the listing as an error."""
+
+    def changes(since: _Since) -> Iterator[Page]:
+        for page in honest.changes(since):
+            for one in page.unreadable:
+                raise KeyError(one.sentence)
+            yield page
+
+    return {"changes": changes}
+
+
+def _left_out_unsaid(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
+    """Leaves an odd record out and says nothing."""
+
+    def changes(since: _Since) -> Iterator[Page]:
+        for page in honest.changes(since):
+            yield replace(page, unreadable=())
+
+    return {"changes": changes}
+
+
+def _waits_for_the_odd_one(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
+    """Asks for a page again until everything in it can be understood."""
+
+    def changes(since: _Since) -> Iterator[Page]:
+        for page in honest.changes(since):
+            if page.unreadable:
+                yield Page((), since or page.cursor, unreadable=page.unreadable)
+                return
+            yield page
+
+    return {"changes": changes}
+
+
+def _odd_is_gone(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
+    """Takes a record that it does not understand for one that is not there."""
+
+    def read(ref: Ref) -> Reading:
+        try:
+            return honest.read(ref)
+        except Rejected as error:
+            raise Gone(error.connection, str(error)) from None
+
+    return {"read": read}
 
 
 def _changed(reading: Reading, tool: ToolDriver) -> datetime:
@@ -216,5 +264,30 @@ LISTING: Final = (
         ),
     ),
     Saboteur("the cursor stands in our own clock", _our_clock, ("test_a_skewed_clock_loses_no_change",)),
+    Saboteur(
+        "one odd record costs the page",
+        _spoilt_by_one,
+        (
+            "test_an_odd_record_is_named_and_the_others_go_on",
+            "test_the_cursor_stands_behind_an_odd_record",
+            "test_an_odd_record_is_refused_by_name_when_it_is_read_alone",
+        ),
+    ),
+    Saboteur(
+        "an odd record is left out unsaid", _left_out_unsaid, ("test_an_odd_record_is_named_and_the_others_go_on",)
+    ),
+    Saboteur(
+        "the cursor waits for an odd record",
+        _waits_for_the_odd_one,
+        (
+            "test_the_cursor_stands_behind_an_odd_record",
+            "test_an_odd_record_is_named_and_the_others_go_on",
+        ),
+    ),
+    Saboteur(
+        "an odd record is taken for gone",
+        _odd_is_gone,
+        ("test_an_odd_record_is_refused_by_name_when_it_is_read_alone",),
+    ),
     Saboteur("the first pass lists all of history", _with_old(first_pass=True), ("test_the_first_pass_starts_now",)),
 )

@@ -1,0 +1,85 @@
+"""One record that nobody understands: it is put aside by name, and the others go on."""
+
+from tieline.sync import explain
+from tieline.sync.lane import LaneState
+
+
+def made(world, count=3):
+    both = world()
+    for number in range(count):
+        both.tools["left"].make({"title": f"Disk {number} is full", "status": "new"})
+    both.settle()
+    return both
+
+
+def test_an_odd_record_is_put_aside_by_name_and_the_page_goes_on(world):
+    both = made(world)
+    odd, other = both.copy("left", 1).ref, both.copy("left", 2).ref
+    both.tools["left"].spoil(odd)
+    both.tools["left"].edit(other, title="goes on")
+    both.settle(3)
+    assert both.shows("right", "title", number=2) == "goes on"
+    assert both.lanes["left"].state is LaneState.WORKING
+    (aside,) = both.parked()
+    assert aside.what == "inbox" and odd in aside.sentence and "yesterday" in aside.sentence
+
+
+def test_an_odd_record_is_told_once_however_often_it_is_listed(world):
+    both = made(world)
+    both.tools["left"].spoil(both.copy("left").ref)
+    both.settle(12)
+    assert len(both.parked()) == 1
+    with both.engine.store.read() as connection:
+        from sqlalchemy import func, select
+
+        from tieline.core.store import tables as t
+
+        told = connection.execute(select(func.count()).where(t.journal.c.kind == "parked")).scalar_one()
+    assert told == 1
+
+
+def test_a_record_in_order_again_is_taken_in_and_no_longer_aside(world):
+    both = made(world)
+    odd = both.copy("left").ref
+    both.tools["left"].spoil(odd)
+    both.settle(3)
+    both.tools["left"].mend(odd)
+    both.tools["left"].edit(odd, title="in order")
+    both.settle(3)
+    assert both.shows("right", "title") == "in order"
+    assert both.parked() == []
+
+
+def test_an_odd_record_that_is_tried_again_is_read(world):
+    both = made(world)
+    odd = both.copy("left").ref
+    both.tools["left"].edit(odd, title="said while it was odd")
+    both.tools["left"].spoil(odd)
+    both.settle(3)
+    both.tools["left"].spoilt.clear()
+    (aside,) = both.parked()
+    explain.release(both.engine, "inbox", aside.id, actor="ann")
+    both.settle(2)
+    assert both.shows("right", "title") == "said while it was odd"
+    assert both.parked() == []
+
+
+def test_a_record_without_a_name_is_put_aside_too(world):
+    both = made(world)
+    left = both.engine.connections["left"].source
+    honest = left.changes
+
+    def nameless(since):
+        from dataclasses import replace
+
+        from tieline.core.port import Unreadable
+
+        for page in honest(since):
+            yield replace(page, unreadable=[Unreadable(None, "row 7", "it has no 'id'")])
+
+    left.changes = nameless
+    both.tools["left"].edit(both.copy("left", 2).ref, title="goes on")
+    both.settle(4)
+    assert both.shows("right", "title", number=2) == "goes on"
+    (aside,) = both.parked()
+    assert "row 7" in aside.sentence and "it has no 'id'" in aside.sentence
