@@ -22,6 +22,7 @@ from tieline.adapters.jira.transitions import Walker
 from tieline.adapters.jira.wire import Wire
 from tieline.adapters.jira.writing import Patch, Writer
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
+from tieline.core.listing import alone
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import (
     Body,
@@ -57,7 +58,7 @@ class JiraAdapter:
         self._comments = Comments(self._wire, settings)
         self._people = People(self._wire, settings.deployment, bench.clock)
         self._account: tuple[str, float] | None = None
-        self._made = Made(self._index, settings, bench.clock.now, lambda ref: self.read(Ref(ref)).token)
+        self._made = Made(self._index, settings, bench.clock.now, self._records.token)
         self._site = ""
         self.lookup_lag: timedelta = settings.lookup_lag
 
@@ -82,7 +83,8 @@ class JiraAdapter:
         return passing(self._index, self._records, query, place, settings.overlap, horizon, self._reading)
 
     def read(self, ref: Ref) -> Reading:
-        return self._reading(self._one(ref))
+        found = self._one(ref)
+        return alone(self._name, f"issue {found.issue['key']}", lambda: self._reading(found))
 
     # -- Adapter
 

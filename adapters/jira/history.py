@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tieline.adapters.jira.issue import milliseconds, user_ids
+from tieline.adapters.jira.issue import entries, user_ids
 from tieline.core import gap
 from tieline.core.port import Body
 
@@ -50,8 +50,7 @@ def put_back(fields: Body, items: Mapping[str, Body], *, cloud: bool) -> dict[st
 
 
 def _since(changelog: Body | None, since: int) -> list[Body]:
-    entries = [one for one in (changelog or {}).get("histories") or [] if milliseconds(one["created"]) > since]
-    return sorted(entries, key=lambda one: (milliseconds(one["created"]), int(one.get("id") or 0)))
+    return [entry for at, entry in entries(changelog) if at > since]
 
 
 def _held(name: str, now: Any, item: Body, cloud: bool) -> Any:

@@ -74,8 +74,8 @@ def essence(value: Any) -> Any:
 
 def token_of(issue: Body) -> Token | None:
     """Our create token, from the issue's entity property."""
-    held = (issue.get("properties") or {}).get(PROPERTY)
-    return token_in(held)
+    held = issue.get("properties")
+    return token_in(held.get(PROPERTY)) if isinstance(held, dict) else None
 
 
 def token_in(held: Any) -> Token | None:
@@ -183,15 +183,25 @@ def plain(document: Any) -> str:
     return " ".join(" ".join(words).split())
 
 
+def entries(changelog: Any) -> list[tuple[int, Body]]:
+    """The entries of a changelog with their moments in milliseconds, oldest first. One without a moment cannot be
+    placed and is left out."""
+    found: list[tuple[int, int, Body]] = []
+    for entry in (changelog or {}).get("histories") or []:
+        try:
+            found.append((milliseconds(entry["created"]), int(entry.get("id") or 0), entry))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return [(at, entry) for at, _number, entry in sorted(found, key=lambda one: one[:2])]
+
+
 def overwritten(changelog: Any, since: str, fields: set[str], account: str) -> str:
     """What others wrote into `fields` between our read (at `updated` = `since`) and our write: the race that a tool
     without conditional writes leaves open. One sentence, or "" when there was none."""
-    histories = (changelog or {}).get("histories") or []
     lost = [
         f"{item.get('field')}: “{item.get('toString')}” by {_name(history)}"
-        for history in sorted(histories, key=lambda one: str(one.get("created")))
-        if milliseconds(history["created"]) > milliseconds(since)
-        and account not in user_ids(history.get("author") or {})
+        for at, history in entries(changelog)
+        if at > milliseconds(since) and account not in user_ids(history.get("author") or {})
         for item in history.get("items") or []
         if (item.get("fieldId") or item.get("field")) in fields
     ]

@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
-from tieline.adapters.jira.issue import FIELDS, PROPERTY, milliseconds
+from tieline.adapters.jira.issue import FIELDS, PROPERTY, milliseconds, token_of
 from tieline.adapters.jira.jql import Place, Row
 from tieline.adapters.jira.settings import Deployment
 from tieline.adapters.jira.wire import Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected, TryAgain
-from tieline.core.port import Body, Page, Reading
+from tieline.core.listing import alone, fetched, understood
+from tieline.core.port import Body, Page, Reading, Ref, Token
 
 OVERLAPPING: Final = 5
 """Rows asked for again with each page by position, to notice rows that moved away in between."""
@@ -110,7 +111,17 @@ class Index:
 
 
 def _is_row(value: Any) -> bool:
-    return isinstance(value, dict) and "id" in value and bool((value.get("fields") or {}).get("updated"))
+    return isinstance(value, dict) and isinstance(value.get("id"), str | int)
+
+
+def _row(issue: Body) -> Row:
+    return Row(str(issue["id"]), milliseconds(issue["fields"]["updated"]))
+
+
+def _named(issue: Any) -> tuple[Ref | None, str]:
+    known: Body = issue if isinstance(issue, dict) else {}
+    identity = known.get("id")
+    return Ref(str(identity)) if isinstance(identity, str | int) else None, str(known.get("key") or "")
 
 
 class Records:
@@ -131,36 +142,56 @@ class Records:
     def _one(self, ref: str, **more: str) -> Fetched:
         query: dict[str, str | int] = {"fields": ",".join(FIELDS), "properties": PROPERTY, **more}
         answer = self._wire.get(f"/issue/{quote(ref, safe='')}", query, has=("id", "key", "fields"))
-        issue = self._issue(answer.json)
+        issue = alone(self._wire.connection, f"issue {answer.json['key']}", lambda: whole(answer.json))
         plain = {name: part for name, part in issue.items() if name != "changelog"}
         return Fetched(plain, answer.at, issue.get("changelog"))
 
-    def many(self, refs: Sequence[str]) -> dict[str, Fetched]:
-        """By id; those deleted since are left out. Raises TryAgain when Jira could not bring one that exists."""
+    def many(self, refs: Sequence[str]) -> tuple[list[Body], list[str], datetime | None]:
+        """On Cloud, the issues that Jira brings at once, those that it could not bring, and when it answered. Deleted
+        ones are in neither. Whatever the deployment, what is not brought can be asked for by itself."""
         if self._deployment is not Deployment.CLOUD:
-            return {ref: fetched for ref in refs for fetched in self._if_there(ref)}
+            return [], list(refs), None
         if not refs:
-            return {}
+            return [], [], None
         body = {"issueIdsOrKeys": list(refs), "fields": list(FIELDS), "properties": [PROPERTY]}
-        answer = self._wire.send("POST", "/issue/bulkfetch", body=body, reads=True, has=("issues",))
-        failed = answer.json.get("issueErrors") or []
-        if failed:
-            words = "; ".join(f"{one.get('id')}: {one.get('errorMessage')}" for one in failed[:3])
-            raise TryAgain(self._wire.connection, f"{len(failed)} issues could not be fetched ({words})")
-        return {str(issue["id"]): Fetched(self._issue(issue), answer.at) for issue in answer.json["issues"]}
-
-    def _issue(self, issue: Body) -> Body:
-        """Raises TryAgain for what lacks the fields that every issue has."""
-        fields = issue.get("fields") if isinstance(issue, dict) else None
-        if not isinstance(fields, dict) or not all(fields.get(name) for name in ("updated", "status", "project")):
-            raise TryAgain(self._wire.connection, "an issue came without its id, `updated` or `status`")
-        return issue
-
-    def _if_there(self, ref: str) -> list[Fetched]:
         try:
-            return [self.one(ref)]
-        except Gone:
-            return []
+            answer = self._wire.send("POST", "/issue/bulkfetch", body=body, reads=True, has=("issues",))
+        except Rejected:
+            return [], list(refs), None
+        except TryAgain as error:
+            if error.wait is not None or error.limit is not None:
+                raise
+            return [], list(refs), None  # one of them may be what Jira stumbles over; who asks for each sees which
+        # The payload of one issue may be too large to come with others: the answer says so, and brings the rest.
+        failed = {str(one.get("id")) for one in answer.json.get("issueErrors") or [] if isinstance(one, dict)}
+        issues = answer.json["issues"]
+        brought = issues if isinstance(issues, list) else []
+        there = {str(one.get("id")) for one in brought if isinstance(one, dict)}
+        return brought, [ref for ref in refs if ref in failed - there], answer.at
+
+    def token(self, ref: str) -> Token | None:
+        """The create token on an issue, whatever else is odd about it. Raises Gone."""
+        query: dict[str, str | int] = {"fields": "updated", "properties": PROPERTY}
+        return token_of(self._wire.get(f"/issue/{quote(ref, safe='')}", query, has=("id",)).json)
+
+
+def whole(issue: Any) -> Body:
+    """An issue with the fields that every issue has. Raises ValueError."""
+    fields = issue.get("fields") if isinstance(issue, dict) else None
+    if not isinstance(fields, dict):
+        raise ValueError("it has no `fields`")
+    lacking = [name for name in ("updated", "status", "project") if not fields.get(name)]
+    if lacking:
+        raise ValueError(f"it has no {', '.join(f'`{name}`' for name in lacking)}")
+    return issue  # type: ignore[no-any-return]  # an object, as was just seen
+
+
+def _whole_reading(reading: Callable[[Fetched], Reading]) -> Callable[[Fetched], Reading]:
+    return lambda one: reading(Fetched(whole(one.issue), one.at))
+
+
+def _named_fetched(one: Fetched) -> tuple[Ref | None, str]:
+    return _named(one.issue)
 
 
 def passing(
@@ -174,12 +205,17 @@ def passing(
 ) -> Iterator[Page]:
     """One pass over the changes after `place`, page by page."""
     for issues, more in index.pages(jql):
-        rows = [Row(str(issue["id"]), milliseconds(issue["fields"]["updated"])) for issue in issues]
-        found = records.many([row.id for row in rows if place.wants(row, overlap)])
-        readings = [reading(found[row.id]) for row in rows if row.id in found]
+        rows, odd = understood(issues, _row, _named)
+        wanted = [row.id for row in rows if place.wants(row, overlap)]
+        # Of a row that the index shows without its time, the issue itself may be whole.
+        brought, missing, at = records.many([*wanted, *(one.ref for one in odd if one.ref is not None)])
+        at_once = understood([Fetched(issue, at) for issue in brought], _whole_reading(reading), _named_fetched)
+        one_by_one = fetched([Ref(ref) for ref in missing], lambda ref: reading(records.one(ref)))
+        place_of = {row.id: number for number, row in enumerate(rows)}
+        readings = sorted([*at_once.found, *one_by_one.found], key=lambda one: place_of.get(one.ref, len(rows)))
         settled = {one.ref: (one.version, one.age is not None and one.age >= SETTLED) for one in readings}
         fresh = [one for one in readings if place.fresh(one.ref, one.version)]
         place = place.passed(
             rows, {str(ref): held for ref, held in settled.items()}, overlap, horizon if more else None
         )
-        yield Page(fresh, place.pack(), more)
+        yield Page(fresh, place.pack(), more, unreadable=[*at_once.unreadable, *one_by_one.unreadable])

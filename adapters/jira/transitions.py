@@ -230,7 +230,7 @@ class Walker:
 
 def _kind(issue: Body) -> tuple[str, str]:
     fields = issue["fields"]
-    return str(fields["project"]["id"]), str(fields["issuetype"]["id"])
+    return str(fields["project"].get("id")), str((fields.get("issuetype") or {}).get("id"))
 
 
 def _way(walk: Walk) -> str:

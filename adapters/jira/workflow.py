@@ -27,7 +27,9 @@ class Station:
 
     @classmethod
     def of(cls, status: Body) -> Station:
-        return cls(str(status["id"]), str(status["name"]), str((status.get("statusCategory") or {}).get("key", "")))
+        """As far as the answer tells it: whatever has no id and no name is nobody's wanted status."""
+        category = (status.get("statusCategory") or {}).get("key", "")
+        return cls(str(status.get("id") or ""), str(status.get("name") or ""), str(category))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,12 @@ class Workflow:
 
 
 def moves_of(transitions: Body) -> tuple[Move, ...]:
-    """The moves in an answer of `/transitions?expand=transitions.fields`."""
+    """The moves in an answer of `/transitions?expand=transitions.fields`. One that names no target (a looped or broken
+    transition of an imported workflow) leads nowhere that anybody asked for."""
     return tuple(
-        Move(str(one["id"]), str(one["name"]), Station.of(one["to"]), _screen(one.get("fields") or {}))
+        Move(str(one["id"]), str(one.get("name") or one["id"]), Station.of(one["to"]), _screen(one.get("fields") or {}))
         for one in transitions.get("transitions") or []
-        if one.get("isAvailable", True)
+        if isinstance(one, dict) and one.get("id") and isinstance(one.get("to"), dict) and one.get("isAvailable", True)
     )
 
 

@@ -19,6 +19,7 @@ from tieline.adapters.pagerduty.people import Priorities, Users
 from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.adapters.pagerduty.wire import Answer, Refused, Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
+from tieline.core.listing import alone
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import (
     Body,
@@ -56,7 +57,7 @@ class PagerDuty:
         self._wire = Wire(name, settings, bench)
         self._users = Users(self._wire, bench.clock)
         self._priorities = Priorities(self._wire, bench.clock)
-        self._feed = Feed(self._wire, settings, self._if_there)
+        self._feed = Feed(self._wire, settings, self.read)
         self._asks_for_body = True
         self._webhook_secrets: tuple[str, ...] | None = None
         self.lookup_lag: timedelta = settings.lookup_lag
@@ -74,7 +75,11 @@ class PagerDuty:
         path = _path(ref)
         answer = self._whole(path)
         found = self._wire.object_in(answer, "incident", path)
-        return incident.reading_of(found, answer.at, self._users.emails_of(incident.people_in(found)))
+
+        def understand() -> Reading:
+            return incident.reading_of(found, answer.at, self._users.emails_of(incident.people_in(found)))
+
+        return alone(self._name, f"incident {ref}", understand)
 
     def create(self, body: Body, token: Token) -> Reading:
         """Looks for the token first: PagerDuty refuses a second incident with a key only while the first is open."""
@@ -118,7 +123,7 @@ class PagerDuty:
         carriers = [row for row in rows if row.get("id") and self._carries(row, token)]
         if not carriers:
             return None
-        oldest = min(carriers, key=lambda row: int(row.get("incident_number") or 0))
+        oldest = min(carriers, key=_number)
         return replace(self.read(Ref(str(oldest["id"]))), token=token)
 
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:
@@ -153,12 +158,6 @@ class PagerDuty:
                     raise
                 self._asks_for_body = False
         return self._wire.get(path)
-
-    def _if_there(self, ref: Ref) -> Reading | None:
-        try:
-            return self.read(ref)
-        except Gone:
-            return None
 
     def _secrets(self) -> tuple[str, ...]:
         if self._webhook_secrets is None:
@@ -287,6 +286,11 @@ def connect(name: ConnectionName, settings: PagerDutySettings, bench: Workbench)
             verify=settings.verify_tls,
         )
     return PagerDuty(name, settings, bench, events)
+
+
+def _number(row: Body) -> int:
+    number = row.get("incident_number")
+    return number if isinstance(number, int) else 0
 
 
 def _path(ref: Ref) -> str:

@@ -7,6 +7,7 @@ that were handed over already, so that looking back costs no reading. All times 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tieline.adapters.pagerduty.incident import moment
 from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.adapters.pagerduty.wire import Wire
 from tieline.core.errors import NeedsOperator, TryAgain
+from tieline.core.listing import fetched
 from tieline.core.port import Cursor, Page, Reading, Ref
 
 REACH: Final = 10_000
@@ -131,26 +133,24 @@ class Log:
                 return None
             rows += page
             if not answer.json.get("more"):
-                return self._entries(rows)
+                return self._entries(rows, until)
             if not page:
                 raise TryAgain(self._wire.connection, "GET /log_entries gave an empty page and said that more follow")
         return None
 
-    def _entries(self, rows: Sequence[Mapping[str, Any]]) -> list[Entry]:
-        """The newest come first in the answer."""
+    def _entries(self, rows: Sequence[Mapping[str, Any]], until: datetime) -> list[Entry]:
+        """The newest come first in the answer. An odd one still says that something happened to its incident: without
+        a time it counts as the newest, without an id as what it says."""
         entries: dict[str, Entry] = {}
         for order, row in enumerate(reversed(rows)):
-            at = moment(row.get("created_at"))
-            if at is None or not row.get("id"):
-                raise TryAgain(self._wire.connection, "GET /log_entries gave an entry without id or time")
-            incident = row.get("incident")
-            loud = row.get("type") not in SILENT and isinstance(incident, Mapping) and incident.get("id")
-            service = row.get("service")
-            entries[str(row["id"])] = Entry(
-                str(row["id"]),
-                at,
+            incident, service = row.get("incident"), row.get("service")
+            ref = incident.get("id") if isinstance(incident, Mapping) and row.get("type") not in SILENT else None
+            identity = str(row.get("id") or hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest())
+            entries[identity] = Entry(
+                identity,
+                moment(row.get("created_at")) or until,
                 order,
-                Ref(str(incident["id"])) if loud and isinstance(incident, Mapping) else None,
+                Ref(str(ref)) if ref else None,
                 str(service.get("id") or "") if isinstance(service, Mapping) else "",
             )
         return sorted(entries.values(), key=lambda entry: (entry.at, entry.order))
@@ -163,7 +163,7 @@ class Feed:
         self,
         wire: Wire,
         settings: PagerDutySettings,
-        read: Callable[[Ref], Reading | None],
+        read: Callable[[Ref], Reading],
     ) -> None:
         self._wire = wire
         self._settings = settings
@@ -206,11 +206,11 @@ class Feed:
         for begin in range(0, max(len(refs), 1), self._settings.page_size):
             chunk = refs[begin : begin + self._settings.page_size]
             rest = set(refs[begin + self._settings.page_size :])
-            readings = [reading for reading in map(self._read, chunk) if reading is not None]
+            read = fetched(chunk, self._read)
             seen |= {entry.id: entry.at for entry in entries if entry.ref not in rest}
             at = min((entry.at for entry in fresh if entry.ref in rest), default=end)
             after = self._advance(place, at, seen)
-            yield Page(readings, after.pack(), more or bool(rest)), after
+            yield Page(read.found, after.pack(), more or bool(rest), unreadable=read.unreadable), after
 
     def _follows(self, service: str) -> bool:
         followed = self._settings.followed

@@ -97,10 +97,12 @@ class Wire:
         return [row for row in rows if isinstance(row, dict)]
 
     def object_in(self, answer: Answer, name: str, path: str) -> Body:
-        """The object under `name`. Raises TryAgain when it is not there."""
-        found = answer.json.get(name)
-        if not isinstance(found, dict) or not found.get("id"):
+        """The object under `name`. Raises TryAgain when nothing is there, Rejected when it is something odd."""
+        if name not in answer.json:
             raise TryAgain(self.connection, f"{path} answered without `{name}`; is `url` the REST API?")
+        found = answer.json[name]
+        if not isinstance(found, dict) or not found.get("id"):
+            raise Rejected(self.connection, f"{path} answered with {found!r:.80} as `{name}`, which has no id")
         return found
 
     def close(self) -> None:

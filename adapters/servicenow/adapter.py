@@ -15,9 +15,11 @@ from tieline.adapters.servicenow.rows import (
     MARK,
     count_of,
     is_sys_id,
+    named,
     people_ids,
     proven,
     reading_of,
+    sound,
     stamp,
     values_of,
     version_of,
@@ -26,6 +28,7 @@ from tieline.adapters.servicenow.rows import (
 from tieline.adapters.servicenow.settings import ServiceNowSettings
 from tieline.adapters.servicenow.wire import Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion
+from tieline.core.listing import answered, understood
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import (
     Body,
@@ -119,7 +122,7 @@ class ServiceNow:
             raise StaleVersion(self._connection, f"{ref} moved from {seen} to {version_of(before)}")
         self._refuse_reopening(before, values)
         answer = self._wire.patch(self._settings.table, ref, values)
-        after = proven(self._connection, self._settings.table, answer.row)
+        after = answered(self._connection, str(ref), lambda: sound(self._settings.table, answer.row))
         # One write counts one. More means that somebody else, or a rule that saves again, wrote in between.
         raced = writes_in(after) > writes_in(before) + 1
         try:
@@ -212,8 +215,8 @@ class ServiceNow:
 
     def _reading_page(self, batch: Batch) -> Page:
         emails = self._people.emails(people_ids(self._settings, batch.rows))
-        readings = [reading_of(self._settings, row, batch.at, emails) for row in batch.rows]
-        return Page(readings, batch.place.cursor(), batch.more)
+        told = understood(batch.rows, lambda row: reading_of(self._settings, row, batch.at, emails), named)
+        return Page(told.found, batch.place.cursor(), batch.more, unreadable=[*batch.unreadable, *told.unreadable])
 
     def _row(self, ref: Ref) -> tuple[Row, datetime | None]:
         if not is_sys_id(ref):

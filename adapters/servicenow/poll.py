@@ -17,11 +17,12 @@ import structlog
 
 from tieline.adapters.servicenow.answers import Row
 from tieline.adapters.servicenow.query import both, condition
-from tieline.adapters.servicenow.rows import is_sys_id, moment, proven, stamp, version_of
+from tieline.adapters.servicenow.rows import is_sys_id, moment, named, sound, stamp, version_of
 from tieline.adapters.servicenow.settings import ServiceNowSettings
 from tieline.adapters.servicenow.wire import Listing
 from tieline.core.errors import NeedsOperator
-from tieline.core.port import Cursor
+from tieline.core.listing import understood
+from tieline.core.port import Cursor, Unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,7 @@ class Batch:
     place: Place
     more: bool
     at: datetime | None
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 Lister = Callable[[str, int], Listing]
@@ -74,7 +76,7 @@ def batches(connection: str, settings: ServiceNowSettings, start: Place, fetch: 
     known: frozenset[tuple[str, str]] = frozenset()
     for turn in count():
         listing = _visible(connection, settings, query_from(settings, place), fetch)
-        rows = tuple(proven(connection, settings.table, row) for row in listing.rows)
+        rows, odd = _sorted_out(connection, settings, listing)
         now = listing.at or moment(max([place.at, *(row["sys_updated_on"] for row in rows)]))
         safe = Place(stamp(now - settings.window))
         if turn == 0 and start.at > stamp(now):
@@ -84,13 +86,24 @@ def batches(connection: str, settings: ServiceNowSettings, start: Place, fetch: 
         _check(connection, settings, place, safe, rows)
         fresh = tuple(row for row in rows if (row["sys_id"], version_of(row)) not in known)
         known = frozenset((row["sys_id"], version_of(row)) for row in rows)
-        drained = not rows or listing.more is False
+        drained = not listing.rows or listing.more is False
         if drained and not place.sys_id:
-            yield Batch(fresh, max(start, safe), False, listing.at)
+            yield Batch(fresh, max(start, safe), False, listing.at, odd)
             return
         place = _next_second(place) if drained else _after(rows, safe, place)
-        if fresh:
-            yield Batch(fresh, max(start, min(place, safe)), True, listing.at)
+        if fresh or odd:
+            yield Batch(fresh, max(start, min(place, safe)), True, listing.at, odd)
+
+
+def _sorted_out(
+    connection: str, settings: ServiceNowSettings, listing: Listing
+) -> tuple[tuple[Row, ...], tuple[Unreadable, ...]]:
+    """The sound rows of a page, and the odd ones. Where all of several are odd, or none tells where the page ends, it
+    is the account's access and no record's fault: raises NeedsOperator."""
+    rows, odd = understood(listing.rows, lambda row: sound(settings.table, row), named)
+    if odd and not rows and (len(odd) > 1 or listing.more):
+        raise NeedsOperator(connection, odd[0].sentence)
+    return tuple(rows), tuple(odd)
 
 
 def _visible(connection: str, settings: ServiceNowSettings, query: str, fetch: Lister) -> Listing:

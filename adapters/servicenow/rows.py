@@ -9,7 +9,8 @@ from typing import Any
 
 from tieline.adapters.servicenow.answers import Row
 from tieline.adapters.servicenow.settings import ServiceNowSettings
-from tieline.core.errors import NeedsOperator, Rejected
+from tieline.core.errors import Rejected
+from tieline.core.listing import alone
 from tieline.core.port import Body, Reading, Ref, Token, Version
 
 STAMP = "%Y-%m-%d %H:%M:%S"
@@ -51,24 +52,34 @@ def count_of(version: Version) -> int:
     return writes_in({"sys_mod_count": version.partition("@")[0]})
 
 
-def proven(connection: str, table: str, row: Mapping[str, Any]) -> Row:
-    """The row, if it has what an adapter lives on. An access rule on a field leaves it out without a word."""
+def sound(table: str, row: Mapping[str, Any]) -> Row:
+    """The row, if it has what an adapter lives on. An access rule on a field leaves it out without a word, of all
+    records or of some. Raises ValueError."""
     missing = [name for name in ("sys_id", "sys_updated_on", "sys_mod_count") if name not in row]
     if missing or not is_sys_id(str(row["sys_id"])):
-        raise NeedsOperator(
-            connection,
-            f"records of {table} come without {', '.join(missing) or 'a usable sys_id'}; "
-            "give the account read access to these fields.",
+        raise ValueError(
+            f"a record of {table} comes without {', '.join(missing) or 'a usable sys_id'}; "
+            "give the account read access to these fields."
         )
     try:
         moment(str(row["sys_updated_on"]))
     except ValueError:
-        raise NeedsOperator(
-            connection,
+        raise ValueError(
             f"{table}.sys_updated_on reads {str(row['sys_updated_on'])[:40]!r}, not a database time; "
-            "a proxy or a property changes what sysparm_display_value=false means.",
+            "a proxy or a property changes what sysparm_display_value=false means."
         ) from None
     return dict(row)
+
+
+def proven(connection: str, table: str, row: Mapping[str, Any]) -> Row:
+    """One sound row that was asked for by itself. Raises Rejected."""
+    return alone(connection, str(row.get("number") or row.get("sys_id") or "a record"), lambda: sound(table, row))
+
+
+def named(row: Mapping[str, Any]) -> tuple[Ref | None, str]:
+    """What an odd row is called, as far as it says."""
+    sys_id = str(row.get("sys_id") or "")
+    return Ref(sys_id) if is_sys_id(sys_id) else None, str(row.get("number") or "")
 
 
 def token_of(row: Mapping[str, Any]) -> Token | None:

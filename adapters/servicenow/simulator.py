@@ -66,6 +66,8 @@ class ServiceNowSimulator(Simulator):
         """Tables that the API answers with 403."""
         self.audited: set[str] = set(TASKS)
         """Tables whose changes are kept in sys_audit."""
+        self.spoilt: set[str] = set()
+        """sys_ids of rows of which an access rule hides sys_mod_count."""
         self.silent: set[str] = set()
         """Fields whose writes through the API are dropped without a word."""
         self.no_date = False
@@ -142,6 +144,8 @@ class ServiceNowSimulator(Simulator):
         wanted = [name for name in request.query.get("sysparm_fields", "").split(",") if name]
         names = [name for name in wanted if self.tables.walk(row, name) is not None] or ([] if wanted else list(row))
         links = request.query.get("sysparm_exclude_reference_link", "false").lower() != "true"
+        if row.get("sys_id") in self.spoilt:
+            names = [name for name in names if name != "sys_mod_count"]
         return {name: self._value(table, row, name, links) for name in names}
 
     def _value(self, table: str, row: Row, name: str, links: bool) -> Any:

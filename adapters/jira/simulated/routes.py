@@ -291,11 +291,12 @@ def _bulk_fetch(routes: Routes, request: Request, _found: re.Match[str]) -> Resp
     wanted = body.get("issueIdsOrKeys") or []
     if not wanted or len(wanted) > 100:
         return _words(400, "Between 1 and 100 issue ids or keys must be given.")
-    issues = [routes.site.issue(str(ref)) for ref in wanted]
-    shown = [
-        routes.views.issue(one, body.get("fields") or [], body.get("properties") or [], "") for one in issues if one
-    ]
-    return Response.of({"issues": shown, "issueErrors": []})
+    issues = [found for ref in wanted if (found := routes.site.issue(str(ref))) is not None]
+    small = [one for one in issues if one.id not in routes.site.too_large]
+    shown = [routes.views.issue(one, body.get("fields") or [], body.get("properties") or [], "") for one in small]
+    words = "The issue is too large to be fetched in bulk."
+    errors = [{"id": one.id, "errorMessage": words} for one in issues if one not in small]
+    return Response.of({"issues": shown, "issueErrors": errors})
 
 
 # -- Issues

@@ -58,6 +58,8 @@ class Site:
     """Everything behind the REST API. The switches are what tests and the demo turn.
 
     search_lag      how long the index needs to show a change; `lagging` says it for single issues
+    too_large       ids of issues that a bulk fetch cannot bring, and says so beside the others
+    spoilt          ids of issues whose `updated` is a null, as an import left it
     drops_properties  creation answers with success and forgets the entity properties
     ignores         fields that an edit answers with 204 for and leaves alone
     after_write     a post-function: called with an issue after a write through REST, may edit it as the system
@@ -69,6 +71,8 @@ class Site:
     base: str = "https://simulated.atlassian.net"
     search_lag: timedelta = timedelta(0)
     lagging: dict[str, timedelta] = field(default_factory=dict)
+    too_large: set[str] = field(default_factory=set)
+    spoilt: set[str] = field(default_factory=set)
     drops_properties: bool = False
     ignores: set[str] = field(default_factory=set)
     after_write: Callable[[Issue], None] | None = None

@@ -130,7 +130,7 @@ class Views:
             "status": site.status(issue).shown(site.base, 3 if site.cloud else 2),
             "creator": self.user(issue.creator),
             "created": site.stamp(issue.created),
-            "updated": site.stamp(issue.updated),
+            "updated": None if issue.id in site.spoilt else site.stamp(issue.updated),
             "votes": {"self": f"{self._rest}/issue/{issue.key}/votes", "votes": 0, "hasVoted": False},
             "issuelinks": [],
             "subtasks": [],

@@ -118,6 +118,8 @@ class Account:
         self.incidents: dict[str, Incident] = {}
         self.log: list[LogEntry] = []
         self.changes_announced: list[dict[str, Any]] = []
+        self.spoilt: set[str] = set()
+        """Incidents that an answer shows with a number where the list of their assignments should stand."""
         self.told: Callable[[str, Incident, Note | None, str | None], None] = lambda *_: None
 
     def now(self) -> datetime:

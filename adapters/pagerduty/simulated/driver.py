@@ -104,6 +104,10 @@ class PagerDutyDriver(SimulatorDriver):
     def edit(self, ref: Ref, patch: Body) -> None:
         self.account.edit(self.account.incident(ref), PERSON, **patch)
 
+    def spoil(self, ref: Ref) -> None:
+        self.touch(ref)
+        self.account.spoilt.add(ref)
+
     def delete(self, ref: Ref) -> None:
         self.account.vanish(self.account.incident(ref))
 

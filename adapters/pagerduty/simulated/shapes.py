@@ -70,7 +70,9 @@ def incident_json(account: Account, incident: Incident, *, whole: bool = False, 
         "status": incident.status,
         "incident_key": incident.key,
         "service": reference("service", incident.service, service.name if service else "", "services"),
-        "assignments": [{"at": utc(at), "assignee": user_reference(account, user)} for user, at in incident.assignees],
+        "assignments": 7
+        if incident.id in account.spoilt
+        else [{"at": utc(at), "assignee": user_reference(account, user)} for user, at in incident.assignees],
         "assigned_via": "escalation_policy",
         "last_status_change_at": utc(incident.status_at),
         "last_status_change_by": user_reference(account, incident.status_by),

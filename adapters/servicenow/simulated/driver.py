@@ -89,6 +89,10 @@ class ServiceNowDriver(SimulatorDriver):
         title = self.title_in(self.simulator.control("get", {"record": ref}))
         self.edit(ref, self.patch_title(hashlib.sha256(title.encode()).hexdigest()))
 
+    def spoil(self, ref: Ref) -> None:
+        self.touch(ref)
+        self.simulator.spoilt.add(ref)
+
     def delete(self, ref: Ref) -> None:
         self.simulator.control("delete", {"record": ref})
 

@@ -284,9 +284,7 @@ class OddRecordContract:
         lost = [ref for ref in made if ref != made[1] and ref not in listed_refs]
         expect(not lost, f"one odd record hides {len(lost)} others; build readings one by one (core.listing)")
         expect(made[1] in (*named, *listed_refs), "an odd record is named in `unreadable`, never left out unsaid")
-        expect(
-            all(one.sentence for page in found for one in page.unreadable), "an unreadable record says what is odd"
-        )
+        expect(all(one.sentence for page in found for one in page.unreadable), "an unreadable record says what is odd")
 
     @needs("make", "spoil", "advance")
     def test_the_cursor_stands_behind_an_odd_record(self, adapter: Source, tool: ToolDriver) -> None:
@@ -298,7 +296,9 @@ class OddRecordContract:
         tool.advance(HOUR)
         later = tool.make("Disk full on db2")
         found = list(pages(adapter, after))
-        expect(later in [one.ref for page in found for one in page.readings], "what comes after an odd record is listed")
+        expect(
+            later in [one.ref for page in found for one in page.readings], "what comes after an odd record is listed"
+        )
 
     @needs("make", "spoil")
     def test_an_odd_record_is_refused_by_name_when_it_is_read_alone(self, adapter: Source, tool: ToolDriver) -> None:

@@ -118,6 +118,10 @@ class JiraDriver(SimulatorDriver):
     def edit(self, ref: Ref, patch: Body) -> None:
         self.simulator.control("edit", {"ref": ref, "fields": patch["fields"]})
 
+    def spoil(self, ref: Ref) -> None:
+        self.touch(ref)
+        self.site.spoilt.add(ref)
+
     def delete(self, ref: Ref) -> None:
         self.simulator.control("delete", {"ref": ref})
 

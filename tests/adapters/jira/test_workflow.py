@@ -32,6 +32,17 @@ def names(path: tuple[Move, ...] | None) -> list[str]:
     return [move.name for move in path or ()]
 
 
+@pytest.mark.parametrize("to", [None, "Done", []], ids=["null", "a text", "a list"])
+def test_a_transition_without_a_target_is_no_way_and_hides_no_other(to: object) -> None:
+    sound = {"id": "3", "name": "finish", "to": {"id": "4", "name": "Done", "statusCategory": {"key": "done"}}}
+    broken = [
+        {"id": "2", "name": "broken", "to": to},
+        {"id": "5", "name": "none"},
+        {"name": "no id", "to": sound["to"]},
+    ]
+    assert moves_of({"transitions": [*broken, sound]}) == (Move("3", "finish", DONE),)
+
+
 def test_the_shortest_way_is_taken() -> None:
     workflow = Workflow(
         {

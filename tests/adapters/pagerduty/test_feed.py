@@ -206,6 +206,44 @@ def test_an_empty_page_that_promises_more_is_an_error(tool: PagerDutyDriver, ada
         listed(adapter, start)
 
 
+@pytest.mark.parametrize("odd", [{"created_at": None}, {"created_at": "soon"}, {"id": None}, {"service": 7}])
+def test_an_odd_entry_still_says_that_its_incident_changed(
+    tool: PagerDutyDriver, adapter: PagerDuty, odd: dict[str, object]
+) -> None:
+    start = here(adapter)
+    ref = tool.make("Disk full")
+    entry = {"id": "R1", "type": "annotate_log_entry", "created_at": "2026-11-23T07:00:00Z", "incident": {"id": ref}}
+    body = {"log_entries": [{"type": "annotate_log_entry"}, {**entry, **odd}], "more": False}
+    tool.simulator.fail(200, path="/log_entries", body={"log_entries": [], "more": False})
+    tool.simulator.fail(200, path="/log_entries", body=body)
+    assert listed(adapter, start) == [ref]
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_an_incident_that_cannot_be_brought_is_named_and_the_others_go_on(
+    tool: PagerDutyDriver, adapter: PagerDuty, status: int
+) -> None:
+    start = here(adapter)
+    first, second, third = (tool.make(f"Disk {number} is full") for number in range(3))
+    tool.simulator.fail(status, path=f"/incidents/{second}", times=9)
+    pages = list(adapter.changes(start))
+    assert [one.ref for page in pages for one in page.readings] == [first, third]
+    assert [one.ref for page in pages for one in page.unreadable] == [second]
+    tool.simulator.faults.clear()
+    tool.advance(60)
+    later = tool.make("Disk 4 is full")
+    assert listed(adapter, on(pages)) == [later]
+
+
+def test_an_account_that_brings_no_incident_at_all_is_an_error(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    start = here(adapter)
+    for number in range(3):
+        tool.make(f"Disk {number} is full")
+    tool.simulator.fail(503, path="/incidents", times=99)
+    with pytest.raises(TryAgain):
+        listed(adapter, start)
+
+
 def test_a_cursor_of_something_else_asks_for_a_person(adapter: PagerDuty) -> None:
     for cursor in ("", "null", "[]", "2026-11-23", '{"at": 1}', '{"at": "soon", "floor": "soon", "seen": []}'):
         with pytest.raises(NeedsOperator, match="cursor"):

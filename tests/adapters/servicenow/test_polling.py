@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from tieline.adapters.servicenow.rows import stamp
 from tieline.adapters.servicenow.simulated.driver import ServiceNowDriver
 from tieline.adapters.servicenow.simulator import ServiceNowSimulator
 from tieline.adapters.testing.simulation import Request, Response
-from tieline.core.errors import NeedsOperator
+from tieline.core.errors import NeedsOperator, Rejected, TryAgain
 from tieline.core.port import Cursor, Reading
 
 
@@ -250,21 +251,59 @@ def test_an_order_that_the_tool_ignores_stops_the_connection(driver: ServiceNowD
         one_pass(adapter, start)
 
 
-def test_a_field_that_is_not_shown_stops_the_connection(driver: ServiceNowDriver, adapter: ServiceNow) -> None:
+def odd_rows(driver: ServiceNowDriver, refs: Sequence[str], field: str, value: str | None) -> list[dict[str, str]]:
+    """The rows as an answer shows them, one field of each hidden or in another form."""
+    rows = [dict(driver.simulator.tables.rows["incident"][ref]) for ref in refs]
+    kept = [{name: held for name, held in row.items() if name != field} for row in rows]
+    return [row if value is None else {**row, field: value} for row in kept]
+
+
+ODD = [("sys_mod_count", None), ("sys_updated_on", None), ("sys_updated_on", "23.11.2026 19:04:37"), ("sys_id", "..")]
+
+
+@pytest.mark.parametrize(("field", "value"), ODD)
+def test_what_is_odd_about_every_record_stops_the_connection(
+    driver: ServiceNowDriver, adapter: ServiceNow, field: str, value: str | None
+) -> None:
+    _, start = one_pass(adapter, None)
+    made = [driver.make(f"disk {number} is full") for number in range(3)]
+    driver.simulator.fail(200, body={"result": odd_rows(driver, made, field, value)})
+    with pytest.raises(NeedsOperator, match=field):
+        one_pass(adapter, start)
+
+
+@pytest.mark.parametrize(("field", "value"), ODD)
+def test_what_is_odd_about_one_record_is_named_and_the_others_go_on(
+    driver: ServiceNowDriver, adapter: ServiceNow, field: str, value: str | None
+) -> None:
+    _, start = one_pass(adapter, None)
+    first, second, third = (driver.make(f"disk {number} is full") for number in range(3))
+    shown = odd_rows(driver, [first, second, third], "none", None)
+    shown[1] = odd_rows(driver, [second], field, value)[0]
+    driver.simulator.fail(200, body={"result": shown})
+    page = next(iter(adapter.changes(start)))
+    assert [one.ref for one in page.readings] == [first, third]
+    assert [field in one.sentence for one in page.unreadable] == [True]
+
+
+@pytest.mark.parametrize(("field", "value"), ODD[:3])
+def test_an_odd_record_that_is_read_alone_is_refused_by_name(
+    driver: ServiceNowDriver, adapter: ServiceNow, field: str, value: str | None
+) -> None:
     ref = driver.make("disk full")
-    row = dict(driver.simulator.tables.rows["incident"][ref])
-    del row["sys_mod_count"]
-    driver.simulator.fail(200, body={"result": row})
-    with pytest.raises(NeedsOperator, match="sys_mod_count"):
+    driver.simulator.fail(200, body={"result": odd_rows(driver, [ref], field, value)[0]})
+    with pytest.raises(Rejected, match=field):
         adapter.read(ref)
 
 
-def test_a_display_value_in_place_of_a_time_stops_the_connection(driver: ServiceNowDriver, adapter: ServiceNow) -> None:
+def test_an_odd_answer_to_a_write_may_be_done(driver: ServiceNowDriver, adapter: ServiceNow) -> None:
     ref = driver.make("disk full")
-    row = dict(driver.simulator.tables.rows["incident"][ref], sys_updated_on="23.11.2026 19:04:37")
-    driver.simulator.fail(200, body={"result": row})
-    with pytest.raises(NeedsOperator, match="sys_updated_on"):
-        adapter.read(ref)
+    seen = adapter.read(ref).version
+    row = odd_rows(driver, [ref], "sys_mod_count", None)[0]
+    driver.simulator.fail(200, body={"result": row}, method="PATCH")
+    with pytest.raises(TryAgain) as told:
+        adapter.update(ref, {"short_description": "disk fuller"}, seen)
+    assert told.value.maybe_done
 
 
 def test_the_filter_of_the_settings_holds_on_every_page(driver: ServiceNowDriver) -> None:
