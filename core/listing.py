@@ -29,7 +29,7 @@ class Understood(NamedTuple, Generic[Found]):
 def understood(
     items: Iterable[Item], understand: Callable[[Item], Found], named: Callable[[Item], tuple[Ref | None, str]]
 ) -> Understood[Found]:
-    """Understand each item by itself. `named` tells an odd one's ref and key, as far as it has them, and raises nothing.
+    """Understand each item by itself. `named` tells an odd one's ref and key as far as it has them; it raises nothing.
 
     What concerns the connection (TryAgain, NeedsOperator) is raised.
     """
