@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
 from tieline.cli.open import configuration, store_of
-from tieline.cli.output import emit, json_option, plain, table, text
+from tieline.cli.output import emit, json_option, plain, say, table, text
 from tieline.core.model import INCIDENT_FIELDS, Status, incident_number, parse_incident_number
-from tieline.sync import explain
+from tieline.sync import explain, unknown
 from tieline.sync.rows import plain as plain_fields
 
 
@@ -36,11 +38,17 @@ def status(workspace: str, as_json: bool) -> None:
             name,
             one["state"],
             f"{one['polled_seconds_ago']} s ago" if one["polled_seconds_ago"] is not None else "never",
-            "\n".join(filter(None, (one["reason"], one.get("doubt", {}).get("sentence"), *one["risks"]))),
+            "\n".join(_what_to_do(one)),
         )
         for name, one in connections.items()
     ]
     table("Connections", ["connection", "state", "polled", "what to do"], rows, empty="no connections are configured")
+
+
+def _what_to_do(one: dict[str, Any]) -> Iterator[str]:
+    yield from filter(None, (one["reason"], one.get("doubt", {}).get("sentence")))
+    yield from (said["sentence"] for said in one.get("severity_unknown", ()))
+    yield from one["risks"]
 
 
 @click.command()
@@ -66,12 +74,14 @@ def incidents(workspace: str, incident: str | None, wanted: str, limit: int, as_
             found = [asked_for] if asked_for is not None else []
             if not found:
                 raise LookupError(f"there is no {incident_number(number)}; `tieline incidents` lists those that exist")
+        not_known = unknown.firing_of(connection, [one.id for one, _copies in found])
     if as_json:
         emit(
             [
                 {
                     "incident": incident_number(one.id),
                     "fields": plain_fields(one.fields),
+                    "severity_unknown": [said.sentence for said in not_known.get(one.id, ())],
                     "copies": {
                         copy.connection: {
                             "key": copy.key,
@@ -103,6 +113,8 @@ def incidents(workspace: str, incident: str | None, wanted: str, limit: int, as_
             ],
             empty="",
         )
+        for said in not_known.get(one.id, ()):
+            say(f"severity not known: {said.sentence}")
         return
     table(
         "Incidents",
@@ -111,7 +123,7 @@ def incidents(workspace: str, incident: str | None, wanted: str, limit: int, as_
             (
                 incident_number(one.id),
                 one.fields.get("status"),
-                one.fields.get("severity"),
+                one.fields.get("severity") or ("unknown" if one.id in not_known else None),
                 one.fields.get("title"),
                 "  ".join(f"{copy.key or copy.state.value}{'*' if copy.dirty else ''}" for copy in copies),
             )
@@ -142,6 +154,7 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
                 "incident": incident_number(number),
                 "field": field,
                 "value": plain(found.value),
+                "unknown": found.unknown,
                 "copies": found.copies,
                 "steps": [
                     {
@@ -159,6 +172,8 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
         )
         return
     click.echo(f"{incident_number(number)}  {field} = {text(found.value)}")
+    for sentence in found.unknown:
+        say(f"not known: {sentence}")
     table(
         "Copies",
         ["connection", "key", "shows", "agreed on", "held because"],

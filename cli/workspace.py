@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,9 +15,12 @@ import click
 from tieline.cli.open import FILE, configuration, store_of
 from tieline.cli.output import emit, json_option, say, table
 from tieline.core.errors import TielineError
+from tieline.core.port import Health
 from tieline.core.registry import Registry
 from tieline.core.yaml import Node
-from tieline.sync.engine import Connected
+from tieline.sync import unknown
+from tieline.sync.engine import Connected, Engine
+from tieline.sync.explain import MOST_WORDS
 from tieline.sync.preflight import missing_choices, missing_fields
 
 SUGGESTED = ("grouping", "severity", "measurement")
@@ -105,7 +109,7 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
         )
         asked = [here for name, here in engine.connections.items() if connection in (None, name)]
         with ThreadPoolExecutor(max_workers=8) as pool:
-            found = list(pool.map(_prove, asked))
+            found = list(pool.map(partial(_prove, engine), asked))
         registry.close()
     if as_json:
         emit(
@@ -124,16 +128,22 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
     sys.exit(0 if all(one.works for one in found) else 1)
 
 
-def _prove(here: Connected) -> Found:
+def _prove(engine: Engine, here: Connected) -> Found:
     risks = here.config.settings.risks
     try:
         health = here.source.check()
-        notes = [*health.notes, *missing_fields(here), *missing_choices(here), *risks]
+        notes = [*health.notes, *missing_fields(here), *missing_choices(here), *_unknown(engine, here, health), *risks]
     except TielineError as error:
         return Found(here.name, here.kind.tool, False, "", (str(error), *risks))
     if health.clock_skew is not None and abs(health.clock_skew.total_seconds()) > 60:
         notes.append(f"its clock is {health.clock_skew.total_seconds():+.0f} s from ours; nothing depends on it")
     return Found(here.name, here.kind.tool, True, f"{health.account} ({health.version})", tuple(notes))
+
+
+def _unknown(engine: Engine, here: Connected, health: Health) -> list[str]:
+    """What of the alerts that may come from there nobody would know the severity of."""
+    found = unknown.foreseen(engine, here, health.foreseen) if health.foreseen else ()
+    return [one.sentence for one in found[:MOST_WORDS]]
 
 
 @click.command()

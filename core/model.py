@@ -167,6 +167,7 @@ SIGNAL_FIELDS: Final = _catalogue(
     FieldSpec("firing", FieldType.FLAG, "true while the condition holds"),
     FieldSpec("suppressed", FieldType.FLAG, "true while silenced or inhibited in its source"),
     FieldSpec("severity", FieldType.CHOICE, "how bad it is", Severity),
+    FieldSpec("severity_word", FieldType.TEXT, "what its source says of that, where nobody knows what it means"),
     FieldSpec("service", FieldType.TEXT, "the service it speaks of"),
     FieldSpec("tags", FieldType.TAGS, "labels as `name=value`"),
     FieldSpec("started_at", FieldType.INSTANT, "when this episode began"),

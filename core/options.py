@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
-from tieline.core.model import Tlp
+from tieline.core.model import Level, Severity, Tlp
 from tieline.core.secrets import Secret
 from tieline.core.settings import SIZE, parse_size
+from tieline.core.severities import folded
 
 
 def _size(value: object) -> int:
@@ -22,6 +23,23 @@ def _size(value: object) -> int:
 
 
 Size = Annotated[int, BeforeValidator(_size), WithJsonSchema({"type": ["string", "integer"], "pattern": SIZE})]
+
+
+def _words(given: object) -> object:
+    """Words as the table has them. YAML takes `1` for a number."""
+    if not isinstance(given, dict):
+        return given
+    words: dict[str, object] = {}
+    for word, severity in given.items():
+        bare = folded(str(word))
+        if not bare:
+            raise ValueError("an empty word means nothing")
+        if words.setdefault(bare, severity) != severity:
+            raise ValueError(f"{bare!r} is there twice: capitals, hyphens and underscores make no difference")
+    return words
+
+
+Words = Annotated[dict[str, Severity], BeforeValidator(_words)]
 
 
 class Comments(StrEnum):
@@ -98,6 +116,15 @@ class SignalsConfig(Section):
         ge=1,
         description="So many alerts at once that a source no longer lists, and more than half of those that fire, are "
         "not taken for ended before a person says so; null believes every listing.",
+    )
+    unknown_urgency: Level | None = Field(
+        default=Level.HIGH,
+        description="The urgency of an alert whose severity nobody knows: a pager wakes people rather than not. null "
+        "leaves it to each tool.",
+    )
+    severity_words: Words = Field(
+        default={},
+        description="What words say about how bad an alert is, added to Tieline's own table, as in {P1: critical}.",
     )
 
 

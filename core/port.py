@@ -145,12 +145,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What `check()` found. `clock_skew` is the tool's clock minus ours; `notes` are sentences for an operator."""
+    """What `check()` found. `clock_skew` is the tool's clock minus ours; `notes` are sentences for an operator.
+
+    `foreseen` are bodies of what a source of signals may raise, as far as it tells: what fires, or what its rules say.
+    `tieline check` says of them what nobody would understand.
+    """
 
     account: str
     version: str
     clock_skew: timedelta | None = None
     notes: tuple[str, ...] = ()
+    foreseen: tuple[Body, ...] = ()
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tieline.core.model import FieldSpec, FieldType, Value
+from tieline.core.severities import Severities, why_unknown
 from tieline.mappings.convert import instants, text
 from tieline.mappings.convert.lines import GUARD, clean_line, line_out
 from tieline.mappings.document import FieldRule, InstantFormat, Scalar
@@ -41,8 +42,10 @@ class Codec:
     project: Project
 
 
-def codec(spec: FieldSpec, rule: FieldRule) -> Codec:
+def codec(spec: FieldSpec, rule: FieldRule, severities: Severities) -> Codec:
     """The codec of one rule."""
+    if rule.words:
+        return _words(spec, rule, severities)
     if rule.values is not None or rule.read_also or rule.write_also:
         return _table(spec, rule)
     makers: Mapping[FieldType, Callable[[FieldSpec, FieldRule], Codec]] = {
@@ -98,6 +101,23 @@ def _table(spec: FieldSpec, rule: FieldRule) -> Codec:
         return outgoing.get(value) or _wordless(spec, value)
 
     return _both(read, write)
+
+
+def _words(spec: FieldSpec, rule: FieldRule, severities: Severities) -> Codec:
+    """Severities by the words of monitoring; the mapping's own words go first. Read only: lint sees to it."""
+    table = _table(spec, rule)
+
+    def read(raw: Any, people: People) -> Value | Refused:
+        mine = table.read(raw, people)
+        if mine.__class__ is not Refused:
+            return mine
+        word = str(raw) if raw.__class__ is int else raw
+        if word.__class__ is not str:
+            return mine
+        found = severities.of(word)
+        return Refused(f"{spec.name}: {why_unknown(word)}") if found is None else found.value
+
+    return Codec(read, table.write, table.project)
 
 
 def _line(spec: FieldSpec, rule: FieldRule) -> Codec:

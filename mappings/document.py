@@ -85,6 +85,7 @@ class FieldRule:
     when: When = When.ALWAYS
     values: Mapping[str, Scalar] | None = None
     read_also: Mapping[Scalar, str] = field(default_factory=dict)
+    words: bool = False
     read_else: ReadElse | None = None
     write_also: Mapping[str, Scalar] = field(default_factory=dict)
     parts: Mapping[str, Mapping[Path, Scalar]] = field(default_factory=dict)

@@ -45,6 +45,8 @@ def _read(rule: FieldRule) -> str:
     words = []
     if rule.values is not None or rule.read_also:
         words.append(f"{len(rule.values or {}) + len(rule.read_also)} values")
+    if rule.words:
+        words.append("the words of monitoring")
     if rule.read_else:
         words.append(f"else {show(rule.read_else.path)}")
     if rule.only_when:

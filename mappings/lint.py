@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tieline.core.model import CATALOGUE, FieldSpec, FieldType, RecordKind
+from tieline.core.model import CATALOGUE, FieldSpec, FieldType, RecordKind, Severity
 from tieline.core.yaml import Node
 from tieline.mappings.document import (
     Document,
@@ -136,6 +136,7 @@ def _rule(spec: FieldSpec, node: Node, setting: Setting, shape: Shape) -> FieldR
         when=when,
         values=plain(keys, "values"),
         read_also=_inverted(keys.get("read_also")),
+        words=_words(spec, keys, setting, shape),
         read_else=_read_else(keys, shape),
         write_also=plain(keys, "write_also") or {},
         parts=parts,
@@ -184,6 +185,16 @@ def _clearable(spec: FieldSpec, keys: dict[str, Node]) -> bool:
         return True
     chosen = spec.type in (FieldType.CHOICE, FieldType.FLAG) or "values" in keys
     return not (chosen or spec.name == "title")
+
+
+def _words(spec: FieldSpec, keys: dict[str, Node], setting: Setting, shape: Shape) -> bool:
+    """Whether the field is read by the table of `core.severities`. Nothing could be written by it."""
+    if "words" not in keys:
+        return False
+    if spec.choices is not Severity or setting.record is not RecordKind.SIGNAL:
+        what = f"`words` says nothing about {spec.name} of a record of kind `{setting.record}`."
+        shape.report(keys["words"], "MAP018", what, "use values and read_also.", at_key=True)
+    return True
 
 
 def _read_else(keys: dict[str, Node], shape: Shape) -> ReadElse | None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from tieline.core.model import ABSENT, CATALOGUE, Absent, Fields, FieldType, RecordKind, Value
+from tieline.core.model import ABSENT, CATALOGUE, Absent, Fields, FieldType, RecordKind, Severity, Value
 from tieline.core.port import Body
+from tieline.core.severities import SHIPPED, Severities
 from tieline.mappings.codecs import People, Refused, codec
 from tieline.mappings.convert import text
 from tieline.mappings.document import Document, Policy, When
@@ -120,6 +121,10 @@ class Mapping:
                 return value
         return ABSENT
 
+    def knowing(self, words: MappingOf[str, Severity]) -> Mapping:
+        """The same mapping where an installation adds words to the table of severities."""
+        return compile_mapping(self.document, Severities(words)) if words else self
+
     def project(self, fields: Fields, ids: People = NOBODY) -> Fields:
         """What the tool would read back if `fields` were written to an existing record.
 
@@ -164,10 +169,10 @@ def _untimely(writer: Writer, *, creating: bool, company: bool) -> str:
     return ""
 
 
-def compile_mapping(document: Document) -> Mapping:
+def compile_mapping(document: Document, severities: Severities = SHIPPED) -> Mapping:
     """Turn a document that passed lint into closures."""
     specs = CATALOGUE[document.record]
-    codecs = {name: codec(specs[name], rule) for name, rule in document.rules.items()}
+    codecs = {name: codec(specs[name], rule, severities) for name, rule in document.rules.items()}
     rules = document.rules.values()
     readers = tuple(Reader(rule.name, reader(specs[rule.name], rule, codecs[rule.name])) for rule in rules if rule.read)
     writers = {rule.name: writer(specs[rule.name], rule, codecs[rule.name]) for rule in rules if writes(rule)}

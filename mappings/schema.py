@@ -33,6 +33,12 @@ FIELD: Schema = {
         "to": _table("Where it is written, if not at `from`.", PATH),
         "values": _table("Canonical value to tool value, one to one, read and written.", TO_ONE),
         "read_also": _table("Canonical value to further tool values that mean it. Read, never written.", TO_MANY),
+        "words": {
+            "type": "string",
+            "enum": ["severity"],
+            "description": "severity: further words mean what Tieline's own table says, whatever their case (see below)"
+            " and what `signals.severity_words` adds to it. For signals.",
+        },
         "read_else": {
             "type": "object",
             "description": "Where to look when `from` holds a word that nobody mapped.",

@@ -50,7 +50,7 @@ def build(
     connections: dict[ConnectionName, Connected] = {}
     for name, connection in config.connections.items():
         try:
-            mapping = load_mapping(connection.mapping, connection.overlay)
+            mapping = load_mapping(connection.mapping, connection.overlay).knowing(config.signals.severity_words)
         except ConfigError as error:
             problems.extend(error.problems)
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -139,10 +139,12 @@ def open_incident(
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """An incident to open: its fields, and the signal that opens it."""
+    """An incident to open: its fields, and the signal that opens it. `unknown` are the fields of which its source says
+    something that nobody knows the meaning of, each with that word, or with "" where it says nothing."""
 
     fields: Fields
     signal: str
+    unknown: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_incidents(
@@ -155,7 +157,8 @@ def open_incidents(
     fields = [{"status": Status.NEW.value, **opening.fields} for opening in openings]
     incidents = rows.insert_incidents(tx, [(each, dict.fromkeys(each, stamp)) for each in fields], now)
     for incident, opening in zip(incidents, openings, strict=True):
-        _journal_opened(tx, engine, incident, None, actor, {"signal": opening.signal})
+        facts = {"signal": opening.signal, **({"unknown": dict(opening.unknown)} if opening.unknown else {})}
+        _journal_opened(tx, engine, incident, None, actor, facts)
     missing = [
         (incident, connected, tokens.origin_of_signal(source, opening.signal))
         for incident, opening in zip(incidents, openings, strict=True)

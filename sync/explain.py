@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from sqlalchemy import bindparam, func, select, text, update
@@ -14,13 +14,17 @@ from tieline.core.model import ConnectionName, IncidentId, Value
 from tieline.core.port import Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import absence, rows
+from tieline.sync import absence, rows, unknown
 from tieline.sync.records import Held, Hold, Incident, Replica, ReplicaState
 
 if TYPE_CHECKING:
     from tieline.sync.engine import Engine
 
 # Who only looks (`tieline status`) does not wait for the engine and the mappings: what decides imports them itself.
+
+
+MOST_WORDS: Final = 5
+"""Words for unknown severities that are shown of one connection, the most frequent first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Why:
     value: Value
     copies: Mapping[str, Mapping[str, Any]]
     steps: tuple[Step, ...]
+    unknown: tuple[str, ...] = ()
+    """Sentences: why nobody knows it, where alerts that fire should tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,8 @@ def why(connection: Connection, incident: IncidentId, field: str) -> Why | None:
         for copy in rows.load_replicas(connection, incident)
     }
     steps = [step for entry in history(connection, incident) for step in _steps(entry, field)]
-    return Why(incident, field, current.fields.get(field), copies, tuple(steps))
+    said = unknown.firing_of(connection, [incident]).get(incident, ()) if field == "severity" else ()
+    return Why(incident, field, current.fields.get(field), copies, tuple(steps), tuple(one.sentence for one in said))
 
 
 def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:
@@ -117,6 +124,9 @@ def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:
     found: list[Step] = []
     if entry["kind"] == "opened" and field in facts.get("fields", {}):
         found.append(Step(entry["seq"], entry["at"], "opened", who, None, facts["fields"][field], entry["reason"]))
+    if field in facts.get("unknown", {}):
+        word = facts["unknown"][field] or None
+        found.append(Step(entry["seq"], entry["at"], "unknown", who, word, None, "no_meaning"))
     change = facts.get("changes", {}).get(field) if isinstance(facts.get("changes"), dict) else None
     if change:
         before = None if isinstance(change["before"], dict) else change["before"]
@@ -292,6 +302,10 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
     for name, doubt in doubts.items():
         one = connections.setdefault(name, {"polled_seconds_ago": None, "state": "working", "reason": ""})
         one["doubt"] = doubt_as_facts(name, doubt)
+    without_severity = unknown.firing(connection)
+    for name, said in _by_connection(without_severity).items():
+        one = connections.setdefault(name, {"polled_seconds_ago": None, "state": "working", "reason": ""})
+        one["severity_unknown"] = said
     oldest = connection.execute(select(func.min(t.replica.c.dirty_since)).where(text("dirty"))).scalar_one()
     return {
         "incidents_open": count(select(func.count()).where(t.incident.c.status.in_(open_states))),
@@ -301,10 +315,21 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
         "oldest_undelivered_seconds": 0 if oldest is None else max(0, int((now - oldest).total_seconds())),
         "parked": len(parked(connection)),
         "conflicts": len(conflicts(connection)),
+        "severity_unknown": sum(one.alerts for one in without_severity),
         "ends_doubted": sum(len(doubt.episodes) for doubt in doubts.values()),
         # By name: which one was first to come to rest says nothing.
         "connections": dict(sorted(connections.items())),
     }
+
+
+def _by_connection(found: Sequence[unknown.UnknownSeverity]) -> dict[ConnectionName, list[dict[str, Any]]]:
+    """As plain facts, a few of each connection: words may be as many as the alerts."""
+    said: dict[ConnectionName, list[dict[str, Any]]] = {}
+    for one in found:
+        facts = said.setdefault(one.connection, [])
+        if len(facts) < MOST_WORDS:
+            facts.append({"word": one.word, "alerts": one.alerts, "sentence": one.sentence})
+    return said
 
 
 def doubt_as_facts(name: ConnectionName, doubt: absence.Doubt) -> dict[str, Any]:

@@ -46,9 +46,17 @@ def judge(engine: Engine, signals: Sequence[Signal]) -> dict[str, Judged]:
     bare = [_opening_fields(signal) for signal in signals]
     extra = engine.registry.classify_each(list(zip(signals, bare, strict=True)))
     return {
-        signal.episode: Judged(_key(signal, key), {**fields, **(more or {})})
+        signal.episode: Judged(_key(signal, key), _urgent(engine, {**fields, **(more or {})}))
         for signal, key, fields, more in zip(signals, keys, bare, extra, strict=True)
     }
+
+
+def _urgent(engine: Engine, fields: Fields) -> Fields:
+    """With an urgency where nobody knows how bad it is."""
+    urgency = engine.config.signals.unknown_urgency
+    if urgency is None or any(fields.get(name) is not None for name in ("severity", "priority", "urgency")):
+        return fields
+    return {**fields, "urgency": urgency.value}
 
 
 def _key(signal: Signal, answer: str | None) -> str:

@@ -19,6 +19,7 @@ import orjson
 from sqlalchemy import bindparam, delete, func, select, text, update
 
 from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Status, Value
+from tieline.core.port import Body
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
 from tieline.core.store.store import Transaction
@@ -54,6 +55,9 @@ _FORGET = delete(t.signal).where(t.signal.c.id == bindparam("row_id"))
 _FORGET_ENDS = delete(t.signal).where(t.signal.c.incident_id.is_(None), t.signal.c.seen_at < bindparam("before"))
 _LAST_PASS = select(t.cursor.c.polled_at).where(t.cursor.c.connection == bindparam("name"))
 
+
+LONGEST_WORD: Final = 80
+"""Letters of a word for a severity that are kept: nobody calls one a page of text."""
 
 FORGOTTEN: Final = "forgotten"
 """The version of an episode whose source does not know it any more."""
@@ -149,7 +153,23 @@ def _after_last_pass(tx: Transaction, engine: Engine, name: ConnectionName) -> d
 
 
 def _signal(here: Connected, sighting: Sighting) -> Signal:
-    return Signal(here.name, str(sighting.reading.ref), sighting.fields, _labels(sighting.reading.body))
+    fields, unmapped = sighting.fields, sighting.unmapped
+    if "severity" in unmapped:
+        fields = _with_word(fields, unmapped["severity"][0])
+    return Signal(here.name, str(sighting.reading.ref), fields, _labels(sighting.reading.body))
+
+
+def foreseen(here: Connected, body: Body, episode: str) -> Signal:
+    """The alert that a body would be, for saying beforehand what will become of it."""
+    said = here.mapping.normalize(body)
+    word = next((one.value for one in said.unmapped if one.field == "severity"), None)
+    fields = said.fields if word is None else _with_word(said.fields, word)
+    return Signal(here.name, episode, fields, _labels(body))
+
+
+def _with_word(fields: Fields, word: Any) -> Fields:
+    """The fields with the word for a severity that nobody could map: people are shown it."""
+    return {**fields, "severity_word": str(word)[:LONGEST_WORD]}
 
 
 def _known(tx: Transaction, connection: ConnectionName, episodes: Sequence[str]) -> dict[str, Known]:
@@ -252,7 +272,7 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
     for start in starts:
         if start.judged.group not in incidents:
             openers.setdefault(start.judged.group, start)
-    openings = [commit.Opening(start.judged.fields, start.signal.episode) for start in openers.values()]
+    openings = [_opening(start.signal, start.judged) for start in openers.values()]
     opened = commit.open_incidents(tx, engine, openings, source=here.name) if openings else []
     incidents |= zip(openers, opened, strict=True)
     joining = [start for start in starts if openers.get(start.judged.group) is not start]
@@ -284,6 +304,13 @@ def _rises(
         if rise:
             found[group] = next(one for grade, one in graded if grades.above(grade, incidents[group].fields)), rise
     return found
+
+
+def _opening(signal: Signal, judged: Judged) -> commit.Opening:
+    known = judged.fields.get("severity") is not None
+    return commit.Opening(
+        judged.fields, signal.episode, {} if known else {"severity": _text(signal.fields.get("severity_word"))}
+    )
 
 
 def _begun(start: Start, incident: IncidentId, seen_at: datetime) -> dict[str, Any]:
@@ -431,7 +458,7 @@ def _place(
     is_new = incident is None
     if incident is None:
         judged = judged or judge(engine, [signal])[signal.episode]
-        opening = commit.Opening(judged.fields, signal.episode)
+        opening = _opening(signal, judged)
         [incident] = commit.open_incidents(tx, engine, [opening], source=signal.connection)
         _remember_group(tx, engine, group, incident)
     place: dict[str, Any] = {"incident_id": incident.id, "group_key": group, "labels": dict(signal.labels)}

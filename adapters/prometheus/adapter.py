@@ -44,6 +44,7 @@ class PrometheusAdapter:
             version=f"Prometheus {version or 'of unknown version'}",
             clock_skew=build.at - self._clock.now(),
             notes=tuple(notes),
+            foreseen=tuple(rule.body() for rule in evidence.rules if rule.tells_all),
         )
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
@@ -116,11 +117,11 @@ class PrometheusAdapter:
 
     def _evidence(self) -> tuple[health.Evidence, datetime]:
         rules = self._there("/rules", type="alert")
-        known, fresh = self._understood("/rules", lambda: health.rules(rules.data))
+        known = self._understood("/rules", lambda: health.rules(rules.data))
         runtime = self._if_there("/status/runtimeinfo")
         targets = self._if_there("/targets", state="active")
         started = self._understood("/status/runtimeinfo", lambda: health.started(runtime))
-        return health.Evidence(started, known, fresh, health.targets(targets)), rules.at
+        return health.Evidence(started, known, health.targets(targets)), rules.at
 
     def _there(self, path: str, **query: str) -> Answer:
         try:

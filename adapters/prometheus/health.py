@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from tieline.core.episodes import parse_moment
+from tieline.core.port import Body
+
+
+@dataclass(frozen=True, slots=True)
+class AlertingRule:
+    """One rule. Its alerts carry its labels, beside those of the series that it finds."""
+
+    name: str
+    labels: Mapping[str, str]
+    is_evaluated: bool
+
+    def body(self) -> Body:
+        """What its alerts will say, as far as the rule tells: a label may be made from the series' own."""
+        told = {name: text for name, text in self.labels.items() if "{{" not in text}
+        return {"labels": {"alertname": self.name, **told}}
+
+    @property
+    def tells_all(self) -> bool:
+        """False for a rule whose severity depends on the series."""
+        return "{{" not in self.labels.get("severity", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,16 +35,20 @@ class Evidence:
     """What Prometheus says of itself. None where this one does not tell (Thanos and Mimir have fewer resources)."""
 
     started: datetime | None
-    alerting_rules: int
-    not_evaluated: int
+    rules: tuple[AlertingRule, ...]
     targets: int | None
+
+    @property
+    def not_evaluated(self) -> int:
+        """Rules that nobody has tried yet."""
+        return sum(not rule.is_evaluated for rule in self.rules)
 
     def doubt(self, at: datetime, grace: timedelta, needs_targets: bool) -> str:
         """Why an absent alert does not count as ended, as a sentence; "" when it does."""
         # `at` has whole seconds, and may lie before a start in the same second.
         if self.started is not None and max(at - self.started, timedelta(0)) < grace:
             return "it started a short while ago, and has not restored its alerts yet"
-        if not self.alerting_rules:
+        if not self.rules:
             return "it has no alerting rules loaded"
         if self.not_evaluated:
             return f"{self.not_evaluated} of its alerting rules have not been evaluated yet"
@@ -32,13 +57,20 @@ class Evidence:
         return ""
 
 
-def rules(data: Any) -> tuple[int, int]:
-    """How many alerting rules there are in GET /rules, and how many were never evaluated. Raises ValueError."""
+def rules(data: Any) -> tuple[AlertingRule, ...]:
+    """The alerting rules in GET /rules. Raises ValueError."""
     try:
         found = [rule for group in data["groups"] for rule in group["rules"] if rule["type"] == "alerting"]
-    except (KeyError, TypeError):
+        return tuple(
+            AlertingRule(str(rule.get("name")), _texts(rule.get("labels")), rule.get("health") != "unknown")
+            for rule in found
+        )
+    except (AttributeError, KeyError, TypeError):
         raise ValueError("no `groups` of `rules`") from None
-    return len(found), sum(rule.get("health") == "unknown" for rule in found)
+
+
+def _texts(labels: Any) -> dict[str, str]:
+    return {str(name): str(text) for name, text in (labels or {}).items()}
 
 
 def started(data: Any) -> datetime | None:

@@ -11,6 +11,7 @@ from generator.markdown import code, table
 from generator.sources import members
 from tieline import mappings
 from tieline.core.model import CATALOGUE, FieldType
+from tieline.core.severities import WORDS
 from tieline.mappings.codes import CODES
 from tieline.mappings.document import InstantFormat, PolicyKind, TextDialect, When
 from tieline.mappings.schema import EXAMPLE, FIELD, json_schema
@@ -26,6 +27,16 @@ editors get the format from `tieline mapping schema`.
 A *path* names a place in the tool's JSON: `fields.priority.name`.
 
 ## Keys of the file
+"""
+
+WORDS_OF_SEVERITY = """\
+
+## Words for severity
+
+What `words: severity` reads, whatever the case; a hyphen or an underscore is a space. `signals.severity_words` adds to
+it and goes first. A rank (`P1`, `sev-2`, a number) is not in it: ranks run both ways, and nobody but you knows what
+yours mean. What is unknown stays unknown: `tieline check` says so of what fires or what the rules would raise, `tieline
+status` and the incident of what has fired, and the incident gets the urgency `signals.unknown_urgency`.
 """
 
 
@@ -47,6 +58,8 @@ def page() -> str:
         + ", ".join(code(str(one)) for one in TextDialect)
         + ".\n\n## Times\n",
         _enum("format", InstantFormat),
+        WORDS_OF_SEVERITY,
+        table(["severity", "words"], [(code(one.value), ", ".join(map(code, said))) for one, said in WORDS.items()]),
         "\n## Fields\n\nThe canonical fields, by what a record is. Not known is absent; empty is null.\n",
         *(_catalogue(str(kind), fields) for kind, fields in CATALOGUE.items()),
         "\n## Shipped mappings\n\nAs `tieline mapping explain NAME` says it.\n",

@@ -1,8 +1,7 @@
-"""Severity, priority, impact and urgency from what the alert says: by rules, by its mapping, by the word of a label.
+"""Severity, priority, impact and urgency from what the alert says: by rules, else by what its mapping read.
 
-Rules come first and are CEL over the alert's labels and fields; the first that holds decides. Without one the mapping's
-severity stands, and only where it knows none the label's word is looked up. What nobody knows stays unknown: it does
-not become low.
+Rules come first and are CEL over the alert's labels and fields; the first that holds decides. What nobody knows stays
+unknown: it does not become low.
 
 Impact and urgency come with the priority, so that each tool gets its own words at once: one that is told less fills in
 a default, which the next tool contradicts, and a pager that is told no urgency wakes people for a warning.
@@ -45,19 +44,6 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rules: tuple[Rule, ...] = Field(default=(), description="Rules, most important first.")
-    label: str = Field(default="severity", description="The label whose word says how bad it is.")
-    words: dict[str, Severity] = Field(
-        default={
-            "critical": Severity.CRITICAL,
-            "page": Severity.CRITICAL,
-            "error": Severity.HIGH,
-            "major": Severity.HIGH,
-            "warning": Severity.MEDIUM,
-            "minor": Severity.LOW,
-            "info": Severity.INFO,
-        },
-        description="What the label's words mean, in lower case.",
-    )
     priorities: dict[Severity, Priority] = Field(
         default={
             Severity.CRITICAL: Priority.P1,
@@ -105,7 +91,7 @@ class Classifier:
     def tieline_classify(self, signal: Signal, fields: Fields) -> Fields | None:
         """What this signal says of the incident that it opens."""
         rule = self._matching(signal, fields)
-        severity = self._severity(rule, signal, fields)
+        severity = _severity(rule, fields)
         priority = rule.priority if rule is not None else None
         if priority is None and severity is not None:
             priority = self._settings.priorities.get(severity)
@@ -116,13 +102,6 @@ class Classifier:
             "urgency": None if priority is None else self._settings.urgencies.get(priority),
         }
         return {name: word.value for name, word in found.items() if word is not None} or None
-
-    def _severity(self, rule: Rule | None, signal: Signal, fields: Fields) -> Severity | None:
-        if rule is not None and rule.severity is not None:
-            return rule.severity
-        if (read := fields.get("severity")) is not None:
-            return Severity(str(read))
-        return self._settings.words.get(signal.labels.get(self._settings.label, "").lower())
 
     def _matching(self, signal: Signal, fields: Fields) -> Rule | None:
         if not self._rules:
@@ -141,6 +120,13 @@ class Classifier:
                 # It was tried when it was compiled; what is left is an alert that it cannot take (300 tags).
                 continue
         return None
+
+
+def _severity(rule: Rule | None, fields: Fields) -> Severity | None:
+    if rule is not None and rule.severity is not None:
+        return rule.severity
+    read = fields.get("severity")
+    return None if read is None else Severity(str(read))
 
 
 def _compile(number: int, rule: Rule) -> Condition:

@@ -42,28 +42,10 @@ def test_impact_and_urgency_are_those_that_servicenow_computes_the_priority_from
     assert snow.normalize(body).fields == {"impact": found["impact"], "urgency": found["urgency"]}
 
 
-@pytest.mark.parametrize(("word", "severity"), [("Critical", "critical"), ("warning", "medium"), ("info", "info")])
-def test_where_the_mapping_knows_none_the_labels_word_counts(word: str, severity: str) -> None:
-    found = classify({}, {"severity": word})
-    assert found is not None
-    assert found["severity"] == severity
-
-
-def test_what_the_mapping_read_goes_before_the_labels_word() -> None:
-    found = classify({"severity": "low"}, {"severity": "critical"})
-    assert found == {"severity": "low", "priority": "p4", "impact": "medium", "urgency": "low"}
-
-
-def test_an_unknown_word_stays_unknown() -> None:
-    assert classify({}, {"severity": "catastrophic"}) is None
+def test_what_the_mapping_could_not_read_stays_unknown() -> None:
+    assert classify({}, {"severity": "critical"}) is None, "words are the mapping's matter, by one table"
     assert classify({}) is None
     assert classify({"severity": None}) is None
-
-
-def test_another_label_with_words_of_its_own() -> None:
-    assert classify({}, {"prio": "rot"}, label="prio", words={"rot": "critical"}, priorities={}) == {
-        "severity": "critical"
-    }
 
 
 def test_the_first_rule_that_holds_decides() -> None:

@@ -101,7 +101,12 @@ class Office:
     the order of the tools."""
 
     def __init__(
-        self, folder: Path, *tools: str, address: str = "", plugins: str = "[grouping, severity, measurement]"
+        self,
+        folder: Path,
+        *tools: str,
+        address: str = "",
+        plugins: str = "[grouping, severity, measurement]",
+        signals: str = "",
     ) -> None:
         self.clock = ManualClock()
         self.tools = {tool: desk_of(tool).double(self.clock) for tool in tools}
@@ -110,7 +115,7 @@ class Office:
         os.environ["TIELINE_TEST_HOOK"] = "a token that opens nothing"
         lines = ["tieline: 1", f"store: {address or f'sqlite:///{folder}/office.db'}"]
         lines += [f"plugins: {plugins}"]
-        lines += ["poll_every: 30s", "connections:"]
+        lines += ["poll_every: 30s", f"signals: {{{signals}}}", "connections:"]
         lines += ["  alerts: {tool: alertmanager, url: 'http://alerts', webhook_token: {env: TIELINE_TEST_HOOK}}"]
         for tool in tools:
             os.environ[_variable(tool)] = desk_of(tool).secret
