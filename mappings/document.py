@@ -41,6 +41,7 @@ class TextDialect(StrEnum):
     MARKDOWN = "markdown"
     PLAIN = "plain"
     SERVICENOW_JOURNAL = "servicenow_journal"
+    SERVICENOW_HTML = "servicenow_html"
     JIRA_WIKI = "jira_wiki"
     JIRA_ADF = "jira_adf"
 

@@ -147,7 +147,7 @@ class Mapping:
 
     def from_text(self, body: Any) -> str:
         """The Markdown of a comment's body."""
-        return text.from_tool(self.document.text, body)
+        return text.comment_from_tool(self.document.text, body)
 
     def people_in(self, fields: Fields) -> frozenset[str]:
         """The e-mail addresses that writing `fields` needs ids for."""

@@ -22,6 +22,7 @@ from tieline.adapters.jira.transitions import Walker
 from tieline.adapters.jira.wire import Wire
 from tieline.adapters.jira.writing import Patch, Writer
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
+from tieline.core.letters import beginning
 from tieline.core.listing import alone
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import (
@@ -189,7 +190,7 @@ class JiraAdapter:
             "relationship": "is the same incident as",
             "object": {
                 "url": url,
-                "title": title[:255],
+                "title": beginning(title, 255),
                 "summary": "",
                 "icon": {},
                 "status": {"resolved": False, "icon": {}},

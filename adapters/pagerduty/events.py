@@ -15,6 +15,7 @@ import httpx
 
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain
 from tieline.core.http import Client
+from tieline.core.letters import beginning
 from tieline.core.model import instant
 from tieline.core.secrets import Secret
 
@@ -63,7 +64,7 @@ class Events:
     ) -> None:
         """Open an alert, or add to the open one with this key. Repeating it changes nothing while the alert is open."""
         payload: dict[str, Any] = {
-            "summary": summary[:LONGEST_SUMMARY],
+            "summary": beginning(summary, LONGEST_SUMMARY),
             "source": source,
             "severity": severity.value,
             "custom_details": dict(details or {}),
@@ -95,7 +96,7 @@ class Events:
         It carries no key: sending it twice shows it twice.
         """
         payload = {
-            "summary": summary[:LONGEST_SUMMARY],
+            "summary": beginning(summary, LONGEST_SUMMARY),
             "source": source,
             "timestamp": instant(at),
             "custom_details": dict(details or {}),

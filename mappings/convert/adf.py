@@ -12,6 +12,7 @@ from tieline.mappings.convert.rich import (
     PLAIN,
     Block,
     Blocks,
+    Cell,
     CodeBlock,
     Heading,
     Items,
@@ -22,6 +23,8 @@ from tieline.mappings.convert.rich import (
     Run,
     Runs,
     Table,
+    in_one_line,
+    spread_cells,
     tidy,
 )
 
@@ -29,8 +32,11 @@ Node = Mapping[str, Any]
 _DEEPEST = 40
 _MARKS = {"strong": Mark.STRONG, "em": Mark.EM, "strike": Mark.STRIKE, "code": Mark.CODE}
 _INLINE = frozenset(
-    {"text", "hardBreak", "mention", "emoji", "date", "status", "inlineCard", "mediaInline", "placeholder"}
-)
+    {"text", "hardBreak", "mention", "emoji", "date", "status", "inlineCard", "mediaInline", "placeholder",
+     "inlineExtension"}
+)  # fmt: skip
+_CARDS = frozenset({"inlineCard", "blockCard", "embedCard"})
+_EXTENSIONS = frozenset({"extension", "inlineExtension", "bodiedExtension", "multiBodiedExtension"})
 _URL = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]}'*]")
 
 
@@ -86,8 +92,7 @@ def _block(node: Node, depth: int) -> Iterator[Block]:
             items = tuple(tuple(_item(part, depth + 1)) for part in content)
             yield Items(kind == "orderedList", order if isinstance(order, int) else 1, items)
         case "table":
-            rows = (_content(row) for row in content)
-            yield Table(tuple(tuple(_cell(cell) for cell in row) for row in rows))
+            yield Table(spread_cells([_cell(cell, depth + 1) for cell in _content(row)] for row in content))
         case "rule":
             yield Rule()
         case "expand" | "nestedExpand":
@@ -109,13 +114,14 @@ def _item(node: Node, depth: int) -> Iterator[Block]:
         yield from _blocks(_content(node), depth)
 
 
-def _cell(node: Node) -> Runs:
-    """A cell is one line here: its paragraphs are joined, and what is more than a paragraph keeps its words."""
-    runs: list[Run] = []
-    for part in _content(node):
-        runs += [Run(" ")] if runs else []
-        runs += _runs(_content(part)) if part.get("type") == "paragraph" else [Run(_all_text(part))]
-    return tuple(runs)
+def _cell(node: Node, depth: int) -> Cell:
+    """A cell is one line here: what is more than a paragraph keeps its words and their marks."""
+    columns, rows = (_attribute(node, name) for name in ("colspan", "rowspan"))
+    return (
+        in_one_line(tidy(_blocks(_content(node), depth))),
+        columns if isinstance(columns, int) else 1,
+        rows if isinstance(rows, int) else 1,
+    )
 
 
 def _runs(nodes: list[Node]) -> Runs:
@@ -134,8 +140,19 @@ def _inline(node: Node) -> Iterator[Run]:
             yield Run(_date(_attribute(node, "timestamp")))
         case "media" | "mediaInline":
             yield Run(f"[{_attribute(node, 'alt') or 'attachment'}]")
+        case kind if kind in _CARDS:
+            yield Run(_card(node))
+        case kind if kind in _EXTENSIONS:
+            yield Run(_all_text(node) or f"[{_attribute(node, 'extensionKey') or 'extension'}]")
         case _:
             yield Run(_all_text(node))
+
+
+def _card(node: Node) -> str:
+    """The address that a card shows, or the name in the data that it was made from."""
+    made_from = _attribute(node, "data")
+    named = made_from if isinstance(made_from, Mapping) else {}
+    return str(_attribute(node, "url") or named.get("url") or named.get("name") or "[card]")
 
 
 def _text_run(node: Node) -> Run:

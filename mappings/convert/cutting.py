@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from tieline.core.letters import whole_letters
 from tieline.mappings.convert.rich import (
     Block,
     Blocks,
@@ -123,7 +124,7 @@ def _whole_words(text: str, size: int, between: str) -> str:
     if len(text) <= size:
         return text
     end = text.rfind(between, size * 4 // 5, size)
-    return text[: end if end > 0 else size]
+    return text[: end if end > 0 else whole_letters(text, size)]
 
 
 def linked(blocks: Blocks, link: str) -> Blocks:

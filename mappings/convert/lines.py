@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tieline.core.letters import whole_letters
+
 ELLIPSIS = "…"
 GUARD = "\u200b"  # zero width space: parts an `@` from a word that would wake a whole channel
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ud800-\udfff\ufeff]+")
@@ -48,7 +50,8 @@ def fit_line(text: str, limit: int | None) -> str:
 
 
 def cut_units(text: str, limit: int) -> str:
-    """The longest beginning of at most `limit` units that does not part a character."""
+    """The longest beginning of at most `limit` units that does not part what people see as one character."""
     if text.isascii():
         return text[:limit]
-    return text.encode("utf-16-le", "surrogatepass")[: limit * 2].decode("utf-16-le", "ignore")
+    head = text.encode("utf-16-le", "surrogatepass")[: limit * 2].decode("utf-16-le", "ignore")
+    return text[: whole_letters(text, len(head))]

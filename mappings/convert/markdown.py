@@ -7,7 +7,7 @@ reference definitions and underlined headings are plain text, so that no word of
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ from tieline.mappings.convert.rich import (
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
     from markdown_it.token import Token
 
 _MARKS = {"strong": Mark.STRONG, "em": Mark.EM, "s": Mark.STRIKE}
@@ -47,11 +48,40 @@ def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"maxNesting": _NESTED})
+    parser.block.ruler.at("table", _whole_table, {"alt": ["paragraph", "reference"]})
     parser.enable(["table", "strikethrough"]).disable(["html_block", "html_inline", "reference", "lheading"])
     parser.validateLink = lambda url: bool(safe_href(url))  # type: ignore[method-assign]
     parser.normalizeLink = lambda url: safe_href(url)  # type: ignore[method-assign]
     parser.normalizeLinkText = lambda link: link  # type: ignore[method-assign]
     return parser
+
+
+def _whole_table(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+    """A table none of whose rows has more cells than its head: the parser would drop them, so those lines stay text."""
+    from markdown_it.rules_block.table import table
+
+    refused = state.env.setdefault("refused_tables_end", 0)
+    here, made = state.line, len(state.tokens)
+    if first < refused or not table(state, first, last, silent):
+        return False
+    if not silent:
+        (head,) = _rows(state, first, first + 1)
+        if any(len(row) > len(head) for row in _rows(state, first + 2, state.line)):
+            state.env["refused_tables_end"] = state.line  # nothing in it is looked at again: it may be long
+            del state.tokens[made:]
+            state.line = here
+            return False
+    return True
+
+
+def _rows(state: StateBlock, first: int, last: int) -> Iterator[list[str]]:
+    """The cells of lines of a table, as the parser parts them."""
+    from markdown_it.rules_block.table import escapedSplit
+
+    for number in range(first, last):
+        begin = state.bMarks[number] + state.tShift[number]
+        cells = escapedSplit(state.src[begin : state.eMarks[number]].strip())
+        yield cells[1 if cells and not cells[0] else 0 : -1 if cells and not cells[-1] else None]
 
 
 def parse(markdown: str) -> Blocks:

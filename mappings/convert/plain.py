@@ -6,11 +6,11 @@ plain text, and reads back as those words.
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tieline.mappings.convert import html
 from tieline.mappings.convert.lines import GUARD, quiet
 from tieline.mappings.convert.rich import (
     NO_BREAK,
@@ -25,6 +25,7 @@ from tieline.mappings.convert.rich import (
     Run,
     Table,
     clean_text,
+    even_lines,
     spoken,
     tidy,
 )
@@ -32,12 +33,13 @@ from tieline.mappings.convert.rich import (
 _BLANK = re.compile(r"\n[ \t]*(?:\n[ \t]*)*\n")
 _CODE_TAG = re.compile(r"\[(?=\s{0,3}/?\s{0,3}code\b)", re.IGNORECASE)
 _CODE_BLOCK = re.compile(r"\[code\](.*?)\[/code\]", re.IGNORECASE | re.DOTALL)
-_NEW_LINE = re.compile(r"<(?:br|/p|/div|/li|/tr|/h\d)\b[^<>]{0,200}>", re.IGNORECASE)
-_TAG = re.compile(r"</?[A-Za-z!][^<>]{0,1000}>")
 
 
 def parse(body: Any) -> Blocks:
-    """Paragraphs, taken word for word. Indentation is kept as no-break spaces."""
+    """Paragraphs, taken word for word. Indentation is kept as no-break spaces. A tool that holds named values where a
+    text should be (PagerDuty's details of an event) shows them a line each."""
+    if isinstance(body, Mapping):
+        body = "\n".join(f"{name}: {value}" for name, value in body.items())
     text = clean_text(str(body)).strip()
     return tidy(Paragraph((Run("\n".join(map(_indented, part.split("\n")))),)) for part in _BLANK.split(text))
 
@@ -48,15 +50,24 @@ def _indented(line: str) -> str:
 
 
 def parse_journal(body: Any) -> Blocks:
-    """Like plain text, with the words of `[code]` blocks and without their HTML."""
-    text = str(body)
-    if "[" in text and text.lower().count("[/code]") <= text.lower().count("[code]"):
-        text = _CODE_BLOCK.sub(lambda found: _words_of(found[1]), text)
-    return parse(text)
+    """Like plain text, with what the HTML of `[code]` blocks says in its place."""
+    text = even_lines(str(body)).strip()  # guards stay until the tags are found: they hide what looks like one
+    if "[" not in text or text.lower().count("[/code]") > text.lower().count("[code]"):
+        return parse(text)
+    reader = html.Reader()
+    for index, part in enumerate(_CODE_BLOCK.split(text)):
+        if index % 2:
+            reader.feed(part)
+        else:
+            reader.say(_plainly(part, begins=not index))
+    return tidy(reader.blocks())
 
 
-def _words_of(markup: str) -> str:
-    return html.unescape(_TAG.sub("", _NEW_LINE.sub("\n", markup))).strip()
+def _plainly(text: str, *, begins: bool) -> str:
+    """Plain text between two pieces of HTML: its first line only goes on, unless it begins the whole."""
+    first, *more = text.split("\n")
+    even = "\n".join([_indented(first) if begins else first, *map(_indented, more)])
+    return _BLANK.sub("\n\n", even)
 
 
 def render(blocks: Blocks) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from tieline.core.letters import beginning
 from tieline.mappings.convert.lines import GUARD
 
 DEEPEST = 8
@@ -84,7 +85,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The first row is the header. Every row has as many cells as the header."""
+    """The first row is the header. In a tidy tree every row has as many cells as the widest."""
 
     rows: tuple[tuple[Runs, ...], ...]
 
@@ -101,13 +102,13 @@ Blocks = tuple[Block, ...]
 def clean_text(text: str) -> str:
     """Newlines as one character; control characters, guards and lone surrogates gone."""
     if text.isascii() and text.isprintable():
-        return text[:LONGEST]
+        return beginning(text, LONGEST)
     return _SURROGATE.sub("\ufffd", _CONTROL.sub("", even_lines(text)))
 
 
 def even_lines(text: str) -> str:
     """The text as far as it is looked at, with every newline as one character."""
-    return text[:LONGEST].replace("\r\n", "\n").replace("\r", "\n")
+    return beginning(text, LONGEST).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def safe_href(href: str) -> str:
@@ -165,10 +166,63 @@ def _tidy_block(block: Block, depth: int) -> Iterator[Block]:
 
 
 def _tidy_table(rows: tuple[tuple[Runs, ...], ...]) -> Iterator[Block]:
-    width = len(rows[0]) if rows else 0
-    cells = [[tidy_runs(one_line(cell)) for cell in row[:width]] for row in rows]
+    width = max(map(len, rows), default=0)
+    cells = [[tidy_runs(one_line(cell)) for cell in row] for row in rows]
     if any(cell for row in cells for cell in row):
         yield Table(tuple(tuple(row + [()] * (width - len(row))) for row in cells))
+
+
+Cell = tuple[Runs, int, int]
+"""What a cell holds, and how many columns and rows it takes."""
+_WIDEST = 200
+
+
+def spread_cells(rows: Iterable[Iterable[Cell]]) -> tuple[tuple[Runs, ...], ...]:
+    """Rows in which each cell stands in its own column: what spans further has empty ones beside and below it."""
+    spread: list[tuple[Runs, ...]] = []
+    taken: dict[int, int] = {}  # column -> how many more rows a cell above reaches into
+    for row in rows:
+        line: list[Runs] = []
+        below: dict[int, int] = {}
+        for runs, columns, height in row:
+            while taken.get(len(line), 0) > 0:
+                line.append(())
+            begin = len(line)
+            line += [runs, *[()] * (min(max(columns, 1), _WIDEST) - 1)]
+            below |= {column: height - 1 for column in range(begin, len(line)) if height > 1}
+        taken = {column: more - 1 for column, more in taken.items() if more > 1} | below
+        spread.append(tuple(line))
+    return tuple(spread)
+
+
+def in_one_line(blocks: Iterable[Block]) -> Runs:
+    """The words of blocks with their marks, as a table's cell or any other single line can hold them."""
+    runs: list[Run] = []
+    for block in blocks:
+        runs += [Run(" "), *_line_of(block)]
+    return one_line(tuple(runs[1:]))
+
+
+def _line_of(block: Block) -> Iterator[Run]:
+    match block:
+        case Paragraph(runs) | Heading(_, runs):
+            yield from runs
+        case CodeBlock(text):
+            yield Run(text, frozenset({Mark.CODE}))
+        case Quote(inner):
+            yield from in_one_line(inner)
+        case Items(_, _, items):
+            yield from _with_between("; ", (in_one_line(item) for item in items))
+        case Table(rows):
+            yield from _with_between("; ", (tuple(_with_between(", ", row)) for row in rows))
+        case Rule():
+            yield Run("---")
+
+
+def _with_between(glue: str, lines: Iterable[Runs]) -> Iterator[Run]:
+    for index, line in enumerate(one for one in lines if one):
+        yield from [Run(glue)] if index else []
+        yield from line
 
 
 def one_line(runs: Runs) -> Runs:

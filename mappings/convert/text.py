@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from tieline.mappings.convert import adf, markdown, plain, wiki
+from tieline.mappings.convert import adf, html, markdown, plain, wiki
 from tieline.mappings.convert.cutting import LINKED, cut, linked, unlinked
 from tieline.mappings.convert.lines import quiet, units
 from tieline.mappings.convert.rich import LONGEST, Blocks, clean_text, tidy
@@ -55,6 +55,7 @@ DIALECTS: dict[TextDialect, Dialect] = {
     TextDialect.SERVICENOW_JOURNAL: Dialect(
         plain.parse_journal, plain.render_journal, _text_length(plain.render_journal)
     ),
+    TextDialect.SERVICENOW_HTML: Dialect(html.parse, html.render, _text_length(html.render)),
     TextDialect.JIRA_WIKI: Dialect(wiki.parse, wiki.render, _text_length(wiki.render)),
     TextDialect.JIRA_ADF: Dialect(adf.parse, adf.render, _json_length),
 }
@@ -79,6 +80,12 @@ def from_tool(dialect: TextDialect, body: Any, limit: int | None = None) -> str:
     except TypeError:
         return _read(dialect, body, limit)  # a lone surrogate: JSON can carry one, UTF-8 cannot
     return (_read_short if len(document) <= _SHORT else _read_long)(dialect, document, limit)
+
+
+def comment_from_tool(dialect: TextDialect, body: Any) -> str:
+    """The Markdown of a comment. It is never written back, so all stays that Markdown can say, whether or not the
+    dialect could: a link in the HTML of a journal that is written as plain text."""
+    return markdown.settled(unlinked(DIALECTS[dialect].parse(body)))[1]
 
 
 def project_text(dialect: TextDialect, text: str, limit: int | None = None) -> str:

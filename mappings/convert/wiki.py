@@ -54,7 +54,9 @@ def _blocks(lines: list[str], at: int, until: str, depth: int) -> tuple[list[Blo
     while at < len(lines):
         line = lines[at]
         bare = line.strip()
-        if until and bare.lower() == until:
+        if until and _is_end(bare, until):
+            if last := bare[: -len(until)].rstrip():
+                text.append(last)
             at += 1
             break
         found, after = _special(lines, at, depth)
@@ -93,21 +95,37 @@ def _special(lines: list[str], at: int, depth: int) -> tuple[list[Block], int]:
 
 def _braced(lines: list[str], at: int, opening: re.Match[str], depth: int) -> tuple[list[Block], int]:
     kind, closing = opening[1].lower(), "{" + opening[1].lower() + "}"
+    language, title = _settings(opening[2] or "")
+    head: list[Block] = [Paragraph((Run(title, frozenset({Mark.STRONG})),))] if title else []
     if kind in ("quote", "panel"):
-        if opening[3] or depth > 6 or not _closes(lines, at + 1, closing):
+        first = [opening[3]] if opening[3] else []
+        body = [*first, *lines[at + 1 :]] if first else lines
+        begin = 0 if first else at + 1
+        if depth > 6 or not _closes(body, begin, closing):
             return [], at
-        inner, after = _blocks(lines, at + 1, closing, depth + 1)
-        return [Quote(tuple(inner))], after
+        inner, after = _blocks(body, begin, closing, depth + 1)
+        return [Quote((*head, *inner))], after + at if first else after
     text, behind, after = _verbatim(lines, at, opening[3], closing)
     if after == at:
         return [], at
-    language = (opening[2] or "").split("|")[0] if kind == "code" else ""
     rest: list[Block] = [Paragraph(_inline(behind))] if behind.strip() else []
-    return [CodeBlock(text, language if "=" not in language else ""), *rest], after
+    return [*head, CodeBlock(text, language if kind == "code" else ""), *rest], after
+
+
+def _settings(said: str) -> tuple[str, str]:
+    """The language and the title that stand behind the colon of an opening brace."""
+    named = dict(one.split("=", 1) for one in said.split("|") if "=" in one)
+    bare = next((one for one in said.split("|") if "=" not in one), "")
+    return bare or named.get("language", ""), named.get("title", "").strip()
 
 
 def _closes(lines: list[str], at: int, closing: str) -> bool:
-    return any(line.strip().lower() == closing for line in lines[at : at + 5000])
+    return any(_is_end(line.strip(), closing) for line in lines[at : at + 5000])
+
+
+def _is_end(bare: str, closing: str) -> bool:
+    """True for a line that ends with a closing brace, alone or behind the last words of its block."""
+    return bare[-len(closing) :].lower() == closing and bare[-len(closing) - 1 : -len(closing)] != "\\"
 
 
 def _verbatim(lines: list[str], at: int, first: str, closing: str) -> tuple[str, str, int]:
@@ -198,12 +216,14 @@ def _cells(row: str) -> Iterator[str]:
 # Inline ---------------------------------------------------------------------------------------------------------------
 
 _SIGNS = {"*": Mark.STRONG, "_": Mark.EM, "-": Mark.STRIKE}
-_URL = r"https?://[^\s|\[\]{}<>\"\\]+[^\s|\[\]{}<>\"\\.,;:!?)*_'-]"
-_ADDRESS = re.compile(_URL)
+# A `!` ends an address: Jira would embed the picture that a second one closes, even from the middle of an address.
+_URL = r"https?://[^\s|\[\]{}<>\"\\!]+[^\s|\[\]{}<>\"\\.,;:!?)*_'+^~-]"
+_PICTURE = r"!(?=\S)[^!\n|]{1,300}\.[A-Za-z0-9]{2,5}(?:\|[^!\n]{0,200})?!"
 _PIECE = re.compile(
-    _URL + r"|\\\\(?!\S)"  # a line break
+    _URL + rf"|(?<![^\W_]){_PICTURE}(?![^\W_])"  # a picture, attached or from elsewhere
+    r"|\\\\(?!\S)"  # a line break
     r"|\\[!-/:-@\[-`{-~]"  # an escaped mark
-    r"|\{\{[^{}\n]{1,2000}\}\}"  # monospaced
+    r"|\{\{(?:\\.|[^\\\n{}]|\{(?!\{)|\}(?!\})|\}(?=\}\})){1,2000}?\}\}"  # monospaced
     r"|\[[^\[\]\n]{1,2000}\]"  # a link or a mention
     r"|&#(?:38|92);"  # how `_escaped` writes & and \
     r"|\{(?:[Cc]olor|[Aa]nchor)(?::[^{}\n]{0,60})?\}"
@@ -285,6 +305,9 @@ def _piece(text: str) -> Run:
         return Run(text[1:])
     if text[0] == "&":
         return Run(chr(int(text[2:4])))
+    if text[0] == "!":
+        name = text[1:-1].split("|")[0]
+        return Run(name, PLAIN, name) if safe_href(name) else Run(f"[{name}]")
     if text[0] == "{" and text[1] != "{":
         return Run("")
     if text[0] == "{":
@@ -292,6 +315,8 @@ def _piece(text: str) -> Run:
     inner = text[1:-1]
     if inner.startswith("~"):
         return Run("@" + inner[1:].removeprefix("accountid:"))
+    if inner.startswith("^"):
+        return Run(f"[{inner[1:]}]")  # an attached file
     label, bar, target = inner.rpartition("|")
     target = target.split("|")[0]
     if safe_href(target):
@@ -301,13 +326,15 @@ def _piece(text: str) -> Run:
 
 # Rendering ------------------------------------------------------------------------------------------------------------
 
+# A sign at the edge of a run may stand beside the markup of its neighbour, so it is escaped as if beside a word.
 _ESCAPED = re.compile(
-    r"[{}\[\]|]"
+    rf"(?P<address>{_URL})"
+    r"|[{}\[\]|]"
     r"|\\(?=[!-/:-@\[-`{-~\s]|$)"
     r"|&(?=#(?:38|92);)"
-    r"|(?<![^\W_])[*_+^~!?-](?=\S)|(?<=\S)[*_+^~!?-](?![^\W_])"
+    r"|!(?=https?://)|(?<![^\W_])[*_+^~!?-](?=\S|$)|(?<!\s)[*_+^~!?-](?![^\W_])"
 )
-_IN_CODE = re.compile(r"[*_\[\]|\\-]|&(?=#(?:38|92);)")
+_IN_CODE = re.compile(r"[*_{}\[\]|\\!+^~?-]|&(?=#(?:38|92);)")
 _BLOCK_SIGN = re.compile(r"^([*#-]+(?=\s)|-{4,}\s*$)")
 _BLOCK_WORD = re.compile(r"^(h[1-6]|bq)(?=\.)")
 
@@ -389,14 +416,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 def _escape(text: str) -> str:
     """Escapes what would be markup, and leaves addresses whole."""
-    if "://" not in text:
-        return _ESCAPED.sub(_escaped, text)
-    pieces = []
-    at = 0
-    for found in _ADDRESS.finditer(text):
-        pieces += [_ESCAPED.sub(_escaped, text[at : found.start()]), found.group()]
-        at = found.end()
-    return "".join([*pieces, _ESCAPED.sub(_escaped, text[at:])])
+    return _ESCAPED.sub(lambda found: found["address"] or _escaped(found), text)
 
 
 def _line_start(line: str) -> str:

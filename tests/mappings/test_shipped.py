@@ -122,7 +122,7 @@ def test_pagerduty_gets_its_description_at_creation_and_never_again() -> None:
 
     assert mapping.once == {"description"}
     assert created.body["body"] == {"type": "incident_body", "details": "All of it."}
-    assert created.written == {"title": "Down"}
+    assert created.written == {"title": "Down", "description": "All of it."}
     assert "body" not in updated.body
     assert [one.field for one in updated.left_out] == ["description"]
 

@@ -194,7 +194,7 @@ def test_foreign_code_tags_are_shown_and_never_rendered_by_servicenow() -> None:
 def test_html_in_a_servicenow_code_block_reads_as_its_words() -> None:
     body = "before [code]<p>one &amp; two</p><ul><li>three</li></ul>[/code] after"
 
-    assert from_tool(TextDialect.SERVICENOW_JOURNAL, body) == "before one & two\nthree after"
+    assert from_tool(TextDialect.SERVICENOW_JOURNAL, body) == "before\n\none & two\n\n\\- three\n\nafter"
 
 
 @pytest.mark.parametrize("dialect", list(TextDialect))

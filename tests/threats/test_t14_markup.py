@@ -52,8 +52,18 @@ PINGS = [
     "[CODE]<b onmouseover=alert(1)>[/CODE]", "[ code ]<img src=x onerror=alert(1)>[ /code ]",
     "[code][code]x[/code][/code]",
 ]  # fmt: skip
-PAYLOADS = [shape.replace("{}", target) for shape in SHAPES for target in TARGETS] + PINGS
-"""Markdown, wiki, HTML and journal markup around two hundred targets and mentions."""
+PICTURES = [
+    "!http://evil.example/x.png!", "see !http://evil.example/x.png|width=1! there", "!secret.png|thumbnail!",
+    "http://a.example/ !http://evil.example/x.png! http://c.example",
+    "http://a.example!http://evil.example/x.png!http://c.example",
+    "http://a.example/!http://evil.example/x.png!", "!**x**http://evil.example/x.png!",
+    "![x](http://evil.example/x.png)!", "*!*http://evil.example/x.png*!*", "`x`!http://evil.example/x.png!`x`",
+    "| !http://evil.example/x.png! |\n|---|", "- !http://evil.example/x.png!", "![[x](http://evil.example/x.png)]!",
+    "+http://a.example+", "^http://a.example^", "~http://a.example~", "??http://a.example??", "+under+ ^up^ ~down~",
+    "http://a.example +http://b.example+ http://c.example",
+]  # fmt: skip
+PAYLOADS = [shape.replace("{}", target) for shape in SHAPES for target in TARGETS] + PINGS + PICTURES
+"""Markdown, wiki, HTML and journal markup around two hundred targets and mentions, and pictures from elsewhere."""
 
 
 def links(document: Any) -> Iterator[str]:
@@ -75,7 +85,22 @@ def links(document: Any) -> Iterator[str]:
 _WEB = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
 _WIKI_LINK = re.compile(r"(?<!\\)\[(?:[^\[\]\n|]*(?<!\\)\|)?([^\[\]\n|]+)(?<!\\)\]")
 _WIKI_MENTION = re.compile(r"(?<!\\)\[~")
+_WIKI_PICTURE = re.compile(r"(?<!\\)!([^\s!][^!\n]*)(?<!\\)!")
+_WIKI_ADDRESS = re.compile(r"https?://[^\s|\[\]{}<>\"\\!]*[A-Za-z0-9/]")
+_WIKI_EFFECT = re.compile(r"(?<![\w\\])(\+|\^|~|\?\?)(?=[^\s+^~?])[^\n]*?[^\s\\]\1(?!\w)")
 _JOURNAL_CODE = re.compile(r"\[\s*/?\s*code\s*\]", re.IGNORECASE)
+
+
+_HTML_TAG = re.compile(r"<[^<>]*>?")
+_OUR_TAG = re.compile(
+    r"</?(?:p|h[1-6]|pre|blockquote|[uo]l|li|table|t[rdh]|strong|em|s|code|a)>|<br>|<hr>"
+    r'|<ol start="\d+">|<pre class="language-[A-Za-z0-9_+#.-]+">|<a href="(?:https?://|mailto:)[^"<>]*">',
+    re.IGNORECASE,
+)
+
+
+def _strange(tag: str) -> bool:
+    return not _OUR_TAG.fullmatch(tag)
 
 
 def dangers(dialect: TextDialect, written: Any) -> list[str]:
@@ -87,7 +112,11 @@ def dangers(dialect: TextDialect, written: Any) -> list[str]:
             bare = re.sub(r"\{code(?::[^}]*)?\}.*?\{code\}", "", str(written), flags=re.DOTALL)
             bare = re.sub(r"\{\{.*?\}\}", "", bare, flags=re.DOTALL)
             found = [target for target in _WIKI_LINK.findall(bare) if not _WEB.match(target)]
+            found += [f"picture:{name}" for name in _WIKI_PICTURE.findall(bare)]
+            found += [f"effect:{sign}" for sign in _WIKI_EFFECT.findall(_WIKI_ADDRESS.sub("A", bare))]
             return found + _WIKI_MENTION.findall(bare) + re.findall(r"(?<!\\)\{(?:html|include|mention|color)", bare)
+        case TextDialect.SERVICENOW_HTML:
+            return [*_JOURNAL_CODE.findall(str(written)), *filter(_strange, _HTML_TAG.findall(str(written)))]
         case TextDialect.SERVICENOW_JOURNAL:
             return _JOURNAL_CODE.findall(str(written))
         case _:
@@ -113,7 +142,9 @@ def test_no_mixture_of_payloads_does_either(tally: Tally) -> None:
     played: list[int] = []
 
     @settings(max_examples=cases(60, 10_000), deadline=None)
-    @given(st.lists(st.sampled_from(PAYLOADS) | st.text(alphabet="[]()<>{}~|\\!@ \nax:/", max_size=12), max_size=5))
+    @given(
+        st.lists(st.sampled_from(PAYLOADS) | st.text(alphabet="[]()<>{}~|\\!+^?*_@ \nax:/", max_size=12), max_size=5)
+    )
     def mixed(parts: list[str]) -> None:
         assert [(where, danger) for where, danger in crossings("".join(parts)) if danger] == []
         played.append(1)
@@ -124,7 +155,13 @@ def test_no_mixture_of_payloads_does_either(tally: Tally) -> None:
 
 def test_the_search_for_dangers_finds_them() -> None:
     assert dangers(TextDialect.JIRA_WIKI, "[~admin] [x|javascript:alert(1)]")
+    assert dangers(TextDialect.JIRA_WIKI, "a http://a.b !http://evil.example/x.png! b")
+    assert dangers(TextDialect.JIRA_WIKI, "+http://x.y+")
+    assert not dangers(TextDialect.JIRA_WIKI, "wow! C++ and a+b, 2^3^4, ~/bin http://x.y/~z really!")
     assert dangers(TextDialect.SERVICENOW_JOURNAL, "[code]<b>[/code]")
+    assert dangers(TextDialect.SERVICENOW_HTML, "<p onclick=x>")
+    assert dangers(TextDialect.SERVICENOW_HTML, '<a href="javascript:x">')
+    assert not dangers(TextDialect.SERVICENOW_HTML, '<p>a &lt; b<br><a href="https://x.y/?a=1&amp;b=2">x</a></p>')
     assert dangers(TextDialect.JIRA_ADF, {"type": "link", "attrs": {"href": "javascript:alert(1)"}})
     assert dangers(TextDialect.JIRA_ADF, {"type": "mention"})
 
