@@ -37,13 +37,17 @@ Scalar = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and where it stands. Lines and columns count from 1; the key's place is 0 where there is no key."""
+    """A value and where it stands. Lines and columns count from 1; the key's place is 0 where there is no key.
+
+    `file` is "" for a node that no file holds.
+    """
 
     value: dict[str, Node] | list[Node] | Scalar
     line: int
     column: int
     key_line: int = 0
     key_column: int = 0
+    file: str = ""
 
     def plain(self) -> Any:
         """The value without places, as plain Python."""
@@ -103,7 +107,7 @@ class _Composer:
                 root = self._node(event, 1)
         if self._problems:
             raise ConfigError(self._problems)
-        return root if root is not None else Node({}, 1, 1)
+        return root if root is not None else Node({}, 1, 1, file=self._file)
 
     def _node(self, event: Event, depth: int) -> Node:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
@@ -112,13 +116,13 @@ class _Composer:
         self._check_marks(event)
         match event:
             case MappingStartEvent():
-                return Node(self._mapping(depth), line, column)
+                return Node(self._mapping(depth), line, column, file=self._file)
             case SequenceStartEvent():
-                return Node(self._sequence(depth), line, column)
+                return Node(self._sequence(depth), line, column, file=self._file)
             case ScalarEvent():
-                return Node(self._scalar(event), line, column)
+                return Node(self._scalar(event), line, column, file=self._file)
             case _:
-                return Node(None, line, column)
+                return Node(None, line, column, file=self._file)
 
     def _mapping(self, depth: int) -> dict[str, Node]:
         found: dict[str, Node] = {}
@@ -138,7 +142,7 @@ class _Composer:
                 self._note(
                     key_event, "YAML008", f"the key {name!r} stands here twice.", f"remove one; line {first} has it."
                 )
-            found[name] = Node(value.value, value.line, value.column, key.line, key.column)
+            found[name] = Node(value.value, value.line, value.column, key.line, key.column, self._file)
         return found
 
     def _sequence(self, depth: int) -> list[Node]:

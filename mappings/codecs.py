@@ -14,7 +14,7 @@ from tieline.core.model import FieldSpec, FieldType, Value
 from tieline.core.severities import Severities, why_unknown
 from tieline.mappings.convert import instants, text
 from tieline.mappings.convert.lines import GUARD, clean_line, line_out
-from tieline.mappings.document import FieldRule, InstantFormat, Scalar
+from tieline.mappings.document import Case, FieldRule, InstantFormat, Scalar
 
 People = Mapping[str, str]
 
@@ -48,6 +48,11 @@ def codec(spec: FieldSpec, rule: FieldRule, severities: Severities) -> Codec:
         return _words(spec, rule, severities)
     if rule.values is not None or rule.read_also or rule.write_also:
         return _table(spec, rule)
+    made = _by_type(spec, rule)
+    return _recased(made, rule.case) if rule.case in (Case.LOWER, Case.UPPER) else made
+
+
+def _by_type(spec: FieldSpec, rule: FieldRule) -> Codec:
     makers: Mapping[FieldType, Callable[[FieldSpec, FieldRule], Codec]] = {
         FieldType.TEXT: _line,
         FieldType.RICH_TEXT: _rich_text,
@@ -59,6 +64,22 @@ def codec(spec: FieldSpec, rule: FieldRule, severities: Severities) -> Codec:
         FieldType.FLAG: _flag,
     }
     return makers[spec.type](spec, rule)
+
+
+def _recased(inner: Codec, case: Case) -> Codec:
+    """The codec of a tool that keeps values in one case: ours are told, compared and read so."""
+    change = str.lower if case is Case.LOWER else str.upper
+
+    def recase(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(sorted({change(tag) for tag in value}))
+        return change(value) if isinstance(value, str) and not isinstance(value, Refused) else value
+
+    def read(raw: Any, people: People) -> Value | Refused:
+        value: Value | Refused = recase(inner.read(raw, people))
+        return value
+
+    return _both(read, lambda value, ids, link: inner.write(recase(value), ids, link))
 
 
 def shown(raw: Any) -> str:
@@ -87,6 +108,8 @@ def _table(spec: FieldSpec, rule: FieldRule) -> Codec:
     written = dict(rule.values or {})
     readable = {(raw.__class__, raw): value for raw, value in rule.read_also.items()}
     readable |= {(raw.__class__, raw): value for value, raw in written.items()}
+    folded = {raw.casefold(): value for (_, raw), value in readable.items() if isinstance(raw, str)}
+    folds = rule.case is not Case.EXACT
     outgoing = {
         value: (raw, readable.get((raw.__class__, raw))) for value, raw in {**written, **rule.write_also}.items()
     }
@@ -95,7 +118,8 @@ def _table(spec: FieldSpec, rule: FieldRule) -> Codec:
         try:
             return readable[raw.__class__, raw]
         except (KeyError, TypeError):
-            return _meaningless(spec, raw)
+            word = folded.get(raw.casefold()) if folds and isinstance(raw, str) else None
+            return _meaningless(spec, raw) if word is None else word
 
     def write(value: Any, _ids: People, _link: str) -> Written | Refused:
         return outgoing.get(value) or _wordless(spec, value)

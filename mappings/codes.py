@@ -28,4 +28,10 @@ CODES: Final[Mapping[str, str]] = {
     "MAP019": "a field that is neither read nor written",
     "MAP020": "several places to read and no place to write",
     "MAP021": "two fields write the same place",
+    "MAP022": "a table of `computed` that does not fit the places it is made of",
+    "MAP023": "a place is written that the tool fills itself, or takes only beside another",
+    "MAP024": "a constant is written where another field stands",
+    "MAP025": "a field is read where its write does not reach",
+    "MAP026": "what the tool computes from a write means something else",
+    "MAP027": "a word that is longer than the limit",
 }

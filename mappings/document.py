@@ -59,6 +59,15 @@ class InstantFormat(StrEnum):
     EPOCH_FLOAT = "epoch_float"
 
 
+class Case(StrEnum):
+    """What a tool makes of upper and lower case."""
+
+    EXACT = "exact"  # it keeps both apart
+    FOLDED = "folded"  # it takes a word of a table in either, and answers with its own
+    LOWER = "lower"  # it keeps the value in lower case
+    UPPER = "upper"  # it keeps the value in upper case
+
+
 class When(StrEnum):
     """When a field is written to the tool."""
 
@@ -93,6 +102,7 @@ class FieldRule:
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     takes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     limit: int | None = None
+    case: Case = Case.EXACT
     text: TextDialect = TextDialect.MARKDOWN
     format: InstantFormat = InstantFormat.RFC3339
     beside: Mapping[Path, Any] = field(default_factory=dict)
@@ -108,6 +118,21 @@ class FieldRule:
     line: int = 1
     column: int = 1
     file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A place that the tool fills, whatever we write there: with what it makes of `inputs`, or as it likes without any.
+
+    `table` leads from the inputs' values, level by level and as text, to the value; without one it is the input's own.
+    `only_beside` is another matter: there the tool takes our value, in a write that also holds that other place.
+    """
+
+    path: Path
+    inputs: tuple[Path, ...] = ()
+    table: Mapping[str, Any] | None = None
+    only_beside: Path | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,5 +165,6 @@ class Document:
     policies: Mapping[str, Policy]
     defaults: Mapping[str, str]
     create: Mapping[Path, Any]
+    computed: tuple[Computed, ...]
     examples: tuple[Example, ...]
     digest: str

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tieline.core.model import CATALOGUE
-from tieline.mappings.document import FieldRule, When
+from tieline.mappings.computed import behind
+from tieline.mappings.document import Computed, FieldRule, When
 from tieline.mappings.mapping import Mapping
 from tieline.mappings.paths import show
 
@@ -29,7 +31,8 @@ def explain(mapping: Mapping) -> tuple[Row, ...]:
     for name, spec in CATALOGUE[mapping.record].items():
         if name in rules:
             policy = str(mapping.policies[name])
-            rows.append(Row(name, _path(rules[name]), _read(rules[name]), _write(rules[name]), policy, spec.meaning))
+            read = ", ".join([_read(rules[name]), *_computed(rules[name], mapping.document.computed)])
+            rows.append(Row(name, _path(rules[name]), read, _write(rules[name]), policy, spec.meaning))
         else:
             rows.append(Row(name, "", "no", "no", "", f"{spec.meaning}; {mapping.tool} does not carry it"))
     return tuple(rows)
@@ -37,6 +40,11 @@ def explain(mapping: Mapping) -> tuple[Row, ...]:
 
 def _path(rule: FieldRule) -> str:
     return (" + " if rule.join is not None else " or ").join(show(path) for path in rule.read)
+
+
+def _computed(rule: FieldRule, computed: tuple[Computed, ...]) -> Iterator[str]:
+    for entry in (one for path in rule.read if (one := behind(path, computed))):
+        yield "computed from " + " and ".join(map(show, entry.inputs))
 
 
 def _read(rule: FieldRule) -> str:

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 from tieline.core.model import CATALOGUE, FieldSpec, FieldType, RecordKind, Severity
 from tieline.core.yaml import Node
+from tieline.mappings.computed import computed_places
+from tieline.mappings.convert.lines import units
 from tieline.mappings.document import (
+    Case,
     Document,
     Example,
     FieldRule,
@@ -19,7 +22,8 @@ from tieline.mappings.document import (
     TextDialect,
     When,
 )
-from tieline.mappings.paths import Path, parse_path, show
+from tieline.mappings.paths import Path, parse_path
+from tieline.mappings.placing import check_places
 from tieline.mappings.schema import DOCUMENT
 from tieline.mappings.shape import Shape, nearest
 from tieline.mappings.tables import check_tables
@@ -29,6 +33,7 @@ SHORTEST_LINE = 20
 SHORTEST_TEXT = 1000
 _ONLY_FOR: Mapping[str, frozenset[FieldType]] = {
     "limit": frozenset({FieldType.TEXT, FieldType.RICH_TEXT}),
+    "case": frozenset({FieldType.CHOICE, FieldType.TEXT, FieldType.TAGS}),
     "text": frozenset({FieldType.RICH_TEXT}),
     "format": frozenset({FieldType.INSTANT}),
     "separator": frozenset({FieldType.TAGS}),
@@ -53,6 +58,7 @@ class Setting(NamedTuple):
     text: TextDialect
     empty: Any
     record: RecordKind
+    case: Case
 
 
 def lint(root: Node, name: str, digest: str, shape: Shape) -> Document | None:
@@ -64,7 +70,8 @@ def lint(root: Node, name: str, digest: str, shape: Shape) -> Document | None:
     record = RecordKind(word(top["record"]))
     specs = CATALOGUE[record]
     text = TextDialect(word(top["text"])) if "text" in top else TextDialect.MARKDOWN
-    setting = Setting(text, top["empty"].plain() if "empty" in top else None, record)
+    case = Case(word(top["case"])) if "case" in top else Case.EXACT
+    setting = Setting(text, plain(top, "empty"), record, case)
     rules: dict[str, FieldRule] = {}
     for field, node in entries(top["fields"]).items():
         if field not in specs:
@@ -78,10 +85,12 @@ def lint(root: Node, name: str, digest: str, shape: Shape) -> Document | None:
             continue
         rules[field] = _rule(specs[field], node, setting, shape)
     _check_needs(top["fields"], rules, shape)
-    _check_collisions(top["fields"], rules, shape)
+    computed = tuple(computed_places(top.get("computed"), shape))
     policies = dict(_policies(top, rules, specs, shape))
     _check_defaults(top, rules, shape)
     create = {path: value.plain() for path, value in _paths_of(top.get("create"), shape)}
+    if all(problem.code not in ("MAP009", "MAP022") for problem in shape.problems):  # every place is known
+        check_places(top, rules, computed, shape)
     if shape.problems:
         return None
     return Document(
@@ -94,7 +103,8 @@ def lint(root: Node, name: str, digest: str, shape: Shape) -> Document | None:
         policies=policies,
         defaults=_defaults(top),
         create=create,
-        examples=tuple(_examples(top, shape)),
+        computed=computed,
+        examples=tuple(_examples(top)),
         digest=digest,
     )
 
@@ -127,7 +137,8 @@ def _rule(spec: FieldSpec, node: Node, setting: Setting, shape: Shape) -> FieldR
             f"{spec.name} is read from several places, and none of them is named for writing.",
             fix,
         )
-    check_tables(spec, keys, shape)
+    case = Case(word(keys["case"])) if "case" in keys else setting.case
+    check_tables(spec, keys, case, shape)
     _check_limit(spec, keys, shape)
     return FieldRule(
         name=spec.name,
@@ -143,6 +154,7 @@ def _rule(spec: FieldSpec, node: Node, setting: Setting, shape: Shape) -> FieldR
         needs=_lists(keys.get("needs")),
         takes=_lists(keys.get("takes")),
         limit=plain(keys, "limit"),
+        case=case,
         text=TextDialect(word(keys["text"])) if "text" in keys else setting.text,
         format=InstantFormat(word(keys["format"])) if "format" in keys else InstantFormat.RFC3339,
         beside={path: value.plain() for path, value in _paths_of(keys.get("with"), shape)},
@@ -157,7 +169,7 @@ def _rule(spec: FieldSpec, node: Node, setting: Setting, shape: Shape) -> FieldR
         only_when=tuple((path, tuple(allowed.plain())) for path, allowed in _paths_of(keys.get("only_when"), shape)),
         line=node.key_line or node.line,
         column=node.key_column or node.column,
-        file=shape.file_of(node),
+        file=node.file,
     )
 
 
@@ -210,6 +222,12 @@ def _check_limit(spec: FieldSpec, keys: dict[str, Node], shape: Shape) -> None:
     if limit is not None and limit < shortest:
         what = f"a limit of {limit} leaves no room for {spec.name} and the mark that it was cut."
         shape.report(keys["limit"], "MAP011", what, f"write at least {shortest}, or take the limit out.")
+        return
+    for key in ("values", "write_also"):
+        for node in entries(keys.get(key)).values() if limit is not None else ():
+            if isinstance(node.value, str) and units(node.value) > limit:
+                what = f"{node.value!r:.60} is longer than {limit}, so {spec.name} would read back cut."
+                shape.report(node, "MAP027", what, "write the word as the tool holds it, or raise the limit.")
 
 
 def _check_needs(fields: Node, rules: dict[str, FieldRule], shape: Shape) -> None:
@@ -221,21 +239,6 @@ def _check_needs(fields: Node, rules: dict[str, FieldRule], shape: Shape) -> Non
             if rule is None or rule.when is When.NEVER or wanted.value == name:
                 what = f"{name} needs `{wanted.value}`, which this mapping does not write."
                 shape.report(wanted, "MAP010", what, nearest(word(wanted), set(rules) - {name}))
-
-
-def _check_collisions(fields: Node, rules: dict[str, FieldRule], shape: Shape) -> None:
-    """Two fields that write one place would overwrite each other for ever."""
-    owners: dict[Path, str] = {}
-    for name, rule in rules.items():
-        if rule.when is When.NEVER:
-            continue
-        places = {path for parts in rule.parts.values() for path in parts} or ({rule.to} if rule.to else set())
-        for path in sorted(places, key=show):
-            if path in owners:
-                what = f"{name} and {owners[path]} both write {show(path)}."
-                node = entries(fields)[name]
-                shape.report(node, "MAP021", what, "let one of them `write: never`.", at_key=True)
-            owners[path] = name
 
 
 def _policies(
@@ -271,7 +274,7 @@ def _check_defaults(top: dict[str, Node], rules: dict[str, FieldRule], shape: Sh
             )
 
 
-def _examples(top: dict[str, Node], shape: Shape) -> Iterator[Example]:
+def _examples(top: dict[str, Node]) -> Iterator[Example]:
     for node in listed(top.get("examples")):
         keys = node.plain()
         yield Example(
@@ -285,7 +288,7 @@ def _examples(top: dict[str, Node], shape: Shape) -> Iterator[Example]:
             creating=keys.get("creating", False),
             line=node.line,
             column=node.column,
-            file=shape.file_of(node),
+            file=node.file,
         )
 
 

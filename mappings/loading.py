@@ -10,10 +10,11 @@ from types import MappingProxyType
 
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.yaml import Node, load_yaml
-from tieline.mappings.document import Document
-from tieline.mappings.laws import broken_examples, broken_laws
+from tieline.mappings.examples import broken_examples
+from tieline.mappings.laws import broken_laws
 from tieline.mappings.lint import lint
 from tieline.mappings.mapping import Mapping, compile_mapping
+from tieline.mappings.overlay import blamed, lay_over, without
 from tieline.mappings.shape import Shape, nearest
 from tieline.mappings.tree import entries
 
@@ -32,15 +33,23 @@ def load(source: Path | str, overlay: Path | None = None) -> Mapping:
     """
     path = _locate(source)
     base = _read(path)
-    mapping = _prove(_document(base, path, {}))
+    mapping = _prove(base, path.stem)
     if overlay is None:
         return mapping
-    top = _read(overlay)
-    files: dict[int, str] = {}
-    _claim(top, str(overlay), files)
     # The shipped examples were proved against the shipped rules; the overlay may change what they show.
-    merged = _lay_over(_without_examples(base), top)
-    return _prove(_document(merged, path, files))
+    base, top = without(base, "examples"), _read(overlay)
+
+    def prove(top: Node) -> list[Problem]:
+        try:
+            _prove(lay_over(base, top), path.stem)
+        except ConfigError as error:
+            return list(error.problems)
+        return []
+
+    try:
+        return _prove(lay_over(base, top), path.stem)
+    except ConfigError as error:
+        raise ConfigError([*dict.fromkeys(blamed(problem, top, prove) for problem in error.problems)]) from None
 
 
 def check(path: Path | str, overlay: Path | None = None) -> list[Problem]:
@@ -73,17 +82,13 @@ def _read(path: Path) -> Node:
     return load_yaml(text, str(path))
 
 
-def _document(root: Node, path: Path, files: dict[int, str]) -> Document:
-    shape = Shape(files, str(path))
-    document = lint(root, path.stem, _digest(root), shape)
+def _prove(root: Node, name: str) -> Mapping:
+    shape = Shape()
+    document = lint(root, name, _digest(root), shape)
     if document is None or shape.problems:
         raise ConfigError(sorted(shape.problems, key=lambda one: (one.file, one.line, one.column, one.code)))
-    return document
-
-
-def _prove(document: Document) -> Mapping:
     mapping = compile_mapping(document)
-    problems = [*broken_examples(mapping), *broken_laws(mapping)]
+    problems = [*broken_examples(mapping), *broken_laws(mapping, root)]
     if problems:
         raise ConfigError(problems)
     return mapping
@@ -94,31 +99,3 @@ def _digest(root: Node) -> str:
     acting = {key: node.plain() for key, node in entries(root).items() if key not in ("examples", "about")}
     text = json.dumps(acting, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _claim(node: Node, file: str, files: dict[int, str]) -> None:
-    files[id(node)] = file
-    inner = node.value
-    children = inner.values() if isinstance(inner, dict) else inner if isinstance(inner, list) else ()
-    for child in children:
-        _claim(child, file, files)
-
-
-def _without_examples(root: Node) -> Node:
-    kept = {key: node for key, node in entries(root).items() if key != "examples"}
-    return Node(kept, root.line, root.column, root.key_line, root.key_column)
-
-
-def _lay_over(base: Node, top: Node) -> Node:
-    """Blocks are merged key by key, null takes a key out, and anything else replaces what was there."""
-    if not (isinstance(base.value, dict) and isinstance(top.value, dict)):
-        return top
-    merged = dict(base.value)
-    for key, node in top.value.items():
-        if node.value is None:
-            merged.pop(key, None)
-        elif key in merged:
-            merged[key] = _lay_over(merged[key], node)
-        else:
-            merged[key] = node
-    return Node(merged, base.line, base.column, base.key_line, base.key_column)

@@ -38,8 +38,8 @@ class Mapping:
     writable: frozenset[str]
     once: frozenset[str]
     document: Document = field(repr=False)
+    writers: MappingOf[str, Writer] = field(repr=False)
     _readers: tuple[Reader, ...] = field(repr=False)
-    _writers: MappingOf[str, Writer] = field(repr=False)
     _needy: tuple[str, ...] = field(repr=False)
 
     def normalize(self, body: Body, people: People = NOBODY) -> Normalized:
@@ -69,7 +69,7 @@ class Mapping:
         if creating:
             for path, constant in self.document.create.items():
                 put_constant(body, path, constant)
-        writers = self._writers
+        writers = self.writers
         chosen, company = self._with_company(wanted, incident, ids, left_out)
         for name, value in (chosen | company if company else chosen).items():
             writer = writers[name]
@@ -91,7 +91,7 @@ class Mapping:
         self, wanted: Fields, incident: Fields, ids: People, left_out: list[LeftOut]
     ) -> tuple[dict[str, Value], dict[str, Value]]:
         """The wanted fields that can be written, and what the tool wants or takes beside them."""
-        writers = self._writers
+        writers = self.writers
         chosen = {name: value for name, value in wanted.items() if name in writers}
         company: dict[str, Value] = {}
         for name in self._needy:
@@ -114,7 +114,7 @@ class Mapping:
 
     def _known(self, name: str, chosen: Fields, incident: Fields, ids: People) -> Value | Absent:
         """The first of the wanted value, the incident's and the default that the tool can hold; else ABSENT."""
-        writer = self._writers[name]
+        writer = self.writers[name]
         for source in (chosen, incident, self.document.defaults):
             value = source.get(name)
             if value is not None and writer.project(value, ids).__class__ is not Refused:
@@ -131,7 +131,7 @@ class Mapping:
         Fields are absent that it cannot read, does not write on their own, or has no word for.
         """
         projected: dict[str, Value] = {}
-        writers = self._writers
+        writers = self.writers
         for name, value in fields.items():
             writer = writers.get(name)
             if writer is None or not writer.always or not writer.readable:
@@ -157,7 +157,7 @@ class Mapping:
 
     def _person_fields(self) -> tuple[str, ...]:
         specs = CATALOGUE[self.record]
-        return tuple(name for name in self._writers if specs[name].type is FieldType.PERSON)
+        return tuple(name for name in self.writers if specs[name].type is FieldType.PERSON)
 
 
 def _untimely(writer: Writer, *, creating: bool, company: bool) -> str:
@@ -187,7 +187,7 @@ def compile_mapping(document: Document, severities: Severities = SHIPPED) -> Map
         writable=frozenset(writers),
         once=frozenset(name for name, writer in writers.items() if writer.when is When.ONCE),
         document=document,
+        writers=MappingProxyType(writers),
         _readers=readers,
-        _writers=MappingProxyType(writers),
         _needy=tuple(name for name, writer in writers.items() if writer.needs or writer.takes),
     )

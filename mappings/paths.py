@@ -107,6 +107,12 @@ def _step_into(here: Any, step: str | int, fresh: Any) -> Any:
     return here[step]
 
 
+def overlap(one: Path, other: Path) -> bool:
+    """True when writing one place changes the other: they are the same, or one stands inside the other."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
+
+
 def show(path: Path) -> str:
     """The path as a person writes it."""
     text = ""

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from tieline.core.model import CATALOGUE, RecordKind
-from tieline.mappings.document import InstantFormat, PolicyKind, TextDialect, When
+from tieline.mappings.document import Case, InstantFormat, PolicyKind, TextDialect, When
 
 Schema = dict[str, Any]
 
@@ -70,6 +70,12 @@ FIELD: Schema = {
             "description": "Per canonical value the fields that are written beside it when they are known.",
         },
         "limit": {"type": "integer", "minimum": 1, "description": "Longest text in UTF-16 units (ADF: its JSON)."},
+        "case": {
+            "type": "string",
+            "enum": [str(case) for case in Case],
+            "description": "folded: the tool takes words of tables in upper and lower case; lower, upper: it keeps the "
+            "value so; the mapping's `case` otherwise.",
+        },
         "text": {
             "type": "string",
             "enum": [str(dialect) for dialect in TextDialect],
@@ -97,6 +103,23 @@ FIELD: Schema = {
             "additionalProperties": {"type": "array", "items": SCALAR, "minItems": 1},
             "description": "Path to allowed values. While the body says otherwise, the field reads as empty.",
         },
+    },
+}
+
+COMPUTED: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["source"],
+    "properties": {
+        "from": _table("The places that the tool makes it of. Without any, the tool fills it as it likes.", PATHS),
+        "table": {
+            "type": "object",
+            "minProperties": 1,
+            "description": "What it makes of them: a level for each place of `from`, and in the last one the value. "
+            "Without a table it is a copy of the one place.",
+        },
+        "only_beside": _table("The tool takes a value here, but only in a write that has this other place too.", PATH),
+        "source": {"type": "string", "minLength": 1, "description": "Where the fact stands, or how it was seen."},
     },
 }
 
@@ -133,6 +156,11 @@ DOCUMENT: Schema = {
             "description": "How the tool writes comments and rich text.",
         },
         "text_limit": {"type": "integer", "minimum": 1, "description": "Longest comment in UTF-16 units."},
+        "case": {
+            "type": "string",
+            "enum": [str(Case.EXACT), str(Case.FOLDED)],
+            "description": "folded: the tool takes words of tables in upper and lower case; exact otherwise.",
+        },
         "empty": {**ANYTHING, "description": "What the tool writes for an empty field. Null unless said otherwise."},
         "fields": {
             "type": "object",
@@ -150,6 +178,11 @@ DOCUMENT: Schema = {
             "description": "Canonical field to the value written where `needs` asks for it and nobody filled it in.",
         },
         "create": _table("Path to constant, written at creation only.", {"type": "object"}),
+        "computed": {
+            "type": "object",
+            "additionalProperties": COMPUTED,
+            "description": "Path to how the tool fills that place. Every write is proved through it.",
+        },
         "examples": {"type": "array", "items": EXAMPLE, "description": "Records from reality; they run at every load."},
     },
 }

@@ -46,22 +46,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean `{close[0]}`?" if close else f"known are: {', '.join(choices)}."
 
 
-class Shape:
-    """Collects problems; the file that a node came from is asked of `file_of`, since an overlay mixes two."""
+def finding(node: Node, code: str, what: str, fix: str, *, at_key: bool = False) -> Problem:
+    """A finding at a node, or at the key it stands behind."""
+    line, column = (node.key_line, node.key_column) if at_key and node.key_line else (node.line, node.column)
+    return Problem(node.file, line, column, code, what, fix)
 
-    def __init__(self, files: dict[int, str], file: str) -> None:
-        self._files = files
-        self._file = file
+
+class Shape:
+    """Collects problems, each in the file that its node came from: with an overlay there are two."""
+
+    def __init__(self) -> None:
         self.problems: list[Problem] = []
 
     def report(self, node: Node, code: str, what: str, fix: str, *, at_key: bool = False) -> None:
         """Add one finding at a node, or at the key it stands behind."""
-        line, column = (node.key_line, node.key_column) if at_key and node.key_line else (node.line, node.column)
-        self.problems.append(Problem(self.file_of(node), line, column, code, what, fix))
-
-    def file_of(self, node: Node) -> str:
-        """The file a node was written in."""
-        return self._files.get(id(node), self._file)
+        self.problems.append(finding(node, code, what, fix, at_key=at_key))
 
     def check(self, node: Node, schema: Schema, name: str = "the file") -> None:
         """Report what of `node` does not fit `schema`."""

@@ -27,3 +27,13 @@ def word(node: Node) -> str:
 def plain(keys: dict[str, Node], key: str) -> Any:
     """The value behind a key without its place, or None."""
     return keys[key].plain() if key in keys else None
+
+
+def nearest_node(root: Node, *keys: str) -> Node:
+    """The node behind `keys`, or the last one on the way there."""
+    here = root
+    for key in keys:
+        if key not in entries(here):
+            break
+        here = entries(here)[key]
+    return here

@@ -73,9 +73,10 @@ class Writer:
         parts = self.parts.get(str(value))
         if parts is None:
             return self._wordless(value)
-        for path, raw in parts.items():
+        back = self.codec.project(value, ids)
+        for path, raw in parts.items() if not isinstance(back, Refused) else ():
             put(body, path, raw)
-        return self.codec.project(value, ids)
+        return back
 
     def _emptied(self) -> Value | Refused:
         if self.is_tags:

@@ -13,8 +13,8 @@ from tieline import mappings
 from tieline.core.model import CATALOGUE, FieldType
 from tieline.core.severities import WORDS
 from tieline.mappings.codes import CODES
-from tieline.mappings.document import InstantFormat, PolicyKind, TextDialect, When
-from tieline.mappings.schema import EXAMPLE, FIELD, json_schema
+from tieline.mappings.document import Case, InstantFormat, PolicyKind, TextDialect, When
+from tieline.mappings.schema import COMPUTED, EXAMPLE, FIELD, json_schema
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "mappings"
 ABOUT = """\
@@ -47,6 +47,10 @@ def page() -> str:
         _keys(json_schema()),
         "\n## Keys of a field\n",
         _keys(FIELD),
+        "\n## Keys of a computed place\n\nWhat the tool makes by itself, whatever we write there; the laws are proved "
+        "through it. How ServiceNow's priority stands there: [change a mapping]"
+        "(../how-to/change-a-mapping.md#say-what-the-tool-computes).\n",
+        _keys(COMPUTED),
         "\n## Keys of an example\n",
         _keys(EXAMPLE),
         "\n## Policies\n\nWho wins when a field was changed on more than one side; `owner`, `once` and `never` also "
@@ -56,7 +60,9 @@ def page() -> str:
         _enum("write", When),
         "\n## Text\n\nRich text is Markdown in the incident and the tool's own dialect in the tool: "
         + ", ".join(code(str(one)) for one in TextDialect)
-        + ".\n\n## Times\n",
+        + ".\n\n## Upper and lower case\n",
+        _enum("case", Case),
+        "\n## Times\n",
         _enum("format", InstantFormat),
         WORDS_OF_SEVERITY,
         table(["severity", "words"], [(code(one.value), ", ".join(map(code, said))) for one, said in WORDS.items()]),

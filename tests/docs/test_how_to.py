@@ -37,7 +37,7 @@ def test_changing_a_mapping_goes_as_the_page_says(tmp_path: Path) -> None:
                     shown = shell.run(step.command)
                     assert says(shown, step.output), f"line {block.line}: `{step.command}` printed\n{shown}"
                     ran += 1
-    assert ran == 4
+    assert ran == 6
 
 
 def operate(file: str) -> str:

@@ -27,7 +27,7 @@ from tieline.core.settings import fields_of
 from tieline.core.yaml import Node
 from tieline.mappings.codes import CODES
 from tieline.mappings.document import PolicyKind
-from tieline.mappings.schema import DOCUMENT, EXAMPLE, FIELD
+from tieline.mappings.schema import COMPUTED, DOCUMENT, EXAMPLE, FIELD
 from tieline.sync.merge import Reason
 from tieline.sync.records import Held, ReplicaState
 
@@ -113,7 +113,7 @@ def test_every_code_in_the_source_stands_there_and_no_other() -> None:
 def test_every_key_and_policy_of_a_mapping_file_stands_there() -> None:
     named = {cell.removesuffix(" (required)") for cell in first_cells("mappings.md")}
 
-    for shape in (DOCUMENT, FIELD, EXAMPLE):
+    for shape in (DOCUMENT, FIELD, COMPUTED, EXAMPLE):
         assert set(shape["properties"]) <= named
     assert {str(kind) for kind in PolicyKind} <= first_cells("mappings.md", "## Policies")
 

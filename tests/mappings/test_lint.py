@@ -12,8 +12,9 @@ from tieline.core.errors import ConfigError
 from tieline.mappings import check, load
 from tieline.mappings.codes import CODES
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "mappings"
-BAD_FILES = sorted(GOLDEN.glob("*.yaml"))
+GOLDEN = Path(__file__).parents[1] / "golden"
+BAD_FILES = sorted((GOLDEN / "mappings").glob("*.yaml"))
+BAD_OVERLAYS = sorted((GOLDEN / "overlays").glob("*.yaml"))
 
 
 def expected(path: Path) -> str:
@@ -29,6 +30,18 @@ def test_a_bad_file_is_refused_at_the_place_of_its_one_fault(path: Path) -> None
     assert [f"{one.file}:{one.line}:{one.column}: {one.code}" for one in problems] == [expected(path)]
     assert problems[0].what.endswith(".")
     assert problems[0].fix
+
+
+@pytest.mark.parametrize("path", BAD_OVERLAYS, ids=lambda path: path.stem)
+def test_a_bad_overlay_is_refused_in_its_own_lines_and_never_in_those_of_the_package(path: Path) -> None:
+    text = path.read_text("utf-8")
+    wanted = [f"{path}:{place}: {code}" for place, code in re.findall(r"# expect: (\d+:\d+) (MAP\d{3})", text)]
+    base = re.findall(r"# over: (\S+)", text)[0]
+
+    problems = check(base, path)
+
+    assert [f"{one.file}:{one.line}:{one.column}: {one.code}" for one in problems] == wanted
+    assert all(one.what.endswith(".") and one.fix for one in problems)
 
 
 def test_every_code_has_a_bad_file() -> None:

@@ -218,10 +218,37 @@ def test_a_value_that_can_be_read_and_not_be_written_is_not_projected(tmp_path: 
     mapping = acme(
         tmp_path,
         "  impact:\n    from: shown\n    values: {high: H, medium: M, low: L}\n"
-        "    write: {high: {a: 1}, medium: {a: 2, b: 2}}\n    cannot: [low]\n",
+        "    write: {high: {a: 1, b: 1}, medium: {a: 2, b: 2}}\n    cannot: [low]\n",
+        "computed:\n  shown: {from: [a, b], table: {1: {1: H}, 2: {2: M}}, source: the vendor's manual}\n",
     )
 
     assert mapping.normalize({"shown": "L"}).fields == {"impact": "low"}
     assert mapping.project({"impact": "low"}) == {}
     assert mapping.denormalize({"impact": "medium"}, {}).body == {"a": 2, "b": 2}
     assert [one.field for one in mapping.denormalize({"impact": "low"}, {}).left_out] == ["impact"]
+
+
+def test_a_word_is_read_in_upper_and_lower_case_where_the_tool_takes_both(jira: Mapping, memory: Mapping) -> None:
+    assert jira.normalize({"fields": {"priority": {"name": "HIGHEST"}}}).fields == {"priority": "p1"}
+    assert [one.field for one in memory.normalize({"priority": "P1"}).unmapped] == ["priority"]
+
+
+def test_a_tool_that_keeps_lower_case_is_told_and_compared_so(tmp_path: Path) -> None:
+    mapping = acme(tmp_path, "  tags: {from: labels, case: lower}\n  team: {from: group, case: upper}\n")
+    projected = mapping.project({"tags": ("DB", "db", "Zürich"), "team": "Straße"})
+
+    assert projected == {"tags": ("db", "zürich"), "team": "STRASSE"}
+    assert mapping.denormalize({"tags": ("DB",), "team": "ops"}, {}).body == {"labels": ["db"], "group": "OPS"}
+    assert mapping.normalize({"labels": ["DB"], "group": None}).fields == {"tags": ("db",), "team": None}
+
+
+def test_a_refused_value_leaves_the_body_alone(tmp_path: Path) -> None:
+    mapping = acme(
+        tmp_path,
+        "  impact:\n    from: impact\n    values: {high: H, medium: M}\n    cannot: [low]\n"
+        "    write: {high: {impact: H}, medium: {impact: M}}\n",
+    )
+    body: dict[str, object] = {"impact": "there"}
+    mapping.writers["impact"].write_into(body, "low", {}, "")
+
+    assert body == {"impact": "there"}
