@@ -219,12 +219,14 @@ def _read_else(keys: dict[str, Node], shape: Shape) -> ReadElse | None:
 def _check_limit(spec: FieldSpec, keys: dict[str, Node], shape: Shape) -> None:
     shortest = SHORTEST_LINE if spec.type is FieldType.TEXT else SHORTEST_TEXT
     limit = plain(keys, "limit")
-    if limit is not None and limit < shortest:
+    if limit is None:
+        return
+    if limit < shortest:
         what = f"a limit of {limit} leaves no room for {spec.name} and the mark that it was cut."
         shape.report(keys["limit"], "MAP011", what, f"write at least {shortest}, or take the limit out.")
         return
     for key in ("values", "write_also"):
-        for node in entries(keys.get(key)).values() if limit is not None else ():
+        for node in entries(keys.get(key)).values():
             if isinstance(node.value, str) and units(node.value) > limit:
                 what = f"{node.value!r:.60} is longer than {limit}, so {spec.name} would read back cut."
                 shape.report(node, "MAP027", what, "write the word as the tool holds it, or raise the limit.")

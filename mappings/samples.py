@@ -8,6 +8,7 @@ from typing import Any
 
 from tieline.core.model import CATALOGUE, FieldSpec, FieldType, Value
 from tieline.core.port import Body
+from tieline.core.severities import SHIPPED
 from tieline.mappings.codecs import Refused, codec
 from tieline.mappings.computed import behind, input_states
 from tieline.mappings.document import Document, FieldRule, When
@@ -111,7 +112,7 @@ def _already_there(spec: FieldSpec, rule: FieldRule) -> Any:
     if words:
         return words[-1]
     value = next(iter(_ALREADY.get(spec.type, samples(spec, rule))))
-    written = codec(spec, rule).write(value, IDS, "")
+    written = codec(spec, rule, SHIPPED).write(value, IDS, "")
     return None if isinstance(written, Refused) else written[0]
 
 
