@@ -5,20 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import select
 
-from tieline.adapters.memory.shelf import Row
-from tieline.adapters.memory.tool import SIGNATURE, Refused
-from tieline.cli.simulation.alerts import SECRET
 from tieline.cli.simulation.fate import Killed
-from tieline.cli.simulation.people import CHOICES, HERE, TEXTS, Remark
+from tieline.cli.simulation.people import HERE, TEXTS, Remark
 from tieline.cli.simulation.shape import ALERTS, PAGE_SIZES
-from tieline.cli.simulation.world import PEOPLE, Post, World
+from tieline.cli.simulation.staff import PEOPLE
+from tieline.cli.simulation.world import Post, World
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import IncidentId, Visibility
-from tieline.core.port import Delivery
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.sync import commit, explain, twins
@@ -30,151 +27,37 @@ Action = Callable[[World], str]
 SERVICES = ("shop", "mail")
 
 
-def _some_record(world: World) -> tuple[str, Row] | None:
-    name = world.dice.choice(world.shape.tools)
-    rows = [row for row in world.tools[name].rows() if row.merged_into is None]
-    return (name, world.dice.choice(rows)) if rows else None
-
-
 # -- people --------------------------------------------------------------------------------------------------------
 
 
 def make(world: World) -> str:
     """Somebody makes a record."""
-    name = world.dice.choice(world.shape.tools)
-    number = len(world.people.edits)
-    # The service tells the checker which case a record is a copy of; nobody edits it.
-    body: dict[str, Any] = {"title": f"made {number} in {name}", "status": "new", "service": f"case {number}"}
-    if world.dice.random() < 0.5:
-        body["description"] = f"text {number}"
-    if world.dice.random() < 0.1:
-        body["status"] = "resolved"
-    if world.dice.random() < 0.3:
-        body["tags"] = [f"tag {number}"]
-    row = world.tools[name].make(body)
-    for field in body:
-        world.people.wrote(name, row.ref, field, row.body[field])
-    world.people.tagged(name, row.ref, (), body.get("tags", ()))
-    return f"somebody makes record {row.ref} in {name}: {body}"
+    return world.staff.make()
 
 
 def edit(world: World) -> str:
     """Somebody edits a record."""
-    found = _some_record(world)
-    return edit_record(world, found[0], found[1].ref) if found else ""
-
-
-def edit_record(world: World, name: str, ref: str) -> str:
-    """Somebody edits this record."""
-    try:
-        row = world.tools[name].row(ref)
-    except LookupError:
-        return ""
-    return _edit(world, name, row, _new_values(world, name, row))
-
-
-def edit_field(world: World, name: str, ref: str, field: str) -> str:
-    """Somebody edits this text of this record."""
-    try:
-        row = world.tools[name].row(ref)
-    except LookupError:
-        return ""
-    return _edit(world, name, row, {field: f"e{len(world.people.edits)} in {name}"})
-
-
-def _edit(world: World, name: str, row: Row, values: dict[str, Any]) -> str:
-    ref = row.ref
-    try:
-        shown = world.tools[name].edit(ref, **values).body
-    except (LookupError, Refused):
-        return ""
-    for field in values:
-        if (row.body.get(field) or None) != (shown.get(field) or None):
-            world.people.wrote(name, ref, field, shown.get(field))
-    if "tags" in values:
-        world.people.tagged(name, ref, row.body.get("tags") or (), shown["tags"])
-    return f"somebody edits record {ref} in {name}: {values}"
-
-
-def _new_values(world: World, name: str, row: Row) -> dict[str, Any]:
-    dice = world.dice
-    number = len(world.people.edits)
-    match dice.randrange(10):
-        case 0 | 1:
-            field = dice.choice(tuple(CHOICES))
-            return {field: dice.choice(CHOICES[field])}
-        case 2:
-            tags = list(row.body.get("tags") or [])
-            if tags and dice.random() < 0.3:
-                tags.remove(dice.choice(tags))
-            else:
-                tags.append(f"tag {number}")
-            return {"tags": tags}
-        case 3:
-            return {"assignee": world.tools[name].person(dice.choice(PEOPLE)) if dice.random() < 0.8 else None}
-        case 4:
-            return {dice.choice(("description", "team", "category")): None}
-        case 5:
-            chosen = dice.sample(TEXTS, 2)
-            return {field: f"e{number}{field[0]} in {name}" for field in chosen}
-        case _:
-            return {dice.choice(TEXTS): f"e{number} in {name}"}
+    return world.staff.edit()
 
 
 def comment(world: World) -> str:
     """Somebody comments."""
-    found = _some_record(world)
-    if found is None:
-        return ""
-    name, row = found
-    visibility = world.dice.choice((Visibility.INTERNAL, Visibility.PUBLIC))
-    text = f"remark {len(world.people.remarks)}."
-    world.tools[name].comment(row.ref, text, visibility, author="Ann")
-    world.people.remarks.append(Remark(text, name, row.ref, visibility.value))
-    return f"somebody comments on record {row.ref} in {name}: {text} ({visibility.value})"
+    return world.staff.comment()
 
 
 def delete(world: World) -> str:
     """Somebody deletes a record, or takes one out of the bin."""
-    name = world.dice.choice(world.shape.tools)
-    gone = [ref for tool, ref in sorted(world.people.disturbed) if tool == name]
-    if gone and world.dice.random() < 0.5:
-        ref = world.dice.choice(gone)
-        world.tools[name].restore(ref)
-        world.people.changes += 3
-        return f"somebody restores record {ref} in {name}"
-    rows = [row for row in world.tools[name].rows() if row.merged_into is None]
-    if not rows:
-        return ""
-    ref = world.dice.choice(rows).ref
-    world.people.disturbed.add((name, ref))
-    world.tools[name].delete(ref)
-    return f"somebody deletes record {ref} in {name}"
+    return world.staff.delete()
 
 
 def merge(world: World) -> str:
     """Somebody merges two records."""
-    name = world.dice.choice(world.shape.tools)
-    rows = [row for row in world.tools[name].rows() if row.merged_into is None]
-    if len(rows) < 2:
-        return ""
-    one, other = world.dice.sample(rows, 2)
-    if world.dice.random() < 0.5 and one is not rows[-1]:
-        other = rows[-1]  # the newest, which we may have made and not know yet
-    world.people.disturbed |= {(name, one.ref), (name, other.ref)}
-    world.tools[name].merge(one.ref, other.ref)
-    world.people.changes += 12
-    return f"somebody merges record {one.ref} into {other.ref} in {name}"
+    return world.staff.merge()
 
 
 def move(world: World) -> str:
     """Somebody moves a record: its key changes."""
-    found = _some_record(world)
-    if found is None:
-        return ""
-    name, row = found
-    world.tools[name].move(row.ref, f"ELSE-{len(world.people.edits)}-{row.ref}")
-    return f"somebody moves record {row.ref} in {name}"
+    return world.staff.move()
 
 
 # -- people who work in Tieline ------------------------------------------------------------------------------------
@@ -267,13 +150,13 @@ def post(world: World) -> str:
     words: list[str] = []
     if world.fate.happens(world.fate.weather.stray_hook, "stray hook"):
         name = dice.choice(world.shape.tools)
-        status = world.deliver(Post(name, world.tools[name].webhook("4040404")))
+        status = world.deliver(Post(name, world.tools[name].stray()))
         words.append(f"a webhook of {name} about a record that nobody knows is answered {status}")
     for _ in range(count):
         place = 0 if dice.random() < 0.6 else dice.randrange(len(world.mail))
         item = world.mail[place]
         if world.fate.happens(world.fate.weather.forged_hook, "forged hook"):
-            forged = _forge(item)
+            forged = _forge(world, item)
             status = world.deliver(forged, forged=True)
             if status == 200:
                 world.dead.append(f"a forged webhook of {item.tool} was taken")
@@ -290,13 +173,9 @@ def post(world: World) -> str:
     return "; ".join(words)
 
 
-def _forge(item: Post) -> Post:
-    headers = dict(item.delivery.headers)
-    if item.tool == ALERTS:
-        headers["authorization"] = SECRET[::-1]
-    else:
-        headers[SIGNATURE] = headers[SIGNATURE][:-1] + ("0" if headers[SIGNATURE][-1] != "0" else "1")
-    return Post(item.tool, Delivery(headers, item.delivery.body))
+def _forge(world: World, item: Post) -> Post:
+    desk = world.alerts if item.tool == ALERTS else world.tools[item.tool]
+    return Post(item.tool, desk.forged(item.delivery))
 
 
 def clocks(world: World) -> str:

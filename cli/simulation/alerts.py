@@ -89,6 +89,10 @@ class AlertTool:
     def now(self) -> datetime:
         return self.clock() + self.skew
 
+    def forged(self, delivery: Delivery) -> Delivery:
+        """The same delivery with a proof that is none."""
+        return Delivery({**delivery.headers, "authorization": SECRET[::-1]}, delivery.body)
+
     def fire(self, labels: Mapping[str, str]) -> Ref | None:
         """An alert begins; None when it fires already, or began and ended within this millisecond."""
         episode = Episode(fingerprint(labels), self.now().replace(microsecond=self.now().microsecond // 1000 * 1000))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select, text
 
-from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.shelf import Entry, Note, Row
-from tieline.cli.simulation.people import COMPARED, CUT, HERE, TEXTS, Edit, Remark
+from tieline.cli.simulation.people import CUT, HERE, TEXTS, Edit, Remark, bare
 from tieline.cli.simulation.world import World
 from tieline.core import journal
 from tieline.core.errors import JournalBroken
@@ -22,9 +21,6 @@ from tieline.sync.records import Incident, Replica, ReplicaState
 
 OPEN = frozenset({"new", "in_progress", "on_hold"})
 """The states of a record in which somebody has still to do something."""
-
-ACCOUNT: Final = MemorySettings().account
-"""Under which the engine writes, as the histories of tools name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +185,12 @@ def _equality(scene: Scene) -> Iterator[Violation]:
             row = scene.shown(copy)
             if row is None:
                 continue
-            for name in COMPARED:
-                if name in copy.holds:
+            desk = scene.world.tools[copy.connection]
+            for name in desk.compared:
+                if name in copy.holds or name not in row.body:
                     continue
-                ours, theirs = _value(incident.fields.get(name)), _shown(scene.world, copy.connection, row, name)
+                ours = _value(desk.would_show(name, incident.fields.get(name)))
+                theirs = _shown(scene.world, copy.connection, row, name)
                 if ours != theirs:
                     words = f"INC-{incident.id} {name} is {ours!r} and record {row.ref} in {copy.connection} shows"
                     yield Violation("diverged", f"{words} {theirs!r}")
@@ -214,7 +212,13 @@ def _value(value: Any) -> Any:
 def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(value)
-    return None if isinstance(value, dict) else value
+    return None if isinstance(value, dict) else _told(value)
+
+
+def _told(value: Any) -> Any:
+    """A value as it can be found again wherever it is told: each tool writes texts in a format of its own."""
+    found = _value(value)
+    return bare(found) or None if isinstance(found, str) else found
 
 
 # -- what people wrote ---------------------------------------------------------------------------------------------
@@ -244,7 +248,7 @@ def _overwritten(scene: Scene) -> Iterator[Violation]:
             continue
         for entry in _replaced_by_us(scene.world, name, row):
             final = _value(fields[IncidentId(owner)].get(entry.name))
-            if not _same(final, entry.before) and (entry.name, _value(entry.before)) not in mentioned:
+            if not _same(final, entry.before) and (entry.name, _told(entry.before)) not in mentioned:
                 words = f"INC-{owner} {entry.name}: {entry.before!r} in {name} was replaced by our {entry.after!r}"
                 yield Violation("overwritten unseen", f"{words}, and nobody is told")
 
@@ -254,7 +258,8 @@ def _replaced_by_us(world: World, tool: str, row: Row) -> Iterator[Entry]:
     edits = [edit for edit in world.people.edits if (edit.tool, edit.ref) == (tool, row.ref) and edit.field in TEXTS]
     written = {(edit.field, edit.value) for edit in edits}
     for entry in row.history:
-        if entry.author == ACCOUNT and entry.name in TEXTS and (entry.name, entry.before) in written:
+        ours = entry.author == world.tools[tool].account
+        if ours and entry.name in TEXTS and (entry.name, entry.before) in written:
             yield entry
 
 
@@ -274,7 +279,7 @@ def _judge(
     last = {(edit.tool, edit.ref): edit for edit in edits}
     newest = edits[-1]
     for edit in last.values():
-        if not edit.again and not _same(final, edit.value) and (name, _value(edit.value)) not in mentioned:
+        if not edit.again and not _same(final, edit.value) and (name, _told(edit.value)) not in mentioned:
             words = f"INC-{owner} {name}: {edit.value!r} written in {edit.tool} is neither shown ({final!r}) nor told"
             yield Violation("lost edit", words)
     # A tool that writes in capitals may have changed how the newest edit is spelt: told as a change of its own.
@@ -292,13 +297,13 @@ def _judge(
     # What was written here since a backup that was put back is nowhere any more.
     there = [edit for edit in edits if (edit.tool, edit.ref) == (shown.tool, shown.ref)]
     after = next((edit for edit in reversed(there) if edit.number not in scene.world.people.forgotten), shown)
-    if after.number > shown.number and not after.again and (name, _value(after.value)) not in scene.lost:
+    if after.number > shown.number and not after.again and (name, _told(after.value)) not in scene.lost:
         words = f"INC-{owner} {name} shows {final!r}, which was replaced by {after.value!r} in {shown.tool}"
         yield Violation("stale value", words)
 
 
 def _same(final: Any, written: Any) -> bool:
-    return bool(_value(final) == _value(written) or _shortened(final, written) or _in_capitals(final, written))
+    return bool(_told(final) == _told(written) or _shortened(final, written) or _in_capitals(final, written))
 
 
 def _in_capitals(final: Any, written: Any) -> bool:
@@ -334,14 +339,14 @@ def _echoes(scene: Scene) -> Iterator[Violation]:
     shape = scene.world.shape
     if scene.world.restored or shape.cut or shape.tidy or scene.world.people.disturbed:
         return
-    written = {(edit.tool, edit.field, edit.value) for edit in scene.world.people.edits if edit.field in TEXTS}
+    written = {(edit.tool, edit.field, _told(edit.value)) for edit in scene.world.people.edits if edit.field in TEXTS}
     for facts in scene.told:
         tool = facts["connection"]
         if tool not in scene.world.tools:
             continue
         for name, change in _facts(facts.get("changes")):
             value = change["after"]
-            if name in TEXTS and value is not None and (tool, name, value) not in written:
+            if name in TEXTS and value is not None and (tool, name, _told(value)) not in written:
                 words = f"INC-{facts['incident']} {name}: {value!r} was taken for an edit that nobody made in {tool}"
                 yield Violation("echo", words)
 
@@ -459,6 +464,8 @@ def _writes(scene: Scene) -> Iterator[Violation]:
     others = len(world.tools) - 1
     # What a blunt tool let us overwrite is written back there, besides to the others.
     put_back = sum(tool.overwrote for tool in world.tools.values())
-    bound = (world.people.changes + creates) * others + put_back + 6 * world.restored * len(scene.incidents) + 4
+    steps = max(tool.steps_of_a_write for tool in world.tools.values())
+    updates = (world.people.changes + creates) * others + put_back + 6 * world.restored * len(scene.incidents)
+    bound = updates * steps + 4
     if written > bound:
         yield Violation("too many writes", f"{written} writes for {world.people.changes} changes and {creates} creates")

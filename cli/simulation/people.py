@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 TEXTS = ("title", "description", "team", "category")
 """Fields in which every value that a person writes is different from all others."""
@@ -26,6 +26,14 @@ CAPITALS = "category"
 
 HERE = "tieline"
 """Where a person edits who works in Tieline itself; the ref is then the incident's number."""
+
+
+_SIGNS: Final = str.maketrans(dict.fromkeys("\\*_`#>~", " "))
+
+
+def bare(text: str) -> str:
+    """The words of a text without what Markdown makes of them: each tool has a format of its own."""
+    return " ".join(text.translate(_SIGNS).split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.adapters.memory.plugin import KIND as MEMORY
@@ -14,6 +14,7 @@ from tieline.adapters.memory.plugin import UNCONDITIONAL
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.shelf import Note, Row
 from tieline.adapters.memory.tool import SIGNATURE, MemoryTool, Refused, sign
+from tieline.cli.simulation.people import CHOICES, COMPARED, TEXTS
 from tieline.core.hooks import hookimpl
 from tieline.core.model import ConnectionName
 from tieline.core.port import AdapterKind, Cursor, Delivery, Page, Version, Workbench
@@ -41,6 +42,14 @@ class SimulatedTool(MemoryTool):
     refuses: Mapping[str, str] = {}
     capitals = ""
     oddities: Oddities
+    account = MemorySettings().account
+    texts = TEXTS
+    clearable = TEXTS[1:]
+    choices = CHOICES
+    compared = COMPARED
+    skills = frozenset({"delete", "restore", "merge", "move"})
+    tells_replaced = True
+    steps_of_a_write = 1
 
     def __init__(self, *args: Any, **others: Any) -> None:
         super().__init__(*args, **others)
@@ -65,6 +74,24 @@ class SimulatedTool(MemoryTool):
         at = int(self.now().timestamp())
         proof = f"t={at},v1={sign(self.webhook_secret, at, delivery.body)}"
         return Delivery({**delivery.headers, SIGNATURE: proof}, delivery.body)
+
+    def forged(self, delivery: Delivery) -> Delivery:
+        """The same delivery with a proof that is none."""
+        proof = delivery.headers[SIGNATURE]
+        return Delivery({**delivery.headers, SIGNATURE: proof[:-1] + ("0" if proof[-1] != "0" else "1")}, delivery.body)
+
+    def stray(self) -> Delivery:
+        """A proved webhook about a record that nobody knows."""
+        return self.webhook("4040404")
+
+    @property
+    def transport(self) -> Self:
+        """Its adapter speaks to it as it is."""
+        return self
+
+    def would_show(self, name: str, value: Any) -> Any:  # noqa: ARG002 - it shows every field as it is
+        """A canonical value as far as this tool can show it."""
+        return value
 
     def version_of(self, ref: str) -> Version:
         """The version of a record, "" for one that is gone."""

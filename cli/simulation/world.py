@@ -21,6 +21,7 @@ from tieline.cli.simulation.alerts import AlertTool, Memory
 from tieline.cli.simulation.fate import Fate, Killed, Weather
 from tieline.cli.simulation.people import CAPITALS, CUT, TEXTS, Chronicle
 from tieline.cli.simulation.shape import ALERTS, DOUBT_FROM, POLL_EVERY, Shape, hook_secret, load, load_mapping
+from tieline.cli.simulation.staff import PEOPLE, Staff
 from tieline.cli.simulation.store import Copy, SimulatedStore
 from tieline.cli.simulation.tickets import Oddities, SimulatedTool
 from tieline.core.errors import Forged, LeaseLost, StoreUnavailable
@@ -40,8 +41,6 @@ from tieline.sync.limits import FARTHEST
 _HOLDER = select(t.lease.c.worker).where(t.lease.c.lane == bindparam("lane"))
 
 CYCLE = timedelta(seconds=POLL_EVERY + 1)
-
-PEOPLE = ("ann@example.com", "bob@example.com")
 
 
 @dataclass
@@ -87,6 +86,7 @@ class World:
         self.dead_alerts: list[str] = []
         """Alerts that were taken for ended because too many were missing from a listing, and fired."""
         self.tools = {name: self._tool(name) for name in shape.tools}
+        self.staff = Staff(dice, self.tools, self.people)
         self.alerts = AlertTool(self.clock.now)
         self.alerts.before_call = self._before_call
         self.alerts.memory = Memory(self._is_forgetful, self._guard)
@@ -171,7 +171,7 @@ class World:
             sleep=self.clock.sleep,
             wake=lambda _name: None,
             dice=self.dice,
-            transports={**self.tools, ALERTS: self.alerts},
+            transports={**{name: desk.transport for name, desk in self.tools.items()}, ALERTS: self.alerts},
             load_mapping=load_mapping,
         )
         engine.new_token = self._token
@@ -273,8 +273,6 @@ class World:
     def _freeze(self, where: str) -> None:
         """A worker says nothing for longer than its lease. The other one takes its lane over, and works elsewhere too;
         people go on. Then it wakes up, and knows nothing of it."""
-        from tieline.cli.simulation import actions
-
         if self._turn is None:
             return
         worker, name = turn = self._turn
@@ -285,7 +283,7 @@ class World:
         self.store.at_work = False
         for lane in (name, *self.dice.choices((name, *self.shape.connections), k=self.dice.randint(0, 3))):
             if self.dice.random() < 0.3:
-                self.fate.told.append(actions.edit(self))
+                self.fate.told.append(self.staff.edit())
             self._take_turn(other, lane)
         self.fate.told.append(f"{worker.name} wakes up at {name}")
         self._turn, self.store.at_work = turn, True
@@ -365,24 +363,20 @@ class World:
 
     def _between_pages(self) -> None:
         """While we turn a page, somebody works over there."""
-        from tieline.cli.simulation import actions
-
         if self.fate.happens(self.fate.weather.drift, "edit between pages"):
-            self.fate.told.append(actions.edit(self))
+            self.fate.told.append(self.staff.edit())
 
     def _just_before_a_write(self, name: str, ref: str, patch: Mapping[str, Any]) -> None:
         """Between our read and our write, somebody else edits the record; in a blunt tool, that is after its adapter's
         own look, and mostly one of the fields that we are about to write."""
-        from tieline.cli.simulation import actions
-
         if not self.fate.happens(self.fate.weather.race, "race"):
             return
         fields = [one for one in TEXTS if one in patch]
         if name == self.shape.blunt and fields and self.dice.random() < 0.7:
             self.fate.counts["race for a field"] += 1
-            self.fate.told.append(actions.edit_field(self, name, ref, self.dice.choice(fields)))
+            self.fate.told.append(self.staff.edit_field(name, ref, self.dice.choice(fields)))
         else:
-            self.fate.told.append(actions.edit_record(self, name, ref))
+            self.fate.told.append(self.staff.edit_record(name, ref))
 
     # -- the network -----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,133 @@
+"""What the world asks of a tool, whichever it is: what people do there, what it shows, and what goes wrong with it.
+
+A desk shows its records in the canonical words, by its own account and not by a mapping's, so that the checker can
+hold the engine and its mappings against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Protocol
+
+from tieline.adapters.memory.faults import Faults
+from tieline.adapters.memory.shelf import Note, Row
+from tieline.core.model import Visibility
+from tieline.core.port import Delivery
+
+
+class Desk(Protocol):
+    """One tool of a world. `edit` and `make` raise `memory.tool.Refused` for what the tool does not take."""
+
+    skew: timedelta
+    """How far the tool's clock is set ahead."""
+    faults: Faults
+    subscribers: list[Callable[[Delivery], None]]
+    written: int
+    """Writes of ours that changed a record."""
+    made: int
+    """Records of ours."""
+    commented: int
+    overwrote: int
+    """Writes of ours that may have taken somebody's edit away: each is put right by one more."""
+
+    @property
+    def transport(self) -> Any:
+        """What a connection to it gets in place of the network."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """Under which name the engine writes, as histories have it."""
+        ...
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """Fields in which people write what nobody has written before."""
+        ...
+
+    @property
+    def clearable(self) -> Sequence[str]:
+        """Texts that people may empty."""
+        ...
+
+    @property
+    def choices(self) -> Mapping[str, Sequence[str]]:
+        """Fields in which people choose, and what."""
+        ...
+
+    @property
+    def compared(self) -> Sequence[str]:
+        """Fields that it shares with the other tools."""
+        ...
+
+    @property
+    def skills(self) -> frozenset[str]:
+        """What people can do beside editing: delete, restore, merge, move."""
+        ...
+
+    @property
+    def tells_replaced(self) -> bool:
+        """Whether it refuses a write on an old version, or its history tells what one replaced."""
+        ...
+
+    @property
+    def steps_of_a_write(self) -> int:
+        """How many writes one update of ours may take here."""
+        ...
+
+    def would_show(self, name: str, value: Any) -> Any:
+        """A canonical value as far as this tool can show it."""
+        ...
+
+    def rows(self) -> list[Row]:
+        """Every record, in canonical words, oldest change first."""
+        ...
+
+    def row(self, ref: str) -> Row:
+        """Raises LookupError."""
+        ...
+
+    def addresses(self) -> Mapping[str, str]:
+        """Its people: ids to e-mail addresses."""
+        ...
+
+    def person(self, email: str) -> str | None:
+        """The id of a person."""
+        ...
+
+    def make(self, body: Mapping[str, Any]) -> Row:
+        """Somebody makes a record."""
+        ...
+
+    def edit(self, ref: str, **values: Any) -> Row:
+        """Somebody edits a record."""
+        ...
+
+    def comment(self, ref: str, text: str, visibility: Visibility, *, author: str) -> Note:
+        """Somebody comments. What it answers tells how visible the comment came out."""
+        ...
+
+    def delete(self, ref: str) -> None: ...
+
+    def restore(self, ref: str) -> None: ...
+
+    def merge(self, ref: str, into: str) -> None: ...
+
+    def move(self, ref: str, key: str) -> None: ...
+
+    def stray(self) -> Delivery:
+        """A proved webhook about a record that nobody knows."""
+        ...
+
+    def signed(self, delivery: Delivery) -> Delivery:
+        """The same delivery, proved anew."""
+        ...
+
+    def forged(self, delivery: Delivery) -> Delivery:
+        """The same delivery with a proof that is none."""
+        ...
+
+    def settle_down(self) -> None:
+        """Give up every bad habit."""
+        ...

@@ -1,0 +1,174 @@
+"""The people of the world, who work in the tools: they make records, edit, comment, delete, merge and move them.
+
+Each verb draws what it needs from the world's dice, writes into the chronicle what the tool then showed, and answers
+with the sentence that a minimal story tells of it, or "" when there was nothing to do.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tieline.adapters.memory.shelf import Row
+from tieline.adapters.memory.tool import Refused
+from tieline.cli.simulation.desk import Desk
+from tieline.cli.simulation.people import Chronicle, Remark
+from tieline.core.model import Visibility
+
+PEOPLE: Final = ("ann@example.com", "bob@example.com")
+
+
+class Staff:
+    """Everybody who works in the tools of one world."""
+
+    def __init__(self, dice: random.Random, desks: Mapping[str, Desk], chronicle: Chronicle) -> None:
+        self._dice = dice
+        self._desks = desks
+        self._chronicle = chronicle
+        self._names = tuple(desks)
+
+    def make(self) -> str:
+        """Somebody makes a record."""
+        dice, name, number = self._dice, self._dice.choice(self._names), self._number
+        # The service tells the checker which case a record is a copy of; nobody edits it.
+        body: dict[str, Any] = {"title": f"made {number} in {name}", "status": "new", "service": f"case {number}"}
+        if dice.random() < 0.5:
+            body["description"] = f"text {number}"
+        if dice.random() < 0.1:
+            body["status"] = "resolved"
+        if dice.random() < 0.3:
+            body["tags"] = [f"tag {number}"]
+        row = self._desks[name].make(body)
+        for field in body:
+            if field in row.body:
+                self._chronicle.wrote(name, row.ref, field, row.body[field])
+        self._chronicle.tagged(name, row.ref, (), row.body.get("tags") or ())
+        return f"somebody makes record {row.ref} in {name}: {body}"
+
+    def edit(self) -> str:
+        """Somebody edits a record."""
+        found = self._some_record()
+        return self.edit_record(found[0], found[1].ref) if found else ""
+
+    def edit_record(self, name: str, ref: str, *, but: frozenset[str] = frozenset()) -> str:
+        """Somebody edits this record, in fields other than these."""
+        try:
+            row = self._desks[name].row(ref)
+        except LookupError:
+            return ""
+        values = self._new_values(name, row)
+        return "" if values.keys() & but else self._edit(name, row, values)
+
+    def edit_field(self, name: str, ref: str, field: str) -> str:
+        """Somebody edits this text of this record."""
+        try:
+            row = self._desks[name].row(ref)
+        except LookupError:
+            return ""
+        return self._edit(name, row, {field: f"e{self._number} in {name}"})
+
+    def comment(self) -> str:
+        """Somebody comments."""
+        found = self._some_record()
+        if found is None:
+            return ""
+        name, row = found
+        visibility = self._dice.choice((Visibility.INTERNAL, Visibility.PUBLIC))
+        text = f"remark {len(self._chronicle.remarks)}."
+        note = self._desks[name].comment(row.ref, text, visibility, author="Ann")
+        self._chronicle.remarks.append(Remark(text, name, row.ref, note.visibility))
+        return f"somebody comments on record {row.ref} in {name}: {text} ({note.visibility})"
+
+    def delete(self) -> str:
+        """Somebody deletes a record, or takes one out of the bin."""
+        name = self._dice.choice(self._names)
+        desk = self._desks[name]
+        gone = [ref for tool, ref in sorted(self._chronicle.disturbed) if tool == name]
+        if "restore" in desk.skills and gone and self._dice.random() < 0.5:
+            ref = self._dice.choice(gone)
+            desk.restore(ref)
+            self._chronicle.changes += 3
+            return f"somebody restores record {ref} in {name}"
+        rows = self._standing(name)
+        if not rows or "delete" not in desk.skills:
+            return ""
+        ref = self._dice.choice(rows).ref
+        self._chronicle.disturbed.add((name, ref))
+        desk.delete(ref)
+        return f"somebody deletes record {ref} in {name}"
+
+    def merge(self) -> str:
+        """Somebody merges two records."""
+        name = self._dice.choice(self._names)
+        rows = self._standing(name)
+        if len(rows) < 2 or "merge" not in self._desks[name].skills:
+            return ""
+        one, other = self._dice.sample(rows, 2)
+        if self._dice.random() < 0.5 and one is not rows[-1]:
+            other = rows[-1]  # the newest, which we may have made and not know yet
+        try:
+            self._desks[name].merge(one.ref, other.ref)
+        except Refused:
+            return ""
+        self._chronicle.disturbed |= {(name, one.ref), (name, other.ref)}
+        self._chronicle.changes += 12
+        return f"somebody merges record {one.ref} into {other.ref} in {name}"
+
+    def move(self) -> str:
+        """Somebody moves a record: its key changes."""
+        found = self._some_record()
+        if found is None or "move" not in self._desks[found[0]].skills:
+            return ""
+        name, row = found
+        self._desks[name].move(row.ref, f"ELSE-{self._number}-{row.ref}")
+        return f"somebody moves record {row.ref} in {name}"
+
+    @property
+    def _number(self) -> int:
+        return len(self._chronicle.edits)
+
+    def _standing(self, name: str) -> list[Row]:
+        return [row for row in self._desks[name].rows() if row.merged_into is None]
+
+    def _some_record(self) -> tuple[str, Row] | None:
+        name = self._dice.choice(self._names)
+        rows = self._standing(name)
+        return (name, self._dice.choice(rows)) if rows else None
+
+    def _edit(self, name: str, row: Row, values: dict[str, Any]) -> str:
+        ref = row.ref
+        try:
+            shown = self._desks[name].edit(ref, **values).body
+        except (LookupError, Refused):
+            return ""
+        for field in values:
+            if (row.body.get(field) or None) != (shown.get(field) or None):
+                self._chronicle.wrote(name, ref, field, shown.get(field))
+        if "tags" in values:
+            self._chronicle.tagged(name, ref, row.body.get("tags") or (), shown["tags"])
+        return f"somebody edits record {ref} in {name}: {values}"
+
+    def _new_values(self, name: str, row: Row) -> dict[str, Any]:
+        """What somebody writes: each tool has its own fields and choices."""
+        dice, number, desk = self._dice, self._number, self._desks[name]
+        match dice.randrange(10):
+            case 0 | 1:
+                field = dice.choice(tuple(desk.choices))
+                return {field: dice.choice(desk.choices[field])}
+            case 2 if "tags" in desk.compared:
+                tags = list(row.body.get("tags") or [])
+                if tags and dice.random() < 0.3:
+                    tags.remove(dice.choice(tags))
+                else:
+                    tags.append(f"tag {number}")
+                return {"tags": tags}
+            case 3 if "assignee" in desk.compared:
+                return {"assignee": desk.person(dice.choice(PEOPLE)) if dice.random() < 0.8 else None}
+            case 4 if desk.clearable:
+                return {dice.choice(desk.clearable): None}
+            case 5:
+                chosen = dice.sample(desk.texts, min(2, len(desk.texts)))
+                return {field: f"e{number}{field[0]} in {name}" for field in chosen}
+            case _:
+                return {dice.choice(desk.texts): f"e{number} in {name}"}
