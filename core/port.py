@@ -317,13 +317,22 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FieldFact:
-    """One field as the live tool describes it. `choices` maps stored value to label; None where values are free."""
+    """One field as the live tool describes it. `choices` maps stored value to label; None where values are free.
+
+    `writable` says that our account can set it at all, `once` that it is taken when a record is made and not later;
+    `required` that no record is made without it. `max_length` counts UTF-16 units; of a list, those of each element.
+    `enforced` is false where the tool takes a value that is none of the choices, and only its forms do not offer it.
+    `advice` tells an admin where to change that: the screen, the right, the list.
+    """
 
     name: str
     writable: bool
     required: bool
     choices: Mapping[str, str] | None = None
     max_length: int | None = None
+    once: bool = False
+    enforced: bool = True
+    advice: str = ""
 
 
 @runtime_checkable

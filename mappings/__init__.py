@@ -2,6 +2,7 @@
 
 from tieline.mappings.document import Policy, PolicyKind
 from tieline.mappings.explain import explain
+from tieline.mappings.fitting import Fitted, Unfit, fit
 from tieline.mappings.loading import check, load, shipped
 from tieline.mappings.mapping import Mapping
 from tieline.mappings.outcome import Denormalized, LeftOut, Normalized, Unmapped
@@ -9,14 +10,17 @@ from tieline.mappings.schema import json_schema
 
 __all__ = [
     "Denormalized",
+    "Fitted",
     "LeftOut",
     "Mapping",
     "Normalized",
     "Policy",
     "PolicyKind",
+    "Unfit",
     "Unmapped",
     "check",
     "explain",
+    "fit",
     "json_schema",
     "load",
     "shipped",

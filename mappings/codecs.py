@@ -13,7 +13,7 @@ from typing import Any
 from tieline.core.model import FieldSpec, FieldType, Value
 from tieline.core.severities import Severities, why_unknown
 from tieline.mappings.convert import instants, text
-from tieline.mappings.convert.lines import GUARD, clean_line, line_out
+from tieline.mappings.convert.lines import GUARD, clean_line, fit_line, line_out
 from tieline.mappings.document import Case, FieldRule, InstantFormat, Scalar
 
 People = Mapping[str, str]
@@ -239,7 +239,7 @@ def _person(spec: FieldSpec, _rule: FieldRule) -> Codec:
 
 
 def _tags(spec: FieldSpec, rule: FieldRule) -> Codec:
-    separator, spaces, pairs = rule.separator, rule.spaces, rule.pairs
+    separator, spaces, pairs, limit = rule.separator, rule.spaces, rule.pairs, rule.limit
 
     def tidy(tags: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted({line for tag in tags if (line := clean_line(tag))}))
@@ -249,7 +249,9 @@ def _tags(spec: FieldSpec, rule: FieldRule) -> Codec:
         now = tidy(tags)
         if separator is not None:
             now = tidy(tag.replace(separator, " ") for tag in now)
-        return now if spaces is None else tidy(tag.replace(" ", spaces) for tag in now)
+        now = now if spaces is None else tidy(tag.replace(" ", spaces) for tag in now)
+        # One that is too long is cut by itself, and the others stay as they are.
+        return now if limit is None else tidy(fit_line(tag, limit) for tag in now)
 
     def read(raw: Any, _people: People) -> Value | Refused:
         if pairs and isinstance(raw, Mapping):

@@ -32,7 +32,7 @@ from tieline.mappings.tree import entries, listed, plain, word
 SHORTEST_LINE = 20
 SHORTEST_TEXT = 1000
 _ONLY_FOR: Mapping[str, frozenset[FieldType]] = {
-    "limit": frozenset({FieldType.TEXT, FieldType.RICH_TEXT}),
+    "limit": frozenset({FieldType.TEXT, FieldType.RICH_TEXT, FieldType.TAGS}),
     "case": frozenset({FieldType.CHOICE, FieldType.TEXT, FieldType.TAGS}),
     "text": frozenset({FieldType.RICH_TEXT}),
     "format": frozenset({FieldType.INSTANT}),
@@ -217,7 +217,7 @@ def _read_else(keys: dict[str, Node], shape: Shape) -> ReadElse | None:
 
 
 def _check_limit(spec: FieldSpec, keys: dict[str, Node], shape: Shape) -> None:
-    shortest = SHORTEST_LINE if spec.type is FieldType.TEXT else SHORTEST_TEXT
+    shortest = SHORTEST_TEXT if spec.type is FieldType.RICH_TEXT else SHORTEST_LINE
     limit = plain(keys, "limit")
     if limit is None:
         return

@@ -13,12 +13,20 @@ from tieline.core.severities import SHIPPED, Severities
 from tieline.mappings.codecs import People, Refused, codec
 from tieline.mappings.convert import text
 from tieline.mappings.document import Document, Policy, When
-from tieline.mappings.outcome import Denormalized, LeftOut, Normalized, Unmapped
+from tieline.mappings.outcome import Denormalized, LeftOut, Normalized, Refusal, Unmapped
 from tieline.mappings.paths import put_constant
 from tieline.mappings.reading import Reader, reader
 from tieline.mappings.writing import Writer, writer, writes
 
 NOBODY: People = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Unfitted:
+    """How a field would be written if the tool took it. `late` says why it does not after the creation, else ""."""
+
+    writer: Writer
+    late: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,8 @@ class Mapping:
     writers: MappingOf[str, Writer] = field(repr=False)
     _readers: tuple[Reader, ...] = field(repr=False)
     _needy: tuple[str, ...] = field(repr=False)
+    unfitted: MappingOf[str, Unfitted] = field(default_factory=dict, repr=False)
+    """In a mapping that was fitted to a tool: the fields that it cannot be told, or not all of."""
 
     def normalize(self, body: Body, people: People = NOBODY) -> Normalized:
         """The fields that a body holds. `people` leads from the tool's person ids to e-mail addresses."""
@@ -140,6 +150,22 @@ class Mapping:
             if not isinstance(result, Refused):
                 projected[name] = result
         return projected
+
+    def refusals(self, fields: Fields, ids: People = NOBODY) -> MappingOf[str, Refusal]:
+        """What this tool cannot be told of these fields at an update, though the mapping has words for it: empty for a
+        mapping that was not fitted."""
+        found: dict[str, Refusal] = {}
+        for name, one in self.unfitted.items():
+            value = fields.get(name)
+            if value in (None, ()) or not one.writer.always or not one.writer.readable:
+                continue
+            meant = one.writer.project(value, ids)
+            if not isinstance(meant, Refused):
+                told = self.writers[name].project(value, ids)
+                sentence = str(told) if isinstance(told, Refused) else one.late
+                if sentence:
+                    found[name] = Refusal(meant, sentence)
+        return found
 
     def to_text(self, markdown: str, link: str = "") -> Any:
         """A comment's body in the tool's dialect, cut to its limit; `link` is where a cut one goes on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tieline.core.model import Fields
+from tieline.core.model import Fields, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,14 @@ class LeftOut:
     """A field that was wanted and is not in the body, and the sentence that says why."""
 
     field: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A value that a tool cannot be told: what it would read back otherwise, and the sentence that says why not."""
+
+    meant: Value
     sentence: str
 
 

@@ -69,7 +69,11 @@ FIELD: Schema = {
             "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
             "description": "Per canonical value the fields that are written beside it when they are known.",
         },
-        "limit": {"type": "integer", "minimum": 1, "description": "Longest text in UTF-16 units (ADF: its JSON)."},
+        "limit": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Longest text in UTF-16 units (ADF: its JSON); of tags, each.",
+        },
         "case": {
             "type": "string",
             "enum": [str(case) for case in Case],
