@@ -69,7 +69,8 @@ def test_what_the_tool_shows_is_read_whatever_it_takes(jira: Mapping) -> None:
 
 
 def test_a_tool_that_writes_its_choices_in_another_case_has_them(jira: Mapping) -> None:
-    assert fit(jira, facts(choices("fields.priority.name", *["HIGHEST", "HIGH", "MEDIUM", "LOW", "LOWEST"]))).unfit == ()
+    known = choices("fields.priority.name", "HIGHEST", "HIGH", "MEDIUM", "LOW", "LOWEST")
+    assert fit(jira, facts(known)).unfit == ()
 
 
 def test_check_and_the_road_say_the_same_of_every_word(jira: Mapping) -> None:
