@@ -31,7 +31,7 @@ def status(workspace: str, as_json: bool) -> None:
     if as_json:
         emit(found)
         return
-    connections = found.pop("connections")
+    connections, flapping = found.pop("connections"), found.pop("flapping")
     table("Tieline", ["what", "now"], [(name.replace("_", " "), str(value)) for name, value in found.items()], empty="")
     rows = [
         (
@@ -43,6 +43,17 @@ def status(workspace: str, as_json: bool) -> None:
         for name, one in connections.items()
     ]
     table("Connections", ["connection", "state", "polled", "what to do"], rows, empty="no connections are configured")
+    if flapping:
+        _flapping(flapping)
+
+
+def _flapping(found: list[dict[str, Any]]) -> None:
+    rows = [(one["incident"], one["title"], str(one["flaps"]), _until(one["held_until"])) for one in found]
+    table("Alerts that flap", ["incident", "alert", "flaps", "held until"], rows, empty="")
+
+
+def _until(moment: datetime | None) -> str:
+    return "not held" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _what_to_do(one: dict[str, Any]) -> Iterator[str]:

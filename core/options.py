@@ -105,6 +105,20 @@ class SignalsConfig(Section):
         description="Lower an open incident's severity and priority again when its worst alert has ended, unless a "
         "person set them.",
     )
+    flap_hold: timedelta = Field(
+        default=timedelta(minutes=1),
+        ge=timedelta(0),
+        description="How long the end of an alert that has flapped is held before it resolves its incident, and its "
+        "next beginning before it reopens it; doubles with every flap. Zero follows every change at once.",
+    )
+    flap_hold_longest: timedelta = Field(
+        default=timedelta(minutes=15), ge=timedelta(0), description="The longest such hold, however often it flaps."
+    )
+    steady_after: timedelta = Field(
+        default=timedelta(hours=1),
+        gt=timedelta(0),
+        description="An alert's flaps are forgotten when it has not flapped for this long.",
+    )
     acknowledge: bool = Field(default=True, description="Silence an incident's alerts while somebody works on it.")
     silence_for: timedelta = Field(
         default=timedelta(hours=4),

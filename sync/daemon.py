@@ -27,8 +27,9 @@ from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
 from tieline.core.store import engines
 from tieline.core.store.engines import is_postgres
-from tieline.core.store.store import Store
-from tieline.sync import acts, door, inbox, server, signals
+from tieline.core.store.store import Store, Transaction
+from tieline.core.timers import Timer
+from tieline.sync import acts, damping, door, inbox, server, signals
 from tieline.sync.build import build
 from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
@@ -336,8 +337,15 @@ def fire_timers(engine: Engine, now: Any) -> int:
         with engine.store.write() as tx:
             due = timers.due(tx, now, 1)
             for timer in due:
-                if timer.kind == acts.RENEW:
-                    acts.renew(tx, engine, int(timer.payload["signal"]))
+                _fire_one(tx, engine, timer)
         fired += len(due)
         are_due = bool(due)
     return fired
+
+
+def _fire_one(tx: Transaction, engine: Engine, timer: Timer) -> None:
+    match timer.kind:
+        case acts.RENEW:
+            acts.renew(tx, engine, int(timer.payload["signal"]))
+        case damping.HOLD:
+            damping.release(tx, engine, timer.payload)

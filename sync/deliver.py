@@ -25,7 +25,7 @@ from tieline.core.port import Reading
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.mappings import Denormalized
-from tieline.sync import ceiling, commit, copies, creation, limits, rows, twins, volley
+from tieline.sync import ceiling, commit, copies, creation, judging, limits, rows, twins, volley
 from tieline.sync.engine import EVERYONE, Connected, Engine
 from tieline.sync.read import fresh, sight, with_replaced
 from tieline.sync.reconcile import wanted
@@ -94,7 +94,8 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     ids = here.ids_of(here.mapping.people_in(incident.fields), engine.clock.monotonic())
     projection = ceiling.may_leave(engine, here, here.mapping.project(incident.fields, ids))
     fields = wanted(replica, projection, here.mapping)
-    loop = limits.oscillation(replica.trail, fields, engine.clock.now()) or _volley(engine, replica, fields)
+    trail = limits.moved_by_others(replica.trail, judging.moved_by_alerts(engine, incident))
+    loop = limits.oscillation(trail, fields, engine.clock.now()) or _volley(engine, replica, trail, fields)
     if loop:
         copies.park(engine, replica.id, loop)
         return
@@ -135,16 +136,16 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         current = rows.hold(tx, replica.id)
         if current is not None:
             _written(tx, engine, here, current, incident, reading)
-            trail = limits.extend_trail(current.trail, patch.written, engine.clock.now())
+            trail = limits.extend_trail(trail, patch.written, engine.clock.now())
             landed = replace(current, attempts=0, next_at=None, trail=trail)
             commit.take(tx, engine, here, landed, sighting, wrote=True)
             twins.take_in(tx, engine, here, current, reading.comments or ())
 
 
-def _volley(engine: Engine, replica: Replica, fields: Fields) -> str:
+def _volley(engine: Engine, replica: Replica, trail: limits.Trail, fields: Fields) -> str:
     """The sentence about robots that answer each other, or "". The journal is asked only once a field was busy."""
     now = engine.clock.now()
-    busy = [name for name in sorted(fields) if volley.is_busy(replica.trail.get(name, ()), now)]
+    busy = [name for name in sorted(fields) if volley.is_busy(trail.get(name, ()), now)]
     if not busy:
         return ""
     with engine.store.read() as connection:

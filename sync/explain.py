@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import bindparam, func, select, text, update
 
-from tieline.core.model import ConnectionName, IncidentId, Value
+from tieline.core.model import ConnectionName, IncidentId, Value, incident_number
 from tieline.core.port import Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import absence, rows, unknown
+from tieline.sync import absence, groups, rows, unknown
 from tieline.sync.records import Held, Hold, Incident, Replica, ReplicaState
 
 if TYPE_CHECKING:
@@ -309,6 +309,15 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
     oldest = connection.execute(select(func.min(t.replica.c.dirty_since)).where(text("dirty"))).scalar_one()
     return {
         "incidents_open": count(select(func.count()).where(t.incident.c.status.in_(open_states))),
+        "flapping": [
+            {
+                "incident": incident_number(one.incident),
+                "title": one.title,
+                "flaps": one.flaps.count,
+                "held_until": one.flaps.held_until,
+            }
+            for one in groups.flapping(connection, now)
+        ],
         "signals_firing": count(select(func.count()).select_from(t.signal).where(text("firing"))),
         "inbox_waiting": count(select(func.count()).select_from(t.inbox).where(text("parked = ''"))),
         "copies_behind": count(select(func.count()).select_from(t.replica).where(text("dirty"))),

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
-from tieline.core.model import Fields, IncidentId, Signal, Status, Value
+from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Status, Value
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.sync import commit, grades, rows
@@ -101,6 +102,25 @@ def lower(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -
     )
 
 
+def catch_up(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -> Incident:
+    """Raise an incident that reopens to the worst alert that fires: it was not raised while it was resolved."""
+    standing = _standing(tx, engine, incident)
+    firing = grades.worst(tx.execute(_FIRING, {"incident": incident.id}).scalars())
+    return _follow(tx, engine, incident, grades.raised(standing, firing), signal, Reason.RAISED)
+
+
+def is_by_alerts(engine: Engine, incident: Incident, field: str) -> bool:
+    """Whether alerts, and nobody else, gave this field its value."""
+    stamp = incident.stamps.get(field)
+    source = None if stamp is None else engine.connections.get(ConnectionName(stamp.who))
+    return source is not None and source.signals
+
+
+def moved_by_alerts(engine: Engine, incident: Incident) -> dict[str, datetime]:
+    """The fields that alerts, and nobody else, gave their values, and when."""
+    return {name: stamp.at for name, stamp in incident.stamps.items() if is_by_alerts(engine, incident, name)}
+
+
 def _follow(
     tx: Transaction, engine: Engine, incident: Incident, fields: Fields, signal: Signal, reason: Reason
 ) -> Incident:
@@ -111,14 +131,8 @@ def _follow(
 
 
 def _standing(tx: Transaction, engine: Engine, incident: Incident) -> Standing:
-    sources = {str(name) for name, one in engine.connections.items() if one.signals}
-    by_alerts = frozenset(name for name in grades.GRADED if _who(incident, name) in sources)
+    by_alerts = frozenset(name for name in grades.GRADED if is_by_alerts(engine, incident, name))
     return Standing(incident.fields, by_alerts, _heard(tx, incident.id))
-
-
-def _who(incident: Incident, field: str) -> str:
-    stamp = incident.stamps.get(field)
-    return "" if stamp is None else stamp.who
 
 
 def _heard(tx: Transaction, incident: IncidentId) -> Fields:

@@ -136,6 +136,13 @@ def extend_trail(trail: Trail, written: Fields, now: datetime) -> Trail:
     return {name: steps for name, steps in kept.items() if steps}
 
 
+def moved_by_others(trail: Trail, moved: Mapping[str, datetime]) -> Trail:
+    """The trail without the fields that alerts have moved since we last wrote them; `moved` says when. A loop is two
+    sides that answer each other: an alert that goes off and on is answered by nobody, and the tool did not change it
+    back."""
+    return {name: steps for name, steps in trail.items() if name not in moved or (steps and steps[-1][0] > moved[name])}
+
+
 def oscillation(trail: Trail, written: Fields, now: datetime) -> str:
     """The sentence about a loop that writing `written` would continue, or "" when there is none."""
     for name, value in sorted(written.items()):

@@ -41,7 +41,12 @@ class Reason(StrEnum):
     SIGNALLED = "signalled"  # its signals began or ended
     RAISED = "raised"  # an alert that is worse than those before it joined, or became worse
     LOWERED = "lowered"  # the worst alert ended, and `signals.lower` says that the incident follows
+    FLAPPING = "flapping"  # its alerts go off and on; what they do is held until they are steady
     EDITED = "edited"  # a person changed it in Tieline
+
+
+BY_ALERTS = frozenset({Reason.SIGNALLED, Reason.RAISED, Reason.LOWERED})
+"""Reasons of changes that no person and no tool made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
-from tieline.sync import absence
+from tieline.sync import absence, groups
 from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
 from tieline.sync.jobs.port import Health
@@ -120,6 +120,11 @@ class _Collector(Collector):
             for name, doubt in absence.doubts(connection).items():
                 doubted.add_metric([name], len(doubt.episodes))
             yield doubted
+            yield GaugeMetricFamily(
+                "tieline_alerts_flapping",
+                "Groups of alerts that go off and on, so that what they do is held",
+                value=len(groups.flapping(connection, now)),
+            )
             yield GaugeMetricFamily(
                 "tieline_conflicts",
                 "Copies with a field that waits for a person",

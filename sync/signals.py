@@ -1,55 +1,31 @@
-"""Signals become incidents: each episode once, grouped by key, and the incident ends when its signals have.
-
-Reopening, as a truth table (the incident was opened by signals of the same group):
-
-incident open                                   a new episode joins it
-incident resolved, last signal within `window`   a new episode reopens it
-incident resolved, last signal before that       a new episode opens a new incident
-incident closed or cancelled                     a new episode opens a new incident
-"""
+"""Signals become incidents: each episode once, grouped by key, and the incident ends when its signals have."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import bindparam, delete, func, select, text, update
+from sqlalchemy import bindparam, delete, select, update
 
 from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Status, Value
 from tieline.core.port import Body
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
 from tieline.core.store.store import Transaction
-from tieline.sync import acts, commit, grades, inbox, judging, rows
+from tieline.sync import acts, commit, damping, grades, groups, inbox, judging, rows
 from tieline.sync.engine import Connected, Engine
+from tieline.sync.flaps import Flaps
+from tieline.sync.groups import Group
 from tieline.sync.judging import Judged, judge
-from tieline.sync.merge import Reason
 from tieline.sync.reconcile import Sighting
-from tieline.sync.records import Incident
 
 _KNOWN = select(t.signal).where(
     t.signal.c.connection == bindparam("connection"), t.signal.c.episode.in_(bindparam("episodes", expanding=True))
 )
 _INSERT = Many.into(t.signal, without=["id"])
-_GROUPS = (
-    select(t.grouping)
-    .where(t.grouping.c.group_key.in_(bindparam("keys", expanding=True)))
-    .order_by(t.grouping.c.group_key)
-    .with_for_update()
-)
-_STILL_FIRING = select(func.count()).where(t.signal.c.incident_id == bindparam("incident"), t.signal.c.firing)
-_REMEMBER = Many(
-    text(
-        "INSERT INTO grouping (group_key, incident_id, last_at) VALUES (:key, :incident, :at) "
-        "ON CONFLICT (group_key) DO UPDATE SET incident_id = excluded.incident_id, last_at = excluded.last_at"
-    ).bindparams(bindparam("at", type_=t.grouping.c.last_at.type))
-)
-_TOUCH_GROUPS = text("UPDATE grouping SET last_at = :at WHERE incident_id = :incident").bindparams(
-    bindparam("at", type_=t.grouping.c.last_at.type)
-)
 _UPDATE = update(t.signal).where(t.signal.c.id == bindparam("row_id"))
 _FORGET = delete(t.signal).where(t.signal.c.id == bindparam("row_id"))
 _FORGET_ENDS = delete(t.signal).where(t.signal.c.incident_id.is_(None), t.signal.c.seen_at < bindparam("before"))
@@ -122,11 +98,10 @@ def take_signals(
 def _hold(tx: Transaction, ones: Sequence[Judged | Known]) -> None:
     """Hold every group and incident of a batch before its first change, in one order for all: the batches of other
     connections, and people, come to them in orders of their own. SQLite's writer is alone anyway."""
-    groups = sorted({one.group for one in ones} - {""})
-    if tx.dialect == "sqlite" or not groups:
+    keys = sorted({one.group for one in ones} - {""})
+    if tx.dialect == "sqlite" or not keys:
         return
-    tx.lock_names(groups)
-    incidents = {IncidentId(row.incident_id) for row in tx.execute(_GROUPS, {"keys": groups})}
+    incidents = {IncidentId(row.incident_id) for row in groups.lock(tx, keys).values()}
     incidents |= {one.incident for one in ones if isinstance(one, Known) and one.incident is not None}
     rows.load_incidents(tx, sorted(incidents))
 
@@ -249,14 +224,14 @@ def _came_late(tx: Transaction, engine: Engine, signal: Signal, known: Known, ju
     """The beginning of an episode whose end is known already. It belongs to its group's incident and changes nothing
     there: whatever was done since was done without it. Without one it opens an incident that is over. What the end said
     of the alert is the later word."""
-    placed, incident, is_new = _place(tx, engine, signal, known, judged)
+    placed, group, is_new = _place(tx, engine, signal, known, judged)
     fields = {**rows.plain(signal.fields), **known.fields}
     tx.execute(_UPDATE, {"row_id": known.id, "fields": fields})
     if is_new:
-        _ended(tx, engine, signal, incident.id)
+        _ended(tx, engine, signal, group.incident.id)
     else:
-        _tell_joined(tx, engine, incident.id, signal)
-        _tell_ended(tx, engine, incident.id, signal)
+        _tell_joined(tx, engine, group.incident.id, signal)
+        _tell_ended(tx, engine, group.incident.id, signal)
     return replace(placed, fields=fields)
 
 
@@ -267,42 +242,37 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
     if not starts:
         return
     now = engine.clock.now()
-    incidents = _group_incidents(tx, engine, [start.judged.group for start in starts])
+    standing = groups.standing(tx, engine, [start.judged.group for start in starts])
     openers: dict[str, Start] = {}
     for start in starts:
-        if start.judged.group not in incidents:
+        if start.judged.group not in standing:
             openers.setdefault(start.judged.group, start)
     openings = [_opening(start.signal, start.judged) for start in openers.values()]
     opened = commit.open_incidents(tx, engine, openings, source=here.name) if openings else []
-    incidents |= zip(openers, opened, strict=True)
+    standing |= {key: Group(key, incident, Flaps()) for key, incident in zip(openers, opened, strict=True)}
     joining = [start for start in starts if openers.get(start.judged.group) is not start]
-    rises = _rises(tx, engine, incidents, joining)
-    tx.execute_many(_INSERT, [_begun(start, incidents[start.judged.group].id, seen_at) for start in starts])
-    tx.execute_many(
-        _REMEMBER,
-        [
-            {"key": group, "incident": incidents[group].id, "at": now}
-            for group in dict.fromkeys(start.judged.group for start in starts)
-        ],
-    )
+    rises = _rises(tx, engine, standing, joining)
+    tx.execute_many(_INSERT, [_begun(start, standing[start.judged.group].incident.id, seen_at) for start in starts])
+    groups.remember(tx, [(key, group.incident.id) for key, group in standing.items()], now)
     for start in joining:
-        incidents[start.judged.group] = _join(tx, engine, incidents[start.judged.group], start.signal)
-    for group, (signal, rise) in rises.items():
-        judging.raise_by(tx, engine, incidents[group], rise, signal)
+        standing[start.judged.group] = _join(tx, engine, standing[start.judged.group], start.signal)
+    for key, (signal, rise) in rises.items():
+        judging.raise_by(tx, engine, standing[key].incident, rise, signal)
 
 
 def _rises(
-    tx: Transaction, engine: Engine, incidents: Mapping[str, Incident], joining: Sequence[Start]
+    tx: Transaction, engine: Engine, standing: Mapping[str, Group], joining: Sequence[Start]
 ) -> dict[str, tuple[Signal, Fields]]:
     """By group, how the new episodes raise the incident that they join, at once for all, and the worst of them."""
     by_group: dict[str, list[tuple[dict[str, Value], Signal]]] = {}
     for start in joining:
         by_group.setdefault(start.judged.group, []).append((start.judged.grade, start.signal))
     found: dict[str, tuple[Signal, Fields]] = {}
-    for group, graded in by_group.items():
-        rise = judging.rises(tx, engine, incidents[group], grades.worst(grade for grade, _signal in graded))
+    for key, graded in by_group.items():
+        incident = standing[key].incident
+        rise = judging.rises(tx, engine, incident, grades.worst(grade for grade, _signal in graded))
         if rise:
-            found[group] = next(one for grade, one in graded if grades.above(grade, incidents[group].fields)), rise
+            found[key] = next(one for grade, one in graded if grades.above(grade, incident.fields)), rise
     return found
 
 
@@ -363,10 +333,15 @@ def _row(
     }
 
 
-def _join(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -> Incident:
-    """A new episode of an incident that is there already. Answers the incident as it is then."""
-    _tell_joined(tx, engine, incident.id, signal)
-    return incident if incident.fields.get("status") == Status.NEW.value else _joined_late(tx, engine, incident, signal)
+def _join(tx: Transaction, engine: Engine, group: Group, signal: Signal) -> Group:
+    """A new episode of an incident that is there already. Answers the group as it is then."""
+    _tell_joined(tx, engine, group.incident.id, signal)
+    if group.incident.fields.get("status") == Status.NEW.value and group.flaps.held_until is None:
+        return group
+    after = damping.began(tx, engine, group, signal)
+    if after.incident.revision == group.incident.revision:
+        acts.follow(tx, engine, after.incident, signal)
+    return after
 
 
 def _tell_joined(tx: Transaction, engine: Engine, incident: IncidentId, signal: Signal) -> None:
@@ -379,36 +354,6 @@ def _tell_joined(tx: Transaction, engine: Engine, incident: IncidentId, signal: 
         signal=signal.episode,
         title=_text(signal.fields.get("title")),
     )
-
-
-def _joined_late(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -> Incident:
-    """A new episode of an incident that is past its beginning: it reopens, or is told that somebody works on it."""
-    if incident.fields.get("status") == Status.RESOLVED.value:
-        return _set_status(tx, engine, incident.id, Status.NEW, signal)
-    acts.follow(tx, engine, incident, signal)
-    return incident
-
-
-def _group_incidents(tx: Transaction, engine: Engine, groups: Iterable[str]) -> dict[str, Incident]:
-    """The incident that a new episode of each group joins; a group that has none is left out."""
-    keys = list(dict.fromkeys(groups))
-    tx.lock_names(keys)
-    last = {row.group_key: row for row in tx.execute(_GROUPS, {"keys": keys})}
-    held = rows.load_incidents(tx, [IncidentId(row.incident_id) for row in last.values()])
-    now, window = engine.clock.now(), engine.config.signals.window
-    found: dict[str, Incident] = {}
-    for key, row in last.items():
-        incident = held.get(IncidentId(row.incident_id))
-        if incident is None:
-            continue
-        status = Status(str(incident.fields["status"]))
-        if status.is_open or (status is Status.RESOLVED and now - row.last_at <= window):
-            found[key] = incident
-    return found
-
-
-def _remember_group(tx: Transaction, engine: Engine, key: str, incident: Incident) -> None:
-    tx.execute_many(_REMEMBER, [{"key": key, "incident": incident.id, "at": engine.clock.now()}])
 
 
 def _tell_ended(tx: Transaction, engine: Engine, incident: IncidentId, signal: Signal) -> None:
@@ -424,15 +369,13 @@ def _tell_ended(tx: Transaction, engine: Engine, incident: IncidentId, signal: S
 
 def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId) -> None:
     _tell_ended(tx, engine, incident, signal)
-    # The window within which a new alert reopens the incident runs from here.
-    tx.execute(_TOUCH_GROUPS, {"incident": incident, "at": engine.clock.now()})
-    still = tx.execute(_STILL_FIRING, {"incident": incident}).scalar_one()
+    groups.touch(tx, incident, engine.clock.now())
+    still = damping.still_firing(tx, incident)
     current = rows.load_incident(tx, incident, lock=True)
     if current is None:
         return
-    is_over = still == 0 and engine.config.signals.resolve
-    if is_over and Status(str(current.fields["status"])).is_open:
-        _set_status(tx, engine, incident, Status.RESOLVED, signal)
+    if still == 0 and engine.config.signals.resolve and damping.ended(tx, engine, current, signal):
+        damping.set_status(tx, engine, current, Status.RESOLVED, signal)
     else:
         current = judging.lower(tx, engine, current, signal) if still else current
         acts.follow(tx, engine, current, signal)
@@ -441,36 +384,32 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
 def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None) -> Known:
     """The same episode after it had ended: a flap seen in pieces. It belongs where its group is now, and what its
     source was told before it ended has to be told again."""
-    placed, incident, is_new = _place(tx, engine, signal, known, judged)
+    placed, group, is_new = _place(tx, engine, signal, known, judged)
     if not is_new:
-        _remember_group(tx, engine, placed.group, incident)
-        incident = _join(tx, engine, incident, signal)
-    acts.follow_anew(tx, engine, incident, signal)
+        groups.remember(tx, [(group.key, group.incident.id)], engine.clock.now())
+        group = _join(tx, engine, group, signal)
+    acts.follow_anew(tx, engine, group.incident, signal)
     return placed
 
 
 def _place(
     tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None
-) -> tuple[Known, Incident, bool]:
+) -> tuple[Known, Group, bool]:
     """An episode that has ended once goes to its group's incident, or opens one; whether it did is the last answer."""
-    group = judged.group if judged is not None and _is_placeless(known) else known.group
-    incident = _group_incidents(tx, engine, [group]).get(group)
-    is_new = incident is None
-    if incident is None:
+    key = judged.group if judged is not None and _is_placeless(known) else known.group
+    group = groups.standing(tx, engine, [key]).get(key)
+    is_new = group is None
+    if group is None:
         judged = judged or judge(engine, [signal])[signal.episode]
         opening = _opening(signal, judged)
         [incident] = commit.open_incidents(tx, engine, [opening], source=signal.connection)
-        _remember_group(tx, engine, group, incident)
-    place: dict[str, Any] = {"incident_id": incident.id, "group_key": group, "labels": dict(signal.labels)}
+        group = Group(key, incident, Flaps())
+        groups.remember(tx, [(key, incident.id)], engine.clock.now())
+    place: dict[str, Any] = {"incident_id": group.incident.id, "group_key": key, "labels": dict(signal.labels)}
     if judged is not None:
         place["judged"] = judged.grade
     tx.execute(_UPDATE, {"row_id": known.id, **place})
-    return replace(known, incident=incident.id, group=group), incident, is_new
-
-
-def _set_status(tx: Transaction, engine: Engine, incident: IncidentId, status: Status, signal: Signal) -> Incident:
-    actor = str(signal.connection)
-    return commit.edit(tx, engine, incident, {"status": status.value}, actor=actor, reason=Reason.SIGNALLED)
+    return replace(known, incident=group.incident.id, group=key), group, is_new
 
 
 def _labels(body: Mapping[str, Any]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from sqlalchemy import bindparam, select
 from tieline.core.model import IncidentId, Value, incident_number
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
+from tieline.sync.merge import BY_ALERTS
 
 WINDOW: Final = timedelta(minutes=10)
 
@@ -103,6 +104,8 @@ _CHANGES = (
     .where(
         t.journal.c.incident_id == bindparam("incident"),
         t.journal.c.kind == "changed",
+        # What alerts do is no answer to anybody, and what a tool says after it answers no tool.
+        t.journal.c.reason.not_in([one.value for one in BY_ALERTS]),
         t.journal.c.at > bindparam("since"),
     )
     .order_by(t.journal.c.seq)

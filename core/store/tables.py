@@ -170,8 +170,13 @@ grouping = Table(
     Column("group_key", String(200), primary_key=True),
     Column("incident_id", ForeignKey("incident.id"), nullable=False),
     Column("last_at", Instant, nullable=False),  # the last signal that joined; the window runs from here
+    Column("flaps", Integer, nullable=False, server_default=text("0")),  # how often its alerts went off and on again
+    Column("flapper", Text, nullable=False, server_default=text("''")),  # the title of the last alert that did
+    Column("steady_at", Instant),  # from when on that is forgotten
+    Column("held_until", Instant),  # until then its incident does not follow them
     Index(None, "incident_id"),
 )
+_partial("ix_grouping_flaps", grouping.c.steady_at, where=text("flaps > 0"))
 
 relation = Table(
     "relation",

@@ -152,11 +152,20 @@ class Office:
         """Let polls come due and every lane run dry, a few times."""
         for _ in range(rounds):
             self.clock.advance(31)
-            for lane in self.lanes.values():
-                for _ in range(50):
-                    if not lane.step():
-                        break
+            self.take_turns()
             fire_timers(self.engine, self.clock.now())
+
+    def take_turns(self) -> None:
+        """Every lane works until it has nothing to do, twice: what one of them takes in is written by another."""
+        for lane in [*self.lanes.values()] * 2:
+            for _ in range(50):
+                if not lane.step():
+                    break
+
+    def tick(self) -> None:
+        """The timers that are due fire, and what follows is written."""
+        fire_timers(self.engine, self.clock.now())
+        self.take_turns()
 
     def run_alerts(self) -> None:
         """The alerts' lane works until it has nothing to do."""

@@ -1,0 +1,224 @@
+"""Alerts that go on and off: no breaker stops them, and their incident does not follow each change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.sync.office import Office
+
+from tieline.adapters.testing.clock import START
+from tieline.core.options import SignalsConfig
+from tieline.core.port import Ref
+from tieline.sync import explain, flaps, groups, volley
+from tieline.sync.flaps import Flaps
+from tieline.sync.records import ReplicaState
+
+SIGNALS = SignalsConfig()
+MINUTE = timedelta(minutes=1)
+COUNTS = st.integers(0, 10_000)
+STATES = st.builds(
+    Flaps,
+    COUNTS,
+    st.none() | st.timedeltas(-2 * SIGNALS.steady_after, 2 * SIGNALS.steady_after).map(lambda one: START + one),
+    st.none() | st.timedeltas(timedelta(0), SIGNALS.flap_hold_longest).map(lambda one: START + one),
+)
+
+
+@given(COUNTS)
+def test_a_hold_grows_with_the_flaps_up_to_its_bound(count: int) -> None:
+    assert flaps.hold(count, SIGNALS) <= flaps.hold(count + 1, SIGNALS) <= SIGNALS.flap_hold_longest
+    assert (flaps.hold(count, SIGNALS) == timedelta(0)) is (count == 0)
+
+
+def test_a_hold_doubles_and_may_be_turned_off() -> None:
+    assert [flaps.hold(count, SIGNALS) // MINUTE for count in range(7)] == [0, 1, 2, 4, 8, 15, 15]
+    off = SignalsConfig(flap_hold=timedelta(0))
+    assert flaps.hold(9, off) == timedelta(0)
+
+
+@given(STATES, st.booleans())
+def test_what_never_flapped_or_long_ago_is_followed_at_once(before: Flaps, is_open: bool) -> None:
+    after = flaps.at_end(before, START, SIGNALS, is_open=is_open)
+    if flaps.known(before, START) == 0:
+        assert after.follows is is_open
+    assert after.follows is (is_open and after.flaps.held_until is None)
+    assert after.flaps.count == before.count, "an end alone is no flap"
+
+
+@given(STATES, st.booleans(), st.booleans())
+def test_a_beginning_is_followed_or_held_or_changes_nothing(before: Flaps, is_resolved: bool, by_alerts: bool) -> None:
+    after = flaps.at_beginning(before, START, SIGNALS, is_resolved=is_resolved, by_alerts=by_alerts)
+    assert not (after.follows and after.flaps.held_until is not None)
+    if is_resolved and not by_alerts:
+        assert after.follows and after.flaps.count == before.count, "a person resolved it: it is reopened at once"
+    elif not is_resolved:
+        assert not after.follows and after.flaps.held_until is None, "it is open, and stays so"
+    elif before.held_until is not None:
+        assert after == flaps.Damped(before, follows=False)
+    else:
+        assert after.flaps.count == flaps.known(before, START) + 1
+        assert after.follows is (flaps.known(before, START) == 0), "the first flap is seen at once"
+
+
+# -- between an Alertmanager and two ticket tools ------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Office]:
+    one = Office(tmp_path, "memory", "second")
+    one.settle(1)
+    yield one
+    one.close()
+
+
+def on(office: Office, seconds: float = 31) -> Ref:
+    """The alert begins, is told of, and all settles; time passes."""
+    ref = office.fire()
+    office.notify()
+    office.take_turns()
+    office.clock.advance(seconds)
+    office.tick()
+    return ref
+
+
+def off(office: Office, ref: Ref, seconds: float = 31) -> None:
+    office.alerts.resolve(ref)
+    office.notify()
+    office.take_turns()
+    office.clock.advance(seconds)
+    office.tick()
+
+
+def states(office: Office) -> set[str]:
+    with office.engine.store.read() as connection:
+        assert explain.parked(connection) == []
+    assert {office.copy(tool).state for tool in office.tools} == {ReplicaState.LINKED}
+    return {row.body["status"] for tool in office.tools.values() for row in tool.rows()}
+
+
+def test_an_alert_that_flaps_trips_no_breaker_and_every_tool_shows_how_it_is(desk: Office) -> None:
+    """Undamped, it is the tenth change in as many minutes that is followed as faithfully as the first."""
+    desk.configure(flap_hold=timedelta(0))
+    for _ in range(7):
+        ref = on(desk)
+        assert states(desk) == {"new"}
+        off(desk, ref)
+        assert states(desk) == {"resolved"}
+    on(desk)
+    assert states(desk) == {"new"}
+    assert desk.count() == 1
+
+
+def test_somebody_who_takes_it_on_after_every_flap_is_no_robot(desk: Office) -> None:
+    desk.configure(flap_hold=timedelta(0))
+    for _ in range(6):
+        ref = on(desk)
+        assert states(desk) == {"new"}
+        [row] = desk.tools["memory"].rows()
+        desk.tools["memory"].edit(row.ref, status="in_progress")
+        desk.settle(1)
+        assert states(desk) == {"in_progress"}
+        off(desk, ref)
+        assert states(desk) == {"resolved"}
+    with desk.engine.store.read() as connection:
+        assert volley.of_field(connection, desk.incident().id, "status", desk.clock.now()) == ""
+
+
+def test_a_rule_that_changes_a_status_back_is_still_stopped(desk: Office) -> None:
+    """The alert resolved it once; what sets it back again and again is in the tool, and that is a fight."""
+    ref = on(desk)
+    desk.tools["second"].workflow = lambda body: {"status": "in_progress"} if body.get("status") == "on_hold" else {}
+    for _ in range(8):
+        desk.decide("on_hold")
+        desk.settle(1)
+    with desk.engine.store.read() as connection:
+        assert [one.what for one in explain.parked(connection)] != []
+    off(desk, ref)
+
+
+def test_flaps_are_held_longer_and_longer_and_then_followed(desk: Office) -> None:
+    off(desk, on(desk))
+    assert states(desk) == {"resolved"}, "the first end is followed at once"
+    ref = on(desk)
+    assert states(desk) == {"new"}, "and so is the first flap"
+    off(desk, ref, 31)
+    assert states(desk) == {"new"}, "its end is held for a minute"
+    ref = on(desk)
+    off(desk, ref, 90)
+    assert states(desk) == {"new"}, "for two minutes after the second flap"
+    desk.clock.advance(31)
+    desk.tick()
+    assert states(desk) == {"resolved"}
+    ref = on(desk, 90)
+    assert states(desk) == {"resolved"}, "a beginning is held too, after two flaps for two minutes"
+    desk.clock.advance(31)
+    desk.tick()
+    assert states(desk) == {"new"}
+    reasons = [entry["reason"] for entry in desk.history() if entry["kind"] == "held"]
+    assert reasons == ["flapping"] * 3
+    assert ref
+
+
+def test_what_begins_and_ends_within_its_hold_is_not_followed(desk: Office) -> None:
+    off(desk, on(desk))
+    off(desk, on(desk), 90)
+    assert states(desk) == {"resolved"}
+    before = desk.writes("memory")
+    off(desk, on(desk, 20), 300)
+    assert states(desk) == {"resolved"}
+    assert desk.writes("memory") == before
+    assert timers(desk) == 0
+
+
+def timers(office: Office) -> int:
+    from sqlalchemy import func, select
+
+    from tieline.core.store import tables as t
+    from tieline.sync import damping
+
+    with office.engine.store.read() as connection:
+        held = select(func.count()).select_from(t.timer).where(t.timer.c.kind == damping.HOLD)
+        return int(connection.execute(held).scalar_one())
+
+
+def test_steady_alerts_are_forgotten_to_have_flapped(desk: Office) -> None:
+    off(desk, on(desk))
+    ref = on(desk)
+    desk.clock.advance(SIGNALS.steady_after.total_seconds())
+    off(desk, ref)
+    assert states(desk) == {"resolved"}
+    with desk.engine.store.read() as connection:
+        assert explain.status(connection, desk.clock.now())["flapping"] == []
+
+
+def test_what_a_person_decides_is_never_held(desk: Office) -> None:
+    off(desk, on(desk))
+    off(desk, on(desk), 5)
+    desk.decide("resolved")
+    desk.take_turns()
+    assert states(desk) == {"resolved"}
+    on(desk)
+    assert states(desk) == {"new"}, "a person resolved it, and it fires"
+
+
+def test_status_says_which_alert_flaps_how_often_and_until_when_it_is_held(desk: Office) -> None:
+    off(desk, on(desk))
+    ref = on(desk, 5)
+    desk.alerts.resolve(ref)
+    desk.notify()
+    desk.take_turns()
+    at: datetime = desk.clock.now()
+    with desk.engine.store.read() as connection:
+        [told] = explain.status(connection, at)["flapping"]
+        assert groups.flapping(connection, at + 3 * SIGNALS.steady_after) == []
+    assert told == {
+        "incident": f"INC-{desk.incident().id}",
+        "title": "DiskFull: Disk 1 is almost full",
+        "flaps": 1,
+        "held_until": at + MINUTE,
+    }
