@@ -101,7 +101,7 @@ def _remember(
     timers.set_timer(tx, _key(incident.id), HOLD, after.held_until, facts)
     engine.record(
         tx,
-        "held",
+        "signal_held",
         incident=incident.id,
         connection=signal.connection,
         actor=str(signal.connection),

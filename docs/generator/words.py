@@ -38,6 +38,7 @@ KINDS: Mapping[str, str] = {
     "comment_delivered": "a comment stands in another tool",
     "signal_joined": "another signal of the group joined an incident",
     "signal_ended": "a signal of the incident ended",
+    "signal_held": "an alert flaps: its end or beginning is not followed before `until`; with how often it flapped",
     "ends_doubted": "a source no longer lists many of its alerts, and they are not taken for ended; with the sentence",
     "ends_confirmed": "a person said that those alerts have ended; with each of them",
     "ends_believed": "that doubt is over: enough are listed again, were told of, or were confirmed; and how many ended",

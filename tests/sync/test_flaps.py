@@ -159,7 +159,7 @@ def test_flaps_are_held_longer_and_longer_and_then_followed(desk: Office) -> Non
     desk.clock.advance(31)
     desk.tick()
     assert states(desk) == {"new"}
-    reasons = [entry["reason"] for entry in desk.history() if entry["kind"] == "held"]
+    reasons = [entry["reason"] for entry in desk.history() if entry["kind"] == "signal_held"]
     assert reasons == ["flapping"] * 3
     assert ref
 
