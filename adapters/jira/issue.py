@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from tieline.adapters.jira.essence import essence, lasting
 from tieline.core.port import Body, Reading, Ref, Token, Version
 
 PROPERTY: Final = "tieline"
@@ -15,15 +16,6 @@ PROPERTY: Final = "tieline"
 
 FIELDS: Final = ("*all", "-comment", "-worklog", "-attachment")
 """What is asked for: everything but the lists that have their own address (and their own length limits)."""
-
-_PASSING: Final = frozenset(
-    {
-        # Seen or counted, not written by anybody; or a copy of another issue's state, which moves without this one.
-        "updated", "lastViewed", "votes", "watches", "watcher", "workratio", "progress", "aggregateprogress",
-        "aggregatetimespent", "aggregatetimeestimate", "aggregatetimeoriginalestimate", "statuscategorychangedate",
-        "comment", "worklog", "attachment", "issuelinks", "subtasks", "sub-tasks",
-    }
-)  # fmt: skip
 
 
 def moment(text: str) -> datetime:
@@ -43,33 +35,15 @@ def version(issue: Body, volatile: frozenset[str] = frozenset()) -> Version:
     changed and changed back is an edit. `volatile` names fields that a site computes anew at every look.
     """
     fields: Mapping[str, Any] = issue["fields"]
-    kept = {
-        name: essence(value)
-        for name, value in fields.items()
-        if name not in _PASSING and name not in volatile and value is not None
-    }
-    text = json.dumps([issue["key"], kept], sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    text = json.dumps(
+        [issue["key"], lasting(fields, volatile)], sort_keys=True, ensure_ascii=True, separators=(",", ":")
+    )
     return Version(f"{milliseconds(fields['updated'])}.{hashlib.sha256(text.encode()).hexdigest()[:16]}")
 
 
 def moment_of(version: Version) -> int:
     """`updated` of the issue at this version, in milliseconds."""
     return int(version.partition(".")[0])
-
-
-def essence(value: Any) -> Any:
-    """A value without its decoration: a user is an account id, an option its id. A running SLA clock stands still."""
-    if isinstance(value, list):
-        return [essence(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.get("type") == "doc":
-        return value
-    for name in ("accountId", "id", "key", "name", "value"):
-        if isinstance(value.get(name), str | int):
-            child = value.get("child")
-            return [value[name], essence(child)] if child else value[name]
-    return {name: essence(item) for name, item in value.items()}
 
 
 def token_of(issue: Body) -> Token | None:

@@ -48,8 +48,17 @@ ON_UPDATE: Final = frozenset(
     }
 )
 
-_MOVING: Final = frozenset({"updated_at", "last_status_change_at", "pending_actions", "alert_counts"})
-"""Members that move without the record meaning anything else: alerts pouring in must not make every write stale."""
+_MOVING: Final = frozenset(
+    {
+        "updated_at", "last_status_change_at", "pending_actions", "alert_counts", "alert_grouping", "occurrence",
+        "log_entries", "html_url", "self",
+    }
+)  # fmt: skip
+"""Members that move without anybody writing them: alerts pour in, the window of a grouping closes, how rare an incident
+is is counted anew, an account gets another name. They must not make every write stale."""
+
+_OTHERS: Final = frozenset({"priority", "user", "service", "team", "escalation_policy", "incident"})
+"""Other things that an answer may hold as a whole."""
 
 _UNTITLED: Final = frozenset({"id", "type"})
 
@@ -77,10 +86,12 @@ def version_of(incident: Body) -> Version:
 
 
 def _identity(value: Any) -> Any:
-    """References by id: a user or service that is renamed does not change the incident."""
+    """Another thing is its id, told as a reference or whole: a user that is renamed, or a priority that is given
+    another colour, does not change the incident."""
     if isinstance(value, Mapping):
-        if value.get("id") and str(value.get("type", "")).endswith("_reference"):
-            return [value["id"], value["type"]]
+        kind = str(value.get("type", ""))
+        if value.get("id") and (kind.endswith("_reference") or kind in _OTHERS):
+            return [value["id"], kind.removesuffix("_reference")]
         return {name: _identity(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_identity(inner) for inner in value]

@@ -16,6 +16,7 @@ class Views:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._looks = 0
 
     @property
     def _rest(self) -> str:
@@ -135,7 +136,27 @@ class Views:
             "issuelinks": [],
             "subtasks": [],
             "comment": {"comments": [], "total": len(issue.comments)},
+            **self._by_themselves(issue),
         }
+
+    def _by_themselves(self, issue: Issue) -> dict[str, Any]:
+        """Fields that nobody writes and that are not the same at the next look."""
+        site = self._site
+        self._looks += 1
+        stale = "true" if self._looks % 2 else "false"
+        shown: dict[str, Any] = {
+            "customfield_10000": f'{{pullrequest={{dataType=pullrequest, state=OPEN}}, json={{"isStale":{stale}}}}}',
+            "customfield_10019": f"0|i{self._looks:04d}:",
+        }
+        if issue.project.service:
+            age = (site.clock() - issue.created).days
+            friendly = "Today" if age == 0 else "Yesterday" if age == 1 else f"{issue.created:%d/%b/%y}"
+            moved = {"iso8601": site.stamp(issue.created), "friendly": f"{friendly} {issue.created:%I:%M %p}"}
+            shown["customfield_10010"] = {
+                "requestType": {"id": "11", "name": "Report an incident"},
+                "currentStatus": {"status": site.status(issue).name, "statusDate": moved},
+            }
+        return shown
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, dict) and "_user" in value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from tieline.adapters.pagerduty.simulated.account import (
@@ -102,6 +102,7 @@ def incident_json(account: Account, incident: Incident, *, whole: bool = False, 
             "responder_requests": [],
             "subscriber_requests": [],
             "alert_grouping": None,
+            "occurrence": {"count": len(account.incidents), "since": utc(account.now() - timedelta(days=30))},
         }
     if body:
         shown["body"] = {"type": "incident_body", "details": incident.details}

@@ -53,6 +53,13 @@ class ReadingContract:
         listed(adapter, None)
         expect(adapter.read(ref).version == first.version, "a record nobody touched keeps its version")
 
+    @needs("make", "advance")
+    def test_a_version_stands_still_though_time_passes(self, adapter: Source, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        first = adapter.read(ref).version
+        tool.advance(26 * HOUR)
+        expect(adapter.read(ref).version == first, "what moves by itself (a date in words, a cache) is no edit")
+
     @needs("make", "touch", "advance")
     def test_a_persons_edit_moves_the_version(self, adapter: Source, tool: ToolDriver) -> None:
         ref = tool.make("Disk full")

@@ -93,6 +93,12 @@ def _grown_old(reading: Reading) -> dict[str, Any]:
     return {"age": reading.age * 60 if reading.age is not None else None}
 
 
+def _dated(reading: Reading) -> dict[str, Any]:
+    """Takes a date in words ("yesterday") for a part of the record."""
+    days = reading.age.days if reading.age is not None else 0
+    return {"version": Version(f"{reading.version} {days} days ago") if days else reading.version}
+
+
 def _before_time(reading: Reading) -> dict[str, Any]:
     return {"age": reading.age or timedelta(microseconds=-1)}
 
@@ -125,6 +131,11 @@ READING: Final = (
         ("test_a_record_reads_back", "test_each_status_means_its_error"),
     ),
     Saboteur("listing marks records as seen", _touching, ("test_reading_changes_nothing",)),
+    Saboteur(
+        "the version moves by itself",
+        patched(_dated, "read"),
+        ("test_a_version_stands_still_though_time_passes",),
+    ),
     Saboteur("the version does not follow an edit", _stuck_version, ("test_a_persons_edit_moves_the_version",)),
     Saboteur("the version is a second", _coarse_versions, ("test_two_edits_in_one_second_have_two_versions",)),
     Saboteur(

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tieline.adapters.jira.issue import essence, ignored, overwritten, people, plain, reading, token_of, version
+from tieline.adapters.jira.essence import essence
+from tieline.adapters.jira.issue import ignored, overwritten, people, plain, reading, token_of, version
 from tieline.core.port import Token
 
 ISSUE: dict[str, Any] = {
@@ -72,6 +73,73 @@ def test_the_version_moves_with_the_record(path: str, value: Any) -> None:
 )
 def test_the_version_stands_while_nobody_writes(path: str, value: Any) -> None:
     assert version(changed(path, value)) == version(ISSUE)
+
+
+REQUEST: dict[str, Any] = {
+    "_links": {"web": "https://x.example/servicedesk/customer/portal/1/OPS-1"},
+    "requestType": {"id": "11", "name": "Report an incident"},
+    "currentStatus": {
+        "status": "Waiting for support",
+        "statusDate": {
+            "iso8601": "2026-11-28T10:00:00+0100",
+            "friendly": "Today 10:00 AM",
+            "epochMillis": 1795856400000,
+        },
+    },
+}
+DEVELOPMENT = '{pullrequest={dataType=pullrequest, state=OPEN}, json={"cachedValue":{"n":%d},"isStale":%s}}'
+SPRINT = "com.atlassian.greenhopper.service.sprint.Sprint@%s[id=1,rapidViewId=2,state=ACTIVE,name=One]"
+
+
+def dated(friendly: str, **more: Any) -> dict[str, Any]:
+    field = copy.deepcopy(REQUEST)
+    field["currentStatus"]["statusDate"] |= {"friendly": friendly, **more}
+    return field
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (dated("Today 10:00 AM"), dated("Yesterday 10:00 AM")),
+        (dated("Today 10:00 AM"), dated("Heute 10:00", iso8601="2026-11-28T09:00:00+0000")),
+        (DEVELOPMENT % (1, "false"), DEVELOPMENT % (1, "true")),
+        ("{}", DEVELOPMENT % (0, "false")),
+        (DEVELOPMENT % (1, "false"), None),
+        ([SPRINT % "1f39f706"], [SPRINT % "5e9d3d01"]),
+        ("0|i0007r:", "0|hzzzzz:001"),
+        ([{"accountId": "a"}, {"accountId": "b"}], [{"accountId": "b"}, {"accountId": "a"}]),
+        (
+            {"lead": {"self": "https://a.example/1", "plan": "x"}},
+            {"lead": {"self": "https://b.example/1", "plan": "x"}},
+        ),
+    ],
+)
+def test_the_version_stands_still_when_a_field_moves_by_itself(one: Any, other: Any) -> None:
+    first, second = (
+        version({**ISSUE, "fields": {**ISSUE["fields"], "customfield_9": value}}) for value in (one, other)
+    )
+
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (REQUEST, {**REQUEST, "requestType": {"id": "12"}}),
+        (dated("Today 10:00 AM"), dated("Today 10:00 AM", epochMillis=1795856400001)),
+        ("{curly words}", "{other curly words}"),
+        ("3|4 of the disks", "4|4 of the disks"),
+        ([{"id": "1"}], [{"id": "1"}, {"id": "2"}]),
+        ([SPRINT % "1f39f706"], [(SPRINT % "1f39f706").replace("id=1,", "id=2,")]),
+        ("mail ada@abcdef12 now", "mail ada@abcdef13 now"),
+    ],
+)
+def test_the_version_moves_when_somebody_writes_such_a_field(one: Any, other: Any) -> None:
+    first, second = (
+        version({**ISSUE, "fields": {**ISSUE["fields"], "customfield_9": value}}) for value in (one, other)
+    )
+
+    assert first != second
 
 
 def test_a_field_that_the_site_computes_can_be_left_out_of_the_version() -> None:

@@ -46,6 +46,7 @@ def an_incident(**changes: Any) -> dict[str, Any]:
         {"body": {"type": "incident_body", "details": "df says 100 %"}},
         {"assignments": []},
         {"custom_fields": [{"id": "PCF", "value": "x"}]},
+        {"priority": {"id": "PR2", "type": "priority", "summary": "P1"}},
     ],
 )
 def test_the_version_moves_with_anything_that_means_something(changes: dict[str, Any]) -> None:
@@ -59,10 +60,21 @@ def test_the_version_moves_with_anything_that_means_something(changes: dict[str,
         {"alert_counts": {"all": 900, "triggered": 900, "resolved": 0}},
         {"pending_actions": [{"type": "escalate", "at": "2026-11-23T20:00:00Z"}]},
         {"priority": {"id": "PR1", "type": "priority_reference", "summary": "P1 renamed"}},
+        {"priority": {"id": "PR1", "type": "priority", "summary": "P1", "color": "a8171c", "order": 3}},
+        {"alert_grouping": {"grouping_type": "time", "alert_grouping_active": False}},
+        {"occurrence": {"count": 3, "frequency": 0.4, "category": "rare"}},
+        {"html_url": "https://acme-two.pagerduty.com/incidents/Q1"},
     ],
 )
 def test_alerts_pouring_in_and_renamed_references_leave_the_version_alone(changes: dict[str, Any]) -> None:
     assert incident.version_of(an_incident(**changes)) == incident.version_of(an_incident())
+
+
+def test_a_value_of_a_field_of_their_own_moves_the_version() -> None:
+    fields = [{"id": "PCF", "type": "field_value", "value": value} for value in ("x", "y")]
+    one, other = (incident.version_of(an_incident(custom_fields=[field])) for field in fields)
+
+    assert one != other
 
 
 def test_a_resolution_does_not_say_that_nobody_worked_on_it() -> None:
