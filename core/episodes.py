@@ -12,12 +12,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, NewType
+from typing import Any, Final, NewType
 
-from tieline.core.port import Cursor, Page, Reading, Ref
+from tieline.core.port import Cursor, Page, Reading, Ref, Unreadable
 
 Stamp = NewType("Stamp", bytes)
 """The first bytes of a hash of a version: enough to see that it differs from the one before."""
@@ -87,6 +88,57 @@ def check_fingerprint(text: object) -> str:
     raise ValueError(f"{str(text)[:40]!r} is not an alert's fingerprint: 16 hexadecimal digits in lower case")
 
 
+def identity(labels: Mapping[str, str], told: object) -> str:
+    """The fingerprint that came along or, where none did that could be one, that of the labels: old senders tell
+    none. To its source an empty label is an absent one. Raises ValueError without labels."""
+    try:
+        return check_fingerprint(told)
+    except ValueError:
+        kept = {name: text for name, text in labels.items() if text}
+        if not kept:
+            raise ValueError("it has neither labels nor a fingerprint") from None
+        return fingerprint(kept)
+
+
+def texts(value: object, what: str) -> Mapping[str, str]:
+    """Labels or annotations as texts; the same object where they are that already.
+
+    A number or a truth value is taken by its text, a null is left out. Raises ValueError for anything else.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"its {what} are not an object")
+    if all(text.__class__ is str for text in value.values()):
+        return value
+    return {str(name): _text(text, f"{what} {name!r:.40}") for name, text in value.items() if text is not None}
+
+
+def rule_of(alert: object) -> str:
+    """The name of the rule that an alert is of, as far as an odd one tells it."""
+    labels = alert.get("labels") if isinstance(alert, dict) else None
+    return str(labels.get("alertname") or "")[:200] if isinstance(labels, dict) else ""
+
+
+def hidden(alerts: Iterable[Any], fingerprint_of: Callable[[Any], str], found: Collection[str]) -> frozenset[str]:
+    """The fingerprints of those alerts of a listing that nothing was found of: they may fire all the same."""
+    prints: set[str] = set()
+    for alert in alerts:
+        with suppress(ValueError):
+            prints.add(fingerprint_of(alert))
+    return frozenset(prints.difference(found))
+
+
+def _text(value: object, what: str) -> str:
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return f"{value:g}" if isinstance(value, float) else str(value)
+        case _:
+            raise ValueError(f"its {what} is not a text")
+
+
 @dataclass(frozen=True, slots=True)
 class Firing:
     """The episodes that fired at some look at the source, each with the stamp of its version then."""
@@ -142,10 +194,17 @@ def stamp_of(version: str) -> Stamp:
     return Stamp(hashlib.sha256(version.encode()).digest()[:_STAMP])
 
 
-def pages(before: Firing, firing: Sequence[Reading], ended: Sequence[Reading], size: int) -> Iterator[Page]:
+def pages(
+    before: Firing,
+    firing: Sequence[Reading],
+    ended: Sequence[Reading],
+    size: int,
+    unreadable: Sequence[Unreadable] = (),
+) -> Iterator[Page]:
     """What changed, page by page, each with a cursor that holds exactly what has been told so far.
 
-    Ends come last, after every start: a flap then joins the incident before its former episode leaves it.
+    Ends come last, after every start: a flap then joins the incident before its former episode leaves it. What could
+    not be understood stands on the last page, which is the one that says that all was listed.
     """
     rest = [(reading, False) for reading in firing] + [(reading, True) for reading in ended]
     while True:
@@ -155,7 +214,8 @@ def pages(before: Firing, firing: Sequence[Reading], ended: Sequence[Reading], s
             [Episode.parse(reading.ref) for reading, over in batch if over],
         )
         absent = frozenset(reading.ref for reading, over in batch if over)
-        yield Page([reading for reading, _ in batch], before.pack(), more=bool(rest), absent=absent)
+        odd = () if rest else unreadable
+        yield Page([reading for reading, _ in batch], before.pack(), bool(rest), absent, odd)
         if not rest:
             return
 

@@ -253,7 +253,10 @@ class Received:
     delivery_id: str
     hints: tuple[Hint, ...]
     incomplete: bool = False
-    """True when the tool says it left something out (Alertmanager's truncatedAlerts): poll at once."""
+    """True when something is missing: the tool says it left something out (Alertmanager's truncatedAlerts), or part of
+    it could not be understood. Poll at once."""
+    unreadable: tuple[Unreadable, ...] = ()
+    """The records among those it tells of that could not be understood. The others are taken in."""
 
 
 @runtime_checkable

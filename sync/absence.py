@@ -51,13 +51,15 @@ class Belief(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """The episodes of a connection whose ends are not believed. `of` is how many fired when they were missed;
-    `confirmed` are those that a person has said to be over."""
+    """The episodes of a connection whose ends are not believed. `of` is how many fired when they were missed, by which
+    they are judged; `firing` is how many do so by now, these among them. `confirmed` are those that a person has said
+    to be over."""
 
     since: datetime
     episodes: frozenset[Ref]
     of: int
     reason: Belief
+    firing: int
     confirmed: frozenset[Ref] = NONE
 
     @property
@@ -73,7 +75,7 @@ class Doubt:
     def sentence(self, name: ConnectionName) -> str:
         """What is missing, since when, and what to do."""
         since = self.since.strftime("%Y-%m-%d %H:%M:%S UTC")
-        missing = f"{name} no longer lists {len(self.episodes)} of {self.of} alerts that fire, since {since}"
+        missing = f"{name} no longer lists {len(self.episodes)} of {self.firing} alerts that fire, since {since}"
         if not self.open:
             return f"{missing}; confirmed as ended, and taken in at the next poll."
         return (
@@ -84,11 +86,12 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Which of the ends are doubted, of how many alerts, and why, or why none is."""
+    """Which of the ends are doubted, of how many alerts, and why, or why none is. `firing` is how many fire now."""
 
     doubted: frozenset[Ref]
     of: int
     reason: Belief
+    firing: int = 0
 
 
 def judge(
@@ -109,10 +112,10 @@ def judge(
     rest, population = frozenset(lacking - confirmed), frozenset(firing - confirmed)
     of = min(doubt.of, len(population)) if doubt is not None and _goes_on(doubt, rest) else len(population)
     if many is not None and len(rest) >= many and 2 * len(rest) > of:
-        return Verdict(rest, of, Belief.TOO_MANY)
+        return Verdict(rest, of, Belief.TOO_MANY, len(population))
     if many is not None and len(rest) >= SMALL and rest == population and not listed_any:
         if doubt is None or not rest <= doubt.episodes:
-            return Verdict(rest, of, Belief.NONE_LEFT)
+            return Verdict(rest, of, Belief.NONE_LEFT, len(population))
         return Verdict(NONE, of, Belief.SEEN_TWICE)
     return Verdict(NONE, of, Belief.CONFIRMED if lacking & confirmed else Belief.FEW)
 
@@ -162,9 +165,10 @@ def withheld(tx: Transaction, here: Connected, gone: Collection[Ref]) -> frozens
     doubt = load(tx, here.name) if gone else None
     if doubt is None:
         return NONE
-    held = frozenset(gone) & firing(tx, here.name) - doubt.confirmed
+    fires = firing(tx, here.name) - doubt.confirmed
+    held = frozenset(gone) & fires
     if not held <= doubt.episodes:
-        _save(tx, here.name, replace(doubt, episodes=doubt.episodes | held))
+        _save(tx, here.name, replace(doubt, episodes=doubt.episodes | held, firing=max(doubt.firing, len(fires))))
     return held
 
 
@@ -196,11 +200,11 @@ def _after(before: Doubt | None, verdict: Verdict, lacking: AbstractSet[Ref], no
         return None
     since = before.since if before is not None and _goes_on(before, verdict.doubted) else now
     confirmed = frozenset(before.confirmed & lacking) if before is not None else NONE
-    return Doubt(since, verdict.doubted, verdict.of, verdict.reason, confirmed)
+    return Doubt(since, verdict.doubted, verdict.of, verdict.reason, verdict.firing, confirmed)
 
 
 def _tell_beginning(tx: Transaction, engine: Engine, here: Connected, doubt: Doubt) -> None:
-    facts: dict[str, Any] = {"missing": len(doubt.episodes), "of": doubt.of, "sentence": doubt.sentence(here.name)}
+    facts: dict[str, Any] = {"missing": len(doubt.episodes), "of": doubt.firing, "sentence": doubt.sentence(here.name)}
     engine.record(tx, "ends_doubted", connection=here.name, reason=doubt.reason.value, **facts)
     import structlog
 
@@ -229,6 +233,7 @@ def _save(tx: Transaction, name: ConnectionName, doubt: Doubt | None) -> None:
         "since": doubt.since.isoformat(),
         "episodes": sorted(doubt.episodes),
         "of": doubt.of,
+        "firing": doubt.firing,
         "reason": doubt.reason.value,
         "confirmed": sorted(doubt.confirmed),
     }
@@ -241,5 +246,7 @@ def _decode(payload: dict[str, Any]) -> Doubt:
         episodes=frozenset(Ref(one) for one in payload["episodes"]),
         of=int(payload["of"]),
         reason=Belief(payload["reason"]),
+        # A doubt of before this was counted has the older figure.
+        firing=max(int(payload.get("firing", payload["of"])), len(payload["episodes"])),
         confirmed=frozenset(Ref(one) for one in payload["confirmed"]),
     )

@@ -231,6 +231,9 @@ class Daemon:
     def count_delivery(self, connection: str, outcome: str) -> None:
         self._metrics.deliveries.labels(connection, outcome).inc()
 
+    def count_unreadable(self, connection: str, records: int) -> None:
+        self._metrics.unreadable.labels(connection).inc(records)
+
     def incomplete(self, connection: ConnectionName) -> None:
         self._jobs.poll_soon(connection)
 

@@ -345,7 +345,7 @@ def doubt_as_facts(name: ConnectionName, doubt: absence.Doubt) -> dict[str, Any]
     """A doubt as plain facts, the sentence for people among them."""
     return {
         "missing": len(doubt.episodes),
-        "of": doubt.of,
+        "of": doubt.firing,
         "since": doubt.since,
         "reason": doubt.reason.value,
         "confirmed": not doubt.open,

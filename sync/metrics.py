@@ -45,6 +45,12 @@ class Metrics:
             ["connection", "outcome"],
             registry=self.registry,
         )
+        self.unreadable = Counter(
+            "tieline_unreadable_records",
+            "Records of webhooks that could not be understood",
+            ["connection"],
+            registry=self.registry,
+        )
         self._watched = watched
         self.registry.register(_Collector(watched))
 

@@ -70,6 +70,8 @@ class _Listing:
                 self.absent[reading.ref] = reading
             else:
                 self.listed.add(reading.ref)
+        # What cannot be understood is there all the same.
+        self.listed.update(odd.ref for odd in page.unreadable if odd.ref is not None)
 
     def lacks(self, ref: Ref) -> bool:
         """True for an episode that it should have listed as new: one that its cursor does not hold."""

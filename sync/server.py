@@ -28,9 +28,16 @@ from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Received, Receiver
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.intake import Full, Intake
+from tieline.sync.refusals import Refusal, Refusals
 
 BODY_TIMEOUT: Final = 30.0
 """Seconds a sender may take over one body."""
+
+TELL_EVERY: Final = 5.0
+"""Seconds between two looks at which of the refusals that were only counted are to be told."""
+
+MOST_ODD: Final = 5
+"""Records of one delivery whose oddity the log tells; the others are counted."""
 
 DEPTH: Final = 64
 NODES: Final = 200_000
@@ -45,11 +52,13 @@ and be lost."""
 class Refused(Exception):
     """A delivery that is answered without being stored."""
 
-    def __init__(self, status: int, sentence: str, wait: timedelta | None = None) -> None:
+    def __init__(self, status: int, sentence: str, wait: timedelta | None = None, *, why: str = "") -> None:
+        """`why` is for the log alone: what a stranger is not told."""
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
         self.wait = wait
+        self.why = why or sentence
 
 
 class Host(Protocol):
@@ -65,8 +74,12 @@ class Host(Protocol):
         """Count one delivery by what became of it."""
         ...
 
+    def count_unreadable(self, connection: str, records: int) -> None:
+        """Count the records of a delivery that could not be understood."""
+        ...
+
     def incomplete(self, connection: ConnectionName) -> None:
-        """A tool said that it left something out: read it at once."""
+        """Something of a delivery is missing: read the tool at once."""
         ...
 
     def readiness(self) -> tuple[bool, dict[str, Any]]:
@@ -107,12 +120,16 @@ class Hooks:
         self._host = host
         self._pages = pages
         self._answers = Answers()
+        self._log: Any = structlog.get_logger("tieline.server")
+        self._refusals = Refusals(self._write, host.engine.clock.monotonic)
+        self._teller: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(HOOKS):
             await self._pages(scope, receive, send)
             return
-        response = await self._answer(scope["path"][len(HOOKS) :], scope, receive)
+        # Senders are set up by hand, and a slash at the end is easily written.
+        response = await self._answer(scope["path"][len(HOOKS) :].removesuffix("/"), scope, receive)
         await response(scope, receive, send)
 
     async def _answer(self, name: str, scope: Scope, receive: Receive) -> Response:
@@ -122,7 +139,9 @@ class Hooks:
         try:
             new = await _receive(host, name, scope, receive, self._answers)
         except Refused as refused:
-            host.count_delivery(name if refused.status != 404 else "unknown", str(refused.status))
+            known = name if refused.status != 404 else "unknown"
+            host.count_delivery(known, str(refused.status))
+            self._note(Refusal(_sender(scope), known, refused.status, refused.why))
             headers = {"Retry-After": str(max(1, round(refused.wait.total_seconds())))} if refused.wait else {}
             if refused.status in UNREAD:
                 headers["connection"] = "close"
@@ -132,6 +151,25 @@ class Hooks:
             return Response(status_code=400)
         host.count_delivery(name, "stored" if new else "repeated")
         return STORED if new else REPEATED
+
+    def _note(self, refusal: Refusal) -> None:
+        self._refusals.note(refusal)
+        if self._teller is None:
+            self._teller = asyncio.get_running_loop().call_later(TELL_EVERY, self._tell)
+
+    def _tell(self) -> None:
+        again = self._refusals.tell()
+        self._teller = asyncio.get_running_loop().call_later(TELL_EVERY, self._tell) if again else None
+
+    def _write(self, refusal: Refusal, times: int) -> None:
+        self._log.warning(
+            "delivery_refused",
+            connection=refusal.connection,
+            sender=refusal.sender,
+            status=refusal.status,
+            reason=refusal.why,
+            times=times,
+        )
 
 
 class Answers:
@@ -191,6 +229,11 @@ class OneLength:
         await self._app(scope, receive, send)
 
 
+def _sender(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
 async def _receive(host: Host, name: str, scope: Scope, receive: Receive, answers: Answers) -> bool:
     engine = host.engine
     connected = engine.connections.get(ConnectionName(name))
@@ -206,9 +249,25 @@ async def _receive(host: Host, name: str, scope: Scope, receive: Receive, answer
         raise Refused(503, "too many deliveries wait to be stored; come back", timedelta(seconds=2)) from None
     except StoreUnavailable as error:
         raise Refused(503, f"the store does not take writes: {error}", error.wait) from None
+    if received.unreadable and new:
+        _tell_unreadable(host, connected.name, received, _sender(scope))
     if received.incomplete:
         host.incomplete(connected.name)
     return new
+
+
+def _tell_unreadable(host: Host, name: ConnectionName, received: Received, sender: str) -> None:
+    """Say what of a delivery could not be understood: a few records of it, and how many they are."""
+    host.count_unreadable(name, len(received.unreadable))
+    odd = [f"{one.key or one.ref or 'one without a name'}: {one.sentence}" for one in received.unreadable]
+    structlog.get_logger("tieline.server").warning(
+        "delivery_unreadable",
+        connection=name,
+        sender=sender,
+        records=len(odd),
+        of=len(odd) + len(received.hints),
+        errors=odd[:MOST_ODD],
+    )
 
 
 def _understand(connected: Connected, receiver: Receiver, delivery: Delivery, engine: Engine) -> Received:
@@ -220,10 +279,8 @@ def _understand(connected: Connected, receiver: Receiver, delivery: Delivery, en
             503, f"the webhook secret of {connected.name} is missing: {error}", timedelta(minutes=1)
         ) from None
     except Forged as error:
-        structlog.get_logger("tieline.server").warning("webhook_forged", connection=connected.name, error=str(error))
-        raise Refused(
-            401, "the signature or token does not prove the sender; check the webhook secret on both sides"
-        ) from None
+        sentence = "the signature or token does not prove the sender; check the webhook secret on both sides"
+        raise Refused(401, sentence, why=str(error)) from None
     try:
         check_shape(delivery.body)
         return receiver.parse(delivery)

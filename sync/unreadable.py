@@ -36,10 +36,15 @@ def take_in(tx: Transaction, engine: Engine, here: Connected, page: Page) -> Non
 
 
 def _let_go(tx: Transaction, here: Connected, page: Page) -> None:
+    """What is listed in order is not aside any more. The last page of monitoring says of everything that fires whether
+    it is odd: an alert that was so has ended."""
     aside = inbox.refs_aside(tx, here.name)
-    for reading in page.readings if aside else ():
-        if reading.ref in aside:
-            inbox.forget_parked(tx, here.name, reading.ref)
+    if not aside:
+        return
+    odd = {one.ref if one.ref is not None else _nameless(one) for one in page.unreadable}
+    listed = {reading.ref for reading in page.readings}
+    for ref in aside - odd if here.signals and not page.more else aside & listed:
+        inbox.forget_parked(tx, here.name, ref)
 
 
 def _nameless(one: Unreadable) -> Ref:

@@ -8,27 +8,58 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
 from tieline.adapters.alertmanager import silences, webhook
-from tieline.adapters.alertmanager.alert import Sight, ended, reading, sight
+from tieline.adapters.alertmanager.alert import Sight, ended, fingerprint_of, may_reach, named, reading, sight
 from tieline.adapters.alertmanager.health import Server, notes_of, server
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.adapters.alertmanager.wire import Answer, Wire
-from tieline.core.episodes import Episode, Firing, pages
-from tieline.core.errors import Gone, Limit, NeedsOperator, TryAgain
+from tieline.core.episodes import Episode, Firing, hidden, pages
+from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
+from tieline.core.listing import understood
 from tieline.core.model import ConnectionName
-from tieline.core.port import Act, Body, Cursor, Delivery, Health, Page, Reading, Received, Ref, Token, Workbench
+from tieline.core.port import (
+    Act,
+    Body,
+    Cursor,
+    Delivery,
+    Health,
+    Page,
+    Reading,
+    Received,
+    Ref,
+    Token,
+    Unreadable,
+    Workbench,
+)
 
 ALERTS: Final = "/api/v2/alerts"
 STATUS: Final = "/api/v2/status"
 SILENCES: Final = "/api/v2/silences"
 RECEIVERS: Final = "/api/v2/receivers"
 
+NONE: Final[frozenset[str]] = frozenset()
+
 EVERY_STATE: Final = {"active": "true", "silenced": "true", "inhibited": "true", "unprocessed": "true"}
 """No `filter` beside it: Alertmanager 0.25 answers a filter that it cannot parse with 200 and an empty list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An answer of the API: what fires, what of it could not be understood, and Alertmanager's own time."""
+
+    alerts: tuple[Sight, ...]
+    unreadable: tuple[Unreadable, ...]
+    odd: frozenset[str]
+    at: datetime
+
+    def may_hold(self, episode: Episode) -> bool:
+        """Whether an episode that nothing here could be understood as may be there all the same."""
+        return episode.fingerprint in self.odd
 
 
 class AlertmanagerAdapter:
@@ -61,27 +92,29 @@ class AlertmanagerAdapter:
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         before = Firing.unpack(since)
-        seen, at = self._seen(self._list(ALERTS, EVERY_STATE))
-        mine = self._settings.receiver
-        seen = [one for one in seen if mine is None or {"name": mine} in one.body["receivers"]]
-        readings = [self._reading(one, at) for one in sorted(seen, key=lambda one: (one.updated, one.episode))]
+        seen = self._seen(self._list(ALERTS, EVERY_STATE))
+        at, readings = seen.at, [self._reading(one, seen.at) for one in sorted(seen.alerts, key=_age_first)]
         if since is None:
             # What began before `history` is known from now on, so that only its end is told.
             oldest = at - self._settings.history
             before = before.after([one for one in readings if Episode.parse(one.ref).started < oldest])
-        over = self._ended(before.missing(readings))
+        over = self._ended([one for one in before.missing(readings) if not seen.may_hold(one)])
         yield from pages(
             before,
             before.changed(readings),
             [reading(ended(episode, at), link=self._settings.url) for episode in over],
             self._settings.page_size,
+            seen.unreadable,
         )
 
     def read(self, ref: Ref) -> Reading:
-        seen, at = self._seen(self._wire.get(ALERTS, EVERY_STATE))
-        for one in seen:
+        seen = self._seen(self._wire.get(ALERTS, EVERY_STATE), routed=False)
+        for one in seen.alerts:
             if one.episode.ref == ref:
-                return self._reading(one, at)
+                return self._reading(one, seen.at)
+        for odd in seen.unreadable:
+            if odd.ref == ref:
+                raise Rejected(self._connection, f"the alert {odd.key} cannot be understood: {odd.sentence}")
         found, at = self._server()
         if found.may_have_forgotten(at, self._settings.restart_grace):
             raise TryAgain(
@@ -138,14 +171,18 @@ class AlertmanagerAdapter:
 
     # What Alertmanager tells
 
-    def _seen(self, answer: Answer) -> tuple[list[Sight], datetime]:
-        """Every alert that fires, and Alertmanager's own time."""
+    def _seen(self, answer: Answer, *, routed: bool = True) -> Seen:
+        """Every alert that fires; with `routed`, of those that go to our receiver."""
         if not isinstance(answer.json, list):
             raise self._wire.nonsense(ALERTS, "not a list")
-        try:
-            return [sight(alert) for alert in answer.json], answer.at
-        except ValueError as error:
-            raise self._wire.nonsense(ALERTS, str(error)) from None
+        mine = self._settings.receiver if routed else None
+        told = [alert for alert in answer.json if mine is None or may_reach(alert, mine)]
+        found = understood(told, sight, named)
+        if found.unreadable and not found.found and not any(odd.ref for odd in found.unreadable):
+            raise self._wire.nonsense(ALERTS, found.unreadable[0].sentence)
+        known = {one.episode.fingerprint for one in found.found}
+        odd = hidden(told, fingerprint_of, known) if found.unreadable else NONE
+        return Seen(tuple(found.found), tuple(found.unreadable), odd, answer.at)
 
     def _ended(self, missing: list[Episode]) -> list[Episode]:
         """Those of the missing that have ended; none while Alertmanager may just have forgotten them.
@@ -181,7 +218,12 @@ class AlertmanagerAdapter:
         )
 
     def _reading(self, one: Sight, at: datetime) -> Reading:
-        return reading(one.body, max(at - one.updated, timedelta(0)), self._settings.url)
+        age = None if one.updated is None else max(at - one.updated, timedelta(0))
+        return reading(one.body, age, self._settings.url)
+
+
+def _age_first(one: Sight) -> tuple[datetime, Episode]:
+    return one.updated or one.episode.started, one.episode
 
 
 def connect(name: ConnectionName, settings: Any, bench: Workbench) -> AlertmanagerAdapter:

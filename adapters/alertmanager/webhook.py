@@ -1,20 +1,22 @@
-"""Alertmanager's webhook, version 4: one POST a group, proved by Bearer or Basic, since it signs nothing."""
+"""Alertmanager's webhook, and Grafana's: one POST a group, proved by Bearer or Basic, since it signs nothing."""
 
 from __future__ import annotations
 
 import base64
 import hmac
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from tieline.adapters.alertmanager.alert import content_id, from_webhook, reading
+from tieline.adapters.alertmanager.alert import content_id, from_webhook, is_as_told, named, reading
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.core.errors import Forged
+from tieline.core.listing import understood
 from tieline.core.port import Delivery, Hint, Received
 
-VERSION = "4"
+VERSIONS: Final = {"4": "Alertmanager and Mimir", "1": "Grafana"}
+"""Grafana's has members of its own beside all of Alertmanager's: panelURL, values, a silenceURL."""
 
 
 def proofs(connection: str, settings: AlertmanagerSettings) -> tuple[bytes, ...]:
@@ -54,23 +56,39 @@ def verify(connection: str, delivery: Delivery, expected: Sequence[bytes]) -> No
 
 
 def parse(delivery: Delivery) -> Received:
-    """One hint an alert, with the alert itself. Raises ValueError when this is not what Alertmanager sends."""
+    """One hint an alert, with the alert itself; an odd alert costs none of the others. Raises ValueError when this is
+    not what Alertmanager sends."""
     try:
         group: Any = orjson.loads(delivery.body)
     except orjson.JSONDecodeError:
         raise ValueError("an Alertmanager webhook is JSON, and this is not") from None
+    alerts = _alerts(group)
+    named_group = {**group, **{name: str(group.get(name) or "") for name in ("receiver", "externalURL", "groupKey")}}
+    told = understood(alerts, lambda alert: (alert, from_webhook(alert, named_group)), named)
+    readings = [reading(body, link=named_group["externalURL"]) for _alert, body in told.found]
+    changed = not all(is_as_told(body, alert) for alert, body in told.found)
+    return Received(
+        content_id(readings, told.unreadable),
+        tuple(Hint(one.ref, one) for one in readings),
+        incomplete=changed or bool(told.unreadable) or _left_out(group.get("truncatedAlerts")),
+        unreadable=tuple(told.unreadable),
+    )
+
+
+def _alerts(group: Any) -> list[Any]:
+    """The alerts of a group. Raises ValueError with a sentence that says what was sent instead."""
+    if isinstance(group, dict) and "evalMatches" in group:
+        raise ValueError(
+            "this is Grafana's legacy alerting; use a contact point of type webhook of its present alerting"
+        )
     if not isinstance(group, dict) or not isinstance(group.get("alerts"), list):
         raise ValueError("an Alertmanager webhook has a list of `alerts`, and this has none")
-    if group.get("version") != VERSION:
-        raise ValueError(f"this webhook has version {str(group.get('version'))[:40]!r}; version 4 is understood")
-    named = {**group, **{name: str(group.get(name) or "") for name in ("receiver", "externalURL", "groupKey")}}
-    bodies = [from_webhook(alert, named) for alert in group["alerts"]]
-    readings = [reading(body, link=named["externalURL"]) for body in bodies]
-    return Received(
-        content_id(readings),
-        tuple(Hint(one.ref, one) for one in readings),
-        incomplete=_left_out(group.get("truncatedAlerts")),
-    )
+    version = str(group.get("version"))
+    if version not in VERSIONS:
+        known = " and ".join(f"{number} ({sender})" for number, sender in VERSIONS.items())
+        raise ValueError(f"this webhook has version {version[:40]!r}; understood are {known}")
+    alerts: list[Any] = group["alerts"]
+    return alerts
 
 
 def _left_out(truncated: Any) -> bool:

@@ -124,6 +124,9 @@ class MemoryDriver(ToolDriver):
     def delivery(self, ref: Ref) -> Delivery:
         return self.tool.webhook(ref)
 
+    def joint_delivery(self, ref: Ref) -> Delivery:
+        return self.tool.joint_webhook(ref, None)
+
     def fail(
         self,
         status: int,

@@ -283,9 +283,16 @@ class MemoryTool:
 
     def webhook(self, ref: str) -> Delivery:
         """The delivery that the tool sends about a record now, signed."""
+        return self._signed({"ref": ref})
+
+    def joint_webhook(self, *refs: str | None) -> Delivery:
+        """One delivery about several records; None stands for one in which something is odd."""
+        return self._signed({"refs": refs})
+
+    def _signed(self, what: Mapping[str, Any]) -> Delivery:
         with self._shelf.transaction() as state:
             number = state.number()
-        body = json.dumps({"id": f"delivery-{number}", "event": "changed", "ref": ref}).encode()
+        body = json.dumps({"id": f"delivery-{number}", "event": "changed", **what}).encode()
         at = int(self.now().timestamp())
         headers = {"content-type": "application/json", SIGNATURE: f"t={at},v1={sign(self.webhook_secret, at, body)}"}
         return Delivery(headers, body)

@@ -10,6 +10,7 @@ from typing import Any
 
 from tieline.adapters.memory.tool import SIGNATURE, sign
 from tieline.core.errors import Forged
+from tieline.core.listing import understood
 from tieline.core.port import Delivery, Hint, Received, Ref
 
 TOLERANCE = timedelta(minutes=5)
@@ -32,12 +33,17 @@ def verify(connection: str, secret: str | None, delivery: Delivery, now: datetim
 
 
 def parse(delivery: Delivery) -> Received:
-    """Understand `{"id": …, "event": …, "ref": …}`. Raises ValueError."""
+    """Understand `{"id": …, "event": …, "ref": …}`, or with `refs` for several. Raises ValueError."""
     try:
         told = json.loads(delivery.body)
     except RecursionError:
         raise ValueError("the delivery is nested too deeply") from None
-    return Received(_text(told, "id"), (Hint(Ref(_text(told, "ref"))),))
+    number = _text(told, "id")
+    if not isinstance(told.get("refs"), list):
+        return Received(number, (Hint(Ref(_text(told, "ref"))),))
+    found = understood(told["refs"], lambda ref: Hint(Ref(_text({"ref": ref}, "ref"))), lambda _ref: (None, ""))
+    odd = tuple(found.unreadable)
+    return Received(number, tuple(found.found), incomplete=bool(odd), unreadable=odd)
 
 
 def _text(told: Any, name: str) -> str:

@@ -6,20 +6,32 @@ Where an Alertmanager stands behind Prometheus, connect that one: it knows silen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from tieline.adapters.prometheus import health
-from tieline.adapters.prometheus.alert import distinct, ended, from_api, reading
+from tieline.adapters.prometheus.alert import distinct, ended, fingerprint_of, from_api, named, reading
 from tieline.adapters.prometheus.promql import Samples, samples
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.adapters.prometheus.wire import Answer, Wire
-from tieline.core.episodes import Episode, Firing, pages
+from tieline.core.episodes import Episode, Firing, hidden, pages
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
+from tieline.core.listing import understood
 from tieline.core.model import ConnectionName
-from tieline.core.port import Cursor, Health, Page, Reading, Ref, Workbench
+from tieline.core.port import Cursor, Health, Page, Reading, Ref, Unreadable, Workbench
 
 T = TypeVar("T")
+NONE: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What fires, what of the answer could not be understood, and the fingerprints of that: it may fire, too."""
+
+    readings: list[Reading]
+    unreadable: tuple[Unreadable, ...]
+    odd: frozenset[str]
 
 
 class PrometheusAdapter:
@@ -49,24 +61,29 @@ class PrometheusAdapter:
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         before = Firing.unpack(since)
-        readings, answer = self._readings(self._there("/alerts"))
+        seen, answer = self._seen(self._there("/alerts"))
+        readings = seen.readings
         if since is None:
             # What began before `history` is known from now on, so that only its end is told.
             oldest = answer.at - self._settings.history
             before = before.after([one for one in readings if Episode.parse(one.ref).started < oldest])
-        over = self._ended(before.missing(readings), answer)
+        over = self._ended([one for one in before.missing(readings) if one.fingerprint not in seen.odd], answer)
         yield from pages(
             before,
             before.changed(readings),
             [reading(ended(episode, answer.at), self._link) for episode in over],
             self._settings.page_size,
+            seen.unreadable,
         )
 
     def read(self, ref: Ref) -> Reading:
-        readings, answer = self._readings(self._wire.get("/alerts"))
-        for one in readings:
+        seen, answer = self._seen(self._wire.get("/alerts"))
+        for one in seen.readings:
             if one.ref == ref:
                 return one
+        for odd in seen.unreadable:
+            if odd.ref == ref:
+                raise Rejected(self._connection, f"the alert {odd.key} cannot be understood: {odd.sentence}")
         doubt = self._doubt(answer)
         if doubt:
             raise TryAgain(
@@ -96,14 +113,19 @@ class PrometheusAdapter:
     def _link(self) -> str:
         return f"{self._settings.url}/alerts"
 
-    def _readings(self, answer: Answer) -> tuple[list[Reading], Answer]:
+    def _seen(self, answer: Answer) -> tuple[Seen, Answer]:
         """Every alert that counts, oldest first."""
         alerts = answer.data.get("alerts") if isinstance(answer.data, dict) else None
         if not isinstance(alerts, list):
             raise self._wire.nonsense("/alerts", "no list of alerts")
-        bodies = self._understood("/alerts", lambda: [from_api(alert) for alert in alerts])
-        counted = [body for body in bodies if self._settings.pending or body["state"] == "firing"]
-        return distinct(reading(body, self._link) for body in counted), answer
+        told = understood(alerts, from_api, named)
+        if told.unreadable and not told.found and not any(odd.ref for odd in told.unreadable):
+            raise self._wire.nonsense("/alerts", told.unreadable[0].sentence)
+        counted = [body for body in told.found if self._settings.pending or body["state"] == "firing"]
+        readings = distinct(reading(body, self._link) for body in counted)
+        known = {body["fingerprint"] for body in told.found}
+        odd = hidden(alerts, fingerprint_of, known) if told.unreadable else NONE
+        return Seen(readings, tuple(told.unreadable), odd), answer
 
     def _ended(self, missing: list[Episode], answer: Answer) -> list[Episode]:
         return missing if missing and not self._doubt(answer) else []

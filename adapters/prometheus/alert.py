@@ -5,31 +5,45 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from tieline.core.episodes import Episode, fingerprint, moment_text, parse_moment
-from tieline.core.port import Body, Reading, Version
+from tieline.core.episodes import Episode, identity, moment_text, parse_moment, rule_of, texts
+from tieline.core.port import Body, Reading, Ref, Version
 
 ENDED = Version("ended")
 """Every reading of an episode that is over has this version."""
 
 
 def from_api(alert: Any) -> Body:
-    """An element of `data.alerts`, with a fingerprint of its labels. Raises ValueError when it is none."""
+    """An element of `data.alerts`, with a fingerprint of its labels. Raises ValueError for an odd one."""
     if not isinstance(alert, dict) or alert.get("state") not in ("pending", "firing"):
-        raise ValueError("an alert whose `state` is neither pending nor firing")
-    labels = _texts(alert, "labels")
-    if not isinstance(alert.get("activeAt"), str):
-        raise ValueError("an alert whose `activeAt` is not a text")
+        raise ValueError("its `state` is neither pending nor firing")
+    labels = texts(alert.get("labels"), "labels")
     return {
         "labels": labels,
-        "annotations": _texts(alert, "annotations"),
+        "annotations": _annotations(alert),
         "state": alert["state"],
-        "activeAt": moment_text(parse_moment(alert["activeAt"])),
+        "activeAt": moment_text(_start(alert)),
         "value": str(alert.get("value") or ""),
-        "fingerprint": fingerprint(labels),
+        "fingerprint": identity(labels, None),
     }
+
+
+def named(alert: Any) -> tuple[Ref | None, str]:
+    """What an odd alert is called, as far as it tells: its episode, and the name of its rule."""
+    ref: Ref | None = None
+    with suppress(ValueError):
+        ref = Episode(fingerprint_of(alert), _start(alert)).ref
+    return ref, rule_of(alert)
+
+
+def fingerprint_of(alert: Any) -> str:
+    """The fingerprint of an alert that may be odd otherwise. Raises ValueError."""
+    if not isinstance(alert, dict):
+        raise ValueError("an alert is not an object")
+    return identity(texts(alert.get("labels"), "labels"), None)
 
 
 def ended(episode: Episode, by: datetime) -> Body:
@@ -72,8 +86,15 @@ def distinct(readings: Iterable[Reading]) -> list[Reading]:
     return sorted(found.values(), key=lambda one: (one.body["activeAt"], one.ref))
 
 
-def _texts(alert: Mapping[str, Any], name: str) -> dict[str, str]:
-    value = alert.get(name)
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise ValueError(f"an alert's `{name}` is not an object of texts")
-    return value
+def _start(alert: Mapping[str, Any]) -> datetime:
+    if not isinstance(alert.get("activeAt"), str):
+        raise ValueError("its `activeAt` is not a text")
+    return parse_moment(alert["activeAt"])
+
+
+def _annotations(alert: Mapping[str, Any]) -> Mapping[str, str]:
+    """What is odd about annotations says nothing of the alert: what is no text among them is left out."""
+    told = alert.get("annotations")
+    if not isinstance(told, dict):
+        return {}
+    return {name: text for name, text in told.items() if isinstance(text, str)}

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,8 @@ class Alert:
     active: datetime
     state: str = "firing"
     value: str = "1e+00"
+    odd: Mapping[str, Any] = field(default_factory=dict)
+    """What is shown in place of members of it, as a version or a kin of Prometheus that is not the usual one does."""
 
     @property
     def ref(self) -> Ref:
@@ -38,6 +40,7 @@ class Alert:
             # Nanoseconds, as the real one: the last three are beyond what Python keeps.
             "activeAt": self.active.strftime("%Y-%m-%dT%H:%M:%S.%f") + "461Z",
             "value": self.value,
+            **self.odd,
         }
 
 

@@ -148,6 +148,11 @@ class ToolDriver:
         """The webhook that the tool sends about this record now, proved as the connected adapter expects."""
         raise NotImplementedError
 
+    def joint_delivery(self, ref: Ref) -> Delivery:
+        """A webhook about this record and, beside it, about another one in which something is odd: for a tool that
+        tells of several at once."""
+        raise NotImplementedError
+
     # What goes wrong
 
     def fail(

@@ -550,6 +550,26 @@ def test_the_status_tells_of_a_doubt_and_of_what_to_do(watch):
     assert "tieline doubts confirm alerts" in told["sentence"]
 
 
+def test_what_is_missed_is_never_more_than_what_fires(watch):
+    """Alerts that begin while others are missed, and are then missed as well, count on both sides."""
+    world = watch()
+    refs = world.fire(15)
+    world.poll(2)
+    for ref in refs[:13]:
+        world.am.state.alerts.pop(ref.partition("@")[0])
+    world.poll()
+    late = world.fire(4, first=100)
+    world.poll()
+    for ref in late:
+        world.am.state.alerts.pop(ref.partition("@")[0])
+    world.poll(2)
+    doubt = world.doubt()
+    assert doubt is not None
+    assert "no longer lists 17 of 19 alerts that fire" in doubt.sentence(ALERTS)
+    told = explain.doubt_as_facts(ALERTS, doubt)
+    assert (told["missing"], told["of"]) == (17, 19)
+
+
 # -- the decision --------------------------------------------------------------------------------------------------
 
 
@@ -580,7 +600,13 @@ def test_a_source_that_lists_something_new_has_not_lost_everything():
 
 episodes = st.frozensets(st.integers(0, 30).map(lambda number: Ref(f"episode {number}")))
 before = st.builds(
-    Doubt, st.just(START), episodes, st.integers(1, 40), st.sampled_from((Belief.TOO_MANY, Belief.NONE_LEFT)), episodes
+    Doubt,
+    st.just(START),
+    episodes,
+    st.integers(1, 40),
+    st.sampled_from((Belief.TOO_MANY, Belief.NONE_LEFT)),
+    st.integers(1, 40),
+    episodes,
 )
 
 
@@ -589,6 +615,7 @@ def test_only_what_is_missing_and_unconfirmed_is_doubted_and_then_all_of_it(lack
     verdict = judge(lacking, lacking | others, doubt, many=many, listed_any=listed_any)
     unconfirmed = lacking - (doubt.confirmed if doubt is not None else frozenset())
     assert verdict.doubted in (frozenset(), unconfirmed)
+    assert len(verdict.doubted) <= verdict.firing
     assert bool(verdict.doubted) == (verdict.reason in (Belief.TOO_MANY, Belief.NONE_LEFT))
     if len(unconfirmed) >= many and len(unconfirmed) * 2 > len(lacking | others):
         assert verdict.doubted == unconfirmed

@@ -87,7 +87,7 @@ class Api:
             "updatedAt": moment_text(alert.updated),
             "labels": alert.labels,
         }
-        return shown | ({"generatorURL": alert.generator} if alert.generator else {})
+        return alert.with_oddities(shown | ({"generatorURL": alert.generator} if alert.generator else {}))
 
     def _take(self, request: Request) -> Response:
         posted = _json(request, "parsing alerts body")

@@ -76,6 +76,18 @@ class AlertmanagerDriver(SimulatorDriver):
         self._made += 1
         self.simulator.fire(alert.labels, {**alert.annotations, "description": f"touch {self._made}"})
 
+    def spoil(self, ref: Ref) -> None:
+        """A member is null. The fingerprint and the start are there, so that the alert can be named."""
+        self.simulator.state.alerts[Episode.parse(ref).fingerprint].odd = {"labels": None}
+
+    def joint_delivery(self, ref: Ref) -> Delivery:
+        self.spoil(self.make("Disk full on another one"))
+        self.posted.clear()
+        self.simulator.webhook.log.clear()
+        self.simulator.webhook.group_by = ("alertname",)
+        self.simulator.flush()
+        return next(one for one in self.posted if Episode.parse(ref).fingerprint.encode() in one.body)
+
     def delete(self, ref: Ref) -> None:
         self.simulator.resolve(ref)
 

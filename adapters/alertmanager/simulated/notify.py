@@ -115,7 +115,7 @@ def _split(alerts: list[Alert], now: datetime) -> tuple[frozenset[str], frozense
 
 
 def _shown(alert: Alert, now: datetime) -> dict[str, Any]:
-    return {
+    shown = {
         "status": "resolved" if alert.over(now) else "firing",
         "labels": alert.labels,
         "annotations": alert.annotations,
@@ -124,6 +124,7 @@ def _shown(alert: Alert, now: datetime) -> dict[str, Any]:
         "generatorURL": alert.generator,
         "fingerprint": alert.fingerprint,
     }
+    return alert.with_oddities(shown)
 
 
 def go_time(moment: datetime) -> str:

@@ -37,12 +37,19 @@ class Alert:
     ends: datetime
     updated: datetime
     generator: str = ""
+    odd: Mapping[str, Any] = field(default_factory=dict)
+    """What is shown in place of members of it, as a sender or a version that is not the usual one does; `...` in the
+    place of a value leaves the member out."""
     timeout: bool = False
     """True when nobody told its end, so that it is `resolve_timeout` after the last report."""
 
     @property
     def fingerprint(self) -> str:
         return fingerprint(self.labels)
+
+    def with_oddities(self, shown: dict[str, Any]) -> dict[str, Any]:
+        """What is shown of it, spoilt as it is."""
+        return {name: value for name, value in {**shown, **self.odd}.items() if value is not ...}
 
     def over(self, now: datetime) -> bool:
         return self.ends <= now
@@ -108,7 +115,7 @@ class State:
         if ends < starts:
             raise Refused(400, "start time must be before end time")
         annotations = dict(posted.get("annotations") or {})
-        alert = Alert(labels, annotations, starts, ends, now, posted.get("generatorURL") or "", timeout)
+        alert = Alert(labels, annotations, starts, ends, now, posted.get("generatorURL") or "", timeout=timeout)
         self._merge(alert, now)
 
     def _merge(self, alert: Alert, now: datetime) -> None:

@@ -54,6 +54,9 @@ class PrometheusDriver(SimulatorDriver):
         self._made += 1
         self.simulator.fire(alert.labels, {**alert.annotations, "description": f"touch {self._made}"})
 
+    def spoil(self, ref: Ref) -> None:
+        self.simulator.alerts[ref.partition("@")[0]].odd = {"state": "paused"}
+
     def delete(self, ref: Ref) -> None:
         self.simulator.resolve(ref)
 

@@ -125,6 +125,19 @@ class DeliveryContract:
             query = {**true.query, name: value}
             self._forged(adapter, tool, replace(true, query=query), f"{value!r:.20} in the parameter {name}")
 
+    @needs(Power.RECEIVE, "make", "joint_delivery")
+    def test_one_odd_record_costs_a_delivery_none_of_the_others(self, adapter: Receiver, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        delivery = tool.joint_delivery(ref)
+        try:
+            received = adapter.parse(delivery)
+        except ValueError as error:
+            pytest.fail(f"one odd record costs the delivery ({error}): the sender does not repeat what is refused")
+        expect(ref in [hint.ref for hint in received.hints], "the records that can be understood are taken in")
+        expect(received.incomplete, "a delivery of which something was left out is incomplete: the tool is polled")
+        expect(len(received.unreadable) == 1, "what was left out is named in `unreadable`, never passed over unsaid")
+        expect(all(one.sentence for one in received.unreadable), "an unreadable record says what is odd")
+
     @needs(Power.RECEIVE, "connect")
     @pytest.mark.parametrize("what", GARBAGE)
     def test_garbage_raises_value_error_only(self, adapter: Receiver, what: str) -> None:

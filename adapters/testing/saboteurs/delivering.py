@@ -141,8 +141,35 @@ def _other_record(received: Received) -> Received:
     return replace(received, hints=hints)
 
 
+def _all_or_nothing(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
+    """Refuses a whole delivery for one odd record in it."""
+
+    def parse(delivery: Delivery) -> Received:
+        received = honest.parse(delivery)
+        for odd in received.unreadable:
+            raise ValueError(odd.sentence)
+        return received
+
+    return {"parse": parse}
+
+
+_ODD = ("test_one_odd_record_costs_a_delivery_none_of_the_others",)
+
 DELIVERING: Final = (
-    Saboteur("a hint names the key instead of the ref", _received(_other_record), ("test_a_true_delivery_is_taken",)),
+    Saboteur("one odd record costs the delivery", _all_or_nothing, _ODD),
+    Saboteur(
+        "a delivery passes an odd record over", _received(lambda received: replace(received, unreadable=())), _ODD
+    ),
+    Saboteur(
+        "a delivery that lacks a record calls itself whole",
+        _received(lambda received: replace(received, incomplete=False)),
+        _ODD,
+    ),
+    Saboteur(
+        "a hint names the key instead of the ref",
+        _received(_other_record),
+        ("test_a_true_delivery_is_taken", *_ODD),
+    ),
     Saboteur("verify() remembers what it has seen", _once, ("test_verifying_twice_says_the_same",)),
     Saboteur(
         "all deliveries have one id",

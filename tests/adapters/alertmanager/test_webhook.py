@@ -133,13 +133,9 @@ def test_only_a_web_address_becomes_a_link(adapter: AlertmanagerAdapter, generat
 @pytest.mark.parametrize(
     ("delivery", "sentence"),
     [
-        (group(version="1"), "version 4 is understood"),
-        (group(alert(status="pending")), "neither firing nor resolved"),
-        (group(alert(fingerprint="../../etc")), "not an alert's fingerprint"),
-        (group(alert(startsAt="yesterday")), "not a time with a zone"),
-        (group(alert(labels={})), "without labels"),
-        (group(alert(labels={"alertname": 1})), "not an object of texts"),
-        (group(alert(annotations=None)), "not an object of texts"),
+        (group(version="5"), "4 .Alertmanager and Mimir. and 1 .Grafana."),
+        (group(version=None), "version 'None'"),
+        (Delivery({}, b'{"evalMatches": [], "state": "alerting"}'), "Grafana's legacy alerting"),
         (group(alerts="none"), "a list of `alerts`"),
         (Delivery({}, b"<html>"), "is JSON"),
     ],

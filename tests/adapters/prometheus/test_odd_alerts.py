@@ -1,0 +1,66 @@
+"""Alerts that no Prometheus of today lists: one odd alert costs none of the others, and is not taken for ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tieline.adapters.prometheus.simulated.driver import PrometheusDriver
+from tieline.core.errors import NeedsOperator, Rejected
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"state": "paused"}, {"state": None}, {"activeAt": "soon"}, {"activeAt": None}, {"activeAt": 7}, {"labels": None}],
+    ids=str,
+)
+def test_an_odd_alert_of_a_listing_is_named_and_the_others_go_on(driver: PrometheusDriver, odd: dict[str, Any]) -> None:
+    adapter = driver.connect(history="1d", page_size=50)
+    kept, odd_one = driver.make("kept"), driver.make("odd")
+    [page] = adapter.changes(None)
+    driver.simulator.alerts[odd_one.partition("@")[0]].odd = odd
+    driver.make("new")
+    driver.simulator.resolve(kept)
+    [page] = adapter.changes(page.cursor)
+    assert len(page.unreadable) == 1
+    assert page.unreadable[0].sentence
+    # An alert without labels is nobody's; that one which shows them is odd does not say that it has ended.
+    assert page.absent == ({kept} if odd != {"labels": None} else {kept, odd_one})
+
+
+@pytest.mark.parametrize("annotations", [None, [], {"summary": None, "list": []}], ids=str)
+def test_odd_annotations_cost_themselves(driver: PrometheusDriver, annotations: Any) -> None:
+    ref = driver.make("whole")
+    driver.simulator.alerts[ref.partition("@")[0]].odd = {"annotations": annotations}
+    assert driver.connect().read(ref).body["annotations"] == {}
+
+
+def test_an_odd_alert_is_refused_by_name_when_it_is_asked_for(driver: PrometheusDriver) -> None:
+    ref = driver.make("odd")
+    driver.spoil(ref)
+    with pytest.raises(Rejected, match="DiskFull"):
+        driver.connect().read(ref)
+
+
+def test_a_list_of_what_are_no_alerts_at_all_is_not_prometheus(driver: PrometheusDriver) -> None:
+    driver.simulator.fail(200, path="/alerts", body={"status": "success", "data": {"alerts": [7, {"id": 1}]}})
+    with pytest.raises(NeedsOperator):
+        list(driver.connect().changes(None))
+
+
+def test_what_the_rules_would_raise_is_told_beforehand(driver: PrometheusDriver) -> None:
+    rules = [
+        {"name": "A", "type": "alerting", "labels": {"severity": "P1", "team": "{{ $labels.team }}"}},
+        {"name": "B", "type": "alerting", "labels": {"severity": "{{ $labels.severity }}"}},
+        {"name": "C", "type": "alerting"},
+        {"name": "up:sum", "type": "recording", "labels": {"severity": "none"}},
+    ]
+    driver.simulator.fail(
+        200, path="/rules", body={"status": "success", "data": {"groups": [{"name": "all", "rules": rules}]}}
+    )
+    health = driver.connect().check()
+    assert health.foreseen == (
+        {"labels": {"alertname": "A", "severity": "P1"}},
+        {"labels": {"alertname": "C"}},
+    )

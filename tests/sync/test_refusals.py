@@ -1,0 +1,71 @@
+"""What the log says of refused deliveries: at once, then once a minute, and never without bound."""
+
+from __future__ import annotations
+
+from tieline.sync.refusals import MOST_SENDERS, OTHERS, QUIET, Refusal, Refusals
+
+
+class Log:
+    """What was written, and a clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, int, int]] = []
+        self.now = 100.0
+        self.refusals = Refusals(self._write, lambda: self.now)
+
+    def _write(self, refusal: Refusal, times: int) -> None:
+        self.lines.append((refusal.sender, refusal.status, times))
+
+    def note(self, sender: str, status: int = 400, connection: str = "alerts") -> None:
+        self.refusals.note(Refusal(sender, connection, status, "why"))
+
+    def later(self, seconds: float = QUIET) -> bool:
+        self.now += seconds
+        return self.refusals.tell()
+
+    def new(self) -> list[tuple[str, int, int]]:
+        lines, self.lines = self.lines, []
+        return lines
+
+
+def test_the_first_is_told_at_once_and_what_follows_within_a_minute_is_counted() -> None:
+    log = Log()
+    for status in (400, 401, 400, 413):
+        log.note("a", status)
+    assert log.new() == [("a", 400, 1)]
+    assert log.later(QUIET / 2)
+    assert log.new() == []
+    assert log.later()
+    assert log.new() == [("a", 413, 3)]
+
+
+def test_whoever_goes_on_is_told_of_once_a_minute_and_whoever_stops_is_forgotten() -> None:
+    log = Log()
+    for _minute in range(3):
+        for _ in range(10):
+            log.note("a")
+        log.later()
+    assert [times for _sender, _status, times in log.new()] == [1, 9, 10, 10]
+    assert log.later() is False
+    log.note("a")
+    assert log.new() == [("a", 400, 1)]
+
+
+def test_senders_and_connections_are_told_apart() -> None:
+    log = Log()
+    log.note("a")
+    log.note("b")
+    log.note("a", connection="snow")
+    assert len(log.new()) == 3
+
+
+def test_senders_without_number_share_one_line() -> None:
+    log = Log()
+    for number in range(MOST_SENDERS + 500):
+        log.note(f"10.0.0.{number}")
+    lines = log.new()
+    assert len(lines) == MOST_SENDERS + 1
+    log.later()
+    [line] = log.new()
+    assert line[1:] == (400, 499)
+    assert OTHERS
