@@ -81,6 +81,9 @@ class Reading:
     nobody touched it since, rebuilt from the tool's history where it tells, None where nobody can say. `automatic`
     names the members of the body, as the mapping's paths begin behind `fields.`, whose present value the tool's own
     clock or rule set and no person: PagerDuty's acknowledgement that timed out.
+
+    `refused`, in the answer to a write of several calls, are the members of the body that the tool refused, as in
+    `Rejected.refused`, while it took the rest.
     """
 
     ref: Ref
@@ -97,6 +100,7 @@ class Reading:
     raced: bool = False
     born: Body | None = None
     automatic: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class JiraAdapter:
         self._wire = Wire(name, settings, bench)
         self._index = Index(self._wire, settings.deployment, settings.page_size)
         self._records = Records(self._wire, settings.deployment)
-        self._schema = Schema(self._wire, settings, bench.clock)
+        self._schema = Schema(self._wire, settings, bench.clock, self._index.first)
         walker = Walker(self._wire, self._records.with_history, self._index.first, settings.transition_fields)
         self._writer = Writer(self._wire, self._records, walker, self._account_id)
         self._comments = Comments(self._wire, settings)
@@ -218,7 +218,8 @@ class JiraAdapter:
         try:
             return self._reading(*self._writer.write(made, later))
         except Rejected as error:
-            return self._reading(self._one(ref), {"unfinished": str(error)})
+            refused = error.refused or dict.fromkeys(later.paths, str(error))
+            return replace(self._reading(self._one(ref), {"unfinished": str(error)}), refused=refused)
 
     def _one(self, ref: Ref) -> Fetched:
         """Raises Gone for a deleted issue only: Jira answers 404 as well when a permission was taken away."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
+from tieline.adapters.jira import jql
 from tieline.adapters.jira.settings import Audience, Deployment, JiraSettings
 from tieline.adapters.jira.wire import NotThere, Wire
 from tieline.core.clock import Clock
@@ -24,15 +26,17 @@ FILLED: Final = frozenset(
 )
 """Fields that we fill ourselves, that a mapping fills as a rule, or that Jira fills (the reporter is the account)."""
 
-LIMITS: Final = {"summary": 255, "description": 32767}
-"""Characters, as Jira enforces them."""
+LIMITS: Final = {"summary": 255, "description": 32767, "labels": 255}
+"""Characters, as Jira enforces them; of labels, each."""
 
 
 class Schema:
     """Reads the site's own description of the project and issue type that the connection is about."""
 
-    def __init__(self, wire: Wire, settings: JiraSettings, clock: Clock) -> None:
+    def __init__(self, wire: Wire, settings: JiraSettings, clock: Clock, first: Callable[[str], list[str]]) -> None:
+        """`first` finds the id of an issue by JQL, if there is one."""
         self._wire = wire
+        self._first = first
         self._settings = settings
         self._clock = clock
         self._create: dict[str, Body] | None = None
@@ -74,9 +78,15 @@ class Schema:
 
     def describe(self) -> Mapping[str, FieldFact]:
         """The fields by the paths that mappings use: `fields.summary`, `fields.priority.name`, `fields.status.name`."""
+        self._create = None
+        created, edited = self.create_fields(), self._edit_fields()
         facts: dict[str, FieldFact] = {}
-        for name, field in self.create_fields().items():
-            facts.update(_facts(name, field, self._settings.deployment))
+        for name, field in {**(edited or {}), **created}.items():
+            once = edited is not None and name not in edited
+            known = _facts(name, field, self._settings.deployment)
+            where = f"screen of issue type {self._settings.issue_type} in project {self._settings.project}"
+            advice = f"put it on the edit {where}" if once else f"see {name} in the field configuration of the {where}"
+            facts.update({path: replace(fact, once=once, advice=advice) for path, fact in known.items()})
         statuses = self._statuses()
         facts["fields.status.name"] = FieldFact(
             "fields.status.name", True, False, {name: name for name in statuses.values()}
@@ -85,8 +95,27 @@ class Schema:
         for field in self._wire.get_list("/field").json:
             path = f"fields.{field['id']}"
             if not any(known == path or known.startswith(path + ".") for known in facts):
-                facts[path] = FieldFact(path, writable=False, required=False)
+                facts[path] = FieldFact(path, writable=False, required=False, advice=self._screens(str(field["id"])))
         return facts
+
+    def _screens(self, name: str) -> str:
+        settings = self._settings
+        where = f"issue type {settings.issue_type} in project {settings.project}"
+        return f"put {name} on the create and edit screens of {where}, or take it out of the mapping"
+
+    def _edit_fields(self) -> dict[str, Body] | None:
+        """The edit screen's fields, as some issue of the type shows them; None where nobody can say."""
+        scope = jql.scope(self._settings.project, self._settings.issue_type, "")
+        found = self._first(f"{scope} ORDER BY updated DESC")
+        if not found:
+            return None
+        try:
+            answer = self._wire.get(f"/issue/{quote(found[0], safe='')}/editmeta", has=("fields",))
+        except Gone:
+            return None
+        fields = answer.json["fields"]
+        # An issue in a state that is closed to edits shows none.
+        return fields if isinstance(fields, dict) and fields else None
 
     def sees_project(self) -> bool:
         """Whether the account may browse the project: tells a deleted issue from a permission taken away."""
@@ -187,7 +216,7 @@ class Schema:
 
 def _facts(name: str, field: Body, deployment: Deployment) -> dict[str, FieldFact]:
     allowed = field.get("allowedValues")
-    required = bool(field.get("required"))
+    required = bool(field.get("required")) and not field.get("hasDefaultValue")
     schema: Any = field.get("schema") or {}
     if schema.get("type") == "user":
         path = f"fields.{name}.{'accountId' if deployment is Deployment.CLOUD else 'name'}"

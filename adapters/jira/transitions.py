@@ -116,7 +116,7 @@ class Walker:
     def _go(self, walk: Walk) -> None:
         while not walk.arrived:
             if len(walk.trail) >= MOST_STEPS:
-                raise Rejected(self._wire.connection, f"{_way(walk)}: more than {MOST_STEPS} transitions; not followed")
+                raise self._barred(f"{_way(walk)}: more than {MOST_STEPS} transitions; not followed")
             workflow = self._look(walk)
             path = self._plan(walk)
             if path is None:
@@ -151,11 +151,10 @@ class Walker:
         for move in path or ():
             lacking = walk.missing(move)
             if lacking:
-                raise Rejected(
-                    self._wire.connection,
+                raise self._barred(
                     f"{walk.issue['key']}: the transition “{move.name}” to {move.to.name} requires "
                     f"{', '.join(lacking)}; map a field to it (`needs` of status in the mapping) or give a value in "
-                    "`transition_fields`, then resume.",
+                    "`transition_fields`.",
                 )
         return path
 
@@ -221,11 +220,14 @@ class Walker:
 
     def _no_way(self, walk: Walk, workflow: Workflow) -> Rejected:
         offered = ", ".join(f"“{move.name}” to {move.to.name}" for move in workflow.moves[walk.at.id]) or "none"
-        return Rejected(
-            self._wire.connection,
+        return self._barred(
             f"{_way(walk)}: the workflow shows no way to {walk.wanted}; transitions offered here: {offered}. "
             "Grant the account the transition, or map this status to one that can be reached.",
         )
+
+    def _barred(self, words: str) -> Rejected:
+        """The status cannot be had; the other fields can."""
+        return Rejected(self._wire.connection, words, refused={"fields.status": words})
 
 
 def _kind(issue: Body) -> tuple[str, str]:

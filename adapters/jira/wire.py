@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tieline.adapters.jira.settings import Deployment, JiraSettings
-from tieline.core.errors import Gone, Limit, NeedsOperator, TryAgain
+from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
 from tieline.core.http import hold_whole, outcome, server_date, too_large
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair, redacted
@@ -152,6 +152,8 @@ class Wire:
             if not _is_json(response):
                 raise NeedsOperator(self.connection, f"{method} {path} met a page that is not Jira's; check `url`.")
             raise NotThere(self.connection, str(failure).removeprefix(f"{self.connection}: "), words)
+        if isinstance(failure, Rejected):
+            failure.refused = refused_in(response.text)
         if failure is not None:
             raise failure
         if _came_as_nobody(headers):
@@ -260,6 +262,18 @@ def error_words(text: str, headers: Mapping[str, str]) -> str:
         words += [f"{name}: {message}" for name, message in errors.items()] if isinstance(errors, dict) else []
         words += [str(said[name]) for name in ("message", "errorMessage") if said.get(name)]
     return "; ".join(words)
+
+
+def refused_in(text: str) -> dict[str, str]:
+    """The fields that a refusal names, by their paths in an issue, each with Jira's words."""
+    try:
+        said = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    errors = said.get("errors") if isinstance(said, dict) else None
+    if not isinstance(errors, dict):
+        return {}
+    return {f"fields.{name}": redacted(str(message)) for name, message in errors.items()}
 
 
 def _limit_reason(headers: Mapping[str, str]) -> str:

@@ -38,8 +38,14 @@ class Patch:
             return cls(rest, None)
         wanted = Wanted.of(fields["status"])
         if wanted is None:
-            raise Rejected(connection, "the patch's status names none; check the `values` of status in the mapping")
+            words = "the patch's status names none; check the `values` of status in the mapping"
+            raise Rejected(connection, words, refused={"fields.status": words})
         return cls(rest, wanted)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What it writes, as mappings name it."""
+        return (*(f"fields.{name}" for name in self.fields), *(("fields.status",) if self.status else ()))
 
     def asks_for_move(self, issue: Body) -> bool:
         return self.status is not None and not self.status.matches(Station.of(issue["fields"]["status"]))

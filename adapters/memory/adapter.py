@@ -180,7 +180,8 @@ class MemoryAdapter:
         except Moved as error:
             raise StaleVersion(self._name, f"{verb}: {error}") from None
         except Refused as error:
-            raise Rejected(self._name, f"{verb}: {error}") from None
+            refused = {error.field: str(error)} if error.field else None
+            raise Rejected(self._name, f"{verb}: {error}", refused=refused) from None
 
     def _come_in(self, verb: str) -> None:
         accounts, password = self._tool.accounts, self._settings.password

@@ -29,8 +29,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Refused(Exception):
     """The tool does not take these values. `field` names the one."""
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, field: str = "") -> None:
         super().__init__(sentence)
+        self.field = field
 
 
 class Moved(Exception):
@@ -109,7 +110,7 @@ class MemoryTool:
         """A new record. Raises Refused."""
         _refuse_unfit(body, self.addresses())
         if not body.get("title"):
-            raise Refused("a record needs a title")
+            raise Refused("a record needs a title", "title")
         with self._shelf.transaction() as state:
             number = state.number()
             at = self._stamp(state)
@@ -311,7 +312,7 @@ class MemoryTool:
         self._refuse_reopening(row, patch)
         kept = self._kept(patch)
         if "title" in kept and not kept["title"]:
-            raise Refused("a record needs a title")
+            raise Refused("a record needs a title", "title")
         if all(name in row.body and row.body[name] == value for name, value in kept.items()):
             return False
         before, row.body = row.body, {**row.body, **_copied(kept)}
@@ -396,9 +397,9 @@ def _refuse_unfit(values: Mapping[str, Any], people: Mapping[str, str]) -> None:
     for name, value in values.items():
         spec = INCIDENT_FIELDS.get(name)
         if spec is None:
-            raise Refused(f"there is no field {name}")
+            raise Refused(f"there is no field {name}", name)
         if value is not None and not _fits(spec, value, people):
-            raise Refused(f"{name} cannot be {value!r:.80}")
+            raise Refused(f"{name} cannot be {value!r:.80}", name)
 
 
 def _fits(spec: FieldSpec, value: Any, people: Mapping[str, str]) -> bool:

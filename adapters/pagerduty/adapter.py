@@ -103,7 +103,7 @@ class PagerDuty:
         try:
             change = incident.change(before.body, self._in_their_words(patch))
         except incident.Refusal as error:
-            raise Rejected(self._name, f"{before.key or ref}: {error}") from None
+            raise Rejected(self._name, f"{before.key or ref}: {error}", refused=error.refused) from None
         if not change:
             return before
         self._put(ref, change)
@@ -180,7 +180,7 @@ class PagerDuty:
         try:
             return incident.creation(self._in_their_words(body), self._settings.service, token)
         except incident.Refusal as error:
-            raise Rejected(self._name, f"a new incident: {error}") from None
+            raise Rejected(self._name, f"a new incident: {error}", refused=error.refused) from None
 
     def _raise(self, first: Body, token: Token) -> Ref:
         try:

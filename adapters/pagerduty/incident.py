@@ -64,7 +64,15 @@ _UNTITLED: Final = frozenset({"id", "type"})
 
 
 class Refusal(ValueError):
-    """A write that PagerDuty has no way to take; the message says which part and why."""
+    """A write that PagerDuty has no way to take; the message says which part and why, and `members` name it."""
+
+    def __init__(self, words: str, *members: str) -> None:
+        super().__init__(words)
+        self.members = members
+
+    @property
+    def refused(self) -> dict[str, str]:
+        return dict.fromkeys(self.members, str(self))
 
 
 def moment(text: Any) -> datetime | None:
@@ -168,15 +176,17 @@ def creation(body: Body, service: str, token: Token) -> tuple[dict[str, Any], di
 def change(before: Body, patch: Body) -> dict[str, Any]:
     """What PUT must carry so that `before` becomes what `patch` says; empty when it says so already. Raises Refusal."""
     if "body" in patch:
-        raise Refusal("the description of an incident cannot be changed after its creation; write a note instead")
+        words = "the description of an incident cannot be changed after its creation; write a note instead"
+        raise Refusal(words, "body")
     _known(patch, ON_UPDATE)
     wanted = {name: value for name, value in patch.items() if not _same(name, value, before.get(name))}
     if "status" not in wanted and before.get("status") == patch.get("status"):
         wanted.pop("resolution", None)
     if "resolution" in wanted and wanted.get("status") != RESOLVED:
-        raise Refusal("a `resolution` can be written only together with `status: resolved`")
+        raise Refusal("a `resolution` can be written only together with `status: resolved`", "resolution")
     if "assignments" in wanted and not wanted["assignments"]:
-        raise Refusal("an open incident is always assigned to somebody; assign it to another person instead")
+        words = "an open incident is always assigned to somebody; assign it to another person instead"
+        raise Refusal(words, "assignments")
     unacknowledges = wanted.get("status") == TRIGGERED and before.get("status") == ACKNOWLEDGED
     if unacknowledges and not wanted.keys() & {"assignments", "escalation_policy"}:
         # The status alone is ignored; calling the first responders again is what takes an acknowledgement back.
@@ -208,7 +218,8 @@ def assignees(value: Any) -> list[dict[str, Any]]:
 def _known(body: Body, names: frozenset[str]) -> None:
     unknown = sorted(body.keys() - names - _UNTITLED)
     if unknown:
-        raise Refusal(f"PagerDuty takes no {', '.join(f'`{name}`' for name in unknown)}; take it out of the mapping")
+        words = f"PagerDuty takes no {', '.join(f'`{name}`' for name in unknown)}; take it out of the mapping"
+        raise Refusal(words, *unknown)
 
 
 def _same(name: str, wanted: Any, present: Any) -> bool:

@@ -31,6 +31,9 @@ class _Kept(Generic[Kind]):
         held = self._held.get(key)
         return (held[1],) if held is not None and self._clock.monotonic() - held[0] < KEPT_FOR else None
 
+    def clear(self) -> None:
+        self._held.clear()
+
     def put(self, key: str, value: Kind) -> Kind:
         if len(self._held) >= MOST_KEPT:
             self._held.clear()
@@ -100,6 +103,10 @@ class Priorities:
         named = {str(row["id"]): str(row.get("name") or row.get("summary") or "") for row in rows if row.get("id")}
         return self._kept.put("", named)
 
+    def forget(self) -> None:
+        """The next question goes to the account."""
+        self._kept.clear()
+
     def resolve(self, value: Any) -> Any:
         """A priority as writes take it, from a name, `{summary}`, `{name}` or `{id}`. Raises Refusal."""
         if value is None:
@@ -112,4 +119,4 @@ class Priorities:
             if known.casefold() == name.casefold():
                 return reference(identity, "priority_reference")
         has = ", ".join(names.values()) or "none; switch them on or map `priority` away"
-        raise Refusal(f"the account has no priority {name!r}; it has {has}")
+        raise Refusal(f"the account has no priority {name!r}; it has {has}", "priority")

@@ -82,11 +82,12 @@ def _of_settings(settings: PagerDutySettings, priorities: Priorities) -> Iterato
         except LookupError as error:
             yield str(error)
     if not priorities.names():
-        yield "the account has no priorities: `priority` is not exchanged"
+        yield "the account has no priorities: incidents are made and updated without one"
 
 
 def describe(wire: Wire, priorities: Priorities) -> Mapping[str, FieldFact]:
-    """By the names that mappings use. People are too many to list."""
+    """By the names that mappings use. People are too many to list. Asks anew, whatever was kept."""
+    priorities.forget()
     names = priorities.names()
     services = {
         str(row["id"]): str(row.get("name") or row.get("summary") or "")
@@ -99,8 +100,8 @@ def describe(wire: Wire, priorities: Priorities) -> Mapping[str, FieldFact]:
         "body.details": FieldFact("body.details", writable=True, required=False),
         "status": _choice("status", {one: one for one in ("triggered", "acknowledged", "resolved")}),
         "urgency": _choice("urgency", {"high": "high", "low": "low"}),
-        "priority.id": _choice("priority.id", names),
-        "priority.summary": _choice("priority.summary", {name: name for name in names.values()}),
+        "priority.id": _choice("priority.id", names, _PRIORITIES),
+        "priority.summary": _choice("priority.summary", {name: name for name in names.values()}, _PRIORITIES),
         "service.id": _choice("service.id", services),
         "service.summary": FieldFact(
             "service.summary", writable=False, required=False, choices={one: one for one in services.values()} or None
@@ -124,5 +125,8 @@ _READ_ONLY = (
 )
 
 
-def _choice(name: str, choices: Mapping[str, str]) -> FieldFact:
-    return FieldFact(name, writable=bool(choices), required=False, choices=dict(choices) or None)
+_PRIORITIES = "give the account's priorities (Incident Priorities, in its settings) these names, or map `priority` away"
+
+
+def _choice(name: str, choices: Mapping[str, str], advice: str = "") -> FieldFact:
+    return FieldFact(name, writable=bool(choices), required=False, choices=dict(choices) or None, advice=advice)

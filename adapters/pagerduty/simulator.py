@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tieline.adapters.pagerduty.simulated import shapes
-from tieline.adapters.pagerduty.simulated.account import PRIORITIES, Account, Incident, Refusal
+from tieline.adapters.pagerduty.simulated.account import Account, Incident, Refusal
 from tieline.adapters.pagerduty.simulated.intake import Intake
 from tieline.adapters.pagerduty.simulated.rest import Rest
 from tieline.adapters.pagerduty.simulated.webhooks import Subscription, Webhooks
@@ -78,7 +78,7 @@ class PagerDutySimulator(Simulator):
             case "edit":
                 values = {name: arguments[name] for name in EDITABLE if name in arguments}
                 if "priority" in arguments:
-                    values["priority"] = _priority_id(arguments["priority"])
+                    values["priority"] = self.account.priority_id(arguments["priority"])
                 self.account.edit(incident, by, **values)
             case "acknowledge":
                 self.account.acknowledge(incident, by)
@@ -108,7 +108,7 @@ class PagerDutySimulator(Simulator):
             urgency=arguments.get("urgency", "high"),
             key=arguments.get("key") or self.account.new_id("", 32).lower(),
             details=arguments.get("details"),
-            priority=_priority_id(arguments.get("priority")),
+            priority=self.account.priority_id(arguments.get("priority")),
         )
 
     def _shown(self, incident: Incident) -> dict[str, Any]:
@@ -147,10 +147,6 @@ class _Limited(Exception):
     def __init__(self, response: Response) -> None:
         super().__init__("429")
         self.response = response
-
-
-def _priority_id(name: str | None) -> str | None:
-    return next((identity for identity, known in PRIORITIES.items() if known == name), None)
 
 
 if __name__ == "__main__":

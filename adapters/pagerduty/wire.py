@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -29,6 +29,10 @@ DATA_UPDATED: Final = 1005
 UNKNOWN_REQUESTER: Final = 1008
 
 
+MEMBERS: Final = frozenset({"title", "urgency", "priority", "status", "resolution", "assignments", "service", "body"})
+"""What a refusal may name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A successful answer: its JSON object and the tool's own time."""
@@ -40,8 +44,8 @@ class Answer:
 class Refused(Rejected):
     """A 400 with PagerDuty's own error code, so that a caller can tell `already so` from `no`."""
 
-    def __init__(self, connection: str, message: str, code: int) -> None:
-        super().__init__(connection, message)
+    def __init__(self, connection: str, message: str, code: int, refused: Mapping[str, str] | None = None) -> None:
+        super().__init__(connection, message, refused=refused)
         self.code = code
 
     @property
@@ -157,7 +161,7 @@ class Wire:
                 self.connection, f"{where}. Set `from_email` to the address of an active user of the account."
             )
         if status == 400:
-            return Refused(self.connection, where, error.code)
+            return Refused(self.connection, where, error.code, error.refused)
         if status == 402:
             return NeedsOperator(self.connection, f"{where}. The account's plan lacks this; map it away or upgrade.")
         failure = outcome(self.connection, method, path, status, _with_reset(headers), error.words, self._clock.now())
@@ -215,8 +219,11 @@ def _hand_over(response: Any, **_ignored: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Error:
+    """`refused` are the members of an incident that it names, each with PagerDuty's words."""
+
     code: int
     words: str
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def _error_in(response: Any, secret: str) -> _Error:
@@ -230,10 +237,22 @@ def _error_in(response: Any, secret: str) -> _Error:
     details = error.get("errors") or []
     if isinstance(details, dict):
         details = [f"{name}: {what}" for name, what in details.items()]
+    if not isinstance(details, list):
+        details = [details]
     said = [str(error.get("message") or ""), *(str(detail) for detail in details)]
     code = error.get("code")
     words = "; ".join(part for part in said if part).replace(secret, "***")
-    return _Error(code if isinstance(code, int) else 0, f"{words} (code {code})" if code else words)
+    named = [(_member(str(detail)), str(detail).replace(secret, "***")) for detail in details]
+    refused = {member: detail for member, detail in named if member}
+    return _Error(code if isinstance(code, int) else 0, f"{words} (code {code})" if code else words, refused)
+
+
+def _member(detail: str) -> str:
+    """The member of an incident that an error speaks of: its first word names it, as in "Title is too long"."""
+    word = (
+        detail.split(" ", 1)[0].strip(":`'\"").split("[")[0].split(".")[0].casefold().replace("assignee", "assignments")
+    )
+    return word if word in MEMBERS else ""
 
 
 def _with_reset(headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,7 +27,7 @@ from tieline.adapters.servicenow.rows import (
     writes_in,
 )
 from tieline.adapters.servicenow.settings import ServiceNowSettings
-from tieline.adapters.servicenow.wire import Wire
+from tieline.adapters.servicenow.wire import Single, Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion
 from tieline.core.listing import answered, understood
 from tieline.core.model import ConnectionName, Visibility
@@ -96,7 +97,7 @@ class ServiceNow:
         if not 0 < len(token) <= LONGEST_TOKEN:
             raise Rejected(self._connection, f"a create token has 1 to {LONGEST_TOKEN} characters")
         mark = {"correlation_id": str(token), "correlation_display": MARK}
-        inserted = self._wire.insert(self._settings.table, {**values, **mark})
+        inserted = self._told(lambda: self._wire.insert(self._settings.table, {**values, **mark}))
         made = str(inserted.row.get("number") or inserted.row.get("sys_id") or "")
         try:
             stored = self.read(Ref(str(inserted.row.get("sys_id", ""))))
@@ -121,7 +122,7 @@ class ServiceNow:
         if version_of(before) != seen:
             raise StaleVersion(self._connection, f"{ref} moved from {seen} to {version_of(before)}")
         self._refuse_reopening(before, values)
-        answer = self._wire.patch(self._settings.table, ref, values)
+        answer = self._told(lambda: self._wire.patch(self._settings.table, ref, values))
         after = answered(self._connection, str(ref), lambda: sound(self._settings.table, answer.row))
         # One write counts one. More means that somebody else, or a rule that saves again, wrote in between.
         raced = writes_in(after) > writes_in(before) + 1
@@ -227,6 +228,16 @@ class ServiceNow:
     def _reading(self, row: Row, at: datetime | None, *, raced: bool = False) -> Reading:
         emails = self._people.emails(people_ids(self._settings, [row]))
         return reading_of(self._settings, row, at, emails, raced=raced)
+
+    def _told(self, write: Callable[[], Single]) -> Single:
+        """A write whose refusal names the columns: a data policy speaks of labels, which are anybody's words."""
+        try:
+            return write()
+        except Rejected as error:
+            if error.refused:
+                with suppress(RemoteError):
+                    error.refused = schema.by_name(self._wire, error.refused)
+            raise
 
     def _refuse_reopening(self, row: Row, values: Mapping[str, str]) -> None:
         state = str(row.get("state", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,9 @@ Row = dict[str, Any]
 _REFUSED_VALUES = ("data policy", "business rule")
 """403 means three things (vendor's table of statuses): access rules, a data policy, a business rule. The last two are
 about this record's values, so that the connection goes on; the words tell them apart."""
+
+
+_POLICY_FIELDS = re.compile(r"following fields (?:are|is) (?:mandatory|read[ -]?only)\s*:\s*(.+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def refusal(
     """The error that an answer means, or None for a good one with a `result`."""
     words = _words(answer)
     if answer.status == 403 and any(sign in words.lower() for sign in _REFUSED_VALUES):
-        return Rejected(connection, f"{method} {path} was refused: {words[:500]}")
+        return Rejected(connection, f"{method} {path} was refused: {words[:500]}", refused=named_fields(words))
     if answer.status == 404 and (path.count("/") < 3 or "does not represent any resource" in words):
         return NeedsOperator(
             connection, f"{method} {path} answered 404: {words[:500]}. Check `url` and `table`: there is no such table."
@@ -111,6 +115,13 @@ def refusal(
             maybe_done=method != "GET",
         )
     return None
+
+
+def named_fields(words: str) -> dict[str, str]:
+    """The fields that a data policy's refusal names, by their labels (`schema.by_name` knows the columns)."""
+    found = _POLICY_FIELDS.search(words)
+    labels = found.group(1).split(",") if found is not None else []
+    return {label.strip(): words[:500] for label in labels if label.strip()}
 
 
 def _no_json(connection: str, method: str, path: str, answer: Said) -> RemoteError:

@@ -125,11 +125,11 @@ def reading_of(
 def values_of(connection: str, body: Body) -> dict[str, str]:
     """A body as the Table API takes it: all text. None clears. Raises Rejected for what must not be written."""
     if "priority" in body:
-        raise Rejected(
-            connection, "`priority` is computed by ServiceNow from impact and urgency; map it to those two instead."
-        )
+        words = "`priority` is computed by ServiceNow from impact and urgency; map it to those two instead."
+        raise Rejected(connection, words, refused={"priority": words})
     if forbidden := sorted((_OURS_TO_SET | _THEIRS) & body.keys()):
-        raise Rejected(connection, f"the mapping writes {', '.join(forbidden)}, which is not a mapping's to write.")
+        words = f"the mapping writes {', '.join(forbidden)}, which is not a mapping's to write."
+        raise Rejected(connection, words, refused=dict.fromkeys(forbidden, words))
     return {name: _text(connection, name, value) for name, value in body.items()}
 
 
@@ -146,4 +146,5 @@ def _text(connection: str, name: str, value: Any) -> str:
         case list() | tuple() if all(isinstance(item, str) for item in value):
             return ",".join(value)
         case _:
-            raise Rejected(connection, f"`{name}` is a {type(value).__name__}; a field of ServiceNow takes text.")
+            words = f"`{name}` is a {type(value).__name__}; a field of ServiceNow takes text."
+            raise Rejected(connection, words, refused={name: words})

@@ -51,6 +51,20 @@ def describe(wire: Wire) -> Mapping[str, FieldFact]:
     return facts
 
 
+def by_name(wire: Wire, refused: Mapping[str, str]) -> dict[str, str]:
+    """What a policy refused, by the columns instead of their labels. A label that no column has stays as it is."""
+    tables = _lineage(wire)
+    rows = _all(
+        wire,
+        "sys_dictionary",
+        both(condition("name", "IN", ",".join(tables)), "elementISNOTEMPTY", "ORDERBYname", "ORDERBYelement"),
+        ("name", "element", "column_label"),
+        tables,
+    )
+    names = {str(row.get("column_label", "")).casefold(): str(row["element"]) for row in rows if row.get("element")}
+    return {names.get(label.casefold(), label): words for label, words in refused.items()}
+
+
 def _lineage(wire: Wire) -> list[str]:
     """The table and the tables it extends, itself first."""
     tables = [wire.settings.table]
@@ -99,6 +113,9 @@ def _fact(column: Row, choices: Mapping[str, str] | None) -> FieldFact:
         writable=column.get("read_only") != "true" and name not in _COMPUTED,
         required=column.get("mandatory") == "true",
         choices=choices,
+        # The forms offer the choices; the Table API takes any value.
+        enforced=False,
+        advice=f"see {name} in the dictionary of the table, its access rules and its choice list",
         max_length=int(length) if length.isascii() and length.isdigit() and int(length) > 0 else None,
     )
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from tieline.adapters.servicenow.simulated.access import Access
 from tieline.adapters.servicenow.simulated.courier import Courier, Webhook, message
-from tieline.adapters.servicenow.simulated.incident import RULES, Refused, settle
+from tieline.adapters.servicenow.simulated.incident import RULES, Refused, demand, settle
 from tieline.adapters.servicenow.simulated.query import Row
 from tieline.adapters.servicenow.simulated.seed import CHOICE_FIELDS, DEFAULTS, REFERENCES
 from tieline.adapters.servicenow.simulated.tables import TASKS, Tables
@@ -26,6 +26,8 @@ _NEVER_SET = frozenset({"priority", "number", "comments_and_work_notes", "sys_cl
 _SWITCHES = frozenset(
     {
         "data_policy",
+        "mandatory",
+        "locked",
         "keeps_choices",
         "rules",
         "saves_again",
@@ -52,6 +54,11 @@ class ServiceNowSimulator(Simulator):
         self.access = Access(self.tables.accounts, lambda: self.clock(), self.tables.new_id)
         self.data_policy = True
         """Demand close_code and close_notes on Resolved and Closed, of the API too."""
+        self.mandatory: set[str] = set()
+        """Columns that a data policy demands of every save, of the API too. What a UI policy or the dictionary makes
+        mandatory, only the forms ask for."""
+        self.locked: set[str] = set()
+        """Columns that a data policy lets nobody write: a save that tries to is refused."""
         self.keeps_choices = True
         """An empty string does not clear a choice field."""
         self.rules: list[str] = []
@@ -191,10 +198,14 @@ class ServiceNowSimulator(Simulator):
         row = dict(before) if before else {**self.tables.blank(table, user), **DEFAULTS}
         entries = {name: values[name] for name in JOURNALS if values.get(name, "").strip()}
         self._set(table, row, values)
+        if self.locked & values.keys():
+            labels = [self.tables.columns[table][name].label for name in sorted(self.locked & values.keys())]
+            raise Refused(f"Data Policy Exception: The following fields are read only: {', '.join(labels)}")
         for name in self.rules:
             RULES[name](row, before, self.tables.group_id)
         if table == "incident":
             settle(row, before, self.tables.now(), self.tables.user_id(user), data_policy=self.data_policy)
+        demand(row, {name: self.tables.columns[table][name].label for name in sorted(self.mandatory)})
         if row == before and not entries:
             return row
         if before:

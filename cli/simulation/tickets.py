@@ -124,7 +124,7 @@ class SimulatedTool(MemoryTool):
     def _kept(self, values: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in self.refuses.items():
             if values.get(name) == value:
-                raise Refused(f"{name} cannot be {value!r} any more")
+                raise Refused(f"{name} cannot be {value!r} any more", name)
         kept = super()._kept(values)
         if isinstance(kept.get(self.capitals), str):
             kept[self.capitals] = kept[self.capitals].upper()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from tieline.adapters.jira.simulated.screens import CREATE_SCREEN, EDIT_SCREEN, FIELDS, Refused, document
+from tieline.adapters.jira.simulated.screens import FIELDS, Refused, document
 from tieline.adapters.jira.simulated.search import Entry, parse
 from tieline.adapters.jira.simulated.site import BOT, Issue, Project, Site
 from tieline.adapters.jira.simulated.views import Views
@@ -205,8 +205,9 @@ def _create_types(routes: Routes, request: Request, found: re.Match[str]) -> Res
 @_or_404
 def _create_screen(routes: Routes, request: Request, found: re.Match[str]) -> Response:
     routes.project_of(found)
-    screen = {**CREATE_SCREEN, **dict.fromkeys(routes.site.required_at_creation, True)}
-    fields = [{"fieldId": name, **FIELDS[name].shown(required, routes.site.base)} for name, required in screen.items()]
+    site = routes.site
+    screen = site.required_screen()
+    fields = [{"fieldId": name, **site.field(name).shown(required, site.base)} for name, required in screen.items()]
     return _paged("fields" if routes.site.cloud else "values", fields, request)
 
 
@@ -351,8 +352,10 @@ def _delete(routes: Routes, _request: Request, found: re.Match[str]) -> Response
 @_or_404
 def _edit_screen(routes: Routes, _request: Request, found: re.Match[str]) -> Response:
     routes.issue_of(found)
-    base = routes.site.base
-    return Response.of({"fields": {name: FIELDS[name].shown(required, base) for name, required in EDIT_SCREEN.items()}})
+    site = routes.site
+    return Response.of(
+        {"fields": {name: site.field(name).shown(need, site.base) for name, need in site.edit_screen.items()}}
+    )
 
 
 @resource("PUT", "/issue/{ref}/properties/{key}")

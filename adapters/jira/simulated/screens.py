@@ -14,6 +14,7 @@ RESOLUTIONS: Final = {
     "10003": "Cannot Reproduce",
 }
 LONGEST_TEXT: Final = 32767
+LONGEST_LABEL: Final = 255
 _NODES: Final = frozenset(
     {
         "paragraph", "text", "heading", "bulletList", "orderedList", "listItem", "codeBlock", "blockquote", "rule",
@@ -97,18 +98,23 @@ EDIT_SCREEN: Final = {**CREATE_SCREEN, "environment": False, "customfield_10052"
 
 
 def read(
-    wanted: Mapping[str, Any], screen: Mapping[str, bool], *, rich: bool, base: str, person: Callable[[Any], Any]
+    wanted: Mapping[str, Any],
+    screen: Mapping[str, bool],
+    field_of: Callable[[str], FieldDefinition],
+    *,
+    rich: bool,
+    base: str,
+    person: Callable[[Any], Any],
 ) -> dict[str, Any]:
     """The stored values for what a request wants to set. Raises Refused with every fault found."""
     errors: dict[str, str] = {}
     values: dict[str, Any] = {}
     for name, value in wanted.items():
-        definition = FIELDS.get(name)
-        if definition is None or name not in screen:
+        if name not in FIELDS or name not in screen:
             errors[name] = f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
             continue
         try:
-            values[name] = _value(definition, value, rich=rich, base=base, person=person)
+            values[name] = _value(field_of(name), value, rich=rich, base=base, person=person)
         except ValueError as error:
             errors[name] = str(error)
     if errors:
@@ -188,6 +194,8 @@ def _labels(value: Any) -> list[str]:
     for label in value:
         if any(character.isspace() for character in label) or not label:
             raise ValueError(f"The label '{label}' contains spaces which is invalid.")
+        if len(label) > LONGEST_LABEL:
+            raise ValueError(f"The label '{label}' exceeds the maximum length of {LONGEST_LABEL} characters.")
     return sorted(set(value))
 
 

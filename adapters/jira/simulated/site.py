@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from tieline.adapters.jira.issue import plain
 from tieline.adapters.jira.simulated.people import User
-from tieline.adapters.jira.simulated.screens import CREATE_SCREEN, EDIT_SCREEN, PRIORITIES, Refused, read
+from tieline.adapters.jira.simulated.screens import (
+    CREATE_SCREEN,
+    EDIT_SCREEN,
+    FIELDS,
+    PRIORITIES,
+    FieldDefinition,
+    Refused,
+    read,
+)
 from tieline.adapters.jira.simulated.search import Entry
 from tieline.adapters.jira.simulated.webhooks import Webhooks
 from tieline.adapters.jira.simulated.workflows import SERVICE, SOFTWARE, Status, Transition, WorkflowScheme
@@ -78,6 +86,11 @@ class Site:
     after_write: Callable[[Issue], None] | None = None
     whole_seconds: bool = False
     required_at_creation: set[str] = field(default_factory=set)
+    create_screen: dict[str, bool] = field(default_factory=lambda: dict(CREATE_SCREEN))
+    edit_screen: dict[str, bool] = field(default_factory=lambda: dict(EDIT_SCREEN))
+    """Field ids to whether they are required; an administrator may take one off."""
+    priorities: dict[str, str] = field(default_factory=lambda: dict(PRIORITIES))
+    """The priority scheme of all projects, by id; other sites have other names, or other languages."""
     denied: set[str] = field(default_factory=set)
     """Permissions that the account lacks."""
     before_write: list[Callable[[], None]] = field(default_factory=list)
@@ -149,13 +162,25 @@ class Site:
         ]
         return [versions[-1] for versions in shown if versions]
 
+    def field(self, name: str) -> FieldDefinition:
+        """A field as this site has it."""
+        known = FIELDS[name]
+        return replace(known, options=self.priorities) if name == "priority" else known
+
+    def required_screen(self) -> dict[str, bool]:
+        """The create screen, with what it requires."""
+        return {**self.create_screen, **dict.fromkeys(self.required_at_creation, True)}
+
+    def _read(self, fields: Mapping[str, Any], screen: Mapping[str, bool]) -> dict[str, Any]:
+        return read(fields, screen, self.field, rich=self.cloud, base=self.base, person=self.person)
+
     # -- Changing
 
     def create(
         self, project: Project, issue_type: str, fields: Mapping[str, Any], by: str, properties: Mapping[str, Any]
     ) -> Issue:
         """Raises Refused."""
-        screen = {**CREATE_SCREEN, **dict.fromkeys(self.required_at_creation, True)}
+        screen = self.required_screen()
         missing = {
             name: f"{name.capitalize()} is required."
             for name, required in screen.items()
@@ -163,16 +188,17 @@ class Site:
         }
         if missing:
             raise Refused(missing)
-        values = read({"summary": None, **fields}, screen, rich=self.cloud, base=self.base, person=self.person)
+        values = self._read({"summary": None, **fields}, screen)
         now = self._now()
         self._next_id += 1
         issue = Issue(
             str(self._next_id), self._key(project), project, issue_type, project.workflow.initial, by, now, now, {}
         )
-        defaults = {"priority": {"self": f"{self.base}/rest/api/3/priority/3", "name": PRIORITIES["3"], "id": "3"}}
+        usual = "3" if "3" in self.priorities else next(iter(self.priorities))
+        defaults = {"priority": self.field("priority").option(usual, self.base)}
         issue.fields = {
-            **dict.fromkeys(EDIT_SCREEN), "resolution": None, "resolutiondate": None, **defaults,
-            "labels": [], "reporter": {"_user": by}, **values,
+            **dict.fromkeys({**EDIT_SCREEN, **self.edit_screen}), "resolution": None, "resolutiondate": None,
+            **defaults, "labels": [], "reporter": {"_user": by}, **values,
         }  # fmt: skip
         if not self.drops_properties:
             issue.properties = copy.deepcopy(dict(properties))
@@ -182,12 +208,12 @@ class Site:
 
     def edit(self, issue: Issue, fields: Mapping[str, Any], by: str) -> None:
         """Raises Refused."""
-        values = read(fields, EDIT_SCREEN, rich=self.cloud, base=self.base, person=self.person)
+        values = self._read(fields, self.edit_screen)
         self._set(issue, {k: v for k, v in values.items() if k not in self.ignores or by != BOT}, by)
 
     def transition(self, issue: Issue, transition: Transition, fields: Mapping[str, Any], by: str) -> None:
         """Raises Refused when a required field of the screen is empty."""
-        values = read(fields, transition.screen, rich=self.cloud, base=self.base, person=self.person)
+        values = self._read(fields, transition.screen)
         empty = {
             name: f"{name.capitalize()} is required."
             for name, required in transition.screen.items()

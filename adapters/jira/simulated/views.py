@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from tieline.adapters.jira.simulated.screens import FIELDS
 from tieline.adapters.jira.simulated.site import Issue, Project, Site
 from tieline.adapters.jira.simulated.workflows import Transition
 
@@ -79,7 +78,8 @@ class Views:
         }
         if fields:
             shown["fields"] = {
-                name: FIELDS[name].shown(required, self._site.base) for name, required in transition.screen.items()
+                name: self._site.field(name).shown(required, self._site.base)
+                for name, required in transition.screen.items()
             }
         return shown
 

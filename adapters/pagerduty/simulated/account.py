@@ -115,6 +115,8 @@ class Account:
             Service("PF9KMXH", "Batch"),
         ]
         self.on_call = "PAM4FGS"
+        self.priorities = dict(PRIORITIES)
+        """By id; other accounts have other names. Empty where the plan has none."""
         self.incidents: dict[str, Incident] = {}
         self.log: list[LogEntry] = []
         self.changes_announced: list[dict[str, Any]] = []
@@ -136,6 +138,9 @@ class Account:
 
     def service(self, identity: str) -> Service | None:
         return next((service for service in self.services if service.id == identity), None)
+
+    def priority_id(self, name: Any) -> str | None:
+        return next((identity for identity, known in self.priorities.items() if known == name), None)
 
     def incident(self, identity: str) -> Incident:
         """Raises Refusal (404, 2100)."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from tieline.adapters.pagerduty.simulated import shapes
-from tieline.adapters.pagerduty.simulated.account import PRIORITIES, Account, Incident, Refusal, User
+from tieline.adapters.pagerduty.simulated.account import Account, Incident, Refusal, User
 from tieline.adapters.testing.simulation import Request, Response
 
 LONGEST_RANGE: Final = timedelta(days=184)
@@ -81,7 +81,8 @@ class Rest:
             case ("GET", "priorities"):
                 if not self.has_priorities:
                     raise Refusal(402, 2014, "Account does not have the abilities to perform the action.")
-                return self._listed(request, "priorities", list(PRIORITIES), shapes.priority_json)
+                listed = list(self.account.priorities)
+                return self._listed(request, "priorities", listed, lambda one: shapes.priority_json(self.account, one))
             case _:
                 raise Refusal(404, 2100, "Not Found")
 
@@ -182,7 +183,7 @@ class Rest:
             urgency=str(wanted.get("urgency") or "high"),
             key=str(key) if key else self.account.new_id("", 32).lower(),
             details=(wanted.get("body") or {}).get("details"),
-            priority=_priority(wanted.get("priority")),
+            priority=self._priority(wanted.get("priority")),
             assignees=_users(wanted.get("assignments")),
         )
         self._apply_rule(incident)
@@ -227,8 +228,8 @@ class Rest:
             changed["title"] = wanted["title"]
         if wanted.get("urgency", incident.urgency) != incident.urgency:
             changed["urgency"] = wanted["urgency"]
-        if "priority" in wanted and _priority(wanted["priority"]) != incident.priority:
-            changed["priority"] = _priority(wanted["priority"])
+        if "priority" in wanted and self._priority(wanted["priority"]) != incident.priority:
+            changed["priority"] = self._priority(wanted["priority"])
         if "service" in wanted and wanted["service"].get("id") != incident.service:
             changed["service"] = wanted["service"]["id"]
         if "conference_bridge" in wanted:
@@ -247,11 +248,18 @@ class Rest:
             errors.append("Urgency must be high or low")
         if wanted.get("status") not in (None, "triggered", "acknowledged", "resolved"):
             errors.append("Status is not valid")
-        if wanted.get("priority") is not None and _priority(wanted["priority"]) is None:
+        if wanted.get("priority") is not None and not self.has_priorities:
+            errors.append("Priority is not available to this account")
+        elif wanted.get("priority") is not None and self._priority(wanted["priority"]) is None:
             errors.append("Priority not found")
         if any(self.account.user(user) is None for user in _users(wanted.get("assignments"))):
             errors.append("Assignee not found")
         return errors
+
+    def _priority(self, value: Any) -> str | None:
+        if isinstance(value, dict):
+            return value["id"] if value.get("id") in self.account.priorities else None
+        return self.account.priority_id(value)
 
     def _merge(self, request: Request, identity: str) -> Response:
         by = self._requester(request)
@@ -294,12 +302,6 @@ def _title_errors(title: Any) -> list[str]:
     if not isinstance(title, str) or not title.strip():
         return ["Title cannot be empty"]
     return [f"Title is too long (maximum is {LONGEST_TITLE} characters)"] if len(title) > LONGEST_TITLE else []
-
-
-def _priority(value: Any) -> str | None:
-    if isinstance(value, dict):
-        return value["id"] if value.get("id") in PRIORITIES else None
-    return next((identity for identity, name in PRIORITIES.items() if name == value), None)
 
 
 def _users(value: Any) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from tieline.adapters.pagerduty.simulated.account import (
-    PRIORITIES,
     Account,
     Alert,
     Incident,
@@ -52,8 +51,10 @@ def incident_reference(incident: Incident) -> dict[str, Any]:
     return reference("incident", incident.id, f"[#{incident.number}] {incident.title}", "incidents")
 
 
-def priority_reference(identity: str | None) -> dict[str, Any] | None:
-    return reference("priority", identity, PRIORITIES[identity], "priorities") if identity else None
+def priority_reference(account: Account, identity: str | None) -> dict[str, Any] | None:
+    if identity is None or identity not in account.priorities:
+        return None
+    return reference("priority", identity, account.priorities[identity], "priorities")
 
 
 def incident_json(account: Account, incident: Incident, *, whole: bool = False, body: bool = False) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def incident_json(account: Account, incident: Incident, *, whole: bool = False, 
         "acknowledgements": [
             {"at": utc(at), "acknowledger": user_reference(account, user)} for user, at in incident.acknowledgements
         ],
-        "priority": priority_reference(incident.priority),
+        "priority": priority_reference(account, incident.priority),
         "urgency": incident.urgency,
     }
     if whole:
@@ -190,6 +191,6 @@ def service_json(service: Service) -> dict[str, Any]:
     }
 
 
-def priority_json(identity: str) -> dict[str, Any]:
-    name = PRIORITIES[identity]
+def priority_json(account: Account, identity: str) -> dict[str, Any]:
+    name = account.priorities[identity]
     return {**reference("priority", identity, name, "priorities"), "type": "priority", "name": name}

@@ -143,7 +143,7 @@ class Webhooks:
             "assignees": [user_reference(self._account, user) for user, _ in incident.assignees],
             "escalation_policy": reference("escalation_policy", "PEPOLIC", "Default", "escalation_policies"),
             "teams": [],
-            "priority": priority_reference(incident.priority),
+            "priority": priority_reference(self._account, incident.priority),
             "urgency": incident.urgency,
             "conference_bridge": None,
             "resolve_reason": None,

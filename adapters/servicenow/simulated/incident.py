@@ -41,7 +41,7 @@ def settle(row: Row, before: Row, now: str, user_id: str, *, data_policy: bool) 
         rule = f"Closed incidents stay closed^{row['sys_id']}"
         raise Refused(f"Operation against file 'incident' was aborted by Business Rule '{rule}'")
     if data_policy and new in ("6", "7"):
-        _demand(row, close_code="Resolution code", close_notes="Resolution notes")
+        demand(row, {"close_code": "Resolution code", "close_notes": "Resolution notes"})
     row["priority"] = PRIORITY.get((row["impact"], row["urgency"]), "5")
     row["incident_state"] = new
     row["active"] = "false" if new in ("7", "8") else "true"
@@ -62,7 +62,8 @@ def _move(row: Row, old: str, new: str, now: str, user_id: str) -> None:
         row["reopened_time"], row["reopened_by"] = now, user_id
 
 
-def _demand(row: Row, **labels: str) -> None:
+def demand(row: Row, labels: Mapping[str, str]) -> None:
+    """What a data policy makes mandatory, by column and label. Raises Refused."""
     missing = [label for name, label in labels.items() if not row[name]]
     if missing:
         raise Refused(f"Data Policy Exception: The following fields are mandatory: {', '.join(missing)}")

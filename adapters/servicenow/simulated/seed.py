@@ -15,6 +15,20 @@ class Column:
     mandatory: bool = False
     read_only: bool = False
 
+    @property
+    def label(self) -> str:
+        """What people read beside the field."""
+        return LABELS.get(self.name, self.name.replace("_", " ").capitalize())
+
+
+LABELS = {
+    "close_code": "Resolution code",
+    "close_notes": "Resolution notes",
+    "hold_reason": "On hold reason",
+    "caller_id": "Caller",
+    "cmdb_ci": "Configuration item",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -139,7 +153,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "sys_dictionary": (
         *SYSTEM,
-        *(Column(name, length=80) for name in ("name", "element", "internal_type", "max_length")),
+        *(Column(name, length=80) for name in ("name", "element", "internal_type", "max_length", "column_label")),
         Column("mandatory", "boolean"),
         Column("read_only", "boolean"),
     ),

@@ -135,6 +135,7 @@ class Tables:
                 element=column.name,
                 internal_type=column.type,
                 max_length=str(column.length),
+                column_label=column.label,
                 mandatory="true" if column.mandatory else "false",
                 read_only="true" if column.read_only else "false",
             )

@@ -122,3 +122,51 @@ def test_a_person_is_asked_for_once_in_ten_minutes(desk: Desk) -> None:
     desk.clock.advance(601)
     adapter.person_id("anna@example.com")
     assert len(desk.calls()) == 1
+
+
+def test_the_priorities_of_the_sites_own_scheme_are_told(desk: Desk) -> None:
+    desk.site.priorities = {"1": "Höchste", "3": "Mittel"}
+    assert set(desk.connect().describe()["fields.priority.name"].choices or ()) == {"Höchste", "Mittel"}
+
+
+def test_a_field_on_no_screen_cannot_be_written_and_says_which_screen_to_look_at(desk: Desk) -> None:
+    for screen in (desk.site.create_screen, desk.site.edit_screen):
+        del screen["labels"]
+    desk.person_makes("Disk full")
+    fact = desk.connect().describe()["fields.labels"]
+    assert not fact.writable
+    assert "labels on the create and edit screens of issue type Incident in project OPS" in fact.advice
+
+
+def test_a_field_on_the_create_screen_alone_is_taken_once(desk: Desk) -> None:
+    del desk.site.edit_screen["labels"]
+    adapter = desk.connect()
+    assert not adapter.describe()["fields.labels"].once, "without an issue nobody can say what the edit screen has"
+    desk.person_makes("Disk full")
+    fact = adapter.describe()["fields.labels"]
+    assert fact.once
+    assert fact.writable
+    assert "edit screen" in fact.advice
+
+
+def test_a_field_on_the_edit_screen_alone_can_be_written(desk: Desk) -> None:
+    del desk.site.create_screen["labels"]
+    desk.person_makes("Disk full")
+    fact = desk.connect().describe()["fields.labels"]
+    assert (fact.writable, fact.once, fact.max_length) == (True, False, 255)
+
+
+def test_a_field_with_a_default_is_not_required(desk: Desk) -> None:
+    desk.site.create_screen["priority"] = True
+    assert not desk.connect().describe()["fields.priority.name"].required
+    desk.site.create_screen["labels"] = True
+    assert desk.connect().describe()["fields.labels"].required
+
+
+def test_screens_that_were_changed_meanwhile_are_told_anew(desk: Desk) -> None:
+    adapter = desk.connect()
+    desk.person_makes("Disk full")
+    assert adapter.describe()["fields.labels"].writable
+    for screen in (desk.site.create_screen, desk.site.edit_screen):
+        del screen["labels"]
+    assert not adapter.describe()["fields.labels"].writable

@@ -281,3 +281,63 @@ def test_a_find_ends_and_misses_nothing_however_slow_the_answers(desk: Desk, beh
         assert len(desk.calls()) <= 2
         desk.clock.advance(291)
         assert adapter.find(Token(f"late-{number}")) is not None
+
+
+REFUSED = [
+    ({"labels": ["x" * 256]}, "exceeds the maximum length of 255"),
+    ({"labels": ["two words"]}, "contains spaces"),
+    ({"priority": {"name": "Highest"}}, "priority selected is invalid"),
+    ({"customfield_10050": "shop"}, "not on the appropriate screen"),
+]
+
+
+def strict(desk: Desk) -> None:
+    """A site of another language, with a field off both screens."""
+    desk.site.priorities = {"1": "Höchste", "3": "Mittel"}
+    for screen in (desk.site.create_screen, desk.site.edit_screen):
+        del screen["customfield_10050"]
+
+
+@pytest.mark.parametrize(("fields", "words"), REFUSED, ids=lambda one: next(iter(one)) if isinstance(one, dict) else "")
+def test_a_creation_that_is_refused_names_the_field_and_jiras_words(
+    desk: Desk, fields: dict[str, Any], words: str
+) -> None:
+    strict(desk)
+    adapter = desk.connect()
+    # What is on neither screen is known before the call, and is written by the edit that follows.
+    if "customfield_10050" in fields:
+        made = adapter.create({"fields": {"summary": "Disk full", **fields}}, Token("t-1"))
+        refused = made.refused
+        assert made.body["fields"]["summary"] == "Disk full"
+    else:
+        with pytest.raises(Rejected) as told:
+            adapter.create({"fields": {"summary": "Disk full", **fields}}, Token("t-1"))
+        refused = told.value.refused
+    assert list(refused) == [f"fields.{next(iter(fields))}"]
+    assert words in next(iter(refused.values()))
+
+
+@pytest.mark.parametrize(("fields", "words"), REFUSED, ids=lambda one: next(iter(one)) if isinstance(one, dict) else "")
+def test_an_edit_that_is_refused_names_the_field_and_jiras_words(
+    desk: Desk, fields: dict[str, Any], words: str
+) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    strict(desk)
+    with pytest.raises(Rejected) as told:
+        adapter.update(ref, {"fields": {"summary": "Disk fuller", **fields}}, adapter.read(ref).version)
+    assert list(told.value.refused) == [f"fields.{next(iter(fields))}"]
+    assert words in next(iter(told.value.refused.values()))
+
+
+def test_a_status_that_cannot_be_had_at_the_creation_is_told_with_the_record(desk: Desk) -> None:
+    made = desk.connect().create({"fields": {"summary": "Disk full", "status": {"name": "Nowhere"}}}, Token("t-1"))
+    assert made.body["fields"]["summary"] == "Disk full"
+    assert list(made.refused) == ["fields.status"]
+    assert "no way to Nowhere" in made.refused["fields.status"]
+
+
+def test_a_transition_that_demands_what_nobody_gives_refuses_the_status_alone(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    with pytest.raises(Rejected) as told:
+        adapter.update(ref, {"fields": {"status": {"name": "Done"}}}, adapter.read(ref).version)
+    assert list(told.value.refused) == ["fields.status"]

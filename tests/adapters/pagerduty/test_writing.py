@@ -249,3 +249,49 @@ def test_a_reference_never_leads_to_another_path(tool: PagerDutyDriver, adapter:
     with pytest.raises(Gone):
         adapter.read(Ref("../users/PAM4FGS?x="))
     assert all(not path.startswith("/users") for _, path in tool.simulator.requests)
+
+
+@pytest.mark.parametrize(
+    ("members", "refused"),
+    [
+        ({"priority": {"summary": "P9"}}, "priority"),
+        ({"priority": {"id": "PGONE"}}, "priority"),
+        ({"urgency": "unheard of"}, "urgency"),
+        ({"assignments": [{"assignee": {"id": "PNOBODY"}}]}, "assignments"),
+        ({"colour": "red"}, "colour"),
+        ({"title": "x" * 1025}, "title"),
+    ],
+)
+def test_a_refusal_names_the_member_and_says_why(adapter: PagerDuty, members: dict[str, Any], refused: str) -> None:
+    with pytest.raises(Rejected) as told:
+        make(adapter, **members)
+    assert list(told.value.refused) == [refused]
+    reading = make(adapter)
+    if refused not in ("title", "colour"):
+        with pytest.raises(Rejected) as told:
+            adapter.update(reading.ref, members, reading.version)
+        assert list(told.value.refused) == [refused]
+
+
+def test_an_account_without_priorities_refuses_the_priority_alone(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    """A key of a priority that the account had once, so that nothing is known before the call."""
+    tool.simulator.rest.has_priorities = False
+    with pytest.raises(Rejected) as told:
+        make(adapter, priority={"id": "PRIO1"})
+    assert told.value.refused == {"priority": "Priority is not available to this account"}
+
+
+@pytest.mark.parametrize("errors", [{"priority": "is not valid"}, ["Priority is not valid"], "Priority is not valid"])
+def test_errors_come_in_several_shapes(tool: PagerDutyDriver, adapter: PagerDuty, errors: object) -> None:
+    body = {"error": {"message": "Invalid Input Provided", "code": 2001, "errors": errors}}
+    tool.simulator.fail(400, method="POST", body=body)
+    with pytest.raises(Rejected) as told:
+        make(adapter)
+    assert list(told.value.refused) == ["priority"]
+
+
+def test_a_refusal_that_names_nothing_refuses_it_all(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    tool.simulator.fail(400, method="POST", body={"error": {"message": "No.", "code": 2001, "errors": ["Try again"]}})
+    with pytest.raises(Rejected) as told:
+        make(adapter)
+    assert told.value.refused == {}

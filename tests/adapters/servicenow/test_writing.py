@@ -217,3 +217,44 @@ def test_what_the_instance_would_run_or_split_is_never_sent(
     assert adapter.person_id(value) is None
     assert adapter.find(Token(value)) is None
     assert simulator.requests == []
+
+
+def test_a_data_policy_that_demands_fields_names_their_columns(
+    adapter: ServiceNow, simulator: ServiceNowSimulator
+) -> None:
+    simulator.mandatory = {"caller_id", "cmdb_ci"}
+    with pytest.raises(Rejected) as told:
+        adapter.create({"short_description": "disk full"}, TOKEN)
+    assert set(told.value.refused) == {"caller_id", "cmdb_ci"}
+    assert "Caller, Configuration item" in told.value.refused["caller_id"]
+
+
+def test_a_data_policy_that_locks_a_field_names_its_column(adapter: ServiceNow, simulator: ServiceNowSimulator) -> None:
+    made = adapter.create({"short_description": "disk full"}, TOKEN)
+    simulator.locked = {"category"}
+    with pytest.raises(Rejected) as told:
+        adapter.update(made.ref, {"category": "network", "short_description": "fuller"}, made.version)
+    assert list(told.value.refused) == ["category"]
+
+
+def test_a_resolution_without_a_code_names_what_is_missing(adapter: ServiceNow) -> None:
+    made = adapter.create({"short_description": "disk full"}, TOKEN)
+    with pytest.raises(Rejected) as told:
+        adapter.update(made.ref, {"state": "6"}, made.version)
+    assert set(told.value.refused) == {"close_code", "close_notes"}
+
+
+def test_a_dictionary_that_cannot_be_read_leaves_the_labels(
+    adapter: ServiceNow, simulator: ServiceNowSimulator
+) -> None:
+    simulator.mandatory, simulator.unreadable = {"caller_id"}, {"sys_dictionary"}
+    with pytest.raises(Rejected) as told:
+        adapter.create({"short_description": "disk full"}, TOKEN)
+    assert set(told.value.refused) == {"Caller"}
+
+
+@pytest.mark.parametrize(("body", "refused"), [({"priority": "1"}, "priority"), ({"category": {}}, "category")])
+def test_what_is_refused_before_the_call_is_named_too(adapter: ServiceNow, body: Body, refused: str) -> None:
+    with pytest.raises(Rejected) as told:
+        adapter.create({"short_description": "disk full", **body}, TOKEN)
+    assert list(told.value.refused) == [refused]
