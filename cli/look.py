@@ -32,6 +32,7 @@ def status(workspace: str, as_json: bool) -> None:
         emit(found)
         return
     connections, flapping = found.pop("connections"), found.pop("flapping")
+    unheeded = found.pop("resolved_while_firing")
     table("Tieline", ["what", "now"], [(name.replace("_", " "), str(value)) for name, value in found.items()], empty="")
     rows = [
         (
@@ -45,11 +46,27 @@ def status(workspace: str, as_json: bool) -> None:
     table("Connections", ["connection", "state", "polled", "what to do"], rows, empty="no connections are configured")
     if flapping:
         _flapping(flapping)
+    if unheeded:
+        _unheeded(unheeded)
 
 
 def _flapping(found: list[dict[str, Any]]) -> None:
     rows = [(one["incident"], one["title"], str(one["flaps"]), _until(one["held_until"])) for one in found]
     table("Alerts that flap", ["incident", "alert", "flaps", "held until"], rows, empty="")
+
+
+def _unheeded(found: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            one["incident"],
+            one["title"],
+            one["status"],
+            str(one["alerts"]),
+            "not" if one["raised_again_at"] is None else _until(one["raised_again_at"]),
+        )
+        for one in found
+    ]
+    table("Over, and still firing", ["incident", "title", "status", "alerts", "raised again at"], rows, empty="")
 
 
 def _until(moment: datetime | None) -> str:

@@ -119,6 +119,12 @@ class SignalsConfig(Section):
         gt=timedelta(0),
         description="An alert's flaps are forgotten when it has not flapped for this long.",
     )
+    reraise_after: timedelta | None = Field(
+        default=timedelta(minutes=30),
+        gt=timedelta(0),
+        description="An incident that a person resolved or closed while its alerts fire is raised again when they "
+        "still fire after this; null leaves it to people.",
+    )
     acknowledge: bool = Field(default=True, description="Silence an incident's alerts while somebody works on it.")
     silence_for: timedelta = Field(
         default=timedelta(hours=4),

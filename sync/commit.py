@@ -10,7 +10,7 @@ from typing import Any
 from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Status, parse_instant
 from tieline.core.port import Power
 from tieline.core.store.store import Transaction
-from tieline.sync import acts, rows, tokens, twins
+from tieline.sync import acts, rows, tokens, twins, unheeded
 from tieline.sync.engine import EVERYONE, Connected, Engine, expression_value
 from tieline.sync.merge import Reason
 from tieline.sync.reconcile import Change, Conflict, Decision, Sighting, reconcile, wanted
@@ -90,7 +90,10 @@ def change(
     """The incident with these fields changed, saved at its next revision."""
     fields = {**incident.fields, **{name: step.after for name, step in changes.items()}}
     stamps = {**incident.stamps, **{name: Stamp(at, who) for name in changes}}
-    return rows.save_incident(tx, replace(incident, fields=fields, stamps=stamps), engine.clock.now())
+    changed = rows.save_incident(tx, replace(incident, fields=fields, stamps=stamps), engine.clock.now())
+    if "status" in changes:
+        unheeded.watch(tx, engine, changed, changes["status"].before, who)
+    return changed
 
 
 def edit(

@@ -12,13 +12,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, select
-
 from tieline.core import timers
 from tieline.core.model import ConnectionName, IncidentId, Signal, Status
-from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
-from tieline.sync import commit, flaps, groups, judging, rows
+from tieline.sync import commit, flaps, groups, judging, rows, unheeded
 from tieline.sync.engine import Engine
 from tieline.sync.flaps import Flaps
 from tieline.sync.groups import Group
@@ -27,13 +24,6 @@ from tieline.sync.records import Incident
 
 HOLD: Final = "flap_hold"
 """The kind of timer that ends a hold."""
-
-_STILL_FIRING = select(func.count()).where(t.signal.c.incident_id == bindparam("incident"), t.signal.c.firing)
-
-
-def still_firing(tx: Transaction, incident: IncidentId) -> int:
-    """How many of an incident's alerts fire."""
-    return int(tx.execute(_STILL_FIRING, {"incident": incident}).scalar_one())
 
 
 def began(tx: Transaction, engine: Engine, group: Group, signal: Signal) -> Group:
@@ -70,7 +60,7 @@ def release(tx: Transaction, engine: Engine, payload: Mapping[str, Any]) -> None
     if incident is None or not found:
         return
     signal = Signal(source, str(payload["signal"]), {"title": str(payload["title"])})
-    status, fires = Status(str(incident.fields["status"])), still_firing(tx, number) > 0
+    status, fires = Status(str(incident.fields["status"])), unheeded.firing(tx, number) > 0
     if status.is_open and not fires and engine.config.signals.resolve:
         groups.touch(tx, number, engine.clock.now())
         set_status(tx, engine, incident, Status.RESOLVED, signal)

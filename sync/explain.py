@@ -14,7 +14,7 @@ from tieline.core.model import ConnectionName, IncidentId, Value, incident_numbe
 from tieline.core.port import Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import absence, groups, rows, unknown
+from tieline.sync import absence, groups, rows, unheeded, unknown
 from tieline.sync.records import Held, Hold, Incident, Replica, ReplicaState
 
 if TYPE_CHECKING:
@@ -317,6 +317,16 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
                 "held_until": one.flaps.held_until,
             }
             for one in groups.flapping(connection, now)
+        ],
+        "resolved_while_firing": [
+            {
+                "incident": incident_number(one.incident),
+                "title": one.title,
+                "status": one.status,
+                "alerts": one.firing,
+                "raised_again_at": one.again,
+            }
+            for one in unheeded.unheeded(connection)
         ],
         "signals_firing": count(select(func.count()).select_from(t.signal).where(text("firing"))),
         "inbox_waiting": count(select(func.count()).select_from(t.inbox).where(text("parked = ''"))),

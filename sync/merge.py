@@ -41,6 +41,7 @@ class Reason(StrEnum):
     SIGNALLED = "signalled"  # its signals began or ended
     RAISED = "raised"  # an alert that is worse than those before it joined, or became worse
     LOWERED = "lowered"  # the worst alert ended, and `signals.lower` says that the incident follows
+    RERAISED = "reraised"  # a person said that it is over, and after `signals.reraise_after` its alerts still fire
     FLAPPING = "flapping"  # its alerts go off and on; what they do is held until they are steady
     EDITED = "edited"  # a person changed it in Tieline
 

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
-from tieline.sync import absence, groups
+from tieline.sync import absence, groups, unheeded
 from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
 from tieline.sync.jobs.port import Health
@@ -130,6 +130,11 @@ class _Collector(Collector):
                 "tieline_alerts_flapping",
                 "Groups of alerts that go off and on, so that what they do is held",
                 value=len(groups.flapping(connection, now)),
+            )
+            yield GaugeMetricFamily(
+                "tieline_resolved_while_firing",
+                "Incidents that are over while their alerts fire",
+                value=len(unheeded.unheeded(connection)),
             )
             yield GaugeMetricFamily(
                 "tieline_conflicts",

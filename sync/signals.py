@@ -15,7 +15,7 @@ from tieline.core.port import Body
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
 from tieline.core.store.store import Transaction
-from tieline.sync import acts, commit, damping, grades, groups, inbox, judging, rows
+from tieline.sync import acts, commit, damping, grades, groups, inbox, judging, rows, unheeded
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.flaps import Flaps
 from tieline.sync.groups import Group
@@ -370,7 +370,7 @@ def _tell_ended(tx: Transaction, engine: Engine, incident: IncidentId, signal: S
 def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId) -> None:
     _tell_ended(tx, engine, incident, signal)
     groups.touch(tx, incident, engine.clock.now())
-    still = damping.still_firing(tx, incident)
+    still = unheeded.firing(tx, incident)
     current = rows.load_incident(tx, incident, lock=True)
     if current is None:
         return

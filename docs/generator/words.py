@@ -39,6 +39,8 @@ KINDS: Mapping[str, str] = {
     "signal_joined": "another signal of the group joined an incident",
     "signal_ended": "a signal of the incident ended",
     "signal_held": "an alert flaps: its end or beginning is not followed before `until`; with how often it flapped",
+    "resolved_while_firing": "somebody said that an incident is over while its alerts fire; with when it is looked at",
+    "reraised": "alerts that still fired after that time belong to this incident from now on; with `instead_of` which",
     "ends_doubted": "a source no longer lists many of its alerts, and they are not taken for ended; with the sentence",
     "ends_confirmed": "a person said that those alerts have ended; with each of them",
     "ends_believed": "that doubt is over: enough are listed again, were told of, or were confirmed; and how many ended",

@@ -7,15 +7,16 @@ from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
 from tieline.core.store.store import Store
-from tieline.sync import absence, acts, damping, groups, inbox, judging, lane, poll, rows, signals, twins
+from tieline.sync import absence, acts, groups, inbox, judging, lane, poll, reraise, rows, signals, twins, unheeded
 
 STATEMENTS = {
     "known episodes": signals._KNOWN,
     "groups of a batch": groups._GROUPS,
     "groups of an incident": groups._OF_INCIDENT,
-    "signals that still fire": damping._STILL_FIRING,
+    "signals that still fire": unheeded._FIRING,
     "the groups of an incident whose signal ended": groups._TOUCH,
     "what an incident's alerts said": judging._HEARD,
+    "alerts to raise again": reraise._FIRING,
     "what those say that fire": judging._FIRING,
     "ends without beginnings": signals._FORGET_ENDS,
     "signals to act on": acts._PENDING,
@@ -43,6 +44,7 @@ FEW = {
     "copies with a held field": (lane._HELD, "ix_replica_held (connection=?)"),
     "copies to write": (lane._DUE, "ix_replica_dirty (connection=?)"),
     "one signal of an incident": (acts._SIGNAL, "(connection=? AND episode=?)"),
+    "what is over and fires": (unheeded._UNHEEDED, "ix_signal_firing"),
     "groups that flap": (groups._FLAPPING, "ix_grouping_flaps (steady_at>?)"),
     "acts to carry out": (acts._PENDING, "ix_signal_act (connection=?)"),
 }
