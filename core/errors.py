@@ -11,6 +11,7 @@ TielineError
     ├── StaleVersion    read again and decide again; nothing was written
     ├── Gone            the record was deleted over there, or merged into `merged_into`
     ├── Rejected        the tool refused the values; park this record only
+    ├── Unforeseen      the adapter raised anything else: its own fault; nobody knows what was done
     └── Forged          a delivery that is not from the tool: 401, counted, never stored
 """
 
@@ -75,11 +76,18 @@ class JournalBroken(TielineError):
 
 
 class RemoteError(TielineError):
-    """Something between us and one tool."""
+    """Something between us and one tool. `status` is that of the HTTP answer which says so, where one came.
 
-    def __init__(self, connection: str, message: str) -> None:
+    `verb` is what the tool was asked; the engine writes it down when it asks, since the same class means one thing to
+    one verb and another to the next.
+    """
+
+    verb: str = ""
+
+    def __init__(self, connection: str, message: str, *, status: int | None = None) -> None:
         super().__init__(f"{connection}: {message}")
         self.connection = connection
+        self.status = status
 
 
 class Limit(StrEnum):
@@ -103,8 +111,9 @@ class TryAgain(RemoteError):
         wait: timedelta | None = None,
         maybe_done: bool = False,
         limit: Limit | None = None,
+        status: int | None = None,
     ) -> None:
-        super().__init__(connection, message)
+        super().__init__(connection, message, status=status)
         self.wait = wait
         self.maybe_done = maybe_done
         self.limit = limit
@@ -121,8 +130,10 @@ class StaleVersion(RemoteError):
 class Gone(RemoteError):
     """The record no longer exists. `merged_into` names the record that took its place, where the tool says so."""
 
-    def __init__(self, connection: str, message: str, *, merged_into: str | None = None) -> None:
-        super().__init__(connection, message)
+    def __init__(
+        self, connection: str, message: str, *, merged_into: str | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(connection, message, status=status)
         self.merged_into = merged_into
 
 
@@ -137,6 +148,10 @@ class Rejected(RemoteError):
     def __init__(self, connection: str, message: str, *, refused: Mapping[str, str] | None = None) -> None:
         super().__init__(connection, message)
         self.refused: Mapping[str, str] = dict(refused or {})
+
+
+class Unforeseen(RemoteError):
+    """An adapter, or the library below it, raised what no adapter may raise. Only the engine makes one of it."""
 
 
 class Forged(RemoteError):

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, or_, select, text, update
 
-from tieline.core.errors import Gone, RemoteError, TryAgain
+from tieline.core.errors import RemoteError
 from tieline.core.model import ConnectionName, IncidentId, Signal, Status, incident_number
 from tieline.core.port import Acknowledger, Act, Power, Ref, Token
 from tieline.core.store import tables as t
@@ -17,6 +17,7 @@ from tieline.core.store.store import Connection, Transaction
 from tieline.core.timers import cancel, set_timer
 from tieline.sync import rows
 from tieline.sync.engine import Connected, Engine
+from tieline.sync.outcomes import Done, Standing, Then, Verb, outcome
 from tieline.sync.records import Incident
 
 RENEW: Final = "renew_silence"
@@ -167,12 +168,15 @@ def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
     until = engine.clock.now() + engine.config.signals.silence_for
     note = f"{incident_number(item.incident)} is being worked on (set by Tieline)"
     try:
-        handle = source.acknowledge(item.ref, Act(item.act), until=until, note=note, token=token_of(item))
-    except Gone:
-        _let_be(engine, item, before)
-        return
+        handle = here.call(
+            Verb.ACKNOWLEDGE, source.acknowledge, item.ref, Act(item.act), until=until, note=note, token=token_of(item)
+        )
     except RemoteError as error:
-        if item.act == Act.ACKNOWLEDGE.value and not (isinstance(error, TryAgain) and error.maybe_done):
+        becomes = outcome(error, Standing.LINKED)
+        if becomes.then is Then.LET_BE:
+            _let_be(engine, item, before)
+            return
+        if becomes.done is Done.NO and item.act == Act.ACKNOWLEDGE.value:
             _not_silenced(engine, item, before)
         raise
     with engine.store.write() as tx:

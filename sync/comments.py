@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from tieline.core.errors import Gone, Rejected, TryAgain
+from tieline.core.errors import Gone, RemoteError
 from tieline.core.port import Commenter, RemoteComment
-from tieline.sync import ceiling, copies, twins, volley
+from tieline.sync import ceiling, copies, limits, twins, volley
 from tieline.sync.engine import Connected, Engine
+from tieline.sync.outcomes import Done, Standing, Then, Verb, outcome
 
 
 def deliver(engine: Engine, here: Connected, item: twins.Outgoing) -> None:
-    """Write one comment into one copy, once. Raises TryAgain and NeedsOperator for the lane to act on."""
+    """Write one comment into one copy, once. Raises RemoteError for the lane to act on."""
     source = here.source
     if not isinstance(source, Commenter):
         raise TypeError(f"{here.name} claims to comment and cannot")
@@ -19,24 +20,22 @@ def deliver(engine: Engine, here: Connected, item: twins.Outgoing) -> None:
         return
     try:
         written = _find_or_write(engine, here, source, item)
-    except Rejected as error:
-        park(engine, here, item, str(error))
-        return
-    except Gone as error:
-        if error.merged_into is not None:
-            copies.lose(engine, here, item.replica, error)
-            park(engine, here, item, str(error))
-            return
-        copies.look_whether_gone(engine, here, item.replica, item.ref)
-        with engine.store.write() as tx:
-            again = engine.clock.now() + copies.UNTIL_CERTAIN
-            twins.postpone(tx, item, state=item.state, attempts=item.attempts + 1, next_at=again)
-        return
-    except TryAgain as error:
-        if not error.maybe_done:
+    except RemoteError as error:
+        becomes = outcome(error, Standing.LINKED)
+        if becomes.done is Done.NO:
             with engine.store.write() as tx:
                 twins.postpone(tx, item, state=item.state, attempts=item.attempts, next_at=None)
-        raise
+        match becomes.then:
+            case Then.PARK:
+                park(engine, here, item, str(error))
+            case Then.FOLLOW if isinstance(error, Gone):
+                copies.lose(engine, here, item.replica, error)
+                park(engine, here, item, str(error))
+            case Then.ASK:
+                _ask(engine, here, item, error)
+            case _:
+                raise
+        return
     if written is None:
         return
     if twins.is_wider(written, item.visibility):
@@ -46,10 +45,23 @@ def deliver(engine: Engine, here: Connected, item: twins.Outgoing) -> None:
         twins.finish(tx, engine, here, item, written)
 
 
+def _ask(engine: Engine, here: Connected, item: twins.Outgoing, error: RemoteError) -> None:
+    """The record is looked for, and the comment waits meanwhile; not for ever, where the record is there."""
+    copies.look_whether_gone(engine, here, item.replica, item.ref, error)
+    attempts = item.attempts + 1
+    if attempts >= limits.GIVE_UP:
+        park(engine, here, item, str(error))
+        return
+    with engine.store.write() as tx:
+        again = engine.clock.now() + copies.UNTIL_CERTAIN
+        twins.postpone(tx, item, state=item.state, attempts=attempts, next_at=again)
+
+
 def _find_or_write(engine: Engine, here: Connected, source: Commenter, item: twins.Outgoing) -> RemoteComment | None:
     """The comment as it stands in the tool now; None where it is put aside instead, because robots talk."""
     if item.state == "sending":
-        found = twins.search(source.comments(item.ref), here.mapping, item)
+        # A search that fails has failed the comment: it is not a look at the record that could go on without.
+        found = twins.search(here.call(Verb.ADD_COMMENT, source.comments, item.ref), here.mapping, item)
         if found is not None:
             return found
     with engine.store.read() as connection:
@@ -59,7 +71,8 @@ def _find_or_write(engine: Engine, here: Connected, source: Commenter, item: twi
         return None
     with engine.store.write() as tx:
         twins.begin(tx, engine, item)
-    return source.add_comment(item.ref, twins.rendered(here.mapping, item), item.visibility, item.token)
+    words = twins.rendered(here.mapping, item)
+    return here.call(Verb.ADD_COMMENT, source.add_comment, item.ref, words, item.visibility, item.token)
 
 
 def park(engine: Engine, here: Connected, item: twins.Outgoing, sentence: str) -> None:

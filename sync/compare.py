@@ -15,6 +15,7 @@ from tieline.core.port import Power
 from tieline.sync import explain
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.merge import ONE_WAY
+from tieline.sync.outcomes import Verb
 from tieline.sync.reconcile import LATEST
 
 
@@ -43,7 +44,7 @@ def compare(engine: Engine, *, limit: int = 10_000) -> Iterator[Compared]:
             if here is None or copy.ref is None or not here.can(Power.WRITE):
                 continue
             try:
-                reading = here.source.read(copy.ref)
+                reading = here.call(Verb.READ, here.source.read, copy.ref)
             except Gone:
                 yield Compared(incident.id, here.name, copy.key, 0, {}, missing=True)
                 continue

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from tieline.core.errors import Gone
+from tieline.core.errors import Gone, RemoteError
 from tieline.core.model import incident_number
 from tieline.core.port import Ref, Version
-from tieline.sync import inbox, rows
+from tieline.sync import inbox, limits, rows
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.records import Incident, ReplicaState
 
@@ -75,14 +75,18 @@ def lose(engine: Engine, here: Connected, replica_id: int, error: Gone) -> None:
         rows.save_replica(tx, replace(gone, holds={}))
 
 
-def look_whether_gone(engine: Engine, here: Connected, replica_id: int, ref: Ref) -> None:
+def look_whether_gone(engine: Engine, here: Connected, replica_id: int, ref: Ref, error: RemoteError) -> None:
     """One 404 may be a proxy's or a lagging replica's, and letting go of a copy is for good: the road asks again, and
-    nothing is written meanwhile."""
+    nothing is written meanwhile. A record that can be read and denies each write is put aside in the end."""
     now = engine.clock.now()
     with engine.store.write() as tx:
         replica = rows.hold(tx, replica_id)
-        if replica is not None and replica.state is ReplicaState.LINKED:
+        if replica is None or replica.state not in (ReplicaState.LINKED, ReplicaState.PARKED):
+            return
+        if not inbox.is_asked_for(tx, here.name, ref):
+            inbox.put(tx, here.name, [(ref, None)], asked=0, now=now)
+        engine.rouse(tx, here.name)
+        if replica.state is ReplicaState.LINKED:
             rows.save_replica(tx, replace(replica, attempts=replica.attempts + 1, next_at=now + UNTIL_CERTAIN))
-            if not inbox.is_asked_for(tx, here.name, ref):
-                inbox.put(tx, here.name, [(ref, None)], asked=0, now=now)
-            engine.rouse(tx, here.name)
+    if replica.attempts + 1 >= limits.GIVE_UP:
+        park(engine, replica_id, f"{error}. Yet the record can be read: look which right to write it is missing.")

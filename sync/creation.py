@@ -12,12 +12,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from tieline.core.errors import Rejected, TryAgain
+from tieline.core.errors import Rejected, RemoteError
 from tieline.core.model import Status, incident_number
 from tieline.core.port import Finder, Power, Reading, Token
 from tieline.core.store.store import Transaction
 from tieline.sync import ceiling, commit, copies, inbox, rows, tokens, twins
 from tieline.sync.engine import Connected, Engine, Look
+from tieline.sync.outcomes import Done, Verb, outcome, standing_of
 from tieline.sync.read import sight, with_comments
 from tieline.sync.reconcile import Sighting
 from tieline.sync.records import Incident, Replica, ReplicaState
@@ -27,7 +28,7 @@ LONGEST_CALL: Final = timedelta(seconds=60)
 
 
 def create(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
-    """Make the record. Raises what the adapter raises; a TryAgain that may have happened leaves the create in doubt."""
+    """Make the record. Raises what the adapter raises; what does not say that nothing was made leaves it in doubt."""
     fields = ceiling.may_leave(engine, here, incident.fields)
     ids = here.ids_of(here.mapping.people_in(fields), engine.clock.monotonic())
     written = here.mapping.denormalize(fields, fields, ids, creating=True)
@@ -47,13 +48,10 @@ def create(engine: Engine, here: Connected, replica: Replica, incident: Incident
         )
         rows.save_replica(tx, replace(current, state=ReplicaState.CREATING, intent=written.written, intent_since=now))
     try:
-        reading = here.adapter.create(written.body, replica.token)
-    except TryAgain as error:
-        if not error.maybe_done:
+        reading = here.call(Verb.CREATE, here.adapter.create, written.body, replica.token)
+    except RemoteError as error:
+        if outcome(error, standing_of(replica)).done is Done.NO:
             _not_created(engine, replica.id)
-        raise
-    except Rejected:
-        _not_created(engine, replica.id)
         raise
     _adopt(engine, here, replica.id, reading)
 
@@ -138,7 +136,7 @@ def _find(engine: Engine, here: Connected, finder: Finder, replica: Replica) -> 
 
 
 def _find_one(here: Connected, finder: Finder, token: Token) -> Reading | None:
-    found = finder.find(token)
+    found = here.call(Verb.FIND, finder.find, token)
     if found is not None and found.token != token:
         raise Rejected(
             here.name, f"a search for {token} answered {found.key}, which carries {found.token}: not adopted"

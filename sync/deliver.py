@@ -19,7 +19,7 @@ from typing import Final
 import orjson
 from sqlalchemy import bindparam, select
 
-from tieline.core.errors import Gone, Rejected, StaleVersion, TryAgain
+from tieline.core.errors import Gone, RemoteError
 from tieline.core.model import Fields
 from tieline.core.port import Reading
 from tieline.core.store import tables as t
@@ -27,6 +27,7 @@ from tieline.core.store.store import Transaction
 from tieline.mappings import Denormalized
 from tieline.sync import ceiling, commit, copies, creation, judging, limits, rows, twins, volley
 from tieline.sync.engine import EVERYONE, Connected, Engine
+from tieline.sync.outcomes import Done, Then, Verb, outcome, standing_of
 from tieline.sync.read import fresh, sight, with_replaced
 from tieline.sync.reconcile import wanted
 from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState
@@ -48,7 +49,7 @@ _LAST_LEFT_OUT = (
 
 def deliver(engine: Engine, here: Connected, look_first: Callable[[], bool], replica_id: int) -> None:
     """Take one dirty copy as far as it goes. `look_first` says whether what was never made may be there all the same.
-    Raises TryAgain and NeedsOperator for the lane to act on."""
+    Raises RemoteError for the lane to act on."""
     with engine.store.read() as connection:
         replica = rows.load_replica(connection, replica_id)
         incident = rows.load_incident(connection, replica.incident) if replica is not None else None
@@ -56,13 +57,16 @@ def deliver(engine: Engine, here: Connected, look_first: Callable[[], bool], rep
         return
     try:
         _deliver(engine, here, look_first, replica, incident)
-    except Rejected as error:
-        copies.park(engine, replica_id, str(error))
-    except Gone as error:
-        if error.merged_into is not None or replica.ref is None:
-            copies.lose(engine, here, replica_id, error)
-        else:
-            copies.look_whether_gone(engine, here, replica_id, replica.ref)
+    except RemoteError as error:
+        match outcome(error, standing_of(replica)).then:
+            case Then.PARK:
+                copies.park(engine, replica_id, str(error))
+            case Then.FOLLOW if isinstance(error, Gone):
+                copies.lose(engine, here, replica_id, error)
+            case Then.ASK if replica.ref is not None:
+                copies.look_whether_gone(engine, here, replica_id, replica.ref, error)
+            case _:
+                raise
 
 
 def _deliver(
@@ -116,19 +120,16 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     if not _intend(engine, here, replica, incident, patch.written):
         return
     try:
-        reading = here.adapter.update(replica.ref, patch.body, replica.version)
-    except StaleVersion:
+        reading = here.call(Verb.UPDATE, here.adapter.update, replica.ref, patch.body, replica.version)
+    except RemoteError as error:
+        becomes = outcome(error, standing_of(replica))
+        if becomes.done is Done.NO:
+            _void(engine, replica.id)
+        if becomes.then is not Then.LOOK:
+            raise
         # Nothing was written, and the record is not as we knew it: look, decide again, come back.
-        _void(engine, replica.id)
         fresh(engine, here, replica)
         return
-    except TryAgain as error:
-        if not error.maybe_done:
-            _void(engine, replica.id)
-        raise
-    except (Rejected, Gone):
-        _void(engine, replica.id)
-        raise
     sighting = sight(engine, here, reading, asked=None)
     if reading.raced:
         sighting = with_replaced(here, replica, sighting, patch.written)
@@ -176,7 +177,10 @@ def _hold_unwritable(engine: Engine, here: Connected, replica_id: int, incident:
 
 def _tell_left_out(engine: Engine, here: Connected, incident: Incident, names: Sequence[str]) -> None:
     """Journal the people whom this tool does not know, once for each: who is assigned there stays assigned."""
-    facts = {name: f"{here.name} knows nobody called {incident.fields[name]}" for name in names}
+    facts = {
+        name: here.unasked.get(str(incident.fields[name])) or f"{here.name} knows nobody called {incident.fields[name]}"
+        for name in names
+    }
     with engine.store.write() as tx:
         rows.load_incident(tx, incident.id, lock=True)
         last = tx.execute(_LAST_LEFT_OUT, {"incident": incident.id, "connection": here.name}).scalar()

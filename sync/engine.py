@@ -7,21 +7,26 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from tenacity import Retrying
 
 from tieline.core.clock import Clock
 from tieline.core.config import Config, ConnectionConfig
+from tieline.core.errors import RemoteError, StoreUnavailable, Unforeseen
 from tieline.core.hooks import Committed
 from tieline.core.journal import Entry
 from tieline.core.model import ConnectionName, IncidentId, RecordKind, Value
-from tieline.core.port import Adapter, AdapterKind, Directory, Power, Receiver, Source, Token
+from tieline.core.port import Adapter, AdapterKind, Cursor, Directory, Page, Power, Receiver, Source, Token
 from tieline.core.registry import Registry
 from tieline.core.store.store import Store, Transaction
 from tieline.mappings import Mapping as FieldMapping
 from tieline.sync.limits import Budget
+from tieline.sync.outcomes import Standing, Then, Verb, outcome
 from tieline.sync.tokens import TOKEN_PREFIX
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 
 def expression_value(value: Value) -> Any:
@@ -72,6 +77,8 @@ class Connected:
     """Repeats a read that failed for a moment, a few times at once; never a write."""
     people: dict[str, tuple[str | None, float]] = field(default_factory=dict)
     """E-mail to the tool's id (None: it knows nobody of that address), and when it said so."""
+    unasked: dict[str, str] = field(default_factory=dict)
+    """E-mail of those whom the tool could not be asked for, to the sentence that says why."""
     looked: dict[Token, Look] = field(default_factory=dict)
     """By the token of each create in doubt."""
     polled: bool = False
@@ -108,15 +115,51 @@ class Connected:
             return self.source
         raise TypeError(f"{self.name} ({self.kind.tool}) cannot be written")
 
+    def call(self, verb: Verb, act: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        """Ask the tool, once. Every call goes through here, so that an error says what was asked: `outcomes` has to
+        know. Raises RemoteError, whatever the adapter raises."""
+        try:
+            return act(*args, **options)
+        except RemoteError as error:
+            error.verb = verb.value
+            raise
+        except StoreUnavailable:
+            raise  # this worker may not go on, which is no answer of the tool's
+        except Exception as error:
+            strange = Unforeseen(self.name, f"{verb}: {type(error).__name__}: {error}")
+            strange.verb = verb.value
+            raise strange from error
+
+    def ask(self, verb: Verb, act: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        """The same for a read, which is repeated a few times at once where it failed for a moment."""
+        answer: T = self.again(self.call, verb, act, *args, **options)
+        return answer
+
+    def pages(self, since: Cursor | None) -> Iterator[Page]:
+        """What changed since then, page by page."""
+        listing = self.call(Verb.CHANGES, lambda: iter(self.source.changes(since)))
+        while (page := self.call(Verb.CHANGES, next, listing, None)) is not None:
+            yield page
+
     def ids_of(self, emails: frozenset[str], now: float) -> Mapping[str, str]:
-        """The tool's ids of these people; whoever it does not know is left out. Asks the tool, and remembers its answer
-        for ten minutes. `now` is in seconds that never run backwards."""
+        """The tool's ids of these people; whoever it does not know, or cannot be asked for, is left out. Asks the tool,
+        and remembers its answer for ten minutes. `now` is in seconds that never run backwards."""
         if not isinstance(self.source, Directory):
             return {}
         self.people = {email: known for email, known in self.people.items() if now - known[1] < REMEMBER_PEOPLE}
         for email in sorted(emails - self.people.keys()):
-            self.people[email] = (self.source.person_id(email), now)
+            self.people[email] = (self._id_of(self.source, email), now)
         return {email: found for email in sorted(emails) if (found := self.people[email][0]) is not None}
+
+    def _id_of(self, directory: Directory, email: str) -> str | None:
+        self.unasked.pop(email, None)
+        try:
+            return self.call(Verb.PERSON_ID, directory.person_id, email)
+        except RemoteError as error:
+            if outcome(error, Standing.LINKED).then is not Then.WITHOUT:
+                raise
+            self.unasked[email] = f"{email} could not be looked up: {error}"
+            return None
 
 
 @dataclass(slots=True)

@@ -17,12 +17,13 @@ from typing import Any, Final, TypeVar
 import structlog
 from sqlalchemy import bindparam, delete, insert, or_, select, text
 
-from tieline.core.errors import Gone, Limit, NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain
+from tieline.core.errors import NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain, Unforeseen
 from tieline.core.port import Power, Ref
 from tieline.core.store import tables as t
-from tieline.sync import acts, comments, copies, creation, deliver, inbox, limits, poll, road, rows, twins
+from tieline.sync import acts, comments, copies, creation, deliver, inbox, limits, outcomes, poll, road, rows, twins
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.limits import is_due, wait_after
+from tieline.sync.outcomes import Conduct, Counts, Verb
 from tieline.sync.preflight import preflight
 
 BATCH: Final = 200
@@ -31,11 +32,15 @@ BATCH: Final = 200
 RECHECK: Final = timedelta(minutes=5)
 """How often a stopped connection is tried again: renewed credentials heal it without a restart."""
 
-GIVE_UP: Final = 20
-"""Transient failures of one record, on a connection that works for others, before it is parked."""
+PUZZLED: Final = 3
+"""Odd answers in a row after which a connection stops, or failures of single records after which it waits."""
 
-REFUSED: Final = GIVE_UP // limits.TRIES
-"""What a refusal counts among them: one that comes after many transient failures is still the first."""
+TRIES: Final[Mapping[Counts, int]] = {
+    Counts.FREE: 0,
+    Counts.ONCE: 1,
+    Counts.REFUSED: limits.REFUSED,
+    Counts.ALL: limits.GIVE_UP,
+}
 
 
 Item = TypeVar("Item")
@@ -102,21 +107,12 @@ class Lane:
             return False
         try:
             if self.state is LaneState.STOPPED:
-                self.here.source.check()
+                self.here.call(Verb.CHECK, self.here.source.check)
             worked = self._work(now)
-        except TryAgain as error:
-            self._pause(error)
-            return False
-        except NeedsOperator as error:
-            self._stop(error)
-            return False
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one tool's odd answer must not stop the other connections
-            ours = not isinstance(error, RemoteError)
-            self._log.error("connection_failed", error=type(error).__name__, exc_info=ours)
-            words = f"{type(error).__name__}: {error}. Check `url` and the tool's version; it is tried again by itself."
-            self._stop(NeedsOperator(self.here.name, words))
+            self._break_off(error)
             return False
         if self.state is not LaneState.WORKING or not self._told:
             self._resume()
@@ -125,7 +121,9 @@ class Lane:
     def _work(self, now: datetime) -> bool:
         """The kinds of work take turns, so that none of them can keep the others waiting for ever."""
         if not self._flown:
-            preflight(self.here)
+            unproved = preflight(self.here)
+            if unproved:
+                self._log.warning("schema_unknown", reason=unproved)
             self._look_again_at_held_fields(now)
             self._doubt_what_was_wanted(now)
             self._flown = True
@@ -179,7 +177,7 @@ class Lane:
         try:
             result = poll.poll(self.engine, self.here)
         except TryAgain as error:
-            if not limits.only_here(error):
+            if outcomes.bearing(error).conduct is not Conduct.GOES_ON:
                 raise
             # Listings are asked for too often, and whatever else there is to do is not.
             wait = wait_after(1, self.engine.random, error)
@@ -259,7 +257,7 @@ class Lane:
             raise
         except Exception as error:
             # Whatever is wrong with one of them alone is found out below, one by one.
-            if isinstance(error, RemoteError) and not (isinstance(error, TryAgain) and limits.only_here(error)):
+            if isinstance(error, RemoteError) and outcomes.bearing(error).conduct in (Conduct.TIRES, Conduct.WAITS):
                 raise
             self._each(items, self._travel, self._inbox_failed)
 
@@ -299,41 +297,55 @@ class Lane:
 
         What concerns the whole connection is raised: a pause the tool asked for, or nothing answering any more.
         """
-        now = self.engine.clock.now()
         try:
             work()
-        except NeedsOperator as error:
-            # The connection's trouble, or this record's alone? A connection that checks out goes on with the others.
-            later = now + wait_after(2, self.engine.random)
-            try:
-                self.here.source.check()
-            except RemoteError:
-                failed(0, later, "")
-                raise
-            failed(REFUSED, later, str(error))
-        except TryAgain as error:
-            if limits.only_here(error):
-                # The others go on. A kind of call that rests says nothing about the record that needs it.
-                extra = 0 if error.limit is Limit.ENDPOINT else 1
-                failed(extra, self.engine.clock.now() + wait_after(1, self.engine.random, error), "")
-                return
-            self._failures += 1
-            # A tool that nobody reaches says nothing about the record that it was asked for.
-            everybody = error.limit is not None or self._failures >= 3
-            failed(0 if everybody else 1, now + wait_after(self._failures, self.engine.random, error), "")
-            if error.wait is not None or everybody:
-                raise
-        except StaleVersion:
-            failed(1, now + wait_after(1, self.engine.random), "")
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one record's fault, whatever it is, must not stop the others
-            sentence = f"{type(error).__name__}: {error}"
-            expected = isinstance(error, (RemoteError, Gone))
-            self._log.error("record_failed", error=sentence, exc_info=not expected)
-            failed(GIVE_UP if expected else REFUSED, now + wait_after(2, self.engine.random), sentence)
+            self._weigh(error, failed)
         else:
             self._failures = 0
+
+    def _weigh(self, error: Exception, failed: Callable[[int, datetime | None, str], None]) -> None:
+        """Put one record back, or aside, as the table says of its error; raises what concerns the connection."""
+        bearing = outcomes.bearing(error)
+        tries = TRIES[bearing.counts]
+        match bearing.conduct:
+            case Conduct.TIRES | Conduct.WAITS:
+                self._failures += 1
+                # A tool that nobody reaches says nothing about the record that it was asked for.
+                everybody = bearing.conduct is Conduct.WAITS or self._failures >= PUZZLED
+                failed(0 if everybody else tries, self._later(self._failures, error), "")
+                if everybody or (isinstance(error, TryAgain) and error.wait is not None):
+                    raise error
+            case Conduct.PROVES:
+                self._prove(failed)
+                failed(tries, self._later(2), self._sentence(error))
+            case _ if isinstance(error, (TryAgain, StaleVersion)):
+                failed(tries, self._later(1, error), "")
+            case _:
+                failed(tries, self._later(2), self._sentence(error))
+
+    def _prove(self, failed: Callable[[int, datetime | None, str], None]) -> None:
+        """The connection's trouble, or a record's alone? Raises what the check raises, and then the record is free."""
+        try:
+            self.here.call(Verb.CHECK, self.here.source.check)
+        except RemoteError:
+            failed(0, self._later(2), "")
+            raise
+
+    def _later(self, failures: int, error: Exception | None = None) -> datetime:
+        told = error if isinstance(error, TryAgain) else None
+        return self.engine.clock.now() + wait_after(failures, self.engine.random, told)
+
+    def _sentence(self, error: Exception) -> str:
+        """What is said of a record that is put aside for this."""
+        if isinstance(error, NeedsOperator):
+            return str(error)
+        sentence = str(error) if isinstance(error, Unforeseen) else f"{type(error).__name__}: {error}"
+        trace = isinstance(error, Unforeseen) or not isinstance(error, RemoteError)
+        self._log.error("record_failed", error=sentence, exc_info=error if trace else None)
+        return sentence
 
     def _inbox_failed(self, item: inbox.Waiting) -> Callable[[int, datetime | None, str], None]:
         def put_back(extra: int, next_at: datetime | None, sentence: str) -> None:
@@ -395,9 +407,25 @@ class Lane:
 
     # -- what becomes of the connection ----------------------------------------------------------------------------
 
-    def _pause(self, error: TryAgain) -> None:
+    def _break_off(self, error: Exception) -> None:
+        """What concerns the connection has come out of its work."""
+        if isinstance(error, TryAgain):
+            self._pause(error)
+            return
+        if isinstance(error, NeedsOperator):
+            self._stop(error)
+            return
+        trace = isinstance(error, Unforeseen) or not isinstance(error, RemoteError)
+        self._log.error("connection_failed", error=type(error).__name__, exc_info=error if trace else None)
+        words = f"{type(error).__name__}: {error}. Check `url` and the tool's version; it is tried again by itself."
+        if outcomes.bearing(error).conduct is Conduct.PUZZLED and self._failures < PUZZLED:
+            self._pause(RemoteError(self.here.name, words))
+        else:
+            self._stop(NeedsOperator(self.here.name, words))
+
+    def _pause(self, error: RemoteError) -> None:
         self._failures = max(self._failures, 1)
-        wait = wait_after(self._failures, self.engine.random, error)
+        wait = wait_after(self._failures, self.engine.random, error if isinstance(error, TryAgain) else None)
         if self.state is not LaneState.WAITING:
             self._log.warning("connection_waiting", reason=str(error), seconds=round(wait.total_seconds(), 1))
         self._failures += 1
@@ -466,6 +494,6 @@ def _moment(written: str | None) -> datetime | None:
 
 def _aside(attempts: int, sentence: str) -> str:
     """The sentence to park a record with, once it has failed often enough; "" while it may be tried again."""
-    if attempts < GIVE_UP:
+    if attempts < limits.GIVE_UP:
         return ""
     return sentence or f"the tool failed {attempts} times on this record while it worked for others"

@@ -13,11 +13,17 @@ from typing import Final
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from tieline.core.clock import Clock
-from tieline.core.errors import Limit, TryAgain
+from tieline.core.errors import TryAgain
 from tieline.core.model import Fields, Value
 
 TRIES: Final = 5
 """Deterministic failures of one record before it is parked."""
+
+GIVE_UP: Final = 20
+"""Transient failures of one record, on a connection that works for others, before it is parked."""
+
+REFUSED: Final = GIVE_UP // TRIES
+"""What a refusal counts among them: one that comes after many transient failures is still the first."""
 
 FIRST_WAIT: Final = timedelta(seconds=1)
 LONGEST_WAIT: Final = timedelta(minutes=5)
@@ -108,11 +114,6 @@ def wait_after(attempts: int, dice: random.Random, error: TryAgain | None = None
     if error is not None and error.limit is not None:
         return max(ceiling, UNTOLD_WAIT) + timedelta(seconds=dice.random())
     return ceiling * (0.5 + dice.random() / 2)
-
-
-def only_here(error: TryAgain) -> bool:
-    """True for a limit that leaves the connection's other work alone."""
-    return error.limit in (Limit.RECORD, Limit.ENDPOINT)
 
 
 FARTHEST: Final = timedelta(hours=2)

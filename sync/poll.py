@@ -88,7 +88,7 @@ def poll(engine: Engine, here: Connected) -> Pass:
     began = engine.clock.now()
     listing = _Listing(since, before, began)
     seen = fresh = 0
-    for page in here.source.changes(since):
+    for page in here.pages(since):
         with engine.store.write() as tx:
             told = _judged(tx, engine, here, listing, page) if here.signals else page
             news = _news(tx, here, told)

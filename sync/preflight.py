@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tieline.core.errors import NeedsOperator
+from tieline.core.errors import NeedsOperator, RemoteError
 from tieline.core.port import Describer, FieldFact, Power
 from tieline.mappings.document import FieldRule
 from tieline.mappings.paths import Path, show
 from tieline.sync.engine import Connected
+from tieline.sync.outcomes import Standing, Then, Verb, outcome
 
 
 def missing_fields(here: Connected) -> list[str]:
@@ -43,20 +44,27 @@ def missing_choices(here: Connected) -> list[str]:
     return sentences
 
 
-def preflight(here: Connected) -> None:
-    """Raises NeedsOperator when the mapping names fields that the tool does not have."""
-    missing = missing_fields(here)
+def preflight(here: Connected) -> str:
+    """Why the mapping could not be held against the tool's schema; "" where it was. Raises NeedsOperator when it names
+    fields that the tool does not have."""
+    try:
+        missing = missing_fields(here)
+    except RemoteError as error:
+        if outcome(error, Standing.ABSENT).then is not Then.WITHOUT:
+            raise
+        return f"its schema cannot be read, so that the mapping is not held against it: {error}"
     if missing:
         raise NeedsOperator(
             here.name, f"{'; '.join(missing)}. Correct the mapping or its overlay, then send SIGHUP to the daemon."
         )
+    return ""
 
 
 def _facts(here: Connected) -> Mapping[str, FieldFact] | None:
     source = here.source
     if not (isinstance(source, Describer) and here.can(Power.DESCRIBE)):
         return None
-    return source.describe()
+    return here.call(Verb.DESCRIBE, source.describe)
 
 
 def _paths(rule: FieldRule) -> list[Path]:

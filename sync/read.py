@@ -5,31 +5,44 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from tieline.core.errors import Gone
+import structlog
+
+from tieline.core.errors import Gone, RemoteError
 from tieline.core.model import CATALOGUE, FieldType
 from tieline.core.port import Commenter, Historian, Power, Reading, Ref
 from tieline.sync import commit, inbox, rows, twins
 from tieline.sync.engine import Connected, Engine
+from tieline.sync.outcomes import Standing, Then, Verb, outcome
 from tieline.sync.reconcile import Sighting
 from tieline.sync.records import Replica
+
+_log: Any = structlog.get_logger("tieline.read")
 
 
 def read(engine: Engine, here: Connected, ref: Ref) -> Sighting:
     """Ask the tool for one record, with its comments. Raises Gone."""
     with engine.store.read() as connection:
         asked = inbox.head(connection)
-    return sight(engine, here, with_comments(here, here.again(here.source.read, ref)), asked=asked)
+    return sight(engine, here, with_comments(here, here.ask(Verb.READ, here.source.read, ref)), asked=asked)
 
 
 def with_comments(here: Connected, reading: Reading) -> Reading:
-    """The reading with its comments, asked for where they did not come along."""
+    """The reading with its comments, asked for where they did not come along; without them where they cannot be had,
+    although the record was read a moment ago."""
     if reading.comments is not None or not twins.can_comment(here) or not here.config.comments.comes_in:
         return reading
     source = here.source
     if not isinstance(source, Commenter):
         return reading
-    return replace(reading, comments=tuple(here.again(source.comments, reading.ref)))
+    try:
+        return replace(reading, comments=tuple(here.ask(Verb.COMMENTS, source.comments, reading.ref)))
+    except RemoteError as error:
+        if outcome(error, Standing.LINKED).then not in (Then.WITHOUT, Then.ASK):
+            raise
+        _log.warning("comments_unread", connection=here.name, ref=reading.ref, reason=str(error))
+        return reading
 
 
 def sight(
@@ -54,13 +67,18 @@ def sight(
 
 def with_replaced(here: Connected, replica: Replica, sighting: Sighting, names: Collection[str]) -> Sighting:
     """The sighting with what our write of the fields `names` replaced, asked of the tool's history where the tool
-    refuses no write on an old version. One call more, and only after a race or a lost answer. Raises Gone."""
+    refuses no write on an old version. One call more, and only after a race or a lost answer."""
     source = here.source
     tells = here.can(Power.TELL_REPLACED) and not here.can(Power.WRITE_IF_UNCHANGED)
     if not names or not tells or not isinstance(source, Historian):
         return sighting
     # Until the outcome of a write is settled, the copy keeps the version that it was decided on.
-    found = here.again(source.replaced, sighting.reading.ref, replica.version)
+    try:
+        found = here.ask(Verb.REPLACED, source.replaced, sighting.reading.ref, replica.version)
+    except RemoteError as error:
+        if outcome(error, Standing.IN_DOUBT).then is not Then.WITHOUT:
+            raise
+        return replace(sighting, untold=f"what our write replaced cannot be told: {error}")
     if found is None:
         return sighting
     if found.body is None:

@@ -20,6 +20,7 @@ from tieline.core.store.store import Transaction
 from tieline.sync import absence, commit, copies, creation, inbox, poll, rows, signals, twins
 from tieline.sync.engine import Connected, Engine, expression_value
 from tieline.sync.inbox import Waiting
+from tieline.sync.outcomes import Then, Verb, outcome, standing_of
 from tieline.sync.read import read, sight, with_comments, with_replaced
 from tieline.sync.reconcile import Sighting
 from tieline.sync.records import Replica, ReplicaState
@@ -40,10 +41,14 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
     try:
         sighting = _look(engine, here, item, known)
     except Gone as error:
-        if _doubts(engine, item, known, error):
+        then = outcome(error, standing_of(known)).then
+        if then is Then.ASK and _doubts(engine, item, known):
             with engine.store.write() as tx:
                 inbox.later(tx, item, item.attempts + 1, engine.clock.now() + DOUBT_EVERY)
             return
+        if then is Then.ASK and known is not None:
+            # Letting go is for good: a tool that cannot be spoken to at all has not said that a record is gone.
+            here.call(Verb.CHECK, here.source.check)
         _drop(engine, item)
         if known is not None:
             copies.lose(engine, here, known.id, error)
@@ -126,11 +131,11 @@ def _look(engine: Engine, here: Connected, item: Waiting, known: Replica | None)
     return sighting if known is None else with_replaced(here, known, sighting, known.ledger)
 
 
-def _doubts(engine: Engine, item: Waiting, known: Replica | None, error: Gone) -> bool:
+def _doubts(engine: Engine, item: Waiting, known: Replica | None) -> bool:
     """True while a 404 is not to be believed yet. One about a record that nobody ever showed us matters to nobody."""
-    if error.merged_into is not None or item.attempts >= DOUBT_FOR // DOUBT_EVERY:
+    if item.attempts >= DOUBT_FOR // DOUBT_EVERY:
         return False
-    shown = item.listed if known is None else known.state is not ReplicaState.GONE
+    shown = item.listed or known is not None
     return shown and engine.clock.now() - item.received_at < DOUBT_FOR
 
 
