@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from generator import commands, configuration, guarantees, hooks, mapping_files, metrics, words
+from generator import commands, configuration, guarantees, hooks, mapping_files, metrics, outcomes, words
 
 FOLDER = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py from the code; `make docs` writes it anew. -->\n"
@@ -19,6 +19,7 @@ def pages() -> dict[str, str]:
         "reference/hooks.md": hooks.page(),
         "reference/mappings.md": mapping_files.page(),
         "reference/metrics.md": metrics.page(),
+        "reference/outcomes.md": outcomes.page(),
         "reference/reasons.md": words.page(),
         "explanation/guarantees.md": guarantees.page(),
     }

@@ -51,28 +51,28 @@ class Failure(StrEnum):
     LOST = "lost"  # TryAgain with maybe_done: the answer was lost, the tool may have acted
     BUSY = "busy"  # TryAgain without: the tool did not act
     LOST_PACED = "lost_paced"  # both: half of it is done, and the rest has to wait
-    LOST_PACED_ENDPOINT = "lost_paced_endpoint"
-    LOST_PACED_RECORD = "lost_paced_record"
+    LOST_PACED_ENDPOINT = "lost_paced_endpoint"  # … of this kind of call
+    LOST_PACED_RECORD = "lost_paced_record"  # … of calls about this record
     PACED = "paced"  # TryAgain with a limit on the connection
     PACED_ENDPOINT = "paced_endpoint"  # … on this kind of call
     PACED_RECORD = "paced_record"  # … on calls about this record
-    NEEDS_OPERATOR = "needs_operator"
-    STALE = "stale"
-    GONE = "gone"
+    NEEDS_OPERATOR = "needs_operator"  # NeedsOperator
+    STALE = "stale"  # StaleVersion
+    GONE = "gone"  # Gone
     MERGED = "merged"  # Gone with merged_into
-    REJECTED = "rejected"
+    REJECTED = "rejected"  # Rejected
     UNFORESEEN = "unforeseen"  # any other exception: a fault of the adapter or of its library
 
 
 class Standing(StrEnum):
     """Where the copy stands at the time of the call."""
 
-    ABSENT = "absent"
-    CREATING = "creating"
-    LINKED = "linked"
+    ABSENT = "absent"  # wanted, and not made yet; or it is about a record that is nobody's copy
+    CREATING = "creating"  # a create is under way, or its outcome is not known
+    LINKED = "linked"  # a record is there, and no write is in doubt
     IN_DOUBT = "in_doubt"  # linked, and the outcome of a write is not known
-    PARKED = "parked"
-    GONE = "gone"
+    PARKED = "parked"  # put aside until a person acts
+    GONE = "gone"  # its record was deleted over there
 
 
 class Done(StrEnum):
@@ -100,7 +100,7 @@ class Counts(StrEnum):
     """What a failed try counts, of those after which a record is put aside."""
 
     FREE = "free"  # it says nothing about the record
-    ONCE = "once"
+    ONCE = "once"  # one try
     REFUSED = "refused"  # as one of five
     ALL = "all"  # there is no use in another try
 
@@ -108,11 +108,11 @@ class Counts(StrEnum):
 class Conduct(StrEnum):
     """What becomes of the connection."""
 
-    GOES_ON = "goes_on"
+    GOES_ON = "goes_on"  # with all its other work
     TIRES = "tires"  # it goes on with the others; at the third failure in a row it waits
-    WAITS = "waits"
+    WAITS = "waits"  # as long as the tool asked, else longer with each time
     PROVES = "proves"  # it checks itself: if it can, it goes on with the others, else it does as its check failed
-    PUZZLED = "puzzled"  # it waits, and at the third odd answer in a row it stops
+    PUZZLED = "puzzled"  # it waits; at the third odd answer in a row it stops
     STOPS = "stops"  # until it checks out again
 
 

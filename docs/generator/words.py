@@ -73,17 +73,21 @@ What an adapter or the store may raise, grouped by what the daemon does next.
 {tree}
 ```
 
-How that comes about in a connection's lane:
+How that comes about in a connection's lane; [outcomes](outcomes.md) has every verb, error and state of a copy:
 
 - **TryAgain**: the record waits for as long as the tool asked (at most an hour), else for 1 to 2 s, doubling to 5
   minutes. A pause that the tool asked for, or the third failure in a row, pauses the whole connection. Twenty
   failures of one record on a connection that works for others park it.
-- **NeedsOperator**: the connection proves itself; if it can, only this record waits. Else it stops with the sentence
-  in `tieline status` and in the log. Its work stays, and every 5 minutes it proves itself again, so that renewed
-  credentials heal it without a restart.
+- **NeedsOperator**: the connection proves itself; if it can, only this record waits, and is tried {tries} times. Else
+  the connection stops with the sentence in `tieline status` and in the log. Its work stays, and every 5 minutes it
+  proves itself again, so that renewed credentials heal it without a restart.
 - **StaleVersion**: the record is read again and the decision is made again.
-- **Gone**: the copy is marked as gone. Nothing is deleted in return.
-- **Rejected**: that copy or comment is parked with the tool's own words.
+- **Gone**: said of a record that was there, it is asked again for half a minute, and believed of a tool that proves
+  itself; then the copy is marked as gone. Nothing is deleted in return. Said to a create or a search it means that
+  somebody else answered: the record is looked for and tried again, {tries} times.
+- **Rejected**: said to a write, that copy or comment is parked with the tool's own words. Said to a question, it is
+  asked {tries} times.
+- **Unforeseen**: as an unknown outcome: looked for before it is tried again, {tries} times.
 - **Forged**: answered 401, counted as a delivery, never stored.
 - **Anything else** that one record brings about is tried {tries} times, then parked; the other records go on.
 """

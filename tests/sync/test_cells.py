@@ -89,7 +89,7 @@ def _inbox_attempts(world: World) -> Callable[[], int]:
 def _twin_attempts(world: World) -> Callable[[], int]:
     def attempts() -> int:
         with world.engine.store.read() as connection:
-            return max(connection.execute(select(t.twin.c.attempts)).scalars())
+            return max(connection.execute(select(t.twin.c.attempts)).scalars(), default=0)
 
     return attempts
 
