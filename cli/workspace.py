@@ -129,7 +129,7 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
 
 
 def _prove(engine: Engine, here: Connected) -> Found:
-    risks = here.config.settings.risks
+    risks = (*here.config.settings.risks, *([engine.registry.grouping] if here.signals else ()))
     try:
         health = here.source.check()
         notes = [*health.notes, *missing_fields(here), *missing_choices(here), *_unknown(engine, here, health), *risks]

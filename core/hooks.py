@@ -1,8 +1,8 @@
 """The hooks: how plugins join in. Three kinds, each documented by its exact signature.
 
 register    asked once, at start                        tieline_adapters
-ask         asked for an answer, with a time limit      tieline_group_key, tieline_classify, tieline_disclose,
-                                                        tieline_metrics
+ask         asked for an answer, with a time limit      tieline_group_key, tieline_grouping, tieline_classify,
+                                                        tieline_disclose, tieline_metrics
 tell        told after a commit, each observer alone    tieline_committed
 
 A plugin is what an entry point in the group `tieline` names:
@@ -55,6 +55,11 @@ class Hooks:
     @hookspec(firstresult=True)
     def tieline_group_key(self, signal: Signal) -> str | None:
         """Which signals belong to one incident: equal keys do. None leaves it to the next plugin."""
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def tieline_grouping(self) -> str | None:
+        """How `tieline_group_key` groups, as it is configured: a sentence, which `tieline check` shows."""
         raise NotImplementedError
 
     @hookspec(firstresult=True)

@@ -137,6 +137,12 @@ class Registry:
         """As `group_key`, for a batch: a storm hands over to the plugins' thread once, not once an alert."""
         return self._each("tieline_group_key", _text, [{"signal": signal} for signal in signals])
 
+    @property
+    def grouping(self) -> str:
+        """How signals are grouped, in a sentence for people."""
+        said: str | None = next(self._answers("tieline_grouping", _text), None)
+        return said or "No plugin groups alerts: each of them opens an incident of its own."
+
     def classify(self, signal: Signal, fields: Fields) -> Fields | None:
         """Fields for the incident that a signal opens, checked against the model; None when no plugin says."""
         return self.classify_each([(signal, fields)])[0]

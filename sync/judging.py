@@ -61,9 +61,12 @@ def _urgent(engine: Engine, fields: Fields) -> Fields:
 
 
 def _key(signal: Signal, answer: str | None) -> str:
-    """The group's key: what a plugin says, else the episode by itself. Long keys are hashed."""
+    """The group's key: what a plugin says, else the episode by itself. Long ones are hashed, and those that a database
+    does not take: a label may hold anything."""
     key = answer if answer is not None else f"{signal.connection}:{signal.episode}"
-    return key if len(key) <= 190 else hashlib.sha256(key.encode()).hexdigest()
+    if len(key) <= 190 and key.isprintable():
+        return key
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _opening_fields(signal: Signal) -> dict[str, Value]:

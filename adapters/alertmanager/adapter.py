@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from tieline.adapters.alertmanager import silences, webhook
 from tieline.adapters.alertmanager.alert import Sight, ended, fingerprint_of, may_reach, named, reading, sight
-from tieline.adapters.alertmanager.health import Server, notes_of, server
+from tieline.adapters.alertmanager.health import Server, notes_of, odd_ones, server
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.adapters.alertmanager.wire import Answer, Wire
 from tieline.core.episodes import Episode, Firing, hidden, pages
@@ -83,11 +83,13 @@ class AlertmanagerAdapter:
                 raise NeedsOperator(
                     self._connection, f"it has no receiver {mine!r}, only {names}; correct `receiver`, or add it there."
                 )
+        seen = self._seen(self._list(ALERTS, EVERY_STATE))
         return Health(
             account=self._settings.username or ("bearer token" if self._settings.bearer_token else "anonymous"),
             version=f"Alertmanager {found.version}",
             clock_skew=at - self._clock.now(),
-            notes=tuple(notes_of(found, self._settings, at)),
+            notes=(*notes_of(found, self._settings, at), *odd_ones(seen.unreadable, len(seen.alerts))),
+            foreseen=tuple(one.body for one in seen.alerts),
         )
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.core.episodes import parse_moment
+from tieline.core.port import Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +53,10 @@ def notes_of(found: Server, settings: AlertmanagerSettings, at: datetime) -> Ite
         yield "A receiver there has `send_resolved: false`: the end of an alert arrives only by polling."
     if found.may_have_forgotten(at, settings.restart_grace):
         yield "It started a short while ago and may not know yet what fires; no absent alert counts as ended for now."
+
+
+def odd_ones(odd: Sequence[Unreadable], understood: int) -> Iterator[str]:
+    """A sentence about the alerts that are there and cannot be understood."""
+    if odd:
+        first = f"{odd[0].key or 'one without a name'}: {odd[0].sentence}"
+        yield f"{len(odd)} of {len(odd) + understood} alerts there cannot be understood and are left out ({first})."

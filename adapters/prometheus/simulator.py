@@ -54,6 +54,8 @@ class PrometheusSimulator(Simulator):
         self.alerts: dict[str, Alert] = {}
         self.loaded = True
         """False: no rules and no targets, as after a reload of a broken configuration directory."""
+        self.rules: dict[str, Mapping[str, str]] = {"Watchdog": {"severity": "none"}}
+        """The labels of rules by their names, beside those that fire."""
         self.rule_health = "ok"
         self.targets = 2
         self.warnings: list[str] = []
@@ -86,8 +88,11 @@ class PrometheusSimulator(Simulator):
     def _groups(self) -> list[dict[str, Any]]:
         if not self.loaded:
             return []
-        names = sorted({alert.labels.get("alertname", "") for alert in self.alerts.values()} | {"Watchdog"})
-        rules = [{"name": name, "type": "alerting", "health": self.rule_health, "query": "vector(1)"} for name in names]
+        fired = {alert.labels.get("alertname", ""): _severity(alert.labels) for alert in self.alerts.values()}
+        rules = [
+            {"name": name, "type": "alerting", "health": self.rule_health, "query": "vector(1)", "labels": labels}
+            for name, labels in sorted({**fired, **self.rules}.items())
+        ]
         return [{"name": "all", "file": "/srv/rules.yml", "rules": rules}]
 
     def _targets(self) -> list[dict[str, Any]]:
@@ -153,6 +158,10 @@ class PrometheusSimulator(Simulator):
             case _:
                 raise KeyError(action)
         return {}
+
+
+def _severity(labels: Mapping[str, str]) -> dict[str, str]:
+    return {name: word for name, word in labels.items() if name == "severity"}
 
 
 if __name__ == "__main__":

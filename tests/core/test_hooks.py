@@ -17,6 +17,7 @@ SIGNATURES = {
     "tieline_disclose": "(self, fields: 'Fields', visibility: 'Visibility | None', connection: 'ConnectionName', "
     "ceiling: 'Tlp') -> 'frozenset[str]'",
     "tieline_group_key": "(self, signal: 'Signal') -> 'str | None'",
+    "tieline_grouping": "(self) -> 'str | None'",
     "tieline_metrics": "(self) -> 'bytes'",
 }
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tieline.core.model import ConnectionName, Signal
-from tieline.plugins.grouping.plugin import Grouping, Settings
+from tieline.plugins.grouping.plugin import APART, Grouping, Settings
 
 BY_DEFAULT = Grouping(Settings())
 
@@ -24,6 +24,34 @@ def test_alerts_that_agree_on_the_labels_share_a_group_whatever_else_they_say() 
         {"pod": "b", "alertname": "DiskFull", "service": "db"}
     )
     assert key({"alertname": "DiskFull", "service": "db"}) != key({"alertname": "DiskFull", "service": "web"})
+
+
+@pytest.mark.parametrize("name", APART)
+def test_another_environment_cluster_tenant_or_namespace_is_another_incident(name: str) -> None:
+    one = {"alertname": "DiskFull", "service": "db"}
+    assert key({**one, name: "production"}) != key({**one, name: "staging"})
+    assert key({**one, name: "production"}) == key({**one, name: "production", "pod": "a"})
+    assert key({**one, name: "production"}) != key(one)
+    assert key({**one, name: ""}) == key(one)
+
+
+def test_what_keeps_groups_apart_makes_none_by_itself() -> None:
+    """Else all nameless alerts of a namespace would be one incident."""
+    assert key({"namespace": "shop", "cluster": "eu"}) is None
+
+
+def test_labels_that_keep_groups_apart_can_be_chosen_and_left_out() -> None:
+    labels = {"alertname": "DiskFull", "cluster": "eu", "region": "north"}
+    assert key(labels, Grouping(Settings(apart=()))) == "alertname=DiskFull"
+    assert key(labels, Grouping(Settings(apart=("region",)))) == "alertname=DiskFull,region=north"
+    assert key(labels, Grouping(Settings(by=("alertname", "cluster")))) == "alertname=DiskFull,cluster=eu"
+
+
+def test_the_key_in_force_is_said_as_it_is_configured() -> None:
+    assert "alertname, service, job" in BY_DEFAULT.tieline_grouping()
+    assert "cluster" in BY_DEFAULT.tieline_grouping()
+    narrow = Grouping(Settings(by=("cluster",), apart=(), across_sources=False)).tieline_grouping()
+    assert narrow == "Alerts that agree on cluster share an incident, if they come from the same source."
 
 
 def test_an_alert_without_any_of_the_labels_stands_for_itself() -> None:
