@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tieline.adapters.jira import history, jql, webhook
 from tieline.adapters.jira.comments import Comments
 from tieline.adapters.jira.directory import KNOWN_FOR, People
+from tieline.adapters.jira.history import Hands
 from tieline.adapters.jira.issue import PROPERTY, milliseconds, moment_of, reading, token_of, user_ids
 from tieline.adapters.jira.jql import Place
 from tieline.adapters.jira.made import Made
@@ -54,7 +55,9 @@ class JiraAdapter:
         self._index = Index(self._wire, settings.deployment, settings.page_size)
         self._records = Records(self._wire, settings.deployment)
         self._schema = Schema(self._wire, settings, bench.clock, self._index.first)
-        walker = Walker(self._wire, self._records.with_history, self._index.first, settings.transition_fields)
+        walker = Walker(
+            self._wire, self._records.with_history, self._index.first, self._afterwards, settings.transition_fields
+        )
         self._writer = Writer(self._wire, self._records, walker, self._account_id)
         self._comments = Comments(self._wire, settings)
         self._people = People(self._wire, settings.deployment, bench.clock)
@@ -84,8 +87,7 @@ class JiraAdapter:
         return passing(self._index, self._records, query, place, settings.overlap, horizon, self._reading)
 
     def read(self, ref: Ref) -> Reading:
-        found = self._one(ref)
-        return alone(self._name, f"issue {found.issue['key']}", lambda: self._reading(found))
+        return self._understood(self._one(ref))
 
     # -- Adapter
 
@@ -127,20 +129,18 @@ class JiraAdapter:
             raise StaleVersion(self._name, f"{now.key} is at {now.version}, not at {seen}; read it again")
         after, notes = self._writer.write(before, Patch.of(self._name, patch))
         since = milliseconds(before.issue["fields"]["updated"])
-        raced = history.is_shared(after.changelog, since)
-        return replace(self._reading(after, notes), raced=raced and bool(self._lost(after, since)))
+        raced = history.is_shared(after.changelog, since, self._hands())
+        theirs = history.afterwards(after.changelog, since, self._hands())
+        return replace(self._reading(self._without(after, theirs, before), notes), raced=raced)
 
     # -- Historian
 
     def replaced(self, ref: Ref, since: Version) -> Replaced | None:
-        try:
-            now = self._records.with_history(ref)
-        except Gone:
-            now = self._one(ref)
+        now = self._one(ref)
         lost, untold = self._lost(now, moment_of(since)), history.untold(now.changelog, moment_of(since))
         if not lost:
             return Replaced(None, untold=untold) if untold else None
-        fields = history.put_back(now.issue["fields"], lost, cloud=self._settings.deployment is Deployment.CLOUD)
+        fields = history.put_back(now.issue["fields"], lost, cloud=self._cloud)
         found = self._reading(Fetched({**now.issue, "fields": fields}, now.at))
         return Replaced(found.body, found.people, untold)
 
@@ -151,11 +151,11 @@ class JiraAdapter:
         side."""
         for ref in self._made.carrying(token):
             try:
-                found = self.read(Ref(ref))
+                found = self._one(Ref(ref))
             except Gone:
                 continue
-            if found.token == token:
-                return found
+            if token_of(found.issue) == token:
+                return self._understood(found)
         return None
 
     # -- Receiver
@@ -204,8 +204,30 @@ class JiraAdapter:
 
     # -- How it is done
 
+    @property
+    def _cloud(self) -> bool:
+        return self._settings.deployment is Deployment.CLOUD
+
+    def _hands(self) -> Hands:
+        return Hands(self._account_id(), frozenset(self._settings.automation))
+
     def _lost(self, fetched: Fetched, since: int) -> dict[str, Body]:
-        return history.replaced(fetched.changelog, since, self._account_id())
+        return history.replaced(fetched.changelog, since, self._hands())
+
+    def _afterwards(self, fetched: Fetched) -> dict[str, Body]:
+        return history.afterwards(fetched.changelog, 0, self._hands())
+
+    def _without(self, fetched: Fetched, theirs: Mapping[str, Body], *others: Fetched) -> Fetched:
+        """The issue as it was before persons changed it: an older version than the one that is read next."""
+        if not theirs:
+            return fetched
+        now: Body = fetched.issue["fields"]
+        known = {str(one.issue["fields"]["status"].get("id")): one.issue["fields"]["status"] for one in others}
+        if "status" in theirs and str(theirs["status"].get("from")) not in known:
+            known |= self._schema.whole_statuses()
+        fields = history.put_back(now, theirs, cloud=self._cloud, statuses=known)
+        fields["updated"] = history.last_entry(fetched.changelog, self._hands()) or now["created"]
+        return Fetched({**fetched.issue, "fields": fields}, fetched.at, fetched.changelog)
 
     def _finish(self, ref: Ref, later: Patch, token: Token) -> Reading:
         made = self._one(ref)
@@ -214,17 +236,21 @@ class JiraAdapter:
             self._wire.put(f"/issue/{ref}/properties/{PROPERTY}", {"token": token})
             made = self._one(ref)
         if not later.fields and not later.asks_for_move(made.issue):
-            return self._reading(made)
+            return self._as_born(made)
         try:
-            return self._reading(*self._writer.write(made, later))
+            return self._as_born(*self._writer.write(made, later))
         except Rejected as error:
             refused = error.refused or dict.fromkeys(later.paths, str(error))
-            return replace(self._reading(self._one(ref), {"unfinished": str(error)}), refused=refused)
+            return replace(self._as_born(self._one(ref), {"unfinished": str(error)}), refused=refused)
+
+    def _as_born(self, fetched: Fetched, annotations: Mapping[str, str] | None = None) -> Reading:
+        theirs = history.since_birth(fetched.changelog, self._hands())
+        return self._reading(self._without(fetched, theirs or {}), annotations)
 
     def _one(self, ref: Ref) -> Fetched:
         """Raises Gone for a deleted issue only: Jira answers 404 as well when a permission was taken away."""
         try:
-            return self._records.one(ref)
+            return self._records.with_history(ref)
         except Gone:
             if self._schema.sees_project():
                 raise
@@ -236,7 +262,19 @@ class JiraAdapter:
 
     def _reading(self, fetched: Fetched, annotations: Mapping[str, str] | None = None) -> Reading:
         volatile = frozenset(self._settings.volatile_fields)
-        return reading(fetched.issue, self._site_url(), fetched.at, self._people.emails, volatile, annotations)
+        found = reading(fetched.issue, self._site_url(), fetched.at, self._people.emails, volatile, annotations)
+        if fetched.changelog is None:
+            return found
+        hands = self._hands()
+        theirs = history.since_birth(fetched.changelog, hands) if found.token is not None else None
+        return replace(
+            found,
+            born=None if theirs is None else self._without(fetched, theirs).issue,
+            automatic=history.by_rule(fetched.changelog, hands),
+        )
+
+    def _understood(self, fetched: Fetched) -> Reading:
+        return alone(self._name, f"issue {fetched.issue['key']}", lambda: self._reading(fetched))
 
     def _place(self, since: Cursor | None, now: datetime) -> Place:
         if since is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from tieline.adapters.jira.essence import essence, lasting
+from tieline.adapters.jira.essence import lasting
 from tieline.core.port import Body, Reading, Ref, Token, Version
 
 PROPERTY: Final = "tieline"
@@ -104,15 +104,6 @@ def reading(
         age=age,
         people=people(fields, known),
         annotations=dict(annotations or {}),
-    )
-
-
-def ignored(wanted: Body, before: Body, after: Body) -> tuple[str, ...]:
-    """The fields that a success answer left as they were, although something else was asked for."""
-    return tuple(
-        name
-        for name, value in wanted.items()
-        if essence(before.get(name)) == essence(after.get(name)) and not says(after.get(name), value)
     )
 
 

@@ -143,8 +143,7 @@ class Records:
         query: dict[str, str | int] = {"fields": ",".join(FIELDS), "properties": PROPERTY, **more}
         answer = self._wire.get(f"/issue/{quote(ref, safe='')}", query, has=("id", "key", "fields"))
         issue = alone(self._wire.connection, f"issue {answer.json['key']}", lambda: whole(answer.json))
-        plain = {name: part for name, part in issue.items() if name != "changelog"}
-        return Fetched(plain, answer.at, issue.get("changelog"))
+        return apart(issue, answer.at)
 
     def many(self, refs: Sequence[str]) -> tuple[list[Body], list[str], datetime | None]:
         """On Cloud, the issues that Jira brings at once, those that it could not bring, and when it answered. Deleted
@@ -153,7 +152,12 @@ class Records:
             return [], list(refs), None
         if not refs:
             return [], [], None
-        body = {"issueIdsOrKeys": list(refs), "fields": list(FIELDS), "properties": [PROPERTY]}
+        body = {
+            "issueIdsOrKeys": list(refs),
+            "fields": list(FIELDS),
+            "properties": [PROPERTY],
+            "expand": ["changelog"],
+        }
         try:
             answer = self._wire.send("POST", "/issue/bulkfetch", body=body, reads=True, has=("issues",))
         except Rejected:
@@ -175,6 +179,12 @@ class Records:
         return token_of(self._wire.get(f"/issue/{quote(ref, safe='')}", query, has=("id",)).json)
 
 
+def apart(issue: Body, at: datetime | None) -> Fetched:
+    """An issue without its changelog, and the changelog."""
+    plain = {name: part for name, part in issue.items() if name != "changelog"}
+    return Fetched(plain, at, issue.get("changelog"))
+
+
 def whole(issue: Any) -> Body:
     """An issue with the fields that every issue has. Raises ValueError."""
     fields = issue.get("fields") if isinstance(issue, dict) else None
@@ -187,7 +197,7 @@ def whole(issue: Any) -> Body:
 
 
 def _whole_reading(reading: Callable[[Fetched], Reading]) -> Callable[[Fetched], Reading]:
-    return lambda one: reading(Fetched(whole(one.issue), one.at))
+    return lambda one: reading(apart(whole(one.issue), one.at))
 
 
 def _named_fetched(one: Fetched) -> tuple[Ref | None, str]:
@@ -210,7 +220,7 @@ def passing(
         # Of a row that the index shows without its time, the issue itself may be whole.
         brought, missing, at = records.many([*wanted, *(one.ref for one in odd if one.ref is not None)])
         at_once = understood([Fetched(issue, at) for issue in brought], _whole_reading(reading), _named_fetched)
-        one_by_one = fetched([Ref(ref) for ref in missing], lambda ref: reading(records.one(ref)))
+        one_by_one = fetched([Ref(ref) for ref in missing], lambda ref: reading(records.with_history(ref)))
         place_of = {row.id: number for number, row in enumerate(rows)}
         readings = sorted([*at_once.found, *one_by_one.found], key=lambda one: place_of.get(one.ref, len(rows)))
         settled = {one.ref: (one.version, one.age is not None and one.age >= SETTLED) for one in readings}

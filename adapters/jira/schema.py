@@ -26,6 +26,9 @@ FILLED: Final = frozenset(
 )
 """Fields that we fill ourselves, that a mapping fills as a rule, or that Jira fills (the reporter is the account)."""
 
+STATUSES_KEPT: Final = 600.0
+"""Seconds that the statuses of the project are trusted."""
+
 LIMITS: Final = {"summary": 255, "description": 32767, "labels": 255}
 """Characters, as Jira enforces them; of labels, each."""
 
@@ -40,6 +43,7 @@ class Schema:
         self._settings = settings
         self._clock = clock
         self._create: dict[str, Body] | None = None
+        self._whole: tuple[dict[str, Body], float] | None = None
 
     def check(self, account: Body) -> Health:
         """Raises NeedsOperator with the first thing that a person must mend."""
@@ -180,6 +184,15 @@ class Schema:
                 f"creating a {self._settings.issue_type} in {self._settings.project} requires {', '.join(unfilled)}; "
                 "give a value in `create_fields`, or make the field optional.",
             )
+
+    def whole_statuses(self) -> dict[str, Body]:
+        """The project's statuses by id, with their categories. Kept for `STATUSES_KEPT`."""
+        now = self._clock.monotonic()
+        if self._whole is None or now - self._whole[1] > STATUSES_KEPT:
+            types = self._wire.get_list(f"/project/{quote(self._settings.project)}/statuses").json
+            found = {str(status["id"]): status for one in types for status in one.get("statuses") or []}
+            self._whole = (found, now)
+        return self._whole[0]
 
     def _statuses(self) -> dict[str, str]:
         types = self._wire.get_list(f"/project/{quote(self._settings.project)}/statuses").json

@@ -76,6 +76,11 @@ class JiraSettings(HttpSettings):
     volatile_fields: tuple[str, ...] = Field(
         default=(), description="Ids of fields that the site computes anew at every look; left out of the version."
     )
+    automation: tuple[str, ...] = Field(
+        default=("Automation for Jira",),
+        description="Whose edits are rules' doing and no person's, so that they go to no other tool: names of apps, "
+        "account ids, on Data Center user names.",
+    )
     timeout: float = Field(default=30.0, gt=0, le=600, description="Seconds that one answer may take.")
 
     @property

@@ -129,7 +129,7 @@ class JiraSimulator(Simulator):
 
     def _edit(self, arguments: Any) -> Any:
         issue = self._issue(arguments)
-        self.site.edit(issue, arguments["fields"], PERSON)
+        self.site.edit(issue, arguments["fields"], arguments.get("by", PERSON))
         return self._shown(issue)
 
     def _transition(self, arguments: Any) -> Any:
@@ -140,7 +140,8 @@ class JiraSimulator(Simulator):
         if not found:
             raise Refused(None, f"{target.name} is not offered from {self.site.status(issue).name}")
         fields = {"resolution": {"name": "Done"}} if "resolution" in found[0].screen else {}
-        self.site.transition(issue, found[0], {**fields, **(arguments.get("fields") or {})}, PERSON)
+        by = arguments.get("by", PERSON)
+        self.site.transition(issue, found[0], {**fields, **(arguments.get("fields") or {})}, by)
         return self._shown(issue)
 
     def _comment(self, arguments: Any) -> Any:

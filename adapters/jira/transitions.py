@@ -25,7 +25,7 @@ from tieline.adapters.jira.workflow import (
     route,
     unknown,
 )
-from tieline.core.errors import Gone, Rejected
+from tieline.core.errors import Gone, Rejected, StaleVersion
 from tieline.core.port import Body
 
 MOST_STEPS: Final = 12
@@ -35,6 +35,8 @@ MOST_SAMPLES: Final = 12
 """Other issues looked at to learn the workflow, in one update."""
 
 Read = Callable[[str], Fetched]
+Theirs = Callable[[Fetched], Mapping[str, Body]]
+"""What persons changed in the issue after our last write."""
 Search = Callable[[str], list[str]]
 
 
@@ -50,8 +52,9 @@ class Walk:
     trail: list[Station] = field(default_factory=list)
 
     looked: bool = False
-    moved_on: bool = False
-    """The wanted status was reached, and a rule of the workflow went on from there: its decision, which stands."""
+    ended: bool = False
+    """The issue stands elsewhere than the last transition leads, and is left there: a rule of the workflow held it or
+    moved it on, or a person was at work. Who it was is told by the changelog."""
     barren: set[str] = field(default_factory=set)
     """Statuses in which no other issue stands, so that nothing can be learnt of them from afar."""
 
@@ -85,8 +88,9 @@ class Walk:
 class Walker:
     """Walks issues to a wanted status; remembers, per project and issue type, what it has learnt of the workflow."""
 
-    def __init__(self, wire: Wire, read: Read, search: Search, defaults: Mapping[str, Any]) -> None:
+    def __init__(self, wire: Wire, read: Read, search: Search, theirs: Theirs, defaults: Mapping[str, Any]) -> None:
         """`defaults` fills required screen fields that a patch does not bring."""
+        self._theirs = theirs
         self._defaults = defaults
         self._wire = wire
         self._read = read
@@ -104,17 +108,31 @@ class Walker:
         return frozenset().union(*(move.field_ids for move in path or ())) & set(walk.left)
 
     def go(self, walk: Walk) -> None:
-        """Walk until the issue stands in the wanted status. Raises Rejected: what is missing, where it stands."""
+        """Walk until the issue stands in the wanted status, or is moved by others. Raises Rejected: what is missing,
+        where it stands; and StaleVersion where a person was faster than our first step."""
         try:
             self._go(walk)
         except Rejected:
-            if walk.trail and not walk.moved_on:
+            if self._taken_over(walk):
+                return
+            if walk.trail:
                 self._lead_back(walk)
             self._workflows.pop(_kind(walk.issue), None)
             raise
 
+    def _taken_over(self, walk: Walk) -> bool:
+        """Whether a person moved the issue while we did, so that what we meant to do next is no longer possible."""
+        before = walk.at
+        walk.fetched, walk.looked = self._read(str(walk.issue["id"])), False
+        if "status" not in self._theirs(walk.fetched) or walk.at.id == before.id:
+            return False
+        if not walk.trail:
+            raise StaleVersion(self._wire.connection, f"{walk.issue['key']} was moved to {walk.at.name} meanwhile")
+        walk.ended = True
+        return True
+
     def _go(self, walk: Walk) -> None:
-        while not walk.arrived:
+        while not walk.arrived and not walk.ended:
             if len(walk.trail) >= MOST_STEPS:
                 raise self._barred(f"{_way(walk)}: more than {MOST_STEPS} transitions; not followed")
             workflow = self._look(walk)
@@ -188,19 +206,9 @@ class Walker:
         walk.trail.append(before)
         walk.left = {name: value for name, value in walk.left.items() if name not in carried}
         walk.fetched, walk.looked = self._read(str(walk.issue["id"])), False
-        if walk.at.id == before.id:
-            raise Rejected(
-                self._wire.connection,
-                f"{walk.issue['key']}: the transition “{move.name}” was answered as done but the issue is still in "
-                f"{before.name}; a workflow rule holds it there.",
-            )
-        if walk.at.id != move.to.id and walk.wanted.matches(move.to):
-            walk.moved_on = True
-            raise Rejected(
-                self._wire.connection,
-                f"{walk.issue['key']}: {move.to.name} was reached, but the issue now stands in {walk.at.name}; a "
-                "workflow rule moved it on. Map that status instead.",
-            )
+        held = walk.at.id == before.id
+        moved_on = walk.at.id != move.to.id and (walk.wanted.matches(move.to) or "status" in self._theirs(walk.fetched))
+        walk.ended = held or moved_on
 
     def _lead_back(self, walk: Walk) -> None:
         """Back to the first status, over moves that ask for nothing; as far as that goes."""

@@ -1,8 +1,9 @@
-"""How a patch is written: edits, transitions, and the proof by reading back.
+"""How a patch is written: edits, transitions, and a look at what became of it.
 
-Jira has no conditional write. The window between the last look and the write stays open for some milliseconds; what
-another person wrote in it is found in the issue's changelog and named in the reading's `overwrote` annotation;
-`history.py` tells what of it our own write replaced.
+Jira answers with success to fields that it leaves alone, and a workflow may move an issue on: the record that is read
+back tells, and whoever asked decides what that means. Jira has no conditional write either. The window between the
+last look and the write stays open for some milliseconds; what another person wrote in it is found in the issue's
+changelog and named in the reading's `overwrote` annotation; `history.py` tells what of it our own write replaced.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tieline.adapters.jira.issue import ignored, overwritten, says
+from tieline.adapters.jira.issue import overwritten, says
 from tieline.adapters.jira.polling import Fetched, Records
 from tieline.adapters.jira.transitions import Walk, Walker
 from tieline.adapters.jira.wire import Wire
@@ -85,7 +86,7 @@ class Writer:
         plan = self._plan(before, patch)
         try:
             self._carry_out(before.issue, plan)
-            return self._proved(before.issue, patch, plan)
+            return self._read_back(before.issue, patch, plan)
         except TryAgain as error:
             error.maybe_done = error.maybe_done or plan.begun
             raise
@@ -119,7 +120,9 @@ class Writer:
             self._walker.go(plan.walk)
             held = plan.walk.issue["fields"]
             # A resolution that is already there is sent along by `needs`, and no screen would take it now.
-            plan.last = {k: v for k, v in plan.last.items() if k in plan.walk.left and not says(held.get(k), v)}
+            # What it could not take before, it cannot take now where the walk ended elsewhere.
+            wanted = {} if plan.walk.ended else plan.last
+            plan.last = {k: v for k, v in wanted.items() if k in plan.walk.left and not says(held.get(k), v)}
         if plan.last:
             self._edit(issue, plan.last)
             plan.wrote = True
@@ -127,25 +130,12 @@ class Writer:
     def _edit(self, issue: Body, fields: Mapping[str, Any]) -> None:
         self._wire.put(f"/issue/{issue['id']}", {"fields": dict(fields)})
 
-    def _proved(self, before: Body, patch: Patch, plan: Plan) -> tuple[Fetched, dict[str, str]]:
-        """The record as it is now. Raises Rejected when Jira said yes and did something else."""
+    def _read_back(self, before: Body, patch: Patch, plan: Plan) -> tuple[Fetched, dict[str, str]]:
+        """The record as it is now, whatever Jira made of a write that it answered with success."""
         if plan.walk is not None and not patch.fields:
             after = plan.walk.fetched
         else:
             after = self._records.with_history(str(before["id"]))
-        unmoved = ignored(patch.fields, before["fields"], after.issue["fields"])
-        if unmoved:
-            raise Rejected(
-                self._wire.connection,
-                f"{after.issue['key']}: Jira answered with success but left {', '.join(unmoved)} unchanged; put the "
-                "field on the project's edit screen, or take it out of the mapping.",
-            )
-        if patch.asks_for_move(after.issue):
-            raise Rejected(
-                self._wire.connection,
-                f"{after.issue['key']}: {patch.status} was reached, but the issue now stands in "
-                f"{after.issue['fields']['status']['name']}; a workflow rule moved it on. Map that status instead.",
-            )
         lost = ""
         if after.changelog and patch.fields:
             lost = overwritten(after.changelog, before["fields"]["updated"], set(patch.fields), self._account())

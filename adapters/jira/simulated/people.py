@@ -8,7 +8,8 @@ from typing import Any
 
 @dataclass
 class User:
-    """`hidden`: the e-mail address is left out of answers, as Cloud does by default since its privacy changes."""
+    """`hidden`: the e-mail address is left out of answers, as Cloud does by default since its privacy changes. `app`:
+    no person at all, but the site's own automation or somebody's product."""
 
     id: str
     email: str
@@ -16,6 +17,7 @@ class User:
     time_zone: str = "Europe/Berlin"
     hidden: bool = False
     active: bool = True
+    app: bool = False
 
     def shown(self, cloud: bool, base: str) -> dict[str, Any]:
         api = 3 if cloud else 2
@@ -23,7 +25,7 @@ class User:
             {
                 "self": f"{base}/rest/api/{api}/user?accountId={self.id}",
                 "accountId": self.id,
-                "accountType": "atlassian",
+                "accountType": "app" if self.app else "atlassian",
             }
             if cloud
             else {

@@ -294,7 +294,8 @@ def _bulk_fetch(routes: Routes, request: Request, _found: re.Match[str]) -> Resp
         return _words(400, "Between 1 and 100 issue ids or keys must be given.")
     issues = [found for ref in wanted if (found := routes.site.issue(str(ref))) is not None]
     small = [one for one in issues if one.id not in routes.site.too_large]
-    shown = [routes.views.issue(one, body.get("fields") or [], body.get("properties") or [], "") for one in small]
+    expand = ",".join(body.get("expand") or [])
+    shown = [routes.views.issue(one, body.get("fields") or [], body.get("properties") or [], expand) for one in small]
     words = "The issue is too large to be fetched in bulk."
     errors = [{"id": one.id, "errorMessage": words} for one in issues if one not in small]
     return Response.of({"issues": shown, "issueErrors": errors})

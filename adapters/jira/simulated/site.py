@@ -26,6 +26,8 @@ from tieline.adapters.jira.simulated.workflows import SERVICE, SOFTWARE, Status,
 
 BOT: Final = "5b10a2844c20165700ede21g"
 PERSON: Final = "712020-anna"
+AUTOMATION: Final = "557058-automation"
+"""The account under which the site's automation rules write."""
 
 
 @dataclass
@@ -105,6 +107,7 @@ class Site:
                 User(PERSON, "anna@example.com", "Anna Ops", "America/New_York"),
                 User("712020-mia", "mia@example.com", "Mia Krystof", "Asia/Jerusalem"),
                 User("712020-hidden", "otto@example.com", "Otto Hidden", hidden=True),
+                User(AUTOMATION, "", "Automation for Jira", hidden=True, app=True),
                 User("712020-left", "left@example.com", "Lena Left", active=False),
             )
         }

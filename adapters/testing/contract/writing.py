@@ -291,6 +291,7 @@ class ReplacingContract:
         made = adapter.create(tool.new_body("Disk full", "df says 100 %"), token())
         self._ambush(tool, made, tool.patch_description("df says 99 %"))
         written = adapter.update(made.ref, tool.patch_title("Disk full on db1"), made.version)
+        expect(written.raced, "somebody came between the look and the write, and the answer is not `raced`")
         said = tool.description_in(written.body)
         expect(said == "df says 99 %", f"a write of the title left the description at {said!r}")
         title = self._title(adapter, tool, made)

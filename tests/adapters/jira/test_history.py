@@ -60,9 +60,9 @@ def test_an_emptied_field_was_empty(desk: Desk) -> None:
     assert found.body["fields"]["description"] is None
 
 
-def test_an_edit_of_another_field_is_no_race(desk: Desk) -> None:
+def test_an_edit_of_another_field_is_a_race_that_replaced_nothing(desk: Desk) -> None:
     written, found = raced(desk, {"labels": ["db"]}, {"summary": "Disk full on db1"})
-    assert not written.raced
+    assert written.raced
     assert found is None
 
 
@@ -94,6 +94,7 @@ def entry(number: int, author: str, *changes: tuple[str, str, str]) -> dict[str,
     return {"id": str(number), "author": {"accountId": author}, "created": created, "items": items}
 
 
+BOT = history.Hands("bot", frozenset({"Automation for Jira", "557058"}))
 SINCE = 1_767_225_600_000
 """The start of 2026."""
 
@@ -106,10 +107,60 @@ def test_the_last_value_before_ours_is_the_one_that_was_replaced() -> None:
         entry(1, "anna", ("summary", "seen", "first")),
         entry(0, "anna", ("priority", "Low", "High")),
     ]
-    found = history.replaced({"histories": listed}, SINCE, "bot")
+    found = history.replaced({"histories": listed}, SINCE, BOT)
     assert {name: item["fromString"] for name, item in found.items()} == {"summary": "second"}
-    assert history.is_shared({"histories": listed}, SINCE)
-    assert not history.is_shared({"histories": listed[-2:]}, SINCE)
+    assert history.is_shared({"histories": listed}, SINCE, BOT)
+    assert not history.is_shared({"histories": listed[-2:]}, SINCE, BOT)
+
+
+def test_what_persons_changed_after_our_last_entry_is_told_as_it_stood_before_them() -> None:
+    listed = [
+        entry(5, "anna", ("summary", "first", "second"), ("labels", "db", "")),
+        entry(4, "anna", ("summary", "ours", "first")),
+        entry(3, "bot", ("summary", "theirs", "ours")),
+        entry(2, "anna", ("priority", "Low", "High")),
+    ]
+    changelog = {"histories": listed, "total": 4}
+    later, ever = history.afterwards(changelog, SINCE, BOT), history.since_birth(changelog, BOT)
+    assert {name: item["fromString"] for name, item in later.items()} == {"summary": "ours", "labels": "db"}
+    assert ever is not None
+    assert {name: item["fromString"] for name, item in ever.items()} == {
+        "summary": "ours",
+        "labels": "db",
+        "priority": "Low",
+    }
+
+
+def test_a_changelog_that_does_not_tell_all_tells_no_birth() -> None:
+    assert history.since_birth({"histories": [entry(1, "anna", ("summary", "a", "b"))], "total": 2}, BOT) is None
+    assert history.since_birth(None, BOT) is None
+    assert history.since_birth({"histories": [], "total": 0}, BOT) == {}
+
+
+@pytest.mark.parametrize(
+    ("author", "rule"),
+    [
+        ({"accountId": "a1", "accountType": "app", "displayName": "Automation for Jira"}, True),
+        ({"accountId": "a1", "accountType": "app", "displayName": "Somebody's product"}, False),
+        ({"accountId": "557058", "accountType": "atlassian", "displayName": "Robot"}, True),
+        ({"accountId": "anna", "accountType": "atlassian", "displayName": "Automation for Jira"}, False),
+        ({"name": "557058", "key": "JIRAUSER1", "displayName": "Robot of a Data Center"}, True),
+        ({"accountId": "bot"}, False),
+        ({}, True),
+        (None, True),
+    ],
+)
+def test_an_entry_of_the_sites_own_rules_is_told_from_a_persons(author: Any, rule: bool) -> None:
+    told = {**entry(1, "", ("status", "a", "b")), "author": author}
+    assert history.by_rule({"histories": [told]}, BOT) == ({"status"} if rule else set())
+
+
+def test_a_resolution_that_is_put_back_takes_its_date_along() -> None:
+    now = {"resolution": {"id": "1"}, "resolutiondate": "2026-01-01T00:00:00.000+0000", "status": {"id": "9"}}
+    whole = {"id": "3", "name": "In Progress", "statusCategory": {"key": "indeterminate"}}
+    items = {"resolution": {"field": "resolution"}, "status": {"field": "status", "from": "3", "fromString": "x"}}
+    told = history.put_back(now, items, cloud=True, statuses={"3": whole})
+    assert told == {"resolution": None, "resolutiondate": None, "status": whole}
 
 
 def test_a_changelog_cut_short_says_so() -> None:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tieline.adapters.jira.simulated.desk import Desk, adf
-from tieline.adapters.jira.simulated.site import Issue
+from tieline.adapters.jira.simulated.site import AUTOMATION, PERSON, Issue
 from tieline.adapters.testing.simulation import Request, Response
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
 from tieline.core.port import Ref, Token
+
+TRIAGED = {"labels": ["triaged"]}
+
+
+def once(desk: Desk, act: Callable[[Issue], object]) -> Callable[[Issue], None]:
+    """Somebody or something acts right after our next write."""
+
+    def acting(issue: Issue) -> None:
+        desk.site.after_write = None
+        desk.clock.advance(0.2)
+        act(issue)
+
+    return acting
 
 
 def test_an_edit_sends_only_the_patch(desk: Desk) -> None:
@@ -20,12 +34,14 @@ def test_an_edit_sends_only_the_patch(desk: Desk) -> None:
     assert [item["field"] for item in desk.site.issues[ref].histories[-1]["items"]] == ["priority"]
 
 
-def test_a_field_that_jira_ignores_is_named(desk: Desk) -> None:
+def test_a_field_that_jira_ignores_is_told_as_it_is(desk: Desk) -> None:
     ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
     desk.site.ignores = {"priority", "labels"}
     patch = {"fields": {"summary": "Disk full on db1", "priority": {"name": "High"}, "labels": ["db"]}}
-    with pytest.raises(Rejected, match="left priority, labels unchanged"):
-        adapter.update(ref, patch, adapter.read(ref).version)
+    written = adapter.update(ref, patch, adapter.read(ref).version)
+    told = written.body["fields"]
+    assert (told["summary"], told["priority"]["name"], told["labels"]) == ("Disk full on db1", "Medium", [])
+    assert written.version == adapter.read(ref).version
 
 
 def test_a_field_that_already_says_so_is_not_taken_for_ignored(desk: Desk) -> None:
@@ -57,15 +73,86 @@ def test_what_somebody_wrote_in_the_gap_is_told(desk: Desk) -> None:
 
 
 def test_a_rule_that_edits_after_our_write_is_in_the_answer(desk: Desk) -> None:
-    def triage(issue: Issue) -> None:
-        desk.site.after_write = None
-        desk.person("edit", issue.id, fields={"labels": ["triaged"]})
-
     ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
-    desk.site.after_write = triage
+    desk.site.after_write = once(desk, lambda issue: desk.person("edit", issue.id, fields=TRIAGED, by=AUTOMATION))
     written = adapter.update(ref, {"fields": {"summary": "Disk full on db1"}}, adapter.read(ref).version)
     assert written.body["fields"]["labels"] == ["triaged"]
+    assert written.automatic == {"labels"}
     assert written.version == adapter.read(ref).version
+
+
+def test_what_a_person_edits_after_our_write_is_left_to_the_next_reading(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full", labels=["db"])), desk.connect()
+    desk.site.after_write = once(desk, lambda issue: desk.person("edit", issue.id, fields=TRIAGED))
+    written = adapter.update(ref, {"fields": {"summary": "Disk full on db1"}}, adapter.read(ref).version)
+    assert written.body["fields"]["summary"] == "Disk full on db1"
+    assert written.body["fields"]["labels"] == ["db"]
+    now = adapter.read(ref)
+    assert now.body["fields"]["labels"] == ["triaged"]
+    assert now.automatic == frozenset()
+    assert now.version != written.version
+    with pytest.raises(StaleVersion):
+        adapter.update(ref, {"fields": {"summary": "Disk full"}}, written.version)
+
+
+def test_what_a_person_and_then_a_rule_wrote_is_the_rules(desk: Desk) -> None:
+    def both(issue: Issue) -> None:
+        desk.person("edit", issue.id, fields={"labels": ["mine"], "priority": {"name": "High"}})
+        desk.clock.advance(1)
+        desk.person("edit", issue.id, fields=TRIAGED, by=AUTOMATION)
+
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    desk.site.after_write = once(desk, both)
+    told = adapter.update(ref, {"fields": {"summary": "x"}}, adapter.read(ref).version).body["fields"]
+    assert (told["labels"], told["priority"]["name"]) == (["triaged"], "Medium")
+
+
+def test_a_new_issue_is_answered_as_it_was_born(desk: Desk) -> None:
+    adapter, edit = desk.connect(), {"labels": ["triaged"], "priority": {"name": "Low"}}
+    desk.site.after_write = once(desk, lambda issue: desk.person("edit", issue.id, fields=edit))
+    made = adapter.create({"fields": {"summary": "Disk full", "labels": ["db"]}}, Token("tl-1"))
+    assert (made.body["fields"]["labels"], made.body["fields"]["priority"]["name"]) == (["db"], "Medium")
+    assert adapter.read(made.ref).version != made.version
+
+
+def test_an_issue_tells_how_it_was_born(desk: Desk) -> None:
+    adapter = desk.connect()
+    made = adapter.create({"fields": {"summary": "Disk full"}}, Token("tl-1"))
+    assert made.born == made.body
+    desk.clock.advance(1)
+    desk.person("edit", made.ref, fields={"summary": "Disk full, says Anna", "description": adf("all of it")})
+    desk.person("transition", made.ref, to="In Progress")
+    desk.clock.advance(120)
+    found = adapter.find(Token("tl-1"))
+    assert found is not None
+    assert found.body["fields"]["summary"] == "Disk full, says Anna"
+    assert found.born is not None
+    born = found.born["fields"]
+    assert (born["summary"], born["description"], born["status"]["statusCategory"]["key"]) == ("Disk full", None, "new")
+
+
+def test_an_issue_of_somebody_elses_tells_no_birth(desk: Desk) -> None:
+    assert desk.connect().read(Ref(desk.person_makes("Disk full"))).born is None
+
+
+def test_what_a_rule_of_the_site_set_last_is_automatic(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    start = [page.cursor for page in adapter.changes(None)][-1]
+    desk.clock.advance(1)
+    desk.person("edit", ref, fields={"priority": {"name": "High"}, **TRIAGED}, by=AUTOMATION)
+    listed = [reading for page in adapter.changes(start) for reading in page.readings]
+    assert [reading.automatic for reading in (*listed, adapter.read(ref))] == [{"priority", "labels"}] * 2
+    desk.clock.advance(1)
+    desk.person("edit", ref, fields={"priority": {"name": "Low"}})
+    assert adapter.read(ref).automatic == {"labels"}
+    assert desk.connect(automation=("somebody else",)).read(ref).automatic == frozenset()
+
+
+def test_a_person_may_be_called_like_the_automation(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    desk.site.users[PERSON].name = "Automation for Jira"
+    desk.person("edit", ref, fields=TRIAGED)
+    assert adapter.read(ref).automatic == frozenset()
 
 
 @pytest.mark.parametrize("patch", [{"summary": "x"}, {"fields": []}, {"fields": {"status": None}}, {"update": {}}])
