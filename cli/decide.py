@@ -71,7 +71,7 @@ def conflicts(ctx: click.Context, as_json: bool) -> None:
             "ours": one.hold.ours,
             "theirs": one.hold.theirs,
             "since": one.hold.since,
-            "what_to_do": one.hold.words,
+            "what_to_do": one.hold.sentence(),
         }
         for one in found
     ]

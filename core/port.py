@@ -80,7 +80,8 @@ class Reading:
     `born`, on a record that carries our token, is the body that it had right after its create: `body` itself where
     nobody touched it since, rebuilt from the tool's history where it tells, None where nobody can say. `automatic`
     names the members of the body, as the mapping's paths begin behind `fields.`, whose present value the tool's own
-    clock or rule set and no person: PagerDuty's acknowledgement that timed out.
+    clock or rule set and no person: PagerDuty's acknowledgement that timed out. `ours` says that our own account was
+    the last to change the record, so that what a write of ours left there is what it shows.
 
     `refused`, in the answer to a write of several calls, are the members of the body that the tool refused, as in
     `Rejected.refused`, while it took the rest.
@@ -101,6 +102,7 @@ class Reading:
     born: Body | None = None
     automatic: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,3 +427,5 @@ class AdapterKind:
     """The text dialect of comments: plain, markdown, jira_wiki, jira_adf, servicenow_journal."""
     calls_per_minute: int = 600
     """The default budget, below what the vendor allows."""
+    look_at: str = ""
+    """Where a person looks when the tool answers success and does something else: its rights, screens and rules."""

@@ -14,7 +14,7 @@ from tieline.mappings.codecs import People, Refused, codec
 from tieline.mappings.convert import text
 from tieline.mappings.document import Document, Policy, When
 from tieline.mappings.outcome import Denormalized, LeftOut, Normalized, Refusal, Unmapped
-from tieline.mappings.paths import put_constant
+from tieline.mappings.paths import Path, put_constant
 from tieline.mappings.reading import Reader, reader
 from tieline.mappings.writing import Writer, writer, writes
 
@@ -175,6 +175,12 @@ class Mapping:
         """The Markdown of a comment's body."""
         return text.comment_from_tool(self.document.text, body)
 
+    def read_from(self, members: frozenset[str]) -> frozenset[str]:
+        """The fields read from these members of a body, or of its `fields`."""
+        return frozenset(
+            name for name in self.readable if any(_member(path) in members for path in self.document.rules[name].read)
+        )
+
     def people_in(self, fields: Fields) -> frozenset[str]:
         """The e-mail addresses that writing `fields` needs ids for."""
         return frozenset(
@@ -184,6 +190,12 @@ class Mapping:
     def _person_fields(self) -> tuple[str, ...]:
         specs = CATALOGUE[self.record]
         return tuple(name for name in self.writers if specs[name].type is FieldType.PERSON)
+
+
+def _member(path: Path) -> str:
+    """The member of the record that a path leads into; Jira keeps them all in `fields`."""
+    steps = [str(step) for step in path]
+    return steps[1] if len(steps) > 1 and steps[0] == "fields" else steps[0]
 
 
 def _untimely(writer: Writer, *, creating: bool, company: bool) -> str:

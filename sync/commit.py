@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Status, parse_instant
 from tieline.core.port import Power
@@ -13,12 +13,20 @@ from tieline.core.store.store import Transaction
 from tieline.sync import acts, rows, tokens, twins, unheeded
 from tieline.sync.engine import EVERYONE, Connected, Engine, expression_value
 from tieline.sync.merge import Reason
-from tieline.sync.reconcile import Change, Conflict, Decision, Sighting, reconcile, wanted
-from tieline.sync.records import Incident, Replica, ReplicaState, Stamp
+from tieline.sync.reconcile import Change, Conflict, Decision, Moment, Sighting, reconcile, wanted
+from tieline.sync.records import OWN_DOING, Held, Incident, Replica, ReplicaState, Stamp
+
+OWN_REASONS: Final = frozenset({Reason.IGNORED, Reason.ALTERED})
+"""What becomes of a field that was written and does not show it."""
 
 
 def take(
-    tx: Transaction, engine: Engine, here: Connected, replica: Replica, sighting: Sighting, *, wrote: bool = False
+    tx: Transaction,
+    engine: Engine,
+    here: Connected,
+    replica: Replica,
+    sighting: Sighting,
+    moment: Moment = Moment.LATER,
 ) -> Decision:
     """Reconcile one sighting of a known copy and commit what follows from it.
 
@@ -29,8 +37,10 @@ def take(
         raise RuntimeError(f"replica {replica.id} belongs to no incident")
     now = engine.clock.now()
     projection = here.mapping.project(incident.fields, EVERYONE)
-    decision = reconcile(incident, replica, sighting, projection, here.mapping, now, wrote=wrote)
-    seq = max(replica.touched, sighting.asked)
+    decision = reconcile(
+        incident, replica, sighting, projection, here.mapping, now, moment, here.kind.look_at or "its rules and rights"
+    )
+    seq = max(replica.touched, sighting.asked, _tell_own_doing(tx, engine, here, replica, sighting, decision, moment))
     if decision.changes or decision.conflicts:
         seq = engine.record(
             tx,
@@ -77,6 +87,55 @@ def take(
         # What was written while there was no copy, or while it was in the bin, is missing there.
         twins.wish(tx, engine, incident.id)
     return decision
+
+
+def _tell_own_doing(
+    tx: Transaction,
+    engine: Engine,
+    here: Connected,
+    replica: Replica,
+    sighting: Sighting,
+    decision: Decision,
+    moment: Moment,
+) -> int:
+    """Journal what became of our own write, and what the tool kept or set by itself. Answers the last seq."""
+    seq = 0
+    if moment is Moment.WRITTEN and replica.ledger:
+        tried = {name: steps[-1].written for name, steps in replica.ledger.items()}
+        took = {name: value for name, value in tried.items() if decision.reasons.get(name) not in OWN_REASONS}
+        seq = engine.record(
+            tx,
+            "written" if took else "attempted",
+            incident=replica.incident,
+            connection=here.name,
+            fields=rows.plain(took),
+            left=rows.plain({name: value for name, value in tried.items() if name not in took}),
+            version=sighting.reading.version,
+            annotations=dict(sighting.reading.annotations),
+        )
+    fresh = {
+        name: hold
+        for name, hold in decision.holds.items()
+        if hold.kind in OWN_DOING and hold is not replica.holds.get(name)
+    }
+    if fresh:
+        seq = engine.record(
+            tx,
+            "held",
+            incident=replica.incident,
+            connection=here.name,
+            reason=decision.reasons[min(fresh)].value,
+            held={
+                name: {
+                    "ours": _told_value(hold.ours),
+                    "shows": _told_value(hold.theirs),
+                    "kind": hold.kind.value,
+                    "sentence": hold.sentence(),
+                }
+                for name, hold in sorted(fresh.items())
+            },
+        )
+    return seq
 
 
 def change(
@@ -233,6 +292,7 @@ def _wish_for_copies(tx: Transaction, engine: Engine, incident: Incident, copies
 
 def mark(copy: Replica, incident: Incident, connected: Connected, now: datetime, *, moved: bool) -> Replica:
     """The copy with its dirty mark as it should be. A parked copy gets another chance when the incident moves on."""
+    copy = _tried_anew(copy, incident)
     match copy.state:
         case ReplicaState.GONE:
             needs = False
@@ -250,6 +310,16 @@ def mark(copy: Replica, incident: Incident, connected: Connected, now: datetime,
     if needs and copy.state is ReplicaState.PARKED:
         return replace(copy, state=resumed(copy), parked="", dirty=True, dirty_since=now, attempts=0, next_at=None)
     return replace(copy, dirty=needs, dirty_since=now if needs else None, attempts=0, next_at=None)
+
+
+def _tried_anew(copy: Replica, incident: Incident) -> Replica:
+    """What was held because the tool does not take it is written once more when the incident says something else."""
+    holds = {
+        name: replace(hold, ours=incident.fields.get(name), tries=0, again=True)
+        for name, hold in copy.holds.items()
+        if hold.kind in (*OWN_DOING, Held.UNWRITABLE) and hold.ours != incident.fields.get(name)
+    }
+    return replace(copy, holds={**copy.holds, **holds}) if holds else copy
 
 
 def _create_in_doubt(copy: Replica, connected: Connected) -> bool:

@@ -20,7 +20,7 @@ from tieline.sync import ceiling, commit, copies, inbox, rows, tokens, twins
 from tieline.sync.engine import Connected, Engine, Look
 from tieline.sync.outcomes import Done, Verb, outcome, standing_of
 from tieline.sync.read import sight, with_comments
-from tieline.sync.reconcile import Sighting
+from tieline.sync.reconcile import Moment, Sighting
 from tieline.sync.records import Incident, Replica, ReplicaState
 
 LONGEST_CALL: Final = timedelta(seconds=60)
@@ -53,7 +53,7 @@ def create(engine: Engine, here: Connected, replica: Replica, incident: Incident
         if outcome(error, standing_of(replica)).done is Done.NO:
             _not_created(engine, replica.id)
         raise
-    _adopt(engine, here, replica.id, reading)
+    _adopt(engine, here, replica.id, sight(engine, here, reading, asked=None, sent=written.body), Moment.BORN)
 
 
 def find_or_create(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
@@ -72,7 +72,7 @@ def find_or_create(engine: Engine, here: Connected, replica: Replica, incident: 
     if found is not None:
         here.looked.pop(replica.token, None)
         # Whoever commented on it meanwhile did so before the version that is about to be known.
-        _adopt(engine, here, replica.id, with_comments(here, found))
+        _adopt(engine, here, replica.id, sight(engine, here, with_comments(here, found), asked=None))
         return
     # A look before the lag has passed proves nothing. After a crash nobody knows when the call ended, which is why a
     # tool that lags gets some more time. It is counted by a clock that nobody sets: whoever trusts the other one makes
@@ -144,17 +144,24 @@ def _find_one(here: Connected, finder: Finder, token: Token) -> Reading | None:
     return found
 
 
-def _adopt(engine: Engine, here: Connected, replica_id: int, reading: Reading) -> None:
-    sighting = sight(engine, here, reading, asked=None)
+def _adopt(engine: Engine, here: Connected, replica_id: int, sighting: Sighting, moment: Moment = Moment.LATER) -> None:
+    token = sighting.reading.token
     with engine.store.write() as tx:
         replica = rows.hold(tx, replica_id)
         if replica is not None and replica.ref is None:
-            adopt(tx, engine, here, replace(replica, token=reading.token or replica.token), sighting)
+            adopt(tx, engine, here, replace(replica, token=token or replica.token), sighting, moment)
 
 
-def adopt(tx: Transaction, engine: Engine, here: Connected, replica: Replica, sighting: Sighting) -> None:
+def adopt(
+    tx: Transaction,
+    engine: Engine,
+    here: Connected,
+    replica: Replica,
+    sighting: Sighting,
+    moment: Moment = Moment.LATER,
+) -> None:
     """The record is ours: link it, with what we sent as the base. The create call's answer, a search for the token or
-    a poll may be the first to bring it."""
+    a poll may be the first to bring it; where the tool tells how it was born, that is taken in before what it shows."""
     reading = sighting.reading
     _make_way(tx, engine, replica, reading)
     inbox.forget_parked(tx, here.name, reading.ref)
@@ -175,7 +182,11 @@ def adopt(tx: Transaction, engine: Engine, here: Connected, replica: Replica, si
         attempts=0,
         next_at=None,
     )
-    commit.take(tx, engine, here, linked, sighting)
+    if moment is Moment.LATER and replica.intent and reading.born is not None:
+        born = sight(engine, here, replace(reading, body=reading.born), asked=sighting.asked)
+        commit.take(tx, engine, here, linked, born, Moment.BORN)
+        linked = rows.hold(tx, replica.id) or linked
+    commit.take(tx, engine, here, linked, sighting, moment)
     twins.take_in(tx, engine, here, replace(linked, ref=reading.ref), reading.comments or ())
 
 

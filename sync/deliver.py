@@ -21,15 +21,13 @@ from sqlalchemy import bindparam, select
 
 from tieline.core.errors import Gone, RemoteError
 from tieline.core.model import Fields
-from tieline.core.port import Reading
 from tieline.core.store import tables as t
-from tieline.core.store.store import Transaction
 from tieline.mappings import Denormalized
 from tieline.sync import ceiling, commit, copies, creation, judging, limits, rows, twins, volley
 from tieline.sync.engine import EVERYONE, Connected, Engine
 from tieline.sync.outcomes import Done, Then, Verb, outcome, standing_of
 from tieline.sync.read import fresh, sight, with_replaced
-from tieline.sync.reconcile import wanted
+from tieline.sync.reconcile import Moment, wanted
 from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState
 
 LEFT_OUT: Final = "left_out"
@@ -130,16 +128,15 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         # Nothing was written, and the record is not as we knew it: look, decide again, come back.
         fresh(engine, here, replica)
         return
-    sighting = sight(engine, here, reading, asked=None)
+    sighting = sight(engine, here, reading, asked=None, sent=patch.body)
     if reading.raced:
         sighting = with_replaced(here, replica, sighting, patch.written)
     with engine.store.write() as tx:
         current = rows.hold(tx, replica.id)
         if current is not None:
-            _written(tx, engine, here, current, incident, reading)
             trail = limits.extend_trail(trail, patch.written, engine.clock.now())
             landed = replace(current, attempts=0, next_at=None, trail=trail)
-            commit.take(tx, engine, here, landed, sighting, wrote=True)
+            commit.take(tx, engine, here, landed, sighting, Moment.WRITTEN)
             twins.take_in(tx, engine, here, current, reading.comments or ())
 
 
@@ -163,7 +160,9 @@ def _hold_unwritable(engine: Engine, here: Connected, replica_id: int, incident:
         holds = dict(replica.holds)
         for left in patch.left_out:
             ours, theirs = incident.fields.get(left.field), replica.base.get(left.field)
-            holds[left.field] = Hold(Held.UNWRITABLE, ours, theirs, now, left.sentence)
+            known = holds.get(left.field)
+            tries = known.tries if known is not None and known.kind is Held.UNWRITABLE else 0
+            holds[left.field] = Hold(Held.UNWRITABLE, ours, theirs, now, left.sentence, tries + 1)
         rows.save_replica(tx, replace(replica, holds=holds))
         engine.record(
             tx,
@@ -215,20 +214,6 @@ def _intend(engine: Engine, here: Connected, replica: Replica, incident: Inciden
             ),
         )
     return True
-
-
-def _written(
-    tx: Transaction, engine: Engine, here: Connected, replica: Replica, incident: Incident, reading: Reading
-) -> None:
-    engine.record(
-        tx,
-        "written",
-        incident=incident.id,
-        connection=here.name,
-        fields=rows.plain({name: steps[-1].written for name, steps in replica.ledger.items()}),
-        version=reading.version,
-        annotations=dict(reading.annotations),
-    )
 
 
 def _void(engine: Engine, replica_id: int) -> None:

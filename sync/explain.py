@@ -15,7 +15,7 @@ from tieline.core.port import Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import absence, groups, rows, unheeded, unknown
-from tieline.sync.records import Held, Hold, Incident, Replica, ReplicaState
+from tieline.sync.records import OWN_DOING, Held, Hold, Incident, Replica, ReplicaState
 
 if TYPE_CHECKING:
     from tieline.sync.engine import Engine
@@ -108,7 +108,7 @@ def why(connection: Connection, incident: IncidentId, field: str) -> Why | None:
             "key": copy.key,
             "shows": copy.observed.get(field),
             "agreed": copy.base.get(field),
-            "held": copy.holds[field].words if field in copy.holds else "",
+            "held": copy.holds[field].sentence() if field in copy.holds else "",
             "state": copy.state.value,
         }
         for copy in rows.load_replicas(connection, incident)
@@ -135,6 +135,9 @@ def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:
     if conflict:
         kind = "conflict" if conflict["open"] else "refused"
         found.append(Step(entry["seq"], entry["at"], kind, who, conflict["lost"], conflict["kept"], conflict["reason"]))
+    held = facts.get("held", {}).get(field) if entry["kind"] == "held" else None
+    if held:
+        found.append(Step(entry["seq"], entry["at"], "held", who, held["ours"], held["shows"], held["kind"]))
     if entry["kind"] == "written" and field in facts.get("fields", {}):
         found.append(
             Step(
@@ -188,10 +191,14 @@ def settle(
             conflicts=refused,
         )
         holds = {name: one for name, one in copy.holds.items() if name != field}
+        in_vain = hold.kind in (*OWN_DOING, Held.UNWRITABLE) and not theirs
+        if in_vain:
+            # Written once more, and held anew if the tool does the same again.
+            holds[field] = replace(hold, again=True)
         # What the tool shows is known to differ from the incident: without a base, keeping ours means writing it.
         base = {name: one for name, one in copy.base.items() if name != field}
-        if hold.kind is Held.REPLACED:
-            # The tool shows what we wrote: the edit that waited is in no record any more.
+        if hold.kind is Held.REPLACED or in_vain:
+            # The tool shows what we wrote (the edit that waited is in no record any more), or what it kept instead.
             base = dict(copy.base)
         elif hold.kind is Held.CONFLICT or theirs:
             base[field] = hold.theirs

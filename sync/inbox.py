@@ -346,8 +346,17 @@ def forget_deliveries(tx: Transaction, before: datetime) -> int:
 
 
 def encode(reading: Reading) -> dict[str, Any]:
-    """A reading as JSON."""
+    """A reading as JSON. What few readings have stands only in those."""
+    rare: dict[str, Any] = {}
+    if reading.born is not None:
+        # Of most records nothing has changed since: the body is not stored twice.
+        rare["born"] = None if reading.born == reading.body else reading.born
+    if reading.automatic:
+        rare["automatic"] = sorted(reading.automatic)
+    if reading.ours:
+        rare["ours"] = True
     return {
+        **rare,
         "ref": reading.ref,
         "version": reading.version,
         "body": reading.body,
@@ -376,6 +385,9 @@ def decode(stored: Mapping[str, Any]) -> Reading:
         comments=None if stored["comments"] is None else tuple(map(_decode_comment, stored["comments"])),
         merged_into=Ref(stored["merged_into"]) if stored["merged_into"] is not None else None,
         annotations=stored["annotations"],
+        born=(stored["born"] or stored["body"]) if "born" in stored else None,
+        automatic=frozenset(stored.get("automatic", ())),
+        ours=stored.get("ours", False),
     )
 
 

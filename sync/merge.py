@@ -37,6 +37,8 @@ class Reason(StrEnum):
     UNMAPPED = "unmapped"  # the tool says something that the mapping has no word for
     OVERWRITTEN = "overwritten"  # a person's edit came just before our write, which replaced it; it stands nowhere
     IGNORED = "ignored"  # the tool answered success and kept its old value
+    ALTERED = "altered"  # the tool answered success and made something else of it
+    AUTOMATIC = "automatic"  # the tool set it by itself: a default, a rule, a time-out; nobody edited it
     OPENED = "opened"  # the value that the incident was opened with
     SIGNALLED = "signalled"  # its signals began or ended
     RAISED = "raised"  # an alert that is worse than those before it joined, or became worse

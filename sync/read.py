@@ -11,7 +11,7 @@ import structlog
 
 from tieline.core.errors import Gone, RemoteError
 from tieline.core.model import CATALOGUE, FieldType
-from tieline.core.port import Commenter, Historian, Power, Reading, Ref
+from tieline.core.port import Body, Commenter, Historian, Power, Reading, Ref
 from tieline.sync import commit, inbox, rows, twins
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.outcomes import Standing, Then, Verb, outcome
@@ -46,9 +46,15 @@ def with_comments(here: Connected, reading: Reading) -> Reading:
 
 
 def sight(
-    engine: Engine, here: Connected, reading: Reading, *, asked: int | None, received_at: datetime | None = None
+    engine: Engine,
+    here: Connected,
+    reading: Reading,
+    *,
+    asked: int | None,
+    received_at: datetime | None = None,
+    sent: Body | None = None,
 ) -> Sighting:
-    """A reading in our words. `asked` None means that it is the answer to our own write: nothing can be newer.
+    """A reading in our words. `asked` None means that it is the answer to our own write, of `sent`: nothing is newer.
     `received_at` is when it came in, for one that waited in the inbox: its age counts from there.
 
     People whom the mapping cannot place are simply not known; any other value without a word holds its field.
@@ -62,7 +68,16 @@ def sight(
     if asked is None:
         with engine.store.read() as connection:
             asked = inbox.head(connection)
-    return Sighting(reading, said.fields, unmapped, edited_at, asked)
+    return Sighting(
+        reading,
+        said.fields,
+        unmapped,
+        edited_at,
+        asked,
+        sent=here.mapping.normalize(sent, reading.people).fields if sent is not None else {},
+        automatic=here.mapping.read_from(reading.automatic) if reading.automatic else frozenset(),
+        ours=reading.ours,
+    )
 
 
 def with_replaced(here: Connected, replica: Replica, sighting: Sighting, names: Collection[str]) -> Sighting:

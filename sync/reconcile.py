@@ -1,30 +1,47 @@
 """Decide what a reading means for an incident. Pure: it returns a decision and touches nothing.
 
-A field walks through four questions, in this order: is it our own write coming back; does the mapping have a word for
-it; did anybody change it; and if both did, what does the policy say.
+A field walks through the rules of `RULES`, and the first that has something to say of it decides: has the mapping a
+word for it; is it held, and has nothing moved since; did the tool itself do it; did anybody change it, and if both
+sides did, what does the policy say.
+
+Only a person's edit travels. What a tool makes of a write of ours, or of a record at its birth, was written by nobody:
+it becomes the copy's base, and where it differs from the incident the field is held there with a sentence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from tieline.core.model import ABSENT, Fields, Value
 from tieline.core.port import Reading
 from tieline.mappings import Mapping as FieldMapping
 from tieline.mappings.document import Policy, PolicyKind
-from tieline.sync.merge import ONE_WAY, Edit, Known, Reason, settle
-from tieline.sync.records import Held, Hold, Incident, Replica
+from tieline.sync.merge import ONE_WAY, Edit, Known, Reason, settle, unite
+from tieline.sync.records import OWN_DOING, Attempt, Held, Hold, Incident, Replica
 
 LATEST = Policy(PolicyKind.LATEST)
+
+
+class Moment(Enum):
+    """When the tool was seen. Right after a write of ours it shows that write, and what the tool made of it."""
+
+    BORN = "born"  # the answer to our create
+    WRITTEN = "written"  # the answer to our update
+    LATER = "later"  # whoever worked on it since may have changed anything
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """A reading in our words. `edited_at` is the record's last change placed in our own clock, where it can be;
     `asked` is the journal's seq before the question was asked: an answer from before a write is known as such.
+
+    `sent` is what the body says that we sent, in our words: beside the fields that were written, those that the mapping
+    reads from the same places. `automatic` are the fields that the tool's own clock or rule set. `ours` says that
+    nobody changed the record since we did.
 
     `replaced` are the fields of the record as our write in doubt found it, where the tool tells that somebody came
     between our look and our write; `without_words` those that the mapping has no word for; `untold` is why the tool
@@ -39,6 +56,9 @@ class Sighting:
     replaced: Fields = field(default_factory=dict)
     without_words: Mapping[str, Any] = field(default_factory=dict)
     untold: str = ""
+    sent: Fields = field(default_factory=dict)
+    automatic: frozenset[str] = frozenset()
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +101,51 @@ class Decision:
         return not self.changes and not self.conflicts and not self.overwritten
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule says of one field. `base` ABSENT leaves the third leg as it is."""
+
+    reason: Reason | None = None
+    base: Known = ABSENT
+    hold: Hold | None = None
+    change: Change | None = None
+    conflict: Conflict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One sighting of one copy, held against its incident. `projection` is the incident as this tool would show it;
+    `replaced` are edits that a write of ours took away, until they are decided about."""
+
+    incident: Incident
+    replica: Replica
+    sighting: Sighting
+    projection: Fields
+    mapping: FieldMapping
+    now: datetime
+    moment: Moment
+    look_at: str
+    replaced: dict[str, Value]
+
+    def shown(self, name: str) -> Known:
+        return self.sighting.fields.get(name, ABSENT)
+
+    def meant(self, name: str) -> Value:
+        """The incident's value, None for one that it does not know."""
+        return self.incident.fields.get(name)
+
+    def policy(self, name: str) -> Policy:
+        return self.mapping.policies.get(name, LATEST)
+
+    def hold(self, name: str, kind: Held, theirs: Any, words: str, *, tried: bool = False) -> Hold:
+        """A hold, going on since when it began, with what was tried in vain counted."""
+        known = self.replica.holds.get(name)
+        same = known is not None and (known.kind is kind or {known.kind, kind} <= OWN_DOING)
+        since = known.since if known is not None and same else self.now
+        tries = (known.tries if known is not None and same else 0) + tried
+        return Hold(kind, self.meant(name), theirs, since, words, tries)
+
+
 def reconcile(
     incident: Incident,
     replica: Replica,
@@ -88,91 +153,227 @@ def reconcile(
     projection: Fields,
     mapping: FieldMapping,
     now: datetime,
-    *,
-    wrote: bool = False,
+    moment: Moment = Moment.LATER,
+    look_at: str = "",
 ) -> Decision:
-    """Hold a sighting against the incident. `projection` is the incident as this tool would show it.
-
-    `wrote` says that the sighting is the answer to our own successful write, so that a value still at its prior state
-    was ignored by the tool rather than not reached.
-    """
-    changes: dict[str, Change] = {}
-    conflicts: dict[str, Conflict] = {}
-    reasons: dict[str, Reason] = {}
-    base: dict[str, Value] = dict(replica.base)
-    holds: dict[str, Hold] = {}
+    """Hold a sighting against the incident. `projection` is the incident as this tool would show it; `look_at` is
+    where in the tool to look when it does something by itself."""
     replaced = _replaced(replica, sighting)
-    for name in sorted(mapping.readable):
-        if name in sighting.unmapped:
-            value, words = sighting.unmapped[name]
-            holds[name] = _hold(replica, name, Held.UNMAPPED, incident.fields.get(name), value, words, now)
-            reasons[name] = Reason.UNMAPPED
-            continue
-        shown: Known = sighting.fields.get(name, ABSENT)
-        if _still_ignored(replica, name, incident.fields.get(name), shown):
-            holds[name] = replica.holds[name]
-            reasons[name] = Reason.IGNORED
-            continue
-        if _still_replaced(replica, name, incident.fields.get(name), shown):
-            holds[name] = replica.holds[name]
-            reasons[name] = Reason.MANUAL
-            continue
-        if name == "status" and shown is None:
-            words = "the tool shows no status; an incident always has one, so nothing is taken over"
-            holds[name] = _hold(replica, name, Held.UNMAPPED, incident.fields.get(name), None, words, now)
-            reasons[name] = Reason.UNMAPPED
-            continue
-        if wrote and _was_ignored(replica, name, shown):
-            value = None if shown is ABSENT else shown
-            words = f"the tool answered success and still shows {value!r}; check that the field can be edited there"
-            holds[name] = _hold(replica, name, Held.IGNORED, incident.fields.get(name), value, words, now)
-            reasons[name] = Reason.IGNORED
-            base[name] = value
-            continue
-        if _was_dropped(replica, name, shown):
-            words = f"the tool made the record without {name}; check that the field can be set there"
-            holds[name] = _hold(replica, name, Held.IGNORED, incident.fields.get(name), None, words, now)
-            reasons[name] = Reason.IGNORED
-            base[name] = None
-            continue
-        if shown is ABSENT:
-            continue
-        theirs = shown
-        ours: Known = projection.get(name, ABSENT)
-        before = _settle_ledger(replica, name, theirs, wrote=wrote)
-        was_echo = name in replica.ledger and theirs == before
-        edited, edited_at, by_us = theirs, sighting.edited_at, False
-        if name in replaced and theirs == replica.ledger[name][-1].written:
-            # The tool shows our write, which replaced a person's edit. It is that edit which there is to decide about;
-            # it came after the look on which we had decided, whatever the clocks say.
-            before, edited, edited_at, by_us = replica.ledger[name][-1].prior, replaced.pop(name), None, True
-        stamp = incident.stamps.get(name)
-        verdict = settle(
-            before,
-            ours,
-            edited,
-            mapping.policies.get(name, LATEST),
-            replica.connection,
-            stamp.at if stamp else None,
-            Edit(edited_at),
-        )
-        reasons[name] = Reason.ECHO if was_echo and verdict.reason is Reason.SAME else verdict.reason
-        if verdict.loser is not ABSENT:
-            kept = verdict.value
-            conflicts[name] = Conflict(kept, verdict.loser, verdict.reason, verdict.open)
-        if verdict.open:
-            words = f"both sides changed {name}; run `tieline conflicts settle` to choose"
-            kind = Held.REPLACED if by_us else Held.CONFLICT
-            holds[name] = _hold(replica, name, kind, incident.fields.get(name), edited, words, now)
-            if by_us:
-                base[name] = theirs
-            continue
-        base[name] = theirs
-        # A field that this tool only reads has no projection: what the incident says already is no change.
-        if verdict.value is not ABSENT and verdict.value not in (ours, incident.fields.get(name, ABSENT)):
-            changes[name] = Change(incident.fields.get(name, ABSENT), verdict.value, verdict.reason)
-    conflicts = {name: conflict for name, conflict in conflicts.items() if _is_news(replica, name, conflict)}
-    return Decision(changes, base, holds, conflicts, reasons, _overwritten(sighting, replaced))
+    case = Case(incident, replica, sighting, projection, mapping, now, moment, look_at, replaced)
+    findings = {name: _finding(case, name) for name in sorted(mapping.readable)}
+    found = findings.items()
+    return Decision(
+        changes={name: one.change for name, one in found if one.change is not None},
+        base={**replica.base, **{name: one.base for name, one in found if one.base is not ABSENT}},
+        holds={name: one.hold for name, one in found if one.hold is not None},
+        conflicts={
+            name: one.conflict
+            for name, one in found
+            if one.conflict is not None and _is_news(replica, name, one.conflict)
+        },
+        reasons={name: one.reason for name, one in found if one.reason is not None},
+        overwritten=_overwritten(sighting, replaced),
+    )
+
+
+def _finding(case: Case, name: str) -> Finding:
+    for rule in RULES:
+        finding = rule(case, name)
+        if finding is not None:
+            return finding
+    return Finding()
+
+
+# -- the rules, in their order ---------------------------------------------------------------------------------------
+
+
+def _no_word_for_it(case: Case, name: str) -> Finding | None:
+    if name in case.sighting.unmapped:
+        value, words = case.sighting.unmapped[name]
+    elif name == "status" and case.shown(name) is None:
+        value, words = None, "the tool shows no status; an incident always has one, so nothing is taken over"
+    else:
+        return None
+    return Finding(Reason.UNMAPPED, hold=case.hold(name, Held.UNMAPPED, value, words))
+
+
+def _still_held(case: Case, name: str) -> Finding | None:
+    """A held field is left alone until either side says something else, or it was written once more."""
+    known, theirs = case.replica.holds.get(name), case.shown(name)
+    if known is None or known.ours != case.meant(name) or _was_written(case, name):
+        return None
+    if known.kind is Held.REPLACED:
+        same = bool(theirs == case.replica.base.get(name, ABSENT))
+        return Finding(Reason.MANUAL, hold=known) if same else None
+    if known.kind not in (*OWN_DOING, Held.UNWRITABLE) or known.theirs != _or_none(theirs):
+        return None
+    return Finding(Reason.IGNORED if known.kind is not Held.ALTERED else Reason.ALTERED, hold=known)
+
+
+def _made_by_the_tool(case: Case, name: str) -> Finding | None:
+    """What nobody typed: the tool's answer to our own write differs from it, or its clock or rule set the field."""
+    if case.policy(name).kind in ONE_WAY:
+        return None
+    match case.moment:
+        case Moment.WRITTEN if name in case.replica.ledger:
+            return _unlike_what_we_wrote(case, name, case.replica.ledger[name][-1])
+        case Moment.WRITTEN:
+            return _consequence(case, name)
+        case Moment.BORN:
+            return _unlike_what_we_made(case, name) if _made_with(case, name) else _default(case, name)
+        case Moment.LATER if _is_adopted(case):
+            # Whoever found it may have edited it before us: only what cannot be an edit is taken for the tool's.
+            if not _made_with(case, name):
+                return _default(case, name)
+            return _unlike_what_we_made(case, name) if case.shown(name) in (ABSENT, None) else None
+        case Moment.LATER:
+            return _set_by_itself(case, name)
+
+
+def _both_sides(case: Case, name: str) -> Finding | None:
+    """Nothing but people's doing is left: base, incident and tool are merged by the field's policy."""
+    theirs = case.shown(name)
+    if theirs is ABSENT:
+        return Finding()
+    before, ours, edited, edited_at, by_us = _sides(case, name, theirs)
+    stamp = case.incident.stamps.get(name)
+    ours_at = stamp.at if stamp else None
+    verdict = settle(before, ours, edited, case.policy(name), case.replica.connection, ours_at, Edit(edited_at))
+    was_echo = name in case.replica.ledger and theirs == before and verdict.reason is Reason.SAME
+    conflict = None if verdict.loser is ABSENT else Conflict(verdict.value, verdict.loser, verdict.reason, verdict.open)
+    reason = Reason.ECHO if was_echo else verdict.reason
+    if verdict.open:
+        words = f"both sides changed {name}; run `tieline conflicts settle` to choose"
+        hold = case.hold(name, Held.REPLACED if by_us else Held.CONFLICT, edited, words)
+        return Finding(reason, base=theirs if by_us else ABSENT, hold=hold, conflict=conflict)
+    value = _increment(case, name, theirs, ours) if verdict.reason is Reason.THEIRS else verdict.value
+    known = case.incident.fields.get(name, ABSENT)
+    # A field that this tool only reads has no projection: what the incident says already is no change.
+    changes = value is not ABSENT and value not in (ours, known)
+    change = Change(known, value, verdict.reason) if changes and value is not ABSENT else None
+    return Finding(reason, base=theirs, change=change, conflict=conflict)
+
+
+Rule = Callable[[Case, str], Finding | None]
+
+RULES: Final[tuple[Rule, ...]] = (_no_word_for_it, _still_held, _made_by_the_tool, _both_sides)
+
+
+# -- what the tool did by itself -------------------------------------------------------------------------------------
+
+
+def _unlike_what_we_wrote(case: Case, name: str, attempt: Attempt) -> Finding | None:
+    theirs = case.shown(name)
+    if theirs == attempt.written:
+        return None
+    # Without a prior value nobody can say whether this is the old one.
+    ignored = theirs is ABSENT or (theirs == attempt.prior and attempt.prior != attempt.written)
+    return _own_doing(case, name, Held.IGNORED if ignored else Held.ALTERED, attempt.written)
+
+
+def _unlike_what_we_made(case: Case, name: str) -> Finding | None:
+    theirs, written = case.shown(name), (case.replica.intent or {})[name]
+    if theirs == written:
+        return None
+    dropped = theirs in (ABSENT, None, ())
+    return _own_doing(case, name, Held.IGNORED if dropped else Held.ALTERED, written)
+
+
+def _consequence(case: Case, name: str) -> Finding | None:
+    """A field that we did not write, and that this write changed all the same: computed, or set by a rule. Where
+    somebody came in between, it may be theirs; and what our own body said there is the mapping's."""
+    theirs = case.shown(name)
+    if theirs is ABSENT or theirs == case.replica.observed.get(name, ABSENT) or case.sighting.reading.raced:
+        return None
+    return _unasked(case, name, theirs)
+
+
+def _default(case: Case, name: str) -> Finding | None:
+    """A field that we did not give it at its birth. What the incident knows by now is written next."""
+    theirs = case.shown(name)
+    return None if theirs is ABSENT else _unasked(case, name, theirs, written_next=case.meant(name) is not None)
+
+
+def _set_by_itself(case: Case, name: str) -> Finding | None:
+    theirs = case.shown(name)
+    attempts = case.replica.ledger.get(name, ())
+    if theirs is ABSENT or any(theirs in (attempt.prior, attempt.written) for attempt in attempts):
+        return None
+    if attempts and case.sighting.ours:
+        # The answer was lost, and nobody changed the record since: this is what the tool made of our write.
+        return _own_doing(case, name, Held.ALTERED, attempts[-1].written)
+    if name in case.sighting.automatic and theirs != case.replica.base.get(name, ABSENT):
+        return _unasked(case, name, theirs)
+    return None
+
+
+def _unasked(case: Case, name: str, theirs: Value, *, written_next: bool = False) -> Finding | None:
+    """The tool gave a field a value that we did not ask for. It is held where it contradicts the incident."""
+    if case.sighting.sent.get(name, ABSENT) == theirs:
+        return None
+    contradicts = name in case.incident.fields and theirs != case.projection.get(name, ABSENT)
+    if not contradicts or written_next or name not in case.mapping.writable or case.meant(name) == theirs:
+        return Finding(Reason.AUTOMATIC, base=theirs)
+    words = f"the tool set {name} to {theirs!r} by itself{_look(case)}"
+    return Finding(Reason.AUTOMATIC, base=theirs, hold=case.hold(name, Held.ALTERED, theirs, words))
+
+
+def _own_doing(case: Case, name: str, kind: Held, written: Value) -> Finding:
+    """The tool kept or made something else than what we wrote. Where the incident moved on, that is written next."""
+    shown = _or_none(case.shown(name))
+    if name in case.projection and case.projection[name] != written:
+        return Finding(Reason.OURS, base=shown)
+    shows = f"shows {shown!r}" if shown not in (None, ()) else "left it empty"
+    still = "still " if kind is Held.IGNORED and case.moment is Moment.WRITTEN and shown is not None else ""
+    words = f"the tool answered success to {written!r} for {name} and {still}{shows}{_look(case)}"
+    hold = case.hold(name, kind, shown, words, tried=True)
+    return Finding(Reason.IGNORED if kind is Held.IGNORED else Reason.ALTERED, base=shown, hold=hold)
+
+
+def _look(case: Case) -> str:
+    return f"; look at {case.look_at}" if case.look_at else ""
+
+
+def _made_with(case: Case, name: str) -> bool:
+    return (case.replica.intent or {}).get(name) not in (None, ())
+
+
+def _is_adopted(case: Case) -> bool:
+    """A record that we made and found again. An empty intent is of one that a store put back may have forgotten:
+    whatever it shows may be an edit of that forgotten time."""
+    return case.replica.ref is None and bool(case.replica.intent)
+
+
+# -- the three sides of a merge --------------------------------------------------------------------------------------
+
+
+def _sides(case: Case, name: str, theirs: Value) -> tuple[Known, Known, Value, datetime | None, bool]:
+    """The base to merge against, ours, theirs, when theirs was edited, and whether our own write replaced it."""
+    ours: Known = case.projection.get(name, ABSENT)
+    if name in case.replaced and theirs == case.replica.ledger[name][-1].written:
+        # The tool shows our write, which replaced a person's edit. It is that edit which there is to decide about;
+        # it came after the look on which we had decided, whatever the clocks say.
+        return case.replica.ledger[name][-1].prior, ours, case.replaced.pop(name), None, True
+    if _only_theirs_moved(case, name):
+        # The incident never agreed with the tool's own value: it says what it said when that was held.
+        return ours, ours, theirs, case.sighting.edited_at, False
+    before = _settle_ledger(case.replica, name, theirs, wrote=case.moment is Moment.WRITTEN)
+    return before, ours, theirs, case.sighting.edited_at, False
+
+
+def _only_theirs_moved(case: Case, name: str) -> bool:
+    known = case.replica.holds.get(name)
+    return known is not None and known.kind in OWN_DOING and not known.again and known.ours == case.meant(name)
+
+
+def _increment(case: Case, name: str, theirs: Value, ours: Known) -> Known:
+    """Of a set, what somebody added and removed since the tool's own value was held, and not that value itself."""
+    if not (_only_theirs_moved(case, name) and case.policy(name).kind is PolicyKind.UNION):
+        return theirs
+    before = case.replica.holds[name].theirs
+    if not isinstance(theirs, tuple) or not isinstance(ours, tuple):
+        return theirs
+    return unite(before if isinstance(before, tuple) else (), ours, theirs)
 
 
 def _replaced(replica: Replica, sighting: Sighting) -> dict[str, Value]:
@@ -196,43 +397,12 @@ def _overwritten(sighting: Sighting, replaced: Fields) -> dict[str, Conflict]:
     }
 
 
-def _still_replaced(replica: Replica, name: str, ours: Value, theirs: Known) -> bool:
-    """An edit that our write replaced waits for a person until either side says something else."""
-    known = replica.holds.get(name)
-    if known is None or known.kind is not Held.REPLACED or known.ours != ours:
-        return False
-    return bool(theirs == replica.base.get(name, ABSENT))
-
-
-def _still_ignored(replica: Replica, name: str, ours: Value, theirs: Known) -> bool:
-    """A field whose write the tool ignored is left alone until either side says something else."""
-    known = replica.holds.get(name)
-    if known is None or known.kind not in (Held.IGNORED, Held.UNWRITABLE) or known.ours != ours:
-        return False
-    return bool(known.theirs == (None if theirs is ABSENT else theirs))
-
-
-def _was_ignored(replica: Replica, name: str, theirs: Known) -> bool:
-    """True when the tool took our write and shows what it showed before."""
-    attempts = replica.ledger.get(name, ())
-    if not attempts or attempts[-1].prior == attempts[-1].written:
-        return False
-    return theirs is ABSENT or theirs == attempts[-1].prior
-
-
-def _was_dropped(replica: Replica, name: str, theirs: Known) -> bool:
-    """True when a record that we made lacks what we made it with: the tool did not take it, and nobody emptied it."""
-    if replica.intent is None or replica.ref is not None:
-        return False
-    return replica.intent.get(name) not in (None, ()) and (theirs is ABSENT or theirs is None)
-
-
 def _settle_ledger(replica: Replica, name: str, theirs: Value, *, wrote: bool) -> Known:
     """The base to merge against, once a write is held against what the tool shows now.
 
     It shows a value we sent: the write took effect, and that value is the new base. It shows what was there before: the
-    write did not, the base stays. A third value is a person's, or after a write known to have succeeded, a rule's: then
-    it replaced ours, and ours is the base.
+    write did not, the base stays. A third value is a person's; after a write known to have succeeded it replaced ours,
+    and ours is the base.
     """
     attempts = replica.ledger.get(name, ())
     if attempts and wrote:
@@ -241,12 +411,6 @@ def _settle_ledger(replica: Replica, name: str, theirs: Value, *, wrote: bool) -
         if attempt.written == theirs:
             return theirs
     return replica.base.get(name, ABSENT)
-
-
-def _hold(replica: Replica, name: str, kind: Held, ours: Value, theirs: Any, words: str, now: datetime) -> Hold:
-    known = replica.holds.get(name)
-    since = known.since if known is not None and known.kind is kind else now
-    return Hold(kind, ours, theirs, since, words)
 
 
 def _is_news(replica: Replica, name: str, conflict: Conflict) -> bool:
@@ -261,7 +425,7 @@ def wanted(replica: Replica, projection: Fields, mapping: FieldMapping) -> Field
         name: projection[name]
         for name in sorted(mapping.writable)
         if name in projection
-        and name not in replica.holds
+        and (name not in replica.holds or replica.holds[name].again)
         and mapping.policies.get(name, LATEST).kind not in ONE_WAY
         and not _equal(projection[name], replica.base.get(name, ABSENT))
     }
@@ -269,3 +433,11 @@ def wanted(replica: Replica, projection: Fields, mapping: FieldMapping) -> Field
 
 def _equal(ours: Value, base: Known) -> bool:
     return ours == base or (base is ABSENT and ours is None)
+
+
+def _was_written(case: Case, name: str) -> bool:
+    return case.moment is Moment.WRITTEN and name in case.replica.ledger
+
+
+def _or_none(value: Known) -> Value:
+    return None if value is ABSENT else value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from tieline.core.model import ConnectionName, Fields, IncidentId, Value
 from tieline.core.port import Ref, Token, Version
@@ -30,7 +30,8 @@ class Held(StrEnum):
 
     CONFLICT = "conflict"  # both sides changed and the policy says manual
     UNMAPPED = "unmapped"  # the tool's value has no word in the mapping
-    IGNORED = "ignored"  # the tool took our write and kept its old value
+    IGNORED = "ignored"  # the tool took our write and shows what it showed before
+    ALTERED = "altered"  # the tool made something else of it: a default, a rule, its own clock, a cut text
     REPLACED = "replaced"  # as conflict, but our write has replaced the edit in the tool
     UNWRITABLE = "unwritable"  # the tool cannot be told the incident's value
 
@@ -43,15 +44,28 @@ class Stamp:
     who: str
 
 
+OWN_DOING: Final = frozenset({Held.IGNORED, Held.ALTERED})
+"""Holds about what the tool itself did: nobody edited anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """One held field: both values and since when. `words` is the sentence for the person who settles it."""
+    """One held field: both values and since when. `words` is the sentence for the person who settles it.
+
+    `tries` counts how often ours was written in vain; `again` says that it is to be written once more.
+    """
 
     kind: Held
     ours: Value
     theirs: Any
     since: datetime
     words: str
+    tries: int = 0
+    again: bool = False
+
+    def sentence(self) -> str:
+        """The words, and how often it was tried where that was more than once."""
+        return f"{self.words} (tried {self.tries} times)" if self.tries > 1 else self.words
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,7 +230,15 @@ def _state(replica: Replica) -> dict[str, Any]:
         if replica.intent is None or replica.intent_since is None
         else _intent(replica.intent, replica.intent_since),
         "conflicts": {
-            name: [hold.kind.value, _json(hold.ours), _json(hold.theirs), hold.since.timestamp(), hold.words]
+            name: [
+                hold.kind.value,
+                _json(hold.ours),
+                _json(hold.theirs),
+                hold.since.timestamp(),
+                hold.words,
+                hold.tries,
+                hold.again,
+            ]
             for name, hold in replica.holds.items()
         },
         "trail": {
@@ -270,8 +278,9 @@ def _replica(row: Row[Any]) -> Replica:
         intent=_fields(intent["fields"]) if intent else None,
         intent_since=_moment(intent["since"]) if intent else None,
         holds={
-            name: Hold(Held(kind), _value(ours), _value(theirs), _moment(since), words)
-            for name, (kind, ours, theirs, since, words) in row.conflicts.items()
+            # Stores of before the tries were counted hold five values.
+            name: Hold(Held(kind), _value(ours), _value(theirs), _moment(since), words, *counted)
+            for name, (kind, ours, theirs, since, words, *counted) in row.conflicts.items()
         },
         trail={name: tuple((_moment(at), _value(value)) for at, value in steps) for name, steps in row.trail.items()},
         dirty=bool(row.dirty),

@@ -243,6 +243,9 @@ class MemoryAdapter:
             age=age(row, self._tool.now()),
             people={person: known[person] for person in named if person in known},
             merged_into=Ref(row.merged_into) if row.merged_into is not None else None,
+            born=row.born if row.token is not None and self._tool.tells_birth else None,
+            automatic=frozenset(row.automatic),
+            ours=row.author == self._settings.account,
         )
 
     def _comment(self, note: Note) -> RemoteComment:

@@ -64,6 +64,14 @@ class Row:
     merged_into: str | None = None
     deleted: bool = False
     history: list[Entry] = field(default_factory=list)
+    born: Document = field(default_factory=dict)
+    """Its body right after it was made."""
+    author: str = ""
+    """Who changed it last."""
+    automatic: list[str] = field(default_factory=list)
+    """Fields that the tool's own clock set and nobody has changed since."""
+    status_at: str = ""
+    """Since when it has its status."""
 
 
 @dataclass

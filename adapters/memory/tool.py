@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,10 +43,12 @@ class MemoryTool:
     """One tool, shared by any number of adapters and people.
 
     `accounts` maps account to password (empty: everybody may come in). `resolution` is how coarse its time stamps are.
-    `workflow` is a rule that edits a record right after an adapter's write was answered; `ignored` are fields that
-    the tool drops without a word, `cut` those that it shortens; a record is unknown to `read` until it is older than
-    `replication_lag`; `plain_comments` carry no token. All five exist because real tools do that. Most of those also
-    refuse no write on an old version (`conditional` false), and keep a history that tells who wrote what.
+    Everything else exists because real tools do that. `workflow` is a rule that edits a record right after an adapter's
+    write was answered, `computes` one that is part of every change; `ignored` are fields that the tool drops without a
+    word, `cut` those that it shortens, `tidied` those that it rewrites, `defaults` what a new record gets that lacks
+    it; `time_out` takes a record that is in progress back to new. A record is unknown to `read` until it is older than
+    `replication_lag`; `plain_comments` carry no token; not every tool can tell how a record was born (`tells_birth`).
+    Most refuse no write on an old version (`conditional` false), and keep a history that tells who wrote what.
     """
 
     def __init__(
@@ -73,6 +76,11 @@ class MemoryTool:
         self.workflow: Callable[[Document], Mapping[str, Any]] | None = None
         self.ignored: frozenset[str] = frozenset()
         self.cut: Mapping[str, int] = {}
+        self.tidied: Mapping[str, Callable[[str], str]] = {}
+        self.defaults: Mapping[str, Any] = {}
+        self.computes: Callable[[Document], Mapping[str, Any]] | None = None
+        self.time_out: timedelta | None = None
+        self.tells_birth = True
         self.replication_lag = timedelta(0)
         self.plain_comments = False
         self.spoilt: set[str] = set()
@@ -114,8 +122,10 @@ class MemoryTool:
         with self._shelf.transaction() as state:
             number = state.number()
             at = self._stamp(state)
-            kept = _copied(self._kept(body))
-            row = Row(str(number), f"MEM-{number}", kept, made_at=at, changed_at=at, token=token)
+            missing = {name for name in self.defaults if body.get(name) in (None, "")}
+            given = {name: value for name, value in self._kept(body).items() if name not in missing}
+            kept = self._computed(_copied({**self.defaults, **given}))
+            row = Row(str(number), f"MEM-{number}", kept, at, at, token=token, born=_copied(kept), status_at=at)
             state.rows[row.ref] = row
             found = _snapshot(row)
         self._tell(found.ref)
@@ -123,7 +133,7 @@ class MemoryTool:
 
     def row(self, ref: str) -> Row:
         """A copy of the record as it is. Raises LookupError."""
-        with self._shelf.transaction() as state:
+        with self._ticking() as state:
             return self._told(_snapshot(_existing(state, ref)))
 
     def replicated(self, ref: str) -> Row:
@@ -135,27 +145,27 @@ class MemoryTool:
 
     def rows(self) -> list[Row]:
         """Copies of all records that exist, oldest change first."""
-        with self._shelf.transaction() as state:
+        with self._ticking() as state:
             kept = [_snapshot(row) for row in state.rows.values() if not row.deleted]
         return sorted(kept, key=lambda row: (row.changed_at, int(row.ref)))
 
     def changed_since(self, start: str) -> list[tuple[str, str]]:
         """Change stamp and ref of the records changed at or after `start`, oldest change first."""
-        with self._shelf.transaction() as state:
+        with self._ticking() as state:
             kept = [row for row in state.rows.values() if not row.deleted and row.changed_at >= start]
         return [(row.changed_at, row.ref) for row in sorted(kept, key=lambda row: (row.changed_at, int(row.ref)))]
 
     def with_token(self, token: str) -> list[Row]:
         """What the search index says: records that carry the token and are older than the index's lag, oldest first."""
         visible = instant(self.now() - self.lookup_lag) if self.lookup_lag else None
-        with self._shelf.transaction() as state:
+        with self._ticking() as state:
             found = [row for row in state.rows.values() if row.token == token and not row.deleted]
             return [_snapshot(row) for row in found if visible is None or row.made_at <= visible]
 
     def write(self, ref: str, patch: Mapping[str, Any], seen: str, author: str = "") -> Row:
         """An adapter's write on the version it has seen. Raises LookupError, Refused, and Moved if `conditional`."""
         known = self.addresses()
-        with self._shelf.transaction() as state:
+        with self._ticking() as state:
             row = _existing(state, ref)
             if self.conditional and str(row.version) != seen:
                 raise Moved(f"record {ref} is at version {row.version}, not {seen}")
@@ -177,7 +187,7 @@ class MemoryTool:
     def edit(self, ref: str, **values: Any) -> Row:
         """A person edits some fields; None empties one. Raises LookupError and Refused."""
         known = self.addresses()
-        with self._shelf.transaction() as state:
+        with self._ticking() as state:
             row = _existing(state, ref)
             changed = self._change(state, row, values, known)
             found = _snapshot(row)
@@ -313,15 +323,20 @@ class MemoryTool:
         kept = self._kept(patch)
         if "title" in kept and not kept["title"]:
             raise Refused("a record needs a title", "title")
-        if all(name in row.body and row.body[name] == value for name, value in kept.items()):
+        before, after = row.body, self._computed({**row.body, **_copied(kept)})
+        changed = [name for name in after if name not in before or before[name] != after[name]]
+        if not changed:
             return False
-        before, row.body = row.body, {**row.body, **_copied(kept)}
-        self._touch(state, row)
+        row.body, row.author = after, author
+        row.automatic = [name for name in row.automatic if name not in changed]
+        at = self._touch(state, row)
+        if "status" in changed:
+            row.status_at = at
         if not self.conditional:
             row.history += [
-                Entry(row.version, author, name, before.get(name), row.body[name])
-                for name in kept
-                if before.get(name) != row.body[name]
+                Entry(row.version, author, name, before.get(name), after[name])
+                for name in changed
+                if before.get(name) != after[name]
             ]
         return True
 
@@ -329,12 +344,32 @@ class MemoryTool:
         """The record as the tool's API tells it."""
         return replace(row, changed_at="yesterday") if row.ref in self.spoilt else row
 
+    @contextmanager
+    def _ticking(self) -> Iterator[State]:
+        """The state, once the tool's own clock has done what was due."""
+        with self._shelf.transaction() as state:
+            if self.time_out is not None:
+                due = instant(self.now() - self.time_out)
+                for row in state.rows.values():
+                    if row.body.get("status") == Status.IN_PROGRESS and row.status_at <= due and not row.deleted:
+                        self._time_out(state, row)
+            yield state
+
+    def _time_out(self, state: State, row: Row) -> None:
+        self._change(state, row, {"status": Status.NEW.value}, {}, "clock")
+        row.automatic = sorted({*row.automatic, "status"})
+
+    def _computed(self, body: Document) -> Document:
+        return body if self.computes is None else {**body, **self.computes(dict(body))}
+
     def _kept(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What the tool stores of these values."""
         return {name: self._shortened(name, value) for name, value in values.items() if name not in self.ignored}
 
     def _shortened(self, name: str, value: Any) -> Any:
-        return value[: self.cut[name]] if name in self.cut and isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return self.tidied.get(name, str)(value[: self.cut.get(name)])
 
     def _refuse_reopening(self, row: Row, patch: Mapping[str, Any]) -> None:
         was, becomes = row.body.get("status"), patch.get("status")
@@ -376,20 +411,14 @@ def _copied(body: Mapping[str, Any]) -> Document:
 
 def _snapshot(row: Row) -> Row:
     """A copy that a later change does not reach."""
-    return Row(
-        row.ref,
-        row.key,
-        _copied(row.body),
-        row.made_at,
-        row.changed_at,
-        row.version,
-        row.token,
-        list(row.notes),
-        dict(row.links),
-        dict(row.acts),
-        row.merged_into,
-        row.deleted,
-        list(row.history),
+    return replace(
+        row,
+        body=_copied(row.body),
+        notes=list(row.notes),
+        links=dict(row.links),
+        acts=dict(row.acts),
+        history=list(row.history),
+        automatic=list(row.automatic),
     )
 
 
