@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
-from tieline.adapters.pagerduty import incident, notes, schema, webhook
+from tieline.adapters.pagerduty import doings, incident, notes, schema, webhook
 from tieline.adapters.pagerduty.events import Events, EventSeverity
 from tieline.adapters.pagerduty.feed import Feed
 from tieline.adapters.pagerduty.people import Priorities, Users
@@ -57,7 +57,7 @@ class PagerDuty:
         self._wire = Wire(name, settings, bench)
         self._users = Users(self._wire, bench.clock)
         self._priorities = Priorities(self._wire, bench.clock)
-        self._feed = Feed(self._wire, settings, self.read)
+        self._feed = Feed(self._wire, settings, self._looked_at)
         self._asks_for_body = True
         self._webhook_secrets: tuple[str, ...] | None = None
         self.lookup_lag: timedelta = settings.lookup_lag
@@ -72,14 +72,32 @@ class PagerDuty:
         return self._feed.changes(since)
 
     def read(self, ref: Ref) -> Reading:
+        return self._looked_at(ref, by_itself=False)
+
+    def _looked_at(self, ref: Ref, by_itself: bool) -> Reading:
+        """`by_itself` says that PagerDuty's own clock or rule may have changed the incident: its log tells what."""
+        found, at = self._found(ref)
+        reading = self._understood(found, at)
+        if not by_itself and not doings.may_be(found):
+            return reading
+        return replace(reading, automatic=doings.automatic(self._log(ref)))
+
+    def _found(self, ref: Ref) -> tuple[Body, datetime | None]:
         path = _path(ref)
         answer = self._whole(path)
-        found = self._wire.object_in(answer, "incident", path)
+        return self._wire.object_in(answer, "incident", path), answer.at
 
+    def _understood(self, found: Body, at: datetime | None) -> Reading:
         def understand() -> Reading:
-            return incident.reading_of(found, answer.at, self._users.emails_of(incident.people_in(found)))
+            return incident.reading_of(found, at, self._users.emails_of(incident.people_in(found)))
 
-        return alone(self._name, f"incident {ref}", understand)
+        return alone(self._name, f"incident {found['id']}", understand)
+
+    def _log(self, ref: Ref) -> list[Body]:
+        """The newest entries of an incident's log, newest first."""
+        path = f"{_path(ref)}/log_entries"
+        answer = self._wire.get(path, {"limit": 100, "time_zone": "UTC"})
+        return self._wire.list_in(answer, "log_entries", path)
 
     def create(self, body: Body, token: Token) -> Reading:
         """Looks for the token first: PagerDuty refuses a second incident with a key only while the first is open."""
@@ -87,13 +105,12 @@ class PagerDuty:
         if found is not None:
             return found
         first, later = self._creation(body, token)
-        ref = self._raise(first, token) if self._events is None else self._announce(self._events, first, later, token)
-        if later:
-            self._follow_up(ref, later)
-        return self._read_back(ref)
+        ref, born = self._announce(self._events, first, later, token) if self._events else self._raise(first, token)
+        reading, _ = self._left(ref, self._follow_up(ref, later) if later else born)
+        return reading
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
-        before = self.read(ref)
+        before = self._understood(*self._found(ref))
         if before.version != seen:
             raise StaleVersion(self._name, f"{before.key or ref} moved from {seen} to {before.version}")
         if before.merged_into is not None:
@@ -106,16 +123,10 @@ class PagerDuty:
             raise Rejected(self._name, f"{before.key or ref}: {error}", refused=error.refused) from None
         if not change:
             return before
-        self._put(ref, change)
-        after = self._read_back(ref)
-        left = incident.ignored(before.body, after.body, change)
-        if left:
-            raise Rejected(
-                self._name,
-                f"PagerDuty took the write to {after.key or ref} and left {', '.join(left)} unchanged; "
-                "look for a rule of the account that forbids it.",
-            )
-        return after
+        after, left = self._left(ref, self._put(ref, change))
+        unasked = incident.differing(left, before.body) - change.keys()
+        # What nobody asked for follows from the write, unless somebody came between: their entry is in the log.
+        return replace(after, raced=bool(unasked) and self._others_changed(ref, unasked))
 
     def find(self, token: Token) -> Reading | None:
         query = {"incident_key": token, "date_range": "all", "sort_by": "created_at:asc"}
@@ -124,7 +135,12 @@ class PagerDuty:
         if not carriers:
             return None
         oldest = min(carriers, key=_number)
-        return replace(self.read(Ref(str(oldest["id"]))), token=token)
+        ref = Ref(str(oldest["id"]))
+        found, at = self._found(ref)
+        log = self._log(ref)
+        reading = self._understood(found, at)
+        untouched = doings.untouched(log, self._users.id_of(self._settings.from_email))
+        return replace(reading, token=token, automatic=doings.automatic(log), born=reading.body if untouched else None)
 
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:
         return notes.listed(self._wire, ref, self._users.id_of(self._settings.from_email))
@@ -182,18 +198,19 @@ class PagerDuty:
         except incident.Refusal as error:
             raise Rejected(self._name, f"a new incident: {error}", refused=error.refused) from None
 
-    def _raise(self, first: Body, token: Token) -> Ref:
+    def _raise(self, first: Body, token: Token) -> tuple[Ref, Body | None]:
+        """The ref, and the incident as it was born where the answer shows it."""
         try:
             answer = self._wire.post("/incidents", {"incident": dict(first)})
         except Refused as error:
             found = self.find(token) if error.duplicate_key else None
             if found is None:
                 raise
-            return found.ref
-        found_id = self._wire.object_in(answer, "incident", "POST /incidents")["id"]
-        return Ref(str(found_id))
+            return found.ref, found.born
+        born = self._wire.object_in(answer, "incident", "POST /incidents")
+        return Ref(str(born["id"])), born
 
-    def _announce(self, events: Events, first: Body, later: dict[str, Any], token: Token) -> Ref:
+    def _announce(self, events: Events, first: Body, later: dict[str, Any], token: Token) -> tuple[Ref, Body | None]:
         """Raise by an event and wait until its incident shows. What an event cannot say follows by `later`."""
         severity = EventSeverity.WARNING if first.get("urgency") == "low" else EventSeverity.CRITICAL
         details = (first.get("body") or {}).get("details")
@@ -208,7 +225,7 @@ class PagerDuty:
         for wait in EVENT_WAITS:
             found = self._look(token)
             if found is not None:
-                return found.ref
+                return found.ref, found.born
             self._bench.sleep(wait)
         raise TryAgain(
             self._name,
@@ -232,23 +249,24 @@ class PagerDuty:
         path = f"{_path(Ref(str(row['id'])))}/alerts"
         return any(alert.get("alert_key") == token for alert in self._wire.rows(path, "alerts", {}))
 
-    def _follow_up(self, ref: Ref, later: Body) -> None:
+    def _follow_up(self, ref: Ref, later: Body) -> Body | None:
         for attempt in range(1, FOLLOW_UPS + 1):
             try:
-                self._put(ref, later)
+                return self._put(ref, later)
             except TryAgain as error:
                 if attempt == FOLLOW_UPS or error.limit is not None:
                     raise TryAgain(
                         self._name, str(error), wait=error.wait, maybe_done=True, limit=error.limit
                     ) from None
                 self._bench.sleep(min(error.wait or timedelta(seconds=attempt), timedelta(seconds=5)).total_seconds())
-            else:
-                return
+        return None
 
-    def _put(self, ref: Ref, change: Body) -> None:
-        """Write; where the status is so already, write the rest. Raises StaleVersion when it is another than wanted."""
+    def _put(self, ref: Ref, change: Body) -> Body | None:
+        """Write; where the status is so already, write the rest. Answers with the incident as the write left it, None
+        where nothing was left to write. Raises StaleVersion when the status is another than wanted."""
+        path = _path(ref)
         try:
-            self._wire.put(_path(ref), {"incident": {"type": "incident_reference", **change}})
+            answer = self._wire.put(path, {"incident": {"type": "incident_reference", **change}})
         except Refused as error:
             if not error.already_so or "status" not in change:
                 raise
@@ -256,13 +274,28 @@ class PagerDuty:
             if now.body.get("status") != change["status"]:
                 raise StaleVersion(self._name, f"{now.key or ref} is {now.body.get('status')} meanwhile") from None
             rest = {name: value for name, value in change.items() if name not in ("status", "resolution")}
-            if rest:
-                self._wire.put(_path(ref), {"incident": {"type": "incident_reference", **rest}})
+            if not rest:
+                return None
+            answer = self._wire.put(path, {"incident": {"type": "incident_reference", **rest}})
+        written = answer.json.get("incident")
+        return written if isinstance(written, dict) else None
 
-    def _read_back(self, ref: Ref) -> Reading:
-        """The record after our write: PUT and POST answer with less than GET, and rules may have edited it since."""
+    def _others_changed(self, ref: Ref, members: frozenset[str]) -> bool:
+        return doings.changed_by_others(self._log(ref), self._users.id_of(self._settings.from_email), members)
+
+    def _left(self, ref: Ref, answer: Body | None) -> tuple[Reading, Body]:
+        """The record as our write left it, and the same as far as the answer told it. PUT and POST answer with less
+        than GET does; where a look afterwards says another thing, somebody was at work since then, and what they did
+        is left to the next reading: the answer has an older version."""
+        now, at = self._read_back(ref)
+        if answer is None or not incident.differing(answer, now):
+            return self._understood(now, at), now
+        left = incident.as_left(answer, now)
+        return self._understood(left, at), left
+
+    def _read_back(self, ref: Ref) -> tuple[Body, datetime | None]:
         try:
-            return self.read(ref)
+            return self._found(ref)
         except TryAgain as error:
             raise TryAgain(
                 self._name,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from tieline.adapters.pagerduty import doings
 from tieline.adapters.pagerduty.incident import moment
 from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.adapters.pagerduty.wire import Wire
@@ -36,13 +37,15 @@ SILENT: Final = frozenset({"notify_log_entry", "exhaust_escalation_path_log_entr
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the log. `order` is its place in its stretch, oldest first: stamps count whole seconds."""
+    """One line of the log. `order` is its place in its stretch, oldest first: stamps count whole seconds. `by_itself`
+    says that PagerDuty's own clock or rule acted."""
 
     id: str
     at: datetime
     order: int
     ref: Ref | None
     service: str
+    by_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,7 @@ class Log:
                 order,
                 Ref(str(ref)) if ref else None,
                 str(service.get("id") or "") if isinstance(service, Mapping) else "",
+                doings.by_itself(row),
             )
         return sorted(entries.values(), key=lambda entry: (entry.at, entry.order))
 
@@ -163,8 +167,9 @@ class Feed:
         self,
         wire: Wire,
         settings: PagerDutySettings,
-        read: Callable[[Ref], Reading],
+        read: Callable[[Ref, bool], Reading],
     ) -> None:
+        """`read` is told whether PagerDuty may have changed the incident by itself."""
         self._wire = wire
         self._settings = settings
         self._log = Log(wire, settings.page_size)
@@ -202,11 +207,12 @@ class Feed:
             if entry.ref is not None and self._follows(entry.service):
                 last[entry.ref] = entry
         refs = sorted(last, key=lambda ref: (last[ref].at, last[ref].order))
+        clocked = {entry.ref for entry in entries if entry.by_itself}
         seen = {**place.seen, **{entry.id: entry.at for entry in entries if entry.ref not in last}}
         for begin in range(0, max(len(refs), 1), self._settings.page_size):
             chunk = refs[begin : begin + self._settings.page_size]
             rest = set(refs[begin + self._settings.page_size :])
-            read = fetched(chunk, self._read)
+            read = fetched(chunk, lambda ref: self._read(ref, ref in clocked))
             seen |= {entry.id: entry.at for entry in entries if entry.ref not in rest}
             at = min((entry.at for entry in fresh if entry.ref in rest), default=end)
             after = self._advance(place, at, seen)

@@ -57,6 +57,17 @@ _MOVING: Final = frozenset(
 """Members that move without anybody writing them: alerts pour in, the window of a grouping closes, how rare an incident
 is is counted anew, an account gets another name. They must not make every write stale."""
 
+MEANT: Final = ("title", "status", "urgency", "priority", "assignments")
+"""What people and we change in an incident."""
+
+_WITH_STATUS: Final = (
+    "resolved_at",
+    "acknowledgements",
+    "last_status_change_at",
+    "last_status_change_by",
+    "updated_at",
+)
+
 _OTHERS: Final = frozenset({"priority", "user", "service", "team", "escalation_policy", "incident"})
 """Other things that an answer may hold as a whole."""
 
@@ -194,15 +205,18 @@ def change(before: Body, patch: Body) -> dict[str, Any]:
     return wanted
 
 
-def ignored(before: Body, after: Body, written: Body) -> tuple[str, ...]:
-    """The members that PagerDuty answered 200 for and left as they were."""
-    return tuple(
-        name
-        for name, value in sorted(written.items())
-        if name in after
-        and _meaning(name, after.get(name)) == _meaning(name, before.get(name)) != _meaning(name, value)
-        and not (name == "assignments" and after.get("status") == RESOLVED)
-    )
+def differing(one: Body, other: Body) -> frozenset[str]:
+    """The members that mean something and say another thing in `one` than in `other`."""
+    names = (name for name in MEANT if name in one and _meaning(name, one[name]) != _meaning(name, other.get(name)))
+    # A resolved incident is assigned to nobody, whoever worked on it.
+    gone = {"assignments"} if RESOLVED in (one.get("status"), other.get("status")) else set()
+    return frozenset(names) - gone
+
+
+def as_left(answer: Body, now: Body) -> Body:
+    """The incident as the answer to a write shows it. `now` is a later look, of which an answer leaves members out."""
+    left = {name: answer[name] for name in (*MEANT, *_WITH_STATUS) if name in answer}
+    return {**now, **left}
 
 
 def reference(identity: str, kind: str) -> dict[str, str]:

@@ -56,7 +56,8 @@ class PagerDutySimulator(Simulator):
         return Response(answer.status, {**answer.headers, **headers}, answer.body)
 
     def control(self, action: str, arguments: Any) -> Any:
-        """create, edit, acknowledge, resolve, reopen, assign, note, merge, delete, get, list, subscribe, timeout."""
+        """create, edit, acknowledge, snooze {seconds}, resolve, reopen, assign, note, merge, delete, get, list,
+        subscribe, timeout {seconds, of: acknowledgement, auto_resolve or escalation}."""
         self.account.pass_time()
         match action:
             case "create":
@@ -67,7 +68,8 @@ class PagerDutySimulator(Simulator):
                 self.webhooks.subscription = Subscription(tuple(arguments["secrets"]), arguments.get("url", ""))
                 return {}
             case "timeout":
-                self.account.services[0].acknowledgement_timeout = arguments["seconds"]
+                of = arguments.get("of", "acknowledgement")
+                setattr(self.account.services[0], f"{of}_timeout", arguments["seconds"])
                 return {}
             case _:
                 return self._act(action, self.account.incidents[arguments["id"]], arguments)
@@ -82,6 +84,8 @@ class PagerDutySimulator(Simulator):
                 self.account.edit(incident, by, **values)
             case "acknowledge":
                 self.account.acknowledge(incident, by)
+            case "snooze":
+                self.account.snooze(incident, by, self.account.now() + timedelta(seconds=arguments["seconds"]))
             case "resolve":
                 self.account.resolve(incident, by)
             case "reopen":

@@ -178,6 +178,15 @@ class ToolDriver:
         """Somebody acts right before the tool takes the adapter's next write: the race that nobody can win."""
         raise NotImplementedError
 
+    def after_next_write(self, act: Callable[[], None]) -> None:
+        """Somebody acts right after the tool took the adapter's next write, before the adapter looks at what came of
+        it."""
+        raise NotImplementedError
+
+    def act_by_itself(self, ref: Ref) -> None:
+        """The tool's own clock or rule changes the record: an acknowledgement times out, a job closes it."""
+        raise NotImplementedError
+
     # Time
 
     def now(self) -> datetime:
@@ -245,6 +254,10 @@ class SimulatorDriver(ToolDriver):
 
     def before_next_write(self, act: Callable[[], None]) -> None:
         self.simulator.faults.append(_Ambush([Fault(LOST, method, path) for method, path in self.writes], act))
+
+    def after_next_write(self, act: Callable[[], None]) -> None:
+        kinds = _AnyOf([Fault(LOST, method, path) for method, path in self.writes])
+        self.simulator.afterwards.append((kinds.matches, act))
 
     def now(self) -> datetime:
         return self.clock.now()

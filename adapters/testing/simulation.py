@@ -93,6 +93,8 @@ class Simulator:
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str]] = []
         """Every request seen, as (method, path), for tests that count calls."""
+        self.afterwards: list[tuple[Callable[[Request], bool], Callable[[], None]]] = []
+        """What somebody does, once, right after a request of some kind was answered."""
         self._lock = threading.RLock()
 
     def respond(self, request: Request) -> Response:
@@ -142,7 +144,15 @@ class Simulator:
             if fault is not None and not fault.after_effect:
                 return self._dated(fault.response)
             response = self.respond(request)
+            self._act_afterwards(request)
             return self._dated(fault.response if fault is not None else response)
+
+    def _act_afterwards(self, request: Request) -> None:
+        due = [act for matches, act in self.afterwards if matches(request)]
+        if due:
+            self.afterwards = [(matches, act) for matches, act in self.afterwards if act not in due]
+        for act in due:
+            act()
 
     def _control(self, request: Request) -> Response:
         action = request.path.removeprefix("/_simulator/")

@@ -33,12 +33,14 @@ class User:
 
 @dataclass
 class Service:
-    """`acknowledgement_timeout` in seconds; None keeps acknowledgements for ever."""
+    """The three time-outs in seconds, None for never. That of escalation belongs to its policy."""
 
     id: str
     name: str
     status: str = "active"
     acknowledgement_timeout: int | None = None
+    auto_resolve_timeout: int | None = None
+    escalation_timeout: int | None = None
     integration_key: str = ""
     escalation_policy: str = "PEPOLIC"
 
@@ -82,6 +84,9 @@ class Incident:
     notes: list[Note] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     conference_bridge: Any = None
+    snoozed_until: datetime | None = None
+    by_policy: bool = True
+    """Whether the escalation policy chose the assignees."""
 
     @property
     def open(self) -> bool:
@@ -97,6 +102,7 @@ class LogEntry:
     service: str
     agent: str | None
     summary: str
+    channel: str
 
 
 class Account:
@@ -149,14 +155,27 @@ class Account:
         return self.incidents[identity]
 
     def pass_time(self) -> None:
-        """Take back acknowledgements whose time is over, at the moment when it was."""
+        """Do what the account's own clock is due to do, each at the moment when it was due."""
         for incident in self.incidents.values():
-            service = self.service(incident.service)
-            if incident.status != "acknowledged" or service is None or service.acknowledgement_timeout is None:
-                continue
-            over = incident.status_at + timedelta(seconds=service.acknowledgement_timeout)
-            if over <= self.now():
-                self.unacknowledge(incident, None, over)
+            while due := [(at, act) for at, act in self._due(incident) if at <= self.now()]:
+                at, act = min(due, key=lambda one: one[0])
+                act(at)
+
+    def _due(self, incident: Incident) -> Iterator[tuple[datetime, Callable[[datetime], None]]]:
+        service = self.service(incident.service)
+        if service is None or not incident.open:
+            return
+        if incident.status == "acknowledged":
+            seconds, until = service.acknowledgement_timeout, incident.snoozed_until
+            over = until or (incident.status_at + timedelta(seconds=seconds) if seconds is not None else None)
+            if over is not None:
+                yield over, lambda at: self.unacknowledge(incident, None, at, channel="timeout")
+        if service.auto_resolve_timeout is not None:
+            over = incident.created_at + timedelta(seconds=service.auto_resolve_timeout)
+            yield over, lambda at: self.resolve(incident, None, at=at, channel="timeout")
+        if incident.status == "triggered" and service.escalation_timeout is not None and incident.by_policy:
+            over = max(at for _, at in incident.assignees) + timedelta(seconds=service.escalation_timeout)
+            yield over, lambda at: self.escalate(incident, at)
 
     # What can be done to an incident
 
@@ -191,28 +210,56 @@ class Account:
         incident.status_by = by
         incident.alerts = list(alerts)
         incident.assignees = [(user, now) for user in assignees or (self.on_call,)]
+        incident.by_policy = not assignees
         self.incidents[incident.id] = incident
-        self._write(incident, "trigger", by, "Triggered through the API.")
+        self._write(incident, "trigger", by, "Triggered through the API.", channel="api")
         self._write(incident, "assign", None, "Assigned by escalation policy.")
         self._write(incident, "notify", None, "Notified by e-mail.")
         self.told("incident.triggered", incident, None, by)
         return incident
 
-    def acknowledge(self, incident: Incident, by: str | None) -> None:
+    def acknowledge(self, incident: Incident, by: str | None, *, channel: str | None = None) -> None:
         now = self.now()
+        incident.snoozed_until = None
         incident.acknowledgements.append((by or self.on_call, now))
         self._set_status(incident, "acknowledged", by, now)
-        self._write(incident, "acknowledge", by, "Acknowledged.")
+        self._write(incident, "acknowledge", by, "Acknowledged.", channel=channel)
         self.told("incident.acknowledged", incident, None, by)
 
-    def unacknowledge(self, incident: Incident, by: str | None, at: datetime | None = None) -> None:
+    def snooze(self, incident: Incident, by: str, until: datetime) -> None:
+        """An acknowledgement that ends by itself."""
+        self.acknowledge(incident, by)
+        incident.snoozed_until = until
+        self._write(incident, "snooze", by, "Snoozed.")
+
+    def escalate(self, incident: Incident, at: datetime) -> None:
+        """The policy's next level: whoever comes after those who did not answer."""
+        users = [user.id for user in self.users]
+        following = users[(users.index(incident.assignees[-1][0]) + 1) % len(users)]
+        incident.assignees = [(following, at)]
+        incident.updated_at = at
+        self._write(incident, "escalate", None, "Escalated.", at, channel="timeout")
+        self.told("incident.escalated", incident, None, None)
+
+    def unacknowledge(
+        self, incident: Incident, by: str | None, at: datetime | None = None, *, channel: str | None = None
+    ) -> None:
         incident.acknowledgements = []
+        incident.snoozed_until = None
         self._set_status(incident, "triggered", by, at or self.now())
-        self._write(incident, "unacknowledge", by, "Unacknowledged.", at)
+        self._write(incident, "unacknowledge", by, "Unacknowledged.", at, channel=channel)
         self.told("incident.unacknowledged", incident, None, by)
 
-    def resolve(self, incident: Incident, by: str | None, into: Incident | None = None) -> None:
-        now = self.now()
+    def resolve(
+        self,
+        incident: Incident,
+        by: str | None,
+        into: Incident | None = None,
+        *,
+        at: datetime | None = None,
+        channel: str | None = None,
+    ) -> None:
+        now = at or self.now()
         incident.resolved_at = now
         incident.acknowledgements = []
         incident.assignees = []
@@ -220,7 +267,7 @@ class Account:
         for alert in incident.alerts:
             alert.status = "resolved"
         self._set_status(incident, "resolved", by, now)
-        self._write(incident, "resolve", by, "Resolved.")
+        self._write(incident, "resolve", by, "Resolved.", at, channel=channel)
         self.told("incident.resolved", incident, None, by)
 
     def reopen(self, incident: Incident, by: str | None, *, acknowledged: bool = False) -> None:
@@ -248,6 +295,7 @@ class Account:
         """Reassigning an acknowledged incident calls its new assignee: it is triggered again."""
         now = self.now()
         incident.assignees = [(user, now) for user in users]
+        incident.by_policy = False
         incident.updated_at = now
         self._write(incident, "assign", by, "Reassigned.")
         self.told("incident.reassigned", incident, None, by)
@@ -291,8 +339,25 @@ class Account:
         incident.status_by = by
         incident.status_at = incident.updated_at = at
 
-    def _write(self, incident: Incident, kind: str, by: str | None, summary: str, at: datetime | None = None) -> None:
+    def _write(
+        self,
+        incident: Incident,
+        kind: str,
+        by: str | None,
+        summary: str,
+        at: datetime | None = None,
+        *,
+        channel: str | None = None,
+    ) -> None:
+        """What nobody did, a rule did by itself, unless `channel` says otherwise."""
         entry = LogEntry(
-            self.new_id("R", 25), f"{kind}_log_entry", at or self.now(), incident.id, incident.service, by, summary
+            self.new_id("R", 25),
+            f"{kind}_log_entry",
+            at or self.now(),
+            incident.id,
+            incident.service,
+            by,
+            summary,
+            channel or ("website" if by else "auto"),
         )
         self.log.append(entry)

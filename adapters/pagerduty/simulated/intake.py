@@ -68,9 +68,9 @@ class Intake:
                 alert.summary, None, service=service.id, urgency=urgency, details=details, alerts=(alert,)
             )
         elif action == "acknowledge" and found is not None and found.status == "triggered":
-            self._account.acknowledge(found, None)
+            self._account.acknowledge(found, None, channel="api")
         elif action == "resolve" and found is not None:
-            self._account.resolve(found, None)
+            self._account.resolve(found, None, channel="api")
 
     def _open(self, key: str) -> Incident | None:
         for incident in self._account.incidents.values():

@@ -57,6 +57,8 @@ class Rest:
                 )
             case ("GET", "log_entries"):
                 return self._log(request)
+            case ("GET", "incidents", identity, "log_entries"):
+                return self._log(request, self.account.incident(identity).id)
             case _:
                 return self._directory(request)
 
@@ -124,14 +126,17 @@ class Rest:
         oldest_first = query.get("sort_by", "created_at:desc").endswith("asc")
         return found if oldest_first else found[::-1]
 
-    def _log(self, request: Request) -> Response:
+    def _log(self, request: Request, incident: str | None = None) -> Response:
         since = self._time(request.query.get("since"), 2004)
         until = self._time(request.query.get("until"), 2005)
         zone = ZoneInfo(request.query["time_zone"]) if "time_zone" in request.query else self.zone
         shown_zone: tzinfo = UTC if str(zone) == "UTC" else zone
-        entries = self.account.entries(since, until, self.account.now() - self.log_lag)
+        # An incident's own log is complete at once; it is the account's that is published late.
+        lag = timedelta(0) if incident else self.log_lag
+        entries = self.account.entries(since, until, self.account.now() - lag)
+        listed = [entry for entry in entries if incident in (None, entry.incident)]
         return self._listed(
-            request, "log_entries", entries, lambda entry: shapes.entry_json(self.account, entry, shown_zone)
+            request, "log_entries", listed, lambda entry: shapes.entry_json(self.account, entry, shown_zone)
         )
 
     def _time(self, text: str | None, code: int) -> datetime | None:

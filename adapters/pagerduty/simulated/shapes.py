@@ -74,7 +74,7 @@ def incident_json(account: Account, incident: Incident, *, whole: bool = False, 
         "assignments": 7
         if incident.id in account.spoilt
         else [{"at": utc(at), "assignee": user_reference(account, user)} for user, at in incident.assignees],
-        "assigned_via": "escalation_policy",
+        "assigned_via": "escalation_policy" if incident.by_policy else "direct_assignment",
         "last_status_change_at": utc(incident.status_at),
         "last_status_change_by": user_reference(account, incident.status_by),
         "resolved_at": utc(incident.resolved_at),
@@ -128,7 +128,7 @@ def entry_json(account: Account, entry: LogEntry, zone: tzinfo) -> dict[str, Any
         "type": entry.type,
         "created_at": local(entry.at, zone),
         "agent": user_reference(account, entry.agent),
-        "channel": {"type": "api" if entry.agent is None else "website"},
+        "channel": {"type": entry.channel},
         "service": reference("service", entry.service, service.name if service else "", "services"),
         "incident": incident_reference(incident) if incident else None,
         "teams": [],
@@ -182,7 +182,7 @@ def service_json(service: Service) -> dict[str, Any]:
         "name": service.name,
         "status": service.status,
         "acknowledgement_timeout": service.acknowledgement_timeout,
-        "auto_resolve_timeout": None,
+        "auto_resolve_timeout": service.auto_resolve_timeout,
         "alert_creation": "create_alerts_and_incidents",
         "escalation_policy": reference(
             "escalation_policy", service.escalation_policy, "Default", "escalation_policies"

@@ -171,10 +171,18 @@ def test_a_new_incident_is_triggered_and_nothing_follows() -> None:
     assert incident.creation({"title": "Disk full", "status": "triggered"}, "PSVC", Token("tl-1"))[1] == {}
 
 
-def test_a_member_that_was_left_as_it_was_is_named() -> None:
-    before, after = an_incident(), an_incident(title="New")
-    assert incident.ignored(before, after, {"title": "New", "urgency": "low"}) == ("urgency",)
+def test_what_differs_between_two_answers_is_told_by_its_meaning() -> None:
+    grace = [{"assignee": {"id": "PL7A2O4", "type": "user_reference"}}]
+    renamed = {"id": "PR1", "type": "priority", "summary": "P1 renamed"}
+    assert incident.differing(an_incident(title="New", priority=renamed), an_incident()) == {"title"}
+    assert incident.differing({"urgency": "low"}, an_incident()) == {"urgency"}
+    assert incident.differing(an_incident(assignments=grace), an_incident()) == {"assignments"}
+    assert incident.differing(an_incident(status="resolved", assignments=[]), an_incident()) == {"status"}
 
 
-def test_a_member_that_somebody_else_set_meanwhile_was_not_ignored() -> None:
-    assert incident.ignored(an_incident(), an_incident(title="Third"), {"title": "New"}) == ()
+def test_the_incident_as_an_answer_left_it_keeps_what_the_answer_does_not_show() -> None:
+    now = an_incident(title="Third", status="resolved", body={"type": "incident_body", "details": "all of it"})
+    left = incident.as_left({"title": "New", "status": "triggered", "resolved_at": None, "summary": "x"}, now)
+    assert (left["title"], left["status"], left["resolved_at"]) == ("New", "triggered", None)
+    assert left["body"]["details"] == "all of it"
+    assert "summary" not in left

@@ -9,10 +9,12 @@ import pytest
 from tieline.adapters.pagerduty.adapter import PagerDuty
 from tieline.adapters.pagerduty.simulated.account import Incident
 from tieline.adapters.pagerduty.simulated.driver import PagerDutyDriver
+from tieline.adapters.pagerduty.simulator import PERSON
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
 from tieline.core.model import Visibility
 from tieline.core.port import Reading, Token
 
+TOKEN = Token("tl-1")
 GRACE: dict[str, Any] = {"assignments": [{"assignee": {"id": "PL7A2O4", "type": "user_reference"}}]}
 
 
@@ -194,19 +196,68 @@ def test_data_updated_since_the_last_request_is_stale(tool: PagerDutyDriver, ada
         adapter.update(made.ref, {"title": "New"}, made.version)
 
 
-def test_a_member_that_is_taken_and_ignored_is_refused_by_name(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+def test_a_member_that_is_taken_and_ignored_is_told_as_it_is(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
     made = make(adapter)
     tool.simulator.rest.ignores = {"urgency"}
-    with pytest.raises(Rejected, match="left urgency unchanged"):
-        adapter.update(made.ref, {"title": "New", "urgency": "low"}, made.version)
+    after = adapter.update(made.ref, {"title": "New", "urgency": "low"}, made.version)
+    assert (after.body["title"], after.body["urgency"]) == ("New", "high")
+    assert after.version == adapter.read(made.ref).version
 
 
-def test_a_rule_that_edits_after_our_write_is_part_of_the_answer(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+def test_a_rule_that_edits_with_our_write_is_part_of_the_answer(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
     made = make(adapter)
     tool.simulator.rest.rule = lambda incident: tool.account.edit(incident, None, priority="PRIO1")
     after = adapter.update(made.ref, {"title": "New"}, made.version)
     assert (after.body["title"], after.body["priority"]["summary"]) == ("New", "P1")
+    assert not after.raced
     assert adapter.read(made.ref).version == after.version
+
+
+def test_what_a_person_does_after_our_write_is_left_to_the_next_reading(
+    tool: PagerDutyDriver, adapter: PagerDuty
+) -> None:
+    made = make(adapter)
+    tool.after_next_write(lambda: tool.account.resolve(tool.account.incident(made.ref), PERSON))
+    after = adapter.update(made.ref, {"title": "New"}, made.version)
+    assert (after.body["title"], after.body["status"], after.body["resolved_at"]) == ("New", "triggered", None)
+    now = adapter.read(made.ref)
+    assert (now.body["status"], now.automatic) == ("resolved", frozenset())
+    assert now.version != after.version
+
+
+def test_what_a_person_does_before_our_write_is_a_race(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    made = make(adapter)
+    tool.before_next_write(lambda: tool.account.edit(tool.account.incident(made.ref), PERSON, urgency="low"))
+    after = adapter.update(made.ref, {"title": "New"}, made.version)
+    assert after.body["urgency"] == "low"
+    assert after.raced
+
+
+def test_a_new_incident_is_answered_as_it_was_born(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    def by_grace() -> None:
+        (born,) = tool.account.incidents.values()
+        tool.account.edit(born, PERSON, title="Disk full, says Grace")
+
+    tool.after_next_write(by_grace)
+    made = adapter.create({"title": "Disk full"}, TOKEN)
+    assert made.body["title"] == "Disk full"
+    assert adapter.read(made.ref).version != made.version
+
+
+def test_an_incident_tells_how_it_was_born_while_nobody_touched_it(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    made = make(adapter)
+
+    def told_born() -> bool:
+        found = adapter.find(TOKEN)
+        assert found is not None
+        assert found.born in (None, found.body)
+        return found.born is not None
+
+    assert told_born()
+    tool.account.note(tool.account.incident(made.ref), PERSON, "looking")
+    assert told_born()
+    tool.edit(made.ref, {"title": "Disk full, says Grace"})
+    assert not told_born(), "the log tells no former title"
 
 
 def test_a_write_to_a_merged_incident_names_its_heir(tool: PagerDutyDriver, adapter: PagerDuty) -> None:

@@ -1,0 +1,105 @@
+"""Who did what to an incident, by its log: people, monitoring, or PagerDuty's own clock and rules. Pure.
+
+The vendor's specification: an entry's agent is a user, a service or an integration; the channel of a service's entry is
+`timeout` or `auto` where PagerDuty acted by itself, and `api`, `email` or `nagios` where monitoring did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from tieline.core.port import Body
+
+ITSELF: Final = frozenset({"timeout", "auto"})
+CHANGES: Final[Mapping[str, str]] = {
+    "trigger_log_entry": "status",
+    "acknowledge_log_entry": "status",
+    "unacknowledge_log_entry": "status",
+    "resolve_log_entry": "status",
+    "reopen_log_entry": "status",
+    "assign_log_entry": "assignments",
+    "escalate_log_entry": "assignments",
+    "delegate_log_entry": "assignments",
+    "urgency_change_log_entry": "urgency",
+    "priority_change_log_entry": "priority",
+}
+"""The member of an incident that a kind of entry tells of."""
+
+EDITS: Final = frozenset({*CHANGES, "field_value_change_log_entry", "custom_field_value_change_log_entry"})
+
+
+def agent_of(entry: Body) -> str:
+    """The id of the user who acted; "" where it was no user."""
+    agent = entry.get("agent")
+    if not isinstance(agent, Mapping) or not str(agent.get("type", "")).startswith("user"):
+        return ""
+    return str(agent.get("id") or "")
+
+
+def by_itself(entry: Body) -> bool:
+    """Whether PagerDuty's own clock or rule acted. Unless a user does, only that takes an acknowledgement back."""
+    if agent_of(entry) or entry.get("type") not in CHANGES:
+        return False
+    channel = entry.get("channel")
+    kind = channel.get("type") if isinstance(channel, Mapping) else None
+    return kind in ITSELF or entry.get("type") == "unacknowledge_log_entry"
+
+
+def automatic(log: Sequence[Body]) -> frozenset[str]:
+    """The members whose present value PagerDuty set by itself. `log` is the incident's, newest entry first."""
+    newest: dict[str, Body] = {}
+    for entry in _after_birth(log):
+        newest.setdefault(CHANGES[str(entry["type"])], entry)
+    return frozenset(name for name, entry in newest.items() if by_itself(entry))
+
+
+def untouched(log: Sequence[Body], account: str | None) -> bool:
+    """Whether no person but us has changed the incident since its birth; monitoring's doing counts as a person's."""
+    birth = _birth(log)
+    later = [entry for entry in log if entry.get("type") in EDITS and not _with_birth(entry, birth)]
+    return birth is not None and all(by_itself(entry) or agent_of(entry) == (account or None) for entry in later)
+
+
+def changed_by_others(log: Sequence[Body], account: str | None, members: frozenset[str]) -> bool:
+    """Whether a user who is not us was the last to change one of `members`."""
+    newest: dict[str, Body] = {}
+    for entry in log:
+        if (name := CHANGES.get(str(entry.get("type")), "title")) in members and entry.get("type") in EDITS:
+            newest.setdefault(name, entry)
+    return any(agent_of(entry) not in ("", account) for entry in newest.values())
+
+
+def _birth(log: Sequence[Body]) -> Body | None:
+    return next((entry for entry in reversed(log) if entry.get("type") == "trigger_log_entry"), None)
+
+
+def _after_birth(log: Sequence[Body]) -> Iterator[Body]:
+    birth = _birth(log)
+    yield from (entry for entry in log if entry.get("type") in CHANGES and not _with_birth(entry, birth))
+
+
+def _with_birth(entry: Body, birth: Body | None) -> bool:
+    """The escalation policy assigns a new incident in the same moment."""
+    if birth is None:
+        return False
+    policy = CHANGES.get(str(entry.get("type"))) == "assignments" and not agent_of(entry)
+    return entry is birth or (policy and entry.get("created_at") == birth.get("created_at"))
+
+
+def may_be(incident: Body) -> bool:
+    """Whether an incident looks as if PagerDuty had changed it by itself, so that its log is worth a call."""
+    status, changer = incident.get("status"), incident.get("last_status_change_by")
+    by_user = isinstance(changer, Mapping) and str(changer.get("type", "")).startswith("user")
+    if status == "resolved":
+        return not by_user
+    if status == "triggered" and not by_user and incident.get("updated_at") != incident.get("created_at"):
+        return True
+    by_policy = incident.get("assigned_via") == "escalation_policy"
+    return by_policy and any(at != incident.get("created_at") for at in _assigned_at(incident))
+
+
+def _assigned_at(incident: Body) -> Iterator[Any]:
+    for one in incident.get("assignments") or ():
+        if isinstance(one, Mapping):
+            yield one.get("at")

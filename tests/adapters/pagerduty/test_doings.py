@@ -1,0 +1,154 @@
+"""What PagerDuty does by itself is told from what people and monitoring do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tieline.adapters.pagerduty import doings
+from tieline.adapters.pagerduty.adapter import PagerDuty
+from tieline.adapters.pagerduty.simulated.account import Incident
+from tieline.adapters.pagerduty.simulated.driver import PagerDutyDriver
+from tieline.adapters.pagerduty.simulator import PERSON
+from tieline.adapters.testing.contract.expect import here, listed
+from tieline.core.port import Reading, Ref, Token
+
+
+def entry(kind: str, channel: str = "auto", user: str = "", at: str = "2026-11-23T19:04:00Z") -> dict[str, Any]:
+    agent = {"id": user, "type": "user_reference"} if user else {"id": "PSVC", "type": "service_reference"}
+    return {"type": f"{kind}_log_entry", "agent": agent, "channel": {"type": channel}, "created_at": at}
+
+
+STATUS = frozenset({"status"})
+BORN = entry("trigger", "api", at="2026-11-23T19:00:00Z")
+ASSIGNED = entry("assign", "auto", at="2026-11-23T19:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "told"),
+    [
+        ([ASSIGNED, BORN], set()),
+        ([entry("unacknowledge", "timeout"), entry("acknowledge", "website", "PADA"), BORN], {"status"}),
+        ([entry("unacknowledge", "odd"), entry("acknowledge", "website", "PADA"), BORN], {"status"}),
+        ([entry("acknowledge", "website", "PADA"), entry("unacknowledge", "timeout"), BORN], set()),
+        ([entry("unacknowledge", "website", "PADA"), BORN], set()),
+        ([entry("resolve", "timeout"), BORN], {"status"}),
+        ([entry("resolve", "api"), BORN], set()),
+        ([entry("resolve", "email"), BORN], set()),
+        ([entry("escalate", "timeout"), ASSIGNED, BORN], {"assignments"}),
+        ([entry("escalate", "website", "PADA"), ASSIGNED, BORN], set()),
+        ([entry("urgency_change", "auto"), BORN], {"urgency"}),
+        ([entry("priority_change", "auto"), entry("notify", "auto"), BORN], {"priority"}),
+        ([{"type": "unacknowledge_log_entry", "agent": None, "channel": None, "created_at": None}], {"status"}),
+        ([{"type": "resolve_log_entry", "agent": None, "channel": "odd"}], set()),
+        ([], set()),
+    ],
+)
+def test_the_newest_entry_says_who_set_a_member(newest_first: list[dict[str, Any]], told: set[str]) -> None:
+    assert doings.automatic(newest_first) == told
+
+
+@pytest.mark.parametrize(
+    ("later", "untouched"),
+    [
+        ([], True),
+        ([entry("annotate", "website", "PADA")], True),
+        ([entry("acknowledge", "api", "PUS")], True),
+        ([entry("escalate", "timeout")], True),
+        ([entry("acknowledge", "website", "PADA")], False),
+        ([entry("field_value_change", "website", "PADA")], False),
+        ([entry("resolve", "api")], False),
+    ],
+)
+def test_nobody_but_us_touched_it_since_its_birth(later: list[dict[str, Any]], untouched: bool) -> None:
+    assert doings.untouched([*later, ASSIGNED, BORN], "PUS") is untouched
+    assert not doings.untouched([*later, ASSIGNED], "PUS"), "a log without its beginning does not tell"
+
+
+def test_whose_account_is_unknown_is_somebody_else() -> None:
+    assert not doings.untouched([entry("acknowledge", "website", "PADA"), BORN], None)
+
+
+# -- at the simulated account
+
+
+@pytest.fixture
+def incident(tool: PagerDutyDriver) -> Incident:
+    return tool.account.incident(tool.make("Disk full"))
+
+
+def seen(tool: PagerDutyDriver, adapter: PagerDuty, incident: Incident, seconds: float) -> list[Reading]:
+    """The record as a poll and as a webhook's hint bring it, after some time."""
+    start = here(adapter)
+    tool.advance(seconds)
+    return [*listed(adapter, start), adapter.read(Ref(incident.id))]
+
+
+def test_an_acknowledgement_that_timed_out_is_the_clocks(
+    tool: PagerDutyDriver, adapter: PagerDuty, incident: Incident
+) -> None:
+    tool.account.services[0].acknowledgement_timeout = 1800
+    tool.account.acknowledge(incident, PERSON)
+    assert adapter.read(Ref(incident.id)).automatic == frozenset()
+    readings = seen(tool, adapter, incident, 1801)
+    assert [(one.body["status"], one.automatic) for one in readings] == [("triggered", STATUS)] * 2
+    tool.account.acknowledge(incident, PERSON)
+    assert adapter.read(Ref(incident.id)).automatic == frozenset()
+
+
+def test_the_end_of_a_snooze_is_the_clocks(tool: PagerDutyDriver, adapter: PagerDuty, incident: Incident) -> None:
+    tool.simulator.control("snooze", {"id": incident.id, "seconds": 600})
+    assert (adapter.read(Ref(incident.id)).body["status"], adapter.read(Ref(incident.id)).automatic) == (
+        "acknowledged",
+        frozenset(),
+    )
+    readings = seen(tool, adapter, incident, 601)
+    assert [(one.body["status"], one.automatic) for one in readings] == [("triggered", STATUS)] * 2
+
+
+def test_a_resolution_by_time_is_the_clocks_and_one_by_monitoring_is_not(
+    tool: PagerDutyDriver, adapter: PagerDuty, incident: Incident
+) -> None:
+    monitored = tool.account.incident(tool.make("Disk slow"))
+    tool.account.resolve(monitored, None, channel="api")
+    tool.account.services[0].auto_resolve_timeout = 14_400
+    readings = seen(tool, adapter, incident, 14_401)
+    assert [(one.body["status"], one.automatic) for one in readings] == [("resolved", STATUS)] * 2
+    assert adapter.read(Ref(monitored.id)).automatic == frozenset()
+
+
+def test_an_escalation_by_time_is_the_clocks(tool: PagerDutyDriver, adapter: PagerDuty, incident: Incident) -> None:
+    assert adapter.read(Ref(incident.id)).automatic == frozenset(), "the policy's first choice is its birth"
+    tool.account.services[0].escalation_timeout = 900
+    readings = seen(tool, adapter, incident, 901)
+    assert [one.automatic for one in readings] == [{"assignments"}] * 2
+    tool.account.assign(incident, PERSON, ("PAM4FGS",))
+    assert adapter.read(Ref(incident.id)).automatic == frozenset()
+
+
+def test_an_urgency_that_changes_with_the_support_hours_is_the_clocks(
+    tool: PagerDutyDriver, adapter: PagerDuty, incident: Incident
+) -> None:
+    start = here(adapter)
+    tool.account.edit(incident, None, urgency="low")
+    assert [one.automatic for one in listed(adapter, start)] == [{"urgency"}]
+
+
+def test_what_people_do_costs_no_look_at_the_log(tool: PagerDutyDriver, adapter: PagerDuty, incident: Incident) -> None:
+    tool.account.acknowledge(incident, PERSON)
+    tool.account.resolve(incident, PERSON)
+    before = len(tool.simulator.requests)
+    adapter.read(Ref(incident.id))
+    asked = [path for _, path in tool.simulator.requests[before:]]
+    assert not [path for path in asked if path.endswith("/log_entries")]
+
+
+def test_a_found_incident_tells_what_the_clock_did(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    tool.account.services[0].acknowledgement_timeout = 60
+    made = adapter.create({"title": "Disk full"}, Token("tl-7"))
+    tool.account.acknowledge(tool.account.incident(made.ref), "PXPGF42")
+    tool.advance(90)
+    found = adapter.find(Token("tl-7"))
+    assert found is not None
+    assert (found.automatic, found.born) == (STATUS, found.body)
