@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from benchmarks import machine
 from benchmarks.alerts import alert, storm, webhook
-from benchmarks.sender import flood
+from benchmarks.sender import SENDERS, flood
 from benchmarks.stage import free_port
 from tieline.sync import door
 
@@ -97,16 +97,16 @@ def parse(repeats: int = 5_000) -> float:
     return (time.process_time() - began) / repeats * 1e3
 
 
-def bare(requests: int, a_request: int) -> tuple[float, float]:
+def bare(requests: int, a_request: int, senders: int = SENDERS) -> tuple[float, float]:
     """Alerts a second, and CPU milliseconds an alert, of a server that parses the same POSTs and does nothing else."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.floors", str(port)])
     address = f"http://127.0.0.1:{port}"
     try:
         _until_it_listens(port)
-        flood(address, "/hooks/alerts", storm(200, a_request))
+        flood(address, "/hooks/alerts", storm(200, a_request), senders)
         before = machine.cpu(process.pid)
-        took = flood(address, "/hooks/alerts", storm(requests * a_request, a_request))
+        took = flood(address, "/hooks/alerts", storm(requests * a_request, a_request), senders)
         used = machine.cpu(process.pid) - before
     finally:
         process.terminate()
@@ -143,6 +143,7 @@ def _serve(port: int) -> None:
         lifespan="off",
         proxy_headers=False,
         http=door.Door,
+        ws="none",
         loop="asyncio",
     )
 

@@ -144,6 +144,23 @@ def intake(form: Form) -> list[Figure]:
     return found
 
 
+def senders(form: Form) -> list[Figure]:
+    """One alert a request, by one sender, by a few and by many: Alertmanager has few, and each waits for its answer."""
+    found = []
+    for count, cost in ((1, 1.0), (4, 0.6), (64, 0.6)):
+        name, what = f"senders.{count}", f"one alert a request, {count} sender{'s' * (count > 1)}"
+        bare = [floors.bare(form.storms[0] * 4, 1, count) for _ in range(form.repeats)]
+        posts, burnt = f"floor.{name}.rate", f"floor.{name}.cpu"
+        found.append(Figure(posts, f"floor: bare POST, {what}", "/s", tuple(one[0] for one in bare), more=True))
+        found.append(Figure(burnt, f"floor: CPU of a bare POST, {what}", "ms", tuple(one[1] for one in bare)))
+        blown = storms(form.storms[0] * 2, 1, form.repeats, senders=count)
+        visible = tuple(one.alerts / one.visible for one in blown)
+        used = tuple(one.cpu / one.alerts * 1e3 for one in blown)
+        found.append(Figure(f"{name}.visible", f"{what}: visible", "/s", visible, True, None, posts))
+        found.append(Figure(f"{name}.cpu", f"{what}: CPU an alert", "ms", used, False, cost, burnt))
+    return found
+
+
 def latency(form: Form) -> list[Figure]:
     """From POST to the committed incident, at 100 alerts a second."""
     with stage() as at:
@@ -518,6 +535,7 @@ def repeated(measure: Callable[[Form], list[Figure]]) -> Callable[[Form], list[F
 
 MEASURES: dict[str, Callable[[Form], list[Figure]]] = {
     "intake": intake,
+    "senders": senders,
     "latency": repeated(latency),
     "tickets": repeated(tickets),
     "propagation": repeated(propagation),

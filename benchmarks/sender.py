@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Final
 
 from benchmarks.alerts import SECRET
 
 Post = Callable[[bytes], Awaitable[int]]
+
+SENDERS: Final = 32
+"""Connections of a storm, unless it is the number of them that matters."""
 
 
 class Channel:
@@ -43,7 +47,7 @@ class Channel:
             self._streams = None
 
 
-def flood(address: str, path: str, bodies: Iterator[bytes], channels: int = 32) -> float:
+def flood(address: str, path: str, bodies: Iterator[bytes], channels: int = SENDERS) -> float:
     """Send everything, each channel as fast as it is answered; what is refused for load is sent again.
 
     Answers the seconds it took. Raises RuntimeError for any answer that is neither.
@@ -51,7 +55,7 @@ def flood(address: str, path: str, bodies: Iterator[bytes], channels: int = 32) 
     return flood_all([(address, path)], bodies, channels)
 
 
-def flood_all(doors: Sequence[tuple[str, str]], bodies: Iterator[bytes], channels: int = 32) -> float:
+def flood_all(doors: Sequence[tuple[str, str]], bodies: Iterator[bytes], channels: int = SENDERS) -> float:
     """As `flood`, through several doors (address and path) at once: the channels are shared out among them."""
 
     async def send(channel: Channel) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from benchmarks import machine
 from benchmarks.alerts import storm
-from benchmarks.sender import flood
+from benchmarks.sender import SENDERS, flood
 from benchmarks.stage import Stage, stage
 
 
@@ -29,8 +29,9 @@ def incidents(store: sqlite3.Connection) -> int:
     return int(store.execute("SELECT coalesce(max(id), 0) FROM incident").fetchone()[0])
 
 
-def blow(at: Stage, alerts: int, a_request: int, first: int = 0) -> Storm:
-    """Send a storm to a daemon that runs, and wait until every alert is an incident."""
+def blow(at: Stage, alerts: int, a_request: int, first: int = 0, *, senders: int = SENDERS) -> Storm:
+    """Send a storm to a daemon that runs, and wait until every alert is an incident. Each sender has one connection and
+    sends its next request once the last one was answered."""
     store = at.look()
     had = incidents(store)
     memory: list[tuple[float, float]] = []
@@ -44,7 +45,7 @@ def blow(at: Stage, alerts: int, a_request: int, first: int = 0) -> Storm:
     scales = threading.Thread(target=weigh, daemon=True)
     scales.start()
     before = machine.cpu(at.pid)
-    accepted = flood(at.address, "/hooks/alerts", storm(alerts, a_request, first))
+    accepted = flood(at.address, "/hooks/alerts", storm(alerts, a_request, first), senders)
     at.wait("every alert to be an incident", lambda: incidents(store) - had >= alerts)
     visible = time.perf_counter() - began
     used = machine.cpu(at.pid) - before
@@ -54,12 +55,12 @@ def blow(at: Stage, alerts: int, a_request: int, first: int = 0) -> Storm:
     return Storm(alerts, accepted, visible, used.both, memory)
 
 
-def storms(alerts: int, a_request: int, repeats: int) -> list[Storm]:
+def storms(alerts: int, a_request: int, repeats: int, *, senders: int = SENDERS) -> list[Storm]:
     """Storms, each on a fresh store; a short one before each warms the daemon up."""
     found = []
     for _ in range(repeats):
         with stage() as at:
             at.start()
-            blow(at, 200, a_request)
-            found.append(blow(at, alerts, a_request, first=1_000_000))
+            blow(at, 200, a_request, senders=senders)
+            found.append(blow(at, alerts, a_request, first=1_000_000, senders=senders))
     return found

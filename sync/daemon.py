@@ -159,7 +159,7 @@ class Daemon:
         if self._http is not None:
             self._http.should_exit = True
             self._loops.join(["http"], deadline)
-        self.intake.stop(max(0.1, deadline - self._clock.monotonic()))
+        self.intake.stop()
         self._loops.join(["intake"], deadline)
         self._loops.wake_all()
         left = self._loops.join(self._loops.names, deadline)
@@ -285,6 +285,7 @@ class Daemon:
             # Nothing here asks where a request came from, and such headers are anybody's to write.
             proxy_headers=False,
             http=door.Door,
+            ws="none",
             # Named, so that a uvloop that happens to be installed changes nothing.
             loop="asyncio",
             limit_concurrency=2_000,

@@ -75,8 +75,8 @@ def head(connection: Reader) -> int:
 
 def accept(tx: Transaction, name: ConnectionName, received: Received, now: datetime) -> bool:
     """Store one verified delivery. False when it was stored before: then nothing changes."""
-    stored = tx.execute(_DELIVERY, {"connection": name, "delivery_id": received.delivery_id[:200], "received_at": now})
-    if stored.rowcount == 0:
+    delivery = {"connection": name, "delivery_id": received.delivery_id[:200], "received_at": now}
+    if tx.execute_many(_DELIVERIES, [delivery]) == 0:
         return False
     put(tx, name, ((hint.ref, hint.reading) for hint in received.hints), asked=0, now=now)
     return True

@@ -67,6 +67,8 @@ class Lane:
         self.poll_at: datetime | None = None
         self.polled_at: datetime | None = None
         self.silent_since: datetime | None = None
+        self.took = 0
+        """Readings of a source that the last step took in, where none waits behind them."""
         self._failures = 0
         self._listing_rests = 0.0
         self._flown = False
@@ -103,6 +105,7 @@ class Lane:
     def step(self) -> bool:
         """Do the next thing. True when there was something to do, so that another step is worth while."""
         now = self.engine.clock.now()
+        self.took = 0
         if self.state is not LaneState.WORKING and not is_due(self.next_at, now):
             return False
         try:
@@ -209,7 +212,9 @@ class Lane:
         if self.here.signals:
             # Readings are taken in at once; a hint has to ask the source first, and one that cannot be answered now
             # must not hold up the alerts behind it.
-            self._signals([item for item in items if item.reading is not None])
+            readings = [item for item in items if item.reading is not None]
+            self._signals(readings)
+            self.took = len(readings) if len(items) < self._batch else 0
             self._hints([item for item in items if item.reading is None], max(item.rows[-1][0] for item in items))
         else:
             self._each(items, self._travel, self._inbox_failed)

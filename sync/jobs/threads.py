@@ -12,6 +12,7 @@ import structlog
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.sync.engine import Engine
+from tieline.sync.jobs.company import Company
 from tieline.sync.jobs.loops import Loops
 from tieline.sync.jobs.port import SWEEP, Health
 from tieline.sync.lane import Lane
@@ -60,6 +61,7 @@ class Threads:
         }
 
     def _run(self, lane: Lane, event: threading.Event) -> None:
+        company = Company(event.wait, self._pause)
         while not lane.stopping():
             event.clear()
             try:
@@ -68,7 +70,9 @@ class Threads:
                 self._log.error("store_unavailable", loop=_loop(lane.here.name), error=str(error))
                 self._pause(error.wait.total_seconds())
                 continue
-            if not worked:
+            if worked:
+                company.gather(lane.took)
+            else:
                 event.wait(SWEEP)
 
 

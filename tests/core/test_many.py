@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
@@ -66,3 +67,11 @@ def test_names_may_be_locked_twice_and_in_any_order(store):
 def test_a_row_that_lacks_a_value_is_refused(store):
     with pytest.raises(KeyError), store.write() as tx:
         tx.execute_many(INTO, [{"id": 1}])
+
+
+def test_what_the_database_refuses_is_the_same_error_as_of_one_statement(store):
+    with store.write() as tx:
+        [number] = tx.new_ids(t.incident, 1)
+        tx.execute_many(INTO, [row(number)])
+    with pytest.raises(IntegrityError), store.write() as tx:
+        tx.execute_many(INTO, [row(number)])
