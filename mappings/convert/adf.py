@@ -30,7 +30,7 @@ from tieline.mappings.convert.rich import (
 
 Node = Mapping[str, Any]
 _DEEPEST = 40
-_MARKS = {"strong": Mark.STRONG, "em": Mark.EM, "strike": Mark.STRIKE, "code": Mark.CODE}
+MARKS = {"strong": Mark.STRONG, "em": Mark.EM, "strike": Mark.STRIKE, "code": Mark.CODE}
 _INLINE = frozenset(
     {"text", "hardBreak", "mention", "emoji", "date", "status", "inlineCard", "mediaInline", "placeholder",
      "inlineExtension"}
@@ -164,8 +164,8 @@ def _text_run(node: Node) -> Run:
             continue
         if mark.get("type") == "link":
             href = str(_attribute(mark, "href") or "")
-        elif mark.get("type") in _MARKS:
-            marks = marks | {_MARKS[str(mark["type"])]}
+        elif mark.get("type") in MARKS:
+            marks = marks | {MARKS[str(mark["type"])]}
     return Run(str(node.get("text") or ""), marks, href)
 
 
@@ -255,6 +255,16 @@ def _row(row: tuple[Runs, ...], *, head: bool) -> dict[str, Any]:
     return {"type": "tableRow", "content": cells}
 
 
+def inline_runs(node: Node) -> Runs:
+    """What is read of an inline node."""
+    return tuple(_inline(node))
+
+
+def inline_nodes(runs: Runs) -> list[dict[str, Any]]:
+    """The inline nodes of runs."""
+    return _nodes(runs)
+
+
 def _nodes(runs: Runs) -> list[dict[str, Any]]:
     return [node for run in runs for node in _run_nodes(run)]
 
@@ -277,7 +287,7 @@ def _run_nodes(run: Run) -> Iterator[dict[str, Any]]:
 def _text(text: str, run: Run, href: str) -> Iterator[dict[str, Any]]:
     if not text:
         return
-    marks: list[dict[str, Any]] = [{"type": name} for name, mark in _MARKS.items() if mark in run.marks]
+    marks: list[dict[str, Any]] = [{"type": name} for name, mark in MARKS.items() if mark in run.marks]
     if href:
         marks.append({"type": "link", "attrs": {"href": href}})
     yield {"type": "text", "text": quiet(text), **({"marks": marks} if marks else {})}

@@ -246,6 +246,28 @@ def _breaks(tag: str) -> bool:
     return tag in ("br", "hr") or tag in _PARTS or tag in _CONTAINERS
 
 
+def spans(text: str) -> list[tuple[str, Blocks]]:
+    """The text in the pieces that its blocks stand in, each with what follows it up to the next; and their blocks."""
+    pieces: list[str] = []
+    depth = at = 0
+    for found in _TOKEN.finditer(text):
+        tag = (found["tag"] or "").lower()
+        if tag not in _PARTS | _CONTAINERS | {"hr"}:
+            continue
+        if tag != "hr" and found["closes"]:
+            depth = max(depth - 1, 0)
+        elif not depth and text[at : found.start()].strip():
+            pieces.append(text[at : found.start()])
+            at = found.start()
+        if tag != "hr" and not found["closes"]:
+            depth += 1
+        if not depth:
+            pieces.append(text[at : found.end()])
+            at = found.end()
+    pieces += [text[at:]] if text[at:] else []
+    return [(piece, parse(piece)) for piece in pieces]
+
+
 # Rendering ------------------------------------------------------------------------------------------------------------
 
 

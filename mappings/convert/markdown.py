@@ -95,6 +95,19 @@ def parse(markdown: str) -> Blocks:
     return tidy(blocks)
 
 
+def spans(text: str) -> list[tuple[str, Blocks]]:
+    """The text in the pieces that its blocks stand in, each with what follows it up to the next; and their blocks."""
+    tokens = _parser().parse(text)
+    begins = [token.map[0] for token in tokens if token.level == 0 and token.nesting >= 0 and token.map]
+    lines = text.split("\n")
+    ends = [*begins[1:], len(lines)]
+    pieces = [
+        "\n".join(lines[begin if place else 0 : end]) + ("\n" if end < len(lines) else "")
+        for place, (begin, end) in enumerate(zip(begins, ends, strict=True))
+    ]
+    return [(piece, parse(piece)) for piece in pieces]
+
+
 # What might be more than text. A text without any of it is paragraphs, and needs no parser.
 _ACTIVE = re.compile(r"[\\`*_\[\]<>&~|#\t\u00a0]|^ {0,3}(?:[-+=]|\d{1,9}[.)])|^ {4}| $", re.MULTILINE)
 _BLANK = re.compile(r"\n[ \n]*\n")

@@ -44,6 +44,27 @@ def parse(body: Any) -> Blocks:
     return tidy(Paragraph((Run("\n".join(map(_indented, part.split("\n")))),)) for part in _BLANK.split(text))
 
 
+def spans(text: str) -> list[tuple[str, Blocks]]:
+    """The text in the pieces that its blocks stand in, each with what follows it up to the next; and their blocks."""
+    return [(piece, parse(piece)) for piece in _paragraphs_of(text, [])]
+
+
+def journal_spans(text: str) -> list[tuple[str, Blocks]]:
+    """As `spans`, where a piece never ends inside of `[code]`."""
+    closed = [(found.start(), found.end()) for found in _CODE_BLOCK.finditer(text)]
+    return [(piece, parse_journal(piece)) for piece in _paragraphs_of(text, closed)]
+
+
+def _paragraphs_of(text: str, closed: list[tuple[int, int]]) -> list[str]:
+    pieces: list[str] = []
+    at = 0
+    for found in _BLANK.finditer(text):
+        if text[at : found.start()].strip() and not any(begin < found.start() < end for begin, end in closed):
+            pieces.append(text[at : found.end()])
+            at = found.end()
+    return [*pieces, text[at:]] if text[at:] else pieces
+
+
 def _indented(line: str) -> str:
     bare = line.lstrip(" \t")
     return line if bare == line else NO_BREAK * len(line[: len(line) - len(bare)].expandtabs(4)) + bare

@@ -225,6 +225,18 @@ def _with_between(glue: str, lines: Iterable[Runs]) -> Iterator[Run]:
         yield from line
 
 
+def parted(runs: Runs) -> Iterator[Runs]:
+    """The lines of runs."""
+    line: list[Run] = []
+    for run in runs:
+        first, *more = run.text.split("\n")
+        line += [replace(run, text=first)] if first else []
+        for text in more:
+            yield tuple(line)
+            line = [replace(run, text=text)] if text else []
+    yield tuple(line)
+
+
 def one_line(runs: Runs) -> Runs:
     """Runs without line breaks."""
     return tuple(replace(run, text=run.text.replace("\n", " ")) if "\n" in run.text else run for run in runs)

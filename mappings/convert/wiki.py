@@ -41,10 +41,31 @@ def parse(body: Any) -> Blocks:
     return tidy(blocks)
 
 
-def _blocks(lines: list[str], at: int, until: str, depth: int) -> tuple[list[Block], int]:
-    """The blocks from line `at` up to a line that is `until`, and the line behind it."""
+def spans(text: str) -> list[tuple[str, Blocks]]:
+    """The text in the pieces that its blocks stand in, each with what follows it up to the next; and their blocks."""
+    lines = even_lines(text).split("\n")
+    starts: list[tuple[int, int]] = []
+    blocks, _ = _blocks(lines, 0, "", 0, starts)
+    pieces: list[tuple[str, Blocks]] = []
+    for place, (line, count) in enumerate(starts):
+        end, last = starts[place + 1] if place + 1 < len(starts) else (len(lines), len(blocks))
+        begin = line if place else 0
+        joined = "\n".join(lines[begin:end]) + ("\n" if end < len(lines) else "")
+        pieces.append((joined, tuple(blocks[count:last])))
+    return pieces
+
+
+def _blocks(
+    lines: list[str], at: int, until: str, depth: int, starts: list[tuple[int, int]] | None = None
+) -> tuple[list[Block], int]:
+    """The blocks from line `at` up to a line that is `until`, and the line behind it. `starts` gathers the lines that
+    they begin at, and how many came before."""
     blocks: list[Block] = []
     text: list[str] = []
+
+    def begins(line: int) -> None:
+        if starts is not None:
+            starts.append((line, len(blocks)))
 
     def flush() -> None:
         if text:
@@ -62,12 +83,15 @@ def _blocks(lines: list[str], at: int, until: str, depth: int) -> tuple[list[Blo
         found, after = _special(lines, at, depth)
         if after > at:
             flush()
+            begins(at)
             blocks += found
             at = after
             continue
         if not bare:
             flush()
         else:
+            if not text:
+                begins(at)
             text.append(line.lstrip(" \t"))
         at += 1
     flush()

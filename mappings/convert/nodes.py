@@ -1,0 +1,347 @@
+"""Changes an Atlassian document and keeps to the letter the nodes that were not touched.
+
+Containers are gone into: a changed line in a panel leaves the panel, a changed cell the table. A node that our tree has
+no word for (a file, a mention, a macro) stays as it is; a change of the words that stand for it is told and left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tieline.mappings.convert import adf
+from tieline.mappings.convert.carrying import Row, speak
+from tieline.mappings.convert.lifting import Lift, Old
+from tieline.mappings.convert.rich import (
+    Block,
+    Blocks,
+    CodeBlock,
+    Heading,
+    Items,
+    Paragraph,
+    Quote,
+    Run,
+    Runs,
+    Table,
+    spoken,
+    tidy,
+    tidy_runs,
+    words,
+)
+from tieline.mappings.convert.wording import steps
+
+Node = dict[str, Any]
+Settled = Callable[[Blocks], Blocks]
+
+_SAYABLE = frozenset(
+    {"paragraph", "heading", "codeBlock", "blockquote", "bulletList", "orderedList", "listItem", "table", "tableRow",
+     "tableHeader", "tableCell", "rule", "text", "hardBreak"}
+)  # fmt: skip
+_ATOMS = frozenset({"text", "hardBreak"})
+_DEEPEST = 12
+
+
+class _Row(list[Any]):
+    """Nodes that are read as one block."""
+
+
+@dataclass(slots=True)
+class NodeWriter:
+    """Writes one document anew. `held` gathers a sentence for each node that stays although it should be another."""
+
+    settled: Settled
+    """What is read of blocks, once they are in the form that both the tool and the incident say exactly."""
+    held: list[str] = field(default_factory=list)
+
+    def write(self, content: Sequence[Any], now: Blocks, depth: int = 0) -> list[Any]:
+        """The nodes that show `now`."""
+        lift: Lift[Any, Block] = Lift(
+            lambda new: adf.render(new)["content"], lambda old, new: self._edit(old, new, depth), speak
+        )
+        return [node for one in lift(self.olds(content), now) for node in (one if isinstance(one, _Row) else [one])]
+
+    def olds(self, content: Sequence[Any]) -> list[Old[Any, Block]]:
+        """Each node with what is read of it. Lists that stand next to each other are read as one, and stay together."""
+        olds: list[Old[Any, Block]] = []
+        for node in content:
+            shown = self.settled(adf.parse({"content": [node]}))
+            last = olds[-1] if olds else None
+            if last is not None and last.shown and shown and len(tidy((*last.shown, *shown))) < len(last.shown + shown):
+                row = last.piece if isinstance(last.piece, _Row) else _Row([last.piece])
+                olds[-1] = Old(_Row([*row, node]), tidy((*last.shown, *shown)))
+            else:
+                olds.append(Old(node, shown))
+        return olds
+
+    def _edit(self, old: Old[Any, Block], new: Blocks, depth: int) -> list[Any]:
+        node = old.piece
+        if isinstance(node, _Row):
+            return self._edit_row(node, old.shown, new, depth)
+        if not isinstance(node, dict):
+            return []
+        changed = self._inside(node, old.shown, new, depth) if new and depth < _DEEPEST else None
+        if changed is not None:
+            return changed
+        if _says_more(node):
+            return [self._keep(node, old.shown)]
+        return list(adf.render(new)["content"])
+
+    def _edit_row(self, row: _Row, shown: Blocks, new: Blocks, depth: int) -> list[Any]:
+        """Nodes that are read as one list: what was added behind belongs to the last of them."""
+        last = self.settled(adf.parse({"content": [row[-1]]}))
+        match shown, last, new:
+            case (*_, Items(_, _, was)), (Items() as ending,), (*_, Items(_, _, now)) if (
+                new[:-1] == shown[:-1] and now[: len(was)] == was
+            ):
+                longer = Items(ending.ordered, ending.start, (*ending.items, *now[len(was) :]))
+                return [*row[:-1], *self._edit(Old(row[-1], last), (longer,), depth)]
+        if any(map(_says_more, row)):
+            self._keep({"type": "list"}, shown)
+            return list(row)
+        return list(adf.render(new)["content"])
+
+    def _keep(self, node: Node, shown: Blocks) -> Node:
+        said = " ".join(map(speak, shown)).replace("\n", " ")[:60].strip()
+        self.held.append(
+            f"“{said}…” is a {node.get('type')} there that would be lost if it were written anew. Change it in the "
+            "tool itself, or put the words back as they were."
+        )
+        return node
+
+    def _inside(self, node: Node, shown: Blocks, new: Blocks, depth: int) -> list[Any] | None:
+        content = node.get("content")
+        if not isinstance(content, list):
+            return None
+        match node.get("type"), shown, new:
+            case "paragraph", (Paragraph(), *_), (Paragraph(runs),) if len(shown) == 1:
+                return self._inline(node, runs)
+            case "heading", (Heading(before),), (Heading(level, runs),):
+                changed = self._inline(node, runs)
+                return changed if level == before or changed is None else [_with(changed[0], level=level)]
+            case "codeBlock", (CodeBlock(_, spoken_in),), (CodeBlock(text, language),):
+                made = adf.render((CodeBlock(text),))["content"][0]["content"]
+                return [_with({**node, "content": made}, **({"language": language} if language != spoken_in else {}))]
+            case "blockquote" | "panel", (Quote(),), (Quote(inner),):
+                return [{**node, "content": self.write(content, inner, depth + 1)}]
+            case "bulletList" | "orderedList", (Items() as was,), (Items() as now,) if was.ordered == now.ordered:
+                return self._list(node, was, now, depth)
+            case "table", (Table(rows),), (Table(others),):
+                return self._table(node, rows, others)
+            case "expand" | "nestedExpand", (title, *_), (same, *inner) if title == same:
+                return [{**node, "content": self.write(content, tuple(inner), depth + 1)}]
+            case (("layoutSection" | "layoutColumn" | "bodiedExtension" | "mediaSingle"), _, _):
+                return [{**node, "content": self.write(content, new, depth + 1)}]
+        return None
+
+    def _list(self, node: Node, was: Items, now: Items, depth: int) -> list[Any] | None:
+        entries = [one for one in node["content"] if isinstance(one, dict)]
+        if len(entries) != len(was.items) or any(one.get("type") != "listItem" for one in entries):
+            return None
+        olds: list[Old[Any, Blocks]] = [Old(one, (item,)) for one, item in zip(entries, was.items, strict=True)]
+
+        def make(new: tuple[Blocks, ...]) -> list[Any]:
+            return list(adf.render((Items(now.ordered, 1, new),))["content"][0]["content"]) if new else []
+
+        def edit(old: Old[Any, Blocks], new: tuple[Blocks, ...]) -> list[Any]:
+            if not new:
+                return [self._keep(old.piece, old.shown[0])] if _says_more(old.piece) else []
+            content = old.piece.get("content")
+            inner = content if isinstance(content, list) else []
+            return [{**old.piece, "content": self.write(inner, new[0], depth + 1)}, *make(new[1:])]
+
+        lift: Lift[Any, Blocks] = Lift(make, edit, lambda item: "\n".join(words(item)))
+        changed = {**node, "content": lift(olds, now.items)}
+        return [changed if was.start == now.start else _with(changed, order=now.start)]
+
+    def _table(self, node: Node, was: tuple[Row, ...], now: tuple[Row, ...]) -> list[Any] | None:
+        rows = [one for one in node["content"] if isinstance(one, dict)]
+        if len(rows) != len(was) or len(was[0]) != len(now[0]):
+            return None
+        olds: list[Old[Any, Row]] = [Old(row, (cells,)) for row, cells in zip(rows, was, strict=True)]
+
+        def make(new: tuple[Row, ...]) -> list[Any]:
+            return list(adf.render((Table((now[0], *new)),))["content"][0]["content"][1:]) if new else []
+
+        def edit(old: Old[Any, Row], new: tuple[Row, ...]) -> list[Any]:
+            cells = old.piece.get("content")
+            if not new:
+                return [self._keep_row(old)] if _says_more(old.piece) else []
+            if not isinstance(cells, list) or len(cells) != len(new[0]):
+                return [self._keep_row(old), *make(new[1:])]
+            done = [self._cell(*three) for three in zip(cells, old.shown[0], new[0], strict=True)]
+            return [{**old.piece, "content": done}, *make(new[1:])]
+
+        lift: Lift[Any, Row] = Lift(make, edit, lambda row: " ".join(map(spoken, row)))
+        return [{**node, "content": lift(olds, now)}]
+
+    def _keep_row(self, old: Old[Any, Row]) -> Any:
+        return self._keep(old.piece, tuple(map(Paragraph, old.shown[0])))
+
+    def _cell(self, node: Any, was: Runs, now: Runs) -> Any:
+        if was == now or not isinstance(node, dict):
+            return node
+        match node.get("content"):
+            case [{"type": "paragraph"} as inner]:
+                changed = self._inline(inner, now)
+                if changed is not None:
+                    return {**node, "content": changed}
+        if _says_more(node) or len(node.get("content") or ()) > 1:
+            return self._keep(node, (Paragraph(was),))
+        return {**node, "content": adf.render((Paragraph(now),))["content"]}
+
+    def _inline(self, node: Node, now: Runs) -> list[Any] | None:
+        """A paragraph or heading with other words: the inline nodes whose words stay are kept."""
+        content = node.get("content")
+        nodes = content if isinstance(content, list) else []
+        changed = _reworded(nodes, now)
+        return None if changed is None else [{**node, "content": changed}]
+
+
+def _with(node: Node, **attributes: Any) -> Node:
+    held = node.get("attrs")
+    merged = {**(held if isinstance(held, dict) else {}), **attributes}
+    return {**node, "attrs": merged} if merged else node
+
+
+def _says_more(node: Any) -> bool:
+    """True for a node that holds something our tree has no word for."""
+    waiting = [node]
+    while waiting:
+        here = waiting.pop()
+        if not isinstance(here, Mapping):
+            continue
+        marks = here.get("marks")
+        if here.get("type") not in _SAYABLE or not all(map(_is_known, marks if isinstance(marks, list) else ())):
+            return True
+        content = here.get("content")
+        waiting += content if isinstance(content, list) else []
+    return False
+
+
+def _is_known(mark: Any) -> bool:
+    return isinstance(mark, Mapping) and mark.get("type") in (*adf.MARKS, "link")
+
+
+def _reworded(nodes: list[Any], now: Runs) -> list[Any] | None:
+    """Inline nodes that read as `now`; None when a node would have to be parted that cannot be."""
+    each = [adf.inline_runs(node) if isinstance(node, dict) else () for node in nodes]
+    was = tidy_runs(run for runs in each for run in runs)
+    places = _places(each, was)
+    if places is None:
+        return None
+    kept: set[tuple[int, int]] = set()
+    added: dict[int, list[tuple[int, int]]] = {}  # behind which letter of `was`, and which letters of `now`
+    before, after = _plain(was), _plain(now)
+    marks_before, marks_after = _marks(was), _marks(now)
+    for tag, begin, end, first, last in steps(before, after):
+        if tag != "equal":
+            added.setdefault(begin, []).append((first, last))
+            continue
+        for step in range(end - begin):
+            if marks_before[begin + step] == marks_after[first + step]:
+                kept.add(places[begin + step])
+            else:
+                added.setdefault(begin + step, []).append((first + step, first + step + 1))
+    return _rebuilt(nodes, each, places, kept, added, now)
+
+
+def _plain(runs: Runs) -> str:
+    return "".join(run.text for run in runs)
+
+
+def _marks(runs: Runs) -> list[tuple[Any, str]]:
+    return [(run.marks, run.href) for run in runs for _ in run.text]
+
+
+def _places(each: list[Runs], was: Runs) -> list[tuple[int, int]] | None:
+    """For each letter of what is read, the node and the place in its words that it comes from."""
+    letters = [
+        (number, place, " " if letter == "\t" else letter)
+        for number, runs in enumerate(each)
+        for place, letter in enumerate(_plain(runs))
+    ]
+    places: list[tuple[int, int]] = []
+    at = 0
+    for letter in _plain(was):
+        while at < len(letters) and letters[at][2] != letter:
+            at += 1
+        if at >= len(letters):
+            return None
+        places.append(letters[at][:2])
+        at += 1
+    return places
+
+
+def _rebuilt(
+    nodes: list[Any],
+    each: list[Runs],
+    places: list[tuple[int, int]],
+    kept: set[tuple[int, int]],
+    added: dict[int, list[tuple[int, int]]],
+    now: Runs,
+) -> list[Any] | None:
+    read = set(places)
+    done: list[Any] = []
+    at = 0  # the letter of what is read that comes next
+
+    def insert() -> None:
+        for first, last in added.pop(at, ()):
+            done.extend(adf.inline_nodes(_cut(now, first, last)))
+
+    for number, node in enumerate(nodes):
+        text = _plain(each[number])
+        mine = [(number, place) for place in range(len(text))]
+        gone = [place for place in mine if place in read and place not in kept]
+        begins = at
+        inner = [place for place in range(begins + 1, begins + len(read.intersection(mine))) if place in added]
+        if not gone and not inner:
+            if mine and begins in added and mine[0] in read:
+                insert()
+            at += len(read.intersection(mine))
+            done.append(node)
+            continue
+        if not isinstance(node, dict) or node.get("type") not in _ATOMS:
+            return None
+        for place in mine:
+            if place in read:
+                insert()
+                at += 1
+            if place in kept or (place not in read and not gone):
+                _spell(done, node, text[place[1]])
+    insert()
+    return _sealed(done)
+
+
+def _spell(done: list[Any], node: Node, letter: str) -> None:
+    """A letter of a node whose other letters may be gone."""
+    last = done[-1] if done else None
+    if node.get("type") == "hardBreak":
+        done.append(node)
+    elif isinstance(last, _Slice) and last.node is node:
+        last.text += letter
+    else:
+        done.append(_Slice(node, letter))
+
+
+@dataclass(slots=True)
+class _Slice:
+    """Part of a text node."""
+
+    node: Node
+    text: str
+
+
+def _sealed(done: list[Any]) -> list[Any]:
+    return [{**one.node, "text": one.text} if isinstance(one, _Slice) else one for one in done]
+
+
+def _cut(runs: Runs, first: int, last: int) -> Runs:
+    cut: list[Run] = []
+    at = 0
+    for run in runs:
+        begin, end = max(first - at, 0), min(last - at, len(run.text))
+        if begin < end:
+            cut.append(Run(run.text[begin:end], run.marks, run.href))
+        at += len(run.text)
+    return tuple(cut)

@@ -1,0 +1,154 @@
+"""Changes a text in a tool's own markup and keeps to the letter what was not touched.
+
+A piece of the source that nobody changed stays as its author wrote it, with all that our tree cannot say: colours,
+pictures, macros. A piece that was changed is written line by line; a line that holds such a thing is not rewritten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from types import MappingProxyType
+
+from tieline.mappings.convert import html, markdown, plain, wiki
+from tieline.mappings.convert.carrying import speak
+from tieline.mappings.convert.lifting import Lift, Old
+from tieline.mappings.convert.lines import quiet
+from tieline.mappings.convert.rich import Block, Blocks, Paragraph, parted
+from tieline.mappings.document import TextDialect
+
+Spans = Callable[[str], list[tuple[str, Blocks]]]
+
+_NEVER = re.compile(r"(?!)")
+_WIKI_MORE = re.compile(
+    r"(?<!\\)(?:\{(?!\{|code|noformat|quote)[A-Za-z][^{}\n]*\}|![^\s!][^!\n]*!|\[[~^]"
+    r"|(?<!\w)(?:\+|\^|~|\?\?)(?=\S)[^\n]*?\S(?:\+|\^|~|\?\?)(?!\w))"
+)
+_MARKDOWN_MORE = re.compile(r"!\[")
+_HTML_MORE = re.compile(
+    r"<(?!/?(?:p|h[1-6]|pre|blockquote|[uo]l|li|table|tbody|thead|tr|td|th|strong|b|em|i|s|code|a|br|hr)\b)[A-Za-z]"
+    r"|<[A-Za-z][^<>]*\b(?:style|colspan|rowspan|color|width|id)\s*=",
+    re.IGNORECASE,
+)
+_JOURNAL_MORE = re.compile(r"\[code\]", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How a dialect's text is parted and written. `more` finds what our tree cannot say; `between` parts blocks, and
+    `line` the lines of a paragraph."""
+
+    spans: Spans
+    render: Callable[[Blocks], str]
+    more: re.Pattern[str] = _NEVER
+    between: str = "\n\n"
+    line: str = "\n"
+    ends: tuple[str, ...] = ("",)
+    """What may stand behind a paragraph's last words."""
+
+
+SOURCES: Mapping[TextDialect, Source] = MappingProxyType(
+    {
+        TextDialect.MARKDOWN: Source(markdown.spans, lambda blocks: quiet(markdown.settled(blocks)[1]), _MARKDOWN_MORE),
+        TextDialect.PLAIN: Source(plain.spans, plain.render),
+        TextDialect.SERVICENOW_JOURNAL: Source(plain.journal_spans, plain.render_journal, _JOURNAL_MORE),
+        TextDialect.SERVICENOW_HTML: Source(html.spans, html.render, _HTML_MORE, "\n", "<br>", ("</p>", "</div>", "")),
+        TextDialect.JIRA_WIKI: Source(wiki.spans, wiki.render, _WIKI_MORE),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of the text: as it stood there, or new."""
+
+    text: str
+    new: bool = False
+
+
+@dataclass(slots=True)
+class SourceWriter:
+    """Writes one text anew. `held` gathers a sentence for each piece that stays although it should be another."""
+
+    source: Source
+    held: list[str] = field(default_factory=list)
+
+    def write(self, olds: list[Old[str, Block]], now: Blocks) -> str:
+        """The text that shows `now`."""
+        lift: Lift[_Part, Block] = Lift(self._make, self._edit, speak)
+        parts = lift([Old(_Part(old.piece), old.shown) for old in olds], now)
+        return self._together([part for part in parts if part.text])
+
+    def _make(self, new: Blocks) -> list[_Part]:
+        return [_Part(self.source.render(new), new=True)] if new else []
+
+    def _edit(self, old: Old[_Part, Block], new: Blocks) -> list[_Part]:
+        text = old.piece.text
+        words = text.rstrip()
+        sep = text[len(words) :]
+        more = self.source.more.search(words)
+        if not new:
+            return self._keep(old) if more else []
+        added = self._appended(words, old.shown, new)
+        if added is None:
+            added = self._relined(words, old.shown, new)
+        if added is not None:
+            return [_Part(added + sep)]
+        return self._keep(old) if more else [_Part(self.source.render(new), new=True)]
+
+    def _keep(self, old: Old[_Part, Block]) -> list[_Part]:
+        said = " ".join(map(speak, old.shown)).replace("\n", " ")[:60].strip()
+        self.held.append(
+            f"“{said}…” holds something there that would be lost if it were written anew (a picture, a macro, a "
+            "colour). Change it in the tool itself, or put the words back as they were."
+        )
+        return [old.piece]
+
+    def _appended(self, words: str, shown: Blocks, new: Blocks) -> str | None:
+        """Lines added behind a paragraph's last one."""
+        match shown, new:
+            case (*before, Paragraph(was)), (*same, Paragraph(now)) if before == same:
+                old_lines, lines = list(parted(was)), list(parted(now))
+                if lines[: len(old_lines)] != old_lines:
+                    return None
+                end = next(end for end in self.source.ends if words.lower().endswith(end))
+                head = words[: len(words) - len(end)]
+                begin = self.source.render((Paragraph(was),))
+                whole = self.source.render((Paragraph(now),))
+                begin = begin[: len(begin) - len(end)] if begin.endswith(end) else begin
+                if not whole.startswith(begin):
+                    return None
+                return head + whole[len(begin) :] if whole.endswith(end) else head + whole[len(begin) :] + end
+        return None
+
+    def _relined(self, words: str, shown: Blocks, new: Blocks) -> str | None:
+        """The piece's own lines where they say the same, and new ones. None where it is not written so."""
+        if self.source.line != "\n":
+            return None
+        own, was, now = (text.split("\n") for text in (words, self.source.render(shown), self.source.render(new)))
+        if now[: len(was)] == was:
+            return "\n".join([*own, *now[len(was) :]])
+        if len(own) != len(was):
+            return None
+        lines: list[str] = []
+        for tag, begin, end, first, last in SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
+            if tag == "equal":
+                lines += own[begin:end]
+            elif any(self.source.more.search(line) for line in own[begin:end]):
+                return None
+            else:
+                lines += now[first:last]
+        return "\n".join(lines)
+
+    def _together(self, parts: list[_Part]) -> str:
+        """The parts, with a gap around what is new where there is none."""
+        text = ""
+        for place, part in enumerate(parts):
+            if place and (part.new or parts[place - 1].new):
+                gap = self.source.between
+                missing = next(n for n in range(len(gap) + 1) if text.endswith(gap[: len(gap) - n]))
+                text += gap[len(gap) - missing :]
+            text += part.text
+        return text
