@@ -100,6 +100,8 @@ def _block(node: Node, depth: int) -> Iterator[Block]:
             yield from _blocks(content, depth + 1)
         case _ if content:
             yield from _blocks(content, depth + 1)
+        case kind if kind in _CARDS or kind in _EXTENSIONS:
+            yield Paragraph((Run(f"[{''.join(run.text for run in _inline(node)).strip('[]')}]"),))
         case _:
             yield Paragraph(tuple(_inline(node)))
 
@@ -108,6 +110,8 @@ def _item(node: Node, depth: int) -> Iterator[Block]:
     if node.get("type") == "taskItem":
         box = "[x] " if _attribute(node, "state") == "DONE" else "[ ] "
         yield Paragraph((Run(box), *_runs(_content(node))))
+    elif node.get("type") == "decisionItem":
+        yield Paragraph(_runs(_content(node)))
     elif node.get("type") in ("bulletList", "orderedList", "taskList"):
         yield from _block(node, depth)
     else:

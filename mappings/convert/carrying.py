@@ -7,6 +7,7 @@ means, and otherwise left out, with a sentence that says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -50,7 +51,7 @@ class Carrier:
 
     def _edit(self, old: Piece, new: Blocks) -> list[Blocks]:
         if old.piece == old.shown:
-            return [new]
+            return [_beside_mark(old.piece, new)]
         if not new and _letters(old.piece) == _letters(old.shown):
             return []
         same = self._same_kind(old, new)
@@ -71,7 +72,7 @@ class Carrier:
         """One block that the tool shows as a block of its kind, with less in it."""
         match old.piece, old.shown, new:
             case (Paragraph(rich),), (Paragraph(shown),), (Paragraph(edited),):
-                runs = reworded(rich, shown, edited)
+                runs = reworded(rich, shown, edited) or _continued(rich, shown, edited)
                 return None if runs is None else (Paragraph(runs),)
             case (Heading(_, rich),), (Heading(level, shown),), (Heading(changed, edited),):
                 runs = reworded(rich, shown, edited)
@@ -121,6 +122,31 @@ class Carrier:
         lift: Lift[Row, Row] = Lift(lambda new: list(new), edit, lambda row: " ".join(map(spoken, row)))
         rows = tuple(lift(olds, edited))
         return None if lost or not rows else (Table(rows),)
+
+
+def _continued(rich: Runs, shown: Runs, edited: Runs) -> Runs | None:
+    """The runs with lines added behind them, whatever the tool shows of the others."""
+    was, now = list(parted(shown)), list(parted(edited))
+    if now[: len(was)] != was:
+        return None
+    return (*rich, *(run for line in now[len(was) :] for run in (Run("\n"), *line)))
+
+
+MARKED = re.compile(r"^(?:[> ]*\\?\[[^\[\]\n]+\]|[> ]*\\?---)$", re.MULTILINE)
+"""How a picture, a file, a macro or a rule is shown where it cannot be said, alone in its paragraph."""
+
+
+def _beside_mark(old: Blocks, new: Blocks) -> Blocks:
+    """Lines that were added to such a mark are a paragraph of their own: it cannot hold them."""
+    match old, new:
+        case (Paragraph(mark),), (Paragraph(runs),) if MARKED.fullmatch(spoken(mark)):
+            lines = list(parted(runs))
+            if mark in lines:
+                at = lines.index(mark)
+                return tidy(
+                    _blocks_of([*map(Paragraph, lines[:at])]) + old + _blocks_of([*map(Paragraph, lines[at + 1 :])])
+                )
+    return new
 
 
 Row = tuple[Runs, ...]

@@ -233,13 +233,20 @@ def _language(attributes: dict[str, str]) -> str:
 
 def parse(body: Any) -> Blocks:
     """The tree of an HTML text. Where it has no tag that breaks lines, its newlines do."""
-    text = _CODE_MARKS.sub("", even_lines(str(body)))
+    text = str(body)
+    return _parse(text, tagged=in_tags(text))
+
+
+def _parse(body: str, *, tagged: bool) -> Blocks:
+    text = _CODE_MARKS.sub("", even_lines(body))
     reader = Reader()
-    if any(found["tag"] and _breaks(found["tag"].lower()) for found in _TOKEN.finditer(text)):
-        reader.feed(text)
-    else:
-        reader.feed(text.strip().replace("\n", "<br>"))
+    reader.feed(text if tagged else text.strip().replace("\n", "<br>"))
     return tidy(reader.blocks())
+
+
+def in_tags(text: str) -> bool:
+    """True for a text that has a tag which breaks lines, so that its newlines do not."""
+    return any(found["tag"] and _breaks(found["tag"].lower()) for found in _TOKEN.finditer(text))
 
 
 def _breaks(tag: str) -> bool:
@@ -265,7 +272,8 @@ def spans(text: str) -> list[tuple[str, Blocks]]:
             pieces.append(text[at : found.end()])
             at = found.end()
     pieces += [text[at:]] if text[at:] else []
-    return [(piece, parse(piece)) for piece in pieces]
+    tagged = in_tags(text)
+    return [(piece, _parse(piece, tagged=tagged)) for piece in pieces]
 
 
 # Rendering ------------------------------------------------------------------------------------------------------------
@@ -274,6 +282,14 @@ def spans(text: str) -> list[tuple[str, Blocks]]:
 def render(blocks: Blocks) -> str:
     """The HTML of a tidy tree: only tags and links of our own making."""
     return _CODE_TAG.sub("[" + GUARD, "\n".join(map(_render, blocks)))
+
+
+def render_bare(blocks: Blocks) -> str:
+    """The HTML of paragraphs for a text whose newlines break its lines, because no tag does."""
+    if not all(isinstance(block, Paragraph) for block in blocks):
+        return render(blocks)
+    lines = (_runs(block.runs).replace("<br>", "\n") for block in blocks if isinstance(block, Paragraph))
+    return _CODE_TAG.sub("[" + GUARD, "\n\n".join(lines))
 
 
 def _render(block: Block) -> str:

@@ -9,6 +9,7 @@ from tieline.core.letters import whole_letters
 ELLIPSIS = "…"
 GUARD = "\u200b"  # zero width space: parts an `@` from a word that would wake a whole channel
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ud800-\udfff\ufeff]+")
+_RAW_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _GAPS = re.compile(r"\s+")
 _LOUD = re.compile(r"@(?=(?:channel|here|everyone|all)\b)", re.IGNORECASE)
 
@@ -18,6 +19,12 @@ def clean_line(text: str) -> str:
     if text.isprintable() and "  " not in text:
         return text.strip()
     return _GAPS.sub(" ", _UNSAFE.sub(" ", text.replace(GUARD, ""))).strip()
+
+
+def raw_lines(text: str) -> list[str]:
+    """The lines of a text, each with the newline that it ends with, of whatever kind."""
+    lines = _RAW_LINE.findall(text)
+    return [*lines, ""] if not lines or lines[-1][-1:] in ("\n", "\r") else lines
 
 
 def quiet(text: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tieline.mappings.convert.lines import raw_lines
 from tieline.mappings.convert.rich import (
     PLAIN,
     Block,
@@ -99,11 +100,10 @@ def spans(text: str) -> list[tuple[str, Blocks]]:
     """The text in the pieces that its blocks stand in, each with what follows it up to the next; and their blocks."""
     tokens = _parser().parse(text)
     begins = [token.map[0] for token in tokens if token.level == 0 and token.nesting >= 0 and token.map]
-    lines = text.split("\n")
+    lines = raw_lines(text)
     ends = [*begins[1:], len(lines)]
     pieces = [
-        "\n".join(lines[begin if place else 0 : end]) + ("\n" if end < len(lines) else "")
-        for place, (begin, end) in enumerate(zip(begins, ends, strict=True))
+        "".join(lines[begin if place else 0 : end]) for place, (begin, end) in enumerate(zip(begins, ends, strict=True))
     ]
     return [(piece, parse(piece)) for piece in pieces]
 

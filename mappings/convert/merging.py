@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from tieline.mappings.convert import markdown, threeway
-from tieline.mappings.convert.carrying import Carrier, Piece
+from tieline.mappings.convert.carrying import MARKED, Carrier, Piece
 from tieline.mappings.convert.cutting import is_cut
 from tieline.mappings.convert.lifting import Old
-from tieline.mappings.convert.nodes import NodeWriter
+from tieline.mappings.convert.nodes import NodeWriter, holds_more
 from tieline.mappings.convert.rich import Block, Blocks, clean_text, tidy
-from tieline.mappings.convert.sources import SOURCES, SourceWriter
+from tieline.mappings.convert.sources import SOURCES, SourceWriter, source_of
 from tieline.mappings.convert.text import DIALECTS, from_tool, project_text, settle, to_tool
 from tieline.mappings.document import TextDialect
 
@@ -45,7 +45,7 @@ def carried(
 ) -> Carried:
     """The incident's `text` after a tool that showed `before` shows `theirs`; both as they are read from there."""
     ours = project_text(dialect, text, limit)
-    if ours == before and text == ours:
+    if ours == before and text == ours and not MARKED.search(text):
         return Carried(theirs)
     if theirs == before:
         return Carried(text)
@@ -100,6 +100,8 @@ def over(dialect: TextDialect, original: Any, text: str, limit: int | None = Non
     known = from_tool(dialect, original, limit)
     if known == wanted:
         return Over(original, wanted)
+    if dialect is TextDialect.MARKDOWN:
+        return fresh  # the incident's own text: it holds what its author wrote
     if is_cut(wanted) or is_cut(known) or not _fitting_kind(dialect, original):
         return fresh
     blocks = markdown.parse(wanted)
@@ -112,7 +114,22 @@ def over(dialect: TextDialect, original: Any, text: str, limit: int | None = Non
     back = from_tool(dialect, made.body, limit)
     if (back == wanted or made.held) and not is_cut(back):
         return Over(made.body, back, made.held)
+    if says_more(dialect, original):
+        return Over(original, known, (_LOST,))
     return fresh
+
+
+_LOST = (
+    "what stands there holds something that would be lost if it were written anew (a picture, a macro, a colour), and "
+    "the change cannot be made around it. Change it in the tool itself, or take the change back."
+)
+
+
+def says_more(dialect: TextDialect, body: Any) -> bool:
+    """True for a body that holds something our tree has no word for."""
+    if isinstance(body, Mapping):
+        return any(map(holds_more, _content(body)))
+    return isinstance(body, str) and SOURCES[dialect].more.search(body) is not None
 
 
 def _fitting_kind(dialect: TextDialect, original: Any) -> bool:
@@ -129,7 +146,7 @@ def _settled(dialect: TextDialect, blocks: Blocks) -> Blocks:
 
 
 def _source(dialect: TextDialect, original: str, now: Blocks) -> Over:
-    source = SOURCES[dialect]
+    source = source_of(dialect, original)
     writer = SourceWriter(source)
     return Over(writer.write(_sources(dialect, original), now), "", tuple(writer.held))
 

@@ -83,20 +83,31 @@ class NodeWriter:
         changed = self._inside(node, old.shown, new, depth) if new and depth < _DEEPEST else None
         if changed is not None:
             return changed
-        if _says_more(node):
+        if holds_more(node):
             return [self._keep(node, old.shown)]
         return list(adf.render(new)["content"])
 
     def _edit_row(self, row: _Row, shown: Blocks, new: Blocks, depth: int) -> list[Any]:
         """Nodes that are read as one list: what was added behind belongs to the last of them."""
-        last = self.settled(adf.parse({"content": [row[-1]]}))
-        match shown, last, new:
-            case (*_, Items(_, _, was)), (Items() as ending,), (*_, Items(_, _, now)) if (
-                new[:-1] == shown[:-1] and now[: len(was)] == was
-            ):
-                longer = Items(ending.ordered, ending.start, (*ending.items, *now[len(was) :]))
-                return [*row[:-1], *self._edit(Old(row[-1], last), (longer,), depth)]
-        if any(map(_says_more, row)):
+        match shown, new:
+            case (Items(ordered, _, was),), (Items(same, _, now),) if ordered == same and len(now) >= len(was):
+                done: list[Any] = []
+                at = 0
+                for number, node in enumerate(row):
+                    (mine,) = self.settled(adf.parse({"content": [node]}))
+                    count = len(mine.items) if isinstance(mine, Items) else 0
+                    entries = now[at : at + count if number < len(row) - 1 else len(now)]
+                    longer = Items(same, mine.start if isinstance(mine, Items) else 1, entries)
+                    done += [node] if longer == mine else self._edit(Old(node, (mine,)), (longer,), depth)
+                    at += count
+                return done
+            case (Quote(was_inner),), (Quote(inner),) if inner[: len(was_inner) - 1] == was_inner[:-1]:
+                # What was added behind belongs to the last of them.
+                (mine,) = self.settled(adf.parse({"content": [row[-1]]}))
+                count = len(mine.blocks) if isinstance(mine, Quote) else 0
+                longer_quote = Quote(inner[len(was_inner) - count :])
+                return [*row[:-1], *self._edit(Old(row[-1], (mine,)), (longer_quote,), depth)]
+        if any(map(holds_more, row)):
             self._keep({"type": "list"}, shown)
             return list(row)
         return list(adf.render(new)["content"])
@@ -114,10 +125,10 @@ class NodeWriter:
         if not isinstance(content, list):
             return None
         match node.get("type"), shown, new:
-            case "paragraph", (Paragraph(), *_), (Paragraph(runs),) if len(shown) == 1:
-                return self._inline(node, runs)
-            case "heading", (Heading(before),), (Heading(level, runs),):
-                changed = self._inline(node, runs)
+            case "paragraph", (Paragraph(said),), (Paragraph(runs),):
+                return self._inline(node, said, runs)
+            case "heading", (Heading(before, said),), (Heading(level, runs),):
+                changed = self._inline(node, said, runs)
                 return changed if level == before or changed is None else [_with(changed[0], level=level)]
             case "codeBlock", (CodeBlock(_, spoken_in),), (CodeBlock(text, language),):
                 made = adf.render((CodeBlock(text),))["content"][0]["content"]
@@ -126,6 +137,10 @@ class NodeWriter:
                 return [{**node, "content": self.write(content, inner, depth + 1)}]
             case "bulletList" | "orderedList", (Items() as was,), (Items() as now,) if was.ordered == now.ordered:
                 return self._list(node, was, now, depth)
+            case "taskList" | "decisionList", (Items() as was,), (Items() as now,) if (
+                not was.ordered and not now.ordered
+            ):
+                return self._tasks(node, was, now)
             case "table", (Table(rows),), (Table(others),):
                 return self._table(node, rows, others)
             case "expand" | "nestedExpand", (title, *_), (same, *inner) if title == same:
@@ -145,7 +160,7 @@ class NodeWriter:
 
         def edit(old: Old[Any, Blocks], new: tuple[Blocks, ...]) -> list[Any]:
             if not new:
-                return [self._keep(old.piece, old.shown[0])] if _says_more(old.piece) else []
+                return [self._keep(old.piece, old.shown[0])] if holds_more(old.piece) else []
             content = old.piece.get("content")
             inner = content if isinstance(content, list) else []
             return [{**old.piece, "content": self.write(inner, new[0], depth + 1)}, *make(new[1:])]
@@ -153,6 +168,26 @@ class NodeWriter:
         lift: Lift[Any, Blocks] = Lift(make, edit, lambda item: "\n".join(words(item)))
         changed = {**node, "content": lift(olds, now.items)}
         return [changed if was.start == now.start else _with(changed, order=now.start)]
+
+    def _tasks(self, node: Node, was: Items, now: Items) -> list[Any] | None:
+        """Tasks whose words changed. The box in front of them is not ours to tick."""
+        entries = node["content"]
+        if not len(entries) == len(was.items) == len(now.items):
+            return None
+        done: list[Any] = []
+        for entry, before, after in zip(entries, was.items, now.items, strict=True):
+            match entry, before, after:
+                case _ if before == after:
+                    done.append(entry)
+                case {"type": "taskItem" | "decisionItem" as kind}, (Paragraph(said),), (Paragraph(runs),):
+                    words = (_unticked(said), _unticked(runs)) if kind == "taskItem" else (said, runs)
+                    changed = self._inline(entry, *words)
+                    if changed is None:
+                        return None
+                    done += changed
+                case _:
+                    return None
+        return [{**node, "content": done}]
 
     def _table(self, node: Node, was: tuple[Row, ...], now: tuple[Row, ...]) -> list[Any] | None:
         rows = [one for one in node["content"] if isinstance(one, dict)]
@@ -166,7 +201,7 @@ class NodeWriter:
         def edit(old: Old[Any, Row], new: tuple[Row, ...]) -> list[Any]:
             cells = old.piece.get("content")
             if not new:
-                return [self._keep_row(old)] if _says_more(old.piece) else []
+                return [self._keep_row(old)] if holds_more(old.piece) else []
             if not isinstance(cells, list) or len(cells) != len(new[0]):
                 return [self._keep_row(old), *make(new[1:])]
             done = [self._cell(*three) for three in zip(cells, old.shown[0], new[0], strict=True)]
@@ -183,19 +218,25 @@ class NodeWriter:
             return node
         match node.get("content"):
             case [{"type": "paragraph"} as inner]:
-                changed = self._inline(inner, now)
+                changed = self._inline(inner, was, now)
                 if changed is not None:
                     return {**node, "content": changed}
-        if _says_more(node) or len(node.get("content") or ()) > 1:
+        if holds_more(node) or len(node.get("content") or ()) > 1:
             return self._keep(node, (Paragraph(was),))
         return {**node, "content": adf.render((Paragraph(now),))["content"]}
 
-    def _inline(self, node: Node, now: Runs) -> list[Any] | None:
+    def _inline(self, node: Node, was: Runs, now: Runs) -> list[Any] | None:
         """A paragraph or heading with other words: the inline nodes whose words stay are kept."""
         content = node.get("content")
         nodes = content if isinstance(content, list) else []
-        changed = _reworded(nodes, now)
+        changed = _reworded(nodes, was, now)
         return None if changed is None else [{**node, "content": changed}]
+
+
+def _unticked(runs: Runs) -> Runs:
+    """A task's words without the box that is shown before them."""
+    first, *more = runs
+    return tidy_runs([Run(first.text.removeprefix("[x]").removeprefix("[ ]"), first.marks, first.href), *more])
 
 
 def _with(node: Node, **attributes: Any) -> Node:
@@ -204,7 +245,7 @@ def _with(node: Node, **attributes: Any) -> Node:
     return {**node, "attrs": merged} if merged else node
 
 
-def _says_more(node: Any) -> bool:
+def holds_more(node: Any) -> bool:
     """True for a node that holds something our tree has no word for."""
     waiting = [node]
     while waiting:
@@ -223,10 +264,9 @@ def _is_known(mark: Any) -> bool:
     return isinstance(mark, Mapping) and mark.get("type") in (*adf.MARKS, "link")
 
 
-def _reworded(nodes: list[Any], now: Runs) -> list[Any] | None:
-    """Inline nodes that read as `now`; None when a node would have to be parted that cannot be."""
+def _reworded(nodes: list[Any], was: Runs, now: Runs) -> list[Any] | None:
+    """Inline nodes that were read as `was` and now read as `now`; None where a node cannot be parted."""
     each = [adf.inline_runs(node) if isinstance(node, dict) else () for node in nodes]
-    was = tidy_runs(run for runs in each for run in runs)
     places = _places(each, was)
     if places is None:
         return None

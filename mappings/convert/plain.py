@@ -31,6 +31,7 @@ from tieline.mappings.convert.rich import (
 )
 
 _BLANK = re.compile(r"\n[ \t]*(?:\n[ \t]*)*\n")
+_RAW_BLANK = re.compile(r"(?:\r\n|\r|\n)(?:[ \t]*(?:\r\n|\r|\n))+")
 _CODE_TAG = re.compile(r"\[(?=\s{0,3}/?\s{0,3}code\b)", re.IGNORECASE)
 _CODE_BLOCK = re.compile(r"\[code\](.*?)\[/code\]", re.IGNORECASE | re.DOTALL)
 
@@ -58,7 +59,7 @@ def journal_spans(text: str) -> list[tuple[str, Blocks]]:
 def _paragraphs_of(text: str, closed: list[tuple[int, int]]) -> list[str]:
     pieces: list[str] = []
     at = 0
-    for found in _BLANK.finditer(text):
+    for found in _RAW_BLANK.finditer(text):
         if text[at : found.start()].strip() and not any(begin < found.start() < end for begin, end in closed):
             pieces.append(text[at : found.end()])
             at = found.end()

@@ -35,6 +35,18 @@ _HTML_MORE = re.compile(
 _JOURNAL_MORE = re.compile(r"\[code\]", re.IGNORECASE)
 
 
+_CLOSING = re.compile(r"(?:</\w+>)+$")
+_BRACE = re.compile(r"\n?\{(?:quote|panel)\}$", re.IGNORECASE)
+_TAG_END = re.compile(r"</\w+>")
+
+
+def _closing(words: str, tags: str) -> int | None:
+    """Where the same closing tags begin in a piece, whatever stands between them."""
+    loose = r"\s*(?:</tbody>\s*)?".join(map(re.escape, _TAG_END.findall(tags)))
+    found = re.search(rf"{loose}\s*$", words, re.IGNORECASE)
+    return found.start() if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """How a dialect's text is parted and written. `more` finds what our tree cannot say; `between` parts blocks, and
@@ -58,6 +70,15 @@ SOURCES: Mapping[TextDialect, Source] = MappingProxyType(
         TextDialect.JIRA_WIKI: Source(wiki.spans, wiki.render, _WIKI_MORE),
     }
 )
+
+
+_BARE_HTML = Source(html.spans, html.render_bare, _HTML_MORE)
+
+
+def source_of(dialect: TextDialect, text: str) -> Source:
+    """How a text of a dialect is written."""
+    bare = dialect is TextDialect.SERVICENOW_HTML and not html.in_tags(text)
+    return _BARE_HTML if bare else SOURCES[dialect]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +112,8 @@ class SourceWriter:
         more = self.source.more.search(words)
         if not new:
             return self._keep(old) if more else []
-        added = self._appended(words, old.shown, new)
-        if added is None:
-            added = self._relined(words, old.shown, new)
+        ways = (self._appended, self._within, self._relined)
+        added = next((done for way in ways if (done := way(words, old.shown, new)) is not None), None)
         if added is not None:
             return [_Part(added + sep)]
         return self._keep(old) if more else [_Part(self.source.render(new), new=True)]
@@ -113,14 +133,40 @@ class SourceWriter:
                 old_lines, lines = list(parted(was)), list(parted(now))
                 if lines[: len(old_lines)] != old_lines:
                     return None
-                end = next(end for end in self.source.ends if words.lower().endswith(end))
-                head = words[: len(words) - len(end)]
-                begin = self.source.render((Paragraph(was),))
-                whole = self.source.render((Paragraph(now),))
-                begin = begin[: len(begin) - len(end)] if begin.endswith(end) else begin
+                begin, whole = (self.source.render((Paragraph(runs),)) for runs in (was, now))
+                if self.source.line != "\n":
+                    # A line's end stands in no mark: what was added is what lies behind it in the whole.
+                    begin, whole = begin.removesuffix("</p>"), whole.removesuffix("</p>")
                 if not whole.startswith(begin):
                     return None
-                return head + whole[len(begin) :] if whole.endswith(end) else head + whole[len(begin) :] + end
+                end = next(end for end in self.source.ends if words.lower().endswith(end))
+                return words[: len(words) - len(end)] + whole[len(begin) :] + words[len(words) - len(end) :]
+        return None
+
+    def _within(self, words: str, shown: Blocks, new: Blocks) -> str | None:
+        """What was added before that which closes the piece: tags, or a brace."""
+        if self.source.line == "\n":
+            return self._within_braces(words, shown, new)
+        was, now = self.source.render(shown), self.source.render(new)
+        closing = _CLOSING.search(was)
+        for tag in _TAG_END.finditer(closing.group() if closing else ""):
+            at = len(was) - len(closing.group() if closing else "") + tag.start()
+            place = _closing(words, was[at:])
+            if place is not None and now.startswith(was[:at]) and now.endswith(was[at:]):
+                return words[:place] + now[at : len(now) - len(was) + at] + words[place:]
+        return None
+
+    def _within_braces(self, words: str, shown: Blocks, new: Blocks) -> str | None:
+        was, now = self.source.render(shown), self.source.render(new)
+        brace = _BRACE.search(was)
+        closing = _BRACE.search(words)
+        if brace is None or not now.startswith(was[: brace.start()]) or not now.endswith(brace.group()):
+            return None
+        added = now[brace.start() : len(now) - len(brace.group())]
+        if closing is not None:
+            return words[: closing.start()].rstrip() + added + "\n" + closing.group().lstrip()
+        if words.startswith("bq. ") and "\n\n" not in added:
+            return words + added.replace("\n", " \\\\ ")
         return None
 
     def _relined(self, words: str, shown: Blocks, new: Blocks) -> str | None:

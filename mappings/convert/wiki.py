@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tieline.mappings.convert.lines import GUARD, quiet
+from tieline.mappings.convert.lines import GUARD, quiet, raw_lines
 from tieline.mappings.convert.rich import (
     PLAIN,
     Block,
@@ -43,15 +43,14 @@ def parse(body: Any) -> Blocks:
 
 def spans(text: str) -> list[tuple[str, Blocks]]:
     """The text in the pieces that its blocks stand in, each with what follows it up to the next; and their blocks."""
-    lines = even_lines(text).split("\n")
+    lines, raw = even_lines(text).split("\n"), raw_lines(text)
     starts: list[tuple[int, int]] = []
     blocks, _ = _blocks(lines, 0, "", 0, starts)
     pieces: list[tuple[str, Blocks]] = []
     for place, (line, count) in enumerate(starts):
         end, last = starts[place + 1] if place + 1 < len(starts) else (len(lines), len(blocks))
         begin = line if place else 0
-        joined = "\n".join(lines[begin:end]) + ("\n" if end < len(lines) else "")
-        pieces.append((joined, tuple(blocks[count:last])))
+        pieces.append(("".join(raw[begin:end]), tuple(blocks[count:last])))
     return pieces
 
 
