@@ -16,6 +16,7 @@ from tieline.mappings.document import Document, Policy, When
 from tieline.mappings.outcome import Denormalized, LeftOut, Normalized, Refusal, Unmapped
 from tieline.mappings.paths import Path, put_constant
 from tieline.mappings.reading import Reader, reader
+from tieline.mappings.texts import RichText, rich_texts
 from tieline.mappings.writing import Writer, writer, writes
 
 NOBODY: People = MappingProxyType({})
@@ -45,6 +46,7 @@ class Mapping:
     readable: frozenset[str]
     writable: frozenset[str]
     once: frozenset[str]
+    texts: MappingOf[str, RichText]
     document: Document = field(repr=False)
     writers: MappingOf[str, Writer] = field(repr=False)
     _readers: tuple[Reader, ...] = field(repr=False)
@@ -67,11 +69,19 @@ class Mapping:
         return Normalized(fields, tuple(unmapped))
 
     def denormalize(
-        self, wanted: Fields, incident: Fields, ids: People = NOBODY, *, creating: bool = False, link: str = ""
+        self,
+        wanted: Fields,
+        incident: Fields,
+        ids: People = NOBODY,
+        *,
+        creating: bool = False,
+        link: str = "",
+        originals: MappingOf[str, Any] = MappingProxyType({}),
     ) -> Denormalized:
         """The body that writes `wanted`; `incident` holds all fields, for those that a wanted value needs beside it.
 
         `ids` leads from e-mail addresses to the tool's person ids. `link` is where a text that had to be cut goes on.
+        `originals` are the tool's own texts that hold more than we can say: what nobody touched of them stays.
         """
         body: dict[str, Any] = {}
         written: dict[str, Value] = {}
@@ -90,6 +100,13 @@ class Mapping:
                 if reason:
                     left_out.append(LeftOut(name, reason))
                     continue
+            if name in originals and name in self.texts:
+                over = self.texts[name].over(originals[name], str(value or ""), link)
+                if over.body != originals[name]:
+                    writer.put_into(body, over.body)
+                    written[name] = over.back or None
+                left_out += [LeftOut(name, f"{name}: {sentence}") for sentence in over.held[:1]]
+                continue
             back = writer.write_into(body, value, ids, link)
             if back.__class__ is Refused:
                 left_out.append(LeftOut(name, str(back)))
@@ -224,6 +241,7 @@ def compile_mapping(document: Document, severities: Severities = SHIPPED) -> Map
         readable=frozenset(reads.name for reads in readers),
         writable=frozenset(writers),
         once=frozenset(name for name, writer in writers.items() if writer.when is When.ONCE),
+        texts=MappingProxyType(rich_texts(document.record, rules)),
         document=document,
         writers=MappingProxyType(writers),
         _readers=readers,

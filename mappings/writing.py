@@ -64,10 +64,14 @@ class Writer:
         if isinstance(written, Refused):
             return written
         raw, back = written
+        self.put_into(body, raw)
+        return back
+
+    def put_into(self, body: dict[str, Any], raw: Any) -> None:
+        """Write a value of the tool's own making."""
         put(body, self.to, raw)
         for path, constant in self.beside.items():
             put_constant(body, path, constant)
-        return back
 
     def _write_parts(self, body: dict[str, Any], value: Value, ids: People) -> Value | Refused:
         parts = self.parts.get(str(value))

@@ -10,6 +10,7 @@ from typing import Any, Final
 from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Status, parse_instant
 from tieline.core.port import Power
 from tieline.core.store.store import Transaction
+from tieline.mappings.texts import originals
 from tieline.sync import acts, rows, tokens, twins, unheeded
 from tieline.sync.engine import EVERYONE, Connected, Engine, expression_value
 from tieline.sync.merge import Reason
@@ -72,6 +73,7 @@ def take(
         url=reading.url or replica.url,
         base=decision.base,
         observed={**replica.observed, **sighting.fields},
+        originals=originals(here.mapping.texts, reading.body, replica.originals or {}),
         version=reading.version,
         touched=seq,
         ledger={},

@@ -63,7 +63,8 @@ def lose(engine: Engine, here: Connected, replica_id: int, error: Gone) -> None:
             heir_incident=other.incident if other else None,
         )
         if heir is not None and other is None:
-            moved = replace(replica, ref=heir, version=Version(""), base={}, observed={}, ledger={}, holds={})
+            moved = replace(replica, ref=heir, version=Version(""), base={}, observed={}, originals=None)
+            moved = replace(moved, ledger={}, holds={})
             rows.save_replica(tx, moved)
             inbox.put(tx, here.name, [(heir, None)], asked=0, now=engine.clock.now())
             engine.rouse(tx, here.name)

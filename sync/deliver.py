@@ -108,8 +108,14 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     if not fields:
         copies.clean(engine, replica.id, incident)
         return
+    if replica.originals is None and fields.keys() & here.mapping.texts.keys():
+        # Nobody looked yet whether the tool's own texts hold more than we can say.
+        fresh(engine, here, replica)
+        return
     meant = {name: incident.fields[name] for name in fields}
-    patch = here.mapping.denormalize(meant, ceiling.may_leave(engine, here, incident.fields), ids, link=replica.url)
+    known = ceiling.may_leave(engine, here, incident.fields)
+    kept = replica.originals or {}
+    patch = here.mapping.denormalize(meant, known, ids, link=replica.url, originals=kept)
     if patch.left_out:
         _hold_unwritable(engine, here, replica.id, incident, patch)
     if not patch.written:
@@ -159,7 +165,8 @@ def _hold_unwritable(engine: Engine, here: Connected, replica_id: int, incident:
             return
         holds = dict(replica.holds)
         for left in patch.left_out:
-            ours, theirs = incident.fields.get(left.field), replica.base.get(left.field)
+            ours = incident.fields.get(left.field)
+            theirs = patch.written.get(left.field, replica.base.get(left.field))
             known = holds.get(left.field)
             tries = known.tries if known is not None and known.kind is Held.UNWRITABLE else 0
             holds[left.field] = Hold(Held.UNWRITABLE, ours, theirs, now, left.sentence, tries + 1)

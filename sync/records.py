@@ -92,7 +92,8 @@ class Replica:
     """One tool's copy of an incident.
 
     `base` is what incident and tool last agreed on, in the tool's way of saying it; `ledger` holds writes whose
-    outcome is unknown; `touched` is the journal's seq when it was last read or written.
+    outcome is unknown; `originals` are the tool's own texts that hold more than our fields, None where nobody looked
+    yet; `touched` is the journal's seq when it was last read or written.
     """
 
     id: int
@@ -105,6 +106,7 @@ class Replica:
     url: str = ""
     base: Fields = field(default_factory=dict)
     observed: Fields = field(default_factory=dict)
+    originals: Mapping[str, Any] | None = field(default_factory=dict)
     version: Version = NO_VERSION
     touched: int = 0
     ledger: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)

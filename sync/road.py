@@ -17,6 +17,7 @@ from tieline.core.errors import Gone, Rejected
 from tieline.core.model import IncidentId, Status
 from tieline.core.port import Reading, Ref
 from tieline.core.store.store import Transaction
+from tieline.mappings.texts import originals
 from tieline.sync import absence, commit, copies, creation, inbox, poll, rows, signals, twins
 from tieline.sync.engine import Connected, Engine, expression_value
 from tieline.sync.inbox import Waiting
@@ -176,6 +177,7 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
         url=reading.url,
         base=sighting.fields,
         observed=sighting.fields,
+        originals=originals(here.mapping.texts, reading.body, {}),
         version=reading.version,
         touched=sighting.asked,
     )

@@ -221,6 +221,7 @@ def _state(replica: Replica) -> dict[str, Any]:
         "url": replica.url,
         "base": _plain(replica.base),
         "observed": _plain(replica.observed),
+        "originals": replica.originals,
         "version": replica.version,
         "touched": replica.touched,
         "ledger": {
@@ -269,6 +270,7 @@ def _replica(row: Row[Any]) -> Replica:
         url=row.url,
         base=_fields(row.base),
         observed=_fields(row.observed),
+        originals=row.originals,
         version=Version(row.version),
         touched=row.touched,
         ledger={

@@ -17,7 +17,7 @@ from tieline.core.errors import ConfigError, Problem
 from tieline.core.store.chain import GENESIS
 from tieline.core.store.tables import metadata
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The revision this code was written for. The newest file in `migrations/versions` carries the same."""
 
 MOVED: Final = "store_moved"

@@ -72,6 +72,7 @@ replica = Table(
     Column("token", String(40), nullable=False),
     Column("base", JsonText, nullable=False),  # the fields that incident and replica last agreed on, as this tool reads
     Column("observed", JsonText, nullable=False),  # the fields as last read
+    Column("originals", JsonText),  # the tool's own texts that hold more than our fields; null: not looked at yet
     Column("version", Text, nullable=False, default=""),
     Column(
         "touched", BigInteger, nullable=False, default=0

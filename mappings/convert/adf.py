@@ -96,8 +96,10 @@ def _block(node: Node, depth: int) -> Iterator[Block]:
         case "rule":
             yield Rule()
         case "expand" | "nestedExpand":
-            yield Paragraph((Run(str(_attribute(node, "title") or ""), frozenset({Mark.STRONG})),))
-            yield from _blocks(content, depth + 1)
+            title, inner = str(_attribute(node, "title") or ""), tuple(_blocks(content, depth + 1))
+            strong = Paragraph((Run(title, frozenset({Mark.STRONG})),))
+            yield strong if tidy(inner) or not title.strip() else Paragraph((Run(f"[{title.strip()}]"),))
+            yield from inner
         case _ if content:
             yield from _blocks(content, depth + 1)
         case kind if kind in _CARDS or kind in _EXTENSIONS:

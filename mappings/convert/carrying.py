@@ -138,14 +138,21 @@ MARKED = re.compile(r"^(?:[> ]*\\?\[[^\[\]\n]+\]|[> ]*\\?---)$", re.MULTILINE)
 
 def _beside_mark(old: Blocks, new: Blocks) -> Blocks:
     """Lines that were added to such a mark are a paragraph of their own: it cannot hold them."""
-    match old, new:
-        case (Paragraph(mark),), (Paragraph(runs),) if MARKED.fullmatch(spoken(mark)):
+    if not old or len(old) != len(new) or old[:-1] != new[:-1]:
+        return new
+    match old[-1], new[-1]:
+        case Paragraph(mark), Paragraph(runs) if MARKED.fullmatch(spoken(mark)):
             lines = list(parted(runs))
             if mark in lines:
                 at = lines.index(mark)
-                return tidy(
-                    _blocks_of([*map(Paragraph, lines[:at])]) + old + _blocks_of([*map(Paragraph, lines[at + 1 :])])
-                )
+                above, below = (_blocks_of(list(map(Paragraph, part))) for part in (lines[:at], lines[at + 1 :]))
+                return tidy((*new[:-1], *above, old[-1], *below))
+        case Quote(inner), Quote(changed):
+            return (*new[:-1], Quote(_beside_mark(inner, changed)))
+        case Items(_, _, items), Items(ordered, start, others) if items[:-1] == others[:-1] and len(items) == len(
+            others
+        ):
+            return (*new[:-1], Items(ordered, start, (*others[:-1], _beside_mark(items[-1], others[-1]))))
     return new
 
 

@@ -54,25 +54,39 @@ class NodeWriter:
     """What is read of blocks, once they are in the form that both the tool and the incident say exactly."""
     held: list[str] = field(default_factory=list)
 
-    def write(self, content: Sequence[Any], now: Blocks, depth: int = 0) -> list[Any]:
-        """The nodes that show `now`."""
+    def write(self, content: Sequence[Any], now: Blocks, depth: int = 0, *, narrow: bool = False) -> list[Any]:
+        """The nodes that show `now`. `narrow` is inside of what is read as a quotation or an item."""
         lift: Lift[Any, Block] = Lift(
             lambda new: adf.render(new)["content"], lambda old, new: self._edit(old, new, depth), speak
         )
-        return [node for one in lift(self.olds(content), now) for node in (one if isinstance(one, _Row) else [one])]
+        return [
+            node
+            for one in lift(self.olds(content, narrow=narrow), now)
+            for node in (one if isinstance(one, _Row) else [one])
+        ]
 
-    def olds(self, content: Sequence[Any]) -> list[Old[Any, Block]]:
+    def olds(self, content: Sequence[Any], *, narrow: bool) -> list[Old[Any, Block]]:
         """Each node with what is read of it. Lists that stand next to each other are read as one, and stay together."""
         olds: list[Old[Any, Block]] = []
         for node in content:
-            shown = self.settled(adf.parse({"content": [node]}))
-            last = olds[-1] if olds else None
-            if last is not None and last.shown and shown and len(tidy((*last.shown, *shown))) < len(last.shown + shown):
-                row = last.piece if isinstance(last.piece, _Row) else _Row([last.piece])
-                olds[-1] = Old(_Row([*row, node]), tidy((*last.shown, *shown)))
+            shown = self._read(node, narrow=narrow)
+            at = next((place for place in range(len(olds) - 1, -1, -1) if olds[place].shown), -1)
+            before = olds[at].shown if at >= 0 else ()
+            if before and shown and len(tidy((*before, *shown))) < len(before) + len(shown):
+                joined = [
+                    one for old in olds[at:] for one in (old.piece if isinstance(old.piece, _Row) else [old.piece])
+                ]
+                olds[at:] = [Old(_Row([*joined, node]), tidy((*before, *shown)))]
             else:
                 olds.append(Old(node, shown))
         return olds
+
+    def _read(self, node: Any, *, narrow: bool) -> Blocks:
+        blocks = adf.parse({"content": [node]})
+        if not narrow or not blocks:
+            return self.settled(blocks)
+        inner = self.settled((Quote(blocks),))
+        return inner[0].blocks if len(inner) == 1 and isinstance(inner[0], Quote) else inner
 
     def _edit(self, old: Old[Any, Block], new: Blocks, depth: int) -> list[Any]:
         node = old.piece
@@ -90,23 +104,26 @@ class NodeWriter:
     def _edit_row(self, row: _Row, shown: Blocks, new: Blocks, depth: int) -> list[Any]:
         """Nodes that are read as one list: what was added behind belongs to the last of them."""
         match shown, new:
-            case (Items(ordered, _, was),), (Items(same, _, now),) if ordered == same and len(now) >= len(was):
+            case (Items(ordered, _, was),), (Items(kind, _, now),) if ordered == kind and len(now) >= len(was):
                 done: list[Any] = []
                 at = 0
                 for number, node in enumerate(row):
-                    (mine,) = self.settled(adf.parse({"content": [node]}))
+                    mine = next(iter(self._read(node, narrow=False)), None)
                     count = len(mine.items) if isinstance(mine, Items) else 0
                     entries = now[at : at + count if number < len(row) - 1 else len(now)]
-                    longer = Items(same, mine.start if isinstance(mine, Items) else 1, entries)
-                    done += [node] if longer == mine else self._edit(Old(node, (mine,)), (longer,), depth)
+                    longer = Items(kind, mine.start if isinstance(mine, Items) else 1, entries)
+                    done += (
+                        [node] if mine is None or longer == mine else self._edit(Old(node, (mine,)), (longer,), depth)
+                    )
                     at += count
                 return done
             case (Quote(was_inner),), (Quote(inner),) if inner[: len(was_inner) - 1] == was_inner[:-1]:
                 # What was added behind belongs to the last of them.
-                (mine,) = self.settled(adf.parse({"content": [row[-1]]}))
-                count = len(mine.blocks) if isinstance(mine, Quote) else 0
-                longer_quote = Quote(inner[len(was_inner) - count :])
-                return [*row[:-1], *self._edit(Old(row[-1], (mine,)), (longer_quote,), depth)]
+                last = self._read(row[-1], narrow=False)
+                count = len(last[0].blocks) if last and isinstance(last[0], Quote) else 0
+                if count:
+                    longer_quote = Quote(inner[len(was_inner) - count :])
+                    return [*row[:-1], *self._edit(Old(row[-1], last), (longer_quote,), depth)]
         if any(map(holds_more, row)):
             self._keep({"type": "list"}, shown)
             return list(row)
@@ -134,7 +151,7 @@ class NodeWriter:
                 made = adf.render((CodeBlock(text),))["content"][0]["content"]
                 return [_with({**node, "content": made}, **({"language": language} if language != spoken_in else {}))]
             case "blockquote" | "panel", (Quote(),), (Quote(inner),):
-                return [{**node, "content": self.write(content, inner, depth + 1)}]
+                return [{**node, "content": self.write(content, inner, depth + 1, narrow=True)}]
             case "bulletList" | "orderedList", (Items() as was,), (Items() as now,) if was.ordered == now.ordered:
                 return self._list(node, was, now, depth)
             case "taskList" | "decisionList", (Items() as was,), (Items() as now,) if (
@@ -151,9 +168,9 @@ class NodeWriter:
 
     def _list(self, node: Node, was: Items, now: Items, depth: int) -> list[Any] | None:
         entries = [one for one in node["content"] if isinstance(one, dict)]
-        if len(entries) != len(was.items) or any(one.get("type") != "listItem" for one in entries):
+        olds = [Old(one, self._item_of({**node, "content": [one]})) for one in entries]
+        if tuple(item for old in olds for item in old.shown) != was.items:
             return None
-        olds: list[Old[Any, Blocks]] = [Old(one, (item,)) for one, item in zip(entries, was.items, strict=True)]
 
         def make(new: tuple[Blocks, ...]) -> list[Any]:
             return list(adf.render((Items(now.ordered, 1, new),))["content"][0]["content"]) if new else []
@@ -163,11 +180,16 @@ class NodeWriter:
                 return [self._keep(old.piece, old.shown[0])] if holds_more(old.piece) else []
             content = old.piece.get("content")
             inner = content if isinstance(content, list) else []
-            return [{**old.piece, "content": self.write(inner, new[0], depth + 1)}, *make(new[1:])]
+            return [{**old.piece, "content": self.write(inner, new[0], depth + 1, narrow=True)}, *make(new[1:])]
 
         lift: Lift[Any, Blocks] = Lift(make, edit, lambda item: "\n".join(words(item)))
         changed = {**node, "content": lift(olds, now.items)}
         return [changed if was.start == now.start else _with(changed, order=now.start)]
+
+    def _item_of(self, node: Node) -> tuple[Blocks, ...]:
+        """What is read of a list with one item."""
+        read = self.settled(adf.parse({"content": [node]}))
+        return read[0].items if len(read) == 1 and isinstance(read[0], Items) else ()
 
     def _tasks(self, node: Node, was: Items, now: Items) -> list[Any] | None:
         """Tasks whose words changed. The box in front of them is not ours to tick."""
@@ -325,9 +347,13 @@ def _rebuilt(
     done: list[Any] = []
     at = 0  # the letter of what is read that comes next
 
-    def insert() -> None:
+    def insert(*, ends: bool = False) -> None:
         for first, last in added.pop(at, ()):
-            done.extend(adf.inline_nodes(_cut(now, first, last)))
+            runs = _cut(now, first, last)
+            made = adf.inline_nodes(runs)
+            # A line break at the end is not shown: what is added stands behind it.
+            broken = ends and isinstance(done[-1] if done else None, dict) and done[-1].get("type") == "hardBreak"
+            done.extend(made[1:] if broken and made and made[0].get("type") == "hardBreak" else made)
 
     for number, node in enumerate(nodes):
         text = _plain(each[number])
@@ -349,7 +375,7 @@ def _rebuilt(
                 at += 1
             if place in kept or (place not in read and not gone):
                 _spell(done, node, text[place[1]])
-    insert()
+    insert(ends=True)
     return _sealed(done)
 
 
