@@ -31,6 +31,8 @@ class Reason(StrEnum):
     OWNER_THEIRS = "owner_theirs"  # both changed; the tool owns the field
     NOT_OWNER = "not_owner"  # the tool changed a field that another connection owns
     UNION = "union"  # both changed a set; both changes were kept
+    MERGED = "merged"  # both changed a text, in different blocks; both changes were kept
+    UNWRITABLE = "unwritable"  # the tool's edit of words that stand for something it cannot say; it was not taken over
     MANUAL = "manual"  # both changed; a person must settle it
     SETTLED = "settled"  # a person settled it
     ONE_WAY = "one_way"  # the policy lets nothing in from this tool

@@ -11,7 +11,7 @@ it becomes the copy's base, and where it differs from the incident the field is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final
@@ -22,6 +22,7 @@ from tieline.mappings import Mapping as FieldMapping
 from tieline.mappings.document import Policy, PolicyKind
 from tieline.sync.merge import ONE_WAY, Edit, Known, Reason, settle, unite
 from tieline.sync.records import OWN_DOING, Attempt, Held, Hold, Incident, Replica
+from tieline.sync.texts import by_blocks
 
 LATEST = Policy(PolicyKind.LATEST)
 
@@ -200,8 +201,12 @@ def _no_word_for_it(case: Case, name: str) -> Finding | None:
 def _still_held(case: Case, name: str) -> Finding | None:
     """A held field is left alone until either side says something else, or it was written once more."""
     known, theirs = case.replica.holds.get(name), case.shown(name)
-    if known is None or known.ours != case.meant(name) or _was_written(case, name):
+    if known is None or known.ours != case.meant(name):
         return None
+    if _was_written(case, name):
+        # What could be written of a text was; the rest stays as the tool has it.
+        same = known.kind is Held.UNWRITABLE and theirs == known.theirs == case.replica.ledger[name][-1].written
+        return Finding(Reason.OURS, base=_or_none(theirs), hold=known) if same else None
     if known.kind is Held.REPLACED:
         same = bool(theirs == case.replica.base.get(name, ABSENT))
         return Finding(Reason.MANUAL, hold=known) if same else None
@@ -239,6 +244,7 @@ def _both_sides(case: Case, name: str) -> Finding | None:
     stamp = case.incident.stamps.get(name)
     ours_at = stamp.at if stamp else None
     verdict = settle(before, ours, edited, case.policy(name), case.replica.connection, ours_at, Edit(edited_at))
+    verdict, left = by_blocks(case.mapping.texts.get(name), case.meant(name), before, ours, edited, verdict)
     was_echo = name in case.replica.ledger and theirs == before and verdict.reason is Reason.SAME
     conflict = None if verdict.loser is ABSENT else Conflict(verdict.value, verdict.loser, verdict.reason, verdict.open)
     reason = Reason.ECHO if was_echo else verdict.reason
@@ -246,11 +252,16 @@ def _both_sides(case: Case, name: str) -> Finding | None:
         words = f"both sides changed {name}; run `tieline conflicts settle` to choose"
         hold = case.hold(name, Held.REPLACED if by_us else Held.CONFLICT, edited, words)
         return Finding(reason, base=theirs if by_us else ABSENT, hold=hold, conflict=conflict)
-    value = _increment(case, name, theirs, ours) if verdict.reason is Reason.THEIRS else verdict.value
+    value = _increment(case, name, verdict.value, ours) if verdict.reason is Reason.THEIRS else verdict.value
     known = case.incident.fields.get(name, ABSENT)
     # A field that this tool only reads has no projection: what the incident says already is no change.
     changes = value is not ABSENT and value not in (ours, known)
     change = Change(known, value, verdict.reason) if changes and value is not ABSENT else None
+    if left and value is not ABSENT:
+        # The base stays: the tool's text is held against it once more when either side says something else.
+        hold = replace(case.hold(name, Held.UNWRITABLE, theirs, f"{name}: {left}"), ours=value)
+        lost = Conflict(value, theirs, Reason.UNWRITABLE, open=False)
+        return Finding(Reason.UNWRITABLE, base=before, hold=hold, change=change, conflict=lost)
     return Finding(reason, base=theirs, change=change, conflict=conflict)
 
 
@@ -366,7 +377,7 @@ def _only_theirs_moved(case: Case, name: str) -> bool:
     return known is not None and known.kind in OWN_DOING and not known.again and known.ours == case.meant(name)
 
 
-def _increment(case: Case, name: str, theirs: Value, ours: Known) -> Known:
+def _increment(case: Case, name: str, theirs: Known, ours: Known) -> Known:
     """Of a set, what somebody added and removed since the tool's own value was held, and not that value itself."""
     if not (_only_theirs_moved(case, name) and case.policy(name).kind is PolicyKind.UNION):
         return theirs

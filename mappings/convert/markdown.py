@@ -365,11 +365,25 @@ def literal(blocks: Blocks) -> Blocks:
 
 def _exact(block: Block) -> Blocks:
     """A block as it is, or without the marks, or the structure, that Markdown cannot say here."""
-    for attempt in (block, without_marks(block, links=True), without_marks(block, links=False)):
+    tree = tidy([block])
+    if parse(render(tree)) == tree:
+        return tree
+    for attempt in (_inside_exact(block), without_marks(block, links=True), without_marks(block, links=False)):
         tree = tidy([attempt])
         if parse(render(tree)) == tree:
             return tree
     return literal((block,))
+
+
+def _inside_exact(block: Block) -> Block:
+    """A container with each of its blocks made exact by itself: what one of them loses, the others keep."""
+    match block:
+        case Quote(inner):
+            return Quote(tuple(exact for one in inner for exact in _exact(one)))
+        case Items(ordered, start, items):
+            return Items(ordered, start, tuple(tuple(exact for one in item for exact in _exact(one)) for item in items))
+        case _:
+            return block
 
 
 def without_marks(block: Block, *, links: bool) -> Block:

@@ -26,7 +26,6 @@ from tieline.mappings.convert.rich import (
     Table,
     spoken,
     tidy,
-    tidy_runs,
     words,
 )
 from tieline.mappings.convert.wording import steps
@@ -258,7 +257,8 @@ class NodeWriter:
 def _unticked(runs: Runs) -> Runs:
     """A task's words without the box that is shown before them."""
     first, *more = runs
-    return tidy_runs([Run(first.text.removeprefix("[x]").removeprefix("[ ]"), first.marks, first.href), *more])
+    said = first.text.removeprefix("[x]").removeprefix("[ ]").lstrip(" ")
+    return tuple(run for run in (Run(said, first.marks, first.href), *more) if run.text)
 
 
 def _with(node: Node, **attributes: Any) -> Node:

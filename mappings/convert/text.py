@@ -147,7 +147,10 @@ def settle(dialect: TextDialect, blocks: Blocks, limit: int | None) -> tuple[Blo
     tool = DIALECTS[dialect]
     exact, text = blocks, ""
     blocks = unlinked(blocks)
-    for give_up in _LADDER:
+    for step, give_up in enumerate(_LADDER):
+        if step == _APART and len(blocks) > 1:
+            # What one block cannot keep, the others do.
+            blocks = tidy(one for block in blocks for one in settle(dialect, (block,), None)[0])
         exact, text = markdown.settled(give_up(blocks))
         fitting = exact if limit is None else cut(exact, limit, tool.measure)
         blocks = unlinked(tool.parse(tool.render(fitting)))
@@ -164,6 +167,7 @@ def _without_emphasis(blocks: Blocks) -> Blocks:
     return tidy(markdown.without_marks(block, links=True) for block in blocks)
 
 
+_APART = 2
 # Cutting may part a mark from its partner, so one pass is not always enough.
 _LADDER = (
     _keep,

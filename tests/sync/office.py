@@ -107,6 +107,7 @@ class Office:
         address: str = "",
         plugins: str = "[grouping, severity, measurement]",
         signals: str = "",
+        opens: str = "",
     ) -> None:
         self.clock = ManualClock()
         self.tools = {tool: desk_of(tool).double(self.clock) for tool in tools}
@@ -119,7 +120,8 @@ class Office:
         lines += ["  alerts: {tool: alertmanager, url: 'http://alerts', webhook_token: {env: TIELINE_TEST_HOOK}}"]
         for tool in tools:
             os.environ[_variable(tool)] = desk_of(tool).secret
-            lines.append(f"  {tool}: {{{desk_of(tool).settings.replace('SECRET', _variable(tool))}}}")
+            begins = ", opens: true" if tool == opens else ""
+            lines.append(f"  {tool}: {{{desk_of(tool).settings.replace('SECRET', _variable(tool))}{begins}}}")
         file = folder / "tieline.yaml"
         file.write_text("\n".join(lines), encoding="utf-8")
         config, registry = load_text(file.read_bytes(), file)
