@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,12 +88,13 @@ class ServiceNow:
 
     def read(self, ref: Ref) -> Reading:
         row, at = self._row(ref)
-        return self._reading(row, at)
+        return self._reading(row, at, automatic=audit.set_by_itself(self._wire, [row]).get(ref, frozenset()))
 
     # Adapter
 
     def create(self, body: Body, token: Token) -> Reading:
-        """Reads back what was stored: a field that the account may not write is dropped without a word."""
+        """Reads back what was stored: a field that the account may not write is dropped without a word. Where the
+        record was saved again since, the answer to the insert shows how it was born."""
         values = values_of(self._connection, body)
         if not 0 < len(token) <= LONGEST_TOKEN:
             raise Rejected(self._connection, f"a create token has 1 to {LONGEST_TOKEN} characters")
@@ -114,7 +116,10 @@ class ServiceNow:
                 f"{made} was made, but its correlation_id did not keep our token, so that it could not be found again. "
                 "Grant the account write access to correlation_id, or take the rule away that changes it.",
             )
-        return stored
+        if writes_in(stored.body) == writes_in(inserted.row):
+            return stored
+        born = answered(self._connection, made, lambda: sound(self._settings.table, inserted.row))
+        return self._reading(born, inserted.at)
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
         values = values_of(self._connection, patch)
@@ -125,7 +130,8 @@ class ServiceNow:
         answer = self._told(lambda: self._wire.patch(self._settings.table, ref, values))
         after = answered(self._connection, str(ref), lambda: sound(self._settings.table, answer.row))
         # One write counts one. More means that somebody else, or a rule that saves again, wrote in between.
-        raced = writes_in(after) > writes_in(before) + 1
+        again = writes_in(after) > writes_in(before) + 1
+        raced = again and audit.others_wrote(self._wire, ref, writes_in(before))
         try:
             return self._reading(after, answer.at, raced=raced)
         except RemoteError as error:
@@ -166,7 +172,13 @@ class ServiceNow:
         exact = [row for row in near if row.get("correlation_id") == token]
         if not exact:
             return None
-        return self._reading(proven(self._connection, self._settings.table, exact[0]), listing.at)
+        row = proven(self._connection, self._settings.table, exact[0])
+        ref = Ref(str(row["sys_id"]))
+        found = self._reading(row, listing.at, automatic=audit.set_by_itself(self._wire, [row]).get(ref, frozenset()))
+        if found.born is not None:
+            return found
+        before = audit.before_others(self._wire, ref)
+        return found if before is None else replace(found, born={**row, **before})
 
     # Receiver
 
@@ -216,7 +228,13 @@ class ServiceNow:
 
     def _reading_page(self, batch: Batch) -> Page:
         emails = self._people.emails(people_ids(self._settings, batch.rows))
-        told = understood(batch.rows, lambda row: reading_of(self._settings, row, batch.at, emails), named)
+        doings = audit.set_by_itself(self._wire, batch.rows)
+
+        def understand(row: Row) -> Reading:
+            automatic = doings.get(Ref(str(row["sys_id"])), frozenset())
+            return reading_of(self._settings, row, batch.at, emails, automatic=automatic)
+
+        told = understood(batch.rows, understand, named)
         return Page(told.found, batch.place.cursor(), batch.more, unreadable=[*batch.unreadable, *told.unreadable])
 
     def _row(self, ref: Ref) -> tuple[Row, datetime | None]:
@@ -225,9 +243,11 @@ class ServiceNow:
         single = self._wire.row(self._settings.table, ref)
         return proven(self._connection, self._settings.table, single.row), single.at
 
-    def _reading(self, row: Row, at: datetime | None, *, raced: bool = False) -> Reading:
+    def _reading(
+        self, row: Row, at: datetime | None, *, raced: bool = False, automatic: frozenset[str] = frozenset()
+    ) -> Reading:
         emails = self._people.emails(people_ids(self._settings, [row]))
-        return reading_of(self._settings, row, at, emails, raced=raced)
+        return reading_of(self._settings, row, at, emails, raced=raced, automatic=automatic)
 
     def _told(self, write: Callable[[], Single]) -> Single:
         """A write whose refusal names the columns: a data policy speaks of labels, which are anybody's words."""

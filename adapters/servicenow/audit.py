@@ -1,13 +1,15 @@
-"""What sys_audit tells of our own writes: the values that they replaced.
+"""What sys_audit tells of who did what: the values that our own writes replaced, and what the instance did by itself.
 
-The instance audits the tables that its dictionary marks (incident is one): a row per field and save, with the old value
-as the database holds it and the record's `sys_mod_count` after the save (`record_checkpoint`). Reading it takes a right
-of its own; without it, only the counter shows that somebody came between.
+The instance audits the tables that its dictionary marks (incident is one): a row per field and save, with the user, the
+old value as the database holds it and the record's `sys_mod_count` after the save (`record_checkpoint`). Reading it
+takes a right of its own; without it, only the counter shows that somebody came between. Scheduled jobs save as a user
+that no person is (`system`); a business rule saves as whoever caused it, and cannot be told from them.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from tieline.adapters.servicenow.answers import Row
 from tieline.adapters.servicenow.query import both, condition
@@ -24,6 +26,59 @@ MOST_ROWS: Final = 500
 def replaced(wire: Wire, ref: Ref, since: int) -> dict[str, str] | str:
     """By field, what our writes after the `since`-th replaced of what others wrote after it; or the sentence that says
     why it cannot be told."""
+    rows = _entries(wire, ref, since)
+    if isinstance(rows, str):
+        return rows
+    return gap.replaced(
+        gap.Entry(_is_ours(wire, row), str(row["fieldname"]), str(row.get("oldvalue", ""))) for row in rows
+    )
+
+
+def others_wrote(wire: Wire, ref: Ref, since: int) -> bool:
+    """Whether a person who is not us saved the record after the `since`-th save; true as well where nobody can tell."""
+    rows = _entries(wire, ref, since)
+    return isinstance(rows, str) or any(_is_a_persons(wire, row) for row in rows)
+
+
+def before_others(wire: Wire, ref: Ref) -> dict[str, str] | None:
+    """By field, what stood there before persons changed it, of those that nobody changed after them; None where that
+    cannot be told."""
+    rows = _entries(wire, ref, 0)
+    if isinstance(rows, str):
+        return None
+    found: dict[str, str] = {}
+    for row in rows:
+        if _is_a_persons(wire, row):
+            found.setdefault(str(row["fieldname"]), str(row.get("oldvalue", "")))
+        else:
+            found.pop(str(row["fieldname"]), None)
+    return found
+
+
+def set_by_itself(wire: Wire, rows: Sequence[Mapping[str, Any]]) -> dict[Ref, frozenset[str]]:
+    """By record, the fields that the instance's own jobs changed last. Records that a person saved last are not asked
+    for, and where the table cannot be read, nothing is told."""
+    asked = [str(row["sys_id"]) for row in rows if _names(row.get("sys_updated_by")) & _jobs(wire)]
+    if not asked:
+        return {}
+    query = both(condition("documentkey", "IN", ",".join(asked)), "ORDERBYDESCrecord_checkpoint")
+    try:
+        listing = wire.rows(TABLE, query, limit=MOST_ROWS, fields=_FIELDS)
+    except (NeedsOperator, Gone, Rejected):
+        return {}
+    newest: dict[tuple[str, str], Row] = {}
+    for row in sorted(listing.rows, key=_count, reverse=True):
+        newest.setdefault((str(row.get("documentkey")), str(row.get("fieldname"))), row)
+    return {
+        Ref(ref): frozenset(
+            name for (key, name), row in newest.items() if key == ref and name and _names(row.get("user")) & _jobs(wire)
+        )
+        for ref in asked
+    }
+
+
+def _entries(wire: Wire, ref: Ref, since: int) -> list[Row] | str:
+    """The changes of a record after its `since`-th save, oldest first; or why they cannot be told."""
     ask = f"grant the account read access to {TABLE}"
     try:
         listing = wire.rows(
@@ -39,13 +94,23 @@ def replaced(wire: Wire, ref: Ref, since: int) -> dict[str, str] | str:
     rows = [row for row in listing.rows if row.get("documentkey") == ref and _count(row) > since]
     if not rows:
         return f"{TABLE} tells nothing of it: have {wire.settings.table} audited (Audit in its dictionary entry)"
-    account = wire.settings.username.casefold()
-    rows.sort(key=_count)
-    return gap.replaced(
-        gap.Entry(str(row.get("user", "")).casefold() == account, str(row["fieldname"]), str(row.get("oldvalue", "")))
-        for row in rows
-        if row.get("fieldname")
-    )
+    return sorted((row for row in rows if row.get("fieldname")), key=_count)
+
+
+def _is_ours(wire: Wire, row: Row) -> bool:
+    return bool(_names(row.get("user")) & {wire.settings.username.casefold()})
+
+
+def _is_a_persons(wire: Wire, row: Row) -> bool:
+    return not _is_ours(wire, row) and not _names(row.get("user")) & _jobs(wire)
+
+
+def _jobs(wire: Wire) -> frozenset[str]:
+    return frozenset(name.casefold() for name in wire.settings.automation)
+
+
+def _names(user: object) -> frozenset[str]:
+    return frozenset({str(user or "").casefold()})
 
 
 def readable(wire: Wire) -> bool:

@@ -130,7 +130,8 @@ def _audit(wire: Wire) -> list[str]:
         return []
     return [
         "sys_audit cannot be read: ServiceNow refuses no write on an old version, and what a write of ours replaced "
-        "would be told without its value. Grant the account read access to it."
+        "would be told without its value; and what a job of the instance changes (it closes what is resolved) counts "
+        "as a person's doing. Grant the account read access to it."
     ]
 
 

@@ -102,23 +102,29 @@ def reading_of(
     emails: Mapping[str, str],
     *,
     raced: bool = False,
+    automatic: frozenset[str] = frozenset(),
 ) -> Reading:
-    """A proven row as a reading; `at` is the tool's clock when it answered."""
+    """A proven row as a reading; `at` is the tool's clock when it answered. A record that was never saved again is as
+    it was born; of any other, the audit alone can tell."""
     age = None if at is None else max(at - moment(row["sys_updated_on"]), timedelta(0))
     annotations = {"editor": str(row.get("sys_updated_by", ""))}
     if raced:
         annotations["raced"] = "true"
+    token = token_of(row)
     return Reading(
         ref=Ref(row["sys_id"]),
         version=version_of(row),
         body=row,
         key=str(row.get("number", "")),
         url=f"{settings.url}/{settings.table}.do?sys_id={row['sys_id']}",
-        token=token_of(row),
+        token=token,
         age=age,
         people={person: emails[person] for person in people_ids(settings, [row]) if person in emails},
         annotations=annotations,
         raced=raced,
+        born=row if token is not None and row.get("sys_mod_count") == "0" else None,
+        automatic=automatic,
+        ours=str(row.get("sys_updated_by", "")).casefold() == settings.username.casefold(),
     )
 
 

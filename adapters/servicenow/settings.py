@@ -55,6 +55,10 @@ class ServiceNowSettings(HttpSettings):
     closed_states: tuple[str, ...] = Field(
         default=("7",), description="The values of `state` that the instance does not let anybody leave."
     )
+    automation: tuple[str, ...] = Field(
+        default=("system",),
+        description="User names under which the instance's own jobs save: what they change goes to no other tool.",
+    )
     webhook_secret: Secret | None = Field(default=None, description="What the Business Rule signs with.")
     retired_webhook_secret: Secret | None = Field(
         default=None, description="The former secret, accepted while a rotation lasts."

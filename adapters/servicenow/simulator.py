@@ -8,10 +8,11 @@ may edit after us; the instance may hibernate, limit the rate or demand a resolu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from tieline.adapters.servicenow.rows import stamp
 from tieline.adapters.servicenow.simulated.access import Access
 from tieline.adapters.servicenow.simulated.courier import Courier, Webhook, message
 from tieline.adapters.servicenow.simulated.incident import RULES, Refused, demand, settle
@@ -52,6 +53,8 @@ class ServiceNowSimulator(Simulator):
         super().__init__(clock, seed)
         self.tables = Tables(lambda: self.clock(), self.random)
         self.access = Access(self.tables.accounts, lambda: self.clock(), self.tables.new_id)
+        self.auto_close_after: timedelta | None = None
+        """How long an incident stays resolved before a job of the instance closes it, as the user `system`."""
         self.data_policy = True
         """Demand close_code and close_notes on Resolved and Closed, of the API too."""
         self.mandatory: set[str] = set()
@@ -84,7 +87,17 @@ class ServiceNowSimulator(Simulator):
 
     # The API
 
+    def run_jobs(self) -> None:
+        """What the instance's scheduled jobs are due to do: they close what has been resolved for long enough."""
+        if self.auto_close_after is None:
+            return
+        due = stamp(self.clock() - self.auto_close_after)
+        for sys_id, row in list(self.tables.rows["incident"].items()):
+            if row["state"] == "6" and row["resolved_at"] <= due:
+                self.save("incident", sys_id, {"state": "7"}, "system")
+
     def respond(self, request: Request) -> Response:
+        self.run_jobs()
         if self.hibernating:
             return Response(200, {"content-type": "text/html;charset=UTF-8"}, _HIBERNATING)
         if request.path == "/oauth_token.do":
