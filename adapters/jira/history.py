@@ -86,6 +86,12 @@ def by_rule(changelog: Body | None, hands: Hands) -> frozenset[str]:
     return frozenset(name for name, entry in last.items() if not hands.ours(entry) and not hands.a_persons(entry))
 
 
+def last_by_us(changelog: Body | None, hands: Hands) -> bool:
+    """Whether the newest entry is ours."""
+    entries = _since(changelog, 0)
+    return bool(entries) and hands.ours(entries[-1])
+
+
 def last_entry(changelog: Body | None, hands: Hands) -> str:
     """When the newest entry that is no person's was made, as the site writes it; or ""."""
     return next((str(one["created"]) for one in reversed(_since(changelog, 0)) if not hands.a_persons(one)), "")

@@ -169,7 +169,9 @@ class MemoryAdapter:
     def _tell(self, verb: str, act: Callable[[], T]) -> T:
         """As `_ask`, for what writes."""
         self._tool.faults.spring()
-        return self._ask(verb, act, writes=True)
+        answer = self._ask(verb, act, writes=True)
+        self._tool.faults.follow()
+        return answer
 
     def _answered(self, verb: str, act: Callable[[], T]) -> T:
         self._come_in(verb)

@@ -27,6 +27,7 @@ class MemoryDriver(ToolDriver):
     secrets = ("pass-5f1c9b0e77aa", "hook-c2d4419e01bb")
     page_size = 3
     known_email = "ada@example.org"
+    tells_birth = True
     credential_headers = (SIGNATURE,)
 
     def __init__(
@@ -145,6 +146,16 @@ class MemoryDriver(ToolDriver):
 
     def before_next_write(self, act: Callable[[], None]) -> None:
         self.tool.faults.ambushes.append(act)
+
+    def after_next_write(self, act: Callable[[], None]) -> None:
+        self.tool.faults.followers.append(act)
+
+    def act_by_itself(self, ref: Ref) -> Body:
+        working = {"status": Status.IN_PROGRESS.value}
+        self.tool.edit(ref, **working)
+        self.tool.time_out = timedelta(hours=1)
+        self.clock.advance(3601)
+        return working
 
     def now(self) -> datetime:
         return self.clock.now()

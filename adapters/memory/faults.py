@@ -40,6 +40,8 @@ class Faults:
     queue: list[Fault] = field(default_factory=list)
     ambushes: list[Callable[[], None]] = field(default_factory=list)
     """What somebody does right before the tool takes the adapter's next write."""
+    followers: list[Callable[[], None]] = field(default_factory=list)
+    """What somebody does right after the tool took the adapter's next write."""
     draw: Callable[[str, bool], Fault | None] | None = None
     """Asked with the verb and whether it writes, when no queued fault applies."""
     turn: Callable[[], None] | None = None
@@ -60,6 +62,11 @@ class Faults:
         while self.ambushes:
             self.ambushes.pop(0)()
 
+    def follow(self) -> None:
+        """Let those act who waited for a write."""
+        while self.followers:
+            self.followers.pop(0)()
+
     def turn_page(self) -> None:
         """Let happen what happens between two pages."""
         if self.turn is not None:
@@ -69,4 +76,5 @@ class Faults:
         """Everything works again."""
         self.queue.clear()
         self.ambushes.clear()
+        self.followers.clear()
         self.draw = self.turn = None

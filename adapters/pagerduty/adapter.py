@@ -139,8 +139,14 @@ class PagerDuty:
         found, at = self._found(ref)
         log = self._log(ref)
         reading = self._understood(found, at)
-        untouched = doings.untouched(log, self._users.id_of(self._settings.from_email))
-        return replace(reading, token=token, automatic=doings.automatic(log), born=reading.body if untouched else None)
+        account = self._users.id_of(self._settings.from_email)
+        return replace(
+            reading,
+            token=token,
+            automatic=doings.automatic(log),
+            born=reading.body if doings.untouched(log, account) else None,
+            ours=doings.last_by(log, account),
+        )
 
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:
         return notes.listed(self._wire, ref, self._users.id_of(self._settings.from_email))

@@ -61,6 +61,12 @@ def untouched(log: Sequence[Body], account: str | None) -> bool:
     return birth is not None and all(by_itself(entry) or agent_of(entry) == (account or None) for entry in later)
 
 
+def last_by(log: Sequence[Body], account: str | None) -> bool:
+    """Whether `account` made the newest entry that changes anything."""
+    newest = next((entry for entry in log if entry.get("type") in EDITS), None)
+    return newest is not None and agent_of(newest) == (account or None)
+
+
 def changed_by_others(log: Sequence[Body], account: str | None, members: frozenset[str]) -> bool:
     """Whether a user who is not us was the last to change one of `members`."""
     newest: dict[str, Body] = {}

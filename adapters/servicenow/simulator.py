@@ -289,6 +289,7 @@ class ServiceNowSimulator(Simulator):
         """`create {fields, user}`, `edit {record, fields, user}`, `comment {record, text, visibility, user}`,
         `delete {record}`, `get {record}`, `list {query}`, `comments {record}`, `switch {name: value}`,
         `webhook {url, secret, copies, delay, shared}`. A record is named by sys_id or number, a user by user_name."""
+        self.run_jobs()
         table, user = arguments.get("table", "incident"), arguments.get("user", "fred.luddy")
         try:
             match action:

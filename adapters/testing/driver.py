@@ -27,6 +27,8 @@ class ToolDriver:
     """How many records the connected adapter asks for at once. Set it small (3), so that paging is cheap to test."""
     known_email: str = ""
     """Somebody the tool knows, in lower case; for Power.PEOPLE."""
+    tells_birth: bool = False
+    """True where `find` can tell how a record was born that nobody has touched since."""
     signs_body: bool = True
     """False where a delivery is proved by a shared token only, so that a changed body cannot be noticed."""
     signs_time: bool = True
@@ -183,8 +185,9 @@ class ToolDriver:
         it."""
         raise NotImplementedError
 
-    def act_by_itself(self, ref: Ref) -> None:
-        """The tool's own clock or rule changes the record: an acknowledgement times out, a job closes it."""
+    def act_by_itself(self, ref: Ref) -> Body:
+        """The tool's own clock or rule changes the record: an acknowledgement times out, a job closes it. Answers with
+        a patch for `edit` that changes the same member to something else."""
         raise NotImplementedError
 
     # Time

@@ -51,6 +51,7 @@ class PagerDutyDriver(SimulatorDriver):
     secrets = (KEY, WEBHOOK_SECRET)
     page_size = 3
     known_email = "ada@example.org"
+    tells_birth = True
     signs_time = False
     credential_headers = ("x-pagerduty-signature",)
     simulator: WatchedSimulator
@@ -102,7 +103,19 @@ class PagerDutyDriver(SimulatorDriver):
         return Ref(made.id)
 
     def edit(self, ref: Ref, patch: Body) -> None:
-        self.account.edit(self.account.incident(ref), PERSON, **patch)
+        edited = self.account.incident(ref)
+        if patch.get("status") == "acknowledged":
+            self.account.acknowledge(edited, PERSON)
+        rest = {name: value for name, value in patch.items() if name != "status"}
+        if rest:
+            self.account.edit(edited, PERSON, **rest)
+
+    def act_by_itself(self, ref: Ref) -> Body:
+        working = {"status": "acknowledged"}
+        self.edit(ref, working)
+        self.account.services[0].acknowledgement_timeout = 1800
+        self.advance(1801)
+        return working
 
     def spoil(self, ref: Ref) -> None:
         self.touch(ref)

@@ -28,6 +28,7 @@ class ServiceNowDriver(SimulatorDriver):
     powers = KIND.powers
     page_size = 3
     known_email = "beth.anglin@example.com"
+    tells_birth = True
     credential_headers = (SIGNATURE, TIMESTAMP)
     simulator: ServiceNowSimulator
 
@@ -83,6 +84,10 @@ class ServiceNowDriver(SimulatorDriver):
 
     def edit(self, ref: Ref, patch: Body) -> None:
         self.simulator.control("edit", {"record": ref, "fields": dict(patch)})
+
+    def act_by_itself(self, ref: Ref) -> Body:
+        self.simulator.control("edit", {"record": ref, "fields": {"urgency": "1"}, "user": "system"})
+        return {"urgency": "2"}
 
     def touch(self, ref: Ref) -> None:
         # A save that changes nothing is no save, and two touches may fall into one second.

@@ -20,6 +20,7 @@ import pytest
 
 from tieline.adapters.testing.contract.commenting import CommentContract
 from tieline.adapters.testing.contract.delivering import DeliveryContract
+from tieline.adapters.testing.contract.doings import AutomaticContract, BirthContract, LeftContract
 from tieline.adapters.testing.contract.expect import missing
 from tieline.adapters.testing.contract.failing import FailingContract, SecretContract, WaitingContract
 from tieline.adapters.testing.contract.powers import (
@@ -91,6 +92,7 @@ class SourceContract(
     AgeContract,
     ListingContract,
     OddRecordContract,
+    AutomaticContract,
     FailingContract,
     WaitingContract,
     SecretContract,
@@ -110,6 +112,8 @@ class AdapterContract(
     FindingContract,
     UpdatingContract,
     ReplacingContract,
+    LeftContract,
+    BirthContract,
     FailingWriteContract,
     CommentContract,
 ):

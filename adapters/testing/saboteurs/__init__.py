@@ -13,6 +13,7 @@ from tieline.adapters.testing.saboteurs.base import Honest, Sabotaged, Saboteur
 from tieline.adapters.testing.saboteurs.commenting import COMMENTING
 from tieline.adapters.testing.saboteurs.creating import CREATING
 from tieline.adapters.testing.saboteurs.delivering import DELIVERING
+from tieline.adapters.testing.saboteurs.doings import DOINGS
 from tieline.adapters.testing.saboteurs.failing import FAILING
 from tieline.adapters.testing.saboteurs.listing import LISTING
 from tieline.adapters.testing.saboteurs.powers import POWERS
@@ -27,6 +28,7 @@ SABOTEURS: Final = (
     *CREATING,
     *UPDATING,
     *REPLACING,
+    *DOINGS,
     *COMMENTING,
     *DELIVERING,
     *POWERS,

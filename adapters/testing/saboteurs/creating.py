@@ -100,6 +100,7 @@ CREATING: Final = (
         patched(lambda reading: {"version": Version("new"), "body": reading.body}, "create"),
         (
             "test_what_was_created_reads_back",
+            "test_what_a_person_does_after_our_write_is_left_to_the_next_reading",
             "test_a_cleared_field_is_empty_and_not_absent",
             "test_a_closed_record_opens_again",
             "test_a_write_is_read_back",
@@ -144,6 +145,7 @@ CREATING: Final = (
             "test_a_create_with_a_lost_answer_is_found_again",
             "test_a_record_tells_its_token",
             "test_a_token_used_twice_leads_to_one_record",
+            "test_a_record_tells_how_it_was_born",
         ),
     ),
     Saboteur("the newest of two is found", _found(_newest), ("test_a_token_used_twice_leads_to_one_record",)),

@@ -142,6 +142,7 @@ UPDATING: Final = (
             "test_a_write_is_read_back",
             "test_a_closed_record_opens_again",
             "test_our_own_write_is_listed_like_any_other",
+            "test_what_a_person_does_after_our_write_is_left_to_the_next_reading",
         ),
     ),
     Saboteur(
@@ -161,7 +162,12 @@ UPDATING: Final = (
     Saboteur(
         "update() writes on any version",
         _blind,
-        ("test_a_write_on_an_old_version_changes_nothing", "test_a_write_on_an_unknown_version_changes_nothing"),
+        (
+            "test_a_write_on_an_old_version_changes_nothing",
+            "test_a_write_on_an_unknown_version_changes_nothing",
+            "test_a_new_record_is_answered_as_it_was_born",
+            "test_what_a_person_does_after_our_write_is_left_to_the_next_reading",
+        ),
     ),
     Saboteur(
         "update() writes, then says that the version is old",

@@ -11,7 +11,7 @@ from tieline.adapters.jira.adapter import JiraAdapter
 from tieline.adapters.jira.plugin import POWERS
 from tieline.adapters.jira.settings import DataCenterSettings, JiraSettings, JsmSettings
 from tieline.adapters.jira.simulated.screens import LONGEST_TEXT
-from tieline.adapters.jira.simulated.site import BOT
+from tieline.adapters.jira.simulated.site import AUTOMATION, BOT
 from tieline.adapters.jira.simulator import EMAIL, JiraSimulator
 from tieline.adapters.testing.contract import AdapterContract, SimulatorDriver
 from tieline.adapters.testing.simulation import requests_transport
@@ -29,6 +29,7 @@ class JiraDriver(SimulatorDriver):
     secrets = (TOKEN,)
     page_size = 3
     known_email = "anna@example.com"
+    tells_birth = True
     signs_time = False
     credential_headers = ("x-hub-signature",)
     writes = (
@@ -66,6 +67,7 @@ class JiraDriver(SimulatorDriver):
             webhook_secret=Secret.literal(self.site.webhooks.secret),
             transition_fields={"resolution": {"name": "Done"}},
             page_size=self.page_size,
+            automation=("Automation for Jira",) if self.cloud else (AUTOMATION,),
             **credentials,
         )
         return JiraAdapter(ConnectionName("jira-ops"), settings, self.workbench(requests_transport(self.simulator)))
@@ -117,6 +119,11 @@ class JiraDriver(SimulatorDriver):
 
     def edit(self, ref: Ref, patch: Body) -> None:
         self.simulator.control("edit", {"ref": ref, "fields": patch["fields"]})
+
+    def act_by_itself(self, ref: Ref) -> Body:
+        rated = {"ref": ref, "fields": {"priority": {"name": "Low"}}, "by": AUTOMATION}
+        self.simulator.control("edit", rated)
+        return {"fields": {"priority": {"name": "High"}}}
 
     def spoil(self, ref: Ref) -> None:
         self.touch(ref)
