@@ -376,6 +376,12 @@ class ConnectionSettings(BaseModel):
         """What these settings give up, as sentences: `tieline check` and `tieline status` show them to everyone."""
         return ()
 
+    @property
+    def only_listens(self) -> bool:
+        """True where there is nothing to ask: all that is known of the tool is what its webhooks say. Then it is not
+        polled, no record is read, and of its powers only RECEIVE is left."""
+        return False
+
 
 class HttpSettings(ConnectionSettings):
     """What every connection to a tool behind HTTP has."""

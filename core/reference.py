@@ -163,7 +163,8 @@ def plain_value(value: Any) -> Any:
 
 
 def example_config(kinds: Sequence[AdapterKind], plugins: Sequence[str] = ()) -> str:
-    """A `tieline.yaml` to start from: required options with a value to replace, the others as comments."""
+    """A `tieline.yaml` to start from: options that are required or come with an example have a value to replace, the
+    others are comments."""
     lines = ["tieline: 1", *_commented(Workspace, "", ("tieline", "plugins", "connections"))]
     lines += ["", f"# {fields_of(Workspace)['plugins'].description}", f"plugins: [{', '.join(plugins)}]"]
     lines += ["", f"# {fields_of(Workspace)['connections'].description}"]
@@ -179,7 +180,7 @@ def example_config(kinds: Sequence[AdapterKind], plugins: Sequence[str] = ()) ->
 def _required(kind: AdapterKind, indent: str) -> list[str]:
     lines: list[str] = []
     for name, info in fields_of(kind.settings).items():
-        if info.is_required():
+        if info.is_required() or info.examples:
             lines += [f"{indent}# {info.description}"] if info.description else []
             lines.append(f"{indent}{name}: {_placeholder(kind.tool, name, info)}")
     return lines
@@ -204,7 +205,7 @@ def _placeholder(tool: str, name: str, info: FieldInfo) -> str:
 def _commented(model: type[BaseModel], indent: str, without: Sequence[str]) -> list[str]:
     lines: list[str] = []
     for name, info in fields_of(model).items():
-        if name in without or info.is_required():
+        if name in without or info.is_required() or info.examples:
             continue
         default = info.get_default(call_default_factory=True, validated_data={})
         described = f"  # {info.description}" if info.description else ""

@@ -105,8 +105,13 @@ class Connected:
         return self.kind.record is RecordKind.SIGNAL
 
     def can(self, power: Power) -> bool:
-        """True when the adapter claims this power."""
-        return power in self.kind.powers
+        """True when the adapter claims this power, and the settings leave a way to it."""
+        return power in self.kind.powers and (power is Power.RECEIVE or not self.only_listens)
+
+    @property
+    def only_listens(self) -> bool:
+        """True for a source that cannot be asked: webhooks are all there is of it."""
+        return self.config.settings.only_listens
 
     @property
     def adapter(self) -> Adapter:

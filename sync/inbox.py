@@ -206,6 +206,16 @@ def one_by_one(connection: Reader, name: ConnectionName, now: datetime, limit: i
     return [_group(name, Ref(row.ref), [row]) for row in found]
 
 
+_BROUGHT = _WAITING.where(t.inbox.c.reading.is_not(None))
+
+
+def brought(connection: Reader, name: ConnectionName, now: datetime, limit: int) -> list[Waiting]:
+    """What waits for a source of signals and is all there: nothing has to be asked for."""
+    far = now + timedelta(hours=2)
+    found = connection.execute(_BROUGHT, {"connection": name, "now": now, "far": far, "limit": limit})
+    return [_group(name, Ref(row.ref), [row]) for row in found]
+
+
 _LATER_READING = (
     select(t.inbox.c.id)
     .where(

@@ -10,6 +10,8 @@ import queue
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from tieline.core.errors import StoreUnavailable
@@ -116,7 +118,19 @@ class Intake:
         """Commit these deliveries. Answers which of them were new."""
         now = self.engine.clock.now()
         with self.engine.store.write() as tx:
-            results = inbox.accept_all(tx, [(name, received) for name, received, _future in batch], now)
+            results = inbox.accept_all(tx, [self._one(item, now) for item in batch], now)
             for name in {name for name, _received, _future in batch}:
                 self.engine.rouse(tx, name)
         return results
+
+    def _one(self, item: Item, now: datetime) -> tuple[ConnectionName, Received]:
+        """A delivery under the id by which it is known again.
+
+        An alert that fires, ends and fires again says the first time once more. A poll tells that apart from a repeat;
+        where nobody can be asked, only what comes twice within a minute counts as one.
+        """
+        name, received, _future = item
+        here = self.engine.connections.get(name)
+        if here is None or not here.only_listens:
+            return name, received
+        return name, replace(received, delivery_id=f"{received.delivery_id[:180]}@{now:%Y%m%d%H%M}")

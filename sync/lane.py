@@ -106,9 +106,12 @@ class Lane:
         """Do the next thing. True when there was something to do, so that another step is worth while."""
         now = self.engine.clock.now()
         self.took = 0
-        if self.state is not LaneState.WORKING and not is_due(self.next_at, now):
+        rests = self.state is not LaneState.WORKING and not is_due(self.next_at, now)
+        if rests and not self.here.signals:
             return False
         try:
+            if rests:
+                return self._take_deliveries(now)
             if self.state is LaneState.STOPPED:
                 self.here.call(Verb.CHECK, self.here.source.check)
             worked = self._work(now)
@@ -138,6 +141,14 @@ class Lane:
                 return True
         return False
 
+    def _take_deliveries(self, now: datetime) -> bool:
+        """What webhooks of monitoring brought needs nothing of their source: nobody waits for a ticket because it does
+        not answer."""
+        with self.engine.store.read() as connection:
+            items = inbox.brought(connection, self.here.name, now, self._batch)
+        self._signals(items)
+        return bool(items)
+
     def _look_again_at_held_fields(self, now: datetime) -> None:
         """The mapping may have learnt the word that a field was held for: read those records once more."""
         with self.engine.store.read() as connection:
@@ -163,6 +174,9 @@ class Lane:
     # -- the kinds of work -----------------------------------------------------------------------------------------
 
     def _poll_if_due(self, now: datetime) -> bool:
+        if self.here.only_listens:
+            self.here.polled = True
+            return False
         if not self._poll_is_due(now):
             return False
         if self.engine.clock.monotonic() < self._listing_rests:
@@ -215,6 +229,9 @@ class Lane:
             readings = [item for item in items if item.reading is not None]
             self._signals(readings)
             self.took = len(readings) if len(items) < self._batch else 0
+            if self.here.only_listens:
+                self._forget_hints([item for item in items if item.reading is None])
+                return True
             self._hints([item for item in items if item.reading is None], max(item.rows[-1][0] for item in items))
         else:
             self._each(items, self._travel, self._inbox_failed)
@@ -225,6 +242,11 @@ class Lane:
         if self.here.polled and not self.here.caught_up:
             with self.engine.store.read() as connection:
                 self.here.caught_up = not inbox.any_waits(connection, self.here.name)
+
+    def _forget_hints(self, items: list[inbox.Waiting]) -> None:
+        """There is nobody to ask any more: they are left from a time when there was."""
+        with self.engine.store.write() as tx:
+            inbox.all_done(tx, items)
 
     def _hints(self, items: list[inbox.Waiting], newest: int) -> None:
         """Ask the source about each, at least one a step. An alert that comes in meanwhile goes first: a tool may take

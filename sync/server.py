@@ -251,7 +251,10 @@ async def _receive(host: Host, name: str, scope: Scope, receive: Receive, answer
         raise Refused(503, f"the store does not take writes: {error}", error.wait) from None
     if received.unreadable and new:
         _tell_unreadable(host, connected.name, received, _sender(scope))
-    if received.incomplete:
+    if received.incomplete and connected.only_listens and new:
+        log = structlog.get_logger("tieline.server")
+        log.warning("delivery_incomplete", connection=connected.name, sender=_sender(scope))
+    elif received.incomplete:
         host.incomplete(connected.name)
     return new
 

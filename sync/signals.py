@@ -183,10 +183,14 @@ def _again(
             tx.execute(_UPDATE, {"row_id": known.id, "seen_at": seen_at})
         return known
     if signal.firing and not known.firing and sighting.asked == 0:
-        # A webhook may be late: an episode that ended fires again only if its source says so when asked.
-        inbox.put(tx, here.name, [(sighting.reading.ref, None)], asked=0, now=engine.clock.now())
-        engine.rouse(tx, here.name)
-        return known if known.incident is not None else _came_late(tx, engine, signal, known, judged)
+        if not here.only_listens:
+            # A webhook may be late: an episode that ended fires again only if its source says so when asked.
+            inbox.put(tx, here.name, [(sighting.reading.ref, None)], asked=0, now=engine.clock.now())
+            engine.rouse(tx, here.name)
+            return known if known.incident is not None else _came_late(tx, engine, signal, known, judged)
+        if known.incident is None:
+            return _came_late(tx, engine, signal, known, judged)
+        # Nobody can be asked: rather is somebody woken for nothing than nobody for something.
     # An end that a poll found by absence says nothing of what the alert was about.
     fields = {**known.fields, **rows.plain(signal.fields)}
     rise = _rise(tx, engine, known, judged) if signal.firing else {}

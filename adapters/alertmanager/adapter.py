@@ -75,6 +75,9 @@ class AlertmanagerAdapter:
     # Source
 
     def check(self) -> Health:
+        if self._settings.url is None:
+            webhook.check(self._connection, self._settings)
+            return Health(account="webhooks only", version="Alertmanager of unknown version")
         found, at = self._server()
         mine = self._settings.receiver
         if mine is not None:
@@ -104,7 +107,7 @@ class AlertmanagerAdapter:
         yield from pages(
             before,
             before.changed(readings),
-            [reading(ended(episode, at), link=self._settings.url) for episode in over],
+            [reading(ended(episode, at), link=self._settings.url or "") for episode in over],
             self._settings.page_size,
             seen.unreadable,
         )
@@ -221,7 +224,7 @@ class AlertmanagerAdapter:
 
     def _reading(self, one: Sight, at: datetime) -> Reading:
         age = None if one.updated is None else max(at - one.updated, timedelta(0))
-        return reading(one.body, age, self._settings.url)
+        return reading(one.body, age, self._settings.url or "")
 
 
 def _age_first(one: Sight) -> tuple[datetime, Episode]:

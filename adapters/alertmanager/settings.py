@@ -18,8 +18,11 @@ class AlertmanagerSettings(HttpSettings):
         default=timedelta(days=1),
         description="The first poll takes in alerts that fire and began within this time; older ones stay as they are.",
     )
-    url: str = Field(
-        description="Its address with the path before /api/v2, as in https://mimir.example.com/alertmanager."
+    url: str | None = Field(
+        default=None,
+        examples=["https://alertmanager.example.com"],
+        description="Its address with the path before /api/v2, as in https://mimir.example.com/alertmanager or "
+        "https://grafana.example.com/api/alertmanager/grafana. null where only its webhooks reach us.",
     )
     username: str | None = Field(default=None, description="For Basic authentication, with `password`.")
     password: Secret | None = Field(default=None, description="For Basic authentication, with `username`.")
@@ -48,7 +51,9 @@ class AlertmanagerSettings(HttpSettings):
 
     @field_validator("url")
     @classmethod
-    def _address(cls, url: str) -> str:
+    def _address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("write its address alone, like https://alertmanager.example.com")
@@ -71,4 +76,24 @@ class AlertmanagerSettings(HttpSettings):
             raise ValueError("give either `username` with `password`, or `bearer_token`")
         if (self.webhook_username is None) != (self.webhook_password is None):
             raise ValueError("`webhook_username` and `webhook_password` go together")
+        if self.url is None and self.webhook_token is None and self.webhook_password is None:
+            raise ValueError("give `url` to poll it, `webhook_token` to hear its webhooks, or both")
+        if self.url is None and (self.username is not None or self.bearer_token is not None):
+            raise ValueError("`username` and `bearer_token` are for polling: give `url`, too")
         return self
+
+    @property
+    def only_listens(self) -> bool:
+        """Whether webhooks are all there is."""
+        return self.url is None
+
+    @property
+    def risks(self) -> tuple[str, ...]:
+        """What cannot be known without polling, beside what every connection gives up."""
+        if self.url is not None:
+            return super().risks
+        return (
+            "No `url` is set, so that only webhooks tell of alerts: one that is lost, or cut by `max_alerts`, is never "
+            "seen; an end that none tells (of a silenced alert, after a restart, with `send_resolved: false`) leaves "
+            "its incident open; whoever works on an incident cannot silence its alerts from here.",
+        )

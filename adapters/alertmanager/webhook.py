@@ -11,7 +11,7 @@ import orjson
 
 from tieline.adapters.alertmanager.alert import content_id, from_webhook, is_as_told, named, reading
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
-from tieline.core.errors import Forged
+from tieline.core.errors import Forged, NeedsOperator
 from tieline.core.listing import understood
 from tieline.core.port import Delivery, Hint, Received
 
@@ -32,6 +32,16 @@ def proofs(connection: str, settings: AlertmanagerSettings) -> tuple[bytes, ...]
         user = f"{settings.webhook_username}:{password}"
         headers.append(f"basic {base64.b64encode(user.encode()).decode()}")
     return tuple(header.encode("utf-8", "backslashreplace") for header in headers)
+
+
+def check(connection: str, settings: AlertmanagerSettings) -> None:
+    """Raises NeedsOperator when no webhook could be proved."""
+    try:
+        proved_by = proofs(connection, settings)
+    except Forged as error:
+        raise NeedsOperator(connection, str(error)) from None
+    if not proved_by:
+        raise NeedsOperator(connection, "the webhook's secret is empty, so that no webhook can be proved; set one.")
 
 
 def verify(connection: str, delivery: Delivery, expected: Sequence[bytes]) -> None:

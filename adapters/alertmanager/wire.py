@@ -89,6 +89,8 @@ class Wire:
     def _client(self) -> Client:
         if self._made is None:
             settings = self._settings
+            if settings.url is None:
+                raise NeedsOperator(self.connection, "there is no address to ask; set `url`.")
             headers = {"accept": "application/json"}
             if settings.tenant is not None:
                 headers["x-scope-orgid"] = settings.tenant

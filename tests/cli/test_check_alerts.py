@@ -12,6 +12,8 @@ from tests.cli.test_commands import run
 
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 from tieline.adapters.prometheus.simulator import PrometheusSimulator
+from tieline.core.config import load_text
+from tieline.core.errors import ConfigError
 
 
 @pytest.fixture
@@ -76,3 +78,34 @@ def test_what_rules_would_raise_with_a_word_that_nobody_knows_is_said(tmp_path: 
     with simulator.serve() as address:
         _code, found = check(tmp_path, f"tool: prometheus, url: '{address}'")
     assert any("'sev-2' is a rank" in note for note in found["notes"])
+
+
+def test_a_source_without_an_address_works_and_says_what_it_cannot_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIELINE_TEST_HOOK", "a token")
+    code, found = check(tmp_path, "tool: alertmanager, webhook_token: {env: TIELINE_TEST_HOOK}")
+    assert (code, found["works"]) == (0, True)
+    assert any("only webhooks tell of alerts" in note for note in found["notes"])
+    _code, output = run("status", "--json", workspace=tmp_path)
+    [risk] = json.loads(output)["connections"]["alerts"]["risks"]
+    assert "cannot silence" in risk
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("tool: alertmanager", "give `url` to poll it"),
+        ("tool: alertmanager, webhook_token: {env: T}, bearer_token: {env: T}", "are for polling"),
+    ],
+)
+def test_a_source_that_is_neither_asked_nor_heard_is_refused(settings: str, words: str) -> None:
+    text = f"tieline: 1\nconnections:\n  alerts: {{{settings}}}\n"
+    with pytest.raises(ConfigError, match=words):
+        load_text(text, Path("tieline.yaml"))
+
+
+def test_a_new_workspace_asks_for_the_address(tmp_path: Path) -> None:
+    assert run("init", "--tool", "alertmanager", workspace=tmp_path)[0] == 0
+    text = (tmp_path / "tieline.yaml").read_text(encoding="utf-8")
+    assert "\n    url: https://alertmanager.example.com\n" in text

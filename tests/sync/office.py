@@ -108,6 +108,7 @@ class Office:
         plugins: str = "[grouping, severity, measurement]",
         signals: str = "",
         opens: str = "",
+        alerts: str = "url: 'http://alerts', ",
     ) -> None:
         self.clock = ManualClock()
         self.tools = {tool: desk_of(tool).double(self.clock) for tool in tools}
@@ -117,7 +118,7 @@ class Office:
         lines = ["tieline: 1", f"store: {address or f'sqlite:///{folder}/office.db'}"]
         lines += [f"plugins: {plugins}"]
         lines += ["poll_every: 30s", f"signals: {{{signals}}}", "connections:"]
-        lines += ["  alerts: {tool: alertmanager, url: 'http://alerts', webhook_token: {env: TIELINE_TEST_HOOK}}"]
+        lines += [f"  alerts: {{tool: alertmanager, {alerts}webhook_token: {{env: TIELINE_TEST_HOOK}}}}"]
         for tool in tools:
             os.environ[_variable(tool)] = desk_of(tool).secret
             begins = ", opens: true" if tool == opens else ""
