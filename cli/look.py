@@ -75,6 +75,9 @@ def _until(moment: datetime | None) -> str:
 
 def _what_to_do(one: dict[str, Any]) -> Iterator[str]:
     yield from filter(None, (one["reason"], one.get("doubt", {}).get("sentence")))
+    for held in one.get("held", ()):
+        copies = "one copy" if held["copies"] == 1 else f"{held['copies']} copies"
+        yield f"{held['field']} is not kept in {copies}: {held['sentence']}"
     yield from (said["sentence"] for said in one.get("severity_unknown", ()))
     yield from one["risks"]
 

@@ -21,7 +21,7 @@ from tieline.core.yaml import Node
 from tieline.sync import unknown
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.explain import MOST_WORDS
-from tieline.sync.preflight import missing_choices, missing_fields
+from tieline.sync.preflight import left_out, missing_fields
 
 SUGGESTED = ("grouping", "severity", "measurement")
 """Plugins that a new workspace allows: without them alerts are neither grouped nor judged."""
@@ -132,7 +132,13 @@ def _prove(engine: Engine, here: Connected) -> Found:
     risks = (*here.config.settings.risks, *([engine.registry.grouping] if here.signals else ()))
     try:
         health = here.source.check()
-        notes = [*health.notes, *missing_fields(here), *missing_choices(here), *_unknown(engine, here, health), *risks]
+        notes = [
+            *health.notes,
+            *missing_fields(here, engine.clock.monotonic()),
+            *left_out(here),
+            *_unknown(engine, here, health),
+            *risks,
+        ]
     except TielineError as error:
         return Found(here.name, here.kind.tool, False, "", (str(error), *risks))
     if health.clock_skew is not None and abs(health.clock_skew.total_seconds()) > 60:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -77,11 +78,14 @@ class Mapping:
         creating: bool = False,
         link: str = "",
         originals: MappingOf[str, Any] = MappingProxyType({}),
+        without: Collection[str] = (),
     ) -> Denormalized:
         """The body that writes `wanted`; `incident` holds all fields, for those that a wanted value needs beside it.
 
         `ids` leads from e-mail addresses to the tool's person ids. `link` is where a text that had to be cut goes on.
         `originals` are the tool's own texts that hold more than we can say: what nobody touched of them stays.
+        What is in `without` is left out, also where a wanted value needs it: the tool has refused it, and says itself
+        whether it takes the other without it.
         """
         body: dict[str, Any] = {}
         written: dict[str, Value] = {}
@@ -90,7 +94,7 @@ class Mapping:
             for path, constant in self.document.create.items():
                 put_constant(body, path, constant)
         writers = self.writers
-        chosen, company = self._with_company(wanted, incident, ids, left_out)
+        chosen, company = self._with_company(wanted, incident, ids, left_out, without)
         for name, value in (chosen | company if company else chosen).items():
             writer = writers[name]
             if creating and (value is None or value == ()):
@@ -115,17 +119,18 @@ class Mapping:
         return Denormalized(body, written, tuple(left_out))
 
     def _with_company(
-        self, wanted: Fields, incident: Fields, ids: People, left_out: list[LeftOut]
+        self, wanted: Fields, incident: Fields, ids: People, left_out: list[LeftOut], without: Collection[str]
     ) -> tuple[dict[str, Value], dict[str, Value]]:
         """The wanted fields that can be written, and what the tool wants or takes beside them."""
         writers = self.writers
-        chosen = {name: value for name, value in wanted.items() if name in writers}
+        chosen = {name: value for name, value in wanted.items() if name in writers and name not in without}
         company: dict[str, Value] = {}
         for name in self._needy:
             if name not in chosen:
                 continue
             value, writer = str(chosen[name]), writers[name]
-            needs, takes = writer.needs.get(value, ()), writer.takes.get(value, ())
+            needs = [one for one in writer.needs.get(value, ()) if one not in without]
+            takes = [one for one in writer.takes.get(value, ()) if one not in without]
             if not needs and not takes:
                 continue
             found = {one: self._known(one, chosen, incident, ids) for one in needs}

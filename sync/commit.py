@@ -11,7 +11,7 @@ from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Statu
 from tieline.core.port import Power
 from tieline.core.store.store import Transaction
 from tieline.mappings.texts import originals
-from tieline.sync import acts, rows, tokens, twins, unheeded
+from tieline.sync import acts, rows, tokens, twins, unfit, unheeded
 from tieline.sync.engine import EVERYONE, Connected, Engine, expression_value
 from tieline.sync.merge import Reason
 from tieline.sync.reconcile import Change, Conflict, Decision, Moment, Sighting, reconcile, wanted
@@ -79,7 +79,7 @@ def take(
         ledger={},
         intent=None,
         intent_since=None,
-        holds=decision.holds,
+        holds={**unfit.unreadable(replica, here.mapping), **decision.holds},
         parked=replica.parked if replica.state is ReplicaState.PARKED else "",
     )
     if decision.changes:
@@ -273,6 +273,7 @@ def spread(
         if connected is not None and wanted_again and _may_be_there(engine, connected, incident):
             marked = rows.doubted(marked, now)
         if marked is not stored or copy is here:
+            unfit.tell(tx, engine, copy, marked)
             rows.save_replica(tx, marked)
         if marked.dirty:
             engine.rouse(tx, marked.connection)
@@ -295,6 +296,7 @@ def _wish_for_copies(tx: Transaction, engine: Engine, incident: Incident, copies
 def mark(copy: Replica, incident: Incident, connected: Connected, now: datetime, *, moved: bool) -> Replica:
     """The copy with its dirty mark as it should be. A parked copy gets another chance when the incident moves on."""
     copy = _tried_anew(copy, incident)
+    copy = unfit.by_facts(copy, incident, connected.mapping, now)
     match copy.state:
         case ReplicaState.GONE:
             needs = False

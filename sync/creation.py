@@ -16,7 +16,7 @@ from tieline.core.errors import Rejected, RemoteError
 from tieline.core.model import Status, incident_number
 from tieline.core.port import Finder, Power, Reading, Token
 from tieline.core.store.store import Transaction
-from tieline.sync import ceiling, commit, copies, inbox, rows, tokens, twins
+from tieline.sync import ceiling, commit, copies, inbox, rows, tokens, twins, unfit
 from tieline.sync.engine import Connected, Engine, Look
 from tieline.sync.outcomes import Done, Verb, outcome, standing_of
 from tieline.sync.read import sight, with_comments
@@ -31,7 +31,8 @@ def create(engine: Engine, here: Connected, replica: Replica, incident: Incident
     """Make the record. Raises what the adapter raises; what does not say that nothing was made leaves it in doubt."""
     fields = ceiling.may_leave(engine, here, incident.fields)
     ids = here.ids_of(here.mapping.people_in(fields), engine.clock.monotonic())
-    written = here.mapping.denormalize(fields, fields, ids, creating=True)
+    back = unfit.held_back(replica)
+    written = here.mapping.denormalize(fields, fields, ids, creating=True, without=back)
     now = engine.clock.now()
     with engine.store.write() as tx:
         current = rows.hold(tx, replica.id)
@@ -46,12 +47,17 @@ def create(engine: Engine, here: Connected, replica: Replica, incident: Incident
             fields=rows.plain(written.written),
             left_out=[[left.field, left.sentence] for left in written.left_out],
         )
-        rows.save_replica(tx, replace(current, state=ReplicaState.CREATING, intent=written.written, intent_since=now))
+        begun = replace(current, state=ReplicaState.CREATING, intent=written.written, intent_since=now)
+        begun = unfit.at_creation(begun, fields, written, here.mapping, now)
+        unfit.tell(tx, engine, current, begun)
+        rows.save_replica(tx, begun)
     try:
         reading = here.call(Verb.CREATE, here.adapter.create, written.body, replica.token)
     except RemoteError as error:
         if outcome(error, standing_of(replica)).done is Done.NO:
             _not_created(engine, replica.id)
+        if isinstance(error, Rejected) and unfit.go_on(engine, here, replica.id, fields, written, error):
+            return
         raise
     _adopt(engine, here, replica.id, sight(engine, here, reading, asked=None, sent=written.body), Moment.BORN)
 
@@ -182,10 +188,14 @@ def adopt(
         attempts=0,
         next_at=None,
     )
+    linked = unfit.left_over(linked, here.mapping, sighting, engine.clock.now())
+    unfit.tell(tx, engine, replica, linked)
     if moment is Moment.LATER and replica.intent and reading.born is not None:
         born = sight(engine, here, replace(reading, body=reading.born), asked=sighting.asked)
-        commit.take(tx, engine, here, linked, born, Moment.BORN)
+        commit.take(tx, engine, here, unfit.born(linked, born.fields), born, Moment.BORN)
         linked = rows.hold(tx, replica.id) or linked
+    else:
+        linked = unfit.born(linked, sighting.fields)
     commit.take(tx, engine, here, linked, sighting, moment)
     twins.take_in(tx, engine, here, replace(linked, ref=reading.ref), reading.comments or ())
 

@@ -19,11 +19,11 @@ from typing import Final
 import orjson
 from sqlalchemy import bindparam, select
 
-from tieline.core.errors import Gone, RemoteError
+from tieline.core.errors import Gone, Rejected, RemoteError
 from tieline.core.model import Fields
 from tieline.core.store import tables as t
 from tieline.mappings import Denormalized
-from tieline.sync import ceiling, commit, copies, creation, judging, limits, rows, twins, volley
+from tieline.sync import ceiling, commit, copies, creation, judging, limits, rows, twins, unfit, volley
 from tieline.sync.engine import EVERYONE, Connected, Engine
 from tieline.sync.outcomes import Done, Then, Verb, outcome, standing_of
 from tieline.sync.read import fresh, sight, with_replaced
@@ -114,8 +114,8 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         return
     meant = {name: incident.fields[name] for name in fields}
     known = ceiling.may_leave(engine, here, incident.fields)
-    kept = replica.originals or {}
-    patch = here.mapping.denormalize(meant, known, ids, link=replica.url, originals=kept)
+    kept, back = replica.originals or {}, unfit.held_back(replica)
+    patch = here.mapping.denormalize(meant, known, ids, link=replica.url, originals=kept, without=back)
     if patch.left_out:
         _hold_unwritable(engine, here, replica.id, incident, patch)
     if not patch.written:
@@ -129,6 +129,8 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         becomes = outcome(error, standing_of(replica))
         if becomes.done is Done.NO:
             _void(engine, replica.id)
+        if isinstance(error, Rejected) and unfit.go_on(engine, here, replica.id, meant, patch, error):
+            return
         if becomes.then is not Then.LOOK:
             raise
         # Nothing was written, and the record is not as we knew it: look, decide again, come back.
@@ -217,6 +219,7 @@ def _intend(engine: Engine, here: Connected, replica: Replica, incident: Inciden
             replace(
                 current,
                 ledger={name: (Attempt(current.base.get(name), value),) for name, value in written.items()},
+                holds=unfit.tried(current, written),
                 touched=seq,
             ),
         )

@@ -17,9 +17,10 @@ from tieline.core.errors import RemoteError, StoreUnavailable, Unforeseen
 from tieline.core.hooks import Committed
 from tieline.core.journal import Entry
 from tieline.core.model import ConnectionName, IncidentId, RecordKind, Value
-from tieline.core.port import Adapter, AdapterKind, Cursor, Directory, Page, Power, Receiver, Source, Token
+from tieline.core.port import Adapter, AdapterKind, Cursor, Directory, FieldFact, Page, Power, Receiver, Source, Token
 from tieline.core.registry import Registry
 from tieline.core.store.store import Store, Transaction
+from tieline.mappings import Fitted
 from tieline.mappings import Mapping as FieldMapping
 from tieline.sync.limits import Budget
 from tieline.sync.outcomes import Standing, Then, Verb, outcome
@@ -85,10 +86,22 @@ class Connected:
     """True once this process has read on to the end of what the tool has to tell."""
     caught_up: bool = False
     """True once this process has also taken in all of that, or where the store is known to have forgotten nothing."""
+    whole: FieldMapping = field(init=False)
+    """The mapping as it was loaded; `mapping` is the one that was fitted to the tool, as soon as it was asked."""
+    fitted: Fitted | None = None
+    facts: Mapping[str, FieldFact] | None = None
+    """What the tool told last of its fields."""
+    facts_at: float | None = None
+    """When it was asked, in seconds that never run backwards."""
+    doubts_facts: bool = False
+    """True once it has refused what it should have taken by them: it is asked anew."""
+    tried_anew_at: float | None = None
+    """When held fields were last tried by themselves."""
     receiver: Receiver | None = field(init=False)
     """What takes its webhooks, if it takes any. Known from the beginning: to ask costs as much as half a webhook."""
 
     def __post_init__(self) -> None:
+        self.whole = self.mapping
         self.receiver = self.source if isinstance(self.source, Receiver) and self.can(Power.RECEIVE) else None
 
     @property

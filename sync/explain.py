@@ -238,7 +238,7 @@ def parked(connection: Connection) -> list[Parked]:
 
 def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
     """Let one parked thing try again. Raises LookupError when it is not parked."""
-    from tieline.sync import commit
+    from tieline.sync import commit, unfit
 
     with engine.store.write() as tx:
         match what:
@@ -251,6 +251,7 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
                     # Nothing can look for the record; a person did, and says that there is none.
                     copy = replace(copy, intent=None, intent_since=None)
                 back = replace(copy, state=commit.resumed(copy), parked="", dirty=True, attempts=0, trail={})
+                back = replace(back, holds=unfit.tried_anew(back))
                 rows.save_replica(tx, replace(back, dirty_since=engine.clock.now(), next_at=None))
                 incident, connection = copy.incident, copy.connection
                 engine.rouse(tx, connection)
@@ -313,6 +314,10 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
     for name, said in _by_connection(without_severity).items():
         one = connections.setdefault(name, {"polled_seconds_ago": None, "state": "working", "reason": ""})
         one["severity_unknown"] = said
+    held = conflicts(connection)
+    for name in {one.connection for one in held}:
+        one = connections.setdefault(name, {"polled_seconds_ago": None, "state": "working", "reason": ""})
+        one["held"] = held_as_facts([field for field in held if field.connection == name])
     oldest = connection.execute(select(func.min(t.replica.c.dirty_since)).where(text("dirty"))).scalar_one()
     return {
         "incidents_open": count(select(func.count()).where(t.incident.c.status.in_(open_states))),
@@ -340,7 +345,7 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
         "copies_behind": count(select(func.count()).select_from(t.replica).where(text("dirty"))),
         "oldest_undelivered_seconds": 0 if oldest is None else max(0, int((now - oldest).total_seconds())),
         "parked": len(parked(connection)),
-        "conflicts": len(conflicts(connection)),
+        "conflicts": len(held),
         "severity_unknown": sum(one.alerts for one in without_severity),
         "ends_doubted": sum(len(doubt.episodes) for doubt in doubts.values()),
         # By name: which one was first to come to rest says nothing.
@@ -356,6 +361,19 @@ def _by_connection(found: Sequence[unknown.UnknownSeverity]) -> dict[ConnectionN
         if len(facts) < MOST_WORDS:
             facts.append({"word": one.word, "alerts": one.alerts, "sentence": one.sentence})
     return said
+
+
+def held_as_facts(found: Sequence[OpenConflict]) -> list[dict[str, Any]]:
+    """What a tool was not told, or did not keep, by field and sentence: how many copies, and what to look at."""
+    groups: dict[tuple[str, str, str], int] = {}
+    for one in found:
+        if one.hold.kind in (*OWN_DOING, Held.UNWRITABLE):
+            group = (one.field, one.hold.kind.value, one.hold.words)
+            groups[group] = groups.get(group, 0) + 1
+    return [
+        {"field": field, "kind": kind, "copies": copies, "sentence": words}
+        for (field, kind, words), copies in sorted(groups.items())
+    ]
 
 
 def doubt_as_facts(name: ConnectionName, doubt: absence.Doubt) -> dict[str, Any]:

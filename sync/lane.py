@@ -20,7 +20,21 @@ from sqlalchemy import bindparam, delete, insert, or_, select, text
 from tieline.core.errors import NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain, Unforeseen
 from tieline.core.port import Power, Ref
 from tieline.core.store import tables as t
-from tieline.sync import acts, comments, copies, creation, deliver, inbox, limits, outcomes, poll, road, rows, twins
+from tieline.sync import (
+    acts,
+    comments,
+    copies,
+    creation,
+    deliver,
+    fitting,
+    inbox,
+    limits,
+    outcomes,
+    poll,
+    road,
+    rows,
+    twins,
+)
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.limits import is_due, wait_after
 from tieline.sync.outcomes import Conduct, Counts, Verb
@@ -127,12 +141,13 @@ class Lane:
     def _work(self, now: datetime) -> bool:
         """The kinds of work take turns, so that none of them can keep the others waiting for ever."""
         if not self._flown:
-            unproved = preflight(self.here)
+            unproved = preflight(self.here, self.engine.clock.monotonic())
             if unproved:
                 self._log.warning("schema_unknown", reason=unproved)
             self._look_again_at_held_fields(now)
             self._doubt_what_was_wanted(now)
             self._flown = True
+        fitting.keep(self.engine, self.here)
         kinds = (self._poll_if_due, self._inbox, self._deliveries, self._comments, self._acts)
         for offset in range(len(kinds)):
             turn = (self._turn + offset) % len(kinds)

@@ -5,6 +5,7 @@ Pure. Every outcome carries a Reason; the same word stands in the journal, the l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -109,6 +110,17 @@ def _both_changed(
             if theirs_is_later:
                 return Settled(theirs, Reason.LATEST_THEIRS, loser=ours)
             return Settled(ours, Reason.LATEST_OURS, loser=theirs)
+
+
+def absorb(
+    whole: tuple[str, ...], base: Known, theirs: tuple[str, ...], shown: Callable[[str], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """The incident's set with what a tool's people added and removed. `shown` is how the tool would show one element:
+    one that it shows cut, or otherwise than it is, is neither removed nor replaced by that."""
+    before = set(base) if isinstance(base, tuple) else set[str]()
+    added, removed = set(theirs) - before, before - set(theirs)
+    kept = {one for one in whole if not removed & set(shown(one))}
+    return tuple(sorted(kept | {one for one in added if one not in {tag for each in kept for tag in shown(each)}}))
 
 
 def unite(base: tuple[str, ...], ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:

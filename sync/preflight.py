@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tieline.core.errors import NeedsOperator, RemoteError
-from tieline.core.port import Describer, FieldFact, Power
+from tieline.core.port import FieldFact
 from tieline.mappings.document import FieldRule
 from tieline.mappings.paths import Path, show
+from tieline.sync import fitting
 from tieline.sync.engine import Connected
-from tieline.sync.outcomes import Standing, Then, Verb, outcome
+from tieline.sync.outcomes import Standing, Then, outcome
 
 
-def missing_fields(here: Connected) -> list[str]:
-    """One sentence for each path of the mapping that leads nowhere in the tool. Asks the tool for its schema."""
-    facts = _facts(here)
+def missing_fields(here: Connected, now: float) -> list[str]:
+    """One sentence for each path of the mapping that leads nowhere in the tool. Asks the tool for its schema, and fits
+    the mapping to it; `now` is in seconds that never run backwards."""
+    facts = fitting.ask(here, now)
     if facts is None:
         return []
     return [
@@ -29,26 +31,21 @@ def missing_fields(here: Connected) -> list[str]:
     ]
 
 
-def missing_choices(here: Connected) -> list[str]:
-    """One sentence for each value the mapping would write and the tool does not offer."""
-    facts = _facts(here) or {}
-    sentences: list[str] = []
-    for name, rule in sorted(here.mapping.document.rules.items()):
-        fact = facts.get(show(rule.to)) if rule.to is not None else None
-        if fact is None or fact.choices is None or rule.values is None:
-            continue
-        for word, value in sorted({**rule.values, **rule.write_also}.items()):
-            if str(value) not in fact.choices:
-                offered = ", ".join(list(fact.choices)[:12])
-                sentences.append(f"{name} {word!r} would be written as {value!r}, and {here.name} offers {offered}")
-    return sentences
+def left_out(here: Connected) -> list[str]:
+    """One sentence for all that the tool cannot be told, as it was asked last: by the very mapping that writes."""
+    found = fitting.found(here)
+    told = {
+        one.sentence: "It is required there: what needs it is parked." if one.required else "The rest is written."
+        for one in found.unfit
+    }
+    return [*(f"{sentence} {what}" for sentence, what in told.items()), *found.remarks]
 
 
-def preflight(here: Connected) -> str:
+def preflight(here: Connected, now: float) -> str:
     """Why the mapping could not be held against the tool's schema; "" where it was. Raises NeedsOperator when it names
-    fields that the tool does not have."""
+    fields that the tool does not have. `now` is in seconds that never run backwards."""
     try:
-        missing = missing_fields(here)
+        missing = missing_fields(here, now)
     except RemoteError as error:
         if outcome(error, Standing.ABSENT).then is not Then.WITHOUT:
             raise
@@ -58,13 +55,6 @@ def preflight(here: Connected) -> str:
             here.name, f"{'; '.join(missing)}. Correct the mapping or its overlay, then send SIGHUP to the daemon."
         )
     return ""
-
-
-def _facts(here: Connected) -> Mapping[str, FieldFact] | None:
-    source = here.source
-    if not (isinstance(source, Describer) and here.can(Power.DESCRIBE)):
-        return None
-    return here.call(Verb.DESCRIBE, source.describe)
 
 
 def _paths(rule: FieldRule) -> list[Path]:

@@ -20,7 +20,7 @@ from tieline.core.model import ABSENT, Fields, Value
 from tieline.core.port import Reading
 from tieline.mappings import Mapping as FieldMapping
 from tieline.mappings.document import Policy, PolicyKind
-from tieline.sync.merge import ONE_WAY, Edit, Known, Reason, settle, unite
+from tieline.sync.merge import ONE_WAY, Edit, Known, Reason, absorb, settle
 from tieline.sync.records import OWN_DOING, Attempt, Held, Hold, Incident, Replica
 from tieline.sync.texts import by_blocks
 
@@ -252,7 +252,8 @@ def _both_sides(case: Case, name: str) -> Finding | None:
         words = f"both sides changed {name}; run `tieline conflicts settle` to choose"
         hold = case.hold(name, Held.REPLACED if by_us else Held.CONFLICT, edited, words)
         return Finding(reason, base=theirs if by_us else ABSENT, hold=hold, conflict=conflict)
-    value = _increment(case, name, verdict.value, ours) if verdict.reason is Reason.THEIRS else verdict.value
+    taken = verdict.reason in (Reason.THEIRS, Reason.UNION)
+    value = _whole(case, name, before, edited, verdict.value) if taken else verdict.value
     known = case.incident.fields.get(name, ABSENT)
     # A field that this tool only reads has no projection: what the incident says already is no change.
     changes = value is not ABSENT and value not in (ours, known)
@@ -377,14 +378,22 @@ def _only_theirs_moved(case: Case, name: str) -> bool:
     return known is not None and known.kind in OWN_DOING and not known.again and known.ours == case.meant(name)
 
 
-def _increment(case: Case, name: str, theirs: Known, ours: Known) -> Known:
-    """Of a set, what somebody added and removed since the tool's own value was held, and not that value itself."""
-    if not (_only_theirs_moved(case, name) and case.policy(name).kind is PolicyKind.UNION):
-        return theirs
-    before = case.replica.holds[name].theirs
-    if not isinstance(theirs, tuple) or not isinstance(ours, tuple):
-        return theirs
-    return unite(before if isinstance(before, tuple) else (), ours, theirs)
+def _whole(case: Case, name: str, before: Known, edited: Value, merged: Known) -> Known:
+    """Of a set, what somebody added and removed, in the incident's own words: the tool may show some of them cut, or
+    not at all, and its own value may have been held."""
+    ours = case.meant(name)
+    if not (isinstance(ours, tuple) and isinstance(edited, tuple)):
+        return merged
+    if _only_theirs_moved(case, name):
+        if case.policy(name).kind is not PolicyKind.UNION:
+            return merged
+        before = case.replica.holds[name].theirs
+
+    def shown(one: str) -> tuple[str, ...]:
+        found = case.mapping.project({name: (one,)}).get(name)
+        return found if isinstance(found, tuple) else ()
+
+    return absorb(ours, before, edited, shown)
 
 
 def _replaced(replica: Replica, sighting: Sighting) -> dict[str, Value]:
