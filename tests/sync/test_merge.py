@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tieline.core.model import ABSENT
 from tieline.mappings import Policy, PolicyKind
-from tieline.sync.merge import Edit, Reason, settle, unite
+from tieline.sync.merge import Edit, Reason, absorb, settle, unite
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LATEST = Policy(PolicyKind.LATEST)
@@ -114,3 +114,29 @@ def test_a_union_keeps_what_either_side_added_and_drops_what_either_removed(base
 @given(base=words, ours=words, theirs=words)
 def test_a_union_does_not_care_which_side_is_which(base, ours, theirs):
     assert unite(base, ours, theirs) == unite(base, theirs, ours)
+
+
+def cut(one: str) -> tuple[str, ...]:
+    """How a tool shows a tag of which it holds four letters."""
+    return (one[:4],)
+
+
+@pytest.mark.parametrize(
+    ("whole", "base", "theirs", "after"),
+    [
+        (("a", "long one"), ("a", "long"), ("a", "b", "long"), ("a", "b", "long one")),
+        (("a", "long one"), ("a", "long"), ("a",), ("a",)),
+        (("a", "long one"), ("a", "long"), ("long",), ("long one",)),
+        (("a", "new"), ("a",), ("a", "b"), ("a", "b", "new")),
+        (("a", "long one"), ABSENT, ("long", "z"), ("a", "long one", "z")),
+        ((), ("a",), (), ()),
+    ],
+)
+def test_what_a_tool_shows_cut_is_neither_removed_nor_replaced_by_that(whole, base, theirs, after):
+    assert absorb(whole, base, theirs, cut) == after
+
+
+@given(words, words, words)
+def test_where_every_element_is_shown_as_it_is_absorbing_is_uniting(base, ours, theirs):
+    base, ours, theirs = (tuple(sorted(one)) for one in (base, ours, theirs))
+    assert absorb(ours, base, theirs, lambda one: (one,)) == unite(base, ours, theirs)
