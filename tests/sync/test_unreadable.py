@@ -17,7 +17,7 @@ def test_an_odd_record_is_put_aside_by_name_and_the_page_goes_on(world):
     odd, other = both.copy("left", 1).ref, both.copy("left", 2).ref
     both.tools["left"].spoil(odd)
     both.tools["left"].edit(other, title="goes on")
-    both.settle(3)
+    both.settle(8)
     assert both.shows("right", "title", number=2) == "goes on"
     assert both.lanes["left"].state is LaneState.WORKING
     (aside,) = both.parked()
@@ -42,7 +42,8 @@ def test_a_record_in_order_again_is_taken_in_and_no_longer_aside(world):
     both = made(world)
     odd = both.copy("left").ref
     both.tools["left"].spoil(odd)
-    both.settle(3)
+    both.settle(8)
+    assert len(both.parked()) == 1
     both.tools["left"].mend(odd)
     both.tools["left"].edit(odd, title="in order")
     both.settle(3)
@@ -55,7 +56,7 @@ def test_an_odd_record_that_is_tried_again_is_read(world):
     odd = both.copy("left").ref
     both.tools["left"].edit(odd, title="said while it was odd")
     both.tools["left"].spoil(odd)
-    both.settle(3)
+    both.settle(8)
     both.tools["left"].spoilt.clear()
     (aside,) = both.parked()
     explain.release(both.engine, "inbox", aside.id, actor="ann")
