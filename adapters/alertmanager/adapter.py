@@ -79,21 +79,31 @@ class AlertmanagerAdapter:
             webhook.check(self._connection, self._settings)
             return Health(account="webhooks only", version="Alertmanager of unknown version")
         found, at = self._server()
-        mine = self._settings.receiver
-        if mine is not None:
-            names = [receiver.get("name") for receiver in self._list(RECEIVERS).json]
-            if mine not in names:
-                raise NeedsOperator(
-                    self._connection, f"it has no receiver {mine!r}, only {names}; correct `receiver`, or add it there."
-                )
+        unproved = self._check_receiver()
         seen = self._seen(self._list(ALERTS, EVERY_STATE))
         return Health(
             account=self._settings.username or ("bearer token" if self._settings.bearer_token else "anonymous"),
-            version=f"Alertmanager {found.version}",
+            version=found.called,
             clock_skew=at - self._clock.now(),
-            notes=(*notes_of(found, self._settings, at), *odd_ones(seen.unreadable, len(seen.alerts))),
+            notes=(*notes_of(found, self._settings, at), *unproved, *odd_ones(seen.unreadable, len(seen.alerts))),
             foreseen=tuple(one.body for one in seen.alerts),
         )
+
+    def _check_receiver(self) -> tuple[str, ...]:
+        """Prove the receiver that is configured; a sentence where it cannot be. Raises NeedsOperator."""
+        mine = self._settings.receiver
+        if mine is None:
+            return ()
+        try:
+            listed = self._wire.get(RECEIVERS).json
+        except (Gone, Rejected):
+            return ("It does not list its receivers: whether `receiver` is one of them is not proved.",)
+        names = [one.get("name") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        if mine not in names:
+            raise NeedsOperator(
+                self._connection, f"it has no receiver {mine!r}, only {names}; correct `receiver`, or add it there."
+            )
+        return ()
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         before = Firing.unpack(since)
@@ -160,7 +170,8 @@ class AlertmanagerAdapter:
             return mine[0].id
         if mine:
             return self._silence(silences.extended(mine[0], ref, note, ends))
-        labels = self.read(ref).body["labels"]
+        body = self.read(ref).body
+        labels = {**body["labels"], **body.get("privateLabels", {})}
         return self._silence(silences.new_silence(labels, silences.comment(note, ref, token), answer.at, ends))
 
     def _silence(self, body: Body) -> str:

@@ -167,13 +167,23 @@ def _common(alert: Mapping[str, Any]) -> dict[str, Any]:
     labels = texts(alert.get("labels"), "labels")
     if not labels:
         raise ValueError("it has no labels")
+    public, private = _parted(labels)
     return {
-        "labels": labels,
-        "annotations": _annotations(alert),
+        "labels": public,
+        "annotations": _parted(_annotations(alert))[0],
         "startsAt": moment_text(_start(alert)),
         "generatorURL": str(alert.get("generatorURL") or ""),
         "fingerprint": identity(labels, alert.get("fingerprint")),
+        **({"privateLabels": private} if private else {}),
     }
+
+
+def _parted(told: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """What is for people, and what Grafana's API tells for itself (`__alert_rule_uid__`) and its webhook does not."""
+    private = {name: text for name, text in told.items() if name.startswith("__") and name.endswith("__")}
+    if not private:
+        return told, private
+    return {name: text for name, text in told.items() if name not in private}, private
 
 
 def _annotations(alert: Mapping[str, Any]) -> Mapping[str, str]:

@@ -6,26 +6,35 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.core.episodes import parse_moment
 from tieline.core.port import Unreadable
 
+NOT_TOLD: Final = "N/A"
+"""How Grafana fills in what it does not tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The parts of GET /api/v2/status that we act on. `started` is by its own clock (`uptime` there)."""
+    """The parts of GET /api/v2/status that we act on. `started` is by its own clock (`uptime` there); Grafana's own
+    Alertmanager tells neither that nor a version, and its configuration in a form of its own."""
 
     version: str
-    started: datetime
+    started: datetime | None
     settling: bool
     config: str
 
     def may_have_forgotten(self, at: datetime, grace: timedelta) -> bool:
         """Alertmanager keeps alerts in memory only; after a start it learns what fires as Prometheus repeats it."""
         # `at` has whole seconds, and may lie before a start in the same second.
-        return self.settling or max(at - self.started, timedelta(0)) < grace
+        return self.settling or (self.started is not None and max(at - self.started, timedelta(0)) < grace)
+
+    @property
+    def called(self) -> str:
+        """What it is, and its version."""
+        return f"Alertmanager {self.version}" if self.version != NOT_TOLD else "Alertmanager of unknown version"
 
 
 def server(status: Any) -> Server:
@@ -33,11 +42,11 @@ def server(status: Any) -> Server:
     try:
         return Server(
             version=str(status["versionInfo"]["version"]),
-            started=parse_moment(status["uptime"]),
+            started=parse_moment(status["uptime"]) if status.get("uptime") is not None else None,
             settling=status["cluster"]["status"] == "settling",
-            config=str(status["config"]["original"]),
+            config=str(status["config"].get("original", "")),
         )
-    except (KeyError, TypeError, IndexError):
+    except (AttributeError, KeyError, TypeError, IndexError):
         raise ValueError("neither `versionInfo`, `uptime`, `cluster` nor `config`") from None
 
 
@@ -51,6 +60,11 @@ def notes_of(found: Server, settings: AlertmanagerSettings, at: datetime) -> Ite
         yield "A webhook there has `max_alerts`: what it leaves out arrives only by polling; set it to 0."
     if re.search(r"^\s*(- )?send_resolved: *false", found.config, re.MULTILINE):
         yield "A receiver there has `send_resolved: false`: the end of an alert arrives only by polling."
+    if found.started is None:
+        yield (
+            "It does not tell when it was started: alerts that it has forgotten then count as ended until it is told "
+            "of them again."
+        )
     if found.may_have_forgotten(at, settings.restart_grace):
         yield "It started a short while ago and may not know yet what fires; no absent alert counts as ended for now."
 

@@ -1,4 +1,4 @@
-"""Alertmanager 0.25, simulated: API v2 with its oddities, silences, inhibition, and webhooks on demand.
+"""Alertmanager 0.25 (or its kin), simulated: API v2 with its oddities, silences, inhibition, and webhooks on demand.
 
 Notifications go out on `flush()`, not by a timer, so that no test has to wait. What it remembers follows the real one:
 a restart forgets every alert, and keeps silences and the log of what was notified.
@@ -17,7 +17,7 @@ import httpx
 from tieline.adapters.alertmanager.simulated.api import Api
 from tieline.adapters.alertmanager.simulated.matching import Matcher
 from tieline.adapters.alertmanager.simulated.notify import Post, Webhook
-from tieline.adapters.alertmanager.simulated.state import Alert, Refused, State
+from tieline.adapters.alertmanager.simulated.state import ALERTMANAGER, Alert, Kin, Refused, State
 from tieline.adapters.testing.simulation import Request, Response, Simulator, run
 from tieline.core.episodes import Episode
 
@@ -37,10 +37,12 @@ class AlertmanagerSimulator(Simulator):
         credentials: str = "",
         post: Post | None = None,
         state: State | None = None,
+        kin: Kin = ALERTMANAGER,
     ) -> None:
         super().__init__(clock, seed)
         self.webhook = webhook or Webhook()
         self.state = state or State(receiver=self.webhook.receiver)
+        self.state.kin = self.webhook.kin = kin
         self.credentials = credentials
         self.api = Api(self.state, self.webhook, self.clock, self.random)
         self.api.started -= timedelta(days=1)
@@ -97,6 +99,14 @@ class AlertmanagerSimulator(Simulator):
             now,
             self.random,
         )
+
+    def mute(self, ref: str, *intervals: str) -> None:
+        """Time intervals of its route begin to mute an alert; none of them any more without any. Raises KeyError."""
+        key = self._alert(ref).fingerprint
+        if intervals:
+            self.state.muted[key] = list(intervals)
+        else:
+            self.state.muted.pop(key, None)
 
     def restart(self) -> None:
         """It starts anew: every alert is forgotten, silences and the notification log are not."""

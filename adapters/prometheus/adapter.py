@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from tieline.adapters.prometheus import health
-from tieline.adapters.prometheus.alert import distinct, ended, fingerprint_of, from_api, named, reading
+from tieline.adapters.prometheus.alert import distinct, ended, fingerprint_of, from_api, is_over, named, reading
 from tieline.adapters.prometheus.promql import Samples, samples
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.adapters.prometheus.wire import Answer, Wire
@@ -46,15 +46,19 @@ class PrometheusAdapter:
     # Source
 
     def check(self) -> Health:
-        build = self._there("/status/buildinfo")
         evidence, at = self._evidence()
+        build = self._if_there("/status/buildinfo")
         doubt = evidence.doubt(at, self._settings.restart_grace, self._settings.needs_targets)
         notes = [f"No absent alert counts as ended for now: {doubt}."] if doubt else []
-        version = build.data.get("version") if isinstance(build.data, dict) else None
+        if evidence.started is None:
+            notes.append(
+                "It does not tell when it was started: alerts that it has forgotten then count as ended as soon as its "
+                "rules have been evaluated, until they fire again."
+            )
         return Health(
             account=self._settings.username or ("bearer token" if self._settings.bearer_token else "anonymous"),
-            version=f"Prometheus {version or 'of unknown version'}",
-            clock_skew=build.at - self._clock.now(),
+            version=health.version(build),
+            clock_skew=at - self._clock.now(),
             notes=tuple(notes),
             foreseen=tuple(rule.body() for rule in evidence.rules if rule.tells_all),
         )
@@ -118,6 +122,7 @@ class PrometheusAdapter:
         alerts = answer.data.get("alerts") if isinstance(answer.data, dict) else None
         if not isinstance(alerts, list):
             raise self._wire.nonsense("/alerts", "no list of alerts")
+        alerts = [alert for alert in alerts if not is_over(alert)]
         told = understood(alerts, from_api, named)
         if told.unreadable and not told.found and not any(odd.ref for odd in told.unreadable):
             raise self._wire.nonsense("/alerts", told.unreadable[0].sentence)
@@ -156,7 +161,8 @@ class PrometheusAdapter:
     def _if_there(self, path: str, **query: str) -> Any:
         try:
             return self._wire.get(path, **query).data
-        except Gone:
+        except (Gone, Rejected):
+            # vmalert answers 400 where it has nothing.
             return None
 
     def _understood(self, path: str, read: Callable[[], T]) -> T:

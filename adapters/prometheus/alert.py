@@ -31,6 +31,11 @@ def from_api(alert: Any) -> Body:
     }
 
 
+def is_over(alert: Any) -> bool:
+    """True for one that some list beside those that are active."""
+    return isinstance(alert, dict) and alert.get("state") == "inactive"
+
+
 def named(alert: Any) -> tuple[Ref | None, str]:
     """What an odd alert is called, as far as it tells: its episode, and the name of its rule."""
     ref: Ref | None = None

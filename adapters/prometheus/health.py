@@ -62,11 +62,15 @@ def rules(data: Any) -> tuple[AlertingRule, ...]:
     try:
         found = [rule for group in data["groups"] for rule in group["rules"] if rule["type"] == "alerting"]
         return tuple(
-            AlertingRule(str(rule.get("name")), _texts(rule.get("labels")), rule.get("health") != "unknown")
-            for rule in found
+            AlertingRule(str(rule.get("name")), _texts(rule.get("labels")), _is_evaluated(rule)) for rule in found
         )
     except (AttributeError, KeyError, TypeError):
         raise ValueError("no `groups` of `rules`") from None
+
+
+def _is_evaluated(rule: Mapping[str, Any]) -> bool:
+    """vmalert calls a rule healthy that it has never tried; the time of its last evaluation is then the year 1."""
+    return rule.get("health") != "unknown" and not str(rule.get("lastEvaluation") or "").startswith("0001-")
 
 
 def _texts(labels: Any) -> dict[str, str]:
@@ -83,3 +87,9 @@ def targets(data: Any) -> int | None:
     """How many targets are scraped, up or down, from GET /targets."""
     active = data.get("activeTargets") if isinstance(data, dict) else None
     return len(active) if isinstance(active, list) else None
+
+
+def version(data: Any) -> str:
+    """What answers, from GET /status/buildinfo: Mimir names itself there, VictoriaMetrics tells nothing."""
+    told = data if isinstance(data, dict) else {}
+    return f"{told.get('application') or 'Prometheus'} {told.get('version') or 'of unknown version'}"

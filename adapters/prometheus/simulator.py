@@ -44,12 +44,48 @@ class Alert:
         }
 
 
-class PrometheusSimulator(Simulator):
-    """`credentials` is the whole Authorization header that it asks for; "" lets everybody in."""
+@dataclass(frozen=True)
+class Kin:
+    """What speaks Prometheus' API and is not Prometheus."""
 
-    def __init__(self, clock: Callable[[], datetime] | None = None, seed: int = 0, *, credentials: str = "") -> None:
+    build: Mapping[str, str] | None
+    """What /status/buildinfo tells; None where it is not there."""
+    lacks: frozenset[str] = frozenset()
+    unknown: int = 404
+    """The status of what is not there."""
+    never: str = "unknown"
+    """What `health` says of a rule that was never evaluated."""
+    member: Mapping[str, str] = field(default_factory=dict)
+    """What every alert has beside Prometheus' own members."""
+
+
+PROMETHEUS = Kin({"version": "2.42.0", "goVersion": "go1.19.8"})
+VMALERT = Kin(
+    None,
+    frozenset({"/status/runtimeinfo", "/targets", "/query"}),
+    unknown=400,
+    never="ok",
+    member={"id": "15182918402665146215", "group_id": "1529159420597195317", "expression": "vector(1)"},
+)
+MIMIR = Kin({"application": "Grafana Mimir", "version": "2.14.1"}, frozenset({"/status/runtimeinfo", "/targets"}))
+THANOS = Kin(None, frozenset({"/status/runtimeinfo", "/targets"}), member={"partialResponseStrategy": "WARN"})
+NEVER = "0001-01-01T00:00:00Z"
+
+
+class PrometheusSimulator(Simulator):
+    """`credentials` is the whole Authorization header that it asks for; "" lets everybody in. `kin` is what it is."""
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime] | None = None,
+        seed: int = 0,
+        *,
+        credentials: str = "",
+        kin: Kin = PROMETHEUS,
+    ) -> None:
         super().__init__(clock, seed)
         self.credentials = credentials
+        self.kin = kin
         self.started = self.clock() - timedelta(days=1)
         self.alerts: dict[str, Alert] = {}
         self.loaded = True
@@ -63,11 +99,14 @@ class PrometheusSimulator(Simulator):
     def respond(self, request: Request) -> Response:
         if self.credentials and request.headers.get("authorization") != self.credentials:
             return Response(401, {"content-type": "text/plain"}, b"Unauthorized")
+        path = request.path.removeprefix("/api/v1")
+        if path in self.kin.lacks or (path == "/status/buildinfo" and self.kin.build is None):
+            return Response(self.kin.unknown, {"content-type": "text/plain"}, b"unsupported path requested\n")
         match request.path:
             case "/-/ready":
                 return Response(200, {"content-type": "text/plain"}, b"Prometheus Server is Ready.\n")
             case "/api/v1/alerts":
-                return self._success({"alerts": [alert.shown() for _, alert in sorted(self.alerts.items())]})
+                return self._success({"alerts": [self._shown(alert) for _, alert in sorted(self.alerts.items())]})
             case "/api/v1/rules":
                 return self._success({"groups": self._groups()})
             case "/api/v1/targets":
@@ -75,7 +114,7 @@ class PrometheusSimulator(Simulator):
             case "/api/v1/status/runtimeinfo":
                 return self._success({"startTime": self.started.isoformat(), "reloadConfigSuccess": True})
             case "/api/v1/status/buildinfo":
-                return self._success({"version": "2.42.0", "goVersion": "go1.19.8"})
+                return self._success(self.kin.build)
             case "/api/v1/query":
                 return self._query(request.query.get("query", ""))
             case _:
@@ -85,14 +124,17 @@ class PrometheusSimulator(Simulator):
         warnings: dict[str, Any] = {"warnings": self.warnings} if self.warnings else {}
         return Response.of({"status": "success", "data": data} | warnings)
 
+    def _shown(self, alert: Alert) -> dict[str, Any]:
+        return {**self.kin.member, **alert.shown()}
+
     def _groups(self) -> list[dict[str, Any]]:
         if not self.loaded:
             return []
         fired = {alert.labels.get("alertname", ""): _severity(alert.labels) for alert in self.alerts.values()}
-        rules = [
-            {"name": name, "type": "alerting", "health": self.rule_health, "query": "vector(1)", "labels": labels}
-            for name, labels in sorted({**fired, **self.rules}.items())
-        ]
+        health = self.kin.never if self.rule_health == "unknown" else self.rule_health
+        last = NEVER if self.rule_health == "unknown" else self.clock().isoformat()
+        told = {"type": "alerting", "health": health, "lastEvaluation": last, "query": "vector(1)"}
+        rules = [{**told, "name": name, "labels": labels} for name, labels in sorted({**fired, **self.rules}.items())]
         return [{"name": "all", "file": "/srv/rules.yml", "rules": rules}]
 
     def _targets(self) -> list[dict[str, Any]]:

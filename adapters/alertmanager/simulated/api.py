@@ -45,7 +45,7 @@ class Api:
                 return self._silence(method, path.removeprefix("/silence/"))
             case "GET", "/status":
                 return Response.of(self._status())
-            case "GET", "/receivers":
+            case "GET", "/receivers" if not self._state.kin.grafana:
                 return Response.of([{"name": self._webhook.receiver}])
             case _:
                 raise Refused(404, {"code": 404, "message": f"path {request.path} was not found"})
@@ -73,7 +73,8 @@ class Api:
 
     def shown(self, alert: Alert, now: datetime) -> dict[str, Any]:
         silenced, inhibited = self._state.silenced_by(alert, now), self._state.inhibited_by(alert, now)
-        shown = {
+        kin, muted = self._state.kin, self._state.muted.get(alert.fingerprint, [])
+        shown: dict[str, Any] = {
             "annotations": alert.annotations,
             "endsAt": moment_text(alert.ends),
             "fingerprint": alert.fingerprint,
@@ -82,11 +83,15 @@ class Api:
             "status": {
                 "inhibitedBy": inhibited,
                 "silencedBy": silenced,
-                "state": "suppressed" if silenced or inhibited else "active",
+                **({"mutedBy": muted} if kin.mutes else {}),
+                "state": "suppressed" if silenced or inhibited or muted else "active",
             },
             "updatedAt": moment_text(alert.updated),
-            "labels": alert.labels,
+            "labels": self._state.labels(alert),
         }
+        if kin.grafana:
+            shown["annotations"] = {**alert.annotations, "__orgId__": "1", "__dashboardUid__": "d1"}
+            shown["receivers"] = [{"active": None, "integrations": None, "name": self._webhook.receiver}]
         return alert.with_oddities(shown | ({"generatorURL": alert.generator} if alert.generator else {}))
 
     def _take(self, request: Request) -> Response:
@@ -165,12 +170,20 @@ class Api:
             f"  - send_resolved: {str(webhook.send_resolved).lower()}\n    url: {webhook.url}\n"
             f"    max_alerts: {webhook.max_alerts}\n"
         )
+        version: dict[str, str] = dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion", "revision"), "")
+        if self._state.kin.grafana:
+            told: dict[str, Any] = {"template_files": None, "alertmanager_config": {"route": {}, "receivers": []}}
+            return {
+                "cluster": {"peers": [], "status": "disabled"},
+                "config": told,
+                "uptime": None,
+                "versionInfo": dict.fromkeys((*version, "version"), "N/A"),
+            }
         return {
             "cluster": {"peers": [], "status": self.cluster},
             "config": {"original": config},
             "uptime": moment_text(self.started),
-            "versionInfo": dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion", "revision"), "")
-            | {"version": "0.25.0"},
+            "versionInfo": version | {"version": self._state.kin.version},
         }
 
 

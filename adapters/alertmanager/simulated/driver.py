@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter, connect
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.adapters.alertmanager.simulated.notify import Webhook
+from tieline.adapters.alertmanager.simulated.state import ALERTMANAGER, Kin
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 from tieline.adapters.testing.driver import SimulatorDriver
 from tieline.adapters.testing.simulation import HttpxTransport
@@ -30,7 +31,7 @@ class AlertmanagerDriver(SimulatorDriver):
     signs_time = False
     credential_headers = ("authorization",)
 
-    def __init__(self) -> None:
+    def __init__(self, kin: Kin = ALERTMANAGER) -> None:
         super().__init__()
         self.posted: list[Delivery] = []
         self.statuses: list[int] = []
@@ -40,6 +41,7 @@ class AlertmanagerDriver(SimulatorDriver):
             webhook=Webhook("https://tieline.example/hooks/am", {"authorization": f"Bearer {HOOK_TOKEN}"}),
             credentials=f"Bearer {API_TOKEN}",
             post=self._post,
+            kin=kin,
         )
         self._made = 0
 

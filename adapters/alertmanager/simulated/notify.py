@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from tieline.adapters.alertmanager.simulated.state import NEVER, Alert, State
+from tieline.adapters.alertmanager.simulated.state import ALERTMANAGER, NEVER, Alert, Kin, State
 from tieline.core.episodes import moment_text
 
 Post = Callable[[str, Mapping[str, str], bytes], int]
@@ -40,6 +40,7 @@ class Webhook:
     max_alerts: int = 0
     repeat_interval: timedelta = timedelta(hours=4)
     external_url: str = "http://alertmanager.example:9093"
+    kin: Kin = ALERTMANAGER
     log: dict[str, Sent] = field(default_factory=dict)
 
     def due(self, state: State, now: datetime) -> Iterator[tuple[str, list[Alert]]]:
@@ -52,7 +53,8 @@ class Webhook:
         """Unsuppressed alerts by group key; those that are over stay until they were notified of."""
         found: dict[str, list[Alert]] = {}
         for _, alert in sorted(state.alerts.items()):
-            if not state.silenced_by(alert, now) and not state.inhibited_by(alert, now):
+            quiet = state.silenced_by(alert, now) or state.inhibited_by(alert, now) or alert.fingerprint in state.muted
+            if not quiet:
                 found.setdefault(self.group_key(alert), []).append(alert)
         return found
 
@@ -79,10 +81,10 @@ class Webhook:
         return now - sent.at >= self.repeat_interval
 
     def body(self, key: str, alerts: list[Alert], now: datetime) -> dict[str, Any]:
-        """Version 4 of the webhook's body."""
+        """The webhook's body: version 4, or Grafana's version 1."""
         told = [alert for alert in alerts if self.send_resolved or not alert.over(now)]
         cut = told[: self.max_alerts] if self.max_alerts else told
-        return {
+        body: dict[str, Any] = {
             "receiver": self.receiver,
             "status": "firing" if any(not alert.over(now) for alert in told) else "resolved",
             "alerts": [_shown(alert, now) for alert in cut],
@@ -94,6 +96,7 @@ class Webhook:
             "groupKey": key,
             "truncatedAlerts": len(told) - len(cut),
         }
+        return _as_grafana(body) if self.kin.grafana else body
 
     def deliver(self, key: str, alerts: list[Alert], now: datetime, post: Post) -> int:
         """Send one group. A server's failure is tried again, a refusal (429 too) only at the next flush."""
@@ -125,6 +128,16 @@ def _shown(alert: Alert, now: datetime) -> dict[str, Any]:
         "fingerprint": alert.fingerprint,
     }
     return alert.with_oddities(shown)
+
+
+def _as_grafana(body: dict[str, Any]) -> dict[str, Any]:
+    """Its own members beside Alertmanager's."""
+    more = {"silenceURL": "https://grafana.example/alerting/silence/new", "dashboardURL": "", "panelURL": ""}
+    values = {"values": {"B": 22, "C": 1}, "valueString": "[ var='B' value=22 ]", "orgId": 1}
+    alerts = [{**alert, "generatorURL": "?orgId=1", **more, **values} for alert in body["alerts"]]
+    state = "alerting" if body["status"] == "firing" else "ok"
+    words = {"title": "[FIRING:1]", "state": state, "message": "**Firing**", "orgId": 1, "appVersion": "12.4.2"}
+    return {**body, "alerts": alerts, "version": "1", **words}
 
 
 def go_time(moment: datetime) -> str:

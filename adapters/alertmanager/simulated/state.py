@@ -27,6 +27,23 @@ class Refused(Exception):
         self.sentence = sentence
 
 
+@dataclass(frozen=True)
+class Kin:
+    """Which Alertmanager it is."""
+
+    version: str = "0.25.0"
+    mutes: bool = False
+    """Since 0.28 an alert shows which time intervals mute it."""
+    grafana: bool = False
+    """Grafana's own: it tells neither its start, its version nor its receivers, has labels for itself, and sends a
+    webhook of version 1 with more members."""
+
+
+ALERTMANAGER = Kin()
+ALERTMANAGER_28 = Kin("0.28.1", mutes=True)
+GRAFANA = Kin("N/A", grafana=True)
+
+
 @dataclass
 class Alert:
     """One alert. It is over from `ends` on."""
@@ -97,6 +114,9 @@ class State:
     resolve_timeout: timedelta = timedelta(minutes=5)
     receiver: str = "tieline"
     inhibitions: tuple[Inhibition, ...] = ()
+    kin: Kin = ALERTMANAGER
+    muted: dict[str, list[str]] = field(default_factory=dict)
+    """By fingerprint, the time intervals that mute an alert now."""
     alerts: dict[str, Alert] = field(default_factory=dict)
     silences: dict[str, Silence] = field(default_factory=dict)
 
@@ -136,8 +156,12 @@ class State:
         return sorted(
             silence.id
             for silence in self.silences.values()
-            if silence.state(now) == "active" and all_hold(silence.matchers, alert.labels)
+            if silence.state(now) == "active" and all_hold(silence.matchers, self.labels(alert))
         )
+
+    def labels(self, alert: Alert) -> dict[str, str]:
+        """The labels of an alert with those that Grafana has for itself: silences match them, webhooks lack them."""
+        return alert.labels | ({"__alert_rule_uid__": "cIBgcSjkk"} if self.kin.grafana else {})
 
     def inhibited_by(self, alert: Alert, now: datetime) -> list[str]:
         return sorted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tieline.adapters.prometheus.adapter import PrometheusAdapter, connect
 from tieline.adapters.prometheus.settings import PrometheusSettings
-from tieline.adapters.prometheus.simulator import PrometheusSimulator
+from tieline.adapters.prometheus.simulator import PROMETHEUS, Kin, PrometheusSimulator
 from tieline.adapters.testing.driver import SimulatorDriver
 from tieline.adapters.testing.simulation import requests_transport
 from tieline.core.model import ConnectionName
@@ -21,10 +21,10 @@ class PrometheusDriver(SimulatorDriver):
     secrets = (API_TOKEN,)
     page_size = 3
 
-    def __init__(self) -> None:
+    def __init__(self, kin: Kin = PROMETHEUS) -> None:
         super().__init__()
         self.simulator = PrometheusSimulator(  # pyright: ignore[reportIncompatibleVariableOverride]
-            self.tool_now, credentials=f"Bearer {API_TOKEN}"
+            self.tool_now, credentials=f"Bearer {API_TOKEN}", kin=kin
         )
         self._made = 0
 

@@ -1,10 +1,11 @@
-"""Alertmanager keeps the contract of a source, against its simulator."""
+"""Alertmanager and its kin keep the contract of a source, against their simulator."""
 
 from __future__ import annotations
 
 import pytest
 
 from tieline.adapters.alertmanager.simulated.driver import AlertmanagerDriver
+from tieline.adapters.alertmanager.simulated.state import ALERTMANAGER_28, GRAFANA
 from tieline.adapters.testing.contract import SourceContract
 
 
@@ -12,3 +13,15 @@ class TestAlertmanager(SourceContract):
     @pytest.fixture
     def tool(self) -> AlertmanagerDriver:
         return AlertmanagerDriver()
+
+
+class TestAlertmanager28(SourceContract):
+    @pytest.fixture
+    def tool(self) -> AlertmanagerDriver:
+        return AlertmanagerDriver(ALERTMANAGER_28)
+
+
+class TestGrafana(SourceContract):
+    @pytest.fixture
+    def tool(self) -> AlertmanagerDriver:
+        return AlertmanagerDriver(GRAFANA)

@@ -1,4 +1,4 @@
-"""Prometheus keeps the contract of a source, against its simulator."""
+"""Prometheus and its kin keep the contract of a source, against their simulator."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import ClassVar
 import pytest
 
 from tieline.adapters.prometheus.simulated.driver import PrometheusDriver
+from tieline.adapters.prometheus.simulator import MIMIR, THANOS, VMALERT
 from tieline.adapters.testing.contract import SourceContract
 
 
@@ -16,3 +17,21 @@ class TestPrometheus(SourceContract):
     @pytest.fixture
     def tool(self) -> PrometheusDriver:
         return PrometheusDriver()
+
+
+class TestVmalert(TestPrometheus):
+    @pytest.fixture
+    def tool(self) -> PrometheusDriver:
+        return PrometheusDriver(VMALERT)
+
+
+class TestMimir(TestPrometheus):
+    @pytest.fixture
+    def tool(self) -> PrometheusDriver:
+        return PrometheusDriver(MIMIR)
+
+
+class TestThanos(TestPrometheus):
+    @pytest.fixture
+    def tool(self) -> PrometheusDriver:
+        return PrometheusDriver(THANOS)
