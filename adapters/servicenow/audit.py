@@ -21,6 +21,8 @@ from tieline.core.port import Ref
 TABLE: Final = "sys_audit"
 _FIELDS: Final = ("sys_id", "documentkey", "fieldname", "oldvalue", "user", "record_checkpoint")
 MOST_ROWS: Final = 500
+MOST_ASKED: Final = 20
+"""Records asked for at once: their ids stand in the address, and their histories come in one answer."""
 
 
 def replaced(wire: Wire, ref: Ref, since: int) -> dict[str, str] | str:
@@ -59,22 +61,23 @@ def set_by_itself(wire: Wire, rows: Sequence[Mapping[str, Any]]) -> dict[Ref, fr
     """By record, the fields that the instance's own jobs changed last. Records that a person saved last are not asked
     for, and where the table cannot be read, nothing is told."""
     asked = [str(row["sys_id"]) for row in rows if _names(row.get("sys_updated_by")) & _jobs(wire)]
-    if not asked:
-        return {}
+    told: dict[Ref, frozenset[str]] = {}
+    for first in range(0, len(asked), MOST_ASKED):
+        told |= _set_by_jobs(wire, asked[first : first + MOST_ASKED])
+    return told
+
+
+def _set_by_jobs(wire: Wire, asked: Sequence[str]) -> dict[Ref, frozenset[str]]:
     query = both(condition("documentkey", "IN", ",".join(asked)), "ORDERBYDESCrecord_checkpoint")
     try:
-        listing = wire.rows(TABLE, query, limit=MOST_ROWS, fields=_FIELDS)
+        listing = wire.rows(TABLE, query, limit=MOST_ASKED * MOST_ROWS, fields=_FIELDS)
     except (NeedsOperator, Gone, Rejected):
         return {}
     newest: dict[tuple[str, str], Row] = {}
     for row in sorted(listing.rows, key=_count, reverse=True):
         newest.setdefault((str(row.get("documentkey")), str(row.get("fieldname"))), row)
-    return {
-        Ref(ref): frozenset(
-            name for (key, name), row in newest.items() if key == ref and name and _names(row.get("user")) & _jobs(wire)
-        )
-        for ref in asked
-    }
+    by_jobs = [key for key, row in newest.items() if _names(row.get("user")) & _jobs(wire)]
+    return {Ref(ref): frozenset(name for key, name in by_jobs if key == ref and name) for ref in asked}
 
 
 def _entries(wire: Wire, ref: Ref, since: int) -> list[Row] | str:

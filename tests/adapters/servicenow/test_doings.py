@@ -39,6 +39,22 @@ def test_what_a_job_closed_is_told(
     assert not any(one.ours for one in readings)
 
 
+def test_a_job_that_closes_many_at_once_is_told_of_each(
+    driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    adapter = driver.connect(page_size=200)
+    start = here(adapter)
+    refs = [driver.make(f"disk {number} full") for number in range(45)]
+    for ref in refs:
+        driver.edit(ref, RESOLVED)
+    simulator.auto_close_after = timedelta(days=7)
+    driver.advance(7 * 86_400 + 1)
+    simulator.requests.clear()
+    told = {one.ref: "state" in one.automatic for one in listed(adapter, start)}
+    assert told == dict.fromkeys(refs, True)
+    assert len([path for _, path in simulator.requests if path.endswith("sys_audit")]) == 3
+
+
 def test_what_a_person_changed_after_the_job_is_the_persons(
     adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
 ) -> None:
