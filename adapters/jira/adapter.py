@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -224,7 +225,8 @@ class JiraAdapter:
         now: Body = fetched.issue["fields"]
         known = {str(one.issue["fields"]["status"].get("id")): one.issue["fields"]["status"] for one in others}
         if "status" in theirs and str(theirs["status"].get("from")) not in known:
-            known |= self._schema.whole_statuses()
+            with suppress(Gone, Rejected):  # then the name has to do
+                known |= self._schema.whole_statuses()
         fields = history.put_back(now, theirs, cloud=self._cloud, statuses=known)
         fields["updated"] = history.last_entry(fetched.changelog, self._hands()) or now["created"]
         return Fetched({**fetched.issue, "fields": fields}, fetched.at, fetched.changelog)

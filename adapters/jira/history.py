@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tieline.adapters.jira.issue import entries, user_ids
+from tieline.adapters.jira.issue import author_of, entries, user_ids
 from tieline.core import gap
 from tieline.core.port import Body
 
@@ -40,10 +40,10 @@ class Hands:
     rules: frozenset[str]
 
     def ours(self, entry: Body) -> bool:
-        return self.account in user_ids(entry.get("author") or {})
+        return self.account in user_ids(author_of(entry))
 
     def a_persons(self, entry: Body) -> bool:
-        author: Body = entry.get("author") or {}
+        author = author_of(entry)
         # People may call themselves what they like, so that a name counts for accounts of apps alone.
         names = {*user_ids(author), *((str(author.get("displayName")),) if author.get("accountType") == "app" else ())}
         return bool(author) and not self.ours(entry) and not names & self.rules
@@ -99,7 +99,8 @@ def last_entry(changelog: Body | None, hands: Hands) -> str:
 
 def _items(entry: Body) -> Iterator[tuple[str, Body]]:
     for item in entry.get("items") or []:
-        yield str(item.get("fieldId") or item.get("field")), item
+        if isinstance(item, dict):
+            yield str(item.get("fieldId") or item.get("field")), item
 
 
 def untold(changelog: Body | None, since: int) -> str:

@@ -166,7 +166,7 @@ def overwritten(changelog: Any, since: str, fields: set[str], account: str) -> s
     lost = [
         f"{item.get('field')}: “{item.get('toString')}” by {_name(history)}"
         for at, history in entries(changelog)
-        if at > milliseconds(since) and account not in user_ids(history.get("author") or {})
+        if at > milliseconds(since) and account not in user_ids(author_of(history))
         for item in history.get("items") or []
         if (item.get("fieldId") or item.get("field")) in fields
     ]
@@ -174,4 +174,10 @@ def overwritten(changelog: Any, since: str, fields: set[str], account: str) -> s
 
 
 def _name(history: Body) -> str:
-    return str((history.get("author") or {}).get("displayName", "somebody"))
+    return str(author_of(history).get("displayName", "somebody"))
+
+
+def author_of(history: Body) -> Body:
+    """Who made an entry; nothing where the site does not say."""
+    author = history.get("author")
+    return author if isinstance(author, dict) else {}

@@ -182,7 +182,8 @@ class Records:
 def apart(issue: Body, at: datetime | None) -> Fetched:
     """An issue without its changelog, and the changelog."""
     plain = {name: part for name, part in issue.items() if name != "changelog"}
-    return Fetched(plain, at, issue.get("changelog"))
+    told = issue.get("changelog")
+    return Fetched(plain, at, told if isinstance(told, dict) else None)
 
 
 def whole(issue: Any) -> Body:

@@ -155,6 +155,24 @@ def test_an_entry_of_the_sites_own_rules_is_told_from_a_persons(author: Any, rul
     assert history.by_rule({"histories": [told]}, BOT) == ({"status"} if rule else set())
 
 
+@pytest.mark.parametrize(
+    "changelog",
+    [
+        {
+            "histories": [
+                {"id": "1", "created": "2026-01-01T00:00:01.000+0000", "author": "anna", "items": ["odd", None]}
+            ]
+        },
+        {"histories": [{"id": "1", "created": "2026-01-01T00:00:01.000+0000", "items": None}, "odd"]},
+        {"histories": None, "total": None},
+    ],
+)
+def test_an_odd_changelog_costs_no_issue(changelog: dict[str, Any]) -> None:
+    assert history.by_rule(changelog, BOT) == frozenset()
+    assert history.since_birth({**changelog, "total": 0}, BOT) == {}
+    assert history.afterwards(changelog, SINCE, BOT) == {}
+
+
 def test_a_resolution_that_is_put_back_takes_its_date_along() -> None:
     now = {"resolution": {"id": "1"}, "resolutiondate": "2026-01-01T00:00:00.000+0000", "status": {"id": "9"}}
     whole = {"id": "3", "name": "In Progress", "statusCategory": {"key": "indeterminate"}}
