@@ -80,8 +80,8 @@ class Reading:
     `born`, on a record that carries our token, is the body that it had right after its create: `body` itself where
     nobody touched it since, rebuilt from the tool's history where it tells, None where nobody can say. `automatic`
     names the members of the body, as the mapping's paths begin behind `fields.`, whose present value the tool's own
-    clock or rule set and no person: PagerDuty's acknowledgement that timed out. `ours` says that our own account was
-    the last to change the record, so that what a write of ours left there is what it shows.
+    clock or rule set and no person: PagerDuty's acknowledgement that timed out. `ours` names those that our own account
+    was the last to set, where the tool tells: what a write whose answer was lost left there.
 
     `refused`, in the answer to a write of several calls, are the members of the body that the tool refused, as in
     `Rejected.refused`, while it took the rest.
@@ -102,7 +102,7 @@ class Reading:
     born: Body | None = None
     automatic: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
-    ours: bool = False
+    ours: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

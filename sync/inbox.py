@@ -364,7 +364,7 @@ def encode(reading: Reading) -> dict[str, Any]:
     if reading.automatic:
         rare["automatic"] = sorted(reading.automatic)
     if reading.ours:
-        rare["ours"] = True
+        rare["ours"] = sorted(reading.ours)
     return {
         **rare,
         "ref": reading.ref,
@@ -397,7 +397,7 @@ def decode(stored: Mapping[str, Any]) -> Reading:
         annotations=stored["annotations"],
         born=(stored["born"] or stored["body"]) if "born" in stored else None,
         automatic=frozenset(stored.get("automatic", ())),
-        ours=stored.get("ours", False),
+        ours=frozenset(stored.get("ours", ())),
     )
 
 

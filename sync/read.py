@@ -76,7 +76,7 @@ def sight(
         asked,
         sent=here.mapping.normalize(sent, reading.people).fields if sent is not None else {},
         automatic=here.mapping.read_from(reading.automatic) if reading.automatic else frozenset(),
-        ours=reading.ours,
+        ours=here.mapping.read_from(reading.ours) if reading.ours else frozenset(),
     )
 
 

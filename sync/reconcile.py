@@ -41,8 +41,8 @@ class Sighting:
     `asked` is the journal's seq before the question was asked: an answer from before a write is known as such.
 
     `sent` is what the body says that we sent, in our words: beside the fields that were written, those that the mapping
-    reads from the same places. `automatic` are the fields that the tool's own clock or rule set. `ours` says that
-    nobody changed the record since we did.
+    reads from the same places. `automatic` are the fields that the tool's own clock or rule set, `ours` those
+    that our own account was the last to set, as far as the tool tells.
 
     `replaced` are the fields of the record as our write in doubt found it, where the tool tells that somebody came
     between our look and our write; `without_words` those that the mapping has no word for; `untold` is why the tool
@@ -59,7 +59,7 @@ class Sighting:
     untold: str = ""
     sent: Fields = field(default_factory=dict)
     automatic: frozenset[str] = frozenset()
-    ours: bool = False
+    ours: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,8 +311,8 @@ def _set_by_itself(case: Case, name: str) -> Finding | None:
     attempts = case.replica.ledger.get(name, ())
     if theirs is ABSENT or any(theirs in (attempt.prior, attempt.written) for attempt in attempts):
         return None
-    if attempts and case.sighting.ours:
-        # The answer was lost, and nobody changed the record since: this is what the tool made of our write.
+    if attempts and name in case.sighting.ours:
+        # The answer was lost, and nobody changed it since: this is what the tool made of our write.
         return _own_doing(case, name, Held.ALTERED, attempts[-1].written)
     if name in case.sighting.automatic and theirs != case.replica.base.get(name, ABSENT):
         return _unasked(case, name, theirs)

@@ -97,13 +97,15 @@ class MemoryAdapter:
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
         if self._tool.conditional:
-            return self._updated(ref, patch, seen)
+            return self._written(self._write(ref, patch, seen))
         # As with most real tools: look, compare, write, and see afterwards whether somebody came in between.
         before = self._ask("read", lambda: self._tool.row(ref))
         if str(before.version) != seen:
             raise StaleVersion(self._name, f"update: record {ref} is at version {before.version}, not {seen}")
-        after = self._updated(ref, patch, seen)
-        return replace(after, raced=int(after.version) > before.version + 1)
+        after = self._write(ref, patch, seen)
+        # One write of ours makes one version, or none where it changes nothing.
+        raced = after.version > before.version + (after.author == self._settings.account)
+        return replace(self._written(after), raced=raced)
 
     # Historian
 
@@ -205,9 +207,11 @@ class MemoryAdapter:
         except ValueError:
             raise NeedsOperator(self._name, f"the cursor {since!r:.80} is not one of ours; start anew") from None
 
-    def _updated(self, ref: Ref, patch: Body, seen: Version) -> Reading:
-        row = self._tell("update", lambda: self._unmerged(ref, patch, seen))
-        return answered(self._name, f"update: record {ref}", lambda: self._reading(row))
+    def _write(self, ref: Ref, patch: Body, seen: Version) -> Row:
+        return self._tell("update", lambda: self._unmerged(ref, patch, seen))
+
+    def _written(self, row: Row) -> Reading:
+        return answered(self._name, f"update: record {row.ref}", lambda: self._reading(row))
 
     def _unmerged(self, ref: Ref, patch: Body, seen: Version) -> Row:
         into = self._tool.row(ref).merged_into
@@ -247,7 +251,7 @@ class MemoryAdapter:
             merged_into=Ref(row.merged_into) if row.merged_into is not None else None,
             born=row.born if row.token is not None and self._tool.tells_birth else None,
             automatic=frozenset(row.automatic),
-            ours=row.author == self._settings.account,
+            ours=frozenset(name for name, author in row.authors.items() if author == self._settings.account),
         )
 
     def _comment(self, note: Note) -> RemoteComment:

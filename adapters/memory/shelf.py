@@ -68,6 +68,8 @@ class Row:
     """Its body right after it was made."""
     author: str = ""
     """Who changed it last."""
+    authors: dict[str, str] = field(default_factory=dict)
+    """Who changed each field last, since it was made."""
     automatic: list[str] = field(default_factory=list)
     """Fields that the tool's own clock set and nobody has changed since."""
     status_at: str = ""

@@ -328,6 +328,7 @@ class MemoryTool:
         if not changed:
             return False
         row.body, row.author = after, author
+        row.authors |= dict.fromkeys(changed, author)
         row.automatic = [name for name in row.automatic if name not in changed]
         at = self._touch(state, row)
         if "status" in changed:
@@ -419,6 +420,7 @@ def _snapshot(row: Row) -> Row:
         acts=dict(row.acts),
         history=list(row.history),
         automatic=list(row.automatic),
+        authors=dict(row.authors),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select, text
 
 from tieline.adapters.memory.shelf import Entry, Note, Row
-from tieline.cli.simulation.people import CUT, HERE, TEXTS, Edit, Remark, bare
+from tieline.cli.simulation.people import COMPARED, HERE, TEXTS, Edit, Remark, bare
 from tieline.cli.simulation.world import World
 from tieline.core import journal
 from tieline.core.errors import JournalBroken
@@ -82,7 +82,7 @@ def check(world: World) -> list[Violation]:
         _equality,
         _edits,
         _overwritten,
-        _echoes,
+        _spread,
         _tags,
         _lost_remarks,
         _doubled_remarks,
@@ -189,6 +189,8 @@ def _equality(scene: Scene) -> Iterator[Violation]:
             for name in desk.compared:
                 if name in copy.holds or name not in row.body:
                     continue
+                if name not in incident.fields and scene.world.shape.has_habit(copy.connection, name):
+                    continue  # what the tool filled in by itself is unknown to everybody else
                 ours = _value(desk.would_show(name, incident.fields.get(name)))
                 theirs = _shown(scene.world, copy.connection, row, name)
                 if ours != theirs:
@@ -282,7 +284,6 @@ def _judge(
         if not edit.again and not _same(final, edit.value) and (name, _told(edit.value)) not in mentioned:
             words = f"INC-{owner} {name}: {edit.value!r} written in {edit.tool} is neither shown ({final!r}) nor told"
             yield Violation("lost edit", words)
-    # A tool that writes in capitals may have changed how the newest edit is spelt: told as a change of its own.
     lost = any(field == name and _same(value, newest.value) for field, value in scene.lost)
     told = newest.again or scene.world.restored or lost
     if not told and not _same(final, newest.value):
@@ -290,8 +291,7 @@ def _judge(
         yield Violation("overwritten edit", words)
     shown = next((edit for edit in reversed(edits) if _same(final, edit.value) and final is not None), None)
     if shown is None:
-        foreign = scene.world.shape.cut or scene.world.restored
-        if final is not None and not foreign and not final.startswith(("Down:", "Slow:")):
+        if final is not None and not scene.world.restored and not final.startswith(("Down:", "Slow:")):
             yield Violation("invented value", f"INC-{owner} {name} is {final!r}, which nobody wrote")
         return
     # What was written here since a backup that was put back is nowhere any more.
@@ -303,18 +303,7 @@ def _judge(
 
 
 def _same(final: Any, written: Any) -> bool:
-    return bool(_told(final) == _told(written) or _shortened(final, written) or _in_capitals(final, written))
-
-
-def _in_capitals(final: Any, written: Any) -> bool:
-    """A tool may have written the value in capitals, and then its own is the newest. (Nobody else writes in them.)"""
-    return isinstance(final, str) and isinstance(written, str) and final.isupper() and final == written.upper()
-
-
-def _shortened(final: Any, written: Any) -> bool:
-    """A tool may have cut the value, and then its own is the newest."""
-    texts = isinstance(final, str) and isinstance(written, str) and len(final) == CUT
-    return texts and bool(written.startswith(final))
+    return bool(_told(final) == _told(written))
 
 
 def _mentions(scene: Scene) -> set[tuple[str, Any]]:
@@ -334,21 +323,47 @@ def _facts(facts: Any) -> Iterable[tuple[str, Any]]:
     return facts.items() if isinstance(facts, Mapping) else ()
 
 
-def _echoes(scene: Scene) -> Iterator[Violation]:
-    """What a journal tells as a tool's new value was written there by a person, and not by us."""
-    shape = scene.world.shape
-    if scene.world.restored or shape.cut or shape.tidy or scene.world.people.disturbed:
+def _spread(scene: Scene) -> Iterator[Violation]:
+    """What a journal tells as a tool's new value was written there by a person: not by us, and not by the tool itself,
+    which fills in defaults, computes, cuts and lets its clock run."""
+    if scene.world.restored or scene.world.people.disturbed:
         return
-    written = {(edit.tool, edit.field, _told(edit.value)) for edit in scene.world.people.edits if edit.field in TEXTS}
+    written = _written_by_people(scene.world)
     for facts in scene.told:
         tool = facts["connection"]
         if tool not in scene.world.tools:
             continue
         for name, change in _facts(facts.get("changes")):
-            value = change["after"]
-            if name in TEXTS and value is not None and (tool, name, _told(value)) not in written:
-                words = f"INC-{facts['incident']} {name}: {value!r} was taken for an edit that nobody made in {tool}"
-                yield Violation("echo", words)
+            if name not in COMPARED or (scene.world.shape.rule and name == "close_notes"):
+                continue  # a rule that edits what we wrote cannot be told from a person
+            for value in _new_parts(change):
+                if (tool, name, value) not in written:
+                    words = (
+                        f"INC-{facts['incident']} {name}: {value!r} was taken for an edit that nobody made in {tool}"
+                    )
+                    yield Violation("echo", words)
+
+
+def _new_parts(change: Mapping[str, Any]) -> list[Any]:
+    """The value, or of a set what was added to it."""
+    if isinstance(change["after"], list):
+        before = change["before"] if isinstance(change["before"], list) else []
+        return sorted(set(change["after"]) - set(before))
+    return [_told(_frozen(change["after"]))]
+
+
+def _written_by_people(world: World) -> set[tuple[str, str, Any]]:
+    """Tool, field and value; of a set each part."""
+    found: set[tuple[str, str, Any]] = set()
+    for edit in world.people.edits:
+        if edit.tool == HERE:
+            continue
+        if edit.field == "tags":
+            found |= {(edit.tool, "tags", tag) for tag in edit.value or ()}
+        else:
+            value = world.tools[edit.tool].addresses().get(edit.value) if edit.field == "assignee" else edit.value
+            found.add((edit.tool, edit.field, _told(value)))
+    return found
 
 
 def _tags(scene: Scene) -> Iterator[Violation]:

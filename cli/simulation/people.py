@@ -18,12 +18,6 @@ CHOICES = {
 COMPARED = (*TEXTS, *CHOICES, "tags", "assignee", "close_notes")
 """The fields that must be equal in all copies."""
 
-CUT = 12
-"""Characters that a tool keeps which cuts descriptions without a word."""
-
-CAPITALS = "category"
-"""The field that a tool may write in capitals without a word."""
-
 HERE = "tieline"
 """Where a person edits who works in Tieline itself; the ref is then the incident's number."""
 

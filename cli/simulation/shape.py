@@ -13,6 +13,7 @@ from tieline import mappings
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.tool import EXACT
 from tieline.cli.simulation.alerts import AlertsPlugin
+from tieline.cli.simulation.habits import Habit
 from tieline.cli.simulation.tickets import TicketsPlugin
 from tieline.core.config import Config, ConnectionConfig, load_text
 from tieline.core.plugins import Plugin
@@ -38,8 +39,8 @@ class Shape:
     """One world. Where two layers of defence cover each other, some worlds lack one of them: `polls` without hooks
     and hooks without polls, for instance; else nothing would show that the other one is broken.
 
-    Its last tool may cut descriptions, write categories in capitals (`tidy`), drop what is written into teams (`deaf`)
-    or take no critical severity any more (`narrow`), each without a word about it. Its first may have a rule that
+    Its last tool may have `habits`, field by field, or take no critical severity any more (`narrow`), each without a
+    word about it. Its first may have a rule that
     edits what we wrote, and in a `quarrel` two rules fight. One tool may be `blunt`: it
     refuses no write on an old version.
     """
@@ -53,9 +54,7 @@ class Shape:
     replication_lag: timedelta
     resolution: timedelta
     backups: bool
-    cut: bool
-    tidy: bool
-    deaf: bool
+    habits: Mapping[str, Habit]
     narrow: bool
     rule: bool
     quarrel: bool
@@ -80,9 +79,7 @@ class Shape:
             replication_lag=timedelta(seconds=dice.choice((0, 0, 0, 10))),
             resolution=dice.choice((EXACT, timedelta(milliseconds=1), timedelta(seconds=1))),
             backups=dice.random() < 0.15,
-            cut=dice.random() < 0.1,
-            tidy=dice.random() < 0.1,
-            deaf=dice.random() < 0.1,
+            habits=Habit.drawn(dice),
             narrow=dice.random() < 0.1,
             rule=dice.random() < 0.2,
             quarrel=dice.random() < 0.05,
@@ -95,9 +92,14 @@ class Shape:
     def connections(self) -> tuple[str, ...]:
         return (*self.tools, ALERTS) if self.alerts else self.tools
 
+    def has_habit(self, tool: str, field: str) -> bool:
+        return tool == self.tools[-1] and field in self.habits
+
     def words(self) -> str:
         """What is particular about this world, for a person."""
-        parts = [f"{one.name}={getattr(self, one.name)}" for one in fields(self) if one.name not in ("tools", "alerts")]
+        told = [one.name for one in fields(self) if one.name not in ("tools", "alerts", "habits")]
+        parts = [f"{name}={getattr(self, name)}" for name in told]
+        parts.append(f"habits={' '.join(f'{name}:{habit}' for name, habit in self.habits.items()) or 'none'}")
         return f"{', '.join(self.connections)}; {', '.join(parts)}"
 
 

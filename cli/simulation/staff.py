@@ -40,9 +40,9 @@ class Staff:
         if dice.random() < 0.3:
             body["tags"] = [f"tag {number}"]
         row = self._desks[name].make(body)
-        for field in body:
-            if field in row.body:
-                self._chronicle.wrote(name, row.ref, field, row.body[field])
+        # What the tool fills in with it counts as theirs: it is what they see when they have saved it.
+        for field, value in row.body.items():
+            self._chronicle.wrote(name, row.ref, field, value)
         self._chronicle.tagged(name, row.ref, (), row.body.get("tags") or ())
         return f"somebody makes record {row.ref} in {name}: {body}"
 
@@ -142,11 +142,11 @@ class Staff:
             shown = self._desks[name].edit(ref, **values).body
         except (LookupError, Refused):
             return ""
-        for field in values:
+        for field in dict.fromkeys((*values, *shown)):
             if (row.body.get(field) or None) != (shown.get(field) or None):
                 self._chronicle.wrote(name, ref, field, shown.get(field))
         if "tags" in values:
-            self._chronicle.tagged(name, ref, row.body.get("tags") or (), shown["tags"])
+            self._chronicle.tagged(name, ref, row.body.get("tags") or (), shown.get("tags") or ())
         return f"somebody edits record {ref} in {name}: {values}"
 
     def _new_values(self, name: str, row: Row) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tieline.adapters.memory.plugin import UNCONDITIONAL
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.shelf import Note, Row
 from tieline.adapters.memory.tool import SIGNATURE, MemoryTool, Refused, sign
+from tieline.cli.simulation import habits
 from tieline.cli.simulation.people import CHOICES, COMPARED, TEXTS
 from tieline.core.hooks import hookimpl
 from tieline.core.model import ConnectionName
@@ -33,14 +34,12 @@ class Oddities:
 
 
 class SimulatedTool(MemoryTool):
-    """A memory tool that counts what the engine wrote. `refuses` are values that it does not take any more; `capitals`
-    is a field that it writes in capitals, whatever it is sent."""
+    """A memory tool that counts what the engine wrote. `refuses` are values that it does not take any more."""
 
     made = written = commented = 0
     overwrote = 0
     """Writes of ours that took somebody's edit away, in a tool that refuses none: each is put right by one more."""
     refuses: Mapping[str, str] = {}
-    capitals = ""
     oddities: Oddities
     account = MemorySettings().account
     texts = TEXTS
@@ -119,16 +118,14 @@ class SimulatedTool(MemoryTool):
 
     def settle_down(self) -> None:
         """Give up every bad habit."""
-        self.cut, self.refuses, self.ignored, self.capitals = {}, {}, frozenset(), ""
+        self.refuses = {}
+        habits.take_on(self, {})
 
     def _kept(self, values: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in self.refuses.items():
             if values.get(name) == value:
                 raise Refused(f"{name} cannot be {value!r} any more", name)
-        kept = super()._kept(values)
-        if isinstance(kept.get(self.capitals), str):
-            kept[self.capitals] = kept[self.capitals].upper()
-        return kept
+        return super()._kept(values)
 
 
 class SimulatedAdapter(MemoryAdapter):

@@ -17,9 +17,10 @@ from sqlalchemy import CursorResult, bindparam, select
 
 from tieline.adapters.memory.faults import Fault
 from tieline.adapters.testing.clock import ManualClock
+from tieline.cli.simulation import habits
 from tieline.cli.simulation.alerts import AlertTool, Memory
 from tieline.cli.simulation.fate import Fate, Killed, Weather
-from tieline.cli.simulation.people import CAPITALS, CUT, TEXTS, Chronicle
+from tieline.cli.simulation.people import TEXTS, Chronicle
 from tieline.cli.simulation.shape import ALERTS, DOUBT_FROM, POLL_EVERY, Shape, hook_secret, load, load_mapping
 from tieline.cli.simulation.staff import PEOPLE, Staff
 from tieline.cli.simulation.store import Copy, SimulatedStore
@@ -130,9 +131,7 @@ class World:
         tool.plain_comments = shape.plain_comments
         tool.subscribers.append(partial(self._post, name))
         if name == shape.tools[-1]:
-            tool.cut = {"description": CUT} if shape.cut else {}
-            tool.capitals = CAPITALS if shape.tidy else ""
-            tool.ignored = frozenset({"team"}) if shape.deaf else frozenset()
+            habits.take_on(tool, shape.habits)
             tool.refuses = {"severity": "critical"} if shape.narrow else {}
         if shape.rule and name == shape.tools[0]:
             tool.workflow = lambda body: {"close_notes": "set by a rule"} if body.get("status") == "resolved" else {}
