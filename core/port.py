@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NewType, Protocol, runtime_checkable
+from typing import Any, Final, NewType, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +30,10 @@ Ref = NewType("Ref", str)
 Version = NewType("Version", str)
 Token = NewType("Token", str)
 Cursor = NewType("Cursor", str)
+
+
+WHOLE: Final = frozenset({"*"})
+"""Every member of a body."""
 
 
 class Power(StrEnum):
@@ -81,7 +85,8 @@ class Reading:
     nobody touched it since, rebuilt from the tool's history where it tells, None where nobody can say. `automatic`
     names the members of the body, as the mapping's paths begin behind `fields.`, whose present value the tool's own
     clock or rule set and no person: PagerDuty's acknowledgement that timed out. `ours` names those that our own account
-    was the last to set, where the tool tells: what a write whose answer was lost left there.
+    was the last to set, where the tool tells (`WHOLE` where nobody else changed the record since): what a write whose
+    answer was lost left there.
 
     `refused`, in the answer to a write of several calls, are the members of the body that the tool refused, as in
     `Rejected.refused`, while it took the rest.

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tieline.core.model import ABSENT, CATALOGUE, Absent, Fields, FieldType, RecordKind, Severity, Value
-from tieline.core.port import Body
+from tieline.core.port import WHOLE, Body
 from tieline.core.severities import SHIPPED, Severities
 from tieline.mappings.codecs import People, Refused, codec
 from tieline.mappings.convert import text
@@ -199,6 +199,8 @@ class Mapping:
 
     def read_from(self, members: frozenset[str]) -> frozenset[str]:
         """The fields read from these members of a body, or of its `fields`."""
+        if members == WHOLE:
+            return self.readable
         return frozenset(
             name for name in self.readable if any(_member(path) in members for path in self.document.rules[name].read)
         )

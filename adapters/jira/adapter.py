@@ -273,7 +273,7 @@ class JiraAdapter:
             found,
             born=None if theirs is None else self._without(fetched, theirs).issue,
             automatic=history.by_rule(fetched.changelog, hands),
-            ours=history.last_by_us(fetched.changelog, hands),
+            ours=history.by_us(fetched.changelog, hands),
         )
 
     def _understood(self, fetched: Fetched) -> Reading:

@@ -82,14 +82,17 @@ def _by_persons(entries: Iterable[Body], hands: Hands) -> dict[str, Body]:
 
 def by_rule(changelog: Body | None, hands: Hands) -> frozenset[str]:
     """The fields that a rule of the site changed last."""
-    last = {name: entry for entry in _since(changelog, 0) for name, _item in _items(entry)}
+    last = _last_entries(changelog)
     return frozenset(name for name, entry in last.items() if not hands.ours(entry) and not hands.a_persons(entry))
 
 
-def last_by_us(changelog: Body | None, hands: Hands) -> bool:
-    """Whether the newest entry is ours."""
-    entries = _since(changelog, 0)
-    return bool(entries) and hands.ours(entries[-1])
+def by_us(changelog: Body | None, hands: Hands) -> frozenset[str]:
+    """The fields that we changed last."""
+    return frozenset(name for name, entry in _last_entries(changelog).items() if hands.ours(entry))
+
+
+def _last_entries(changelog: Body | None) -> dict[str, Body]:
+    return {name: entry for entry in _since(changelog, 0) for name, _item in _items(entry)}
 
 
 def last_entry(changelog: Body | None, hands: Hands) -> str:

@@ -22,6 +22,7 @@ from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, Try
 from tieline.core.listing import alone
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import (
+    WHOLE,
     Body,
     Cursor,
     Delivery,
@@ -145,7 +146,7 @@ class PagerDuty:
             token=token,
             automatic=doings.automatic(log),
             born=reading.body if doings.untouched(log, account) else None,
-            ours=doings.last_by(log, account),
+            ours=WHOLE if doings.last_by(log, account) else frozenset(),
         )
 
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:

@@ -11,7 +11,7 @@ from tieline.adapters.servicenow.answers import Row
 from tieline.adapters.servicenow.settings import ServiceNowSettings
 from tieline.core.errors import Rejected
 from tieline.core.listing import alone
-from tieline.core.port import Body, Reading, Ref, Token, Version
+from tieline.core.port import WHOLE, Body, Reading, Ref, Token, Version
 
 STAMP = "%Y-%m-%d %H:%M:%S"
 MARK = "Tieline"
@@ -124,7 +124,7 @@ def reading_of(
         raced=raced,
         born=row if token is not None and row.get("sys_mod_count") == "0" else None,
         automatic=automatic,
-        ours=str(row.get("sys_updated_by", "")).casefold() == settings.username.casefold(),
+        ours=WHOLE if str(row.get("sys_updated_by", "")).casefold() == settings.username.casefold() else frozenset(),
     )
 
 

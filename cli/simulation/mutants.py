@@ -110,7 +110,7 @@ def _no_lag_wait() -> Sequence[Patch]:
         if found is None:
             creation.create(engine, here, replica, incident)
         else:
-            creation._adopt(engine, here, replica.id, found)
+            creation._adopt(engine, here, replica.id, read.sight(engine, here, found, asked=None))
 
     return [(creation, "find_or_create", impatient)]
 
@@ -122,8 +122,8 @@ def _no_search() -> Sequence[Patch]:
 def _adopt_as_it_is() -> Sequence[Patch]:
     adopt = creation.adopt
 
-    def trusting(tx: Any, engine: Any, here: Any, replica: Any, sighting: Any) -> None:
-        adopt(tx, engine, here, replace(replica, intent=sighting.fields), sighting)
+    def trusting(tx: Any, engine: Any, here: Any, replica: Any, sighting: Any, *moment: Any) -> None:
+        adopt(tx, engine, here, replace(replica, intent=sighting.fields), sighting, *moment)
 
     return [(creation, "adopt", trusting)]
 
@@ -184,6 +184,31 @@ def _ledger_taken_for_failed() -> Sequence[Patch]:
         return replica.base.get(name, ABSENT)
 
     return [(reconcile, "_settle_ledger", doubting)]
+
+
+def _edited_by_nobody(rule: str) -> Callable[[], Sequence[Patch]]:
+    """A rule about what tools do by themselves finds nothing: whatever they did is then taken for an edit."""
+    return lambda: [(reconcile, rule, _nothing)]
+
+
+def _clock_taken_for_a_person() -> Sequence[Patch]:
+    sight = read.sight
+
+    def blind(*args: Any, **others: Any) -> Any:
+        return replace(sight(*args, **others), automatic=frozenset())
+
+    return [(road, "sight", blind), (read, "sight", blind)]
+
+
+def _decision_not_carried_out() -> Sequence[Patch]:
+    wanted = reconcile.wanted
+
+    def reluctant(replica: Any, projection: Any, mapping: Any) -> Any:
+        return wanted(
+            replace(replica, holds={n: replace(h, again=False) for n, h in replica.holds.items()}), projection, mapping
+        )
+
+    return [(commit, "wanted", reluctant), (deliver, "wanted", reluctant)]
 
 
 def _clean_before_written() -> Sequence[Patch]:
@@ -532,6 +557,20 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "no-ledger": Mutant("a write is not written down before it is sent", _no_ledger),
     "ledger-taken-for-done": Mutant("a write in doubt is taken for done", _ledger_taken_for_done),
     "ledger-taken-for-failed": Mutant("a write in doubt is taken for failed", _ledger_taken_for_failed),
+    "default-taken-for-an-edit": Mutant("a new record's defaults are taken for edits", _edited_by_nobody("_default")),
+    "birth-taken-for-an-edit": Mutant(
+        "what a new record shows instead of what it was made with is an edit", _edited_by_nobody("_unlike_what_we_made")
+    ),
+    "altered-taken-for-an-edit": Mutant(
+        "what a tool makes of our write is taken for an edit", _edited_by_nobody("_unlike_what_we_wrote")
+    ),
+    "consequence-taken-for-an-edit": Mutant(
+        "what a tool computes from our write is taken for an edit", _edited_by_nobody("_consequence")
+    ),
+    "clock-taken-for-a-person": Mutant("what a tool's own clock did is taken for an edit", _clock_taken_for_a_person),
+    "decision-not-carried-out": Mutant(
+        "what a person decided about a held field is not written", _decision_not_carried_out
+    ),
     "clean-before-written": Mutant("the dirty mark goes before the write", _clean_before_written),
     "no-version-on-write": Mutant("a write names no version", _no_version_on_write),
     "overwritten-untold": Mutant("nobody asks what a write replaced", _overwritten_untold),
