@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ MOST_EPISODES: Final = 20_000
 """How many firing episodes a cursor holds (about half a megabyte); the oldest ones beyond are not watched for their
 end by polling. Only a source whose grouping has failed fires more at once."""
 
+_PRINT: Final = re.compile("[0-9a-f]{16}")
 _FORMAT: Final = "e1:"
 _YEAR_ONE: Final = datetime(1, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -83,7 +85,7 @@ class Episode:
 
 def check_fingerprint(text: object) -> str:
     """Sixteen hexadecimal digits, as Alertmanager writes a fingerprint. Raises ValueError."""
-    if isinstance(text, str) and len(text) == 16 and all(digit in "0123456789abcdef" for digit in text):
+    if isinstance(text, str) and _PRINT.fullmatch(text):
         return text
     raise ValueError(f"{str(text)[:40]!r} is not an alert's fingerprint: 16 hexadecimal digits in lower case")
 

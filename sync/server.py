@@ -26,15 +26,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tieline.core.errors import Forged, StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Received, Receiver
+from tieline.sync.complaints import Complaint, Complaints
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.intake import Full, Intake
-from tieline.sync.refusals import Refusal, Refusals
 
 BODY_TIMEOUT: Final = 30.0
 """Seconds a sender may take over one body."""
 
 TELL_EVERY: Final = 5.0
-"""Seconds between two looks at which of the refusals that were only counted are to be told."""
+"""Seconds between two looks at which of what was only counted is to be told."""
 
 MOST_ODD: Final = 5
 """Records of one delivery whose oddity the log tells; the others are counted."""
@@ -121,7 +121,7 @@ class Hooks:
         self._pages = pages
         self._answers = Answers()
         self._log: Any = structlog.get_logger("tieline.server")
-        self._refusals = Refusals(self._write, host.engine.clock.monotonic)
+        self._complaints = Complaints(self._write, host.engine.clock.monotonic)
         self._teller: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,11 +137,11 @@ class Hooks:
         if scope["method"] != "POST":
             return PlainTextResponse("Method Not Allowed", 405, {"allow": "POST", "connection": "close"})
         try:
-            new = await _receive(host, name, scope, receive, self._answers)
+            new, received = await _receive(host, name, scope, receive, self._answers)
         except Refused as refused:
             known = name if refused.status != 404 else "unknown"
             host.count_delivery(known, str(refused.status))
-            self._note(Refusal(_sender(scope), known, refused.status, refused.why))
+            self._complain("delivery_refused", scope, known, status=refused.status, reason=refused.why)
             headers = {"Retry-After": str(max(1, round(refused.wait.total_seconds())))} if refused.wait else {}
             if refused.status in UNREAD:
                 headers["connection"] = "close"
@@ -150,26 +150,37 @@ class Hooks:
             host.count_delivery(name, "hung_up")
             return Response(status_code=400)
         host.count_delivery(name, "stored" if new else "repeated")
+        if received.incomplete:
+            self._make_up(ConnectionName(name), received, scope, new=new)
         return STORED if new else REPEATED
 
-    def _note(self, refusal: Refusal) -> None:
-        self._refusals.note(refusal)
+    def _make_up(self, name: ConnectionName, received: Received, scope: Scope, *, new: bool) -> None:
+        """Something of a delivery is missing: the tool is read at once, and what could not be understood is said."""
+        host = self._host
+        here = host.engine.connections.get(name)  # a reload may have taken it out since
+        only_listens = here is not None and here.only_listens
+        if not only_listens:
+            host.incomplete(name)
+        if new and received.unreadable:
+            host.count_unreadable(name, len(received.unreadable))
+            odd = [f"{one.key or one.ref or 'one without a name'}: {one.sentence}" for one in received.unreadable]
+            count = {"records": len(odd), "of": len(odd) + len(received.hints)}
+            self._complain("delivery_unreadable", scope, name, **count, errors=odd[:MOST_ODD])
+        elif new and only_listens:
+            self._complain("delivery_incomplete", scope, name)
+
+    def _complain(self, event: str, scope: Scope, connection: str, **facts: Any) -> None:
+        client = scope.get("client")
+        self._complaints.note(Complaint(event, str(client[0]) if client else "unknown", connection, facts))
         if self._teller is None:
             self._teller = asyncio.get_running_loop().call_later(TELL_EVERY, self._tell)
 
     def _tell(self) -> None:
-        again = self._refusals.tell()
+        again = self._complaints.tell()
         self._teller = asyncio.get_running_loop().call_later(TELL_EVERY, self._tell) if again else None
 
-    def _write(self, refusal: Refusal, times: int) -> None:
-        self._log.warning(
-            "delivery_refused",
-            connection=refusal.connection,
-            sender=refusal.sender,
-            status=refusal.status,
-            reason=refusal.why,
-            times=times,
-        )
+    def _write(self, one: Complaint, times: int) -> None:
+        self._log.warning(one.event, connection=one.connection, sender=one.sender, times=times, **one.facts)
 
 
 class Answers:
@@ -229,16 +240,11 @@ class OneLength:
         await self._app(scope, receive, send)
 
 
-def _sender(scope: Scope) -> str:
-    client = scope.get("client")
-    return str(client[0]) if client else "unknown"
-
-
-async def _receive(host: Host, name: str, scope: Scope, receive: Receive, answers: Answers) -> bool:
+async def _receive(host: Host, name: str, scope: Scope, receive: Receive, answers: Answers) -> tuple[bool, Received]:
     engine = host.engine
     connected = engine.connections.get(ConnectionName(name))
     if connected is None or connected.receiver is None:
-        raise Refused(404, f"no connection named {name!r} takes webhooks here; see `connections` in tieline.yaml")
+        raise Refused(404, f"no connection named {name[:60]!r} takes webhooks here; see `connections` in tieline.yaml")
     headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
     body = await _body(headers, receive, engine.config.server.body_limit)
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
@@ -249,28 +255,7 @@ async def _receive(host: Host, name: str, scope: Scope, receive: Receive, answer
         raise Refused(503, "too many deliveries wait to be stored; come back", timedelta(seconds=2)) from None
     except StoreUnavailable as error:
         raise Refused(503, f"the store does not take writes: {error}", error.wait) from None
-    if received.unreadable and new:
-        _tell_unreadable(host, connected.name, received, _sender(scope))
-    if received.incomplete and connected.only_listens and new:
-        log = structlog.get_logger("tieline.server")
-        log.warning("delivery_incomplete", connection=connected.name, sender=_sender(scope))
-    elif received.incomplete:
-        host.incomplete(connected.name)
-    return new
-
-
-def _tell_unreadable(host: Host, name: ConnectionName, received: Received, sender: str) -> None:
-    """Say what of a delivery could not be understood: a few records of it, and how many they are."""
-    host.count_unreadable(name, len(received.unreadable))
-    odd = [f"{one.key or one.ref or 'one without a name'}: {one.sentence}" for one in received.unreadable]
-    structlog.get_logger("tieline.server").warning(
-        "delivery_unreadable",
-        connection=name,
-        sender=sender,
-        records=len(odd),
-        of=len(odd) + len(received.hints),
-        errors=odd[:MOST_ODD],
-    )
+    return new, received
 
 
 def _understand(connected: Connected, receiver: Receiver, delivery: Delivery, engine: Engine) -> Received:
@@ -294,7 +279,7 @@ def _understand(connected: Connected, receiver: Receiver, delivery: Delivery, en
 async def _body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", ""):
-        raise Refused(415, f"send the body as it is: content-encoding {encoding!r} is not taken")
+        raise Refused(415, f"send the body as it is: content-encoding {encoding[:40]!r} is not taken")
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         raise Refused(413, f"the body is larger than {limit} bytes (server.body_limit)")

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from tieline.core.episodes import Episode, identity, moment_text, parse_moment, rule_of, texts
@@ -26,6 +27,9 @@ ENDED = Version("ended")
 
 NOT_TOLD: Final = datetime(2, 1, 1, tzinfo=UTC)
 """Go writes a time that is not set as the first moment of the year 1."""
+
+
+_NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,8 @@ def reading(body: Body, age: timedelta | None = None, link: str = "") -> Reading
     labels: Mapping[str, str] = body.get("labels") or {}
     generator = str(body.get("generatorURL") or "")
     return Reading(
-        ref=episode_of(body).ref,
+        # A body's times are written as an episode's ref has them.
+        ref=Ref(f"{body['fingerprint']}@{body['startsAt']}"),
         version=version(body),
         body=body,
         key=labels.get("alertname", ""),
@@ -180,6 +185,8 @@ def _common(alert: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parted(told: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """What is for people, and what Grafana's API tells for itself (`__alert_rule_uid__`) and its webhook does not."""
+    if "__" not in "".join(told):
+        return told, _NO_TEXTS
     private = {name: text for name, text in told.items() if name.startswith("__") and name.endswith("__")}
     if not private:
         return told, private

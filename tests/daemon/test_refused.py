@@ -66,6 +66,16 @@ def test_a_refused_delivery_leaves_a_line_with_its_senders_address(
     assert line["connection"] == ("am" if status != 404 else "unknown")
 
 
+def test_nobody_writes_a_page_into_the_log(running: Callable[..., Running]) -> None:
+    here = running(ALERTS)
+    with capture_logs() as logs:
+        here.client.post(f"/hooks/{'x' * 20_000}", content=b"{}")
+        here.client.post("/hooks/am", content=b"{}", headers={"content-encoding": "y" * 20_000})
+    lines = [one for one in logs if one["event"] == "delivery_refused"]
+    assert len(lines) == 2
+    assert all(len(str(line)) < 500 for line in lines)
+
+
 def test_a_wrong_proof_tells_the_log_what_it_does_not_tell_the_stranger(running: Callable[..., Running]) -> None:
     here = running(ALERTS)
     with capture_logs() as logs:

@@ -144,3 +144,43 @@ def test_what_a_source_may_raise_is_judged_beforehand_by_the_road_itself(office:
     bodies = [{"labels": {"alertname": "A", "severity": word}} for word in ("High", "P1", "P1")]
     found = unknown.foreseen(office.engine, here, [*bodies, {"labels": {"alertname": "B"}}])
     assert [(one.word, one.alerts) for one in found] == [("P1", 2), ("", 1)]
+
+
+@pytest.mark.parametrize("word", ["P1", None])
+def test_a_forms_defaults_do_not_stand_in_for_what_nobody_knows(tmp_path: Path, word: str | None) -> None:
+    """ServiceNow's form has an impact and an urgency of its own, and computes a priority from them."""
+    office = Office(tmp_path, "servicenow", "pagerduty")
+    office.settle(1)
+    fire(office, word)
+    office.settle()
+    fields = office.incident().fields
+    assert (fields.get("severity"), fields.get("priority"), fields["urgency"]) == (None, None, "high")
+    pager = office.copy("pagerduty").observed
+    assert (pager.get("priority"), pager["urgency"]) == (None, "high")
+    office.close()
+
+
+def test_a_known_word_reaches_every_tool(tmp_path: Path) -> None:
+    office = Office(tmp_path, "servicenow", "pagerduty")
+    office.settle(1)
+    fire(office, "High")
+    office.settle()
+    fields = office.incident().fields
+    assert (fields["severity"], fields["priority"], fields["urgency"]) == ("high", "p2", "high")
+    pager = office.copy("pagerduty").observed
+    assert (pager["priority"], pager["urgency"]) == ("p2", "high")
+    office.close()
+
+
+def test_one_that_nobody_knows_wakes_people_though_it_joins_a_calm_incident(tmp_path: Path) -> None:
+    office = Office(tmp_path, "pagerduty")
+    office.settle(1)
+    fire(office, "info")
+    office.settle()
+    assert office.copy("pagerduty").observed["urgency"] == "low"
+    fire(office, "P1")
+    office.settle()
+    assert office.count() == 1
+    assert office.incident().fields["severity"] == "info"
+    assert office.copy("pagerduty").observed["urgency"] == "high"
+    office.close()

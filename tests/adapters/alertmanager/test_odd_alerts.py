@@ -100,6 +100,11 @@ def test_odd_annotations_cost_themselves_and_have_the_source_polled(
     assert (received.incomplete, received.unreadable) == (True, ())
 
 
+def test_underscores_in_a_name_are_nothing_odd(adapter: AlertmanagerAdapter) -> None:
+    received = parsed(adapter, labels={"alertname": "Down", "app__tier": "web"}, annotations={"a__b": "c"})
+    assert (received.incomplete, received.unreadable) == (False, ())
+
+
 def test_annotations_that_nobody_sends_are_none(adapter: AlertmanagerAdapter) -> None:
     received = parsed(adapter, annotations=...)
     assert (len(received.hints), received.incomplete) == (2, False)

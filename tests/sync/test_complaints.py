@@ -1,8 +1,8 @@
-"""What the log says of refused deliveries: at once, then once a minute, and never without bound."""
+"""What the log says of deliveries with which something is wrong: at once, then once a minute, with a bound."""
 
 from __future__ import annotations
 
-from tieline.sync.refusals import MOST_SENDERS, OTHERS, QUIET, Refusal, Refusals
+from tieline.sync.complaints import MOST_SENDERS, QUIET, Complaint, Complaints
 
 
 class Log:
@@ -11,17 +11,17 @@ class Log:
     def __init__(self) -> None:
         self.lines: list[tuple[str, int, int]] = []
         self.now = 100.0
-        self.refusals = Refusals(self._write, lambda: self.now)
+        self.complaints = Complaints(self._write, lambda: self.now)
 
-    def _write(self, refusal: Refusal, times: int) -> None:
-        self.lines.append((refusal.sender, refusal.status, times))
+    def _write(self, one: Complaint, times: int) -> None:
+        self.lines.append((one.sender, int(one.facts["status"]), times))
 
     def note(self, sender: str, status: int = 400, connection: str = "alerts") -> None:
-        self.refusals.note(Refusal(sender, connection, status, "why"))
+        self.complaints.note(Complaint("delivery_refused", sender, connection, {"status": status}))
 
     def later(self, seconds: float = QUIET) -> bool:
         self.now += seconds
-        return self.refusals.tell()
+        return self.complaints.tell()
 
     def new(self) -> list[tuple[str, int, int]]:
         lines, self.lines = self.lines, []
@@ -68,4 +68,3 @@ def test_senders_without_number_share_one_line() -> None:
     log.later()
     [line] = log.new()
     assert line[1:] == (400, 499)
-    assert OTHERS
