@@ -159,6 +159,7 @@ INCIDENT_FIELDS: Final = _catalogue(
     FieldSpec("close_code", FieldType.TEXT, "how it was resolved, as a code"),
     FieldSpec("close_notes", FieldType.RICH_TEXT, "how it was resolved, in words"),
     FieldSpec("tlp", FieldType.CHOICE, "who may know of it", Tlp),
+    FieldSpec("alerts", FieldType.RICH_TEXT, "which of its alerts fire now; kept by Tieline, and nobody's to edit"),
 )
 
 SIGNAL_FIELDS: Final = _catalogue(

@@ -105,6 +105,12 @@ class SignalsConfig(Section):
         description="Lower an open incident's severity and priority again when its worst alert has ended, unless a "
         "person set them.",
     )
+    tell_every: timedelta = Field(
+        default=timedelta(minutes=1),
+        ge=timedelta(0),
+        description="How often a ticket is told which of its alerts fire, when nothing else is written to it.",
+    )
+    alerts_shown: int = Field(default=10, ge=1, le=50, description="So many of them by name, the worst first.")
     flap_hold: timedelta = Field(
         default=timedelta(minutes=1),
         ge=timedelta(0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, exists, select, text
 
 from tieline.core.store import tables as t
+from tieline.core.store.many import Many
 from tieline.core.store.store import Connection, Transaction
 
 
@@ -28,6 +29,12 @@ _SET = text(
     "INSERT INTO timer (key, kind, due_at, payload) VALUES (:key, :kind, :due_at, :payload) "
     "ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, due_at = excluded.due_at, payload = excluded.payload"
 ).bindparams(bindparam("due_at", type_=t.timer.c.due_at.type), bindparam("payload", type_=t.timer.c.payload.type))
+_SET_UNLESS_SET = Many(
+    text(
+        "INSERT INTO timer (key, kind, due_at, payload) VALUES (:key, :kind, :due_at, :payload) "
+        "ON CONFLICT (key) DO NOTHING"
+    ).bindparams(bindparam("due_at", type_=t.timer.c.due_at.type), bindparam("payload", type_=t.timer.c.payload.type))
+)
 _CANCEL = delete(t.timer).where(t.timer.c.key == bindparam("key"))
 _ANY_DUE = select(exists().where(t.timer.c.due_at <= bindparam("now")))
 # Workers side by side take different timers instead of waiting for each other; SQLite has one worker and no such words.
@@ -44,6 +51,16 @@ _FIRED = delete(t.timer).where(t.timer.c.id == bindparam("row_id"))
 def set_timer(tx: Transaction, key: str, kind: str, due_at: datetime, payload: Mapping[str, Any]) -> None:
     """Set a timer, or move the one that has this key."""
     tx.execute(_SET, {"key": key, "kind": kind, "due_at": due_at, "payload": dict(payload)})
+
+
+def set_unless_set(
+    tx: Transaction, kind: str, due_at: datetime, wanted: Sequence[tuple[str, Mapping[str, Any]]]
+) -> None:
+    """Set these timers, each a key and a payload, at once; one that is set already stays as it is."""
+    tx.execute_many(
+        _SET_UNLESS_SET,
+        [{"key": key, "kind": kind, "due_at": due_at, "payload": dict(payload)} for key, payload in wanted],
+    )
 
 
 def cancel(tx: Transaction, key: str) -> bool:

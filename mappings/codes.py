@@ -34,4 +34,5 @@ CODES: Final[Mapping[str, str]] = {
     "MAP025": "a field is read where its write does not reach",
     "MAP026": "what the tool computes from a write means something else",
     "MAP027": "a word that is longer than the limit",
+    "MAP028": "alerts are shown in a text that has no room for a block",
 }

@@ -68,6 +68,13 @@ class Case(StrEnum):
     UPPER = "upper"  # it keeps the value in upper case
 
 
+class Shown(StrEnum):
+    """Where a tool shows which alerts of an incident fire. It is kept up to date there, and is nobody's to edit."""
+
+    DESCRIPTION = "description"  # in a block of the description
+    COMMENT = "comment"  # in one comment of ours, which is edited
+
+
 class When(StrEnum):
     """When a field is written to the tool."""
 
@@ -168,3 +175,4 @@ class Document:
     computed: tuple[Computed, ...]
     examples: tuple[Example, ...]
     digest: str
+    alerts: Shown | None = None

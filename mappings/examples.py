@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tieline.core.errors import Problem
+from tieline.mappings.board import ALERTS
 from tieline.mappings.document import Example
 from tieline.mappings.mapping import Mapping
 from tieline.mappings.samples import frozen, same
@@ -25,6 +26,8 @@ def _read_problems(mapping: Mapping, example: Example) -> Iterator[Problem]:
     for name in sorted(wanted.keys() | got.fields.keys()):
         if name in wanted and name in got.fields and same(wanted[name], got.fields[name]):
             continue
+        if name == ALERTS and got.fields.get(name) is None:
+            continue  # what shows no block needs not say so
         if name in wanted:
             found = f"reads {got.fields[name]!r}" if name in got.fields else "reads nothing"
             said = next((f" ({one.sentence})" for one in got.unmapped if one.field == name), "")

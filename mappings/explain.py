@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tieline.core.model import CATALOGUE
+from tieline.mappings.board import ALERTS
 from tieline.mappings.computed import behind
 from tieline.mappings.document import Computed, FieldRule, When
 from tieline.mappings.mapping import Mapping
@@ -33,9 +34,17 @@ def explain(mapping: Mapping) -> tuple[Row, ...]:
             policy = str(mapping.policies[name])
             read = ", ".join([_read(rules[name]), *_computed(rules[name], mapping.document.computed)])
             rows.append(Row(name, _path(rules[name]), read, _write(rules[name]), policy, spec.meaning))
+        elif name == ALERTS and mapping.document.alerts is not None:
+            rows.append(_alerts(mapping, spec.meaning))
         else:
             rows.append(Row(name, "", "no", "no", "", f"{spec.meaning}; {mapping.tool} does not carry it"))
     return tuple(rows)
+
+
+def _alerts(mapping: Mapping, meaning: str) -> Row:
+    if mapping.board is None:
+        return Row(ALERTS, "a comment of ours", "no", "edited in place", "", meaning)
+    return Row(ALERTS, f"a block of {show(mapping.board.path)}", "as it is", "yes", "nobody's", meaning)
 
 
 def _path(rule: FieldRule) -> str:

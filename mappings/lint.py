@@ -19,6 +19,7 @@ from tieline.mappings.document import (
     PolicyKind,
     ReadElse,
     Scalar,
+    Shown,
     TextDialect,
     When,
 )
@@ -29,6 +30,9 @@ from tieline.mappings.shape import Shape, nearest
 from tieline.mappings.tables import check_tables
 from tieline.mappings.tree import entries, listed, plain, word
 
+DESCRIPTION = "description"
+_LINES = frozenset({TextDialect.PLAIN, TextDialect.MARKDOWN, TextDialect.JIRA_WIKI})
+"""The dialects whose text is lines, some of which may be a block of ours."""
 SHORTEST_LINE = 20
 SHORTEST_TEXT = 1000
 _ONLY_FOR: Mapping[str, frozenset[FieldType]] = {
@@ -91,6 +95,9 @@ def lint(root: Node, name: str, digest: str, shape: Shape) -> Document | None:
     create = {path: value.plain() for path, value in _paths_of(top.get("create"), shape)}
     if all(problem.code not in ("MAP009", "MAP022") for problem in shape.problems):  # every place is known
         check_places(top, rules, computed, shape)
+    alerts = Shown(word(top["alerts"])) if "alerts" in top else None
+    if alerts is Shown.DESCRIPTION:
+        _check_room_for_alerts(top["alerts"], rules.get(DESCRIPTION), shape)
     if shape.problems:
         return None
     return Document(
@@ -106,7 +113,21 @@ def lint(root: Node, name: str, digest: str, shape: Shape) -> Document | None:
         computed=computed,
         examples=tuple(_examples(top)),
         digest=digest,
+        alerts=alerts,
     )
+
+
+def _check_room_for_alerts(node: Node, rule: FieldRule | None, shape: Shape) -> None:
+    """A block stands between lines of one text, which is read and written as such at any time."""
+    if (
+        rule is None
+        or rule.text not in _LINES
+        or rule.read != (rule.to,)
+        or rule.when is not When.ALWAYS
+        or rule.only_when
+    ):
+        what = "the description is not one text, read and written in one place at any time."
+        shape.report(node, "MAP028", what, "write `alerts: comment`, or take the key out.", at_key=True)
 
 
 def _defaults(top: dict[str, Node]) -> dict[str, str]:

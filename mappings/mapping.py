@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from tieline.core.model import ABSENT, CATALOGUE, Absent, Fields, FieldType, RecordKind, Severity, Value
 from tieline.core.port import WHOLE, Body
 from tieline.core.severities import SHIPPED, Severities
+from tieline.mappings.board import ALERTS, Board, split
 from tieline.mappings.codecs import People, Refused, codec
 from tieline.mappings.convert import text
-from tieline.mappings.document import Document, Policy, When
+from tieline.mappings.document import Document, Policy, PolicyKind, Shown, When
 from tieline.mappings.outcome import Denormalized, LeftOut, Normalized, Refusal, Unmapped
 from tieline.mappings.paths import Path, put_constant
 from tieline.mappings.reading import Reader, reader
@@ -21,6 +22,11 @@ from tieline.mappings.texts import RichText, rich_texts
 from tieline.mappings.writing import Writer, writer, writes
 
 NOBODY: People = MappingProxyType({})
+
+DESCRIPTION: Final = "description"
+
+NOBODYS: Final = Policy(PolicyKind.OWNER)
+"""The block of alerts belongs to no connection: what is edited there stands nowhere else, and is written over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ class Mapping:
     _needy: tuple[str, ...] = field(repr=False)
     unfitted: MappingOf[str, Unfitted] = field(default_factory=dict, repr=False)
     """In a mapping that was fitted to a tool: the fields that it cannot be told, or not all of."""
+    board: Board | None = field(default=None, repr=False)
+    """The block of the description that shows which alerts fire, where the tool has one."""
 
     def normalize(self, body: Body, people: People = NOBODY) -> Normalized:
         """The fields that a body holds. `people` leads from the tool's person ids to e-mail addresses."""
@@ -67,6 +75,8 @@ class Mapping:
                 unmapped.append(value)
             else:
                 fields[name] = value
+        if self.board is not None and DESCRIPTION in fields:
+            fields[ALERTS] = self.board.said(body)
         return Normalized(fields, tuple(unmapped))
 
     def denormalize(
@@ -79,6 +89,7 @@ class Mapping:
         link: str = "",
         originals: MappingOf[str, Any] = MappingProxyType({}),
         without: Collection[str] = (),
+        present: Body | None = None,
     ) -> Denormalized:
         """The body that writes `wanted`; `incident` holds all fields, for those that a wanted value needs beside it.
 
@@ -86,6 +97,7 @@ class Mapping:
         `originals` are the tool's own texts that hold more than we can say: what nobody touched of them stays.
         What is in `without` is left out, also where a wanted value needs it: the tool has refused it, and says itself
         whether it takes the other without it.
+        `present` is the record as it is, where `splices` asks for it.
         """
         body: dict[str, Any] = {}
         written: dict[str, Value] = {}
@@ -94,6 +106,7 @@ class Mapping:
             for path, constant in self.document.create.items():
                 put_constant(body, path, constant)
         writers = self.writers
+        wanted, incident = self._without_blocks(wanted), self._without_blocks(incident)
         chosen, company = self._with_company(wanted, incident, ids, left_out, without)
         for name, value in (chosen | company if company else chosen).items():
             writer = writers[name]
@@ -116,7 +129,42 @@ class Mapping:
                 left_out.append(LeftOut(name, str(back)))
             elif writer.readable:
                 written[name] = back
+        if self.board is not None and (ALERTS in wanted or DESCRIPTION in written):
+            says = self._board_says(self.board, incident, ids)
+            there = body if DESCRIPTION in written or creating else present
+            if there is None:
+                raise ValueError("a block is written into the text as it stands, which was not given")
+            left_out += _put_board(self.board, body, self.board.text_in(there), says)
+            if not any(one.field == ALERTS for one in left_out):
+                written[ALERTS] = says
+                if there is present:
+                    # Whoever edits it between that look and this write is replaced, and has to be found.
+                    written |= self._as_it_stands(present)
         return Denormalized(body, written, tuple(left_out))
+
+    def _as_it_stands(self, present: Body) -> Fields:
+        said = self.normalize(present).fields
+        return {DESCRIPTION: said[DESCRIPTION]} if DESCRIPTION in said else {}
+
+    def splices(self, wanted: Fields) -> bool:
+        """Whether writing these fields takes the record as it is: its block changes, and nobody's text around it."""
+        return self.board is not None and ALERTS in wanted
+
+    def _board_says(self, board: Board, incident: Fields, ids: People) -> str | None:
+        """What the block says beside the incident's own description, in whatever state the tool's is."""
+        description = incident.get(DESCRIPTION)
+        scratch: dict[str, Any] = {}
+        if description is not None:
+            self.writers[DESCRIPTION].write_into(scratch, description, ids, "")
+        return board.shown(incident.get(ALERTS), board.text_in(scratch))
+
+    def _without_blocks(self, fields: Fields) -> Fields:
+        """A text that was copied with its block from another record goes without it."""
+        described = fields.get(DESCRIPTION)
+        if self.board is None or not isinstance(described, str):
+            return fields
+        bare, said = split(described)
+        return fields if said is None and bare == described else {**fields, DESCRIPTION: bare or None}
 
     def _with_company(
         self, wanted: Fields, incident: Fields, ids: People, left_out: list[LeftOut], without: Collection[str]
@@ -164,6 +212,7 @@ class Mapping:
         """
         projected: dict[str, Value] = {}
         writers = self.writers
+        fields = self._without_blocks(fields)
         for name, value in fields.items():
             writer = writers.get(name)
             if writer is None or not writer.always or not writer.readable:
@@ -171,7 +220,13 @@ class Mapping:
             result = writer.project(value, ids)
             if not isinstance(result, Refused):
                 projected[name] = result
+        if self.board is not None and ALERTS in fields and self._takes_texts(ids):
+            projected[ALERTS] = self._board_says(self.board, fields, ids)
         return projected
+
+    def _takes_texts(self, ids: People) -> bool:
+        """Whether the tool can be told a description at all: a mapping that was fitted to it knows."""
+        return not isinstance(self.writers[DESCRIPTION].project("a description", ids), Refused)
 
     def refusals(self, fields: Fields, ids: People = NOBODY) -> MappingOf[str, Refusal]:
         """What this tool cannot be told of these fields at an update, though the mapping has words for it: empty for a
@@ -222,6 +277,14 @@ def _member(path: Path) -> str:
     return steps[1] if len(steps) > 1 and steps[0] == "fields" else steps[0]
 
 
+def _put_board(board: Board, body: dict[str, Any], there: str, says: str | None) -> list[LeftOut]:
+    """Write a text with its block; or say that the text there, which is people's, leaves no room for it."""
+    if says is not None and not board.fits(there, says):
+        return [LeftOut(ALERTS, "alerts: the description there leaves no room for the block that shows which fire.")]
+    board.put_in(body, there, says)
+    return []
+
+
 def _untimely(writer: Writer, *, creating: bool, company: bool) -> str:
     """Why a field is not written now, or ""."""
     if writer.when is When.ONCE and not creating:
@@ -238,19 +301,34 @@ def compile_mapping(document: Document, severities: Severities = SHIPPED) -> Map
     rules = document.rules.values()
     readers = tuple(Reader(rule.name, reader(specs[rule.name], rule, codecs[rule.name])) for rule in rules if rule.read)
     writers = {rule.name: writer(specs[rule.name], rule, codecs[rule.name]) for rule in rules if writes(rule)}
+    board, texts = _board(document), rich_texts(document.record, rules)
+    policies = {name: document.policies.get(name, Policy()) for name in document.rules}
+    shown = frozenset[str]() if board is None else frozenset({ALERTS})
+    if board is not None:
+        readers = tuple(board.reading(one) if one.name == DESCRIPTION else one for one in readers)
+        texts[DESCRIPTION] = replace(texts[DESCRIPTION], get=board.bare)
+        policies[ALERTS] = NOBODYS
     return Mapping(
         name=document.name,
         tool=document.tool,
         record=document.record,
         digest=document.digest,
         text=str(document.text),
-        policies=MappingProxyType({name: document.policies.get(name, Policy()) for name in document.rules}),
-        readable=frozenset(reads.name for reads in readers),
-        writable=frozenset(writers),
+        policies=MappingProxyType(policies),
+        readable=frozenset(reads.name for reads in readers) | shown,
+        writable=frozenset(writers) | shown,
         once=frozenset(name for name, writer in writers.items() if writer.when is When.ONCE),
-        texts=MappingProxyType(rich_texts(document.record, rules)),
+        texts=MappingProxyType(texts),
         document=document,
         writers=MappingProxyType(writers),
         _readers=readers,
         _needy=tuple(name for name, writer in writers.items() if writer.needs or writer.takes),
+        board=board,
     )
+
+
+def _board(document: Document) -> Board | None:
+    rule = document.rules.get(DESCRIPTION)
+    if document.alerts is not Shown.DESCRIPTION or rule is None or rule.to is None:
+        return None
+    return Board.at(rule.to, rule.text, rule.limit)

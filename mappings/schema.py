@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from tieline.core.model import CATALOGUE, RecordKind
-from tieline.mappings.document import Case, InstantFormat, PolicyKind, TextDialect, When
+from tieline.mappings.document import Case, InstantFormat, PolicyKind, Shown, TextDialect, When
 
 Schema = dict[str, Any]
 
@@ -186,6 +186,12 @@ DOCUMENT: Schema = {
             "type": "object",
             "additionalProperties": COMPUTED,
             "description": "Path to how the tool fills that place. Every write is proved through it.",
+        },
+        "alerts": {
+            "type": "string",
+            "enum": [str(place) for place in Shown],
+            "description": "Where the tool shows which alerts fire: in a block of its description, or in one comment "
+            "of ours. It is written in place, never anew; without this key it is not shown there.",
         },
         "examples": {"type": "array", "items": EXAMPLE, "description": "Records from reality; they run at every load."},
     },

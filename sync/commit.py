@@ -10,8 +10,9 @@ from typing import Any, Final
 from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Status, parse_instant
 from tieline.core.port import Power
 from tieline.core.store.store import Transaction
+from tieline.mappings.board import ALERTS
 from tieline.mappings.texts import originals
-from tieline.sync import acts, rows, tokens, twins, unfit, unheeded
+from tieline.sync import acts, board, rows, tokens, twins, unfit, vigil
 from tieline.sync.engine import EVERYONE, Connected, Engine, expression_value
 from tieline.sync.merge import Reason
 from tieline.sync.reconcile import Change, Conflict, Decision, Moment, Sighting, reconcile, wanted
@@ -103,7 +104,7 @@ def _tell_own_doing(
     """Journal what became of our own write, and what the tool kept or set by itself. Answers the last seq."""
     seq = 0
     if moment is Moment.WRITTEN and replica.ledger:
-        tried = {name: steps[-1].written for name, steps in replica.ledger.items()}
+        tried = {name: steps[-1].written for name, steps in replica.ledger.items() if steps[-1].is_news}
         took = {name: value for name, value in tried.items() if decision.reasons.get(name) not in OWN_REASONS}
         seq = engine.record(
             tx,
@@ -153,7 +154,7 @@ def change(
     stamps = {**incident.stamps, **{name: Stamp(at, who) for name in changes}}
     changed = rows.save_incident(tx, replace(incident, fields=fields, stamps=stamps), engine.clock.now())
     if "status" in changes:
-        unheeded.watch(tx, engine, changed, changes["status"].before, who)
+        vigil.watch(tx, engine, changed, changes["status"].before, who)
     return changed
 
 
@@ -186,6 +187,14 @@ def edit(
     incident = change(tx, engine, incident, changes, actor, engine.clock.now())
     spread(tx, engine, incident)
     return incident
+
+
+def refresh_board(tx: Transaction, engine: Engine, payload: Mapping[str, Any]) -> None:
+    """It is time to say which alerts of an incident fire now."""
+    incident = rows.load_incident(tx, IncidentId(int(payload["incident"])), lock=True)
+    if incident is not None:
+        says = {ALERTS: board.words(tx, engine, incident.id, Status(str(incident.fields["status"])))}
+        edit(tx, engine, incident.id, says, actor=str(payload["connection"]), reason=Reason.SIGNALLED)
 
 
 def open_incident(

@@ -29,7 +29,7 @@ from tieline.core.store import engines
 from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store, Transaction
 from tieline.core.timers import Timer
-from tieline.sync import acts, damping, door, inbox, reraise, server, signals, unheeded
+from tieline.sync import acts, board, commit, damping, door, inbox, reraise, server, signals, unheeded
 from tieline.sync.build import build
 from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
@@ -353,5 +353,7 @@ def _fire_one(tx: Transaction, engine: Engine, timer: Timer) -> None:
             acts.renew(tx, engine, int(timer.payload["signal"]))
         case damping.HOLD:
             damping.release(tx, engine, timer.payload)
+        case board.BOARD:
+            commit.refresh_board(tx, engine, timer.payload)
         case unheeded.RERAISE:
             reraise.look_again(tx, engine, timer.payload)

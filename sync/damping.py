@@ -15,7 +15,8 @@ from typing import Any, Final
 from tieline.core import timers
 from tieline.core.model import ConnectionName, IncidentId, Signal, Status
 from tieline.core.store.store import Transaction
-from tieline.sync import commit, flaps, groups, judging, rows, unheeded
+from tieline.mappings.board import ALERTS
+from tieline.sync import board, commit, flaps, groups, judging, rows, unheeded
 from tieline.sync.engine import Engine
 from tieline.sync.flaps import Flaps
 from tieline.sync.groups import Group
@@ -70,8 +71,8 @@ def release(tx: Transaction, engine: Engine, payload: Mapping[str, Any]) -> None
 
 def set_status(tx: Transaction, engine: Engine, incident: Incident, status: Status, signal: Signal) -> Incident:
     """The incident's alerts move it."""
-    actor = str(signal.connection)
-    return commit.edit(tx, engine, incident.id, {"status": status.value}, actor=actor, reason=Reason.SIGNALLED)
+    fields = {"status": status.value, ALERTS: board.words(tx, engine, incident.id, status)}
+    return commit.edit(tx, engine, incident.id, fields, actor=str(signal.connection), reason=Reason.SIGNALLED)
 
 
 def _remember(

@@ -21,6 +21,7 @@ from sqlalchemy import bindparam, select
 
 from tieline.core.errors import Gone, Rejected, RemoteError
 from tieline.core.model import Fields
+from tieline.core.port import Body
 from tieline.core.store import tables as t
 from tieline.mappings import Denormalized
 from tieline.sync import ceiling, commit, copies, creation, judging, limits, rows, twins, unfit, volley
@@ -112,16 +113,24 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         # Nobody looked yet whether the tool's own texts hold more than we can say.
         fresh(engine, here, replica)
         return
+    present = None
+    if here.mapping.splices(fields):
+        present = _as_it_stands(engine, here, replica)
+        if present is None:
+            return
     meant = {name: incident.fields[name] for name in fields}
     known = ceiling.may_leave(engine, here, incident.fields)
     kept, back = replica.originals or {}, unfit.held_back(replica)
-    patch = here.mapping.denormalize(meant, known, ids, link=replica.url, originals=kept, without=back)
+    patch = here.mapping.denormalize(meant, known, ids, link=replica.url, originals=kept, without=back, present=present)
     if patch.left_out:
         _hold_unwritable(engine, here, replica.id, incident, patch)
     if not patch.written:
         copies.clean(engine, replica.id, incident)
         return
-    if not _intend(engine, here, replica, incident, patch.written):
+    # What is written back as it stood is watched like any other write, unless a person has still to decide about it.
+    undecided = replica.holds.keys() - fields.keys() if present is not None else frozenset()
+    watched = {name: value for name, value in patch.written.items() if name not in undecided}
+    if not _intend(engine, here, replica, incident, watched):
         return
     try:
         reading = here.call(Verb.UPDATE, here.adapter.update, replica.ref, patch.body, replica.version)
@@ -138,14 +147,27 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         return
     sighting = sight(engine, here, reading, asked=None, sent=patch.body)
     if reading.raced:
-        sighting = with_replaced(here, replica, sighting, patch.written)
+        sighting = with_replaced(here, replica, sighting, watched)
     with engine.store.write() as tx:
         current = rows.hold(tx, replica.id)
         if current is not None:
-            trail = limits.extend_trail(trail, patch.written, engine.clock.now())
+            changed = {name: value for name, value in watched.items() if value != replica.base.get(name)}
+            trail = limits.extend_trail(trail, changed, engine.clock.now())
             landed = replace(current, attempts=0, next_at=None, trail=trail)
             commit.take(tx, engine, here, landed, sighting, Moment.WRITTEN)
             twins.take_in(tx, engine, here, current, reading.comments or ())
+
+
+def _as_it_stands(engine: Engine, here: Connected, replica: Replica) -> Body | None:
+    """The record into whose text a block is to be written, so that every letter around it stays. None where somebody
+    changed it since it was read: that is taken in first."""
+    if replica.ref is None:
+        raise RuntimeError(f"replica {replica.id} is linked to no record")
+    reading = here.ask(Verb.READ, here.source.read, replica.ref)
+    if reading.version == replica.version and reading.merged_into is None:
+        return reading.body
+    fresh(engine, here, replica)
+    return None
 
 
 def _volley(engine: Engine, replica: Replica, trail: limits.Trail, fields: Fields) -> str:
@@ -205,20 +227,21 @@ def _intend(engine: Engine, here: Connected, replica: Replica, incident: Inciden
             return False
         if current.version != replica.version or current.state is not ReplicaState.LINKED:
             return False
+        attempts = {name: Attempt(current.base.get(name), value) for name, value in written.items()}
         seq = engine.record(
             tx,
             "write_intended",
             incident=incident.id,
             connection=here.name,
             version=replica.version,
-            before=rows.plain({name: current.base.get(name) for name in written}),
-            after=rows.plain(written),
+            before=rows.plain({name: one.prior for name, one in attempts.items() if one.is_news}),
+            after=rows.plain({name: one.written for name, one in attempts.items() if one.is_news}),
         )
         rows.save_replica(
             tx,
             replace(
                 current,
-                ledger={name: (Attempt(current.base.get(name), value),) for name, value in written.items()},
+                ledger={name: (attempt,) for name, attempt in attempts.items()},
                 holds=unfit.tried(current, written),
                 touched=seq,
             ),

@@ -54,7 +54,7 @@ def worst(grades: Iterable[Fields]) -> dict[str, Value]:
 
 def above(now: Fields, than: Fields) -> dict[str, Value]:
     """What of `now` is worse."""
-    return {name: now[name] for name in GRADED if name in now and _place(name, now) < _place(name, than)}
+    return {name: now[name] for name in GRADED if name in now and place(name, now) < place(name, than)}
 
 
 def raised(standing: Standing, now: Fields) -> dict[str, Value]:
@@ -75,11 +75,11 @@ def lowered(standing: Standing, firing: Fields) -> dict[str, Value]:
     return {
         name: value
         for name, value in grade(firing).items()
-        if name in standing.by_alerts and _place(name, standing.fields) < _place(name, firing)
+        if name in standing.by_alerts and place(name, standing.fields) < place(name, firing)
     }
 
 
-def _place(name: str, fields: Fields) -> int:
-    """Small is bad."""
+def place(name: str, fields: Fields) -> int:
+    """How bad it is by one of the fields: small is bad, and unknown is last."""
     places = GRADED[name]
     return places.get(fields.get(name), len(places))

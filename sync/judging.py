@@ -17,7 +17,8 @@ from sqlalchemy import bindparam, select
 from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Status, Value
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
-from tieline.sync import commit, grades, rows
+from tieline.mappings.board import ALERTS
+from tieline.sync import board, commit, grades, rows
 from tieline.sync.engine import Engine
 from tieline.sync.grades import Standing
 from tieline.sync.merge import Reason
@@ -129,6 +130,7 @@ def _follow(
 ) -> Incident:
     if not fields or not Status(str(incident.fields["status"])).is_open:
         return incident
+    fields = {**fields, ALERTS: board.words(tx, engine, incident.id, Status(str(incident.fields["status"])))}
     told = {"signal": signal.episode, "title": rows.plain(signal.fields).get("title", "")}
     return commit.edit(tx, engine, incident.id, fields, actor=str(signal.connection), reason=reason, **told)
 

@@ -86,6 +86,11 @@ class Attempt:
     prior: Value
     written: Value
 
+    @property
+    def is_news(self) -> bool:
+        """False for what is written back as it stood, beside something else."""
+        return self.prior != self.written
+
 
 @dataclass(frozen=True, slots=True)
 class Replica:

@@ -10,7 +10,8 @@ from sqlalchemy import Row, bindparam, select, update
 from tieline.core.model import ConnectionName, IncidentId, Signal, Status
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
-from tieline.sync import acts, commit, groups, judging, rows, unheeded
+from tieline.mappings.board import ALERTS
+from tieline.sync import acts, board, commit, groups, judging, rows, vigil
 from tieline.sync.engine import Engine
 from tieline.sync.groups import Group
 from tieline.sync.merge import Reason
@@ -36,7 +37,7 @@ def look_again(tx: Transaction, engine: Engine, payload: Mapping[str, Any]) -> N
         return
     if all(row.fields.get("suppressed") is True for row in firing):
         # Somebody silenced it where it comes from, and so it is nobody's noise; the silence will run out.
-        unheeded.set_again(tx, engine, number, Status(str(incident.fields["status"])))
+        vigil.set_again(tx, engine, number, Status(str(incident.fields["status"])))
         return
     for key in dict.fromkeys(row.group_key for row in firing):
         mine = [row for row in firing if row.group_key == key]
@@ -54,7 +55,7 @@ def _raise_again(
         _move(tx, engine, incident, group.incident, key, worst)
     elif current.fields["status"] == Status.RESOLVED.value:
         groups.remember(tx, [(key, incident.id)], now)
-        status = {"status": Status.NEW.value}
+        status = {"status": Status.NEW.value, ALERTS: board.words(tx, engine, incident.id, Status.NEW)}
         back = commit.edit(
             tx, engine, incident.id, status, actor="tieline", reason=Reason.RERAISED, signal=worst.episode
         )
@@ -79,6 +80,7 @@ def _move(tx: Transaction, engine: Engine, old: Incident, new: Incident, key: st
         instead_of=old.id,
     )
     acts.follow(tx, engine, judging.catch_up(tx, engine, new, signal))
+    board.soon(tx, engine, {old.id: signal.connection, new.id: signal.connection}, at_once=True)
 
 
 def _is_open(incident: Incident) -> bool:

@@ -17,6 +17,7 @@ from tieline.core.errors import Gone, Rejected
 from tieline.core.model import IncidentId, Status
 from tieline.core.port import Reading, Ref
 from tieline.core.store.store import Transaction
+from tieline.mappings.board import ALERTS
 from tieline.mappings.texts import originals
 from tieline.sync import absence, commit, copies, creation, inbox, poll, rows, signals, twins
 from tieline.sync.engine import Connected, Engine, expression_value
@@ -184,7 +185,8 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
     commit.open_incident(
         tx,
         engine,
-        sighting.fields,
+        # No alert opened it: a block that says otherwise was copied from elsewhere.
+        {name: value for name, value in sighting.fields.items() if name != ALERTS},
         actor=str(here.name),
         at=sighting.edited_at or engine.clock.now(),
         origin=origin,

@@ -15,7 +15,9 @@ from tieline.core.port import Body
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
 from tieline.core.store.store import Transaction
-from tieline.sync import acts, commit, damping, grades, groups, inbox, judging, rows, unheeded
+from tieline.mappings.board import ALERTS
+from tieline.sync import acts, board, commit, damping, grades, groups, inbox, judging, rows, unheeded
+from tieline.sync.board import Alert
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.flaps import Flaps
 from tieline.sync.groups import Group
@@ -204,6 +206,8 @@ def _again(
         _ended(tx, engine, signal, known.incident)
     if signal.firing and known.incident is not None:
         _rejudged(tx, engine, signal, known.incident, rise)
+        if board.differ(known.fields, fields):
+            board.soon(tx, engine, {known.incident: signal.connection})
     return replace(known, firing=signal.firing, version=version, fields=fields)
 
 
@@ -236,6 +240,7 @@ def _came_late(tx: Transaction, engine: Engine, signal: Signal, known: Known, ju
     else:
         _tell_joined(tx, engine, group.incident.id, signal)
         _tell_ended(tx, engine, group.incident.id, signal)
+        board.soon(tx, engine, {group.incident.id: signal.connection})
     return replace(placed, fields=fields)
 
 
@@ -251,7 +256,8 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
     for start in starts:
         if start.judged.group not in standing:
             openers.setdefault(start.judged.group, start)
-    openings = [_opening(start.signal, start.judged) for start in openers.values()]
+    together = _together(starts)
+    openings = [_opening(engine, start.signal, start.judged, together[key]) for key, start in openers.items()]
     opened = commit.open_incidents(tx, engine, openings, source=here.name) if openings else []
     standing |= {key: Group(key, incident, Flaps()) for key, incident in zip(openers, opened, strict=True)}
     joining = [start for start in starts if openers.get(start.judged.group) is not start]
@@ -262,6 +268,16 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
         standing[start.judged.group] = _join(tx, engine, standing[start.judged.group], start.signal)
     for key, (signal, rise) in rises.items():
         judging.raise_by(tx, engine, standing[key].incident, rise, signal)
+    late = [start.judged.group for start in joining if start.judged.group not in openers]
+    board.soon(tx, engine, {standing[key].incident.id: here.name for key in late})
+
+
+def _together(starts: Sequence[Start]) -> dict[str, list[Alert]]:
+    """New episodes by group, as they are shown."""
+    found: dict[str, list[Alert]] = {}
+    for start in starts:
+        found.setdefault(start.judged.group, []).append(Alert(start.signal.fields, start.judged.fields))
+    return found
 
 
 def _rises(
@@ -280,10 +296,12 @@ def _rises(
     return found
 
 
-def _opening(signal: Signal, judged: Judged) -> commit.Opening:
+def _opening(engine: Engine, signal: Signal, judged: Judged, together: Sequence[Alert]) -> commit.Opening:
+    """The incident that a signal opens, and all that come with it are shown."""
     known = judged.fields.get("severity") is not None
+    fields = {**judged.fields, ALERTS: board.first(together, engine.config.signals.alerts_shown)}
     return commit.Opening(
-        judged.fields, signal.episode, {} if known else {"severity": _text(signal.fields.get("severity_word"))}
+        fields, signal.episode, {} if known else {"severity": _text(signal.fields.get("severity_word"))}
     )
 
 
@@ -383,6 +401,7 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
     else:
         current = judging.lower(tx, engine, current, signal) if still else current
         acts.follow(tx, engine, current, signal)
+        board.soon(tx, engine, {incident: signal.connection})
 
 
 def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None) -> Known:
@@ -392,6 +411,7 @@ def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known, 
     if not is_new:
         groups.remember(tx, [(group.key, group.incident.id)], engine.clock.now())
         group = _join(tx, engine, group, signal)
+        board.soon(tx, engine, {group.incident.id: signal.connection})
     acts.follow_anew(tx, engine, group.incident, signal)
     return placed
 
@@ -405,7 +425,7 @@ def _place(
     is_new = group is None
     if group is None:
         judged = judged or judge(engine, [signal])[signal.episode]
-        opening = _opening(signal, judged)
+        opening = _opening(engine, signal, judged, [Alert(signal.fields, judged.fields)])
         [incident] = commit.open_incidents(tx, engine, [opening], source=signal.connection)
         group = Group(key, incident, Flaps())
         groups.remember(tx, [(key, incident.id)], engine.clock.now())

@@ -9,25 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sqlalchemy import bindparam, exists, func, select, text
 
-from tieline.core import timers
-from tieline.core.model import IncidentId, Status
+from tieline.core.model import IncidentId
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-
-if TYPE_CHECKING:
-    from tieline.sync.engine import Engine
-    from tieline.sync.records import Incident
 
 # Who only looks (`tieline status`) does not wait for the engine: see `explain`.
 
 RERAISE: Final = "reraise"
 """The kind of timer that looks whether alerts still fire."""
 
-_OPEN = frozenset(one.value for one in Status if one.is_open)
 _FIRING = select(func.count()).where(t.signal.c.incident_id == bindparam("incident"), t.signal.c.firing)
 _UNHEEDED = (
     select(t.incident.c.id, t.incident.c.fields, t.incident.c.status, func.count(), func.max(t.timer.c.due_at))
@@ -44,39 +38,6 @@ _UNHEEDED = (
 def firing(tx: Transaction, incident: IncidentId) -> int:
     """How many of an incident's alerts fire."""
     return int(tx.execute(_FIRING, {"incident": incident}).scalar_one())
-
-
-def watch(tx: Transaction, engine: Engine, incident: Incident, before: object, actor: str) -> None:
-    """An incident has another status than before. If somebody says that it is over while its alerts fire, tell so, and
-    look at it again later."""
-    status = Status(str(incident.fields["status"]))
-    if status.is_open and before in _OPEN:
-        return
-    fires = 0 if status.is_open else firing(tx, incident.id)
-    if not fires:
-        timers.cancel(tx, key(incident.id))
-        return
-    again = set_again(tx, engine, incident.id, status)
-    engine.record(
-        tx,
-        "resolved_while_firing",
-        incident=incident.id,
-        actor=actor,
-        status=status.value,
-        firing=fires,
-        again=None if again is None else again.isoformat(),
-    )
-
-
-def set_again(tx: Transaction, engine: Engine, incident: IncidentId, status: Status) -> datetime | None:
-    """Look at it again when the policy says so; answers when that is."""
-    after = engine.config.signals.reraise_after
-    if after is None or status is Status.CANCELLED:
-        timers.cancel(tx, key(incident))
-        return None
-    due = engine.clock.now() + after
-    timers.set_timer(tx, key(incident), RERAISE, due, {"incident": incident})
-    return due
 
 
 def key(incident: IncidentId) -> str:

@@ -1,0 +1,277 @@
+"""Every ticket shows which alerts fire now: in place, bounded, at a cadence, and beside what people write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sync.office import Office
+from tests.sync.test_following import fire
+
+from tieline.adapters.servicenow.wire import Wire
+from tieline.core.options import SignalsConfig
+from tieline.mappings.board import BEGIN, joined, split
+from tieline.sync import board, explain
+from tieline.sync.board import Alert
+
+EVERY = SignalsConfig().tell_every
+
+
+def alert(title: str, severity: str | None = "high") -> Alert:
+    grade = {} if severity is None else {"severity": severity}
+    return Alert({"title": title, "started_at": "2026-11-23T10:00:59.000000Z"}, grade)
+
+
+def test_the_words_say_how_many_fire_the_worst_of_them_and_how_many_more() -> None:
+    shown = [alert("Down", "critical"), alert("a *strange* [one](x)\nin two lines"), alert("Odd", None)]
+    assert board.rendered(shown, 40, 2) == (
+        "40 alerts fire now, 2 have ended:\n\n"
+        "- **critical** Down, since 2026-11-23 10:00 UTC\n"
+        "- **high** a \\*strange\\* [one\\](x) in two lines, since 2026-11-23 10:00 UTC\n"
+        "- **unknown** Odd, since 2026-11-23 10:00 UTC\n"
+        "- and 37 more"
+    )
+    assert board.rendered([], 0, 7) == "No alert fires now."
+    assert board.rendered([alert("x" * 500)], 1, 1, ["It flaps."]).endswith("UTC\n\nIt flaps.")
+    assert len(board.rendered([alert("x" * 500)], 1, 0)) < 200
+
+
+def test_what_the_ticket_of_one_alert_says_already_needs_no_comment() -> None:
+    alone = board.rendered([alert("Down")], 1, 0)
+    assert not board.says_more(alone)
+    assert not board.says_more(None)
+    for more in (
+        board.rendered([alert("Down")], 1, 0, ["It flaps."]),
+        board.rendered([alert("Down")], 1, 1),
+        board.rendered([alert("Down"), alert("Slow")], 2, 0),
+        board.rendered([], 0, 1),
+    ):
+        assert board.says_more(more)
+
+
+def test_alerts_that_open_an_incident_together_are_shown_worst_first() -> None:
+    found = board.first([alert("a", "low"), alert("b", "critical"), alert("c", None)], 2)
+    assert found.split("\n")[2:] == [
+        "- **critical** b, since 2026-11-23 10:00 UTC",
+        "- **low** a, since 2026-11-23 10:00 UTC",
+        "- and 1 more",
+    ]
+
+
+# -- in the tickets ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Office]:
+    one = Office(tmp_path, "memory", "servicenow")
+    one.settle(1)
+    yield one
+    one.close()
+
+
+def text_in(office: Office, tool: str) -> str:
+    if tool == "servicenow":
+        record: Any = office.tools[tool].control("get", {"record": office.copy(tool).ref})
+        return str(record["description"])
+    [row] = office.tools[tool].rows()
+    return str(row.body["description"])
+
+
+def shown(office: Office) -> set[str]:
+    """What the blocks say, without emphasis."""
+    return {str(split(text_in(office, tool))[1]).replace("**", "") for tool in office.tools}
+
+
+def heading(office: Office) -> set[str]:
+    return {said.split("\n", 1)[0] for said in shown(office)}
+
+
+def wait(office: Office, length: timedelta = EVERY) -> None:
+    office.clock.advance(length.total_seconds())
+    office.tick()
+
+
+def rewrite(office: Office, tool: str, text: str) -> None:
+    """Somebody edits the description over there."""
+    if tool == "servicenow":
+        ref = office.copy(tool).ref
+        office.tools[tool].control("edit", {"record": ref, "fields": {"description": text}})
+    else:
+        office.tools[tool].edit(office.copy(tool).ref, description=text)
+
+
+def test_a_ticket_shows_from_the_beginning_which_alerts_fire(desk: Office) -> None:
+    fire(desk, "a", "warning")
+    fire(desk, "b", "critical")
+    desk.notify()
+    desk.settle()
+    [said] = shown(desk)
+    assert said.split("\n")[0] == "2 alerts fire now:"
+    assert [line.split(",")[0] for line in said.split("\n")[2:]] == [
+        "- critical DiskFull: Disk of b is full",
+        "- medium DiskFull: Disk of a is full",
+    ]
+    assert len(desk.writes("servicenow")) == 1, "it came with the ticket"
+
+
+def test_joins_and_ends_are_told_at_a_cadence_and_in_place(desk: Office) -> None:
+    fire(desk, "a", "critical")
+    desk.settle()
+    assert heading(desk) == {"One alert fires now:"}
+    others = []
+    for instance in "bcdefgh":
+        others.append(fire(desk, instance, "warning"))
+        desk.notify()
+        desk.take_turns()
+    assert heading(desk) == {"One alert fires now:"}, "it is not told one by one"
+    before = len(desk.writes("servicenow"))
+    wait(desk)
+    assert heading(desk) == {"8 alerts fire now:"}
+    for ref in others[:3]:
+        desk.alerts.resolve(ref)
+        desk.notify()
+        desk.take_turns()
+    wait(desk)
+    assert heading(desk) == {"5 alerts fire now, 3 have ended:"}
+    assert len(desk.writes("servicenow")) == before + 2
+    assert {text_in(desk, tool).count(BEGIN) for tool in desk.tools} == {1}
+    wait(desk, timedelta(hours=1))
+    assert len(desk.writes("servicenow")) == before + 2, "when nothing changes, nothing is written"
+
+
+def test_a_storm_of_one_group_is_one_write_a_cadence_and_rows_are_bounded(desk: Office) -> None:
+    fire(desk, "a", "critical")
+    desk.settle()
+    before = len(desk.writes("servicenow"))
+    for number in range(120):
+        fire(desk, f"n{number}", "warning")
+        if number % 10 == 9:
+            desk.notify()
+            desk.take_turns()
+    wait(desk)
+    [said] = shown(desk)
+    assert said.startswith("121 alerts fire now:") and said.endswith("- and 111 more")
+    assert said.split("\n")[2].startswith("- critical")
+    assert len(desk.writes("servicenow")) == before + 1
+
+
+def test_what_is_written_anyway_brings_the_words_along(desk: Office) -> None:
+    over = fire(desk, "a", "warning")
+    desk.settle()
+    fire(desk, "b", "critical")
+    desk.notify()
+    desk.take_turns()
+    before = len(desk.writes("servicenow"))
+    assert heading(desk) == {"2 alerts fire now:"}, "the severity rose"
+    wait(desk)
+    assert len(desk.writes("servicenow")) == before
+    assert over
+
+
+def test_the_end_of_the_last_alert_is_one_write(desk: Office) -> None:
+    over = fire(desk, "a", "warning")
+    desk.settle()
+    before = len(desk.writes("servicenow"))
+    desk.alerts.resolve(over)
+    desk.settle()
+    assert heading(desk) == {"No alert fires now."}
+    assert desk.incident().fields["status"] == "resolved"
+    wait(desk, 3 * EVERY)
+    assert len(desk.writes("servicenow")) == before + 1
+
+
+@pytest.mark.parametrize("tool", ["memory", "servicenow"])
+def test_what_people_write_around_the_block_survives_it_and_travels_without_it(desk: Office, tool: str) -> None:
+    fire(desk, "a", "warning")
+    desk.settle()
+    other = next(one for one in desk.tools if one != tool)
+    text, said = split(text_in(desk, tool))
+    rewrite(desk, tool, f"Ann was here.\n\n{joined(text, said)}\n\nAnd Bob below.")
+    desk.settle()
+    assert desk.incident().fields["description"] == "Ann was here.\n\nAnd Bob below."
+    assert split(text_in(desk, other))[0] == "Ann was here.\n\nAnd Bob below."
+    fire(desk, "b", "warning")
+    desk.settle(6)
+    assert heading(desk) == {"2 alerts fire now:"}
+    assert text_in(desk, tool).startswith("Ann was here.\n\n---"), "the block stands where it stood"
+    assert text_in(desk, tool).endswith("---\n\nAnd Bob below.")
+
+
+@pytest.mark.parametrize("tool", ["memory", "servicenow"])
+def test_what_is_written_into_the_block_is_nobodys_edit_and_is_written_over(desk: Office, tool: str) -> None:
+    fire(desk, "a", "warning")
+    desk.settle()
+    before = text_in(desk, tool)
+    rewrite(desk, tool, before.replace("One alert fires now:", "Everything is fine!"))
+    desk.settle()
+    assert text_in(desk, tool) == before
+    assert desk.incident().fields.get("description") is None
+    assert "fine" not in str(desk.incident().fields["alerts"])
+    with desk.engine.store.read() as connection:
+        assert explain.parked(connection) == []
+
+
+@pytest.mark.parametrize("tool", ["memory", "servicenow"])
+def test_a_block_that_somebody_took_out_comes_back_and_their_text_stays(desk: Office, tool: str) -> None:
+    fire(desk, "a", "warning")
+    desk.settle()
+    rewrite(desk, tool, "Only my own words.")
+    desk.settle()
+    assert split(text_in(desk, tool))[0] == "Only my own words."
+    assert heading(desk) == {"One alert fires now:"}
+    assert desk.incident().fields["description"] == "Only my own words."
+
+
+def test_an_edit_of_the_text_just_before_its_block_is_written_is_not_lost(
+    desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ServiceNow refuses no write on an old version: its history is asked what the write replaced."""
+    fire(desk, "a", "warning")
+    desk.settle()
+    fire(desk, "b", "warning")
+    desk.notify()
+    desk.take_turns()
+    patch = Wire.patch
+
+    def just_before(*args: Any, **others: Any) -> Any:
+        monkeypatch.undo()
+        rewrite(desk, "servicenow", f"Ann's words\n\n{text_in(desk, 'servicenow')}")
+        return patch(*args, **others)
+
+    monkeypatch.setattr(Wire, "patch", just_before)
+    wait(desk)
+    desk.settle()
+    assert desk.incident().fields["description"] == "Ann's words"
+    assert {split(text_in(desk, tool))[0] for tool in desk.tools} == {"Ann's words"}
+    assert heading(desk) == {"2 alerts fire now:"}
+
+
+def test_the_ticket_says_that_somebody_resolved_what_still_fires(desk: Office) -> None:
+    fire(desk, "a", "warning")
+    desk.settle()
+    desk.decide("resolved")
+    desk.tick()
+    [said] = shown(desk)
+    assert "Somebody said that this is over, and it fires. It is raised again at 2026-" in said
+    wait(desk, timedelta(minutes=31))
+    [said] = shown(desk)
+    assert "over" not in said
+    assert desk.incident().fields["status"] == "new"
+
+
+def test_the_ticket_says_that_its_alert_flaps(desk: Office) -> None:
+    for _ in range(3):
+        ref = fire(desk, "a", "warning")
+        desk.notify()
+        desk.take_turns()
+        desk.clock.advance(20)
+        desk.alerts.resolve(ref)
+        desk.notify()
+        desk.take_turns()
+        desk.clock.advance(20)
+    wait(desk)
+    [said] = shown(desk)
+    assert "It flaps (2 times): what it does is followed from" in said
