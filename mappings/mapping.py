@@ -129,7 +129,8 @@ class Mapping:
                 left_out.append(LeftOut(name, str(back)))
             elif writer.readable:
                 written[name] = back
-        if self.board is not None and (ALERTS in wanted or DESCRIPTION in written):
+        takes_board = self.board is not None and ALERTS not in without and DESCRIPTION not in without
+        if self.board is not None and takes_board and (ALERTS in wanted or DESCRIPTION in written):
             says = self._board_says(self.board, incident, ids)
             there = body if DESCRIPTION in written or creating else present
             if there is None:
@@ -257,7 +258,7 @@ class Mapping:
         if members == WHOLE:
             return self.readable
         return frozenset(
-            name for name in self.readable if any(_member(path) in members for path in self.document.rules[name].read)
+            name for name, rule in self.document.rules.items() if any(_member(path) in members for path in rule.read)
         )
 
     def people_in(self, fields: Fields) -> frozenset[str]:

@@ -18,7 +18,6 @@ from tieline.core.port import Body
 from tieline.core.store.store import Transaction
 from tieline.mappings import Denormalized
 from tieline.mappings import Mapping as FieldMapping
-from tieline.mappings.document import FieldRule
 from tieline.mappings.paths import Path, getter, show
 from tieline.sync import rows
 from tieline.sync.engine import EVERYONE
@@ -83,7 +82,7 @@ def refused(mapping: FieldMapping, body: Body, wanted: Fields, named: Mapping[st
     lacking: dict[str, str] = {}
     for path, words in named.items():
         for name in _fields_at(mapping, path):
-            there = any(getter(place)(body) is not ABSENT for place in _places(mapping.document.rules[name]))
+            there = any(getter(place)(body) is not ABSENT for place in _places(mapping, name))
             (sent if there else lacking)[name] = words
     if sent:
         return sent
@@ -102,9 +101,7 @@ def _waits_for(mapping: FieldMapping, name: str, value: object, lacking: Collect
 def _fields_at(mapping: FieldMapping, path: str) -> list[str]:
     """The fields that are written there: at the place itself, above it or inside it."""
     return [
-        name
-        for name in sorted(mapping.writable)
-        if any(_meets(show(place), path) for place in _places(mapping.document.rules[name]))
+        name for name in sorted(mapping.writable) if any(_meets(show(place), path) for place in _places(mapping, name))
     ]
 
 
@@ -112,7 +109,10 @@ def _meets(place: str, path: str) -> bool:
     return place == path or place.startswith((f"{path}.", f"{path}[")) or path.startswith((f"{place}.", f"{place}["))
 
 
-def _places(rule: FieldRule) -> list[Path]:
+def _places(mapping: FieldMapping, name: str) -> list[Path]:
+    if name not in mapping.document.rules:
+        return [] if mapping.board is None else [mapping.board.path]
+    rule = mapping.document.rules[name]
     parts = [path for places in rule.parts.values() for path in places]
     return [*dict.fromkeys(parts)] or ([rule.to] if rule.to is not None else [])
 

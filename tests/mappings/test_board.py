@@ -75,7 +75,7 @@ def test_the_block_alone_is_written_into_the_text_as_it_stands() -> None:
     there = {"description": f"  Ann's   own\n\n\n\tlayout\n{joined('', 'old')}\nand a line of Bob's  "}
     incident = {"description": "what the incident says meanwhile", "alerts": SAYS}
     wanted = {"alerts": SAYS}
-    assert mapping.splices(wanted) and not mapping.splices(incident)
+    assert mapping.splices(wanted) and not mapping.splices({"description": "words"})
     patch = mapping.denormalize(wanted, incident, present=there)
     assert patch.body == {"description": there["description"].replace(joined("", "old"), _plain(joined("", SAYS)))}
     assert patch.written.keys() == {"alerts", "description"}, "the text is watched: an edit in between is found"
