@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -13,15 +13,20 @@ from pathlib import Path
 import click
 
 from tieline.cli.open import FILE, configuration, store_of
-from tieline.cli.output import emit, json_option, say, table
-from tieline.core.errors import TielineError
+from tieline.cli.output import emit, harmless, json_option, table
+from tieline.core.config import ConnectionConfig
+from tieline.core.errors import ConfigError, RemoteError, TielineError
+from tieline.core.model import ConnectionName, RecordKind
 from tieline.core.port import Health
+from tieline.core.redaction import redacted
+from tieline.core.reference import unresolved_in
 from tieline.core.registry import Registry
 from tieline.core.yaml import Node
 from tieline.sync import unknown
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.explain import MOST_WORDS
-from tieline.sync.preflight import left_out, missing_fields
+from tieline.sync.outcomes import Verb
+from tieline.sync.preflight import left_out, missing_fields, without_schema
 
 SUGGESTED = ("grouping", "severity", "measurement")
 """Plugins that a new workspace allows: without them alerts are neither grouped nor judged."""
@@ -77,6 +82,8 @@ class Found:
     works: bool
     account: str
     notes: tuple[str, ...]
+    refused: bool = False
+    """True where its configuration is: a secret that is not there, a mapping that does not load."""
 
 
 @click.command()
@@ -86,17 +93,12 @@ class Found:
 def check(workspace: str, connection: str | None, as_json: bool) -> None:
     """Check the configuration, then prove every CONNECTION: address, credentials, permissions, clock, schema."""
     from tieline.core.clock import SystemClock
-    from tieline.core.reference import unresolved_secrets
     from tieline.sync.build import build
 
     config, registry = configuration(workspace)
-    missing = unresolved_secrets(config)
-    if missing:
-        for sentence in missing:
-            say(sentence, err=True)
-        sys.exit(3)
     if connection is not None and connection not in config.connections:
         raise LookupError(f"there is no connection {connection!r}; there are {', '.join(config.connections)}")
+    broken: dict[ConnectionName, ConfigError] = {}
     with store_of(config) as store:
         engine = build(
             config,
@@ -106,10 +108,11 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
             sleep=lambda _seconds: None,
             wake=lambda _name: None,
             dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
+            broken=broken,
         )
-        asked = [here for name, here in engine.connections.items() if connection in (None, name)]
+        asked = [one for name, one in config.connections.items() if connection in (None, name)]
         with ThreadPoolExecutor(max_workers=8) as pool:
-            found = list(pool.map(partial(_prove, engine), asked))
+            found = list(pool.map(partial(_row, engine, broken), asked))
         registry.close()
     if as_json:
         emit(
@@ -125,25 +128,45 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
             [(f.connection, f.tool, f.works, f.account, "\n".join(f.notes)) for f in found],
             empty="no connections are configured; add some under `connections:`",
         )
-    sys.exit(0 if all(one.works for one in found) else 1)
+    sys.exit(3 if any(one.refused for one in found) else 0 if all(one.works for one in found) else 1)
+
+
+def _row(engine: Engine, broken: Mapping[ConnectionName, ConfigError], config: ConnectionConfig) -> Found:
+    """What is found of one connection. Whatever it raises is its own row, and none of the others'."""
+    risks = _risks(engine, config)
+    missing = unresolved_in(config)
+    if config.name in broken:
+        missing += [str(problem) for problem in broken[config.name].problems]
+    if missing:
+        return Found(config.name, config.kind.tool, False, "", (*missing, *risks), refused=True)
+    try:
+        return _prove(engine, engine.connections[config.name])
+    except Exception as error:  # noqa: BLE001 - a strange adapter must not hide the rows of the others
+        words = str(error) if isinstance(error, TielineError) else f"{type(error).__name__}: {error}"
+        return Found(config.name, config.kind.tool, False, "", (harmless(redacted(words)), *risks))
 
 
 def _prove(engine: Engine, here: Connected) -> Found:
-    risks = (*here.config.settings.risks, *([engine.registry.grouping] if here.signals else ()))
-    try:
-        health = here.source.check()
-        notes = [
-            *health.notes,
-            *missing_fields(here, engine.clock.monotonic()),
-            *left_out(here),
-            *_unknown(engine, here, health),
-            *risks,
-        ]
-    except TielineError as error:
-        return Found(here.name, here.kind.tool, False, "", (str(error), *risks))
+    risks = _risks(engine, here.config)
+    health = here.call(Verb.CHECK, here.source.check)
+    notes = [*health.notes, *_schema(engine, here), *_unknown(engine, here, health), *risks]
     if health.clock_skew is not None and abs(health.clock_skew.total_seconds()) > 60:
         notes.append(f"its clock is {health.clock_skew.total_seconds():+.0f} s from ours; nothing depends on it")
     return Found(here.name, here.kind.tool, True, f"{health.account} ({health.version})", tuple(notes))
+
+
+def _risks(engine: Engine, config: ConnectionConfig) -> tuple[str, ...]:
+    """What is said of a connection whether or not it works."""
+    signals = config.kind.record is RecordKind.SIGNAL
+    return (*config.settings.risks, *([engine.registry.grouping] if signals else ()))
+
+
+def _schema(engine: Engine, here: Connected) -> list[str]:
+    """How the mapping fits the live tool, or why nobody can say."""
+    try:
+        return [*missing_fields(here, engine.clock.monotonic()), *left_out(here)]
+    except RemoteError as error:
+        return [without_schema(error)]
 
 
 def _unknown(engine: Engine, here: Connected, health: Health) -> list[str]:

@@ -76,7 +76,7 @@ class JournalBroken(TielineError):
 
 
 class RemoteError(TielineError):
-    """Something between us and one tool. `status` is that of the HTTP answer which says so, where one came.
+    """Something between us and one tool.
 
     `verb` is what the tool was asked; the engine writes it down when it asks, since the same class means one thing to
     one verb and another to the next.
@@ -87,7 +87,17 @@ class RemoteError(TielineError):
     def __init__(self, connection: str, message: str, *, status: int | None = None) -> None:
         super().__init__(f"{connection}: {message}")
         self.connection = connection
-        self.status = status
+        self._status = status
+
+    @property
+    def status(self) -> int | None:
+        """The status of the HTTP answer which says so, or said what this was made of; None where none came."""
+        told = self.__context__
+        return self._status if self._status is not None or not isinstance(told, RemoteError) else told.status
+
+    def __str__(self) -> str:
+        words, status = super().__str__(), self.status
+        return words if status is None or str(status) in words else f"{words} (HTTP {status})"
 
 
 class Limit(StrEnum):

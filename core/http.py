@@ -37,26 +37,26 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     try:
         seconds = float(text)
     except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
+        moment = _date(text)
+        if moment is None:
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
         seconds = (moment - (server_date(headers) or now)).total_seconds()
-    if not math.isfinite(seconds):
-        return None
-    return min(max(timedelta(seconds=seconds), timedelta(0)), LONGEST_WAIT)
+    # Bounded as a number: a span of time cannot hold what a header can.
+    return timedelta(seconds=min(max(seconds, 0.0), LONGEST_WAIT.total_seconds())) if math.isfinite(seconds) else None
 
 
 def server_date(headers: Mapping[str, str]) -> datetime | None:
     """The tool's own clock: the Date header of its answer."""
-    text = next((value for name, value in headers.items() if name.lower() == "date"), "")
+    return _date(next((value for name, value in headers.items() if name.lower() == "date"), ""))
+
+
+def _date(text: str) -> datetime | None:
+    """An HTTP date in UTC, or None. The parser raises many things, and a zone may lead beyond the calendar."""
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def outcome(
@@ -70,7 +70,8 @@ def outcome(
 ) -> RemoteError | None:
     """What a status means for the daemon, or None when it is a success. `words` is what the tool says, without secrets.
 
-    5xx after a write leaves open whether it took effect; 429 and 4xx say that it did not.
+    5xx after a write leaves open whether it took effect; 429 and 4xx say that it did not. A 404 is believed of an
+    answer in JSON, or of one without words: a page was written by something that stands in between.
     """
     said = f"{method} {path} answered {status}" + (f": {words[:500]}" if words else "")
     writes = method.upper() not in ("GET", "HEAD", "OPTIONS")
@@ -78,27 +79,51 @@ def outcome(
         case _ if 200 <= status < 300:
             return None
         case 401:
-            return NeedsOperator(
-                connection, f"{said}. The credentials were refused; renew them, then run `tieline check {connection}`."
-            )
+            sentence = f"{said}. The credentials were refused; renew them, then run `tieline check {connection}`."
+            return NeedsOperator(connection, sentence, status=status)
         case 403:
-            return NeedsOperator(
-                connection, f"{said}. The account lacks a permission; grant it, then run `tieline check {connection}`."
-            )
+            sentence = f"{said}. The account lacks a permission; grant it, then run `tieline check {connection}`."
+            return NeedsOperator(connection, sentence, status=status)
+        case 402 | 405 | 407 | 451:
+            sentence = f"{said}. Look at `url`, at what stands in between, and at the account's plan."
+            return NeedsOperator(connection, sentence, status=status)
+        case 404 | 410 if _is_foreign(headers):
+            sentence = f"{said}, in a page that is not the tool's; check `url` and what stands in between."
+            return TryAgain(connection, sentence, maybe_done=writes, status=status)
         case 404 | 410:
-            return Gone(connection, said)
+            return Gone(connection, said, status=status)
         case 409 | 412:
-            return StaleVersion(connection, said)
-        case 408 | 425:
-            return TryAgain(connection, said, wait=retry_after(headers, now), maybe_done=status == 408 and writes)
+            return StaleVersion(connection, said, status=status)
+        case 408 | 421 | 423 | 425:
+            maybe = status == 408 and writes
+            return TryAgain(connection, said, wait=retry_after(headers, now), maybe_done=maybe, status=status)
         case 429:
-            return TryAgain(connection, said, wait=retry_after(headers, now), limit=Limit.CONNECTION)
+            wait = retry_after(headers, now)
+            return TryAgain(connection, said, wait=wait, limit=Limit.CONNECTION, status=status)
         case _ if 300 <= status < 400:
-            return NeedsOperator(connection, f"{said}. Redirects are not followed; set the final address as `url`.")
+            sentence = f"{said}. Redirects are not followed; set the final address as `url`."
+            return NeedsOperator(connection, sentence, status=status)
         case _ if 400 <= status < 500:
-            return Rejected(connection, said)
+            return Rejected(connection, said, status=status)
         case _:
-            return TryAgain(connection, said, wait=retry_after(headers, now), maybe_done=writes)
+            return TryAgain(connection, said, wait=retry_after(headers, now), maybe_done=writes, status=status)
+
+
+def _is_foreign(headers: Mapping[str, str]) -> bool:
+    """True for an answer that says of itself that it is no JSON."""
+    media = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    return bool(media.strip()) and "json" not in media.lower()
+
+
+def not_there(error: Gone) -> NeedsOperator:
+    """The error for a 404 that answers a call about no record: a create, a search, a list."""
+    words = str(error).removeprefix(f"{error.connection}: ")
+    return NeedsOperator(
+        error.connection,
+        f"{words}. No record can be gone there: look at `url`, at where new records go, and at what stands in between, "
+        f"then run `tieline check {error.connection}`.",
+        status=error.status,
+    )
 
 
 def too_large(connection: str, what: str, *, writes: bool, largest: int = LARGEST_ANSWER) -> RemoteError:
@@ -142,8 +167,23 @@ def _trust(connection: str, verify: bool | str) -> bool | ssl.SSLContext:
     try:
         path = Path(verify)
         return ssl.create_default_context(capath=verify) if path.is_dir() else ssl.create_default_context(cafile=verify)
-    except OSError as error:
-        raise NeedsOperator(connection, f"`verify_tls`: {verify} cannot be used ({error.strerror})") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise NeedsOperator(connection, f"`verify_tls`: {verify} cannot be used ({why})") from None
+
+
+def trusted(connection: str, verify: bool | str) -> bool | str:
+    """`verify_tls` as requests takes it. Raises NeedsOperator for a file that cannot be used: requests would, in the
+    middle of a call, with an OSError of its own."""
+    _trust(connection, verify)
+    return verify
+
+
+def sendable(connection: str, option: str, value: str) -> str:
+    """A value that a header can carry. Raises NeedsOperator, without the value: libraries name the whole header."""
+    if not value.isascii() or not value.isprintable():
+        raise NeedsOperator(connection, f"`{option}` has characters that a header cannot carry; store it anew")
+    return value
 
 
 class Client:
@@ -211,9 +251,7 @@ class Client:
             content=bytes(body),
             request=response.request,
         )
-        failure = outcome(
-            self._connection, method, path, answer.status_code, answer.headers, answer.text[:500], self._now()
-        )
+        failure = outcome(self._connection, method, path, answer.status_code, answer.headers, _words(body), self._now())
         if failure is not None:
             raise failure
         return answer
@@ -221,3 +259,8 @@ class Client:
     def close(self) -> None:
         """Give the sockets back."""
         self._client.close()
+
+
+def _words(body: bytes | bytearray) -> str:
+    """The beginning of an answer. The charset it claims is not asked: there are some that raise."""
+    return bytes(body[:2000]).decode("utf-8", "replace")[:500]

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from tieline.core.config import NAME, Config
+from tieline.core.config import NAME, Config, ConnectionConfig
 from tieline.core.expressions import Condition
 from tieline.core.options import ConnectionSection, Section, Workspace
 from tieline.core.port import AdapterKind
@@ -119,14 +119,19 @@ def show_config(config: Config) -> dict[str, Any]:
 
 
 def unresolved_secrets(config: Config) -> list[str]:
-    """Sentences about references that lead nowhere now. Values are looked up and thrown away."""
+    """Sentences about references that lead nowhere now, connection by connection."""
+    return [sentence for connection in config.connections.values() for sentence in unresolved_in(connection)]
+
+
+def unresolved_in(connection: ConnectionConfig) -> list[str]:
+    """The same for one connection. Values are looked up and thrown away."""
     sentences: list[str] = []
-    for name, connection in config.connections.items():
-        for path, secret in secrets_in(connection.settings):
-            try:
-                secret.reveal()
-            except LookupError as error:
-                sentences.append(f"connections.{name}.{path}: {error}")
+    for path, secret in secrets_in(connection.settings):
+        try:
+            secret.reveal()
+        except Exception as error:  # noqa: BLE001 - a key ring of somebody's own raises what it likes
+            words = str(error) if isinstance(error, LookupError) else f"{secret.reference}: {type(error).__name__}"
+            sentences.append(f"connections.{connection.name}.{path}: {words}")
     return sentences
 
 

@@ -128,8 +128,11 @@ def _read_private(path: Path) -> str:
         if exposed is not None:
             raise LookupError(exposed)
         return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise LookupError(f"the secret file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise LookupError(f"the secret file {path} is not UTF-8 text; write the secret anew") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise LookupError(f"the secret file {path} cannot be read: {why}") from None
 
 
 def _exposure(path: Path) -> str | None:
@@ -148,7 +151,11 @@ def _read_keyring(name: str) -> str:
         import keyring
     except ImportError:
         raise LookupError(f"the reference keyring:{name} needs the extra: pip install 'tieline[keyring]'") from None
-    value = keyring.get_password(service, user)
+    try:
+        value = keyring.get_password(service, user)
+    except Exception as error:  # noqa: BLE001 - no back end, a locked one, a bus that is away: each has its own class
+        why = f"{type(error).__name__}: {error}"
+        raise LookupError(f"the keyring cannot be asked for {service}/{user}: {why}") from None
     if value is None:
         raise LookupError(f"the keyring has no entry {service}/{user}; add it with `keyring set {service} {user}`")
     return value

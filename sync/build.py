@@ -14,7 +14,7 @@ from tieline.core.config import Config, ConnectionConfig
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.model import ConnectionName
 from tieline.core.plugins import missing_powers
-from tieline.core.port import Workbench
+from tieline.core.port import Source, Workbench
 from tieline.core.registry import Registry
 from tieline.core.store.store import Store
 from tieline.mappings import Mapping as FieldMapping
@@ -38,37 +38,50 @@ def build(
     load_mapping: Callable[[str | Path, Path | None], FieldMapping] = mappings.load,
     remembers: bool = False,
     forgotten_before: datetime | None = None,
+    broken: dict[ConnectionName, ConfigError] | None = None,
 ) -> Engine:
-    """An engine ready to run. Raises ConfigError with the problems of every mapping at once.
+    """An engine ready to run. Raises ConfigError with the problems of every connection at once; given `broken`, it puts
+    them there by connection, and the engine goes without those.
 
     `transports` replaces the network of single connections, for tests and simulations; a simulation that starts a
     thousand times has `load_mapping` remember. `remembers` says that the store knows all that was ever made from it,
     and was not put back from a backup; `forgotten_before` says what it may have forgotten all the same, because it was
     put back earlier.
     """
-    problems: list[Problem] = []
+    failed: dict[ConnectionName, ConfigError] = {} if broken is None else broken
     connections: dict[ConnectionName, Connected] = {}
     for name, connection in config.connections.items():
         try:
             mapping = load_mapping(connection.mapping, connection.overlay).knowing(config.signals.severity_words)
+            budget = Budget(connection.calls_per_minute, clock, sleep)
+            source = _connect(config, connection, Workbench(clock, sleep, (transports or {}).get(name), budget.spend))
+            strangers = _unknown_owners(config, connection, mapping)
+            if strangers:
+                raise ConfigError(strangers)
         except ConfigError as error:
-            problems.extend(error.problems)
+            failed[name] = error
             continue
-        budget = Budget(connection.calls_per_minute, clock, sleep)
-        workbench = Workbench(clock, sleep, (transports or {}).get(name), budget.spend)
-        source = connection.kind.connect(name, connection.settings, workbench)
-        lacking = missing_powers(connection.kind, source)
-        if lacking:
-            problems.append(_incapable(config, connection, lacking))
-            continue
-        problems.extend(_unknown_owners(config, connection, mapping))
         again = repeated_reads(sleep)
         connections[name] = Connected(connection, source, mapping, budget, again, caught_up=remembers)
-    if problems:
-        raise ConfigError(problems)
+    if failed and broken is None:
+        raise ConfigError([problem for error in failed.values() for problem in error.problems])
     if forgotten_before is None and not remembers:
         forgotten_before = clock.now() + SKEW
     return Engine(config, store, registry, clock, connections, wake, dice, clock.monotonic(), forgotten_before)
+
+
+def _connect(config: Config, connection: ConnectionConfig, workbench: Workbench) -> Source:
+    """The adapter at work. Raises ConfigError, whatever it raises: one connection's fault is no other one's."""
+    try:
+        source = connection.kind.connect(connection.name, connection.settings, workbench)
+    except Exception as error:
+        what = f"connections.{connection.name} cannot be connected: {type(error).__name__}: {error}."
+        fix = f"mend what it names, then run `tieline check {connection.name}`."
+        raise ConfigError([Problem(str(config.file), 1, 1, "CFG022", what, fix)]) from error
+    lacking = missing_powers(connection.kind, source)
+    if lacking:
+        raise ConfigError([_incapable(config, connection, lacking)])
+    return source
 
 
 def _incapable(config: Config, connection: ConnectionConfig, lacking: Sequence[str]) -> Problem:

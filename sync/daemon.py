@@ -22,7 +22,7 @@ import uvicorn
 from tieline.core import timers
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
-from tieline.core.errors import ConfigError, Problem, StoreUnavailable
+from tieline.core.errors import ConfigError, Problem, StoreUnavailable, TielineError
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
 from tieline.core.store import engines
@@ -175,25 +175,38 @@ class Daemon:
         return 1 if self._failure is not None else 0
 
     def reload(self) -> bool:
-        """Build and check the whole new configuration, then swap. On any problem the old one stays in force."""
+        """Build and check the whole new configuration, then swap. On any problem, whatever it is, the old one stays in
+        force and the daemon goes on."""
+        registry: Registry | None = None
         try:
             config, registry = self._load()
             old = self.engine.config
             if (config.store, config.server.listen) != (old.store, old.server.listen):
                 self._log.error("reload_refused", reason="`store` and `server.listen` change only with a restart")
+                registry.close()
                 return False
             engine = self._build(config, registry, self.engine.caught_up, self.engine.forgotten_before)
-        except ConfigError as error:
-            self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
+            # Written down before it is done, and not done where that cannot be.
+            with self._store.write() as tx:
+                engine.record(tx, "reloaded", connections=sorted(engine.connections))
+        except Exception as error:  # noqa: BLE001 - a daemon at work is not ended by a file that somebody edits
+            self._refuse_reload(error)
+            if registry is not None:
+                registry.close()
             return False
         self._jobs.retire()
         before, self.engine, self.intake.engine = self.engine, engine, engine
         before.registry.close()
         self._jobs.start(engine)
-        with self._store.write() as tx:
-            engine.record(tx, "reloaded", connections=sorted(engine.connections))
         self._log.info("reloaded", connections=sorted(engine.connections))
         return True
+
+    def _refuse_reload(self, error: Exception) -> None:
+        if isinstance(error, ConfigError):
+            self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
+            return
+        ours = not isinstance(error, TielineError)
+        self._log.error("reload_refused", reason=f"{type(error).__name__}: {error}", exc_info=error if ours else None)
 
     # -- loops -----------------------------------------------------------------------------------------------------
 

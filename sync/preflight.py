@@ -47,14 +47,20 @@ def preflight(here: Connected, now: float) -> str:
     try:
         missing = missing_fields(here, now)
     except RemoteError as error:
-        if outcome(error, Standing.ABSENT).then is not Then.WITHOUT:
-            raise
-        return f"its schema cannot be read, so that the mapping is not held against it: {error}"
+        return without_schema(error)
     if missing:
         raise NeedsOperator(
             here.name, f"{'; '.join(missing)}. Correct the mapping or its overlay, then send SIGHUP to the daemon."
         )
     return ""
+
+
+def without_schema(error: RemoteError) -> str:
+    """The sentence about a schema that cannot be had, which proves nothing against the mapping. Raises any other
+    error."""
+    if outcome(error, Standing.ABSENT).then is not Then.WITHOUT:
+        raise error
+    return f"its schema cannot be read, so that the mapping is not held against it: {error}"
 
 
 def _paths(rule: FieldRule) -> list[Path]:

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tieline.core.errors import Forged, StoreUnavailable
+from tieline.core.errors import Forged, NeedsOperator, StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Received, Receiver
 from tieline.sync.complaints import Complaint, Complaints
@@ -261,11 +261,10 @@ async def _receive(host: Host, name: str, scope: Scope, receive: Receive, answer
 def _understand(connected: Connected, receiver: Receiver, delivery: Delivery, engine: Engine) -> Received:
     try:
         receiver.verify(delivery, engine.clock.now())
-    except LookupError as error:
+    except (NeedsOperator, LookupError) as error:
         # A secret that is referred to and not there: the sender is not to blame, and may come back.
-        raise Refused(
-            503, f"the webhook secret of {connected.name} is missing: {error}", timedelta(minutes=1)
-        ) from None
+        sentence = f"the webhook secret of {connected.name} cannot be had here; the log says why"
+        raise Refused(503, sentence, timedelta(minutes=1), why=str(error)) from None
     except Forged as error:
         sentence = "the signature or token does not prove the sender; check the webhook secret on both sides"
         raise Refused(401, sentence, why=str(error)) from None

@@ -61,11 +61,19 @@ class AlertmanagerSettings(HttpSettings):
             raise ValueError("credentials belong in `username` and `password`, not in the address")
         return url.rstrip("/").removesuffix("/api/v2")
 
-    @field_validator("tenant", "username")
+    @field_validator("tenant")
     @classmethod
     def _header(cls, text: str | None) -> str | None:
         if text is not None and not (text and text.isascii() and text.isprintable()):
             raise ValueError("only printable ASCII can stand here; it is sent as a header")
+        return text
+
+    @field_validator("username")
+    @classmethod
+    def _user(cls, text: str | None) -> str | None:
+        # Sent as UTF-8 (RFC 7617), where a colon ends the name.
+        if text is not None and not (text and text.isprintable() and ":" not in text):
+            raise ValueError("write a name of printable characters, without a colon")
         return text
 
     @model_validator(mode="after")

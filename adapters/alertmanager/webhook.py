@@ -20,12 +20,13 @@ VERSIONS: Final = {"4": "Alertmanager and Mimir", "1": "Grafana"}
 
 
 def proofs(connection: str, settings: AlertmanagerSettings) -> tuple[bytes, ...]:
-    """Every Authorization header that proves a delivery, its scheme in lower case. Raises Forged without a secret."""
+    """Every Authorization header that proves a delivery, its scheme in lower case. Raises NeedsOperator for a secret
+    that cannot be had."""
     try:
         tokens = [one.reveal() for one in (settings.webhook_token, settings.retired_webhook_token) if one is not None]
         password = settings.webhook_password.reveal() if settings.webhook_password is not None else ""
     except LookupError as error:
-        raise Forged(connection, f"the webhook's secret cannot be had: {error}") from None
+        raise NeedsOperator(connection, f"the webhook's secret cannot be had: {error}") from None
     # An empty secret would be proved by an empty header.
     headers = [f"bearer {token}" for token in tokens if token]
     if password:

@@ -12,7 +12,7 @@ import orjson
 
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.core.errors import NeedsOperator, TryAgain
-from tieline.core.http import Client, server_date
+from tieline.core.http import Client, sendable, server_date
 from tieline.core.port import Workbench
 from tieline.core.secrets import Secret
 
@@ -72,13 +72,7 @@ class Wire:
         return TryAgain(self.connection, f"GET {path}: the answer is not whole JSON")
 
     def _bearer(self, secret: Secret) -> str:
-        token = self._reveal(secret, "bearer_token")
-        # httpx and Python name the whole header in their errors, so that a bad one must not reach them.
-        if not token.isascii() or not token.isprintable():
-            raise NeedsOperator(
-                self.connection, "`bearer_token` has characters that a header cannot carry; store it anew"
-            )
-        return f"Bearer {token}"
+        return f"Bearer {sendable(self.connection, 'bearer_token', self._reveal(secret, 'bearer_token'))}"
 
     def _reveal(self, secret: Secret, name: str) -> str:
         try:

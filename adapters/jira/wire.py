@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from tieline.adapters.jira.settings import Deployment, JiraSettings
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
-from tieline.core.http import hold_whole, outcome, server_date, too_large
+from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large, trusted
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair, redacted
 
@@ -139,7 +139,7 @@ class Wire:
 
     def _succeeded(self, method: str, path: str, response: Any, writes: bool) -> None:
         headers: Mapping[str, str] = response.headers
-        words = redacted(error_words(response.text, headers))
+        words = redacted(error_words(response.content.decode("utf-8", "replace"), headers))
         failure = outcome(self.connection, method, path, response.status_code, headers, words, self._clock.now())
         if isinstance(failure, TryAgain):
             failure.maybe_done = failure.maybe_done and writes
@@ -206,9 +206,10 @@ class Wire:
         except ImportError:
             raise NeedsOperator(self.connection, "the adapter needs its library: pip install 'tieline[jira]'") from None
         settings = self._settings
+        verify = trusted(self.connection, settings.verify_tls)
         client: Any = JIRA(
             settings.url,
-            options={"rest_api_version": self._api, "verify": settings.verify_tls, "check_update": False},
+            options={"rest_api_version": self._api, "verify": verify, "check_update": False},
             get_server_info=False,  # it would call the site from the constructor
             max_retries=0,
             timeout=(min(settings.timeout, 10.0), settings.timeout),
@@ -227,11 +228,12 @@ class Wire:
         settings = self._settings
         try:
             if settings.pat is not None:
-                return {"token_auth": settings.pat.reveal()}
+                return {"token_auth": sendable(self.connection, "pat", settings.pat.reveal())}
             if settings.api_token is not None:
                 token = settings.api_token.reveal()
                 conceal_pair(settings.email or "", token)
-                return {"basic_auth": (settings.email, token)}
+                # As bytes: requests would encode text as Latin-1 and fail on the rest of the world's passwords.
+                return {"basic_auth": ((settings.email or "").encode(), token.encode())}
         except LookupError as error:
             raise NeedsOperator(self.connection, str(error)) from None
         raise NeedsOperator(self.connection, "no credentials; give `email` with `api_token`, or `pat`")

@@ -46,10 +46,18 @@ def connect(name: ConnectionName, settings: MemorySettings, workbench: Workbench
             workbench.clock.now,
             path=settings.path,
             people=settings.people,
-            webhook_secret=settings.webhook_secret.reveal() if settings.webhook_secret else "",
+            webhook_secret=_own_secret(settings),
             lookup_lag=settings.lookup_lag,
         )
     return MemoryAdapter(name, settings, workbench, tool)
+
+
+def _own_secret(settings: MemorySettings) -> str:
+    """What the tool signs with. One that cannot be had is told of when a delivery is to be proved."""
+    try:
+        return settings.webhook_secret.reveal() if settings.webhook_secret else ""
+    except LookupError:
+        return ""
 
 
 class MemoryAdapter:
@@ -122,7 +130,11 @@ class MemoryAdapter:
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
         secret = self._settings.webhook_secret
-        webhook.verify(self._name, secret.reveal() if secret else None, delivery, now)
+        try:
+            revealed = secret.reveal() if secret else None
+        except LookupError as error:
+            raise NeedsOperator(self._name, f"the webhook's secret cannot be had: {error}") from None
+        webhook.verify(self._name, revealed, delivery, now)
 
     def parse(self, delivery: Delivery) -> Received:
         return webhook.parse(delivery)
@@ -191,7 +203,10 @@ class MemoryAdapter:
         accounts, password = self._tool.accounts, self._settings.password
         if not accounts:
             return
-        shown = password.reveal() if password else ""
+        try:
+            shown = password.reveal() if password else ""
+        except LookupError as error:
+            raise NeedsOperator(self._name, f"{verb}: {error}") from None
         if not hmac.compare_digest(accounts.get(self._settings.account, "").encode(), shown.encode()) or not shown:
             raise NeedsOperator(
                 self._name,

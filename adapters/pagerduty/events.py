@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -50,7 +51,9 @@ class Events:
     ) -> None:
         self._connection = connection
         self._key = routing_key
-        self._client = Client(connection, url, now=now, timeout=timeout, verify=verify, transport=transport)
+        # Made at the first event, so that connecting neither fails nor opens the file of an authority.
+        self._connect = partial(Client, connection, url, now=now, timeout=timeout, verify=verify, transport=transport)
+        self._made: Client | None = None
 
     def trigger(
         self,
@@ -105,7 +108,14 @@ class Events:
 
     def close(self) -> None:
         """Give the sockets back."""
-        self._client.close()
+        if self._made is not None:
+            self._made.close()
+
+    @property
+    def _client(self) -> Client:
+        if self._made is None:
+            self._made = self._connect()
+        return self._made
 
     def _enqueue(self, dedup_key: str, event: Mapping[str, Any]) -> None:
         if not dedup_key or len(dedup_key) > LONGEST_KEY:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
-from tieline.core.http import hold_whole, outcome, server_date, too_large
+from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large, trusted
 from tieline.core.port import Body, Workbench
 
 Query = Mapping[str, str | int | Sequence[str]]
@@ -189,6 +189,7 @@ class Wire:
             raise NeedsOperator(self.connection, str(error)) from None
         if not key.isascii() or not key.isprintable() or " " in key:
             raise NeedsOperator(self.connection, "`api_key` holds characters that no key has; copy it again.")
+        sendable(self.connection, "from_email", settings.from_email)
         session = _library(self.connection).APISession(
             key, default_from=settings.from_email, auth_type=settings.auth.value
         )
@@ -197,7 +198,7 @@ class Wire:
         session.max_network_attempts = 0
         session.postprocess = _hand_over
         session.trust_env = False  # a .netrc would replace our Authorization, a proxy variable would see it
-        session.verify = settings.verify_tls
+        session.verify = trusted(self.connection, settings.verify_tls)
         session.hooks["response"].append(hold_whole)
         if self._transport is not None:
             session.mount("https://", self._transport)

@@ -16,7 +16,7 @@ from typing import Any
 
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain
-from tieline.core.http import hold_whole, outcome, server_date, too_large
+from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large, trusted
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair
 from tieline.core.secrets import Secret
@@ -147,7 +147,7 @@ class Wire:
         settings = self._settings
         session = requests.Session()
         session.trust_env = False
-        session.verify = settings.verify_tls
+        session.verify = trusted(self.connection, settings.verify_tls)
         session.hooks["response"].append(self._judge)
         headers = {"accept": "application/json"}
         if settings.tenant is not None:
@@ -173,13 +173,7 @@ class Wire:
         return library
 
     def _bearer(self, secret: Secret) -> str:
-        token = self._reveal(secret, "bearer_token")
-        # requests names the whole header in its errors, so that a bad one must not reach it.
-        if not token.isascii() or not token.isprintable():
-            raise NeedsOperator(
-                self.connection, "`bearer_token` has characters that a header cannot carry; store it anew"
-            )
-        return f"Bearer {token}"
+        return f"Bearer {sendable(self.connection, 'bearer_token', self._reveal(secret, 'bearer_token'))}"
 
     def _reveal(self, secret: Secret, name: str) -> str:
         try:

@@ -16,6 +16,9 @@ from tieline.core.errors import NeedsOperator, TryAgain
 from tieline.core.redaction import conceal, conceal_pair
 from tieline.core.secrets import Secret
 
+_LONGEST = 86_400.0
+"""Seconds after which a token is bought again, whatever the instance says of it."""
+
 _EARLY = 60.0
 """Seconds before its end that a token counts as used up, so that none expires on its way."""
 
@@ -87,8 +90,9 @@ class Login:
         token = granted.get("access_token")
         if answer.status == 200 and isinstance(token, str) and token:
             conceal(token)
-            lifetime = granted.get("expires_in")
-            return token, float(lifetime) if isinstance(lifetime, int | float) else 0.0
+            if not token.isascii() or not token.isprintable():
+                raise NeedsOperator(self._connection, "the token that it gives fits into no header; check `url`")
+            return token, _seconds(granted.get("expires_in"))
         if answer.status in (400, 401, 403):
             # OAuth says invalid_grant or invalid_client with any of the three (RFC 6749, 5.2).
             raise NeedsOperator(
@@ -104,6 +108,13 @@ class Login:
             return secret.reveal()
         except LookupError as error:
             raise NeedsOperator(self._connection, str(error)) from None
+
+
+def _seconds(lifetime: Any) -> float:
+    """How long a token lasts: what the instance says, within reason. A token that ends early is bought again."""
+    if isinstance(lifetime, bool) or not isinstance(lifetime, int | float) or lifetime != lifetime:
+        return 0.0
+    return float(min(max(lifetime, 0), _LONGEST))
 
 
 class _Bearer:

@@ -38,7 +38,7 @@ import orjson
 
 from tieline.adapters.servicenow.rows import is_sys_id
 from tieline.adapters.servicenow.settings import ServiceNowSettings, WebhookProof
-from tieline.core.errors import Forged
+from tieline.core.errors import Forged, NeedsOperator
 from tieline.core.port import Delivery, Hint, Received, Ref
 from tieline.core.secrets import Secret
 
@@ -54,7 +54,7 @@ def digest(secret: str, timestamp: str, body: bytes) -> bytes:
 
 
 def verify(connection: str, settings: ServiceNowSettings, delivery: Delivery, now: datetime) -> None:
-    """Raises Forged. Without a secret in the settings, everything is."""
+    """Raises Forged, as everything is without a secret in the settings; NeedsOperator for one that cannot be had."""
     secrets = _secrets(connection, settings)
     if settings.webhook_proof is WebhookProof.SHARED_SECRET:
         proved = _is_any(delivery.headers.get(SHARED, ""), secrets)
@@ -92,7 +92,7 @@ def _secrets(connection: str, settings: ServiceNowSettings) -> list[str]:
     try:
         secrets = [value for secret in given if (value := secret.reveal())]
     except LookupError as error:
-        raise Forged(connection, f"the webhook's secret cannot be had: {error}") from None
+        raise NeedsOperator(connection, f"the webhook's secret cannot be had: {error}") from None
     if not secrets:
         raise Forged(connection, "`webhook_secret` is empty, and an empty secret proves nothing")
     return secrets

@@ -21,7 +21,7 @@ from tieline.adapters.servicenow.answers import Row, Said, flat, refusal, said, 
 from tieline.adapters.servicenow.login import Login
 from tieline.adapters.servicenow.settings import ServiceNowSettings
 from tieline.core.errors import NeedsOperator, Rejected, TryAgain
-from tieline.core.http import LARGEST_ANSWER, server_date, too_large
+from tieline.core.http import LARGEST_ANSWER, server_date, too_large, trusted
 from tieline.core.port import Workbench
 
 PYSNOW = "0.7.17"
@@ -57,6 +57,7 @@ class Wire:
         self._spend = bench.spend
         self._given = bench.transport
         self._pool: Any = None
+        self._trusts = False
         self._login = Login(connection, settings, bench.clock)
 
     def rows(self, table: str, query: str, *, limit: int, offset: int = 0, fields: tuple[str, ...] = ()) -> Listing:
@@ -173,10 +174,16 @@ class Wire:
             self._pool = self._given or HTTPAdapter(max_retries=0)
         session = requests.Session()
         session.trust_env = False  # a .netrc or a proxy variable would change credentials or route
-        session.verify = self.settings.verify_tls
+        session.verify = self._verify()
         session.mount("https://", self._pool)
         session.mount("http://", self._pool)
         return session
+
+    def _verify(self) -> bool | str:
+        if not self._trusts:
+            trusted(self.connection, self.settings.verify_tls)
+            self._trusts = True  # looked at once: a session is made for every call
+        return self.settings.verify_tls
 
     @property
     def _timeout(self) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import pytest
 from tests.daemon.conftest import eventually
 
 from tieline.core.config import load_workspace
-from tieline.core.errors import ConfigError
+from tieline.core.errors import ConfigError, NeedsOperator, StoreUnavailable
 from tieline.sync.daemon import Daemon
 
 WORKSPACE = """\
@@ -87,3 +88,79 @@ def test_a_second_daemon_on_the_same_sqlite_file_is_refused_until_the_first_one_
         Daemon(lambda: load_workspace(here.file), transports=here.tools)
     here.daemon.stop()
     Daemon(lambda: load_workspace(here.file), transports=here.tools).stop()
+
+
+def test_a_reload_while_the_store_is_locked_changes_nothing_and_the_daemon_goes_on(running):
+    here = running()
+    before = here.daemon.engine
+    here.write("signals: {window: 9m}")
+    other = sqlite3.connect(here.folder / "tieline.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    assert here.daemon.reload() is False
+    assert here.daemon.engine is before
+    other.execute("ROLLBACK")
+    other.close()
+    assert here.daemon.reload() is True
+    assert here.daemon.engine.config.signals.window.total_seconds() == 540
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: len(here.tools["right"].rows()) == 1)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "  pager: {tool: pagerduty, api_key: {env: X}, from_email: a@example.org, service: PIJ90N7, verify_tls: %s}",
+        "  odd: {tool: memory, overlay: odd.yaml}",
+        "  odd: {tool: memory, path: 'a\0b'}",
+    ],
+    ids=["certificates", "mapping", "path"],
+)
+def test_a_reload_of_what_cannot_be_built_ends_nothing(running, monkeypatch, odd):
+    here = running()
+    (here.folder / "odd.yaml").write_text("fields: 3\n", encoding="utf-8")
+    garbage = here.folder / "ca.pem"
+    garbage.write_text("no certificate", encoding="utf-8")
+    here.write(odd.replace("%s", str(garbage)))
+    here.daemon.reload()
+    assert not here.daemon._stopping.is_set()
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: len(here.tools["right"].rows()) == 1)
+
+
+@pytest.mark.parametrize(
+    "error", [NeedsOperator("pager", "no"), StoreUnavailable("locked"), OSError("gone"), KeyError("x")]
+)
+def test_whatever_a_reload_meets_the_old_configuration_stays_in_force(running, error):
+    here = running()
+    before, load = here.daemon.engine, here.daemon._load
+
+    def broken():
+        raise error
+
+    here.daemon._load = broken
+    assert here.daemon.reload() is False
+    assert here.daemon.engine is before and not here.daemon._stopping.is_set()
+    here.daemon._load = load
+    assert here.daemon.reload() is True
+
+
+def test_a_real_process_survives_a_reload_while_its_store_is_locked(tmp_path):
+    (tmp_path / "tieline.yaml").write_text(WORKSPACE, encoding="utf-8")
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        process = start(tmp_path, file)
+    try:
+        eventually(lambda: '"started"' in log.read_text(), 60)
+        other = sqlite3.connect(tmp_path / "tieline.db", isolation_level=None, timeout=30)
+        other.execute("BEGIN EXCLUSIVE")
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: '"reload_refused"' in log.read_text(), 60)
+        other.execute("ROLLBACK")
+        other.close()
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: '"reloaded"' in log.read_text(), 60)
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)

@@ -1,0 +1,152 @@
+"""`tieline check`: one connection is one row, always, whatever it raises."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.test_commands import run
+
+from tieline.adapters.memory.adapter import MemoryAdapter
+from tieline.adapters.testing.simulation import Request, Response, Simulator
+
+EURO = "pass€word 🔑"
+JIRA = "tool: jira, url: '{url}', project: OPS, email: 'zoë@example.com', api_token: {{env: ODD}}"
+
+
+class Desk(Simulator):
+    """Anything that speaks HTTP; it remembers with which credentials it was spoken to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.credentials: list[str] = []
+
+    def respond(self, request: Request) -> Response:
+        self.credentials.append(request.headers.get("authorization", ""))
+        return Response.of({"errorMessages": ["no"]}, 401)
+
+
+def rows(folder: Path, *connections: str, name: str = "") -> tuple[int, dict[str, Any]]:
+    lines = ["tieline: 1", "connections:", "  fine: {tool: memory, path: fine.json}"]
+    (folder / "tieline.yaml").write_text("\n".join([*lines, *(f"  {one}" for one in connections)]), encoding="utf-8")
+    code, output = run("check", *([name] if name else []), "--json", workspace=folder)
+    return code, {row["connection"]: row for row in json.loads(output)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "user"),
+    [
+        (JIRA, "zoë@example.com"),
+        ("tool: servicenow, url: '{url}', username: 'zoë', password: {{env: ODD}}", "zoë"),
+        ("tool: alertmanager, url: '{url}', username: 'zoë', password: {{env: ODD}}", "zoë"),
+        ("tool: prometheus, url: '{url}', username: 'zoë', password: {{env: ODD}}", "zoë"),
+    ],
+    ids=["jira", "servicenow", "alertmanager", "prometheus"],
+)
+def test_the_credentials_of_all_the_world_are_sent_as_utf_8(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, user: str
+) -> None:
+    monkeypatch.setenv("ODD", EURO)
+    desk = Desk()
+    with desk.serve() as url:
+        code, found = rows(tmp_path, f"odd: {{{settings.format(url=url)}}}")
+    assert set(desk.credentials) == {f"Basic {base64.b64encode(f'{user}:{EURO}'.encode()).decode()}"}
+    assert (code, found["fine"]["works"], found["odd"]["works"]) == (1, True, False)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "tool: jira-dc, url: '{url}', project: OPS, pat: {{env: ODD}}",
+        "tool: pagerduty, api_key: {{env: ODD}}, from_email: a@example.org, service: PIJ90N7, url: '{url}'",
+        "tool: alertmanager, url: '{url}', bearer_token: {{env: ODD}}",
+        "tool: prometheus, url: '{url}', bearer_token: {{env: ODD}}",
+    ],
+)
+def test_what_no_header_can_carry_is_a_sentence_in_its_own_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str
+) -> None:
+    monkeypatch.setenv("ODD", EURO)
+    with Desk().serve() as url:
+        code, found = rows(tmp_path, f"odd: {{{settings.format(url=url)}}}")
+    assert (code, found["fine"]["works"], found["odd"]["works"]) == (1, True, False)
+    assert "again" in found["odd"]["notes"][0] or "anew" in found["odd"]["notes"][0]
+    assert EURO not in json.dumps(found, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("what", ["missing", "garbage", "folder", "a NUL"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "tool: jira, url: 'https://jira.example', project: OPS, email: a@example.org, api_token: {env: ODD}",
+        "tool: servicenow, url: 'https://snow.example', username: u, password: {env: ODD}",
+        "tool: pagerduty, api_key: {env: ODD}, from_email: a@example.org, service: PIJ90N7",
+        "tool: pagerduty, api_key: {env: ODD}, from_email: a@example.org, service: PIJ90N7, routing_key: {env: ODD}",
+        "tool: alertmanager, url: 'https://am.example'",
+        "tool: prometheus, url: 'https://prom.example'",
+    ],
+    ids=["jira", "servicenow", "pagerduty", "pagerduty-events", "alertmanager", "prometheus"],
+)
+def test_a_bad_file_of_authorities_is_a_sentence_in_its_own_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, what: str
+) -> None:
+    monkeypatch.setenv("ODD", "abc")
+    bundle = tmp_path / "ca.pem"
+    match what:
+        case "garbage":
+            bundle.write_text("no certificate", encoding="utf-8")
+        case "folder":
+            bundle = tmp_path / "nowhere" / "in" / "here"
+        case "a NUL":
+            bundle = tmp_path / "ca\\0.pem"
+    code, found = rows(tmp_path, f'odd: {{{settings}, verify_tls: "{bundle}"}}')
+    assert (code, found["fine"]["works"], found["odd"]["works"]) == (1, True, False)
+    assert "verify_tls" in found["odd"]["notes"][0]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"secret"], ids=["missing", "not UTF-8", "open to all"])
+def test_a_secret_that_cannot_be_had_hides_no_other_row(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+        file.chmod(0o600)
+    settings = f"tool: servicenow, url: 'https://snow.example', username: u, password: {{file: {file}}}"
+    (tmp_path / "later").mkdir()
+    if content == b"secret":
+        # Refused with its place in the file, before anything is proved: others on this machine may have it.
+        file.chmod(0o644)
+        (tmp_path / "tieline.yaml").write_text(f"tieline: 1\nconnections:\n  odd: {{{settings}}}\n", encoding="utf-8")
+        assert run("check", "--json", workspace=tmp_path)[0] == 3
+        return
+    code, found = rows(tmp_path, f"odd: {{{settings}}}")
+    assert (code, found["fine"]["works"], found["odd"]["works"]) == (3, True, False)
+    assert "connections.odd.password" in found["odd"]["notes"][0]
+    assert rows(tmp_path, f"odd: {{{settings}}}", name="fine")[0] == 0
+
+
+def test_a_mapping_that_does_not_load_hides_no_other_row(tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_text("fields: {severity: {from: nowhere, values: 3}}\n", encoding="utf-8")
+    code, found = rows(tmp_path, "odd: {tool: memory, path: odd.json, overlay: odd.yaml}")
+    assert (code, found["fine"]["works"], found["odd"]["works"]) == (3, True, False)
+    assert "odd.yaml:1" in found["odd"]["notes"][0]
+
+
+@pytest.mark.parametrize("when", ["connect", "check", "describe"])
+def test_whatever_an_adapter_raises_is_its_own_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    verb = {"connect": "__init__"}.get(when, when)
+    honest = getattr(MemoryAdapter, verb)
+
+    def odd(self: MemoryAdapter, *args: Any) -> Any:
+        if "odd" in (args or (repr(self),))[0]:
+            raise RuntimeError("the library is broken")
+        return honest(self, *args)
+
+    monkeypatch.setattr(MemoryAdapter, verb, odd)
+    code, found = rows(tmp_path, "odd: {tool: memory, path: odd.json}")
+    assert found["fine"]["works"] is True
+    assert found["odd"]["works"] is (when == "describe")
+    assert "the library is broken" in " ".join(found["odd"]["notes"])
+    assert code == {"connect": 3, "check": 1, "describe": 0}[when]
