@@ -155,8 +155,10 @@ class Rejected(RemoteError):
     there. Empty where the tool does not say which, or where nothing else would be taken either.
     """
 
-    def __init__(self, connection: str, message: str, *, refused: Mapping[str, str] | None = None) -> None:
-        super().__init__(connection, message)
+    def __init__(
+        self, connection: str, message: str, *, refused: Mapping[str, str] | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(connection, message, status=status)
         self.refused: Mapping[str, str] = dict(refused or {})
 
 

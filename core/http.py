@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -124,6 +125,19 @@ def not_there(error: Gone) -> NeedsOperator:
         f"then run `tieline check {error.connection}`.",
         status=error.status,
     )
+
+
+@contextmanager
+def written(connection: str, what: str) -> Iterator[None]:
+    """Around what follows an effective write in the same verb: whatever goes wrong now, `what` is done, and an error
+    that says otherwise would have it done twice, or forgotten."""
+    try:
+        yield
+    except TryAgain as error:
+        words = f"{what}, and then: {error}"
+        raise TryAgain(connection, words, wait=error.wait, maybe_done=True, limit=error.limit) from None
+    except RemoteError as error:
+        raise TryAgain(connection, f"{what}, and then: {error}", maybe_done=True) from None
 
 
 def too_large(connection: str, what: str, *, writes: bool, largest: int = LARGEST_ANSWER) -> RemoteError:

@@ -93,8 +93,10 @@ def _look_at_signal(engine: Engine, here: Connected, item: Waiting) -> Sighting 
         return sight(engine, here, item.reading, asked=item.asked, received_at=item.received_at)
     try:
         return read(engine, here, item.ref)
-    except Gone:
-        # The source does not know it any more: it has ended.
+    except Gone as error:
+        # The source does not know it any more: it has ended. A status may be somebody else's word.
+        if error.status is not None:
+            here.call(Verb.CHECK, here.source.check)
         return None
 
 

@@ -6,8 +6,7 @@ when it ends is never announced as resolved.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -123,7 +122,7 @@ class AlertmanagerAdapter:
         )
 
     def read(self, ref: Ref) -> Reading:
-        seen = self._seen(self._wire.get(ALERTS, EVERY_STATE), routed=False)
+        seen = self._seen(self._list(ALERTS, EVERY_STATE), routed=False)
         for one in seen.alerts:
             if one.episode.ref == ref:
                 return self._reading(one, seen.at)
@@ -159,9 +158,7 @@ class AlertmanagerAdapter:
         except ValueError as error:
             raise self._wire.nonsense(SILENCES, str(error)) from None
         if act is not Act.ACKNOWLEDGE:
-            for silence in found:
-                with suppress(Gone):  # it ran out, or a person took it back, while we looked
-                    self._wire.delete(f"/api/v2/silence/{quote(silence.id, safe='')}")
+            self._take_back(found, ref)
             return ""
         mine = [silence for silence in found if silence.token == token]
         # `until` is a moment of our clock; a silence ends by Alertmanager's.
@@ -173,6 +170,19 @@ class AlertmanagerAdapter:
         body = self.read(ref).body
         labels = {**body["labels"], **body.get("privateLabels", {})}
         return self._silence(silences.new_silence(labels, silences.comment(note, ref, token), answer.at, ends))
+
+    def _take_back(self, found: Sequence[silences.Silence], ref: Ref) -> None:
+        denied = False
+        for silence in found:
+            try:
+                self._wire.delete(f"/api/v2/silence/{quote(silence.id, safe='')}")
+            except Gone:
+                denied = True  # it ran out, or a person took it back, while we looked
+        if denied and silences.ours(self._list(SILENCES).json, ref):
+            # Something in between denied it: what is believed here keeps an alert quiet that nobody works on.
+            raise TryAgain(
+                self._connection, f"a silence of {ref} is there and could not be taken back", maybe_done=True
+            )
 
     def _silence(self, body: Body) -> str:
         try:

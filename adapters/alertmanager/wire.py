@@ -47,8 +47,9 @@ class Wire:
         """The error for an answer that no Alertmanager gives."""
         return NeedsOperator(
             self.connection,
-            f"GET {path} answered what is not Alertmanager's ({why}); check `url`, and whether a log-in page stands "
-            "in front of it.",
+            f"GET {path} answered 200 with what is not Alertmanager's ({why}); check `url`, and whether a log-in page "
+            "stands in front of it.",
+            status=200,
         )
 
     def _send(
@@ -63,13 +64,15 @@ class Wire:
             return Answer(orjson.loads(response.content), at)
         except orjson.JSONDecodeError:
             if method != "GET":
-                raise TryAgain(self.connection, f"{method} {path}: the answer is not JSON", maybe_done=True) from None
+                words = f"{method} {path} answered {response.status_code}, and not in JSON"
+                raise TryAgain(self.connection, words, maybe_done=True, status=response.status_code) from None
             raise self._unreadable(path, response) from None
 
     def _unreadable(self, path: str, response: httpx.Response) -> NeedsOperator | TryAgain:
         if "html" in response.headers.get("content-type", ""):
             return self.nonsense(path, "a web page")
-        return TryAgain(self.connection, f"GET {path}: the answer is not whole JSON")
+        words = f"GET {path} answered {response.status_code}, and not in whole JSON"
+        return TryAgain(self.connection, words, status=response.status_code)
 
     def _bearer(self, secret: Secret) -> str:
         return f"Bearer {sendable(self.connection, 'bearer_token', self._reveal(secret, 'bearer_token'))}"

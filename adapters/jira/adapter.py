@@ -23,7 +23,8 @@ from tieline.adapters.jira.settings import Deployment, JiraSettings
 from tieline.adapters.jira.transitions import Walker
 from tieline.adapters.jira.wire import Wire
 from tieline.adapters.jira.writing import Patch, Writer
-from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
+from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion
+from tieline.core.http import not_there, written
 from tieline.core.letters import beginning
 from tieline.core.listing import alone
 from tieline.core.model import ConnectionName, Visibility
@@ -111,17 +112,13 @@ class JiraAdapter:
             },
             "properties": [{"key": PROPERTY, "value": {"token": token}}],
         }
-        ref = str(self._wire.post("/issue", request, has=("id",)).json["id"])
         try:
+            ref = str(self._wire.post("/issue", request, has=("id",)).json["id"])
+        except Gone as error:
+            raise not_there(error) from None
+        # Just made, so it cannot be gone: a replica of the site has not caught up.
+        with written(self._name, f"issue {ref} was made"):
             return self._finish(Ref(ref), later, token)
-        except (Gone, StaleVersion) as error:
-            # Just made, so it cannot be gone: a replica of the site has not caught up.
-            raise TryAgain(
-                self._name, f"issue {ref} was made but cannot be read yet ({error})", maybe_done=True
-            ) from None
-        except TryAgain as error:
-            error.maybe_done = True
-            raise
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
         before = self._one(ref)
@@ -129,10 +126,11 @@ class JiraAdapter:
         if now.version != seen:
             raise StaleVersion(self._name, f"{now.key} is at {now.version}, not at {seen}; read it again")
         after, notes = self._writer.write(before, Patch.of(self._name, patch))
-        since = milliseconds(before.issue["fields"]["updated"])
-        raced = history.is_shared(after.changelog, since, self._hands())
-        theirs = history.afterwards(after.changelog, since, self._hands())
-        return replace(self._reading(self._without(after, theirs, before), notes), raced=raced)
+        with written(self._name, f"{now.key} was written"):
+            since = milliseconds(before.issue["fields"]["updated"])
+            raced = history.is_shared(after.changelog, since, self._hands())
+            theirs = history.afterwards(after.changelog, since, self._hands())
+            return replace(self._reading(self._without(after, theirs, before), notes), raced=raced)
 
     # -- Historian
 

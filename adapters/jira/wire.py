@@ -44,8 +44,8 @@ class Answer:
 class NotThere(Gone):
     """Jira's 404. `words` are its own; they are empty when something else answered."""
 
-    def __init__(self, connection: str, message: str, words: str) -> None:
-        super().__init__(connection, message)
+    def __init__(self, connection: str, message: str, words: str, status: int | None = None) -> None:
+        super().__init__(connection, message, status=status)
         self.words = words
 
 
@@ -149,11 +149,13 @@ class Wire:
                 wait = REST if failure.wait is None else failure.wait
                 self._rests[_endpoint(method, path)] = self._clock.monotonic() + wait.total_seconds()
         if isinstance(failure, Gone):
+            status = response.status_code
             if not _is_json(response):
-                raise NeedsOperator(self.connection, f"{method} {path} met a page that is not Jira's; check `url`.")
-            raise NotThere(self.connection, str(failure).removeprefix(f"{self.connection}: "), words)
+                met = f"{method} {path} answered {status} in a page that is not Jira's; check `url`."
+                raise TryAgain(self.connection, met, maybe_done=writes, status=status)
+            raise NotThere(self.connection, str(failure).removeprefix(f"{self.connection}: "), words, status)
         if isinstance(failure, Rejected):
-            failure.refused = refused_in(response.text)
+            failure.refused = refused_in(response.content.decode("utf-8", "replace"))
         if failure is not None:
             raise failure
         if _came_as_nobody(headers):
@@ -161,6 +163,7 @@ class Wire:
                 self.connection,
                 f"{method} {path} was answered as if nobody had logged in; renew the credentials, "
                 f"then run `tieline check {self.connection}`.",
+                status=response.status_code,
             )
 
     def _understood(self, method: str, path: str, response: Any, writes: bool, has: Sequence[str] | None) -> Answer:
@@ -169,7 +172,7 @@ class Wire:
             return Answer(None, at)
         try:
             value = json.loads(response.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if has is None:
             fits = isinstance(value, list) and all(isinstance(one, dict) for one in value)
@@ -181,6 +184,7 @@ class Wire:
                 f"{method} {path} answered {response.status_code} with something that is not Jira's (a login or "
                 "maintenance page?); check that `url` is the REST address of the site.",
                 maybe_done=writes,
+                status=response.status_code,
             )
         return Answer(value, at)
 
@@ -243,7 +247,7 @@ def _is_json(response: Any) -> bool:
     """An empty body passes: it says nothing either way."""
     try:
         return not response.content or response.json() is not None
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -255,7 +259,7 @@ def error_words(text: str, headers: Mapping[str, str]) -> str:
         words.append(reason)
     try:
         said = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return "; ".join([*words, "a page that is not JSON"])
     if isinstance(said, dict):
         messages = said.get("errorMessages")
@@ -270,7 +274,7 @@ def refused_in(text: str) -> dict[str, str]:
     """The fields that a refusal names, by their paths in an issue, each with Jira's words."""
     try:
         said = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     errors = said.get("errors") if isinstance(said, dict) else None
     if not isinstance(errors, dict):

@@ -11,7 +11,7 @@ from tieline.adapters.memory.plugin import KIND, UNCONDITIONAL
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.tool import EXACT, SIGNATURE, MemoryTool
 from tieline.adapters.testing.clock import ManualClock
-from tieline.adapters.testing.driver import ToolDriver
+from tieline.adapters.testing.driver import MISSING, ToolDriver
 from tieline.core.model import ConnectionName, Status, Visibility
 from tieline.core.port import Body, Delivery, Ref, Workbench
 from tieline.core.secrets import Secret
@@ -52,11 +52,14 @@ class MemoryDriver(ToolDriver):
     def connect_refused(self) -> MemoryAdapter:
         return self._connect(self.secrets[0][::-1])
 
-    def _connect(self, password: str) -> MemoryAdapter:
+    def connect_unproved(self) -> MemoryAdapter:
+        return self._connect(self.secrets[0], MISSING)
+
+    def _connect(self, password: str, webhook_secret: Secret | None = None) -> MemoryAdapter:
         settings = MemorySettings(
             page_size=self.page_size,
             password=Secret.literal(password),
-            webhook_secret=Secret.literal(self.secrets[1]),
+            webhook_secret=webhook_secret or Secret.literal(self.secrets[1]),
         )
         return connect(NAME, settings, Workbench(self.clock, self.clock.sleep, self.tool))
 

@@ -19,6 +19,7 @@ from tieline.adapters.pagerduty.people import Priorities, Users
 from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.adapters.pagerduty.wire import Answer, Refused, Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
+from tieline.core.http import not_there, written
 from tieline.core.listing import alone
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import (
@@ -107,8 +108,10 @@ class PagerDuty:
             return found
         first, later = self._creation(body, token)
         ref, born = self._announce(self._events, first, later, token) if self._events else self._raise(first, token)
-        reading, _ = self._left(ref, self._follow_up(ref, later) if later else born)
-        return reading
+        with written(self._name, f"{ref} was made"):
+            told, refused = self._follow_up(ref, later) if later else (born, {})
+            reading, _ = self._left(ref, told)
+        return replace(reading, refused=refused) if refused else reading
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
         before = self._understood(*self._found(ref))
@@ -124,12 +127,23 @@ class PagerDuty:
             raise Rejected(self._name, f"{before.key or ref}: {error}", refused=error.refused) from None
         if not change:
             return before
-        after, left = self._left(ref, self._put(ref, change))
-        unasked = incident.differing(left, before.body) - change.keys()
-        # What nobody asked for follows from the write, unless somebody came between: their entry is in the log.
-        return replace(after, raced=bool(unasked) and self._others_changed(ref, unasked))
+        answer = self._put(ref, change)
+        with written(self._name, f"{before.key or ref} was written"):
+            after, left = self._left(ref, answer)
+            unasked = incident.differing(left, before.body) - change.keys()
+            # What nobody asked for follows from the write, unless somebody came between: their entry is in the log.
+            return replace(after, raced=bool(unasked) and self._others_changed(ref, unasked))
 
     def find(self, token: Token) -> Reading | None:
+        """A search is about no record that could be gone, and carries no value that could be refused."""
+        try:
+            return self._carrier(token)
+        except Gone as error:
+            raise not_there(error) from None
+        except Rejected as error:
+            raise NeedsOperator(self._name, f"the search for {token} was refused: {error}") from None
+
+    def _carrier(self, token: Token) -> Reading | None:
         query = {"incident_key": token, "date_range": "all", "sort_by": "created_at:asc"}
         rows = self._wire.rows("/incidents", "incidents", query)
         carriers = [row for row in rows if row.get("id") and self._carries(row, token)]
@@ -209,12 +223,14 @@ class PagerDuty:
         """The ref, and the incident as it was born where the answer shows it."""
         try:
             answer = self._wire.post("/incidents", {"incident": dict(first)})
+        except Gone as error:
+            raise not_there(error) from None
         except Refused as error:
             found = self.find(token) if error.duplicate_key else None
             if found is None:
                 raise
             return found.ref, found.born
-        born = self._wire.object_in(answer, "incident", "POST /incidents")
+        born = self._wire.object_in(answer, "incident", "POST /incidents", wrote=True)
         return Ref(str(born["id"])), born
 
     def _announce(self, events: Events, first: Body, later: dict[str, Any], token: Token) -> tuple[Ref, Body | None]:
@@ -256,15 +272,23 @@ class PagerDuty:
         path = f"{_path(Ref(str(row['id'])))}/alerts"
         return any(alert.get("alert_key") == token for alert in self._wire.rows(path, "alerts", {}))
 
-    def _follow_up(self, ref: Ref, later: Body) -> Body | None:
+    def _follow_up(self, ref: Ref, later: Body) -> tuple[Body | None, Mapping[str, str]]:
+        """What the creation could not say, and what of it was refused. The incident exists by now: an error here would
+        say that nothing was made."""
+        try:
+            return self._put_a_few_times(ref, later), {}
+        except StaleVersion:
+            return None, {}
+        except Rejected as error:
+            return None, error.refused or dict.fromkeys(later, str(error))
+
+    def _put_a_few_times(self, ref: Ref, later: Body) -> Body | None:
         for attempt in range(1, FOLLOW_UPS + 1):
             try:
                 return self._put(ref, later)
             except TryAgain as error:
                 if attempt == FOLLOW_UPS or error.limit is not None:
-                    raise TryAgain(
-                        self._name, str(error), wait=error.wait, maybe_done=True, limit=error.limit
-                    ) from None
+                    raise
                 self._bench.sleep(min(error.wait or timedelta(seconds=attempt), timedelta(seconds=5)).total_seconds())
         return None
 
@@ -284,8 +308,8 @@ class PagerDuty:
             if not rest:
                 return None
             answer = self._wire.put(path, {"incident": {"type": "incident_reference", **rest}})
-        written = answer.json.get("incident")
-        return written if isinstance(written, dict) else None
+        told = answer.json.get("incident")
+        return told if isinstance(told, dict) else None
 
     def _others_changed(self, ref: Ref, members: frozenset[str]) -> bool:
         return doings.changed_by_others(self._log(ref), self._users.id_of(self._settings.from_email), members)
@@ -294,23 +318,11 @@ class PagerDuty:
         """The record as our write left it, and the same as far as the answer told it. PUT and POST answer with less
         than GET does; where a look afterwards says another thing, somebody was at work since then, and what they did
         is left to the next reading: the answer has an older version."""
-        now, at = self._read_back(ref)
+        now, at = self._found(ref)
         if answer is None or not incident.differing(answer, now):
             return self._understood(now, at), now
         left = incident.as_left(answer, now)
         return self._understood(left, at), left
-
-    def _read_back(self, ref: Ref) -> tuple[Body, datetime | None]:
-        try:
-            return self._found(ref)
-        except TryAgain as error:
-            raise TryAgain(
-                self._name,
-                f"written, and not read back: {error}",
-                wait=error.wait,
-                maybe_done=True,
-                limit=error.limit,
-            ) from None
 
 
 def connect(name: ConnectionName, settings: PagerDutySettings, bench: Workbench) -> PagerDuty:

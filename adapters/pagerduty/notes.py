@@ -30,7 +30,7 @@ def listed(wire: Wire, ref: Ref, account: str | None) -> Sequence[RemoteComment]
 def added(wire: Wire, ref: Ref, text: str, account: str | None) -> RemoteComment:
     """Write one note."""
     path = f"/incidents/{quote(ref, safe='')}/notes"
-    note = wire.object_in(wire.post(path, {"note": {"content": text}}), "note", path)
+    note = wire.object_in(wire.post(path, {"note": {"content": text}}), "note", path, wrote=True)
     return comment_of(note, account)
 
 

@@ -45,7 +45,7 @@ class Refused(Rejected):
     """A 400 with PagerDuty's own error code, so that a caller can tell `already so` from `no`."""
 
     def __init__(self, connection: str, message: str, code: int, refused: Mapping[str, str] | None = None) -> None:
-        super().__init__(connection, message, refused=refused)
+        super().__init__(connection, message, refused=refused, status=400)
         self.code = code
 
     @property
@@ -97,17 +97,21 @@ class Wire:
         """The rows under `name`. Raises TryAgain when they are not there: an odd answer is never an empty list."""
         rows = answer.json.get(name)
         if not isinstance(rows, list):
-            raise TryAgain(self.connection, f"GET {path} answered without `{name}`; is `url` the REST API?")
+            words = f"GET {path} answered 200 without `{name}`; is `url` the REST API?"
+            raise TryAgain(self.connection, words, status=200)
         return [row for row in rows if isinstance(row, dict)]
 
-    def object_in(self, answer: Answer, name: str, path: str) -> Body:
-        """The object under `name`. Raises TryAgain when nothing is there, Rejected when it is something odd."""
-        if name not in answer.json:
-            raise TryAgain(self.connection, f"{path} answered without `{name}`; is `url` the REST API?")
-        found = answer.json[name]
-        if not isinstance(found, dict) or not found.get("id"):
-            raise Rejected(self.connection, f"{path} answered with {found!r:.80} as `{name}`, which has no id")
-        return found
+    def object_in(self, answer: Answer, name: str, path: str, *, wrote: bool = False) -> Body:
+        """The object under `name`. Raises TryAgain when nothing is there, Rejected when it is something odd. A call
+        that `wrote` has done so, whatever its answer looks like."""
+        found = answer.json.get(name)
+        if isinstance(found, dict) and found.get("id"):
+            return found
+        if wrote or name not in answer.json:
+            words = f"{path} answered 200 without `{name}`; is `url` the REST API?"
+            raise TryAgain(self.connection, words, maybe_done=wrote, status=200)
+        words = f"{path} answered 200 with {found!r:.80} as `{name}`, which has no id"
+        raise Rejected(self.connection, words, status=200)
 
     def close(self) -> None:
         """Give this thread's sockets back."""
@@ -141,7 +145,7 @@ class Wire:
             raise self._failure(method, path, response.status_code, headers, _error_in(response, key))
         try:
             json = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             json = None
         if not isinstance(json, dict):
             raise TryAgain(
@@ -149,23 +153,24 @@ class Wire:
                 f"{method} {path} answered {response.status_code} with something that is not PagerDuty's JSON "
                 "(a proxy's page?); check `url`.",
                 maybe_done=writes,
+                status=response.status_code,
             )
         return Answer(json, server_date(headers))
 
     def _failure(self, method: str, path: str, status: int, headers: Mapping[str, str], error: _Error) -> RemoteError:
         where = f"{method} {path} answered {status}: {error.words[:500]}"
         if status == 400 and error.code == DATA_UPDATED:
-            return StaleVersion(self.connection, where)
+            return StaleVersion(self.connection, where, status=status)
         if status == 400 and (error.code == UNKNOWN_REQUESTER or "from header" in error.words.lower()):
-            return NeedsOperator(
-                self.connection, f"{where}. Set `from_email` to the address of an active user of the account."
-            )
+            sentence = f"{where}. Set `from_email` to the address of an active user of the account."
+            return NeedsOperator(self.connection, sentence, status=status)
         if status == 400:
             return Refused(self.connection, where, error.code, error.refused)
         if status == 402:
-            return NeedsOperator(self.connection, f"{where}. The account's plan lacks this; map it away or upgrade.")
+            sentence = f"{where}. The account's plan lacks this; map it away or upgrade."
+            return NeedsOperator(self.connection, sentence, status=status)
         failure = outcome(self.connection, method, path, status, _with_reset(headers), error.words, self._clock.now())
-        return failure or TryAgain(self.connection, where)
+        return failure or TryAgain(self.connection, where, status=status)
 
     def _no_answer(self, method: str, path: str, error: BaseException, writes: bool) -> TryAgain:
         name = type(error).__name__
@@ -231,7 +236,7 @@ def _error_in(response: Any, secret: str) -> _Error:
     """What PagerDuty says is wrong: `{"error": {"message", "code", "errors": [...]}}`; errors may be an object."""
     try:
         error = response.json()["error"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return _Error(0, "")
     if not isinstance(error, dict):
         return _Error(0, str(error).replace(secret, "***"))

@@ -81,7 +81,7 @@ class PrometheusAdapter:
         )
 
     def read(self, ref: Ref) -> Reading:
-        seen, answer = self._seen(self._wire.get("/alerts"))
+        seen, answer = self._seen(self._there("/alerts"))
         for one in seen.readings:
             if one.ref == ref:
                 return one

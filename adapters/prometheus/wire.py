@@ -64,8 +64,9 @@ class Wire:
         """The error for an answer that no Prometheus gives."""
         return NeedsOperator(
             self.connection,
-            f"GET /api/v1{path} answered what is not Prometheus' ({why}); check `url`, and whether a log-in page "
-            "stands in front of it.",
+            f"GET /api/v1{path} answered 200 with what is not Prometheus' ({why}); check `url`, and whether a log-in "
+            "page stands in front of it.",
+            status=200,
         )
 
     def _answer(self, path: str, send: Any) -> Answer:
@@ -125,8 +126,9 @@ class Wire:
         if "html" in response.headers.get("content-type", ""):
             return self.nonsense(path.partition("/api/v1")[2], "a web page")
         if isinstance(envelope, dict) and envelope.get("status") == "error":
-            return Rejected(self.connection, f"GET {path}: {str(envelope.get('error'))[:500]}")
-        return TryAgain(self.connection, f"GET {path}: the answer is not whole")
+            words = f"GET {path} answered 200 with an error: {str(envelope.get('error'))[:500]}"
+            return Rejected(self.connection, words, status=200)
+        return TryAgain(self.connection, f"GET {path} answered 200, and not whole", status=200)
 
     def _library(self) -> Any:
         library = getattr(self._threads, "library", None)

@@ -97,11 +97,12 @@ def refusal(
     """The error that an answer means, or None for a good one with a `result`."""
     words = _words(answer)
     if answer.status == 403 and any(sign in words.lower() for sign in _REFUSED_VALUES):
-        return Rejected(connection, f"{method} {path} was refused: {words[:500]}", refused=named_fields(words))
-    if answer.status == 404 and (path.count("/") < 3 or "does not represent any resource" in words):
-        return NeedsOperator(
-            connection, f"{method} {path} answered 404: {words[:500]}. Check `url` and `table`: there is no such table."
-        )
+        refused = f"{method} {path} was refused: {words[:500]}"
+        return Rejected(connection, refused, refused=named_fields(words), status=answer.status)
+    if answer.status in (404, 410) and (path.count("/") < 3 or "does not represent any resource" in words):
+        said = f"{method} {path} answered {answer.status}: {words[:500]}"
+        sentence = f"{said}. Check `url` and `table`: there is no such table."
+        return NeedsOperator(connection, sentence, status=answer.status)
     failure = outcome(connection, method, path, answer.status, headers, words, server_date(headers) or now)
     if failure is not None:
         return failure
@@ -113,6 +114,7 @@ def refusal(
             connection,
             f"{method} {path} answered {answer.status} with an error inside: {words[:500] or 'no result'}",
             maybe_done=method != "GET",
+            status=answer.status,
         )
     return None
 
@@ -126,13 +128,13 @@ def named_fields(words: str) -> dict[str, str]:
 
 def _no_json(connection: str, method: str, path: str, answer: Said) -> RemoteError:
     if "hibernat" in answer.text.lower():
-        return NeedsOperator(
-            connection, f"{method} {path}: the instance hibernates; wake it up in the developer portal."
-        )
+        asleep = f"{method} {path}: the instance hibernates; wake it up in the developer portal."
+        return NeedsOperator(connection, asleep, status=answer.status)
     return TryAgain(
         connection,
         f"{method} {path} answered {answer.status} with a page that is not JSON (a login or maintenance page?)",
         maybe_done=method != "GET",
+        status=answer.status,
     )
 
 

@@ -67,9 +67,8 @@ class Wire:
             parameters["sysparm_fields"] = ",".join(fields)
         result, headers = self._send("GET", table, "", parameters)
         if not isinstance(result, list) or not all(isinstance(row, dict) for row in result):
-            raise NeedsOperator(
-                self.connection, f"GET /table/{table} answered no list of records; check that `url` is an instance."
-            )
+            sentence = f"GET /table/{table} answered 200 with no list of records; check that `url` is an instance."
+            raise NeedsOperator(self.connection, sentence, status=200)
         total = _number(headers.get("x-total-count"))
         more = 'rel="next"' in headers.get("link", "") if "link" in headers or total is not None else None
         return Listing(tuple(flat(row) for row in result), more, total, server_date(headers))
@@ -98,8 +97,9 @@ class Wire:
         if not isinstance(result, dict):
             raise TryAgain(
                 self.connection,
-                f"{method} /table/{table} answered no record",
+                f"{method} /table/{table} answered 200 with no record",
                 maybe_done=method != "GET",
+                status=200,
             )
         return Single(flat(result), server_date(headers))
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import LOST, Fault, Request, Response, Simulator
 from tieline.core.model import Visibility
 from tieline.core.port import Body, Delivery, Power, Ref, Source, Workbench
+from tieline.core.secrets import Secret
+
+MISSING: Final = Secret("env", "TIELINE_NO_SUCH_SECRET")
+"""A reference that leads nowhere."""
 
 
 class ToolDriver:
@@ -25,6 +29,8 @@ class ToolDriver:
     """The credentials that `connect` uses. They must appear in no error, log record or repr; make them long and odd."""
     page_size: int = 100
     """How many records the connected adapter asks for at once. Set it small (3), so that paging is cheap to test."""
+    reads_by_address: bool = True
+    """False where a record has no address of its own and is looked for in a listing: no 404 says that it is gone."""
     known_email: str = ""
     """Somebody the tool knows, in lower case; for Power.PEOPLE."""
     tells_birth: bool = False
@@ -46,6 +52,11 @@ class ToolDriver:
 
     def connect_refused(self) -> Source:
         """An adapter whose credentials the tool refuses. Building it raises nothing."""
+        raise NotImplementedError
+
+    def connect_unproved(self) -> Source:
+        """An adapter whose webhook secret is referred to and cannot be had: hand over `MISSING`. Building it raises
+        nothing."""
         raise NotImplementedError
 
     # The tool's own words

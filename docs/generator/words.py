@@ -26,6 +26,8 @@ KINDS: Mapping[str, str] = {
     "created": "a tool's record is linked to the incident",
     "write_intended": "a record is about to be written; with each field before and after",
     "written": "the tool answered the write; with the version it is at now",
+    "attempted": "the tool answered the write, and shows nothing of it; with what it was to be",
+    "held": "a tool made something else of what was written, or was born with it; with both values and the sentence",
     "overwritten": "a write replaced what somebody had written since we looked, and nothing shows it any more; with "
     "both values, or with the names of the fields where the tool does not tell what it was",
     "left_out": "fields that a tool cannot show, such as a person it does not know, were left as they are there",

@@ -9,7 +9,7 @@ from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.adapters.alertmanager.simulated.notify import Webhook
 from tieline.adapters.alertmanager.simulated.state import ALERTMANAGER, Kin
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
-from tieline.adapters.testing.driver import SimulatorDriver
+from tieline.adapters.testing.driver import MISSING, SimulatorDriver
 from tieline.adapters.testing.simulation import HttpxTransport
 from tieline.core.episodes import Episode
 from tieline.core.model import ConnectionName
@@ -26,6 +26,7 @@ class AlertmanagerDriver(SimulatorDriver):
     powers = frozenset({Power.RECEIVE, Power.ACKNOWLEDGE})
     simulator: AlertmanagerSimulator
     secrets = (API_TOKEN, HOOK_TOKEN)
+    reads_by_address = False
     page_size = 3
     signs_body = False
     signs_time = False
@@ -64,6 +65,9 @@ class AlertmanagerDriver(SimulatorDriver):
 
     def connect_refused(self) -> AlertmanagerAdapter:
         return self.connect(bearer_token=Secret.literal("Wr0ng-" + API_TOKEN))
+
+    def connect_unproved(self) -> AlertmanagerAdapter:
+        return self.connect(webhook_token=MISSING)
 
     def make(self, title: str, description: str = "") -> Ref:
         self._made += 1

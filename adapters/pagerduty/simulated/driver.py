@@ -10,7 +10,7 @@ from tieline.adapters.pagerduty.adapter import PagerDuty, connect
 from tieline.adapters.pagerduty.plugin import POWERS
 from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.adapters.pagerduty.simulator import PERSON, PagerDutySimulator
-from tieline.adapters.testing.driver import SimulatorDriver
+from tieline.adapters.testing.driver import MISSING, SimulatorDriver
 from tieline.adapters.testing.simulation import Request, Response, requests_transport
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import Body, Delivery, Ref
@@ -69,6 +69,9 @@ class PagerDutyDriver(SimulatorDriver):
 
     def connect_refused(self) -> PagerDuty:
         return self.connect(api_key=Secret.literal("u+NotTheKeyOfAnybody/77"))
+
+    def connect_unproved(self) -> PagerDuty:
+        return self.connect(webhook_secrets=(MISSING,))
 
     def new_body(self, title: str, description: str = "") -> Body:
         body: dict[str, Any] = {"title": title, "urgency": "high"}

@@ -19,6 +19,7 @@ class PrometheusDriver(SimulatorDriver):
 
     simulator: PrometheusSimulator
     secrets = (API_TOKEN,)
+    reads_by_address = False
     page_size = 3
 
     def __init__(self, kin: Kin = PROMETHEUS) -> None:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from tieline.adapters.testing.contract.expect import expect, needs
+from tieline.adapters.testing.contract.expect import expect, needs, raises
 from tieline.adapters.testing.driver import ToolDriver
-from tieline.core.errors import Forged
+from tieline.core.errors import Forged, NeedsOperator
 from tieline.core.port import Delivery, Power, Received, Receiver
 
 GARBAGE = {
@@ -60,6 +60,13 @@ class DeliveryContract:
         second = tool.delivery(tool.make("Disk full again"))
         ids = {adapter.parse(delivery).delivery_id for delivery in (first, second)}
         expect(len(ids) == 2 and all(ids), f"each delivery has an id of its own: {ids}")
+
+    @needs(Power.RECEIVE, "make", "delivery", "now", "connect_unproved")
+    def test_a_secret_that_cannot_be_had_makes_no_forgery(self, tool: ToolDriver) -> None:
+        delivery = tool.delivery(tool.make("Disk full"))
+        adapter = tool.connect_unproved()
+        when = "a delivery, while our own secret cannot be had"
+        raises(NeedsOperator, lambda: cast("Receiver", adapter).verify(delivery, tool.now()), when)
 
     @needs(Power.RECEIVE, "make", "delivery", "now")
     def test_an_unsigned_delivery_is_forged(self, adapter: Receiver, tool: ToolDriver) -> None:

@@ -79,6 +79,12 @@ def raises(kind: type[RemoteError], act: Callable[[], object], when: str) -> Rem
     raise AssertionError(f"{when}: raise {kind.__name__}; the adapter answered {answer!r:.200} instead")
 
 
+def told(error: RemoteError, status: int) -> None:
+    """The error names the HTTP status that it is about, as a value and in its sentence."""
+    expect(error.status == status, f"{type(error).__name__}.status is {status}, not {error.status}")
+    expect(str(status) in str(error), f"the sentence names the status {status}: {error}")
+
+
 def token() -> Token:
     """A create token that no other run has used: contracts may run against a real tool."""
     return Token(f"tieline-{uuid.uuid4().hex}")

@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 
 import pytest
 
-from tieline.adapters.testing.contract.expect import HOSTILE, expect, here, listed, needs, raises, refs, token
+from tieline.adapters.testing.contract.expect import HOSTILE, expect, here, listed, needs, raises, refs, token, told
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
 from tieline.core.port import Adapter, Body, Cursor, Finder, Historian, Power, Reading, Token, Version
@@ -323,13 +323,21 @@ class FailingWriteContract:
     """Statuses and lost answers while writing."""
 
     MEANINGS: ClassVar[dict[int, tuple[type[RemoteError], bool]]] = {
+        301: (NeedsOperator, False),
         400: (Rejected, False),
         401: (NeedsOperator, False),
         403: (NeedsOperator, False),
+        405: (NeedsOperator, False),
+        409: (StaleVersion, False),
+        412: (StaleVersion, False),
+        413: (Rejected, False),
         422: (Rejected, False),
+        423: (TryAgain, False),
         429: (TryAgain, False),
         500: (TryAgain, True),
+        502: (TryAgain, True),
         503: (TryAgain, True),
+        504: (TryAgain, True),
     }
     """Status: the error, and whether the write may have taken effect."""
 
@@ -343,6 +351,23 @@ class FailingWriteContract:
         tool.heal()
         if isinstance(error, TryAgain):
             expect(error.maybe_done is maybe, f"after a write, {status} means maybe_done={maybe}")
+        told(error, status)
+        expect(not listed(adapter, start), "an adapter never repeats a write")
+
+    @needs(Power.WRITE, "new_body", "fail", "heal")
+    @pytest.mark.parametrize("status", [404, 410])
+    @pytest.mark.parametrize("page", [False, True])
+    def test_a_create_is_never_gone(self, adapter: Adapter, tool: ToolDriver, status: int, page: bool) -> None:
+        start = here(adapter)
+        media, content = ("text/html", b"<h1>Not Found</h1>") if page else ("application/json", b"{}")
+        tool.fail(status, headers={"content-type": media}, content=content, only_writes=True)
+        error = raises(
+            RemoteError, lambda: adapter.create(tool.new_body("Disk full"), token()), f"a create answered {status}"
+        )
+        tool.heal()
+        expect(not isinstance(error, Gone), "nothing can be gone that is not there: raise NeedsOperator or TryAgain")
+        expect(not isinstance(error, Rejected), "the values were not refused: something else answered")
+        told(error, status)
         expect(not listed(adapter, start), "an adapter never repeats a write")
 
     @needs(Power.WRITE, "new_body", "patch_title", "fail")

@@ -49,7 +49,7 @@ class Saboteur:
 
     def corrupt(self, tool: ToolDriver) -> ToolDriver:
         """The same driver, whose adapters have the fault from now on."""
-        honest = {"connect": tool.connect, "connect_refused": tool.connect_refused}
+        honest = {name: getattr(tool, name) for name in ("connect", "connect_refused", "connect_unproved")}
         for verb, connect in honest.items():
             vars(tool)[verb] = lambda connect=connect: self._tampered(connect(), tool)
         return tool

@@ -18,7 +18,7 @@ from tieline.adapters.testing.saboteurs.base import (
     texts,
     throw,
 )
-from tieline.core.errors import Rejected, TryAgain
+from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
 from tieline.core.port import Body, Reading, Ref, Token, Version
 
 
@@ -95,6 +95,16 @@ def _sure(verb: str, words: str, *, maybe_done: bool) -> Tamper:
 
 
 CREATING: Final = (
+    Saboteur(
+        "a create that is answered 404 says that something is gone",
+        instead("create", NeedsOperator, lambda _error, _tool: throw(Gone("memory", "404", status=404)), "can be gone"),
+        ("test_a_create_is_never_gone",),
+    ),
+    Saboteur(
+        "a failed create names another status",
+        instead("create", StaleVersion, lambda _error, _tool: throw(StaleVersion("memory", "no", status=418))),
+        ("test_each_status_of_a_write_means_its_error",),
+    ),
     Saboteur(
         "create() answers with its own wish",
         patched(lambda reading: {"version": Version("new"), "body": reading.body}, "create"),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.adapters.testing.saboteurs.base import Honest, Saboteur, Tamper, Verbs, answering, instead, throw
-from tieline.core.errors import Forged
+from tieline.core.errors import Forged, NeedsOperator
 from tieline.core.port import Delivery, Hint, Received, Ref
 
 _Proof = dict[str, str]
@@ -175,6 +175,11 @@ DELIVERING: Final = (
         "all deliveries have one id",
         _received(lambda received: replace(received, delivery_id="1")),
         ("test_two_deliveries_have_two_ids",),
+    ),
+    Saboteur(
+        "a sender is called a forger for want of our own secret",
+        instead("verify", NeedsOperator, lambda _error, _tool: throw(Forged("memory", "forged"))),
+        ("test_a_secret_that_cannot_be_had_makes_no_forgery",),
     ),
     Saboteur(
         "an unsigned delivery is taken",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.adapters.testing.saboteurs.base import Honest, Saboteur, Tamper, Verbs, answering, instead, throw
-from tieline.core.errors import Gone, NeedsOperator, RemoteError, TryAgain
+from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, TryAgain
 from tieline.core.port import Cursor, Health, Page
 
 _HOPELESS = timedelta(days=36_500)
@@ -80,6 +80,21 @@ FAILING: Final = (
         "a web page means that the record is gone",
         instead("read", TryAgain, lambda _error, _tool: throw(Gone("memory", "gone")), "answered 200"),
         ("test_nonsense_with_status_200_is_an_error",),
+    ),
+    Saboteur(
+        "an error names another status",
+        instead("read", Rejected, lambda _error, _tool: throw(Rejected("memory", "no", status=418)), "answered 4"),
+        ("test_each_status_means_its_error",),
+    ),
+    Saboteur(
+        "the page of a proxy means that the record is gone",
+        instead("read", TryAgain, lambda _error, _tool: throw(Gone("memory", "gone", status=404)), "in a page"),
+        ("test_a_page_of_something_in_between_does_not_say_that_a_record_is_gone",),
+    ),
+    Saboteur(
+        "a wait is longer than a span of time can be",
+        _waiting(lambda error: OverflowError() if error.wait == timedelta(hours=1) else error),
+        ("test_odd_headers_break_nothing", "test_an_absurd_retry_after_is_bounded"),
     ),
     Saboteur(
         "an error is an empty page",

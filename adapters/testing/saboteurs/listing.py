@@ -287,7 +287,7 @@ LISTING: Final = (
     Saboteur(
         "an odd record is taken for gone",
         _odd_is_gone,
-        ("test_an_odd_record_is_refused_by_name_when_it_is_read_alone",),
+        ("test_an_odd_record_is_refused_by_name_when_it_is_read_alone", "test_each_status_means_its_error"),
     ),
     Saboteur("the first pass lists all of history", _with_old(first_pass=True), ("test_the_first_pass_starts_now",)),
 )

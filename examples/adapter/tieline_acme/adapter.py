@@ -19,9 +19,9 @@ import httpx
 import orjson
 from pydantic import Field
 
-from tieline.core.errors import Forged, NeedsOperator, TryAgain
+from tieline.core.errors import Forged, Gone, NeedsOperator, TryAgain
 from tieline.core.hooks import hookimpl
-from tieline.core.http import Client, server_date
+from tieline.core.http import Client, not_there, server_date
 from tieline.core.model import ConnectionName, RecordKind
 from tieline.core.port import (
     AdapterKind,
@@ -107,7 +107,10 @@ class AcmeAdapter:
     # Adapter: a tool that can be written. Each call is sent once; whoever asked finds out what became of it.
 
     def create(self, body: Body, token: Token) -> Reading:
-        return self._ticket(self._send("POST", "/api/tickets", json={**body, "external_id": token}))
+        try:
+            return self._ticket(self._send("POST", "/api/tickets", json={**body, "external_id": token}))
+        except Gone as error:
+            raise not_there(error) from None
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
         return self._ticket(self._send("PATCH", f"/api/tickets/{ref}", json=patch, headers={"if-match": seen}))
@@ -124,6 +127,8 @@ class AcmeAdapter:
     def verify(self, delivery: Delivery, now: datetime) -> None:
         proof = _PROOF.fullmatch(delivery.headers.get("x-acme-signature", ""))
         secret = self._reveal(self._settings.webhook_secret)
+        if self._settings.webhook_secret is not None and not secret:
+            raise NeedsOperator(self._name, "`webhook_secret` cannot be looked up, so that nobody can be proved")
         if proof is None or not secret:
             raise Forged(self._name, "X-Acme-Signature is missing or malformed, or no `webhook_secret` is set")
         expected = hmac.new(secret.encode(), b"%d." % int(proof[1]) + delivery.body, hashlib.sha256).hexdigest()

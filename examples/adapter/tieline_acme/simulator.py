@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from tieline.adapters.testing.driver import SimulatorDriver
+from tieline.adapters.testing.driver import MISSING, SimulatorDriver
 from tieline.adapters.testing.simulation import HttpxTransport, Request, Response, Simulator, run
 from tieline.core.model import ConnectionName
 from tieline.core.port import Body, Delivery, Ref
@@ -104,11 +104,14 @@ class AcmeDriver(SimulatorDriver):
     def connect_refused(self) -> AcmeAdapter:
         return self._connect(TOKEN[::-1])
 
-    def _connect(self, token: str) -> AcmeAdapter:
+    def connect_unproved(self) -> AcmeAdapter:
+        return self._connect(TOKEN, MISSING)
+
+    def _connect(self, token: str, webhook_secret: Secret | None = None) -> AcmeAdapter:
         settings = AcmeSettings(
             url="https://acme.example.com",
             token=Secret.literal(token),
-            webhook_secret=Secret.literal(HOOK_SECRET),
+            webhook_secret=webhook_secret or Secret.literal(HOOK_SECRET),
             page_size=self.page_size,
         )
         return connect(ConnectionName("acme"), settings, self.workbench(HttpxTransport(self.simulator)))

@@ -14,6 +14,7 @@ from tieline.adapters.jira.simulated.screens import LONGEST_TEXT
 from tieline.adapters.jira.simulated.site import AUTOMATION, BOT
 from tieline.adapters.jira.simulator import EMAIL, JiraSimulator
 from tieline.adapters.testing.contract import AdapterContract, SimulatorDriver
+from tieline.adapters.testing.driver import MISSING
 from tieline.adapters.testing.simulation import requests_transport
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import Body, Delivery, Ref, Source
@@ -58,13 +59,16 @@ class JiraDriver(SimulatorDriver):
     def connect_refused(self) -> Source:
         return self._connected("ATATT3xFfGF0-refused-99")
 
-    def _connected(self, token: str) -> JiraAdapter:
+    def connect_unproved(self) -> Source:
+        return self._connected(TOKEN, MISSING)
+
+    def _connected(self, token: str, webhook_secret: Secret | None = None) -> JiraAdapter:
         secret = Secret.literal(token)
         credentials: dict[str, Any] = {"email": EMAIL, "api_token": secret} if self.cloud else {"pat": secret}
         settings = self.settings(
             url="https://simulated.atlassian.net",
             project=self.project,
-            webhook_secret=Secret.literal(self.site.webhooks.secret),
+            webhook_secret=webhook_secret or Secret.literal(self.site.webhooks.secret),
             transition_fields={"resolution": {"name": "Done"}},
             page_size=self.page_size,
             automation=("Automation for Jira",) if self.cloud else (AUTOMATION,),
