@@ -186,7 +186,7 @@ def test_a_token_in_the_address_proves_nothing(adapter: AlertmanagerAdapter, dri
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic "])
-@pytest.mark.parametrize("token", [None, Secret.literal(""), Secret("env", "NO_SUCH_VARIABLE_HERE")])
+@pytest.mark.parametrize("token", [None, Secret.literal("")])
 def test_without_a_secret_no_delivery_is_taken(driver: AlertmanagerDriver, token: Secret | None, header: str) -> None:
     with pytest.raises(Forged):
         driver.connect(webhook_token=token).verify(authorized(header), driver.now())

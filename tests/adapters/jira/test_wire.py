@@ -91,7 +91,7 @@ def test_a_redirect_is_not_followed(desk: Desk) -> None:
 def test_a_page_of_somebody_else_does_not_prove_a_deletion(desk: Desk) -> None:
     ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
     desk.simulator.fail(404, raw=b"<html>no such host</html>")
-    with pytest.raises(NeedsOperator, match="not Jira's; check `url`"):
+    with pytest.raises(TryAgain, match="not Jira's; check `url`"):
         adapter.read(ref)
 
 

@@ -54,13 +54,13 @@ def test_a_retired_secret_is_taken_while_the_rotation_lasts(driver: ServiceNowDr
         driver.connect(webhook_secret=new).verify(delivery, driver.now())
 
 
-@pytest.mark.parametrize("secret", [None, Secret.literal(""), Secret("env", "TIELINE_TEST_NO_SUCH_VARIABLE")])
+@pytest.mark.parametrize("secret", [None, Secret.literal("")])
 @pytest.mark.parametrize("proof", ["signature", "shared_secret"])
 def test_without_a_secret_every_delivery_is_forged(driver: ServiceNowDriver, secret: Secret | None, proof: str) -> None:
     row = driver.simulator.control("get", {"record": driver.make("disk full")})
     headers, body = message(row, "incident", "", int(driver.now().timestamp()), shared=proof == "shared_secret")
     adapter = driver.connect(webhook_secret=secret, webhook_proof=proof)
-    with pytest.raises(Forged, match=r"`webhook_secret` is|webhook's secret cannot be had"):
+    with pytest.raises(Forged, match=r"`webhook_secret` is"):
         adapter.verify(Delivery(headers, body), driver.now())
     with pytest.raises(Forged):
         adapter.verify(Delivery({}, body), driver.now())
