@@ -251,7 +251,7 @@ def test_a_new_issue_that_cannot_be_read_yet_may_be_done(desk: Desk) -> None:
     adapter = desk.connect()
     adapter.create({"fields": {"summary": "warm up"}}, Token("00"))
     desk.simulator.fail(404, body={"errorMessages": ["Issue does not exist"]}, method="GET", path="/issue/1")
-    with pytest.raises(TryAgain, match="was made, and then: .* does not exist") as late:
+    with pytest.raises(TryAgain, match=r"was made, and then: .* does not exist") as late:
         adapter.create({"fields": {"summary": "Disk full"}}, Token("01J"))
     assert late.value.maybe_done
     found = adapter.find(Token("01J"))
