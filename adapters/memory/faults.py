@@ -9,15 +9,13 @@ from datetime import datetime
 from tieline.core.errors import Gone, RemoteError, TryAgain
 from tieline.core.http import not_there, outcome
 
-ABOUT_NO_RECORD = frozenset(("check", "changes", "create", "find", "describe", "person_id"))
-
 
 @dataclass
 class Fault:
     """The next `times` calls (or writes only) fail. Status 0 is a connection that breaks, 200 an answer of nonsense.
 
-    `after_effect` lets the tool act before the answer is lost. `believed`: the adapter takes a 404 for what it says,
-    whatever it asked, as one would that nobody held against the contract.
+    `after_effect` lets the tool act before the answer is lost. `believed`: the adapter takes a 404 for what it says even
+    where it answers a create, as one would that nobody held against the contract.
     """
 
     status: int = 0
@@ -33,7 +31,7 @@ class Fault:
             return TryAgain(connection, f"{verb}: the connection broke before the answer came", maybe_done=writes)
         method = "POST" if writes else "GET"
         meaning = outcome(connection, method, verb, self.status, self.headers, "", now)
-        if isinstance(meaning, Gone) and verb in ABOUT_NO_RECORD and not self.believed:
+        if isinstance(meaning, Gone) and verb == "create" and not self.believed:
             return not_there(meaning)
         nonsense = f"{verb}: answered {self.status} with something that is no record; is there a proxy in between?"
         return meaning or TryAgain(connection, nonsense, maybe_done=writes, status=self.status)
