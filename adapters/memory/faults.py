@@ -14,8 +14,8 @@ from tieline.core.http import not_there, outcome
 class Fault:
     """The next `times` calls (or writes only) fail. Status 0 is a connection that breaks, 200 an answer of nonsense.
 
-    `after_effect` lets the tool act before the answer is lost. `believed`: the adapter takes a 404 for what it says even
-    where it answers a create, as one would that nobody held against the contract.
+    `after_effect` lets the tool act before the answer is lost. `believed`: the adapter takes a 404 for what it says
+    where it answers a create too, as one would that nobody held against the contract.
     """
 
     status: int = 0
