@@ -29,7 +29,7 @@ class Habit(StrEnum):
     @classmethod
     def drawn(cls, dice: random.Random) -> dict[str, Habit]:
         """Few tools have many habits."""
-        return {name: dice.choice(habits) for name, habits in POSSIBLE.items() if dice.random() < 0.05}
+        return {name: dice.choice(habits) for name, habits in POSSIBLE.items() if dice.random() < 0.08}
 
 
 _TEXT: Final = (Habit.IGNORES, Habit.CUTS, Habit.TIDIES, Habit.DEFAULTS)
@@ -41,9 +41,9 @@ POSSIBLE: Final[Mapping[str, tuple[Habit, ...]]] = {
     "category": _TEXT,
     "close_notes": _TEXT,
     "status": (Habit.IGNORES, Habit.TIMES_OUT, Habit.TIMES_OUT),
-    "priority": (Habit.IGNORES, Habit.DEFAULTS, Habit.COMPUTES),
+    "priority": (Habit.IGNORES, Habit.DEFAULTS, Habit.COMPUTES, Habit.COMPUTES),
     "severity": (Habit.IGNORES, Habit.DEFAULTS),
-    "tags": (Habit.IGNORES, Habit.DEFAULTS, Habit.COMPUTES),
+    "tags": (Habit.IGNORES, Habit.DEFAULTS, Habit.COMPUTES, Habit.COMPUTES),
 }
 
 _DEFAULTS: Final[Mapping[str, Any]] = {"priority": "p4", "severity": "low", "tags": ["default"]}
