@@ -16,6 +16,7 @@ from tieline.adapters.servicenow.query import both, condition
 from tieline.adapters.servicenow.rows import (
     MARK,
     count_of,
+    editor_of,
     is_sys_id,
     named,
     people_ids,
@@ -129,8 +130,9 @@ class ServiceNow:
         self._refuse_reopening(before, values)
         answer = self._told(lambda: self._wire.patch(self._settings.table, ref, values))
         after = answered(self._connection, str(ref), lambda: sound(self._settings.table, answer.row))
-        # One write counts one. More means that somebody else, or a rule that saves again, wrote in between.
-        again = writes_in(after) > writes_in(before) + 1
+        # One write counts one, or none where it changes nothing. More means that somebody else, or a rule that saves
+        # again, wrote in between.
+        again = writes_in(after) > writes_in(before) + (editor_of(after) == self._settings.username.casefold())
         raced = again and audit.others_wrote(self._wire, ref, writes_in(before))
         try:
             return self._reading(after, answer.at, raced=raced)

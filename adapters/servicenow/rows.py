@@ -95,6 +95,11 @@ def people_ids(settings: ServiceNowSettings, rows: Iterable[Mapping[str, Any]]) 
     )
 
 
+def editor_of(row: Row) -> str:
+    """Who saved the record last, in lower case: user names differ in more than case."""
+    return str(row.get("sys_updated_by", "")).casefold()
+
+
 def reading_of(
     settings: ServiceNowSettings,
     row: Row,
@@ -124,7 +129,7 @@ def reading_of(
         raced=raced,
         born=row if token is not None and row.get("sys_mod_count") == "0" else None,
         automatic=automatic,
-        ours=WHOLE if str(row.get("sys_updated_by", "")).casefold() == settings.username.casefold() else frozenset(),
+        ours=WHOLE if editor_of(row) == settings.username.casefold() else frozenset(),
     )
 
 

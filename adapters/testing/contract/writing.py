@@ -297,6 +297,28 @@ class ReplacingContract:
         title = self._title(adapter, tool, made)
         expect(title in (None, "Disk full on db1"), f"nobody wrote a title, and {title!r} is told as replaced")
 
+    @needs(
+        Power.WRITE,
+        Power.TELL_REPLACED,
+        "new_body",
+        "patch_title",
+        "patch_description",
+        "edit",
+        "description_in",
+        "before_next_write",
+        "advance",
+    )
+    def test_a_race_is_seen_where_our_own_write_changes_nothing(self, adapter: Adapter, tool: ToolDriver) -> None:
+        made = adapter.create(tool.new_body("Disk full", "df says 100 %"), token())
+        self._ambush(tool, made, tool.patch_title("Disk full on db1"), tool.patch_description("df says 99 %"))
+        written = adapter.update(made.ref, tool.patch_title("Disk full on db1"), made.version)
+        # Or the answer leaves all of what the other one did to the next reading.
+        shown = tool.description_in(written.body)
+        expect(
+            written.raced or shown == "df says 100 %",
+            f"somebody wrote before us what we wrote too, and more: the answer shows {shown!r} and is not `raced`",
+        )
+
     @needs(Power.WRITE, Power.TELL_REPLACED, "new_body", "patch_title", "edit", "title_in", "advance")
     def test_an_edit_after_our_write_is_not_replaced(self, adapter: Adapter, tool: ToolDriver) -> None:
         made = adapter.create(tool.new_body("Disk full"), token())
@@ -307,10 +329,15 @@ class ReplacingContract:
         title = self._title(adapter, tool, made)
         expect(title in (None, "Disk full, says a person"), f"nothing was replaced, and {title!r} is told")
 
-    def _ambush(self, tool: ToolDriver, made: Reading, patch: Body) -> None:
+    def _ambush(self, tool: ToolDriver, made: Reading, *patches: Body) -> None:
         # A tool whose stamps have whole seconds cannot tell an edit from what we had seen in the same second.
         tool.advance(2)
-        tool.before_next_write(lambda: tool.edit(made.ref, patch))
+
+        def edit() -> None:
+            for patch in patches:
+                tool.edit(made.ref, patch)
+
+        tool.before_next_write(edit)
 
     def _title(self, adapter: Adapter, tool: ToolDriver, made: Reading) -> str | None:
         if not isinstance(adapter, Historian):
