@@ -355,7 +355,8 @@ class Describer(Protocol):
     """Tells the live schema, so that a mapping can be checked against it before it writes."""
 
     def describe(self) -> Mapping[str, FieldFact]:
-        """The fields of the mapped record type, by the names that mappings use in `from`."""
+        """The fields of the mapped record type, by the paths that mappings read and write (`from`, `to`). Every path of
+        the mapping must lead to one of them, and what a value map writes must be a choice of the one at `to`."""
         ...
 
 

@@ -11,3 +11,5 @@ from hypothesis import settings
 settings.register_profile("ci", derandomize=True, print_blob=True)
 settings.register_profile("explore", print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "explore")
+
+pytest_plugins = ["tests.suite.skips"]

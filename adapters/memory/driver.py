@@ -24,6 +24,7 @@ class MemoryDriver(ToolDriver):
     """Everything is possible here. `resolution` makes the tool's stamps coarse; a tool that is not `conditional`
     refuses no write on an old version, and tells what it replaced."""
 
+    powers = KIND.powers
     secrets = ("pass-5f1c9b0e77aa", "hook-c2d4419e01bb")
     page_size = 3
     known_email = "ada@example.org"
@@ -44,7 +45,8 @@ class MemoryDriver(ToolDriver):
             lookup_lag=lookup_lag,
             conditional=conditional,
         )
-        self.powers = KIND.powers if conditional else UNCONDITIONAL
+        if not conditional:
+            self.powers = UNCONDITIONAL
 
     def connect(self) -> MemoryAdapter:
         return self._connect(self.secrets[0])
@@ -61,7 +63,7 @@ class MemoryDriver(ToolDriver):
             password=Secret.literal(password),
             webhook_secret=webhook_secret or Secret.literal(self.secrets[1]),
         )
-        return connect(NAME, settings, Workbench(self.clock, self.clock.sleep, self.tool))
+        return connect(NAME, settings, Workbench(self.clock, self.clock.sleep, self.tool, self.take))
 
     def new_body(self, title: str, description: str = "") -> Body:
         return {"title": title, "description": description, "status": Status.NEW.value}
@@ -127,6 +129,9 @@ class MemoryDriver(ToolDriver):
 
     def delivery(self, ref: Ref) -> Delivery:
         return self.tool.webhook(ref)
+
+    def sent(self) -> int:
+        return self.tool.faults.asked
 
     def joint_delivery(self, ref: Ref) -> Delivery:
         return self.tool.joint_webhook(ref, None)

@@ -51,8 +51,12 @@ class Faults:
     turn: Callable[[], None] | None = None
     """What happens in the tool while an adapter turns from one page of a listing to the next."""
 
+    asked: int = 0
+    """How many calls there were."""
+
     def next(self, verb: str, *, writes: bool) -> Fault | None:
         """The fault of this call, if any."""
+        self.asked += 1
         for fault in self.queue:
             if writes or not fault.only_writes:
                 fault.times -= 1

@@ -1,7 +1,8 @@
 """What the contract suite needs beside an adapter: somebody who works in the tool, and somebody who breaks it.
 
 An author subclasses `ToolDriver` (or `SimulatorDriver`, where the tool has a simulator) and fills the verbs that the
-tool has. A test whose verb is missing is skipped, and says so: a driver is small at first and grows.
+tool has. A test whose verb is missing is skipped, and says so: a driver is small at first and grows. Where CI is true
+it fails instead, so that nobody takes half of the contract for the whole. What nobody can do there stands in `lacks`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ class ToolDriver:
     """A person in the tool. Every verb is optional; a verb that is not overridden skips the tests that need it."""
 
     powers: frozenset[Power] = frozenset()
-    """What the adapter claims: hand over `AdapterKind.powers`."""
+    """What the adapter claims: hand over `AdapterKind.powers`. The tests of the others are not collected."""
+    lacks: ClassVar[Mapping[str, str]] = {}
+    """Verbs that nobody can fill, each with the reason: {"merge": "Acme Desk merges nothing"}. Their tests are not
+    collected."""
     secrets: tuple[str, ...] = ()
     """The credentials that `connect` uses. They must appear in no error, log record or repr; make them long and odd."""
     page_size: int = 100
@@ -39,10 +43,21 @@ class ToolDriver:
     """False where a delivery is proved by a shared token only, so that a changed body cannot be noticed."""
     signs_time: bool = True
     """False where the signature does not cover the time of sending, so that an old delivery cannot be noticed."""
+    tells_time: bool = True
+    """False where no answer carries the tool's own time, so that `check` cannot tell how far the clocks are apart."""
+    tells_age: bool = True
+    """False where the tool does not tell when it changed a record (`Reading.age` is None)."""
     credential_headers: tuple[str, ...] = ()
     """The headers (lower case) that prove a delivery."""
     credential_parameters: tuple[str, ...] = ()
     """The query parameters that prove a delivery."""
+
+    taken: int = 0
+    """Calls that the adapters took from their budget."""
+
+    def take(self) -> None:
+        """What the `Workbench` gets as `spend`."""
+        self.taken += 1
 
     # Connecting
 
@@ -166,6 +181,10 @@ class ToolDriver:
         tells of several at once."""
         raise NotImplementedError
 
+    def sent(self) -> int:
+        """How many requests the tool has seen from adapters. Give them `spend=self.take` in the `Workbench`."""
+        raise NotImplementedError
+
     # What goes wrong
 
     def fail(
@@ -215,11 +234,21 @@ class ToolDriver:
         """From now on the tool's clock is this far ahead of ours (behind, if negative)."""
         raise NotImplementedError
 
-    def can(self, verb: str) -> bool:
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        for verb in cls.lacks:
+            if not hasattr(ToolDriver, verb):
+                raise TypeError(f"{cls.__name__}.lacks: a driver has no verb {verb}")
+            if cls.can(verb):
+                raise TypeError(f"{cls.__name__}.lacks: {verb} is filled; take it out of `lacks`")
+
+    @classmethod
+    def can(cls, verb: str) -> bool:
         """Whether a verb is filled. One that leans on others (`touch`) is filled when they are."""
         leans = {"touch": ("edit", "patch_title")}.get(verb, ())
-        filled = getattr(type(self), verb) is not getattr(ToolDriver, verb)
-        return filled or (bool(leans) and all(self.can(other) for other in leans))
+        # Not by identity: a class method is another object at each look.
+        filled = getattr(cls, verb) != getattr(ToolDriver, verb)
+        return filled or (bool(leans) and all(cls.can(other) for other in leans))
 
 
 class SimulatorDriver(ToolDriver):
@@ -245,7 +274,10 @@ class SimulatorDriver(ToolDriver):
 
     def workbench(self, transport: Any) -> Workbench:
         """What `connect` gets: waiting moves the clock, so that a retry never blocks a test."""
-        return Workbench(clock=self.clock, sleep=self.clock.sleep, transport=transport)
+        return Workbench(clock=self.clock, sleep=self.clock.sleep, transport=transport, spend=self.take)
+
+    def sent(self) -> int:
+        return len(self.simulator.requests)
 
     def fail(
         self,

@@ -13,7 +13,8 @@ from typing import ClassVar
 
 import pytest
 
-from tieline.adapters.testing.contract import AdapterContract
+from tieline.adapters.memory.driver import MemoryDriver
+from tieline.adapters.testing.contract import AdapterContract, ToolDriver
 from tieline.adapters.testing.contract.trial import contract_tests
 from tieline.adapters.testing.contract.writing import ReplacingContract
 
@@ -27,15 +28,29 @@ LOUD = next(each for each in SABOTEURS if each.fault == "internal comments are p
 
 
 class TestHonest(AdapterContract):
-    @pytest.fixture
-    def tool(self):
-        return MemoryDriver()
+    driver = MemoryDriver
 
 
 class TestEmpty(AdapterContract):
+    driver = ToolDriver
+
+
+class LateDriver(MemoryDriver):
+    powers = frozenset()
+
+    def __init__(self):
+        super().__init__()
+        self.powers = MemoryDriver.powers
+
+
+class TestLate(AdapterContract):
+    driver = LateDriver
+
+
+class TestByFixture(AdapterContract):
     @pytest.fixture
     def tool(self):
-        return ToolDriver()
+        return MemoryDriver()
 
 
 class TestLoud(AdapterContract):
@@ -60,6 +75,8 @@ class TestOneCase(TestHonest):
 ASKED = (
     "TestHonest",
     "TestEmpty",
+    "TestByFixture",
+    "TestLate::test_reading_changes_nothing",
     "TestLoud",
     "TestWaived",
     "TestStale::test_a_record_reads_back",
@@ -72,12 +89,13 @@ _OUTCOME = re.compile(r"^test_authors\.py::(\w+)::(.+?) (PASSED|FAILED|SKIPPED|X
 class Session:
     """One test session of these authors, outside this repository's settings."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, ci: bool = False, asked: tuple[str, ...] = ASKED) -> None:
         file = folder / "test_authors.py"
         file.write_text(AUTHORS, encoding="utf-8")
-        asked = [f"{file}::{case}" for case in ASKED]
-        command = [sys.executable, "-m", "pytest", "-v", "-rs", "-p", "no:cacheprovider", "-c", os.devnull, *asked]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        cases = [f"{file}::{case}" for case in asked]
+        command = [sys.executable, "-m", "pytest", "-v", "-rsE", "-p", "no:cacheprovider", "-c", os.devnull, *cases]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CI"))}
+        clean |= {"CI": "true"} if ci else {}
         run = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=folder, env=clean, check=False)
         self.told = run.stdout
         self.outcomes: dict[str, dict[str, str]] = {}
@@ -96,17 +114,77 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     return Session(tmp_path_factory.mktemp("authors"))
 
 
-def test_six_lines_are_an_authors_whole_file(session: Session) -> None:
-    assert set(session.count("TestHonest")) == {"PASSED", "SKIPPED"}
+def test_two_lines_are_an_authors_whole_class(session: Session) -> None:
+    assert set(session.count("TestHonest")) == {"PASSED"}
     assert session.count("TestHonest")["PASSED"] > 150
+
+
+def test_the_tests_of_a_power_that_is_not_claimed_are_not_there(session: Session) -> None:
     # Its tool refuses a write on an old version, so that it has nothing to tell of.
-    assert session.count("TestHonest")["SKIPPED"] == len(contract_tests(ReplacingContract))
+    assert not contract_tests(ReplacingContract).keys() & session.outcomes["TestHonest"].keys()
+    assert "does not claim" not in "".join(one for one in session.told.splitlines() if "TestEmpty" in one)
+
+
+def test_a_driver_that_a_fixture_makes_skips_what_is_not_claimed(session: Session) -> None:
+    assert set(session.count("TestByFixture")) == {"PASSED", "SKIPPED"}
+    assert session.count("TestByFixture")["SKIPPED"] == len(contract_tests(ReplacingContract))
+
+
+def test_a_driver_that_claims_more_than_its_class_is_refused(session: Session) -> None:
+    assert set(session.count("TestLate")) == {"ERROR"}
+    assert "LateDriver claims something else than its class, by which tests are collected" in session.told
 
 
 def test_a_driver_without_verbs_skips_and_says_why(session: Session) -> None:
     assert set(session.count("TestEmpty")) == {"SKIPPED"}
     assert "the driver has no verb connect" in session.told
-    assert "the adapter does not claim write" in session.told
+
+
+def test_a_driver_without_verbs_fails_where_ci_is_true(tmp_path: Path) -> None:
+    session = Session(tmp_path, ci=True, asked=("TestEmpty",))
+    assert set(session.count("TestEmpty")) == {"ERROR"}
+    assert "the driver has no verb connect; fill it, or say in `lacks` why nobody can" in session.told
+
+
+class Bare(MemoryDriver):
+    """A tool that merges nothing."""
+
+    lacks: ClassVar[Mapping[str, str]] = {"merge": "it merges nothing"}
+    merge = ToolDriver.merge
+
+
+def test_what_nobody_can_do_there_is_not_asked_for() -> None:
+    class Suite(AdapterContract):
+        driver = Bare
+
+    merging = {name for name, test in contract_tests(AdapterContract).items() if "merge" in getattr(test, "needs", ())}
+    assert merging and not merging & contract_tests(Suite).keys()
+
+
+def test_another_driver_brings_its_tests_back() -> None:
+    class Bares(AdapterContract):
+        driver: ClassVar[type[ToolDriver] | None] = Bare
+
+    class Whole(Bares):
+        driver = MemoryDriver
+
+    assert contract_tests(Bares).keys() < contract_tests(Whole).keys()
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"), [("make", "make is filled; take it out"), ("mrege", "a driver has no verb mrege")]
+)
+def test_a_verb_that_is_said_to_lack_and_does_not_is_refused(verb: str, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        type("Stale", (MemoryDriver,), {"lacks": {verb: "once it did"}})
+
+
+def test_a_waiver_for_a_test_that_is_not_about_the_tool_is_refused() -> None:
+    with pytest.raises(TypeError, match="is not about this tool"):
+
+        class Waived(AdapterContract):
+            driver = MemoryDriver
+            waivers: ClassVar[Mapping[str, str]] = {"test_what_a_write_replaced_is_told": "it tells nothing"}
 
 
 def test_a_fault_is_told_in_a_sentence(session: Session) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -31,12 +30,9 @@ def crash(folder: Path, *arguments: str) -> dict[str, Any]:
 
 
 def needs(there: bool, sentence: str) -> None:
-    """Skip the test with this sentence, or fail where everything has to be there."""
-    if there:
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail(sentence)
-    pytest.skip(sentence)
+    """Skip the test with this sentence, which fails it where CI is true."""
+    if not there:
+        pytest.skip(sentence)
 
 
 def needs_postgres() -> None:

@@ -25,6 +25,8 @@ import pytest
 from tieline.core.port import Delivery
 
 HOOK_TOKEN = "hook-token-of-the-tests"
+USER, PASSWORD = "tieline", "am-password-7f31c2"
+PASSWORD_HASH = "$2b$04$abcdefghijklmnopqrstuuwqF.1VpDbAwBbCgLaW/EvQ5jgw4sqvG"
 PATIENCE = 30.0
 """Seconds to wait for a real server on a busy machine; what is waited for usually takes one."""
 
@@ -86,7 +88,7 @@ class Server:
         if self.process is not None and self.process.poll() is not None:
             pytest.fail(f"{self.command[0]} ended: {(self.directory / 'log').read_text()[-2000:]}")
         try:
-            return httpx.get(f"{self.url}/-/ready", trust_env=False).status_code == 200
+            return httpx.get(f"{self.url}/-/ready", trust_env=False, auth=(USER, PASSWORD)).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -103,9 +105,16 @@ def running(command: Sequence[str], url: str, directory: Path) -> Iterator[Serve
 
 @contextmanager
 def alertmanager(
-    directory: Path, hook: str, *, group_by: str = "...", group_interval: str = "1s", max_alerts: int = 0
+    directory: Path,
+    hook: str,
+    *,
+    group_by: str = "...",
+    group_interval: str = "1s",
+    max_alerts: int = 0,
+    closed: bool = False,
 ) -> Iterator[Server]:
-    """An Alertmanager that tells `hook`, with a group an alert unless `group_by` names a label."""
+    """An Alertmanager that tells `hook`, with a group an alert unless `group_by` names a label. One that is `closed`
+    asks for `USER` and `PASSWORD`."""
     program = required("prometheus-alertmanager", "prometheus-alertmanager")
     url = f"http://127.0.0.1:{free_port()}"
     config = {
@@ -136,12 +145,14 @@ def alertmanager(
     }
     # JSON is YAML.
     (directory / "alertmanager.yml").write_text(json.dumps(config))
+    (directory / "web.yml").write_text(json.dumps({"basic_auth_users": {USER: PASSWORD_HASH}} if closed else {}))
     command = [
         program,
         "--config.file=alertmanager.yml",
         "--storage.path=data",
         f"--web.listen-address={url.removeprefix('http://')}",
         f"--web.external-url={url}",
+        "--web.config.file=web.yml",
         "--cluster.listen-address=",
         "--log.level=warn",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter, connect
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
@@ -24,6 +25,10 @@ class AlertmanagerDriver(SimulatorDriver):
     """Titles are the annotation `summary`: what people can change of an alert that fires on."""
 
     powers = frozenset({Power.RECEIVE, Power.ACKNOWLEDGE})
+    lacks: ClassVar[Mapping[str, str]] = {
+        "merge": "an alert is never merged into another",
+        "act_by_itself": "what becomes of an alert is said by those who post it",
+    }
     simulator: AlertmanagerSimulator
     secrets = (API_TOKEN, HOOK_TOKEN)
     reads_by_address = False

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from tieline.adapters.pagerduty.adapter import PagerDuty, connect
 from tieline.adapters.pagerduty.plugin import POWERS
@@ -45,9 +45,13 @@ class WatchedSimulator(PagerDutySimulator):
 
 
 class PagerDutyDriver(SimulatorDriver):
-    """The driver of the contract. The description has no patch: PagerDuty takes it at creation only."""
+    """The driver of the contract."""
 
     powers = POWERS
+    lacks: ClassVar[Mapping[str, str]] = {
+        "patch_description": "PagerDuty takes a description when an incident is made, and never again",
+        "joint_delivery": "a webhook is about one incident",
+    }
     secrets = (KEY, WEBHOOK_SECRET)
     page_size = 3
     known_email = "ada@example.org"

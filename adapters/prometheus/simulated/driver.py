@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from tieline.adapters.prometheus.adapter import PrometheusAdapter, connect
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.adapters.prometheus.simulator import PROMETHEUS, Kin, PrometheusSimulator
@@ -21,6 +24,11 @@ class PrometheusDriver(SimulatorDriver):
     secrets = (API_TOKEN,)
     reads_by_address = False
     page_size = 3
+    tells_age = False
+    lacks: ClassVar[Mapping[str, str]] = {
+        "merge": "an alert is never merged into another",
+        "act_by_itself": "an alert is as its rule says, at each evaluation",
+    }
 
     def __init__(self, kin: Kin = PROMETHEUS) -> None:
         super().__init__()

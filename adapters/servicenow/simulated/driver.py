@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from tieline.adapters.servicenow.adapter import ServiceNow, connect
 from tieline.adapters.servicenow.plugin import KIND
@@ -26,6 +26,10 @@ class ServiceNowDriver(SimulatorDriver):
     """Connects as the simulated integration user; people act as Fred Luddy."""
 
     powers = KIND.powers
+    lacks: ClassVar[Mapping[str, str]] = {
+        "merge": "a duplicate is resolved and named as such; no record takes its place",
+        "joint_delivery": "a business rule tells of one record",
+    }
     page_size = 3
     known_email = "beth.anglin@example.com"
     tells_birth = True

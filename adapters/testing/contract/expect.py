@@ -13,6 +13,7 @@ from tieline.core.errors import RemoteError
 from tieline.core.port import Cursor, Page, Power, Reading, Ref, Source, Token
 
 T = TypeVar("T")
+Driver = ToolDriver | type[ToolDriver]
 Test = TypeVar("Test", bound=Callable[..., None])
 
 ENDLESS = 500
@@ -37,7 +38,8 @@ HOSTILE = {
 
 
 def needs(*wanted: Power | str) -> Callable[[Test], Test]:
-    """Skip the test unless the adapter claims these powers and the driver has these verbs."""
+    """What a test is about: adapters that claim these powers, and tools of which these words hold (`tells_age`). And
+    what it waits for: these verbs of the driver."""
     for verb in wanted:
         if not isinstance(verb, Power) and not hasattr(ToolDriver, verb):
             raise AttributeError(f"ToolDriver has no verb {verb!r}")
@@ -49,15 +51,34 @@ def needs(*wanted: Power | str) -> Callable[[Test], Test]:
     return mark
 
 
-def missing(test: Callable[..., None], tool: ToolDriver) -> str:
-    """Why a test does not apply to this tool, or "" if it does."""
+def claims(tool: Driver) -> dict[str, object]:
+    """All that says which tests are about a tool."""
+    words = [name for name, value in vars(ToolDriver).items() if isinstance(value, bool)]
+    return {name: getattr(tool, name) for name in ("powers", "lacks", *words)}
+
+
+def foreign(test: Callable[..., None], tool: Driver) -> str:
+    """Why a test is not about this tool, by what is claimed of it; "" if it is."""
     for wanted in getattr(test, "needs", ()):
         if isinstance(wanted, Power):
             if wanted not in tool.powers:
                 return f"the adapter does not claim {wanted.value}"
-        elif not tool.can(wanted):
-            return f"the driver has no verb {wanted}"
+        elif wanted in tool.lacks:
+            return f"the tool cannot {wanted}: {tool.lacks[wanted]}"
+        elif _is_a_word(wanted) and not getattr(tool, wanted):
+            return f"{wanted} does not hold"
     return ""
+
+
+def unfilled(test: Callable[..., None], tool: Driver) -> str:
+    """Which verb of the driver a test waits for; "" if it has all of them."""
+    words = [wanted for wanted in getattr(test, "needs", ()) if not isinstance(wanted, Power)]
+    waits = (word for word in words if not _is_a_word(word) and not tool.can(word))
+    return next((f"the driver has no verb {verb}" for verb in waits), "")
+
+
+def _is_a_word(wanted: str) -> bool:
+    return isinstance(getattr(ToolDriver, wanted), bool)
 
 
 def expect(held: bool, sentence: str) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tieline.adapters.testing.contract.expect import expect, needs, raises, token
+from tieline.adapters.testing.contract.expect import expect, listed, needs, raises, token
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.core.errors import TryAgain
 from tieline.core.port import (
@@ -47,6 +47,19 @@ class ClaimContract:
             expect(isinstance(adapter, protocol), f"the adapter claims {power} and lacks verbs of {protocol.__name__}")
         if isinstance(adapter, Finder):
             expect(adapter.lookup_lag >= timedelta(0), "lookup_lag is a span of time, zero or more")
+
+
+class BudgetContract:
+    """`Workbench.spend`: the tool's limits are everybody's, and are kept before the tool says so."""
+
+    @needs("make", "sent")
+    def test_each_request_takes_a_call_from_the_budget(self, adapter: Source, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        adapter.check()
+        listed(adapter, None)
+        adapter.read(ref)
+        taken, sent = tool.taken, tool.sent()
+        expect(taken >= sent, f"{sent} requests were sent and {taken} paid for; call `workbench.spend()` before each")
 
 
 class AcknowledgeContract:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tieline.adapters.testing.contract.expect import missing
+from tieline.adapters.testing.contract.expect import foreign, unfilled
 from tieline.adapters.testing.driver import ToolDriver
 
 
@@ -48,7 +48,7 @@ def _try(
     case: Mapping[str, Any],
 ) -> None:
     tool = make_tool()
-    reason = missing(test, tool)
+    reason = foreign(test, tool) or unfilled(test, tool)
     if reason:
         verdict.skipped[name] = reason
         return

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.adapters.testing.saboteurs.base import Honest, Saboteur, Tamper, Verbs, answering
-from tieline.core.port import Act, Ref, Token
+from tieline.core.port import Act, Reading, Ref, Token
 
 
 def _fresh(token: Token) -> Token:
@@ -51,6 +51,15 @@ def _one_link(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
     return {"link": link}
 
 
+def _unpaid(honest: Honest, tool: ToolDriver, ref: Ref) -> Reading:
+    """Asks the tool past the budget."""
+    paid = tool.taken
+    try:
+        return honest.read(ref)
+    finally:
+        tool.taken = paid
+
+
 def _guess(honest: Honest, tool: ToolDriver, email: str) -> str | None:
     """Takes the first person whose address begins alike."""
     local = email.partition("@")[0]
@@ -66,6 +75,11 @@ POWERS: Final = (
             "test_a_link_is_shown_once_per_token",
             "test_two_tokens_are_two_links",
         ),
+    ),
+    Saboteur(
+        "a request is not paid for",
+        answering("read", _unpaid),
+        ("test_each_request_takes_a_call_from_the_budget",),
     ),
     Saboteur(
         "each acknowledgement is a new one",

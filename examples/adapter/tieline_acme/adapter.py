@@ -12,6 +12,7 @@ import hmac
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from pydantic import Field
 from tieline.core.errors import Forged, Gone, NeedsOperator, TryAgain
 from tieline.core.hooks import hookimpl
 from tieline.core.http import Client, not_there, server_date
+from tieline.core.listing import alone, answered, understood
 from tieline.core.model import ConnectionName, RecordKind
 from tieline.core.port import (
     AdapterKind,
@@ -70,6 +72,7 @@ class AcmeAdapter:
         self._name = name
         self._settings = settings
         self._clock = workbench.clock
+        self._spend = workbench.spend
         self._client = Client(
             name,
             settings.url,
@@ -96,13 +99,16 @@ class AcmeAdapter:
             tickets = self._part(answer, "tickets", list)
             last = str(self._part(answer, "last", int))
             more = bool(self._part(answer, "more", bool))
-            yield Page([self._reading(ticket, answer) for ticket in tickets], Cursor(last), more)
+            # One odd ticket is named, and the others go on.
+            found = understood(tickets, partial(self._reading, answer=answer), _named)
+            yield Page(found.found, Cursor(last), more, unreadable=found.unreadable)
             if not more:
                 return
             where = {"after": last}
 
     def read(self, ref: Ref) -> Reading:
-        return self._ticket(self._send("GET", f"/api/tickets/{ref}"))
+        answer = self._send("GET", f"/api/tickets/{ref}")
+        return alone(self._name, f"ticket {ref}", lambda: self._reading(self._object(answer), answer))
 
     # Adapter: a tool that can be written. Each call is sent once; whoever asked finds out what became of it.
 
@@ -119,8 +125,8 @@ class AcmeAdapter:
 
     def find(self, token: Token) -> Reading | None:
         answer = self._send("GET", "/api/tickets", params={"external_id": token})
-        found = [self._reading(ticket, answer) for ticket in self._part(answer, "tickets", list)]
-        return next((reading for reading in found if reading.token == token), None)
+        found = [ticket for ticket in self._part(answer, "tickets", list) if ticket.get("external_id") == token]
+        return alone(self._name, "the ticket", lambda: self._reading(found[0], answer)) if found else None
 
     # Receiver
 
@@ -152,6 +158,8 @@ class AcmeAdapter:
         if not token:
             raise NeedsOperator(self._name, "`token` cannot be looked up; `tieline check` says which reference fails")
         headers = {"authorization": f"Bearer {token}", **options.pop("headers", {})}
+        # The share of calls that the connection grants itself; it waits here for its turn.
+        self._spend()
         return self._client.request(method, path, headers=headers, **options)
 
     def _reveal(self, secret: Secret | None) -> str:
@@ -161,11 +169,10 @@ class AcmeAdapter:
             return ""
 
     def _ticket(self, answer: httpx.Response) -> Reading:
-        return self._reading(self._object(answer), answer)
+        """The answer to a write."""
+        return answered(self._name, "the ticket", lambda: self._reading(self._object(answer), answer))
 
-    def _reading(self, ticket: Any, answer: httpx.Response) -> Reading:
-        if not isinstance(ticket, Mapping) or not {"id", "number", "revision", "changed_at"} <= ticket.keys():
-            raise self._nonsense(answer)
+    def _reading(self, ticket: Mapping[str, Any], answer: httpx.Response) -> Reading:
         at, token = server_date(answer.headers), ticket.get("external_id")
         changed = datetime.fromisoformat(ticket["changed_at"])
         return Reading(
@@ -200,6 +207,12 @@ class AcmeAdapter:
         return TryAgain(
             self._name, f"{answer.request.method} {answer.request.url.path} answered no ticket", maybe_done=writes
         )
+
+
+def _named(ticket: Any) -> tuple[Ref | None, str]:
+    """What an odd ticket still says of itself."""
+    told = ticket if isinstance(ticket, dict) else {}
+    return Ref(str(told["id"])) if "id" in told else None, str(told.get("number", ""))
 
 
 @hookimpl

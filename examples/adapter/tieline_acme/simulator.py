@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from tieline.adapters.testing.driver import MISSING, SimulatorDriver
 from tieline.adapters.testing.simulation import HttpxTransport, Request, Response, Simulator, run
@@ -28,6 +28,8 @@ class AcmeDesk(Simulator):
         super().__init__(clock)
         self.tickets: dict[str, dict[str, Any]] = {}
         self.changes = 0
+        self.odd: set[str] = set()
+        """Tickets that an import left without the time of their last change."""
 
     def respond(self, request: Request) -> Response:
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
@@ -39,13 +41,14 @@ class AcmeDesk(Simulator):
                 return self._listing(request.query)
             case "GET", ["tickets"]:
                 wanted = request.query.get("external_id")
-                return Response.of({"tickets": [one for one in self.tickets.values() if one["external_id"] == wanted]})
+                found = [one for one in self.tickets.values() if one["external_id"] == wanted]
+                return Response.of({"tickets": [self._shown(one) for one in found]})
             case "POST", ["tickets"]:
                 return self._made(request.json())
             case _, ["tickets", ref] if ref not in self.tickets:
                 return Response.of({"error": "no such ticket"}, 404)
             case "GET", ["tickets", ref]:
-                return Response.of(self.tickets[ref])
+                return Response.of(self._shown(self.tickets[ref]))
             case "PATCH", ["tickets", ref]:
                 if request.headers.get("if-match") != str(self.tickets[ref]["revision"]):
                     return Response.of({"error": "the ticket has moved on"}, 412)
@@ -63,7 +66,11 @@ class AcmeDesk(Simulator):
             found = [one for one in found if one["change"] > after]
         page = found[: int(query["limit"])]
         more = len(found) > len(page)
-        return Response.of({"tickets": page, "last": page[-1]["change"] if more else self.changes, "more": more})
+        shown = [self._shown(one) for one in page]
+        return Response.of({"tickets": shown, "last": page[-1]["change"] if more else self.changes, "more": more})
+
+    def _shown(self, ticket: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in ticket.items() if name != "changed_at" or ticket["id"] not in self.odd}
 
     def _made(self, given: dict[str, Any]) -> Response:
         known = [one for one in self.tickets.values() if one["external_id"] == given.get("external_id") is not None]
@@ -90,6 +97,11 @@ class AcmeDriver(SimulatorDriver):
 
     simulator: AcmeDesk
     powers = POWERS
+    lacks: ClassVar[Mapping[str, str]] = {
+        "merge": "Acme Desk merges no tickets",
+        "joint_delivery": "a webhook is about one ticket",
+        "act_by_itself": "no ticket changes unless somebody changes it",
+    }
     secrets = (TOKEN, HOOK_SECRET)
     page_size = 3
     credential_headers = ("x-acme-signature",)
@@ -141,6 +153,10 @@ class AcmeDriver(SimulatorDriver):
 
     def edit(self, ref: Ref, patch: Body) -> None:
         self.simulator._changed(ref, dict(patch))
+
+    def spoil(self, ref: Ref) -> None:
+        self.touch(ref)
+        self.simulator.odd.add(ref)
 
     def delete(self, ref: Ref) -> None:
         del self.simulator.tickets[ref]

@@ -10,18 +10,16 @@ from tieline.adapters.testing.contract import SourceContract
 
 
 class TestAlertmanager(SourceContract):
-    @pytest.fixture
-    def tool(self) -> AlertmanagerDriver:
-        return AlertmanagerDriver()
+    driver = AlertmanagerDriver
 
 
-class TestAlertmanager28(SourceContract):
+class TestAlertmanager28(TestAlertmanager):
     @pytest.fixture
     def tool(self) -> AlertmanagerDriver:
         return AlertmanagerDriver(ALERTMANAGER_28)
 
 
-class TestGrafana(SourceContract):
+class TestGrafana(TestAlertmanager):
     @pytest.fixture
     def tool(self) -> AlertmanagerDriver:
         return AlertmanagerDriver(GRAFANA)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import pytest
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from tieline.adapters.jira.adapter import JiraAdapter
 from tieline.adapters.jira.plugin import POWERS
@@ -27,6 +25,10 @@ class JiraDriver(SimulatorDriver):
     """A person on the simulated site."""
 
     powers = POWERS
+    lacks: ClassVar[Mapping[str, str]] = {
+        "merge": "a duplicate is linked and closed; no issue takes its place",
+        "joint_delivery": "a webhook is about one issue",
+    }
     secrets = (TOKEN,)
     page_size = 3
     known_email = "anna@example.com"
@@ -188,24 +190,16 @@ class OddSiteDriver(JiraDriver):
 
 
 class TestJiraCloud(AdapterContract):
-    @pytest.fixture
-    def tool(self) -> JiraDriver:
-        return JiraDriver()
+    driver = JiraDriver
 
 
 class TestJiraServiceManagement(AdapterContract):
-    @pytest.fixture
-    def tool(self) -> JiraDriver:
-        return ServiceDriver()
+    driver = ServiceDriver
 
 
 class TestJiraDataCenter(AdapterContract):
-    @pytest.fixture
-    def tool(self) -> JiraDriver:
-        return DataCenterDriver()
+    driver = DataCenterDriver
 
 
 class TestJiraWithWholeSecondsInAnOddZone(AdapterContract):
-    @pytest.fixture
-    def tool(self) -> JiraDriver:
-        return OddSiteDriver()
+    driver = OddSiteDriver

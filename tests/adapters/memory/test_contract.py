@@ -4,31 +4,45 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from tieline.adapters.memory.driver import MemoryDriver
+from tieline.adapters.memory.plugin import UNCONDITIONAL
 from tieline.adapters.testing.contract import AdapterContract
 
 
+class CoarseDriver(MemoryDriver):
+    """Stamps of whole seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(resolution=timedelta(seconds=1))
+
+
+class SlowDriver(MemoryDriver):
+    """A search that shows a record half a minute late."""
+
+    def __init__(self) -> None:
+        super().__init__(lookup_lag=timedelta(seconds=30))
+
+
+class UnconditionalDriver(MemoryDriver):
+    """No write on an old version is refused."""
+
+    powers = UNCONDITIONAL
+
+    def __init__(self) -> None:
+        super().__init__(conditional=False)
+
+
 class TestMemory(AdapterContract):
-    @pytest.fixture
-    def tool(self) -> MemoryDriver:
-        return MemoryDriver()
+    driver = MemoryDriver
 
 
 class TestMemoryWithCoarseStamps(AdapterContract):
-    @pytest.fixture
-    def tool(self) -> MemoryDriver:
-        return MemoryDriver(resolution=timedelta(seconds=1))
+    driver = CoarseDriver
 
 
 class TestMemoryWithASlowSearch(AdapterContract):
-    @pytest.fixture
-    def tool(self) -> MemoryDriver:
-        return MemoryDriver(lookup_lag=timedelta(seconds=30))
+    driver = SlowDriver
 
 
 class TestMemoryWithoutConditionalWrites(AdapterContract):
-    @pytest.fixture
-    def tool(self) -> MemoryDriver:
-        return MemoryDriver(conditional=False)
+    driver = UnconditionalDriver

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tieline.adapters.pagerduty.simulated.driver import PagerDutyDriver
 from tieline.adapters.testing.contract import AdapterContract
 
 
 class TestPagerDuty(AdapterContract):
-    @pytest.fixture
-    def tool(self) -> PagerDutyDriver:
-        return PagerDutyDriver()
+    driver = PagerDutyDriver

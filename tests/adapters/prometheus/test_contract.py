@@ -14,9 +14,7 @@ from tieline.adapters.testing.contract import SourceContract
 class TestPrometheus(SourceContract):
     waivers: ClassVar = {"test_an_edit_moves_a_record_to_the_end": "it tells when an alert began, not when it changed"}
 
-    @pytest.fixture
-    def tool(self) -> PrometheusDriver:
-        return PrometheusDriver()
+    driver = PrometheusDriver
 
 
 class TestVmalert(TestPrometheus):
