@@ -34,8 +34,7 @@ from tieline.mappings.convert.rich import (
 )
 
 _TOKEN = re.compile(
-    r"<(?P<unseen>script|style)\b[^<>]{0,2000}>(?s:.{0,50000}?)</(?P=unseen)\s{0,9}>"
-    r"|<!--(?s:.{0,5000}?)-->"
+    r"<(?P<unseen>!--|(?:script|style)\b)"
     r"|<(?P<closes>/?)(?P<tag>[A-Za-z][A-Za-z0-9]{0,20})\b(?P<attributes>[^<>]{0,4000})>",
     re.IGNORECASE,
 )
@@ -51,6 +50,7 @@ _PARTS = frozenset({"p", "div", "section", "article", "header", "footer", "dl", 
                     "figure", "figcaption", "address", "main", "aside", "form", "fieldset", "center"})  # fmt: skip
 _CONTAINERS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "table", "tr",
                          "td", "th"})  # fmt: skip
+_UNSEEN_ENDS = {"script": "</script>", "style": "</style>", "!--": "-->"}
 _ENDED_BY = {"li": "li", "tr": "tr", "td": "td", "th": "td"}
 """Tags whose end may be left out: the next of their kind ends them."""
 _DEEPEST = 30
@@ -79,9 +79,9 @@ class Reader:
     def feed(self, markup: str) -> None:
         """Take in HTML. Tags left open are closed at its end."""
         at = 0
-        for found in _TOKEN.finditer(markup):
+        for found, end in _tokens(markup):
             self._text(markup[at : found.start()])
-            at = found.end()
+            at = end
             if found["tag"]:
                 self._tag(found["tag"].lower(), found["attributes"], closes=bool(found["closes"]))
         self._text(markup[at:])
@@ -213,6 +213,27 @@ class Reader:
             top.blocks.append(Paragraph(runs))
 
 
+def _tokens(markup: str) -> Iterator[tuple[re.Match[str], int]]:
+    """Each tag and where what is not shown of it ends. What never ends is text, and is looked for once."""
+    lower = markup.lower()
+    endless: set[str] = set()
+    at = 0
+    for found in _TOKEN.finditer(markup):
+        if found.start() < at:
+            continue
+        unseen = (found["unseen"] or "").lower()
+        if not unseen:
+            at = found.end()
+            yield found, at
+            continue
+        end = -1 if unseen in endless else lower.find(_UNSEEN_ENDS[unseen], found.end())
+        if end < 0:
+            endless.add(unseen)
+            continue
+        at = end + len(_UNSEEN_ENDS[unseen])
+        yield found, at
+
+
 def _span(cell: _Open, name: str) -> int:
     said = cell.attributes.get(name, "1")
     return int(said) if said.isdecimal() and len(said) < 4 else 1
@@ -246,7 +267,7 @@ def _parse(body: str, *, tagged: bool) -> Blocks:
 
 def in_tags(text: str) -> bool:
     """True for a text that has a tag which breaks lines, so that its newlines do not."""
-    return any(found["tag"] and _breaks(found["tag"].lower()) for found in _TOKEN.finditer(text))
+    return any(found["tag"] and _breaks(found["tag"].lower()) for found, _ in _tokens(text))
 
 
 def _breaks(tag: str) -> bool:
@@ -257,7 +278,7 @@ def spans(text: str) -> list[tuple[str, Blocks]]:
     """The text in the pieces that its blocks stand in, each with what follows it up to the next; and their blocks."""
     pieces: list[str] = []
     depth = at = 0
-    for found in _TOKEN.finditer(text):
+    for found, _ in _tokens(text):
         tag = (found["tag"] or "").lower()
         if tag not in _PARTS | _CONTAINERS | {"hr"}:
             continue

@@ -6,10 +6,10 @@ stands there. In both, what was not touched stays as it was, to the letter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tieline.mappings.convert import markdown, threeway
 from tieline.mappings.convert.carrying import MARKED, Carrier, Piece
@@ -68,7 +68,10 @@ def _pieces(dialect: TextDialect, blocks: Blocks, limit: int | None) -> list[Pie
     return _aligned([((block,), settle(dialect, (block,), None)[0]) for block in blocks], shown)
 
 
-def _aligned(parts: list[tuple[Blocks, Blocks]], shown: Blocks) -> list[Piece]:
+Part = TypeVar("Part")
+
+
+def _aligned(parts: list[tuple[tuple[Part, ...], Blocks]], shown: Blocks) -> list[Old[tuple[Part, ...], Block]]:
     """The parts as they stand in the whole; those between the agreeing ends stand together."""
     head, at = 0, 0
     while head < len(parts) and shown[at : at + len(parts[head][1])] == parts[head][1]:
@@ -82,9 +85,9 @@ def _aligned(parts: list[tuple[Blocks, Blocks]], shown: Blocks) -> list[Piece]:
     ):
         tail -= 1
         end -= len(parts[tail][1])
-    middle: list[Piece] = []
+    middle: list[Old[tuple[Part, ...], Block]] = []
     if head < tail or at < end:
-        middle.append(Old(tuple(block for own, _ in parts[head:tail] for block in own), shown[at:end]))
+        middle.append(Old(tuple(one for own, _ in parts[head:tail] for one in own), shown[at:end]))
     return [*(Old(*part) for part in parts[:head]), *middle, *(Old(*part) for part in parts[tail:])]
 
 
@@ -163,16 +166,5 @@ def _sources(dialect: TextDialect, original: str) -> list[Old[str, Block]]:
             parts.append((piece, blocks))
     whole = DIALECTS[dialect].parse(original)
     shown = _settled(dialect, whole) if dialect is not TextDialect.MARKDOWN else markdown.settled(whole)[0]
-    each = [(piece, _settled(dialect, blocks)) for piece, blocks in parts]
-    return _sources_aligned(each, shown)
-
-
-def _sources_aligned(parts: Iterable[tuple[str, Blocks]], shown: Blocks) -> list[Old[str, Block]]:
-    """As `_aligned`, for pieces of text."""
-    listed = list(parts)
-    numbered = _aligned([((), blocks) for _, blocks in listed], shown)
-    if len(numbered) == len(listed) and all(
-        old.shown == blocks for old, (_, blocks) in zip(numbered, listed, strict=True)
-    ):
-        return [Old(piece, blocks) for piece, blocks in listed]
-    return [Old("".join(piece for piece, _ in listed), shown)]
+    each: list[tuple[tuple[str, ...], Blocks]] = [((piece,), _settled(dialect, blocks)) for piece, blocks in parts]
+    return [Old("".join(old.piece), old.shown) for old in _aligned(each, shown)]

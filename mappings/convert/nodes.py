@@ -192,23 +192,26 @@ class NodeWriter:
 
     def _tasks(self, node: Node, was: Items, now: Items) -> list[Any] | None:
         """Tasks whose words changed. The box in front of them is not ours to tick."""
-        entries = node["content"]
-        if not len(entries) == len(was.items) == len(now.items):
+        entries = [Old(entry, self._item_of({**node, "content": [entry]})) for entry in node["content"]]
+        if tuple(item for old in entries for item in old.shown) != was.items or len(was.items) != len(now.items):
             return None
         done: list[Any] = []
-        for entry, before, after in zip(entries, was.items, now.items, strict=True):
-            match entry, before, after:
-                case _ if before == after:
-                    done.append(entry)
-                case {"type": "taskItem" | "decisionItem" as kind}, (Paragraph(said),), (Paragraph(runs),):
-                    words = (_unticked(said), _unticked(runs)) if kind == "taskItem" else (said, runs)
-                    changed = self._inline(entry, *words)
-                    if changed is None:
-                        return None
-                    done += changed
-                case _:
-                    return None
+        waiting = list(now.items)
+        for old in entries:
+            item = waiting.pop(0) if old.shown else ()
+            changed = [old.piece] if not old.shown or old.shown[0] == item else self._task(old, item)
+            if changed is None:
+                return None
+            done += changed
         return [{**node, "content": done}]
+
+    def _task(self, old: Old[Any, Blocks], now: Blocks) -> list[Any] | None:
+        match old.piece, old.shown[0], now:
+            case {"type": "taskItem"}, (Paragraph(said),), (Paragraph(runs),):
+                return self._inline(old.piece, _unticked(said), _unticked(runs))
+            case {"type": "decisionItem"}, (Paragraph(said),), (Paragraph(runs),):
+                return self._inline(old.piece, said, runs)
+        return None
 
     def _table(self, node: Node, was: tuple[Row, ...], now: tuple[Row, ...]) -> list[Any] | None:
         rows = [one for one in node["content"] if isinstance(one, dict)]

@@ -74,10 +74,13 @@ def _indented(line: str) -> str:
 def parse_journal(body: Any) -> Blocks:
     """Like plain text, with what the HTML of `[code]` blocks says in its place."""
     text = even_lines(str(body)).strip()  # guards stay until the tags are found: they hide what looks like one
-    if "[" not in text or text.lower().count("[/code]") > text.lower().count("[code]"):
+    lower = text.lower()
+    end = lower.rfind("[/code]") + len("[/code]")
+    if "[/code]" not in lower or lower.count("[/code]") > lower.count("[code]"):
         return parse(text)
     reader = html.Reader()
-    for index, part in enumerate(_CODE_BLOCK.split(text)):
+    *parts, last = _CODE_BLOCK.split(text[:end])  # behind the last end none is looked for, once for each beginning
+    for index, part in enumerate([*parts, last + text[end:]]):
         if index % 2:
             reader.feed(part)
         else:

@@ -165,7 +165,7 @@ class SourceWriter:
         added = now[brace.start() : len(now) - len(brace.group())]
         if closing is not None:
             return words[: closing.start()].rstrip() + added + "\n" + closing.group().lstrip()
-        if words.startswith("bq. ") and "\n\n" not in added:
+        if words.rpartition("\n")[2].startswith("bq. ") and "\n\n" not in added:
             return words + added.replace("\n", " \\\\ ")
         return None
 

@@ -34,16 +34,33 @@ _BLOCK = re.compile(r"[ \t]*\{(code|noformat|quote|panel)(?::([^{}\n]{0,200}))?\
 _RULE = re.compile(r"[ \t]*-{4,}[ \t]*")
 
 
+class _Lines(list[str]):
+    """The lines of a text, and where the last of them ends a block in braces: looked for once, however many open."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(lines)
+        self._ends: dict[str, int] = {}
+
+    def last_end(self, closing: str) -> int:
+        """The last line that ends with `closing`, -1 where none does."""
+        if closing not in self._ends:
+            found = (place for place in range(len(self) - 1, -1, -1) if _is_end(self[place].strip(), closing))
+            self._ends[closing] = next(found, -1)
+        return self._ends[closing]
+
+
 def parse(body: Any) -> Blocks:
     """The tree of a wiki text. Nothing is ever refused: what is no markup is text."""
-    lines = even_lines(str(body)).split("\n")  # guards stay until the markup is found: they hide what looks like it
+    lines = _Lines(
+        even_lines(str(body)).split("\n")
+    )  # guards stay until the markup is found: they hide what looks like it
     blocks, _ = _blocks(lines, 0, "", 0)
     return tidy(blocks)
 
 
 def spans(text: str) -> list[tuple[str, Blocks]]:
     """The text in the pieces that its blocks stand in, each with what follows it up to the next; and their blocks."""
-    lines, raw = even_lines(text).split("\n"), raw_lines(text)
+    lines, raw = _Lines(even_lines(text).split("\n")), raw_lines(text)
     starts: list[tuple[int, int]] = []
     blocks, _ = _blocks(lines, 0, "", 0, starts)
     pieces: list[tuple[str, Blocks]] = []
@@ -55,7 +72,7 @@ def spans(text: str) -> list[tuple[str, Blocks]]:
 
 
 def _blocks(
-    lines: list[str], at: int, until: str, depth: int, starts: list[tuple[int, int]] | None = None
+    lines: _Lines, at: int, until: str, depth: int, starts: list[tuple[int, int]] | None = None
 ) -> tuple[list[Block], int]:
     """The blocks from line `at` up to a line that is `until`, and the line behind it. `starts` gathers the lines that
     they begin at, and how many came before."""
@@ -97,7 +114,7 @@ def _blocks(
     return blocks, at
 
 
-def _special(lines: list[str], at: int, depth: int) -> tuple[list[Block], int]:
+def _special(lines: _Lines, at: int, depth: int) -> tuple[list[Block], int]:
     """The blocks that begin at a line with markup, and the line behind them; `at` itself for plain text."""
     line = lines[at]
     head = line.lstrip(" \t")[:1]
@@ -116,18 +133,17 @@ def _special(lines: list[str], at: int, depth: int) -> tuple[list[Block], int]:
     return [], at
 
 
-def _braced(lines: list[str], at: int, opening: re.Match[str], depth: int) -> tuple[list[Block], int]:
+def _braced(lines: _Lines, at: int, opening: re.Match[str], depth: int) -> tuple[list[Block], int]:
     kind, closing = opening[1].lower(), "{" + opening[1].lower() + "}"
     language, title = _settings(opening[2] or "")
     head: list[Block] = [Paragraph((Run(title, frozenset({Mark.STRONG})),))] if title else []
     if kind in ("quote", "panel"):
-        first = [opening[3]] if opening[3] else []
-        body = [*first, *lines[at + 1 :]] if first else lines
-        begin = 0 if first else at + 1
-        if depth > 6 or not _closes(body, begin, closing):
+        begin = at if opening[3] else at + 1
+        if depth > 6 or lines.last_end(closing) < begin:
             return [], at
-        inner, after = _blocks(body, begin, closing, depth + 1)
-        return [Quote((*head, *inner))], after + at if first else after
+        lines[at] = opening[3]
+        inner, after = _blocks(lines, begin, closing, depth + 1)
+        return [Quote((*head, *inner))], after
     text, behind, after = _verbatim(lines, at, opening[3], closing)
     if after == at:
         return [], at
@@ -142,16 +158,12 @@ def _settings(said: str) -> tuple[str, str]:
     return bare or named.get("language", ""), named.get("title", "").strip()
 
 
-def _closes(lines: list[str], at: int, closing: str) -> bool:
-    return any(_is_end(line.strip(), closing) for line in lines[at : at + 5000])
-
-
 def _is_end(bare: str, closing: str) -> bool:
     """True for a line that ends with a closing brace, alone or behind the last words of its block."""
     return bare[-len(closing) :].lower() == closing and bare[-len(closing) - 1 : -len(closing)] != "\\"
 
 
-def _verbatim(lines: list[str], at: int, first: str, closing: str) -> tuple[str, str, int]:
+def _verbatim(lines: _Lines, at: int, first: str, closing: str) -> tuple[str, str, int]:
     """The text up to `closing`, what stands behind it on its line, and the line after; `at` when it never comes."""
     text: list[str] = []
     for place in range(at, len(lines)):
@@ -164,7 +176,7 @@ def _verbatim(lines: list[str], at: int, first: str, closing: str) -> tuple[str,
     return "", "", at
 
 
-def _list(lines: list[str], at: int) -> tuple[list[Block], int]:
+def _list(lines: _Lines, at: int) -> tuple[list[Block], int]:
     rows: list[tuple[str, Runs]] = []
     while at < len(lines) and (found := _ITEM.fullmatch(lines[at])) and not _RULE.fullmatch(lines[at]):
         text = [found[2]]
@@ -201,7 +213,7 @@ def _nest(rows: list[tuple[str, Runs]], level: int) -> Iterator[Block]:
         yield Items(kind, 1, tuple(items))
 
 
-def _table(lines: list[str], at: int) -> tuple[list[Block], int]:
+def _table(lines: _Lines, at: int) -> tuple[list[Block], int]:
     rows: list[tuple[Runs, ...]] = []
     start = at
     while at < len(lines) and lines[at].lstrip().startswith("|"):
@@ -246,8 +258,9 @@ _PIECE = re.compile(
     _URL + rf"|(?<![^\W_]){_PICTURE}(?![^\W_])"  # a picture, attached or from elsewhere
     r"|\\\\(?!\S)"  # a line break
     r"|\\[!-/:-@\[-`{-~]"  # an escaped mark
-    r"|\{\{(?:\\.|[^\\\n{}]|\{(?!\{)|\}(?!\})|\}(?=\}\})){1,2000}?\}\}"  # monospaced
+    r"|\{\{(?:\\.|[^\\\n{}]|\{(?!\{)|\}(?!\})|\}(?=\}\})){1,2000}?\}\}(?!\})"  # monospaced
     r"|\[[^\[\]\n]{1,2000}\]"  # a link or a mention
+    r"|\{[*_-]\}"  # a mark inside of a word
     r"|&#(?:38|92);"  # how `_escaped` writes & and \
     r"|\{(?:[Cc]olor|[Aa]nchor)(?::[^{}\n]{0,60})?\}"
     r"|[*_-]"
@@ -275,6 +288,8 @@ def _line(line: str) -> list[Run]:
         sign = found.group()
         if sign in _SIGNS:
             _pair(sign, line, found.start(), out, opened, pairs)
+        elif sign[0] == "{" and sign[1:-1] in _SIGNS:
+            _pair_braced(sign, out, opened, pairs)
         else:
             out.append(_piece(sign))
     out.append(Run(line[at:]))
@@ -295,6 +310,18 @@ def _pair(
             del opened[other]
     elif not (before.isalnum() or before == "\\") and after not in ("", " ", "\t", sign) and sign not in opened:
         opened[sign] = len(out)
+    out.append(sign)
+
+
+def _pair_braced(sign: str, out: list[Run | str], opened: dict[str, int], pairs: dict[int, tuple[str, bool]]) -> None:
+    """A mark in braces may stand anywhere, inside of a word too."""
+    start = opened.pop(sign, None)
+    if start is None:
+        opened[sign] = len(out)
+    else:
+        pairs[start], pairs[len(out)] = (sign[1:-1], True), (sign[1:-1], False)
+        for other in [other for other, place in opened.items() if place >= start]:
+            del opened[other]
     out.append(sign)
 
 
@@ -355,7 +382,8 @@ _ESCAPED = re.compile(
     r"|[{}\[\]|]"
     r"|\\(?=[!-/:-@\[-`{-~\s]|$)"
     r"|&(?=#(?:38|92);)"
-    r"|!(?=https?://)|(?<![^\W_])[*_+^~!?-](?=\S|$)|(?<!\s)[*_+^~!?-](?![^\W_])"
+    r"|!(?=https?://)|(?<![^\W_])[*_+^~!?-](?=\S|$)|(?<!\s)[*_+^~!?-](?![^\W_])",
+    re.MULTILINE,
 )
 _IN_CODE = re.compile(r"[*_{}\[\]|\\!+^~?-]|&(?=#(?:38|92);)")
 _BLOCK_SIGN = re.compile(r"^([*#-]+(?=\s)|-{4,}\s*$)")
@@ -416,10 +444,16 @@ def _cell(cell: Runs) -> str:
 
 
 def _text(runs: Runs) -> str:
-    return "".join(map(_run, runs))
+    shown: list[str] = []
+    for place, run in enumerate(runs):
+        before = runs[place - 1].text[-1:] if place else ""
+        after = runs[place + 1].text[:1] if place + 1 < len(runs) else ""
+        shown.append(_run(run, inside=before.isalnum() or after.isalnum()))
+    return "".join(shown)
 
 
-def _run(run: Run) -> str:
+def _run(run: Run, *, inside: bool) -> str:
+    """A run with its marks; those `inside` of a word stand in braces."""
     text = quiet(run.text)
     if Mark.CODE in run.marks:
         shown = "{{" + _IN_CODE.sub(_escaped, text) + "}}"
@@ -427,8 +461,9 @@ def _run(run: Run) -> str:
         shown = f"[{_escape(text)}|{run.href}]"
     else:
         shown = _escape(text)
-    signs = "".join(sign for sign, mark in _SIGNS.items() if mark in run.marks)
-    return "\n".join(signs + line + signs[::-1] if line else "" for line in shown.split("\n")) if signs else shown
+    signs = [f"{{{sign}}}" if inside else sign for sign, mark in _SIGNS.items() if mark in run.marks]
+    head, tail = "".join(signs), "".join(reversed(signs))
+    return "\n".join(head + line + tail if line else "" for line in shown.split("\n")) if signs else shown
 
 
 def _escaped(found: re.Match[str]) -> str:

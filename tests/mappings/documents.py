@@ -76,11 +76,18 @@ _DEEPEST = 4
 
 
 def _adf_table(random: Random, depth: int) -> dict[str, Any]:
-    rows = []
-    for number in range(random.randint(1, 3)):
-        kind = "tableHeader" if number == 0 and random.random() < 0.7 else "tableCell"
+    rows: list[dict[str, Any]] = []
+    for below in reversed(range(random.randint(1, 3))):
+        kind = "tableHeader" if not rows and random.random() < 0.7 else "tableCell"
+        spans: tuple[dict[str, Any], ...] = (
+            {},
+            {},
+            {"colspan": 2},
+            {"background": "#fff"},
+            {"rowspan": 2} if below else {},
+        )
         cells = [
-            {"type": kind, "attrs": random.choice(({}, {}, {"colspan": 2}, {"rowspan": 2}, {"background": "#fff"})),
+            {"type": kind, "attrs": random.choice(spans),
              "content": _adf_blocks(random, depth + 1, _IN_CELL, random.choice((1, 1, 1, 2)))}
             for _ in range(random.randint(1, 3))
         ]  # fmt: skip

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from tests.mappings.documents import markdown as written_by_people
+from tests.mappings.marks import lost_marks, meaning
 
 from tieline.mappings.convert import markdown, rich
+from tieline.mappings.convert.text import DIALECTS as TOOLS
 from tieline.mappings.convert.text import from_tool, project_text, to_tool
 from tieline.mappings.document import TextDialect
 
@@ -155,3 +160,46 @@ def test_no_word_is_lost_on_the_way_to_a_tool(dialect: TextDialect, text: str) -
 
 def letters(text: str) -> str:
     return "".join(letter for line in rich.words(markdown.parse(text)) for letter in line if letter.isalpha())
+
+
+RICH = [TextDialect.JIRA_ADF, TextDialect.JIRA_WIKI, TextDialect.SERVICENOW_HTML, TextDialect.MARKDOWN]
+
+
+@pytest.mark.parametrize("dialect", RICH)
+def test_every_word_keeps_all_its_marks_and_its_address(dialect: TextDialect) -> None:
+    for number in range(150):
+        text = written_by_people(Random(number))
+
+        assert meant(project_text(dialect, text)) == meant(text), number
+
+
+def meant(text: str) -> list[Any]:
+    return list(meaning(markdown.parse(text)))
+
+
+@pytest.mark.parametrize("dialect", RICH)
+def test_no_rich_dialect_loses_a_mark(dialect: TextDialect) -> None:
+    assert lost_marks(TOOLS[dialect]) == []
+
+
+def test_a_conversion_that_keeps_one_of_two_marks_breaks_a_law() -> None:
+    tool = TOOLS[TextDialect.JIRA_ADF]
+
+    def last_mark_only(body: Any) -> rich.Blocks:
+        return rich.tidy(fewer(block) for block in tool.parse(body))
+
+    def fewer(block: rich.Block) -> rich.Block:
+        if not isinstance(block, rich.Paragraph):
+            return block
+        return rich.Paragraph(tuple(replace(run, marks=frozenset(sorted(run.marks)[-1:])) for run in block.runs))
+
+    assert lost_marks(replace(tool, parse=last_mark_only)) == ["d", "e", "f", "g"]
+
+
+def test_a_conversion_that_forgets_where_links_lead_breaks_a_law() -> None:
+    tool = TOOLS[TextDialect.JIRA_ADF]
+
+    def without_links(body: Any) -> rich.Blocks:
+        return tuple(markdown.without_marks(block, links=False) for block in tool.parse(body))
+
+    assert "h" in lost_marks(replace(tool, parse=without_links))

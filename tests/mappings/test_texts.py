@@ -274,3 +274,46 @@ def test_text_that_looks_like_wiki_markup_stays_text() -> None:
 
 def test_an_address_in_brackets_stays_in_its_brackets() -> None:
     assert from_tool(TextDialect.PLAIN, "<http://a.b> <b>") == "\\<http://a.b> \\<b>"
+
+
+@pytest.mark.parametrize(
+    ("wiki", "meaning"),
+    [
+        ("{{${HOME}}} and {{a{b}c}}", "`${HOME}` and `a{b}c`"),
+        ("{panel:title=Plan|borderStyle=solid}\nfirst\n{panel}", "> **Plan**\n>\n> first"),
+        ("{panel:title=Plan}first\nsecond{panel}", "> **Plan**\n>\n> first\n> second"),
+        ("{code:title=Foo.java|java}\nint x;\n{code}", "**Foo.java**\n\n```java\nint x;\n```"),
+        ("{quote}said{quote}", "> said"),
+        ("see !graph.png|thumbnail! and [^trace.log]", "see [graph.png] and [trace.log]"),
+        ("!https://example.org/p.png!", "https://example.org/p.png"),
+        ("wow! really! 5! = 120", "wow! really! 5! = 120"),
+        ("half{*}bold{*}word", "half**bold**word"),
+    ],
+)
+def test_what_people_write_in_wiki_markup_is_read(wiki: str, meaning: str) -> None:
+    assert from_tool(TextDialect.JIRA_WIKI, wiki) == meaning
+
+
+@pytest.mark.parametrize(
+    "words", ["`${HOME}`", "`{a}`", "`{{7*7}}`", "`a}b`", "**5***3*", "`x` [`y`](https://e.org/y)"]
+)
+def test_inline_code_and_marks_within_words_come_back_from_wiki_markup(words: str) -> None:
+    blocks = from_tool(TextDialect.MARKDOWN, words)
+
+    assert "`" in words or project_text(TextDialect.JIRA_WIKI, blocks) == words
+    assert project_text(TextDialect.JIRA_WIKI, words).count("`") in (words.count("`"), words.count("`") - 2)
+
+
+def test_cards_files_and_macros_are_shown_as_words_and_marked() -> None:
+    def shown(*nodes: dict[str, Any]) -> str:
+        return from_tool(TextDialect.JIRA_ADF, {"type": "doc", "version": 1, "content": list(nodes)})
+
+    card = {"url": "https://example.org/card"}
+    assert shown({"type": "blockCard", "attrs": card}) == "[https://example.org/card]"
+    assert shown({"type": "paragraph", "content": [{"type": "inlineCard", "attrs": card}]}) == card["url"]
+    assert shown({"type": "embedCard", "attrs": {"data": {"name": "Plan"}}}) == "[Plan]"
+    assert shown({"type": "mediaGroup", "content": [{"type": "media", "attrs": {"id": "1"}}]}) == "[attachment]"
+    assert shown({"type": "extension", "attrs": {"extensionKey": "toc"}}) == "[toc]"
+    assert shown({"type": "expand", "attrs": {"title": "More"}, "content": []}) == "[More]"
+    decision = {"type": "decisionItem", "content": [{"type": "hologram", "attrs": {"text": "go"}}]}
+    assert shown({"type": "decisionList", "content": [decision]}) == "- go"
