@@ -40,6 +40,16 @@ status` and the incident of what has fired, and the incident gets the urgency `s
 """
 
 
+RICH_TEXT = """An edit made in a tool is taken over block by block, and written over what stands in the others: a block
+that nobody touched keeps its nodes to the letter, with the pictures, colours and macros that Markdown cannot say. Such a
+thing is shown elsewhere as words in brackets. A change of those words, or one that a table or a list cannot hold, is
+held as `unwritable` with a sentence; the rest of the edit goes through. Two people who changed different blocks of one
+text both stand; the same block is settled by the field's policy.
+
+`servicenow_html` is for fields of type HTML, and for work notes where the instance shows HTML without `[code]`: say
+`text: servicenow_html` in an overlay."""
+
+
 def page() -> str:
     """Format, shipped mappings, codes."""
     parts = [
@@ -60,13 +70,7 @@ def page() -> str:
         _enum("write", When),
         "\n## Text\n\nRich text is Markdown in the incident and the tool's own dialect in the tool: "
         + ", ".join(code(str(one)) for one in TextDialect)
-        + ".\n\nAn edit made in a tool is taken over block by block, and written over what stands in the others: a "
-        "block that nobody touched keeps its nodes to the letter, with the pictures, colours and macros that Markdown "
-        "cannot say. Such a thing is shown elsewhere as words in brackets. A change of those words, or one that a table or a "
-        "list cannot hold, is held as `unwritable` with a sentence; the rest of the edit goes through. Two people who "
-        "changed different blocks of one text both stand; the same block is settled by the field's policy.\n\n"
-        "`servicenow_html` is for fields of type HTML, and for work notes where the instance shows HTML without "
-        "`[code]`: say `text: servicenow_html` in an overlay.\n\n## Upper and lower case\n",
+        + f".\n\n{RICH_TEXT}\n\n## Upper and lower case\n",
         _enum("case", Case),
         "\n## Times\n",
         _enum("format", InstantFormat),
