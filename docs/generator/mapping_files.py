@@ -41,8 +41,8 @@ status` and the incident of what has fired, and the incident gets the urgency `s
 
 
 RICH_TEXT = """An edit made in a tool is taken over block by block, and written over what stands in the others: a block
-that nobody touched keeps its nodes to the letter, with the pictures, colours and macros that Markdown cannot say. Such a
-thing is shown elsewhere as words in brackets. A change of those words, or one that a table or a list cannot hold, is
+that nobody touched keeps its nodes to the letter, with the pictures, colours and macros that Markdown cannot say. Such
+a thing is shown elsewhere as words in brackets. A change of those words, or one that a table or a list cannot hold, is
 held as `unwritable` with a sentence; the rest of the edit goes through. Two people who changed different blocks of one
 text both stand; the same block is settled by the field's policy.
 
