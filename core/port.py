@@ -44,6 +44,7 @@ class Power(StrEnum):
     FIND = "find"  # Finder
     RECEIVE = "receive"  # Receiver
     COMMENT = "comment"  # Commenter
+    EDIT_COMMENT = "edit_comment"  # CommentEditor
     ACKNOWLEDGE = "acknowledge"  # Acknowledger
     DESCRIBE = "describe"  # Describer
     PEOPLE = "people"  # Directory
@@ -298,6 +299,16 @@ class Commenter(Protocol):
         Where the tool cannot make a comment internal, its comments all count as internal. Raises Rejected when the
         visibility cannot be had: the comment is never shown wider.
         """
+        ...
+
+
+@runtime_checkable
+class CommentEditor(Protocol):
+    """Writes a comment of ours anew, in its place."""
+
+    def edit_comment(self, ref: Ref, comment: str, body: Any, visibility: Visibility) -> RemoteComment:
+        """Give the comment with this id, which is ours, another body; it is as wide as asked, or the edit is Rejected.
+        Raises Gone where the record or the comment is not there."""
         ...
 
 

@@ -223,7 +223,18 @@ class Mapping:
                 projected[name] = result
         if self.board is not None and ALERTS in fields and self._takes_texts(ids):
             projected[ALERTS] = self._board_says(self.board, fields, ids)
+        if self.pins and fields.get(ALERTS) is not None:
+            projected[ALERTS] = fields[ALERTS]
         return projected
+
+    @property
+    def pins(self) -> bool:
+        """Whether the tool shows alerts in a comment of ours."""
+        return self.document.alerts is Shown.COMMENT and ALERTS in self.writable
+
+    def without_pins(self) -> Mapping:
+        """The same mapping where the connection has no comment to edit."""
+        return replace(self, writable=self.writable - {ALERTS}) if self.pins else self
 
     def _takes_texts(self, ids: People) -> bool:
         """Whether the tool can be told a description at all: a mapping that was fitted to it knows."""
@@ -305,6 +316,7 @@ def compile_mapping(document: Document, severities: Severities = SHIPPED) -> Map
     board, texts = _board(document), rich_texts(document.record, rules)
     policies = {name: document.policies.get(name, Policy()) for name in document.rules}
     shown = frozenset[str]() if board is None else frozenset({ALERTS})
+    pinned = frozenset({ALERTS}) if document.alerts is Shown.COMMENT else shown
     if board is not None:
         readers = tuple(board.reading(one) if one.name == DESCRIPTION else one for one in readers)
         texts[DESCRIPTION] = replace(texts[DESCRIPTION], get=board.bare)
@@ -317,7 +329,7 @@ def compile_mapping(document: Document, severities: Severities = SHIPPED) -> Map
         text=str(document.text),
         policies=MappingProxyType(policies),
         readable=frozenset(reads.name for reads in readers) | shown,
-        writable=frozenset(writers) | shown,
+        writable=frozenset(writers) | pinned,
         once=frozenset(name for name, writer in writers.items() if writer.when is When.ONCE),
         texts=MappingProxyType(texts),
         document=document,

@@ -14,7 +14,7 @@ from tieline.core.config import Config, ConnectionConfig
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.model import ConnectionName
 from tieline.core.plugins import missing_powers
-from tieline.core.port import Source, Workbench
+from tieline.core.port import Power, Source, Workbench
 from tieline.core.registry import Registry
 from tieline.core.store.store import Store
 from tieline.mappings import Mapping as FieldMapping
@@ -61,6 +61,8 @@ def build(
         except ConfigError as error:
             failed[name] = error
             continue
+        if not (Power.EDIT_COMMENT in connection.kind.powers and connection.comments.goes_out):
+            mapping = mapping.without_pins()
         again = repeated_reads(sleep)
         connections[name] = Connected(connection, source, mapping, budget, again, caught_up=remembers)
     if failed and broken is None:

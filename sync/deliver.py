@@ -24,7 +24,8 @@ from tieline.core.model import Fields
 from tieline.core.port import Body
 from tieline.core.store import tables as t
 from tieline.mappings import Denormalized
-from tieline.sync import ceiling, commit, copies, creation, judging, limits, rows, twins, unfit, volley
+from tieline.mappings.board import ALERTS
+from tieline.sync import ceiling, commit, copies, creation, judging, limits, pins, rows, twins, unfit, volley
 from tieline.sync.engine import EVERYONE, Connected, Engine
 from tieline.sync.outcomes import Done, Then, Verb, outcome, standing_of
 from tieline.sync.read import fresh, sight, with_replaced
@@ -106,6 +107,12 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     strangers = wanted(replica, anybody, here.mapping).keys() - fields.keys()
     if strangers:
         _tell_left_out(engine, here, incident, sorted(strangers))
+    if here.mapping.pins and fields.keys() == {ALERTS}:
+        pins.pin(engine, here, replica, incident)
+        return
+    if here.mapping.pins:
+        # The comment comes when the record itself is as it should be.
+        fields = {name: value for name, value in fields.items() if name != ALERTS}
     if not fields:
         copies.clean(engine, replica.id, incident)
         return

@@ -19,7 +19,9 @@ from typing import Any, Final
 from tieline.core.model import ABSENT, Fields, Value
 from tieline.core.port import Reading
 from tieline.mappings import Mapping as FieldMapping
+from tieline.mappings.board import ALERTS
 from tieline.mappings.document import Policy, PolicyKind
+from tieline.sync.board import says_more
 from tieline.sync.merge import ONE_WAY, Edit, Known, Reason, absorb, settle
 from tieline.sync.records import OWN_DOING, Attempt, Held, Hold, Incident, Replica
 from tieline.sync.texts import by_blocks
@@ -448,7 +450,13 @@ def wanted(replica: Replica, projection: Fields, mapping: FieldMapping) -> Field
         and (name not in replica.holds or replica.holds[name].again)
         and mapping.policies.get(name, LATEST).kind not in ONE_WAY
         and not _equal(projection[name], replica.base.get(name, ABSENT))
+        and not _goes_without_saying(replica, name, projection[name], mapping)
     }
+
+
+def _goes_without_saying(replica: Replica, name: str, ours: Value, mapping: FieldMapping) -> bool:
+    """A comment is not begun for what the ticket says already."""
+    return name == ALERTS and mapping.pins and name not in replica.base and not says_more(ours)
 
 
 def _equal(ours: Value, base: Known) -> bool:

@@ -86,7 +86,7 @@ def take_in(
     new: dict[int, datetime | None] = {}
     for comment in fresh:
         body = here.mapping.from_text(comment.body)
-        ours = next((row for row in sending if _is_twin(comment, body, row.token)), None)
+        ours = next((row for row in sending if is_copy(comment, body, row.token)), None)
         if ours is not None:
             if not is_wider(comment, Visibility(ours.visibility)):
                 _link(tx, ours.id, comment.id)
@@ -106,7 +106,8 @@ def is_wider(shown: RemoteComment, visibility: Visibility) -> bool:
     return shown.visibility is Visibility.PUBLIC and visibility is Visibility.INTERNAL
 
 
-def _is_twin(comment: RemoteComment, body: str, token: str) -> bool:
+def is_copy(comment: RemoteComment, body: str, token: str) -> bool:
+    """Whether this is the comment that was written under this token."""
     if comment.token is not None:
         return comment.token == token
     return comment.ours and f"#{_mark(token)}):" in body.split("\n", 1)[0]
@@ -351,7 +352,7 @@ def _link(tx: Transaction, twin: int, remote: str) -> None:
 def search(comments: Sequence[RemoteComment], mapping: FieldMapping, item: Outgoing) -> RemoteComment | None:
     """The twin of a comment whose answer was lost, among what the record holds now."""
     for comment in comments:
-        if _is_twin(comment, mapping.from_text(comment.body), item.token):
+        if is_copy(comment, mapping.from_text(comment.body), item.token):
             return comment
     return None
 

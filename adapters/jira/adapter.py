@@ -170,6 +170,9 @@ class JiraAdapter:
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:
         return self._comments.of(ref, self._account_id())
 
+    def edit_comment(self, ref: Ref, comment: str, body: Any, visibility: Visibility) -> RemoteComment:
+        return self._comments.edit(ref, comment, body, visibility, self._account_id())
+
     def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
         return self._comments.add(ref, body, visibility, token, self._account_id())
 

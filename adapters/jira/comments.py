@@ -68,6 +68,13 @@ def request(body: Any, visible: Visibility, token: Token, audience: Audience, ro
     return written
 
 
+def edit_request(body: Any, visible: Visibility, audience: Audience, role: str | None) -> dict[str, Any]:
+    """The edit as Jira wants it written. Who may read a comment is said anew, or the restriction would go."""
+    if audience is Audience.PUBLIC and visible is Visibility.INTERNAL and role:
+        return {"body": body, "visibility": {"type": "role", "value": role}}
+    return {"body": body}
+
+
 class Comments:
     """The comments of one connection's issues."""
 
@@ -118,6 +125,15 @@ class Comments:
             ) from None
         if not self._as_asked(held, visible):
             raise self._taken_back(ref, made, visible)
+        return self._understood(held, account)
+
+    def edit(self, ref: Ref, comment: str, body: Any, visible: Visibility, account: str) -> RemoteComment:
+        """Give a comment of ours another body, and prove that it is as wide as it was. Raises Gone."""
+        place = f"{_path(ref)}/{quote(comment, safe='')}"
+        self._wire.put(place, edit_request(body, visible, self._audience, self._role))
+        held = self._wire.get(place, {"expand": "properties"}, has=("id", "body")).json
+        if not self._as_asked(held, visible):
+            raise self._taken_back(ref, comment, visible)
         return self._understood(held, account)
 
     def _as_asked(self, held: Body, visible: Visibility) -> bool:

@@ -23,6 +23,7 @@ POWERS: Final = frozenset(
         Power.FIND,
         Power.RECEIVE,
         Power.COMMENT,
+        Power.EDIT_COMMENT,
         Power.DESCRIBE,
         Power.PEOPLE,
         Power.LINK,

@@ -19,6 +19,7 @@ NEEDED: Final = ("BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "TRANSITION_
 USEFUL: Final = {
     "LINK_ISSUES": "links to other tools cannot be shown",
     "ASSIGN_ISSUES": "the assignee cannot be written",
+    "EDIT_OWN_COMMENTS": "the comment that shows which alerts fire cannot be kept up to date",
     "DELETE_OWN_COMMENTS": "a comment that came out wider than meant cannot be taken back",
 }
 FILLED: Final = frozenset(

@@ -151,6 +151,11 @@ class MemoryAdapter:
             lambda: self._comment(self._tool.comment(ref, str(body), visibility, author=author, token=token)),
         )
 
+    def edit_comment(self, ref: Ref, comment: str, body: Any, visibility: Visibility) -> RemoteComment:
+        return self._tell(
+            "edit_comment", lambda: self._comment(self._tool.rewrite(ref, comment, str(body), visibility))
+        )
+
     # The smaller powers
 
     def acknowledge(self, ref: Ref, act: Act, *, until: datetime, note: str, token: Token) -> str:  # noqa: ARG002 - the memory tool shows no notes

@@ -262,6 +262,18 @@ class MemoryTool:
         self._tell(ref)
         return note
 
+    def rewrite(self, ref: str, note: str, text: str, visibility: Visibility) -> Note:
+        """Somebody edits a comment. Raises LookupError."""
+        with self._shelf.transaction() as state:
+            row = _existing(state, ref)
+            place = next((at for at, one in enumerate(row.notes) if one.id == note), None)
+            if place is None:
+                raise LookupError(f"{ref} has no comment {note}")
+            self._touch(state, row)
+            row.notes[place] = written = replace(row.notes[place], text=text, visibility=visibility.value)
+        self._tell(ref)
+        return written
+
     def link(self, ref: str, url: str, token: str) -> None:
         """Show a link, once per token. Raises LookupError."""
         with self._shelf.transaction() as state:

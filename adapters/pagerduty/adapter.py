@@ -170,6 +170,10 @@ class PagerDuty:
         """Internal whatever is asked: a note is seen inside the account only. It cannot carry the token."""
         return notes.added(self._wire, ref, str(body), self._users.id_of(self._settings.from_email))
 
+    def edit_comment(self, ref: Ref, comment: str, body: Any, visibility: Visibility) -> RemoteComment:  # noqa: ARG002
+        """As internal as every note."""
+        return notes.edited(self._wire, ref, comment, str(body), self._users.id_of(self._settings.from_email))
+
     def person_id(self, email: str) -> str | None:
         return self._users.id_of(email)
 

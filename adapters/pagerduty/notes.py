@@ -1,4 +1,4 @@
-"""Notes: PagerDuty's comments. Plain text, never edited, seen by everybody in the account and nobody outside.
+"""Notes: PagerDuty's comments. Plain text, seen by everybody in the account and nobody outside.
 
 So all notes count as internal, and one that was asked for as public is narrower than asked, never wider. A note has no
 room for a token: ours are known by their author, the user of `from_email`.
@@ -32,6 +32,13 @@ def added(wire: Wire, ref: Ref, text: str, account: str | None) -> RemoteComment
     path = f"/incidents/{quote(ref, safe='')}/notes"
     note = wire.object_in(wire.post(path, {"note": {"content": text}}), "note", path, wrote=True)
     return comment_of(note, account)
+
+
+def edited(wire: Wire, ref: Ref, note: str, text: str, account: str | None) -> RemoteComment:
+    """Give a note another text. Raises Gone."""
+    path = f"/incidents/{quote(ref, safe='')}/notes/{quote(note, safe='')}"
+    held = wire.object_in(wire.put(path, {"note": {"content": text}}), "note", path)
+    return comment_of(held, account)
 
 
 def comment_of(note: Body, account: str | None) -> RemoteComment:

@@ -18,7 +18,16 @@ def connect(name: ConnectionName, settings: Any, bench: Workbench) -> Source:
 
 
 POWERS: Final = frozenset(
-    {Power.WRITE, Power.FIND, Power.RECEIVE, Power.COMMENT, Power.DESCRIBE, Power.PEOPLE, Power.REOPEN}
+    {
+        Power.WRITE,
+        Power.FIND,
+        Power.RECEIVE,
+        Power.COMMENT,
+        Power.EDIT_COMMENT,
+        Power.DESCRIBE,
+        Power.PEOPLE,
+        Power.REOPEN,
+    }
 )
 
 

@@ -428,7 +428,7 @@ def _empty_is_absent() -> Sequence[Patch]:
 
 
 def _comment_token_ignored() -> Sequence[Patch]:
-    return [(twins, "_is_twin", lambda *_args: False)]
+    return [(twins, "is_copy", lambda *_args: False)]
 
 
 def _comment_not_begun() -> Sequence[Patch]:

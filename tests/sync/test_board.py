@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 from tests.sync.office import Office
 from tests.sync.test_following import fire
 
+from tieline.adapters.memory.faults import Fault
 from tieline.adapters.servicenow.wire import Wire
+from tieline.core.errors import Rejected
+from tieline.core.model import ConnectionName, Visibility
 from tieline.core.options import SignalsConfig
+from tieline.core.store import tables as t
 from tieline.mappings.board import BEGIN, joined, split
-from tieline.sync import board, explain
+from tieline.mappings.document import Shown
+from tieline.mappings.mapping import compile_mapping
+from tieline.sync import board, explain, twins
 from tieline.sync.board import Alert
 
 EVERY = SignalsConfig().tell_every
@@ -275,3 +283,118 @@ def test_the_ticket_says_that_its_alert_flaps(desk: Office) -> None:
     wait(desk)
     [said] = shown(desk)
     assert "It flaps (2 times): what it does is followed from" in said
+
+
+# -- in a comment --------------------------------------------------------------------------------------------------
+
+
+COMMENTING = ["jira", "jira-jsm", "jira-dc", "pagerduty"]
+
+
+@pytest.fixture(params=COMMENTING)
+def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Office, str]]:
+    one = Office(tmp_path, request.param)
+    one.settle(1)
+    yield one, request.param
+    one.close()
+
+
+def comments(office: Office, tool: str) -> list[str]:
+    """The words of every comment on the record."""
+    here = office.engine.connections[ConnectionName(tool)]
+    source: Any = here.source
+    return [here.mapping.from_text(one.body) for one in source.comments(office.copy(tool).ref)]
+
+
+def test_one_comment_of_ours_shows_them_and_is_edited(room: tuple[Office, str]) -> None:
+    office, tool = room
+    fire(office, "a", "critical")
+    office.settle()
+    assert comments(office, tool) == [], "the ticket of one alert says so already"
+    others = [fire(office, instance, "warning") for instance in "bcd"]
+    office.notify()
+    office.take_turns()
+    wait(office)
+    [said] = comments(office, tool)
+    assert "4 alerts fire now:" in said and "Disk of a is full" in said
+    for ref in others:
+        office.alerts.resolve(ref)
+    office.notify()
+    office.take_turns()
+    wait(office)
+    [said] = comments(office, tool)
+    assert "One alert fires now, 3 have ended:" in said
+    before = len(office.writes())
+    office.settle(20)
+    assert len(office.writes()) == before, "when nothing changes, nothing is written"
+    with office.engine.store.read() as connection:
+        assert explain.parked(connection) == []
+        assert connection.execute(select(func.count()).select_from(t.comment)).scalar_one() == 0, "it is nobody's words"
+
+
+def test_people_comment_beside_it(room: tuple[Office, str]) -> None:
+    office, tool = room
+    fire(office, "a", "critical")
+    fire(office, "b", "critical")
+    office.notify()
+    office.settle()
+    assert len(comments(office, tool)) == 1
+    with office.engine.store.write() as tx:
+        twins.write(tx, office.engine, office.incident().id, "ann", "I am on it", Visibility.INTERNAL)
+    office.settle()
+    over = fire(office, "c", "critical")
+    office.settle()
+    said = comments(office, tool)
+    assert len(said) == 2
+    assert sorted("alerts fire now" in one for one in said) == [False, True]
+    assert over
+
+
+def test_an_answer_that_was_lost_makes_no_second_comment(tmp_path: Path) -> None:
+    office = Office(tmp_path, "memory", "second")
+    office.settle(1)
+    pinned(office)
+    fire(office, "a", "critical")
+    office.settle()
+    fire(office, "b", "critical")
+    office.notify()
+    office.take_turns()
+    office.tools["memory"].faults.queue.append(Fault(only_writes=True, after_effect=True))
+    wait(office)
+    office.settle(20)
+    [row] = office.tools["memory"].rows()
+    assert [("2 alerts fire now" in note.text, note.visibility) for note in row.notes] == [(True, "internal")]
+    office.close()
+
+
+def test_a_refused_comment_holds_nothing_else_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office(tmp_path, "memory", "second")
+    office.settle(1)
+    pinned(office)
+    fire(office, "a", "critical")
+    office.settle()
+
+    def refused(*_args: Any, **_others: Any) -> Any:
+        raise Rejected("memory", "no right to comment")
+
+    with monkeypatch.context() as denied:
+        denied.setattr(office.engine.connections[ConnectionName("memory")].source, "add_comment", refused)
+        fire(office, "b", "critical")
+        office.settle()
+        office.decide("in_progress")
+        office.settle()
+        [row] = office.tools["memory"].rows()
+        assert row.body["status"] == "in_progress"
+        assert office.copy("memory").holds["alerts"].words.endswith("no right to comment")
+    fire(office, "c", "critical")
+    office.settle()
+    [row] = office.tools["memory"].rows()
+    assert ["3 alerts fire now" in note.text for note in row.notes] == [True], "it is tried again with the next change"
+    office.close()
+
+
+def pinned(office: Office) -> None:
+    """The memory tool shows them in a comment, too."""
+    here = office.engine.connections[ConnectionName("memory")]
+    document = replace(here.mapping.document, alerts=Shown.COMMENT)
+    here.mapping = here.whole = compile_mapping(document)

@@ -427,6 +427,19 @@ def _comment(routes: Routes, request: Request, found: re.Match[str]) -> Response
     return Response.of(routes.views.comment(issue, comment, properties=_with_properties(routes, request)))
 
 
+@resource("PUT", "/issue/{ref}/comment/{id}")
+@_or_404
+def _edit_comment(routes: Routes, request: Request, found: re.Match[str]) -> Response:
+    issue, sent = routes.issue_of(found), request.json() or {}
+    comment = next((one for one in issue.comments if one["id"] == found["id"]), None)
+    if comment is None:
+        return _words(404, f"Can not find a comment for the id: {found['id']}.")
+    if "EDIT_OWN_COMMENTS" in routes.site.denied:
+        return _words(400, "You do not have the permission to edit this comment.")
+    routes.site.rewrite(issue, comment, sent.get("body"), BOT, sent.get("visibility"))
+    return Response.of(routes.views.comment(issue, comment, properties=False))
+
+
 @resource("DELETE", "/issue/{ref}/comment/{id}")
 @_or_404
 def _delete_comment(routes: Routes, _request: Request, found: re.Match[str]) -> Response:

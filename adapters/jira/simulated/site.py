@@ -255,6 +255,14 @@ class Site:
         self._changed(issue, "comment_created", by, [])
         return comment
 
+    def rewrite(self, issue: Issue, comment: dict[str, Any], body: Any, by: str, restricted: Any = None) -> None:
+        """An edit that says nothing of a restriction takes it away."""
+        comment["body"] = body
+        comment.pop("visibility", None)
+        if restricted:
+            comment["visibility"] = restricted
+        self._changed(issue, "comment_updated", by, [])
+
     def link(self, issue: Issue, request: Mapping[str, Any]) -> tuple[str, bool]:
         """The link's id, and whether it is new. What an update does not send becomes null."""
         known = request.get("globalId")

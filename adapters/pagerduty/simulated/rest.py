@@ -48,6 +48,8 @@ class Rest:
             case ("GET", "incidents", identity, "notes"):
                 notes = reversed(self.account.incident(identity).notes)
                 return Response.of({"notes": [shapes.note_json(self.account, note, self.zone) for note in notes]})
+            case ("PUT", "incidents", identity, "notes", note):
+                return self._edited_note(request, identity, note)
             case ("POST", "incidents", identity, "notes"):
                 return self._note(request, identity)
             case ("GET", "incidents", identity, "alerts"):
@@ -276,6 +278,18 @@ class Rest:
         for source in sources:
             self.account.merge(self.account.incident(str(source["id"])), target, by.id)
         return Response.of({"incident": shapes.incident_reference(target)})
+
+    def _edited_note(self, request: Request, identity: str, number: str) -> Response:
+        self._requester(request)
+        incident = self.account.incident(identity)
+        content = self._body(request, "note").get("content")
+        if not isinstance(content, str) or not content.strip():
+            raise Refusal(400, 2001, "Invalid Input Provided", "Content cannot be empty")
+        note = next((one for one in incident.notes if one.id == number), None)
+        if note is None:
+            raise Refusal(404, 2100, "Not Found")
+        note.content = content
+        return Response.of({"note": shapes.note_json(self.account, note, self.zone)})
 
     def _note(self, request: Request, identity: str) -> Response:
         by = self._requester(request)

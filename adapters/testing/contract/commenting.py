@@ -8,7 +8,7 @@ from tieline.adapters.testing.contract.expect import HOSTILE, expect, needs, rai
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.core.errors import Gone, Rejected, TryAgain
 from tieline.core.model import Visibility
-from tieline.core.port import Commenter, Power, Ref, RemoteComment
+from tieline.core.port import CommentEditor, Commenter, Power, Ref, RemoteComment
 
 TEXT = "The volume was extended"
 
@@ -142,6 +142,30 @@ class CommentContract:
         expect(isinstance(error, TryAgain) and error.maybe_done, "a comment with a lost answer says maybe_done")
         found = adapter.comments(ref)
         expect(len(found) == 1, f"the comment stands there {len(found)} times: an adapter never repeats a write")
+
+    @needs(Power.EDIT_COMMENT, "make", "comment")
+    def test_a_comment_of_ours_is_edited_in_its_place(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        before = tool.comment(ref, "a person's words", Visibility.INTERNAL)
+        mine = adapter.add_comment(ref, tool.comment_body(TEXT), Visibility.INTERNAL, token())
+        expect(isinstance(adapter, CommentEditor), "whoever claims edit_comment has it")
+        if isinstance(adapter, CommentEditor):
+            edited = adapter.edit_comment(ref, mine.id, tool.comment_body(f"{TEXT} twice"), Visibility.INTERNAL)
+            expect(edited.id == mine.id, "an edited comment keeps its id")
+        found = {one.id: tool.comment_text(one.body) for one in adapter.comments(ref)}
+        wanted = {before: "a person's words", mine.id: f"{TEXT} twice"}
+        expect(found == wanted, f"only our comment says something else now: {found!r:.200}")
+
+    @needs(Power.EDIT_COMMENT, "make", "public_comments")
+    def test_an_edit_shows_nothing_wider(self, adapter: Commenter, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        try:
+            mine = self._add(adapter, tool, ref, Visibility.INTERNAL)
+        except Rejected:
+            return  # there is nothing internal that could be edited
+        if isinstance(adapter, CommentEditor):
+            adapter.edit_comment(ref, mine.id, tool.comment_body("edited"), Visibility.INTERNAL)
+        expect("edited" not in tool.public_comments(ref), "a customer can read a comment that was internal")
 
     def _add(self, adapter: Commenter, tool: ToolDriver, ref: Ref, visibility: Visibility) -> RemoteComment:
         return adapter.add_comment(ref, tool.comment_body(TEXT), visibility, token())

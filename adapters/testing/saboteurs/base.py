@@ -11,6 +11,7 @@ from tieline.core.port import (
     Acknowledger,
     Adapter,
     Body,
+    CommentEditor,
     Commenter,
     Describer,
     Directory,
@@ -26,7 +27,19 @@ from tieline.core.port import (
 )
 
 
-class Honest(Adapter, Finder, Historian, Receiver, Commenter, Acknowledger, Directory, Describer, Linker, Protocol):
+class Honest(
+    Adapter,
+    Finder,
+    Historian,
+    Receiver,
+    Commenter,
+    CommentEditor,
+    Acknowledger,
+    Directory,
+    Describer,
+    Linker,
+    Protocol,
+):
     """The adapter that is tampered with. It needs only the verbs that the saboteur touches."""
 
 

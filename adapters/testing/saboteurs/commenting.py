@@ -75,6 +75,24 @@ def _signed(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
     return {"add_comment": add_comment}
 
 
+def _streaming(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
+    """Writes another comment where one is to be edited."""
+
+    def edit_comment(ref: Ref, _comment: str, body: Any, visibility: Visibility) -> RemoteComment:
+        return honest.add_comment(ref, body, visibility, Token("another"))
+
+    return {"edit_comment": edit_comment}
+
+
+def _forgetful(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
+    """An edit takes the restriction away."""
+
+    def edit_comment(ref: Ref, comment: str, body: Any, _visibility: Visibility) -> RemoteComment:
+        return honest.edit_comment(ref, comment, body, Visibility.PUBLIC)
+
+    return {"edit_comment": edit_comment}
+
+
 _TEXT = "The volume was extended"
 
 
@@ -103,7 +121,11 @@ def _stripped(comments: Comments) -> Comments:
 
 COMMENTING: Final = (
     Saboteur("a greeting counts as a comment", _listing(_welcomed), ("test_a_new_record_has_no_comments",)),
-    Saboteur("comments are numbered as they stand", _listing(_with_other_ids), ("test_a_comment_reads_back",)),
+    Saboteur(
+        "comments are numbered as they stand",
+        _listing(_with_other_ids),
+        ("test_a_comment_reads_back", "test_a_comment_of_ours_is_edited_in_its_place"),
+    ),
     Saboteur(
         "our comments are somebody's",
         _listing(lambda comments: [replace(comment, ours=False) for comment in comments]),
@@ -142,5 +164,7 @@ COMMENTING: Final = (
         instead("add_comment", Gone, lambda _error, _tool: throw(Rejected("memory", "no"))),
         ("test_comments_of_a_missing_record_say_gone",),
     ),
+    Saboteur("an edit of a comment is another comment", _streaming, ("test_a_comment_of_ours_is_edited_in_its_place",)),
+    Saboteur("an edit of a comment shows it to everybody", _forgetful, ("test_an_edit_shows_nothing_wider",)),
     Saboteur("a lost comment is repeated", _stubborn, ("test_a_comment_with_a_lost_answer_is_written_once",)),
 )
