@@ -115,7 +115,10 @@ def settle(workspace: str, incident: str, field: str, connection: str, take: str
     if as_json:
         emit({"incident": incident_number(number), "field": field, "value": value})
     else:
-        click.echo(f"{incident_number(number)}: {field} is {value!r} everywhere, settled by {actor}")
+        click.echo(
+            f"{incident_number(number)}: {field} is {value!r}, settled by {actor}. Every tool is told; one that does "
+            "not take it stands in `tieline conflicts` again."
+        )
 
 
 @click.group(invoke_without_command=True)
