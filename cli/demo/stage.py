@@ -31,7 +31,7 @@ store: sqlite:///tieline.db
 plugins: [grouping, severity, measurement]
 server: {{listen: 127.0.0.1:{port}}}
 poll_every: 2s
-signals: {{window: 5m, silence_for: 1h}}
+signals: {{window: 5m, silence_for: 1h, tell_every: 1s}}
 connections:
   alerts:
     tool: alertmanager

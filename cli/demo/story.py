@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from tieline.cli.demo.stage import DemoFailed, Stage
+from tieline.core.episodes import fingerprint
 from tieline.core.model import parse_incident_number
 from tieline.sync import explain
 from tieline.sync.records import Replica
@@ -40,6 +41,7 @@ class Story:
         """From the first alert to the last resolution."""
         self.alert_becomes_three_tickets()
         self.acknowledged_in_one_tool_means_everywhere()
+        self.tickets_show_which_alerts_fire()
         self.edits_and_a_comment_cross()
         self.killed_in_the_middle()
         self.a_person_settles_what_policy_does_not()
@@ -59,6 +61,12 @@ class Story:
             self.stage.act("pagerduty", "acknowledge", id=self.ref("INC-1", "pager"))
             self.shows("INC-1", "status", "in_progress")
             self.stage.wait("a silence that names INC-1", lambda: self.silences("INC-1", "active"))
+
+    def tickets_show_which_alerts_fire(self) -> None:
+        with self.act("A third instance fails: each ticket says which 3 alerts fire now, in place and not once more"):
+            self.told_by_tickets("INC-1", "2 alerts fire now")
+            self.send(with_another(recorded("checkout_firing"), "pay-3:9090"))
+            self.told_by_tickets("INC-1", "3 alerts fire now")
 
     def edits_and_a_comment_cross(self) -> None:
         stage, snow, jira = self.stage, self.key("INC-1", "snow"), self.key("INC-1", "jira")
@@ -133,7 +141,10 @@ class Story:
 
     def alert(self, name: str, expect: tuple[int, ...] = (202,)) -> None:
         """Send a recorded webhook, and let the simulated Alertmanager hold the same alerts, for polls to see."""
-        payload = recorded(name)
+        self.send(recorded(name), expect)
+
+    def send(self, payload: Mapping[str, Any], expect: tuple[int, ...] = (202,)) -> None:
+        """Send this webhook, and let the simulated Alertmanager hold the same alerts."""
         if expect == (202,):
             self.stage.client.post(f"{self.stage.urls['alertmanager']}/api/v2/alerts", json=_as_posted(payload))
         status = self.stage.send_alert(payload)
@@ -172,6 +183,22 @@ class Story:
 
         self.stage.wait(f"{incident} {field} = {value} in every copy", agreed)
 
+    def told_by_tickets(self, incident: str, words: str) -> None:
+        """Wait until every ticket says this of its alerts, in one place."""
+        self.stage.wait(
+            f"{words!r} in every ticket of {incident}",
+            lambda: all(said.count("fire now") == said.count(words) == 1 for said in self.boards(incident).values()),
+        )
+
+    def boards(self, incident: str) -> dict[str, str]:
+        """Where each tool says which alerts fire: ServiceNow in the description, the others in a comment of ours."""
+        act, copies = self.stage.act, self.copies(incident)
+        return {
+            "ServiceNow": act("servicenow", "get", record=copies["snow"].key)["description"],
+            "Jira": json.dumps(act("jira", "get", ref=copies["jira"].key)["comments"]),
+            "PagerDuty": json.dumps(act("pagerduty", "get", id=str(copies["pager"].ref))["notes"]),
+        }
+
     def silences(self, incident: str, state: str) -> list[Any]:
         """Alertmanager's silences that name an incident."""
         found = self.stage.client.get(f"{self.stage.urls['alertmanager']}/api/v2/silences").json()
@@ -183,6 +210,14 @@ def recorded(name: str) -> dict[str, Any]:
     text = (files("tieline.cli.demo") / "payloads" / f"{name}.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def with_another(payload: Mapping[str, Any], instance: str) -> dict[str, Any]:
+    """The same group with one more alert in it, of another instance."""
+    first = payload["alerts"][0]
+    labels = {**first["labels"], "instance": instance}
+    another = {**first, "labels": labels, "fingerprint": fingerprint(labels)}
+    return {**payload, "alerts": [*payload["alerts"], another]}
 
 
 def _as_posted(payload: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from tieline.cli.decide import engine_of
 from tieline.cli.demo.stage import Stage
+from tieline.cli.demo.story import Story
 from tieline.core import journal
 from tieline.sync.compare import compare
 
@@ -35,6 +36,7 @@ def judge(stage: Stage) -> list[Check]:
         _duplicates(stage),
         quiet,
         Check("conflicts and parked records left", f"{len(conflicts)} and {len(parked)}", not conflicts and not parked),
+        _boards(stage),
         _silences(stage),
         journal_check,
     ]
@@ -85,6 +87,17 @@ def _duplicates(stage: Stage) -> Check:
     }
     words = f"{incidents} incidents; " + ", ".join(f"{tool} {count}" for tool, count in counts.items())
     return Check("duplicates", words, all(count == incidents for count in counts.values()))
+
+
+def _boards(stage: Stage) -> Check:
+    """What the tickets of the first incident say of its alerts, against Alertmanager's own list."""
+    fires = stage.client.get(f"{stage.urls['alertmanager']}/api/v2/alerts").json()
+    names = sorted(one["labels"]["instance"] for one in fires if one["labels"].get("service") == "checkout")
+    boards = Story(stage, lambda _words, _seconds: None).boards("INC-1")
+    wanted = f"{len(names)} alerts fire now"
+    right = [tool for tool, said in boards.items() if said.count("fire now") == said.count(wanted) == 1]
+    words = f"{wanted}, in {', '.join(right)}" if right else "in no ticket"
+    return Check("which alerts fire, as the tickets say it", words, len(names) == 3 and len(right) == len(boards))
 
 
 def _silences(stage: Stage) -> Check:

@@ -19,4 +19,7 @@ def test_the_demo_ends_whole(tmp_path):
     assert done.returncode == 0, done.stderr
     verdict = json.loads(done.stdout)
     assert verdict["whole"]
-    assert {check["what"] for check in verdict["checks"]} >= {"duplicates", "journal", "copies in snow, read again"}
+    shown = {check["what"]: check["found"] for check in verdict["checks"]}
+    assert shown.keys() >= {"duplicates", "journal", "copies in snow, read again"}
+    alerts = shown["which alerts fire, as the tickets say it"]
+    assert alerts == "3 alerts fire now, in ServiceNow, Jira, PagerDuty"
