@@ -43,9 +43,9 @@ def init(workspace: str, tools: tuple[str, ...], as_json: bool) -> None:
     file = Path(workspace) / FILE
     if file.exists():
         raise click.UsageError(f"{file} exists already; edit it, or name another folder with --workspace")
-    registry = _every_adapter()
+    chosen = list(tools) or _ask(sorted(_adapters([]).adapters))
+    registry = _adapters(chosen)
     known = sorted(registry.adapters)
-    chosen = list(tools) or _ask(known)
     for tool in chosen:
         if tool not in registry.adapters:
             raise click.UsageError(f"no adapter speaks to {tool!r}; there are {', '.join(known)}")
@@ -65,12 +65,13 @@ def _ask(known: Sequence[str]) -> list[str]:
     return [part.strip() for part in answer.split(",") if part.strip()]
 
 
-def _every_adapter() -> Registry:
-    """The shipped adapters; their modules are light, SDKs are imported when a connection is made."""
+def _adapters(named: Sequence[str]) -> Registry:
+    """The shipped adapters, and the installed plugins of these names: as in a workspace, naming a tool allows its
+    plugin, and no other is imported. The modules are light; SDKs are imported when a connection is made."""
     from tieline.core.plugins import installed
 
-    shipped = [point.name for point in installed() if point.value.startswith("tieline.adapters.")]
-    return Registry.load({name: Node({}, 1, 1) for name in shipped})
+    points = [point for point in installed() if point.value.startswith("tieline.adapters.") or point.name in named]
+    return Registry.load({point.name: Node({}, 1, 1) for point in points})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+DEBIAN = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,25 @@ def steps(console: str) -> Iterator[Step]:
 class Shell:
     """A bash of its own process group, so that its end is the end of everything that it started."""
 
-    def __init__(self, folder: Path) -> None:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    def __init__(
+        self,
+        folder: Path,
+        path: Sequence[Path] = (Path(sys.executable).parent,),
+        others: Mapping[str, str] | None = None,
+    ) -> None:
+        """`path` comes before what every machine has."""
+        places = [*map(str, path), *DEBIAN]
         self._process = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             cwd=folder,
-            env={"PATH": path, "HOME": str(folder), "COLUMNS": "110", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            env={
+                "PATH": os.pathsep.join(places),
+                "HOME": str(folder),
+                "COLUMNS": "110",
+                "LC_ALL": "C.UTF-8",
+                "TZ": "UTC",
+                **(others or {}),
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

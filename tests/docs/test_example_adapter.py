@@ -62,6 +62,20 @@ def test_naming_the_tool_is_all_that_an_installed_adapter_needs(tmp_path: Path) 
     assert json.loads(done.stdout) == [found]
 
 
+def test_a_workspace_is_begun_with_a_tool_that_an_installed_plugin_brings(tmp_path: Path) -> None:
+    done = _run(tmp_path, "-m", "tieline.cli.main", "init", "--tool", "acme", "--tool", "memory")
+    assert done.returncode == 0, done.stderr
+    written = (tmp_path / "tieline.yaml").read_text(encoding="utf-8")
+    assert "    tool: acme\n" in written and "    tool: memory\n" in written
+    assert "    # The API token of an account that may write tickets.\n" in written
+
+
+def test_a_tool_that_no_plugin_brings_is_named_with_those_there_are(tmp_path: Path) -> None:
+    done = _run(tmp_path, "-m", "tieline.cli.main", "init", "--tool", "acmee")
+    assert done.returncode != 0
+    assert "no adapter speaks to 'acmee'; there are" in done.stderr and "jira" in done.stderr
+
+
 @pytest.mark.parametrize(
     "block", [one for one in blocks(DOCS / "how-to" / "write-an-adapter.md") if one.file], ids=lambda one: one.file
 )
