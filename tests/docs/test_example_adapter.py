@@ -77,7 +77,10 @@ def test_a_tool_that_no_plugin_brings_is_named_with_those_there_are(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "block", [one for one in blocks(DOCS / "how-to" / "write-an-adapter.md") if one.file], ids=lambda one: one.file
+    "block",
+    # The workspace is the reader's own, and saved when the page is followed.
+    [one for one in blocks(DOCS / "how-to" / "write-an-adapter.md") if one.file not in ("", "tieline.yaml")],
+    ids=lambda one: one.file,
 )
 def test_what_the_guide_shows_of_the_example_stands_in_it(block) -> None:
     file = (EXAMPLE / block.file).read_text(encoding="utf-8")
