@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -19,25 +20,36 @@ from tieline.sync.rows import plain as plain_fields
 @json_option
 @click.pass_obj
 def status(workspace: str, as_json: bool) -> None:
-    """The state of everything in a few figures."""
+    """The state of everything in a few figures. Exit code 1 while no daemon works on the store."""
     config, _registry = configuration(workspace)
+    now = datetime.now(UTC)
     with store_of(config) as store, store.read() as connection:
-        found = explain.status(connection, datetime.now(UTC))
+        found = explain.status(connection, now)
+    running = found["daemon"]["running"]
     for name in config.connections:
-        found["connections"].setdefault(name, {"polled_seconds_ago": None, "state": "not started", "reason": ""})
+        found["connections"].setdefault(name, explain.not_started())
     for name, one in found["connections"].items():
         known = config.connections.get(name)
         one["risks"] = list(known.settings.risks) if known is not None else []
+        if not running:
+            # What the last daemon said of it holds no longer: nobody tries.
+            one.update(last_state=one["state"], state="not running", next_try_at=None)
+    _show_status(found, now, as_json=as_json)
+    sys.exit(0 if running else 1)
+
+
+def _show_status(found: dict[str, Any], now: datetime, *, as_json: bool) -> None:
     if as_json:
         emit(found)
         return
+    say(found.pop("daemon")["sentence"])
     connections, flapping = found.pop("connections"), found.pop("flapping")
     unheeded = found.pop("resolved_while_firing")
     table("Tieline", ["what", "now"], [(name.replace("_", " "), str(value)) for name, value in found.items()], empty="")
     rows = [
         (
             name,
-            one["state"],
+            _state(one, now),
             f"{one['polled_seconds_ago']} s ago" if one["polled_seconds_ago"] is not None else "never",
             "\n".join(_what_to_do(one)),
         )
@@ -48,6 +60,15 @@ def status(workspace: str, as_json: bool) -> None:
         _flapping(flapping)
     if unheeded:
         _unheeded(unheeded)
+
+
+def _state(one: dict[str, Any], now: datetime) -> str:
+    """The state's word; with when it is tried next, where it waits or is stopped."""
+    at = one.get("next_try_at")
+    if at is None or one["state"] == "working":
+        return str(one["state"])
+    seconds = int((at - now).total_seconds())
+    return f"{one['state']}, tried next " + (f"in {seconds} s" if seconds > 0 else "now")
 
 
 def _flapping(found: list[dict[str, Any]]) -> None:

@@ -32,6 +32,7 @@ from tieline.core.timers import Timer
 from tieline.sync import acts, board, commit, damping, door, inbox, reraise, server, signals, unheeded
 from tieline.sync.build import build
 from tieline.sync.engine import Engine
+from tieline.sync.heartbeat import Heartbeat, this_process
 from tieline.sync.intake import Intake
 from tieline.sync.jobs.clock import StoreClock
 from tieline.sync.jobs.loops import Loops
@@ -74,6 +75,7 @@ class Daemon:
         self._clock = clock or _clock(config, self._store)
         self._loops = Loops(self._clock, self._died)
         self._jobs = self._choose_jobs(config)
+        self._heartbeat = Heartbeat(self._store, this_process(), alone=not is_postgres(config.store))
         self._past = Past(self._store, engines.file_of(config.store))
         whole = self._past.is_whole()
         self.engine = self._build(config, registry, whole, self._past.forgotten_before)
@@ -126,6 +128,7 @@ class Daemon:
         # The address first: a daemon that cannot listen must not begin to work.
         listener = self._listen() if serve else None
         self._loops.spawn("intake", lambda _event: self.intake.run())
+        self._heartbeat.beat(self._clock.now())
         self._jobs.start(self.engine)
         self._loops.spawn("timers", self._run_timers)
         if listener is not None:
@@ -167,6 +170,7 @@ class Daemon:
             # Whatever they were doing is in the ledger; the next start takes it up where a crash would have left it.
             self._log.warning("stopped_late", loops=left, seconds=bound)
         else:
+            self._note_end()
             self._note_past()
             self.engine.registry.close()
             self._store.close()
@@ -215,6 +219,7 @@ class Daemon:
         while not self._stopping.is_set():
             now = self._clock.now()
             try:
+                self._heartbeat.beat(now)
                 self._fire(now)
                 if now >= forget_at:
                     with self._store.write() as tx:
@@ -225,6 +230,12 @@ class Daemon:
                 self._log.error("store_unavailable", loop="timers", error=str(error))
             self._note_past()
             event.wait(SWEEP)
+
+    def _note_end(self) -> None:
+        try:
+            self._heartbeat.end(self._clock.now())
+        except StoreUnavailable as error:
+            self._log.error("store_unavailable", loop="heartbeat", error=str(error))
 
     def _note_past(self) -> None:
         try:

@@ -14,7 +14,7 @@ from tieline.core.model import ConnectionName, IncidentId, Value, incident_numbe
 from tieline.core.port import Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import absence, groups, rows, unheeded, unknown
+from tieline.sync import absence, groups, heartbeat, rows, unheeded, unknown
 from tieline.sync.records import OWN_DOING, Held, Hold, Incident, Replica, ReplicaState
 
 if TYPE_CHECKING:
@@ -305,21 +305,23 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
             "reason": "",
         }
     for row in connection.execute(select(t.connection)):
-        connections.setdefault(row.name, {"polled_seconds_ago": None}).update(state=row.state, reason=row.reason)
+        found = connections.setdefault(row.name, {"polled_seconds_ago": None})
+        found.update(state=row.state, reason=row.reason, since=row.since, next_try_at=row.next_at)
     doubts = absence.doubts(connection)
     for name, doubt in doubts.items():
-        one = connections.setdefault(name, {"polled_seconds_ago": None, "state": "working", "reason": ""})
+        one = connections.setdefault(name, not_started())
         one["doubt"] = doubt_as_facts(name, doubt)
     without_severity = unknown.firing(connection)
     for name, said in _by_connection(without_severity).items():
-        one = connections.setdefault(name, {"polled_seconds_ago": None, "state": "working", "reason": ""})
+        one = connections.setdefault(name, not_started())
         one["severity_unknown"] = said
     held = conflicts(connection)
     for name in {one.connection for one in held}:
-        one = connections.setdefault(name, {"polled_seconds_ago": None, "state": "working", "reason": ""})
+        one = connections.setdefault(name, not_started())
         one["held"] = held_as_facts([field for field in held if field.connection == name])
     oldest = connection.execute(select(func.min(t.replica.c.dirty_since)).where(text("dirty"))).scalar_one()
     return {
+        "daemon": heartbeat.life(connection, now).facts(now),
         "incidents_open": count(select(func.count()).where(t.incident.c.status.in_(open_states))),
         "flapping": [
             {
@@ -351,6 +353,11 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
         # By name: which one was first to come to rest says nothing.
         "connections": dict(sorted(connections.items())),
     }
+
+
+def not_started() -> dict[str, Any]:
+    """What is said of a connection that was never read."""
+    return {"polled_seconds_ago": None, "state": "not started", "reason": ""}
 
 
 def _by_connection(found: Sequence[unknown.UnknownSeverity]) -> dict[ConnectionName, list[dict[str, Any]]]:

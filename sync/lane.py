@@ -15,7 +15,7 @@ from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import structlog
-from sqlalchemy import bindparam, delete, insert, or_, select, text
+from sqlalchemy import bindparam, delete, insert, or_, select, text, update
 
 from tieline.core.errors import NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain, Unforeseen
 from tieline.core.port import Power, Ref
@@ -56,6 +56,9 @@ TRIES: Final[Mapping[Counts, int]] = {
     Counts.ALL: limits.GIVE_UP,
 }
 
+ABOUT_THE_TOOL: Final = frozenset((Verb.CHECK, Verb.CHANGES, Verb.DESCRIBE))
+"""What is asked of a tool whatever there is to do."""
+
 
 Item = TypeVar("Item")
 
@@ -63,6 +66,7 @@ Item = TypeVar("Item")
 class LaneState(StrEnum):
     """How a connection is doing."""
 
+    STARTING = "starting"  # nothing has been read of it yet
     WORKING = "working"
     WAITING = "waiting"  # the tool asked for a pause, or does not answer
     STOPPED = "stopped"  # a person must act
@@ -75,7 +79,9 @@ class Lane:
         self.engine = engine
         self._batch = batch
         self.here = here
-        self.state = LaneState.WORKING
+        self._proved = here.polled
+        """Whether its tool was read since the last trouble: until then nobody says that it works."""
+        self.state = LaneState.WORKING if self._proved else LaneState.STARTING
         self.reason = ""
         self.next_at: datetime | None = None
         self.poll_at: datetime | None = None
@@ -103,11 +109,12 @@ class Lane:
             "silent_since": _written(self.silent_since),
             "failures": self._failures,
             "told": self._told,
+            "proved": self._proved,
         }
 
     def recall(self, memory: Mapping[str, Any]) -> None:
         """Go on where the last turn ended. An empty memory is a beginning."""
-        self.state = LaneState(memory.get("state", LaneState.WORKING.value))
+        self.state = LaneState(memory.get("state", LaneState.STARTING.value))
         self.reason = memory.get("reason", "")
         self.next_at = _moment(memory.get("next_at"))
         self.poll_at = _moment(memory.get("poll_at"))
@@ -115,12 +122,13 @@ class Lane:
         self.silent_since = _moment(memory.get("silent_since"))
         self._failures = int(memory.get("failures", 0))
         self._told = bool(memory.get("told", False))
+        self._proved = bool(memory.get("proved", False))
 
     def step(self) -> bool:
         """Do the next thing. True when there was something to do, so that another step is worth while."""
         now = self.engine.clock.now()
         self.took = 0
-        rests = self.state is not LaneState.WORKING and not is_due(self.next_at, now)
+        rests = not is_due(self.next_at, now)
         if rests and not self.here.signals:
             return False
         try:
@@ -128,13 +136,14 @@ class Lane:
                 return self._take_deliveries(now)
             if self.state is LaneState.STOPPED:
                 self.here.call(Verb.CHECK, self.here.source.check)
+                self._proved = True
             worked = self._work(now)
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one tool's odd answer must not stop the other connections
             self._break_off(error)
             return False
-        if self.state is not LaneState.WORKING or not self._told:
+        if self._proved and (self.state is not LaneState.WORKING or not self._told):
             self._resume()
         return worked
 
@@ -149,10 +158,11 @@ class Lane:
             self._flown = True
         fitting.keep(self.engine, self.here)
         kinds = (self._poll_if_due, self._inbox, self._deliveries, self._comments, self._acts)
-        for offset in range(len(kinds)):
-            turn = (self._turn + offset) % len(kinds)
-            if kinds[turn](now):
-                self._turn = turn + 1
+        first = self._turn
+        for turn in range(first, first + len(kinds)):
+            # Whoever fails goes to the end of the row: a listing that cannot be had keeps nothing else waiting.
+            self._turn = (turn + 1) % len(kinds)
+            if kinds[turn % len(kinds)](now):
                 return True
         return False
 
@@ -190,7 +200,7 @@ class Lane:
 
     def _poll_if_due(self, now: datetime) -> bool:
         if self.here.only_listens:
-            self.here.polled = True
+            self.here.polled = self._proved = True
             return False
         if not self._poll_is_due(now):
             return False
@@ -218,7 +228,7 @@ class Lane:
             return
         # Counted from its end: a tool that answers slowly is not asked without a pause.
         self.polled_at = self.engine.clock.now()
-        self.here.polled = True
+        self.here.polled = self._proved = True
         self.poll_at = self.polled_at + self.here.config.poll_every
         self._failures = 0
         if result.silent_since is not None and self.silent_since is None:
@@ -468,15 +478,25 @@ class Lane:
     def _pause(self, error: RemoteError) -> None:
         self._failures = max(self._failures, 1)
         wait = wait_after(self._failures, self.engine.random, error if isinstance(error, TryAgain) else None)
+        if error.verb in ABOUT_THE_TOOL and not _asked_for(error):
+            # They show that a tool is back, and it is asked for them as often as where there is no trouble.
+            wait = min(wait, self.here.config.poll_every)
         if self.state is not LaneState.WAITING:
             self._log.warning("connection_waiting", reason=str(error), seconds=round(wait.total_seconds(), 1))
         self._failures += 1
+        self._doubt()
         self._enter(LaneState.WAITING, str(error), self.engine.clock.now() + wait)
 
     def _stop(self, error: NeedsOperator) -> None:
         if self.state is not LaneState.STOPPED:
             self._log.error("connection_stopped", reason=str(error))
+        self._doubt()
+        self._turn = 0
         self._enter(LaneState.STOPPED, str(error), self.engine.clock.now() + RECHECK)
+
+    def _doubt(self) -> None:
+        """It works again once it was read: the next try is a poll, however long the next one would be away."""
+        self._proved, self.poll_at = False, None
 
     def _resume(self) -> None:
         if self.state is not LaneState.WORKING:
@@ -486,9 +506,10 @@ class Lane:
 
     def _enter(self, state: LaneState, reason: str, next_at: datetime | None) -> None:
         changed = (state, reason) != (self.state, self.reason) or not self._told
-        self.next_at = next_at
         if not changed:
+            self._say_when(next_at)
             return
+        self.next_at = next_at
         now = self.engine.clock.now()
         with self.engine.store.write() as tx:
             tx.execute(
@@ -508,7 +529,14 @@ class Lane:
             self.engine.record(tx, f"connection_{state.value}", connection=self.here.name, sentence=reason[:2000])
         self.state, self.reason, self._told = state, reason, True
 
+    def _say_when(self, next_at: datetime | None) -> None:
+        """The same trouble as before: only the moment of the next try has moved."""
+        self.next_at = next_at
+        with self.engine.store.write() as tx:
+            tx.execute(_NEXT, {"row_name": self.here.name, "next_at": next_at, "attempts": self._failures})
 
+
+_NEXT = update(t.connection).where(t.connection.c.name == bindparam("row_name"))
 _HELD = select(t.replica.c.ref).where(t.replica.c.connection == bindparam("connection"), text("conflicts <> '{}'"))
 _DUE = (
     select(t.replica.c.id)
@@ -524,6 +552,11 @@ _DUE = (
     .order_by(t.replica.c.id)
     .limit(bindparam("limit"))
 )
+
+
+def _asked_for(error: RemoteError) -> bool:
+    """True where the tool named the wait, or wants to be left alone."""
+    return isinstance(error, TryAgain) and (error.wait is not None or error.limit is not None)
 
 
 def _written(moment: datetime | None) -> str | None:

@@ -65,16 +65,17 @@ class _Collector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            yield from self._store()
+            yield from list(self._store())
         except StoreUnavailable:
-            yield GaugeMetricFamily("tieline_store_up", "1 while the store answers", value=0)
+            yield GaugeMetricFamily("tieline_store_up", "1 while the store answers and takes writes", value=0)
         yield from self._lanes()
 
     def _store(self) -> Iterator[Metric]:
         engine = self._watched.engine
         now = engine.clock.now()
+        engine.store.ping()
         with engine.store.read() as connection:
-            yield GaugeMetricFamily("tieline_store_up", "1 while the store answers", value=1)
+            yield GaugeMetricFamily("tieline_store_up", "1 while the store answers and takes writes", value=1)
             waiting = GaugeMetricFamily("tieline_inbox", "Rows that wait to be read", labels=["connection"])
             lag = GaugeMetricFamily("tieline_inbox_lag_seconds", "Age of the oldest waiting row", labels=["connection"])
             query = (

@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ClauseElement, TextClause
 
+from tieline.core.errors import LeaseLost, StoreUnavailable
 from tieline.core.store import engines, schema
 from tieline.core.store.chain import Chain, Entry
 from tieline.core.store.failures import unavailable
@@ -122,6 +123,25 @@ class Transaction:
                 _log.exception("a callback failed after its transaction was committed; the transaction stands")
 
 
+class Refusal:
+    """What the last write was refused for, whoever made it; "" once one was kept again."""
+
+    def __init__(self) -> None:
+        self.sentence = ""
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Around one write. A turn that is over says nothing about the database."""
+        try:
+            yield
+        except LeaseLost:
+            raise
+        except StoreUnavailable as error:
+            self.sentence = str(error)
+            raise
+        self.sentence = ""
+
+
 _statements: WeakKeyDictionary[Executable, bool] = WeakKeyDictionary()
 
 
@@ -147,11 +167,13 @@ class Store:
         writer: Writer,
         reader: Callable[[], AbstractContextManager[Connection]],
         check: Callable[[Transaction], None] | None = None,
+        refusal: Refusal | None = None,
     ) -> None:
         self._name = name
         self._writer = writer
         self._reader = reader
         self._check = check
+        self._refusal = refusal or Refusal()
         self.commits = 0
         """Grows with every transaction that this store has committed: whether anything happened, and not how much."""
 
@@ -191,17 +213,22 @@ class Store:
 
         It shares everything with this store, and is not closed by itself.
         """
-        return Store(self._name, self._writer, self._reader, check)
+        return Store(self._name, self._writer, self._reader, check, self._refusal)
 
     @property
     def name(self) -> str:
         """Its address without a password, for people."""
         return self._name
 
+    @property
+    def refused(self) -> str:
+        """Why the last write was not taken, as a sentence; "" while writes are taken."""
+        return self._refusal.sentence
+
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """One transaction. On StoreUnavailable nothing was committed, unless the connection was lost in the commit."""
-        with self._translated(), self._writer.transaction() as connection:
+        with self._refusal.noted(), self._translated(), self._writer.transaction() as connection:
             tx = Transaction(connection)
             if self._check is not None:
                 self._check(tx)
@@ -223,7 +250,9 @@ class Store:
             schema.migrate(connection, self._name, moved=moved)
 
     def ping(self) -> None:
-        """Raises StoreUnavailable unless the database answers."""
+        """Raises StoreUnavailable unless the database answers, and took the last write: a full disk is read well."""
+        if self.refused:
+            raise StoreUnavailable(self.refused)
         with self.read() as connection:
             connection.execute(text("SELECT 1")).scalar_one()
 

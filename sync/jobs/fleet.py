@@ -364,7 +364,7 @@ def _session(conninfo: str) -> str:
 
 def _health(memory: Mapping[str, Any]) -> Health:
     return Health(
-        LaneState(memory.get("state", LaneState.WORKING.value)),
+        LaneState(memory.get("state", LaneState.STARTING.value)),
         float(memory.get("calls_left", 0.0)),
         memory.get("silent_since") is not None,
     )
