@@ -120,7 +120,7 @@ def page() -> str:
     )
 
 
-LANE = {"working": "it is polled and written"}
+LANE = {"working": "its tool was read, and no try has failed since"}
 
 
 def _words(head: str, kind: type[Enum], more: Mapping[str, str] | None = None) -> str:
@@ -150,5 +150,6 @@ def kinds() -> set[str]:
         for argument in call.args[1:2]:
             found.update(texts(argument))
             if isinstance(argument, ast.JoinedStr):
-                found.update(f"connection_{state.value}" for state in LaneState)
+                # Every connection is starting before anything is known of it: that is no event.
+                found.update(f"connection_{state.value}" for state in LaneState if state is not LaneState.STARTING)
     return found
