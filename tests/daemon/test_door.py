@@ -1,6 +1,7 @@
 """What the door sends: an answer is one write, whatever it is made of."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ class Wire(asyncio.Transport):
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    async def parts() -> Any:
+    async def parts() -> AsyncIterator[bytes]:
         yield b"one"
         yield b"two"
 
