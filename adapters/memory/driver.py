@@ -71,6 +71,9 @@ class MemoryDriver(ToolDriver):
     def invalid_body(self) -> Body:
         return {"title": "Disk full", "status": "dormant"}
 
+    def unfit_body(self, title: str) -> tuple[Body, str]:
+        return {**self.new_body(title), "severity": "dreadful"}, "severity"
+
     def patch_title(self, title: str) -> Body:
         return {"title": title}
 

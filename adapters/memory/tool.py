@@ -22,6 +22,9 @@ from tieline.core import gap
 from tieline.core.model import INCIDENT_FIELDS, FieldSpec, FieldType, Status, Visibility, instant, parse_instant
 from tieline.core.port import Delivery
 
+ODDITY = "yesterday"
+"""The date of a spoilt record."""
+
 EXACT = timedelta(microseconds=1)
 SIGNATURE = "x-memory-signature"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -355,7 +358,7 @@ class MemoryTool:
 
     def _told(self, row: Row) -> Row:
         """The record as the tool's API tells it."""
-        return replace(row, changed_at="yesterday") if row.ref in self.spoilt else row
+        return replace(row, changed_at=ODDITY) if row.ref in self.spoilt else row
 
     @contextmanager
     def _ticking(self) -> Iterator[State]:

@@ -84,6 +84,11 @@ class ToolDriver:
         """What `create` must refuse: a required field is missing, or a value is not one of the tool's."""
         raise NotImplementedError
 
+    def unfit_body(self, title: str) -> tuple[Body, str]:
+        """What `create` must refuse for one member alone, and that member's path as mappings write it. Without the
+        member the rest makes a record."""
+        raise NotImplementedError
+
     def patch_title(self, title: str) -> Body:
         """What `update` takes to change the title only."""
         raise NotImplementedError

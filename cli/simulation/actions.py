@@ -36,8 +36,25 @@ def make(world: World) -> str:
 
 
 def edit(world: World) -> str:
-    """Somebody edits a record."""
-    return world.staff.edit()
+    """Somebody edits a record; and now and then an import leaves something odd in one, or somebody mends it."""
+    return world.staff.edit() + _perhaps_spoil(world)
+
+
+def _perhaps_spoil(world: World) -> str:
+    if world.odd_dice.random() >= world.fate.weather.odd:
+        return ""
+    name = world.odd_dice.choice(world.shape.tools)
+    tool = world.tools[name]
+    rows = [row for row in tool.rows() if row.merged_into is None]
+    if not rows:
+        return ""
+    ref = world.odd_dice.choice(rows).ref
+    if ref in tool.spoilt:
+        tool.mend(ref)
+        return f"; record {ref} in {name} is in order again"
+    world.fate.counts["odd record"] += 1
+    tool.spoil(ref)
+    return f"; an import leaves something odd in record {ref} in {name}"
 
 
 def comment(world: World) -> str:

@@ -88,6 +88,7 @@ def check(world: World) -> list[Violation]:
         _doubled_remarks,
         _wide_remarks,
         _signals,
+        _one_of_many,
     ]
     if not world.restored:
         promises.append(_writes)
@@ -468,6 +469,16 @@ def _reopened_by_hand(scene: Scene) -> set[int]:
         and change["before"] == "resolved"
         and change["after"] in ("new", "in_progress", "on_hold")
     }
+
+
+def _one_of_many(scene: Scene) -> Iterator[Violation]:
+    """One record, or one field, costs nothing but itself."""
+    for name in sorted(scene.world.stopped_by_one):
+        yield Violation("stopped by one", f"{name} stood still because of one record that nobody understands")
+    for incident, copies in scene.incidents:
+        for copy in copies:
+            if copy.state is ReplicaState.PARKED and "cannot be" in copy.parked and "any more" in copy.parked:
+                yield Violation("parked for a field", f"INC-{incident.id} in {copy.connection}: {copy.parked}")
 
 
 def _writes(scene: Scene) -> Iterator[Violation]:

@@ -61,6 +61,8 @@ class Weather:
     frozen: float = 0.0
     """Per turn of a worker; not drawn with the others."""
     forgetful: float = 0.0
+    odd: float = 0.0
+    """Per edit: that an import leaves something in the record that nobody understands."""
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Weather:

@@ -14,9 +14,11 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any, Final
 
+from tieline.adapters.memory import adapter as memory
 from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.cli.simulation.tickets import SimulatedTool
 from tieline.core.errors import StoreUnavailable
+from tieline.core.listing import Understood
 from tieline.core.model import ABSENT, Visibility, instant, parse_instant
 from tieline.core.port import Act, Cursor
 from tieline.sync import (
@@ -35,6 +37,7 @@ from tieline.sync import (
     signals,
     tokens,
     twins,
+    unfit,
 )
 from tieline.sync.intake import Intake
 from tieline.sync.jobs import lease
@@ -390,7 +393,21 @@ def _first_come_wins() -> Sequence[Patch]:
 
 
 def _sets_replaced() -> Sequence[Patch]:
-    return [(merge, "unite", lambda _base, _ours, theirs: theirs)]
+    return [
+        (merge, "unite", lambda _base, _ours, theirs: theirs),
+        (reconcile, "absorb", lambda _whole, _base, theirs, _shown: theirs),
+    ]
+
+
+def _parked_for_a_field() -> Sequence[Patch]:
+    return [(unfit, "refused", lambda *_args: {})]
+
+
+def _page_for_a_record() -> Sequence[Patch]:
+    def all_or_nothing(items: Any, understand: Any, _named: Any) -> Any:
+        return Understood([understand(item) for item in items], [])
+
+    return [(memory, "understood", all_or_nothing)]
 
 
 def _third_copy_unmarked() -> Sequence[Patch]:
@@ -593,6 +610,8 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "conflicts-untold": Mutant("a value that loses is not written down", _conflicts_untold),
     "first-come-wins": Mutant("of two edits the first one stands, and nobody is told", _first_come_wins),
     "sets-replaced": Mutant("tags that both sides changed are replaced, not united", _sets_replaced),
+    "parked-for-a-field": Mutant("a value that a tool refuses puts the whole copy aside", _parked_for_a_field),
+    "page-for-a-record": Mutant("one odd record costs the page that lists it", _page_for_a_record),
     "third-copy-unmarked": Mutant("a third copy does not hear of changes", _third_copy_unmarked),
     "edits-here-unspread": Mutant("an edit made in Tieline marks no copy", _edits_here_unspread),
     "empty-is-absent": Mutant("a cleared field counts as not known", _empty_is_absent),

@@ -55,7 +55,9 @@ class Plan:
         workers, frozen = _workers(random.Random(f"workers {seed}"))  # noqa: S311
         forgetful = random.Random(f"forgetful {seed}").choice(FORGETFUL)  # noqa: S311
         shape = replace(shape, batch=steps_of_a_lane, workers=workers, blunt=_blunt(seed, shape))
-        weather = replace(weather, frozen=frozen, forgetful=forgetful)
+        odd = random.Random(f"odd {seed}").choice(LEVELS)  # noqa: S311
+        weather = replace(weather, frozen=frozen, forgetful=forgetful, odd=odd)
+        shape = replace(shape, candid=random.Random(f"candid {seed}").random() < 0.5)  # noqa: S311
         if not shape.polls:
             # Nothing else covers for a lost webhook there, and a start would poll.
             weather = replace(weather, lost_hook=0.0, kill=0.0, clocks=0.0)
@@ -115,6 +117,7 @@ def play(plan: Plan, stores: Stores = IN_MEMORY) -> Outcome:
 def _take(world: World, step: Step) -> Iterator[str]:
     world.dice.seed(step.seed)
     world.alerts.dice.seed(f"alerts {step.seed}")
+    world.odd_dice.seed(f"odd {step.seed}")
     world.fate.told.clear()
     at = world.clock.now()
     words = ACTIONS[step.action][0](world)

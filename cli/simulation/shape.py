@@ -65,6 +65,8 @@ class Shape:
     workers: int = 1
     """Processes on the one store: one takes the lanes without asking, two take turns at each of them."""
     blunt: str = ""
+    candid: bool = False
+    """Whether a `narrow` tool tells in its schema what it does not take any more."""
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Shape:

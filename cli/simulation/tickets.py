@@ -18,7 +18,7 @@ from tieline.cli.simulation import habits
 from tieline.cli.simulation.people import CHOICES, COMPARED, TEXTS
 from tieline.core.hooks import hookimpl
 from tieline.core.model import ConnectionName
-from tieline.core.port import AdapterKind, Cursor, Delivery, Page, Version, Workbench
+from tieline.core.port import AdapterKind, Cursor, Delivery, FieldFact, Page, Version, Workbench
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class SimulatedTool(MemoryTool):
     overwrote = 0
     """Writes of ours that took somebody's edit away, in a tool that refuses none: each is put right by one more."""
     refuses: Mapping[str, str] = {}
+    candid = False
     oddities: Oddities
     account = MemorySettings().account
     texts = TEXTS
@@ -120,6 +121,8 @@ class SimulatedTool(MemoryTool):
         """Give up every bad habit."""
         self.refuses = {}
         habits.take_on(self, {})
+        for ref in sorted(self.spoilt):
+            self.mend(ref)
 
     def _kept(self, values: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in self.refuses.items():
@@ -136,6 +139,14 @@ class SimulatedAdapter(MemoryAdapter):
     ) -> None:
         super().__init__(name, settings, interrupted(workbench, tool.oddities.before_call), tool)
         self._oddities = tool.oddities
+        self._simulated = tool
+
+    def describe(self) -> Mapping[str, FieldFact]:
+        facts = dict(super().describe())
+        for name, value in self._simulated.refuses.items() if self._simulated.candid else ():
+            choices = {one: one for one in facts[name].choices or () if one != value}
+            facts[name] = replace(facts[name], choices=choices, advice="ask for it in the tool's settings")
+        return facts
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         if since is not None and self._oddities.empties():

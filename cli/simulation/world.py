@@ -16,6 +16,7 @@ import orjson
 from sqlalchemy import CursorResult, bindparam, select
 
 from tieline.adapters.memory.faults import Fault
+from tieline.adapters.memory.tool import ODDITY
 from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation import habits
 from tieline.cli.simulation.alerts import AlertTool, Memory
@@ -84,6 +85,10 @@ class World:
         """What came out of a lane that must never come out of one."""
         self.late: list[str] = []
         """What a worker did in a turn that another one had taken over."""
+        self.odd_dice = random.Random(0)  # noqa: S311 - it makes worlds, not secrets
+        """Of its own, so that odd records change nothing else in a schedule."""
+        self.stopped_by_one: set[str] = set()
+        """Connections that stood still because of one record."""
         self.dead_alerts: list[str] = []
         """Alerts that were taken for ended because too many were missing from a listing, and fired."""
         self.tools = {name: self._tool(name) for name in shape.tools}
@@ -133,6 +138,7 @@ class World:
         if name == shape.tools[-1]:
             habits.take_on(tool, shape.habits)
             tool.refuses = {"severity": "critical"} if shape.narrow else {}
+            tool.candid = shape.candid
         if shape.rule and name == shape.tools[0]:
             tool.workflow = lambda body: {"close_notes": "set by a rule"} if body.get("status") == "resolved" else {}
         if shape.quarrel:
@@ -200,6 +206,7 @@ class World:
         try:
             worked = work()
             self._look_at_guarded()
+            self._look_at_stopped(worker)
             return worked
         except LeaseLost:
             self.fate.counts["turn refused"] += 1
@@ -338,6 +345,12 @@ class World:
             for ref in sorted((self.guarded & self.alerts.firing.keys()) - firing):
                 self.dead_alerts.append(ref)
             self.guarded &= firing
+
+    def _look_at_stopped(self, worker: Worker) -> None:
+        """What is odd about one record is that record's trouble, and never a connection's."""
+        for name, lane in worker.lanes.items():
+            if lane.state is not LaneState.WORKING and ODDITY in lane.reason:
+                self.stopped_by_one.add(name)
 
     def _believed(self) -> tuple[frozenset[str], frozenset[str]]:
         """The episodes that fire in the store, and those of which the inbox still says something."""

@@ -86,6 +86,9 @@ class PagerDutyDriver(SimulatorDriver):
     def invalid_body(self) -> Body:
         return {"title": "Disk full", "urgency": "unheard of"}
 
+    def unfit_body(self, title: str) -> tuple[Body, str]:
+        return {**self.new_body(title), "priority": {"summary": "Dreadful"}}, "priority.summary"
+
     def patch_title(self, title: str) -> Body:
         return {"title": title}
 

@@ -73,6 +73,10 @@ class ServiceNowDriver(SimulatorDriver):
     def invalid_body(self) -> Body:
         return {"short_description": "resolved without saying how", "state": "6"}
 
+    def unfit_body(self, title: str) -> tuple[Body, str]:
+        self.simulator.locked = {"category"}
+        return {**self.new_body(title), "category": "network"}, "category"
+
     def patch_title(self, title: str) -> Body:
         return {"short_description": title}
 

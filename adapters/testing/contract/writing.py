@@ -42,6 +42,17 @@ class CreatingContract:
         raises(Rejected, lambda: adapter.create(tool.invalid_body(), token()), "creating what the tool refuses")
         expect(not listed(adapter, start), "a refused record does not exist")
 
+    @needs(Power.WRITE, "unfit_body")
+    def test_a_refusal_names_the_member_that_was_refused(self, adapter: Adapter, tool: ToolDriver) -> None:
+        body, path = tool.unfit_body("Disk full")
+        try:
+            told = adapter.create(body, token()).refused
+        except Rejected as error:
+            told = error.refused
+        named = any(one == path or path.startswith(f"{one}.") for one in told)
+        expect(named, f"`refused` names {path!r}, so that the rest is written without it; it names {list(told)}")
+        expect(all(told.values()), "each refused member comes with the tool's own words")
+
     @needs(Power.WRITE, "new_body", "description_in")
     @pytest.mark.parametrize("what", HOSTILE)
     def test_hostile_text_arrives_unchanged(self, adapter: Adapter, tool: ToolDriver, what: str) -> None:

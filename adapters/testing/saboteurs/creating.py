@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from tieline.adapters.testing.driver import ToolDriver
@@ -49,6 +50,19 @@ def _eager_create(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
         except TryAgain as error:
             if "broke" in str(error) and honest.find(token) is None:
                 honest.create(body, token)
+            raise
+
+    return {"create": create}
+
+
+def _refuses_it_all(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
+    """Does not say what of a body was refused."""
+
+    def create(body: Body, token: Token) -> Reading:
+        try:
+            return replace(honest.create(body, token), refused={})
+        except Rejected as error:
+            error.refused = {}
             raise
 
     return {"create": create}
@@ -106,6 +120,11 @@ CREATING: Final = (
         ("test_each_status_of_a_write_means_its_error",),
     ),
     Saboteur(
+        "a refusal does not say what was refused",
+        _refuses_it_all,
+        ("test_a_refusal_names_the_member_that_was_refused",),
+    ),
+    Saboteur(
         "create() answers with its own wish",
         patched(lambda reading: {"version": Version("new"), "body": reading.body}, "create"),
         (
@@ -138,7 +157,7 @@ CREATING: Final = (
     Saboteur(
         "a refusal is worth another try",
         instead("create", Rejected, lambda _error, _tool: throw(TryAgain("memory", "no")), "cannot be"),
-        ("test_what_the_tool_refuses_is_rejected",),
+        ("test_what_the_tool_refuses_is_rejected", "test_a_refusal_names_the_member_that_was_refused"),
     ),
     Saboteur(
         "control characters are dropped",

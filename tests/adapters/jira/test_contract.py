@@ -95,6 +95,10 @@ class JiraDriver(SimulatorDriver):
     def invalid_body(self) -> Body:
         return {"fields": {"summary": "Disk full", "priority": {"name": "Blocker"}}}
 
+    def unfit_body(self, title: str) -> tuple[Body, str]:
+        body = self.new_body(title)
+        return {"fields": {**body["fields"], "priority": {"name": "Dreadful"}}}, "fields.priority.name"
+
     def patch_title(self, title: str) -> Body:
         return {"fields": {"summary": title}}
 
