@@ -25,17 +25,20 @@ BEGIN: Final = "--- alerts, kept by Tieline ---"
 END: Final = "--- end of alerts ---"
 
 _LINE = r"[^\S\n]*"
-_MARKED = rf"^{_LINE}{re.escape(BEGIN)}{_LINE}(?:\n|\Z)"
-_CLOSED = rf"(?P<closed>(?:(?!{_LINE}{re.escape(BEGIN)}).*\n)*?){_LINE}{re.escape(END)}{_LINE}$"
+# Some tools make long dashes of short ones, or change the case of what they hold.
+_FIRST, _LAST = (one.replace("---", "[-–—]+") for one in (BEGIN, END))
+_MARKED = rf"^{_LINE}{_FIRST}{_LINE}(?:\n|\Z)"
+_CLOSED = rf"(?P<closed>(?:(?!{_LINE}{_FIRST}).*\n)*?){_LINE}{_LAST}{_LINE}$"
 # Where somebody took the last line away, what looks like the block's own lines is the block.
 _OPEN = r"(?P<open>(?:\s*[^\n]*(?:\n|\Z))?(?:\n*- [^\n]*(?:\n|\Z))*)"
-_BLOCK: Final = re.compile(rf"{_MARKED}(?:{_CLOSED}|{_OPEN})", re.MULTILINE)
-_LONE_END: Final = re.compile(rf"^{_LINE}{re.escape(END)}{_LINE}$\n?", re.MULTILINE)
+_BLOCK: Final = re.compile(rf"{_MARKED}(?:{_CLOSED}|{_OPEN})", re.MULTILINE | re.IGNORECASE)
+_LONE_END: Final = re.compile(rf"^{_LINE}{_LAST}{_LINE}$\n?", re.MULTILINE | re.IGNORECASE)
+_TRACE: Final = re.compile("kept by tieline|end of alerts", re.IGNORECASE)
 
 
 def split(written: str) -> tuple[str, str | None]:
     """The text without its blocks, and what the first of them says; None where there is none."""
-    if BEGIN not in written and END not in written:
+    if _TRACE.search(written) is None:
         return written, None
     even = _even(written)
     blocks = list(_BLOCK.finditer(even))
@@ -54,7 +57,7 @@ def joined(written: str, says: str | None) -> str:
     if says is None:
         return split(written)[0]
     block = f"{BEGIN}\n{says}\n{END}"
-    even = _even(written) if BEGIN in written else written
+    even = written if _TRACE.search(written) is None else _even(written)
     place = _BLOCK.search(even)
     if place is None:
         kept = split(written)[0].rstrip("\n")
@@ -91,7 +94,7 @@ class Board:
 
         def around(body: Body, people: Any) -> Any:
             written = self.text_in(body)
-            if BEGIN not in written and END not in written:
+            if _TRACE.search(written) is None:
                 return read(body, people)
             bare: dict[str, Any] = {}
             put(bare, self.path, split(written)[0])

@@ -330,7 +330,10 @@ def _tried_anew(copy: Replica, incident: Incident) -> Replica:
     holds = {
         name: replace(hold, ours=incident.fields.get(name), tries=0, again=True)
         for name, hold in copy.holds.items()
-        if hold.kind in (*OWN_DOING, Held.UNWRITABLE) and hold.ours != incident.fields.get(name)
+        if hold.kind in (*OWN_DOING, Held.UNWRITABLE)
+        and hold.ours != incident.fields.get(name)
+        # A tool that does not keep our block as one would get another beside it each time.
+        and not (name == ALERTS and hold.kind in OWN_DOING and hold.theirs is None)
     }
     return replace(copy, holds={**copy.holds, **holds}) if holds else copy
 

@@ -16,6 +16,7 @@ from tieline.core import journal
 from tieline.core.errors import JournalBroken
 from tieline.core.model import IncidentId
 from tieline.core.store import tables as t
+from tieline.mappings.board import split
 from tieline.sync import absence, explain
 from tieline.sync.records import Incident, Replica, ReplicaState
 
@@ -200,10 +201,15 @@ def _equality(scene: Scene) -> Iterator[Violation]:
 
 
 def _shown(world: World, tool: str, row: Row, name: str) -> Any:
-    value = row.body.get(name)
+    value = _bare(name, row.body.get(name))
     if name == "assignee" and value:
         return world.tools[tool].addresses().get(value)
     return _value(value)
+
+
+def _bare(name: str, value: Any) -> Any:
+    """A description without the block of alerts, which is nobody's text."""
+    return split(value)[0] if name == "description" and isinstance(value, str) else value
 
 
 def _value(value: Any) -> Any:
@@ -251,8 +257,9 @@ def _overwritten(scene: Scene) -> Iterator[Violation]:
             continue
         for entry in _replaced_by_us(scene.world, name, row):
             final = _value(fields[IncidentId(owner)].get(entry.name))
-            if not _same(final, entry.before) and (entry.name, _told(entry.before)) not in mentioned:
-                words = f"INC-{owner} {entry.name}: {entry.before!r} in {name} was replaced by our {entry.after!r}"
+            before = _bare(entry.name, entry.before)
+            if not _same(final, before) and (entry.name, _told(before)) not in mentioned:
+                words = f"INC-{owner} {entry.name}: {before!r} in {name} was replaced by our {entry.after!r}"
                 yield Violation("overwritten unseen", f"{words}, and nobody is told")
 
 
@@ -262,7 +269,8 @@ def _replaced_by_us(world: World, tool: str, row: Row) -> Iterator[Entry]:
     written = {(edit.field, edit.value) for edit in edits}
     for entry in row.history:
         ours = entry.author == world.tools[tool].account
-        if ours and entry.name in TEXTS and (entry.name, entry.before) in written:
+        before, after = _bare(entry.name, entry.before), _bare(entry.name, entry.after)
+        if ours and before != after and entry.name in TEXTS and (entry.name, before) in written:
             yield entry
 
 

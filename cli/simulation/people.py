@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tieline.mappings.board import split
+
 TEXTS = ("title", "description", "team", "category")
 """Fields in which every value that a person writes is different from all others."""
 
@@ -69,6 +71,8 @@ class Chronicle:
     """Whatever somebody changed anywhere, as the bound on our own writes counts it."""
 
     def wrote(self, tool: str, ref: str, name: str, value: Any) -> None:
+        if name == "description" and isinstance(value, str):
+            value = split(value)[0] or None  # the block of alerts beside it is nobody's text
         again = value is None or any(
             (edit.tool, edit.ref, edit.field, edit.value) == (tool, ref, name, value) for edit in self.edits
         )

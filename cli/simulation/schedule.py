@@ -28,6 +28,9 @@ from tieline.sync.limits import BREAKER_WINDOW
 
 STEPS = 120
 
+MOST_WAITS = 20
+"""Cycles that anything about alerts may take in peace: longer than the longest of their waits, several times."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -137,6 +140,7 @@ def _make_peace(world: World) -> list[Violation]:
     _wait_out_the_lag(world)
     for _ in range(3):
         world.cycle()
+    _wait_for_alerts(world)
     found = check(world)
     if found:
         return found
@@ -147,6 +151,7 @@ def _make_peace(world: World) -> list[Violation]:
     # then sure.
     for _ in range(3 + (BREAKER_WINDOW // CYCLE if world.shape.quarrel else 0)):
         world.cycle()
+    _wait_for_alerts(world)
     before, acts = world.state(), world.alerts.acts
     for _ in range(2):
         world.cycle()
@@ -155,6 +160,14 @@ def _make_peace(world: World) -> list[Violation]:
     if world.state() != before or world.alerts.acts > acts + renewed:
         found.append(Violation("not quiet", "something is still written when everything has come to rest"))
     return [*found, *check(world)]
+
+
+def _wait_for_alerts(world: World) -> None:
+    """What alerts do is followed when its hold is over, told when it is time, and raised again when it still fires."""
+    for _ in range(MOST_WAITS):
+        if not world.alerts_wait():
+            return
+        world.cycle()
 
 
 def _wait_out_the_lag(world: World) -> None:

@@ -33,6 +33,9 @@ DOUBT_FROM = 2
 
 PAGE_SIZES = (2, 3, 100)
 
+TIMES_OF_ALERTS = "tell_every: 20s, flap_hold: 20s, flap_hold_longest: 1m, steady_after: 10m, reraise_after: 2m"
+"""All short, so that what waits in them comes about in a schedule."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -117,7 +120,7 @@ def load(shape: Shape, page_size: int) -> tuple[Config, Registry]:
 @cache
 def _load(connections: tuple[str, ...], polls: bool, page_size: int, blunt: str) -> tuple[Config, Registry]:
     every = f"{POLL_EVERY}s" if polls else "3650d"
-    signals = f"signals: {{window: 2m, silence_for: 10m, doubt_from: {DOUBT_FROM}}}"
+    signals = f"signals: {{window: 2m, silence_for: 10m, doubt_from: {DOUBT_FROM}, {TIMES_OF_ALERTS}}}"
     lines = ["tieline: 1", f"poll_every: {every}", signals, "connections:"]
     for name in connections:
         if name == ALERTS:

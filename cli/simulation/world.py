@@ -31,6 +31,7 @@ from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Receiver, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
+from tieline.sync import board, damping, unheeded
 from tieline.sync.build import build
 from tieline.sync.daemon import fire_timers
 from tieline.sync.engine import Engine
@@ -478,6 +479,13 @@ class World:
             return True
         with self.store.read() as connection:
             return lease.is_due(connection, ConnectionName(name), self.clock.now())
+
+    def alerts_wait(self) -> bool:
+        """True while something about alerts is still to come: a hold, words for the tickets, a second look."""
+        kinds = (damping.HOLD, board.BOARD, unheeded.RERAISE)
+        with self.store.read() as connection:
+            waiting = select(t.timer.c.id).where(t.timer.c.kind.in_(kinds)).limit(1)
+            return connection.execute(waiting).first() is not None
 
     def waits(self) -> timedelta:
         """Longer than anything in the engine waits."""

@@ -45,9 +45,20 @@ def test_people_may_write_before_it_and_behind_it(before: str, behind: str, more
         (f"text\n{END}\nmore", "text\nmore", None),
         (f"{joined('one', SAYS)}\n\n{joined('two', 'copied')}", "one\n\ntwo", SAYS),
         (f"{BEGIN}\n{END}", "", ""),
+        (joined("TEXT", SAYS).upper(), "TEXT", None),
+        (joined("text", SAYS).replace("---", "—"), "text", SAYS),
         (f"he said: {BEGIN} and went", f"he said: {BEGIN} and went", None),
     ],
-    ids=["windows", "without its end", "an end alone", "copied twice", "emptied", "within a sentence"],
+    ids=[
+        "windows",
+        "without its end",
+        "an end alone",
+        "copied twice",
+        "emptied",
+        "in capitals",
+        "with long dashes",
+        "within a sentence",
+    ],
 )
 def test_a_block_that_somebody_hurt_is_still_not_their_text(written: str, text: str, said: str | None) -> None:
     found, says = split(written)
@@ -127,5 +138,10 @@ def test_a_text_copied_with_a_block_from_another_record_goes_without_it() -> Non
 @pytest.mark.parametrize("name", ["jira-issue", "jira-issue-wiki", "jira-jsm-incident", "pagerduty-incident"])
 def test_a_tool_that_shows_them_in_a_comment_has_no_block(name: str) -> None:
     mapping = mappings.load(name)
-    assert mapping.board is None
-    assert ALERTS not in mapping.project({"title": "Down", "alerts": SAYS})
+    assert mapping.board is None and mapping.pins and not mapping.without_pins().pins
+    fields = {"title": "Down", "alerts": SAYS}
+    assert mapping.project(fields)[ALERTS] == SAYS
+    assert ALERTS not in mapping.without_pins().project(fields)
+    assert "Down" in str(mapping.denormalize(fields, fields).body) and "alerts fire" not in str(
+        mapping.denormalize(fields, fields).body
+    )
