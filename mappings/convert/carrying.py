@@ -19,6 +19,7 @@ from tieline.mappings.convert.rich import (
     CodeBlock,
     Heading,
     Items,
+    Mark,
     Paragraph,
     Quote,
     Run,
@@ -43,6 +44,7 @@ class Carrier:
     """Carries one edit. `held` gathers a sentence for each change that could not be taken over."""
 
     held: list[str] = field(default_factory=list)
+    _in_item: bool = False
 
     def carry(self, pieces: Iterable[Piece], edited: Blocks) -> Blocks:
         """The incident's blocks after what the tool shows of them became `edited`."""
@@ -51,7 +53,7 @@ class Carrier:
 
     def _edit(self, old: Piece, new: Blocks) -> list[Blocks]:
         if old.piece == old.shown:
-            return [_beside_mark(old.piece, new)]
+            return [new if self._in_item else _beside_mark(old.piece, new)]
         if not new and _letters(old.piece) == _letters(old.shown):
             return []
         same = self._same_kind(old, new)
@@ -97,7 +99,9 @@ class Carrier:
         ]
 
         def edit(old: Old[Blocks, Blocks], new: tuple[Blocks, ...]) -> list[Blocks]:
-            return [self.carry(side_by_side(old.piece, old.shown[0]), item) for item in new]
+            # Alone in an item, words in brackets are a state or a box, and no picture.
+            inner = Carrier(self.held, _in_item=len(old.piece) == 1)
+            return [inner.carry(side_by_side(old.piece, old.shown[0]), item) for item in new]
 
         lift: Lift[Blocks, Blocks] = Lift(lambda new: list(new), edit, lambda item: "\n".join(words(item)))
         ordered, start = rich.ordered, rich.start
@@ -132,26 +136,30 @@ def _continued(rich: Runs, shown: Runs, edited: Runs) -> Runs | None:
     return (*rich, *(run for line in now[len(was) :] for run in (Run("\n"), *line)))
 
 
-MARKED = re.compile(r"^(?:[> ]*\\?\[[^\[\]\n]+\]|[> ]*\\?---)$", re.MULTILINE)
-"""How a picture, a file, a macro or a rule is shown where it cannot be said, alone in its paragraph."""
+MARKED = re.compile(r"^(?:[> ]*\\?\[[^\[\]\n]+\]|[> ]*\\?---|>[> ]*\*.*)$", re.MULTILINE)
+"""How a picture, a file, a macro or a rule is shown where it cannot be said, alone in its paragraph; and a heading in a
+panel, which is a line of bold words in a quotation."""
 
 
-def _beside_mark(old: Blocks, new: Blocks) -> Blocks:
+def _is_mark(runs: Runs, *, quoted: bool) -> bool:
+    heading = quoted and all(Mark.STRONG in run.marks for run in runs)
+    return heading or MARKED.fullmatch(spoken(runs)) is not None
+
+
+def _beside_mark(old: Blocks, new: Blocks, *, quoted: bool = False) -> Blocks:
     """Lines that were added to such a mark are a paragraph of their own: it cannot hold them."""
     if not old or len(old) != len(new) or old[:-1] != new[:-1]:
         return new
     match old[-1], new[-1]:
-        case Paragraph(mark), Paragraph(runs) if MARKED.fullmatch(spoken(mark)):
+        case Paragraph(mark), Paragraph(runs) if _is_mark(mark, quoted=quoted):
             lines = list(parted(runs))
             if mark in lines:
                 at = lines.index(mark)
                 above, below = (_blocks_of(list(map(Paragraph, part))) for part in (lines[:at], lines[at + 1 :]))
                 return tidy((*new[:-1], *above, old[-1], *below))
         case Quote(inner), Quote(changed):
-            return (*new[:-1], Quote(_beside_mark(inner, changed)))
-        case Items(_, _, items), Items(ordered, start, others) if items[:-1] == others[:-1] and len(items) == len(
-            others
-        ):
+            return (*new[:-1], Quote(_beside_mark(inner, changed, quoted=True)))
+        case Items(_, _, items), Items(ordered, start, others) if items[:-1] == others[:-1] and len(items[-1]) > 1:
             return (*new[:-1], Items(ordered, start, (*others[:-1], _beside_mark(items[-1], others[-1]))))
     return new
 
