@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -16,27 +17,56 @@ SHORTEST: Final = 6
 """Characters below which a value is left alone: hiding `abc` everywhere would hide the words around it."""
 
 MOST: Final = 4_096
-"""Forms remembered; the oldest go first. A token that is renewed every minute fills this in a day."""
+"""Forms of tokens remembered; those go first that came first. One that is renewed every minute fills this in a day."""
 
 STARS: Final = "***"
 
 _lock = threading.Lock()
-_concealed: dict[str, None] = {}
+_kept: set[str] = set()
+_passing: dict[str, None] = {}
 _longest_first: tuple[str, ...] = ()
 
 
 def conceal(value: str) -> None:
-    """Remember a secret, so that no message shows it."""
-    if len(value) < SHORTEST or value in _concealed:
+    """Remember a secret for good, so that no message shows it: it may be revealed once and used for years."""
+    if len(value) < SHORTEST or value in _kept:
         return
-    global _longest_first
     with _lock:
-        for form in _forms(value):
-            _concealed[form] = None
-        while len(_concealed) > MOST:
-            del _concealed[next(iter(_concealed))]
-        # A longer form first: what is left of a replaced part would show the rest of the whole.
-        _longest_first = tuple(sorted(_concealed, key=len, reverse=True))
+        _kept.update(_forms(value))
+        _sort()
+
+
+def conceal_token(value: str) -> None:
+    """Remember what a tool gave us to use for a while, until `MOST` forms of others have come after it."""
+    if len(value) < SHORTEST or value in _kept or value in _passing:
+        return
+    with _lock:
+        _passing.update(dict.fromkeys(_forms(value)))
+        while len(_passing) > MOST:
+            del _passing[next(iter(_passing))]
+        _sort()
+
+
+def known() -> tuple[frozenset[str], tuple[str, ...]]:
+    """Every form that is hidden: those for good, and those of tokens, the oldest first."""
+    with _lock:
+        return frozenset(_kept), tuple(_passing)
+
+
+def know(kept: Iterable[str], passing: Iterable[str]) -> None:
+    """Hide these forms and no others: for tests that fill the memory up."""
+    with _lock:
+        _kept.clear()
+        _kept.update(kept)
+        _passing.clear()
+        _passing.update(dict.fromkeys(passing))
+        _sort()
+
+
+def _sort() -> None:
+    """A longer form first: what is left of a replaced part would show the rest of the whole."""
+    global _longest_first
+    _longest_first = tuple(sorted({*_kept, *_passing}, key=len, reverse=True))
 
 
 def conceal_pair(user: str, password: str) -> None:

@@ -13,7 +13,7 @@ from tieline.adapters.servicenow.answers import refusal, said
 from tieline.adapters.servicenow.settings import OAuthSettings, ServiceNowSettings
 from tieline.core.clock import Clock
 from tieline.core.errors import NeedsOperator, TryAgain
-from tieline.core.redaction import conceal, conceal_pair
+from tieline.core.redaction import conceal_pair, conceal_token
 from tieline.core.secrets import Secret
 
 _LONGEST = 86_400.0
@@ -89,7 +89,7 @@ class Login:
         granted = answer.json or {}
         token = granted.get("access_token")
         if answer.status == 200 and isinstance(token, str) and token:
-            conceal(token)
+            conceal_token(token)
             if not token.isascii() or not token.isprintable():
                 raise NeedsOperator(self._connection, "the token that it gives fits into no header; check `url`")
             return token, _seconds(granted.get("expires_in"))

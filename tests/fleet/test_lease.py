@@ -1,5 +1,6 @@
 """Turns: one at a time, and a turn that is over can write nothing."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -53,6 +54,29 @@ def test_a_worker_that_wakes_up_after_its_turn_writes_nothing(store):
     with pytest.raises(LeaseLost):
         lease.give_back(store, frozen, {"failures": 9}, poll_at=None, next_at=None, now=NOW)
     assert lease.take(store, LEFT, "three", NOW).memory == {}
+
+
+def test_no_turn_begins_while_a_write_of_the_turn_before_is_under_way(store):
+    """Whoever only reads the token is told that it is theirs, and commits after another has begun."""
+    turn = lease.take(store, LEFT, "one", NOW)
+    with ThreadPoolExecutor(1) as other:
+        with lease.fenced(store, turn).write() as tx:
+            taken = other.submit(lease.take, store, LEFT, "two", NOW + SECOND)
+            with pytest.raises(TimeoutError):
+                taken.result(timeout=0.5)
+            tx.journal(entry("before"))
+        assert taken.result(timeout=10).token == turn.token + 1
+
+
+def test_two_who_take_a_lane_at_once_have_different_turns(store):
+    turn = lease.take(store, LEFT, "one", NOW)
+    with ThreadPoolExecutor(2) as others:
+        with lease.fenced(store, turn).write() as tx:
+            taken = [others.submit(lease.take, store, LEFT, worker, NOW + SECOND) for worker in ("two", "three")]
+            # Both have come as far as they can by now.
+            assert wait(taken, timeout=0.5).done == set()
+            tx.journal(entry("before"))
+        assert sorted(one.result(timeout=10).token for one in taken) == [turn.token + 1, turn.token + 2]
 
 
 def test_one_lane_says_nothing_of_another(store):

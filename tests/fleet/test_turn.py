@@ -61,9 +61,11 @@ def test_a_look_for_one_create_says_nothing_of_the_create_that_another_worker_ma
     turn(here, "the poller", here.lanes["left"])
 
     right.faults.queue.append(Fault(only_writes=True))
-    turn(here, "one", one)  # made nothing, and cannot know
-    here.clock.advance(31)
-    turn(here, "one", one)  # looks for it in vain
+    for _ in range(4):  # made nothing, and cannot know; then looks for it in vain
+        turn(here, "one", one)
+        here.clock.advance(31)
+    assert [look.intended for look in one.here.looked.values()] == [here.copy("right").intent_since]
+    assert other.here.looked == {}
     right.faults.queue.append(Fault(only_writes=True, after_effect=True))
     for _ in range(12):
         here.clock.advance(31)

@@ -204,3 +204,11 @@ def test_check_names_what_in_the_receiver_makes_webhooks_incomplete(
     am.webhook.max_alerts, am.webhook.send_resolved = 0, True
     assert driver.connect(receiver="tieline").check().notes == ()
     assert "webhooks are refused" in driver.connect(webhook_token=None).check().notes[0]
+
+
+@pytest.mark.parametrize("page_size", [500, 2_000])
+def test_however_many_fire_all_are_told(driver: AlertmanagerDriver, am: AlertmanagerSimulator, page_size: int) -> None:
+    made = [am.fire({**DISK, "instance": f"db{number}"}).ref for number in range(1_001)]
+    found, cursor = poll(driver.connect(page_size=page_size), None)
+    assert sorted(reading.ref for reading in found) == sorted(made)
+    assert poll(driver.connect(page_size=page_size), cursor)[0] == []
