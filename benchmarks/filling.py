@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tieline.core.store import tables as t
 from tieline.core.store.chain import Entry
@@ -68,6 +68,7 @@ def _replica(number: int, connection: str) -> dict[str, Any]:
         "version": "1",
         "touched": 0,
         **{name: {} for name in ("ledger", "intent", "conflicts", "trail")},
+        "originals": {},
         "dirty": False,
         "dirty_since": None,
         "attempts": 0,
@@ -86,6 +87,7 @@ def _signal(number: int) -> dict[str, Any]:
         "firing": False,
         "fields": _fields(number),
         "labels": {"service": f"filled-{number}"},
+        "judged": {},
         "version": "ended",
         "act": "",
         "acted": "",
@@ -98,8 +100,11 @@ def _signal(number: int) -> dict[str, Any]:
     }
 
 
+_STEADY: Final = {"flaps": 0, "flapper": "", "steady_at": None, "held_until": None}
+
+
 def _group(number: int) -> dict[str, Any]:
-    return {"group_key": f"filled={number}", "incident_id": number, "last_at": _AT}
+    return {"group_key": f"filled={number}", "incident_id": number, "last_at": _AT, **_STEADY}
 
 
 def _entries(numbers: range) -> Iterator[Entry]:
