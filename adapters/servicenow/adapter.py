@@ -133,8 +133,8 @@ class ServiceNow:
         # One write counts one, or none where it changes nothing. More means that somebody else, or a rule that saves
         # again, wrote in between.
         again = writes_in(after) > writes_in(before) + (editor_of(after) == self._settings.username.casefold())
-        raced = again and audit.others_wrote(self._wire, ref, writes_in(before))
         try:
+            raced = again and audit.others_wrote(self._wire, ref, writes_in(before))
             return self._reading(after, answer.at, raced=raced)
         except RemoteError as error:
             raise unread(self._connection, f"{ref} was written, but: {error}", error) from None

@@ -7,6 +7,7 @@ import pytest
 from tieline.adapters.servicenow.adapter import ServiceNow
 from tieline.adapters.servicenow.simulated.driver import ServiceNowDriver
 from tieline.adapters.servicenow.simulator import ServiceNowSimulator
+from tieline.core.errors import TryAgain
 from tieline.core.port import Body, Reading, Replaced, Token
 
 TOKEN = Token("tl-1")
@@ -90,3 +91,16 @@ def test_a_loss_that_may_not_be_read_is_told_without_its_value(
     assert found.body is None
     assert "INC0010001 was written by others at the same time" in found.untold
     assert ("have incident audited" if why == "not audited" else "grant the account read access") in found.untold
+
+
+def test_a_write_whose_race_cannot_be_looked_into_may_have_been_done(
+    adapter: ServiceNow, driver: ServiceNowDriver
+) -> None:
+    made = adapter.create(driver.new_body("disk full"), TOKEN)
+    driver.before_next_write(lambda: driver.edit(made.ref, {"description": "df"}))
+    driver.simulator.lose(path="/sys_audit")
+    with pytest.raises(TryAgain) as lost:
+        adapter.update(made.ref, {"description": "the /var volume"}, made.version)
+    assert lost.value.maybe_done
+    found = adapter.replaced(made.ref, made.version)
+    assert found is not None and found.body is not None and found.body["description"] == "df"
