@@ -180,6 +180,7 @@ class Source(Protocol):
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         """Pages of records changed at or after `since`; None starts the tool's `history` setting ago, by its own clock.
+        A comment is a change: where it moves no version, the reading carries the comments.
 
         At least one page comes, possibly without readings, so that a cursor always exists. The boundary is
         inclusive: a record may come twice, never not at all. An error is raised, never an empty page.

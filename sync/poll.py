@@ -18,7 +18,7 @@ from tieline.core.model import ConnectionName
 from tieline.core.port import Cursor, Page, Power, Reading, Ref
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import absence, inbox, unreadable
+from tieline.sync import absence, inbox, twins, unreadable
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.records import ReplicaState
 
@@ -165,7 +165,8 @@ def _ask_again(tx: Transaction, here: Connected, refs: Collection[Ref], began: d
 
 
 def _news(tx: Transaction, here: Connected, page: Page) -> list[tuple[Ref, Reading | None]]:
-    """The readings whose version differs from what the store holds: a quiet page costs one look-up and no row.
+    """The readings whose version differs from what the store holds, or whose comments do: a quiet page costs one
+    look-up and no row.
 
     A signal that shows what the store holds is asked for again while something else about it waits in the inbox: that
     may be its end, which the source has taken back.
@@ -179,7 +180,11 @@ def _news(tx: Transaction, here: Connected, page: Page) -> list[tuple[Ref, Readi
         chunk = page.readings[start : start + 500]
         found = tx.execute(query, {"name": here.name, "refs": [reading.ref for reading in chunk]})
         known.update((row[0], row[1]) for row in found)
-        news += [(reading.ref, reading) for reading in chunk if known.get(reading.ref) != reading.version]
+        news += [
+            (reading.ref, reading)
+            for reading in chunk
+            if known.get(reading.ref) != reading.version or twins.any_new(tx, here.name, reading)
+        ]
         same = [reading.ref for reading in chunk if known.get(reading.ref) == reading.version]
         if here.signals and same:
             news += [(ref, None) for ref in sorted(inbox.waiting_refs(tx, here.name, same))]

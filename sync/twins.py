@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, exists, insert, or_, select, text, update
 
 from tieline.core.model import ConnectionName, IncidentId, Tlp, Visibility, incident_number
-from tieline.core.port import Power, Ref, RemoteComment, Token
+from tieline.core.port import Power, Reading, Ref, RemoteComment, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.mappings import Mapping as FieldMapping
@@ -65,12 +65,30 @@ def _mark(token: str) -> str:
 
 _COPIED = re.compile(r"\(INC-\d+#[0-9a-f]+\):")
 _KNOWN = select(t.twin.c.remote_id).where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.remote_id.is_not(None))
+_KNOWN_BY_REF = (
+    select(t.twin.c.remote_id)
+    .join_from(t.twin, t.replica, t.twin.c.replica_id == t.replica.c.id)
+    .where(
+        t.replica.c.connection == bindparam("name"),
+        t.replica.c.ref == bindparam("ref"),
+        t.twin.c.remote_id.is_not(None),
+    )
+)
 _SENDING = (
     select(t.twin.c.id, t.twin.c.token, t.comment.c.visibility)
     .join_from(t.twin, t.comment, t.twin.c.comment_id == t.comment.c.id)
     .where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.state != "linked")
     .order_by(t.twin.c.id)
 )
+
+
+def any_new(tx: Transaction, name: ConnectionName, reading: Reading) -> bool:
+    """Whether a reading of a known copy brings comments along that its copy is not known to have: not every tool moves
+    a record's version for them."""
+    if not reading.comments:
+        return False
+    known = set(tx.execute(_KNOWN_BY_REF, {"name": name, "ref": reading.ref}).scalars())
+    return any(comment.id not in known for comment in reading.comments)
 
 
 def take_in(

@@ -59,7 +59,7 @@ class PagerDuty:
         self._wire = Wire(name, settings, bench)
         self._users = Users(self._wire, bench.clock)
         self._priorities = Priorities(self._wire, bench.clock)
-        self._feed = Feed(self._wire, settings, self._looked_at)
+        self._feed = Feed(self._wire, settings, self._looked_at, self.comments)
         self._asks_for_body = True
         self._webhook_secrets: tuple[str, ...] | None = None
         self.lookup_lag: timedelta = settings.lookup_lag

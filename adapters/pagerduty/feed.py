@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.adapters.pagerduty.wire import Wire
 from tieline.core.errors import NeedsOperator, TryAgain
 from tieline.core.listing import fetched
-from tieline.core.port import Cursor, Page, Reading, Ref
+from tieline.core.port import Cursor, Page, Reading, Ref, RemoteComment
 
 REACH: Final = 10_000
 """PagerDuty refuses offset + limit beyond this; a busier stretch of time is asked for in halves."""
@@ -30,6 +30,8 @@ SHORTEST: Final = timedelta(seconds=4)
 
 MOST_SEEN: Final = 1_000
 """Entries that a cursor names. Beyond it the oldest are forgotten, which costs readings and loses nothing."""
+
+ANNOTATE: Final = "annotate_log_entry"
 
 SILENT: Final = frozenset({"notify_log_entry", "exhaust_escalation_path_log_entry", "repeat_escalation_path_log_entry"})
 """Entries that tell of notifications and change nothing in the incident."""
@@ -46,6 +48,8 @@ class Entry:
     ref: Ref | None
     service: str
     by_itself: bool = False
+    note: bool = False
+    """Whether somebody wrote a note, which shows nowhere in the incident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,7 @@ class Log:
                 Ref(str(ref)) if ref else None,
                 str(service.get("id") or "") if isinstance(service, Mapping) else "",
                 doings.by_itself(row),
+                row.get("type") == ANNOTATE,
             )
         return sorted(entries.values(), key=lambda entry: (entry.at, entry.order))
 
@@ -168,12 +173,14 @@ class Feed:
         wire: Wire,
         settings: PagerDutySettings,
         read: Callable[[Ref, bool], Reading],
+        notes: Callable[[Ref], Sequence[RemoteComment]],
     ) -> None:
         """`read` is told whether PagerDuty may have changed the incident by itself."""
         self._wire = wire
         self._settings = settings
         self._log = Log(wire, settings.page_size)
         self._read = read
+        self._notes = notes
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         now = self._log.now()
@@ -206,17 +213,23 @@ class Feed:
         for entry in fresh:
             if entry.ref is not None and self._follows(entry.service):
                 last[entry.ref] = entry
+        noted = frozenset(entry.ref for entry in fresh if entry.note)
         refs = sorted(last, key=lambda ref: (last[ref].at, last[ref].order))
         clocked = {entry.ref for entry in entries if entry.by_itself}
         seen = {**place.seen, **{entry.id: entry.at for entry in entries if entry.ref not in last}}
         for begin in range(0, max(len(refs), 1), self._settings.page_size):
             chunk = refs[begin : begin + self._settings.page_size]
             rest = set(refs[begin + self._settings.page_size :])
-            read = fetched(chunk, lambda ref: self._read(ref, ref in clocked))
+            read = fetched(chunk, lambda ref: self._look(ref, ref in clocked, ref in noted))
             seen |= {entry.id: entry.at for entry in entries if entry.ref not in rest}
             at = min((entry.at for entry in fresh if entry.ref in rest), default=end)
             after = self._advance(place, at, seen)
             yield Page(read.found, after.pack(), more or bool(rest), unreadable=read.unreadable), after
+
+    def _look(self, ref: Ref, clocked: bool, noted: bool) -> Reading:
+        """The incident; with its notes where one was written, for its version does not tell of them."""
+        found = self._read(ref, clocked)
+        return replace(found, comments=tuple(self._notes(ref))) if noted else found
 
     def _follows(self, service: str) -> bool:
         followed = self._settings.followed

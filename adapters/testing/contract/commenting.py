@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tieline.adapters.testing.contract.expect import HOSTILE, expect, needs, raises, token
+from tieline.adapters.testing.contract.expect import HOSTILE, HOUR, expect, here, listed, needs, raises, token
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.core.errors import Gone, Rejected, TryAgain
 from tieline.core.model import Visibility
@@ -88,6 +90,22 @@ class CommentContract:
         found = adapter.comments(ref)[0].visibility
         wide = Visibility.PUBLIC if TEXT in tool.public_comments(ref) else Visibility.INTERNAL
         expect(found is wide, f"customers {'can' if wide is Visibility.PUBLIC else 'cannot'} read it; read as {found}")
+
+    @needs(Power.COMMENT, "make", "comment", "advance")
+    def test_a_comment_is_a_change(self, adapter: Any, tool: ToolDriver) -> None:
+        ref = tool.make("Disk full")
+        tool.advance(HOUR)
+        cursor, before = here(adapter), adapter.read(ref)
+        tool.advance(61)
+        made = tool.comment(ref, TEXT, Visibility.INTERNAL)
+        found = [reading for reading in listed(adapter, cursor) if reading.ref == ref]
+        expect(len(found) > 0, "a record that somebody comments on is listed: nobody asks for comments otherwise")
+        told = found[-1].comments
+        expect(
+            found[-1].version != before.version or (told is not None and made in [one.id for one in told]),
+            "a comment moves the record's version, or the reading that lists it carries the comments: whoever reads "
+            "only what changed sees it nowhere else",
+        )
 
     @needs(Power.COMMENT, "make", "comment", "advance")
     def test_comments_come_oldest_first(self, adapter: Commenter, tool: ToolDriver) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from tieline.adapters.testing.driver import ToolDriver
 from tieline.adapters.testing.saboteurs.base import Honest, Saboteur, Tamper, Verbs, answering, instead, throw
 from tieline.core.errors import Gone, Rejected, TryAgain
 from tieline.core.model import Visibility
-from tieline.core.port import Ref, RemoteComment, Token
+from tieline.core.port import Cursor, Page, Reading, Ref, RemoteComment, Token, Version
 
 Comments = Sequence[RemoteComment]
 
@@ -50,6 +50,23 @@ def _narrower(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
 
     asked: dict[Token, Visibility] = {}
     return {"add_comment": add_comment, "comments": comments}
+
+
+def _still(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
+    """Its versions count edits, and a comment is none."""
+    last: dict[Ref, tuple[Any, Version]] = {}
+
+    def still(reading: Reading) -> Reading:
+        held = last.setdefault(reading.ref, (reading.body, reading.version))
+        if held[0] != reading.body:
+            held = last[reading.ref] = (reading.body, reading.version)
+        return replace(reading, version=held[1])
+
+    def changes(since: Cursor | None) -> Iterator[Page]:
+        for page in honest.changes(since):
+            yield replace(page, readings=[still(reading) for reading in page.readings])
+
+    return {"changes": changes, "read": lambda ref: still(honest.read(ref))}
 
 
 def _stubborn(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
@@ -166,5 +183,6 @@ COMMENTING: Final = (
     ),
     Saboteur("an edit of a comment is another comment", _streaming, ("test_a_comment_of_ours_is_edited_in_its_place",)),
     Saboteur("an edit of a comment shows it to everybody", _forgetful, ("test_an_edit_shows_nothing_wider",)),
+    Saboteur("a comment changes nothing that a listing tells", _still, ("test_a_comment_is_a_change",)),
     Saboteur("a lost comment is repeated", _stubborn, ("test_a_comment_with_a_lost_answer_is_written_once",)),
 )
