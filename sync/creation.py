@@ -16,10 +16,10 @@ from tieline.core.errors import Rejected, RemoteError
 from tieline.core.model import Status, incident_number
 from tieline.core.port import Finder, Power, Reading, Token
 from tieline.core.store.store import Transaction
-from tieline.sync import ceiling, commit, copies, inbox, rows, tokens, twins, unfit
+from tieline.sync import ceiling, commit, copies, inbox, rows, tokens, unfit
 from tieline.sync.engine import Connected, Engine, Look
 from tieline.sync.outcomes import Done, Verb, outcome, standing_of
-from tieline.sync.read import sight, with_comments
+from tieline.sync.read import sight, take_comments, with_comments
 from tieline.sync.reconcile import Moment, Sighting
 from tieline.sync.records import Incident, Replica, ReplicaState
 
@@ -197,7 +197,7 @@ def adopt(
     else:
         linked = unfit.born(linked, sighting.fields)
     commit.take(tx, engine, here, linked, sighting, moment)
-    twins.take_in(tx, engine, here, replace(linked, ref=reading.ref), reading.comments or ())
+    take_comments(tx, engine, here, replace(linked, ref=reading.ref), reading)
 
 
 def _make_way(tx: Transaction, engine: Engine, replica: Replica, reading: Reading) -> None:

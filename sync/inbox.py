@@ -62,6 +62,14 @@ _HINT = text(
     "DO UPDATE SET received_at = excluded.received_at, attempts = 0, next_at = NULL, parked = ''"
 ).bindparams(bindparam("received_at", type_=t.inbox.c.received_at.type))
 
+_ASK_LATER = text(
+    "INSERT INTO inbox (connection, ref, reading, asked, received_at, attempts, next_at, parked) "
+    "VALUES (:connection, :ref, NULL, 0, :received_at, :attempts, :next_at, '') "
+    "ON CONFLICT (connection, ref) WHERE reading IS NULL DO NOTHING"
+).bindparams(
+    bindparam("received_at", type_=t.inbox.c.received_at.type), bindparam("next_at", type_=t.inbox.c.next_at.type)
+)
+
 _MOVE_CURSOR = text(
     "INSERT INTO cursor (connection, cursor, polled_at) VALUES (:connection, :cursor, :polled_at) "
     "ON CONFLICT (connection) DO UPDATE SET cursor = excluded.cursor, polled_at = excluded.polled_at"
@@ -317,6 +325,12 @@ def later(tx: Transaction, item: Waiting, attempts: int, next_at: datetime | Non
             for row, at in item.rows
         ],
     )
+
+
+def ask_later(tx: Transaction, item: Waiting, attempts: int, now: datetime, next_at: datetime) -> None:
+    """Ask for a record once more, of which a part could not be had. A hint that has come in since asks sooner."""
+    values = {"connection": item.connection, "ref": item.ref, "received_at": now, "attempts": attempts}
+    tx.execute(_ASK_LATER, {**values, "next_at": next_at})
 
 
 _WAITS = select(t.inbox.c.id).where(t.inbox.c.connection == bindparam("connection"), text("inbox.parked = ''")).limit(1)

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from tieline.core.errors import Gone, RemoteError
 from tieline.core.model import CATALOGUE, FieldType
 from tieline.core.port import Body, Commenter, Historian, Power, Reading, Ref
+from tieline.core.store.store import Transaction
 from tieline.sync import commit, inbox, rows, twins
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.outcomes import Standing, Then, Verb, outcome
 from tieline.sync.reconcile import Sighting
 from tieline.sync.records import Replica
+
+UNREAD: Final = "comments_unread"
+"""The annotation of a reading whose comments could not be had: why."""
 
 _log: Any = structlog.get_logger("tieline.read")
 
@@ -42,7 +46,7 @@ def with_comments(here: Connected, reading: Reading) -> Reading:
         if outcome(error, Standing.LINKED).then not in (Then.WITHOUT, Then.ASK):
             raise
         _log.warning("comments_unread", connection=here.name, ref=reading.ref, reason=str(error))
-        return reading
+        return replace(reading, annotations={**reading.annotations, UNREAD: str(error)})
 
 
 def sight(
@@ -115,4 +119,12 @@ def fresh(engine: Engine, here: Connected, replica: Replica) -> None:
         current = rows.hold(tx, replica.id)
         if current is not None:
             commit.take(tx, engine, here, current, sighting)
-            twins.take_in(tx, engine, here, current, sighting.reading.comments or ())
+            take_comments(tx, engine, here, current, sighting.reading)
+
+
+def take_comments(tx: Transaction, engine: Engine, here: Connected, replica: Replica, reading: Reading) -> None:
+    """Take in the comments that a reading brought along; those that could not be had are asked for."""
+    twins.take_in(tx, engine, here, replica, reading.comments or ())
+    if UNREAD in reading.annotations:
+        inbox.put(tx, here.name, [(reading.ref, None)], asked=0, now=engine.clock.now())
+        engine.rouse(tx, here.name)

@@ -15,18 +15,21 @@ from typing import Final
 
 from tieline.core.errors import Gone, Rejected
 from tieline.core.model import IncidentId, Status
-from tieline.core.port import Reading, Ref
-from tieline.core.store.store import Transaction
+from tieline.core.port import Finder, Power, Reading, Ref
+from tieline.core.store.store import Connection, Transaction
 from tieline.mappings.board import ALERTS
 from tieline.mappings.texts import originals
 from tieline.sync import absence, commit, copies, creation, inbox, poll, rows, signals, twins
 from tieline.sync.engine import Connected, Engine, expression_value
 from tieline.sync.inbox import Waiting
 from tieline.sync.outcomes import Then, Verb, outcome, standing_of
-from tieline.sync.read import read, sight, with_comments, with_replaced
+from tieline.sync.read import UNREAD, read, sight, with_comments, with_replaced
 from tieline.sync.reconcile import Sighting
 from tieline.sync.records import Replica, ReplicaState
 from tieline.sync.tokens import TOKEN_PREFIX
+
+COMMENTS_AGAIN: Final = timedelta(minutes=1)
+"""Until comments that could not be had are asked for once more; longer with each time."""
 
 DOUBT_FOR: Final = timedelta(seconds=30)
 DOUBT_EVERY: Final = timedelta(seconds=10)
@@ -67,6 +70,8 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
         else:
             commit.take(tx, engine, here, copy, sighting)
             twins.take_in(tx, engine, here, copy, sighting.reading.comments or ())
+            if UNREAD in sighting.reading.annotations and copy.state is not ReplicaState.GONE:
+                _ask_for_them_later(tx, engine, item)
 
 
 def travel_signals(engine: Engine, here: Connected, items: Sequence[Waiting]) -> None:
@@ -105,16 +110,17 @@ def _copy(engine: Engine, here: Connected, item: Waiting) -> Replica | None:
         return rows.replica_by_ref(connection, here.name, item.ref)
 
 
-def _ours(tx: Transaction, here: Connected, reading: Reading) -> Replica | None:
+def _ours(tx: Connection | Transaction, here: Connected, reading: Reading) -> Replica | None:
     """The copy that we began to make and lost sight of: its record carries our token."""
     found = rows.replica_by_token(tx, reading.token) if reading.token is not None else None
     return found if found is not None and found.connection == here.name and found.ref is None else None
 
 
 def _tells_nothing(item: Waiting, known: Replica | None) -> bool:
-    """A reading at the version that we hold already, with no write in doubt."""
+    """A reading at the version that we hold already, with no write in doubt, and without comments of its own."""
     return (
         item.reading is not None
+        and not item.reading.comments
         and known is not None
         and known.version == item.reading.version
         and not known.ledger
@@ -132,7 +138,24 @@ def _look(engine: Engine, here: Connected, item: Waiting, known: Replica | None)
         sighting = sight(engine, here, reading, asked=item.asked, received_at=item.received_at)
     if sighting.reading.merged_into is not None and known is not None:
         raise Gone(here.name, f"{known.key} was merged", merged_into=sighting.reading.merged_into)
-    return sighting if known is None else with_replaced(here, known, sighting, known.ledger)
+    if known is None:
+        return _with_birth(engine, here, sighting)
+    return with_replaced(here, known, sighting, known.ledger)
+
+
+def _with_birth(engine: Engine, here: Connected, sighting: Sighting) -> Sighting:
+    """A record that we made and lost sight of, as a search for its token shows it: that one tells how it was born. Else
+    what somebody edited before we knew of it could not be told from what the tool filled in."""
+    reading, finder = sighting.reading, here.source
+    if reading.token is None or reading.born is not None or not (isinstance(finder, Finder) and here.can(Power.FIND)):
+        return sighting
+    with engine.store.read() as connection:
+        if _ours(connection, here, reading) is None:
+            return sighting
+    found = here.call(Verb.FIND, finder.find, reading.token)
+    if found is None or found.ref != reading.ref or found.born is None:
+        return sighting
+    return sight(engine, here, found, asked=sighting.asked)
 
 
 def _doubts(engine: Engine, item: Waiting, known: Replica | None) -> bool:
@@ -199,6 +222,14 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
     if met is not None:
         twins.take_in(tx, engine, here, met, reading.comments or ())
         _ask_for_comments(tx, engine, here, reading)
+
+
+def _ask_for_them_later(tx: Transaction, engine: Engine, item: Waiting) -> None:
+    """Comments that could not be had with their record: nothing else would bring them before somebody changes it. Where
+    a right is lacking, they are asked for once an hour, and come when it is granted."""
+    now = engine.clock.now()
+    wait = min(COMMENTS_AGAIN * 2 ** min(item.attempts, 6), timedelta(hours=1))
+    inbox.ask_later(tx, item, item.attempts + 1, now, now + wait)
 
 
 def _ask_for_comments(tx: Transaction, engine: Engine, here: Connected, reading: Reading) -> None:

@@ -324,7 +324,7 @@ def test_a_failure_leads_to_what_the_table_says(
         if outcome.then is Then.AGAIN or (outcome.then is Then.ASK and verb is not Verb.COMMENTS):
             assert scene.attempts() - before == TRIES[bearing.counts]
         _write_is(scene, verb, outcome.done, outcome.then)
-        _work_goes_on(scene, verb, outcome.then)
+        _work_goes_on(scene, verb, outcome.then, standing)
     assert asked >= 1
     assert scene.world.verified()
     scene.world.engine.store.close()
@@ -373,7 +373,7 @@ def _write_is(scene: Scene, verb: Verb, done: Done, then: Then) -> None:
             pass
 
 
-def _work_goes_on(scene: Scene, verb: Verb, then: Then) -> None:
+def _work_goes_on(scene: Scene, verb: Verb, then: Then, standing: Standing) -> None:
     copy, world = scene.copy(), scene.world
     by_hint = verb in (Verb.READ, Verb.COMMENTS) or (verb is Verb.REPLACED and copy.state is ReplicaState.PARKED)
     match then:
@@ -385,9 +385,10 @@ def _work_goes_on(scene: Scene, verb: Verb, then: Then) -> None:
                 assert copy.dirty
         case Then.LOOK:
             assert copy.dirty and not scene.inbox()
-        case Then.ASK if verb is Verb.COMMENTS:
-            # The record itself was just read: it is there, and its comments are not to be had.
-            assert not scene.inbox() and copy.state is not ReplicaState.GONE
+        case Then.ASK | Then.WITHOUT if verb is Verb.COMMENTS:
+            # The record itself was just read: it is there, and its comments are asked for once more, if it matters.
+            matters = standing in (Standing.LINKED, Standing.IN_DOUBT, Standing.PARKED)
+            assert bool(scene.inbox()) is matters and copy.state is not ReplicaState.GONE
         case Then.ASK:
             assert scene.inbox() and copy.state is not ReplicaState.GONE
         case Then.FOLLOW:

@@ -1,12 +1,15 @@
 """What a tool does by itself was typed by nobody: it becomes that copy's base, is held, and never travels."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.sync.test_road import opened
 
+from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.adapters.memory.faults import Fault
+from tieline.core.model import ConnectionName
 from tieline.sync import explain
 from tieline.sync.records import Held
 
@@ -246,6 +249,36 @@ def test_a_person_who_sends_it_back_is_believed(world):
     both.edit("right", status="new")
     both.settle(3)
     assert both.shows("left", "status") == "new"
+
+
+class OnlyASearchTells(MemoryAdapter):
+    """A tool whose listings do not say how a record was born; only a search for it asks the history (ServiceNow)."""
+
+    def changes(self, since):
+        for page in super().changes(since):
+            yield replace(page, readings=[replace(one, born=None) for one in page.readings])
+
+    def read(self, ref):
+        return replace(super().read(ref), born=None)
+
+
+def test_what_somebody_edits_before_a_poll_brings_the_record_that_we_lost_sight_of_is_an_edit(world):
+    both = world()
+    right = both.tools["right"]
+    right.defaults = {"category": "inquiry"}
+    here = both.engine.connections[ConnectionName("right")]
+    here.source = OnlyASearchTells(here.name, here.config.settings, here.source._workbench, right)
+    both.settle(1)
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    right.faults.queue.append(Fault(after_effect=True, only_writes=True))
+    both.clock.advance(31)
+    while not right.rows():
+        both.step("left"), both.step("right")
+    (made,) = right.rows()
+    right.edit(made.ref, description="the /var volume", category="storage")
+    both.settle()
+    assert len(right.rows()) == 1
+    assert both.shows("left", "description", "category") == ("the /var volume", "storage")
 
 
 def test_where_nobody_can_tell_how_a_record_was_born_an_unknown_field_stays_unknown(world):

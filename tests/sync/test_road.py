@@ -1,13 +1,17 @@
 """What people see when one incident lives in several tools."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.adapters.memory.faults import Fault
 from tieline.adapters.memory.tool import MemoryTool
-from tieline.core.model import IncidentId, Visibility
+from tieline.core.errors import NeedsOperator
+from tieline.core.model import ConnectionName, IncidentId, Visibility
+from tieline.core.port import Version
 from tieline.sync import comments, explain, twins
 from tieline.sync.records import ReplicaState
 
@@ -278,6 +282,78 @@ def test_a_comment_appears_once_in_every_copy_with_its_author(world):
     both.settle(10)
     assert len(both.tools["right"].row(copy.ref).notes) == 1
     assert len(both.tools["left"].row(ref).notes) == 1
+
+
+class StillVersions(MemoryAdapter):
+    """A tool whose versions do not move for a comment, and whose listing brings the comments along (PagerDuty)."""
+
+    def _reading(self, row, *args):
+        found = super()._reading(row, *args)
+        return replace(found, version=Version(str(sorted(found.body.items(), key=str))))
+
+    def changes(self, since):
+        for page in super().changes(since):
+            found = [replace(one, comments=tuple(self.comments(one.ref))) for one in page.readings]
+            yield replace(page, readings=found)
+
+
+def test_a_comment_that_moves_no_version_is_taken_in_when_the_listing_brings_it(world):
+    both = world()
+    here = both.engine.connections[ConnectionName("left")]
+    here.source = StillVersions(here.name, here.config.settings, here.source._workbench, both.tools["left"])
+    ref = both.tools["left"].make({"title": "Disk full", "status": "new"}).ref
+    both.settle()
+    both.tools["left"].comment(ref, "rebooted it", author="Ann")
+    both.settle()
+    (copied,) = both.tools["right"].row(both.copy("right").ref).notes
+    assert copied.text.endswith("rebooted it")
+    both.restart()  # the memory of this connection is not what keeps it from being copied again
+    both.settle()
+    assert len(both.tools["right"].row(both.copy("right").ref).notes) == 1
+
+
+class Reserved(MemoryAdapter):
+    """A tool that refuses to show comments, as often as it is told."""
+
+    refusals = 0
+
+    def comments(self, ref):
+        if self.refusals:
+            self.refusals -= 1
+            raise NeedsOperator("left", "comments may not be read; grant it")
+        return super().comments(ref)
+
+
+def reserved(world, refusals):
+    both = opened(world)
+    here = both.engine.connections[ConnectionName("left")]
+    here.source = Reserved(here.name, here.config.settings, here.source._workbench, both.tools["left"])
+    here.source.refusals = refusals
+    both.tools["left"].comment(both.copy("left").ref, "rebooted it", author="Ann")
+    both.settle()
+    return both
+
+
+def test_comments_that_cannot_be_read_for_a_moment_are_read_a_little_later(world):
+    both = reserved(world, 2)
+    (copied,) = both.tools["right"].row(both.copy("right").ref).notes
+    assert copied.text.endswith("rebooted it")
+    assert both.parked() == []
+
+
+def test_comments_that_may_not_be_read_keep_nothing_else_up_and_come_once_they_may(world):
+    both = reserved(world, 1_000)
+    both.edit("left", title="Disk full on db1")
+    both.settle(2)
+    assert both.shows("right", "title") == "Disk full on db1"
+    both.clock.advance(86_400)
+    both.settle(30)
+    source = both.engine.connections[ConnectionName("left")].source
+    assert 1_000 - source.refusals < 20  # asked for more and more rarely
+    source.refusals = 0
+    both.clock.advance(3_600)
+    both.settle(1)
+    assert len(both.tools["right"].row(both.copy("right").ref).notes) == 1
 
 
 def test_a_comment_whose_answer_was_lost_is_not_written_twice(world):
