@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 @click.option("--schedules", type=click.IntRange(1), help="Play so many schedules, from seed 0 or --first.")
 @click.option("--first", default=0, show_default=True, help="The first seed.")
 @click.option("--steps", default=120, show_default=True, type=click.IntRange(1, 10_000), help="Steps of a schedule.")
+@click.option(
+    "--tools",
+    default="memory",
+    show_default=True,
+    help="Who plays: `memory` tools, the `shipped` adapters over their simulators (drawn by the seed), or names with "
+    "commas between them, like `servicenow,jira,alertmanager`.",
+)
 @click.option("--mutant", default="", help="Plant this bug first; `all` tries every one, `list` names them.")
 @click.option(
     "--store", default="", help="Play on this PostgreSQL server, in a schema of its own; else on SQLite in memory."
@@ -27,12 +34,20 @@ if TYPE_CHECKING:
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
 @json_option
 def simulate(
-    seed: int | None, schedules: int | None, first: int, steps: int, mutant: str, store: str, jobs: int, as_json: bool
+    seed: int | None,
+    schedules: int | None,
+    first: int,
+    steps: int,
+    tools: str,
+    mutant: str,
+    store: str,
+    jobs: int,
+    as_json: bool,
 ) -> None:
     """Play schedules of edits, faults and crashes, and check that nothing is lost, doubled or overwritten unseen.
 
-    Everything is simulated but the engine, its store and its mappings; nothing is sent anywhere. Exit code 1 when a
-    promise is broken, or when a planted bug is not found.
+    Everything is simulated but the engine, its store, its mappings and, where they play, the shipped adapters with
+    their libraries; nothing is sent anywhere. Exit code 1 when a promise is broken, or when a planted bug is not found.
     """
     from tieline.cli.simulation.mutants import MUTANTS
 
@@ -42,11 +57,26 @@ def simulate(
     if mutant not in ("", "all") and mutant not in MUTANTS:
         raise click.UsageError(f"there is no mutant {mutant!r}; `--mutant list` names them.")
     address = _address(store)
+    if mutant in MUTANTS and tools == "memory":
+        tools = MUTANTS[mutant].tools
+    _check_tools(tools)
     if mutant == "all":
         sys.exit(_hunt(range(first, first + (schedules or 1000)), steps, address, jobs, as_json))
     if seed is not None:
-        sys.exit(_tell(seed, steps, mutant, address, as_json))
-    sys.exit(_campaign(range(first, first + (schedules or 100)), steps, mutant, address, jobs, as_json))
+        sys.exit(_tell(seed, steps, tools, mutant, address, as_json))
+    sys.exit(_campaign(range(first, first + (schedules or 100)), steps, tools, mutant, address, jobs, as_json))
+
+
+def _check_tools(tools: str) -> None:
+    import random
+
+    from tieline.cli.simulation.shape import MEMORY, cast
+
+    try:
+        if tools != MEMORY:
+            cast(tools, random.Random(0))  # noqa: S311 - it draws tools, not secrets
+    except ValueError as error:
+        raise click.UsageError(f"--tools: {error}.") from None
 
 
 def _address(store: str) -> str:
@@ -67,18 +97,18 @@ def _list_mutants(as_json: bool) -> None:
     table("Bugs that can be planted", ["name", "what is broken"], [(n, m.words) for n, m in MUTANTS.items()], empty="")
 
 
-def _tell(seed: int, steps: int, mutant: str, store: str, as_json: bool) -> int:
+def _tell(seed: int, steps: int, tools: str, mutant: str, store: str, as_json: bool) -> int:
     from tieline.cli.simulation.mutants import planted
     from tieline.cli.simulation.schedule import Plan, play, shrink
     from tieline.cli.simulation.store import stores_at
 
     with planted(mutant), stores_at(store) as stores:
-        outcome = play(Plan.drawn(seed, steps), stores)
+        outcome = play(Plan.drawn(seed, steps, tools), stores)
         small = shrink(outcome, stores) if outcome.violations else outcome
     if as_json:
         emit(_facts(small) | {"trace": outcome.trace, "violations": list(map(str, outcome.violations))})
     elif outcome.violations:
-        _show_failure(small, steps, mutant)
+        _show_failure(small, steps, tools, mutant)
     else:
         for line in outcome.story:
             click.echo(f"  {line}")
@@ -86,13 +116,21 @@ def _tell(seed: int, steps: int, mutant: str, store: str, as_json: bool) -> int:
     return 1 if outcome.violations else 0
 
 
-def _campaign(seeds: range, steps: int, mutant: str, store: str, jobs: int, as_json: bool) -> int:
+def _campaign(seeds: range, steps: int, tools: str, mutant: str, store: str, jobs: int, as_json: bool) -> int:
     from tieline.cli.simulation.campaign import run
     from tieline.cli.simulation.mutants import planted
     from tieline.cli.simulation.schedule import shrink
 
     began = time.monotonic()
-    found = run(seeds, steps=steps, mutant=mutant, store=store, jobs=jobs, on_progress=_progress(len(seeds), as_json))
+    found = run(
+        seeds,
+        steps=steps,
+        tools=tools,
+        mutant=mutant,
+        store=store,
+        jobs=jobs,
+        on_progress=_progress(len(seeds), as_json),
+    )
     seconds = time.monotonic() - began
     rate = round(found.schedules / max(found.cpu_seconds, 0.001), 1)
     small: list[Outcome] = []
@@ -104,6 +142,7 @@ def _campaign(seeds: range, steps: int, mutant: str, store: str, jobs: int, as_j
                 "schedules": found.schedules,
                 "first": seeds.start,
                 "steps": steps,
+                "tools": tools,
                 "store": _kind(store),
                 "failures": len(found.failed),
                 "failed": [one.plan.seed for one in found.failed],
@@ -118,7 +157,7 @@ def _campaign(seeds: range, steps: int, mutant: str, store: str, jobs: int, as_j
         return 1 if found.failed else 0
     table("Injected", ["fault", "times"], sorted(found.faults.items()), empty="no faults")
     for one in small:
-        _show_failure(one, steps, mutant)
+        _show_failure(one, steps, tools, mutant)
     click.echo(f"{len(found.failed)} of {found.schedules} schedules broke a promise; {rate} schedules a CPU second.")
     if found.failed:
         click.echo(f"Failing seeds: {', '.join(str(one.plan.seed) for one in found.failed[:50])}")
@@ -179,7 +218,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _show_failure(outcome: Outcome, steps: int, mutant: str) -> None:
+def _show_failure(outcome: Outcome, steps: int, tools: str, mutant: str) -> None:
     click.echo(f"Seed {outcome.plan.seed} breaks a promise. The world: {outcome.plan.shape.words()}")
     click.echo("What it takes:")
     for line in outcome.story:
@@ -187,4 +226,5 @@ def _show_failure(outcome: Outcome, steps: int, mutant: str) -> None:
     for violation in outcome.violations[:10]:
         click.echo(f"  ✗ {violation}")
     planted_bug = f" --mutant {mutant}" if mutant else ""
-    click.echo(f"Repeat it: tieline simulate --seed {outcome.plan.seed} --steps {steps}{planted_bug}")
+    played = f" --tools {tools}" if tools != "memory" else ""
+    click.echo(f"Repeat it: tieline simulate --seed {outcome.plan.seed} --steps {steps}{played}{planted_bug}")

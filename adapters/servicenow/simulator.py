@@ -83,6 +83,8 @@ class ServiceNowSimulator(Simulator):
         self.no_date = False
         self.before_write: Callable[[], None] | None = None
         """Somebody acts right before the next write through the API takes effect; called once."""
+        self.listeners: list[Callable[[str, Row], None]] = []
+        """Whoever hears of each change in this process: the table, and the row as it is now."""
         self._courier: Courier | None = None
 
     # The API
@@ -279,6 +281,8 @@ class ServiceNowSimulator(Simulator):
         self._courier = Courier(webhook) if webhook is not None else None
 
     def _announce(self, table: str, row: Row) -> None:
+        for listener in self.listeners:
+            listener(table, row)
         if self._courier is not None and table == "incident":
             hook = self._courier.webhook
             self._courier.post(*message(row, table, hook.secret, int(self.clock().timestamp()), shared=hook.shared))

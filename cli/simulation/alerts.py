@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from tieline.adapters.alertmanager.alert import ended, reading
 from tieline.adapters.memory.faults import Faults
@@ -85,6 +85,14 @@ class AlertTool:
         self.acts = 0
         self.before_call: Callable[[], None] = lambda: None
         self._sent = 0
+
+    quietens = True
+    """Whether it can be told to be quiet."""
+
+    @property
+    def transport(self) -> Self:
+        """Its adapter speaks to it as it is."""
+        return self
 
     def now(self) -> datetime:
         return self.clock() + self.skew

@@ -45,6 +45,8 @@ class Scene:
     told: list[dict[str, Any]]
     owners: dict[tuple[str, str], int] = field(default_factory=dict)
     lost: set[tuple[str, Any]] = field(default_factory=set)
+    untold: set[tuple[int, str]] = field(default_factory=set)
+    """Incidents and fields of which a journal says that something was replaced there and the tool cannot tell what."""
 
     @classmethod
     def of(cls, world: World) -> Scene:
@@ -57,6 +59,7 @@ class Scene:
             scene.owners |= {(copy.connection, str(copy.ref)): incident.id for copy in copies if copy.ref is not None}
             scene.owners[HERE, str(incident.id)] = incident.id
         for facts in scene.told:
+            scene.untold |= {(facts["incident"], name) for name in facts.get("untold") or ()}
             conflicts = facts.get("conflicts")
             if isinstance(conflicts, dict):
                 scene.lost |= {(name, _frozen(one["lost"])) for name, one in conflicts.items()}
@@ -189,13 +192,17 @@ def _equality(scene: Scene) -> Iterator[Violation]:
                 continue
             desk = scene.world.tools[copy.connection]
             for name in desk.compared:
-                if name in copy.holds or name not in row.body:
+                sayable = name in row.body and desk.can_show(name, _value(incident.fields.get(name)))
+                if name in copy.holds or not sayable:
                     continue
                 if name not in incident.fields and scene.world.shape.has_habit(copy.connection, name):
                     continue  # what the tool filled in by itself is unknown to everybody else
                 ours = _value(desk.would_show(name, incident.fields.get(name)))
                 theirs = _shown(scene.world, copy.connection, row, name)
-                if ours != theirs:
+                # What a tool filled in by itself where the incident says nothing is nobody's word.
+                born = desk.born.get(row.ref, {})
+                unsaid = ours is None and (row.body.get(name) == born.get(name) or bool(born) > desk.tells_birth)
+                if ours != theirs and not unsaid:
                     words = f"INC-{incident.id} {name} is {ours!r} and record {row.ref} in {copy.connection} shows"
                     yield Violation("diverged", f"{words} {theirs!r}")
 
@@ -242,13 +249,16 @@ def _edits(scene: Scene) -> Iterator[Violation]:
             by_field[owner, edit.field].append(edit)
     mentioned = _mentions(scene)
     for (owner, name), edits in by_field.items():
-        if _is_disturbed(scene, owner):
+        if _is_disturbed(scene, owner) or (owner, name) in scene.untold:
             continue
         yield from _judge(scene, owner, name, edits, _value(fields[IncidentId(owner)].get(name)), mentioned)
 
 
 def _overwritten(scene: Scene) -> Iterator[Violation]:
-    """Where a tool refused none of our writes, each text that one of them replaced is told, or stands."""
+    """Where a tool refused none of our writes, each text that one of them replaced is told, or stands. What was
+    replaced while an old backup was not yet in the store's place, that backup does not know to ask for."""
+    if scene.world.restored:
+        return
     fields = {incident.id: incident.fields for incident, _copies in scene.incidents}
     mentioned = _mentions(scene)
     for (name, ref), row in scene.rows.items():
@@ -256,6 +266,8 @@ def _overwritten(scene: Scene) -> Iterator[Violation]:
         if owner is None or _is_disturbed(scene, owner):
             continue
         for entry in _replaced_by_us(scene.world, name, row):
+            if (owner, entry.name) in scene.untold:
+                continue
             final = _value(fields[IncidentId(owner)].get(entry.name))
             before = _bare(entry.name, entry.before)
             if not _same(final, before) and (entry.name, _told(before)) not in mentioned:
@@ -396,7 +408,8 @@ def _notes(scene: Scene) -> Iterator[tuple[Remark, str, str, list[Note]]]:
 
 
 def _says(note: Note, remark: Remark) -> bool:
-    return note.text == remark.text or note.text.endswith(f"\n{remark.text}")
+    # Whoever copies a comment says first whose it is; where only the words of a text are shown, on the same line.
+    return note.text == remark.text or note.text.endswith((f"\n{remark.text}", f" {remark.text}"))
 
 
 def _doubled_remarks(scene: Scene) -> Iterator[Violation]:
@@ -448,7 +461,7 @@ def _signals(scene: Scene) -> Iterator[Violation]:
         if row.episode in scene.world.alerts.firing and row.incident_id is not None:
             worked_on = fields[row.incident_id]["status"] in ("in_progress", "on_hold")
             quiet = scene.world.alerts.firing[row.episode].quiet
-            if worked_on and not quiet:
+            if worked_on and not quiet and scene.world.alerts.quietens:
                 yield Violation("loud alert", f"alert {row.episode} is worked on and its source was not told")
             # What a store that was put back has forgotten is not taken back. It runs out by itself.
             if not worked_on and quiet and not scene.world.restored:

@@ -31,6 +31,15 @@ class Desk(Protocol):
     overwrote: int
     """Writes of ours that may have taken somebody's edit away: each is put right by one more."""
 
+    born: dict[str, Mapping[str, Any]]
+    """What each record that we made showed at its birth, by its ref: what differs there from what we sent is the
+    tool's making."""
+
+    @property
+    def spoilt(self) -> set[str]:
+        """Records in which something is odd that nobody understands."""
+        ...
+
     @property
     def transport(self) -> Any:
         """What a connection to it gets in place of the network."""
@@ -62,6 +71,11 @@ class Desk(Protocol):
         ...
 
     @property
+    def spaced(self) -> bool:
+        """Whether its labels may hold spaces."""
+        ...
+
+    @property
     def skills(self) -> frozenset[str]:
         """What people can do beside editing: delete, restore, merge, move."""
         ...
@@ -72,8 +86,18 @@ class Desk(Protocol):
         ...
 
     @property
+    def tells_birth(self) -> bool:
+        """Whether it tells how a record was born that somebody has edited since: else a value that nobody gave it at
+        its birth may be an edit or a default, and is left where it is."""
+        ...
+
+    @property
     def steps_of_a_write(self) -> int:
         """How many writes one update of ours may take here."""
+        ...
+
+    def can_show(self, name: str, value: Any) -> bool:
+        """Whether it can be told this canonical value at all: nobody, where somebody has to be named."""
         ...
 
     def would_show(self, name: str, value: Any) -> Any:
@@ -115,6 +139,14 @@ class Desk(Protocol):
     def merge(self, ref: str, into: str) -> None: ...
 
     def move(self, ref: str, key: str) -> None: ...
+
+    def spoil(self, ref: str) -> None:
+        """An import leaves something odd in a record."""
+        ...
+
+    def mend(self, ref: str) -> None:
+        """Somebody puts it in order again, which is a change."""
+        ...
 
     def stray(self) -> Delivery:
         """A proved webhook about a record that nobody knows."""

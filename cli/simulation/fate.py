@@ -24,15 +24,29 @@ FORGETFUL: Final = (0.0, 0.1, 0.3, 0.6)
 """The same for a monitoring that forgets what fires: there are few listings with enough in them to be missed."""
 
 
+PAGES: Final = (200, 200, 403, 404, 502)
+"""The statuses with which a proxy's own page comes."""
+
+
 class Killed(BaseException):
     """The process is gone."""
 
 
-class _Death(Fault):
+class Death(Fault):
     """The process dies while this call is under way."""
 
     def error(self, connection: str, verb: str, *, writes: bool, now: datetime) -> NoReturn:  # noqa: ARG002 - the signature of faults
         raise Killed(f"while {connection} answered {verb}")
+
+
+@dataclass
+class Page(Fault):
+    """Something on the way answers with a page of its own."""
+
+
+@dataclass
+class Cut(Fault):
+    """The answer ends in its midst, and says that it is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,10 @@ class Weather:
     forgetful: float = 0.0
     odd: float = 0.0
     """Per edit: that an import leaves something in the record that nobody understands."""
+    proxy_page: float = 0.0
+    """This and what follows befalls only what goes over HTTP."""
+    cut_answer: float = 0.0
+    slow_answer: float = 0.0
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Weather:
@@ -139,15 +157,15 @@ class Fate:
 
     # -- calls -----------------------------------------------------------------------------------------------------
 
-    def call(self, tool: str) -> Callable[[str, bool], Fault | None]:
+    def call(self, tool: str, *, over_http: bool = False) -> Callable[[str, bool], Fault | None]:
         """What `Faults.draw` asks, for one tool."""
 
         def draw(verb: str, writes: bool) -> Fault | None:  # noqa: ARG001 - the signature of faults
             self.may_die(f"before {verb} reached {tool}")
             if self._fuse and self._burns_down():
                 self.told.append(f"killed after {tool} did {verb}")
-                return _Death(after_effect=True)
-            fault = self._drawn(verb)
+                return Death(after_effect=True)
+            fault = self._drawn(verb) or (self._on_the_way() if over_http else None)
             if fault is not None:
                 effect = " after it took effect" if fault.after_effect else ""
                 self.told.append(f"{tool} answered {verb} with {fault.status or 'silence'}{effect}")
@@ -169,6 +187,13 @@ class Fate:
             return Fault(401)
         if verb == "update" and self.happens(weather.conflict, "conflict"):
             return Fault(self.dice.choice((409, 412)))
+        return None
+
+    def _on_the_way(self) -> Fault | None:
+        if self.happens(self.weather.proxy_page / 4, "proxy page"):
+            return Page(self.dice.choice(PAGES), after_effect=self.dice.random() < 0.3)
+        if self.happens(self.weather.cut_answer / 4, "cut answer"):
+            return Cut(200, after_effect=True)
         return None
 
     def _retry_after(self) -> dict[str, str]:

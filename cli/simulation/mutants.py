@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from tieline.adapters.memory import adapter as memory
 from tieline.adapters.memory.adapter import MemoryAdapter
+from tieline.cli.simulation.shape import MEMORY
 from tieline.cli.simulation.tickets import SimulatedTool
 from tieline.core.errors import StoreUnavailable
 from tieline.core.listing import Understood
@@ -55,6 +56,8 @@ class Mutant:
 
     words: str
     patches: Callable[[], Sequence[Patch]]
+    tools: str = MEMORY
+    """Among which tools it shows; see `Plan.drawn`."""
 
 
 class _Instead:

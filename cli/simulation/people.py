@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,6 +26,14 @@ HERE = "tieline"
 
 
 _SIGNS: Final = str.maketrans(dict.fromkeys("\\*_`#>~", " "))
+
+
+_BOARD: Final = re.compile(r"--- alerts, kept by Tieline ---.*?--- end of alerts ---", re.DOTALL)
+
+
+def without_board(value: Any) -> Any:
+    """A text without the block in it that tells which alerts fire: that is ours, and the rest is people's."""
+    return _BOARD.sub("", value).strip() or None if isinstance(value, str) else value
 
 
 def bare(text: str) -> str:

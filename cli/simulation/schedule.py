@@ -20,7 +20,7 @@ from tieline.adapters.testing.clock import START
 from tieline.cli.simulation.actions import ACTIONS
 from tieline.cli.simulation.checker import Violation, check
 from tieline.cli.simulation.fate import FORGETFUL, LEVELS, Weather
-from tieline.cli.simulation.shape import Shape
+from tieline.cli.simulation.shape import MEMORY, Shape, cast
 from tieline.cli.simulation.store import IN_MEMORY, Stores
 from tieline.cli.simulation.world import CYCLE, World
 from tieline.sync import absence, explain
@@ -50,7 +50,8 @@ class Plan:
     steps: tuple[Step, ...]
 
     @classmethod
-    def drawn(cls, seed: int, steps: int = STEPS) -> Plan:
+    def drawn(cls, seed: int, steps: int = STEPS, tools: str = MEMORY) -> Plan:
+        """`tools` are `memory`, `shipped` (drawn by the seed), or names of tools with commas between them."""
         dice = random.Random(seed)  # noqa: S311 - it makes schedules, not secrets
         shape, weather = Shape.drawn(dice), Weather.drawn(dice)
         # Of its own, so that a habit that is added changes no other world.
@@ -61,6 +62,8 @@ class Plan:
         odd = random.Random(f"odd {seed}").choice(LEVELS)  # noqa: S311
         weather = replace(weather, frozen=frozen, forgetful=forgetful, odd=odd)
         shape = replace(shape, candid=random.Random(f"candid {seed}").random() < 0.5)  # noqa: S311
+        if tools != MEMORY:
+            shape, weather = _shipped(seed, shape, weather, tools)
         if not shape.polls:
             # Nothing else covers for a lost webhook there, and a start would poll.
             weather = replace(weather, lost_hook=0.0, kill=0.0, clocks=0.0)
@@ -70,6 +73,14 @@ class Plan:
         names, weights = list(ACTIONS), [weight for _action, weight in ACTIONS.values()]
         chosen = dice.choices(names, weights, k=steps)
         return cls(seed, shape, weather, tuple(Step(name, dice.getrandbits(64)) for name in chosen))
+
+
+def _shipped(seed: int, shape: Shape, weather: Weather, tools: str) -> tuple[Shape, Weather]:
+    """The same world, played by shipped adapters."""
+    dice = random.Random(f"cast {seed}")  # noqa: S311 - it makes schedules, not secrets
+    tickets, monitoring = cast(tools, dice)
+    weather = replace(weather, proxy_page=dice.choice(LEVELS), cut_answer=dice.choice(LEVELS))
+    return shape.played_by(tickets, monitoring), weather
 
 
 def _workers(dice: random.Random) -> tuple[int, float]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from tieline import mappings
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.tool import EXACT
 from tieline.cli.simulation.alerts import AlertsPlugin
 from tieline.cli.simulation.habits import Habit
+from tieline.cli.simulation.shipped.cast import ROLES, WATCHES, ShippedPlugin, with_secrets
 from tieline.cli.simulation.tickets import TicketsPlugin
 from tieline.core.config import Config, ConnectionConfig, load_text
 from tieline.core.plugins import Plugin
@@ -27,6 +29,27 @@ POLL_EVERY = 30
 """Seconds between two polls of one tool."""
 
 ALERTS = "alerts"
+
+SIMULATED = "simulated"
+"""The monitoring that is made for simulations."""
+
+CASTS: Final = (
+    ("servicenow", "jira"),
+    ("jira", "pagerduty"),
+    ("servicenow", "pagerduty"),
+    ("servicenow", "jira", "pagerduty"),
+    ("servicenow", "jira-jsm"),
+    ("jira-dc", "servicenow"),
+    ("jira", "left"),
+    ("servicenow", "left"),
+    ("pagerduty", "left"),
+)
+"""Which tools meet. `left` is a memory tool, which can show every field."""
+
+MEMORY_TOOLS: Final = ("left", "right", "third")
+
+MEMORY: Final = "memory"
+SHIPPED: Final = "shipped"
 
 DOUBT_FROM = 2
 """Missing alerts that are too many: small, since few fire at once in these worlds."""
@@ -70,6 +93,7 @@ class Shape:
     blunt: str = ""
     candid: bool = False
     """Whether a `narrow` tool tells in its schema what it does not take any more."""
+    monitoring: str = SIMULATED
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Shape:
@@ -93,6 +117,14 @@ class Shape:
         # Without polls nothing brings back what a lagging replica denied, or what an old backup forgot.
         return drawn if drawn.polls else replace(drawn, replication_lag=timedelta(0), backups=False)
 
+    def played_by(self, tools: Sequence[str], monitoring: str) -> Shape:
+        """The same world with these tools in it, as far as they have its habits: only a memory tool can do everything
+        badly, and none of the shipped ones refuses a write on an old version."""
+        # PagerDuty tells of no new title by webhook, so that whoever follows it polls.
+        polls = self.polls or "pagerduty" in tools
+        calm = replace(self, polls=polls, habits={}, narrow=False, rule=False, quarrel=False)
+        return replace(calm, tools=tuple(tools), monitoring=monitoring, blunt="")
+
     @property
     def connections(self) -> tuple[str, ...]:
         return (*self.tools, ALERTS) if self.alerts else self.tools
@@ -108,24 +140,41 @@ class Shape:
         return f"{', '.join(self.connections)}; {', '.join(parts)}"
 
 
+def cast(tools: str, dice: random.Random) -> tuple[tuple[str, ...], str]:
+    """The ticket tools and the monitoring that these words name; what they leave open is drawn. Raises ValueError."""
+    named = [] if tools == SHIPPED else [name.strip() for name in tools.split(",")]
+    unknown = [name for name in named if name not in (*ROLES, *WATCHES, *MEMORY_TOOLS)]
+    if unknown:
+        raise ValueError(f"there is no tool {unknown[0]!r}; there are {', '.join((*ROLES, *WATCHES, *MEMORY_TOOLS))}")
+    tickets = tuple(name for name in named if name not in WATCHES)
+    watching = next((name for name in named if name in WATCHES), "")
+    drawn = dice.choice(CASTS), dice.choice((*WATCHES, SIMULATED))
+    return tickets or drawn[0], watching or drawn[1]
+
+
 load_mapping = cache(mappings.load)
 """What a start reads from disk is read once per process here."""
 
 
 def load(shape: Shape, page_size: int) -> tuple[Config, Registry]:
     """The configuration of a world of this shape."""
-    return _load(shape.connections, shape.polls, page_size, shape.blunt)
+    lag = round(shape.lookup_lag.total_seconds())
+    return _load(shape.connections, shape.monitoring, shape.polls, page_size, shape.blunt, lag)
 
 
 @cache
-def _load(connections: tuple[str, ...], polls: bool, page_size: int, blunt: str) -> tuple[Config, Registry]:
+def _load(
+    connections: tuple[str, ...], monitoring: str, polls: bool, page_size: int, blunt: str, lag: int
+) -> tuple[Config, Registry]:
     every = f"{POLL_EVERY}s" if polls else "3650d"
     signals = f"signals: {{window: 2m, silence_for: 10m, doubt_from: {DOUBT_FROM}, {TIMES_OF_ALERTS}}}"
     lines = ["tieline: 1", f"poll_every: {every}", signals, "connections:"]
     for name in connections:
         if name == ALERTS:
             # Alerts are always polled: no source of alerts promises to tell of every end.
-            lines.append(f"  {name}: {{tool: simulated-alerts, poll_every: {POLL_EVERY}s}}")
+            lines.append(f"  {name}: {{{_watch(monitoring)}, poll_every: {POLL_EVERY}s}}")
+        elif name in ROLES:
+            lines.append(f"  {name}: {{{_role(name, page_size, lag)}, opens: true, history: 30d}}")
         else:
             tool = "simulated-blunt" if name == blunt else "simulated"
             # The first pass reaches back further than any clock is set here.
@@ -135,7 +184,20 @@ def _load(connections: tuple[str, ...], polls: bool, page_size: int, blunt: str)
     return replace(config, connections=with_secrets), registry
 
 
+def _watch(monitoring: str) -> str:
+    return (
+        "tool: simulated-alerts" if monitoring == SIMULATED else f"tool: {monitoring}, {WATCHES[monitoring].settings}"
+    )
+
+
+def _role(tool: str, page_size: int, lag: int) -> str:
+    lagging = f", lookup_lag: {lag}s" if tool.startswith("jira") else ""
+    return f"tool: {tool}, {ROLES[tool].settings}, page_size: {page_size}{lagging}"
+
+
 def _with_secret(connection: ConnectionConfig) -> ConnectionConfig:
+    if connection.tool in ROLES or connection.tool in WATCHES:
+        return replace(connection, settings=with_secrets(connection.tool, connection.settings))
     if not isinstance(connection.settings, MemorySettings):
         return connection
     secret = Secret.literal(hook_secret(connection.name))
@@ -151,6 +213,7 @@ def _provide(allowed: Mapping[str, Node], findings: Findings) -> Registry:  # no
     plugins = [
         Plugin("simulated", TicketsPlugin()),
         Plugin("simulated-alerts", AlertsPlugin()),
+        Plugin("shipped", ShippedPlugin()),
         Plugin("grouping", Grouping(Settings(by=("service",)))),
     ]
     return Registry(plugins, limits=Limits(inline=True), findings=findings)

@@ -38,7 +38,7 @@ class Staff:
         if dice.random() < 0.1:
             body["status"] = "resolved"
         if dice.random() < 0.3:
-            body["tags"] = [f"tag {number}"]
+            body["tags"] = [self._tag(number)]
         row = self._desks[name].make(body)
         # What the tool fills in with it counts as theirs: it is what they see when they have saved it.
         for field, value in row.body.items():
@@ -128,6 +128,10 @@ class Staff:
     def _number(self) -> int:
         return len(self._chronicle.edits)
 
+    def _tag(self, number: int) -> str:
+        """Not every tool takes spaces in a label."""
+        return f"tag {number}" if all(desk.spaced for desk in self._desks.values()) else f"tag-{number}"
+
     def _standing(self, name: str) -> list[Row]:
         return [row for row in self._desks[name].rows() if row.merged_into is None]
 
@@ -161,7 +165,7 @@ class Staff:
                 if tags and dice.random() < 0.3:
                     tags.remove(dice.choice(tags))
                 else:
-                    tags.append(f"tag {number}")
+                    tags.append(self._tag(number))
                 return {"tags": tags}
             case 3 if "assignee" in desk.compared:
                 return {"assignee": desk.person(dice.choice(PEOPLE)) if dice.random() < 0.8 else None}

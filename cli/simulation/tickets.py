@@ -49,11 +49,13 @@ class SimulatedTool(MemoryTool):
     compared = COMPARED
     skills = frozenset({"delete", "restore", "merge", "move"})
     tells_replaced = True
+    spaced = True
     steps_of_a_write = 1
 
     def __init__(self, *args: Any, **others: Any) -> None:
         super().__init__(*args, **others)
         self._made_at: dict[str, float] = {}
+        self.born: dict[str, Mapping[str, Any]] = {}
 
     def _is_older(self, row: Row, lag: timedelta) -> bool:
         """How far a replica or an index lags behind has nothing to do with anybody's clock."""
@@ -89,6 +91,10 @@ class SimulatedTool(MemoryTool):
         """Its adapter speaks to it as it is."""
         return self
 
+    def can_show(self, name: str, value: Any) -> bool:
+        """Whether it can be told this value at all."""
+        return name != "assignee" or value is None or value in self.addresses().values()
+
     def would_show(self, name: str, value: Any) -> Any:  # noqa: ARG002 - it shows every field as it is
         """A canonical value as far as this tool can show it."""
         return value
@@ -109,7 +115,9 @@ class SimulatedTool(MemoryTool):
     def make(self, body: Mapping[str, Any], *, token: str | None = None) -> Row:
         row = super().make(body, token=token)
         self._made_at[row.ref] = self.oddities.elapsed()
-        self.made += token is not None
+        if token is not None:
+            self.made += 1
+            self.born[row.ref] = row.body
         return row
 
     def comment(self, ref: str, text: str, *args: Any, token: str | None = None, **others: Any) -> Note:

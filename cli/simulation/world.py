@@ -20,9 +20,12 @@ from tieline.adapters.memory.tool import ODDITY
 from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation import habits
 from tieline.cli.simulation.alerts import AlertTool, Memory
+from tieline.cli.simulation.desk import Desk
 from tieline.cli.simulation.fate import Fate, Killed, Weather
-from tieline.cli.simulation.people import TEXTS, Chronicle
+from tieline.cli.simulation.people import Chronicle
 from tieline.cli.simulation.shape import ALERTS, DOUBT_FROM, POLL_EVERY, Shape, hook_secret, load, load_mapping
+from tieline.cli.simulation.shipped.cast import ROLES, WATCHES
+from tieline.cli.simulation.shipped.monitoring import Monitoring
 from tieline.cli.simulation.staff import PEOPLE, Staff
 from tieline.cli.simulation.store import Copy, SimulatedStore
 from tieline.cli.simulation.tickets import Oddities, SimulatedTool
@@ -94,14 +97,13 @@ class World:
         """Alerts that were taken for ended because too many were missing from a listing, and fired."""
         self.tools = {name: self._tool(name) for name in shape.tools}
         self.staff = Staff(dice, self.tools, self.people)
-        self.alerts = AlertTool(self.clock.now)
-        self.alerts.before_call = self._before_call
+        self.alerts = self._monitoring()
         self.alerts.memory = Memory(self._is_forgetful, self._guard)
         self.guarded: frozenset[str] = frozenset()
         """Alerts that fire, and that the last listing lacked together with too many others to be believed."""
         self.alerts.subscribers.append(partial(self._post, ALERTS))
         for name in shape.connections:
-            self.faults(name).draw = partial(self._called, self.fate.call(name))
+            self.faults(name).draw = partial(self._called, self.fate.call(name, over_http=self._is_shipped(name)))
             self.faults(name).turn = self._between_pages
         self._tokens = 0
         self._idle: dict[str, tuple[int, datetime]] = {}
@@ -116,7 +118,34 @@ class World:
             self.store.before_commit = self._committed
         self.start()
 
-    def _tool(self, name: str) -> SimulatedTool:
+    def _is_shipped(self, name: str) -> bool:
+        return name in ROLES or (name == ALERTS and self.shape.monitoring in WATCHES)
+
+    def _monitoring(self) -> AlertTool | Monitoring:
+        watch = WATCHES.get(self.shape.monitoring)
+        if watch is not None:
+            return watch.make(self.clock, self._before_call)
+        tool = AlertTool(self.clock.now)
+        tool.before_call = self._before_call
+        return tool
+
+    def _oddities(self, name: str) -> Oddities:
+        return Oddities(
+            partial(self._just_before_a_write, name),
+            partial(self._is_odd, "empty list"),
+            partial(self._is_odd, "repeated page"),
+            self.clock.monotonic,
+            self._before_call,
+        )
+
+    def _tool(self, name: str) -> Desk:
+        if name not in ROLES:
+            return self._memory_tool(name)
+        desk = ROLES[name].make(self.clock, self.dice, self._oddities(name), self.shape.lookup_lag)
+        desk.subscribers.append(partial(self._post, name))
+        return desk
+
+    def _memory_tool(self, name: str) -> SimulatedTool:
         shape = self.shape
         tool = SimulatedTool(
             self.clock.now,
@@ -126,13 +155,7 @@ class World:
             resolution=shape.resolution,
             conditional=name != shape.blunt,
         )
-        tool.oddities = Oddities(
-            partial(self._just_before_a_write, name),
-            partial(self._is_odd, "empty list"),
-            partial(self._is_odd, "repeated page"),
-            self.clock.monotonic,
-            self._before_call,
-        )
+        tool.oddities = self._oddities(name)
         tool.replication_lag = shape.replication_lag
         tool.plain_comments = shape.plain_comments
         tool.subscribers.append(partial(self._post, name))
@@ -177,7 +200,7 @@ class World:
             sleep=self.clock.sleep,
             wake=lambda _name: None,
             dice=self.dice,
-            transports={**{name: desk.transport for name, desk in self.tools.items()}, ALERTS: self.alerts},
+            transports={**{name: desk.transport for name, desk in self.tools.items()}, ALERTS: self.alerts.transport},
             load_mapping=load_mapping,
         )
         engine.new_token = self._token
@@ -384,12 +407,21 @@ class World:
         own look, and mostly one of the fields that we are about to write."""
         if not self.fate.happens(self.fate.weather.race, "race"):
             return
-        fields = [one for one in TEXTS if one in patch]
-        if name == self.shape.blunt and fields and self.dice.random() < 0.7:
+        desk = self.tools[name]
+        fields = [one for one in desk.texts if one in patch]
+        if not desk.tells_replaced:
+            # Whoever edits what is being written, where nothing tells of it, is not promised anything.
+            self.fate.told.append(self.staff.edit_record(name, ref, but=frozenset(patch)))
+        elif self._is_overwritten(name) and fields and self.dice.random() < 0.7:
+            desk.overwrote += name in ROLES
             self.fate.counts["race for a field"] += 1
             self.fate.told.append(self.staff.edit_field(name, ref, self.dice.choice(fields)))
         else:
             self.fate.told.append(self.staff.edit_record(name, ref))
+
+    def _is_overwritten(self, name: str) -> bool:
+        """Whether this tool lets us replace what somebody has just written."""
+        return name == self.shape.blunt or name in ROLES
 
     # -- the network -----------------------------------------------------------------------------------------------
 

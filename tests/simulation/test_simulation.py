@@ -10,12 +10,15 @@ from tests.core.store_backends import postgres_database, postgres_server
 
 from tieline.cli.simulation.mutants import MUTANTS, planted
 from tieline.cli.simulation.schedule import Plan, play
+from tieline.cli.simulation.shape import SHIPPED
 from tieline.cli.simulation.store import stores_at
 from tieline.core.errors import StoreUnavailable
 
 __all__ = ["postgres_database", "postgres_server"]
 
 STEPS = 120
+SHIPPED_STEPS = 60
+"""Shorter: each call goes through a real library and a simulator of some thousand lines."""
 SCHEDULES = 1000
 CHUNK = 25
 BOUND = 40
@@ -25,7 +28,7 @@ TRACES = """
 import structlog, logging
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 from tieline.cli.simulation.schedule import Plan, play
-print([play(Plan.drawn(seed, 60)).trace for seed in (1, 2, 3)])
+print([play(Plan.drawn(seed, 60, tools)).trace for seed in (1, 2, 3, 4) for tools in ("memory", "shipped")])
 """
 
 
@@ -34,6 +37,13 @@ def test_schedules_of_faults_and_crashes_break_no_promise(first):
     for seed in range(first, first + CHUNK):
         outcome = play(Plan.drawn(seed, STEPS))
         assert outcome.violations == (), f"tieline simulate --seed {seed} --steps {STEPS}"
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULES, CHUNK))
+def test_schedules_played_by_the_shipped_adapters_break_no_promise(first):
+    for seed in range(first, first + CHUNK):
+        outcome = play(Plan.drawn(seed, SHIPPED_STEPS, SHIPPED))
+        assert outcome.violations == (), f"tieline simulate --seed {seed} --steps {SHIPPED_STEPS} --tools {SHIPPED}"
 
 
 EARLY = [

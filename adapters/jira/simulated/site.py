@@ -80,6 +80,8 @@ class Site:
     cloud: bool = True
     base: str = "https://simulated.atlassian.net"
     search_lag: timedelta = timedelta(0)
+    indexing: Callable[[], datetime] | None = None
+    """The time by which the index lags, where somebody sets the site's clock."""
     lagging: dict[str, timedelta] = field(default_factory=dict)
     too_large: set[str] = field(default_factory=set)
     spoilt: set[str] = field(default_factory=set)
@@ -158,7 +160,7 @@ class Site:
 
     def entries(self) -> list[Entry]:
         """The index as it stands now."""
-        now = self.clock()
+        now = self._indexing()
         shown = [
             [entry for at, entry in issue.indexed if at <= now - self.lagging.get(issue.id, self.search_lag)]
             for issue in self.issues.values()
@@ -333,7 +335,7 @@ class Site:
             self._history_id += 1
             history = {"id": str(self._history_id), "_author": by, "_created": now, "items": items}
             issue.histories.append(history)
-        issue.indexed.append((now, self._entry(issue)))
+        issue.indexed.append((self._indexing(), self._entry(issue)))
         del issue.indexed[:-50]
         self._announce(issue, event, by, items)
 
@@ -355,6 +357,9 @@ class Site:
     def _key(self, project: Project) -> str:
         self._numbers[project.key] = self._numbers.get(project.key, 0) + 1
         return f"{project.key}-{self._numbers[project.key]}"
+
+    def _indexing(self) -> datetime:
+        return self.clock() if self.indexing is None else self.indexing()
 
     def _now(self) -> datetime:
         now = self.clock().astimezone(UTC)

@@ -33,6 +33,8 @@ class Webhooks:
     copies: int = 1
     delay: timedelta = timedelta(0)
     outbox: list[Outgoing] = field(default_factory=list)
+    listeners: list[Callable[[Outgoing], None]] = field(default_factory=list)
+    """Whoever hears of each delivery in this process, once."""
     _sent: int = 0
     _pump: threading.Thread | None = None
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -52,6 +54,8 @@ class Webhooks:
         self.outbox += [delivery] * self.copies
         del self.outbox[:-1000]
         self._wake.set()
+        for listener in self.listeners:
+            listener(delivery)
         return delivery
 
     def aim(self, url: str, secret: str) -> None:

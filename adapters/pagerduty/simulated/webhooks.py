@@ -59,6 +59,8 @@ class Webhooks:
         self._thread: threading.Thread | None = None
         self.subscription = Subscription()
         self.sent: list[Sent] = []
+        self.listeners: list[Callable[[Sent], None]] = []
+        """Whoever hears of each delivery in this process, once."""
 
     def tell(self, kind: str, incident: Incident, note: Note | None, by: str | None) -> None:
         """Build, sign and send one event."""
@@ -82,6 +84,8 @@ class Webhooks:
             self.subscription.held.append(sent)
         else:
             self._out(sent)
+        for listener in self.listeners:
+            listener(sent)
         return sent
 
     def wait(self) -> None:
