@@ -11,8 +11,9 @@ import click
 
 from tieline.cli.open import configuration, store_of
 from tieline.cli.output import emit, json_option, plain, say, table, text
-from tieline.core.model import INCIDENT_FIELDS, Status, incident_number, parse_incident_number
+from tieline.core.model import INCIDENT_FIELDS, Status, incident_number
 from tieline.sync import explain, unknown
+from tieline.sync.records import Replica, ReplicaState
 from tieline.sync.rows import plain as plain_fields
 
 
@@ -112,20 +113,25 @@ def _what_to_do(one: dict[str, Any]) -> Iterator[str]:
     type=click.Choice(["", *(one.value for one in Status)]),
     help="Only in this status.",
 )
+@click.option("--search", default="", help="Only with these words in a field, or in a ticket's key.")
+@click.option("--connection", "system", default="", help="Only with a copy in this connection.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @json_option
 @click.pass_obj
-def incidents(workspace: str, incident: str | None, wanted: str, limit: int, as_json: bool) -> None:
-    """Incidents and their copies, newest first; or one INCIDENT with all its fields."""
+def incidents(
+    workspace: str, incident: str | None, wanted: str, search: str, system: str, limit: int, as_json: bool
+) -> None:
+    """Incidents and their copies, newest first; or one INCIDENT with all its fields, by its number or the key of any
+    of its tickets. A star is at a copy that is not written yet."""
     config, _registry = configuration(workspace)
+    if system and system not in config.connections:
+        raise LookupError(f"there is no connection {system!r}; there are {', '.join(config.connections)}")
     with store_of(config) as store, store.read() as connection:
-        found = explain.incidents(connection, status=wanted, limit=limit)
         if incident is not None:
-            number = parse_incident_number(incident)
-            asked_for = explain.one_incident(connection, number)
+            asked_for = explain.one_incident(connection, explain.one_named(connection, incident))
             found = [asked_for] if asked_for is not None else []
-            if not found:
-                raise LookupError(f"there is no {incident_number(number)}; `tieline incidents` lists those that exist")
+        else:
+            found = explain.incidents(connection, status=wanted, search=search, system=system, limit=limit)
         not_known = unknown.firing_of(connection, [one.id for one, _copies in found])
     if as_json:
         emit(
@@ -154,7 +160,7 @@ def incidents(workspace: str, incident: str | None, wanted: str, limit: int, as_
         names = sorted({*one.fields, *(name for copy in copies for name in copy.observed)})
         table(
             f"{incident_number(one.id)}  {text(one.fields.get('title'))}",
-            ["field", "incident", *[f"{copy.connection} {copy.key}" for copy in copies]],
+            ["field", "incident", *[f"{copy.connection} {_called(copy)}" for copy in copies]],
             [
                 (
                     name,
@@ -177,12 +183,19 @@ def incidents(workspace: str, incident: str | None, wanted: str, limit: int, as_
                 one.fields.get("status"),
                 one.fields.get("severity") or ("unknown" if one.id in not_known else None),
                 one.fields.get("title"),
-                "  ".join(f"{copy.key or copy.state.value}{'*' if copy.dirty else ''}" for copy in copies),
+                "  ".join(f"{_called(copy)}{'*' if copy.dirty else ''}" for copy in copies),
             )
             for one, copies in found
         ],
-        empty="no incidents yet",
+        empty="no incident is like that" if search or system or wanted else "no incidents yet",
     )
+
+
+def _called(copy: Replica) -> str:
+    """The copy's key, and what has to be said of it before anybody looks for it over there."""
+    if copy.state is ReplicaState.GONE:
+        return f"{copy.key or copy.ref or copy.connection} (gone)"
+    return copy.key or copy.state.value
 
 
 @click.command()
@@ -193,10 +206,10 @@ def incidents(workspace: str, incident: str | None, wanted: str, limit: int, as_
 def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
     """Why FIELD of INCIDENT has its value: what every copy shows, and each step with its reason."""
     config, _registry = configuration(workspace)
-    number = parse_incident_number(incident)
     if field not in INCIDENT_FIELDS:
         raise LookupError(f"there is no field {field!r}; the fields are {', '.join(INCIDENT_FIELDS)}")
     with store_of(config) as store, store.read() as connection:
+        number = explain.one_named(connection, incident)
         found = explain.why(connection, number, field)
     if found is None:
         raise LookupError(f"there is no {incident_number(number)}; `tieline incidents` lists those that exist")
@@ -228,8 +241,11 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
         say(f"not known: {sentence}")
     table(
         "Copies",
-        ["connection", "key", "shows", "agreed on", "held because"],
-        [(name, one["key"], one["shows"], one["agreed"], one["held"]) for name, one in found.copies.items()],
+        ["connection", "key", "state", "shows", "agreed on", "held because"],
+        [
+            (name, one["key"], one["state"], one["shows"], one["agreed"], one["held"])
+            for name, one in found.copies.items()
+        ],
         empty="no copies",
     )
     table(
@@ -247,17 +263,27 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
 def history(workspace: str, incident: str, as_json: bool) -> None:
     """What happened to INCIDENT, from the journal, oldest first."""
     config, _registry = configuration(workspace)
-    number = parse_incident_number(incident)
     with store_of(config) as store, store.read() as connection:
+        number = explain.one_named(connection, incident)
         found = explain.history(connection, number)
     if not found:
         raise LookupError(f"there is no {incident_number(number)}; `tieline incidents` lists those that exist")
     if as_json:
-        emit(found)
+        emit([{**entry, "changes": [_change(name, step) for name, step in explain.changes(entry)]} for entry in found])
         return
-    table(
-        incident_number(number),
-        ["entry", "when (UTC)", "what", "connection", "who", "reason"],
-        [(one["seq"], one["at"], one["kind"], one["connection"], one["actor"], one["reason"]) for one in found],
-        empty="",
-    )
+    columns = ["entry", "when (UTC)", "what", "connection", "who", "field", "from", "to", "reason"]
+    table(incident_number(number), columns, [row for entry in found for row in _told(entry)], empty="")
+
+
+def _change(name: str, step: explain.Step) -> dict[str, Any]:
+    return {"field": name, "what": step.kind, "from": step.before, "to": step.after, "reason": step.reason}
+
+
+def _told(entry: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """The rows of one entry: one for each field that it tells of, and one where it tells of none."""
+    head = (entry["seq"], entry["at"], entry["kind"], entry["connection"], entry["actor"])
+    changes = explain.changes(entry)
+    if not changes:
+        yield (*head, None, None, None, entry["reason"])
+    for name, step in changes:
+        yield (*head, name, step.before, step.after, step.reason or entry["reason"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from typing import Any
 
@@ -83,10 +84,14 @@ def cli(ctx: click.Context, workspace: str) -> None:
 
 def main() -> None:
     """The entry point. Errors of ours become a sentence and an exit code, never a traceback."""
+    as_json = "--json" in sys.argv[1:]
     try:
         cli.main(prog_name="tieline", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        if as_json:
+            click.echo(json.dumps({"error": error.format_message(), "exit_code": error.exit_code}))
+        else:
+            error.show()
         sys.exit(error.exit_code)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
@@ -99,7 +104,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - `report` raises again what nobody expected
         from tieline.cli.output import report
 
-        sys.exit(report(error))
+        sys.exit(report(error, as_json=as_json))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from tieline.core.config import Config, load_workspace
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.registry import Registry
+from tieline.core.store import engines
 from tieline.core.store.store import Store
 
 FILE = "tieline.yaml"
@@ -34,9 +35,25 @@ def configuration(workspace: str) -> tuple[Config, Registry]:
 
 
 @contextmanager
+def store_to_check(config: Config) -> Iterator[tuple[Store, str]]:
+    """The workspace's store, or one that is gone afterwards where there is none yet; and the sentence that says so."""
+    file = engines.file_of(config.store)
+    if file is None or file.exists():
+        with store_of(config) as store:
+            yield store, ""
+        return
+    with Store.open("sqlite://") as passing:
+        passing.migrate()
+        yield passing, f"there is no store at {file} yet; `tieline run` makes it"
+
+
+@contextmanager
 def store_of(config: Config, *, moved: bool = False) -> Iterator[Store]:
-    """The workspace's store, at the schema this version knows; one that was copied away only if `moved`."""
-    store = Store.open(config.store)
+    """The workspace's store, at the schema this version knows; one that was copied away only if `moved`.
+
+    None is made where none is: whoever looks would take an empty one, and a typo, for the truth.
+    """
+    store = Store.open(config.store, create=False)
     try:
         store.migrate(moved=moved)
         yield store

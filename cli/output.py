@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -29,8 +30,11 @@ def say(sentence: object, *, err: bool = False) -> None:
     click.echo(harmless(str(sentence)), err=err)
 
 
-def report(error: Exception) -> int:
-    """Say what went wrong, and answer the exit code for it. What nobody expected is raised again."""
+def report(error: Exception, *, as_json: bool = False) -> int:
+    """Say what went wrong, and answer the exit code for it: as sentences, or as JSON where JSON was asked for. What
+    nobody expected is raised again."""
+    if as_json:
+        return report_as_json(error)
     match error:
         case ConfigError():
             for problem in error.problems:
@@ -47,8 +51,34 @@ def report(error: Exception) -> int:
         case JournalBroken() | TielineError() | ValueError():
             say(error, err=True)
             return 1
+        case OSError() if error.filename is not None:
+            say(_of_a_file(error), err=True)
+            return 1
         case _:
             raise error
+
+
+def _of_a_file(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}. Give this user the right to it, or name another place."
+
+
+_CODES: Final = ((ConfigError, 3), (StoreUnavailable, 4), (TielineError, 1), (LookupError, 5), (ValueError, 1))
+
+
+def report_as_json(error: Exception) -> int:
+    """The same as JSON on standard output, where whoever asked for JSON reads: `{"error": …, "exit_code": …}`, and the
+    `problems` of a configuration."""
+    if isinstance(error, (KeyError, IndexError)):
+        raise error
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    if code is None and not (isinstance(error, OSError) and error.filename is not None):
+        raise error
+    sentence = _of_a_file(error) if isinstance(error, OSError) else str(error)
+    said: dict[str, Any] = {"error": sentence, "exit_code": code or 1}
+    if isinstance(error, ConfigError):
+        said["problems"] = [asdict(problem) for problem in error.problems]
+    emit(said)
+    return code or 1
 
 
 def plain(value: Any) -> Any:

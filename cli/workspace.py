@@ -7,13 +7,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import click
 
-from tieline.cli.open import FILE, configuration, store_of
-from tieline.cli.output import emit, harmless, json_option, table
+from tieline.cli.open import FILE, configuration, store_to_check
+from tieline.cli.output import emit, harmless, json_option, say, table
 from tieline.core.config import ConnectionConfig
 from tieline.core.errors import ConfigError, RemoteError, TielineError
 from tieline.core.model import ConnectionName, RecordKind
@@ -22,7 +23,7 @@ from tieline.core.redaction import redacted
 from tieline.core.reference import unresolved_in
 from tieline.core.registry import Registry
 from tieline.core.yaml import Node
-from tieline.sync import unknown
+from tieline.sync import explain, unknown
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.explain import MOST_WORDS
 from tieline.sync.outcomes import Verb
@@ -82,7 +83,7 @@ class Found:
     tool: str
     works: bool
     account: str
-    notes: tuple[str, ...]
+    notes: list[str]
     refused: bool = False
     """True where its configuration is: a secret that is not there, a mapping that does not load."""
 
@@ -100,7 +101,7 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
     if connection is not None and connection not in config.connections:
         raise LookupError(f"there is no connection {connection!r}; there are {', '.join(config.connections)}")
     broken: dict[ConnectionName, ConfigError] = {}
-    with store_of(config) as store:
+    with store_to_check(config) as (store, absent):
         engine = build(
             config,
             store,
@@ -115,6 +116,11 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
         with ThreadPoolExecutor(max_workers=8) as pool:
             found = list(pool.map(partial(_row, engine, broken), asked))
         registry.close()
+        with store.read() as looking:
+            resting = explain.resting(looking)
+    for one in found:
+        if one.works and one.connection in resting:
+            one.notes.append(_resumes(resting[one.connection]))
     if as_json:
         emit(
             [
@@ -125,11 +131,23 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
     else:
         table(
             "Connections",
-            ["connection", "tool", "works", "account", "what to know or do"],
-            [(f.connection, f.tool, f.works, f.account, "\n".join(f.notes)) for f in found],
+            ["connection", "tool", "works", "account"],
+            [(f.connection, f.tool, f.works, f.account) for f in found],
             empty="no connections are configured; add some under `connections:`",
         )
+        # Below the table: in a cell beside four others, a sentence is a column of syllables.
+        for f in found:
+            for note in f.notes:
+                say(f"{f.connection}: {note}")
+        if absent:
+            say(absent)
     sys.exit(3 if any(one.refused for one in found) else 0 if all(one.works for one in found) else 1)
+
+
+def _resumes(next_try: datetime | None) -> str:
+    """For a connection that works while the daemon rests from its last failure."""
+    when = f"at {next_try:%H:%M:%S} UTC" if next_try is not None else "at its next try"
+    return f"the daemon still rests from the last failure and resumes by itself {when}; at once on SIGHUP"
 
 
 def _row(engine: Engine, broken: Mapping[ConnectionName, ConfigError], config: ConnectionConfig) -> Found:
@@ -139,12 +157,12 @@ def _row(engine: Engine, broken: Mapping[ConnectionName, ConfigError], config: C
     if config.name in broken:
         missing += [str(problem) for problem in broken[config.name].problems]
     if missing:
-        return Found(config.name, config.kind.tool, False, "", (*missing, *risks), refused=True)
+        return Found(config.name, config.kind.tool, False, "", [*missing, *risks], refused=True)
     try:
         return _prove(engine, engine.connections[config.name])
     except Exception as error:  # noqa: BLE001 - a strange adapter must not hide the rows of the others
         words = str(error) if isinstance(error, TielineError) else f"{type(error).__name__}: {error}"
-        return Found(config.name, config.kind.tool, False, "", (harmless(redacted(words)), *risks))
+        return Found(config.name, config.kind.tool, False, "", [harmless(redacted(words)), *risks])
 
 
 def _prove(engine: Engine, here: Connected) -> Found:
@@ -153,7 +171,7 @@ def _prove(engine: Engine, here: Connected) -> Found:
     notes = [*health.notes, *_schema(engine, here), *_unknown(engine, here, health), *risks]
     if health.clock_skew is not None and abs(health.clock_skew.total_seconds()) > 60:
         notes.append(f"its clock is {health.clock_skew.total_seconds():+.0f} s from ours; nothing depends on it")
-    return Found(here.name, here.kind.tool, True, f"{health.account} ({health.version})", tuple(notes))
+    return Found(here.name, here.kind.tool, True, f"{health.account} ({health.version})", notes)
 
 
 def _risks(engine: Engine, config: ConnectionConfig) -> tuple[str, ...]:

@@ -70,8 +70,12 @@ class Daemon:
         self.address = ""
         config, registry = load()
         self._alone = only_daemon(config)
+        file = engines.file_of(config.store)
+        fresh = file is not None and not file.exists()
         self._store = Store.open(config.store)
         self._store.migrate()
+        if fresh:
+            self._log.info("store_created", store=self._store.name)
         self._clock = clock or _clock(config, self._store)
         self._loops = Loops(self._clock, self._died)
         self._jobs = self._choose_jobs(config)
@@ -339,8 +343,13 @@ def only_daemon(config: Config) -> object:
         return None
     import fcntl
 
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = file.with_name(f"{file.name}.daemon").open("ab")
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = file.with_name(f"{file.name}.daemon").open("ab")
+    except OSError as error:
+        what = f"store: nothing can be made in {file.parent} ({error.strerror})."
+        fix = "make that folder writable for this user, or name another one in `store:`."
+        raise ConfigError([Problem(str(config.file), 1, 1, "RUN003", what, fix)]) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import Text, bindparam, func, or_, select, text, type_coerce, update
 
-from tieline.core.model import ConnectionName, IncidentId, Value, incident_number
+from tieline.core.model import ConnectionName, IncidentId, Value, incident_number, parse_incident_number
 from tieline.core.port import Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
@@ -116,6 +116,14 @@ def why(connection: Connection, incident: IncidentId, field: str) -> Why | None:
     steps = [step for entry in history(connection, incident) for step in _steps(entry, field)]
     said = unknown.firing_of(connection, [incident]).get(incident, ()) if field == "severity" else ()
     return Why(incident, field, current.fields.get(field), copies, tuple(steps), tuple(one.sentence for one in said))
+
+
+def changes(entry: Mapping[str, Any]) -> list[tuple[str, Step]]:
+    """What an entry of the history says of fields: each with from what to what."""
+    facts = entry["facts"]
+    kinds = (facts.get(kind) for kind in ("fields", "changes", "conflicts", "held", "unknown"))
+    names = sorted({name for kind in kinds if isinstance(kind, dict) for name in kind})
+    return [(name, step) for name in names for step in _steps(entry, name)]
 
 
 def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:
@@ -277,11 +285,22 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
         engine.record(tx, "released", actor=actor, what=what, number=number)
 
 
-def incidents(connection: Connection, *, status: str = "", limit: int = 50) -> list[tuple[Incident, list[Replica]]]:
-    """Incidents with their copies, newest first."""
+def incidents(
+    connection: Connection, *, status: str = "", search: str = "", system: str = "", limit: int = 50
+) -> list[tuple[Incident, list[Replica]]]:
+    """Incidents with their copies, newest first: those in a status, with these words in a field or in the key of a
+    ticket, and with a copy in a connection (`system`)."""
     query = select(t.incident.c.id).order_by(t.incident.c.id.desc()).limit(limit)
+    copies = select(t.replica.c.incident_id)
     if status:
         query = query.where(t.incident.c.status == status)
+    if search:
+        words = search.lower()
+        keys = copies.where(func.lower(t.replica.c.key).contains(words, autoescape=True))
+        fields = func.lower(type_coerce(t.incident.c.fields, Text)).contains(words, autoescape=True)
+        query = query.where(or_(fields, t.incident.c.id.in_(keys)))
+    if system:
+        query = query.where(t.incident.c.id.in_(copies.where(t.replica.c.connection == system)))
     found: list[tuple[Incident, list[Replica]]] = []
     for number in list(connection.execute(query).scalars()):
         incident = rows.load_incident(connection, IncidentId(number))
@@ -344,6 +363,11 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
         ],
         "signals_firing": count(select(func.count()).select_from(t.signal).where(text("firing"))),
         "inbox_waiting": count(select(func.count()).select_from(t.inbox).where(text("parked = ''"))),
+        "copies_gone": count(
+            select(func.count())
+            .select_from(t.replica.join(t.incident, t.replica.c.incident_id == t.incident.c.id))
+            .where(t.replica.c.state == ReplicaState.GONE.value, t.incident.c.status.in_(open_states))
+        ),
         "copies_behind": count(select(func.count()).select_from(t.replica).where(text("dirty"))),
         "oldest_undelivered_seconds": 0 if oldest is None else max(0, int((now - oldest).total_seconds())),
         "parked": len(parked(connection)),
@@ -353,6 +377,12 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
         # By name: which one was first to come to rest says nothing.
         "connections": dict(sorted(connections.items())),
     }
+
+
+def resting(connection: Connection) -> dict[str, datetime | None]:
+    """The connections that the daemon leaves alone after a failure, and when it tries each next."""
+    rest = select(t.connection.c.name, t.connection.c.next_at).where(t.connection.c.state != "working")
+    return {row.name: row.next_at for row in connection.execute(rest)}
 
 
 def not_started() -> dict[str, Any]:
@@ -393,6 +423,31 @@ def doubt_as_facts(name: ConnectionName, doubt: absence.Doubt) -> dict[str, Any]
         "confirmed": not doubt.open,
         "sentence": doubt.sentence(name),
     }
+
+
+def named(connection: Connection, words: str) -> list[IncidentId]:
+    """The incidents that a person means: by our number, or by the key, the id or the address of a ticket of theirs."""
+    wanted = words.strip()
+    try:
+        number = parse_incident_number(wanted)
+    except ValueError:
+        number = None
+    if number is not None and rows.load_incident(connection, number) is not None:
+        return [number]
+    r = t.replica.c
+    query = select(r.incident_id).where(or_(func.lower(r.key) == wanted.lower(), r.ref == wanted, r.url == wanted))
+    return sorted({IncidentId(one) for one in connection.execute(query).scalars()})
+
+
+def one_named(connection: Connection, words: str) -> IncidentId:
+    """The one incident that a person means. Raises LookupError for none, and for several."""
+    found = named(connection, words)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise LookupError(f"there is no incident and no ticket {words!r}; `tieline incidents` lists those that exist")
+    several = ", ".join(incident_number(one) for one in found)
+    raise LookupError(f"{words!r} names tickets of several incidents: {several}; name one of those")
 
 
 def one_incident(connection: Connection | Transaction, number: IncidentId) -> tuple[Incident, list[Replica]] | None:

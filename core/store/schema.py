@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import Connection, inspect, text
 
 from tieline.core.errors import ConfigError, Problem
+from tieline.core.store import ownership
 from tieline.core.store.chain import GENESIS
 from tieline.core.store.tables import metadata
 
@@ -103,11 +104,11 @@ def migrate(connection: Connection, name: str, *, moved: bool = False) -> None:
     if found == REVISION:
         if not moved:
             _refuse_if_moved(connection, name)
-        return
-    if found is None:
+    elif found is None:
         _create(connection)
     else:
         upgrade(connection, name, found)
+    ownership.sign(connection)
 
 
 def _refuse_if_moved(connection: Connection, name: str) -> None:

@@ -18,6 +18,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakKeyDictionary
@@ -28,7 +29,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ClauseElement, TextClause
 
 from tieline.core.errors import LeaseLost, StoreUnavailable
-from tieline.core.store import engines, schema
+from tieline.core.store import engines, ownership, schema
 from tieline.core.store.chain import Chain, Entry
 from tieline.core.store.failures import unavailable
 from tieline.core.store.many import Many, lock_names, new_ids
@@ -186,8 +187,12 @@ class Store:
         busy: timedelta = timedelta(seconds=5),
         turn: timedelta = timedelta(seconds=30),
         share: timedelta = timedelta(milliseconds=5),
+        create: bool = True,
     ) -> Store:
         """Open `sqlite:///path`, `sqlite://` (in memory) or `postgresql://…`. Creates a SQLite file with mode 0600.
+
+        Raises ConfigError for a file of another program, and for one that is not there and may not be
+        made (`create`).
 
         On SQLite, up to `group_commit` transactions that wait for each other share a commit, and none joins one that is
         older than `share`; `busy` bounds the wait for another process, `turn` the wait for threads of this one. Raises
@@ -200,6 +205,8 @@ class Store:
             # A read sees one state throughout, as it does on SQLite; writes stay READ COMMITTED.
             reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             return cls(name, PooledWriter(engine), reading.begin)
+        if not engines.in_memory(url):
+            ownership.examine(Path(str(url.database)), create=create)
         writing = engines.sqlite_writer(url, busy)
         if engines.in_memory(url):
             alone = SerialWriter(name, writing, group_commit, turn, share)

@@ -14,6 +14,7 @@ from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 from tieline.adapters.prometheus.simulator import PrometheusSimulator
 from tieline.core.config import load_text
 from tieline.core.errors import ConfigError
+from tieline.core.store.store import Store
 
 
 @pytest.fixture
@@ -87,6 +88,8 @@ def test_a_source_without_an_address_works_and_says_what_it_cannot_know(
     code, found = check(tmp_path, "tool: alertmanager, webhook_token: {env: TIELINE_TEST_HOOK}")
     assert (code, found["works"]) == (0, True)
     assert any("only webhooks tell of alerts" in note for note in found["notes"])
+    with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}") as store:
+        store.migrate()
     _code, output = run("status", "--json", workspace=tmp_path)
     [risk] = json.loads(output)["connections"]["alerts"]["risks"]
     assert "cannot silence" in risk

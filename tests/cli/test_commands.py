@@ -11,6 +11,7 @@ from tests.sync.world import World
 from tieline.cli import main as cli_main
 from tieline.cli.main import COMMANDS, cli
 from tieline.cli.output import report
+from tieline.core.store.store import Store
 
 
 def run(*arguments, workspace):
@@ -77,6 +78,8 @@ def test_looking_waits_for_no_adapter_no_engine_and_no_tool_of_another_command(t
     lines += ["  jira: {tool: jira, url: 'https://x', email: a@b.example, api_token: {env: X}, project: OPS}"]
     lines += ["  pager: {tool: pagerduty, api_key: {env: X}, from_email: a@b.example, service: PIJ90N7}"]
     (tmp_path / "tieline.yaml").write_text("\n".join(lines), encoding="utf-8")
+    with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}") as store:
+        store.migrate()
     done = subprocess.run([sys.executable, "-c", STATUS, str(tmp_path)], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
 
@@ -116,7 +119,7 @@ def test_why_names_both_sides_and_the_reason(workspace):
     assert "manual" in {step["reason"] for step in found["steps"]}
 
 
-@pytest.mark.parametrize(("number", "code"), [("INC-99", 5), ("99", 5), ("nonsense", 1)])
+@pytest.mark.parametrize(("number", "code"), [("INC-99", 5), ("99", 5), ("nonsense", 5)])
 def test_what_is_not_there_has_its_own_exit_code(workspace, number, code):
     assert run("why", number, "title", workspace=workspace)[0] == code
 

@@ -16,6 +16,7 @@ from tests.threats.conftest import Tally
 
 from tieline.cli.main import cli
 from tieline.core.errors import RemoteError
+from tieline.core.store.store import Store
 
 x509 = pytest.importorskip("cryptography.x509")
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402 - after the check that it is there
@@ -141,6 +142,8 @@ def test_whoever_looks_is_told_that_it_is_switched_off(tool: str, tmp_path: Path
         for name, more in (("careful", ""), ("careless", ", verify_tls: false")):
             lines.append(f"  {name}: {{tool: {tool}, url: '{silent.url}', {OPTIONS[tool]}{more}}}")
         (tmp_path / "tieline.yaml").write_text("\n".join(lines), encoding="utf-8")
+        with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}") as store:
+            store.migrate()
         status = CliRunner().invoke(cli, ["-w", str(tmp_path), "status", "--json"])
         check = CliRunner().invoke(cli, ["-w", str(tmp_path), "check", "--json"])
         shown = CliRunner().invoke(cli, ["-w", str(tmp_path), "status"], env={"COLUMNS": "200"})

@@ -1,0 +1,64 @@
+"""Whose a SQLite file is: ours say so in the file's header, and nobody else's is written into.
+
+Asked before the file is opened for writing, because the switch to a write-ahead log alone would change it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from tieline.core.errors import ConfigError, Problem
+
+APPLICATION_ID: Final = 0x54494C4E
+"""`TILN`, in the header of the file (https://www.sqlite.org/pragma.html#pragma_application_id)."""
+
+_OURS: Final = frozenset({"journal", "journal_head", "replica", "alembic_version"})
+"""The tables by which a store is known that was made before stores said whose they are."""
+
+
+def examine(path: Path, *, create: bool) -> None:
+    """Raises ConfigError for a file of another program, and, unless it may be created, for one that is not there.
+
+    What cannot be read is left to the first statement, which says why.
+    """
+    if not path.exists():
+        if not create:
+            raise _missing(path)
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            number = connection.execute("PRAGMA application_id").fetchone()[0]
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error:
+        return
+    if number == APPLICATION_ID or (number == 0 and tables >= _OURS):
+        return
+    if number or tables:
+        raise _foreign(path)
+    if not create:
+        raise _missing(path)
+
+
+def sign(connection: Connection) -> None:
+    """Write into the file's header that it is ours; once."""
+    if connection.dialect.name != "sqlite":
+        return
+    if connection.execute(text("PRAGMA application_id")).scalar() != APPLICATION_ID:
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _missing(path: Path) -> ConfigError:
+    what = f"there is no store at {path}; nothing was created."
+    fix = "correct `store:` in tieline.yaml if it should be there; a new one is made by `tieline run`."
+    return ConfigError([Problem("store", 1, 1, "STORE007", what, fix)])
+
+
+def _foreign(path: Path) -> ConfigError:
+    what = f"{path} is a database of another program; nothing was written into it."
+    fix = "name a file of its own in `store:`."
+    return ConfigError([Problem("store", 1, 1, "STORE008", what, fix)])

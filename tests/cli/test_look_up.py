@@ -1,0 +1,73 @@
+"""Looking up: by any ticket's key, by words; what is gone is said, and history tells of fields."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.test_commands import run
+from tests.sync.world import World
+
+LEFT, RIGHT = "left", "right"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> dict[str, str]:
+    """The keys of the first of two incidents in two tools; its right copy was deleted over there."""
+    world = World(tmp_path)
+    world.tools[LEFT].make({"title": "Disk full", "status": "new"})
+    world.settle()
+    world.tools[LEFT].make({"title": "Slow checkout", "status": "on_hold"})
+    world.edit(LEFT, title="Disk is full")
+    world.settle()
+    ref = world.copy(RIGHT).ref
+    assert ref is not None
+    world.tools[RIGHT].delete(ref)
+    world.edit(LEFT, severity="low")
+    world.settle()
+    keys = {name: world.copy(name).key for name in (LEFT, RIGHT)}
+    world.engine.store.close()
+    world.engine.registry.close()
+    return keys
+
+
+@pytest.mark.parametrize("command", [("incidents",), ("why", "title"), ("history",)], ids=lambda words: words[0])
+def test_an_incident_is_found_by_the_key_of_any_of_its_tickets(tmp_path, keys, command):
+    name, *more = command
+    by_number = run(name, "INC-1", *more, "--json", workspace=tmp_path)
+    assert by_number[0] == 0
+    assert run(name, keys[LEFT].lower(), *more, "--json", workspace=tmp_path) == by_number
+    assert run(name, keys[RIGHT], *more, "--json", workspace=tmp_path) == by_number
+    assert run(name, "OPS-404", *more, workspace=tmp_path)[0] == 5
+
+
+def _found(tmp_path, *filters):
+    return [one["incident"] for one in json.loads(run("incidents", *filters, "--json", workspace=tmp_path)[1])]
+
+
+def test_incidents_are_searched_and_filtered(tmp_path, keys):
+    assert _found(tmp_path) == ["INC-2", "INC-1"]
+    assert _found(tmp_path, "--search", "DISK") == ["INC-1"]
+    assert _found(tmp_path, "--search", keys[RIGHT]) == ["INC-1"]
+    assert _found(tmp_path, "--search", "%") == []
+    assert _found(tmp_path, "--status", "on_hold", "--connection", RIGHT) == ["INC-2"]
+    code, output = run("incidents", "--search", "nothing like it", workspace=tmp_path)
+    assert (code, output) == (0, "no incident is like that\n")
+    assert run("incidents", "--connection", "nowhere", workspace=tmp_path)[0] == 5
+
+
+def test_a_deleted_ticket_is_shown_as_gone(tmp_path, keys):
+    gone = f"{keys[RIGHT]} (gone)"
+    assert gone in run("incidents", workspace=tmp_path)[1]
+    assert gone in " ".join(run("incidents", "INC-1", workspace=tmp_path)[1].split())
+    assert "gone" in run("why", "INC-1", "title", workspace=tmp_path)[1]
+    assert json.loads(run("status", "--json", workspace=tmp_path)[1])["copies_gone"] == 1
+
+
+@pytest.mark.usefixtures("keys")
+def test_history_says_which_field_from_what_to_what(tmp_path):
+    entries = json.loads(run("history", "INC-1", "--json", workspace=tmp_path)[1])
+    told = [(one["field"], one["from"], one["to"]) for entry in entries for one in entry["changes"]]
+    assert ("title", "Disk full", "Disk is full") in told
+    _code, output = run("history", "INC-1", workspace=tmp_path)
+    head = output.splitlines()
+    assert any({"field", "from", "to"} <= set(line.split()) for line in head[:4])
