@@ -16,6 +16,7 @@ from tests.docs.shell import Shell
 
 import tieline.adapters.servicenow.webhook
 from tieline.core.config import load_text
+from tieline.core.store.store import Store
 
 HOW_TO = DOCS / "how-to"
 OPERATE = HOW_TO / "operate.md"
@@ -97,6 +98,8 @@ def test_a_backup_taken_while_the_daemon_writes_is_a_whole_journal(tmp_path: Pat
     (tmp_path / "tieline.yaml").write_text("tieline: 1\nconnections:\n  desk: {tool: memory}\n", encoding="utf-8")
     command = next(one.text for one in blocks(OPERATE) if "VACUUM INTO" in one.text).splitlines()[0]
     command = command.removeprefix("$ ").replace("/var/lib/tieline", str(tmp_path)).replace("/var/backups", "copy")
+    with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}") as store:
+        store.migrate()
     with Shell(tmp_path) as shell:
         assert "whole: 0 entries" in shell.run("tieline audit verify")
         shell.run("mkdir copy")
