@@ -183,6 +183,12 @@ class Mapping:
             if not needs and not takes:
                 continue
             found = {one: self._known(one, chosen, incident, ids) for one in needs}
+            for one in [one for one, known in found.items() if known is ABSENT]:
+                # A mapping says what a form asks for. Whether the tool takes the one without the other, it says itself.
+                sentence = self._untellable(one, chosen, incident, ids)
+                if sentence:
+                    left_out.append(LeftOut(one, sentence))
+                    del found[one]
             if ABSENT in found.values():
                 missing = sorted(one for one, known in found.items() if known is ABSENT)
                 what = f"{name}: {value} needs {' and '.join(missing)}, which nobody filled in"
@@ -201,6 +207,14 @@ class Mapping:
             if value is not None and writer.project(value, ids).__class__ is not Refused:
                 return value
         return ABSENT
+
+    def _untellable(self, name: str, chosen: Fields, incident: Fields, ids: People) -> str:
+        """Why the tool cannot be told any of the values that there are for a field; "" where there is none to tell."""
+        if name not in self.unfitted:
+            return ""
+        values = [value for source in (chosen, incident, self.document.defaults) if (value := source.get(name))]
+        told = [self.writers[name].project(value, ids) for value in values]
+        return next((str(one) for one in told if isinstance(one, Refused)), "")
 
     def knowing(self, words: MappingOf[str, Severity]) -> Mapping:
         """The same mapping where an installation adds words to the table of severities."""

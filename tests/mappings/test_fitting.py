@@ -189,3 +189,15 @@ def test_tags_are_cut_to_what_the_tool_says_it_holds(jira: Mapping) -> None:
     fitted = fit(jira, facts(fact("fields.labels", max_length=30))).mapping
     labels = fitted.denormalize({"tags": ("short", "x" * 40)}, {}).body["fields"]["labels"]
     assert max(map(len, labels)) == 30
+
+
+def test_a_needed_field_that_the_tool_cannot_be_told_is_left_out_and_what_needs_it_is_tried(
+    servicenow: Mapping,
+) -> None:
+    """Whether the tool takes a state without its code, it says itself."""
+    fitted = fit(servicenow, facts(choices("close_code", "Gelöst"))).mapping
+    answer = fitted.denormalize({"status": "resolved"}, {"close_code": "fixed", "close_notes": "Restarted."})
+    assert answer.body == {"state": "6", "close_notes": "Restarted."}
+    (left,) = answer.left_out
+    assert left.field == "close_code"
+    assert "is only Gelöst" in left.sentence
