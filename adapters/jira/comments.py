@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from tieline.adapters.jira.issue import PROPERTY, moment, token_in, user_ids
+from tieline.adapters.jira.issue import PROPERTY, is_by, moment, token_in, user_ids
 from tieline.adapters.jira.settings import Audience, JiraSettings
 from tieline.adapters.jira.wire import Wire
 from tieline.core.errors import Gone, Rejected, TryAgain
@@ -47,7 +47,7 @@ def remote_comment(comment: Body, account: str, audience: Audience, token: Token
         author=author.get("emailAddress") or author.get("displayName") or (identities[0] if identities else ""),
         created_at=moment(comment["created"]) if comment.get("created") else None,
         visibility=visibility(comment, audience),
-        ours=account in identities,
+        ours=is_by(author, account),
         token=token,
     )
 
@@ -157,7 +157,7 @@ class Comments:
 
     def _understood(self, comment: Body, account: str) -> RemoteComment:
         token = token_of(comment)
-        if token is None and properties(comment) is None and account in user_ids(comment.get("author") or {}):
+        if token is None and properties(comment) is None and is_by(comment.get("author") or {}, account):
             token = self._token_alone(str(comment["id"]))
         return remote_comment(comment, account, self._audience, token)
 

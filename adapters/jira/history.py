@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tieline.adapters.jira.issue import author_of, entries, user_ids
+from tieline.adapters.jira.issue import author_of, entries, is_by, user_ids
 from tieline.core import gap
 from tieline.core.port import Body
 
@@ -40,7 +40,7 @@ class Hands:
     rules: frozenset[str]
 
     def ours(self, entry: Body) -> bool:
-        return self.account in user_ids(author_of(entry))
+        return is_by(author_of(entry), self.account)
 
     def a_persons(self, entry: Body) -> bool:
         author = author_of(entry)

@@ -72,6 +72,11 @@ def user_ids(user: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(user[name] for name in names if isinstance(user.get(name), str) and user[name])
 
 
+def is_by(user: Mapping[str, Any], account: str) -> bool:
+    """Whether it is this account. A Data Center takes a user name in whatever case, and its directories tell it so."""
+    return account.casefold() in {identity.casefold() for identity in user_ids(user)}
+
+
 def people(fields: Body, known: Mapping[str, str]) -> dict[str, str]:
     """Ids to addresses. A hidden address is filled in from `known`: those we have looked up by address before."""
     found: dict[str, str] = {}
@@ -166,7 +171,7 @@ def overwritten(changelog: Any, since: str, fields: set[str], account: str) -> s
     lost = [
         f"{item.get('field')}: “{item.get('toString')}” by {_name(history)}"
         for at, history in entries(changelog)
-        if at > milliseconds(since) and account not in user_ids(author_of(history))
+        if at > milliseconds(since) and not is_by(author_of(history), account)
         for item in history.get("items") or []
         if (item.get("fieldId") or item.get("field")) in fields
     ]

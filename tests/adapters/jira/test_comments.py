@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tieline.adapters.jira.settings import JsmSettings
 from tieline.adapters.jira.simulated.desk import Desk, adf
+from tieline.adapters.jira.simulated.site import BOT
 from tieline.core.errors import Rejected, TryAgain
 from tieline.core.model import Visibility
 from tieline.core.port import Ref, Token
@@ -114,3 +117,12 @@ def test_a_data_center_takes_wiki_text(data_center: Desk) -> None:
     ref, adapter = Ref(data_center.person_makes("Disk full")), data_center.connect()
     adapter.add_comment(ref, "*see* runbook", INTERNAL, Token("c1"))
     assert [(one.body, one.token, one.ours) for one in adapter.comments(ref)] == [("*see* runbook", "c1", True)]
+
+
+def test_a_comment_of_ours_is_ours_however_the_directory_writes_our_name(data_center: Desk) -> None:
+    """Somebody re-synchronised the directory: the same user name came back in another case."""
+    ref, adapter = Ref(data_center.person_makes("Disk full")), data_center.connect()
+    adapter.add_comment(ref, "see runbook", INTERNAL, Token("c1"))
+    data_center.person("comment", ref, body="hello")
+    data_center.site.users[BOT] = replace(data_center.site.users[BOT], id=BOT.upper())
+    assert [one.ours for one in adapter.comments(ref)] == [True, False]

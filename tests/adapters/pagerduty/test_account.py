@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,8 @@ from tieline.adapters.pagerduty.simulated.account import User
 from tieline.adapters.pagerduty.simulated.driver import PagerDutyDriver
 from tieline.adapters.pagerduty.simulator import READ_ONLY_KEY
 from tieline.core.errors import NeedsOperator
+from tieline.core.model import Visibility
+from tieline.core.port import Token
 from tieline.core.secrets import Secret
 
 
@@ -97,3 +100,10 @@ def test_a_deleted_assignee_has_no_address(tool: PagerDutyDriver, adapter: Pager
     ref = tool.make("Disk full")
     tool.account.users = [user for user in tool.account.users if user.id != "PAM4FGS"]
     assert adapter.read(ref).people == {}
+
+
+def test_a_note_of_ours_is_ours_however_our_address_is_written(tool: PagerDutyDriver) -> None:
+    ref, adapter = tool.make("Disk full"), tool.connect(from_email="TieLine@Example.ORG")
+    assert adapter.add_comment(ref, "see runbook", Visibility.INTERNAL, Token("c1")).ours
+    tool.account.users = [replace(user, email=user.email.upper()) for user in tool.account.users]
+    assert [note.ours for note in tool.connect(from_email="tieline@example.org").comments(ref)] == [True]

@@ -186,3 +186,13 @@ def test_check_says_why_no_absent_alert_counts_as_ended(
     assert adapter.check().notes == ()
     prometheus.control("unload", {})
     assert "no alerting rules" in adapter.check().notes[0]
+
+
+@pytest.mark.parametrize("page_size", [500, 2_000])
+def test_however_many_fire_all_are_told(
+    driver: PrometheusDriver, prometheus: PrometheusSimulator, page_size: int
+) -> None:
+    made = [prometheus.fire({**DISK, "instance": f"db{number}"}) for number in range(1_001)]
+    found, cursor = poll(driver.connect(page_size=page_size), None)
+    assert sorted(reading.ref for reading in found) == sorted(made)
+    assert poll(driver.connect(page_size=page_size), cursor)[0] == []

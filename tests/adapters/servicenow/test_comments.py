@@ -80,3 +80,25 @@ def test_a_comment_moves_the_record(adapter: ServiceNow, driver: ServiceNowDrive
     after = adapter.read(ref)
     assert after.version != before.version
     assert after.body["comments"] == ""
+
+
+def test_an_entry_of_ours_is_ours_however_the_user_name_is_written(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    """A log-in takes the name in any case; an entry bears it as the user's row has it."""
+    ref = driver.make("disk full")
+    adapter.add_comment(ref, "ours", Visibility.INTERNAL, TOKEN)
+    driver.comment(ref, "a person's", Visibility.INTERNAL)
+    for entry in simulator.tables.rows["sys_journal_field"].values():
+        entry["sys_created_by"] = entry["sys_created_by"].swapcase()
+    assert [(one.body, one.ours) for one in adapter.comments(ref)] == [("ours", True), ("a person's", False)]
+
+
+def test_an_edit_of_ours_is_ours_however_the_user_name_is_written(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    made = adapter.create({"short_description": "disk full"}, TOKEN)
+    row = simulator.tables.rows["incident"][made.ref]
+    row["sys_updated_by"] = row["sys_updated_by"].upper()
+    assert adapter.read(made.ref).ours
+    assert not adapter.read(driver.make("a person's")).ours

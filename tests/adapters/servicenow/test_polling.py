@@ -364,3 +364,11 @@ def test_whatever_the_rhythm_every_visible_record_is_read(
             break  # killed here; a new daemon goes on from the stored cursor
     found, _ = one_pass(driver.connect(page_size=page_size), cursor)
     assert seen | refs(found) == set(made) - driver.simulator.hidden
+
+
+def test_of_a_long_page_nothing_is_left_out(driver: ServiceNowDriver) -> None:
+    adapter = driver.connect(page_size=2_000)
+    _, start = one_pass(adapter, None)
+    made = {driver.make(f"disk {number} is full") for number in range(1_001)}
+    found, _ = one_pass(adapter, start)
+    assert refs(found) == made
