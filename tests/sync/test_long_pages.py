@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.sync.world import World
 
+from tieline.core.model import ConnectionName
 from tieline.sync import inbox, poll
 
 MANY = 1_001
@@ -13,7 +14,7 @@ MANY = 1_001
 
 def test_of_a_page_of_a_thousand_records_each_comes_in(world: Callable[..., World]) -> None:
     here = world(options={"left": f"page_size: {MANY - 1}"})
-    left = here.engine.connections["left"]
+    left = here.engine.connections[ConnectionName("left")]
     here.settle(1)
     made = {here.tools["left"].make({"title": f"Disk {number} is full", "status": "new"}).ref for number in range(MANY)}
     told = poll.poll(here.engine, left)
