@@ -19,6 +19,7 @@ import httpx
 
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
 from tieline.core.redaction import conceal_pair
+from tieline.core.unreached import cause
 
 LONGEST_WAIT = timedelta(hours=1)
 """A Retry-After beyond this is taken for a mistake: we come back hourly rather than go silent for a year."""
@@ -250,7 +251,7 @@ class Client:
                     if len(body) > LARGEST_ANSWER:
                         raise too_large(self._connection, f"{method} {path}", writes=writes)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise TryAgain(self._connection, f"{method} {path}: no connection ({type(error).__name__})") from None
+            raise TryAgain(self._connection, f"{method} {path}: no connection ({cause(error)})") from None
         except httpx.InvalidURL:
             # httpx reads the address of a redirect even when it is not to follow it.
             words = f"{method} {path} answered with a redirect to nowhere; set the final address as `url`"

@@ -20,6 +20,7 @@ from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
 from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large, trusted
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair, redacted
+from tieline.core.unreached import cause
 
 JsonObject = dict[str, Any]
 Query = Mapping[str, str | int]
@@ -189,7 +190,7 @@ class Wire:
         return Answer(value, at)
 
     def _unreached(self, method: str, path: str, error: Exception) -> TryAgain:
-        return TryAgain(self.connection, f"{method} {path}: no connection ({type(error).__name__})")
+        return TryAgain(self.connection, f"{method} {path}: no connection ({cause(error)})")
 
     def _lost(self, method: str, path: str, error: Exception, writes: bool) -> TryAgain:
         if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):

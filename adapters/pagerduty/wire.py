@@ -20,6 +20,7 @@ from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
 from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large, trusted
 from tieline.core.port import Body, Workbench
+from tieline.core.unreached import cause
 
 Query = Mapping[str, str | int | Sequence[str]]
 
@@ -178,7 +179,7 @@ class Wire:
             reason in repr(error) for reason in ("NewConnectionError", "NameResolutionError")
         )
         what = "no connection" if unsent else "the answer was lost"
-        return TryAgain(self.connection, f"{method} {path}: {what} ({name})", maybe_done=writes and not unsent)
+        return TryAgain(self.connection, f"{method} {path}: {what} ({cause(error)})", maybe_done=writes and not unsent)
 
     def _session(self) -> Any:
         session = getattr(self._threads, "session", None)

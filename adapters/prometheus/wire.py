@@ -20,6 +20,7 @@ from tieline.core.http import hold_whole, outcome, sendable, server_date, too_la
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair
 from tieline.core.secrets import Secret
+from tieline.core.unreached import cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Wire:
             send()
         except (requests.exceptions.RequestException, PrometheusApiClientException) as error:
             # `from None`: the library's exceptions carry the request, headers and all, into every traceback.
-            raise TryAgain(self.connection, f"GET /api/v1{path}: no answer ({type(error).__name__})") from None
+            raise TryAgain(self.connection, f"GET /api/v1{path}: no answer ({cause(error)})") from None
         judged = self._threads.judged
         if not isinstance(judged, Answer):
             raise self.nonsense(path, "nothing")

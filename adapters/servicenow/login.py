@@ -15,6 +15,7 @@ from tieline.core.clock import Clock
 from tieline.core.errors import NeedsOperator, TryAgain
 from tieline.core.redaction import conceal_pair, conceal_token
 from tieline.core.secrets import Secret
+from tieline.core.unreached import cause
 
 _LONGEST = 86_400.0
 """Seconds after which a token is bought again, whatever the instance says of it."""
@@ -82,7 +83,7 @@ class Login:
             )
         except (requests.exceptions.RequestException, OverflowError) as error:
             # Not `maybe_done`: whatever became of the token, the write it was for has not been sent.
-            raise TryAgain(self._connection, f"POST /oauth_token.do: no answer ({type(error).__name__})") from None
+            raise TryAgain(self._connection, f"POST /oauth_token.do: no answer ({cause(error)})") from None
         return self._token_in(answer)
 
     def _token_in(self, answer: Any) -> tuple[str, float]:

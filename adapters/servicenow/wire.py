@@ -23,6 +23,7 @@ from tieline.adapters.servicenow.settings import ServiceNowSettings
 from tieline.core.errors import NeedsOperator, Rejected, TryAgain
 from tieline.core.http import LARGEST_ANSWER, server_date, too_large, trusted
 from tieline.core.port import Workbench
+from tieline.core.unreached import cause
 
 PYSNOW = "0.7.17"
 
@@ -200,7 +201,7 @@ class Wire:
         if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError) or any(
             sign in repr(error) for sign in ("NewConnectionError", "NameResolutionError")
         ):
-            return TryAgain(self.connection, f"{where}: no connection ({type(error).__name__})")
+            return TryAgain(self.connection, f"{where}: no connection ({cause(error)})")
         return TryAgain(self.connection, f"{where}: the answer was lost ({type(error).__name__})", maybe_done=writes)
 
 
