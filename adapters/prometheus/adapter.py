@@ -162,9 +162,12 @@ class PrometheusAdapter:
         try:
             return self._wire.get(path, **query).data
         except (Gone, Rejected):
-            # vmalert answers 400 where it has nothing.
             return None
-
+        except TryAgain as error:
+            # Thanos has no such path and says so in plain words; its rules were read.
+            if error.status not in (404, 410):
+                raise
+            return None
     def _understood(self, path: str, read: Callable[[], T]) -> T:
         try:
             return read()
