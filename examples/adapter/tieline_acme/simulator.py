@@ -99,6 +99,7 @@ class AcmeDriver(SimulatorDriver):
     powers = POWERS
     lacks: ClassVar[Mapping[str, str]] = {
         "merge": "Acme Desk merges no tickets",
+        "unfit_body": "Acme Desk does not say which member of a ticket it refuses",
         "joint_delivery": "a webhook is about one ticket",
         "act_by_itself": "no ticket changes unless somebody changes it",
     }
