@@ -18,7 +18,7 @@ from tieline.adapters.alertmanager.health import Server, notes_of, odd_ones, ser
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.adapters.alertmanager.wire import Answer, Wire
 from tieline.core.episodes import Episode, Firing, hidden, pages
-from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
+from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, TryAgain
 from tieline.core.listing import understood
 from tieline.core.model import ConnectionName
 from tieline.core.port import (
@@ -95,7 +95,10 @@ class AlertmanagerAdapter:
             return ()
         try:
             listed = self._wire.get(RECEIVERS).json
-        except (Gone, Rejected):
+        except RemoteError as error:
+            # Grafana has no such list and says so in JSON of its own.
+            if not isinstance(error, Gone | Rejected) and error.status not in (404, 410):
+                raise
             return ("It does not list its receivers: whether `receiver` is one of them is not proved.",)
         names = [one.get("name") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
         if mine not in names:

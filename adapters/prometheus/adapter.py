@@ -168,6 +168,7 @@ class PrometheusAdapter:
             if error.status not in (404, 410):
                 raise
             return None
+
     def _understood(self, path: str, read: Callable[[], T]) -> T:
         try:
             return read()

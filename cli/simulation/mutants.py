@@ -504,7 +504,7 @@ def _late_copies_without_comments() -> Sequence[Patch]:
 
 
 def _one_incident_per_alert() -> Sequence[Patch]:
-    return [(signals, "_group_incidents", lambda *_args: {})]
+    return [_seen_by(signals, "groups", standing=lambda *_args: {})]
 
 
 def _late_alert_believed() -> Sequence[Patch]:

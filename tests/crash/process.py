@@ -159,6 +159,10 @@ class FarTool:
         written: RemoteComment = self._line.call(self._name, "add_comment", ref, body, visibility, token)
         return written
 
+    def edit_comment(self, ref: Ref, comment: str, body: Any, visibility: Visibility) -> RemoteComment:
+        written: RemoteComment = self._line.call(self._name, "edit_comment", ref, comment, body, visibility)
+        return written
+
     def acknowledge(self, ref: Ref, act: Act, *, until: datetime, note: str, token: Token) -> str:
         handle: str = self._line.call(self._name, "acknowledge", ref, act, until, note, token)
         return handle

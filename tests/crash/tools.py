@@ -37,7 +37,7 @@ killed engine left behind, before its own search is ever needed."""
 TWICE: Final = "right"
 """The tool that sends each webhook twice."""
 
-WRITING: Final = frozenset({"create", "update", "add_comment", "acknowledge", "link"})
+WRITING: Final = frozenset({"create", "update", "add_comment", "edit_comment", "acknowledge", "link"})
 
 
 @dataclass(frozen=True, slots=True)
