@@ -22,6 +22,7 @@ from tieline.adapters.alertmanager.simulated.notify import Webhook
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.contract import SimulatorDriver, SourceContract
+from tieline.adapters.testing.driver import MISSING
 from tieline.adapters.testing.simulation import HttpxTransport, Request, Response, Simulator
 from tieline.core.clock import SystemClock
 from tieline.core.config import load_text
@@ -102,6 +103,7 @@ class LiveDriver(SimulatorDriver):
     page_size = 3
     signs_body = False
     signs_time = False
+    reads_by_address = False
     credential_headers = ("authorization",)
 
     def __init__(self, live: Live) -> None:
@@ -128,6 +130,9 @@ class LiveDriver(SimulatorDriver):
 
     def connect_refused(self) -> AlertmanagerAdapter:
         return self.connect(password=Secret.literal(PASSWORD[::-1]))
+
+    def connect_unproved(self) -> AlertmanagerAdapter:
+        return self.connect(webhook_token=MISSING)
 
     def make(self, title: str, description: str = "") -> Ref:
         return self.fire({"severity": "critical"}, title)
