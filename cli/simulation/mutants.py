@@ -129,7 +129,9 @@ def _adopt_as_it_is() -> Sequence[Patch]:
     adopt = creation.adopt
 
     def trusting(tx: Any, engine: Any, here: Any, replica: Any, sighting: Any, *moment: Any) -> None:
-        adopt(tx, engine, here, replace(replica, intent=sighting.fields), sighting, *moment)
+        # What a tool tells of a record's birth would cover for it.
+        unborn = replace(sighting, reading=replace(sighting.reading, born=None))
+        adopt(tx, engine, here, replace(replica, intent=sighting.fields), unborn, *moment)
 
     return [(creation, "adopt", trusting)]
 
