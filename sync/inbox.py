@@ -258,8 +258,18 @@ _ASKED_REFS = select(t.inbox.c.ref).where(
     t.inbox.c.reading.is_(None),
     t.inbox.c.ref.in_(bindparam("refs", expanding=True)),
 )
+_READ = t.inbox.alias("read")
 _ASIDE = select(t.inbox.c.ref).where(
-    t.inbox.c.connection == bindparam("connection"), text("inbox.parked <> ''"), t.inbox.c.reading.is_(None)
+    t.inbox.c.connection == bindparam("connection"),
+    text("inbox.parked <> ''"),
+    t.inbox.c.reading.is_(None),
+    # Whoever was read and put aside all the same was not odd, and is not taken in anew at the same version.
+    ~exists().where(
+        _READ.c.connection == t.inbox.c.connection,
+        _READ.c.ref == t.inbox.c.ref,
+        _READ.c.reading.is_not(None),
+        _READ.c.parked != "",
+    ),
 )
 _PUT_ASIDE = update(t.inbox).where(
     t.inbox.c.connection == bindparam("row_connection"),

@@ -1,6 +1,7 @@
 """One record that nobody understands: it is put aside by name, and the others go on."""
 
-from tieline.sync import explain
+from tieline.core.port import Ref
+from tieline.sync import explain, inbox
 from tieline.sync.lane import LaneState
 
 
@@ -84,3 +85,15 @@ def test_a_record_without_a_name_is_put_aside_too(world):
     assert both.shows("right", "title", number=2) == "goes on"
     (aside,) = both.parked()
     assert "row 7" in aside.sentence and "it has no 'id'" in aside.sentence
+
+
+def test_a_record_that_was_read_and_put_aside_stays_there_when_it_is_listed_as_it_was(world):
+    both = made(world, 1)
+    tool, here = both.tools["left"], both.engine.connections["left"]
+    stranger = tool.make({"title": "From a forgotten time", "status": "new"}, token="tl-0123456789abcdef01234567")
+    both.settle(2)
+    with both.engine.store.write() as tx:
+        # A webhook tells of it beside the listing.
+        inbox.put(tx, here.name, [(Ref(stranger.ref), None)], asked=0, now=both.clock.now())
+    both.settle(4)
+    assert any(stranger.key in one.sentence for one in both.parked())
