@@ -314,8 +314,9 @@ def _set_by_itself(case: Case, name: str) -> Finding | None:
     if theirs is ABSENT or any(theirs in (attempt.prior, attempt.written) for attempt in attempts):
         return None
     if attempts and name in case.sighting.ours:
-        # The answer was lost, and nobody changed it since: this is what the tool made of our write.
-        return _own_doing(case, name, Held.ALTERED, attempts[-1].written)
+        # The answer was lost, and nobody changed it since: our write got this far, or the tool made this of it. It is
+        # written once more, and the answer to that tells which.
+        return Finding(Reason.OURS, base=theirs)
     if name in case.sighting.automatic and theirs != case.replica.base.get(name, ABSENT):
         return _unasked(case, name, theirs)
     return None
