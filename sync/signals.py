@@ -201,7 +201,9 @@ def _again(
         changes["judged"] = judged.grade
     tx.execute(_UPDATE, {"row_id": known.id, **changes})
     if signal.firing and not known.firing:
-        known = _fires_again(tx, engine, signal, known, judged)
+        known, before = _fires_again(tx, engine, signal, known, judged), known
+        # In another incident than before it was heard of for the first time, and has raised it.
+        rise = rise if known.incident == before.incident else {}
     elif known.firing and not signal.firing and known.incident is not None:
         _ended(tx, engine, signal, known.incident)
     if signal.firing and known.incident is not None:
@@ -232,7 +234,7 @@ def _came_late(tx: Transaction, engine: Engine, signal: Signal, known: Known, ju
     """The beginning of an episode whose end is known already. It belongs to its group's incident and changes nothing
     there: whatever was done since was done without it. Without one it opens an incident that is over. What the end said
     of the alert is the later word."""
-    placed, group, is_new = _place(tx, engine, signal, known, judged)
+    placed, group, is_new, _rise_of_what_is_over = _place(tx, engine, signal, known, judged)
     fields = {**rows.plain(signal.fields), **known.fields}
     tx.execute(_UPDATE, {"row_id": known.id, "fields": fields})
     if is_new:
@@ -407,19 +409,22 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
 def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None) -> Known:
     """The same episode after it had ended: a flap seen in pieces. It belongs where its group is now, and what its
     source was told before it ended has to be told again."""
-    placed, group, is_new = _place(tx, engine, signal, known, judged)
+    placed, group, is_new, rise = _place(tx, engine, signal, known, judged)
     if not is_new:
         groups.remember(tx, [(group.key, group.incident.id)], engine.clock.now())
         group = _join(tx, engine, group, signal)
         board.soon(tx, engine, {group.incident.id: signal.connection})
+        if rise:
+            group = replace(group, incident=judging.raise_by(tx, engine, group.incident, rise, signal))
     acts.follow_anew(tx, engine, group.incident, signal)
     return placed
 
 
 def _place(
     tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None
-) -> tuple[Known, Group, bool]:
-    """An episode that has ended once goes to its group's incident, or opens one; whether it did is the last answer."""
+) -> tuple[Known, Group, bool, Fields]:
+    """An episode that has ended once goes to its group's incident, or opens one: whether it did, and how it would raise
+    an incident that it was not heard of in before."""
     key = judged.group if judged is not None and _is_placeless(known) else known.group
     group = groups.standing(tx, engine, [key]).get(key)
     is_new = group is None
@@ -429,11 +434,14 @@ def _place(
         [incident] = commit.open_incidents(tx, engine, [opening], source=signal.connection)
         group = Group(key, incident, Flaps())
         groups.remember(tx, [(key, incident.id)], engine.clock.now())
+    rise: Fields = {}
+    if judged is not None and not is_new and group.incident.id != known.incident:
+        rise = judging.rises(tx, engine, group.incident, judged.grade)
     place: dict[str, Any] = {"incident_id": group.incident.id, "group_key": key, "labels": dict(signal.labels)}
     if judged is not None:
         place["judged"] = judged.grade
     tx.execute(_UPDATE, {"row_id": known.id, **place})
-    return replace(known, incident=group.incident.id, group=key), group, is_new
+    return replace(known, incident=group.incident.id, group=key), group, is_new, rise
 
 
 def _labels(body: Mapping[str, Any]) -> dict[str, str]:

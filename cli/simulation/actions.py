@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import select
 
 from tieline.cli.simulation.fate import Killed
+from tieline.cli.simulation.following import SCRIBBLE
 from tieline.cli.simulation.people import HERE, TEXTS, Remark
 from tieline.cli.simulation.shape import ALERTS, PAGE_SIZES
 from tieline.cli.simulation.staff import PEOPLE
@@ -148,11 +149,45 @@ def alert(world: World) -> str:
         "alertname": world.dice.choice(("Down", "Slow")),
         "service": world.dice.choice(SERVICES),
         "instance": world.dice.choice("abc"),
-        "severity": "critical",
+        "severity": world.dice.choice(("critical", "critical", "warning", "info")),
     }
     began = world.alerts.fire(labels)
     world.people.changes += 1 + len(world.tools)
-    return f"alert {began} of {labels['service']} begins" if began else ""
+    return f"alert {began} ({labels['severity']}) of {labels['service']} begins" if began else ""
+
+
+def flap(world: World) -> str:
+    """An alert goes off and on, a few times within minutes, and we work on it as it does."""
+    firing = sorted(world.alerts.firing)
+    if not firing:
+        return ""
+    ref = world.dice.choice(firing)
+    labels, times = dict(world.alerts.firing[ref].labels), world.dice.randint(3, 7)
+    for _ in range(times):
+        world.alerts.end(ref)
+        _work_for_a_while(world)
+        again = world.alerts.fire(labels)
+        if again is None:
+            break
+        ref = again
+        _work_for_a_while(world)
+        world.people.changes += 2 * len(world.tools)
+    return f"alert {ref} goes off and on {times} times"
+
+
+def _work_for_a_while(world: World) -> None:
+    world.receive_all()
+    for name in (ALERTS, *world.tools):
+        for _ in range(4):
+            if not world.step(name):
+                break
+    world.clock.advance(world.dice.choice((1, 5, 21)))
+    world.tick()
+
+
+def scribble(world: World) -> str:
+    """Somebody writes into a block of alerts, where nothing of theirs belongs."""
+    return world.staff.scribble(SCRIBBLE)
 
 
 # -- the network and the clocks ------------------------------------------------------------------------------------
@@ -282,6 +317,8 @@ ACTIONS: Final[Mapping[str, tuple[Action, int]]] = {
     "post": (post, 12),
     "wait": (wait, 8),
     "alert": (alert, 5),
+    "flap": (flap, 1),
+    "scribble": (scribble, 1),
     "work here": (work_here, 3),
     "die": (die, 3),
     "clocks": (clocks, 3),

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select, text
 
 from tieline.adapters.memory.shelf import Entry, Note, Row
+from tieline.cli.simulation import following
 from tieline.cli.simulation.people import COMPARED, HERE, TEXTS, Edit, Remark, bare
 from tieline.cli.simulation.world import World
 from tieline.core import journal
@@ -92,6 +93,7 @@ def check(world: World) -> list[Violation]:
         _doubled_remarks,
         _wide_remarks,
         _signals,
+        _following,
         _one_of_many,
     ]
     if not world.restored:
@@ -477,6 +479,17 @@ def _signals(scene: Scene) -> Iterator[Violation]:
         opened = {row.incident_id for row in rows if row.group_key == key and row.firing} - reopened
         if len(opened & incidents) > 1:
             yield Violation("doubled incident", f"the alerts of {key} have the open incidents {sorted(incidents)}")
+
+
+def _following(scene: Scene) -> Iterator[Violation]:
+    """What alerts do to their incidents, wherever nothing was deleted, restored or merged."""
+    incidents = [
+        (incident, [(copy, row) for copy in copies if (row := scene.shown(copy)) is not None])
+        for incident, copies in scene.incidents
+        if not _is_disturbed(scene, incident.id)
+    ]
+    for kind, words in following.broken(following.Stage(scene.world, incidents, scene.told)):
+        yield Violation(kind, words)
 
 
 def _reopened_by_hand(scene: Scene) -> set[int]:

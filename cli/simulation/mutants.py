@@ -22,18 +22,23 @@ from tieline.core.errors import StoreUnavailable
 from tieline.core.listing import Understood
 from tieline.core.model import ABSENT, Visibility, instant, parse_instant
 from tieline.core.port import Act, Cursor
+from tieline.mappings import board as shown_alerts
 from tieline.sync import (
     absence,
     acts,
+    board,
     commit,
     creation,
     deliver,
+    flaps,
     inbox,
+    judging,
     lane,
     merge,
     poll,
     read,
     reconcile,
+    reraise,
     road,
     signals,
     tokens,
@@ -564,7 +569,42 @@ def _sweep_sees_polls_only() -> Sequence[Patch]:
     return [(lease, "is_due", drowsy)]
 
 
+# -- what alerts do to an incident -----------------------------------------------------------------------------------
+
+
+def _severity_stays() -> Sequence[Patch]:
+    def as_it_is(_tx: Any, _engine: Any, incident: Any, _signal: Any) -> Any:
+        return incident
+
+    return [(judging, "rises", lambda *_args: {}), (judging, "catch_up", as_it_is)]
+
+
+def _board_stale() -> Sequence[Patch]:
+    return [(board, "soon", _nothing)]
+
+
+def _block_taken_for_an_edit() -> Sequence[Patch]:
+    return [(shown_alerts, "split", lambda written: (written, None))]
+
+
+def _flap_is_a_fight() -> Sequence[Patch]:
+    # Holding what flaps keeps it from the breaker, too.
+    return [
+        _seen_by(deliver, "limits", moved_by_others=lambda trail, _moved: trail),
+        (flaps, "hold", lambda *_args: timedelta(0)),
+    ]
+
+
+def _not_raised_again() -> Sequence[Patch]:
+    return [(reraise, "look_again", _nothing)]
+
+
 MUTANTS: Final[Mapping[str, Mutant]] = {
+    "severity-stays": Mutant("an alert that is worse than its incident does not raise it", _severity_stays),
+    "board-stale": Mutant("tickets are not told which alerts joined and ended", _board_stale),
+    "block-taken-for-an-edit": Mutant("the block of alerts is taken for somebody's text", _block_taken_for_an_edit),
+    "flap-is-a-fight": Mutant("an alert that flaps trips the breaker", _flap_is_a_fight),
+    "not-raised-again": Mutant("what somebody resolved stays so, however long it fires", _not_raised_again),
     "no-intent": Mutant("a create is not written down before it is sent", _no_intent),
     "no-lag-wait": Mutant("a search that lags is believed when it finds nothing", _no_lag_wait),
     "no-search": Mutant("a create in doubt is sent again without a look", _no_search),

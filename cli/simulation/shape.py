@@ -24,6 +24,7 @@ from tieline.core.secrets import Secret
 from tieline.core.settings import Findings
 from tieline.core.yaml import Node
 from tieline.plugins.grouping.plugin import Grouping, Settings
+from tieline.plugins.severity import plugin as severity
 
 POLL_EVERY = 30
 """Seconds between two polls of one tool."""
@@ -215,5 +216,6 @@ def _provide(allowed: Mapping[str, Node], findings: Findings) -> Registry:  # no
         Plugin("simulated-alerts", AlertsPlugin()),
         Plugin("shipped", ShippedPlugin()),
         Plugin("grouping", Grouping(Settings(by=("service",)))),
+        Plugin("severity", severity.Classifier(severity.Settings())),
     ]
     return Registry(plugins, limits=Limits(inline=True), findings=findings)

@@ -15,6 +15,7 @@ from tieline.adapters.memory.tool import Refused
 from tieline.cli.simulation.desk import Desk
 from tieline.cli.simulation.people import Chronicle, Remark
 from tieline.core.model import Visibility
+from tieline.mappings.board import split
 
 PEOPLE: Final = ("ann@example.com", "bob@example.com")
 
@@ -67,6 +68,20 @@ class Staff:
         except LookupError:
             return ""
         return self._edit(name, row, {field: f"e{self._number} in {name}"})
+
+    def scribble(self, words: str) -> str:
+        """Somebody writes these words into the block of a description that says which alerts fire."""
+        found = self._some_record()
+        text = None if found is None else found[1].body.get("description")
+        if found is None or not isinstance(text, str) or "fire" not in text or split(text)[1] is None:
+            return ""
+        name, row = found
+        try:
+            self._desks[name].edit(row.ref, description=text.replace("fire", f"fire {words}", 1))
+        except (LookupError, Refused):
+            return ""
+        self._chronicle.changes += 1
+        return f"somebody writes into the block of record {row.ref} in {name}"
 
     def comment(self) -> str:
         """Somebody comments."""

@@ -9,7 +9,7 @@ import pytest
 from tests.sync.office import Office
 
 from tieline.core.port import Ref
-from tieline.sync import commit
+from tieline.sync import commit, explain
 from tieline.sync.merge import Reason
 
 P1 = {"severity": "critical", "priority": "p1", "impact": "high", "urgency": "high"}
@@ -155,3 +155,23 @@ def test_what_a_person_set_does_not_come_down(office: Office) -> None:
     office.alerts.resolve(worst)
     office.settle()
     assert (grade(office)["severity"], grade(office)["priority"]) == ("high", "p2")
+
+
+def test_a_critical_that_fires_again_raises_the_incident_that_its_group_has_by_then(office: Office) -> None:
+    """Its source had forgotten it for a while; meanwhile the group's next alert opened another incident."""
+    critical = fire(office, "a", "critical")
+    office.settle()
+    state = office.alerts.state
+    [key] = [key for key in state.alerts if str(critical).startswith(key)]
+    kept = state.alerts.pop(key)
+    office.settle()
+    assert office.incident().fields["status"] == "resolved"
+    office.clock.advance(3600)
+    fire(office, "b", "info")
+    office.settle()
+    assert office.count() == 2
+    state.alerts[key] = kept
+    office.settle()
+    with office.engine.store.read() as connection:
+        newest = explain.incidents(connection)[0][0]
+    assert (newest.fields["status"], newest.fields["severity"], newest.fields["priority"]) == ("new", "critical", "p1")
