@@ -373,6 +373,10 @@ class Lane:
             case Conduct.PROVES:
                 self._prove(failed)
                 failed(tries, self._later(2), self._sentence(error))
+            case Conduct.STOPS | Conduct.PUZZLED:
+                # A check or a listing failed in the midst of this record's work: that is about the tool.
+                failed(tries, self._later(2), "")
+                raise error
             case _ if isinstance(error, (TryAgain, StaleVersion)):
                 failed(tries, self._later(1, error), "")
             case _:
