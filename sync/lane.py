@@ -367,7 +367,8 @@ class Lane:
                 self._failures += 1
                 # A tool that nobody reaches says nothing about the record that it was asked for.
                 everybody = bearing.conduct is Conduct.WAITS or self._failures >= PUZZLED
-                failed(0 if everybody else tries, self._later(self._failures, error), "")
+                # It waits with its connection then, and is due as soon as that works again.
+                failed(0 if everybody else tries, None if everybody else self._later(self._failures, error), "")
                 if everybody or (isinstance(error, TryAgain) and error.wait is not None):
                     raise error
             case Conduct.PROVES:

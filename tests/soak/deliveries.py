@@ -260,8 +260,9 @@ def _nameless(state: object, name: str) -> str:
 
 def _orders_of_alerts(folder: Path, every: Sequence[Sequence[int]]) -> list[str]:
     """An alert's webhook is all that is known of it: it fires and ends three times within some minutes, and the six
-    webhooks about it come in every order, after it is over."""
-    office = Office(folder, "memory")
+    webhooks about it come in every order, after it is over. Whether a ticket is made of an alert that is over before
+    anybody looks is no matter of order: a flap that is held would keep it open until one is."""
+    office = Office(folder, "memory", signals="flap_hold: 0s")
     office.settle(1)
     told: dict[tuple[int, int], Delivery] = {}
     refs: list[str] = []
