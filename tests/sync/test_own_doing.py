@@ -291,7 +291,8 @@ def test_what_somebody_edits_before_a_poll_brings_the_record_that_we_lost_sight_
     right.faults.queue.append(Fault(after_effect=True, only_writes=True))
     both.clock.advance(31)
     while not right.rows():
-        both.step("left"), both.step("right")
+        both.step("left")
+        both.step("right")
     (made,) = right.rows()
     right.edit(made.ref, description="the /var volume", category="storage")
     both.settle()
