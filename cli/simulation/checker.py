@@ -224,7 +224,8 @@ def _bare(name: str, value: Any) -> Any:
 def _value(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(sorted(set(value))) or None
-    return value or None
+    # Space around a text says nothing: a tool that cuts one may leave some at its end.
+    return (value.strip() if isinstance(value, str) else value) or None
 
 
 def _frozen(value: Any) -> Any:

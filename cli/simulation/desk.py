@@ -96,6 +96,15 @@ class Desk(Protocol):
         """How many writes one update of ours may take here."""
         ...
 
+    @property
+    def pins(self) -> bool:
+        """Whether it shows which alerts fire in a comment of its own."""
+        ...
+
+    def board(self, row: Row) -> str | None:
+        """What a ticket says of its alerts; None for nothing."""
+        ...
+
     def can_show(self, name: str, value: Any) -> bool:
         """Whether it can be told this canonical value at all: nobody, where somebody has to be named."""
         ...

@@ -13,8 +13,8 @@ from sqlalchemy import select
 from tieline.adapters.memory.shelf import Row
 from tieline.cli.simulation.world import World
 from tieline.core.store import tables as t
-from tieline.mappings.board import ALERTS, split
-from tieline.sync import grades, unheeded
+from tieline.mappings.board import ALERTS
+from tieline.sync import board, grades, unheeded
 from tieline.sync.records import Incident, Replica
 
 SCRIBBLE: Final = "scribbled"
@@ -49,7 +49,7 @@ def broken(stage: Stage) -> Iterator[Promise]:
         mine = signals.get(incident.id, [])
         if mine:
             yield from _severity(stage, incident, mine)
-            yield from _boards(incident, copies, sum(row.firing for row in mine))
+            yield from _boards(stage, incident, copies, sum(row.firing for row in mine))
         yield from _scribbles(incident, copies)
     yield from _fights(stage)
 
@@ -78,13 +78,15 @@ def _changes(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     return changes if isinstance(changes, Mapping) else {}
 
 
-def _boards(incident: Incident, copies: Sequence[tuple[Replica, Row]], firing: int) -> Iterator[Promise]:
+def _boards(stage: Stage, incident: Incident, copies: Sequence[tuple[Replica, Row]], firing: int) -> Iterator[Promise]:
     """Every ticket says how many of its alerts fire now, once."""
     for copy, row in copies:
-        text = row.body.get("description")
         if {ALERTS, "description"} & copy.holds.keys():
             continue
-        said = split(text)[1] if isinstance(text, str) else None
+        desk = stage.world.tools[copy.connection]
+        said = desk.board(row)
+        if said is None and desk.pins and not board.says_more(incident.fields.get(ALERTS)):
+            continue  # no comment that says what the ticket says already
         wanted = {0: "No alert fires now", 1: "One alert fires now"}.get(firing, f"{firing} alerts fire now")
         if said is None or not said.startswith(wanted):
             words = (

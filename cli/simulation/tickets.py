@@ -19,6 +19,7 @@ from tieline.cli.simulation.people import CHOICES, COMPARED, TEXTS
 from tieline.core.hooks import hookimpl
 from tieline.core.model import ConnectionName
 from tieline.core.port import AdapterKind, Cursor, Delivery, FieldFact, Page, Version, Workbench
+from tieline.mappings.board import split
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class SimulatedTool(MemoryTool):
     skills = frozenset({"delete", "restore", "merge", "move"})
     tells_replaced = True
     spaced = True
+    pins = False
     steps_of_a_write = 1
 
     def __init__(self, *args: Any, **others: Any) -> None:
@@ -90,6 +92,10 @@ class SimulatedTool(MemoryTool):
     def transport(self) -> Self:
         """Its adapter speaks to it as it is."""
         return self
+
+    def board(self, row: Row) -> str | None:
+        """What the block in its description says of its alerts."""
+        return split(str(row.body.get("description") or ""))[1]
 
     def can_show(self, name: str, value: Any) -> bool:
         """Whether it can be told this value at all."""

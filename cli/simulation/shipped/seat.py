@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from tieline.adapters.memory.faults import Faults
 from tieline.adapters.memory.shelf import Note, Row
@@ -16,6 +17,8 @@ from tieline.cli.simulation.shipped.line import Line
 from tieline.cli.simulation.tickets import Oddities
 from tieline.core.model import Visibility
 from tieline.core.port import Delivery
+
+_TOLD: Final = re.compile(r"(?:No alert fires|One alert fires|\d+ alerts fire) now")
 
 
 class Plug:
@@ -42,6 +45,7 @@ class ShippedDesk:
     spaced: ClassVar[bool] = True
     tells_birth: ClassVar[bool] = True
     steps_of_a_write: ClassVar[int] = 1
+    pins: ClassVar[bool] = True
     secrets: ClassVar[Mapping[str, Any]]
     """The settings that no configuration file may hold."""
 
@@ -101,6 +105,11 @@ class ShippedDesk:
                 self.born[newest.ref] = newest.body
             self.written += verb == "update"
             self.commented += verb == "add_comment"
+
+    def board(self, row: Row) -> str | None:
+        """What its newest comment of ours about alerts says of them."""
+        told = (_TOLD.search(note.text) for note in reversed(row.notes) if note.author == self.account)
+        return next((note.string[note.start() :] for note in told if note is not None), None)
 
     # What people do
 

@@ -26,6 +26,7 @@ from tieline.cli.simulation.tickets import Oddities
 from tieline.core.model import Visibility, instant
 from tieline.core.port import Delivery
 from tieline.core.secrets import Secret
+from tieline.mappings.board import split
 
 ACCOUNT: Final = "tieline"
 WEBHOOK_SECRET: Final = "the secret of the simulated Business Rule"  # noqa: S105 - of a simulator
@@ -62,6 +63,7 @@ class ServiceNowDesk(ShippedDesk):
     compared = ("title", "description", "status", "priority", "severity", "assignee", "category")
     never_empty = frozenset({"priority", "severity", "category"})
     skills = frozenset({"delete"})
+    pins = False
     secrets: ClassVar = {
         "password": Secret.literal(ACCOUNTS[ACCOUNT].password),
         "webhook_secret": Secret.literal(WEBHOOK_SECRET),
@@ -120,6 +122,9 @@ class ServiceNowDesk(ShippedDesk):
         if ref not in self.tables.rows["incident"]:
             raise LookupError(ref)
         return _row(self.tables.rows["incident"][ref], [], [])
+
+    def board(self, row: Row) -> str | None:
+        return split(self.tables.rows["incident"][row.ref]["description"])[1]
 
     def addresses(self) -> Mapping[str, str]:
         return {ref: row["email"].lower() for ref, row in self.tables.rows["sys_user"].items()}
