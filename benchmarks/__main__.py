@@ -30,11 +30,21 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     match asked.command:
         case "run":
+            if not earlier(asked.out):
+                parser.error(f"{asked.out} is no run of the benchmarks, and would be lost; name another file")
             return measure(asked.form or "default", asked.only or list(measures.MEASURES), asked.out)
         case "report":
             return write(load(asked.result.read_bytes()), asked.docs)
         case _:
             return compare(load(asked.before.read_bytes()), load(asked.now.read_bytes()))
+
+
+def earlier(out: Path) -> bool:
+    """Whether a run may be written there: over an earlier one, or where nothing is."""
+    try:
+        return not out.exists() or bool(load(out.read_bytes()))
+    except ValueError:
+        return False
 
 
 def measure(name: str, subjects: list[str], out: Path) -> int:

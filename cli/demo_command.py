@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -34,15 +33,23 @@ def demo(folder: str, keep: bool, as_json: bool) -> None:
     """Watch real alerts live through three simulated tools.
 
     The daemon and the adapters are the real ones, and so are the SDKs behind them. The tools are simulated, on this
-    machine; nothing leaves it.
+    machine; nothing leaves it. A folder that no demo made is refused.
     """
+    from tieline.cli.demo.folder import FolderRefused, prepared
+
+    try:
+        with prepared(Path(folder).resolve()) as place:
+            sys.exit(_play(place, keep, as_json))
+    except FolderRefused as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _play(place: Path, keep: bool, as_json: bool) -> int:
+    """Play it in this folder. Answers the exit code."""
     from tieline.cli.demo.stage import DemoFailed, Stage
     from tieline.cli.demo.story import Story
     from tieline.cli.demo.verdict import judge
 
-    place = Path(folder).resolve()
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(mode=0o700, parents=True)
     began = time.monotonic()
 
     def tell(words: str, seconds: float) -> None:
@@ -66,19 +73,19 @@ def demo(folder: str, keep: bool, as_json: bool) -> None:
         except DemoFailed as error:
             click.secho(f"  ✗ {error}", fg="red", err=True)
             click.echo(f"Logs and workspace are in {place}", err=True)
-            sys.exit(1)
+            return 1
         whole = all(check.holds for check in checks)
         if as_json:
             emit({"whole": whole, "checks": [{"what": c.what, "found": c.found, "holds": c.holds} for c in checks]})
         else:
             _show(checks, time.monotonic() - began)
         if keep and whole:
-            click.echo(f"Still running; try `tieline -w {folder} incidents`. Ctrl-C ends it.")
+            click.echo(f"Still running; try `tieline -w {place} incidents`. Ctrl-C ends it.")
             _until_interrupted()
         code = stage.stop_daemon()
         if code != 0:
             click.secho(f"the daemon ended with {code}; see {place}/daemon.log", fg="red", err=True)
-    sys.exit(0 if whole and code == 0 else 1)
+    return 0 if whole and code == 0 else 1
 
 
 def _show(checks: Sequence[Check], seconds: float) -> None:

@@ -43,7 +43,7 @@ def init(workspace: str, tools: tuple[str, ...], as_json: bool) -> None:
 
     file = Path(workspace) / FILE
     if file.exists():
-        raise click.UsageError(f"{file} exists already; edit it, or name another folder with --workspace")
+        raise _exists(file)
     chosen = list(tools) or _ask(sorted(_adapters([]).adapters))
     registry = _adapters(chosen)
     known = sorted(registry.adapters)
@@ -52,12 +52,21 @@ def init(workspace: str, tools: tuple[str, ...], as_json: bool) -> None:
             raise click.UsageError(f"no adapter speaks to {tool!r}; there are {', '.join(known)}")
     text = example_config([registry.adapters[tool] for tool in chosen], SUGGESTED)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    try:
+        # "x" writes through no link, and over no file that came to be meanwhile.
+        with file.open("x", encoding="utf-8") as written:
+            written.write(text)
+    except FileExistsError:
+        raise _exists(file) from None
     registry.close()
     if as_json:
         emit({"file": str(file), "tools": chosen})
         return
     click.echo(f"{file} is written. Fill in addresses, export the secrets it refers to, then: tieline check")
+
+
+def _exists(file: Path) -> click.UsageError:
+    return click.UsageError(f"{file} exists already; edit it, or name another folder with --workspace")
 
 
 def _ask(known: Sequence[str]) -> list[str]:

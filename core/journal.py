@@ -177,12 +177,30 @@ def _end(connection: Connection) -> Checkpoint:
 
 
 def checkpoint(store: Store, file: Path | None = None) -> Checkpoint:
-    """The journal's end; written to `file` as well, which replaces an older one in one step."""
+    """The journal's end; written to `file` as well, which replaces an older one in one step. Raises ConfigError for a
+    file with something else in it."""
+    if file is not None:
+        _refuse_to_replace(file)
     with store.read() as connection:
         found = _end(connection)
     if file is not None:
         _replace(file, orjson.dumps({"checkpoint": 1, "seq": found.seq, "hash": found.hash}) + b"\n")
     return found
+
+
+def _refuse_to_replace(file: Path) -> None:
+    """Whatever is there and is neither a checkpoint nor an empty file stays."""
+    if not file.exists() or (file.is_file() and file.stat().st_size == 0):
+        return
+    try:
+        # A pipe would be waited for, and a device be put aside.
+        found = read_checkpoint(file) if file.is_file() else None
+    except ConfigError:
+        found = None
+    if found is None:
+        fix = "name a file that does not exist yet, or an older checkpoint."
+        what = "there is something else in it, which a checkpoint would replace."
+        raise ConfigError([Problem(str(file), 1, 1, "JOURNAL001", what, fix)])
 
 
 def _replace(file: Path, content: bytes) -> None:
@@ -207,9 +225,13 @@ def read_checkpoint(file: Path) -> Checkpoint:
         if found["checkpoint"] != 1 or type(seq) is not int or seq < 0 or len(bytes.fromhex(digest)) != 32:
             raise ValueError("unknown form")
     except (OSError, ValueError, KeyError, TypeError):
-        fix = "name a file that `tieline audit checkpoint` wrote."
-        raise ConfigError([Problem(str(file), 1, 1, "JOURNAL002", "this is not a checkpoint.", fix)]) from None
+        raise _no_checkpoint(file) from None
     return Checkpoint(seq, digest)
+
+
+def _no_checkpoint(file: Path) -> ConfigError:
+    fix = "name a file that `tieline audit checkpoint` wrote."
+    return ConfigError([Problem(str(file), 1, 1, "JOURNAL002", "this is not a checkpoint.", fix)])
 
 
 _KINDS = select(t.journal.c.seq, t.journal.c.kind).where(t.journal.c.seq.in_(bindparam("seqs", expanding=True)))

@@ -25,6 +25,7 @@ from tests.crash.postgres import Postgres
 from tests.crash.script import STEPS
 from tests.crash.storm import storm
 from tests.crash.trouble import cut_connections, endure, fill, hold_the_lock, small_disk
+from tests.suite.figures import add, figures_file
 
 from tieline.cli.simulation.mutants import planted
 
@@ -69,7 +70,7 @@ def main() -> int:
     tempest.add_argument("--services", type=int, default=5_000, help="how many of them become tickets")
     tempest.set_defaults(work=_storm)
     for one in commands.choices.values():
-        one.add_argument("--out", type=Path, help="a JSON file that the figures are added to")
+        one.add_argument("--out", type=figures_file, help="a JSON file that the figures are added to")
     asked = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.getLogger("tieline").setLevel(logging.CRITICAL)
@@ -79,19 +80,13 @@ def main() -> int:
     figures["seconds"] = round(time.monotonic() - began, 1)
     _say(json.dumps({name: figures}, indent=1))
     if asked.out is not None:
-        _add(asked.out, name, figures)
+        add(asked.out, {name: figures})
     return 1 if figures["failures"] else 0
 
 
 def _say(words: str) -> None:
     sys.stdout.write(f"{words}\n")
     sys.stdout.flush()
-
-
-def _add(out: Path, name: str, figures: dict[str, Any]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    found = json.loads(out.read_text()) if out.exists() else {}
-    out.write_text(json.dumps({**found, name: figures}, indent=1) + "\n")
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
+from tests.suite.figures import add, figures_file
 
 from tieline.core.config import load_workspace
 from tieline.core.store.store import Store
@@ -181,7 +182,7 @@ def main() -> int:
     parser.add_argument("--operations", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=figures_file, help="a JSON file that the figures are added to")
     parser.add_argument("--store", default="", help="an empty PostgreSQL; without it one is started for the run")
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--last", type=int, help=argparse.SUPPRESS)
@@ -200,11 +201,9 @@ def main() -> int:
             return 2
         with postgres(binaries) as store:
             found = run(store, given.operations, given.workers, given.seed)
-    text_ = json.dumps(found, indent=1)
-    sys.stdout.write(text_ + "\n")
+    sys.stdout.write(json.dumps(found, indent=1) + "\n")
     if given.json is not None:
-        given.json.parent.mkdir(exist_ok=True)
-        given.json.write_text(text_ + "\n")
+        add(given.json, found)
     return 1 if found["inversions"] or found["missing"] else 0
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.core.store_backends import postgres, postgres_binaries
+from tests.suite import figures
 
 JOBS: Final = os.environ.get("JOBS", str(os.cpu_count() or 1))
 SCHEDULES: Final = 10_000
@@ -49,7 +50,7 @@ def schedules(file: Path, options: Sequence[str] = ()) -> bool:
     for first in range(0, SCHEDULES, PORTION):
         portion, _good = simulate("--first", str(first), "--schedules", str(PORTION), *options)
         whole = together(whole, portion)
-        _write(file, whole)
+        figures.add(file, whole)
         sys.stderr.write(f"{file.stem}: {whole['schedules']} schedules, {whole['failures']} failures\n")
     return not whole["failures"]
 
@@ -57,18 +58,15 @@ def schedules(file: Path, options: Sequence[str] = ()) -> bool:
 def mutants(file: Path) -> bool:
     """Hunt them all. True when each was found."""
     found, good = simulate("--mutant", "all", "--schedules", "1000")
-    _write(file, found)
+    figures.add(file, found)
     return good
-
-
-def _write(file: Path, said: dict[str, Any]) -> None:
-    file.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def play(folder: Path, part: str) -> bool:
     """Play one part. True when it found nothing."""
     folder.mkdir(exist_ok=True)
     file, binaries = folder / f"{part}.json", postgres_binaries()
+    figures.known(file)  # What is none is refused before the run, and not after hours.
     match part:
         case "simulation":
             return schedules(file)

@@ -20,6 +20,7 @@ from tests.soak import deliveries, limits
 from tests.soak.partition import partition
 from tests.soak.poison import poison
 from tests.soak.tampering import tampering
+from tests.suite.figures import add, figures_file
 
 Figures = dict[str, dict[str, Any]]
 
@@ -40,7 +41,7 @@ def main() -> int:
     for name, (words, size, _play) in LONG.items():
         one = commands.add_parser(name, help=words)
         one.add_argument("--size", type=int, default=size, help=words)
-        one.add_argument("--out", type=Path, help="a JSON file that the figures are added to")
+        one.add_argument("--out", type=figures_file, help="a JSON file that the figures are added to")
     asked = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.getLogger("tieline").setLevel(logging.CRITICAL)
@@ -53,9 +54,7 @@ def main() -> int:
     found = {name: {**one, "command": command} for name, one in found.items()}
     sys.stdout.write(json.dumps({**found, "seconds": round(time.monotonic() - began, 1)}, indent=1) + "\n")
     if asked.out is not None:
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        known = json.loads(asked.out.read_text()) if asked.out.exists() else {}
-        asked.out.write_text(json.dumps({**known, **found}, indent=1) + "\n")
+        add(asked.out, found)
     return int(any(one["failures"] for one in found.values()))
 
 
