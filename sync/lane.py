@@ -217,7 +217,7 @@ class Lane:
     def _poll(self, now: datetime) -> None:
         self.poll_at = now + self.here.config.poll_every
         try:
-            result = poll.poll(self.engine, self.here)
+            result = poll.poll(self.engine, self.here, self.silent_since)
         except TryAgain as error:
             if outcomes.bearing(error).conduct is not Conduct.GOES_ON:
                 raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -20,6 +20,9 @@ from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
 from tieline.sync.jobs.port import Health
 from tieline.sync.lane import LaneState
+
+ALERTED: Final = ("401", "503")
+"""What deliveries are refused with that an alert rule counts."""
 
 
 class Watched(Protocol):
@@ -56,7 +59,15 @@ class Metrics:
 
     def render(self) -> bytes:
         """Everything, in Prometheus' text format; what plugins measure stands at the end."""
+        self._begin_at_zero()
         return generate_latest(self.registry) + self._watched.engine.registry.metrics()
+
+    def _begin_at_zero(self) -> None:
+        """Whatever is refused first is an increase: Prometheus sees none in a series that begins at one."""
+        for name, here in self._watched.engine.connections.items():
+            if here.receiver is not None:
+                for outcome in ALERTED:
+                    self.deliveries.labels(name, outcome)
 
 
 class _Collector(Collector):

@@ -80,8 +80,11 @@ class _Listing:
         return ref not in self.listed and ref not in self._remembered
 
 
-def poll(engine: Engine, here: Connected) -> Pass:
-    """Read on until the tool has nothing more to tell. Raises TryAgain and NeedsOperator; what was read is kept."""
+def poll(engine: Engine, here: Connected, silent_since: datetime | None = None) -> Pass:
+    """Read on until the tool has nothing more to tell. `silent_since` is what the poll before said of webhooks.
+
+    Raises TryAgain and NeedsOperator; what was read is kept.
+    """
     with engine.store.read() as connection:
         since, before = last_pass(connection, here.name)
         asked = inbox.head(connection)
@@ -99,7 +102,7 @@ def poll(engine: Engine, here: Connected) -> Pass:
         fresh += sum(reading is not None for _ref, reading in news)
         with engine.store.read() as connection:
             asked = inbox.head(connection)
-    return Pass(seen, fresh, _silent_since(engine, here, fresh))
+    return Pass(seen, fresh, _silent_since(engine, here, fresh, silent_since))
 
 
 def last_pass(connection: Connection | Transaction, name: ConnectionName) -> tuple[Cursor | None, datetime | None]:
@@ -191,14 +194,17 @@ def _news(tx: Transaction, here: Connected, page: Page) -> list[tuple[Ref, Readi
     return news
 
 
-def _silent_since(engine: Engine, here: Connected, fresh: int) -> datetime | None:
-    """When the last webhook came, if the poll finds changes that webhooks should have announced long ago.
+def _silent_since(engine: Engine, here: Connected, fresh: int, before: datetime | None) -> datetime | None:
+    """When the last webhook came, if a poll has found changes that webhooks should have announced long ago, and none
+    came since: a poll that finds nothing new does not prove that they come again.
 
     Only for a connection that has sent webhooks before: one that polls by choice is not silent.
     """
     limit: timedelta | None = here.config.webhook_silence
-    if not fresh or limit is None or not here.can(Power.RECEIVE):
+    if (not fresh and before is None) or limit is None or not here.can(Power.RECEIVE):
         return None
     with engine.store.read() as connection:
         last = connection.execute(_LAST_DELIVERY, {"name": here.name}).scalar_one_or_none()
-    return last if last is not None and engine.clock.now() - last > limit else None
+    if before is not None and (last is None or last <= before):
+        return before
+    return last if fresh and last is not None and engine.clock.now() - last > limit else None

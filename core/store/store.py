@@ -15,6 +15,7 @@ takes row locks, and takes them before the first journal entry, because from the
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -125,10 +126,22 @@ class Transaction:
 
 
 class Refusal:
-    """What the last write was refused for, whoever made it; "" once one was kept again."""
+    """What the last writes were refused for, whoever made them; "" once they are kept again.
 
-    def __init__(self) -> None:
-        self.sentence = ""
+    One that is kept proves little where another one was just refused: a full disk takes what needs no new page, such as
+    a sign of life. So a refusal stands until whoever met it has tried again: twice as long as it says to wait.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._words = ""
+        self._stands_until = 0.0
+        self._kept = True
+
+    @property
+    def sentence(self) -> str:
+        """Why writes are not taken; "" while they are."""
+        return "" if self._kept and self._monotonic() >= self._stands_until else self._words
 
     @contextmanager
     def noted(self) -> Iterator[None]:
@@ -138,9 +151,10 @@ class Refusal:
         except LeaseLost:
             raise
         except StoreUnavailable as error:
-            self.sentence = str(error)
+            self._words, self._kept = str(error), False
+            self._stands_until = self._monotonic() + 2 * error.wait.total_seconds()
             raise
-        self.sentence = ""
+        self._kept = True
 
 
 _statements: WeakKeyDictionary[Executable, bool] = WeakKeyDictionary()

@@ -22,7 +22,7 @@ from tieline.core import journal
 from tieline.core.errors import ConfigError, StoreUnavailable
 from tieline.core.store import engines
 from tieline.core.store.engines import parse
-from tieline.core.store.store import Store
+from tieline.core.store.store import Refusal, Store
 
 HOLD_THE_LOCK = """
 import sqlite3, sys
@@ -287,3 +287,28 @@ class TestFiles:
         with pytest.raises(ConfigError, match="STORE001") as caught:
             Store.open(wrong)
         assert "swordfish@" not in str(caught.value)
+
+
+def test_a_small_write_that_a_full_disk_still_takes_is_no_proof_that_it_has_room() -> None:
+    now = [100.0]
+    refusal = Refusal(lambda: now[0])
+    with pytest.raises(StoreUnavailable), refusal.noted():
+        raise StoreUnavailable("the disk is full", timedelta(seconds=30))
+    with refusal.noted():
+        """A sign of life, in place."""
+    now[0] += 59
+    assert refusal.sentence == "the disk is full", "whoever met it has not tried again"
+    now[0] += 1
+    assert refusal.sentence == ""
+
+
+def test_a_refusal_stands_until_a_write_is_kept_however_long_ago_it_was() -> None:
+    now = [100.0]
+    refusal = Refusal(lambda: now[0])
+    with pytest.raises(StoreUnavailable), refusal.noted():
+        raise StoreUnavailable("locked", timedelta(seconds=1))
+    now[0] += 1_000_000
+    assert refusal.sentence == "locked"
+    with refusal.noted():
+        """Anything."""
+    assert refusal.sentence == ""

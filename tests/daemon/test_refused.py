@@ -108,3 +108,13 @@ def test_a_signed_oddity_of_another_tool_is_said_as_well(running: Callable[..., 
         assert here.client.post("/hooks/left", content=body, headers=sign(here, body)).status_code == 202
     [line] = [one for one in logs if one["event"] == "delivery_unreadable"]
     assert (line["records"], line["of"]) == (1, 2)
+
+
+def test_what_alert_rules_count_begins_at_zero_so_that_the_first_one_is_an_increase(
+    running: Callable[..., Running],
+) -> None:
+    here = running(ALERTS)
+    told = here.client.get("/metrics").text
+    for name in ("left", "right", "am"):
+        for outcome in ("401", "503"):
+            assert f'tieline_deliveries_total{{connection="{name}",outcome="{outcome}"}} 0.0' in told

@@ -163,8 +163,6 @@ def alertmanager(
 @contextmanager
 def prometheus(directory: Path, exporter: str, alertmanager_url: str | None = None) -> Iterator[Server]:
     """A Prometheus with one rule: `Trouble` fires for each series of `trouble` above zero."""
-    program = required("prometheus", "prometheus")
-    url = f"http://127.0.0.1:{free_port()}"
     static = [{"targets": [exporter.removeprefix("http://")], "labels": {"service": "checkout"}}]
     config: dict[str, Any] = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
@@ -180,8 +178,29 @@ def prometheus(directory: Path, exporter: str, alertmanager_url: str | None = No
         "labels": {"severity": "critical"},
         "annotations": {"summary": "{{ $labels.host }} is in trouble"},
     }
+    with _prometheus(directory, config, json.dumps({"groups": [{"name": "tests", "rules": [rule]}]})) as server:
+        yield server
+
+
+@contextmanager
+def metrics_of(directory: Path, daemons: Mapping[str, str], rules: str) -> Iterator[Server]:
+    """A Prometheus with these rules that scrapes a daemon for each failure."""
+    static = [{"targets": [target], "labels": {"failure": name}} for name, target in daemons.items()]
+    config = {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "rule_files": ["rules.yml"],
+        "scrape_configs": [{"job_name": "tieline", "static_configs": static}],
+    }
+    with _prometheus(directory, config, rules) as server:
+        yield server
+
+
+@contextmanager
+def _prometheus(directory: Path, config: Mapping[str, Any], rules: str) -> Iterator[Server]:
+    program = required("prometheus", "prometheus")
+    url = f"http://127.0.0.1:{free_port()}"
     (directory / "prometheus.yml").write_text(json.dumps(config))
-    (directory / "rules.yml").write_text(json.dumps({"groups": [{"name": "tests", "rules": [rule]}]}))
+    (directory / "rules.yml").write_text(rules)
     command = [
         program,
         "--config.file=prometheus.yml",

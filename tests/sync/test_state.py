@@ -83,7 +83,7 @@ def test_a_store_that_refused_the_last_write_is_down_until_it_takes_one(both):
     store = both.engine.store
     store.ping()
     with pytest.raises(StoreUnavailable), store.write():
-        raise StoreUnavailable("the disk is full")
+        raise StoreUnavailable("the disk is full", timedelta(0))
     guarded = store.guarded(lambda _tx: None)
     with pytest.raises(StoreUnavailable, match="the disk is full"):
         store.ping()
