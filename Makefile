@@ -61,7 +61,7 @@ soak: .venv/.dev servers
 	$(BIN)/python -m tests.soak partition --out .soak/partition.json
 	$(BIN)/python -m tests.soak poison --out .soak/poison.json
 	$(BIN)/python -m tests.soak journal --out .soak/journal.json
-	TIELINE_SOAK=true $(BIN)/python -m pytest -q --timeout=0 tests/threats
+	TIELINE_SOAK=true $(BIN)/python -m pytest -q --timeout=0 tests/threats tests/mappings/test_survival.py
 
 check: lint types
 

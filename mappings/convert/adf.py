@@ -232,7 +232,7 @@ def _narrow(blocks: Blocks) -> Iterator[Block]:
     for block in blocks:
         match block:
             case Heading(_, runs):
-                yield Paragraph(tuple(Run(run.text, run.marks or frozenset({Mark.STRONG}), run.href) for run in runs))
+                yield Paragraph(tuple(Run(run.text, _strong(run.marks), run.href) for run in runs))
             case Quote(inner):
                 yield from _narrow(inner)
             case Table(rows):
@@ -241,6 +241,11 @@ def _narrow(blocks: Blocks) -> Iterator[Block]:
                 yield Paragraph((Run("---"),))
             case _:
                 yield block
+
+
+def _strong(marks: frozenset[Mark]) -> frozenset[Mark]:
+    """Beside code there is no other mark in ADF."""
+    return marks if Mark.CODE in marks else marks | {Mark.STRONG}
 
 
 def _spread(row: tuple[Runs, ...]) -> Iterator[Run]:

@@ -53,7 +53,7 @@ class Carrier:
 
     def _edit(self, old: Piece, new: Blocks) -> list[Blocks]:
         if old.piece == old.shown:
-            return [new if self._in_item else _beside_mark(old.piece, new)]
+            return [_beside_mark(old.piece, new, in_item=self._in_item)]
         if not new and _letters(old.piece) == _letters(old.shown):
             return []
         same = self._same_kind(old, new)
@@ -99,7 +99,6 @@ class Carrier:
         ]
 
         def edit(old: Old[Blocks, Blocks], new: tuple[Blocks, ...]) -> list[Blocks]:
-            # Alone in an item, words in brackets are a state or a box, and no picture.
             inner = Carrier(self.held, _in_item=len(old.piece) == 1)
             return [inner.carry(side_by_side(old.piece, old.shown[0]), item) for item in new]
 
@@ -136,22 +135,30 @@ def _continued(rich: Runs, shown: Runs, edited: Runs) -> Runs | None:
     return (*rich, *(run for line in now[len(was) :] for run in (Run("\n"), *line)))
 
 
-MARKED = re.compile(r"^(?:[> ]*\\?\[[^\[\]\n]+\]|[> ]*\\?---|>[> ]*\*.*)$", re.MULTILINE)
+MARKED = re.compile(
+    r"^(?:[> ]*(?:(?:-|\d+\.) )*\\?\[(?:[^\[\]\n]|\[[^\[\]\n]*\])+\]|[> ]*\\?---|>[> ]*\*.*)$", re.MULTILINE
+)
 """How a picture, a file, a macro or a rule is shown where it cannot be said, alone in its paragraph; and a heading in a
 panel, which is a line of bold words in a quotation."""
 
 
-def _is_mark(runs: Runs, *, quoted: bool) -> bool:
-    heading = quoted and all(Mark.STRONG in run.marks for run in runs)
+_FILE = re.compile(r"\[[^\[\]\n]+\.\w{1,5}\]")
+
+
+def _is_mark(runs: Runs, *, quoted: bool, in_item: bool) -> bool:
+    if in_item:
+        # Alone in an item, words in brackets are a state or a box, unless they name a file.
+        return _FILE.fullmatch(spoken(runs)) is not None
+    heading = quoted and all({Mark.STRONG, Mark.CODE} & run.marks for run in runs if run.text.strip())
     return heading or MARKED.fullmatch(spoken(runs)) is not None
 
 
-def _beside_mark(old: Blocks, new: Blocks, *, quoted: bool = False) -> Blocks:
+def _beside_mark(old: Blocks, new: Blocks, *, quoted: bool = False, in_item: bool = False) -> Blocks:
     """Lines that were added to such a mark are a paragraph of their own: it cannot hold them."""
     if not old or len(old) != len(new) or old[:-1] != new[:-1]:
         return new
     match old[-1], new[-1]:
-        case Paragraph(mark), Paragraph(runs) if _is_mark(mark, quoted=quoted):
+        case Paragraph(mark), Paragraph(runs) if _is_mark(mark, quoted=quoted, in_item=in_item):
             lines = list(parted(runs))
             if mark in lines:
                 at = lines.index(mark)
@@ -159,8 +166,9 @@ def _beside_mark(old: Blocks, new: Blocks, *, quoted: bool = False) -> Blocks:
                 return tidy((*new[:-1], *above, old[-1], *below))
         case Quote(inner), Quote(changed):
             return (*new[:-1], Quote(_beside_mark(inner, changed, quoted=True)))
-        case Items(_, _, items), Items(ordered, start, others) if items[:-1] == others[:-1] and len(items[-1]) > 1:
-            return (*new[:-1], Items(ordered, start, (*others[:-1], _beside_mark(items[-1], others[-1]))))
+        case Items(_, _, items), Items(ordered, start, others) if items[:-1] == others[:-1]:
+            last = _beside_mark(items[-1], others[-1], in_item=len(items[-1]) == 1)
+            return (*new[:-1], Items(ordered, start, (*others[:-1], last)))
     return new
 
 

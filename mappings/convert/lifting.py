@@ -114,3 +114,25 @@ def _placed(olds: Sequence[Old[Piece, Shown]], news: Sequence[Shown]) -> Iterato
             yield old, places[0]
         else:
             yield old, None
+
+
+def aligned(
+    parts: Sequence[tuple[tuple[Piece, ...], tuple[Shown, ...]]], shown: tuple[Shown, ...]
+) -> list[Old[tuple[Piece, ...], Shown]]:
+    """The parts as they stand in the whole; those between the agreeing ends stand together."""
+    head, at = 0, 0
+    while head < len(parts) and shown[at : at + len(parts[head][1])] == parts[head][1]:
+        at += len(parts[head][1])
+        head += 1
+    tail, end = len(parts), len(shown)
+    while (
+        tail > head
+        and end - len(parts[tail - 1][1]) >= at
+        and shown[end - len(parts[tail - 1][1]) : end] == parts[tail - 1][1]
+    ):
+        tail -= 1
+        end -= len(parts[tail][1])
+    middle: list[Old[tuple[Piece, ...], Shown]] = []
+    if head < tail or at < end:
+        middle.append(Old(tuple(one for own, _ in parts[head:tail] for one in own), shown[at:end]))
+    return [*(Old(*part) for part in parts[:head]), *middle, *(Old(*part) for part in parts[tail:])]

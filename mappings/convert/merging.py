@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from tieline.mappings.convert import markdown, threeway
 from tieline.mappings.convert.carrying import MARKED, Carrier, Piece
 from tieline.mappings.convert.cutting import is_cut
-from tieline.mappings.convert.lifting import Old
+from tieline.mappings.convert.lifting import Old, aligned
 from tieline.mappings.convert.nodes import NodeWriter, holds_more
 from tieline.mappings.convert.rich import Block, Blocks, clean_text, tidy
 from tieline.mappings.convert.sources import SOURCES, SourceWriter, source_of
@@ -65,30 +65,7 @@ def carried(
 def _pieces(dialect: TextDialect, blocks: Blocks, limit: int | None) -> list[Piece]:
     """Each block of the incident with what the tool shows of it. What it does not reach stands with the cut."""
     shown = settle(dialect, blocks, limit)[0]
-    return _aligned([((block,), settle(dialect, (block,), None)[0]) for block in blocks], shown)
-
-
-Part = TypeVar("Part")
-
-
-def _aligned(parts: list[tuple[tuple[Part, ...], Blocks]], shown: Blocks) -> list[Old[tuple[Part, ...], Block]]:
-    """The parts as they stand in the whole; those between the agreeing ends stand together."""
-    head, at = 0, 0
-    while head < len(parts) and shown[at : at + len(parts[head][1])] == parts[head][1]:
-        at += len(parts[head][1])
-        head += 1
-    tail, end = len(parts), len(shown)
-    while (
-        tail > head
-        and end - len(parts[tail - 1][1]) >= at
-        and shown[end - len(parts[tail - 1][1]) : end] == (parts[tail - 1][1])
-    ):
-        tail -= 1
-        end -= len(parts[tail][1])
-    middle: list[Old[tuple[Part, ...], Block]] = []
-    if head < tail or at < end:
-        middle.append(Old(tuple(one for own, _ in parts[head:tail] for one in own), shown[at:end]))
-    return [*(Old(*part) for part in parts[:head]), *middle, *(Old(*part) for part in parts[tail:])]
+    return aligned([((block,), settle(dialect, (block,), None)[0]) for block in blocks], shown)
 
 
 def is_more(dialect: TextDialect, body: Any) -> bool:
@@ -167,4 +144,4 @@ def _sources(dialect: TextDialect, original: str) -> list[Old[str, Block]]:
     whole = DIALECTS[dialect].parse(original)
     shown = _settled(dialect, whole) if dialect is not TextDialect.MARKDOWN else markdown.settled(whole)[0]
     each: list[tuple[tuple[str, ...], Blocks]] = [((piece,), _settled(dialect, blocks)) for piece, blocks in parts]
-    return [Old("".join(old.piece), old.shown) for old in _aligned(each, shown)]
+    return [Old("".join(old.piece), old.shown) for old in aligned(each, shown)]

@@ -12,7 +12,7 @@ from typing import Any
 
 from tieline.mappings.convert import adf
 from tieline.mappings.convert.carrying import Row, speak
-from tieline.mappings.convert.lifting import Lift, Old
+from tieline.mappings.convert.lifting import Lift, Old, aligned
 from tieline.mappings.convert.rich import (
     Block,
     Blocks,
@@ -28,6 +28,7 @@ from tieline.mappings.convert.rich import (
     tidy,
     words,
 )
+from tieline.mappings.convert.sharing import shared
 from tieline.mappings.convert.wording import steps
 
 Node = dict[str, Any]
@@ -41,8 +42,12 @@ _ATOMS = frozenset({"text", "hardBreak"})
 _DEEPEST = 12
 
 
-class _Row(list[Any]):
-    """Nodes that are read as one block."""
+class _Row(list[Old[Any, Block]]):
+    """Nodes that are read together, each with what is read of it alone."""
+
+
+def _row(olds: Sequence[Old[Any, Block]]) -> _Row:
+    return _Row(one for old in olds for one in (old.piece if isinstance(old.piece, _Row) else [old]))
 
 
 @dataclass(slots=True)
@@ -58,10 +63,13 @@ class NodeWriter:
         lift: Lift[Any, Block] = Lift(
             lambda new: adf.render(new)["content"], lambda old, new: self._edit(old, new, depth), speak
         )
+        parts = [((old,), old.shown) for old in self.olds(content, narrow=narrow)]
+        olds = [
+            old.piece[0] if len(old.piece) == 1 else Old(_row(old.piece), old.shown)
+            for old in aligned(parts, self._whole(content, narrow=narrow))
+        ]
         return [
-            node
-            for one in lift(self.olds(content, narrow=narrow), now)
-            for node in (one if isinstance(one, _Row) else [one])
+            node for one in lift(olds, now) for node in ([old.piece for old in one] if isinstance(one, _Row) else [one])
         ]
 
     def olds(self, content: Sequence[Any], *, narrow: bool) -> list[Old[Any, Block]]:
@@ -72,16 +80,18 @@ class NodeWriter:
             at = next((place for place in range(len(olds) - 1, -1, -1) if olds[place].shown), -1)
             before = olds[at].shown if at >= 0 else ()
             if before and shown and len(tidy((*before, *shown))) < len(before) + len(shown):
-                joined = [
-                    one for old in olds[at:] for one in (old.piece if isinstance(old.piece, _Row) else [old.piece])
-                ]
-                olds[at:] = [Old(_Row([*joined, node]), tidy((*before, *shown)))]
+                row = _row([*olds[at:], Old(node, shown)])
+                olds[at:] = [Old(row, tidy((*before, *shown)))]
             else:
                 olds.append(Old(node, shown))
         return olds
 
     def _read(self, node: Any, *, narrow: bool) -> Blocks:
-        blocks = adf.parse({"content": [node]})
+        return self._whole([node], narrow=narrow)
+
+    def _whole(self, content: Sequence[Any], *, narrow: bool) -> Blocks:
+        """What is read of nodes that stand together."""
+        blocks = adf.parse({"content": list(content)})
         if not narrow or not blocks:
             return self.settled(blocks)
         inner = self.settled((Quote(blocks),))
@@ -90,7 +100,7 @@ class NodeWriter:
     def _edit(self, old: Old[Any, Block], new: Blocks, depth: int) -> list[Any]:
         node = old.piece
         if isinstance(node, _Row):
-            return self._edit_row(node, old.shown, new, depth)
+            return self._edit_row(node, new, depth)
         if not isinstance(node, dict):
             return []
         changed = self._inside(node, old.shown, new, depth) if new and depth < _DEEPEST else None
@@ -100,33 +110,11 @@ class NodeWriter:
             return [self._keep(node, old.shown)]
         return list(adf.render(new)["content"])
 
-    def _edit_row(self, row: _Row, shown: Blocks, new: Blocks, depth: int) -> list[Any]:
-        """Nodes that are read as one list: what was added behind belongs to the last of them."""
-        match shown, new:
-            case (Items(ordered, _, was),), (Items(kind, _, now),) if ordered == kind and len(now) >= len(was):
-                done: list[Any] = []
-                at = 0
-                for number, node in enumerate(row):
-                    mine = next(iter(self._read(node, narrow=False)), None)
-                    count = len(mine.items) if isinstance(mine, Items) else 0
-                    entries = now[at : at + count if number < len(row) - 1 else len(now)]
-                    longer = Items(kind, mine.start if isinstance(mine, Items) else 1, entries)
-                    done += (
-                        [node] if mine is None or longer == mine else self._edit(Old(node, (mine,)), (longer,), depth)
-                    )
-                    at += count
-                return done
-            case (Quote(was_inner),), (Quote(inner),) if inner[: len(was_inner) - 1] == was_inner[:-1]:
-                # What was added behind belongs to the last of them.
-                last = self._read(row[-1], narrow=False)
-                count = len(last[0].blocks) if last and isinstance(last[0], Quote) else 0
-                if count:
-                    longer_quote = Quote(inner[len(was_inner) - count :])
-                    return [*row[:-1], *self._edit(Old(row[-1], last), (longer_quote,), depth)]
-        if any(map(holds_more, row)):
-            self._keep({"type": "list"}, shown)
-            return list(row)
-        return list(adf.render(new)["content"])
+    def _edit_row(self, row: _Row, new: Blocks, depth: int) -> list[Any]:
+        done: list[Any] = []
+        for old, mine in zip(row, shared([old.shown for old in row], new), strict=True):
+            done += [old.piece] if old.shown == mine else self._edit(old, mine, depth)
+        return done
 
     def _keep(self, node: Node, shown: Blocks) -> Node:
         said = " ".join(map(speak, shown)).replace("\n", " ")[:60].strip()
@@ -141,8 +129,9 @@ class NodeWriter:
         if not isinstance(content, list):
             return None
         match node.get("type"), shown, new:
-            case "paragraph", (Paragraph(said),), (Paragraph(runs),):
-                return self._inline(node, said, runs)
+            case "paragraph", (Paragraph(), *_), (Paragraph(), *_) if len(shown) == len(new):
+                said, runs = _parted_by_breaks(shown), _parted_by_breaks(new)
+                return None if said is None or runs is None else self._inline(node, said, runs)
             case "heading", (Heading(before, said),), (Heading(level, runs),):
                 changed = self._inline(node, said, runs)
                 return changed if level == before or changed is None else [_with(changed[0], level=level)]
@@ -206,10 +195,13 @@ class NodeWriter:
         return [{**node, "content": done}]
 
     def _task(self, old: Old[Any, Blocks], now: Blocks) -> list[Any] | None:
-        match old.piece, old.shown[0], now:
-            case {"type": "taskItem"}, (Paragraph(said),), (Paragraph(runs),):
+        said, runs = _parted_by_breaks(old.shown[0]), _parted_by_breaks(now)
+        if said is None or runs is None:
+            return None
+        match old.piece:
+            case {"type": "taskItem"}:
                 return self._inline(old.piece, _unticked(said), _unticked(runs))
-            case {"type": "decisionItem"}, (Paragraph(said),), (Paragraph(runs),):
+            case {"type": "decisionItem"}:
                 return self._inline(old.piece, said, runs)
         return None
 
@@ -255,6 +247,16 @@ class NodeWriter:
         nodes = content if isinstance(content, list) else []
         changed = _reworded(nodes, was, now)
         return None if changed is None else [{**node, "content": changed}]
+
+
+def _parted_by_breaks(blocks: Blocks) -> Runs | None:
+    """Paragraphs as one: two line breaks in one are read as its end."""
+    done: list[Run] = []
+    for block in blocks:
+        if not isinstance(block, Paragraph):
+            return None
+        done += [Run("\n\n"), *block.runs] if done else block.runs
+    return tuple(done)
 
 
 def _unticked(runs: Runs) -> Runs:
@@ -353,10 +355,9 @@ def _rebuilt(
     def insert(*, ends: bool = False) -> None:
         for first, last in added.pop(at, ()):
             runs = _cut(now, first, last)
-            made = adf.inline_nodes(runs)
-            # A line break at the end is not shown: what is added stands behind it.
-            broken = ends and isinstance(done[-1] if done else None, dict) and done[-1].get("type") == "hardBreak"
-            done.extend(made[1:] if broken and made and made[0].get("type") == "hardBreak" else made)
+            # Line breaks at the end are not shown: what is added stands before them.
+            place = _end_of_words(done) if ends else len(done)
+            done[place:place] = adf.inline_nodes(runs)
 
     for number, node in enumerate(nodes):
         text = _plain(each[number])
@@ -380,6 +381,14 @@ def _rebuilt(
                 _spell(done, node, text[place[1]])
     insert(ends=True)
     return _sealed(done)
+
+
+def _end_of_words(nodes: Sequence[Any]) -> int:
+    """Where the line breaks begin that nothing follows."""
+    end = len(nodes)
+    while end and isinstance(nodes[end - 1], dict) and nodes[end - 1].get("type") == "hardBreak":
+        end -= 1
+    return end
 
 
 def _spell(done: list[Any], node: Node, letter: str) -> None:

@@ -54,6 +54,11 @@ def alike(one: str, other: str) -> int:
     )
 
 
+def solid(text: str) -> str:
+    """The lines that say something: a list one of whose items has two paragraphs has empty ones everywhere."""
+    return "\n".join(line for line in text.split("\n") if line.strip())
+
+
 def letters(text: str) -> str:
     return "".join(letter for letter in text if letter.isalpha())
 
@@ -69,7 +74,7 @@ def check(here: TextDialect, there: TextDialect, seed: str) -> None:
 
     taken = carried(there, text, from_tool(there, shown), edited)
     assert taken.held == ()
-    assert letters(inserted(text, taken.text) or "") == letters(LINE), (text, taken.text)
+    assert letters(inserted(solid(text), solid(taken.text)) or "") == letters(LINE), (text, taken.text)
 
     written = over(here, own, taken.text)
     assert written.held == ()
@@ -86,6 +91,25 @@ def test_an_appended_line_is_all_that_changes(here: TextDialect, there: TextDial
             check(here, there, seed)
         except AssertionError as error:
             raise AssertionError(f"check({here!r}, {there!r}, {seed!r})") from error
+
+
+@pytest.mark.parametrize(
+    ("there", "number"),
+    [
+        (ADF, 360),  # two line breaks at a paragraph's end
+        (ADF, 2193),  # a list beside one in a column
+        (WIKI, 906),  # a list, and behind it text, in a macro beside a list
+        (WIKI, 919),
+        (WIKI, 1066),  # a picture alone in an item
+        (WIKI, 1977),  # brackets in the title of what is folded away
+        (WIKI, 5144),  # a paragraph with two line breaks in it
+        (TextDialect.MARKDOWN, 1593),  # a heading in a panel, struck out
+        (TextDialect.MARKDOWN, 1474),  # one with a link
+        (TextDialect.MARKDOWN, 3984),  # a task with two line breaks in it
+    ],
+)
+def test_a_line_below_what_once_gave_way(there: TextDialect, number: int) -> None:
+    check(ADF, there, f"{ADF}:{there}:{number}")
 
 
 @pytest.mark.parametrize("dialect", list(MAKERS))
