@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import click
 from tieline.cli.open import FILE, configuration, store_to_check
 from tieline.cli.output import emit, harmless, json_option, say, table
 from tieline.core.config import ConnectionConfig
-from tieline.core.errors import ConfigError, RemoteError, TielineError
+from tieline.core.errors import ConfigError, NeedsOperator, TielineError
 from tieline.core.model import ConnectionName, RecordKind
 from tieline.core.port import Health
 from tieline.core.redaction import redacted
@@ -26,8 +26,9 @@ from tieline.core.yaml import Node
 from tieline.sync import explain, unknown
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.explain import MOST_WORDS
+from tieline.sync.heartbeat import life
 from tieline.sync.outcomes import Verb
-from tieline.sync.preflight import left_out, missing_fields, without_schema
+from tieline.sync.preflight import left_out, preflight, unseen
 
 SUGGESTED = ("grouping", "severity", "measurement")
 """Plugins that a new workspace allows: without them alerts are neither grouped nor judged."""
@@ -127,9 +128,10 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
         registry.close()
         with store.read() as looking:
             resting = explain.resting(looking)
+            alive = life(looking, datetime.now(UTC))
     for one in found:
         if one.works and one.connection in resting:
-            one.notes.append(_resumes(resting[one.connection]))
+            one.notes.append(_resumes(resting[one.connection], running=alive.running))
     if as_json:
         emit(
             [
@@ -153,8 +155,10 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
     sys.exit(3 if any(one.refused for one in found) else 0 if all(one.works for one in found) else 1)
 
 
-def _resumes(next_try: datetime | None) -> str:
-    """For a connection that works while the daemon rests from its last failure."""
+def _resumes(next_try: datetime | None, *, running: bool) -> str:
+    """For a connection that works while the daemon rests from its last failure, or while there is none."""
+    if not running:
+        return "no daemon runs that would resume it; `tieline run` does"
     when = f"at {next_try:%H:%M:%S} UTC" if next_try is not None else "at its next try"
     return f"the daemon still rests from the last failure and resumes by itself {when}; at once on SIGHUP"
 
@@ -177,24 +181,22 @@ def _row(engine: Engine, broken: Mapping[ConnectionName, ConfigError], config: C
 def _prove(engine: Engine, here: Connected) -> Found:
     risks = _risks(engine, here.config)
     health = here.call(Verb.CHECK, here.source.check)
-    notes = [*health.notes, *_schema(engine, here), *_unknown(engine, here, health), *risks]
+    notes = [*health.notes, *_unknown(engine, here, health), *risks]
+    account = f"{health.account} ({health.version})"
+    try:
+        unproved = preflight(here, engine.clock.monotonic())
+    except NeedsOperator as error:
+        return Found(here.name, here.kind.tool, False, account, [harmless(redacted(str(error))), *notes])
+    notes = [*filter(None, [unproved]), *unseen(here), *left_out(here), *notes]
     if health.clock_skew is not None and abs(health.clock_skew.total_seconds()) > 60:
         notes.append(f"its clock is {health.clock_skew.total_seconds():+.0f} s from ours; nothing depends on it")
-    return Found(here.name, here.kind.tool, True, f"{health.account} ({health.version})", notes)
+    return Found(here.name, here.kind.tool, True, account, notes)
 
 
 def _risks(engine: Engine, config: ConnectionConfig) -> tuple[str, ...]:
     """What is said of a connection whether or not it works."""
     signals = config.kind.record is RecordKind.SIGNAL
     return (*config.settings.risks, *([engine.registry.grouping] if signals else ()))
-
-
-def _schema(engine: Engine, here: Connected) -> list[str]:
-    """How the mapping fits the live tool, or why nobody can say."""
-    try:
-        return [*missing_fields(here, engine.clock.monotonic()), *left_out(here)]
-    except RemoteError as error:
-        return [without_schema(error)]
 
 
 def _unknown(engine: Engine, here: Connected, health: Health) -> list[str]:

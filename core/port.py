@@ -349,6 +349,7 @@ class FieldFact:
     `writable` says that our account can set it at all, `once` that it is taken when a record is made and not later;
     `required` that no record is made without it. `max_length` counts UTF-16 units; of a list, those of each element.
     `enforced` is false where the tool takes a value that is none of the choices, and only its forms do not offer it.
+    `readable` is false where the tool has the field and does not show it to our account.
     `advice` tells an admin where to change that: the screen, the right, the list.
     """
 
@@ -359,6 +360,7 @@ class FieldFact:
     max_length: int | None = None
     once: bool = False
     enforced: bool = True
+    readable: bool = True
     advice: str = ""
 
 

@@ -42,8 +42,9 @@ def left_out(here: Connected) -> list[str]:
 
 
 def preflight(here: Connected, now: float) -> str:
-    """Why the mapping could not be held against the tool's schema; "" where it was. Raises NeedsOperator when it names
-    fields that the tool does not have. `now` is in seconds that never run backwards."""
+    """Why the mapping could not be held against the tool's schema; "" where it was. What stops a lane makes `tieline
+    check` say no: both ask here. Raises NeedsOperator when the mapping names fields that the tool does not have. `now`
+    is in seconds that never run backwards."""
     try:
         missing = missing_fields(here, now)
     except RemoteError as error:
@@ -53,6 +54,19 @@ def preflight(here: Connected, now: float) -> str:
             here.name, f"{'; '.join(missing)}. Correct the mapping or its overlay, then send SIGHUP to the daemon."
         )
     return ""
+
+
+def unseen(here: Connected) -> list[str]:
+    """One sentence for each path of the mapping that the tool has and does not show to our account, as it was asked
+    last."""
+    facts = here.facts or {}
+    return [
+        f"{rule.file}:{rule.line}:{rule.column}: {name} is mapped to {show(path)!r}, which {here.name} does not show "
+        "to this account: it is not read. Grant the account read access to it, or take it out of the mapping."
+        for name, rule in sorted(here.mapping.document.rules.items())
+        for path in _paths(rule)
+        if (fact := facts.get(show(path))) is not None and not fact.readable
+    ]
 
 
 def without_schema(error: RemoteError) -> str:

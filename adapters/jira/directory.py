@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final
 
 from tieline.adapters.jira.issue import user_ids
 from tieline.adapters.jira.settings import Deployment
 from tieline.adapters.jira.wire import Wire
 from tieline.core.clock import Clock
+from tieline.core.errors import NeedsOperator
 
 KNOWN_FOR: Final = 600.0
 """Seconds that a look-up is taken as known."""
@@ -40,7 +42,14 @@ class People:
     def _look_up(self, email: str) -> str | None:
         """Where addresses are hidden, the only person found by the whole address is taken to be its owner."""
         query: dict[str, str | int] = {"query" if self._cloud else "username": email, "maxResults": 10}
-        people = [one for one in self._wire.get_list("/user/search", query).json if one.get("active") and user_ids(one)]
+        try:
+            answer = self._wire.get_list("/user/search", query)
+        except NeedsOperator as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+            # Without "Browse users and groups" Cloud finds nobody, and others refuse: neither stops anything else.
+            return None
+        people = [one for one in answer.json if one.get("active") and user_ids(one)]
         shown = [one for one in people if str(one.get("emailAddress") or "").lower() == email]
         hidden = [one for one in people if not one.get("emailAddress") and one.get("accountType") != "app"]
         found = shown or (hidden if self._cloud and len(people) == 1 else [])

@@ -18,6 +18,7 @@ from tieline.core.port import Body, FieldFact, Health
 NEEDED: Final = ("BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "TRANSITION_ISSUES", "ADD_COMMENTS")
 USEFUL: Final = {
     "LINK_ISSUES": "links to other tools cannot be shown",
+    "USER_PICKER": "(Browse users and groups) nobody is found by address, and the assignee cannot be written",
     "ASSIGN_ISSUES": "the assignee cannot be written",
     "EDIT_OWN_COMMENTS": "the comment that shows which alerts fire cannot be kept up to date",
     "DELETE_OWN_COMMENTS": "a comment that came out wider than meant cannot be taken back",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import count
 
 from tieline.adapters.servicenow.answers import Row
@@ -42,13 +43,20 @@ def describe(wire: Wire) -> Mapping[str, FieldFact]:
         raise NeedsOperator(
             wire.connection, f"sys_dictionary shows no field of {wire.settings.table}; give the account read access."
         )
-    choices = _choices(wire, tables)
+    choices, shown = _choices(wire, tables), _shown(wire)
     facts: dict[str, FieldFact] = {}
     for table in reversed(tables):
         for column in columns:
             if column.get("name") == table:
-                facts[str(column["element"])] = _fact(column, choices.get(str(column["element"])))
+                facts[str(column["element"])] = _fact(column, choices.get(str(column["element"])), shown)
     return facts
+
+
+def _shown(wire: Wire) -> frozenset[str] | None:
+    """The columns that some record shows to the account, which access rules leave out without a word; None where there
+    is no record to look at."""
+    listing = wire.rows(wire.settings.table, "ORDERBYDESCsys_created_on", limit=1)
+    return frozenset(listing.rows[0]) if listing.rows else None
 
 
 def by_name(wire: Wire, refused: Mapping[str, str]) -> dict[str, str]:
@@ -105,7 +113,7 @@ def _choices(wire: Wire, tables: Sequence[str]) -> Mapping[str, Mapping[str, str
     return found
 
 
-def _fact(column: Row, choices: Mapping[str, str] | None) -> FieldFact:
+def _fact(column: Row, choices: Mapping[str, str] | None, shown: AbstractSet[str] | None) -> FieldFact:
     length = str(column.get("max_length", ""))
     name = str(column["element"])
     return FieldFact(
@@ -115,6 +123,7 @@ def _fact(column: Row, choices: Mapping[str, str] | None) -> FieldFact:
         choices=choices,
         # The forms offer the choices; the Table API takes any value.
         enforced=False,
+        readable=shown is None or name in shown,
         advice=f"see {name} in the dictionary of the table, its access rules and its choice list",
         max_length=int(length) if length.isascii() and length.isdigit() and int(length) > 0 else None,
     )

@@ -74,6 +74,8 @@ class ServiceNowSimulator(Simulator):
         """sys_ids of rows that access rules hide from the API."""
         self.unreadable: set[str] = set()
         """Tables that the API answers with 403."""
+        self.unshown: set[str] = set()
+        """Columns that access rules keep from the account: its answers lack them without a word."""
         self.audited: set[str] = set(TASKS)
         """Tables whose changes are kept in sys_audit."""
         self.spoilt: set[str] = set()
@@ -168,7 +170,8 @@ class ServiceNowSimulator(Simulator):
         links = request.query.get("sysparm_exclude_reference_link", "false").lower() != "true"
         if row.get("sys_id") in self.spoilt:
             names = [name for name in names if name != "sys_mod_count"]
-        return {name: self._value(table, row, name, links) for name in names}
+        shown = [name for name in names if table not in TASKS or name not in self.unshown]
+        return {name: self._value(table, row, name, links) for name in shown}
 
     def _value(self, table: str, row: Row, name: str, links: bool) -> Any:
         value = self.tables.walk(row, name) or ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import random
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,15 @@ import pytest
 from tests.cli.test_commands import run
 
 from tieline.adapters.memory.adapter import MemoryAdapter
+from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import Request, Response, Simulator
+from tieline.core.config import load_workspace
+from tieline.core.model import ConnectionName
+from tieline.core.store import tables as t
+from tieline.core.store.store import Store
+from tieline.sync.build import build
+from tieline.sync.heartbeat import Heartbeat
+from tieline.sync.lane import Lane, LaneState
 
 EURO = "pass€word 🔑"
 JIRA = "tool: jira, url: '{url}', project: OPS, email: 'zoë@example.com', api_token: {{env: ODD}}"
@@ -150,3 +160,49 @@ def test_whatever_an_adapter_raises_is_its_own_row(tmp_path: Path, monkeypatch: 
     assert found["odd"]["works"] is (when == "describe")
     assert "the library is broken" in " ".join(found["odd"]["notes"])
     assert code == {"connect": 3, "check": 1, "describe": 0}[when]
+
+
+ABSENT = "odd: {tool: memory, path: odd.json, overlay: odd.yaml}"
+
+
+def test_what_stops_the_daemon_is_what_check_says_no_to(tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_text("fields: {team: {from: u_support_team}}\n", encoding="utf-8")
+    code, found = rows(tmp_path, ABSENT)
+    assert (code, found["fine"]["works"], found["odd"]["works"]) == (1, True, False)
+    said = found["odd"]["notes"][0]
+    assert "odd.yaml:1" in said and "team is mapped to 'u_support_team', which odd does not have" in said
+    config, registry = load_workspace(tmp_path / "tieline.yaml")
+    with Store.open(f"sqlite:///{tmp_path / 'road.db'}") as store:
+        store.migrate()
+        engine = build(
+            config,
+            store,
+            registry,
+            clock=ManualClock(),
+            sleep=lambda _seconds: None,
+            wake=lambda _name: None,
+            dice=random.Random(1),
+        )
+        lane = Lane(engine, engine.connections[ConnectionName("odd")])
+        lane.step()
+        assert lane.state is LaneState.STOPPED
+        assert lane.reason == said
+    registry.close()
+
+
+@pytest.mark.parametrize(
+    ("alive", "words"), [(True, "resumes by itself at 12:00:00 UTC; at once on SIGHUP"), (False, "`tieline run` does")]
+)
+def test_after_a_repair_check_says_what_resumes_the_connection(tmp_path: Path, alive: bool, words: str) -> None:
+    with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}") as store:
+        store.migrate()
+        at = datetime(2026, 5, 4, 12, tzinfo=UTC)
+        with store.write() as tx:
+            row = {"name": "fine", "state": "stopped", "reason": "the password is old", "attempts": 1}
+            tx.execute(t.connection.insert(), {**row, "fingerprint": "", "next_at": at, "since": at})
+        if alive:
+            Heartbeat(store, "here:1", alone=True).beat(datetime.now(UTC))
+    code, found = rows(tmp_path, "odd: {tool: memory, path: odd.json}")
+    assert code == 0
+    assert words in found["fine"]["notes"][-1]
+    assert words not in " ".join(found["odd"]["notes"])

@@ -12,8 +12,9 @@ from tests.sync.office import Office
 
 from tieline.core.model import ConnectionName, Fields
 from tieline.sync import commit, explain, fitting
+from tieline.sync.lane import LaneState
 from tieline.sync.merge import Reason
-from tieline.sync.preflight import left_out
+from tieline.sync.preflight import left_out, preflight, unseen
 from tieline.sync.records import Held, ReplicaState
 
 LONG = "/kubepods.slice/" + "x" * 290
@@ -121,6 +122,23 @@ def test_check_says_what_the_road_leaves_out(
     here.settle(3)
     hold = here.copy(tool).holds[field]
     assert any(one.startswith(hold.words) for one in said)
+
+
+def test_a_column_that_is_not_shown_is_said_and_empties_nothing(office: Callable[..., Office]) -> None:
+    here = office("servicenow")
+    here.fire()
+    here.settle(3)
+    edit(here, {"category": "network"})
+    here.settle(3)
+    here.tools["servicenow"].unshown = {"category"}
+    connected = here.lanes[ConnectionName("servicenow")].here
+    assert preflight(connected, here.clock.monotonic()) == ""
+    (said,) = unseen(connected)
+    assert "category is mapped to 'category', which servicenow does not show to this account" in said
+    edit(here, {"title": "Disk 1 is full"})
+    here.settle(3)
+    assert here.incident().fields["category"] == "network"
+    assert here.lanes[ConnectionName("servicenow")].state is LaneState.WORKING
 
 
 def test_a_priority_that_is_added_there_is_written_by_itself(office: Callable[..., Office]) -> None:

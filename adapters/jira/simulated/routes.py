@@ -141,6 +141,9 @@ def _user_search(routes: Routes, request: Request, _found: re.Match[str]) -> Res
     wanted = request.query.get("query" if routes.site.cloud else "username", "").lower()
     if not wanted:
         return _words(400, "The query parameter is required.")
+    if "USER_PICKER" in routes.site.denied:
+        # Cloud's documentation: without the permission the results are empty.
+        return Response.of([]) if routes.site.cloud else _words(403, "You do not have permission to browse users.")
     found = [
         routes.views.user(user.id)
         for user in routes.site.users.values()

@@ -26,6 +26,15 @@ def test_a_useful_permission_that_is_missing_is_a_note(desk: Desk) -> None:
     assert "without LINK_ISSUES links to other tools cannot be shown" in desk.connect().check().notes
 
 
+@pytest.mark.parametrize("cloud", [True, False])
+def test_who_may_not_browse_users_is_told_and_stops_at_nobody(desk: Desk, cloud: bool) -> None:
+    desk.site.denied.add("USER_PICKER")
+    desk.site.cloud = cloud
+    adapter = desk.connect()
+    assert any("Browse users and groups" in note for note in adapter.check().notes)
+    assert adapter.person_id("anna@example.com") is None
+
+
 def test_polling_only_is_a_note(desk: Desk) -> None:
     assert any("found by polling only" in note for note in desk.connect(webhook_secret=None).check().notes)
 

@@ -104,6 +104,16 @@ def test_the_schema_is_that_of_the_table_and_its_ancestors(adapter: ServiceNow) 
     assert facts["correlation_id"].writable
 
 
+def test_a_column_that_access_rules_hide_is_there_and_not_readable(
+    adapter: ServiceNow, simulator: ServiceNowSimulator, driver: ServiceNowDriver
+) -> None:
+    driver.make("Disk full")
+    simulator.unshown = {"category"}
+    facts = adapter.describe()
+    assert not facts["category"].readable
+    assert facts["state"].readable
+
+
 def test_a_dictionary_that_shows_nothing_is_no_schema(adapter: ServiceNow, simulator: ServiceNowSimulator) -> None:
     simulator.hidden = set(simulator.tables.rows["sys_dictionary"])
     with pytest.raises(NeedsOperator, match="sys_dictionary shows no field"):
