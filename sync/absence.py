@@ -165,11 +165,18 @@ def withheld(tx: Transaction, here: Connected, gone: Collection[Ref]) -> frozens
     doubt = load(tx, here.name) if gone else None
     if doubt is None:
         return NONE
-    fires = firing(tx, here.name) - doubt.confirmed
-    held = frozenset(gone) & fires
+    fires = firing(tx, here.name)
+    held = frozenset(gone) & (fires - doubt.confirmed)
     if not held <= doubt.episodes:
-        _save(tx, here.name, replace(doubt, episodes=doubt.episodes | held, firing=max(doubt.firing, len(fires))))
+        _save(tx, here.name, widened(doubt, held, fires))
     return held
+
+
+def widened(doubt: Doubt, held: frozenset[Ref], fires: frozenset[Ref]) -> Doubt:
+    """The doubt with these episodes in it, of all that fires by now. Those that were confirmed are still counted among
+    the missing, and so among what fires. Pure."""
+    episodes = doubt.episodes | held
+    return replace(doubt, episodes=episodes, firing=max(doubt.firing, len(fires | episodes)))
 
 
 def confirm(engine: Engine, name: ConnectionName, *, actor: str) -> Doubt:

@@ -196,7 +196,7 @@ class Wire:
         if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
             return self._unreached(method, path, error)
         return TryAgain(
-            self.connection, f"{method} {path}: the answer was lost ({type(error).__name__})", maybe_done=writes
+            self.connection, f"{method} {path}: the answer was lost ({cause(error)})", maybe_done=writes
         )
 
     def _session(self) -> Any:

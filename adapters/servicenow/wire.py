@@ -196,13 +196,13 @@ class Wire:
         if "CERTIFICATE_VERIFY_FAILED" in repr(error):
             return NeedsOperator(
                 self.connection,
-                f"{where}: the certificate does not verify; set `verify_tls` to the file of the issuing CA.",
+                f"{where}: {cause(error)}. If a CA of your own signs it, set `verify_tls` to the file of that CA.",
             )
         if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError) or any(
             sign in repr(error) for sign in ("NewConnectionError", "NameResolutionError")
         ):
             return TryAgain(self.connection, f"{where}: no connection ({cause(error)})")
-        return TryAgain(self.connection, f"{where}: the answer was lost ({type(error).__name__})", maybe_done=writes)
+        return TryAgain(self.connection, f"{where}: the answer was lost ({cause(error)})", maybe_done=writes)
 
 
 @cache

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -624,6 +625,14 @@ def test_only_what_is_missing_and_unconfirmed_is_doubted_and_then_all_of_it(lack
 @given(episodes, episodes, st.none() | before, st.booleans())
 def test_nothing_is_doubted_where_every_listing_is_to_be_believed(lacking, others, doubt, listed_any):
     assert judge(lacking, lacking | others, doubt, many=None, listed_any=listed_any).doubted == frozenset()
+
+
+@given(before, episodes, episodes)
+def test_a_sentence_never_counts_more_that_are_missing_than_fire(doubt, gone, fires):
+    doubt = replace(doubt, firing=max(doubt.firing, len(doubt.episodes)))
+    wider = absence.widened(doubt, gone & (fires - doubt.confirmed), fires)
+    missing, firing = map(int, re.findall(r"lists (\d+) of (\d+) ", wider.sentence(ALERTS))[0])
+    assert missing <= firing
 
 
 # -- the command line ----------------------------------------------------------------------------------------------

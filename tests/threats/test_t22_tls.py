@@ -90,6 +90,30 @@ def bad_servers(authority: Authority) -> dict[str, ssl.SSLContext]:
     }
 
 
+CAUSES = {
+    "self-signed": "shows a certificate that does not verify: self-signed certificate",
+    "for another host": "shows a certificate that does not verify: ",
+    "for another address": "shows a certificate that does not verify: ",
+    "expired": "shows a certificate that does not verify: certificate has expired",
+    "TLS 1.1": "does not speak TLS as it should",
+    "an authority nobody named": "shows a certificate that does not verify: unable to get local issuer certificate",
+}
+"""What an operator is told of each, behind the address."""
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", TOOLS)
+def test_what_is_wrong_with_a_certificate_is_told_with_the_address(name: str, authority: Authority) -> None:
+    trusted = str(authority.bundle)
+    tried = [(fault, context, {"verify_tls": trusted}) for fault, context in bad_servers(authority).items()]
+    tried.append(("an authority nobody named", authority.server("unnamed"), {}))
+    for fault, context, settings in tried:
+        with serving(tls=context) as tool:
+            with pytest.raises(RemoteError) as caught:
+                connect(name, tool.url, **settings).check()
+            assert f"{tool.url} {CAUSES[fault]}" in str(caught.value), fault
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("name", TOOLS)
 def test_a_server_that_does_not_prove_itself_hears_nothing(name: str, authority: Authority, tally: Tally) -> None:
