@@ -13,9 +13,8 @@ from datetime import datetime
 
 import click
 
-from tieline.cli.open import configuration, store_of
-from tieline.cli.output import emit, json_option, table
-from tieline.core.clock import SystemClock
+from tieline.cli.open import clock, configuration, store_of
+from tieline.cli.output import emit, json_option, note, table
 from tieline.core.model import (
     INCIDENT_FIELDS,
     ConnectionName,
@@ -38,13 +37,12 @@ as_option = click.option("--as", "actor", default=lambda: getpass.getuser(), hel
 def engine_of(workspace: str) -> Iterator[Engine]:
     """An engine without lanes: enough to change the store as the daemon would."""
     config, registry = configuration(workspace)
-    clock = SystemClock()
     with store_of(config) as store:
         yield build(
             config,
             store,
             registry,
-            clock=clock,
+            clock=clock(),
             sleep=lambda _seconds: None,
             wake=lambda _name: None,
             dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
@@ -80,7 +78,7 @@ def conflicts(ctx: click.Context, as_json: bool) -> None:
         return
     table(
         "Conflicts",
-        ["incident", "field", "connection", "why", "incident says", "tool says", "what to do"],
+        ["incident", "field", "connection", "why", "incident says", "tool says"],
         [
             (
                 row["incident"],
@@ -89,12 +87,13 @@ def conflicts(ctx: click.Context, as_json: bool) -> None:
                 row["kind"],
                 row["ours"],
                 row["theirs"],
-                row["what_to_do"],
             )
             for row in rows
         ],
         empty="no conflicts: nothing waits for a person",
     )
+    for row in rows:
+        note(f"{row['incident']} {row['field']}", str(row["what_to_do"]))
 
 
 @conflicts.command()
@@ -146,10 +145,12 @@ def parked(ctx: click.Context, as_json: bool) -> None:
         return
     table(
         "Parked",
-        ["what", "id", "incident", "connection", "what is missing"],
-        [tuple(row.values()) for row in rows],
+        ["what", "id", "incident", "connection"],
+        [(row["what"], row["id"], row["incident"], row["connection"]) for row in rows],
         empty="nothing is parked",
     )
+    for row in rows:
+        note(f"{row['what']} {row['id']}", str(row["sentence"]))
 
 
 @parked.command()
@@ -188,13 +189,12 @@ def doubts(ctx: click.Context, as_json: bool) -> None:
         return
     table(
         "Doubts",
-        ["connection", "missing", "of", "since (UTC)", "what to do"],
-        [
-            (name, len(doubt.episodes), doubt.of, doubt.since, doubt.sentence(name))
-            for name, doubt in sorted(found.items())
-        ],
+        ["connection", "missing", "of", "since (UTC)"],
+        [(name, len(doubt.episodes), doubt.of, doubt.since) for name, doubt in sorted(found.items())],
         empty="no ends are doubted: every source is believed",
     )
+    for name, doubt in sorted(found.items()):
+        note(name, doubt.sentence(name))
 
 
 @doubts.command()

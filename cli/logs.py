@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from tieline.cli.colours import colours
 from tieline.core.redaction import redacted
 
 
@@ -21,7 +22,7 @@ def set_up_logs(log_format: str, level: str) -> None:
     as_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     renderer = (
         # Plain tracebacks: the decorated ones print local variables, which hold what tickets and secrets say.
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        structlog.dev.ConsoleRenderer(colors=colours(sys.stderr), exception_formatter=structlog.dev.plain_traceback)
         if as_text
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
-from tieline.cli.open import configuration, store_of
-from tieline.cli.output import emit, json_option, plain, say, table, text
+from tieline.cli.open import clock, configuration, store_of
+from tieline.cli.output import emit, json_option, note, plain, say, table, text
 from tieline.core.model import INCIDENT_FIELDS, Status, incident_number
 from tieline.sync import explain, unknown
 from tieline.sync.records import Replica, ReplicaState
@@ -23,7 +23,7 @@ from tieline.sync.rows import plain as plain_fields
 def status(workspace: str, as_json: bool) -> None:
     """The state of everything in a few figures. Exit code 1 while no daemon works on the store."""
     config, _registry = configuration(workspace)
-    now = datetime.now(UTC)
+    now = clock().now()
     with store_of(config) as store, store.read() as connection:
         found = explain.status(connection, now)
     running = found["daemon"]["running"]
@@ -52,11 +52,13 @@ def _show_status(found: dict[str, Any], now: datetime, *, as_json: bool) -> None
             name,
             _state(one, now),
             f"{one['polled_seconds_ago']} s ago" if one["polled_seconds_ago"] is not None else "never",
-            "\n".join(_what_to_do(one)),
         )
         for name, one in connections.items()
     ]
-    table("Connections", ["connection", "state", "polled", "what to do"], rows, empty="no connections are configured")
+    table("Connections", ["connection", "state", "polled"], rows, empty="no connections are configured")
+    for name, one in connections.items():
+        for sentence in _what_to_do(one):
+            note(name, sentence)
     if flapping:
         _flapping(flapping)
     if unheeded:

@@ -5,9 +5,18 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from tieline.cli.colours import wanted
+
+if TYPE_CHECKING:
+    from tieline.core.clock import Clock
+
+CLOCK = "tieline.clock"
+"""Under this name a clock stands in the context's `meta`, where `cli` was called with one as its `obj`."""
 
 COMMANDS = {
     "init": ("tieline.cli.workspace", "init", "Write a workspace: tieline.yaml, and what it needs."),
@@ -79,32 +88,41 @@ def cli(ctx: click.Context, workspace: str) -> None:
     Exit codes: 0 done; 1 what was asked for does not hold; 2 wrong usage;
     3 the configuration is refused; 4 the store does not answer; 5 not found.
     """
+    if ctx.obj is not None:
+        ctx.meta[CLOCK] = ctx.obj
     ctx.obj = workspace
+    ctx.color = wanted()
 
 
 def main() -> None:
-    """The entry point. Errors of ours become a sentence and an exit code, never a traceback."""
-    as_json = "--json" in sys.argv[1:]
+    """The entry point."""
+    sys.exit(perform(sys.argv[1:]))
+
+
+def perform(arguments: Sequence[str], clock: Clock | None = None) -> int:
+    """Run a command, and answer its exit code. Errors of ours become a sentence and a code, never a traceback."""
+    as_json = "--json" in arguments
     try:
-        cli.main(prog_name="tieline", standalone_mode=False)
+        cli.main(list(arguments), prog_name="tieline", obj=clock, standalone_mode=False)
     except click.ClickException as error:
         if as_json:
             click.echo(json.dumps({"error": error.format_message(), "exit_code": error.exit_code}))
         else:
             error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
-        sys.exit(130)
+        return 130
     except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(141)
+        return 141
     except Exception as error:  # noqa: BLE001 - `report` raises again what nobody expected
         from tieline.cli.output import report
 
-        sys.exit(report(error, as_json=as_json))
+        return report(error, as_json=as_json)
+    return 0
 
 
 if __name__ == "__main__":

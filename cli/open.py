@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
+from tieline.cli.main import CLOCK
+from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config, load_workspace
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.registry import Registry
@@ -13,6 +17,13 @@ from tieline.core.store import engines
 from tieline.core.store.store import Store
 
 FILE = "tieline.yaml"
+
+
+def clock() -> Clock:
+    """The clock of the commands: the one that `cli` was called with as its `obj`, or else the machine's."""
+    context = click.get_current_context(silent=True)
+    given = context.meta.get(CLOCK) if context is not None else None
+    return given if given is not None else SystemClock()
 
 
 def configuration(workspace: str) -> tuple[Config, Registry]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -112,23 +114,44 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """Print a table a person likes to read, or the sentence for when there is nothing in it."""
+    """Print a table a person likes to read, or the sentence for when there is nothing in it. What is advice stands
+    below it, as `note` prints it: in a cell beside others, a sentence is a column of syllables."""
     body = [[text(cell) for cell in row] for row in rows]
     if not body:
         click.echo(empty)
         return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from tieline.cli import layout
 
-    # Text, not markup: a ticket's title may contain square brackets.
-    grid = Table(title=Text(harmless(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        grid.add_column(Text(harmless(column)), overflow="fold")
-    for row in body:
-        grid.add_row(*[Text(cell) for cell in row])
-    Console(highlight=False, soft_wrap=False).print(grid)
+    lines = layout.table([harmless(column) for column in columns], body, terminal_width())
+    if title:
+        click.secho(harmless(title), bold=True)
+    click.echo("\n".join(lines))
+    if lines[-1]:
+        click.echo()
+
+
+def note(about: str, sentence: str) -> None:
+    """Print a sentence about one row of the table above."""
+    known = sentence.startswith((f"{about} ", f"{about}: "))
+    words, width = harmless(sentence if known else f"{about}: {sentence}"), terminal_width()
+    if width is not None:
+        from tieline.cli import layout
+
+        words = "\n  ".join(layout.wrapped(words, width - 2))
+    click.echo(words)
+
+
+def terminal_width() -> int | None:
+    """How wide the terminal is that reads; None where a program or a file does, whose lines are never broken."""
+    if not sys.stdout.isatty():
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def text(value: Any) -> str:

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from tieline.cli.open import configuration, store_of
+from tieline.cli.open import clock, configuration, store_of
 from tieline.cli.output import emit, json_option
 
 
@@ -26,7 +26,6 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
     Stop the daemon first. A password can be in ~/.pgpass or PGPASSWORD, or in the variable that --to-env names. Nothing
     arrives unless everything does: both sides are counted and hashed before the copy is kept.
     """
-    from tieline.core.clock import SystemClock
     from tieline.core.store.move import copy as copy_store
     from tieline.core.store.store import Store
 
@@ -38,7 +37,7 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
     with store_of(config) as source, Store.open(address or os.environ[variable]) as target:
         source.migrate()
         target.migrate()
-        found = copy_store(source, target, at=SystemClock().now(), actor="cli", on_progress=_progress)
+        found = copy_store(source, target, at=clock().now(), actor="cli", on_progress=_progress)
         name = target.name
     if as_json:
         emit({"to": name, "rows": found.total, "tables": dict(found.rows)})
@@ -55,11 +54,10 @@ def _progress(table: str, count: int) -> None:
 @click.pass_obj
 def reopen(workspace: str) -> None:
     """Use a store again that was copied away. What was accepted in the copy since then is not in it."""
-    from tieline.core.clock import SystemClock
     from tieline.core.store.chain import Entry
     from tieline.core.store.schema import REOPENED
 
     config, _registry = configuration(workspace)
     with store_of(config, moved=True) as opened, opened.write() as tx:
-        tx.journal(Entry(SystemClock().now(), REOPENED, None, None, "cli", "", {}))
+        tx.journal(Entry(clock().now(), REOPENED, None, None, "cli", "", {}))
     click.echo("the store is in use again; run one daemon on one store only")

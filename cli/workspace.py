@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import random
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,18 +12,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 
-from tieline.cli.open import FILE, configuration, store_to_check
-from tieline.cli.output import emit, harmless, json_option, say, table
+from tieline.cli.open import FILE, clock, configuration, store_to_check
+from tieline.cli.output import emit, harmless, json_option, note, say, table
 from tieline.core.config import ConnectionConfig
 from tieline.core.errors import ConfigError, NeedsOperator, TielineError
 from tieline.core.model import ConnectionName, RecordKind
-from tieline.core.port import Health
+from tieline.core.port import AdapterKind, Health
 from tieline.core.redaction import redacted
-from tieline.core.reference import unresolved_in
+from tieline.core.reference import secrets_of, unresolved_in
 from tieline.core.registry import Registry
+from tieline.core.secrets import Secret
 from tieline.core.yaml import Node
 from tieline.sync import explain, unknown
 from tieline.sync.engine import Connected, Engine
@@ -32,6 +36,10 @@ from tieline.sync.preflight import left_out, preflight, unseen
 
 SUGGESTED = ("grouping", "severity", "measurement")
 """Plugins that a new workspace allows: without them alerts are neither grouped nor judged."""
+
+NONE: Final = "none"
+REFERENCES: Final = {"env": r"[A-Za-z_][A-Za-z0-9_]*", "file": r"/.+", "keyring": r"[^/]+/.+"}
+"""How a reference to a secret looks, by its kind."""
 
 
 @click.command()
@@ -51,7 +59,8 @@ def init(workspace: str, tools: tuple[str, ...], as_json: bool) -> None:
     for tool in chosen:
         if tool not in registry.adapters:
             raise click.UsageError(f"no adapter speaks to {tool!r}; there are {', '.join(known)}")
-    text = example_config([registry.adapters[tool] for tool in chosen], SUGGESTED)
+    kinds = [registry.adapters[tool] for tool in chosen]
+    text = example_config(kinds, SUGGESTED, {} if tools else _ask_where(kinds))
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         # "x" writes through no link, and over no file that came to be meanwhile.
@@ -72,8 +81,49 @@ def _exists(file: Path) -> click.UsageError:
 
 def _ask(known: Sequence[str]) -> list[str]:
     offered = [tool for tool in known if tool != "memory"]
-    answer = click.prompt(f"Which tools do you have? ({', '.join(offered)})", default="servicenow, jira")
-    return [part.strip() for part in answer.split(",") if part.strip()]
+
+    def chosen(answer: str) -> list[str]:
+        tools = list(dict.fromkeys(part.strip().lower() for part in answer.split(",") if part.strip()))
+        if not tools:
+            raise click.UsageError("name one at least")
+        for tool in tools:
+            if tool not in known:
+                near = difflib.get_close_matches(tool, known, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+                raise click.UsageError(f"no adapter speaks to {tool!r}; {hint}")
+        return tools
+
+    question = f"Which tools do you have? ({', '.join(offered)})"
+    answered: list[str] = click.prompt(question, default="servicenow, jira", value_proc=chosen)
+    return answered
+
+
+def _ask_where(kinds: Sequence[AdapterKind]) -> dict[tuple[str, str], Secret]:
+    """Where each secret is to be found. A secret itself has no business in a terminal's history, nor in the file."""
+    wanted = [(kind.tool, name, secret) for kind in kinds for name, secret in secrets_of(kind).items()]
+    if wanted:
+        click.echo("Where are the secrets? env:NAME, file:/path or keyring:service/name; never the secret itself.")
+    answers: dict[tuple[str, str], Secret | None] = {
+        (tool, name): click.prompt(
+            f"{tool} {name}", default=suggested.reference if suggested else NONE, value_proc=_reference
+        )
+        for tool, name, suggested in wanted
+    }
+    return {option: answer for option, answer in answers.items() if answer is not None}
+
+
+def _reference(answer: str) -> Secret | None:
+    """What `env:NAME` and its like refer to. The answer is never repeated: it may be the secret."""
+    if answer.strip() == NONE:
+        return None
+    kind, _, name = answer.strip().partition(":")
+    shape = REFERENCES.get(kind)
+    if shape is None or not re.fullmatch(shape, name.strip()):
+        raise click.UsageError(
+            "that is no reference (was it the secret itself? It was written nowhere). Say env:NAME, file:/path or "
+            "keyring:service/name"
+        )
+    return Secret(kind, name.strip())
 
 
 def _adapters(named: Sequence[str]) -> Registry:
@@ -104,7 +154,6 @@ class Found:
 @click.pass_obj
 def check(workspace: str, connection: str | None, as_json: bool) -> None:
     """Check the configuration, then prove every CONNECTION: address, credentials, permissions, clock, schema."""
-    from tieline.core.clock import SystemClock
     from tieline.sync.build import build
 
     config, registry = configuration(workspace)
@@ -116,7 +165,7 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
             config,
             store,
             registry,
-            clock=SystemClock(),
+            clock=clock(),
             sleep=lambda _seconds: None,
             wake=lambda _name: None,
             dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
@@ -146,10 +195,9 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
             [(f.connection, f.tool, f.works, f.account) for f in found],
             empty="no connections are configured; add some under `connections:`",
         )
-        # Below the table: in a cell beside four others, a sentence is a column of syllables.
         for f in found:
-            for note in f.notes:
-                say(f"{f.connection}: {note}")
+            for sentence in f.notes:
+                note(f.connection, sentence)
         if absent:
             say(absent)
     sys.exit(3 if any(one.refused for one in found) else 0 if all(one.works for one in found) else 1)

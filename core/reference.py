@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel
@@ -167,35 +167,65 @@ def plain_value(value: Any) -> Any:
             return value
 
 
-def example_config(kinds: Sequence[AdapterKind], plugins: Sequence[str] = ()) -> str:
+def example_config(
+    kinds: Sequence[AdapterKind],
+    plugins: Sequence[str] = (),
+    references: Mapping[tuple[str, str], Secret] | None = None,
+) -> str:
     """A `tieline.yaml` to start from: options that are required or come with an example have a value to replace, the
-    others are comments."""
+    others are comments. `references` are by tool and option."""
     lines = ["tieline: 1", *_commented(Workspace, "", ("tieline", "plugins", "connections"))]
     lines += ["", f"# {fields_of(Workspace)['plugins'].description}", f"plugins: [{', '.join(plugins)}]"]
     lines += ["", f"# {fields_of(Workspace)['connections'].description}"]
     lines.append("connections:" if kinds else "connections: {}")
     for kind in kinds:
         lines += [f"  {kind.tool}:", f"    tool: {kind.tool}"]
-        lines += _required(kind, "    ")
-        lines += _commented(kind.settings, "    ", ())
+        lines += _required(kind, "    ", references or {})
+        given = {name: one for (tool, name), one in (references or {}).items() if tool == kind.tool}
+        lines += _commented(kind.settings, "    ", tuple(given))
         lines += _commented(ConnectionSection, "    ", ("tool",))
     return "\n".join(lines) + "\n"
 
 
-def _required(kind: AdapterKind, indent: str) -> list[str]:
+def secrets_of(kind: AdapterKind) -> dict[str, Secret | None]:
+    """The secrets that a new connection to this tool can have, with the reference that is suggested where it needs
+    one. What replaces a secret that is being renewed is none of them."""
+    wanted = {name: info for name, info in fields_of(kind.settings).items() if _is_secret(info)}
+    needed = {name: info.is_required() or bool(info.examples) for name, info in wanted.items()}
+    return {
+        name: _suggested(kind.tool, name) if needed[name] else None for name in wanted if not name.startswith("retired")
+    }
+
+
+def _is_secret(info: FieldInfo) -> bool:
+    return Secret in (info.annotation, *get_args(info.annotation))
+
+
+def _referred(info: FieldInfo, secret: Secret) -> str:
+    """A reference as the file has it: alone, or in the list that the option is."""
+    return _written([secret] if get_origin(info.annotation) is tuple else secret)
+
+
+def _suggested(tool: str, name: str) -> Secret:
+    return Secret("env", f"{tool.upper().replace('-', '_')}_{name.upper()}")
+
+
+def _required(kind: AdapterKind, indent: str, references: Mapping[tuple[str, str], Secret]) -> list[str]:
     lines: list[str] = []
     for name, info in fields_of(kind.settings).items():
-        if info.is_required() or info.examples:
+        given = references.get((kind.tool, name))
+        if info.is_required() or info.examples or given:
             lines += [f"{indent}# {info.description}"] if info.description else []
-            lines.append(f"{indent}{name}: {_placeholder(kind.tool, name, info)}")
+            written = _referred(info, given) if given else _placeholder(kind.tool, name, info)
+            lines.append(f"{indent}{name}: {written}")
     return lines
 
 
 def _placeholder(tool: str, name: str, info: FieldInfo) -> str:
     """Something that can be read and wants to be replaced."""
     kinds = (info.annotation, *get_args(info.annotation))
-    if Secret in kinds:
-        return f"{{env: {tool.upper().replace('-', '_')}_{name.upper()}}}"
+    if _is_secret(info):
+        return _written(_suggested(tool, name))
     if info.examples:
         return _written(info.examples[0])
     if "url" in name:

@@ -60,7 +60,7 @@ def _marker(folder: Path) -> Iterator[int]:
 
 def _strange(folder: Path) -> FolderRefused:
     return FolderRefused(
-        f"{folder} was not made by `tieline demo`, and a demo deletes what it finds in its folder. Name one that does "
+        f"{folder} was not made by `tieline demo`, and a demo writes over files in its folder. Name one that does "
         "not exist yet; or delete this one yourself, if nothing in it is needed."
     )
 

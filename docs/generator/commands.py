@@ -17,6 +17,10 @@ ABOUT = """\
 one. Commands that look read the store and work while the daemon is down. Commands that decide write to the store, and
 the daemon beside them acts on it within a second.
 
+In a terminal, tables keep within its width (`COLUMNS`, where that is set); what does not fit side by side is shown as
+one block a row. Piped, every row is one line. Nothing is coloured or bold with `NO_COLOR` or `TERM=dumb`, everything is
+with `FORCE_COLOR`, and JSON never is.
+
 Exit codes, the same for every command:
 
 | code | meaning |

@@ -1,0 +1,68 @@
+"""A workspace that shows what there is to show, at a moment that stands still."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from tests.sync.world import World
+
+from tieline.adapters.testing.clock import ManualClock
+from tieline.core.model import ConnectionName, Visibility
+from tieline.core.port import Ref
+from tieline.sync import absence, comments, copies, twins
+from tieline.sync.absence import Belief, Doubt
+from tieline.sync.heartbeat import Heartbeat
+
+SNOW, JIRA = ConnectionName("snow"), ConnectionName("jira-ops")
+LONG = "The checkout of the shop in Reykjavík answers one of three orders with 502, and nobody sees why 🔥 支払い"
+TOLD = "Since the deploy of 4.2.\n\n- `pay-3` is out of memory\n- the others follow within the hour"
+
+
+def prepare(folder: Path) -> ManualClock:
+    """Write it into this folder. Answers the clock, which stands where it ended."""
+    (folder / "policy.yaml").write_text("policy: {severity: manual}\n", encoding="utf-8")
+    (folder / "broken.yaml").write_text("tool: jira\nrecord: incident\nfields:\n  titel: {from: summary}\n", "utf-8")
+    overlays: dict[str, str] = {SNOW: "overlay: policy.yaml", JIRA: "overlay: policy.yaml"}
+    world = World(folder, (SNOW, JIRA), options=overlays, top="plugins: [severity]")
+    _incidents(world)
+    _waiting_for_people(world)
+    world.engine.store.close()
+    world.engine.registry.close()
+    return world.clock
+
+
+def _incidents(world: World) -> None:
+    snow = world.tools[SNOW]
+    snow.make({"title": "Disk full [bold]x[/bold] \x1b[31m", "status": "new"})
+    world.settle()
+    world.edit(SNOW, severity="low")
+    world.edit(JIRA, severity="high")
+    world.settle()
+    snow.make({"title": LONG, "status": "in_progress", "description": TOLD, "severity": "critical", "tags": ["shop"]})
+    world.settle()
+    snow.make({"title": "A test", "status": "new"})
+    world.settle()
+    world.tools[JIRA].delete(str(world.copy(JIRA, 3).ref))
+    world.edit(SNOW, 3, title="A test that is over")
+    world.settle()
+
+
+def _waiting_for_people(world: World) -> None:
+    engine, now = world.engine, world.clock.now()
+    copies.park(engine, _row(world), "the project OPS has no issue type Incident: add it there, or name another one")
+    with engine.store.write() as tx:
+        twins.write(tx, engine, world.incident(1).id, "ann@example.com", "On it.", Visibility.INTERNAL)
+    with engine.store.read() as connection:
+        outgoing = twins.outgoing(connection, JIRA, now, now, 10)
+    for one in outgoing:
+        comments.park(engine, world.lanes[JIRA].here, one, "no right to comment: give the account the role Agent")
+    missing = frozenset(Ref(f"episode-{number}") for number in range(17))
+    with engine.store.write() as tx:
+        absence._save(tx, SNOW, Doubt(now - timedelta(minutes=12), missing, 20, Belief.TOO_MANY, 20))
+    Heartbeat(engine.store, "here:1", alone=True).beat(now)
+    world.clock.advance(4)
+
+
+def _row(world: World) -> int:
+    return world.copy(JIRA, 2).id

@@ -1,0 +1,84 @@
+"""How tables are laid out, at any width."""
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from tests.cli.prepared import prepare
+
+from tieline.cli import layout
+
+WORDS = st.text(st.sampled_from("ab日🔥é -"), max_size=60)
+HEADERS = ("incident", "when (UTC)", "agreed on", "held because", "to")
+TABLES = st.integers(1, 9).flatmap(
+    lambda count: st.tuples(
+        st.lists(
+            st.sampled_from(HEADERS),
+            min_size=count,
+            max_size=count,
+        ),
+        st.lists(st.lists(WORDS.map(lambda word: word or "·"), min_size=count, max_size=count), min_size=1, max_size=4),
+    )
+)
+
+
+@given(TABLES, st.integers(60, 140))
+def test_no_line_is_wider_than_the_terminal_and_no_header_is_broken(table, width):
+    columns, rows = table
+    lines = layout.table(columns, rows, width)
+    assert all(cell_len(line) <= width for line in lines[1:] if not line.startswith(columns[0]))
+    if "─" in "".join(lines[:3]):
+        head = lines[: next(at for at, line in enumerate(lines) if line.startswith("─"))]
+        words = " ".join(head).split()
+        assert all(word in words for column in columns for word in column.split())
+
+
+@given(TABLES)
+def test_without_a_terminal_every_row_is_one_line(table):
+    columns, rows = table
+    assert len(layout.table(columns, rows, None)) == 2 + len(rows)
+
+
+@given(st.text(st.sampled_from("ab日🔥é \n"), max_size=80), st.integers(4, 30))
+def test_what_is_wrapped_fits_and_loses_nothing(text, width):
+    lines = layout.wrapped(text, width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+def test_columns_that_do_not_fit_become_blocks():
+    lines = layout.table(["entry", "who", "reason"], [("7", "·", "it was " * 4 + "so")], 31)
+    assert lines == ["entry 7", "  reason   it was it was it was", "           it was so", ""]
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_a_real_terminal_is_filled_and_not_overrun(tmp_path, columns):
+    prepare(tmp_path)
+    master, slave = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    done = subprocess.Popen(
+        [sys.executable, "-m", "tieline.cli.main", "-w", str(tmp_path), "incidents"],
+        stdout=slave,
+        env={**environment, "TERM": "xterm", "NO_COLOR": "1"},
+    )
+    os.close(slave)
+    shown = b""
+    try:
+        while part := os.read(master, 65536):
+            shown += part
+    except OSError:
+        pass  # The terminal's other end is closed: the command has ended.
+    os.close(master)
+    assert done.wait(30) == 0
+    lines = shown.decode().splitlines()
+    assert max(map(cell_len, lines)) == columns
+    assert "\x1b" not in shown.decode()

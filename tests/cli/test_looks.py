@@ -1,0 +1,198 @@
+"""How every command looks: in a terminal of 80 and of 140 columns, piped, without colour, and as JSON.
+
+The looks are kept in tests/cli/looks, one file a command, with escape sequences made visible. After a change that is
+meant, write them anew and look at the difference:
+
+    TIELINE_LOOKS=write python -m pytest tests/cli/test_looks.py && git diff tests/cli/looks
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shutil
+from pathlib import Path
+
+import click
+import pytest
+from tests.cli.prepared import prepare
+
+from tieline.adapters.testing.clock import ManualClock
+from tieline.cli.colours import wanted
+from tieline.cli.main import cli, perform
+
+LOOKS = Path(__file__).parent / "looks"
+LONGEST = 80
+"""Lines from which on only the beginning is kept."""
+WRITE = os.environ.get("TIELINE_LOOKS") == "write"
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "help": ("--help",),
+    "init": ("-w", "new", "init", "--tool", "memory"),
+    "init-again": ("init", "--tool", "memory"),
+    "check": ("check",),
+    "run": ("-w", "nowhere", "run"),
+    "demo": ("demo", "--folder", "."),
+    "status": ("status",),
+    "incidents": ("incidents",),
+    "incidents-none": ("incidents", "--search", "nobody wrote this"),
+    "incidents-one": ("incidents", "INC-2"),
+    "incidents-gone": ("incidents", "INC-3"),
+    "why": ("why", "INC-1", "severity"),
+    "history": ("history", "INC-1"),
+    "history-unknown": ("history", "INC-99"),
+    "conflicts": ("conflicts",),
+    "conflicts-settle": ("conflicts", "settle", "INC-1", "severity", "jira-ops", "--take", "theirs", "--as", "ann"),
+    "parked": ("parked",),
+    "parked-retry": ("parked", "retry", "copy", "4", "--as", "ann"),
+    "doubts": ("doubts",),
+    "doubts-confirm": ("doubts", "confirm", "snow", "--as", "ann"),
+    "edit": ("edit", "INC-1", "title=Disk full on db1", "--as", "ann"),
+    "edit-unknown": ("edit", "INC-1", "titel=x"),
+    "comment": ("comment", "INC-1", "Old logs; deleting them.", "--as", "ann"),
+    "mapping-list": ("mapping", "list"),
+    "mapping-check": ("mapping", "check", "jira-issue"),
+    "mapping-check-broken": ("mapping", "check", "broken.yaml"),
+    "mapping-explain": ("mapping", "explain", "jira-issue"),
+    "mapping-schema": ("mapping", "schema"),
+    "audit-verify": ("audit", "verify"),
+    "audit-checkpoint": ("audit", "checkpoint", "pin"),
+    "store-copy": ("store", "copy", "--to", "sqlite:///copy.db"),
+    "store-reopen": ("store", "reopen"),
+    "simulate": ("simulate", "--mutant", "nobody planted this"),
+    "simulate-mutants": ("simulate", "--mutant", "list"),
+    "plugins": ("plugins",),
+}
+
+SHAPES: dict[str, tuple[int, dict[str, str]]] = {
+    "80 columns": (80, {}),
+    "140 columns": (140, {}),
+    "piped": (0, {}),
+    "80 columns, NO_COLOR": (80, {"NO_COLOR": "1"}),
+}
+
+
+class Terminal(io.StringIO):
+    """Something that says it is a terminal."""
+
+    def __init__(self, columns: int) -> None:
+        super().__init__()
+        self._columns = columns
+
+    def isatty(self) -> bool:
+        return self._columns > 0
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepared")
+    return folder, prepare(folder)
+
+
+@pytest.fixture
+def place(prepared, tmp_path, monkeypatch):
+    """A copy of the workspace to work in, for a command may change it; and the clock."""
+    folder: Path
+    clock: ManualClock
+    folder, clock = prepared
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TIELINE_WORKSPACE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    here = tmp_path / "here"
+
+    def anew() -> ManualClock:
+        shutil.rmtree(here, ignore_errors=True)
+        shutil.copytree(folder, here)
+        monkeypatch.chdir(here)
+        return clock
+
+    return anew
+
+
+def shown(clock: ManualClock, arguments: tuple[str, ...], columns: int) -> str:
+    """What a command writes, and its exit code where that is not 0."""
+    terminal = Terminal(columns)
+    with contextlib.redirect_stdout(terminal), contextlib.redirect_stderr(terminal):
+        try:
+            code = perform(arguments, clock)
+        except SystemExit as error:
+            code = int(error.code or 0)
+    written = terminal.getvalue() + (f"[exit code {code}]\n" if code else "")
+    return visible("".join(_shortened(written.splitlines(keepends=True))))
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= LONGEST else [*lines[: LONGEST // 2], "[…]\n"]
+
+
+def visible(text: str) -> str:
+    """Escape sequences as what they are, this machine's folder as `HERE`, and hashes, which change with the engine."""
+    return re.sub(r"\b[0-9a-f]{16,}\b", "HASH", text.replace("\x1b", "␛").replace(str(Path.cwd()), "HERE"))
+
+
+def takes_json(arguments: tuple[str, ...]) -> bool:
+    command: click.Command | None = cli
+    for word in arguments:
+        inner = command.get_command(click.Context(command), word) if isinstance(command, click.Group) else None
+        command = inner or command
+    return command is not None and any(one.name == "as_json" for one in command.params)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_looks_as_it_is_kept(name, place, monkeypatch):
+    arguments = COMMANDS[name]
+    shapes: dict[str, str] = {}
+    for shape, (columns, environment) in SHAPES.items():
+        with monkeypatch.context() as patched:
+            clock = place()
+            for variable, value in {**environment, **({"COLUMNS": str(columns)} if columns else {})}.items():
+                patched.setenv(variable, value)
+            shapes[shape] = shown(clock, arguments, columns)
+    if takes_json(arguments):
+        shapes["JSON"] = shown(place(), (*arguments, "--json"), 80)
+    assert "␛" not in shapes["piped"] + shapes["80 columns, NO_COLOR"] + shapes.get("JSON", "")
+    assert re.sub(r"␛\[\d*m", "", shapes["80 columns"]) == shapes.pop("80 columns, NO_COLOR")
+    parts = [f"──── {shape} ────\n{text}" for shape, text in shapes.items()]
+    text = "\n".join([f"$ tieline {' '.join(arguments)}\n", *parts])
+    kept = LOOKS / f"{name}.txt"
+    if WRITE:
+        kept.write_text(text, encoding="utf-8")
+    assert text == kept.read_text(encoding="utf-8"), "see above how looks that are meant are kept"
+
+
+def test_every_command_has_its_looks_and_no_others_are_kept():
+    def leaves(command: click.Command, path: tuple[str, ...]) -> set[tuple[str, ...]]:
+        if not isinstance(command, click.Group):
+            return {path}
+        context = click.Context(command)
+        inner = {name: command.get_command(context, name) for name in command.list_commands(context)}
+        own = {path} if command.invoke_without_command else set()
+        return own | {leaf for name, one in inner.items() if one is not None for leaf in leaves(one, (*path, name))}
+
+    told = {tuple(word for word in words if word not in ("-w", "new", "nowhere")) for words in COMMANDS.values()}
+    for leaf in leaves(cli, ()):
+        assert any(words[: len(leaf)] == leaf for words in told), f"tieline {' '.join(leaf)} is looked at nowhere"
+    assert {file.stem for file in LOOKS.iterdir()} == set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({}, None),
+        ({"NO_COLOR": ""}, None),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, True),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_who_asks_for_colours_or_none_is_heard(environment, told, place, monkeypatch):
+    clock = place()
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert wanted() is told
+    assert ("␛" in shown(clock, ("incidents",), 80)) == (told is not False)
+    assert ("␛" in shown(clock, ("incidents",), 0)) == (told is True)
+    assert "␛" not in shown(clock, ("incidents", "--json"), 80)
