@@ -195,9 +195,7 @@ class Wire:
     def _lost(self, method: str, path: str, error: Exception, writes: bool) -> TryAgain:
         if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
             return self._unreached(method, path, error)
-        return TryAgain(
-            self.connection, f"{method} {path}: the answer was lost ({cause(error)})", maybe_done=writes
-        )
+        return TryAgain(self.connection, f"{method} {path}: the answer was lost ({cause(error)})", maybe_done=writes)
 
     def _session(self) -> Any:
         client = getattr(self._threads, "client", None)
