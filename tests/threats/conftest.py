@@ -7,14 +7,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from tests.threats.receivers import Listening
 
 SOAK = os.environ.get("TIELINE_SOAK") == "true"
@@ -62,12 +60,9 @@ def _new_figures() -> None:
         FIGURES.unlink(missing_ok=True)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _quiet() -> Iterator[None]:
+@pytest.fixture(scope="module", autouse=True)
+def _quiet(quiet_logs: None) -> None:
     """Thousands of refusals would be thousands of lines."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")
