@@ -26,9 +26,10 @@ from tieline.core.expressions import Condition, ExpressionError, compile_conditi
 from tieline.core.model import CATALOGUE, ConnectionName, RecordKind, Tlp
 from tieline.core.options import Comments, ConnectionSection, ServerConfig, SignalsConfig, Workspace
 from tieline.core.plugins import installed, plugin_for_tool
-from tieline.core.port import AdapterKind, ConnectionSettings, Power
+from tieline.core.port import AdapterKind, ConnectionSettings, HttpSettings, Power
 from tieline.core.redaction import conceal
 from tieline.core.registry import Registry
+from tieline.core.route import FILES, bad_files
 from tieline.core.secrets import Secret, secrets_in
 from tieline.core.settings import Findings, did_you_mean, validated
 from tieline.core.yaml import Node, load_yaml
@@ -212,6 +213,7 @@ class _Reader:
         if section is None or settings is None:
             return None
         self._check_secrets(node, settings)
+        settings = self._with_files(where, node, settings)
         return ConnectionConfig(
             name=ConnectionName(name),
             tool=kind.tool,
@@ -253,6 +255,19 @@ class _Reader:
             if exposed is not None:
                 place = _option(node, re.split(r"[.\[]", path)[0]) or node
                 self._findings.note(place, "CFG006", f"{exposed}.", "renew the secret too: others may have it.")
+
+    def _with_files(self, where: str, node: Node, settings: ConnectionSettings) -> ConnectionSettings:
+        """The settings with paths that stand beside this file, after a look at what is there: a daemon that reloads
+        must not lose a connection to a file that is missing."""
+        if not isinstance(settings, HttpSettings):
+            return settings
+        named = {name: self._beside(str(path)) for name in FILES if (path := getattr(settings, name)) is not None}
+        settings = settings.model_copy(update=named)
+        for bad in bad_files(settings):
+            place = _option(node, bad.option) or node
+            fix = "paths are relative to this file; correct it, or put a file there that can be read."
+            self._findings.note(place, "CFG018", f"{where}: {bad}.", fix)
+        return settings
 
     def _condition(self, where: str, node: Node, option: str, record: RecordKind) -> Condition | None:
         place = _option(node, option)

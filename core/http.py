@@ -6,19 +6,19 @@ SDKs built on requests share `outcome` and `retry_after`, so that a 429 means th
 from __future__ import annotations
 
 import math
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
+from tieline.core.port import HttpSettings
 from tieline.core.redaction import conceal_pair
+from tieline.core.route import blocked, route
 from tieline.core.unreached import cause
 
 LONGEST_WAIT = timedelta(hours=1)
@@ -175,25 +175,6 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").rstrip("."), port
 
 
-def _trust(connection: str, verify: bool | str) -> bool | ssl.SSLContext:
-    """What certificates are held against: the usual authorities, or the file of one's own."""
-    if isinstance(verify, bool):
-        return verify
-    try:
-        path = Path(verify)
-        return ssl.create_default_context(capath=verify) if path.is_dir() else ssl.create_default_context(cafile=verify)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise NeedsOperator(connection, f"`verify_tls`: {verify} cannot be used ({why})") from None
-
-
-def trusted(connection: str, verify: bool | str) -> bool | str:
-    """`verify_tls` as requests takes it. Raises NeedsOperator for a file that cannot be used: requests would, in the
-    middle of a call, with an OSError of its own."""
-    _trust(connection, verify)
-    return verify
-
-
 def sendable(connection: str, option: str, value: str) -> str:
     """A value that a header can carry. Raises NeedsOperator, without the value: libraries name the whole header."""
     if not value.isascii() or not value.isprintable():
@@ -202,7 +183,7 @@ def sendable(connection: str, option: str, value: str) -> str:
 
 
 class Client:
-    """An httpx client bound to one origin: no redirects, no environment proxies, time-outs always, bounded answers."""
+    """An httpx client bound to one origin: no redirects, time-outs always, bounded answers."""
 
     def __init__(
         self,
@@ -213,19 +194,22 @@ class Client:
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         timeout: float = 30.0,
-        verify: bool | str = True,
+        settings: HttpSettings | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        """`settings` say whom to trust, what to show and which way to take. Raises NeedsOperator where they cannot."""
         self._connection = connection
         self._now = now
         self._base = base_url.rstrip("/")
+        self._route = route(connection, settings or HttpSettings(), self._base)
         if auth is not None:
             conceal_pair(*auth)
         self._client = httpx.Client(
             headers=dict(headers or {}),
             auth=auth,
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
-            verify=_trust(connection, verify),
+            verify=self._route.context(),
+            proxy=self._route.proxy or None,
             follow_redirects=False,
             trust_env=False,
             transport=transport,
@@ -250,8 +234,9 @@ class Client:
                     body += chunk
                     if len(body) > LARGEST_ANSWER:
                         raise too_large(self._connection, f"{method} {path}", writes=writes)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise TryAgain(self._connection, f"{method} {path}: no connection ({cause(error)})") from None
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+            failure = blocked(self._connection, f"{method} {path}", error, self._route)
+            raise failure or TryAgain(self._connection, f"{method} {path}: no connection ({cause(error)})") from None
         except httpx.InvalidURL:
             # httpx reads the address of a redirect even when it is not to follow it.
             words = f"{method} {path} answered with a redirect to nowhere; set the final address as `url`"

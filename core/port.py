@@ -18,12 +18,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, NewType, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Final, NewType, Protocol, Self, runtime_checkable
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tieline.core.clock import Clock
 from tieline.core.model import ConnectionName, RecordKind, Visibility
+from tieline.core.secrets import Secret
 
 Body = Mapping[str, Any]  # JSON of somebody else's making; any shape, which is why it is never compared
 Ref = NewType("Ref", str)
@@ -404,10 +407,77 @@ class ConnectionSettings(BaseModel):
         return False
 
 
+DIRECT: Final = "direct"
+"""As the address of a proxy: none, whatever the environment says."""
+
+
+class ProxySettings(BaseModel):
+    """An HTTP proxy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    url: str = Field(description="Its address, like http://proxy.example.com:3128; `direct` for none.")
+    username: str | None = Field(default=None, description="For Basic authentication at the proxy, with `password`.")
+    password: Secret | None = Field(default=None, description="For Basic authentication at the proxy.")
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        if url == DIRECT:
+            return url
+        parts = urlsplit(url)
+        if "@" in parts.netloc:
+            raise ValueError("credentials belong in `username` and `password`, not in the address")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("write the proxy's address alone, like http://proxy.example.com:3128, or `direct`")
+        return url.rstrip("/")
+
+    @field_validator("username")
+    @classmethod
+    def _user(cls, text: str | None) -> str | None:
+        if text is not None and not (text and text.isascii() and text.isprintable() and ":" not in text):
+            raise ValueError("write a name of printable ASCII characters, without a colon")
+        return text
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("`username` and `password` go together")
+        return self
+
+
 class HttpSettings(ConnectionSettings):
     """What every connection to a tool behind HTTP has."""
 
     verify_tls: bool | str = Field(default=True, description="True, or the path of a CA bundle.")
+    ca_file: Path | None = Field(
+        default=None,
+        description="A file of authorities in PEM, which take the place of the usual ones: your own CA, and that of a "
+        "proxy that looks into TLS.",
+    )
+    client_certificate: Path | None = Field(
+        default=None, description="Our certificate with its chain, in PEM, for a tool that asks for one (mutual TLS)."
+    )
+    client_key: Path | None = Field(
+        default=None, description="The key of `client_certificate`, where it stands in a file of its own."
+    )
+    client_key_passphrase: Secret | None = Field(default=None, description="What opens an encrypted key.")
+    proxy: ProxySettings | None = Field(
+        default=None, description="The proxy to this tool; without it, HTTPS_PROXY, HTTP_PROXY and NO_PROXY count."
+    )
+
+    @property
+    def authorities(self) -> bool | str:
+        """What certificates are held against, as libraries take it."""
+        return str(self.ca_file) if self.ca_file is not None else self.verify_tls
+
+    @model_validator(mode="after")
+    def _one_trust(self) -> Self:
+        if self.ca_file is not None and self.verify_tls is not True:
+            raise ValueError("give either `ca_file` or `verify_tls`")
+        if self.client_certificate is None and (self.client_key or self.client_key_passphrase):
+            raise ValueError("`client_key` and `client_key_passphrase` belong to a `client_certificate`")
+        return self
 
     @property
     def risks(self) -> tuple[str, ...]:

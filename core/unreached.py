@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+_TUNNEL = re.compile(r"(?:Tunnel connection failed: )?(\d{3} .{1,80})")
+"""What libraries say of a proxy that answers CONNECT with anything but 200."""
+
 
 def cause(error: BaseException) -> str:
     """A few words for people: which address, and refused, unresolved, timed out or not trusted; else the class."""
     at = _address(error)
-    where = f"{at} " if at else ""
+    return _said(error, f"{at} " if at else "")
+
+
+def cause_at_proxy(error: BaseException, proxy: str) -> str:
+    """As `cause`, where it is the proxy that was not reached or that led nowhere; "" where that is not what failed.
+
+    httpx knows no difference between errors of connecting: what follows on TLS inside a plain tunnel is the tool's.
+    """
+    below = list(_below(error))
+    if not proxy:
+        return ""
+    refused = next((found[1] for one in below if (found := _TUNNEL.fullmatch(str(one)))), "")
+    if refused:
+        return f"the proxy {proxy} answered {refused} instead of leading to {_address(error) or 'the tool'}"
+    inside = proxy.startswith("http:") and any(isinstance(one, ssl.SSLError) for one in below)
+    if any(type(one).__name__ == "ProxyError" for one in below) or (
+        type(error).__name__ in ("ConnectError", "ConnectTimeout") and not inside
+    ):
+        return _said(error, f"the proxy {proxy} ")
+    return ""
+
+
+def _said(error: BaseException, where: str) -> str:
     for one in _below(error):
         match one:
             case ssl.SSLCertVerificationError():

@@ -103,7 +103,7 @@ class Wire:
                 headers=headers,
                 auth=auth,
                 timeout=settings.timeout,
-                verify=settings.verify_tls,
+                settings=settings,
                 transport=self._bench.transport,
             )
         return self._made

@@ -16,10 +16,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tieline.adapters.jira.settings import Deployment, JiraSettings
-from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
-from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large, trusted
+from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, TryAgain
+from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair, redacted
+from tieline.core.route import Route, blocked, route
 from tieline.core.unreached import cause
 
 JsonObject = dict[str, Any]
@@ -60,6 +61,7 @@ class Wire:
         self._clock = bench.clock
         self._spend = bench.spend
         self._transport = bench.transport
+        self._route = Route()
         self._api = "3" if settings.deployment is Deployment.CLOUD else "2"
         self._rests: dict[str, float] = {}
         # A requests session is not made for several threads, so each thread gets its own.
@@ -189,10 +191,14 @@ class Wire:
             )
         return Answer(value, at)
 
-    def _unreached(self, method: str, path: str, error: Exception) -> TryAgain:
-        return TryAgain(self.connection, f"{method} {path}: no connection ({cause(error)})")
+    def _unreached(self, method: str, path: str, error: Exception) -> RemoteError:
+        failure = blocked(self.connection, f"{method} {path}", error, self._route)
+        return failure or TryAgain(self.connection, f"{method} {path}: no connection ({cause(error)})")
 
-    def _lost(self, method: str, path: str, error: Exception, writes: bool) -> TryAgain:
+    def _lost(self, method: str, path: str, error: Exception, writes: bool) -> RemoteError:
+        failure = blocked(self.connection, f"{method} {path}", error, self._route)
+        if failure is not None:
+            return failure
         if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
             return self._unreached(method, path, error)
         return TryAgain(self.connection, f"{method} {path}: the answer was lost ({cause(error)})", maybe_done=writes)
@@ -209,22 +215,19 @@ class Wire:
         except ImportError:
             raise NeedsOperator(self.connection, "the adapter needs its library: pip install 'tieline[jira]'") from None
         settings = self._settings
-        verify = trusted(self.connection, settings.verify_tls)
+        self._route = route(self.connection, settings, settings.url)
         client: Any = JIRA(
             settings.url,
-            options={"rest_api_version": self._api, "verify": verify, "check_update": False},
+            options={"rest_api_version": self._api, "verify": self._route.verify, "check_update": False},
             get_server_info=False,  # it would call the site from the constructor
             max_retries=0,
             timeout=(min(settings.timeout, 10.0), settings.timeout),
             logging=False,
             **self._credentials(),
         )
-        client._session.trust_env = False
         # First of all hooks: the library itself reads every refusal to its end, however long.
         client._session.hooks["response"].insert(0, hold_whole)
-        if self._transport is not None:
-            client._session.mount("https://", self._transport)
-            client._session.mount("http://", self._transport)
+        self._route.lead(client._session, self._transport)
         return client
 
     def _credentials(self) -> dict[str, Any]:

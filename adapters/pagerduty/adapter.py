@@ -339,7 +339,7 @@ def connect(name: ConnectionName, settings: PagerDutySettings, bench: Workbench)
             settings.routing_key,
             now=bench.clock.now,
             timeout=settings.timeout,
-            verify=settings.verify_tls,
+            settings=settings,
         )
     return PagerDuty(name, settings, bench, events)
 

@@ -18,6 +18,7 @@ from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain
 from tieline.core.http import Client
 from tieline.core.letters import beginning
 from tieline.core.model import instant
+from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
 
 LONGEST_KEY: Final = 255
@@ -46,13 +47,15 @@ class Events:
         *,
         now: Callable[[], datetime],
         timeout: float = 30.0,
-        verify: bool | str = True,
+        settings: HttpSettings | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._connection = connection
         self._key = routing_key
         # Made at the first event, so that connecting neither fails nor opens the file of an authority.
-        self._connect = partial(Client, connection, url, now=now, timeout=timeout, verify=verify, transport=transport)
+        self._connect = partial(
+            Client, connection, url, now=now, timeout=timeout, settings=settings, transport=transport
+        )
         self._made: Client | None = None
 
     def trigger(

@@ -18,8 +18,9 @@ from typing import Any, Final
 
 from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
-from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large, trusted
+from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large
 from tieline.core.port import Body, Workbench
+from tieline.core.route import Route, blocked, route
 from tieline.core.unreached import cause
 
 Query = Mapping[str, str | int | Sequence[str]]
@@ -68,6 +69,7 @@ class Wire:
         self._clock = bench.clock
         self._spend = bench.spend
         self._transport = bench.transport
+        self._route = Route()
         # A requests session is not made for several threads, so each thread gets its own.
         self._threads = threading.local()
 
@@ -173,7 +175,10 @@ class Wire:
         failure = outcome(self.connection, method, path, status, _with_reset(headers), error.words, self._clock.now())
         return failure or TryAgain(self.connection, where, status=status)
 
-    def _no_answer(self, method: str, path: str, error: BaseException, writes: bool) -> TryAgain:
+    def _no_answer(self, method: str, path: str, error: BaseException, writes: bool) -> RemoteError:
+        failure = blocked(self.connection, f"{method} {path}", error, self._route)
+        if failure is not None:
+            return failure
         name = type(error).__name__
         unsent = name in ("ConnectTimeout", "SSLError", "InvalidHeader", "InvalidURL") or any(
             reason in repr(error) for reason in ("NewConnectionError", "NameResolutionError")
@@ -203,12 +208,9 @@ class Wire:
         session.timeout = (min(settings.timeout, 10.0), settings.timeout)
         session.max_network_attempts = 0
         session.postprocess = _hand_over
-        session.trust_env = False  # a .netrc would replace our Authorization, a proxy variable would see it
-        session.verify = trusted(self.connection, settings.verify_tls)
         session.hooks["response"].append(hold_whole)
-        if self._transport is not None:
-            session.mount("https://", self._transport)
-            session.mount("http://", self._transport)
+        self._route = route(self.connection, settings, settings.url)
+        self._route.lead(session, self._transport)
         return session
 
 

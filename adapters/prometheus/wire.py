@@ -16,9 +16,10 @@ from typing import Any
 
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain
-from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large, trusted
+from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair
+from tieline.core.route import Route, blocked, route
 from tieline.core.secrets import Secret
 from tieline.core.unreached import cause
 
@@ -39,6 +40,7 @@ class Wire:
         self.connection = connection
         self._settings = settings
         self._bench = bench
+        self._route = Route()
         # A requests session is not made for several threads, so each thread gets its own.
         self._threads = threading.local()
 
@@ -80,7 +82,8 @@ class Wire:
             send()
         except (requests.exceptions.RequestException, PrometheusApiClientException) as error:
             # `from None`: the library's exceptions carry the request, headers and all, into every traceback.
-            raise TryAgain(self.connection, f"GET /api/v1{path}: no answer ({cause(error)})") from None
+            failure = blocked(self.connection, f"GET /api/v1{path}", error, self._route)
+            raise failure or TryAgain(self.connection, f"GET /api/v1{path}: no answer ({cause(error)})") from None
         judged = self._threads.judged
         if not isinstance(judged, Answer):
             raise self.nonsense(path, "nothing")
@@ -141,16 +144,12 @@ class Wire:
         try:
             import requests
             from prometheus_api_client import PrometheusConnect
-            from requests.adapters import HTTPAdapter
-            from urllib3 import Retry
         except ImportError:
             raise NeedsOperator(
                 self.connection, "the adapter needs its library: pip install 'tieline[prometheus]'"
             ) from None
         settings = self._settings
         session = requests.Session()
-        session.trust_env = False
-        session.verify = trusted(self.connection, settings.verify_tls)
         session.hooks["response"].append(self._judge)
         headers = {"accept": "application/json"}
         if settings.tenant is not None:
@@ -172,7 +171,8 @@ class Wire:
             timeout=(min(settings.timeout, 10.0), settings.timeout),
         )
         # The library mounts a transport that retries; this one takes its place.
-        session.mount(settings.url, self._bench.transport or HTTPAdapter(max_retries=Retry(0, read=False)))
+        self._route = route(self.connection, settings, settings.url)
+        self._route.lead(session, self._bench.transport, at=(settings.url,))
         return library
 
     def _bearer(self, secret: Secret) -> str:

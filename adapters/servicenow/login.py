@@ -14,6 +14,7 @@ from tieline.adapters.servicenow.settings import OAuthSettings, ServiceNowSettin
 from tieline.core.clock import Clock
 from tieline.core.errors import NeedsOperator, TryAgain
 from tieline.core.redaction import conceal_pair, conceal_token
+from tieline.core.route import Route, blocked
 from tieline.core.secrets import Secret
 from tieline.core.unreached import cause
 
@@ -35,7 +36,7 @@ class Login:
         self._token: str | None = None
         self._ends = 0.0
 
-    def auth(self, session: Any) -> Any:
+    def auth(self, session: Any, way: Route) -> Any:
         """The requests authentication for one call. Raises NeedsOperator when a secret cannot be had."""
         from requests.auth import HTTPBasicAuth
 
@@ -44,7 +45,7 @@ class Login:
             password = self._reveal(self._settings.password)
             conceal_pair(self._settings.username, password)
             return HTTPBasicAuth(self._settings.username.encode(), password.encode())
-        return _Bearer(self._fresh_token(session, self._settings.oauth))
+        return _Bearer(self._fresh_token(session, way, self._settings.oauth))
 
     def renew(self) -> bool:
         """Forget the token. True when there was one, so that one more try makes sense."""
@@ -52,14 +53,14 @@ class Login:
             had, self._token = self._token is not None, None
         return had
 
-    def _fresh_token(self, session: Any, oauth: OAuthSettings) -> str:
+    def _fresh_token(self, session: Any, way: Route, oauth: OAuthSettings) -> str:
         with self._lock:
             if self._token is None or self._clock.monotonic() >= self._ends:
-                self._token, lifetime = self._buy(session, oauth)
+                self._token, lifetime = self._buy(session, way, oauth)
                 self._ends = self._clock.monotonic() + max(0.0, lifetime - _EARLY)
             return self._token
 
-    def _buy(self, session: Any, oauth: OAuthSettings) -> tuple[str, float]:
+    def _buy(self, session: Any, way: Route, oauth: OAuthSettings) -> tuple[str, float]:
         import requests
 
         form = {
@@ -83,7 +84,8 @@ class Login:
             )
         except (requests.exceptions.RequestException, OverflowError) as error:
             # Not `maybe_done`: whatever became of the token, the write it was for has not been sent.
-            raise TryAgain(self._connection, f"POST /oauth_token.do: no answer ({cause(error)})") from None
+            failure = blocked(self._connection, "POST /oauth_token.do", error, way)
+            raise failure or TryAgain(self._connection, f"POST /oauth_token.do: no answer ({cause(error)})") from None
         return self._token_in(answer)
 
     def _token_in(self, answer: Any) -> tuple[str, float]:

@@ -20,9 +20,10 @@ from urllib.parse import urlsplit
 from tieline.adapters.servicenow.answers import Row, Said, flat, refusal, said, with_wait
 from tieline.adapters.servicenow.login import Login
 from tieline.adapters.servicenow.settings import ServiceNowSettings
-from tieline.core.errors import NeedsOperator, Rejected, TryAgain
-from tieline.core.http import LARGEST_ANSWER, server_date, too_large, trusted
+from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain
+from tieline.core.http import LARGEST_ANSWER, server_date, too_large
 from tieline.core.port import Workbench
+from tieline.core.route import Route, blocked, route
 from tieline.core.unreached import cause
 
 PYSNOW = "0.7.17"
@@ -58,7 +59,7 @@ class Wire:
         self._spend = bench.spend
         self._given = bench.transport
         self._pool: Any = None
-        self._trusts = False
+        self._route = Route()
         self._login = Login(connection, settings, bench.clock)
 
     def rows(self, table: str, query: str, *, limit: int, offset: int = 0, fields: tuple[str, ...] = ()) -> Listing:
@@ -135,7 +136,7 @@ class Wire:
         self._spend()
         try:
             session = self._session()
-            session.auth = self._login.auth(session)
+            session.auth = self._login.auth(session, self._route)
             heard: list[Any] = []
             session.hooks["response"].append(lambda response, **_: heard.append(response))
             resource = self._resource(session, table, parameters)
@@ -169,30 +170,24 @@ class Wire:
 
     def _session(self) -> Any:
         import requests
-        from requests.adapters import HTTPAdapter
 
-        if self._pool is None:
-            self._pool = self._given or HTTPAdapter(max_retries=0)
+        if self._pool is None:  # looked at once: a session is made for every call
+            self._route = route(self.connection, self.settings, self.settings.url)
+            self._pool = self._given or self._route.carrier()
         session = requests.Session()
-        session.trust_env = False  # a .netrc or a proxy variable would change credentials or route
-        session.verify = self._verify()
-        session.mount("https://", self._pool)
-        session.mount("http://", self._pool)
+        self._route.lead(session, self._pool)
         return session
-
-    def _verify(self) -> bool | str:
-        if not self._trusts:
-            trusted(self.connection, self.settings.verify_tls)
-            self._trusts = True  # looked at once: a session is made for every call
-        return self.settings.verify_tls
 
     @property
     def _timeout(self) -> tuple[float, float]:
         return min(self.settings.timeout, 10.0), self.settings.timeout
 
-    def _meaning(self, where: str, error: Exception, writes: bool) -> TryAgain | NeedsOperator:
+    def _meaning(self, where: str, error: Exception, writes: bool) -> RemoteError:
         import requests
 
+        failure = blocked(self.connection, where, error, self._route)
+        if failure is not None:
+            return failure
         if "CERTIFICATE_VERIFY_FAILED" in repr(error):
             return NeedsOperator(
                 self.connection,

@@ -127,6 +127,17 @@ def test_a_reload_of_what_cannot_be_built_ends_nothing(running, monkeypatch, odd
     eventually(lambda: len(here.tools["right"].rows()) == 1)
 
 
+def test_a_reload_with_a_missing_certificate_keeps_the_old_configuration_whole(running):
+    here = running()
+    before = here.daemon.engine
+    pager = "  pager: {tool: pagerduty, api_key: {env: X}, from_email: a@example.org, service: PIJ90N7, %s}"
+    here.write("signals: {window: 9m}\n" + pager % "client_certificate: none.pem")
+    assert here.daemon.reload() is False
+    assert here.daemon.engine is before and "pager" not in here.daemon.engine.connections
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: len(here.tools["right"].rows()) == 1)
+
+
 @pytest.mark.parametrize(
     "error", [NeedsOperator("pager", "no"), StoreUnavailable("locked"), OSError("gone"), KeyError("x")]
 )

@@ -132,7 +132,7 @@ def test_no_link_inside_an_answer_is_followed(name: str, tally: Tally) -> None:
 
 
 @pytest.mark.parametrize("name", TOOLS)
-def test_no_proxy_of_the_environment_sees_the_credentials(
+def test_no_proxy_of_the_environment_comes_between_us_and_this_machine(
     name: str, monkeypatch: pytest.MonkeyPatch, tally: Tally
 ) -> None:
     with serving("127.0.0.1") as tool, serving("127.0.0.2") as canary:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import ssl
 from contextlib import suppress
@@ -18,57 +16,8 @@ from tieline.cli.main import cli
 from tieline.core.errors import RemoteError
 from tieline.core.store.store import Store
 
-x509 = pytest.importorskip("cryptography.x509")
-from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402 - after the check that it is there
-from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
-from cryptography.x509.oid import NameOID  # noqa: E402
-
-NOW = datetime.datetime.now(datetime.UTC)
-DAY = datetime.timedelta(days=1)
-
-
-class Authority:
-    """A certificate authority that lives as long as the tests."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority of the tests")])
-        made = self._builder(self.name, self.key, NOW - DAY, NOW + DAY)
-        made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        self.bundle = folder / "ca.pem"
-        self.bundle.write_bytes(made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-
-    def _builder(self, subject, key, start, end):
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self.name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(start)
-            .not_valid_after(end)
-        )
-
-    def server(self, name: str, *, host: str = "127.0.0.1", end=NOW + DAY, self_signed: bool = False) -> ssl.SSLContext:
-        """A server's side of TLS, with a certificate for `host`."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        try:
-            alternative = x509.IPAddress(ipaddress.ip_address(host))
-        except ValueError:
-            alternative = x509.DNSName(host)
-        subject = self.name if self_signed else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        made = self._builder(subject, key, NOW - 2 * DAY, end)
-        made = made.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
-        signed = made.sign(key if self_signed else self.key, hashes.SHA256())
-        file = self.folder / f"{name}.pem"
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        file.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+pytest.importorskip("cryptography.x509")
+from tests.threats.authority import DAY, NOW, Authority
 
 
 @pytest.fixture(scope="module")

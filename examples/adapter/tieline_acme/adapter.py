@@ -77,7 +77,7 @@ class AcmeAdapter:
             name,
             settings.url,
             now=workbench.clock.now,
-            verify=settings.verify_tls,
+            settings=settings,
             transport=workbench.transport,
         )
 
