@@ -43,7 +43,7 @@ class Authority:
         """A server's side of TLS, with a certificate for `host`."""
         key = ec.generate_private_key(ec.SECP256R1())
         try:
-            alternative = x509.IPAddress(ipaddress.ip_address(host))
+            alternative: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
         except ValueError:
             alternative = x509.DNSName(host)
         subject = self.name if self_signed else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
