@@ -71,6 +71,8 @@ def _play(place: Path, keep: bool, as_json: bool) -> int:
             Story(stage, tell).play()
             checks = judge(stage)
         except DemoFailed as error:
+            if as_json:
+                emit({"error": str(error), "exit_code": 1})
             click.secho(f"  ✗ {error}", fg="red", err=True)
             click.echo(f"Logs and workspace are in {place}", err=True)
             return 1

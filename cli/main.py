@@ -111,6 +111,8 @@ def perform(arguments: Sequence[str], clock: Clock | None = None) -> int:
             error.show()
         return error.exit_code
     except click.exceptions.Abort:
+        if as_json:
+            click.echo(json.dumps({"error": "stopped", "exit_code": 130}))
         click.echo("stopped", err=True)
         return 130
     except click.exceptions.Exit as error:

@@ -53,14 +53,14 @@ def init(workspace: str, tools: tuple[str, ...], as_json: bool) -> None:
     file = Path(workspace) / FILE
     if file.exists():
         raise _exists(file)
-    chosen = list(tools) or _ask(sorted(_adapters([]).adapters))
+    chosen = list(tools) or _ask(sorted(_adapters([]).adapters), aside=as_json)
     registry = _adapters(chosen)
     known = sorted(registry.adapters)
     for tool in chosen:
         if tool not in registry.adapters:
             raise click.UsageError(f"no adapter speaks to {tool!r}; there are {', '.join(known)}")
     kinds = [registry.adapters[tool] for tool in chosen]
-    text = example_config(kinds, SUGGESTED, {} if tools else _ask_where(kinds))
+    text = example_config(kinds, SUGGESTED, {} if tools else _ask_where(kinds, aside=as_json))
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         # "x" writes through no link, and over no file that came to be meanwhile.
@@ -79,7 +79,8 @@ def _exists(file: Path) -> click.UsageError:
     return click.UsageError(f"{file} exists already; edit it, or name another folder with --workspace")
 
 
-def _ask(known: Sequence[str]) -> list[str]:
+def _ask(known: Sequence[str], *, aside: bool) -> list[str]:
+    """`aside`: on standard error, where standard output is for a program."""
     offered = [tool for tool in known if tool != "memory"]
 
     def chosen(answer: str) -> list[str]:
@@ -94,18 +95,20 @@ def _ask(known: Sequence[str]) -> list[str]:
         return tools
 
     question = f"Which tools do you have? ({', '.join(offered)})"
-    answered: list[str] = click.prompt(question, default="servicenow, jira", value_proc=chosen)
+    answered: list[str] = click.prompt(question, default="servicenow, jira", value_proc=chosen, err=aside)
     return answered
 
 
-def _ask_where(kinds: Sequence[AdapterKind]) -> dict[tuple[str, str], Secret]:
+def _ask_where(kinds: Sequence[AdapterKind], *, aside: bool) -> dict[tuple[str, str], Secret]:
     """Where each secret is to be found. A secret itself has no business in a terminal's history, nor in the file."""
     wanted = [(kind.tool, name, secret) for kind in kinds for name, secret in secrets_of(kind).items()]
     if wanted:
-        click.echo("Where are the secrets? env:NAME, file:/path or keyring:service/name; never the secret itself.")
+        click.echo(
+            "Where are the secrets? env:NAME, file:/path or keyring:service/name; never the secret itself.", err=aside
+        )
     answers: dict[tuple[str, str], Secret | None] = {
         (tool, name): click.prompt(
-            f"{tool} {name}", default=suggested.reference if suggested else NONE, value_proc=_reference
+            f"{tool} {name}", default=suggested.reference if suggested else NONE, value_proc=_reference, err=aside
         )
         for tool, name, suggested in wanted
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 
+from generator import shapes
 from tieline.cli.main import cli
 
 WIDTH = 100
@@ -31,14 +32,20 @@ Exit codes, the same for every command:
 | 3 | the configuration or a mapping is refused; every problem stands on standard error |
 | 4 | the store does not answer |
 | 5 | there is no such incident, conflict or parked record |
+
+Most commands print JSON under `--json`, on standard output, in the shape that is shown below their help. There a text
+says what a value is (`moment` is ISO 8601 with its zone), a list holds any number of what stands in it, a name in angle
+brackets stands for any names, and one with a question mark at its end is there where it applies. New names may be added
+to a shape; none changes its meaning. What goes wrong is JSON too, with the exit code of the table above:
+
 """
 
 
 def page() -> str:
     """Every command with its help, in the order of `tieline --help`."""
-    parts = [ABOUT]
+    parts = [ABOUT + shapes.block(shapes.ERROR)]
     for path, command in all_commands(cli, "tieline"):
-        parts.append(f"## `{path}`\n\n```text\n{_help(command, path)}\n```\n")
+        parts.append(f"## `{path}`\n\n```text\n{_help(command, path)}\n```\n{shapes.shown(path)}")
     return "\n".join(parts)
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.docs.shapes import faults
 
 
 @pytest.mark.slow
@@ -17,6 +18,7 @@ def test_the_demo_ends_whole(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert faults("tieline demo", done.stdout) == []
     verdict = json.loads(done.stdout)
     assert verdict["whole"]
     shown = {check["what"]: check["found"] for check in verdict["checks"]}

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from structlog.testing import capture_logs
 from tests.core.store_backends import BACKENDS, postgres_database, postgres_server
+from tests.docs.shapes import faults
 
 from tieline.adapters.alertmanager.simulated.notify import Webhook
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
@@ -653,8 +654,11 @@ def test_a_person_sees_a_doubt_and_confirms_it_by_commands(watch):
     # No daemon runs, which is what `status` says first.
     assert "tieline doubts confirm alerts" in said("status", code=1)
     assert json.loads(said("status", "--json", code=1))["connections"]["alerts"]["doubt"]["missing"] == 12
+    assert faults("tieline status", said("status", "--json", code=1)) == []
+    assert faults("tieline doubts", said("doubts", "--json")) == []
     (listed,) = json.loads(said("doubts", "--json"))
     assert (listed["connection"], listed["missing"], len(listed["episodes"])) == ("alerts", 12, 12)
+    assert faults("tieline doubts confirm", said("doubts", "confirm", "alerts", "--as", "bob", "--json")) == []
     assert "confirmed by ann" in said("doubts", "confirm", "alerts", "--as", "ann")
     assert "taken in at the next poll" in said("doubts")
 

@@ -1,0 +1,149 @@
+"""What commands print under `--json` has the shape that the reference shows, and so has what goes wrong."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from tests.docs.shapes import documented, faults, misfits
+from tests.sync.world import World
+
+from tieline.adapters.memory.faults import Fault
+from tieline.cli import main as cli_main
+from tieline.cli.main import cli
+
+ELSEWHERE = {
+    "tieline demo": "tests/e2e/test_demo.py",
+    "tieline doubts confirm": "tests/sync/test_absence.py",
+}
+"""Commands whose output is held against its shape where it is costly to come by."""
+
+ARGUMENTS = {
+    "conflicts settle": ("INC-1", "severity", "left", "--take", "ours"),
+    "parked retry": ("copy", "1"),
+    "doubts confirm": ("left",),
+    "why": ("INC-1", "severity"),
+    "history": ("INC-1",),
+    "edit": ("INC-1", "title=Disk 1 is full"),
+    "comment": ("INC-1", "It is disk 1."),
+    "mapping check": ("memory-incident",),
+    "mapping explain": ("memory-incident",),
+    "init": ("--tool", "memory"),
+    "store copy": ("--to", "sqlite:///copied.db"),
+    "simulate": ("--schedules", "1", "--steps", "5"),
+}
+
+
+def with_json(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """The paths of the commands that take `--json`."""
+    if any("--json" in parameter.opts for parameter in command.params):
+        yield " ".join(path)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            inner = command.get_command(click.Context(command), name)
+            if inner is not None:
+                yield from with_json(inner, (*path, name))
+
+
+COMMANDS = sorted(with_json(cli))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One incident in two tools with a field that waits for a person, and one that a tool does not take."""
+    (tmp_path / "manual.yaml").write_text("policy: {severity: manual}\n", encoding="utf-8")
+    options = {"left": "overlay: manual.yaml", "right": "overlay: manual.yaml"}
+    world = World(tmp_path, options=options)
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle()
+    world.edit("left", severity="low")
+    world.edit("right", severity="high")
+    world.settle()
+    world.tools["right"].faults.draw = lambda verb, _writes: Fault(status=400) if verb == "create" else None
+    world.tools["left"].make({"title": "Never taken", "status": "new"})
+    world.settle(40)
+    world.engine.store.close()
+    world.engine.registry.close()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def printed(folder: Path, *words: str) -> str:
+    result = CliRunner().invoke(cli, ["-w", str(folder), *words, "--json"], catch_exceptions=False)
+    assert result.exit_code in (0, 1), result.output
+    return result.output
+
+
+def test_each_command_that_prints_json_shows_its_shape() -> None:
+    assert sorted(path.removeprefix("tieline ") for path in documented() if path) == COMMANDS
+
+
+def test_each_command_prints_what_its_shape_says(workspace: Path) -> None:
+    # What is settled or released is listed first.
+    last = ["conflicts settle", "parked retry", "store copy"]
+    for command in [*(name for name in COMMANDS if name not in last), *last]:
+        if f"tieline {command}" in ELSEWHERE:
+            continue
+        folder = workspace / "new" if command == "init" else workspace
+        arguments = ARGUMENTS.get(command, ())
+        if command == "parked retry":
+            (waits,) = json.loads(printed(workspace, "parked"))
+            arguments = (waits["what"], str(waits["id"]))
+        if command == "conflicts settle":
+            open_one = json.loads(printed(workspace, "conflicts"))[0]
+            arguments = (open_one["incident"], open_one["field"], open_one["connection"], "--take", "ours")
+        assert faults(f"tieline {command}", printed(folder, *command.split(), *arguments)) == [], command
+
+
+@pytest.mark.parametrize("words", [("--mutant", "list"), ("--seed", "1", "--steps", "5")])
+def test_simulate_prints_what_its_shapes_say(tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert faults("tieline simulate", printed(tmp_path, "simulate", *words)) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("wrong", ["usage", "configuration"])
+def test_what_goes_wrong_is_json_under_every_command(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    wrong: str,
+) -> None:
+    (tmp_path / "tieline.yaml").write_text("tieline: 1\nconnectoins: {}\n", encoding="utf-8")
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    instead = {
+        "demo": ("--folder", str(tmp_path)),
+        "simulate": ("--mutant", "nonsense"),
+        "mapping list": ("nonsense",),
+        "mapping check": (str(tmp_path / "nowhere.yaml"),),
+        "mapping explain": (str(tmp_path / "nowhere.yaml"),),
+    }
+    words = instead.get(command, ARGUMENTS.get(command, ())) if wrong == "configuration" else ("--nonsense",)
+    monkeypatch.setattr(sys, "argv", ["tieline", "-w", str(tmp_path), *command.split(), *words, "--json"])
+    with pytest.raises(SystemExit) as ended:
+        cli_main.main()
+    said = json.loads(capsys.readouterr().out)
+    (shape,) = documented()[""]
+    # A file of a mapping that is not there is what was asked for: a problem of it.
+    if command == "mapping check" and wrong == "configuration":
+        assert said[0]["file"].endswith("nowhere.yaml")
+        return
+    assert list(misfits(shape, said, "$")) == []
+    assert said["exit_code"] == ended.value.code != 0
+
+
+def test_whoever_breaks_off_a_question_gets_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tieline", "-w", str(tmp_path), "init", "--json"])
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    with pytest.raises(SystemExit) as ended:
+        cli_main.main()
+    assert json.loads(capsys.readouterr().out) == {"error": "stopped", "exit_code": 130}
+    assert ended.value.code == 130
