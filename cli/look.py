@@ -21,12 +21,14 @@ from tieline.sync.rows import plain as plain_fields
 @json_option
 @click.pass_obj
 def status(workspace: str, as_json: bool) -> None:
-    """The state of everything in a few figures. Exit code 1 while no daemon works on the store."""
+    """The state of everything in a few figures. Exit code 1 while no daemon works on the store, or the store takes no
+    writes of it."""
     config, _registry = configuration(workspace)
     now = clock().now()
     with store_of(config) as store, store.read() as connection:
         found = explain.status(connection, now)
     running = found["daemon"]["running"]
+    works = running and not found["daemon"]["refused"]
     for name in config.connections:
         found["connections"].setdefault(name, explain.not_started())
     for name, one in found["connections"].items():
@@ -36,7 +38,7 @@ def status(workspace: str, as_json: bool) -> None:
             # What the last daemon said of it holds no longer: nobody tries.
             one.update(last_state=one["state"], state="not running", next_try_at=None)
     _show_status(found, now, as_json=as_json)
-    sys.exit(0 if running else 1)
+    sys.exit(0 if works else 1)
 
 
 def _show_status(found: dict[str, Any], now: datetime, *, as_json: bool) -> None:

@@ -25,13 +25,20 @@ SILENT: Final = timedelta(seconds=30)
 FORGET: Final = timedelta(days=7)
 """How long the last sign of a worker that has ended is kept."""
 
+MOST_WORDS: Final = 300
+"""Characters of what the store refuses writes for."""
+
 _PREFIX: Final = "daemon:"
 """What no connection can be called: a sign of life stands among the turns."""
 
 _IS_SIGN: Final = t.lease.c.lane.startswith(_PREFIX, autoescape=True)
 _SEEN = update(t.lease).where(t.lease.c.lane == bindparam("row_lane"))
 _OLD = delete(t.lease).where(_IS_SIGN, t.lease.c.taken_at < bindparam("before"))
-_SIGNS = select(t.lease.c.taken_at, t.lease.c.released_at).where(_IS_SIGN).order_by(t.lease.c.taken_at.desc())
+_SIGNS = (
+    select(t.lease.c.taken_at, t.lease.c.released_at, t.lease.c.memory)
+    .where(_IS_SIGN)
+    .order_by(t.lease.c.taken_at.desc())
+)
 
 
 def this_process() -> str:
@@ -60,11 +67,13 @@ class Heartbeat:
         self._write(now, ended=now)
 
     def _write(self, now: datetime, *, ended: datetime | None) -> None:
-        sign = {"worker": self._worker, "taken_at": now, "released_at": ended}
+        # A full disk takes a small write in place while it refuses whatever else there is to write.
+        refused = self._store.refused[:MOST_WORDS]
+        sign = {"worker": self._worker, "taken_at": now, "released_at": ended, "memory": {"refused": refused}}
         with self._store.write() as tx:
             if not tx.execute(_SEEN, {"row_lane": self._lane, **sign}).rowcount:
                 tx.execute(_OLD, {"before": now - FORGET})
-                tx.execute(insert(t.lease), {"lane": self._lane, "token": 0, "memory": {}, "poll_soon": False, **sign})
+                tx.execute(insert(t.lease), {"lane": self._lane, "token": 0, "poll_soon": False, **sign})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +83,21 @@ class Life:
     running: bool
     seen_at: datetime | None
     ended: bool
+    refused: str = ""
+    """Why the store takes no writes of a worker that runs, as a sentence."""
 
     def sentence(self, now: datetime) -> str:
         """For people; with what to do where nobody works."""
+        if self.running and self.refused:
+            return f"the daemon is running, and the store refuses its writes: {self.refused}"
         if self.running:
             return "the daemon is running"
         start = "Start it with `tieline run`; nothing travels until then."
         if self.seen_at is None:
             return f"the daemon is NOT running, and never was on this store. {start}"
+        if self.seen_at - now > SILENT:
+            words = "its last sign is of a time to come, so that a clock was put back"
+            return f"the daemon is NOT running: {words}. {start}"
         ago = _ago(now - self.seen_at)
         if self.ended:
             return f"the daemon is NOT running; it was stopped {ago} ago. {start}"
@@ -91,16 +107,18 @@ class Life:
     def facts(self, now: datetime) -> Mapping[str, Any]:
         """The same for programs."""
         seconds = None if self.seen_at is None else max(0, int((now - self.seen_at).total_seconds()))
-        return {"running": self.running, "seen_seconds_ago": seconds, "sentence": self.sentence(now)}
+        said = self.sentence(now)
+        return {"running": self.running, "refused": self.refused, "seen_seconds_ago": seconds, "sentence": said}
 
 
 def life(connection: Connection, now: datetime) -> Life:
     """Whether anybody works on this store."""
     signs = list(connection.execute(_SIGNS))
-    running = any(sign.released_at is None and abs(now - sign.taken_at) <= SILENT for sign in signs)
+    alive = [sign for sign in signs if sign.released_at is None and abs(now - sign.taken_at) <= SILENT]
+    refused = next((words for sign in alive if (words := (sign.memory or {}).get("refused", ""))), "")
     if not signs:
         return Life(running=False, seen_at=None, ended=False)
-    return Life(running, signs[0].taken_at, signs[0].released_at is not None)
+    return Life(bool(alive), signs[0].taken_at, signs[0].released_at is not None, refused)
 
 
 def _ago(passed: timedelta) -> str:

@@ -205,6 +205,6 @@ def _silent_since(engine: Engine, here: Connected, fresh: int, before: datetime 
         return None
     with engine.store.read() as connection:
         last = connection.execute(_LAST_DELIVERY, {"name": here.name}).scalar_one_or_none()
-    if before is not None and (last is None or last <= before):
+    if before is not None and before <= engine.clock.now() and (last is None or last <= before):
         return before
     return last if fresh and last is not None and engine.clock.now() - last > limit else None

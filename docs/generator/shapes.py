@@ -58,7 +58,12 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "tieline status": {
         "": {
-            "daemon": {"running": "boolean", "seen_seconds_ago": "integer or null", "sentence": "text"},
+            "daemon": {
+                "running": "boolean",
+                "refused": "text",
+                "seen_seconds_ago": "integer or null",
+                "sentence": "text",
+            },
             "incidents_open": "integer",
             "flapping": [{"incident": "text", "title": "text", "flaps": "integer", "held_until": "moment or null"}],
             "resolved_while_firing": [

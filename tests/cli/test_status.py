@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.cli.test_commands import run
 
+from tieline.core.errors import StoreUnavailable
 from tieline.core.store.store import Store
 from tieline.sync.heartbeat import EVERY, SILENT, Heartbeat, life
 
@@ -92,3 +93,31 @@ def test_one_of_several_workers_that_ended_leaves_the_others_running(store):
     ended.end(NOW + timedelta(seconds=1))
     with store.read() as connection:
         assert life(connection, NOW + timedelta(seconds=2)).running
+
+
+def test_a_daemon_whose_store_refuses_writes_is_said_while_it_gives_signs(workspace):
+    with Store.open(f"sqlite:///{workspace / 'tieline.db'}") as store:
+        with pytest.raises(StoreUnavailable), store.write():
+            raise StoreUnavailable("the disk is full. Free space on its volume", timedelta(seconds=30))
+        Heartbeat(store, "here:1", alone=True).beat(datetime.now(UTC))
+    code, output = run("status", workspace=workspace)
+    assert code == 1
+    first = "the daemon is running, and the store refuses its writes: the disk is full. Free space on its volume"
+    assert " ".join(output.split()).startswith(first)
+    assert json.loads(run("status", "--json", workspace=workspace)[1])["daemon"]["refused"].startswith("the disk")
+
+
+def test_a_sign_of_a_time_to_come_is_no_sign_of_life(store):
+    Heartbeat(store, "here:1", alone=True).beat(NOW)
+    with store.read() as connection:
+        found = life(connection, NOW - timedelta(hours=1))
+    assert not found.running
+    assert "a clock was put back" in found.sentence(NOW - timedelta(hours=1))
+
+
+def test_a_clock_that_jumps_costs_no_sign_of_life(store):
+    heart = Heartbeat(store, "here:1", alone=True)
+    for at in (NOW, NOW + timedelta(days=1), NOW - timedelta(days=1)):
+        heart.beat(at)
+        with store.read() as connection:
+            assert life(connection, at).running

@@ -369,6 +369,13 @@ def test_webhooks_that_went_silent_are_noticed_by_the_poll(world, monkeypatch):
         inbox.accept(tx, left.name, left.source.parse(delivery), both.clock.now())
     both.settle(1)
     assert not silent()
+    both.clock.advance(2 * 3600)
+    both.edit("left", title="nobody announced this either")
+    both.settle(1)
+    assert silent()
+    both.clock.step(-5 * 3600)
+    both.settle(2)
+    assert not silent(), "the clock was put back: nobody knows by it when the last one came"
 
 
 def test_a_record_that_fails_every_time_is_put_aside_after_five_tries_and_the_others_go_on(world):
