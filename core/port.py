@@ -120,12 +120,15 @@ class Replaced:
 
     `body` is the record as it is now, with those values put back into their places, and `people` are the persons it
     names, as in a Reading. Where the tool's history does not tell the values, `untold` is the sentence that says why
-    and what an operator can do about it; `body` is then None, or lacks them.
+    and what an operator can do about it; `body` is then None, or lacks them. It is None as well where nothing was
+    replaced. `ours` are the members that our own account was the last to set, as in a Reading, where only the history
+    tells.
     """
 
     body: Body | None
     people: Mapping[str, str] = field(default_factory=dict)
     untold: str = ""
+    ours: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

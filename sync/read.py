@@ -100,6 +100,8 @@ def with_replaced(here: Connected, replica: Replica, sighting: Sighting, names: 
         return replace(sighting, untold=f"what our write replaced cannot be told: {error}")
     if found is None:
         return sighting
+    if found.ours:
+        sighting = replace(sighting, ours=sighting.ours | here.mapping.read_from(found.ours))
     if found.body is None:
         return replace(sighting, untold=found.untold)
     said = here.mapping.normalize(found.body, found.people)

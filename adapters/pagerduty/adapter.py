@@ -155,12 +155,14 @@ class PagerDuty:
         log = self._log(ref)
         reading = self._understood(found, at)
         account = self._users.id_of(self._settings.from_email)
+        untouched = doings.untouched(log, account)
         return replace(
             reading,
             token=token,
             automatic=doings.automatic(log),
-            born=reading.body if doings.untouched(log, account) else None,
-            ours=WHOLE if doings.last_by(log, account) else frozenset(),
+            born=reading.body if untouched else None,
+            # Who made the newest entry of all says nothing of a field that somebody else changed before.
+            ours=WHOLE if untouched and doings.last_by(log, account) else frozenset(),
         )
 
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:

@@ -34,6 +34,7 @@ from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, Stal
 from tieline.core.listing import answered, understood
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import (
+    WHOLE,
     Body,
     Cursor,
     Delivery,
@@ -145,15 +146,16 @@ class ServiceNow:
         row, at = self._row(ref)
         before = count_of(since)
         if writes_in(row) <= before + 1:
-            return None  # one write at most: ours, or somebody else's, which then stands
-        found = audit.replaced(self._wire, ref, before)
+            # One write at most: ours, or somebody else's, which then stands.
+            return Replaced(None, ours=WHOLE) if editor_of(row) == self._settings.username.casefold() else None
+        found = audit.since(self._wire, ref, before)
         if isinstance(found, str):
             name = row.get("number") or ref
             return Replaced(None, untold=f"{name} was written by others at the same time, and {found}")
-        if not found:
-            return None
-        reading = self._reading({**row, **found}, at)
-        return Replaced(reading.body, reading.people)
+        if not found.replaced:
+            return Replaced(None, ours=found.ours) if found.ours else None
+        reading = self._reading({**row, **found.replaced}, at)
+        return Replaced(reading.body, reading.people, ours=found.ours)
 
     # Finder
 

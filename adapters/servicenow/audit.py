@@ -9,6 +9,7 @@ that no person is (`system`); a business rule saves as whoever caused it, and ca
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from tieline.adapters.servicenow.answers import Row
@@ -25,15 +26,23 @@ MOST_ASKED: Final = 20
 """Records asked for at once: their ids stand in the address, and their histories come in one answer."""
 
 
-def replaced(wire: Wire, ref: Ref, since: int) -> dict[str, str] | str:
-    """By field, what our writes after the `since`-th replaced of what others wrote after it; or the sentence that says
-    why it cannot be told."""
-    rows = _entries(wire, ref, since)
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened to a record since we looked. `replaced` is, by field, what our writes took away of what others
+    wrote since then; `ours` are the fields that we were the last to change."""
+
+    replaced: Mapping[str, str]
+    ours: frozenset[str]
+
+
+def since(wire: Wire, ref: Ref, count: int) -> History | str:
+    """The history after the `count`-th save, or the sentence that says why it cannot be told."""
+    rows = _entries(wire, ref, count)
     if isinstance(rows, str):
         return rows
-    return gap.replaced(
-        gap.Entry(_is_ours(wire, row), str(row["fieldname"]), str(row.get("oldvalue", ""))) for row in rows
-    )
+    told = [gap.Entry(_is_ours(wire, row), str(row["fieldname"]), str(row.get("oldvalue", ""))) for row in rows]
+    last = {entry.field: entry.ours for entry in told}
+    return History(gap.replaced(told), frozenset(name for name, ours in last.items() if ours))
 
 
 def others_wrote(wire: Wire, ref: Ref, since: int) -> bool:

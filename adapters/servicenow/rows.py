@@ -112,6 +112,7 @@ def reading_of(
     """A proven row as a reading; `at` is the tool's clock when it answered. A record that was never saved again is as
     it was born; of any other, the audit alone can tell."""
     age = None if at is None else max(at - moment(row["sys_updated_on"]), timedelta(0))
+    untouched = row.get("sys_mod_count") == "0"
     annotations = {"editor": str(row.get("sys_updated_by", ""))}
     if raced:
         annotations["raced"] = "true"
@@ -127,9 +128,11 @@ def reading_of(
         people={person: emails[person] for person in people_ids(settings, [row]) if person in emails},
         annotations=annotations,
         raced=raced,
-        born=row if token is not None and row.get("sys_mod_count") == "0" else None,
+        born=row if token is not None and untouched else None,
         automatic=automatic,
-        ours=WHOLE if editor_of(row) == settings.username.casefold() else frozenset(),
+        # Whoever saved it last may have written a comment, or another field: of a record that was saved again, only its
+        # history tells who set a value.
+        ours=WHOLE if untouched and editor_of(row) == settings.username.casefold() else frozenset(),
     )
 
 

@@ -124,6 +124,17 @@ def test_a_rule_that_moves_an_issue_right_after_us_stays_in_jira(jira: tuple[Off
     assert "status" in office.copy("jira").holds
 
 
+def test_a_create_that_stopped_before_its_transition_is_finished(jira: tuple[Office, JiraSimulator]) -> None:
+    office, simulator = jira
+    simulator.lose(method="GET", path="/issue/1")
+    office.opened(status="in_progress")
+    assert not simulator.faults, "the answer to the first look at the new issue was lost"
+    office.settle()
+    (issue,) = simulator.site.issues.values()
+    assert simulator.site.status(issue).category == "indeterminate"
+    assert "status" not in office.copy("jira").holds
+
+
 # -- PagerDuty
 
 
@@ -191,3 +202,23 @@ def test_a_job_that_closes_what_is_resolved_closes_nothing_elsewhere(snow: tuple
     office.settle()
     states = [row["state"] for row in simulator.tables.rows["incident"].values() if row["correlation_id"]]
     assert (states, office.status()) == (["7"], "resolved")
+
+
+def test_an_edit_over_a_write_whose_answer_was_lost_stands_although_we_commented_since(
+    snow: tuple[Office, ServiceNowSimulator],
+) -> None:
+    office, simulator = snow
+    office.opened()
+    ref = str(office.copy("snow").ref)
+
+    def act() -> None:
+        simulator.control("edit", {"record": ref, "fields": {"short_description": "Disk full, says Fred"}})
+        simulator.control("comment", {"record": ref, "text": "Who is at it?", "user": ACCOUNT})
+
+    simulator.lose(method="PATCH")
+    simulator.afterwards.append((lambda request: request.method == "PATCH", act))
+    office.edit("desk", title="Disk full on db1")
+    office.settle()
+    assert not simulator.afterwards
+    assert office.shows("desk", "title") == "Disk full, says Fred"
+    assert simulator.tables.rows["incident"][ref]["short_description"] == "Disk full, says Fred"

@@ -12,7 +12,7 @@ from tieline.adapters.pagerduty.simulated.account import Incident
 from tieline.adapters.pagerduty.simulated.driver import PagerDutyDriver
 from tieline.adapters.pagerduty.simulator import PERSON
 from tieline.adapters.testing.contract.expect import here, listed
-from tieline.core.port import Reading, Ref, Token
+from tieline.core.port import WHOLE, Reading, Ref, Token
 
 
 def entry(kind: str, channel: str = "auto", user: str = "", at: str = "2026-11-23T19:04:00Z") -> dict[str, Any]:
@@ -152,3 +152,16 @@ def test_a_found_incident_tells_what_the_clock_did(tool: PagerDutyDriver, adapte
     found = adapter.find(Token("tl-7"))
     assert found is not None
     assert (found.automatic, found.born) == (STATUS, found.body)
+
+
+def test_the_newest_entry_being_ours_says_nothing_of_what_somebody_else_changed_before(
+    tool: PagerDutyDriver, adapter: PagerDuty
+) -> None:
+    made = adapter.create(tool.new_body("Disk full"), Token("tl-1"))
+    adapter.update(made.ref, {"status": "acknowledged"}, made.version)
+    found = adapter.find(Token("tl-1"))
+    assert found is not None and found.ours == WHOLE
+    tool.account.edit(tool.account.incident(made.ref), PERSON, title="Disk full, says Grace")
+    adapter.update(made.ref, {"urgency": "low"}, adapter.read(made.ref).version)
+    found = adapter.find(Token("tl-1"))
+    assert found is not None and not found.ours

@@ -8,7 +8,8 @@ from tieline.adapters.servicenow.adapter import ServiceNow
 from tieline.adapters.servicenow.simulated.driver import ServiceNowDriver
 from tieline.adapters.servicenow.simulator import ServiceNowSimulator
 from tieline.core.errors import TryAgain
-from tieline.core.port import Body, Reading, Replaced, Token
+from tieline.core.model import Visibility
+from tieline.core.port import WHOLE, Body, Reading, Replaced, Token
 
 TOKEN = Token("tl-1")
 
@@ -64,14 +65,15 @@ def test_an_edit_of_another_field_is_a_race_that_replaced_nothing(
 ) -> None:
     written, found = raced(adapter, driver, {"description": "df"}, {"short_description": "disk full on db1"})
     assert written.raced
-    assert found is None
+    assert found == Replaced(None, ours=frozenset({"short_description"}))
 
 
 def test_a_rule_that_saves_again_replaced_nothing(adapter: ServiceNow, simulator: ServiceNowSimulator) -> None:
     made = adapter.create({"short_description": "disk full"}, TOKEN)
     simulator.saves_again = True
     written = adapter.update(made.ref, {"short_description": "disk full on db1"}, made.version)
-    assert adapter.replaced(made.ref, made.version) is None
+    found = adapter.replaced(made.ref, made.version)
+    assert found is None or (found.body is None and not found.untold)
     assert not written.raced or adapter.read(made.ref).body["short_description"] == "disk full on db1"
 
 
@@ -104,3 +106,24 @@ def test_a_write_whose_race_cannot_be_looked_into_may_have_been_done(
     assert lost.value.maybe_done
     found = adapter.replaced(made.ref, made.version)
     assert found is not None and found.body is not None and found.body["description"] == "df"
+
+
+def test_what_a_person_wrote_over_ours_is_not_ours_because_we_commented_since(
+    adapter: ServiceNow, driver: ServiceNowDriver
+) -> None:
+    made = adapter.create({"short_description": "disk full"}, TOKEN)
+    adapter.update(made.ref, {"short_description": "disk full on db1", "description": "df"}, made.version)
+    driver.edit(made.ref, {"short_description": "disk full, says a person"})
+    adapter.add_comment(made.ref, "The volume was extended", Visibility.INTERNAL, Token("tl-2"))
+    assert not adapter.read(made.ref).ours
+    found = adapter.replaced(made.ref, made.version)
+    assert found is not None and found.body is None
+    assert "description" in found.ours and "short_description" not in found.ours
+
+
+def test_one_save_since_our_look_is_ours_or_a_persons(adapter: ServiceNow, driver: ServiceNowDriver) -> None:
+    made = adapter.create({"short_description": "disk full"}, TOKEN)
+    written = adapter.update(made.ref, {"short_description": "disk full on db1"}, made.version)
+    assert adapter.replaced(made.ref, made.version) == Replaced(None, ours=WHOLE)
+    driver.edit(made.ref, {"short_description": "disk full, says a person"})
+    assert adapter.replaced(made.ref, written.version) is None
