@@ -192,7 +192,7 @@ def adopt(
     unfit.tell(tx, engine, replica, linked)
     if moment is Moment.LATER and replica.intent and reading.born is not None:
         born = sight(engine, here, replace(reading, body=reading.born), asked=sighting.asked)
-        commit.take(tx, engine, here, unfit.born(linked, born.fields), born, Moment.BORN)
+        commit.take(tx, engine, here, unfit.born(linked, born.fields), born, Moment.FOUND)
         linked = rows.hold(tx, replica.id) or linked
     else:
         linked = unfit.born(linked, sighting.fields)

@@ -33,6 +33,7 @@ class Moment(Enum):
     """When the tool was seen. Right after a write of ours it shows that write, and what the tool made of it."""
 
     BORN = "born"  # the answer to our create
+    FOUND = "found"  # how a record was born whose create was not answered: perhaps not all of it got through
     WRITTEN = "written"  # the answer to our update
     LATER = "later"  # whoever worked on it since may have changed anything
 
@@ -228,11 +229,13 @@ def _made_by_the_tool(case: Case, name: str) -> Finding | None:
             return _consequence(case, name)
         case Moment.BORN:
             return _unlike_what_we_made(case, name) if _made_with(case, name) else _default(case, name)
+        case Moment.FOUND:
+            return _perhaps_not_reached(case, name) if _made_with(case, name) else _default(case, name)
         case Moment.LATER if _is_adopted(case):
-            # Whoever found it may have edited it before us: only what cannot be an edit is taken for the tool's.
+            # Whoever found it may have edited it before us: only what cannot be an edit is written anew.
             if not _made_with(case, name):
                 return _default(case, name)
-            return _unlike_what_we_made(case, name) if case.shown(name) in (ABSENT, None) else None
+            return _perhaps_not_reached(case, name) if case.shown(name) in (ABSENT, None) else None
         case Moment.LATER:
             return _set_by_itself(case, name)
 
@@ -291,6 +294,13 @@ def _unlike_what_we_made(case: Case, name: str) -> Finding | None:
         return None
     dropped = theirs in (ABSENT, None, ())
     return _own_doing(case, name, Held.IGNORED if dropped else Held.ALTERED, written)
+
+
+def _perhaps_not_reached(case: Case, name: str) -> Finding | None:
+    """A create may take several calls, and one that was not answered may have stopped between two of them. What the
+    record then lacks is written next, and the answer to that tells what the tool makes of it."""
+    theirs, written = case.shown(name), (case.replica.intent or {})[name]
+    return None if theirs == written else Finding(Reason.OURS, base=_or_none(theirs))
 
 
 def _consequence(case: Case, name: str) -> Finding | None:
