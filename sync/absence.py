@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import Row, bindparam, delete, insert, select, text
 
 from tieline.core.model import ConnectionName
 from tieline.core.port import Ref
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.core.timers import cancel, set_timer
 
 if TYPE_CHECKING:
     # Who only looks (`tieline status`) does not wait for the engine, nor for what only logging needs.
@@ -31,12 +30,10 @@ NONE: Final[frozenset[Ref]] = frozenset()
 SMALL: Final = 3
 """Alerts from which on a listing without any of them has to be seen twice, where they are too few to be doubted."""
 
-_KIND: Final = "doubt"
-_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _FIRING = select(t.signal.c.episode).where(t.signal.c.connection == bindparam("name"), text("firing"))
-# A timer that is never due: a row that a restart and other workers find, which is all that a doubt needs.
-_DOUBTS = select(t.timer.c.key, t.timer.c.payload).where(t.timer.c.kind == _KIND).order_by(t.timer.c.key)
-_DOUBT = select(t.timer.c.payload).where(t.timer.c.key == bindparam("key"))
+_DOUBTS = select(t.doubt).order_by(t.doubt.c.connection)
+_DOUBT = select(t.doubt).where(t.doubt.c.connection == bindparam("name")).with_for_update()
+_BELIEVED = delete(t.doubt).where(t.doubt.c.connection == bindparam("name"))
 
 
 class Belief(StrEnum):
@@ -130,14 +127,14 @@ def _goes_on(doubt: Doubt, rest: AbstractSet[Ref]) -> bool:
 
 def doubts(connection: Connection | Transaction) -> dict[ConnectionName, Doubt]:
     """Every doubt that a person should know of."""
-    found = {ConnectionName(row.key[len(_key("")) :]): _decode(row.payload) for row in connection.execute(_DOUBTS)}
+    found = {ConnectionName(row.connection): _doubt(row) for row in connection.execute(_DOUBTS)}
     return {name: doubt for name, doubt in found.items() if doubt.is_loud}
 
 
 def load(tx: Transaction, name: ConnectionName) -> Doubt | None:
     """The doubt of a connection, held until this transaction ends."""
-    payload = tx.execute(_DOUBT.with_for_update(), {"key": _key(name)}).scalar_one_or_none()
-    return None if payload is None else _decode(payload)
+    row = tx.execute(_DOUBT, {"name": name}).one_or_none()
+    return None if row is None else _doubt(row)
 
 
 def firing(tx: Transaction, name: ConnectionName) -> frozenset[Ref]:
@@ -228,32 +225,27 @@ def _tell_end(tx: Transaction, engine: Engine, here: Connected, doubt: Doubt, re
     tx.on_commit(lambda: _log.info("ends_believed", **facts))
 
 
-def _key(name: str) -> str:
-    return f"{_KIND}:{name}"
-
-
 def _save(tx: Transaction, name: ConnectionName, doubt: Doubt | None) -> None:
-    if doubt is None:
-        cancel(tx, _key(name))
-        return
-    payload = {
-        "since": doubt.since.isoformat(),
-        "episodes": sorted(doubt.episodes),
-        "of": doubt.of,
-        "firing": doubt.firing,
-        "reason": doubt.reason.value,
-        "confirmed": sorted(doubt.confirmed),
-    }
-    set_timer(tx, _key(name), _KIND, _NEVER, payload)
+    tx.execute(_BELIEVED, {"name": name})
+    if doubt is not None:
+        row = {
+            "connection": name,
+            "since": doubt.since,
+            "reason": doubt.reason.value,
+            "fired": doubt.of,
+            "firing": doubt.firing,
+            "episodes": sorted(doubt.episodes),
+            "confirmed": sorted(doubt.confirmed),
+        }
+        tx.execute(insert(t.doubt), row)
 
 
-def _decode(payload: dict[str, Any]) -> Doubt:
+def _doubt(row: Row[Any]) -> Doubt:
     return Doubt(
-        since=datetime.fromisoformat(payload["since"]),
-        episodes=frozenset(Ref(one) for one in payload["episodes"]),
-        of=int(payload["of"]),
-        reason=Belief(payload["reason"]),
-        # A doubt of before this was counted has the older figure.
-        firing=max(int(payload.get("firing", payload["of"])), len(payload["episodes"])),
-        confirmed=frozenset(Ref(one) for one in payload["confirmed"]),
+        since=row.since,
+        episodes=frozenset(Ref(one) for one in row.episodes),
+        of=row.fired,
+        reason=Belief(row.reason),
+        firing=row.firing,
+        confirmed=frozenset(Ref(one) for one in row.confirmed),
     )

@@ -157,7 +157,7 @@ def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:
 
 def conflicts(connection: Connection) -> list[OpenConflict]:
     """Every held field, oldest first."""
-    found = connection.execute(select(t.replica.c.id).where(text("conflicts <> '{}'"))).scalars()
+    found = connection.execute(select(t.replica.c.id).where(text("holds <> '{}'"))).scalars()
     copies = [copy for row in list(found) if (copy := rows.load_replica(connection, row)) is not None]
     held = [
         OpenConflict(copy.incident, copy.connection, name, hold) for copy in copies for name, hold in copy.holds.items()

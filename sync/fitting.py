@@ -29,7 +29,7 @@ OLD: Final = timedelta(minutes=15)
 SLOWLY: Final = timedelta(hours=6)
 """How often a held field is tried by itself, whatever the tool says of it."""
 
-_HELD = select(t.replica.c.id).where(t.replica.c.connection == bindparam("connection"), text("conflicts <> '{}'"))
+_HELD = select(t.replica.c.id).where(t.replica.c.connection == bindparam("connection"), text("holds <> '{}'"))
 _log = structlog.get_logger("tieline.fitting")
 
 

@@ -542,7 +542,7 @@ class Lane:
 
 
 _NEXT = update(t.connection).where(t.connection.c.name == bindparam("row_name"))
-_HELD = select(t.replica.c.ref).where(t.replica.c.connection == bindparam("connection"), text("conflicts <> '{}'"))
+_HELD = select(t.replica.c.ref).where(t.replica.c.connection == bindparam("connection"), text("holds <> '{}'"))
 _DUE = (
     select(t.replica.c.id)
     .where(

@@ -151,7 +151,7 @@ class _Collector(Collector):
             yield GaugeMetricFamily(
                 "tieline_conflicts",
                 "Copies with a field that waits for a person",
-                value=_count(connection, select(func.count()).select_from(t.replica).where(text("conflicts <> '{}'"))),
+                value=_count(connection, select(func.count()).select_from(t.replica).where(text("holds <> '{}'"))),
             )
 
     def _lanes(self) -> Iterator[Metric]:

@@ -230,7 +230,7 @@ def _state(replica: Replica) -> dict[str, Any]:
         "intent": {}
         if replica.intent is None or replica.intent_since is None
         else _intent(replica.intent, replica.intent_since),
-        "conflicts": {
+        "holds": {
             name: [
                 hold.kind.value,
                 _json(hold.ours),
@@ -282,7 +282,7 @@ def _replica(row: Row[Any]) -> Replica:
         holds={
             # Stores of before the tries were counted hold five values.
             name: Hold(Held(kind), _value(ours), _value(theirs), _moment(since), words, *counted)
-            for name, (kind, ours, theirs, since, words, *counted) in row.conflicts.items()
+            for name, (kind, ours, theirs, since, words, *counted) in row.holds.items()
         },
         trail={name: tuple((_moment(at), _value(value)) for at, value in steps) for name, steps in row.trail.items()},
         dirty=bool(row.dirty),

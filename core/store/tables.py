@@ -6,6 +6,7 @@ incident 1─n signal      the alerts that opened or feed it
 inbox, cursor, connection     what came in, how far we read, how each connection is doing
 journal, journal_payload      what happened, in order, provably
 journal_head, journal_shredded     the journal's last entry, locked by whoever appends; the payloads let go of
+doubt                    ends of alerts that are not believed yet
 timer                    what is to happen later
 """
 
@@ -79,7 +80,7 @@ replica = Table(
     ),  # journal seq when last read or written: older readings lose
     Column("ledger", JsonText, nullable=False),  # field -> [[prior, written], …] of writes whose outcome is unknown
     Column("intent", JsonText, nullable=False),  # the create under way: {fields, since}
-    Column("conflicts", JsonText, nullable=False),  # field -> {ours, theirs, since}, waiting for a person
+    Column("holds", JsonText, nullable=False),  # field -> [kind, ours, theirs, since, …]: where the two stay different
     Column("trail", JsonText, nullable=False),  # field -> the last values written, for the oscillation breaker
     Column("dirty", Boolean, nullable=False, default=False),
     Column("dirty_since", Instant),
@@ -99,7 +100,7 @@ def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool] | Text
 
 _partial("ix_replica_dirty", replica.c.connection, replica.c.id, where=text("dirty"))
 _partial("ix_replica_parked", replica.c.state, where=text("state = 'parked'"))
-_partial("ix_replica_held", replica.c.connection, replica.c.id, where=text("conflicts <> '{}'"))
+_partial("ix_replica_held", replica.c.connection, replica.c.id, where=text("holds <> '{}'"))
 
 comment = Table(
     "comment",
@@ -250,6 +251,18 @@ lease = Table(
     Column("next_at", Instant),  # not before this, unless it is null
     Column("poll_soon", Boolean, nullable=False, default=False),  # asked for from outside of a turn
     Column("memory", JsonText, nullable=False),  # what the next turn has to know
+)
+
+doubt = Table(
+    "doubt",
+    metadata,
+    Column("connection", String(40), primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("fired", Integer, nullable=False),  # how many did when the ends were missed
+    Column("firing", Integer, nullable=False),  # how many do by now
+    Column("episodes", JsonText, nullable=False),
+    Column("confirmed", JsonText, nullable=False),  # those that a person has said to be over
 )
 
 timer = Table(

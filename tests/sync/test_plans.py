@@ -32,7 +32,7 @@ STATEMENTS = {
     "parked comments": text("SELECT count(*) FROM twin WHERE state = 'parked'"),
     "parked arrivals": text("SELECT count(*) FROM inbox WHERE parked <> ''"),
     "parked copies": text("SELECT count(*) FROM replica WHERE state = 'parked'"),
-    "conflicts": text("SELECT count(*) FROM replica WHERE conflicts <> '{}'"),
+    "conflicts": text("SELECT count(*) FROM replica WHERE holds <> '{}'"),
     "firing signals": text("SELECT count(*) FROM signal WHERE firing"),
     "copies behind": text("SELECT min(dirty_since) FROM replica WHERE dirty"),
 }

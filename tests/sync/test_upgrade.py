@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
-from tests.sync.golden import FOLDER, TOOLS, make, opened
+from tests.sync.golden import FOLDER, TOOLS, at_the_beginning, make, opened
 
 from tieline.core import journal
+from tieline.core.port import Ref
 from tieline.core.store import schema
 from tieline.core.store import tables as t
-from tieline.sync import explain
+from tieline.sync import absence, explain
 from tieline.sync.records import ReplicaState
 
 STORES = sorted(FOLDER.glob("*.sql.gz"))
@@ -107,3 +113,31 @@ def test_a_store_that_is_made_now_is_of_the_present_schema(tmp_path):
     """The maker works on the day on which the schema is to change."""
     assert make(tmp_path / "made").name == f"{schema.REVISION}.sql.gz"
     assert sum(file.stat().st_size for file in Path(tmp_path / "made").iterdir()) < 60_000
+
+
+def test_ends_that_were_doubted_still_are(tmp_path):
+    """They were kept as a timer until schema 0005."""
+    payload = {
+        "since": "2026-11-23T19:00:00+00:00",
+        "episodes": ["a", "ü"],
+        "of": 20,
+        "reason": "too_many",
+        "confirmed": ["a"],
+    }
+    with closing(sqlite3.connect(tmp_path / "office.db")) as database:
+        database.executescript(gzip.decompress((FOLDER / "0004.sql.gz").read_bytes()).decode())
+        database.execute(
+            "INSERT INTO timer (key, kind, due_at, payload) VALUES ('doubt:alerts', 'doubt', 253370764800000000, ?)",
+            [json.dumps(payload)],
+        )
+        database.commit()
+    office = at_the_beginning(tmp_path)
+    with office.engine.store.read() as connection:
+        found = absence.doubts(connection)
+        timers = connection.execute(select(t.timer.c.key).where(t.timer.c.kind == "doubt")).all()
+    office.close()
+
+    since = datetime(2026, 11, 23, 19, tzinfo=UTC)
+    episodes, confirmed = frozenset(map(Ref, ("a", "ü"))), frozenset({Ref("a")})
+    assert found == {"alerts": absence.Doubt(since, episodes, 20, absence.Belief.TOO_MANY, 20, confirmed)}
+    assert timers == []
