@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from tieline.core.redaction import conceal
+from tieline.core.redaction import conceal, conceal_token
 
 
 class Secret:
@@ -29,11 +32,54 @@ class Secret:
         """A secret given in code (tests, simulators). Configuration files cannot express one."""
         return cls("literal", "", value)
 
-    def reveal(self) -> str:
-        """The value. Raises LookupError with a sentence that names the reference, never the value."""
+    def reveal(self, *, passing: bool = False) -> str:
+        """The value. Raises LookupError with a sentence that names the reference, never the value. A `passing` one
+        changes often, and is not remembered for ever."""
         value = self._value if self._value is not None else self._look_up()
-        conceal(value)
+        (conceal_token if passing else conceal)(value)
         return value
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a new value can take the place of this one."""
+        return self._value is not None or self._kind in ("file", "keyring")
+
+    def check_keeping(self) -> None:
+        """Raises LookupError where `keep` would, as far as can be told beforehand."""
+        if not self.keeps:
+            raise LookupError(f"{self.reference} cannot take a new value; write {{file: /path}} or {{keyring: …}}")
+        folder = Path(self._name).resolve().parent
+        if self._kind == "file" and self._value is None and not os.access(folder, os.W_OK | os.X_OK):
+            raise LookupError(f"a new value for {self._name} cannot be kept: {folder} cannot be written to")
+
+    def keep(self, value: str) -> None:
+        """Put a new value where this one is: at once and whole, and only for us to read. Raises LookupError."""
+        conceal_token(value)
+        self.check_keeping()
+        if self._value is not None:
+            self._value = value
+        elif self._kind == "file":
+            _write_private(Path(self._name), value)
+        else:
+            _write_keyring(self._name, value)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While the block runs, no other process of this machine is in such a block for the same file."""
+        if self._kind != "file" or self._value is not None:
+            yield
+            return
+        path = Path(self._name).resolve()
+        try:
+            lock = os.open(path.with_name(f".{path.name}.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise LookupError(f"a new value for {path} cannot be kept: {path.parent}: {why}") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     @property
     def exposure(self) -> str | None:
@@ -135,6 +181,27 @@ def _read_private(path: Path) -> str:
         raise LookupError(f"the secret file {path} cannot be read: {why}") from None
 
 
+def _write_private(path: Path, value: str) -> None:
+    path = path.resolve()
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
+    try:
+        # By descriptor: the file is private from its first moment.
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(value.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except (OSError, ValueError) as error:
+        draft.unlink(missing_ok=True)
+        why = getattr(error, "strerror", None) or str(error)
+        raise LookupError(f"a new value for {path} cannot be kept: {why}") from None
+
+
 def _exposure(path: Path) -> str | None:
     try:
         mode = path.stat().st_mode
@@ -159,3 +226,14 @@ def _read_keyring(name: str) -> str:
     if value is None:
         raise LookupError(f"the keyring has no entry {service}/{user}; add it with `keyring set {service} {user}`")
     return value
+
+
+def _write_keyring(name: str, value: str) -> None:
+    service, _, user = name.partition("/")
+    try:
+        import keyring
+
+        keyring.set_password(service, user, value)
+    except Exception as error:  # noqa: BLE001 - no back end, a locked one, a bus that is away: each has its own class
+        # Without the error's words: a back end may quote what it was given.
+        raise LookupError(f"a new value for keyring:{name} cannot be kept: {type(error).__name__}") from None

@@ -8,10 +8,12 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Deployment(StrEnum):
@@ -33,6 +35,38 @@ class Audience(StrEnum):
     JSM = "jsm"
 
 
+class OAuthSettings(BaseModel):
+    """An OAuth 2.0 app of developer.atlassian.com (3LO, with a refresh token), or a service account's client."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    client_id: str = Field(min_length=1, description="The client id.")
+    client_secret: Secret = Field(description="Its secret.")
+    refresh_token: Secret | None = Field(
+        default=None,
+        description="What consent gave (scope `offline_access`), in a file or keyring: Atlassian gives another at each "
+        "use, which is put there. Without it, the client's own credentials buy the token.",
+    )
+    token_url: str = Field(default="https://auth.atlassian.com/oauth/token", description="Where tokens are bought.")
+
+    @field_validator("token_url")
+    @classmethod
+    def _secure(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if not parts.hostname or "@" in parts.netloc:
+            raise ValueError("write an https address")
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+            raise ValueError("the secret would travel in the open; write an https address")
+        return url
+
+    @field_validator("refresh_token")
+    @classmethod
+    def _kept(cls, token: Secret | None) -> Secret | None:
+        if token is not None and not token.keeps:
+            raise ValueError("it must be {file: /path} or {keyring: service/name}: it is replaced there")
+        return token
+
+
 class JiraSettings(HttpSettings):
     """Jira Cloud, a classic or team-managed project."""
 
@@ -41,6 +75,10 @@ class JiraSettings(HttpSettings):
     api_token: Secret | None = Field(default=None, description="The account's API token (Cloud).")
     pat: Secret | None = Field(
         default=None, description="A personal access token or OAuth access token, sent as Bearer."
+    )
+    oauth: OAuthSettings | None = Field(
+        default=None,
+        description="OAuth 2.0 (Cloud); `url` is then https://api.atlassian.com/ex/jira/ and the site's cloud id.",
     )
     project: str = Field(description="The project's key; new issues are made there and its issues are polled.")
     issue_type: str = Field(default="Incident", description="The name of the issue type that carries incidents.")
@@ -111,8 +149,12 @@ class JiraSettings(HttpSettings):
     @model_validator(mode="after")
     def _credentials(self) -> JiraSettings:
         basic = self.email is not None and self.api_token is not None
-        if basic == (self.pat is not None):
-            raise ValueError("give either `email` with `api_token`, or `pat`")
+        if basic + (self.pat is not None) + (self.oauth is not None) != 1:
+            raise ValueError("give either `email` with `api_token`, or `pat`, or `oauth`")
+        if self.oauth is not None and self.deployment is not Deployment.CLOUD:
+            raise ValueError("`oauth` is Cloud's; give `pat`")
+        if self.oauth is not None and "/ex/jira/" not in self.url:
+            raise ValueError("with `oauth`, `url` is https://api.atlassian.com/ex/jira/ and the site's cloud id")
         if self.overlap <= self.lookup_lag:
             raise ValueError("`overlap` must be longer than `lookup_lag`, or a poll misses what the index shows late")
         return self

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from tieline.adapters.jira.simulated.routes import Routes
 from tieline.adapters.jira.simulated.screens import Refused
 from tieline.adapters.jira.simulated.site import BOT, PERSON, Issue, Site
 from tieline.adapters.testing.simulation import Request, Response, Simulator, run
+from tieline.adapters.testing.tokens import TokenDesk
 
 EMAIL: Final = "tieline@example.com"
 API_TOKEN: Final = "simulated-api-token"  # noqa: S105 - opens nothing but this double
@@ -46,11 +48,28 @@ class JiraSimulator(Simulator):
             "Basic " + base64.b64encode(f"{email}:{api_token}".encode()).decode(),
             f"Bearer {api_token}",
         }
+        self.token_path = "/oauth/token"  # noqa: S105 - an address
+        self.desk = TokenDesk(
+            lambda: self.clock(),
+            lambda: f"eyJ{self.random.getrandbits(160):x}",
+            lifetime=3600,
+            grants=frozenset({"client_credentials", "refresh_token"}),
+            rotates=True,
+        )
         self.routes = Routes(self.site)
         self._writes: dict[str, list[datetime]] = {}
 
     def respond(self, request: Request) -> Response:
+        if request.path == self.token_path and self.site.cloud:
+            return self.desk.grant(request)
         root = f"/rest/api/{3 if self.site.cloud else 2}"
+        through, slash, path = request.path.removeprefix("/ex/jira/").partition("/")
+        if request.path == f"/ex/jira/{through}{slash}{path}" and self.site.cloud:
+            # The gateway knows tokens only; the site itself knows everything else.
+            if self.desk.holder(request.headers.get("authorization", "").removeprefix("Bearer ")) is None:
+                return Response.of({"code": 401, "message": "Unauthorized"}, 401)
+            headers = {**request.headers, "authorization": next(iter(self._credentials))}
+            request = replace(request, path=f"/{path}", headers=headers)
         if not request.path.startswith(root):
             return Response(
                 404, {"content-type": "text/html"}, b"<html><title>Oops, you've found a dead link.</title></html>"

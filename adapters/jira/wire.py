@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from tieline.adapters.jira.login import tokens
 from tieline.adapters.jira.settings import Deployment, JiraSettings
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, TryAgain
 from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large
+from tieline.core.oauth import Bearer
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair, redacted
 from tieline.core.route import Route, blocked, route
@@ -62,6 +64,7 @@ class Wire:
         self._spend = bench.spend
         self._transport = bench.transport
         self._route = Route()
+        self._tokens = tokens(connection, settings, bench)
         self._api = "3" if settings.deployment is Deployment.CLOUD else "2"
         self._rests: dict[str, float] = {}
         # A requests session is not made for several threads, so each thread gets its own.
@@ -96,17 +99,30 @@ class Wire:
     ) -> Answer:
         """`path` is relative to the REST root (`/issue/10001`). `reads` marks a POST that changes nothing. `has` are
         the members without which the answer is not what was asked for; None asks for an array."""
+        writes = method != "GET" and not reads
+        self._leave_alone(method, path)
+        response, used = self._exchange(method, path, body, query, writes)
+        if response.status_code == 401 and self._tokens is not None and self._tokens.renew(used):
+            # The token ended early. A 401 says that nothing was done, so that sending again is safe for writes too.
+            response, _ = self._exchange(method, path, body, query, writes)
+        self._succeeded(method, path, response, writes)
+        return self._understood(method, path, response, writes, has)
+
+    def _exchange(self, method: str, path: str, body: Any, query: Query | None, writes: bool) -> tuple[Any, str]:
+        """The answer, and the access token that it answers to."""
         import requests
         from jira.exceptions import JIRAError
 
-        writes = method != "GET" and not reads
-        url = f"{self.base}/rest/api/{self._api}{path}"
-        self._leave_alone(method, path)
+        session = self._session()
+        token = ""
+        if self._tokens is not None:
+            token = self._tokens.token()
+            session.auth = Bearer(token)
         self._spend()
         try:
-            response = self._session().request(
+            response = session.request(
                 method,
-                url,
+                f"{self.base}/rest/api/{self._api}{path}",
                 params=dict(query or {}),
                 data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
                 allow_redirects=False,
@@ -123,8 +139,7 @@ class Wire:
             raise self._unreached(method, path, error) from None
         except requests.exceptions.RequestException as error:
             raise self._lost(method, path, error, writes) from None
-        self._succeeded(method, path, response, writes)
-        return self._understood(method, path, response, writes, has)
+        return response, token
 
     def close(self) -> None:
         """Give this thread's sockets back."""
@@ -232,6 +247,8 @@ class Wire:
 
     def _credentials(self) -> dict[str, Any]:
         settings = self._settings
+        if settings.oauth is not None:
+            return {}  # each call brings its token
         try:
             if settings.pat is not None:
                 return {"token_auth": sendable(self.connection, "pat", settings.pat.reveal())}

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+SCOPES: Final = (
+    "incidents.read",
+    "incidents.write",
+    "priorities.read",
+    "services.read",
+    "users.read",
+)
+"""What Tieline calls for."""
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("write the address alone, like https://api.eu.pagerduty.com")
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise ValueError("the key would travel in the open; write an https address")
+    return url.rstrip("/")
 
 
 class Authentication(StrEnum):
@@ -21,11 +42,55 @@ class Authentication(StrEnum):
     BEARER = "bearer"
 
 
+class Region(StrEnum):
+    """Where the account is served."""
+
+    US = "us"
+    EU = "eu"
+
+
+class OAuthSettings(BaseModel):
+    """An app of the account with scoped OAuth: client credentials."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    client_id: str = Field(min_length=1, description="The app's client id.")
+    client_secret: Secret = Field(description="Its secret.")
+    region: Region = Field(default=Region.US, description="The account's service region.")
+    subdomain: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="The account's subdomain: `acme` of acme.pagerduty.com."
+    )
+    scopes: tuple[str, ...] = Field(
+        default=SCOPES, min_length=1, description="What is asked for; the app must have been given all of them."
+    )
+    token_url: str = Field(default="https://identity.pagerduty.com/oauth/token", description="Where tokens are bought.")
+
+    @field_validator("scopes")
+    @classmethod
+    def _words(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[a-z_]+(:[a-z_]+)?\.(read|write)", scope) for scope in scopes):
+            raise ValueError("write scopes like incidents.read; `region` and `subdomain` say whose")
+        return scopes
+
+    @field_validator("token_url")
+    @classmethod
+    def _secure(cls, url: str) -> str:
+        return _address(url)
+
+    @property
+    def scope(self) -> str:
+        """As it is sent: the account first."""
+        return " ".join((f"as_account-{self.region.value}.{self.subdomain}", *self.scopes))
+
+
 class PagerDutySettings(HttpSettings):
     """One PagerDuty account."""
 
     url: str = Field(default="https://api.pagerduty.com", description="The REST API; the EU has its own host.")
-    api_key: Secret = Field(description="A REST API key that may write, or an OAuth access token.")
+    api_key: Secret | None = Field(default=None, description="A REST API key that may write, or an OAuth access token.")
+    oauth: OAuthSettings | None = Field(
+        default=None, description="Scoped OAuth, instead of `api_key`; `url` must be of the same region."
+    )
     auth: Authentication = Field(default=Authentication.TOKEN, description="How `api_key` is sent.")
     from_email: str = Field(
         description="The user in whose name we write. Give Tieline a user of its own: notes of this user count as ours."
@@ -60,13 +125,21 @@ class PagerDutySettings(HttpSettings):
 
     @field_validator("url", "events_url")
     @classmethod
-    def _address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
-            raise ValueError("write the address alone, like https://api.eu.pagerduty.com")
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-            raise ValueError("the key would travel in the open; write an https address")
-        return url.rstrip("/")
+    def _reached(cls, url: str) -> str:
+        return _address(url)
+
+    @model_validator(mode="after")
+    def _credentials(self) -> PagerDutySettings:
+        if (self.api_key is None) == (self.oauth is None):
+            raise ValueError("give either `api_key` or `oauth`")
+        if self.oauth is not None and self.auth is not Authentication.TOKEN:
+            raise ValueError("`auth` says how `api_key` is sent; remove it")
+        served = {"api.pagerduty.com": Region.US, "api.eu.pagerduty.com": Region.EU}.get(
+            urlsplit(self.url).hostname or ""
+        )
+        if self.oauth is not None and served not in (None, self.oauth.region):
+            raise ValueError(f"`url` is of another region than `oauth.region: {self.oauth.region.value}`")
+        return self
 
     @field_validator("from_email")
     @classmethod

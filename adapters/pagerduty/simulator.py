@@ -16,6 +16,7 @@ from tieline.adapters.pagerduty.simulated.intake import Intake
 from tieline.adapters.pagerduty.simulated.rest import Rest
 from tieline.adapters.pagerduty.simulated.webhooks import Subscription, Webhooks
 from tieline.adapters.testing.simulation import Request, Response, Simulator, run
+from tieline.adapters.testing.tokens import TokenDesk
 
 DEMO_KEY: Final = "simulated-pagerduty-key"
 READ_ONLY_KEY: Final = "simulated-read-only-key"
@@ -37,12 +38,21 @@ class PagerDutySimulator(Simulator):
         self.webhooks.subscription = Subscription(secrets=(DEMO_WEBHOOK_SECRET,))
         self.account.told = self.webhooks.tell
         self.keys = {DEMO_KEY: "full", READ_ONLY_KEY: "read"}
+        self.token_path = "/oauth/token"  # noqa: S105 - an address
+        self.desk = TokenDesk(
+            lambda: self.clock(),
+            lambda: f"pdus+_{self.random.getrandbits(160):x}",
+            lifetime=864_000,
+            grants=frozenset({"client_credentials"}),
+        )
         self.calls_per_minute: int | None = None
         self.rate_headers = True
         self._calls: list[datetime] = []
 
     def respond(self, request: Request) -> Response:
         self.account.pass_time()
+        if request.path == self.token_path:
+            return self.desk.grant(request)
         if request.path in ("/v2/enqueue", "/v2/change/enqueue"):
             return self.intake.answer(request)
         try:
@@ -120,6 +130,8 @@ class PagerDutySimulator(Simulator):
 
     def _authorise(self, request: Request) -> None:
         sent = request.headers.get("authorization", "")
+        if sent.startswith("Bearer ") and self.desk.holder(sent.removeprefix("Bearer ")) is not None:
+            return
         key = sent.removeprefix("Token token=") if sent.startswith("Token token=") else sent.removeprefix("Bearer ")
         rights = self.keys.get(key)
         if rights is None:

@@ -16,11 +16,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from tieline.adapters.pagerduty.settings import PagerDutySettings
+from tieline.adapters.pagerduty.settings import Authentication, PagerDutySettings
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
 from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large
+from tieline.core.oauth import Endpoint, Tokens
 from tieline.core.port import Body, Workbench
 from tieline.core.route import Route, blocked, route
+from tieline.core.secrets import Secret
 from tieline.core.unreached import cause
 
 Query = Mapping[str, str | int | Sequence[str]]
@@ -70,6 +72,7 @@ class Wire:
         self._spend = bench.spend
         self._transport = bench.transport
         self._route = Route()
+        self._tokens = self._seller(bench)
         # A requests session is not made for several threads, so each thread gets its own.
         self._threads = threading.local()
 
@@ -125,13 +128,26 @@ class Wire:
 
     def _send(self, method: str, path: str, *, query: Query | None = None, body: Body | None = None) -> Answer:
         writes = method != "GET"
-        library = _library(self.connection)
         options: dict[str, Any] = {"params": dict(query or {}), "allow_redirects": False, "stream": True}
         if body is not None:
             options["json"] = dict(body)
+        response, used = self._exchange(method, path, options)
+        if response.status_code == 401 and self._tokens is not None and self._tokens.renew(used):
+            # The token ended early. A 401 says that nothing was done, so that sending again is safe for writes too.
+            response, _ = self._exchange(method, path, options)
+        return self._understand(method, path, response, writes)
+
+    def _exchange(self, method: str, path: str, options: dict[str, Any]) -> tuple[Any, str]:
+        """The answer, and the access token that it answers to."""
+        writes = method != "GET"
+        library = _library(self.connection)
+        session = self._session()
+        if self._tokens is not None:
+            session.api_key = self._tokens.token()
+        used: str = session.api_key
         self._spend()
         try:
-            response = self._session().request(method, path, **options)
+            response = session.request(method, path, **options)
         except _Unasked as halt:
             response = halt.response
         except OverflowError:
@@ -139,7 +155,7 @@ class Wire:
         except library.PDClientError as error:
             # `from None`: the library's exception carries the request, and the request carries the key.
             raise self._no_answer(method, path, error.__cause__ or error, writes) from None
-        return self._understand(method, path, response, writes)
+        return response, used
 
     def _understand(self, method: str, path: str, response: Any, writes: bool) -> Answer:
         headers: Mapping[str, str] = response.headers
@@ -192,18 +208,39 @@ class Wire:
             session = self._threads.session = self._connect()
         return session
 
-    def _connect(self) -> Any:
+    def _seller(self, bench: Workbench) -> Tokens | None:
+        oauth = self._settings.oauth
+        if oauth is None:
+            return None
+        endpoint = Endpoint(self.connection, self._settings, bench, oauth.token_url, timeout=self._settings.timeout)
+        grant: dict[str, str | Secret] = {
+            "grant_type": "client_credentials",
+            "client_id": oauth.client_id,
+            "client_secret": oauth.client_secret,
+            "scope": oauth.scope,
+        }
+        return Tokens(bench.clock, lambda: endpoint.buy(grant))
+
+    def _key(self) -> tuple[str, str]:
+        """What a session begins with, and how it is sent."""
         settings = self._settings
+        if self._tokens is not None:
+            return self._tokens.token(), Authentication.BEARER.value
+        if settings.api_key is None:
+            raise NeedsOperator(self.connection, "`api_key` is missing")
         try:
             key = settings.api_key.reveal()
         except LookupError as error:
             raise NeedsOperator(self.connection, str(error)) from None
         if not key.isascii() or not key.isprintable() or " " in key:
             raise NeedsOperator(self.connection, "`api_key` holds characters that no key has; copy it again.")
+        return key, settings.auth.value
+
+    def _connect(self) -> Any:
+        settings = self._settings
+        key, kind = self._key()
         sendable(self.connection, "from_email", settings.from_email)
-        session = _library(self.connection).APISession(
-            key, default_from=settings.from_email, auth_type=settings.auth.value
-        )
+        session = _library(self.connection).APISession(key, default_from=settings.from_email, auth_type=kind)
         session.url = settings.url
         session.timeout = (min(settings.timeout, 10.0), settings.timeout)
         session.max_network_attempts = 0

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
@@ -22,13 +22,38 @@ class WebhookProof(StrEnum):
     SHARED_SECRET = "shared_secret"  # noqa: S105 - the name of a scheme. X-Tieline-Secret: the secret itself
 
 
+class Grant(StrEnum):
+    """What a token is bought with."""
+
+    PASSWORD = "password"  # noqa: S105 - the name of a grant
+    CLIENT_CREDENTIALS = "client_credentials"
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the same
+
+
 class OAuthSettings(BaseModel):
-    """An OAuth application of the instance (Application Registry), used with the password grant."""
+    """An OAuth application of the instance (Application Registry)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     client_id: str = Field(min_length=1, description="The client id of the application registry entry.")
     client_secret: Secret = Field(description="Its client secret.")
+    grant: Grant = Field(
+        default=Grant.PASSWORD,
+        description="What the token is bought with: the user's password, nothing else (`username` is then the entry's "
+        "OAuth application user), or `refresh_token`.",
+    )
+    refresh_token: Secret | None = Field(
+        default=None,
+        description="For that grant, in a file or keyring: when the instance gives another, it goes there.",
+    )
+
+    @model_validator(mode="after")
+    def _refreshed(self) -> OAuthSettings:
+        if (self.grant is Grant.REFRESH_TOKEN) != (self.refresh_token is not None):
+            raise ValueError("`refresh_token` goes with `grant: refresh_token`")
+        if self.refresh_token is not None and not self.refresh_token.keeps:
+            raise ValueError("`refresh_token` must be {file: /path} or {keyring: service/name}: it is replaced there")
+        return self
 
 
 class ServiceNowSettings(HttpSettings):
@@ -36,8 +61,10 @@ class ServiceNowSettings(HttpSettings):
 
     url: str = Field(description="The instance: https://example.service-now.com")
     username: str = Field(min_length=1, description="The integration user's user name; its time zone must be GMT.")
-    password: Secret = Field(description="The integration user's password.")
-    oauth: OAuthSettings | None = Field(default=None, description="With it, the password buys a token; without, Basic.")
+    password: Secret | None = Field(
+        default=None, description="The integration user's password; needed unless `oauth` has another grant."
+    )
+    oauth: OAuthSettings | None = Field(default=None, description="With it, tokens are bought; without, Basic.")
     table: str = Field(default="incident", pattern=r"^[a-z][a-z0-9_]{0,79}$", description="The table of the incidents.")
     query: str = Field(default="", description="An encoded query that limits what is read, like `active=true`.")
     page_size: int = Field(default=200, ge=1, le=10_000, description="Records per page.")
@@ -82,6 +109,17 @@ class ServiceNowSettings(HttpSettings):
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise ValueError("write https: over http the password would travel in the open")
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _proof(self) -> ServiceNowSettings:
+        asked = self.oauth is None or self.oauth.grant is Grant.PASSWORD
+        if asked and self.password is None:
+            raise ValueError(
+                "`password` is missing: add `password: {env: NAME}`, or `oauth` with a grant that needs none"
+            )
+        if not asked and self.password is not None:
+            raise ValueError("`password` is not used with this grant; remove it")
+        return self
 
     @field_validator("query")
     @classmethod

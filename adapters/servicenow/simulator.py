@@ -52,6 +52,7 @@ class ServiceNowSimulator(Simulator):
     def __init__(self, clock: Callable[[], datetime] | None = None, seed: int = 0) -> None:
         super().__init__(clock, seed)
         self.tables = Tables(lambda: self.clock(), self.random)
+        self.token_path = "/oauth_token.do"  # noqa: S105 - an address
         self.access = Access(self.tables.accounts, lambda: self.clock(), self.tables.new_id)
         self.auto_close_after: timedelta | None = None
         """How long an incident stays resolved before a job of the instance closes it, as the user `system`."""
@@ -104,8 +105,8 @@ class ServiceNowSimulator(Simulator):
         self.run_jobs()
         if self.hibernating:
             return Response(200, {"content-type": "text/html;charset=UTF-8"}, _HIBERNATING)
-        if request.path == "/oauth_token.do":
-            return self.access.grant(request)
+        if request.path == self.token_path:
+            return self.access.desk.grant(request)
         parts = [part for part in request.path.split("/") if part]
         if parts[2:3] in (["v1"], ["v2"]):
             del parts[2]

@@ -60,7 +60,7 @@ class Wire:
         self._given = bench.transport
         self._pool: Any = None
         self._route = Route()
-        self._login = Login(connection, settings, bench.clock)
+        self._login = Login(connection, settings, bench)
 
     def rows(self, table: str, query: str, *, limit: int, offset: int = 0, fields: tuple[str, ...] = ()) -> Listing:
         """One page of a query. Dot-walked names may stand in `fields`; none means all fields."""
@@ -113,10 +113,10 @@ class Wire:
         parameters: dict[str, str],
         values: Mapping[str, str] | None = None,
     ) -> tuple[Any, Mapping[str, str]]:
-        answer = self._exchange(method, table, sys_id, parameters, values)
-        if answer.status == 401 and self._login.renew():
+        answer, used = self._exchange(method, table, sys_id, parameters, values)
+        if answer.status == 401 and self._login.renew(used):
             # The token ran out early. A 401 says that nothing was done, so that sending again is safe for writes too.
-            answer = self._exchange(method, table, sys_id, parameters, values)
+            answer, _ = self._exchange(method, table, sys_id, parameters, values)
         path = f"/table/{table}" + (f"/{sys_id}" if sys_id else "")
         headers = with_wait(answer)
         failure = refusal(self.connection, method, path, answer, headers, self._clock.now())
@@ -126,7 +126,8 @@ class Wire:
 
     def _exchange(
         self, method: str, table: str, sys_id: str, parameters: dict[str, str], values: Mapping[str, str] | None
-    ) -> Said:
+    ) -> tuple[Said, Any]:
+        """The answer, and the proof of who we are that it answers to."""
         _require_pysnow(self.connection)
         import requests
         from pysnow.exceptions import InvalidUsage
@@ -136,13 +137,13 @@ class Wire:
         self._spend()
         try:
             session = self._session()
-            session.auth = self._login.auth(session, self._route)
+            session.auth = self._login.auth()
             heard: list[Any] = []
             session.hooks["response"].append(lambda response, **_: heard.append(response))
             resource = self._resource(session, table, parameters)
             body = {} if values is None else {"data": json.dumps(dict(values)).encode()}
             resource.request(method, f"/{sys_id}" if sys_id else None, allow_redirects=False, stream=True, **body)
-            return said(heard[-1], LARGEST_ANSWER)
+            return said(heard[-1], LARGEST_ANSWER), session.auth
         except requests.exceptions.RequestException as error:
             # `from None`: the library's exceptions carry the request with its Authorization header.
             raise self._meaning(where, error, writes) from None

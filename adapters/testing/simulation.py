@@ -91,6 +91,8 @@ class Simulator:
         self.clock: Callable[[], datetime] = clock or (lambda: datetime.now(UTC))
         self.random = random.Random(seed)  # noqa: S311 - a simulator's dice, not a secret
         self.faults: list[Fault] = []
+        self.token_path = ""
+        """Where tokens are bought, if anywhere. Only faults that name a path are meant for it."""
         self.requests: list[tuple[str, str]] = []
         """Every request seen, as (method, path), for tests that count calls."""
         self.afterwards: list[tuple[Callable[[Request], bool], Callable[[], None]]] = []
@@ -165,6 +167,8 @@ class Simulator:
 
     def _next_fault(self, request: Request) -> Fault | None:
         for fault in self.faults:
+            if not fault.path and request.path == self.token_path:
+                continue
             if fault.matches(request) and (fault.chance >= 1.0 or self.random.random() < fault.chance):
                 fault.times -= 1
                 if fault.times <= 0:

@@ -234,7 +234,8 @@ def test_a_bad_file_is_a_problem_at_its_line_when_the_configuration_is_read(
     tmp_path: Path, options: str, line: int, words: str
 ) -> None:
     mine = Authority(tmp_path)
-    mine.client("a"), mine.client("b"), mine.client("locked", "passphrase")
+    for name, passphrase in (("a", ""), ("b", ""), ("locked", "passphrase")):
+        mine.client(name, passphrase)
     (tmp_path / "garbage.pem").write_text("no certificate", encoding="utf-8")
     load_text(
         PAGER + "    ca_file: ca.pem\n    client_certificate: a.crt\n    client_key: a.key\n", tmp_path / "t.yaml"

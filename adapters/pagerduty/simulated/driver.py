@@ -52,7 +52,7 @@ class PagerDutyDriver(SimulatorDriver):
         "patch_description": "PagerDuty takes a description when an incident is made, and never again",
         "joint_delivery": "a webhook is about one incident",
     }
-    secrets = (KEY, WEBHOOK_SECRET)
+    secrets: tuple[str, ...] = (KEY, WEBHOOK_SECRET)
     page_size = 3
     known_email = "ada@example.org"
     tells_birth = True

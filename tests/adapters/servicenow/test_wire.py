@@ -271,7 +271,7 @@ def test_a_token_is_renewed_before_it_ends(driver: ServiceNowDriver, simulator: 
     adapter = driver.connect(oauth=OAUTH)
     ref = driver.make("disk full")
     adapter.read(ref)
-    driver.advance(simulator.access.token_lifetime - 30)
+    driver.advance(simulator.access.desk.lifetime - 30)
     simulator.requests.clear()
     adapter.read(ref)
     assert [method for method, _ in simulator.requests][:2] == ["POST", "GET"]
@@ -282,7 +282,7 @@ def test_a_revoked_token_is_renewed_and_the_write_is_done_once(
 ) -> None:
     adapter = driver.connect(oauth=OAUTH)
     adapter.read(driver.make("disk full"))
-    simulator.access.forget_tokens()
+    simulator.access.desk.forget()
     adapter.create({"short_description": "disk full"}, TOKEN)
     assert bought(simulator) == 2
     assert len(simulator.control("list", {"query": f"correlation_id={TOKEN}"})) == 1
