@@ -8,11 +8,12 @@ CFG005 wrong value      CFG006 secret in the open  CFG007 no duration          C
 CFG009 unknown tool     CFG010 bad condition       CFG011 unknown plugin       CFG012 plugin there twice
 CFG013 cannot import    CFG014 misspelled hook     CFG015 wrong signature      CFG016 bad registration
 CFG017 tool lacks it    CFG018 no such file        CFG019 unknown store       CFG020 unknown connection
-CFG021 not as pinned
+CFG021 not as pinned     CFG022 no such variable
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from tieline.core.registry import Registry
 from tieline.core.route import FILES, bad_files
 from tieline.core.secrets import Secret, secrets_in
 from tieline.core.settings import Findings, did_you_mean, validated
+from tieline.core.variables import expanded
 from tieline.core.yaml import Node, load_yaml
 
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -90,6 +92,9 @@ def load_text(text: bytes | str, file: Path, provide: Provider | None = None) ->
     root = load_yaml(text, str(file))
     named = _option(root, "connections")
     findings = Findings(str(file), named.value if named is not None and isinstance(named.value, dict) else ())
+    root = expanded(root, os.environ, findings)
+    if findings.problems:
+        raise ConfigError(findings.sorted())  # what follows from them is no news
     lines = (text.decode("utf-8-sig") if isinstance(text, bytes) else text).splitlines()
     loaded = _Reader(root, file, findings, lines).read(provide or _provide_installed)
     if loaded is None or findings.problems:
