@@ -87,7 +87,11 @@ class PagerDutySettings(HttpSettings):
     """One PagerDuty account."""
 
     url: str = Field(default="https://api.pagerduty.com", description="The REST API; the EU has its own host.")
-    api_key: Secret | None = Field(default=None, description="A REST API key that may write, or an OAuth access token.")
+    api_key: Secret | None = Field(
+        default=None,
+        description="A REST API key that may write, or an OAuth access token.",
+        examples=[{"env": "PAGERDUTY_API_KEY"}],  # so that a new workspace begins with it
+    )
     oauth: OAuthSettings | None = Field(
         default=None, description="Scoped OAuth, instead of `api_key`; `url` must be of the same region."
     )

@@ -62,7 +62,9 @@ class ServiceNowSettings(HttpSettings):
     url: str = Field(description="The instance: https://example.service-now.com")
     username: str = Field(min_length=1, description="The integration user's user name; its time zone must be GMT.")
     password: Secret | None = Field(
-        default=None, description="The integration user's password; needed unless `oauth` has another grant."
+        default=None,
+        description="The integration user's password; needed unless `oauth` has another grant.",
+        examples=[{"env": "SERVICENOW_PASSWORD"}],  # so that a new workspace begins with it
     )
     oauth: OAuthSettings | None = Field(default=None, description="With it, tokens are bought; without, Basic.")
     table: str = Field(default="incident", pattern=r"^[a-z][a-z0-9_]{0,79}$", description="The table of the incidents.")
