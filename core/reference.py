@@ -19,7 +19,7 @@ from pydantic_core import core_schema
 from tieline.core.config import NAME, Config, ConnectionConfig
 from tieline.core.expressions import Condition
 from tieline.core.options import ConnectionSection, Section, Workspace
-from tieline.core.port import AdapterKind
+from tieline.core.port import AdapterKind, HttpSettings
 from tieline.core.secrets import Secret, secrets_in
 from tieline.core.settings import DURATION, fields_of, show_duration
 from tieline.core.yaml import load_yaml
@@ -189,8 +189,9 @@ def example_config(
 
 def secrets_of(kind: AdapterKind) -> dict[str, Secret | None]:
     """The secrets that a new connection to this tool can have, with the reference that is suggested where it needs
-    one. What replaces a secret that is being renewed is none of them."""
-    wanted = {name: info for name, info in fields_of(kind.settings).items() if _is_secret(info)}
+    one. What replaces a secret that is being renewed is none of them, nor what opens a key on the way to the tool."""
+    way = HttpSettings.model_fields
+    wanted = {name: info for name, info in fields_of(kind.settings).items() if _is_secret(info) and name not in way}
     needed = {name: info.is_required() or bool(info.examples) for name, info in wanted.items()}
     return {
         name: _suggested(kind.tool, name) if needed[name] else None for name in wanted if not name.startswith("retired")
