@@ -18,6 +18,7 @@ from tieline.adapters.jira.issue import PROPERTY, milliseconds, moment_of, readi
 from tieline.adapters.jira.jql import Place
 from tieline.adapters.jira.made import Made
 from tieline.adapters.jira.polling import Fetched, Index, Records, passing
+from tieline.adapters.jira.remarks import Remarks
 from tieline.adapters.jira.schema import Schema
 from tieline.adapters.jira.settings import Deployment, JiraSettings
 from tieline.adapters.jira.transitions import Walker
@@ -58,7 +59,12 @@ class JiraAdapter:
         self._records = Records(self._wire, settings.deployment)
         self._schema = Schema(self._wire, settings, bench.clock, self._index.first)
         walker = Walker(
-            self._wire, self._records.with_history, self._index.first, self._afterwards, settings.transition_fields
+            self._wire,
+            self._records.with_history,
+            self._index.first,
+            self._afterwards,
+            settings.transition_fields,
+            Remarks(settings),
         )
         self._writer = Writer(self._wire, self._records, walker, self._account_id)
         self._comments = Comments(self._wire, settings)

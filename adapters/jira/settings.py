@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -14,6 +14,10 @@ from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+ANY: Final = "*"
+"""In `transition_comments`: every other transition whose screen takes a comment."""
 
 
 class Deployment(StrEnum):
@@ -93,6 +97,12 @@ class JiraSettings(HttpSettings):
         description="Values for fields that a transition's screen requires and no mapping fills, in Jira's own JSON: "
         '`{"resolution": {"name": "Done"}}`.',
     )
+    transition_comments: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="Comments that go along with transitions, for workflows that require one: by the name of the "
+        "transition, or of the status that it leads to; `*` for all others whose screen takes a comment. They are "
+        "internal.",
+    )
     audience: Audience = Field(default=Audience.INTERNAL, description="Who reads an unrestricted comment.")
     internal_role: str | None = Field(
         default=None, description="With `audience: public`, the project role that internal comments are restricted to."
@@ -155,6 +165,10 @@ class JiraSettings(HttpSettings):
             raise ValueError("`oauth` is Cloud's; give `pat`")
         if self.oauth is not None and "/ex/jira/" not in self.url:
             raise ValueError("with `oauth`, `url` is https://api.atlassian.com/ex/jira/ and the site's cloud id")
+        if self.transition_comments and self.audience is Audience.PUBLIC and not self.internal_role:
+            raise ValueError("`transition_comments` would be public here; set `internal_role`")
+        if not all(text.strip() for text in self.transition_comments.values()):
+            raise ValueError("a comment of `transition_comments` says nothing")
         if self.overlap <= self.lookup_lag:
             raise ValueError("`overlap` must be longer than `lookup_lag`, or a poll misses what the index shows late")
         return self

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from tieline.adapters.jira import jql
 from tieline.adapters.jira.polling import Fetched
+from tieline.adapters.jira.remarks import FIELD as COMMENT
+from tieline.adapters.jira.remarks import Remarks
 from tieline.adapters.jira.wire import Wire
 from tieline.adapters.jira.workflow import (
     Move,
@@ -49,6 +51,7 @@ class Walk:
     wanted: Wanted
     left: dict[str, Any]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    remarks: Remarks | None = None
     trail: list[Station] = field(default_factory=list)
 
     looked: bool = False
@@ -74,7 +77,8 @@ class Walk:
         return len(self.missing(move))
 
     def missing(self, move: Move) -> tuple[str, ...]:
-        return missing(move, {*self.left, *self.defaults}, self.issue["fields"])
+        said = {COMMENT} if self.remarks is not None and self.remarks.text(move) else set()
+        return missing(move, {*self.left, *self.defaults, *said}, self.issue["fields"])
 
     def carried(self, move: Move) -> dict[str, Any]:
         """The patch's fields that the move's screen takes, and defaults where it requires more."""
@@ -88,8 +92,17 @@ class Walk:
 class Walker:
     """Walks issues to a wanted status; remembers, per project and issue type, what it has learnt of the workflow."""
 
-    def __init__(self, wire: Wire, read: Read, search: Search, theirs: Theirs, defaults: Mapping[str, Any]) -> None:
-        """`defaults` fills required screen fields that a patch does not bring."""
+    def __init__(
+        self,
+        wire: Wire,
+        read: Read,
+        search: Search,
+        theirs: Theirs,
+        defaults: Mapping[str, Any],
+        remarks: Remarks | None = None,
+    ) -> None:
+        """`defaults` fills required screen fields that a patch does not bring; `remarks` are said on the way."""
+        self._remarks = remarks
         self._theirs = theirs
         self._defaults = defaults
         self._wire = wire
@@ -99,7 +112,7 @@ class Walker:
 
     def walk(self, fetched: Fetched, wanted: Wanted, fields: Body) -> Walk:
         """A walk not yet begun; `fields` are the patch's other fields."""
-        return Walk(fetched, wanted, dict(fields), self._defaults)
+        return Walk(fetched, wanted, dict(fields), self._defaults, self._remarks)
 
     def carried(self, walk: Walk) -> frozenset[str]:
         """The fields of the patch that the screens on the planned way take; raises Rejected when the way is barred."""
@@ -172,7 +185,7 @@ class Walker:
                 raise self._barred(
                     f"{walk.issue['key']}: the transition “{move.name}” to {move.to.name} requires "
                     f"{', '.join(lacking)}; map a field to it (`needs` of status in the mapping) or give a value in "
-                    "`transition_fields`.",
+                    f"`{'transition_comments' if any(COMMENT in one for one in lacking) else 'transition_fields'}`.",
                 )
         return path
 
@@ -201,6 +214,9 @@ class Walker:
         request: dict[str, Any] = {"transition": {"id": move.id}}
         if carried:
             request["fields"] = carried
+        remark = self._remarks.update(move) if self._remarks is not None else None
+        if remark is not None:
+            request["update"] = remark
         before = walk.at
         self._wire.post(f"/issue/{walk.issue['id']}/transitions", request)
         walk.trail.append(before)

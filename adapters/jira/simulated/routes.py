@@ -388,7 +388,8 @@ def _transit(routes: Routes, request: Request, found: re.Match[str]) -> Response
     offered = [one for one in routes.site.offered(issue) if one.id == wanted]
     if not offered:
         return _words(400, "It seems that you have tried to perform an illegal workflow operation.")
-    routes.site.transition(issue, offered[0], body.get("fields") or {}, BOT)
+    said = [one["add"] for one in (body.get("update") or {}).get("comment") or []]
+    routes.site.transition(issue, offered[0], body.get("fields") or {}, BOT, said)
     routes.after_write(issue)
     return _nothing()
 

@@ -76,6 +76,7 @@ class FieldDefinition:
 FIELDS: Final = {
     one.id: one
     for one in (
+        FieldDefinition("comment", "Comment", "text"),
         FieldDefinition("summary", "Summary", "line"),
         FieldDefinition("description", "Description", "text"),
         FieldDefinition("environment", "Environment", "text"),

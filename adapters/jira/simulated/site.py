@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -37,10 +37,12 @@ class Project:
     name: str
     issue_types: dict[str, str]
     service: bool = False
+    own_workflow: WorkflowScheme | None = None
+    """What an administrator made of the usual workflow."""
 
     @property
     def workflow(self) -> WorkflowScheme:
-        return SERVICE if self.service else SOFTWARE
+        return self.own_workflow or (SERVICE if self.service else SOFTWARE)
 
 
 @dataclass
@@ -216,13 +218,22 @@ class Site:
         values = self._read(fields, self.edit_screen)
         self._set(issue, {k: v for k, v in values.items() if k not in self.ignores or by != BOT}, by)
 
-    def transition(self, issue: Issue, transition: Transition, fields: Mapping[str, Any], by: str) -> None:
-        """Raises Refused when a required field of the screen is empty."""
+    def transition(
+        self,
+        issue: Issue,
+        transition: Transition,
+        fields: Mapping[str, Any],
+        by: str,
+        said: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Raises Refused when a required field of the screen is empty. `said` are comments inside the transition."""
+        if transition.asks_for_words and not said:
+            raise Refused(None, "A comment is required for this transition.")
         values = self._read(fields, transition.screen)
         empty = {
             name: f"{name.capitalize()} is required."
             for name, required in transition.screen.items()
-            if required and values.get(name, issue.fields.get(name)) is None
+            if required and (not said if name == "comment" else values.get(name, issue.fields.get(name)) is None)
         }
         if empty:
             raise Refused(empty)
@@ -238,6 +249,9 @@ class Site:
             "from": before.id, "fromString": before.name, "to": after.id, "toString": after.name,
         }  # fmt: skip
         self._set(issue, values, by, [change])
+        for one in said:
+            held = {str(held["key"]): held["value"] for held in one.get("properties") or []}
+            self.comment(issue, one["body"], by, held, one.get("visibility"))
 
     def comment(
         self, issue: Issue, body: Any, by: str, properties: Mapping[str, Any], restricted: Any = None

@@ -42,6 +42,8 @@ class Transition:
     screen: Mapping[str, bool] = field(default_factory=dict)
     clears: tuple[str, ...] = ()
     """Fields emptied by a post-function."""
+    asks_for_words: bool = False
+    """A validator lets nobody through without a comment, of which no screen tells."""
 
 
 @dataclass(frozen=True, slots=True)
