@@ -18,8 +18,6 @@ from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies_environment
 
-import httpx
-
 from tieline.core.errors import NeedsOperator, RemoteError, TryAgain
 from tieline.core.port import DIRECT, HttpSettings, ProxySettings
 from tieline.core.redaction import conceal_pair
@@ -160,6 +158,8 @@ def _tried(look: Any) -> Iterator[BadFile]:
 def _authorities(verify: bool | str, option: str = "") -> ssl.SSLContext:
     """What certificates are held against: the usual authorities, a file or folder of one's own, or nothing."""
     if isinstance(verify, bool):
+        import httpx  # here, because a configuration is read by commands that ask no tool
+
         return httpx.create_ssl_context(verify=verify)
     try:
         path = Path(verify)
