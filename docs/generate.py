@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from generator import commands, configuration, guarantees, hooks, mapping_files, metrics, outcomes, words
+from generator import commands, configuration, guarantees, hooks, manual, mapping_files, metrics, outcomes, words
 
 FOLDER = Path(__file__).parent
+MANUAL_NOTE = '.\\" Written by docs/generate.py from the code; `make docs` writes it anew.\n'
 NOTE = "<!-- Written by docs/generate.py from the code; `make docs` writes it anew. -->\n"
 
 
@@ -23,7 +24,8 @@ def pages() -> dict[str, str]:
         "reference/reasons.md": words.page(),
         "explanation/guarantees.md": guarantees.page(),
     }
-    return {name: f"{NOTE}\n{text.strip()}\n" for name, text in made.items()}
+    written = {name: f"{NOTE}\n{text.strip()}\n" for name, text in made.items()}
+    return {**written, "reference/tieline.1": f"{MANUAL_NOTE}{manual.page()}\n"}
 
 
 def main() -> int:

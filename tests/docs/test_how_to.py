@@ -71,6 +71,15 @@ def test_the_alert_rules_speak_of_metrics_that_exist() -> None:
     assert used and used <= known
 
 
+@needs("groff")
+def test_the_manual_page_is_one_that_man_takes() -> None:
+    page = DOCS / "reference" / "tieline.1"
+    done = subprocess.run(["groff", "-man", "-ww", "-Tutf8", str(page)], capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "tieline conflicts settle" in re.sub("\x1b\\[[0-9;]*m|.\x08", "", done.stdout)
+
+
 @needs("systemd-analyze")
 def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
     text = (PACKAGING / "tieline.service").read_text("utf-8").replace("/opt/tieline/bin/tieline", sys.executable)
