@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -10,9 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.core.store_backends import postgres_database, postgres_server
 from tests.docs import clean
 from tests.docs.pages import DOCS, Block, blocks
 from tests.docs.shell import Shell, Step, says, steps
+
+from tieline.cli.demo.stage import Stage
+from tieline.cli.demo_command import ACCOUNTS
+
+__all__ = ["postgres_database", "postgres_server"]
 
 # One worker makes the clean machine for all of them.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("clean")]
@@ -44,13 +51,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """Tieline is installed there as the page on operating it says."""
     folder = tmp_path_factory.mktemp("machine")
     clean.python(folder / "bin")
-    clean.index(folder / "index", "tieline[servicenow,jira,pagerduty,test]", "setuptools")
+    clean.index(folder / "index", "tieline[servicenow,jira,pagerduty,postgresql,test]", "setuptools")
     clean.checkout(folder / "tieline")
     made = Machine(folder, folder / "opt")
     (install,) = [one.text for one in blocks(HOW_TO / "operate.md") if "-m venv /opt/tieline" in one.text]
     with made.shell(folder, installed=False) as shell:
-        for line in install.splitlines():
-            shown = shell.run(line.replace("python3.12", "python3").replace("/opt/tieline", str(made.tieline)))
+        for step in steps(install):
+            shown = shell.run(step.command.replace("python3.12", "python3").replace("/opt/tieline", str(made.tieline)))
             assert "ERROR" not in shown, shown
     yield made
 
@@ -102,6 +109,85 @@ def test_writing_an_adapter_goes_as_the_page_says(machine: Machine, tmp_path: Pa
     with machine.shell(tmp_path, installed=False) as shell:
         assert follow(shell, tmp_path, HOW_TO / "write-an-adapter.md", {"8901": _free_port()}) > 10
         assert shell.run("which python").strip() == str(tmp_path / "venv" / "bin" / "python")
+
+
+SYSTEMCTL = """\
+#!/bin/sh
+# What systemd does with the unit, as far as the pages ask for it.
+case $1 in
+start) TIELINE_WORKSPACE={etc} {tieline}/bin/tieline run >> {etc}/daemon.log 2>&1 & echo $! > {etc}/pid ;;
+stop)
+    kill "$(cat {etc}/pid)"
+    while grep -qs "State:.[RSDT]" "/proc/$(cat {etc}/pid)/status"; do sleep 0.1; done ;;
+esac
+"""
+
+
+@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="sqlite3 is not installed")
+def test_operating_and_growing_go_as_the_pages_say(machine: Machine, tmp_path: Path, postgres_database: str) -> None:
+    """Against simulated tools, and a `systemctl` that starts and stops what the unit does."""
+    places = {name: tmp_path / name for name in ("etc", "var", "backups", "credentials")}
+    for place in places.values():
+        place.mkdir()
+    with Stage(tmp_path, ACCOUNTS) as stage:
+        stage.start_tools()
+        put = {
+            "python3.12": "python3",
+            "/opt/tieline": str(machine.tieline),
+            "/etc/tieline": str(places["etc"]),
+            "/var/lib/tieline": str(places["var"]),
+            "/var/backups": str(places["backups"]),
+            "/run/credentials/tieline.service": str(places["credentials"]),
+            "https://alertmanager.example.com": stage.urls["alertmanager"],
+            "https://example.service-now.com": stage.urls["servicenow"],
+            "https://example.atlassian.net": stage.urls["jira"],
+            "    tool: pagerduty\n    from_email: tieline@example.com": (
+                f"    tool: pagerduty\n    url: {stage.urls['pagerduty']}\n    from_email: {ACCOUNTS['pager_from']}"
+            ),
+            "8484": str(stage.port),
+            "postgresql://tieline:…@db.example.com/tieline": f"'{postgres_database}'",
+        }
+        _put_credentials(places["credentials"])
+        with machine.shell(machine.folder, installed=True) as shell:
+            systemctl = machine.folder / "bin" / "systemctl"
+            systemctl.write_text(SYSTEMCTL.format(etc=places["etc"], tieline=machine.tieline), encoding="utf-8")
+            systemctl.chmod(0o755)
+            shell.run(f"export TIELINE_WORKSPACE={places['etc']}")
+            _save_files(places["etc"], HOW_TO / "operate.md", put)
+            shell.run("systemctl start tieline")
+            _wait_for_the_daemon(shell)
+            assert follow(shell, places["etc"], HOW_TO / "operate.md", put) == 8
+            _wait_for_the_daemon(shell)
+            assert follow(shell, places["etc"], HOW_TO / "scale-out.md", put) == 7
+            _wait_for_the_daemon(shell)
+            forgotten = f"tieline: 1\nstore: sqlite:///{places['var']}/tieline.db\nconnections: {{}}\n"
+            (tmp_path / "tieline.yaml").write_text(forgotten, encoding="utf-8")
+            assert "STORE006" in shell.run(f"tieline -w {tmp_path} incidents")
+            shell.run("systemctl stop tieline")
+
+
+def _put_credentials(folder: Path) -> None:
+    secrets = {"snow-password": "servicenow", "jira-token": "jira", "pager-key": "pagerduty"}
+    for name in ("alerts-hook", "snow-password", "snow-hook", "jira-token", "jira-hook", "pager-key", "pager-hook"):
+        file = folder / name
+        file.write_text(ACCOUNTS[secrets[name]] if name in secrets else "hook-secret-of-the-tests", encoding="utf-8")
+        file.chmod(0o600)
+
+
+def _save_files(folder: Path, page: Path, put: Mapping[str, str]) -> None:
+    for block in blocks(page):
+        if block.file:
+            text = block.text
+            for word, here in put.items():
+                text = text.replace(word, here)
+            (folder / block.file).write_text(text, encoding="utf-8")
+
+
+def _wait_for_the_daemon(shell: Shell) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not (shown := shell.run("tieline status")).startswith("the daemon is running"):
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.5)
 
 
 def test_a_page_that_shows_something_else_is_noticed() -> None:
