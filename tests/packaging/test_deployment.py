@@ -6,6 +6,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from tieline.core.config import load_workspace
+from tieline.core.model import ConnectionName
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
 
@@ -82,4 +83,4 @@ def test_the_mappings_of_the_chart_lie_where_the_workspace_names_them(tmp_path, 
     (tmp_path / example[1]).write_text(OVERLAY)
     config, registry = load_workspace(tmp_path / "tieline.yaml")
     registry.close()
-    assert config.connections["desk"].overlay == tmp_path / example[1]
+    assert config.connections[ConnectionName("desk")].overlay == tmp_path / example[1]
