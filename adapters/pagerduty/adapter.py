@@ -80,9 +80,9 @@ class PagerDuty:
         """`by_itself` says that PagerDuty's own clock or rule may have changed the incident: its log tells what."""
         found, at = self._found(ref)
         reading = self._understood(found, at)
-        if not by_itself and not doings.may_be(found):
+        if not (by_itself or doings.may_be(found) or doings.may_be_assigned_anew(found)):
             return reading
-        return replace(reading, automatic=doings.automatic(self._log(ref)))
+        return replace(reading, automatic=doings.automatic(self._log(ref), self._account()))
 
     def _found(self, ref: Ref) -> tuple[Body, datetime | None]:
         path = _path(ref)
@@ -159,7 +159,7 @@ class PagerDuty:
         return replace(
             reading,
             token=token,
-            automatic=doings.automatic(log),
+            automatic=doings.automatic(log, account),
             born=reading.body if untouched else None,
             # Who made the newest entry of all says nothing of a field that somebody else changed before.
             ours=WHOLE if untouched and doings.last_by(log, account) else frozenset(),

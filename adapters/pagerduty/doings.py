@@ -46,12 +46,17 @@ def by_itself(entry: Body) -> bool:
     return kind in ITSELF or entry.get("type") == "unacknowledge_log_entry"
 
 
-def automatic(log: Sequence[Body]) -> frozenset[str]:
-    """The members whose present value PagerDuty set by itself. `log` is the incident's, newest entry first."""
+def automatic(log: Sequence[Body], account: str | None = None) -> frozenset[str]:
+    """The members whose present value PagerDuty set by itself, or because `account`, which is us, assigned the incident
+    anew: that takes an acknowledgement back. `log` is the incident's, newest entry first."""
     newest: dict[str, Body] = {}
     for entry in _after_birth(log):
         newest.setdefault(CHANGES[str(entry["type"])], entry)
-    return frozenset(name for name, entry in newest.items() if by_itself(entry))
+    return frozenset(name for name, entry in newest.items() if by_itself(entry) or _by_assigning(entry, account))
+
+
+def _by_assigning(entry: Body, account: str | None) -> bool:
+    return entry.get("type") == "unacknowledge_log_entry" and agent_of(entry) == (account or None)
 
 
 def untouched(log: Sequence[Body], account: str | None) -> bool:
@@ -103,6 +108,14 @@ def may_be(incident: Body) -> bool:
         return True
     by_policy = incident.get("assigned_via") == "escalation_policy"
     return by_policy and any(at != incident.get("created_at") for at in _assigned_at(incident))
+
+
+def may_be_assigned_anew(incident: Body) -> bool:
+    """Whether a user who assigned an incident may have taken its acknowledgement back by that."""
+    directly = incident.get("assigned_via") == "direct_assignment"
+    return (
+        directly and incident.get("status") == "triggered" and incident.get("updated_at") != incident.get("created_at")
+    )
 
 
 def _assigned_at(incident: Body) -> Iterator[Any]:

@@ -97,6 +97,21 @@ def test_an_acknowledgement_that_timed_out_is_the_clocks(
     assert adapter.read(Ref(incident.id)).automatic == frozenset()
 
 
+def test_what_our_assignment_takes_back_is_no_persons_edit(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    """Somebody acknowledged it, and somebody else was named in another tool: PagerDuty calls that one."""
+    made = adapter.create(tool.new_body("Disk full"), Token("tl-1"))
+    incident = tool.account.incident(str(made.ref))
+    tool.advance(60)
+    tool.account.acknowledge(incident, PERSON)
+    seen = adapter.read(made.ref)
+    adapter.update(made.ref, {"assignments": [{"assignee": {"id": "PL7A2O4", "type": "user_reference"}}]}, seen.version)
+    found = adapter.read(made.ref)
+    assert (found.body["status"], found.automatic) == ("triggered", STATUS)
+    tool.account.acknowledge(incident, PERSON)
+    tool.account.assign(incident, PERSON, ("PAM4FGS",))
+    assert adapter.read(made.ref).automatic == frozenset(), "a person assigned it anew and saw what comes of it"
+
+
 def test_the_end_of_a_snooze_is_the_clocks(tool: PagerDutyDriver, adapter: PagerDuty, incident: Incident) -> None:
     tool.simulator.control("snooze", {"id": incident.id, "seconds": 600})
     assert (adapter.read(Ref(incident.id)).body["status"], adapter.read(Ref(incident.id)).automatic) == (
