@@ -67,7 +67,7 @@ def _replica(number: int, connection: str) -> dict[str, Any]:
         "observed": _fields(number),
         "version": "1",
         "touched": 0,
-        **{name: {} for name in ("ledger", "intent", "conflicts", "trail")},
+        **{name: {} for name in ("ledger", "intent", "holds", "trail")},
         "originals": {},
         "dirty": False,
         "dirty_since": None,

@@ -16,8 +16,8 @@ from tests.real.servers import Server, metrics_of, until
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 RULES = Path(__file__).parents[2] / "packaging" / "alerts.yml"
-SOON = "3s"
-"""What every `for:` is in the test: three looks in a row, so that a state that flips does not fire."""
+SOON = "6s"
+"""What every `for:` is in the test: six looks in a row, so that neither a state that flips nor a busy machine fires."""
 
 
 def shortened(rules: str) -> str:

@@ -84,7 +84,6 @@ EARLY = [
     "no-permit",
     "sweep-sees-polls-only",
     "mass-end-believed",
-    "silence-left-behind",
     "forgotten-not-looked-for",
     "parked-for-a-field",
     "page-for-a-record",
