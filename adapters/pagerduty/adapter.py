@@ -82,7 +82,8 @@ class PagerDuty:
         reading = self._understood(found, at)
         if not (by_itself or doings.may_be(found) or doings.may_be_assigned_anew(found)):
             return reading
-        return replace(reading, automatic=doings.automatic(self._log(ref), self._account()))
+        account = self._users.id_of(self._settings.from_email)
+        return replace(reading, automatic=doings.automatic(self._log(ref), account))
 
     def _found(self, ref: Ref) -> tuple[Body, datetime | None]:
         path = _path(ref)
