@@ -8,7 +8,7 @@ CFG005 wrong value      CFG006 secret in the open  CFG007 no duration          C
 CFG009 unknown tool     CFG010 bad condition       CFG011 unknown plugin       CFG012 plugin there twice
 CFG013 cannot import    CFG014 misspelled hook     CFG015 wrong signature      CFG016 bad registration
 CFG017 tool lacks it    CFG018 no such file        CFG019 unknown store       CFG020 unknown connection
-CFG021 not as pinned     CFG022 no such variable
+CFG021 not as pinned     CFG023 no such variable
 """
 
 from __future__ import annotations

@@ -225,13 +225,9 @@ def read_checkpoint(file: Path) -> Checkpoint:
         if found["checkpoint"] != 1 or type(seq) is not int or seq < 0 or len(bytes.fromhex(digest)) != 32:
             raise ValueError("unknown form")
     except (OSError, ValueError, KeyError, TypeError):
-        raise _no_checkpoint(file) from None
+        fix = "name a file that `tieline audit checkpoint` wrote."
+        raise ConfigError([Problem(str(file), 1, 1, "JOURNAL002", "this is not a checkpoint.", fix)]) from None
     return Checkpoint(seq, digest)
-
-
-def _no_checkpoint(file: Path) -> ConfigError:
-    fix = "name a file that `tieline audit checkpoint` wrote."
-    return ConfigError([Problem(str(file), 1, 1, "JOURNAL002", "this is not a checkpoint.", fix)])
 
 
 _KINDS = select(t.journal.c.seq, t.journal.c.kind).where(t.journal.c.seq.in_(bindparam("seqs", expanding=True)))

@@ -42,7 +42,7 @@ def _replaced(node: Node, text: str, environment: Mapping[str, str], findings: F
             return "${"
         if name is None or not _NAME.fullmatch(name):
             fix = "write ${NAME}, of letters, digits and _; for the two characters themselves, $${."
-            findings.note(node, "CFG022", "`${` begins no variable here.", fix)
+            findings.note(node, "CFG023", "`${` begins no variable here.", fix)
             return ""
         if not environment.get(name):
             what = (
@@ -50,7 +50,7 @@ def _replaced(node: Node, text: str, environment: Mapping[str, str], findings: F
                 if name not in environment
                 else f"the environment variable {name} is empty."
             )
-            findings.note(node, "CFG022", what, "export it for the daemon, or write the value; for ${ itself, $${.")
+            findings.note(node, "CFG023", what, "export it for the daemon, or write the value; for ${ itself, $${.")
             return name
         return environment[name]
 

@@ -105,7 +105,7 @@ def _unknown_owners(config: Config, connection: ConnectionConfig, mapping: Field
             str(connection.overlay or config.file),
             1,
             1,
-            "CFG021",
+            "CFG024",
             f"connections.{connection.name}: {field} is owned by {policy.owner!r}, which is no connection.",
             f"the connections are {', '.join(config.connections)}.",
         )

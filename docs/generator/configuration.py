@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "config"
 OTHERS: Mapping[str, str] = {
     "CFG000": "there is no `tieline.yaml` in the folder",
-    "CFG021": "a mapping gives a field to an owner that is no connection",
+    "CFG024": "a mapping gives a field to an owner that is no connection",
     "CFG022": "an adapter could not be made from its options",
     "YAML001": "not UTF-8",
     "YAML002": "larger than 1 MiB",

@@ -62,11 +62,11 @@ def test_variables_stand_for_their_values_in_every_option(monkeypatch: pytest.Mo
 
 def test_what_is_missing_is_told_at_its_line_and_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     found = problems(monkeypatch, PAGER, **{**ALL, "DOMAIN": ""} | {"CALLS": "50"})
-    assert [(one.line, one.code, one.what) for one in found if one.code == "CFG022"] == [
-        (8, "CFG022", "the environment variable DOMAIN is empty.")
+    assert [(one.line, one.code, one.what) for one in found if one.code == "CFG023"] == [
+        (8, "CFG023", "the environment variable DOMAIN is empty.")
     ]
     found = problems(monkeypatch, PAGER)
-    assert [(one.line, one.column) for one in found if one.code == "CFG022"] == [
+    assert [(one.line, one.column) for one in found if one.code == "CFG023"] == [
         (2, 13),
         (6, 10),
         (8, 17),

@@ -64,6 +64,13 @@ def commands(command: click.Command, path: str) -> Iterator[str]:
             yield from commands(inner, f"{path} {name}")
 
 
+def test_a_code_means_one_thing() -> None:
+    page = (DOCS / "reference" / "configuration.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `([A-Z]+\d{3})` \|", page, re.MULTILINE)
+    assert told
+    assert sorted(told) == sorted(set(told))
+
+
 def test_no_page_has_drifted_from_the_code() -> None:
     command = [sys.executable, str(DOCS / "generate.py"), "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
