@@ -80,9 +80,10 @@ class PagerDuty:
         """`by_itself` says that PagerDuty's own clock or rule may have changed the incident: its log tells what."""
         found, at = self._found(ref)
         reading = self._understood(found, at)
-        if not (by_itself or doings.may_be(found) or doings.may_be_assigned_anew(found)):
+        assigned_by = doings.assigned_anew_by(found)
+        account = self._users.id_of(self._settings.from_email) if by_itself or assigned_by else None
+        if not (by_itself or doings.may_be(found) or (assigned_by and assigned_by == account)):
             return reading
-        account = self._users.id_of(self._settings.from_email)
         return replace(reading, automatic=doings.automatic(self._log(ref), account))
 
     def _found(self, ref: Ref) -> tuple[Body, datetime | None]:

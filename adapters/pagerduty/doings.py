@@ -110,12 +110,13 @@ def may_be(incident: Body) -> bool:
     return by_policy and any(at != incident.get("created_at") for at in _assigned_at(incident))
 
 
-def may_be_assigned_anew(incident: Body) -> bool:
-    """Whether a user who assigned an incident may have taken its acknowledgement back by that."""
+def assigned_anew_by(incident: Body) -> str:
+    """The user who took an acknowledgement back, if it may have been by assigning the incident to others; else ""."""
     directly = incident.get("assigned_via") == "direct_assignment"
-    return (
-        directly and incident.get("status") == "triggered" and incident.get("updated_at") != incident.get("created_at")
-    )
+    later = incident.get("updated_at") != incident.get("created_at")
+    if not directly or not later or incident.get("status") != "triggered":
+        return ""
+    return agent_of({"agent": incident.get("last_status_change_by")})
 
 
 def _assigned_at(incident: Body) -> Iterator[Any]:

@@ -109,7 +109,9 @@ def test_what_our_assignment_takes_back_is_no_persons_edit(tool: PagerDutyDriver
     assert (found.body["status"], found.automatic) == ("triggered", STATUS)
     tool.account.acknowledge(incident, PERSON)
     tool.account.assign(incident, PERSON, ("PAM4FGS",))
+    asked = len(tool.simulator.requests)
     assert adapter.read(made.ref).automatic == frozenset(), "a person assigned it anew and saw what comes of it"
+    assert [path for _method, path in tool.simulator.requests[asked:]] == [f"/incidents/{made.ref}"], "no log is asked"
 
 
 def test_the_end_of_a_snooze_is_the_clocks(tool: PagerDutyDriver, adapter: PagerDuty, incident: Incident) -> None:
