@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -180,7 +180,7 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
         registry.close()
         with store.read() as looking:
             resting = explain.resting(looking)
-            alive = life(looking, datetime.now(UTC))
+            alive = life(looking, clock().now())
     for one in found:
         if one.works and one.connection in resting:
             one.notes.append(_resumes(resting[one.connection], running=alive.running))
