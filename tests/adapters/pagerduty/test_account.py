@@ -8,9 +8,12 @@ from datetime import timedelta
 import pytest
 
 from tieline.adapters.pagerduty.adapter import PagerDuty
+from tieline.adapters.pagerduty.incident import Refusal
+from tieline.adapters.pagerduty.people import _Kept
 from tieline.adapters.pagerduty.simulated.account import User
 from tieline.adapters.pagerduty.simulated.driver import PagerDutyDriver
 from tieline.adapters.pagerduty.simulator import READ_ONLY_KEY
+from tieline.adapters.testing.clock import ManualClock
 from tieline.core.errors import NeedsOperator
 from tieline.core.model import Visibility
 from tieline.core.port import Token
@@ -107,3 +110,47 @@ def test_a_note_of_ours_is_ours_however_our_address_is_written(tool: PagerDutyDr
     assert adapter.add_comment(ref, "see runbook", Visibility.INTERNAL, Token("c1")).ours
     tool.account.users = [replace(user, email=user.email.upper()) for user in tool.account.users]
     assert [note.ours for note in tool.connect(from_email="tieline@example.org").comments(ref)] == [True]
+
+
+def test_an_answer_about_a_person_is_trusted_for_ten_minutes_and_not_a_moment_longer() -> None:
+    clock = ManualClock()
+    kept: _Kept[str | None] = _Kept(clock)
+    assert kept.get("ada@example.org") is None
+    assert kept.put("ada@example.org", None) is None
+    clock.sleep(599.5)
+    assert kept.get("ada@example.org") == (None,)
+    clock.sleep(0.5)
+    assert kept.get("ada@example.org") is None
+
+
+def test_answers_that_are_kept_have_a_bound() -> None:
+    kept: _Kept[int] = _Kept(ManualClock())
+    for number in range(10_000):
+        kept.put(str(number), number)
+    assert kept.get("0") == (0,)
+    assert kept.get("9999") == (9_999,)
+    kept.put("one more", -1)
+    assert kept.get("9999") is None
+    assert kept.get("one more") == (-1,)
+
+
+@pytest.mark.parametrize("asked", ["p2", {"summary": "P2"}, {"name": "P2"}, {"summary": "", "name": "p2"}])
+def test_a_priority_is_found_by_whatever_names_it(adapter: PagerDuty, asked: object) -> None:
+    named = adapter._priorities.names()
+    identity = next(one for one, name in named.items() if name == "P2")
+    assert adapter._priorities.resolve(asked) == {"id": identity, "type": "priority_reference"}
+
+
+def test_a_priority_that_has_an_id_is_taken_as_it_is_and_none_is_none(
+    tool: PagerDutyDriver, adapter: PagerDuty
+) -> None:
+    tool.simulator.requests.clear()
+    asked = {"id": "PANY", "summary": "P1"}
+    assert adapter._priorities.resolve(asked) == {"id": "PANY", "type": "priority_reference"}
+    assert adapter._priorities.resolve(None) is None
+    assert tool.simulator.requests == []
+
+
+def test_an_unknown_priority_is_refused_with_those_that_there_are(adapter: PagerDuty) -> None:
+    with pytest.raises(Refusal, match="no priority 'Sev-1'; it has P1, P2, P3, P4, P5"):
+        adapter._priorities.resolve({"id": "", "name": "Sev-1"})
