@@ -8,10 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tieline.adapters.testing.clock import ManualClock
-from tieline.core.errors import Limit, TryAgain
+from tieline.core.errors import Limit, Rejected, TryAgain
 from tieline.sync.limits import (
     BREAKER_WRITES,
     FARTHEST,
+    GIVE_UP,
+    READ_TRIES,
+    REFUSED,
+    TRIES,
     WRITES_PER_HOUR,
     Budget,
     Trail,
@@ -19,6 +23,7 @@ from tieline.sync.limits import (
     is_due,
     moved_by_others,
     oscillation,
+    repeated_reads,
     wait_after,
 )
 
@@ -149,3 +154,47 @@ def test_whoever_may_not_go_on_is_stopped_before_the_call_and_after_the_wait() -
     budget.spend()
     budget.spend()
     assert [at - began for at in asked] == [0.0, 0.0, pytest.approx(60.0)]
+
+
+def test_refusals_park_sooner_than_failures_of_a_moment() -> None:
+    assert (TRIES, REFUSED, GIVE_UP) == (5, 4, 20)
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [
+        (TryAgain("desk", "HTTP 500"), READ_TRIES),
+        (TryAgain("desk", "HTTP 429", wait=SECOND), 1),
+        (TryAgain("desk", "HTTP 429", limit=next(iter(Limit))), 1),
+        (Rejected("desk", "HTTP 400"), 1),
+    ],
+)
+def test_a_read_is_repeated_only_after_a_failure_of_a_moment(error: Exception, asked: int) -> None:
+    calls: list[None] = []
+    pauses: list[float] = []
+
+    def read() -> None:
+        calls.append(None)
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        repeated_reads(pauses.append)(read)
+    assert raised.value is error
+    assert len(calls) == asked
+    assert pauses == [0.2, 0.4][: asked - 1]
+
+
+@pytest.mark.parametrize(("per_minute", "burst"), [(1, 1), (19, 1), (20, 1), (40, 2), (600, 30)])
+def test_what_may_be_spent_at_once_is_a_twentieth_of_a_minute(per_minute: int, burst: int) -> None:
+    clock = ManualClock(NOW)
+    budget = Budget(per_minute, clock, lambda _seconds: None)
+    assert budget.left == burst
+
+
+def test_a_clock_that_differs_takes_nothing_from_what_another_worker_left() -> None:
+    clock = ManualClock(NOW)
+    budget = Budget(60, clock, lambda _seconds: None)
+    budget.resume(0.5, -10.0)
+    assert budget.left == pytest.approx(0.5)
+    budget.resume(0.5, 1.0)
+    assert budget.left == pytest.approx(0.5 + 58 / 60)
