@@ -6,7 +6,6 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from tieline.core.config import load_workspace
-from tieline.core.model import ConnectionName
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
 
@@ -52,35 +51,3 @@ def test_the_image_is_built_from_every_package():
     assert len(packages) == 6
     for name in packages:
         assert f"COPY {name} {name}\n" in dockerfile
-
-
-OVERLAY = "policy: {severity: manual}\n"
-
-
-def test_the_mappings_of_the_chart_lie_where_the_workspace_names_them(tmp_path, monkeypatch):
-    """Laid out as the templates say: text by text, for nothing here renders a chart."""
-    deployment = (PACKAGING / "helm/tieline/templates/deployment.yaml").read_text()
-    mappings = (PACKAGING / "helm/tieline/templates/mappings.yaml").read_text()
-    assert re.search(r"name: workspace\n +projected:", deployment)
-    mounted = re.search(r"\{name: workspace, mountPath: (\S+), readOnly: true\}", deployment)
-    path = re.search(r"- \{key: \{\{ \$file \}\}, path: (.*?)\{\{ \$file \}\}\}", deployment)
-    assert mounted and path
-    name = "name: {{ .Release.Name }}-mappings\n"
-    assert name in deployment and name in mappings
-    for template in (deployment, mappings):
-        assert "{{- if .Values.mappings }}" in template
-        assert template.count("{{- if") + template.count("{{- range") == template.count("{{- end }}")
-    assert "  {{ $file }}: |\n{{ $text | indent 4 }}\n" in mappings
-    assert "checksum/mappings: {{ .Values.mappings | toJson | sha256sum }}" in deployment
-
-    example = re.search(r"`overlay: (mappings/(\S+))`", (PACKAGING / "helm/tieline/values.yaml").read_text())
-    assert example and example[1] == f"{path[1]}{example[2]}"
-    monkeypatch.setenv("TIELINE_STORE", "postgresql://tieline@postgres/tieline")
-    workspace = read("helm/tieline/values.yaml")["workspace"]
-    connection = f"connections:\n  desk: {{tool: memory, overlay: {example[1]}}}"
-    (tmp_path / "tieline.yaml").write_text(workspace.replace("connections: {}", connection))
-    (tmp_path / "mappings").mkdir()
-    (tmp_path / example[1]).write_text(OVERLAY)
-    config, registry = load_workspace(tmp_path / "tieline.yaml")
-    registry.close()
-    assert config.connections[ConnectionName("desk")].overlay == tmp_path / example[1]
