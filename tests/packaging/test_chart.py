@@ -49,7 +49,7 @@ def mounted(folder: Path, objects: Objects) -> Path:
     [pod] = [one["spec"]["template"]["spec"] for (kind, _name), one in objects.items() if kind == "Deployment"]
     [place] = [one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "workspace"]
     [volume] = [one for one in pod["volumes"] if one["name"] == "workspace"]
-    root = folder / place["mountPath"].lstrip("/")
+    root = folder / str(place["mountPath"]).lstrip("/")
     for source in volume["projected"]["sources"]:
         texts = objects["ConfigMap", source["configMap"]["name"]]["data"]
         items = source["configMap"].get("items") or [{"key": key, "path": key} for key in texts]
