@@ -93,7 +93,7 @@ def test_mappings_of_the_values_lie_where_the_workspace_names_them(
     registry.close()
     for name in ("desk", "other"):
         overlay = config.connections[ConnectionName(name)].overlay
-        assert overlay == root / f"mappings/{name}.yaml"
+        assert overlay is not None and overlay == root / f"mappings/{name}.yaml"
         assert overlay.read_text(encoding="utf-8") == files[f"{name}.yaml"]
 
 
