@@ -12,7 +12,7 @@ from sqlalchemy import select
 from tieline.cli.simulation.fate import Killed
 from tieline.cli.simulation.following import SCRIBBLE
 from tieline.cli.simulation.people import HERE, TEXTS, Remark
-from tieline.cli.simulation.shape import ALERTS, PAGE_SIZES
+from tieline.cli.simulation.shape import ALERTS, PAGE_SIZES, SIMULATED
 from tieline.cli.simulation.staff import PEOPLE
 from tieline.cli.simulation.world import Post, World
 from tieline.core.errors import StoreUnavailable
@@ -27,6 +27,10 @@ Action = Callable[[World], str]
 
 SERVICES = ("shop", "mail")
 
+TAKEN_UP: Final = 0.3
+"""How often somebody sees to an alert's ticket when somebody edits anything: where a shipped tool monitors, so that
+its silences are made and taken back in a few schedules."""
+
 
 # -- people --------------------------------------------------------------------------------------------------------
 
@@ -37,8 +41,15 @@ def make(world: World) -> str:
 
 
 def edit(world: World) -> str:
-    """Somebody edits a record; and now and then an import leaves something odd in one, or somebody mends it."""
-    return world.staff.edit() + _perhaps_spoil(world)
+    """Somebody edits a record; now and then an import leaves something odd in one, or somebody mends it, or takes up
+    what an alert has opened, or leaves it again."""
+    return world.staff.edit() + _perhaps_spoil(world) + _perhaps_take_up(world)
+
+
+def _perhaps_take_up(world: World) -> str:
+    if world.shape.monitoring == SIMULATED or world.odd_dice.random() >= TAKEN_UP:
+        return ""
+    return world.staff.take_up(world.odd_dice)
 
 
 def _perhaps_spoil(world: World) -> str:

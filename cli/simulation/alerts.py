@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from tieline.adapters.alertmanager.alert import ended, reading
 from tieline.adapters.memory.faults import Faults
@@ -86,6 +86,8 @@ class AlertTool:
         self.before_call: Callable[[], None] = lambda: None
         self._sent = 0
 
+    secrets: ClassVar[Mapping[str, Any]] = {}
+    busiest = 0
     quietens = True
     """Whether it can be told to be quiet."""
 

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from tieline.adapters.memory.shelf import Entry, Note, Row
 from tieline.cli.simulation import following
 from tieline.cli.simulation.people import COMPARED, HERE, TEXTS, Edit, Remark, bare
+from tieline.cli.simulation.shape import ALERTS
 from tieline.cli.simulation.world import World
 from tieline.core import journal
 from tieline.core.errors import JournalBroken
@@ -19,7 +20,7 @@ from tieline.core.model import IncidentId
 from tieline.core.store import tables as t
 from tieline.mappings.board import split
 from tieline.sync import absence, explain
-from tieline.sync.records import Incident, Replica, ReplicaState
+from tieline.sync.records import Held, Incident, Replica, ReplicaState
 
 OPEN = frozenset({"new", "in_progress", "on_hold"})
 """The states of a record in which somebody has still to do something."""
@@ -94,6 +95,8 @@ def check(world: World) -> list[Violation]:
         _wide_remarks,
         _signals,
         _following,
+        _budgets,
+        _holds,
         _one_of_many,
     ]
     if not world.restored:
@@ -101,6 +104,43 @@ def check(world: World) -> list[Violation]:
     for promise in promises:
         found.extend(promise(scene))
     return found
+
+
+def shown_secrets(world: World, logs: Iterable[Mapping[str, Any]]) -> list[Violation]:
+    """Where a secret stands that nobody may see: in a line of the log, or in the journal, which keeps it for ever."""
+    secrets = sorted(world.secrets())
+    told = [("the log", entry) for entry in logs] + [("the journal", facts) for facts in world.forgotten]
+    return [
+        Violation("shown secret", f"{place} shows credentials: {str(facts)[:200]}")
+        for place, facts in told
+        if any(secret in str(facts) for secret in secrets)
+    ]
+
+
+def _holds(scene: Scene) -> Iterator[Violation]:
+    """A shipped tool without bad habits does with the fields that people write what it is told: whoever says of it that
+    it ignored or altered one did not write it, or did not look."""
+    for incident, copies in scene.incidents:
+        for copy in copies:
+            desk = scene.world.tools.get(copy.connection)
+            if desk is None or not desk.obeys or scene.shown(copy) is None:
+                continue
+            for name in ("title", "description", "status"):
+                hold = copy.holds.get(name)
+                if hold is not None and hold.kind in (Held.IGNORED, Held.ALTERED) and hold.ours is not None:
+                    words = f"INC-{incident.id} {name}: {copy.connection} was told {hold.ours!r} and is said to show"
+                    yield Violation("held for nothing", f"{words} {hold.theirs!r} of itself")
+
+
+def _budgets(scene: Scene) -> Iterator[Violation]:
+    """No minute sees more calls than a connection may make, but for what each new process may begin with."""
+    for name, here in scene.world.engine.connections.items():
+        desk = scene.world.alerts if name == ALERTS else scene.world.tools[name]
+        allowed = here.config.calls_per_minute
+        if desk.busiest > allowed + scene.world.starts * max(1, allowed // 20):
+            yield Violation(
+                "too many calls", f"{desk.busiest} calls to {name} in a minute, where {allowed} are allowed"
+            )
 
 
 def _store(scene: Scene) -> Iterator[Violation]:

@@ -51,6 +51,21 @@ class Desk(Protocol):
         ...
 
     @property
+    def obeys(self) -> bool:
+        """Whether it does with every field what it is told."""
+        ...
+
+    @property
+    def busiest(self) -> int:
+        """Most calls that came within one minute, where that is counted."""
+        ...
+
+    @property
+    def secrets(self) -> Mapping[str, Any]:
+        """The settings of its connection that must be shown nowhere."""
+        ...
+
+    @property
     def texts(self) -> Sequence[str]:
         """Fields in which people write what nobody has written before."""
         ...

@@ -17,6 +17,7 @@ from typing import Any, Final
 from tieline.adapters.memory import adapter as memory
 from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.cli.simulation.shape import MEMORY
+from tieline.cli.simulation.shipped.mutants import ADAPTER_MUTANTS
 from tieline.cli.simulation.tickets import SimulatedTool
 from tieline.core.errors import StoreUnavailable
 from tieline.core.listing import Understood
@@ -682,5 +683,6 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "silence-left-behind": Mutant(
         "a silence is not taken back when nobody works on the incident any more", _silence_left_behind
     ),
+    **{name: Mutant(*planted_there) for name, planted_there in ADAPTER_MUTANTS.items()},
 }
 """Every planted bug, by name."""

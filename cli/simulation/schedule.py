@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from tieline.adapters.testing.clock import START
 from tieline.cli.simulation.actions import ACTIONS
-from tieline.cli.simulation.checker import Violation, check
+from tieline.cli.simulation.checker import Violation, check, shown_secrets
 from tieline.cli.simulation.fate import FORGETFUL, LEVELS, Weather
 from tieline.cli.simulation.shape import MEMORY, Shape, cast
 from tieline.cli.simulation.store import IN_MEMORY, Stores
@@ -79,8 +79,11 @@ def _shipped(seed: int, shape: Shape, weather: Weather, tools: str) -> tuple[Sha
     """The same world, played by shipped adapters."""
     dice = random.Random(f"cast {seed}")  # noqa: S311 - it makes schedules, not secrets
     tickets, monitoring = cast(tools, dice)
-    weather = replace(weather, proxy_page=dice.choice(LEVELS), cut_answer=dice.choice(LEVELS))
-    return shape.played_by(tickets, monitoring), weather
+    # None of them refuses a write on an old version, and two people on one field at one moment are rare.
+    race = LEVELS[-1] if dice.random() < 0.4 else weather.race
+    weather = replace(weather, proxy_page=dice.choice(LEVELS), cut_answer=dice.choice(LEVELS), race=race)
+    played = shape.played_by(tickets, monitoring)
+    return replace(played, calls_per_minute=dice.choice((0, 0, 60)), silence_for=dice.choice(("10m", "1d"))), weather
 
 
 def _workers(dice: random.Random) -> tuple[int, float]:
@@ -120,6 +123,7 @@ def play(plan: Plan, stores: Stores = IN_MEMORY) -> Outcome:
         story = [line for step in plan.steps for line in _take(world, step)]
         dice.seed(plan.seed)
         violations = _make_peace(world)
+        violations += shown_secrets(world, logs)
         violations += [
             Violation("crash", str(entry["error"])) for entry in logs if entry.get("exc_info") and "error" in entry
         ]

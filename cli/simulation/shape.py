@@ -95,6 +95,11 @@ class Shape:
     candid: bool = False
     """Whether a `narrow` tool tells in its schema what it does not take any more."""
     monitoring: str = SIMULATED
+    calls_per_minute: int = 0
+    """What one shipped tool may be asked; 0 for what its adapter allows itself."""
+    silence_for: str = "10m"
+    """How long an alert is silenced that somebody works on. Where it is long, no silence runs out by itself before it
+    is looked at whether it was taken back."""
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Shape:
@@ -160,22 +165,31 @@ load_mapping = cache(mappings.load)
 def load(shape: Shape, page_size: int) -> tuple[Config, Registry]:
     """The configuration of a world of this shape."""
     lag = round(shape.lookup_lag.total_seconds())
-    return _load(shape.connections, shape.monitoring, shape.polls, page_size, shape.blunt, lag)
+    pace, silence = shape.calls_per_minute, shape.silence_for
+    return _load(shape.connections, shape.monitoring, shape.polls, page_size, shape.blunt, lag, pace, silence)
 
 
 @cache
 def _load(
-    connections: tuple[str, ...], monitoring: str, polls: bool, page_size: int, blunt: str, lag: int
+    connections: tuple[str, ...],
+    monitoring: str,
+    polls: bool,
+    page_size: int,
+    blunt: str,
+    lag: int,
+    pace: int,
+    silence: str,
 ) -> tuple[Config, Registry]:
     every = f"{POLL_EVERY}s" if polls else "3650d"
-    signals = f"signals: {{window: 2m, silence_for: 10m, doubt_from: {DOUBT_FROM}, {TIMES_OF_ALERTS}}}"
+    signals = f"signals: {{window: 2m, silence_for: {silence}, doubt_from: {DOUBT_FROM}, {TIMES_OF_ALERTS}}}"
     lines = ["tieline: 1", f"poll_every: {every}", signals, "connections:"]
     for name in connections:
         if name == ALERTS:
             # Alerts are always polled: no source of alerts promises to tell of every end.
             lines.append(f"  {name}: {{{_watch(monitoring)}, poll_every: {POLL_EVERY}s}}")
         elif name in ROLES:
-            lines.append(f"  {name}: {{{_role(name, page_size, lag)}, opens: true, history: 30d}}")
+            paced = f", calls_per_minute: {pace}" if pace else ""
+            lines.append(f"  {name}: {{{_role(name, page_size, lag)}, opens: true, history: 30d{paced}}}")
         else:
             tool = "simulated-blunt" if name == blunt else "simulated"
             # The first pass reaches back further than any clock is set here.

@@ -69,6 +69,18 @@ class Staff:
             return ""
         return self._edit(name, row, {field: f"e{self._number} in {name}"})
 
+    def take_up(self, dice: random.Random) -> str:
+        """Somebody begins to work on what an alert has opened, or leaves it as it was."""
+        name = dice.choice(self._names)
+        rows = [row for row in self._standing(name) if str(row.body.get("title")).startswith(("Down:", "Slow:"))]
+        turned = {"new": "in_progress", "in_progress": "new"}
+        open_ones = [row for row in rows if row.body.get("status") in turned]
+        if not open_ones:
+            return ""
+        row = dice.choice(open_ones)
+        words = self._edit(name, row, {"status": turned[str(row.body["status"])]})
+        return f"; {words}" if words else ""
+
     def scribble(self, words: str) -> str:
         """Somebody writes these words into the block of a description that says which alerts fire."""
         found = self._some_record()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.adapters.memory.plugin import KIND as MEMORY
@@ -49,6 +49,9 @@ class SimulatedTool(MemoryTool):
     choices = CHOICES
     compared = COMPARED
     skills = frozenset({"delete", "restore", "merge", "move"})
+    secrets: ClassVar[Mapping[str, Any]] = {}
+    busiest = 0
+    obeys = False
     tells_replaced = True
     spaced = True
     pins = False

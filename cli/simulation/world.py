@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ from tieline.cli.simulation.tickets import Oddities, SimulatedTool
 from tieline.core.errors import Forged, LeaseLost, StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Receiver, Token
+from tieline.core.secrets import Secret
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.sync import board, damping, unheeded
@@ -83,6 +84,7 @@ class World:
         self.backups: list[tuple[Copy, int]] = []
         """Each with how many edits there had been."""
         self.restored = 0
+        self.starts = 0
         self.forgotten: list[dict[str, Any]] = []
         """What the journals said that a restored backup replaced."""
         self.dead: list[str] = []
@@ -190,7 +192,13 @@ class World:
             self._start(worker)
         self._idle.clear()
 
+    def secrets(self) -> frozenset[str]:
+        """What must be shown nowhere."""
+        given = [one for desk in (*self.tools.values(), self.alerts) for one in _flat(desk.secrets.values())]
+        return frozenset(secret.reveal() for secret in given)
+
     def _start(self, worker: Worker) -> None:
+        self.starts += 1
         config, registry = load(self.shape, self.page_size)
         engine = worker.engine = build(
             config,
@@ -482,10 +490,10 @@ class World:
         self.receive_all()
 
     def receive_all(self) -> None:
-        """Everything in the post arrives, and whoever is not answered 200 does not send it again."""
+        """Everything in the post arrives. Whoever is not answered 200 sends it again some time; 401 is for good."""
         rest, self.mail = self.mail, []
-        for post in rest:
-            self.deliver(post)
+        refused = [post for post in rest if self.deliver(post) not in (200, 401)]
+        self.mail = [*refused, *self.mail]
 
     def cycle(self) -> None:
         """A little more than a poll interval: every lane works until none of them has anything left to do."""
@@ -544,3 +552,8 @@ class World:
             for row in connection.execute(entries.order_by(t.journal_payload.c.seq)):
                 where = {"connection": row.connection, "incident": row.incident_id}
                 self.forgotten.append({**orjson.loads(row.payload), **where})
+
+
+def _flat(values: Iterable[Any]) -> Iterator[Secret]:
+    for value in values:
+        yield from value if isinstance(value, tuple) else (value,)

@@ -1,17 +1,21 @@
 """The engine in a simulated world of faults: clean as it is, found out when a bug is planted, the same everywhere."""
 
 import os
+import random
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 from tests.core.store_backends import postgres_database, postgres_server
 
+from tieline.cli.simulation.fate import Weather
 from tieline.cli.simulation.mutants import MUTANTS, planted
 from tieline.cli.simulation.schedule import Plan, play
 from tieline.cli.simulation.shape import SHIPPED
-from tieline.cli.simulation.store import stores_at
+from tieline.cli.simulation.store import IN_MEMORY, stores_at
+from tieline.cli.simulation.world import World
 from tieline.core.errors import StoreUnavailable
 
 __all__ = ["postgres_database", "postgres_server"]
@@ -103,6 +107,64 @@ LATER = {
 def test_a_planted_bug_is_found(name):
     with planted(name):
         assert any(play(Plan.drawn(seed, STEPS)).violations for seed in range(LATER.get(name, BOUND))), name
+
+
+IN_ADAPTERS = {
+    "servicenow-row-dropped": "unlinked record",
+    "servicenow-shown-wider": "shown wider",
+    "servicenow-case": "doubled comment",
+    "servicenow-forged-taken": "crash",
+    "jira-lag-forgotten": "unlinked record",
+    "jira-look-remembered": "duplicate record",
+    "jira-shown-wider": "shown wider",
+    "jira-walk-stops": "held for nothing",
+    "jira-not-found": "duplicate record",
+    "jira-forged-taken": "crash",
+    "pagerduty-notes-untold": "lost comment",
+    "pagerduty-second-dropped": "unlinked record",
+    "pagerduty-key-by-chance": "orphan",
+    "pagerduty-lost-answer-undone": "echo",
+    "pagerduty-forged-taken": "crash",
+    "prometheus-nothing-ends": "lost signal",
+    "budget-unspent": "too many calls",
+    "secrets-shown": "shown secret",
+}
+"""Planted bugs of the shipped adapters that few schedules show, each with the promise that it breaks."""
+
+
+@pytest.mark.parametrize("name", IN_ADAPTERS)
+def test_a_planted_bug_of_a_shipped_adapter_is_found(name):
+    with planted(name):
+        plans = (Plan.drawn(seed, SHIPPED_STEPS, MUTANTS[name].tools) for seed in range(BOUND))
+        kinds = next((found for plan in plans if (found := play(plan).kinds)), frozenset())
+    assert IN_ADAPTERS[name] in kinds, name
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_planted_bug_is_planted_and_taken_out_again(name):
+    patches = MUTANTS[name].patches()
+    whole = [vars(owner)[attribute] for owner, attribute, _broken in patches]
+    with planted(name):
+        assert all(vars(owner)[attribute] is not one for (owner, attribute, _), one in zip(patches, whole, strict=True))
+    assert [vars(owner)[attribute] for owner, attribute, _broken in patches] == whole
+
+
+def test_a_webhook_that_is_not_taken_in_comes_again():
+    plan = Plan.drawn(0, 1)
+    shape = replace(plan.shape, alerts=False, workers=1, hooks=True)
+    with IN_MEMORY.empty() as store:
+        world = World(shape, Weather.calm(), random.Random(0), store)
+        world.staff.make()
+        assert world.mail
+        # Four is so much that a quarter of it is always.
+        world.fate.weather = replace(Weather.calm(), locked=4.0)
+        store.at_work = True
+        world.receive_all()
+        assert world.mail, "it was answered 503"
+        store.at_work, world.fate.weather = False, Weather.calm()
+        world.receive_all()
+        assert not world.mail
+        assert world.acknowledged
 
 
 def test_at_least_twenty_five_planted_bugs_are_found_in_every_run():

@@ -35,12 +35,13 @@ class Access:
         """The user name behind a request, or None."""
         scheme, _, proof = request.headers.get("authorization", "").partition(" ")
         if scheme == "Bearer":
-            return self.desk.holder(proof)
+            holder = self.desk.holder(proof)
+            return None if holder is None else self._named(holder)
         try:
             name, _, password = base64.b64decode(proof, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return None
-        return name if scheme == "Basic" and self._knows(name, password) else None
+        return self._named(name) if scheme == "Basic" and self._knows(name, password) else None
 
     def spend(self, user: str) -> dict[str, str]:
         """Count one request; the headers it earns. With `retry-after` among them, the request is refused."""
@@ -57,5 +58,9 @@ class Access:
         return headers if spent <= self.rate_limit else {**headers, "retry-after": str(reset - now)}
 
     def _knows(self, name: str, password: str) -> bool:
-        account = self.accounts.get(name)
+        account = self.accounts.get(self._named(name))
         return account is not None and account.active and account.password == password
+
+    def _named(self, name: str) -> str:
+        """As the user table has it: whoever logs in may write the name in any case."""
+        return next((known for known in self.accounts if known.casefold() == name.casefold()), name)

@@ -50,7 +50,7 @@ _JIRA: Final = f"url: https://simulated.atlassian.net, webhook_secret: {HIDDEN}"
 ROLES: Final[Mapping[str, Role]] = {
     "servicenow": Role(
         _without_lag(ServiceNowDesk),
-        f"url: https://instance.example, username: {ACCOUNT}, password: {HIDDEN}, webhook_secret: {HIDDEN}",
+        f"url: https://instance.example, username: {ACCOUNT.title()}, password: {HIDDEN}, webhook_secret: {HIDDEN}",
         ServiceNowDesk.secrets,
     ),
     "jira": Role(JiraDesk, f"{_JIRA}, project: OPS, email: {EMAIL}, api_token: {HIDDEN}", JiraDesk.secrets),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from tieline.adapters.memory.faults import Fault, Faults
 from tieline.adapters.testing.simulation import LOST, Request, Response, Simulator
@@ -55,11 +55,11 @@ class Line:
         self._seat.before(verb, request)
         fault = self._seat.faults.next(verb, writes=verb in WRITES)
         if fault is not None and not fault.after_effect:
-            return _failed(fault, None)
+            return _failed(fault, request, None)
         response = self._seat.simulator.answer(request)
         if not response.lost:
             self._seat.after(verb, request, response)
-        return response if fault is None else _failed(fault, response)
+        return response if fault is None else _failed(fault, request, response)
 
     def _count(self) -> None:
         now = self._elapsed()
@@ -69,7 +69,7 @@ class Line:
         self.busiest = max(self.busiest, len(self._calls))
 
 
-def _failed(fault: Fault, response: Response | None) -> Response:
+def _failed(fault: Fault, request: Request, response: Response | None) -> Response:
     """What comes over the line instead. Raises Killed when the process is gone."""
     match fault:
         case Death():
@@ -80,5 +80,14 @@ def _failed(fault: Fault, response: Response | None) -> Response:
             return replace(response, body=response.body[: len(response.body) // 2])
         case Fault(status=0):
             return LOST
+        case Fault(status=401):
+            return Response.of(_quoting(request.headers.get("authorization", "")), 401)
         case _:
             return Response(fault.status, {"content-type": "application/json", **fault.headers}, b"{}")
+
+
+def _quoting(credentials: str) -> dict[str, Any]:
+    """A refusal that says what it refuses, in the words of every tool at once."""
+    words = f"these credentials are not known: {credentials}"
+    error = {"message": words, "detail": words, "code": 2006}
+    return {"errorMessages": [words], "errors": {}, "error": error, "status": "failure"}

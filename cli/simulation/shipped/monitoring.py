@@ -84,6 +84,10 @@ class Monitoring:
         raise NotImplementedError
 
     @property
+    def busiest(self) -> int:
+        return self.line.busiest
+
+    @property
     def memory(self) -> Memory:
         return self.forgetting.memory
 

@@ -42,6 +42,7 @@ class ShippedDesk:
     """Fields that always say something."""
     skills: ClassVar[frozenset[str]] = frozenset()
     tells_replaced: ClassVar[bool] = True
+    obeys = True
     spaced: ClassVar[bool] = True
     tells_birth: ClassVar[bool] = True
     steps_of_a_write: ClassVar[int] = 1
@@ -62,6 +63,10 @@ class ShippedDesk:
         """What each record that we made showed at its birth."""
         self.line = Line(self, clock.monotonic)
         self.transport = Plug(self.line, oddities.before_call, requests_transport)
+
+    @property
+    def busiest(self) -> int:
+        return self.line.busiest
 
     @property
     def skew(self) -> timedelta:

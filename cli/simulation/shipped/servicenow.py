@@ -6,7 +6,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from tieline.adapters.memory.shelf import Entry, Note, Row
@@ -75,11 +75,18 @@ class ServiceNowDesk(ShippedDesk):
         self.simulator = ServiceNowSimulator(self.clock.now)
         self.tables = self.simulator.tables
         self.simulator.listeners.append(self._announce)
+        self._slow = False
+        self._uncommitted: list[tuple[datetime, dict[str, str]]] = []
+        """Rows that are stamped already and seen by nobody yet, each with the moment of its commit."""
         for email in PEOPLE:
             name = email.partition("@")[0]
             self.tables.add("sys_user", user_name=name, email=email, name=name.title(), time_zone="GMT", active="true")
 
     # What the line asks
+
+    def before(self, verb: str, request: Request) -> None:
+        self._commit()
+        super().before(verb, request)
 
     def verb(self, request: Request) -> str:
         table = request.path.rstrip("/").split("/table/")[-1].split("/")[0]
@@ -109,6 +116,7 @@ class ServiceNowDesk(ShippedDesk):
     # What it shows
 
     def rows(self) -> list[Row]:
+        self._commit()
         journal: dict[str, list[Note]] = defaultdict(list)
         for entry in self.tables.rows["sys_journal_field"].values():
             journal[entry["element_id"]].append(_note(entry))
@@ -143,7 +151,15 @@ class ServiceNowDesk(ShippedDesk):
     # What people do
 
     def make(self, body: Mapping[str, Any]) -> Row:
-        return self._save("", {name: value for name, value in body.items() if name in COLUMNS})
+        self._slow = self.dice.random() < 0.5
+        made = self._save("", {name: value for name, value in body.items() if name in COLUMNS})
+        if self._slow:
+            self._slow = False
+            self._hold_back(made.ref, timedelta(seconds=self.dice.choice((5, 40, 40))))
+            # Others save at the same time: who reads theirs first must not take it that nothing older is to come.
+            for other in sorted(self.tables.rows["incident"])[:1]:
+                self.touch(other)
+        return made
 
     def edit(self, ref: str, **values: Any) -> Row:
         self.row(ref)
@@ -179,8 +195,23 @@ class ServiceNowDesk(ShippedDesk):
     def signed(self, delivery: Delivery) -> Delivery:
         return self._hook(json.loads(delivery.body))
 
+    def _hold_back(self, ref: str, length: timedelta) -> None:
+        """The transaction takes so long: until then nobody sees the record, and then it has an old stamp."""
+        self._uncommitted.append((self.clock.elapsed() + length, self.tables.rows["incident"].pop(ref)))
+
+    def _commit(self, *, everything: bool = False) -> None:
+        due = [one for one in self._uncommitted if everything or one[0] <= self.clock.elapsed()]
+        for one in due:
+            self._uncommitted.remove(one)
+            self.tables.rows["incident"][one[1]["sys_id"]] = one[1]
+            self._announce("incident", one[1])
+
+    def settle_down(self) -> None:
+        self._commit(everything=True)
+        super().settle_down()
+
     def _announce(self, table: str, row: Mapping[str, str]) -> None:
-        if table == "incident":
+        if table == "incident" and not self._slow:
             self.tell(self._hook(row))
 
     def _hook(self, row: Mapping[str, str]) -> Delivery:

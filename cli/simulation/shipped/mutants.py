@@ -1,0 +1,261 @@
+"""Bugs to plant in the shipped adapters: each leaves out one rule by which an adapter lives with its tool."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from tieline.adapters.alertmanager import silences
+from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter
+from tieline.adapters.jira import comments as jira_comments
+from tieline.adapters.jira import history
+from tieline.adapters.jira import webhook as jira_webhook
+from tieline.adapters.jira.adapter import JiraAdapter
+from tieline.adapters.jira.jql import Place
+from tieline.adapters.jira.made import Made
+from tieline.adapters.jira.transitions import Walker
+from tieline.adapters.jira.wire import Wire as JiraWire
+from tieline.adapters.pagerduty import feed
+from tieline.adapters.pagerduty import webhook as pagerduty_webhook
+from tieline.adapters.pagerduty.adapter import PagerDuty
+from tieline.adapters.pagerduty.wire import Wire as PagerDutyWire
+from tieline.adapters.prometheus.adapter import PrometheusAdapter
+from tieline.adapters.servicenow import journal, poll
+from tieline.adapters.servicenow import webhook as servicenow_webhook
+from tieline.adapters.servicenow.adapter import ServiceNow
+from tieline.adapters.servicenow.rows import version_of
+from tieline.adapters.servicenow.wire import Wire as ServiceNowWire
+from tieline.core import redaction
+from tieline.core.model import Visibility
+from tieline.core.port import Act, Token
+from tieline.sync.limits import Budget
+
+Patches = Sequence[tuple[Any, str, Any]]
+
+
+def _nothing(*_args: Any, **_others: Any) -> None:
+    return None
+
+
+def _certain(raised: Callable[..., Any]) -> Callable[..., Any]:
+    """The error that a lost answer is, as if it said that nothing was done."""
+
+    def certain(*args: Any) -> Any:
+        error = raised(*args)
+        error.maybe_done = False
+        return error
+
+    return certain
+
+
+def _last_row_dropped() -> Patches:
+    rows = ServiceNowWire.rows
+
+    def short(self: Any, table: str, query: str, **options: Any) -> Any:
+        listing = rows(self, table, query, **options)
+        full = table == self.settings.table and len(listing.rows) == options["limit"] > 1
+        return replace(listing, rows=listing.rows[:-1]) if full else listing
+
+    return [(ServiceNowWire, "rows", short)]
+
+
+def _servicenow_window_forgotten() -> Patches:
+    batches = poll.batches
+
+    def eager(connection: Any, settings: Any, start: Any, fetch: Any) -> Iterator[Any]:
+        for batch in batches(connection, settings, start, fetch):
+            ahead = poll.Place(max([batch.place.at, *(row["sys_updated_on"] for row in batch.rows)]))
+            later = poll._next_second(ahead) if batch.rows else batch.place
+            yield replace(batch, place=later)
+
+    from tieline.adapters.servicenow import adapter
+
+    return [(adapter, "batches", eager)]
+
+
+def _servicenow_blind() -> Patches:
+    def blind(self: Any, ref: Any, patch: Any, seen: Any) -> Any:  # noqa: ARG001 - that it is not looked at is the bug
+        return update(self, ref, patch, version_of(self._row(ref)[0]))
+
+    update = ServiceNow.update
+    return [(ServiceNow, "update", blind)]
+
+
+def _servicenow_untold() -> Patches:
+    return [(ServiceNow, "replaced", _nothing)]
+
+
+def _servicenow_shown_wider() -> Patches:
+    return [(journal, "FIELD", dict.fromkeys(Visibility, "comments"))]
+
+
+def _servicenow_case() -> Patches:
+    understood = journal._comment
+
+    def strict(row: Any, account: str) -> Any:
+        return replace(understood(row, account), ours=str(row.get("sys_created_by", "")) == account)
+
+    return [(journal, "_comment", strict)]
+
+
+def _servicenow_lost_answer_undone() -> Patches:
+    return [(ServiceNowWire, "_meaning", _certain(ServiceNowWire._meaning))]
+
+
+def _forged_taken(module: Any) -> Callable[[], Patches]:
+    return lambda: [(module, "verify", _nothing)]
+
+
+def _jira_lag_forgotten() -> Patches:
+    passed = Place.passed
+
+    def hurried(self: Place, rows: Any, read: Any, overlap: timedelta, horizon: int | None) -> Place:
+        after = passed(self, rows, read, overlap, None if horizon is None else horizon)
+        return replace(after, at=after.at + overlap // timedelta(milliseconds=1))
+
+    return [(Place, "passed", hurried)]
+
+
+def _jira_look_remembered() -> Patches:
+    read_on = Made._read_on
+
+    def once(self: Any) -> None:
+        if self._whole is None:
+            read_on(self)
+
+    return [(Made, "_read_on", once)]
+
+
+def _jira_untold() -> Patches:
+    return [(history, "replaced", lambda *_args: {})]
+
+
+def _jira_shown_wider() -> Patches:
+    request = jira_comments.request
+
+    def public(body: Any, _visible: Any, token: Token, audience: Any, role: Any) -> Any:
+        return request(body, Visibility.PUBLIC, token, audience, role)
+
+    return [(jira_comments, "request", public), (jira_comments.Comments, "_as_asked", lambda *_args: True)]
+
+
+def _jira_walk_stops() -> Patches:
+    step = Walker._step
+
+    def short(self: Any, walk: Any, move: Any) -> None:
+        step(self, walk, move)
+        walk.ended = True
+
+    return [(Walker, "_step", short)]
+
+
+def _jira_lost_answer_undone() -> Patches:
+    return [(JiraWire, "_lost", _certain(JiraWire._lost))]
+
+
+def _jira_token_left_out() -> Patches:
+    return [(JiraAdapter, "find", _nothing)]
+
+
+def _pagerduty_notes_untold() -> Patches:
+    return [(feed.Feed, "_look", lambda self, ref, clocked, _noted: self._read(ref, clocked))]
+
+
+def _pagerduty_overlap_forgotten() -> Patches:
+    entries = feed.Log._entries
+
+    def numbered(self: Any, rows: Any, until: datetime) -> Any:
+        # One entry of a second stands for all of them.
+        return list({entry.at: entry for entry in entries(self, rows, until)}.values())
+
+    return [(feed.Log, "_entries", numbered)]
+
+
+def _pagerduty_key_by_chance() -> Patches:
+    numbers = itertools.count()
+
+    def other(self: Any, first: Any, token: Token) -> Any:
+        return raised(self, {**first, "incident_key": f"{token}-{next(numbers)}"}, token)
+
+    raised = PagerDuty._raise
+    return [(PagerDuty, "_raise", other), (PagerDuty, "find", _nothing)]
+
+
+def _pagerduty_lost_answer_undone() -> Patches:
+    return [(PagerDutyWire, "_no_answer", _certain(PagerDutyWire._no_answer))]
+
+
+def _silence_stays() -> Patches:
+    acknowledge = AlertmanagerAdapter.acknowledge
+
+    def quiet(self: Any, ref: Any, act: Act, **others: Any) -> str:
+        return acknowledge(self, ref, act, **others) if act is Act.ACKNOWLEDGE else ""
+
+    return [(AlertmanagerAdapter, "acknowledge", quiet)]
+
+
+def _silences_pile_up() -> Patches:
+    return [(silences, "ours", lambda *_args: [])]
+
+
+def _absence_believed() -> Patches:
+    return [(PrometheusAdapter, "_ended", lambda self, missing, answer: [])]  # noqa: ARG005 - that nothing ever ends
+
+
+def _budget_unspent() -> Patches:
+    def generous(self: Any) -> None:
+        self.permit()
+        self.calls += 1
+
+    return [(Budget, "spend", generous)]
+
+
+def _secrets_shown() -> Patches:
+    from tieline.core import errors
+
+    shown: Callable[[str], str] = str
+    return [(errors, "redacted", shown), (redaction, "redacted", shown)]
+
+
+ADAPTER_MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], str]]] = {
+    "servicenow-row-dropped": (
+        "the last row of each full page is left out", _last_row_dropped, "servicenow,left"),
+    "servicenow-window-forgotten": (
+        "a cursor stands behind its last record, and not behind what may be committed late",
+        _servicenow_window_forgotten, "servicenow,left"),
+    "servicenow-blind": ("an update does not look at the version", _servicenow_blind, "servicenow,left"),
+    "servicenow-untold": ("nobody asks the audit what a write replaced", _servicenow_untold, "servicenow,left"),
+    "servicenow-shown-wider": ("work notes are written as comments", _servicenow_shown_wider, "servicenow,left"),
+    "servicenow-case": ("our own entries are known by the exact case of our name", _servicenow_case, "servicenow,left"),
+    "servicenow-lost-answer-undone": (
+        "a lost answer counts as nothing done", _servicenow_lost_answer_undone, "servicenow,left"),
+    "servicenow-forged-taken": (
+        "a Business Rule's proof is not checked", _forged_taken(servicenow_webhook), "servicenow,left"),
+    "jira-lag-forgotten": ("a cursor does not wait for the index", _jira_lag_forgotten, "jira,left"),
+    "jira-look-remembered": ("an earlier look counts for a later create", _jira_look_remembered, "jira,left"),
+    "jira-untold": ("the changelog is not asked what a write replaced", _jira_untold, "jira,left"),
+    "jira-shown-wider": ("every comment is one for the customer", _jira_shown_wider, "jira-jsm,left"),
+    "jira-walk-stops": ("a walk ends after its first step", _jira_walk_stops, "jira,left"),
+    "jira-lost-answer-undone": ("a lost answer counts as nothing done", _jira_lost_answer_undone, "jira,left"),
+    "jira-not-found": ("a search for a token finds nothing", _jira_token_left_out, "jira,left"),
+    "jira-forged-taken": ("a webhook's signature is not checked", _forged_taken(jira_webhook), "jira,left"),
+    "pagerduty-notes-untold": ("a poll does not tell of notes", _pagerduty_notes_untold, "pagerduty,left"),
+    "pagerduty-second-dropped": (
+        "of the log's entries in one second only the last is read", _pagerduty_overlap_forgotten, "pagerduty,left"),
+    "pagerduty-key-by-chance": ("an incident's key is not its token", _pagerduty_key_by_chance, "pagerduty,left"),
+    "pagerduty-lost-answer-undone": (
+        "a lost answer counts as nothing done", _pagerduty_lost_answer_undone, "pagerduty,left"),
+    "pagerduty-forged-taken": (
+        "a webhook's signatures are not checked", _forged_taken(pagerduty_webhook), "pagerduty,left"),
+    "alertmanager-silence-stays": ("a silence is not taken back", _silence_stays, "left,right,alertmanager"),
+    "alertmanager-silences-pile-up": (
+        "our own silences are not known again", _silences_pile_up, "left,right,alertmanager"),
+    "prometheus-nothing-ends": (
+        "an alert that is not listed any more fires on", _absence_believed, "left,right,prometheus"),
+    "budget-unspent": ("calls wait for no budget", _budget_unspent, "jira,servicenow"),
+    "secrets-shown": ("what a tool quotes of our credentials is shown", _secrets_shown, "shipped"),
+}  # fmt: skip
+"""Each with its words, its patches, and the tools among which it shows."""
