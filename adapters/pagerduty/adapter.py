@@ -281,12 +281,11 @@ class PagerDuty:
         return any(alert.get("alert_key") == token for alert in self._wire.rows(path, "alerts", {}))
 
     def _follow_up(self, ref: Ref, later: Body) -> tuple[Body | None, Mapping[str, str]]:
-        """What the creation could not say, and what of it was refused. The incident exists by now: an error here would
-        say that nothing was made."""
+        """What the creation could not say, and what of it was refused. The incident exists by now, and a refusal as an
+        error would say that nothing was made. Where somebody came in between, or PagerDuty says so, what it shows now
+        is not what it made of our words: the incident has to be found anew."""
         try:
             return self._put_a_few_times(ref, later), {}
-        except StaleVersion:
-            return None, {}
         except Rejected as error:
             return None, error.refused or dict.fromkeys(later, str(error))
 

@@ -44,5 +44,6 @@ def tieline_adapters() -> list[AdapterKind]:
             "pagerduty-incident",
             "plain",
             calls_per_minute=800,
+            look_at="its rules and time-outs (assigning an incident anew takes its acknowledgement back)",
         )
     ]

@@ -123,11 +123,12 @@ def _holds(scene: Scene) -> Iterator[Violation]:
     for incident, copies in scene.incidents:
         for copy in copies:
             desk = scene.world.tools.get(copy.connection)
-            if desk is None or not desk.obeys or scene.shown(copy) is None:
+            if desk is None or copy.ref is None or scene.shown(copy) is None:
                 continue
             for name in ("title", "description", "status"):
                 hold = copy.holds.get(name)
-                if hold is not None and hold.kind in (Held.IGNORED, Held.ALTERED) and hold.ours is not None:
+                said = hold is not None and hold.kind in (Held.IGNORED, Held.ALTERED) and hold.ours is not None
+                if hold is not None and said and not desk.did_by_itself(copy.ref, name):
                     words = f"INC-{incident.id} {name}: {copy.connection} was told {hold.ours!r} and is said to show"
                     yield Violation("held for nothing", f"{words} {hold.theirs!r} of itself")
 

@@ -50,9 +50,9 @@ class Desk(Protocol):
         """Under which name the engine writes, as histories have it."""
         ...
 
-    @property
-    def obeys(self) -> bool:
-        """Whether it does with every field what it is told."""
+    def did_by_itself(self, ref: str, field: str) -> bool:
+        """Whether this field's present value may be the tool's own doing: a habit, its clock, or what it does along
+        with something else that it was told."""
         ...
 
     @property

@@ -51,7 +51,6 @@ class SimulatedTool(MemoryTool):
     skills = frozenset({"delete", "restore", "merge", "move"})
     secrets: ClassVar[Mapping[str, Any]] = {}
     busiest = 0
-    obeys = False
     tells_replaced = True
     spaced = True
     pins = False
@@ -99,6 +98,10 @@ class SimulatedTool(MemoryTool):
     def board(self, row: Row) -> str | None:
         """What the block in its description says of its alerts."""
         return split(str(row.body.get("description") or ""))[1]
+
+    def did_by_itself(self, _ref: str, _field: str) -> bool:
+        """It may have any habit."""
+        return True
 
     def can_show(self, name: str, value: Any) -> bool:
         """Whether it can be told this value at all."""

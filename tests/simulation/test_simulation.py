@@ -10,11 +10,14 @@ import pytest
 from sqlalchemy import text
 from tests.core.store_backends import postgres_database, postgres_server
 
+from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation.fate import Weather
 from tieline.cli.simulation.mutants import MUTANTS, planted
 from tieline.cli.simulation.schedule import Plan, play
 from tieline.cli.simulation.shape import SHIPPED
+from tieline.cli.simulation.shipped.pagerduty import PagerDutyDesk
 from tieline.cli.simulation.store import IN_MEMORY, stores_at
+from tieline.cli.simulation.tickets import Oddities
 from tieline.cli.simulation.world import World
 from tieline.core.errors import StoreUnavailable
 
@@ -27,6 +30,8 @@ SCHEDULES = 1000
 CHUNK = 25
 BOUND = 40
 """Schedules within which each of these planted bugs has to be found."""
+
+MILD = Oddities(lambda _ref, _patch: None, lambda: False, lambda: False, lambda: 0.0, lambda: None)
 
 TRACES = """
 import structlog, logging
@@ -165,6 +170,18 @@ def test_a_webhook_that_is_not_taken_in_comes_again():
         world.receive_all()
         assert not world.mail
         assert world.acknowledged
+
+
+def test_an_acknowledgement_that_an_assignment_took_back_is_the_tools_own_doing():
+    desk = PagerDutyDesk(ManualClock(), random.Random(0), MILD)
+    ref = desk.make({"title": "Disk full"}).ref
+    for status in ("in_progress", "resolved", "new", "in_progress"):
+        desk.edit(ref, status=status)
+        assert not desk.did_by_itself(ref, "status"), status
+    desk.edit(ref, assignee=desk.person("bob@example.com"))
+    assert desk.row(ref).body["status"] == "new"
+    assert desk.did_by_itself(ref, "status")
+    assert not desk.did_by_itself(ref, "title")
 
 
 def test_at_least_twenty_five_planted_bugs_are_found_in_every_run():

@@ -23,6 +23,10 @@ from tieline.core.secrets import Secret
 
 STATUS: Final = {"triggered": "new", "acknowledged": "in_progress", "resolved": "resolved"}
 NARROWER: Final = {"on_hold": "in_progress", "closed": "resolved", "cancelled": "resolved"}
+TURNS: Final = frozenset(
+    f"{kind}_log_entry" for kind in ("trigger", "acknowledge", "unacknowledge", "resolve", "reopen")
+)
+"""What the log has of an incident's status."""
 NAMES: Final = {"title": "title", "status": "status", "priority": "priority", "assignments": "assignee"}
 
 
@@ -97,6 +101,11 @@ class PagerDutyDesk(ShippedDesk):
 
     def would_show(self, name: str, value: Any) -> Any:
         return NARROWER.get(value, value) if name == "status" and isinstance(value, str) else value
+
+    def did_by_itself(self, ref: str, field: str) -> bool:
+        """Whoever assigns an acknowledged incident anew has its acknowledgement taken back."""
+        turns = [one.type for one in self.simulator.account.log if one.incident == ref and one.type in TURNS]
+        return field == "status" and turns[-1:] == ["unacknowledge_log_entry"]
 
     def _row(self, one: Incident) -> Row:
         body: dict[str, Any] = {

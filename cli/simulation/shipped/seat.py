@@ -42,7 +42,6 @@ class ShippedDesk:
     """Fields that always say something."""
     skills: ClassVar[frozenset[str]] = frozenset()
     tells_replaced: ClassVar[bool] = True
-    obeys = True
     spaced: ClassVar[bool] = True
     tells_birth: ClassVar[bool] = True
     steps_of_a_write: ClassVar[int] = 1
@@ -117,6 +116,9 @@ class ShippedDesk:
         return next((note.string[note.start() :] for note in told if note is not None), None)
 
     # What people do
+
+    def did_by_itself(self, ref: str, field: str) -> bool:  # noqa: ARG002 - by itself it does what it is told
+        return False
 
     def can_show(self, name: str, value: Any) -> bool:
         """Whether it can be told this value at all."""

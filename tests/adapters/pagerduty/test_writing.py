@@ -56,6 +56,32 @@ def test_a_creation_that_stays_incomplete_may_have_been_done(tool: PagerDutyDriv
     assert caught.value.maybe_done
 
 
+def test_a_status_that_did_not_complete_its_creation_is_not_what_the_tool_made_of_it(
+    tool: PagerDutyDriver, adapter: PagerDuty
+) -> None:
+    """Answered with what it shows now, it would be held as the tool's own doing, and never be written again."""
+    refuse(tool, 1005, "Data Updated Since Last Request")
+    with pytest.raises(TryAgain) as caught:
+        make(adapter, status="acknowledged")
+    assert caught.value.maybe_done
+    found = adapter.find(TOKEN)
+    assert found is not None
+    assert found.born is not None
+    assert found.born["status"] == "triggered"
+
+
+def test_whoever_moves_it_before_its_creation_is_complete_has_edited_it(
+    tool: PagerDutyDriver, adapter: PagerDuty
+) -> None:
+    refuse(tool, 1001, "Incident Already Resolved")
+    tool.after_next_write(lambda: tool.account.resolve(next(iter(tool.account.incidents.values())), PERSON))
+    with pytest.raises(TryAgain):
+        make(adapter, status="acknowledged")
+    found = adapter.find(TOKEN)
+    assert found is not None
+    assert (found.body["status"], found.born, found.ours) == ("resolved", None, frozenset())
+
+
 def test_a_creation_that_cannot_be_read_back_may_have_been_done(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
     tool.simulator.fail(503, method="GET", path="/incidents/Q", times=9)
     with pytest.raises(TryAgain) as caught:
