@@ -170,6 +170,8 @@ class RefreshToken:
         self._connection = connection
         self._kept = kept
         self._unsaved = ""
+        self._spent = ""
+        """What was in that place when the unsaved one was given for it."""
 
     def use(self, buy: Callable[[str], Granted]) -> Granted:
         """Buy with the token that is good now, and keep what is given for it. No other process does so meanwhile."""
@@ -177,10 +179,12 @@ class RefreshToken:
             with self._kept.alone():
                 # First of all: a token that cannot be kept would be lost, and with it the consent of a person.
                 self._kept.check_keeping()
-                used = self._unsaved or self._kept.reveal(passing=True)
+                there = self._kept.reveal(passing=True)
+                # Unless a person has put another one there since.
+                used = self._unsaved if self._unsaved and there == self._spent else there
                 granted = buy(used)
                 if granted.refresh_token not in ("", used):
-                    self._unsaved = granted.refresh_token
+                    self._unsaved, self._spent = granted.refresh_token, there
                     self._kept.keep(granted.refresh_token)
                 self._unsaved = ""
                 return granted

@@ -16,6 +16,9 @@ from tieline.core.http import Client, sendable, server_date
 from tieline.core.port import Workbench
 from tieline.core.secrets import Secret
 
+Credentials = tuple[dict[str, str], tuple[str, str] | None]
+"""The headers that each request carries, and the pair for Basic."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -33,6 +36,7 @@ class Wire:
         self._settings = settings
         self._bench = bench
         self._made: Client | None = None
+        self._shown: Credentials | None = None
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         return self._send("GET", path, params=params)
@@ -55,8 +59,13 @@ class Wire:
     def _send(
         self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
     ) -> Answer:
-        self._bench.spend()
-        response = self._client().request(method, path, params=params, json=body)
+        try:
+            response = self._asked(method, path, params, body)
+        except NeedsOperator as error:
+            if error.status != 401 or not self._renew():
+                raise
+            # A 401 says that nothing was done, so that sending again is safe for writes too.
+            response = self._asked(method, path, params, body)
         at = server_date(response.headers) or self._bench.clock.now()
         if not response.content:
             return Answer(None, at)
@@ -68,11 +77,33 @@ class Wire:
                 raise TryAgain(self.connection, words, maybe_done=True, status=response.status_code) from None
             raise self._unreadable(path, response) from None
 
+    def _asked(self, method: str, path: str, params: Any, body: Any) -> httpx.Response:
+        self._bench.spend()
+        return self._client().request(method, path, params=params, json=body)
+
+    def _renew(self) -> bool:
+        """Whether we can prove ourselves otherwise than we just did: somebody may have replaced the secret."""
+        if self._made is not None:
+            self._made.close()
+            self._made = None
+        return self._credentials() != self._shown
+
     def _unreadable(self, path: str, response: httpx.Response) -> NeedsOperator | TryAgain:
         if "html" in response.headers.get("content-type", ""):
             return self.nonsense(path, "a web page")
         words = f"GET {path} answered {response.status_code}, and not in whole JSON"
         return TryAgain(self.connection, words, status=response.status_code)
+
+    def _credentials(self) -> Credentials:
+        settings = self._settings
+        headers = {"accept": "application/json"}
+        if settings.tenant is not None:
+            headers["x-scope-orgid"] = settings.tenant
+        if settings.bearer_token is not None:
+            headers["authorization"] = self._bearer(settings.bearer_token)
+        if settings.username is None or settings.password is None:
+            return headers, None
+        return headers, (settings.username, self._reveal(settings.password, "password"))
 
     def _bearer(self, secret: Secret) -> str:
         return f"Bearer {sendable(self.connection, 'bearer_token', self._reveal(secret, 'bearer_token'))}"
@@ -88,14 +119,7 @@ class Wire:
             settings = self._settings
             if settings.url is None:
                 raise NeedsOperator(self.connection, "there is no address to ask; set `url`.")
-            headers = {"accept": "application/json"}
-            if settings.tenant is not None:
-                headers["x-scope-orgid"] = settings.tenant
-            if settings.bearer_token is not None:
-                headers["authorization"] = self._bearer(settings.bearer_token)
-            auth = None
-            if settings.username is not None and settings.password is not None:
-                auth = (settings.username, self._reveal(settings.password, "password"))
+            self._shown = headers, auth = self._credentials()
             self._made = Client(
                 self.connection,
                 settings.url,

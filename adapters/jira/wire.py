@@ -102,8 +102,8 @@ class Wire:
         writes = method != "GET" and not reads
         self._leave_alone(method, path)
         response, used = self._exchange(method, path, body, query, writes)
-        if response.status_code == 401 and self._tokens is not None and self._tokens.renew(used):
-            # The token ended early. A 401 says that nothing was done, so that sending again is safe for writes too.
+        if response.status_code == 401 and self._renew(used):
+            # A 401 says that nothing was done, so that sending again is safe for writes too.
             response, _ = self._exchange(method, path, body, query, writes)
         self._succeeded(method, path, response, writes)
         return self._understood(method, path, response, writes, has)
@@ -147,6 +147,15 @@ class Wire:
         if client is not None:
             client.close()
             del self._threads.client
+
+    def _renew(self, refused: str) -> bool:
+        """Whether we can prove ourselves otherwise than we just did: a token that ended early is bought anew, and the
+        next session looks at the secrets, which somebody may have replaced."""
+        if self._tokens is not None:
+            return self._tokens.renew(refused)
+        shown = self._threads.credentials
+        self.close()
+        return bool(self._credentials() != shown)
 
     def _leave_alone(self, method: str, path: str) -> None:
         """Raises TryAgain while this endpoint rests: whatever else needs it would run into the same limit."""
@@ -221,10 +230,11 @@ class Wire:
     def _session(self) -> Any:
         client = getattr(self._threads, "client", None)
         if client is None:
-            client = self._threads.client = self._connect()
+            self._threads.credentials = self._credentials()
+            client = self._threads.client = self._connect(self._threads.credentials)
         return client._session
 
-    def _connect(self) -> Any:
+    def _connect(self, credentials: dict[str, Any]) -> Any:
         try:
             from jira import JIRA
         except ImportError:
@@ -238,7 +248,7 @@ class Wire:
             max_retries=0,
             timeout=(min(settings.timeout, 10.0), settings.timeout),
             logging=False,
-            **self._credentials(),
+            **credentials,
         )
         # First of all hooks: the library itself reads every refusal to its end, however long.
         client._session.hooks["response"].insert(0, hold_whole)

@@ -61,7 +61,6 @@ class PagerDuty:
         self._priorities = Priorities(self._wire, bench.clock)
         self._feed = Feed(self._wire, settings, self._looked_at, self.comments)
         self._asks_for_body = True
-        self._webhook_secrets: tuple[str, ...] | None = None
         self.lookup_lag: timedelta = settings.lookup_lag
 
     def check(self) -> Health:
@@ -205,12 +204,10 @@ class PagerDuty:
         return self._wire.get(path)
 
     def _secrets(self) -> tuple[str, ...]:
-        if self._webhook_secrets is None:
-            try:
-                self._webhook_secrets = tuple(secret.reveal() for secret in self._settings.webhook_secrets)
-            except LookupError as error:
-                raise NeedsOperator(self._name, str(error)) from None
-        return self._webhook_secrets
+        try:
+            return tuple(secret.reveal() for secret in self._settings.webhook_secrets)
+        except LookupError as error:
+            raise NeedsOperator(self._name, str(error)) from None
 
     def _in_their_words(self, body: Body) -> dict[str, Any]:
         """Names of priorities become ids, people become references. Raises Refusal."""

@@ -132,13 +132,21 @@ class Wire:
         if body is not None:
             options["json"] = dict(body)
         response, used = self._exchange(method, path, options)
-        if response.status_code == 401 and self._tokens is not None and self._tokens.renew(used):
-            # The token ended early. A 401 says that nothing was done, so that sending again is safe for writes too.
-            response, _ = self._exchange(method, path, options)
-        return self._understand(method, path, response, writes)
+        if response.status_code == 401 and self._renew(used):
+            # A 401 says that nothing was done, so that sending again is safe for writes too.
+            response, used = self._exchange(method, path, options)
+        return self._understand(method, path, response, used, writes)
+
+    def _renew(self, refused: str) -> bool:
+        """Whether we can prove ourselves otherwise than we just did: a token that ended early is bought anew, and the
+        next session looks at the key, which somebody may have replaced."""
+        if self._tokens is not None:
+            return self._tokens.renew(refused)
+        self.close()
+        return self._key()[0] != refused
 
     def _exchange(self, method: str, path: str, options: dict[str, Any]) -> tuple[Any, str]:
-        """The answer, and the access token that it answers to."""
+        """The answer, and the key or access token that it answers to."""
         writes = method != "GET"
         library = _library(self.connection)
         session = self._session()
@@ -157,10 +165,10 @@ class Wire:
             raise self._no_answer(method, path, error.__cause__ or error, writes) from None
         return response, used
 
-    def _understand(self, method: str, path: str, response: Any, writes: bool) -> Answer:
+    def _understand(self, method: str, path: str, response: Any, key: str, writes: bool) -> Answer:
+        """`key` is what was shown: an answer may quote it."""
         headers: Mapping[str, str] = response.headers
         if response.status_code >= 300:
-            key = self._session().api_key  # an answer may quote what it was sent
             raise self._failure(method, path, response.status_code, headers, _error_in(response, key))
         try:
             json = response.json()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,10 +47,9 @@ class Wire:
 
     def get(self, path: str, **query: str) -> Answer:
         """`path` stands behind /api/v1. Raises Gone where this Prometheus has no such resource."""
-        library = self._library()
         return self._answer(
             path,
-            lambda: library._session.get(
+            lambda library: library._session.get(
                 f"{self._settings.url}/api/v1{path}",
                 params=query,
                 headers=library.headers,
@@ -60,8 +60,7 @@ class Wire:
 
     def query(self, promql: str) -> Answer:
         """An instant query. Raises Rejected with Prometheus' own words for one that it cannot parse or evaluate."""
-        library = self._library()
-        return self._answer("/query", lambda: library.custom_query(promql))
+        return self._answer("/query", lambda library: library.custom_query(promql))
 
     def nonsense(self, path: str, why: str) -> NeedsOperator:
         """The error for an answer that no Prometheus gives."""
@@ -72,14 +71,30 @@ class Wire:
             status=200,
         )
 
-    def _answer(self, path: str, send: Any) -> Answer:
+    def _answer(self, path: str, send: Callable[[Any], object]) -> Answer:
+        try:
+            return self._asked(path, send)
+        except NeedsOperator as error:
+            if error.status != 401 or not self._renew():
+                raise
+        return self._asked(path, send)
+
+    def _renew(self) -> bool:
+        """Whether we can prove ourselves otherwise than we just did: somebody may have replaced the secret."""
+        shown = self._threads.credentials
+        self._threads.library._session.close()
+        self._threads.library = None
+        return bool(self._credentials() != shown)
+
+    def _asked(self, path: str, send: Callable[[Any], object]) -> Answer:
         import requests
         from prometheus_api_client.exceptions import PrometheusApiClientException
 
+        library = self._library()
         self._threads.judged = None
         self._bench.spend()
         try:
-            send()
+            send(library)
         except (requests.exceptions.RequestException, PrometheusApiClientException) as error:
             # `from None`: the library's exceptions carry the request, headers and all, into every traceback.
             failure = blocked(self.connection, f"GET /api/v1{path}", error, self._route)
@@ -137,10 +152,11 @@ class Wire:
     def _library(self) -> Any:
         library = getattr(self._threads, "library", None)
         if library is None:
-            library = self._threads.library = self._connect()
+            self._threads.credentials = self._credentials()
+            library = self._threads.library = self._connect(*self._threads.credentials)
         return library
 
-    def _connect(self) -> Any:
+    def _connect(self, headers: dict[str, str], auth: tuple[bytes, bytes] | None) -> Any:
         try:
             import requests
             from prometheus_api_client import PrometheusConnect
@@ -151,17 +167,6 @@ class Wire:
         settings = self._settings
         session = requests.Session()
         session.hooks["response"].append(self._judge)
-        headers = {"accept": "application/json"}
-        if settings.tenant is not None:
-            headers["x-scope-orgid"] = settings.tenant
-        if settings.bearer_token is not None:
-            headers["authorization"] = self._bearer(settings.bearer_token)
-        auth = None
-        if settings.username is not None and settings.password is not None:
-            # As bytes: requests would encode text as Latin-1 and fail on the rest of the world's passwords.
-            password = self._reveal(settings.password, "password")
-            conceal_pair(settings.username, password)
-            auth = (settings.username.encode(), password.encode())
         library_of: Any = PrometheusConnect  # its annotations name narrower types than it takes
         library = library_of(
             settings.url,
@@ -174,6 +179,21 @@ class Wire:
         self._route = route(self.connection, settings, settings.url)
         self._route.lead(session, self._bench.transport, at=(settings.url,))
         return library
+
+    def _credentials(self) -> tuple[dict[str, str], tuple[bytes, bytes] | None]:
+        """The headers that each request carries, and the pair for Basic."""
+        settings = self._settings
+        headers = {"accept": "application/json"}
+        if settings.tenant is not None:
+            headers["x-scope-orgid"] = settings.tenant
+        if settings.bearer_token is not None:
+            headers["authorization"] = self._bearer(settings.bearer_token)
+        if settings.username is None or settings.password is None:
+            return headers, None
+        # As bytes: requests would encode text as Latin-1 and fail on the rest of the world's passwords.
+        password = self._reveal(settings.password, "password")
+        conceal_pair(settings.username, password)
+        return headers, (settings.username.encode(), password.encode())
 
     def _bearer(self, secret: Secret) -> str:
         return f"Bearer {sendable(self.connection, 'bearer_token', self._reveal(secret, 'bearer_token'))}"

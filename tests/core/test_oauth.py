@@ -237,6 +237,24 @@ def test_a_refused_refresh_token_stays_where_it_is_and_asks_for_a_person(bench: 
     assert kept.read_text(encoding="utf-8") == "the first refresh token\n"
 
 
+def test_a_token_put_there_by_a_person_comes_before_one_that_could_not_be_written(bench: Bench, kept: Path) -> None:
+    class ReadOnly(Secret):
+        """A secret that cannot take the next one."""
+
+        def keep(self, value: str) -> None:
+            raise LookupError("a new value cannot be kept: Read-only file system")
+
+    token = RefreshToken("jira", ReadOnly("file", str(kept)))
+    with pytest.raises(NeedsOperator, match="Read-only"):
+        token.use(bench.refresh)
+    bench.shop.desk.refresh_tokens.clear()  # the app's consent was taken back, and given anew
+    bench.shop.desk.refresh_tokens["the token of a second consent"] = "tieline"
+    kept.write_text("the token of a second consent", encoding="utf-8")
+    with pytest.raises(NeedsOperator, match="Read-only"):
+        token.use(bench.refresh)
+    assert "the token of a second consent" not in bench.shop.desk.refresh_tokens  # it was spent
+
+
 def test_one_that_came_but_could_not_be_written_is_used_and_written_later(bench: Bench, kept: Path) -> None:
     class Full(Secret):
         """A secret on a disk that is full for a while."""

@@ -33,24 +33,90 @@ TOOLS: Mapping[str, Mapping[str, Any]] = {
         "password": Secret.literal(PASSWORD),
         "oauth": {"client_id": "id", "client_secret": Secret.literal(PASSWORD + "-client")},
     },
+    "servicenow with a client": {
+        "username": "tieline",
+        "oauth": {"client_id": "id", "client_secret": Secret.literal(PASSWORD), "grant": "client_credentials"},
+    },
+    "servicenow with a refresh token": {
+        "username": "tieline",
+        "oauth": {
+            "client_id": "id",
+            "client_secret": Secret.literal(PASSWORD + "-client"),
+            "grant": "refresh_token",
+            "refresh_token": Secret.literal(PASSWORD),
+        },
+    },
     "jira": {"email": "t@example.com", "api_token": Secret.literal(PASSWORD), "project": "OPS"},
     "jira-jsm": {"email": "t@example.com", "api_token": Secret.literal(PASSWORD), "project": "OPS"},
+    "jira with a client": {
+        "url": "{url}/ex/jira/11223344",
+        "project": "OPS",
+        "oauth": {
+            "client_id": "id",
+            "client_secret": Secret.literal(PASSWORD),
+            "token_url": "{url}/oauth/token",
+        },
+    },
+    "jira with a refresh token": {
+        "url": "{url}/ex/jira/11223344",
+        "project": "OPS",
+        "oauth": {
+            "client_id": "id",
+            "client_secret": Secret.literal(PASSWORD + "-client"),
+            "refresh_token": Secret.literal(PASSWORD),
+            "token_url": "{url}/oauth/token",
+        },
+    },
     "jira-dc": {"pat": Secret.literal(PASSWORD), "project": "OPS"},
     "pagerduty": {"api_key": Secret.literal(PASSWORD), "from_email": "t@example.com", "service": "PSERVICE"},
+    "pagerduty with oauth": {
+        "from_email": "t@example.com",
+        "service": "PSERVICE",
+        "oauth": {
+            "client_id": "id",
+            "client_secret": Secret.literal(PASSWORD),
+            "subdomain": "acme",
+            "token_url": "{url}/oauth/token",
+        },
+    },
     "alertmanager": {"username": "tieline", "password": Secret.literal(PASSWORD)},
     "alertmanager with a token": {"bearer_token": Secret.literal(PASSWORD)},
     "prometheus": {"username": "tieline", "password": Secret.literal(PASSWORD)},
     "prometheus with a token": {"bearer_token": Secret.literal(PASSWORD)},
 }
-"""Every way that a shipped adapter proves who we are."""
+"""Every way that a shipped adapter proves who we are. An address stands there where it is not the tool's own."""
+
+BY_TOKEN = [name for name, given in TOOLS.items() if "oauth" in given]
 
 
 def connect(name: str, url: str, **more: Any) -> Source:
     """The adapter of TOOLS' name, on this address."""
-    kind = KINDS[name.split(" ")[0]]
-    settings = kind.settings.model_validate({**TOOLS[name], "url": url, "timeout": 5, **more})
+    return connect_with(name.split(" ")[0], {"url": "{url}", **TOOLS[name], **more}, url)
+
+
+def connect_with(tool: str, given: Mapping[str, Any], url: str) -> Source:
+    """An adapter with these options, in which `{url}` is this address."""
+    kind = KINDS[tool]
+    settings = kind.settings.model_validate({"timeout": 5, **_addressed(given, url)})
     bench = Workbench(clock=SystemClock(), sleep=lambda _seconds: None)
     return kind.connect(ConnectionName("canary"), settings, bench)
+
+
+def _addressed(given: Mapping[str, Any], url: str) -> dict[str, Any]:
+    return {
+        name: _addressed(value, url)
+        if isinstance(value, Mapping)
+        else value.replace("{url}", url)
+        if isinstance(value, str)
+        else value
+        for name, value in given.items()
+    }
+
+
+class Asked(BaseHTTPRequestHandler):
+    """One request that came in, with what it carried."""
+
+    sent: str = ""
 
 
 @dataclass
@@ -59,12 +125,15 @@ class Canary:
 
     url: str = ""
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
-    answer: Callable[[BaseHTTPRequestHandler], None] = lambda handler: reply(handler, 200, {}, b"{}")
+    bodies: list[str] = field(default_factory=list)
+    """What came with each of `seen`."""
+    answer: Callable[[Asked], None] = lambda handler: reply(handler, 200, {}, b"{}")
 
     @property
     def credentials(self) -> list[str]:
         """What reached it that proves who we are."""
-        return [value for _method, _path, headers in self.seen if (value := headers.get("authorization"))]
+        headers = [value for _method, _path, headers in self.seen if (value := headers.get("authorization"))]
+        return headers + [body for body in self.bodies if PASSWORD in body]
 
 
 def reply(handler: BaseHTTPRequestHandler, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -81,13 +150,14 @@ def serving(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Itera
     """A canary on a socket of its own."""
     canary = Canary()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Asked):
         protocol_version = "HTTP/1.1"
         wbufsize = 65_536
 
         def _any(self) -> None:
             length = int(self.headers.get("content-length") or 0)
-            self.rfile.read(length)
+            self.sent = self.rfile.read(length).decode("utf-8", "replace")
+            canary.bodies.append(self.sent)
             canary.seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
             canary.answer(self)
 

@@ -14,13 +14,14 @@ import traceback
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler
+from itertools import product
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
 from tests.daemon.conftest import eventually
-from tests.threats.canaries import PASSWORD, TOOLS, connect, reply, serving, store_files
+from tests.threats.canaries import BY_TOKEN, PASSWORD, TOOLS, Asked, connect, reply, serving, store_files
 from tests.threats.conftest import Tally, cases
 from tests.threats.test_t09_request_forgery import everything
 
@@ -30,6 +31,7 @@ from tieline.core.redaction import conceal, redacted
 from tieline.core.secrets import Secret
 
 MARK = "canary-Pa55word"
+TOKEN = "canary-T0ken-that-was-sold"
 
 
 def forms(secret: str) -> list[str]:
@@ -38,14 +40,25 @@ def forms(secret: str) -> list[str]:
     return [secret, quote(secret, safe=""), *encoded]
 
 
-def shown(text: str, secret: str) -> list[str]:
-    return [form for form in forms(secret) if form in text]
+def shown(text: str, *secrets: str) -> list[str]:
+    return [form for secret in secrets for form in forms(secret) if form in text]
 
 
-def parrot(status: int, handler: BaseHTTPRequestHandler) -> None:
+def sells(handler: BaseHTTPRequestHandler) -> bool:
+    """Answers where tokens are bought, with tokens that must not show either."""
+    if "oauth" not in handler.path:
+        return False
+    given = {"access_token": TOKEN, "refresh_token": f"{TOKEN}-next", "expires_in": 3600}
+    reply(handler, 200, {}, json.dumps(given).encode())
+    return True
+
+
+def parrot(status: int, tokens: bool, handler: Asked) -> None:
     """A tool, or a proxy in front of it, that quotes in its refusal what it was sent."""
+    if tokens and sells(handler):
+        return
     sent = {name.lower(): value for name, value in handler.headers.items()}
-    words = f"the header Authorization: {sent.get('authorization')} ({PASSWORD}) was not understood"
+    words = f"the header Authorization: {sent.get('authorization')} ({PASSWORD}) was not understood: {handler.sent}"
     body = {
         "error": {"message": words, "detail": words, "errors": [words], "code": 2006},
         "errorMessages": [words],
@@ -68,8 +81,9 @@ def test_a_tool_that_quotes_our_credentials_is_not_quoted(
     escaped: list[str] = []
     played = 0
     with serving() as tool:
-        for status in (200, 301, 400, 401, 402, 403, 404, 409, 412, 413, 422, 429, 500, 502, 503):
-            tool.answer = partial(parrot, status)
+        statuses = (200, 301, 400, 401, 402, 403, 404, 409, 412, 413, 422, 429, 500, 502, 503)
+        for status, tokens in product(statuses, (False, True) if name in BY_TOKEN else (False,)):
+            tool.answer = partial(parrot, status, tokens)
             source = connect(name, tool.url)
             for call in everything(source):
                 played += 1
@@ -77,10 +91,11 @@ def test_a_tool_that_quotes_our_credentials_is_not_quoted(
                     call()
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is searched
                     told = "".join(traceback.format_exception(error)) + repr(error) + str(error.__dict__)
-                    escaped += [f"{status}: {form}" for form in shown(told, PASSWORD)]
-            escaped += shown(repr(source) + str(vars(source)), PASSWORD)
+                    escaped += [f"{status}: {form}" for form in shown(told, PASSWORD, TOKEN)]
+            assert bool(tool.credentials) and (not tokens or f"Bearer {TOKEN}" in tool.credentials)
+            escaped += shown(repr(source) + str(vars(source)), PASSWORD, TOKEN)
     own = "".join(record.getMessage() for record in caplog.records if record.name.startswith("tieline"))
-    escaped += shown(own, PASSWORD)
+    escaped += shown(own, PASSWORD, TOKEN)
     assert tool.seen
     tally(played, sorted(set(escaped)))
 
@@ -165,6 +180,12 @@ connections:
   pager: {{tool: pagerduty, url: '{url}', api_key: {{env: CANARY_3}}, from_email: a@b.example, service: P1}}
   alerts: {{tool: alertmanager, url: '{url}', bearer_token: {{env: CANARY_4}}, webhook_token: {{env: CANARY_5}}}}
   prom: {{tool: prometheus, url: '{url}', username: u, password: {{env: CANARY_6}}}}
+  sold: {{tool: servicenow, url: '{url}', username: u, oauth: {{client_id: i, client_secret: {{env: CANARY_8}},
+          grant: client_credentials}}}}
+  consent: {{tool: jira, url: '{url}/ex/jira/1', project: OPS, oauth: {{client_id: i, client_secret: {{env: CANARY_9}},
+          refresh_token: {{file: '{kept}'}}, token_url: '{url}/oauth/token'}}}}
+  scoped: {{tool: pagerduty, url: '{url}', from_email: a@b.example, service: P1, oauth: {{client_id: i,
+          client_secret: {{env: CANARY_11}}, subdomain: acme, token_url: '{url}/oauth/token'}}}}
 """
 
 COMMANDS = [
@@ -178,23 +199,24 @@ COMMANDS = [
 @pytest.fixture
 def canaries(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A different secret for each place where one can be."""
-    yield {f"CANARY_{number}": f"{MARK}-{number}-{os.urandom(6).hex()}" for number in range(1, 8)}
+    yield {f"CANARY_{number}": f"{MARK}-{number}-{os.urandom(6).hex()}" for number in range(1, 12)}
 
 
 def test_no_command_log_or_store_shows_a_secret(tmp_path: Path, canaries: dict[str, str], tally: Tally) -> None:
-    file = tmp_path / "webhook-secret"
-    file.write_text(canaries["CANARY_7"], encoding="utf-8")
-    file.chmod(0o600)
+    files = {"file": tmp_path / "webhook-secret", "kept": tmp_path / "refresh-token"}
+    for file, canary in zip(files.values(), ("CANARY_7", "CANARY_10"), strict=True):
+        file.write_text(canaries[canary], encoding="utf-8")
+        file.chmod(0o600)
 
-    def refuse(handler: BaseHTTPRequestHandler) -> None:
-        words = f"401 for {handler.headers.get('authorization')}"
+    def refuse(handler: Asked) -> None:
+        words = f"401 for {handler.headers.get('authorization')} {handler.sent}"
         body = json.dumps({"error": {"message": words}, "errorMessages": [words], "message": words})
         reply(handler, 401, {}, body.encode())
 
     environment = {**os.environ, **canaries}
     with serving() as tool:
         tool.answer = refuse
-        (tmp_path / "tieline.yaml").write_text(WORKSPACE.format(url=tool.url, file=file), encoding="utf-8")
+        (tmp_path / "tieline.yaml").write_text(WORKSPACE.format(url=tool.url, **files), encoding="utf-8")
         start = [sys.executable, "-m", "tieline.cli.main", "-w", str(tmp_path)]
         log = tmp_path / "log"
         with log.open("wb") as out:
@@ -202,7 +224,7 @@ def test_no_command_log_or_store_shows_a_secret(tmp_path: Path, canaries: dict[s
                 [*start, "run", "--log", "json", "--level", "debug"], stderr=out, stdout=out, env=environment
             )
         try:
-            eventually(lambda: log.read_text().count("connection_stopped") >= 5, 60)
+            eventually(lambda: log.read_text().count("connection_stopped") >= 8, 60)
             address = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
             assert address is not None
             told = [httpx.get(address[0] + path, trust_env=False).text for path in ("/metrics", "/readyz", "/healthz")]
@@ -218,7 +240,9 @@ def test_no_command_log_or_store_shows_a_secret(tmp_path: Path, canaries: dict[s
             daemon.wait(30)
         told += [log.read_text(), store_files(tmp_path).decode("utf-8", "replace")]
         assert "401" in "".join(told), "the failing paths were walked"
+        used = "\n".join(tool.bodies)
         assert tool.credentials, "the secrets were used"
+        assert all(canaries[f"CANARY_{number}"] in unquote(used) for number in range(8, 12)), "those of OAuth too"
     text = "\n".join(told)
     pairs = [canary for _method, _path, headers in tool.seen if (canary := headers.get("authorization", ""))]
     sent = {word for header in pairs for word in re.split(r"[ =]", header) if len(word) > 12}
