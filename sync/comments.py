@@ -60,8 +60,8 @@ def _ask(engine: Engine, here: Connected, item: twins.Outgoing, error: RemoteErr
 def _find_or_write(engine: Engine, here: Connected, source: Commenter, item: twins.Outgoing) -> RemoteComment | None:
     """The comment as it stands in the tool now; None where it is put aside instead, because robots talk."""
     if item.state == "sending":
-        # A search that fails has failed the comment: it is not a look at the record that could go on without.
-        found = twins.search(here.call(Verb.ADD_COMMENT, source.comments, item.ref), here.mapping, item)
+        # A search that fails has not found that there is nothing: no look at the record, which could go on without.
+        found = twins.search(here.call(Verb.FIND, source.comments, item.ref), here.mapping, item)
         if found is not None:
             return found
     with engine.store.read() as connection:

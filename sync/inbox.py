@@ -37,8 +37,6 @@ class Waiting:
     reading: Reading | None
     asked: int
     attempts: int
-    listed: bool = False
-    """True when the tool itself showed the record, in a listing or in its webhook."""
 
     @property
     def received_at(self) -> datetime:
@@ -191,7 +189,6 @@ def _group(name: ConnectionName, ref: Ref, members: Sequence[Any]) -> Waiting:
         reading=None if asks_fresh else decode(newest.reading),
         asked=newest.asked,
         attempts=max(row.attempts for row in members),
-        listed=any(row.reading is not None for row in members),
     )
 
 

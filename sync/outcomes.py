@@ -161,7 +161,8 @@ CALLED: Final[Mapping[Verb, frozenset[Standing]]] = {
     Verb.READ: EVERYWHERE,  # of a record that is nobody's copy, the copy counts as absent
     Verb.COMMENTS: EVERYWHERE,
     Verb.CREATE: frozenset((Standing.ABSENT, Standing.CREATING)),
-    Verb.FIND: frozenset((Standing.ABSENT, Standing.CREATING)),
+    # Of a record by its token; and of a comment that is in doubt, by its own, among those of a record that is there.
+    Verb.FIND: EVERYWHERE - {Standing.GONE},
     Verb.PERSON_ID: frozenset((Standing.ABSENT, Standing.CREATING, Standing.LINKED)),
     Verb.UPDATE: frozenset((Standing.LINKED,)),
     Verb.ADD_COMMENT: frozenset((Standing.LINKED, Standing.IN_DOUBT, Standing.PARKED)),
@@ -179,7 +180,9 @@ def _rule(
 
 
 _LOOKS: Final = (Verb.READ, Verb.COMMENTS)
-_KNOWN: Final = (Standing.ABSENT, Standing.CREATING, Standing.LINKED, Standing.IN_DOUBT, Standing.PARKED)
+_UNMADE: Final = (Standing.ABSENT, Standing.CREATING)
+_MADE: Final = (Standing.LINKED, Standing.IN_DOUBT, Standing.PARKED)
+_KNOWN: Final = (*_UNMADE, *_MADE)
 
 COPY_RULES: Final = (
     # Nothing is about a copy here: what was asked for waits, and is asked for again.
@@ -200,7 +203,10 @@ COPY_RULES: Final = (
     _rule(Verb.CREATE, {Failure.REJECTED}, Done.NO, Then.PARK),
     _rule(Verb.CREATE, {*_LOST, *_DENIED, *_REST} - {Failure.REJECTED}, Done.MAYBE, Then.AGAIN),
     # A search that fails, however it says so, has not found that there is nothing.
-    _rule(Verb.FIND, Failure, Done.MAYBE, Then.AGAIN),
+    _rule(Verb.FIND, {*_PASSING, *_REST}, Done.MAYBE, Then.AGAIN),
+    _rule(Verb.FIND, _DENIED, Done.MAYBE, Then.AGAIN, *_UNMADE, Standing.GONE),
+    _rule(Verb.FIND, {Failure.GONE}, Done.MAYBE, Then.ASK, *_MADE),
+    _rule(Verb.FIND, {Failure.MERGED}, Done.MAYBE, Then.FOLLOW, *_MADE),
     # An update.
     _rule(Verb.UPDATE, _BUSY, Done.NO, Then.AGAIN),
     _rule(Verb.UPDATE, {Failure.STALE}, Done.NO, Then.LOOK),

@@ -47,7 +47,7 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
         sighting = _look(engine, here, item, known)
     except Gone as error:
         then = outcome(error, standing_of(known)).then
-        if then is Then.ASK and _doubts(engine, item, known):
+        if then is Then.ASK and _doubts(engine, item):
             with engine.store.write() as tx:
                 inbox.later(tx, item, item.attempts + 1, engine.clock.now() + DOUBT_EVERY)
             return
@@ -158,12 +158,10 @@ def _with_birth(engine: Engine, here: Connected, sighting: Sighting) -> Sighting
     return sight(engine, here, found, asked=sighting.asked)
 
 
-def _doubts(engine: Engine, item: Waiting, known: Replica | None) -> bool:
-    """True while a 404 is not to be believed yet. One about a record that nobody ever showed us matters to nobody."""
-    if item.attempts >= DOUBT_FOR // DOUBT_EVERY:
-        return False
-    shown = item.listed or known is not None
-    return shown and engine.clock.now() - item.received_at < DOUBT_FOR
+def _doubts(engine: Engine, item: Waiting) -> bool:
+    """True while a 404 is not to be believed yet. That is so of a record that is no copy, too: a webhook may be all
+    that ever tells of it."""
+    return item.attempts < DOUBT_FOR // DOUBT_EVERY and engine.clock.now() - item.received_at < DOUBT_FOR
 
 
 def _drop(engine: Engine, item: Waiting) -> None:

@@ -85,6 +85,7 @@ def check(world: World) -> list[Violation]:
         _duplicates,
         _orphans,
         _unlinked,
+        _believed_gone,
         _equality,
         _edits,
         _overwritten,
@@ -225,6 +226,17 @@ def _unlinked(scene: Scene) -> Iterator[Violation]:
             if copy is None or copy.state in (ReplicaState.ABSENT, ReplicaState.CREATING):
                 state = "missing" if copy is None else copy.state.value
                 yield Violation("unlinked record", f"the copy of open INC-{incident.id} in {name} is {state}")
+
+
+def _believed_gone(scene: Scene) -> Iterator[Violation]:
+    """What people deleted or merged is gone, and nothing else is, whoever said so."""
+    for incident, copies in scene.incidents:
+        if scene.world.restored or _is_disturbed(scene, incident.id):
+            continue
+        for copy in copies:
+            if copy.state is ReplicaState.GONE:
+                words = f"the copy of INC-{incident.id} in {copy.connection} counts as gone: {copy.parked}"
+                yield Violation("lost copy", words)
 
 
 def _equality(scene: Scene) -> Iterator[Violation]:
@@ -468,15 +480,26 @@ def _wide_remarks(scene: Scene) -> Iterator[Violation]:
             yield Violation("shown wider", f"{remark.text!r} is internal and public on {ref} in {name}")
 
 
+_ASIDE = (
+    select(t.twin.c.replica_id, t.comment.c.body)
+    .join(t.comment, t.comment.c.id == t.twin.c.comment_id)
+    .where(t.twin.c.state == "parked")
+)
+
+
 def _lost_remarks(scene: Scene) -> Iterator[Violation]:
     copies = {incident.id: found for incident, found in scene.incidents}
+    with scene.world.store.read() as connection:
+        # What was put aside is told, with the sentence that says why.
+        aside = set(connection.execute(_ASIDE).tuples())
     for remark in scene.world.people.remarks:
         owner = scene.owners.get((remark.tool, remark.ref))
         if owner is None or _is_disturbed(scene, owner) or (scene.world.restored and remark.tool == HERE):
             continue
         for copy in copies[IncidentId(owner)]:
             seen = scene.shown(copy)
-            if seen is not None and not any(_says(note, remark) for note in seen.notes):
+            told = (copy.id, remark.text) in aside
+            if seen is not None and not told and not any(_says(note, remark) for note in seen.notes):
                 yield Violation("lost comment", f"{remark.text!r} is missing on {seen.ref} in {copy.connection}")
 
 

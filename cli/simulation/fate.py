@@ -81,6 +81,10 @@ class Weather:
     """This and what follows befalls only what goes over HTTP."""
     cut_answer: float = 0.0
     slow_answer: float = 0.0
+    denied: float = 0.0
+    """Of any call: something in between answers that there is no such thing."""
+    refused: float = 0.0
+    """Of any call: something in between answers that it may not be, or that it was put wrongly."""
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Weather:
@@ -90,6 +94,13 @@ class Weather:
     @classmethod
     def calm(cls) -> Weather:
         return cls(**{one.name: 0.0 for one in fields(cls)})
+
+
+DENIED_FOR: Final = timedelta(seconds=15)
+REST: Final = timedelta(seconds=60)
+"""For how long a record is denied at a time, and for how long not again: what is denied without end is gone."""
+
+REFUSALS: Final = (400, 403, 405, 409, 412, 413, 422, 423)
 
 
 class Fate:
@@ -103,6 +114,8 @@ class Fate:
         self.told: list[str] = []
         self._fuse = 0
         self._frost = 0
+        self._denied: dict[str, datetime] = {}
+        """By tool, when a look at a record was denied first."""
         self.on_freeze: Callable[[str], None] = lambda _where: None
         """What happens while a worker is frozen."""
 
@@ -165,7 +178,7 @@ class Fate:
             if self._fuse and self._burns_down():
                 self.told.append(f"killed after {tool} did {verb}")
                 return Death(after_effect=True)
-            fault = self._drawn(verb) or (self._on_the_way() if over_http else None)
+            fault = self._drawn(verb) or (self._on_the_way() if over_http else self._in_between(tool, verb))
             if fault is not None:
                 effect = " after it took effect" if fault.after_effect else ""
                 self.told.append(f"{tool} answered {verb} with {fault.status or 'silence'}{effect}")
@@ -195,6 +208,27 @@ class Fate:
         if self.happens(self.weather.cut_answer / 4, "cut answer"):
             return Cut(200, after_effect=True)
         return None
+
+    def _in_between(self, tool: str, verb: str) -> Fault | None:
+        """What stands in front of a tool answers in its place, sometimes although the tool has acted."""
+        weather = self.weather
+        acted = verb in ("create", "find", "add_comment") and self.dice.random() < 0.5 if weather.denied else False
+        if self.happens(weather.denied / 4) and self._may_deny(tool, verb):
+            self.counts["denied"] += 1
+            return Fault(self.dice.choice((404, 410)), after_effect=acted, believed=True)
+        if self.happens(weather.refused / 8, "refused"):
+            return Fault(self.dice.choice(REFUSALS))
+        return None
+
+    def _may_deny(self, tool: str, verb: str) -> bool:
+        if verb not in ("read", "update", "comments", "add_comment"):
+            return True
+        since = self._denied.get(tool)
+        now = self.now()
+        if since is None or now - since > REST or now < since:
+            self._denied[tool] = now
+            return True
+        return now - since <= DENIED_FOR
 
     def _retry_after(self) -> dict[str, str]:
         match self.dice.randrange(4):

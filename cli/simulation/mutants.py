@@ -19,7 +19,7 @@ from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.cli.simulation.shape import MEMORY
 from tieline.cli.simulation.shipped.mutants import ADAPTER_MUTANTS
 from tieline.cli.simulation.tickets import SimulatedTool
-from tieline.core.errors import StoreUnavailable
+from tieline.core.errors import Gone, StoreUnavailable, TryAgain
 from tieline.core.listing import Understood
 from tieline.core.model import ABSENT, Visibility, instant, parse_instant
 from tieline.core.port import Act, Cursor
@@ -50,6 +50,7 @@ from tieline.sync.intake import Intake
 from tieline.sync.jobs import lease
 from tieline.sync.lane import Lane
 from tieline.sync.merge import Reason, Settled
+from tieline.sync.outcomes import Done, Outcome, Then, Verb
 from tieline.sync.records import ReplicaState
 
 Patch = tuple[Any, str, Any]
@@ -129,6 +130,51 @@ def _no_lag_wait() -> Sequence[Patch]:
 
 def _no_search() -> Sequence[Patch]:
     return [(creation, "find_or_create", creation.create)]
+
+
+def _denied_create_believed() -> Sequence[Patch]:
+    ask = deliver.outcome
+
+    def believing(error: Any, standing: Any) -> Any:
+        denied = isinstance(error, Gone) and error.verb == Verb.CREATE.value
+        return Outcome(Done.NO, Then.FOLLOW) if denied else ask(error, standing)
+
+    return [(deliver, "outcome", believing)]
+
+
+def _denied_create_not_made() -> Sequence[Patch]:
+    ask = creation.outcome
+
+    def believing(error: Any, standing: Any) -> Any:
+        denied = isinstance(error, Gone) and error.verb == Verb.CREATE.value
+        return Outcome(Done.NO, Then.AGAIN) if denied else ask(error, standing)
+
+    return [(creation, "outcome", believing)]
+
+
+def _denied_search_believed() -> Sequence[Patch]:
+    find = creation._find_one
+
+    def believing(here: Any, finder: Any, token: Any) -> Any:
+        try:
+            return find(here, finder, token)
+        except Gone:
+            return None
+
+    return [(creation, "_find_one", believing)]
+
+
+def _denial_believed_at_once() -> Sequence[Patch]:
+    return [(road, "_doubts", lambda *_args: False)]
+
+
+def _lost_create_not_made() -> Sequence[Patch]:
+    ask = creation.outcome
+
+    def believing(error: Any, standing: Any) -> Any:
+        return Outcome(Done.NO, Then.AGAIN) if isinstance(error, TryAgain) else ask(error, standing)
+
+    return [(creation, "outcome", believing)]
 
 
 def _adopt_as_it_is() -> Sequence[Patch]:
@@ -609,6 +655,11 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "no-intent": Mutant("a create is not written down before it is sent", _no_intent),
     "no-lag-wait": Mutant("a search that lags is believed when it finds nothing", _no_lag_wait),
     "no-search": Mutant("a create in doubt is sent again without a look", _no_search),
+    "denied-create-believed": Mutant("a 404 on create is believed: the copy counts as gone", _denied_create_believed),
+    "denied-create-not-made": Mutant("a 404 on create is believed: nothing was made", _denied_create_not_made),
+    "denied-search-believed": Mutant("a search that is answered 404 has found nothing", _denied_search_believed),
+    "denial-believed-at-once": Mutant("one 404 about a record is believed at once", _denial_believed_at_once),
+    "lost-create-not-made": Mutant("a create whose answer was lost is taken for not made", _lost_create_not_made),
     "adopt-as-it-is": Mutant("a found record's present state is taken for what we sent", _adopt_as_it_is),
     "no-way-made": Mutant("a copy that a merge moved keeps the place of the record's own incident", _no_way_made),
     "comments-left-at-adoption": Mutant("a found record's comments are not read", _comments_left_at_adoption),

@@ -59,8 +59,11 @@ class Plan:
         workers, frozen = _workers(random.Random(f"workers {seed}"))  # noqa: S311
         forgetful = random.Random(f"forgetful {seed}").choice(FORGETFUL)  # noqa: S311
         shape = replace(shape, batch=steps_of_a_lane, workers=workers, blunt=_blunt(seed, shape))
+        in_between = random.Random(f"in between {seed}")  # noqa: S311
+        denied, refused = in_between.choice(LEVELS), in_between.choice(LEVELS)
         odd = random.Random(f"odd {seed}").choice(LEVELS)  # noqa: S311
         weather = replace(weather, frozen=frozen, forgetful=forgetful, odd=odd)
+        weather = replace(weather, denied=denied, refused=refused)
         shape = replace(shape, candid=random.Random(f"candid {seed}").random() < 0.5)  # noqa: S311
         if tools != MEMORY:
             shape, weather = _shipped(seed, shape, weather, tools)
