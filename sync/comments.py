@@ -53,8 +53,7 @@ def _ask(engine: Engine, here: Connected, item: twins.Outgoing, error: RemoteErr
         park(engine, here, item, str(error))
         return
     with engine.store.write() as tx:
-        again = engine.clock.now() + copies.UNTIL_CERTAIN
-        twins.postpone(tx, item, state=item.state, attempts=attempts, next_at=again)
+        twins.retry(tx, item, attempts, engine.clock.now() + copies.UNTIL_CERTAIN)
 
 
 def _find_or_write(engine: Engine, here: Connected, source: Commenter, item: twins.Outgoing) -> RemoteComment | None:

@@ -17,7 +17,19 @@ from tieline.core.errors import RemoteError, StoreUnavailable, Unforeseen
 from tieline.core.hooks import Committed
 from tieline.core.journal import Entry
 from tieline.core.model import ConnectionName, IncidentId, RecordKind, Value
-from tieline.core.port import Adapter, AdapterKind, Cursor, Directory, FieldFact, Page, Power, Receiver, Source, Token
+from tieline.core.port import (
+    Adapter,
+    AdapterKind,
+    Cursor,
+    Directory,
+    FieldFact,
+    Page,
+    Power,
+    Receiver,
+    Ref,
+    Source,
+    Token,
+)
 from tieline.core.registry import Registry
 from tieline.core.store.store import Store, Transaction
 from tieline.mappings import Fitted
@@ -82,6 +94,8 @@ class Connected:
     """E-mail of those whom the tool could not be asked for, to the sentence that says why."""
     looked: dict[Token, Look] = field(default_factory=dict)
     """By the token of each create in doubt."""
+    denied: dict[Ref, float] = field(default_factory=dict)
+    """By record of which the tool says that it is not there: since when, in seconds that never run backwards."""
     polled: bool = False
     """True once this process has read on to the end of what the tool has to tell."""
     caught_up: bool = False

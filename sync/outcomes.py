@@ -210,13 +210,13 @@ COPY_RULES: Final = (
     # An update.
     _rule(Verb.UPDATE, _BUSY, Done.NO, Then.AGAIN),
     _rule(Verb.UPDATE, {Failure.STALE}, Done.NO, Then.LOOK),
-    _rule(Verb.UPDATE, {Failure.GONE}, Done.NO, Then.ASK),
+    _rule(Verb.UPDATE, {Failure.GONE}, Done.MAYBE, Then.ASK),
     _rule(Verb.UPDATE, {Failure.MERGED}, Done.NO, Then.FOLLOW),
     _rule(Verb.UPDATE, {Failure.REJECTED}, Done.NO, Then.PARK),
     _rule(Verb.UPDATE, {*_LOST, Failure.NEEDS_OPERATOR, Failure.UNFORESEEN}, Done.MAYBE, Then.AGAIN),
     # A comment is parked alone; its copy goes on.
     _rule(Verb.ADD_COMMENT, _BUSY, Done.NO, Then.AGAIN),
-    _rule(Verb.ADD_COMMENT, {Failure.GONE}, Done.NO, Then.ASK),
+    _rule(Verb.ADD_COMMENT, {Failure.GONE}, Done.MAYBE, Then.ASK),
     _rule(Verb.ADD_COMMENT, {Failure.MERGED}, Done.NO, Then.FOLLOW),
     _rule(Verb.ADD_COMMENT, {Failure.REJECTED}, Done.NO, Then.PARK),
     _rule(Verb.ADD_COMMENT, {*_LOST, *_REST} - {Failure.REJECTED}, Done.MAYBE, Then.AGAIN),

@@ -34,7 +34,7 @@ COMMENTS_AGAIN: Final = timedelta(minutes=1)
 DOUBT_FOR: Final = timedelta(seconds=30)
 DOUBT_EVERY: Final = timedelta(seconds=10)
 """A tool that has just shown a record may deny it: the replica that answers lags behind, or a proxy stands in between.
-A 404 is asked for again this often, and believed when it is this old."""
+A 404 is asked for again this often, and believed when it has lasted for so long."""
 
 
 def travel(engine: Engine, here: Connected, item: Waiting) -> None:
@@ -47,17 +47,19 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
         sighting = _look(engine, here, item, known)
     except Gone as error:
         then = outcome(error, standing_of(known)).then
-        if then is Then.ASK and _doubts(engine, item):
+        if then is Then.ASK and _doubts(engine, here, item.ref):
             with engine.store.write() as tx:
                 inbox.later(tx, item, item.attempts + 1, engine.clock.now() + DOUBT_EVERY)
             return
         if then is Then.ASK and known is not None:
             # Letting go is for good: a tool that cannot be spoken to at all has not said that a record is gone.
             here.call(Verb.CHECK, here.source.check)
+        here.denied.pop(item.ref, None)
         _drop(engine, item)
         if known is not None:
             copies.lose(engine, here, known.id, error)
         return
+    here.denied.pop(item.ref, None)
     with engine.store.write() as tx:
         inbox.done(tx, item)
         found = rows.replica_by_ref(tx, here.name, sighting.reading.ref) or _ours(tx, here, sighting.reading)
@@ -158,10 +160,11 @@ def _with_birth(engine: Engine, here: Connected, sighting: Sighting) -> Sighting
     return sight(engine, here, found, asked=sighting.asked)
 
 
-def _doubts(engine: Engine, item: Waiting) -> bool:
-    """True while a 404 is not to be believed yet. That is so of a record that is no copy, too: a webhook may be all
-    that ever tells of it."""
-    return item.attempts < DOUBT_FOR // DOUBT_EVERY and engine.clock.now() - item.received_at < DOUBT_FOR
+def _doubts(engine: Engine, here: Connected, ref: Ref) -> bool:
+    """True while a 404 is not to be believed yet: until it has lasted. That is so of a record that is no copy, too: a
+    webhook may be all that tells of it. What went wrong before, in other ways, proves nothing."""
+    now = engine.clock.monotonic()
+    return now - here.denied.setdefault(ref, now) < DOUBT_FOR.total_seconds()
 
 
 def _drop(engine: Engine, item: Waiting) -> None:

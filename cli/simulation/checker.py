@@ -230,11 +230,14 @@ def _unlinked(scene: Scene) -> Iterator[Violation]:
 
 def _believed_gone(scene: Scene) -> Iterator[Violation]:
     """What people deleted or merged is gone, and nothing else is, whoever said so."""
+    if scene.world.restored:
+        return
+    deleted = {scene.owners.get(one) for one in _disturbed(scene)}
     for incident, copies in scene.incidents:
-        if scene.world.restored or _is_disturbed(scene, incident.id):
-            continue
         for copy in copies:
-            if copy.state is ReplicaState.GONE:
+            # A copy that made way for another incident's own record has none any more.
+            by_people = incident.id in deleted or "was merged into" in copy.parked
+            if copy.state is ReplicaState.GONE and not by_people:
                 words = f"the copy of INC-{incident.id} in {copy.connection} counts as gone: {copy.parked}"
                 yield Violation("lost copy", words)
 

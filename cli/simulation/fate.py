@@ -213,7 +213,8 @@ class Fate:
         """What stands in front of a tool answers in its place, sometimes although the tool has acted."""
         weather = self.weather
         acted = verb in ("create", "find", "add_comment") and self.dice.random() < 0.5 if weather.denied else False
-        if self.happens(weather.denied / 4) and self._may_deny(tool, verb):
+        makes = verb in ("create", "find")
+        if self.happens(weather.denied if makes else weather.denied / 4) and self._may_deny(tool, verb):
             self.counts["denied"] += 1
             return Fault(self.dice.choice((404, 410)), after_effect=acted, believed=True)
         if self.happens(weather.refused / 8, "refused"):
