@@ -188,7 +188,7 @@ def adopt(
         attempts=0,
         next_at=None,
     )
-    linked = unfit.left_over(linked, here.mapping, sighting, engine.clock.now())
+    linked = unfit.left_over(linked, here.mapping, sighting, replica.intent or {}, engine.clock.now())
     unfit.tell(tx, engine, replica, linked)
     if moment is Moment.LATER and replica.intent and reading.born is not None:
         born = sight(engine, here, replace(reading, body=reading.born), asked=sighting.asked)

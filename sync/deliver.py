@@ -161,6 +161,8 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
             changed = {name: value for name, value in watched.items() if value != replica.base.get(name)}
             trail = limits.extend_trail(trail, changed, engine.clock.now())
             landed = replace(current, attempts=0, next_at=None, trail=trail)
+            landed = unfit.left_over(landed, here.mapping, sighting, meant, engine.clock.now())
+            unfit.tell(tx, engine, current, landed)
             commit.take(tx, engine, here, landed, sighting, Moment.WRITTEN)
             twins.take_in(tx, engine, here, current, reading.comments or ())
 

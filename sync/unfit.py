@@ -141,15 +141,15 @@ def go_on(
     return True
 
 
-def left_over(copy: Replica, mapping: FieldMapping, sighting: Sighting, now: datetime) -> Replica:
-    """The copy without what a write of several calls could not bring about: held, and neither sent nor intended."""
+def left_over(copy: Replica, mapping: FieldMapping, sighting: Sighting, meant: Fields, now: datetime) -> Replica:
+    """The copy without what a write of several calls could not bring about: held, and neither sent nor intended.
+    `meant` is what the write was to say."""
     named = sighting.reading.refused
     told = {name: words for path, words in named.items() for name in _fields_at(mapping, path)}
     if not told:
         return copy
-    ours = {**(copy.intent or {}), **{name: steps[-1].written for name, steps in copy.ledger.items()}}
     shown = replace(copy, observed={**copy.observed, **sighting.fields})
-    held = with_holds(shown, ours, told, now, tried=True)
+    held = with_holds(shown, meant, told, now, tried=True)
     intent = copy.intent if copy.intent is None else {n: v for n, v in copy.intent.items() if n not in told}
     ledger = {name: steps for name, steps in copy.ledger.items() if name not in told}
     base = {**{name: one for name, one in copy.base.items() if name not in told}, **_shown(sighting, told)}

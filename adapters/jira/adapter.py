@@ -131,12 +131,14 @@ class JiraAdapter:
         now = self._reading(before)
         if now.version != seen:
             raise StaleVersion(self._name, f"{now.key} is at {now.version}, not at {seen}; read it again")
-        after, notes = self._writer.write(before, Patch.of(self._name, patch))
+        done = self._writer.write(before, Patch.of(self._name, patch))
+        after = done.fetched
         with written(self._name, f"{now.key} was written"):
             since = milliseconds(before.issue["fields"]["updated"])
             raced = history.is_shared(after.changelog, since, self._hands())
             theirs = history.afterwards(after.changelog, since, self._hands())
-            return replace(self._reading(self._without(after, theirs, before), notes), raced=raced)
+            found = self._reading(self._without(after, theirs, before), done.notes)
+            return replace(found, raced=raced, refused=done.refused)
 
     # -- Historian
 
@@ -247,7 +249,8 @@ class JiraAdapter:
         if not later.fields and not later.asks_for_move(made.issue):
             return self._as_born(made)
         try:
-            return self._as_born(*self._writer.write(made, later))
+            done = self._writer.write(made, later)
+            return replace(self._as_born(done.fetched, done.notes), refused=done.refused)
         except Rejected as error:
             refused = error.refused or dict.fromkeys(later.paths, str(error))
             return replace(self._as_born(self._one(ref), {"unfinished": str(error)}), refused=refused)

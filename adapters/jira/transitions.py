@@ -55,6 +55,8 @@ class Walk:
     trail: list[Station] = field(default_factory=list)
 
     looked: bool = False
+    gave: bool = False
+    """A screen has taken fields."""
     ended: bool = False
     """The issue stands elsewhere than the last transition leads, and is left there: a rule of the workflow held it or
     moved it on, or a person was at work. Who it was is told by the changelog."""
@@ -72,6 +74,11 @@ class Walk:
     @property
     def arrived(self) -> bool:
         return self.wanted.matches(self.at)
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether the issue was moved and stands elsewhere than it did, or a screen on the way took fields."""
+        return bool(self.trail) and (self.gave or self.at.id != self.trail[0].id)
 
     def lacks(self, move: Move) -> int:
         return len(self.missing(move))
@@ -220,6 +227,7 @@ class Walker:
         before = walk.at
         self._wire.post(f"/issue/{walk.issue['id']}/transitions", request)
         walk.trail.append(before)
+        walk.gave = walk.gave or bool(carried)
         walk.left = {name: value for name, value in walk.left.items() if name not in carried}
         walk.fetched, walk.looked = self._read(str(walk.issue["id"])), False
         held = walk.at.id == before.id

@@ -18,6 +18,7 @@ from tieline.adapters.jira.transitions import Walk, Walker
 from tieline.adapters.jira.wire import Wire
 from tieline.adapters.jira.workflow import Station, Wanted
 from tieline.core.errors import Rejected, StaleVersion, TryAgain
+from tieline.core.http import written
 from tieline.core.port import Body
 
 
@@ -60,16 +61,33 @@ class Plan:
     walk: Walk | None = None
     last: Mapping[str, Any] = field(default_factory=dict)
     wrote: bool = False
+    news: bool = False
+    """An edit has written something else than stood there."""
 
     @property
     def begun(self) -> bool:
         return self.wrote or bool(self.walk and self.walk.trail)
 
     @property
+    def changed(self) -> bool:
+        """Whether something stands that was not there before: a walk that was led back leaves nothing."""
+        return self.news or (self.walk is not None and self.walk.left_behind)
+
+    @property
     def way(self) -> str:
         if self.walk is None or not self.walk.trail:
             return ""
         return " → ".join([*(station.name for station in self.walk.trail), self.walk.at.name])
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The issue as it is after a write, with annotations, and what of the patch was refused while the rest was taken:
+    the members by their paths, each with Jira's words."""
+
+    fetched: Fetched
+    notes: Mapping[str, str]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 class Writer:
@@ -81,12 +99,16 @@ class Writer:
         self._walker = walker
         self._account = account
 
-    def write(self, before: Fetched, patch: Patch) -> tuple[Fetched, dict[str, str]]:
-        """The issue as it is afterwards, with annotations. Raises as the port's `update` does."""
+    def write(self, before: Fetched, patch: Patch) -> Written:
+        """The issue as it is afterwards. Raises as the port's `update` does; Rejected only where nothing is written."""
         plan = self._plan(before, patch)
         try:
             self._carry_out(before.issue, plan)
-            return self._read_back(before.issue, patch, plan)
+            return Written(*self._read_back(before.issue, patch, plan))
+        except Rejected as error:
+            if not plan.changed:
+                raise
+            return self._half_written(before.issue, patch, plan, error)
         except TryAgain as error:
             error.maybe_done = error.maybe_done or plan.begun
             raise
@@ -94,6 +116,18 @@ class Writer:
             if not plan.begun:
                 raise
             raise TryAgain(self._wire.connection, f"half of the update is written ({error})", maybe_done=True) from None
+
+    def _half_written(self, before: Body, patch: Patch, plan: Plan, error: Rejected) -> Written:
+        """A refusal of one call after another was taken. An error would say that nothing is done, and what is done
+        would come back as somebody's edit."""
+        with written(self._wire.connection, "half of the update is written"):
+            after = self._records.with_history(str(before["id"]))
+        held = after.issue["fields"]
+        lacking = [f"fields.{name}" for name, value in patch.fields.items() if not says(held.get(name), value)]
+        if patch.asks_for_move(after.issue):
+            lacking.append("fields.status")
+        way = {"way": plan.way} if plan.way else {}
+        return Written(after, way, {path: error.refused.get(path, str(error)) for path in lacking})
 
     def _plan(self, before: Fetched, patch: Patch) -> Plan:
         """Transition screens take what they can. A finished issue may be closed to edits, so what cannot be edited now
@@ -116,6 +150,7 @@ class Writer:
         if plan.first:
             self._edit(issue, plan.first)
             plan.wrote = True
+            plan.news = not all(says(issue["fields"].get(name), value) for name, value in plan.first.items())
         if plan.walk is not None:
             self._walker.go(plan.walk)
             held = plan.walk.issue["fields"]

@@ -14,13 +14,16 @@ from typing import Any, Final
 
 from tieline.adapters.servicenow.answers import Row
 from tieline.adapters.servicenow.query import both, condition
-from tieline.adapters.servicenow.wire import Wire
+from tieline.adapters.servicenow.wire import Listing, Wire
 from tieline.core import gap
-from tieline.core.errors import Gone, NeedsOperator, Rejected
+from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, TryAgain
 from tieline.core.port import Ref
 
 TABLE: Final = "sys_audit"
 _FIELDS: Final = ("sys_id", "documentkey", "fieldname", "oldvalue", "user", "record_checkpoint")
+_NO_RIGHT: Final = 403
+"""The status of a right that lacks. Any other refusal is not about the table alone."""
+
 MOST_ROWS: Final = 500
 MOST_ASKED: Final = 20
 """Records asked for at once: their ids stand in the address, and their histories come in one answer."""
@@ -79,7 +82,7 @@ def set_by_itself(wire: Wire, rows: Sequence[Mapping[str, Any]]) -> dict[Ref, fr
 def _set_by_jobs(wire: Wire, asked: Sequence[str]) -> dict[Ref, frozenset[str]]:
     query = both(condition("documentkey", "IN", ",".join(asked)), "ORDERBYDESCrecord_checkpoint")
     try:
-        listing = wire.rows(TABLE, query, limit=MOST_ASKED * MOST_ROWS, fields=_FIELDS)
+        listing = _asked(wire, query, MOST_ASKED * MOST_ROWS)
     except (NeedsOperator, Gone, Rejected):
         return {}
     newest: dict[tuple[str, str], Row] = {}
@@ -93,12 +96,8 @@ def _entries(wire: Wire, ref: Ref, since: int) -> list[Row] | str:
     """The changes of a record after its `since`-th save, oldest first; or why they cannot be told."""
     ask = f"grant the account read access to {TABLE}"
     try:
-        listing = wire.rows(
-            TABLE,
-            both(condition("documentkey", "=", ref), f"record_checkpoint>{since}", "ORDERBYrecord_checkpoint"),
-            limit=MOST_ROWS,
-            fields=_FIELDS,
-        )
+        query = both(condition("documentkey", "=", ref), f"record_checkpoint>{since}", "ORDERBYrecord_checkpoint")
+        listing = _asked(wire, query, MOST_ROWS)
     except (NeedsOperator, Gone, Rejected) as error:
         return f"{TABLE} cannot be read ({error}); {ask}"
     if listing.total and not listing.rows:
@@ -107,6 +106,31 @@ def _entries(wire: Wire, ref: Ref, since: int) -> list[Row] | str:
     if not rows:
         return f"{TABLE} tells nothing of it: have {wire.settings.table} audited (Audit in its dictionary entry)"
     return sorted((row for row in rows if row.get("fieldname")), key=_count)
+
+
+def _asked(wire: Wire, query: str, limit: int) -> Listing:
+    """Rows of it. What the table tells is asked for in one moment and missed for good, so that one refusal is not
+    believed: it may be of a token that ran out, or of something in between. Raises what says that the table may not be
+    read, and TryAgain where nothing else may be read either."""
+    try:
+        return wire.rows(TABLE, query, limit=limit, fields=_FIELDS)
+    except (NeedsOperator, Gone):
+        pass
+    try:
+        return wire.rows(TABLE, query, limit=limit, fields=_FIELDS)
+    except (NeedsOperator, Gone) as error:
+        if error.status != _NO_RIGHT:
+            _prove(wire, error)
+        raise
+
+
+def _prove(wire: Wire, refusal: RemoteError) -> None:
+    """Raises TryAgain where the instance refuses the records as well."""
+    try:
+        wire.rows(wire.settings.table, "", limit=1, fields=("sys_id",))
+    except RemoteError:
+        words = str(refusal).removeprefix(f"{wire.connection}: ")
+        raise TryAgain(wire.connection, words, status=refusal.status) from None
 
 
 def _is_ours(wire: Wire, row: Row) -> bool:

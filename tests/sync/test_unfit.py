@@ -304,3 +304,31 @@ def test_a_word_of_a_translated_scheme_that_nobody_mapped_is_told_as_that_and_pa
     edit(here, {"title": "Disk 1 is full"})
     here.settle(3)
     assert here.copy("jira").observed["title"] == "Disk 1 is full"
+
+
+def test_a_move_that_is_refused_when_the_fields_are_written_holds_the_status_alone(
+    office: Callable[..., Office],
+) -> None:
+    """Half of the update is done. It is nobody's edit when the tool shows it, and the other half is not forgotten."""
+    here = office("jira", "servicenow")
+    here.fire()
+    here.settle(3)
+    title, status = here.incident().fields["title"], shown(here, "jira")["status"]["name"]
+    words = {"errorMessages": ["A validator says no"], "errors": {}}
+    here.tools["jira"].fail(400, method="POST", path="/transitions", body=words, times=99)
+    edit(here, {"title": "Disk 1 is full", "status": "in_progress"})
+    here.settle(1)
+    hold = here.copy("jira").holds["status"]
+    assert (hold.kind, hold.ours, hold.tries) == (Held.UNWRITABLE, "in_progress", 1)
+    assert "A validator says no" in hold.words
+    here.settle(3)
+    assert (shown(here, "jira")["summary"], shown(here, "jira")["status"]["name"]) == ("Disk 1 is full", status)
+    told = here.incident().fields
+    assert (told["title"], told["status"]) == ("Disk 1 is full", "in_progress") != (title, "new")
+    assert not here.copy("jira").ledger
+    assert parked(here) == []
+    here.tools["jira"].faults.clear()
+    edit(here, {"status": "on_hold"})
+    here.settle(3)
+    assert "status" not in here.copy("jira").holds
+    assert shown(here, "jira")["status"]["name"] == "In Progress"

@@ -428,3 +428,38 @@ def test_a_transition_that_demands_what_nobody_gives_refuses_the_status_alone(de
     with pytest.raises(Rejected) as told:
         adapter.update(ref, {"fields": {"status": {"name": "Done"}}}, adapter.read(ref).version)
     assert list(told.value.refused) == ["fields.status"]
+
+
+def test_an_update_whose_move_is_refused_tells_what_it_wrote(desk: Desk) -> None:
+    """The fields are written by then. An error would say that nothing was done, and the next reading would show them as
+    somebody's edit."""
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    desk.simulator.fail(400, method="POST", path="/transitions", body={"errorMessages": ["A validator says no"]})
+    patch = {"fields": {"summary": "Disk full on db1", "status": {"name": "In Progress"}}}
+    written = adapter.update(ref, patch, adapter.read(ref).version)
+    assert (written.body["fields"]["summary"], written.body["fields"]["status"]["name"]) == (
+        "Disk full on db1",
+        "To Do",
+    )
+    assert list(written.refused) == ["fields.status"]
+    assert "A validator says no" in written.refused["fields.status"]
+    assert written.version == adapter.read(ref).version
+
+
+def test_an_update_whose_first_call_is_refused_wrote_nothing(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    desk.simulator.fail(400, method="PUT", path="/issue/", body={"errorMessages": ["A validator says no"]})
+    patch = {"fields": {"summary": "Disk full on db1", "status": {"name": "In Progress"}}}
+    with pytest.raises(Rejected, match="A validator says no"):
+        adapter.update(ref, patch, adapter.read(ref).version)
+    assert desk.person("get", ref)["fields"]["summary"] == "Disk full"
+
+
+def test_a_field_that_follows_the_move_and_is_refused_is_told_with_it(desk: Desk) -> None:
+    """What no edit screen takes now is tried once the issue has moved; it is in the new status when that is refused."""
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    patch = {"fields": {"customfield_99": "x", "status": {"name": "In Progress"}}}
+    written = adapter.update(ref, patch, adapter.read(ref).version)
+    assert written.body["fields"]["status"]["name"] == "In Progress"
+    assert list(written.refused) == ["fields.customfield_99"]
+    assert "cannot be set" in written.refused["fields.customfield_99"]

@@ -127,3 +127,44 @@ def test_one_save_since_our_look_is_ours_or_a_persons(adapter: ServiceNow, drive
     assert adapter.replaced(made.ref, made.version) == Replaced(None, ours=WHOLE)
     driver.edit(made.ref, {"short_description": "disk full, says a person"})
     assert adapter.replaced(made.ref, written.version) is None
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_one_refusal_is_not_believed_of_the_table(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator, status: int
+) -> None:
+    """A token that ran out, or something in between: the history is there, and what was lost is in it."""
+    made = adapter.create({"short_description": "disk full"}, TOKEN)
+    driver.before_next_write(lambda: driver.edit(made.ref, {"short_description": "disk full, says a person"}))
+    adapter.update(made.ref, {"short_description": "disk full on db1"}, made.version)
+    simulator.fail(status, path="/sys_audit")
+    found = adapter.replaced(made.ref, made.version)
+    assert found is not None and found.body is not None
+    assert found.body["short_description"] == "disk full, says a person"
+
+
+def test_credentials_that_are_refused_are_no_word_about_the_table(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    """What the write replaced is asked for once more when they work again."""
+    made = adapter.create({"short_description": "disk full"}, TOKEN)
+    driver.before_next_write(lambda: driver.edit(made.ref, {"short_description": "disk full, says a person"}))
+    adapter.update(made.ref, {"short_description": "disk full on db1"}, made.version)
+    simulator.fail(401, path="/sys_audit", times=2, after_effect=True)
+    simulator.afterwards.append((lambda request: "/sys_audit" in request.path, lambda: simulator.fail(401, times=9)))
+    with pytest.raises(TryAgain, match="credentials"):
+        adapter.replaced(made.ref, made.version)
+    simulator.faults.clear()
+    found = adapter.replaced(made.ref, made.version)
+    assert found is not None and found.body is not None
+
+
+def test_a_birth_is_told_although_the_history_was_refused_once(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    made = adapter.create({"short_description": "disk full"}, TOKEN)
+    driver.edit(made.ref, {"short_description": "disk full, says a person"})
+    simulator.fail(401, path="/sys_audit")
+    found = adapter.find(TOKEN)
+    assert found is not None and found.born is not None
+    assert found.born["short_description"] == "disk full"
