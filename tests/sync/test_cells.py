@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -11,15 +11,13 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import select, update
 from tests.sync.failures import HEIR, raised
+from tests.sync.stands import RIGHT, STANDS, Tampered, edit, hint, in_doubt, run, save, source
 from tests.sync.world import World
 
-from tieline.adapters.memory.faults import Fault
-from tieline.core.model import ConnectionName, IncidentId
 from tieline.core.port import Ref
 from tieline.core.store import tables as t
-from tieline.sync import commit, copies, inbox, rows
+from tieline.sync import copies, inbox
 from tieline.sync.lane import PUZZLED, TRIES, Lane, LaneState
-from tieline.sync.merge import Reason
 from tieline.sync.outcomes import (
     BEARINGS,
     CALLED,
@@ -34,24 +32,6 @@ from tieline.sync.outcomes import (
     Verb,
 )
 from tieline.sync.records import Replica, ReplicaState
-
-RIGHT: Final = ConnectionName("right")
-
-
-class Tampered:
-    """One verb of one connection, which raises what it is told to, and counts how often it was asked."""
-
-    def __init__(self, source: Any, verb: Verb) -> None:
-        self.calls = 0
-        self.error: Exception | None = None
-        self._honest = getattr(source, verb.value)
-        setattr(source, verb.value, self._asked)
-
-    def _asked(self, *args: Any, **options: Any) -> Any:
-        self.calls += 1
-        if self.error is not None:
-            raise self.error
-        return self._honest(*args, **options)
 
 
 @dataclass
@@ -106,104 +86,7 @@ def _twin_attempts(world: World) -> Callable[[], int]:
     return attempts
 
 
-# -- how a copy comes to stand so ----------------------------------------------------------------------------------
-
-
-def _run(world: World, name: str) -> None:
-    while world.step(name):
-        pass
-
-
-def _save(world: World, **changes: Any) -> None:
-    with world.engine.store.write() as tx:
-        copy = rows.hold(tx, world.copy("right").id)
-        assert copy is not None
-        rows.save_replica(tx, replace(copy, **changes))
-
-
-def _hint(world: World, ref: str) -> None:
-    with world.engine.store.write() as tx:
-        inbox.put(tx, RIGHT, [(Ref(ref), None)], asked=0, now=world.clock.now())
-
-
-def _edit(world: World, **fields: Any) -> None:
-    with world.engine.store.write() as tx:
-        commit.edit(tx, world.engine, IncidentId(1), fields, actor="ann", reason=Reason.EDITED)
-
-
-def _unmade(folder: Path, *, blunt: str = "") -> World:
-    """An incident whose copy is wanted in `right`, and was not begun."""
-    world = World(folder, blunt=blunt)
-    world.settle(2)
-    world.engine.forgotten_before = None  # a store that has forgotten nothing doubts nothing
-    world.tools["left"].make(
-        {"title": "Disk full", "status": "new", "assignee": world.tools["left"].person("ann@example.com")}
-    )
-    world.clock.advance(31)
-    _run(world, "left")
-    assert world.copy("right").state is ReplicaState.ABSENT
-    world.lanes["right"].poll_at = world.clock.now() + timedelta(seconds=30)
-    return world
-
-
-def _creating(folder: Path) -> World:
-    world = _unmade(folder)
-    world.tools["right"].faults.queue.append(Fault(only_writes=True))
-    world.lanes["right"].step()
-    assert world.copy("right").state is ReplicaState.CREATING
-    world.clock.advance(10)
-    return world
-
-
-def _linked(folder: Path, *, blunt: str = "") -> World:
-    world = _unmade(folder, blunt=blunt)
-    world.settle(2)
-    world.clock.advance(31)
-    _run(world, "left")
-    _run(world, "right")
-    assert world.copy("right").state is ReplicaState.LINKED and not world.copy("right").dirty
-    world.lanes["right"].poll_at = world.clock.now() + timedelta(seconds=30)
-    return world
-
-
-def _in_doubt(folder: Path, *, blunt: str = "", rests: bool = True) -> World:
-    """A write whose answer was lost. It `rests` where something else is to come before it is looked at."""
-    world = _linked(folder, blunt=blunt)
-    _edit(world, title="Disk full on db1")
-    world.tools["right"].faults.queue.append(Fault(only_writes=True, after_effect=True))
-    world.lanes["right"].step()
-    assert world.copy("right").ledger
-    _save(world, attempts=0, next_at=world.clock.now() + timedelta(hours=1) if rests else None)
-    return world
-
-
-def _parked(folder: Path) -> World:
-    world = _linked(folder)
-    copies.park(world.engine, world.copy("right").id, "waits for somebody")
-    return world
-
-
-def _gone(folder: Path) -> World:
-    world = _linked(folder)
-    _save(world, state=ReplicaState.GONE)
-    return world
-
-
-STANDS: Final[Mapping[Standing, Callable[[Path], World]]] = {
-    Standing.ABSENT: _unmade,
-    Standing.CREATING: _creating,
-    Standing.LINKED: _linked,
-    Standing.IN_DOUBT: _in_doubt,
-    Standing.PARKED: _parked,
-    Standing.GONE: _gone,
-}
-
-
 # -- how a verb comes to be called ---------------------------------------------------------------------------------
-
-
-def _source(world: World) -> Any:
-    return world.engine.connections[RIGHT].source
 
 
 def _stranger(world: World) -> str:
@@ -213,7 +96,7 @@ def _stranger(world: World) -> str:
 
 def _rests(world: World) -> None:
     """The copy itself has to wait, so that only the hint is work."""
-    _save(world, next_at=world.clock.now() + timedelta(hours=1))
+    save(world, next_at=world.clock.now() + timedelta(hours=1))
 
 
 def _look(folder: Path, verb: Verb, standing: Standing) -> Scene:
@@ -226,14 +109,14 @@ def _look(folder: Path, verb: Verb, standing: Standing) -> Scene:
         # Somebody else's record, which the tool itself has shown and which opens nothing.
         ref = Ref(_stranger(world))
         with world.engine.store.write() as tx:
-            inbox.put(tx, RIGHT, [(ref, _source(world).read(ref))], asked=0, now=world.clock.now())
-    _hint(world, ref)
-    return Scene(world, Tampered(_source(world), verb), _inbox_attempts(world))
+            inbox.put(tx, RIGHT, [(ref, source(world).read(ref))], asked=0, now=world.clock.now())
+    hint(world, ref)
+    return Scene(world, Tampered(source(world), verb), _inbox_attempts(world))
 
 
 def _create(folder: Path, verb: Verb, standing: Standing) -> Scene:
     world = STANDS[standing](folder)
-    return Scene(world, Tampered(_source(world), verb), _copy_attempts(world))
+    return Scene(world, Tampered(source(world), verb), _copy_attempts(world))
 
 
 def _find_comment(folder: Path, verb: Verb, standing: Standing) -> Scene:
@@ -246,7 +129,7 @@ def _find_comment(folder: Path, verb: Verb, standing: Standing) -> Scene:
     scene.world.clock.advance(10)
     with scene.world.engine.store.write() as tx:
         tx.execute(update(t.twin).where(t.twin.c.connection == "right").values(attempts=0, next_at=None))
-    return Scene(scene.world, Tampered(_source(scene.world), Verb.COMMENTS), _twin_attempts(scene.world))
+    return Scene(scene.world, Tampered(source(scene.world), Verb.COMMENTS), _twin_attempts(scene.world))
 
 
 def _find(folder: Path, verb: Verb, standing: Standing) -> Scene:
@@ -255,17 +138,17 @@ def _find(folder: Path, verb: Verb, standing: Standing) -> Scene:
     world = STANDS[standing](folder)
     if standing is Standing.ABSENT:
         # A record that the store does not know may be one that it forgot: then everything is looked for first.
-        _hint(world, _stranger(world))
+        hint(world, _stranger(world))
         with world.engine.store.write() as tx:
             (item,) = inbox.waiting(tx, RIGHT, world.clock.now(), 1)
             inbox.later(tx, item, 0, world.clock.now() + timedelta(hours=1))
-    return Scene(world, Tampered(_source(world), verb), _copy_attempts(world))
+    return Scene(world, Tampered(source(world), verb), _copy_attempts(world))
 
 
 def _update(folder: Path, verb: Verb, standing: Standing) -> Scene:
     world = STANDS[standing](folder)
-    _edit(world, title="Disk full on db1")
-    return Scene(world, Tampered(_source(world), verb), _copy_attempts(world))
+    edit(world, title="Disk full on db1")
+    return Scene(world, Tampered(source(world), verb), _copy_attempts(world))
 
 
 def _add_comment(folder: Path, verb: Verb, standing: Standing) -> Scene:
@@ -274,26 +157,26 @@ def _add_comment(folder: Path, verb: Verb, standing: Standing) -> Scene:
     assert left is not None
     world.tools["left"].comment(left, "is it the log again?")
     world.clock.advance(31)
-    _run(world, "left")
+    run(world, "left")
     world.lanes["right"].poll_at = world.clock.now() + timedelta(seconds=30)
-    return Scene(world, Tampered(_source(world), verb), _twin_attempts(world))
+    return Scene(world, Tampered(source(world), verb), _twin_attempts(world))
 
 
 def _replaced(folder: Path, verb: Verb, standing: Standing) -> Scene:
-    world = _in_doubt(folder, blunt="right", rests=standing is Standing.PARKED)
+    world = in_doubt(folder, blunt="right", rests=standing is Standing.PARKED)
     if standing is Standing.PARKED:
         copies.park(world.engine, world.copy("right").id, "waits for somebody")
-        _hint(world, world.copy("right").ref or "")
-        return Scene(world, Tampered(_source(world), verb), _inbox_attempts(world))
-    return Scene(world, Tampered(_source(world), verb), _copy_attempts(world))
+        hint(world, world.copy("right").ref or "")
+        return Scene(world, Tampered(source(world), verb), _inbox_attempts(world))
+    return Scene(world, Tampered(source(world), verb), _copy_attempts(world))
 
 
 def _person(folder: Path, verb: Verb, standing: Standing) -> Scene:
     world = STANDS[standing](folder)
     world.engine.connections[RIGHT].people.clear()
     if standing is Standing.LINKED:
-        _edit(world, assignee="bob@example.com")
-    return Scene(world, Tampered(_source(world), verb), _copy_attempts(world))
+        edit(world, assignee="bob@example.com")
+    return Scene(world, Tampered(source(world), verb), _copy_attempts(world))
 
 
 def _connection(folder: Path, verb: Verb, standing: Standing) -> Scene:
@@ -307,7 +190,7 @@ def _connection(folder: Path, verb: Verb, standing: Standing) -> Scene:
         case _:
             world.lanes["right"] = Lane(world.engine, lane.here)
             world.lanes["right"].poll_at = lane.poll_at
-    return Scene(world, Tampered(_source(world), verb))
+    return Scene(world, Tampered(source(world), verb))
 
 
 SCENES: Final[Mapping[Verb, Callable[[Path, Verb, Standing], Scene]]] = {
@@ -341,7 +224,7 @@ def test_a_failure_leads_to_what_the_table_says(
     scene = SCENES[verb](tmp_path, verb, standing)
     scene.verb.error = raised(failure)
     before = scene.attempts()
-    check = Tampered(_source(scene.world), Verb.CHECK) if verb is not Verb.CHECK else scene.verb
+    check = Tampered(source(scene.world), Verb.CHECK) if verb is not Verb.CHECK else scene.verb
     calls = scene.verb.calls
     scene.run(calls + 1)
     asked = scene.verb.calls - calls
