@@ -129,6 +129,25 @@ def not_there(error: Gone) -> NeedsOperator:
 
 
 @contextmanager
+def looking(connection: str) -> Iterator[None]:
+    """Around a look on the way to a write: what is refused there is the look, and none of the values to be written."""
+    try:
+        yield
+    except Rejected as error:
+        words = str(error).removeprefix(f"{connection}: ")
+        raise NeedsOperator(connection, f"{words}. Nothing was written.", status=error.status) from None
+
+
+@contextmanager
+def asked_of_no_record() -> Iterator[None]:
+    """Around what is asked about no record: a 404 says there that something else answered."""
+    try:
+        yield
+    except Gone as error:
+        raise not_there(error) from None
+
+
+@contextmanager
 def written(connection: str, what: str) -> Iterator[None]:
     """Around what follows an effective write in the same verb: whatever goes wrong now, `what` is done, and an error
     that says otherwise would have it done twice, or forgotten."""

@@ -25,7 +25,7 @@ from tieline.adapters.jira.transitions import Walker
 from tieline.adapters.jira.wire import Wire
 from tieline.adapters.jira.writing import Patch, Writer
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion
-from tieline.core.http import not_there, written
+from tieline.core.http import asked_of_no_record, looking, not_there, written
 from tieline.core.letters import beginning
 from tieline.core.listing import alone
 from tieline.core.model import ConnectionName, Visibility
@@ -81,6 +81,10 @@ class JiraAdapter:
         return self._schema.check(account)
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
+        with asked_of_no_record():
+            yield from self._changes(since)
+
+    def _changes(self, since: Cursor | None) -> Iterator[Page]:
         account, now = self._myself()
         place = self._place(since, now)
         settings = self._settings
@@ -127,8 +131,9 @@ class JiraAdapter:
             return self._finish(Ref(ref), later, token)
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
-        before = self._one(ref)
-        now = self._reading(before)
+        with looking(self._name):
+            before = self._one(ref)
+            now = self._reading(before)
         if now.version != seen:
             raise StaleVersion(self._name, f"{now.key} is at {now.version}, not at {seen}; read it again")
         done = self._writer.write(before, Patch.of(self._name, patch))
@@ -179,15 +184,20 @@ class JiraAdapter:
         return self._comments.of(ref, self._account_id())
 
     def edit_comment(self, ref: Ref, comment: str, body: Any, visibility: Visibility) -> RemoteComment:
-        return self._comments.edit(ref, comment, body, visibility, self._account_id())
+        with looking(self._name):
+            account = self._account_id()
+        return self._comments.edit(ref, comment, body, visibility, account)
 
     def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
-        return self._comments.add(ref, body, visibility, token, self._account_id())
+        with looking(self._name):
+            account = self._account_id()
+        return self._comments.add(ref, body, visibility, token, account)
 
     # -- Directory, Describer, Linker
 
     def person_id(self, email: str) -> str | None:
-        return self._people.id_of(email.lower())
+        with asked_of_no_record():
+            return self._people.id_of(email.lower())
 
     def describe(self) -> Mapping[str, FieldFact]:
         return self._schema.describe()

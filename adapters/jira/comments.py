@@ -9,7 +9,8 @@ from urllib.parse import quote
 from tieline.adapters.jira.issue import PROPERTY, is_by, moment, token_in, user_ids
 from tieline.adapters.jira.settings import Audience, JiraSettings
 from tieline.adapters.jira.wire import Wire
-from tieline.core.errors import Gone, Rejected, TryAgain
+from tieline.core.errors import Gone, Rejected
+from tieline.core.http import written
 from tieline.core.model import Visibility
 from tieline.core.port import Body, Ref, RemoteComment, Token
 
@@ -115,14 +116,8 @@ class Comments:
                 "id"
             ]
         )
-        try:
+        with written(self._wire.connection, f"comment {made} was written"):
             held = self._wire.get(f"{_path(ref)}/{made}", {"expand": "properties"}, has=("id", "body")).json
-        except Gone as error:
-            raise TryAgain(self._wire.connection, _unread(made, error), maybe_done=True) from None
-        except TryAgain as error:
-            raise TryAgain(
-                self._wire.connection, _unread(made, error), wait=error.wait, maybe_done=True, limit=error.limit
-            ) from None
         if not self._as_asked(held, visible):
             raise self._taken_back(ref, made, visible)
         return self._understood(held, account)
@@ -131,7 +126,8 @@ class Comments:
         """Give a comment of ours another body, and prove that it is as wide as it was. Raises Gone."""
         place = f"{_path(ref)}/{quote(comment, safe='')}"
         self._wire.put(place, edit_request(body, visible, self._audience, self._role))
-        held = self._wire.get(place, {"expand": "properties"}, has=("id", "body")).json
+        with written(self._wire.connection, f"comment {comment} was written"):
+            held = self._wire.get(place, {"expand": "properties"}, has=("id", "body")).json
         if not self._as_asked(held, visible):
             raise self._taken_back(ref, comment, visible)
         return self._understood(held, account)
@@ -167,10 +163,6 @@ class Comments:
             return token_in(self._wire.get(f"/comment/{comment}/properties/{PROPERTY}").json.get("value"))
         except Gone:
             return None
-
-
-def _unread(comment: str, error: Exception) -> str:
-    return f"comment {comment} was written but cannot be read back ({error})"
 
 
 def _path(ref: Ref) -> str:

@@ -28,6 +28,7 @@ from tieline.adapters.jira.workflow import (
     unknown,
 )
 from tieline.core.errors import Gone, Rejected, StaleVersion
+from tieline.core.http import looking
 from tieline.core.port import Body
 
 MOST_STEPS: Final = 12
@@ -212,9 +213,10 @@ class Walker:
         return True
 
     def _moves(self, ref: str) -> tuple[Move, ...]:
-        return moves_of(
-            self._wire.get(f"/issue/{ref}/transitions", {"expand": "transitions.fields"}, has=("transitions",)).json
-        )
+        with looking(self._wire.connection):
+            return moves_of(
+                self._wire.get(f"/issue/{ref}/transitions", {"expand": "transitions.fields"}, has=("transitions",)).json
+            )
 
     def _step(self, walk: Walk, move: Move) -> None:
         carried = walk.carried(move)

@@ -18,7 +18,7 @@ from tieline.adapters.jira.transitions import Walk, Walker
 from tieline.adapters.jira.wire import Wire
 from tieline.adapters.jira.workflow import Station, Wanted
 from tieline.core.errors import Rejected, StaleVersion, TryAgain
-from tieline.core.http import written
+from tieline.core.http import looking, written
 from tieline.core.port import Body
 
 
@@ -141,7 +141,8 @@ class Writer:
         loose = {name: value for name, value in patch.fields.items() if name not in carried}
         if not loose:
             return Plan({}, walk)
-        editable = self._wire.get(f"/issue/{before.issue['id']}/editmeta", has=("fields",)).json["fields"]
+        with looking(self._wire.connection):
+            editable = self._wire.get(f"/issue/{before.issue['id']}/editmeta", has=("fields",)).json["fields"]
         first = {name: value for name, value in loose.items() if name in editable}
         walk.left = {name: value for name, value in walk.left.items() if name not in first}
         return Plan(first, walk, {name: value for name, value in loose.items() if name not in first})

@@ -19,7 +19,7 @@ from tieline.adapters.pagerduty.people import Priorities, Users
 from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.adapters.pagerduty.wire import Answer, Refused, Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
-from tieline.core.http import not_there, written
+from tieline.core.http import asked_of_no_record, looking, not_there, written
 from tieline.core.listing import alone
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import (
@@ -64,13 +64,16 @@ class PagerDuty:
         self.lookup_lag: timedelta = settings.lookup_lag
 
     def check(self) -> Health:
-        return schema.check(self._wire, self._settings, self._users, self._priorities, self._bench.clock.now)
+        with asked_of_no_record():
+            return schema.check(self._wire, self._settings, self._users, self._priorities, self._bench.clock.now)
 
     def describe(self) -> Mapping[str, FieldFact]:
-        return schema.describe(self._wire, self._priorities)
+        with asked_of_no_record():
+            return schema.describe(self._wire, self._priorities)
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
-        return self._feed.changes(since)
+        with asked_of_no_record():
+            yield from self._feed.changes(since)
 
     def read(self, ref: Ref) -> Reading:
         return self._looked_at(ref, by_itself=False)
@@ -115,7 +118,8 @@ class PagerDuty:
         return replace(reading, refused=refused) if refused else reading
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
-        before = self._understood(*self._found(ref))
+        with looking(self._name):
+            before = self._understood(*self._found(ref))
         if before.version != seen:
             raise StaleVersion(self._name, f"{before.key or ref} moved from {seen} to {before.version}")
         if before.merged_into is not None:
@@ -171,14 +175,15 @@ class PagerDuty:
 
     def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:  # noqa: ARG002
         """Internal whatever is asked: a note is seen inside the account only. It cannot carry the token."""
-        return notes.added(self._wire, ref, str(body), self._users.id_of(self._settings.from_email))
+        return notes.added(self._wire, ref, str(body), self._account())
 
     def edit_comment(self, ref: Ref, comment: str, body: Any, visibility: Visibility) -> RemoteComment:  # noqa: ARG002
         """As internal as every note."""
-        return notes.edited(self._wire, ref, comment, str(body), self._users.id_of(self._settings.from_email))
+        return notes.edited(self._wire, ref, comment, str(body), self._account())
 
     def person_id(self, email: str) -> str | None:
-        return self._users.id_of(email)
+        with asked_of_no_record():
+            return self._users.id_of(email)
 
     def verify(self, delivery: Delivery, now: Any) -> None:  # noqa: ARG002 - PagerDuty signs no time
         webhook.verify(self._name, delivery, self._secrets())
@@ -213,7 +218,8 @@ class PagerDuty:
         """Names of priorities become ids, people become references. Raises Refusal."""
         words = dict(body)
         if "priority" in words:
-            words["priority"] = self._priorities.resolve(words["priority"])
+            with looking(self._name), asked_of_no_record():
+                words["priority"] = self._priorities.resolve(words["priority"])
         if words.get("assignments"):
             words["assignments"] = incident.assignees(words["assignments"])
         return words
@@ -314,6 +320,11 @@ class PagerDuty:
             answer = self._wire.put(path, {"incident": {"type": "incident_reference", **rest}})
         told = answer.json.get("incident")
         return told if isinstance(told, dict) else None
+
+    def _account(self) -> str | None:
+        """Our own user, asked for on the way to a write."""
+        with looking(self._name), asked_of_no_record():
+            return self._users.id_of(self._settings.from_email)
 
     def _others_changed(self, ref: Ref, members: frozenset[str]) -> bool:
         return doings.changed_by_others(self._log(ref), self._users.id_of(self._settings.from_email), members)

@@ -31,6 +31,7 @@ from tieline.adapters.servicenow.rows import (
 from tieline.adapters.servicenow.settings import ServiceNowSettings
 from tieline.adapters.servicenow.wire import Single, Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion
+from tieline.core.http import looking
 from tieline.core.listing import answered, understood
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import (
@@ -125,7 +126,8 @@ class ServiceNow:
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
         values = values_of(self._connection, patch)
-        before, _ = self._row(ref)
+        with looking(self._connection):
+            before, _ = self._row(ref)
         if version_of(before) != seen:
             raise StaleVersion(self._connection, f"{ref} moved from {seen} to {version_of(before)}")
         self._refuse_reopening(before, values)

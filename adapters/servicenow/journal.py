@@ -14,6 +14,7 @@ from tieline.adapters.servicenow.query import both, condition
 from tieline.adapters.servicenow.rows import is_sys_id, moment
 from tieline.adapters.servicenow.wire import Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError
+from tieline.core.http import looking
 from tieline.core.model import Visibility
 from tieline.core.port import Ref, RemoteComment
 
@@ -35,7 +36,8 @@ def add_comment(wire: Wire, ref: Ref, body: Any, visibility: Visibility) -> Remo
     settled by the entry's author and text."""
     if not isinstance(body, str) or not body.strip():
         raise Rejected(wire.connection, "a comment is text, and not an empty one")
-    before = {comment.id for comment in comments(wire, ref)}
+    with looking(wire.connection):
+        before = {comment.id for comment in comments(wire, ref)}
     wire.patch(wire.settings.table, ref, {FIELD[visibility]: body})
     try:
         after = _entries(wire, ref)
