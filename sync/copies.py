@@ -13,6 +13,10 @@ from tieline.sync import inbox, limits, rows
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.records import Incident, ReplicaState
 
+PARKED: Final = "parked"
+UNFIT: Final = "unfit"
+"""Why a copy is put aside: UNFIT where the tool or the mapping refused what was to be written."""
+
 UNTIL_CERTAIN: Final = timedelta(seconds=10)
 """How often a write is tried of which the tool said that its record is gone, while the road looks whether it is."""
 
@@ -26,14 +30,15 @@ def clean(engine: Engine, replica_id: int, incident: Incident) -> None:
             rows.save_replica(tx, replace(replica, dirty=False, dirty_since=None, attempts=0, next_at=None))
 
 
-def park(engine: Engine, replica_id: int, sentence: str) -> None:
-    """Put one copy aside until a person acts, with the sentence that says what is missing."""
+def park(engine: Engine, replica_id: int, sentence: str, reason: str = PARKED) -> None:
+    """Put one copy aside until a person acts, with the sentence that says what is missing; what is UNFIT, until the
+    tool has other fields."""
     with engine.store.write() as tx:
         replica = rows.hold(tx, replica_id)
         if replica is None or replica.state is ReplicaState.GONE:
             return
         engine.record(
-            tx, "parked", incident=replica.incident, connection=replica.connection, reason="parked", sentence=sentence
+            tx, "parked", incident=replica.incident, connection=replica.connection, reason=reason, sentence=sentence
         )
         rows.save_replica(
             tx, replace(replica, state=ReplicaState.PARKED, dirty=False, dirty_since=None, parked=sentence[:2000])

@@ -60,7 +60,7 @@ def deliver(engine: Engine, here: Connected, look_first: Callable[[], bool], rep
     except RemoteError as error:
         match outcome(error, standing_of(replica)).then:
             case Then.PARK:
-                copies.park(engine, replica_id, str(error))
+                copies.park(engine, replica_id, str(error), copies.UNFIT)
             case Then.FOLLOW if isinstance(error, Gone):
                 copies.lose(engine, here, replica_id, error)
             case Then.ASK if replica.ref is not None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+import orjson
 import structlog
 from sqlalchemy import bindparam, select, text
 
@@ -18,10 +19,10 @@ from tieline.core.port import Describer, FieldFact, Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.mappings import Fitted, fit
-from tieline.sync import commit, rows, unfit
+from tieline.sync import commit, copies, rows, unfit
 from tieline.sync.engine import EVERYONE, Connected, Engine
 from tieline.sync.outcomes import Verb
-from tieline.sync.records import Held, Incident, Replica
+from tieline.sync.records import Held, Incident, Replica, ReplicaState
 
 OLD: Final = timedelta(minutes=15)
 """After which a tool is asked again what fields it has: an admin adds a priority, or takes a field off a screen."""
@@ -30,6 +31,19 @@ SLOWLY: Final = timedelta(hours=6)
 """How often a held field is tried by itself, whatever the tool says of it."""
 
 _HELD = select(t.replica.c.id).where(t.replica.c.connection == bindparam("connection"), text("holds <> '{}'"))
+_PARKED = select(t.replica.c.id).where(t.replica.c.connection == bindparam("connection"), text("state = 'parked'"))
+_WHY = (
+    select(t.journal_payload.c.payload)
+    .join(t.journal, t.journal.c.seq == t.journal_payload.c.seq)
+    .where(
+        t.journal.c.incident_id == bindparam("incident"),
+        t.journal.c.connection == bindparam("connection"),
+        t.journal.c.kind == "parked",
+        t.journal.c.reason == bindparam("reason"),
+    )
+    .order_by(t.journal.c.seq.desc())
+    .limit(1)
+)
 _log = structlog.get_logger("tieline.fitting")
 
 
@@ -62,6 +76,8 @@ def keep(engine: Engine, here: Connected) -> None:
         except RemoteError as error:
             here.facts_at, here.doubts_facts = now, False
             _log.warning("schema_unknown", connection=here.name, reason=str(error))
+    if here.tried_anew_at is None or before != here.facts:
+        resume(engine, here)
     slowly = here.tried_anew_at is None or now - here.tried_anew_at >= SLOWLY.total_seconds()
     if slowly:
         here.tried_anew_at = now
@@ -78,6 +94,32 @@ def try_anew(engine: Engine, here: Connected) -> None:
             copy = rows.hold(tx, number)
             if copy is not None:
                 _try_anew(tx, engine, here, copy)
+
+
+def resume(engine: Engine, here: Connected) -> None:
+    """Have copies that were put aside as unfit written once more: the fields there, or the mapping, may be others now.
+    What was put aside for anything else waits for a person."""
+    with engine.store.read() as connection:
+        aside = list(connection.execute(_PARKED, {"connection": here.name}).scalars())
+    for number in aside:
+        with engine.store.write() as tx:
+            copy = rows.hold(tx, number)
+            if copy is not None and copy.state is ReplicaState.PARKED and _is_unfit(tx, copy):
+                _resume(tx, engine, here, copy)
+
+
+def _is_unfit(tx: Transaction, copy: Replica) -> bool:
+    told = tx.execute(_WHY, {"incident": copy.incident, "connection": copy.connection, "reason": copies.UNFIT}).scalar()
+    return told is not None and str(orjson.loads(told).get("sentence"))[:2000] == copy.parked
+
+
+def _resume(tx: Transaction, engine: Engine, here: Connected, copy: Replica) -> None:
+    now = engine.clock.now()
+    sentence = f"{here.name} or its mapping may know its fields otherwise by now: what was refused is tried once more"
+    engine.record(tx, "resumed", incident=copy.incident, connection=here.name, sentence=sentence)
+    back = replace(copy, state=commit.resumed(copy), parked="", dirty=True, dirty_since=now, attempts=0, next_at=None)
+    rows.save_replica(tx, replace(back, holds=unfit.tried_anew(copy)))
+    engine.rouse(tx, here.name)
 
 
 def _unsayable(here: Connected, copy: Replica, incident: Incident, names: AbstractSet[str]) -> set[str]:

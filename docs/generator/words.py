@@ -33,6 +33,7 @@ KINDS: Mapping[str, str] = {
     "left_out": "fields that a tool cannot show, such as a person it does not know, were left as they are there",
     "parked": "a copy, a received record or a comment was put aside until a person acts; with the sentence",
     "released": "a person let something parked try again",
+    "resumed": "what a tool refused is tried once more, because its fields are others by now; with the sentence",
     "settled": "a person settled a held field",
     "gone": "a tool's record was deleted; the incident and its other copies stay",
     "merged": "a tool's record was merged into another, which takes its place",

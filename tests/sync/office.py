@@ -27,6 +27,7 @@ from tieline.core.store.store import Store
 from tieline.sync import commit, explain, inbox
 from tieline.sync.build import build
 from tieline.sync.daemon import fire_timers
+from tieline.sync.engine import Engine
 from tieline.sync.lane import Lane
 from tieline.sync.merge import Reason
 from tieline.sync.records import Incident, Replica
@@ -125,7 +126,14 @@ class Office:
             lines.append(f"  {tool}: {{{desk_of(tool).settings.replace('SECRET', _variable(tool))}{begins}}}")
         file = folder / "tieline.yaml"
         file.write_text("\n".join(lines), encoding="utf-8")
-        config, registry = load_text(file.read_bytes(), file)
+        self.file = file
+        self.engine: Engine
+        self.lanes: dict[ConnectionName, Lane] = {}
+        self.start()
+
+    def start(self) -> None:
+        """Start the engine on whatever the store holds."""
+        config, registry = load_text(self.file.read_bytes(), self.file)
         store = Store.open(config.store)
         store.migrate()
         over = {
@@ -146,6 +154,11 @@ class Office:
     def _post(self, _url: str, _headers: Mapping[str, str], body: bytes) -> int:
         self.posted.append(body)
         return 200
+
+    def restart(self) -> None:
+        """Forget everything that is not in the store."""
+        self.close()
+        self.start()
 
     def close(self) -> None:
         self.engine.store.close()

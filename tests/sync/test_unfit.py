@@ -11,7 +11,7 @@ import pytest
 from tests.sync.office import Office
 
 from tieline.core.model import ConnectionName, Fields
-from tieline.sync import commit, explain, fitting
+from tieline.sync import commit, copies, explain, fitting
 from tieline.sync.lane import LaneState
 from tieline.sync.merge import Reason
 from tieline.sync.preflight import left_out, preflight, unseen
@@ -332,3 +332,48 @@ def test_a_move_that_is_refused_when_the_fields_are_written_holds_the_status_alo
     here.settle(3)
     assert "status" not in here.copy("jira").holds
     assert shown(here, "jira")["status"]["name"] == "In Progress"
+
+
+def test_a_copy_that_lacked_what_is_required_there_is_made_when_that_changes(office: Callable[..., Office]) -> None:
+    """Nobody has to look for it: the tool says that its fields have changed, and the journal says why it was tried."""
+    here = office("jira")
+    here.tools["jira"].site.required_at_creation = {"customfield_10050"}
+    here.fire()
+    here.settle(3)
+    (aside,) = parked(here)
+    assert "is required" in aside.sentence
+    tries = len([one for one in here.writes() if one.startswith("POST") and one.endswith("/issue")])
+    here.settle(32)
+    assert parked(here) == [aside]
+    assert len([one for one in here.writes() if one.startswith("POST") and one.endswith("/issue")]) == tries
+    here.tools["jira"].site.required_at_creation = set()
+    here.settle(32)
+    assert parked(here) == []
+    assert here.copy("jira").state is ReplicaState.LINKED
+    (told,) = [one for one in here.history() if one["kind"] == "resumed"]
+    assert "its fields" in told["facts"]["sentence"]
+
+
+def test_a_copy_that_was_put_aside_for_something_else_waits_for_a_person(office: Callable[..., Office]) -> None:
+    here = office("jira")
+    here.fire()
+    here.settle(3)
+    copies.park(here.engine, here.copy("jira").id, "somebody is to look at it")
+    here.tools["jira"].site.required_at_creation = {"customfield_10050"}
+    here.settle(32)
+    (aside,) = parked(here)
+    assert aside.sentence == "somebody is to look at it"
+
+
+def test_a_reload_tries_again_what_was_refused_for_lack_of_a_field(office: Callable[..., Office]) -> None:
+    """The mapping may know it by now. ServiceNow's data policies show in no description of its fields."""
+    here = office("servicenow")
+    here.tools["servicenow"].mandatory = {"cmdb_ci"}
+    here.fire()
+    here.settle(3)
+    assert len(parked(here)) == 1
+    here.tools["servicenow"].mandatory = set()
+    here.restart()
+    here.settle(2)
+    assert parked(here) == []
+    assert here.copy("servicenow").state is ReplicaState.LINKED
