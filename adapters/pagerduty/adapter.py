@@ -132,7 +132,7 @@ class PagerDuty:
             raise Rejected(self._name, f"{before.key or ref}: {error}", refused=error.refused) from None
         if not change:
             return before
-        answer = self._put(ref, change)
+        answer = self._reopen(ref, change) if incident.reopens(before.body, change) else self._put(ref, change)
         with written(self._name, f"{before.key or ref} was written"):
             after, left = self._left(ref, answer)
             unasked = incident.differing(left, before.body) - change.keys()
@@ -325,6 +325,25 @@ class PagerDuty:
         """Our own user, asked for on the way to a write."""
         with looking(self._name), asked_of_no_record():
             return self._users.id_of(self._settings.from_email)
+
+    def _reopen(self, ref: Ref, change: Body) -> Body | None:
+        """PagerDuty gives an incident to whoever reopens it as acknowledged: that would be our own user, whom nobody
+        watches. So it is triggered first, for those who had it last, and acknowledged then."""
+        with looking(self._name):
+            had = doings.assigned_last(self._log(ref), self._account())
+        known = {} if "assignments" in change or not had else {"assignments": incident.for_users(had)}
+        opening = {**change, "status": incident.TRIGGERED}
+        try:
+            answer = self._put(ref, {**opening, **known})
+        except Rejected:
+            if not known:
+                raise
+            # They may have left the account, or the service, meanwhile.
+            answer = self._put(ref, opening)
+        if change["status"] == incident.ACKNOWLEDGED:
+            with written(self._name, f"{ref} was reopened"):
+                answer = self._put(ref, {"status": incident.ACKNOWLEDGED})
+        return answer
 
     def _others_changed(self, ref: Ref, members: frozenset[str]) -> bool:
         return doings.changed_by_others(self._log(ref), self._users.id_of(self._settings.from_email), members)

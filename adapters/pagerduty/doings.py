@@ -72,6 +72,13 @@ def last_by(log: Sequence[Body], account: str | None) -> bool:
     return newest is not None and agent_of(newest) == (account or None)
 
 
+def assigned_last(log: Sequence[Body], account: str | None) -> tuple[str, ...]:
+    """The users but `account` to whom an incident was assigned last."""
+    newest = next((entry for entry in log if CHANGES.get(str(entry.get("type"))) == "assignments"), {})
+    told = [one for one in newest.get("assignees") or () if isinstance(one, Mapping)]
+    return tuple(str(one["id"]) for one in told if one.get("id") and one["id"] != account)
+
+
 def changed_by_others(log: Sequence[Body], account: str | None, members: frozenset[str]) -> bool:
     """Whether a user who is not us was the last to change one of `members`."""
     newest: dict[str, Body] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -205,6 +205,11 @@ def change(before: Body, patch: Body) -> dict[str, Any]:
     return wanted
 
 
+def reopens(before: Body, change: Body) -> bool:
+    """Whether a change opens an incident that is resolved."""
+    return before.get("status") == RESOLVED and change.get("status") in (TRIGGERED, ACKNOWLEDGED)
+
+
 def differing(one: Body, other: Body) -> frozenset[str]:
     """The members that mean something and say another thing in `one` than in `other`."""
     names = (name for name in MEANT if name in one and _meaning(name, one[name]) != _meaning(name, other.get(name)))
@@ -227,6 +232,11 @@ def assignees(value: Any) -> list[dict[str, Any]]:
     """Assignments as PUT and POST take them: references only."""
     entries = [entry["assignee"] for entry in value or [] if isinstance(entry, Mapping) and "assignee" in entry]
     return [{"assignee": reference(str(entry["id"]), "user_reference")} for entry in entries if entry.get("id")]
+
+
+def for_users(identities: Sequence[str]) -> list[dict[str, Any]]:
+    """Assignments to these users."""
+    return [{"assignee": reference(identity, "user_reference")} for identity in identities]
 
 
 def _known(body: Body, names: frozenset[str]) -> None:

@@ -103,6 +103,8 @@ class LogEntry:
     agent: str | None
     summary: str
     channel: str
+    assignees: tuple[str, ...] = ()
+    """To whom an incident was assigned, or escalated."""
 
 
 class Account:
@@ -359,5 +361,6 @@ class Account:
             by,
             summary,
             channel or ("website" if by else "auto"),
+            tuple(user for user, _at in incident.assignees) if kind in ("assign", "escalate") else (),
         )
         self.log.append(entry)

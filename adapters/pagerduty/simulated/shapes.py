@@ -133,6 +133,7 @@ def entry_json(account: Account, entry: LogEntry, zone: tzinfo) -> dict[str, Any
         "incident": incident_reference(incident) if incident else None,
         "teams": [],
         "contexts": [],
+        **({"assignees": [user_reference(account, one) for one in entry.assignees]} if entry.assignees else {}),
     }
 
 

@@ -372,3 +372,41 @@ def test_a_refusal_that_names_nothing_refuses_it_all(tool: PagerDutyDriver, adap
     with pytest.raises(Rejected) as told:
         make(adapter)
     assert told.value.refused == {}
+
+
+@pytest.mark.parametrize("status", ["acknowledged", "triggered"])
+def test_whoever_worked_on_it_has_it_again_when_it_is_reopened(
+    tool: PagerDutyDriver, adapter: PagerDuty, status: str
+) -> None:
+    """PagerDuty would give it to whoever reopens it, and that is our own user, whom nobody watches."""
+    made = make(adapter, **GRACE)
+    resolved = adapter.update(made.ref, {"status": "resolved"}, made.version)
+    opened = adapter.update(made.ref, {"status": status}, resolved.version)
+    assert opened.body["status"] == status
+    assert [one for one, _at in tool.account.incident(made.ref).assignees] == ["PL7A2O4"]
+    assert opened.version == adapter.read(made.ref).version
+
+
+def test_a_reopened_incident_goes_to_whom_the_patch_names(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    made = make(adapter)
+    resolved = adapter.update(made.ref, {"status": "resolved"}, made.version)
+    opened = adapter.update(made.ref, {"status": "acknowledged", **GRACE}, resolved.version)
+    assert opened.body["status"] == "acknowledged"
+    assert [one for one, _at in tool.account.incident(made.ref).assignees] == ["PL7A2O4"]
+
+
+def test_an_incident_that_we_alone_had_goes_to_whoever_is_on_call(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    ours = {"assignments": [{"assignee": {"id": "PXPGF42", "type": "user_reference"}}]}
+    made = make(adapter, **ours)
+    resolved = adapter.update(made.ref, {"status": "resolved"}, made.version)
+    adapter.update(made.ref, {"status": "acknowledged"}, resolved.version)
+    assert [one for one, _at in tool.account.incident(made.ref).assignees] == [tool.account.on_call]
+
+
+def test_a_reopening_that_stays_half_done_may_have_been_done(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
+    made = make(adapter, **GRACE)
+    resolved = adapter.update(made.ref, {"status": "resolved"}, made.version)
+    tool.after_next_write(lambda: tool.fail(400, only_writes=True))
+    with pytest.raises(TryAgain) as half:
+        adapter.update(made.ref, {"status": "acknowledged"}, resolved.version)
+    assert half.value.maybe_done
