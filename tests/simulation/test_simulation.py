@@ -104,6 +104,8 @@ LATER = {
     "sets-replaced": 100,
     "end-not-asked-for": 60,
     "forgotten-alert-fires-on": 60,
+    "done-before-work": 60,
+    "failed-is-forgotten": 60,
 }
 """Those that take some more."""
 
