@@ -396,7 +396,7 @@ def test_a_reopened_incident_goes_to_whom_the_patch_names(tool: PagerDutyDriver,
 
 
 def test_an_incident_that_we_alone_had_goes_to_whoever_is_on_call(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
-    ours = {"assignments": [{"assignee": {"id": "PXPGF42", "type": "user_reference"}}]}
+    ours: dict[str, Any] = {"assignments": [{"assignee": {"id": "PXPGF42", "type": "user_reference"}}]}
     made = make(adapter, **ours)
     resolved = adapter.update(made.ref, {"status": "resolved"}, made.version)
     adapter.update(made.ref, {"status": "acknowledged"}, resolved.version)
