@@ -31,6 +31,7 @@ from tieline.sync import (
     commit,
     creation,
     deliver,
+    fitting,
     flaps,
     inbox,
     judging,
@@ -457,7 +458,8 @@ def _sets_replaced() -> Sequence[Patch]:
 
 
 def _parked_for_a_field() -> Sequence[Patch]:
-    return [(unfit, "refused", lambda *_args: {})]
+    # What covers it: a copy that was refused is tried once more when the tool takes the value again.
+    return [(unfit, "refused", lambda *_args: {}), (fitting, "resume", _nothing)]
 
 
 def _page_for_a_record() -> Sequence[Patch]:
