@@ -459,7 +459,7 @@ def _sets_replaced() -> Sequence[Patch]:
 
 def _parked_for_a_field() -> Sequence[Patch]:
     # What covers it: a copy that was refused is tried once more when the tool takes the value again.
-    return [(unfit, "refused", lambda *_args: {}), (fitting, "resume", _nothing)]
+    return [(unfit, "go_on", lambda *_args: False), (fitting, "resume", _nothing)]
 
 
 def _page_for_a_record() -> Sequence[Patch]:
