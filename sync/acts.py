@@ -228,13 +228,14 @@ def _not_silenced(engine: Engine, item: Pending, before: str) -> None:
 
 
 def _let_be(engine: Engine, item: Pending, before: str) -> None:
-    """The source does not know the signal: it silenced nothing, and has nothing to take back."""
+    """The source does not know the signal: it silenced nothing, and has nothing to take back. While the signal fires as
+    far as we know, that may be somebody else's word, and the silence that was to be taken back may be there still."""
     with engine.store.write() as tx:
         incident = rows.load_incident(tx, item.incident, lock=True)
         row = _row(tx, item)
         if incident is None or row is None:
             return
-        held = before if item.act == Act.ACKNOWLEDGE.value else ""
+        held = before if item.act == Act.ACKNOWLEDGE.value else UNSURE if row.firing else ""
         if _mark(tx, engine, incident, row, held) == item.act:
             retry(tx, item, item.attempts, engine.clock.now() + LISTED_AGAIN, "")
 

@@ -16,7 +16,7 @@ from tieline.core import timers
 from tieline.core.model import ConnectionName, IncidentId, Signal, Status
 from tieline.core.store.store import Transaction
 from tieline.mappings.board import ALERTS
-from tieline.sync import board, commit, flaps, groups, judging, rows, unheeded
+from tieline.sync import board, commit, flaps, groups, judging, reraise, rows, unheeded
 from tieline.sync.engine import Engine
 from tieline.sync.flaps import Flaps
 from tieline.sync.groups import Group
@@ -55,10 +55,13 @@ def release(tx: Transaction, engine: Engine, payload: Mapping[str, Any]) -> None
     """A hold is over: the incident follows its alerts as they are now."""
     number, source = IncidentId(int(payload["incident"])), ConnectionName(str(payload["connection"]))
     found = groups.of_incident(tx, number)
+    if not found:
+        _went_on(tx, engine, number, payload)
+        return
     incident = rows.load_incident(tx, number, lock=True)
     for key, flapping in found.items():
         groups.flapped(tx, key, replace(flapping, held_until=None))
-    if incident is None or not found:
+    if incident is None:
         return
     signal = Signal(source, str(payload["signal"]), {"title": str(payload["title"])})
     status, fires = Status(str(incident.fields["status"])), unheeded.firing(tx, number) > 0
@@ -67,6 +70,14 @@ def release(tx: Transaction, engine: Engine, payload: Mapping[str, Any]) -> None
         set_status(tx, engine, incident, Status.RESOLVED, signal)
     elif status is Status.RESOLVED and fires and judging.is_by_alerts(engine, incident, "status"):
         judging.catch_up(tx, engine, set_status(tx, engine, incident, Status.NEW, signal), signal)
+
+
+def _went_on(tx: Transaction, engine: Engine, number: IncidentId, payload: Mapping[str, Any]) -> None:
+    """The group went on to another incident while the hold lasted. What was held back here fires there from now on."""
+    incident = rows.load_incident(tx, number)
+    resolved = incident is not None and incident.fields["status"] == Status.RESOLVED.value
+    if incident is not None and resolved and judging.is_by_alerts(engine, incident, "status"):
+        reraise.look_again(tx, engine, payload)
 
 
 def set_status(tx: Transaction, engine: Engine, incident: Incident, status: Status, signal: Signal) -> Incident:

@@ -94,8 +94,9 @@ class Connected:
     """E-mail of those whom the tool could not be asked for, to the sentence that says why."""
     looked: dict[Token, Look] = field(default_factory=dict)
     """By the token of each create in doubt."""
-    denied: dict[Ref, float] = field(default_factory=dict)
-    """By record of which the tool says that it is not there: since when, in seconds that never run backwards."""
+    denied: dict[Ref, tuple[float, int]] = field(default_factory=dict)
+    """By record of which the tool says that it is not there: since when, in seconds that never run backwards, and how
+    many looks in a row said so."""
     polled: bool = False
     """True once this process has read on to the end of what the tool has to tell."""
     caught_up: bool = False

@@ -220,7 +220,7 @@ COPY_RULES: Final = (
     _rule(Verb.ADD_COMMENT, {Failure.MERGED}, Done.NO, Then.FOLLOW),
     _rule(Verb.ADD_COMMENT, {Failure.REJECTED}, Done.NO, Then.PARK),
     _rule(Verb.ADD_COMMENT, {*_LOST, *_REST} - {Failure.REJECTED}, Done.MAYBE, Then.AGAIN),
-    # An act on a signal. What its source does not know needs no silence, and has none to be taken back.
+    # An act on a signal. What its source does not know needs no silence; while it fires here, it is asked once more.
     _rule(Verb.ACKNOWLEDGE, _DENIED, Done.NO, Then.LET_BE),
     _rule(Verb.ACKNOWLEDGE, {*_LOST, Failure.UNFORESEEN}, Done.MAYBE, Then.AGAIN),
     _rule(Verb.ACKNOWLEDGE, {Failure.REJECTED}, Done.NO, Then.PARK),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from tieline.core.errors import Gone, Rejected
+from tieline.core.errors import Gone, Rejected, RemoteError
 from tieline.core.model import IncidentId, Status
 from tieline.core.port import Finder, Power, Reading, Ref
 from tieline.core.store.store import Connection, Transaction
@@ -33,8 +33,10 @@ COMMENTS_AGAIN: Final = timedelta(minutes=1)
 
 DOUBT_FOR: Final = timedelta(seconds=30)
 DOUBT_EVERY: Final = timedelta(seconds=10)
+LOOKS: Final = 3
 """A tool that has just shown a record may deny it: the replica that answers lags behind, or a proxy stands in between.
-A 404 is asked for again this often, and believed when it has lasted for so long."""
+A 404 is asked for again this often, and believed when it has lasted for so long, and for so many looks in a row: two
+that a busy hour lies between may both be a proxy's."""
 
 
 def travel(engine: Engine, here: Connected, item: Waiting) -> None:
@@ -59,6 +61,10 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
         if known is not None:
             copies.lose(engine, here, known.id, error)
         return
+    except RemoteError:
+        # Whoever does not answer does not deny: what has lasted is counted from the next denial on.
+        here.denied.pop(item.ref, None)
+        raise
     here.denied.pop(item.ref, None)
     with engine.store.write() as tx:
         inbox.done(tx, item)
@@ -164,7 +170,9 @@ def _doubts(engine: Engine, here: Connected, ref: Ref) -> bool:
     """True while a 404 is not to be believed yet: until it has lasted. That is so of a record that is no copy, too: a
     webhook may be all that tells of it. What went wrong before, in other ways, proves nothing."""
     now = engine.clock.monotonic()
-    return now - here.denied.setdefault(ref, now) < DOUBT_FOR.total_seconds()
+    since, looks = here.denied.get(ref, (now, 0))
+    here.denied[ref] = since, looks + 1
+    return looks + 1 < LOOKS or now - since < DOUBT_FOR.total_seconds()
 
 
 def _drop(engine: Engine, item: Waiting) -> None:

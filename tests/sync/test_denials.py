@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.sync.office import Office
+from tests.sync.stands import hint
 
 from tieline.adapters.memory.faults import Fault
 from tieline.adapters.testing.simulation import Fault as Answer
@@ -153,3 +154,48 @@ def test_what_stands_in_front_of_a_tool_loses_no_copy(
     made = office.copy(tool)
     assert (made.state, made.parked) == (ReplicaState.LINKED, "")
     office.close()
+
+
+class Denying:
+    """A tool whose looks at records are answered as the test says; it counts the denials."""
+
+    def __init__(self, world: Any, tool: str) -> None:
+        self.looks, self.fault = 0, Fault(status=404)
+        world.tools[tool].faults.draw = self._draw
+
+    def _draw(self, verb: str, _writes: bool) -> Fault | None:
+        if verb != "read":
+            return None
+        self.looks += 1
+        return self.fault
+
+
+def test_a_denial_that_something_else_came_between_has_not_lasted(world):
+    both = world()
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.settle()
+    denying = Denying(both, "right")
+    hint(both, both.copy("right").ref)
+    both.settle(2)
+    denying.fault = Fault()
+    both.settle(3)
+    denying.fault = Fault(status=404)
+    both.settle(1)
+    assert denying.looks > 3 and both.copy("right").state is ReplicaState.LINKED
+
+
+def test_two_denials_that_lie_far_apart_are_not_believed(world):
+    """A busy hour may lie between them, and a proxy may have said both."""
+    both = world()
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.settle()
+    denying = Denying(both, "right")
+    hint(both, both.copy("right").ref)
+    for _ in range(2):
+        while both.step("right"):
+            pass
+        both.clock.advance(300)
+    assert denying.looks == 2 and both.copy("right").state is ReplicaState.LINKED
+    while both.step("right"):
+        pass
+    assert both.copy("right").state is ReplicaState.GONE

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 from tests.sync.office import Office
 
 from tieline.adapters.testing.clock import START
 from tieline.core.options import SignalsConfig
 from tieline.core.port import Ref
-from tieline.sync import explain, flaps, groups, volley
+from tieline.core.store import tables as t
+from tieline.sync import damping, explain, flaps, groups, unheeded, volley
 from tieline.sync.flaps import Flaps
 from tieline.sync.records import ReplicaState
 
@@ -175,12 +177,27 @@ def test_what_begins_and_ends_within_its_hold_is_not_followed(desk: Office) -> N
     assert timers(desk) == 0
 
 
+def test_what_is_held_back_while_its_group_goes_on_to_another_incident_fires_there(desk: Office) -> None:
+    """Else it fires in an incident that alerts resolved, and nothing ever looks at it again."""
+    desk.configure(window=timedelta(seconds=45))
+    off(desk, on(desk))
+    off(desk, on(desk), 90)
+    held = on(desk, 50)
+    labels = {"alertname": "DiskFull", "service": "billing-1", "severity": "warning", "instance": "db2"}
+    desk.alerts.fire(labels, {"summary": "Disk 1 is almost full"})
+    desk.notify()
+    desk.take_turns()
+    desk.clock.advance(60)
+    desk.tick()
+    with desk.engine.store.read() as connection:
+        assert len(explain.incidents(connection)) == 2, "the window is over, and so the second alert opened another"
+        firing = connection.execute(select(t.signal.c.episode, t.signal.c.incident_id).where(t.signal.c.firing)).all()
+        assert unheeded.unheeded(connection) == []
+    assert len(firing) == 2 and held in {row.episode for row in firing}
+    assert len({row.incident_id for row in firing}) == 1
+
+
 def timers(office: Office) -> int:
-    from sqlalchemy import func, select
-
-    from tieline.core.store import tables as t
-    from tieline.sync import damping
-
     with office.engine.store.read() as connection:
         held = select(func.count()).select_from(t.timer).where(t.timer.c.kind == damping.HOLD)
         return int(connection.execute(held).scalar_one())
