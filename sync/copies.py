@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from tieline.core.errors import Gone, RemoteError
@@ -28,6 +28,15 @@ def clean(engine: Engine, replica_id: int, incident: Incident) -> None:
         latest = rows.load_incident(tx, incident.id)
         if replica is not None and latest is not None and latest.revision == incident.revision:
             rows.save_replica(tx, replace(replica, dirty=False, dirty_since=None, attempts=0, next_at=None))
+
+
+def postpone(engine: Engine, replica_id: int, incident: Incident, until: datetime) -> None:
+    """What is left to write cannot be written before then, unless the incident moved on; nothing has failed."""
+    with engine.store.write() as tx:
+        replica = rows.hold(tx, replica_id)
+        latest = rows.load_incident(tx, incident.id)
+        if replica is not None and latest is not None and latest.revision == incident.revision:
+            rows.save_replica(tx, replace(replica, attempts=0, next_at=until))
 
 
 def park(engine: Engine, replica_id: int, sentence: str, reason: str = PARKED) -> None:

@@ -13,7 +13,9 @@ was left out:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 import orjson
@@ -26,13 +28,17 @@ from tieline.core.store import tables as t
 from tieline.mappings import Denormalized
 from tieline.mappings.board import ALERTS
 from tieline.sync import ceiling, commit, copies, creation, judging, limits, pins, rows, twins, unfit, volley
-from tieline.sync.engine import EVERYONE, Connected, Engine
+from tieline.sync.engine import EVERYONE, REMEMBER_PEOPLE, Connected, Engine
 from tieline.sync.outcomes import Done, Then, Verb, outcome, standing_of
 from tieline.sync.read import fresh, sight, with_replaced
 from tieline.sync.reconcile import Moment, wanted
 from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState
 
 LEFT_OUT: Final = "left_out"
+ASKED_AGAIN: Final = timedelta(seconds=REMEMBER_PEOPLE + 1)
+ASKED_FOR: Final = timedelta(hours=6)
+"""How often, and for how long, a tool is asked again for somebody who could not be looked up when it was to be told of
+them: what stands in front of it refuses for a while, and a right that lacks is lacking for good."""
 _LAST_LEFT_OUT = (
     select(t.journal_payload.c.payload)
     .join(t.journal, t.journal.c.seq == t.journal_payload.c.seq)
@@ -114,7 +120,10 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         # The comment comes when the record itself is as it should be.
         fields = {name: value for name, value in fields.items() if name != ALERTS}
     if not fields:
-        copies.clean(engine, replica.id, incident)
+        if _may_be_known(engine, here, replica, incident, strangers):
+            copies.postpone(engine, replica.id, incident, engine.clock.now() + ASKED_AGAIN)
+        else:
+            copies.clean(engine, replica.id, incident)
         return
     if replica.originals is None and fields.keys() & here.mapping.texts.keys():
         # Nobody looked yet whether the tool's own texts hold more than we can say.
@@ -212,6 +221,15 @@ def _hold_unwritable(engine: Engine, here: Connected, replica_id: int, incident:
             reason="unwritable",
             fields={left.field: left.sentence for left in patch.left_out},
         )
+
+
+def _may_be_known(
+    engine: Engine, here: Connected, replica: Replica, incident: Incident, strangers: AbstractSet[str]
+) -> bool:
+    """Whether somebody whom the tool should be told of could not be looked up, and may be before long."""
+    if replica.dirty_since is None or engine.clock.now() - replica.dirty_since > ASKED_FOR:
+        return False
+    return any(str(incident.fields[name]) in here.unasked for name in strangers)
 
 
 def _tell_left_out(engine: Engine, here: Connected, incident: Incident, names: Sequence[str]) -> None:

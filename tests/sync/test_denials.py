@@ -85,6 +85,35 @@ def test_somebody_who_cannot_be_looked_up_keeps_no_record_from_being_made(world,
     assert both.shows("right", "title") == "Disk full" and both.parked() == []
 
 
+@pytest.mark.parametrize("status", [401, 404, 413])
+def test_somebody_who_could_not_be_looked_up_is_assigned_when_they_can_be(world, status):
+    both = world()
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.settle()
+    both.tools["right"].faults.draw = deny("person_id", status)
+    both.edit("left", assignee=both.tools["left"].person("ann@example.com"), title="Disk full on db1")
+    both.settle()
+    assert both.shows("right", "title") == "Disk full on db1"
+    both.tools["right"].faults.draw = None
+    both.clock.advance(600)
+    both.settle()
+    assert both.shows("right", "assignee") == both.tools["right"].person("ann@example.com")
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_somebody_who_may_never_be_looked_up_is_asked_for_some_hours_and_no_longer(world, status):
+    both = world()
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.settle()
+    both.tools["right"].faults.draw = deny("person_id", status)
+    both.edit("left", assignee=both.tools["left"].person("ann@example.com"))
+    both.settle()
+    assert both.copy("right").dirty
+    both.clock.advance(6 * 3600)
+    both.settle()
+    assert not both.copy("right").dirty and both.parked() == []
+
+
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_comments_that_cannot_be_read_keep_no_edit_back(world, status):
     both = world()
