@@ -131,11 +131,7 @@ class Registry:
 
     def group_key(self, signal: Signal) -> str | None:
         """Which signals belong to one incident; None when no plugin says."""
-        return self.group_keys([signal])[0]
-
-    def group_keys(self, signals: Sequence[Signal]) -> list[str | None]:
-        """As `group_key`, for a batch: a storm hands over to the plugins' thread once, not once an alert."""
-        return self._each("tieline_group_key", _text, [{"signal": signal} for signal in signals])
+        return next(self._answers("tieline_group_key", _text, signal=signal), None)
 
     @property
     def grouping(self) -> str:
@@ -145,11 +141,25 @@ class Registry:
 
     def classify(self, signal: Signal, fields: Fields) -> Fields | None:
         """Fields for the incident that a signal opens, checked against the model; None when no plugin says."""
-        return self.classify_each([(signal, fields)])[0]
+        return next(self._answers("tieline_classify", _fields, signal=signal, fields=fields), None)
 
-    def classify_each(self, pairs: Sequence[tuple[Signal, Fields]]) -> list[Fields | None]:
-        """As `classify`, for a batch."""
-        return self._each("tieline_classify", _fields, [{"signal": one, "fields": fields} for one, fields in pairs])
+    def judge(self, pairs: Sequence[tuple[Signal, Fields]]) -> tuple[list[str | None], list[Fields | None]]:
+        """What `group_key` and `classify` say of each, handed over to the plugins' thread once for all: it takes as
+        long as an alert does."""
+        batch = [{"signal": signal, "fields": fields} for signal, fields in pairs]
+        if not batch or not (self._implementations["tieline_group_key"] or self._implementations["tieline_classify"]):
+            return [None] * len(batch), [None] * len(batch)
+        try:
+            keys, found = self._ask(
+                lambda: (
+                    self._undisturbed("tieline_group_key", _text, batch),
+                    self._undisturbed("tieline_classify", _fields, batch),
+                )
+            )
+        except Exception:  # noqa: BLE001 - asked again one by one, where whatever it was is counted
+            keys = [self.group_key(signal) for signal, _fields in pairs]
+            found = [self.classify(signal, fields) for signal, fields in pairs]
+        return keys, found
 
     def refused_fields(self, fields: Fields, connection: ConnectionName, ceiling: Tlp) -> frozenset[str]:
         """The fields that may not reach a connection: what any plugin refuses, and all when one gives no answer."""
@@ -176,25 +186,16 @@ class Registry:
         # Silence is not consent: a guard that failed or was set aside counts as a refusal of everything.
         return frozenset().union(*answers) if len(answers) == len(asked) else None
 
-    def _each(self, hook: str, check: Callable[[Any], Any], batch: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """The first plugin's answer to each question of a batch. When a batch fails, its questions are asked alone."""
+    def _undisturbed(self, hook: str, check: Callable[[Any], Any], batch: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The first plugin's answer to each question of a batch, asked in this thread. Raises what a plugin raises."""
         answers: list[Any] = [None] * len(batch)
         for one in self._implementations[hook]:
             open_ones = [place for place, answer in enumerate(answers) if answer is None]
             if not open_ones or self._guards[one.plugin_name].reason is not None:
                 continue
-            if len(open_ones) == 1:
-                answers[open_ones[0]] = self._answer(one, hook, check, batch[open_ones[0]])
-                continue
-            try:
-                found = self._ask(partial(_call_each, one, [batch[place] for place in open_ones]))
-                checked = [check(answer) for answer in found]
-            except Exception:  # noqa: BLE001 - asked again below, one by one, where whatever it was is counted
-                checked = [self._answer(one, hook, check, batch[place]) for place in open_ones]
-            else:
-                self._guards[one.plugin_name].in_a_row = 0
-            for place, answer in zip(open_ones, checked, strict=True):
-                answers[place] = answer
+            for place in open_ones:
+                answers[place] = check(_call(one, batch[place]))
+            self._guards[one.plugin_name].in_a_row = 0
         return answers
 
     def _answers(self, hook: str, check: Callable[[Any], Any], **facts: Any) -> Iterator[Any]:
@@ -325,10 +326,6 @@ class Registry:
             tuple(sorted(tool for tool, owner in self._owners.items() if owner == plugin.name)),
             guard.in_all,
         )
-
-
-def _call_each(one: pluggy.HookImpl, batch: Sequence[Mapping[str, Any]]) -> list[Any]:
-    return [_call(one, facts) for facts in batch]
 
 
 def _call(one: pluggy.HookImpl, facts: Mapping[str, Any]) -> Any:

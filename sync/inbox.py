@@ -93,25 +93,33 @@ def accept_all(tx: Transaction, items: Sequence[tuple[ConnectionName, Received]]
     transaction must not be committed, when another process stores one of them at this moment."""
     if len(items) == 1:
         return [accept(tx, *items[0], now)]
-    seen: set[tuple[str, str]] = set()
-    for name in dict.fromkeys(name for name, _received in items):
-        ids = [received.delivery_id[:200] for one, received in items if one == name]
-        seen.update((name, found) for found in tx.execute(_STORED, {"connection": name, "ids": ids}).scalars())
-    results: list[bool] = []
-    for name, received in items:
-        key = (name, received.delivery_id[:200])
-        results.append(key not in seen)
-        seen.add(key)
+    rows = [
+        {"connection": name, "delivery_id": received.delivery_id[:200], "received_at": now} for name, received in items
+    ]
+    touched = tx.execute_each(_DELIVERIES, rows)
+    results = _insert_new(tx, rows) if touched is None else [one == 1 for one in touched]
     new = [item for item, is_new in zip(items, results, strict=True) if is_new]
-    stored = tx.execute_many(
-        _DELIVERIES,
-        [{"connection": name, "delivery_id": one.delivery_id[:200], "received_at": now} for name, one in new],
-    )
-    if stored != len(new):
-        raise Contested
     for name in dict.fromkeys(name for name, _received in new):
         hints = [hint for one, received in new if one == name for hint in received.hints]
         put(tx, name, ((hint.ref, hint.reading) for hint in hints), asked=0, now=now)
+    return results
+
+
+def _insert_new(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
+    """Two statements for all of them, where each is a round trip: which are stored, then those that are not."""
+    seen: set[tuple[str, str]] = set()
+    for name in dict.fromkeys(row["connection"] for row in rows):
+        ids = [row["delivery_id"] for row in rows if row["connection"] == name]
+        seen.update((name, found) for found in tx.execute(_STORED, {"connection": name, "ids": ids}).scalars())
+    new: dict[tuple[str, str], Mapping[str, Any]] = {}
+    results: list[bool] = []
+    for row in rows:
+        key = (row["connection"], row["delivery_id"])
+        results.append(key not in seen and key not in new)
+        if results[-1]:
+            new[key] = row
+    if tx.execute_many(_DELIVERIES, list(new.values())) != len(new):
+        raise Contested
     return results
 
 

@@ -44,9 +44,8 @@ class Judged:
 def judge(engine: Engine, signals: Sequence[Signal]) -> dict[str, Judged]:
     """What the plugins say of episodes: which belong together, and how bad they are. Asked outside of any decision, so
     that a slow plugin is slow once a batch."""
-    keys = engine.registry.group_keys(signals)
     bare = [_opening_fields(signal) for signal in signals]
-    extra = engine.registry.classify_each(list(zip(signals, bare, strict=True)))
+    keys, extra = engine.registry.judge(list(zip(signals, bare, strict=True)))
     return {
         signal.episode: Judged(_key(signal, key), _urgent(engine, {**fields, **(more or {})}))
         for signal, key, fields, more in zip(signals, keys, bare, extra, strict=True)

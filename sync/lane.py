@@ -314,6 +314,8 @@ class Lane:
             self._each(items, self._travel, self._inbox_failed)
 
     def _deliveries(self, now: datetime) -> bool:
+        if self.here.signals:
+            return False  # it has alerts, and no copies of incidents
         far = now + timedelta(hours=2)
         with self.engine.store.read() as connection:
             due = list(
@@ -327,7 +329,7 @@ class Lane:
         return bool(due)
 
     def _comments(self, now: datetime) -> bool:
-        if not self.here.can(Power.COMMENT):
+        if self.here.signals or not self.here.can(Power.COMMENT):
             return False
         with self.engine.store.read() as connection:
             items = twins.outgoing(connection, self.here.name, now, now + timedelta(hours=2), self._batch)

@@ -7,7 +7,8 @@ SQLAlchemy's own way builds a dictionary of parameters for every row, which cost
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -55,12 +56,26 @@ class Many:
         """Run it for these rows. Answers how many rows of the table it touched."""
         if not rows:
             return 0
-        compiled = self._compiled.get(connection.dialect.name)
-        if compiled is None:
-            compiled = self._compiled[connection.dialect.name] = self._compile(connection.dialect)
+        compiled = self._compiled_for(connection.dialect)
         if connection.dialect.name == "sqlite":
-            return _by_the_driver(connection, compiled.text, compiled.rows(rows))
+            with _drivers_cursor(connection, compiled.text) as cursor:
+                return cursor.executemany(compiled.text, compiled.rows(rows)).rowcount
         return connection.exec_driver_sql(compiled.text, compiled.rows(rows)).rowcount
+
+    def execute_each(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int] | None:
+        """Run it row by row. Answers how many rows of the table each one touched, and None, with nothing done, where
+        each would be a round trip of its own."""
+        if connection.dialect.name != "sqlite":
+            return None
+        compiled = self._compiled_for(connection.dialect)
+        with _drivers_cursor(connection, compiled.text) as cursor:
+            return [cursor.execute(compiled.text, row).rowcount for row in compiled.rows(rows)]
+
+    def _compiled_for(self, dialect: Dialect) -> _Compiled:
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = self._compile(dialect)
+        return compiled
 
     def _compile(self, dialect: Dialect) -> _Compiled:
         made: Any = self._statement.compile(dialect=dialect, column_keys=self._columns)
@@ -72,13 +87,13 @@ class Many:
         return _Compiled(str(made), names, processed, bool(made.positional))
 
 
-def _by_the_driver(connection: Connection, statement: str, rows: Sequence[Any]) -> int:
+@contextmanager
+def _drivers_cursor(connection: Connection, statement: str) -> Iterator[sqlite3.Cursor]:
     """SQLite's own cursor, with SQLAlchemy's errors: what SQLAlchemy puts around a statement takes longer than SQLite
     does for a few rows, and a sender with one connection pays it for every alert."""
     cursor = connection.connection.cursor()
     try:
-        cursor.executemany(statement, rows)
-        return cursor.rowcount
+        yield cursor  # type: ignore[misc]  # on this database it is the driver's own
     except sqlite3.Error as error:
         raise DBAPIError.instance(
             statement, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect

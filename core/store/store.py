@@ -69,6 +69,12 @@ class Transaction:
         with self._ended_by_failure():
             return many.execute(self._connection, rows)
 
+    def execute_each(self, many: Many, rows: Sequence[Mapping[str, Any]]) -> list[int] | None:
+        """Run one prepared statement row by row. Answers how many rows each one touched, and None, with nothing done,
+        on a database where each would be a round trip."""
+        with self._ended_by_failure():
+            return many.execute_each(self._connection, rows)
+
     def new_ids(self, table: Table, count: int) -> Sequence[int]:
         """Ids for rows that this transaction inserts next, before anything else goes into that table."""
         with self._ended_by_failure():

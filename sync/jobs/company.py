@@ -14,7 +14,7 @@ from typing import Final
 HEELS: Final = 0.003
 """Seconds after a batch within which the next alert makes it a stream: more than 300 a second."""
 
-GATHER: Final = 0.015
+GATHER: Final = 0.025
 """Seconds that a stream is gathered. An alert that comes alone never waits for them."""
 
 COMPANY: Final = 3

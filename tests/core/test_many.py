@@ -57,6 +57,23 @@ def test_it_answers_how_many_rows_it_touched(store):
         assert tx.execute_many(gone, [{"row_id": number} for number in (*numbers, 99_999)]) == 2
 
 
+def test_row_by_row_it_answers_what_each_one_touched_or_does_nothing(store):
+    gone = Many(delete(t.incident).where(t.incident.c.id == bindparam("row_id")))
+    with store.write() as tx:
+        numbers = tx.new_ids(t.incident, 2)
+        tx.execute_many(INTO, [row(number) for number in numbers])
+        each = tx.execute_each(gone, [{"row_id": number} for number in (numbers[0], 99_999, numbers[1], numbers[0])])
+        left = tx.execute(select(t.incident.c.id)).scalars().all()
+    assert (each, list(left)) in (([1, 0, 1, 0], []), (None, list(numbers)))
+
+
+def test_row_by_row_a_failure_is_sqlalchemys(store):
+    into = Many.into(t.incident)
+    with pytest.raises(IntegrityError), store.write() as tx:
+        if tx.execute_each(into, [row(1), row(1)]) is None:
+            tx.execute_many(into, [row(1), row(1)])
+
+
 def test_names_may_be_locked_twice_and_in_any_order(store):
     with store.write() as tx:
         tx.lock_names(["b", "a", "b"])

@@ -504,4 +504,54 @@ def test_one_bad_question_of_a_batch_does_not_cost_the_others_their_answers():
 
     registry = Registry([plugin("picky", Picky())], limits=QUICK, alarm=Alarms())
     batch = [replace(signal(), episode=name) for name in ("one", "bad", "two")]
-    assert registry.group_keys(batch) == ["one", None, "two"]
+    assert registry.judge([(one, {}) for one in batch]) == (["one", None, "two"], [None] * 3)
+
+
+class Judge:
+    """Groups all but the second episode, and titles each."""
+
+    @hookimpl
+    def tieline_group_key(self, signal: Signal) -> str | None:
+        return signal.episode if signal.episode != "two" else None
+
+    @hookimpl
+    def tieline_classify(self, signal: Signal, fields: Fields) -> Fields | None:
+        return {"title": f"{signal.episode}: {fields['title']}"}
+
+
+BATCH = [(replace(signal(), episode=name), {"title": "Disk full"}) for name in ("one", "two")]
+TITLES = [{"title": "one: Disk full"}, {"title": "two: Disk full"}]
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_a_batch_is_judged_as_each_of_it_would_be_alone(inline: bool) -> None:
+    plugins = [plugin("judge", Judge()), plugin("rest", Keys("rest"))]
+    registry = Registry(plugins, limits=replace(QUICK, inline=inline))
+    alone = [registry.group_key(one) for one, _fields in BATCH], [registry.classify(*pair) for pair in BATCH]
+    assert registry.judge(BATCH) == alone == (["one", "rest"], TITLES)
+
+
+def test_whoever_fails_in_a_batch_is_counted_and_the_others_still_answer() -> None:
+    bad = Keys(ValueError("no"))
+    registry = Registry([plugin("bad", bad), plugin("judge", Judge())], limits=QUICK, alarm=Alarms())
+    for _ in range(3):
+        assert registry.judge(BATCH) == (["one", None], TITLES)
+    assert list(registry.set_aside) == ["bad"]
+    asked = bad.calls
+    registry.judge(BATCH)
+    assert bad.calls == asked
+
+
+def test_whoever_hangs_in_a_batch_is_set_aside_and_the_others_still_answer() -> None:
+    never = threading.Event()
+    limits = Limits(ask=timedelta(milliseconds=50))
+    registry = Registry([plugin("hangs", Keys(never)), plugin("judge", Judge())], limits=limits, alarm=Alarms())
+    try:
+        assert registry.judge(BATCH) == (["one", None], TITLES)
+        assert list(registry.set_aside) == ["hangs"]
+    finally:
+        never.set()
+
+
+def test_nobody_is_handed_a_batch_where_nobody_judges() -> None:
+    assert Registry(limits=QUICK).judge(BATCH) == ([None] * 2, [None] * 2)

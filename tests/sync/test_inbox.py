@@ -58,3 +58,14 @@ def test_a_long_id_is_known_by_its_first_two_hundred_characters(store: Store) ->
     longest = "x" * 200
     assert accept(store, (ALERTS, delivery(longest + "1")), (ALERTS, delivery(longest + "2"))) == [True, False]
     assert accept(store, (ALERTS, delivery(longest[:-1])), (ALERTS, delivery(longest))) == [True, False]
+
+
+def test_where_each_is_a_round_trip_two_statements_say_the_same(store: Store) -> None:
+    rows = [
+        {"connection": name, "delivery_id": one, "received_at": NOW}
+        for name, one in ((ALERTS, "b"), (ALERTS, "a"), (OTHERS, "a"), (ALERTS, "b"))
+    ]
+    accept(store, (ALERTS, delivery("a")))
+    with store.write() as tx:
+        assert inbox._insert_new(tx, rows) == [True, False, True, False]
+        assert inbox._insert_new(tx, rows) == [False] * 4
