@@ -22,7 +22,7 @@ from tests.core.store_backends import postgres, postgres_binaries
 from benchmarks import machine
 from benchmarks.alerts import SECRET, alert, storm
 from benchmarks.floors import ROWS
-from benchmarks.sender import flood_all
+from benchmarks.sender import SENDERS, flood_all
 from benchmarks.stage import PATIENCE
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 
@@ -63,12 +63,13 @@ class Load:
 class Fleet:
     """Workers of one workspace, each a process with a port of its own."""
 
-    def __init__(self, folder: Path, store: str, alertmanager: str) -> None:
+    def __init__(self, folder: Path, store: str, alertmanager: str, lanes: int = LANES) -> None:
         self.folder = folder
         self.store = store
+        self.lanes = lanes
         self.processes: list[subprocess.Popen[bytes]] = []
         self.addresses: list[str] = []
-        connections = "".join(ALERTS.format(number=number, url=alertmanager) for number in range(LANES))
+        connections = "".join(ALERTS.format(number=number, url=alertmanager) for number in range(lanes))
         (folder / "tieline.yaml").write_text(WORKSPACE.format(connections=connections), encoding="utf-8")
 
     def join(self) -> None:
@@ -108,12 +109,12 @@ class Fleet:
                 raise RuntimeError(f"waited in vain for {what}; a worker's log ends with: {log.read_text()[-2000:]}")
             time.sleep(0.02)
 
-    def blow(self, alerts: int, a_request: int, first: int) -> Load:
+    def blow(self, alerts: int, a_request: int, first: int, senders: int = SENDERS) -> Load:
         """A storm through every worker and every connection at once, until each alert is a committed incident."""
         doors = [
             (self.addresses[(lane + shift) % len(self.addresses)], f"/hooks/alerts{lane}")
             for shift in range(len(self.addresses))
-            for lane in range(LANES)
+            for lane in range(self.lanes)
         ]
         with psycopg.connect(self.store, autocommit=True) as look:
             server = _children(self.store_pid(look))
@@ -121,7 +122,7 @@ class Fleet:
             before = self._used(), _used_by(server)
             began = time.perf_counter()
             with _waiting_for_the_head(self.store) as waiting:
-                flood_all(doors, storm(alerts, a_request, first))
+                flood_all(doors, storm(alerts, a_request, first), senders)
                 self.wait("every alert to be an incident", lambda: _incidents(look) - had >= alerts)
                 visible = time.perf_counter() - began
             workers = self._used() - before[0]
@@ -181,19 +182,21 @@ def _incidents(look: psycopg.Connection) -> int:
     return int(found[0]) if found else 0
 
 
-def storms(workers: int, alerts: int, a_request: int, repeats: int) -> list[Load]:
+def storms(
+    workers: int, alerts: int, a_request: int, repeats: int, *, senders: int = SENDERS, lanes: int = LANES
+) -> list[Load]:
     """Storms on a fresh store, one after the other; a short one before warms everybody up."""
-    with database() as store, fleet(store, workers) as team:
-        team.blow(100 * workers, a_request, 0)
-        return [team.blow(alerts, a_request, 1_000_000 * (turn + 1)) for turn in range(repeats)]
+    with database() as store, fleet(store, workers, lanes) as team:
+        team.blow(100 * workers, a_request, 0, senders)
+        return [team.blow(alerts, a_request, 1_000_000 * (turn + 1), senders) for turn in range(repeats)]
 
 
 @contextmanager
-def fleet(store: str, workers: int) -> Iterator[Fleet]:
+def fleet(store: str, workers: int, lanes: int = LANES) -> Iterator[Fleet]:
     """So many workers while the block runs."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="tieline-benchmark-")))
-        team = Fleet(folder, store, stack.enter_context(AlertmanagerSimulator().serve()))
+        team = Fleet(folder, store, stack.enter_context(AlertmanagerSimulator().serve()), lanes)
         stack.callback(team.leave)
         for _ in range(workers):
             team.join()

@@ -158,6 +158,26 @@ def senders(form: Form) -> list[Figure]:
         used = tuple(one.cpu / one.alerts * 1e3 for one in blown)
         found.append(Figure(f"{name}.visible", f"{what}: visible", "/s", visible, True, None, posts))
         found.append(Figure(f"{name}.cpu", f"{what}: CPU an alert", "ms", used, False, cost, burnt))
+    return found + _senders_on_postgres(form)
+
+
+def _senders_on_postgres(form: Form) -> list[Figure]:
+    """The same through one worker on PostgreSQL. There is no target: a turn of a lane costs trips to the database."""
+    if postgres_binaries() is None:
+        print("PostgreSQL is not installed: its rows of senders are left out", file=sys.stderr)
+        return []
+    found = []
+    for count in (1, 4, 64):
+        loads = fleets.storms(1, form.storms[0], 1, form.repeats, senders=count, lanes=1)
+        name, what = f"senders.{count}.postgres", f"one alert a request, {count} sender{'s' * (count > 1)}, PostgreSQL"
+        rate = tuple(one.alerts / one.visible for one in loads)
+        used = tuple(one.workers / one.alerts * 1e3 for one in loads)
+        store = tuple(one.store / one.alerts * 1e3 for one in loads)
+        found += [
+            Figure(f"{name}.visible", f"{what}: visible", "/s", rate, more=True),
+            Figure(f"{name}.cpu", f"{what}: CPU an alert", "ms", used),
+            Figure(f"{name}.store", f"{what}: CPU an alert in PostgreSQL", "ms", store),
+        ]
     return found
 
 
