@@ -147,7 +147,7 @@ def _user_search(routes: Routes, request: Request, _found: re.Match[str]) -> Res
     found = [
         routes.views.user(user.id)
         for user in routes.site.users.values()
-        if user.email.startswith(wanted) or user.name.lower().startswith(wanted)
+        if user.email.lower().startswith(wanted) or user.name.lower().startswith(wanted)
     ]
     return Response.of(found)
 
