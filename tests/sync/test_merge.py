@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tieline.core.model import ABSENT
 from tieline.mappings import Policy, PolicyKind
-from tieline.sync.merge import Edit, Reason, absorb, settle, unite
+from tieline.sync.merge import Edit, Reason, Settled, absorb, settle, unite
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LATEST = Policy(PolicyKind.LATEST)
@@ -54,13 +54,18 @@ def test_both_sides_saying_the_same_is_no_conflict():
     ("edited", "value", "reason"),
     [
         (NOW + timedelta(seconds=1), "theirs", Reason.LATEST_THEIRS),
+        (NOW, "theirs", Reason.LATEST_THEIRS),
         (NOW - timedelta(seconds=1), "ours", Reason.LATEST_OURS),
         (None, "theirs", Reason.LATEST_THEIRS),
     ],
 )
 def test_the_later_of_two_edits_wins_and_one_without_a_time_counts_as_now(edited, value, reason):
     verdict = decide("base", "ours", "theirs", edited=edited)
-    assert (verdict.value, verdict.reason) == (value, reason)
+    assert verdict == Settled(value, reason, loser="ours" if value == "theirs" else "theirs")
+
+
+def test_an_edit_of_the_incident_that_has_no_time_gives_way():
+    assert decide("base", "ours", "theirs", ours_at=None).reason is Reason.LATEST_THEIRS
 
 
 def test_an_owner_wins_against_a_later_edit():
@@ -73,6 +78,12 @@ def test_who_does_not_own_a_field_changes_nothing_and_is_told_so():
     policy = Policy(PolicyKind.OWNER, "snow")
     verdict = decide("base", "base", "theirs", policy, connection="jira")
     assert (verdict.value, verdict.loser, verdict.reason) == ("base", "theirs", Reason.NOT_OWNER)
+
+
+def test_who_does_not_own_a_field_changes_nothing_where_both_did_and_the_loser_is_told():
+    policy = Policy(PolicyKind.OWNER, "snow")
+    verdict = decide("base", "ours", "theirs", policy, connection="jira")
+    assert verdict == Settled("ours", Reason.NOT_OWNER, loser="theirs")
 
 
 def test_manual_leaves_both_sides_and_asks():
@@ -101,6 +112,36 @@ def test_an_empty_field_at_first_contact_is_not_an_edit():
 def test_a_value_that_the_incident_does_not_know_is_taken_at_first_contact():
     assert decide(ABSENT, ABSENT, "theirs").value == "theirs"
     assert decide(ABSENT, None, "theirs").value == "theirs"
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "verdict"),
+    [
+        ("a", ABSENT, "a", Settled(ABSENT, Reason.SAME)),
+        ("a", ABSENT, "b", Settled("b", Reason.THEIRS)),
+        (ABSENT, None, "b", Settled("b", Reason.THEIRS)),
+        (ABSENT, "a", "b", Settled("b", Reason.LATEST_THEIRS, loser="a")),
+        ("a", None, "b", Settled("b", Reason.LATEST_THEIRS, loser=None)),
+        ("a", "b", None, Settled(None, Reason.LATEST_THEIRS, loser="b")),
+        ("a", None, None, Settled(None, Reason.AGREED)),
+    ],
+)
+def test_what_is_not_shown_and_what_is_empty_are_two_things(base, ours, theirs, verdict):
+    assert decide(base, ours, theirs) == verdict
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "value", "reason"),
+    [
+        (("a",), ("a", "b"), ("a", "c"), ("a", "b", "c"), Reason.UNION),
+        (ABSENT, ("b",), ("c",), ("b", "c"), Reason.UNION),
+        (("a",), ("a", "b"), None, None, Reason.LATEST_THEIRS),
+        (("a",), None, ("a", "c"), ("a", "c"), Reason.LATEST_THEIRS),
+    ],
+)
+def test_only_sets_are_united(base, ours, theirs, value, reason):
+    verdict = decide(base, ours, theirs, Policy(PolicyKind.UNION))
+    assert (verdict.value, verdict.reason) == (value, reason)
 
 
 @given(base=words, ours=words, theirs=words)
