@@ -13,6 +13,9 @@ from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Value
 from tieline.core.port import Reading, Ref, Token, Version
 from tieline.mappings import Mapping as FieldMapping
 from tieline.mappings import Policy, PolicyKind, load
+from tieline.mappings.board import ALERTS
+from tieline.mappings.document import Shown
+from tieline.sync.board import ALONE
 from tieline.sync.merge import Reason
 from tieline.sync.reconcile import Change, Conflict, Decision, Moment, Sighting, reconcile, wanted
 from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState, Stamp
@@ -85,7 +88,7 @@ def test_a_status_that_is_empty_there_is_no_status() -> None:
 def test_any_other_field_may_be_emptied() -> None:
     what = decide(incident(title="a"), copy(base={"title": "a"}), seen(fields={"title": None}))
     assert what.changes == {"title": Change("a", None, Reason.THEIRS)}
-    assert what.base == {"title": None}
+    assert (what.base, what.echo) == ({"title": None}, False)
 
 
 # -- what is held ----------------------------------------------------------------------------------------------------
@@ -129,7 +132,7 @@ def test_a_hold_of_a_conflict_is_no_rule_of_its_own() -> None:
     what = decide(incident(title="ours"), here, seen(fields={"title": "theirs"}), policy=MANUAL)
     assert what.holds["title"].kind is Held.CONFLICT
     assert what.holds["title"].since == EARLIER
-    assert what.conflicts == {}
+    assert (what.conflicts, what.reasons["title"]) == ({}, Reason.MANUAL)
     over = decide(incident(title="ours"), here, seen(fields={"title": "before"}), policy=MANUAL)
     assert (over.holds, over.reasons["title"]) == ({}, Reason.OURS)
 
@@ -139,6 +142,15 @@ def test_a_conflict_that_gets_another_value_is_told_again() -> None:
     what = decide(incident(title="ours"), here, seen(fields={"title": "third"}), policy=MANUAL)
     assert what.conflicts == {"title": Conflict("ours", "third", Reason.MANUAL, open=True)}
     assert not what.echo
+
+
+def test_only_an_open_conflict_that_is_known_as_one_is_no_news() -> None:
+    closed = copy(base={"title": "before"}, holds={"title": hold(Held.CONFLICT, "ours", "theirs")})
+    what = decide(incident(title="ours"), closed, seen(EARLIER, fields={"title": "theirs"}))
+    assert what.conflicts == {"title": Conflict("ours", "theirs", Reason.LATEST_OURS, open=False)}
+    other = copy(base={"title": "before"}, holds={"title": hold(Held.UNMAPPED, "ours", "theirs")})
+    what = decide(incident(title="ours"), other, seen(fields={"title": "theirs"}), policy=MANUAL)
+    assert what.conflicts == {"title": Conflict("ours", "theirs", Reason.MANUAL, open=True)}
 
 
 def test_a_replaced_edit_waits_for_a_person_while_the_tool_shows_our_write() -> None:
@@ -159,9 +171,48 @@ def test_what_was_written_once_more_is_judged_anew() -> None:
     assert (kept.holds["title"].tries, kept.holds["title"].since) == (2, EARLIER)
 
 
+@pytest.mark.parametrize(
+    ("known", "shown", "since", "tries"),
+    [
+        (Held.IGNORED, "old", EARLIER, 3),
+        (Held.IGNORED, "cut", EARLIER, 3),
+        (Held.ALTERED, "old", EARLIER, 3),
+        (Held.CONFLICT, "old", NOW, 1),
+        (Held.UNWRITABLE, "cut", NOW, 1),
+    ],
+)
+def test_how_long_and_how_often_is_counted_on_while_it_is_the_tool_s_own_doing(
+    known: Held, shown: str, since: datetime, tries: int
+) -> None:
+    here = copy(holds={"title": hold(known, "ours", "x", tries=2)}, ledger={"title": (Attempt("old", "ours"),)})
+    what = decide(incident(title="ours"), here, seen(fields={"title": shown}), Moment.WRITTEN)
+    assert (what.holds["title"].since, what.holds["title"].tries) == (since, tries)
+
+
+def test_a_hold_stands_after_a_write_of_other_fields() -> None:
+    known = hold(Held.ALTERED, "p3", "p5")
+    here = copy(
+        base={"priority": "p5"},
+        observed={"priority": "p5"},
+        holds={"priority": known},
+        ledger={"title": (Attempt("a", "b"),)},
+    )
+    what = decide(incident(title="b", priority="p3"), here, seen(fields={"priority": "p5"}), Moment.WRITTEN)
+    assert (what.holds["priority"], what.changes) == (known, {})
+
+
+def test_a_hold_stands_while_a_write_is_in_doubt_and_does_not_show() -> None:
+    known = hold(Held.IGNORED, "ours", "old", tries=1, again=True)
+    here = copy(base={"title": "old"}, holds={"title": known}, ledger={"title": (Attempt("old", "ours"),)})
+    what = decide(incident(title="ours"), here, seen(fields={"title": "old"}))
+    assert (what.holds["title"], what.changes) == (known, {})
+
+
 def test_what_could_be_written_of_a_text_leaves_the_rest_held() -> None:
     known = hold(Held.UNWRITABLE, "ours", "part")
-    here = copy(base={"title": "old"}, holds={"title": known}, ledger={"title": (Attempt("old", "part"),)})
+    here = copy(
+        base={"title": "old"}, holds={"title": known}, ledger={"title": (Attempt("old", "x"), Attempt("x", "part"))}
+    )
     what = decide(incident(title="ours"), here, seen(fields={"title": "part"}), Moment.WRITTEN)
     assert (what.holds["title"], what.base, what.reasons["title"]) == (known, {"title": "part"}, Reason.OURS)
     other = decide(incident(title="ours"), here, seen(fields={"title": "cut"}), Moment.WRITTEN)
@@ -199,8 +250,8 @@ def test_a_write_back_of_what_stood_there_that_comes_out_otherwise_was_altered()
 
 
 def test_where_the_incident_moved_on_meanwhile_that_is_written_next() -> None:
-    what = decide(incident(title="newer"), WROTE, seen(fields={"title": "old"}), Moment.WRITTEN)
-    assert (what.holds, what.base, what.reasons["title"]) == ({}, {"title": "old"}, Reason.OURS)
+    what = decide(incident(title="newer"), WROTE, seen(fields={"title": "cut"}), Moment.WRITTEN)
+    assert (what.holds, what.base, what.reasons["title"]) == ({}, {"title": "cut"}, Reason.OURS)
 
 
 def test_our_write_seen_again_is_an_echo() -> None:
@@ -243,6 +294,13 @@ def test_what_stood_there_before_the_write_is_no_consequence_of_it() -> None:
     here = replace(SIDE, observed={"priority": "p5"})
     what = decide(incident(priority="p3"), here, seen(fields={"priority": "p5"}), Moment.WRITTEN)
     assert what.changes == {"priority": Change("p3", "p5", Reason.THEIRS)}
+
+
+def test_what_a_write_no_longer_shows_says_nothing() -> None:
+    ours = incident(title="b", priority="p3")
+    what = decide(ours, SIDE, seen(fields={"title": "b"}), Moment.WRITTEN)
+    assert (what.holds, what.changes, what.base) == ({}, {}, {"priority": "p3", "title": "b"})
+    assert "priority" not in what.reasons
 
 
 @pytest.mark.parametrize("shown", ["p5", None])
@@ -310,6 +368,16 @@ def test_what_the_incident_learnt_meanwhile_is_written_over_a_default() -> None:
     assert (what.base["priority"], what.changes) == ("p5", {})
 
 
+def test_what_a_new_record_does_not_show_says_nothing() -> None:
+    what = decide(incident(title="ours", service="shop"), BORN, seen(fields={"title": "ours"}), Moment.BORN)
+    assert ("service" in what.reasons, "service" in what.base) == (False, False)
+
+
+def test_of_a_record_whose_create_is_forgotten_everything_is_the_tool_s() -> None:
+    what = decide(incident(title="ours"), copy(ref=None, intent=None), seen(fields={"priority": "p5"}), Moment.BORN)
+    assert (what.changes, what.base) == ({}, {"priority": "p5"})
+
+
 @pytest.mark.parametrize(
     ("shown", "base"), [({"title": "other"}, "other"), ({"title": None}, None), ({}, None)], ids=["other", "none", "no"]
 )
@@ -370,6 +438,14 @@ def test_what_our_own_account_left_there_is_written_once_more() -> None:
     assert (what.base, what.changes, what.holds, what.reasons["title"]) == ({"title": "cut"}, {}, {}, Reason.OURS)
 
 
+@pytest.mark.parametrize("facts", [{"ours": frozenset({"title"})}, {"automatic": frozenset({"title"})}])
+def test_whoever_set_it_our_own_value_is_our_own(facts: dict[str, Any]) -> None:
+    what = decide(incident(title="ours"), DOUBT, seen(fields={"title": "ours"}, **facts))
+    assert (what.base, what.changes, what.reasons["title"]) == ({"title": "ours"}, {}, Reason.ECHO)
+    nothing = decide(incident(title="ours"), DOUBT, seen(fields={}, **facts))
+    assert (nothing.base, nothing.reasons) == ({"title": "old"}, {})
+
+
 def test_without_a_write_in_doubt_our_account_may_be_a_person_s() -> None:
     here = copy(base={"title": "old"})
     what = decide(incident(title="old"), here, seen(fields={"title": "new"}, ours=frozenset({"title"})))
@@ -428,6 +504,30 @@ def test_an_open_conflict_moves_neither_side() -> None:
     assert (what.base, what.changes) == ({"title": "old"}, {})
 
 
+@pytest.mark.parametrize(
+    ("base", "ours", "shown", "after"),
+    [
+        (("a", "b"), ("a", "b"), ("a", "b", "c"), ("a", "b", "c")),
+        (("a", "b"), ("a", "b"), ("a",), ("a",)),
+        (("a",), ("a",), None, None),
+        ((), None, ("a",), ("a",)),
+    ],
+)
+def test_of_a_set_what_was_added_and_removed_is_taken(base: Value, ours: Value, shown: Value, after: Value) -> None:
+    what = decide(incident(tags=ours), copy(base={"tags": base}), seen(fields={"tags": shown}))
+    assert what.changes == {"tags": Change(ours, after, Reason.THEIRS)}
+
+
+def test_the_later_of_two_sets_stands_whole_where_they_are_not_united() -> None:
+    what = decide(
+        incident(tags=("a", "b")),
+        copy(base={"tags": ("a",)}),
+        seen(LATER, fields={"tags": ("a", "c")}),
+        policy={"tags": Policy(PolicyKind.LATEST)},
+    )
+    assert what.changes == {"tags": Change(("a", "b"), ("a", "c"), Reason.LATEST_THEIRS)}
+
+
 def test_what_the_incident_says_already_is_no_change_of_a_field_that_is_only_read() -> None:
     ours = incident(title="same")
     what = reconcile(ours, copy(base={"title": "old"}), seen(fields={"title": "same"}), {}, mapped(), NOW)
@@ -468,6 +568,19 @@ def test_an_edit_that_our_write_replaced_is_kept_for_who_settles_it() -> None:
     what = decide(incident(title="ours"), RACED, sighting, policy=MANUAL)
     assert (what.holds["title"].kind, what.holds["title"].theirs) == (Held.REPLACED, "theirs")
     assert what.base == {"title": "ours"}
+
+
+def test_it_is_the_last_of_our_writes_that_replaced_something() -> None:
+    here = replace(RACED, ledger={"title": (Attempt("ours", "b"), Attempt("old", "ours"))})
+    sighting = seen(EARLIER, fields={"title": "ours"}, replaced={"title": "b"})
+    what = decide(incident(NOW, title="ours"), here, sighting)
+    assert what.changes == {"title": Change("ours", "b", Reason.LATEST_THEIRS)}
+
+
+def test_a_value_that_the_mapping_has_no_word_for_is_told_where_it_was_replaced() -> None:
+    what = decide(incident(title="ours"), RACED, seen(fields={"title": "ours"}, without_words={"team": 7}))
+    assert what.overwritten == {"team": Conflict(ABSENT, "7", Reason.OVERWRITTEN, open=False)}
+    assert not what.echo
 
 
 def test_what_was_replaced_and_stands_nowhere_is_told() -> None:
@@ -517,3 +630,19 @@ def test_what_differs_is_written_and_what_is_held_is_not(
 def test_what_is_one_way_or_only_read_is_not_written() -> None:
     assert wanted(copy(), {"title": "b"}, mapped(ONCE)) == {}
     assert wanted(copy(), {"title": "b"}, mapped(unwritable=frozenset({"title"}))) == {}
+
+
+@pytest.mark.parametrize(
+    ("shown_in", "base", "says", "written"),
+    [
+        (Shown.COMMENT, {}, ALONE + "\n\nx", False),
+        (Shown.COMMENT, {}, ALONE + "\n\nx\n\ny", True),
+        (Shown.COMMENT, {ALERTS: "x"}, ALONE + "\n\nx", True),
+        (Shown.DESCRIPTION, {}, ALONE + "\n\nx", True),
+    ],
+)
+def test_no_comment_is_begun_for_what_the_ticket_says_already(
+    shown_in: Shown, base: Fields, says: str, written: bool
+) -> None:
+    mapping = replace(mapped(), document=replace(MEMORY.document, alerts=shown_in))
+    assert (ALERTS in wanted(copy(base=base), {ALERTS: says}, mapping)) is written
