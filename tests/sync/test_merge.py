@@ -16,7 +16,7 @@ values = st.sampled_from(["a", "b", "c", None])
 words = st.lists(st.sampled_from("abcdef"), max_size=4).map(lambda found: tuple(sorted(set(found))))
 
 
-def decide(base, ours, theirs, policy=LATEST, connection="jira", ours_at=NOW, edited=NOW):
+def decide(base, ours, theirs, policy=LATEST, connection="jira", ours_at: datetime | None = NOW, edited=NOW):
     return settle(base, ours, theirs, policy, connection, ours_at, Edit(edited))
 
 
