@@ -86,6 +86,8 @@ def redacted(text: str) -> str:
 
 def _forms(value: str) -> set[str]:
     plain = json.dumps(value, ensure_ascii=False)[1:-1]
-    forms = {value, plain, json.dumps(value)[1:-1], repr(value)[1:-1], quote(value, safe=""), quote_plus(value)}
+    # A variable of the environment may hold bytes that are no UTF-8: they are no reason to stop.
+    in_urls = {quote(value, safe="", errors="replace"), quote_plus(value, errors="replace")}
+    forms = {value, plain, json.dumps(value)[1:-1], repr(value)[1:-1], *in_urls}
     # Without its padding, which not everybody writes.
     return {*forms, base64.b64encode(value.encode("utf-8", "replace")).decode().rstrip("=")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 import pytest
@@ -64,3 +65,64 @@ def test_a_token_that_holds_a_secret_is_hidden_whole() -> None:
     conceal("tok-canary-1")
     conceal_token("tok-canary-1-and-more")
     assert redacted("tok-canary-1-and-more") == "***"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        'canary "one" \\two/ für & more',
+        'canary \\"one\\" \\\\two/ für & more',
+        'canary \\"one\\" \\\\two/ f\\u00fcr & more',
+        'canary "one" \\\\two/ für & more',
+        "canary%20%22one%22%20%5Ctwo%2F%20f%C3%BCr%20%26%20more",
+        "canary+%22one%22+%5Ctwo%2F+f%C3%BCr+%26+more",
+        "Y2FuYXJ5ICJvbmUiIFx0d28vIGbDvHIgJiBtb3Jl",
+    ],
+    ids=["plain", "json", "ascii json", "repr", "url", "form", "base64"],
+)
+def test_a_secret_is_hidden_whole_in_every_form_in_which_a_tool_quotes_it(shown: str) -> None:
+    conceal('canary "one" \\two/ für & more')
+    assert redacted(f"<{shown}>") == "<***>"
+
+
+@pytest.mark.parametrize("padded", ["Y2FuYXJ5LTE=", "Y2FuYXJ5LTE"])
+def test_base64_is_hidden_with_its_padding_and_without(padded: str) -> None:
+    conceal("canary-1")
+    assert redacted(f"<{padded}>").removesuffix(">").rstrip("=") == "<***"
+
+
+def test_a_secret_that_no_encoding_holds_is_hidden_all_the_same() -> None:
+    conceal("canary-\ud800-half")
+    assert redacted("<canary-\ud800-half>") == "<***>"
+    conceal_pair("änn", "canary-€-pass")
+    assert redacted("<canary-€-pass>") == "<***>"
+    whole = base64.b64encode("änn:canary-€-pass".encode()).decode().rstrip("=")
+    assert redacted(f"<{whole}>") == "<***>"
+    latin = base64.b64encode(b"\xe4nn:canary-?-pass").decode().rstrip("=")
+    assert redacted(f"<{latin}>") == "<***>"
+
+
+@pytest.mark.parametrize(("length", "shown"), [(5, True), (6, False)])
+def test_a_token_too_short_to_be_told_from_a_word_is_left_alone(length: int, shown: bool) -> None:
+    value = "qzxwvk"[:length]
+    conceal_token(value)
+    assert (value in redacted(f"it says {value}")) is shown
+
+
+def test_a_token_that_comes_again_takes_no_second_place_and_a_kept_one_none() -> None:
+    redaction.know([], [])
+    conceal_token("canary-first")
+    _kept, before = redaction.known()
+    conceal_token("canary-second")
+    conceal_token("canary-first")
+    _kept, passing = redaction.known()
+    assert passing[: len(before)] == before
+    conceal("canary-kept")
+    conceal_token("canary-kept")
+    assert redaction.known()[1] == passing
+
+
+def test_only_what_is_to_be_known_is_known() -> None:
+    conceal("canary-gone")
+    redaction.know(["canary-kept"], ["canary-passing"])
+    assert redacted("canary-gone canary-kept canary-passing") == "canary-gone *** ***"
