@@ -25,7 +25,7 @@ from tieline.core.model import (
     instant,
     parse_incident_number,
 )
-from tieline.sync import absence, commit, explain, twins
+from tieline.sync import absence, comments, commit, explain
 from tieline.sync.build import build
 from tieline.sync.engine import Engine
 from tieline.sync.merge import Reason
@@ -279,7 +279,7 @@ def comment(workspace: str, incident: str, body: str, public: bool, actor: str, 
     with engine_of(workspace) as engine, engine.store.write() as tx:
         if explain.one_incident(tx, number) is None:
             raise LookupError(f"there is no {incident_number(number)}; `tieline incidents` lists those that exist")
-        written = twins.write(tx, engine, number, actor, body, visibility)
+        written = comments.write(tx, engine, number, actor, body, visibility)
     if as_json:
         emit({"incident": incident_number(number), "comment": written, "visibility": visibility.value})
     else:

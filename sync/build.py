@@ -36,17 +36,17 @@ def build(
     dice: random.Random,
     transports: Mapping[str, Any] | None = None,
     load_mapping: Callable[[str | Path, Path | None], FieldMapping] = mappings.load,
-    remembers: bool = False,
-    forgotten_before: datetime | None = None,
+    in_doubt: bool = True,
+    in_doubt_before: datetime | None = None,
     broken: dict[ConnectionName, ConfigError] | None = None,
 ) -> Engine:
     """An engine ready to run. Raises ConfigError with the problems of every connection at once; given `broken`, it puts
     them there by connection, and the engine goes without those.
 
     `transports` replaces the network of single connections, for tests and simulations; a simulation that starts a
-    thousand times has `load_mapping` remember. `remembers` says that the store knows all that was ever made from it,
-    and was not put back from a backup; `forgotten_before` says what it may have forgotten all the same, because it was
-    put back earlier.
+    thousand times has `load_mapping` remember. `in_doubt` is False for a store that knows all that was ever made from
+    it, and was not put back from a backup; `in_doubt_before` says what it may have forgotten all the same, because it
+    was put back earlier.
     """
     failed: dict[ConnectionName, ConfigError] = {} if broken is None else broken
     connections: dict[ConnectionName, Connected] = {}
@@ -64,12 +64,12 @@ def build(
         if not (Power.EDIT_COMMENT in connection.kind.powers and connection.comments.goes_out):
             mapping = mapping.without_pins()
         again = repeated_reads(sleep)
-        connections[name] = Connected(connection, source, mapping, budget, again, caught_up=remembers)
+        connections[name] = Connected(connection, source, mapping, budget, again, in_doubt=in_doubt)
     if failed and broken is None:
         raise ConfigError([problem for error in failed.values() for problem in error.problems])
-    if forgotten_before is None and not remembers:
-        forgotten_before = clock.now() + SKEW
-    return Engine(config, store, registry, clock, connections, wake, dice, clock.monotonic(), forgotten_before)
+    if in_doubt_before is None and in_doubt:
+        in_doubt_before = clock.now() + SKEW
+    return Engine(config, store, registry, clock, connections, wake, dice, clock.monotonic(), in_doubt_before)
 
 
 def _connect(config: Config, connection: ConnectionConfig, workbench: Workbench) -> Source:

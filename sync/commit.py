@@ -12,11 +12,11 @@ from tieline.core.port import Power
 from tieline.core.store.store import Transaction
 from tieline.mappings.board import ALERTS
 from tieline.mappings.texts import originals
-from tieline.sync import acts, board, rows, tokens, twins, unfit, vigil
+from tieline.sync import acts, board, comments, rows, tokens, unfit, vigil
 from tieline.sync.engine import EVERYONE, Connected, Engine, expression_value
 from tieline.sync.merge import Reason
 from tieline.sync.reconcile import Change, Conflict, Decision, Moment, Sighting, reconcile, wanted
-from tieline.sync.records import OWN_DOING, Held, Incident, Replica, ReplicaState, Stamp
+from tieline.sync.records import OWN_DOING, Held, Incident, Intent, Replica, ReplicaState, Stamp
 
 OWN_REASONS: Final = frozenset({Reason.IGNORED, Reason.ALTERED})
 """What becomes of a field that was written and does not show it."""
@@ -79,7 +79,6 @@ def take(
         touched=seq,
         ledger={},
         intent=None,
-        intent_since=None,
         holds={**unfit.unreadable(replica, here.mapping), **decision.holds},
         parked=replica.parked if replica.state is ReplicaState.PARKED else "",
     )
@@ -88,7 +87,7 @@ def take(
     spread(tx, engine, incident, here=seen, moved=bool(decision.changes))
     if replica.ref is None or replica.state is ReplicaState.GONE:
         # What was written while there was no copy, or while it was in the bin, is missing there.
-        twins.wish(tx, engine, incident.id)
+        comments.wish(tx, engine, incident.id)
     return decision
 
 
@@ -279,8 +278,8 @@ def spread(
         connected = engine.connections.get(copy.connection)
         marked = copy if connected is None else mark(copy, incident, connected, now, moved=moved)
         wanted_again = marked.dirty and not copy.dirty and marked.state is ReplicaState.ABSENT
-        if connected is not None and wanted_again and _may_be_there(engine, connected, incident):
-            marked = rows.doubted(marked, now)
+        if connected is not None and wanted_again and _is_in_doubt(engine, connected, incident):
+            marked = marked.in_doubt(Intent(now, None))
         if marked is not stored or copy is here:
             unfit.tell(tx, engine, copy, marked)
             rows.save_replica(tx, marked)
@@ -311,7 +310,7 @@ def mark(copy: Replica, incident: Incident, connected: Connected, now: datetime,
             needs = False
         case ReplicaState.PARKED if not moved or _create_in_doubt(copy, connected):
             needs = False
-        case ReplicaState.CREATING:
+        case ReplicaState.IN_DOUBT:
             needs = True
         case _ if copy.ref is None:
             needs = Status(str(incident.fields["status"])).is_open
@@ -347,7 +346,7 @@ def resumed(copy: Replica) -> ReplicaState:
     """The state in which a parked copy goes on. With an intent, a record may exist: it is looked for first."""
     if copy.ref is not None:
         return ReplicaState.LINKED
-    return ReplicaState.CREATING if copy.intent is not None else ReplicaState.ABSENT
+    return ReplicaState.IN_DOUBT if copy.intent is not None else ReplicaState.ABSENT
 
 
 def _should_copy(connected: Connected, incident: Incident, copies: Sequence[Replica]) -> bool:
@@ -382,17 +381,17 @@ def _wishes(tx: Transaction, engine: Engine, missing: Sequence[tuple[Incident, C
         for (incident, connected, _origin), token in zip(missing, tokens.free(tx, series), strict=True)
     ]
     return [
-        rows.doubted(wish, now) if origin and _may_be_there(engine, connected, incident) else wish
+        wish.in_doubt(Intent(now, None)) if origin and _is_in_doubt(engine, connected, incident) else wish
         for wish, (incident, connected, origin) in zip(wishes, missing, strict=True)
     ]
 
 
-def _may_be_there(engine: Engine, connected: Connected, incident: Incident) -> bool:
+def _is_in_doubt(engine: Engine, connected: Connected, incident: Incident) -> bool:
     """Whether a copy is to be looked for before it is made, because the store may have forgotten that it was."""
     if not connected.can(Power.FIND):
         return False
-    opened_at = incident.fields.get("opened_at") if engine.forgotten_before is not None else None
-    return engine.may_have_forgotten(parse_instant(opened_at) if isinstance(opened_at, str) else None)
+    opened_at = incident.fields.get("opened_at") if engine.in_doubt_before is not None else None
+    return engine.is_in_doubt(parse_instant(opened_at) if isinstance(opened_at, str) else None)
 
 
 def _main_reason(decision: Decision) -> str:

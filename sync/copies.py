@@ -24,7 +24,7 @@ UNTIL_CERTAIN: Final = timedelta(seconds=10)
 def clean(engine: Engine, replica_id: int, incident: Incident) -> None:
     """Nothing to write after all: drop the mark, unless the incident moved on."""
     with engine.store.write() as tx:
-        replica = rows.hold(tx, replica_id)
+        replica = rows.lock_replica(tx, replica_id)
         latest = rows.load_incident(tx, incident.id)
         if replica is not None and latest is not None and latest.revision == incident.revision:
             rows.save_replica(tx, replace(replica, dirty=False, dirty_since=None, attempts=0, next_at=None))
@@ -33,7 +33,7 @@ def clean(engine: Engine, replica_id: int, incident: Incident) -> None:
 def postpone(engine: Engine, replica_id: int, incident: Incident, until: datetime) -> None:
     """What is left to write cannot be written before then, unless the incident moved on; nothing has failed."""
     with engine.store.write() as tx:
-        replica = rows.hold(tx, replica_id)
+        replica = rows.lock_replica(tx, replica_id)
         latest = rows.load_incident(tx, incident.id)
         if replica is not None and latest is not None and latest.revision == incident.revision:
             rows.save_replica(tx, replace(replica, attempts=0, next_at=until))
@@ -43,7 +43,7 @@ def park(engine: Engine, replica_id: int, sentence: str, reason: str = PARKED) -
     """Put one copy aside until a person acts, with the sentence that says what is missing; what is UNFIT, until the
     tool has other fields."""
     with engine.store.write() as tx:
-        replica = rows.hold(tx, replica_id)
+        replica = rows.lock_replica(tx, replica_id)
         if replica is None or replica.state is ReplicaState.GONE:
             return
         engine.record(
@@ -61,7 +61,7 @@ def lose(engine: Engine, here: Connected, replica_id: int, error: Gone) -> None:
     a deletion the incident and its other copies stay; nothing is deleted in return.
     """
     with engine.store.write() as tx:
-        replica = rows.hold(tx, replica_id)
+        replica = rows.lock_replica(tx, replica_id)
         if replica is None or replica.state is ReplicaState.GONE:
             return
         heir = Ref(error.merged_into) if error.merged_into else None
@@ -95,7 +95,7 @@ def look_whether_gone(engine: Engine, here: Connected, replica_id: int, ref: Ref
     nothing is written meanwhile. A record that can be read and denies each write is put aside in the end."""
     now = engine.clock.now()
     with engine.store.write() as tx:
-        replica = rows.hold(tx, replica_id)
+        replica = rows.lock_replica(tx, replica_id)
         if replica is None or replica.state not in (ReplicaState.LINKED, ReplicaState.PARKED):
             return
         if not inbox.is_asked_for(tx, here.name, ref):

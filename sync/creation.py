@@ -21,7 +21,7 @@ from tieline.sync.engine import Connected, Engine, Look
 from tieline.sync.outcomes import Done, Verb, outcome, standing_of
 from tieline.sync.read import sight, take_comments, with_comments
 from tieline.sync.reconcile import Moment, Sighting
-from tieline.sync.records import Incident, Replica, ReplicaState
+from tieline.sync.records import Incident, Intent, Replica, ReplicaState
 
 LONGEST_CALL: Final = timedelta(seconds=60)
 """Longer than any adapter waits for an answer."""
@@ -35,8 +35,8 @@ def create(engine: Engine, here: Connected, replica: Replica, incident: Incident
     written = here.mapping.denormalize(fields, fields, ids, creating=True, without=back)
     now = engine.clock.now()
     with engine.store.write() as tx:
-        current = rows.hold(tx, replica.id)
-        if current is None or current.state not in (ReplicaState.ABSENT, ReplicaState.CREATING):
+        current = rows.lock_replica(tx, replica.id)
+        if current is None or current.state not in (ReplicaState.ABSENT, ReplicaState.IN_DOUBT):
             return
         engine.record(
             tx,
@@ -47,7 +47,7 @@ def create(engine: Engine, here: Connected, replica: Replica, incident: Incident
             fields=rows.plain(written.written),
             left_out=[[left.field, left.sentence] for left in written.left_out],
         )
-        begun = replace(current, state=ReplicaState.CREATING, intent=written.written, intent_since=now)
+        begun = current.in_doubt(Intent(now, written.written))
         begun = unfit.at_creation(begun, fields, written, here.mapping, now)
         unfit.tell(tx, engine, current, begun)
         rows.save_replica(tx, begun)
@@ -87,9 +87,9 @@ def find_or_create(engine: Engine, here: Connected, replica: Replica, incident: 
     left = _certain_at(engine, here, finder, replica, now) - now
     if left > 0:
         with engine.store.write() as tx:
-            current = rows.hold(tx, replica.id)
-            if current is not None and current.state in (ReplicaState.ABSENT, ReplicaState.CREATING):
-                doubted = current if current.intent is not None else rows.doubted(current, asked)
+            current = rows.lock_replica(tx, replica.id)
+            if current is not None and current.state in (ReplicaState.ABSENT, ReplicaState.IN_DOUBT):
+                doubted = current if current.intent is not None else current.in_doubt(Intent(asked, None))
                 rows.save_replica(tx, replace(doubted, next_at=asked + timedelta(seconds=left)))
         return
     here.looked.pop(replica.token, None)
@@ -100,7 +100,7 @@ def find_or_create(engine: Engine, here: Connected, replica: Replica, incident: 
         copies.clean(engine, replica.id, incident)
 
 
-def may_be_forgotten(engine: Engine, here: Connected) -> bool:
+def shows_strangers(engine: Engine, here: Connected) -> bool:
     """True while this tool shows a record that the store does not know: should it carry our token, the store was put
     back from a backup, and what is about to be made may be there, whatever else the tool has not listed yet."""
     if not here.can(Power.FIND):
@@ -112,20 +112,20 @@ def may_be_forgotten(engine: Engine, here: Connected) -> bool:
 def _not_created(engine: Engine, replica_id: int) -> None:
     """The tool said that it made nothing: the intent is void."""
     with engine.store.write() as tx:
-        replica = rows.hold(tx, replica_id)
-        if replica is not None and replica.state is ReplicaState.CREATING:
-            rows.save_replica(tx, replace(replica, state=ReplicaState.ABSENT, intent=None, intent_since=None))
+        replica = rows.lock_replica(tx, replica_id)
+        if replica is not None and replica.state is ReplicaState.IN_DOUBT:
+            rows.save_replica(tx, replace(replica, state=ReplicaState.ABSENT, intent=None))
 
 
 def _certain_at(engine: Engine, here: Connected, finder: Finder, replica: Replica, now: float) -> float:
     """When a search that finds nothing means that there is nothing, in seconds that never run backwards."""
-    if not replica.intent:
+    if replica.intent is None or replica.intent.fields is None:
         # What a forgotten future made was made before this process began.
         return engine.began + finder.lookup_lag.total_seconds()
     lag = finder.lookup_lag + min(finder.lookup_lag, LONGEST_CALL)
     first = here.looked.get(replica.token)
-    if first is None or first.intended != replica.intent_since:
-        first = here.looked[replica.token] = Look(replica.intent_since, now)
+    if first is None or first.intended != replica.intent.since:
+        first = here.looked[replica.token] = Look(replica.intent.since, now)
     return first.at + lag.total_seconds()
 
 
@@ -133,7 +133,7 @@ def _find(engine: Engine, here: Connected, finder: Finder, replica: Replica) -> 
     """The record of a create in doubt. Of one that a forgotten future may have made, another of the incident's alerts
     may have been the first."""
     found = _find_one(here, finder, replica.token)
-    if found is not None or replica.intent:
+    if found is not None or replica.intended is not None:
         return found
     with engine.store.read() as connection:
         others = [one for one in tokens.candidates(connection, replica.incident, here.name) if one != replica.token]
@@ -153,7 +153,7 @@ def _find_one(here: Connected, finder: Finder, token: Token) -> Reading | None:
 def _adopt(engine: Engine, here: Connected, replica_id: int, sighting: Sighting, moment: Moment = Moment.LATER) -> None:
     token = sighting.reading.token
     with engine.store.write() as tx:
-        replica = rows.hold(tx, replica_id)
+        replica = rows.lock_replica(tx, replica_id)
         if replica is not None and replica.ref is None:
             adopt(tx, engine, here, replace(replica, token=token or replica.token), sighting, moment)
 
@@ -183,17 +183,17 @@ def adopt(
     linked = replace(
         replica,
         state=ReplicaState.LINKED,
-        base=replica.intent or {},
+        base=replica.intended or {},
         touched=seq,
         attempts=0,
         next_at=None,
     )
-    linked = unfit.left_over(linked, here.mapping, sighting, replica.intent or {}, engine.clock.now())
+    linked = unfit.left_over(linked, here.mapping, sighting, replica.intended or {}, engine.clock.now())
     unfit.tell(tx, engine, replica, linked)
-    if moment is Moment.LATER and replica.intent and reading.born is not None:
+    if moment is Moment.LATER and replica.intended is not None and reading.born is not None:
         born = sight(engine, here, replace(reading, body=reading.born), asked=sighting.asked)
         commit.take(tx, engine, here, unfit.born(linked, born.fields), born, Moment.FOUND)
-        linked = rows.hold(tx, replica.id) or linked
+        linked = rows.lock_replica(tx, replica.id) or linked
     else:
         linked = unfit.born(linked, sighting.fields)
     commit.take(tx, engine, here, linked, sighting, moment)

@@ -82,11 +82,11 @@ class Daemon:
         self._heartbeat = Heartbeat(self._store, this_process(), alone=not is_postgres(config.store))
         self._past = Past(self._store, engines.file_of(config.store))
         whole = self._past.is_whole()
-        self.engine = self._build(config, registry, whole, self._past.forgotten_before)
+        self.engine = self._build(config, registry, not whole, self._past.in_doubt_before)
         self.intake = Intake(self.engine)
         self._metrics = Metrics(self)
 
-    def _build(self, config: Config, registry: Registry, remembers: bool, forgotten_before: datetime | None) -> Engine:
+    def _build(self, config: Config, registry: Registry, in_doubt: bool, in_doubt_before: datetime | None) -> Engine:
         return build(
             config,
             self._store,
@@ -96,8 +96,8 @@ class Daemon:
             wake=self.wake,
             dice=self._dice,
             transports=self._transports,
-            remembers=remembers,
-            forgotten_before=forgotten_before,
+            in_doubt=in_doubt,
+            in_doubt_before=in_doubt_before,
         )
 
     def _choose_jobs(self, config: Config) -> Jobs:
@@ -193,7 +193,7 @@ class Daemon:
                 self._log.error("reload_refused", reason="`store` and `server.listen` change only with a restart")
                 registry.close()
                 return False
-            engine = self._build(config, registry, self.engine.caught_up, self.engine.forgotten_before)
+            engine = self._build(config, registry, self.engine.in_doubt, self.engine.in_doubt_before)
             # Written down before it is done, and not done where that cannot be.
             with self._store.write() as tx:
                 engine.record(tx, "reloaded", connections=sorted(engine.connections))
@@ -243,7 +243,7 @@ class Daemon:
 
     def _note_past(self) -> None:
         try:
-            self._past.note(self.engine.forgotten_before, caught_up=self.engine.caught_up)
+            self._past.note(self.engine.in_doubt_before, in_doubt=self.engine.in_doubt)
         except StoreUnavailable as error:
             self._log.error("store_unavailable", loop="past", error=str(error))
 

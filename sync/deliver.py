@@ -27,7 +27,7 @@ from tieline.core.port import Body
 from tieline.core.store import tables as t
 from tieline.mappings import Denormalized
 from tieline.mappings.board import ALERTS
-from tieline.sync import ceiling, commit, copies, creation, judging, limits, pins, rows, twins, unfit, volley
+from tieline.sync import ceiling, comments, commit, copies, creation, judging, limits, pins, rows, unfit, volley
 from tieline.sync.engine import EVERYONE, REMEMBER_PEOPLE, Connected, Engine
 from tieline.sync.outcomes import Done, Then, Verb, outcome, standing_of
 from tieline.sync.read import fresh, sight, with_replaced
@@ -87,7 +87,7 @@ def _deliver(
             creation.find_or_create(engine, here, replica, incident)
         case ReplicaState.ABSENT:
             creation.create(engine, here, replica, incident)
-        case ReplicaState.CREATING:
+        case ReplicaState.IN_DOUBT:
             creation.find_or_create(engine, here, replica, incident)
         case ReplicaState.LINKED if replica.ledger:
             # A write is in doubt: what the tool shows now settles it, and the next round decides afresh.
@@ -165,7 +165,7 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     if reading.raced:
         sighting = with_replaced(here, replica, sighting, watched)
     with engine.store.write() as tx:
-        current = rows.hold(tx, replica.id)
+        current = rows.lock_replica(tx, replica.id)
         if current is not None:
             changed = {name: value for name, value in watched.items() if value != replica.base.get(name)}
             trail = limits.extend_trail(trail, changed, engine.clock.now())
@@ -173,7 +173,7 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
             landed = unfit.left_over(landed, here.mapping, sighting, meant, engine.clock.now())
             unfit.tell(tx, engine, current, landed)
             commit.take(tx, engine, here, landed, sighting, Moment.WRITTEN)
-            twins.take_in(tx, engine, here, current, reading.comments or ())
+            comments.take_in(tx, engine, here, current, reading.comments or ())
 
 
 def _as_it_stands(engine: Engine, here: Connected, replica: Replica) -> Body | None:
@@ -202,7 +202,7 @@ def _hold_unwritable(engine: Engine, here: Connected, replica_id: int, incident:
     """A value that this tool cannot be told is held, with the sentence that says why, until either side changes."""
     now = engine.clock.now()
     with engine.store.write() as tx:
-        replica = rows.hold(tx, replica_id)
+        replica = rows.lock_replica(tx, replica_id)
         if replica is None:
             return
         holds = dict(replica.holds)
@@ -248,7 +248,7 @@ def _tell_left_out(engine: Engine, here: Connected, incident: Incident, names: S
 def _intend(engine: Engine, here: Connected, replica: Replica, incident: Incident, written: Fields) -> bool:
     """Store what is about to be written. False when the world moved meanwhile and the decision is void."""
     with engine.store.write() as tx:
-        current = rows.hold(tx, replica.id)
+        current = rows.lock_replica(tx, replica.id)
         latest = rows.load_incident(tx, incident.id)
         if current is None or latest is None or latest.revision != incident.revision:
             return False
@@ -279,6 +279,6 @@ def _intend(engine: Engine, here: Connected, replica: Replica, incident: Inciden
 def _void(engine: Engine, replica_id: int) -> None:
     """The tool refused the write: the ledger's entries never happened."""
     with engine.store.write() as tx:
-        replica = rows.hold(tx, replica_id)
+        replica = rows.lock_replica(tx, replica_id)
         if replica is not None and replica.ledger:
             rows.save_replica(tx, replace(replica, ledger={}))

@@ -99,8 +99,9 @@ class Connected:
     many looks in a row said so."""
     polled: bool = False
     """True once this process has read on to the end of what the tool has to tell."""
-    caught_up: bool = False
-    """True once this process has also taken in all of that, or where the store is known to have forgotten nothing."""
+    in_doubt: bool = True
+    """False once this process has also taken in all of that, or where the store is known to have forgotten nothing.
+    Until then what is to be made there may be there already."""
     whole: FieldMapping = field(init=False)
     """The mapping as it was loaded; `mapping` is the one that was fitted to the tool, as soon as it was asked."""
     fitted: Fitted | None = None
@@ -108,7 +109,7 @@ class Connected:
     """What the tool told last of its fields."""
     facts_at: float | None = None
     """When it was asked, in seconds that never run backwards."""
-    doubts_facts: bool = False
+    facts_in_doubt: bool = False
     """True once it has refused what it should have taken by them: it is asked anew."""
     tried_anew_at: float | None = None
     """When held fields were last tried by themselves."""
@@ -209,22 +210,22 @@ class Engine:
     random: random.Random
     began: float
     """When this process began, in seconds that never run backwards."""
-    forgotten_before: datetime | None = None
+    in_doubt_before: datetime | None = None
     """What began before this may have been dealt with in a past that the store has forgotten, because a backup was put
     in its place; None where the store is known to have forgotten nothing."""
     new_token: Callable[[], Token] = lambda: Token(f"{TOKEN_PREFIX}{secrets.token_hex(12)}")
 
     @property
-    def caught_up(self) -> bool:
-        """True once everything that is new in any tool has been read and taken in: what is wanted from now on is not
+    def in_doubt(self) -> bool:
+        """False once everything that is new in any tool has been read and taken in: what is wanted from now on is not
         what a store has forgotten that was put back from a backup."""
-        return all(here.caught_up for here in self.connections.values())
+        return any(here.in_doubt for here in self.connections.values())
 
-    def may_have_forgotten(self, since: datetime | None) -> bool:
+    def is_in_doubt(self, since: datetime | None) -> bool:
         """Whether what began then (None: nobody knows) may have been dealt with before, so that what it asks for may be
         there already. A tool that hid it while we caught up shows it later."""
-        before = self.forgotten_before
-        return not self.caught_up or (before is not None and (since is None or since < before))
+        before = self.in_doubt_before
+        return self.in_doubt or (before is not None and (since is None or since < before))
 
     def record(
         self,

@@ -251,13 +251,13 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
     with engine.store.write() as tx:
         match what:
             case "copy":
-                copy = rows.hold(tx, number)
+                copy = rows.lock_replica(tx, number)
                 if copy is None or copy.state is not ReplicaState.PARKED:
                     raise LookupError(f"copy {number} is not parked; run `tieline parked` to see what is")
                 connected = engine.connections.get(copy.connection)
                 if connected is not None and not connected.can(Power.FIND):
                     # Nothing can look for the record; a person did, and says that there is none.
-                    copy = replace(copy, intent=None, intent_since=None)
+                    copy = replace(copy, intent=None)
                 back = replace(copy, state=commit.resumed(copy), parked="", dirty=True, attempts=0, trail={})
                 back = replace(back, holds=unfit.tried_anew(back))
                 rows.save_replica(tx, replace(back, dirty_since=engine.clock.now(), next_at=None))

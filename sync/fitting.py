@@ -56,7 +56,7 @@ def ask(here: Connected, now: float) -> Mapping[str, FieldFact] | None:
     if facts != here.facts:
         here.fitted = fit(here.whole, facts)
         here.mapping = here.fitted.mapping
-    here.facts, here.facts_at, here.doubts_facts = facts, now, False
+    here.facts, here.facts_at, here.facts_in_doubt = facts, now, False
     return facts
 
 
@@ -70,11 +70,11 @@ def keep(engine: Engine, here: Connected) -> None:
     as it was fitted last."""
     now = engine.clock.monotonic()
     before = here.facts
-    if here.facts_at is not None and (here.doubts_facts or now - here.facts_at >= OLD.total_seconds()):
+    if here.facts_at is not None and (here.facts_in_doubt or now - here.facts_at >= OLD.total_seconds()):
         try:
             ask(here, now)
         except RemoteError as error:
-            here.facts_at, here.doubts_facts = now, False
+            here.facts_at, here.facts_in_doubt = now, False
             _log.warning("schema_unknown", connection=here.name, reason=str(error))
     if here.tried_anew_at is None or before != here.facts:
         resume(engine, here)
@@ -91,7 +91,7 @@ def try_anew(engine: Engine, here: Connected) -> None:
         held = list(connection.execute(_HELD, {"connection": here.name}).scalars())
     for number in held:
         with engine.store.write() as tx:
-            copy = rows.hold(tx, number)
+            copy = rows.lock_replica(tx, number)
             if copy is not None:
                 _try_anew(tx, engine, here, copy)
 
@@ -103,7 +103,7 @@ def resume(engine: Engine, here: Connected) -> None:
         aside = list(connection.execute(_PARKED, {"connection": here.name}).scalars())
     for number in aside:
         with engine.store.write() as tx:
-            copy = rows.hold(tx, number)
+            copy = rows.lock_replica(tx, number)
             if copy is not None and copy.state is ReplicaState.PARKED and _is_unfit(tx, copy):
                 _resume(tx, engine, here, copy)
 

@@ -26,6 +26,7 @@ from tieline.sync import (
     copies,
     creation,
     deliver,
+    deliver_comments,
     fitting,
     inbox,
     limits,
@@ -33,7 +34,6 @@ from tieline.sync import (
     poll,
     road,
     rows,
-    twins,
 )
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.limits import is_due, wait_after
@@ -154,7 +154,7 @@ class Lane:
             if unproved:
                 self._log.warning("schema_unknown", reason=unproved)
             self._look_again_at_held_fields(now)
-            self._doubt_what_was_wanted(now)
+            self._put_wanted_in_doubt(now)
             self._flown = True
         fitting.keep(self.engine, self.here)
         kinds = (self._poll_if_due, self._inbox, self._deliveries, self._comments, self._acts)
@@ -183,18 +183,18 @@ class Lane:
                 refs = [(Ref(ref), None) for ref in held if ref is not None]
                 inbox.put(tx, self.here.name, refs, asked=0, now=now)
 
-    def _doubt_what_was_wanted(self, now: datetime) -> None:
+    def _put_wanted_in_doubt(self, now: datetime) -> None:
         """What was wanted when we began may be there already, where a backup was put in the store's place."""
-        if self.here.caught_up:
+        if not self.here.in_doubt:
             return
         with self.engine.store.read() as connection:
             copies_wait = self.here.can(Power.FIND) and rows.any_wanted(connection, self.here.name)
-            comments_wait = twins.any_wanted(connection, self.here.name)
+            comments_wait = comments.any_wanted(connection, self.here.name)
         if copies_wait or comments_wait:
             with self.engine.store.write() as tx:
                 if copies_wait:
-                    rows.doubt_wanted(tx, self.here.name, now)
-                twins.doubt_wanted(tx, self.here.name)
+                    rows.put_wanted_in_doubt(tx, self.here.name, now)
+                comments.put_wanted_in_doubt(tx, self.here.name)
 
     # -- the kinds of work -----------------------------------------------------------------------------------------
 
@@ -264,9 +264,9 @@ class Lane:
 
     def _catch_up(self) -> None:
         """Everything has been taken in, once nothing of it waits to be tried again either."""
-        if self.here.polled and not self.here.caught_up:
+        if self.here.polled and self.here.in_doubt:
             with self.engine.store.read() as connection:
-                self.here.caught_up = not inbox.any_waits(connection, self.here.name)
+                self.here.in_doubt = inbox.any_waits(connection, self.here.name)
 
     def _forget_hints(self, items: list[inbox.Waiting]) -> None:
         """There is nobody to ask any more: they are left from a time when there was."""
@@ -324,7 +324,7 @@ class Lane:
                 ).scalars()
             )
         # Asked for the first create of a batch: it looks through everything that waits.
-        look_first = cache(partial(creation.may_be_forgotten, self.engine, self.here))
+        look_first = cache(partial(creation.shows_strangers, self.engine, self.here))
         self._each(due, partial(deliver.deliver, self.engine, self.here, look_first), self._delivery_failed)
         return bool(due)
 
@@ -332,8 +332,8 @@ class Lane:
         if self.here.signals or not self.here.can(Power.COMMENT):
             return False
         with self.engine.store.read() as connection:
-            items = twins.outgoing(connection, self.here.name, now, now + timedelta(hours=2), self._batch)
-        self._each(items, partial(comments.deliver, self.engine, self.here), self._comment_failed)
+            items = comments.outgoing(connection, self.here.name, now, now + timedelta(hours=2), self._batch)
+        self._each(items, partial(deliver_comments.deliver, self.engine, self.here), self._comment_failed)
         return bool(items)
 
     def _acts(self, now: datetime) -> bool:
@@ -422,7 +422,7 @@ class Lane:
     def _delivery_failed(self, replica_id: int) -> Callable[[int, datetime | None, str], None]:
         def put_back(extra: int, next_at: datetime | None, sentence: str) -> None:
             with self.engine.store.write() as tx:
-                replica = rows.hold(tx, replica_id)
+                replica = rows.lock_replica(tx, replica_id)
                 if replica is None:
                     return
                 attempts = replica.attempts + extra
@@ -433,15 +433,15 @@ class Lane:
 
         return put_back
 
-    def _comment_failed(self, item: twins.Outgoing) -> Callable[[int, datetime | None, str], None]:
+    def _comment_failed(self, item: comments.Outgoing) -> Callable[[int, datetime | None, str], None]:
         def put_back(extra: int, next_at: datetime | None, sentence: str) -> None:
             attempts = item.attempts + extra
             aside = _aside(attempts, sentence)
             if aside:
-                comments.park(self.engine, self.here, item, aside)
+                deliver_comments.park(self.engine, self.here, item, aside)
                 return
             with self.engine.store.write() as tx:
-                twins.retry(tx, item, attempts, next_at)
+                comments.retry(tx, item, attempts, next_at)
 
         return put_back
 

@@ -68,9 +68,9 @@ class Standing(StrEnum):
     """Where the copy stands at the time of the call."""
 
     ABSENT = "absent"  # wanted, and not made yet; or it is about a record that is nobody's copy
-    CREATING = "creating"  # a create is under way, or its outcome is not known
+    IN_DOUBT = "in_doubt"  # a create is under way, or its outcome is not known
     LINKED = "linked"  # a record is there, and no write is in doubt
-    IN_DOUBT = "in_doubt"  # linked, and the outcome of a write is not known
+    WRITE_IN_DOUBT = "write_in_doubt"  # linked, and the outcome of a write is not known
     PARKED = "parked"  # put aside until a person acts
     GONE = "gone"  # its record was deleted over there
 
@@ -160,13 +160,13 @@ CALLED: Final[Mapping[Verb, frozenset[Standing]]] = {
     Verb.NONE: EVERYWHERE,
     Verb.READ: EVERYWHERE,  # of a record that is nobody's copy, the copy counts as absent
     Verb.COMMENTS: EVERYWHERE,
-    Verb.CREATE: frozenset((Standing.ABSENT, Standing.CREATING)),
+    Verb.CREATE: frozenset((Standing.ABSENT, Standing.IN_DOUBT)),
     # Of a record by its token; and of a comment that is in doubt, by its own, among those of a record that is there.
     Verb.FIND: EVERYWHERE - {Standing.GONE},
-    Verb.PERSON_ID: frozenset((Standing.ABSENT, Standing.CREATING, Standing.LINKED)),
+    Verb.PERSON_ID: frozenset((Standing.ABSENT, Standing.IN_DOUBT, Standing.LINKED)),
     Verb.UPDATE: frozenset((Standing.LINKED,)),
-    Verb.ADD_COMMENT: frozenset((Standing.LINKED, Standing.IN_DOUBT, Standing.PARKED)),
-    Verb.REPLACED: frozenset((Standing.IN_DOUBT, Standing.PARKED)),
+    Verb.ADD_COMMENT: frozenset((Standing.LINKED, Standing.WRITE_IN_DOUBT, Standing.PARKED)),
+    Verb.REPLACED: frozenset((Standing.WRITE_IN_DOUBT, Standing.PARKED)),
     Verb.LINK: frozenset(),  # no rule of the engine links anything yet
 }
 """Where a copy can stand when a verb is called on its behalf. Everywhere else the verb must not be called."""
@@ -180,8 +180,8 @@ def _rule(
 
 
 _LOOKS: Final = (Verb.READ, Verb.COMMENTS)
-_UNMADE: Final = (Standing.ABSENT, Standing.CREATING)
-_MADE: Final = (Standing.LINKED, Standing.IN_DOUBT, Standing.PARKED)
+_UNMADE: Final = (Standing.ABSENT, Standing.IN_DOUBT)
+_MADE: Final = (Standing.LINKED, Standing.WRITE_IN_DOUBT, Standing.PARKED)
 _KNOWN: Final = (*_UNMADE, *_MADE)
 
 COPY_RULES: Final = (
@@ -354,7 +354,7 @@ def standing_of(replica: Replica | None) -> Standing:
     if replica is None:
         return Standing.ABSENT
     if replica.state is ReplicaState.LINKED:
-        return Standing.IN_DOUBT if replica.ledger else Standing.LINKED
+        return Standing.WRITE_IN_DOUBT if replica.ledger else Standing.LINKED
     return Standing(replica.state.value)
 
 

@@ -32,8 +32,8 @@ class Past:
         self._noted = ""
         self._commits = -1
         self._whole = False
-        self.forgotten_before: datetime | None = None
-        """What an earlier start noted, once `is_whole` has looked; see `Engine.forgotten_before`."""
+        self.in_doubt_before: datetime | None = None
+        """What an earlier start noted, once `is_whole` has looked; see `Engine.in_doubt_before`."""
 
     def is_whole(self) -> bool:
         """True when the store has lost nothing since the note, or nothing has happened in it yet."""
@@ -50,19 +50,19 @@ class Past:
             noted, expected, *doubt = self._note.read_text(encoding="ascii").split()
             with self._store.read() as connection:
                 found = connection.execute(_HASH, {"seq": int(noted)}).scalar() == expected
-            self.forgotten_before = parse_instant(doubt[0]) if found and doubt else None
+            self.in_doubt_before = parse_instant(doubt[0]) if found and doubt else None
         except (OSError, ValueError):
             return False
         return found
 
-    def note(self, forgotten_before: datetime | None, *, caught_up: bool) -> None:
+    def note(self, in_doubt_before: datetime | None, *, in_doubt: bool) -> None:
         """Write down how far the journal has come, if it has moved. A note that cannot be written is an old one. After
-        a restore nothing is noted before the engine has caught up: the next start would not know of it otherwise."""
+        a restore nothing is noted while the engine is in doubt: the next start would not know of it otherwise."""
         commits = self._store.commits
-        if self._note is None or commits == self._commits or not (self._whole or caught_up):
+        if self._note is None or commits == self._commits or not (self._whole or not in_doubt):
             return
         seq, head = self._head()
-        doubt = f" {instant(forgotten_before)}" if forgotten_before is not None else ""
+        doubt = f" {instant(in_doubt_before)}" if in_doubt_before is not None else ""
         words = f"{seq} {head}{doubt}\n"
         if seq == 0 or words == self._noted:
             self._commits = commits

@@ -13,7 +13,7 @@ from tieline.core.errors import Rejected
 from tieline.core.model import Visibility
 from tieline.core.port import CommentEditor, Commenter, Ref, RemoteComment
 from tieline.mappings.board import ALERTS
-from tieline.sync import commit, rows, tokens, twins
+from tieline.sync import comments, commit, rows, tokens
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.outcomes import Verb
 from tieline.sync.records import Held, Hold, Incident, Replica
@@ -33,7 +33,7 @@ def pin(engine: Engine, here: Connected, replica: Replica, incident: Incident) -
         _hold(engine, replica.id, incident, str(error))
         return
     with engine.store.write() as tx:
-        current = rows.hold(tx, replica.id)
+        current = rows.lock_replica(tx, replica.id)
         latest = rows.load_incident(tx, incident.id)
         if current is None or latest is None:
             return
@@ -53,11 +53,12 @@ def _written(
         raise TypeError(f"{here.name} claims to edit comments and cannot")
     with engine.store.read() as connection:
         token = tokens.token(tokens.name_of(connection), f"alerts of {replica.token}", here.name)
-    # Over this line it is known again, and nobody takes it for somebody's words: see `twins`.
-    body = here.mapping.to_text(f"{twins.first_line('Which alerts fire', 'monitoring', incident.id, token)}\n\n{says}")
+    # Over this line it is known again, and nobody takes it for somebody's words: see `comments`.
+    head = comments.first_line("Which alerts fire", "monitoring", incident.id, token)
+    body = here.mapping.to_text(f"{head}\n\n{says}")
     # A search that fails has failed the comment: it is not a look at the record that could go on without.
     listed = here.call(Verb.ADD_COMMENT, source.comments, ref)
-    found = next((one for one in listed if twins.is_copy(one, here.mapping.from_text(one.body), token)), None)
+    found = next((one for one in listed if comments.is_copy(one, here.mapping.from_text(one.body), token)), None)
     if found is None:
         return here.call(Verb.ADD_COMMENT, source.add_comment, ref, body, Visibility.INTERNAL, token)
     return here.call(Verb.ADD_COMMENT, source.edit_comment, ref, found.id, body, Visibility.INTERNAL)
@@ -66,7 +67,7 @@ def _written(
 def _hold(engine: Engine, replica_id: int, incident: Incident, sentence: str) -> None:
     """Left alone until there is something else to say."""
     with engine.store.write() as tx:
-        current = rows.hold(tx, replica_id)
+        current = rows.lock_replica(tx, replica_id)
         latest = rows.load_incident(tx, incident.id)
         if current is None or latest is None:
             return

@@ -18,7 +18,7 @@ from tieline.core.model import ConnectionName
 from tieline.core.port import Cursor, Page, Power, Reading, Ref
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import absence, inbox, twins, unreadable
+from tieline.sync import absence, comments, inbox, unreadable
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.records import ReplicaState
 
@@ -186,7 +186,7 @@ def _news(tx: Transaction, here: Connected, page: Page) -> list[tuple[Ref, Readi
         news += [
             (reading.ref, reading)
             for reading in chunk
-            if known.get(reading.ref) != reading.version or twins.any_new(tx, here.name, reading)
+            if known.get(reading.ref) != reading.version or comments.any_new(tx, here.name, reading)
         ]
         same = [reading.ref for reading in chunk if known.get(reading.ref) == reading.version]
         if here.signals and same:

@@ -13,7 +13,7 @@ from tieline.core.errors import Gone, RemoteError
 from tieline.core.model import CATALOGUE, FieldType
 from tieline.core.port import Body, Commenter, Historian, Power, Reading, Ref
 from tieline.core.store.store import Transaction
-from tieline.sync import commit, inbox, rows, twins
+from tieline.sync import comments, commit, inbox, rows
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.outcomes import Standing, Then, Verb, outcome
 from tieline.sync.reconcile import Sighting
@@ -35,7 +35,7 @@ def read(engine: Engine, here: Connected, ref: Ref) -> Sighting:
 def with_comments(here: Connected, reading: Reading) -> Reading:
     """The reading with its comments, asked for where they did not come along; without them where they cannot be had,
     although the record was read a moment ago."""
-    if reading.comments is not None or not twins.can_comment(here) or not here.config.comments.comes_in:
+    if reading.comments is not None or not comments.can_comment(here) or not here.config.comments.comes_in:
         return reading
     source = here.source
     if not isinstance(source, Commenter):
@@ -95,7 +95,7 @@ def with_replaced(here: Connected, replica: Replica, sighting: Sighting, names: 
     try:
         found = here.ask(Verb.REPLACED, source.replaced, sighting.reading.ref, replica.version)
     except RemoteError as error:
-        if outcome(error, Standing.IN_DOUBT).then is not Then.WITHOUT:
+        if outcome(error, Standing.WRITE_IN_DOUBT).then is not Then.WITHOUT:
             raise
         return replace(sighting, untold=f"what our write replaced cannot be told: {error}")
     if found is None:
@@ -118,7 +118,7 @@ def fresh(engine: Engine, here: Connected, replica: Replica) -> None:
     if sighting.reading.merged_into is not None:
         raise Gone(here.name, f"{replica.key} was merged", merged_into=sighting.reading.merged_into)
     with engine.store.write() as tx:
-        current = rows.hold(tx, replica.id)
+        current = rows.lock_replica(tx, replica.id)
         if current is not None:
             commit.take(tx, engine, here, current, sighting)
             take_comments(tx, engine, here, current, sighting.reading)
@@ -126,7 +126,7 @@ def fresh(engine: Engine, here: Connected, replica: Replica) -> None:
 
 def take_comments(tx: Transaction, engine: Engine, here: Connected, replica: Replica, reading: Reading) -> None:
     """Take in the comments that a reading brought along; those that could not be had are asked for."""
-    twins.take_in(tx, engine, here, replica, reading.comments or ())
+    comments.take_in(tx, engine, here, replica, reading.comments or ())
     if UNREAD in reading.annotations:
         inbox.put(tx, here.name, [(reading.ref, None)], asked=0, now=engine.clock.now())
         engine.rouse(tx, here.name)

@@ -289,7 +289,7 @@ def _unlike_what_we_wrote(case: Case, name: str, attempt: Attempt) -> Finding | 
 
 
 def _unlike_what_we_made(case: Case, name: str) -> Finding | None:
-    theirs, written = case.shown(name), (case.replica.intent or {})[name]
+    theirs, written = case.shown(name), (case.replica.intended or {})[name]
     if theirs == written:
         return None
     dropped = theirs in (ABSENT, None, ())
@@ -299,7 +299,7 @@ def _unlike_what_we_made(case: Case, name: str) -> Finding | None:
 def _perhaps_not_reached(case: Case, name: str) -> Finding | None:
     """A create may take several calls, and one that was not answered may have stopped between two of them. What the
     record then lacks is written next, and the answer to that tells what the tool makes of it."""
-    theirs, written = case.shown(name), (case.replica.intent or {})[name]
+    theirs, written = case.shown(name), (case.replica.intended or {})[name]
     return None if theirs == written else Finding(Reason.OURS, base=_or_none(theirs))
 
 
@@ -360,13 +360,13 @@ def _look(case: Case) -> str:
 
 
 def _made_with(case: Case, name: str) -> bool:
-    return (case.replica.intent or {}).get(name) not in (None, ())
+    return (case.replica.intended or {}).get(name) not in (None, ())
 
 
 def _is_adopted(case: Case) -> bool:
-    """A record that we made and found again. An empty intent is of one that a store put back may have forgotten:
-    whatever it shows may be an edit of that forgotten time."""
-    return case.replica.ref is None and bool(case.replica.intent)
+    """A record that we made and found again. Where nobody knows with what it was made, whatever it shows may be an
+    edit of a time that the store has forgotten."""
+    return case.replica.ref is None and case.replica.intended is not None
 
 
 # -- the three sides of a merge --------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -19,7 +19,7 @@ class ReplicaState(StrEnum):
     """Where one tool's copy stands."""
 
     ABSENT = "absent"  # wanted, not made yet
-    CREATING = "creating"  # a create is under way, or its answer was lost
+    IN_DOUBT = "in_doubt"  # it may be there: a create is under way, its answer was lost, or the store has forgotten it
     LINKED = "linked"
     PARKED = "parked"  # waits for a person
     GONE = "gone"  # deleted over there
@@ -93,6 +93,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Intent:
+    """A create that is in doubt: what is sent with it, and since when. `fields` is None where the store may have
+    forgotten that the record was made, because a backup was put in its place: nobody knows with what."""
+
+    since: datetime
+    fields: Fields | None
+
+
+@dataclass(frozen=True, slots=True)
 class Replica:
     """One tool's copy of an incident.
 
@@ -115,8 +124,7 @@ class Replica:
     version: Version = NO_VERSION
     touched: int = 0
     ledger: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
-    intent: Fields | None = None
-    intent_since: datetime | None = None
+    intent: Intent | None = None
     holds: Mapping[str, Hold] = field(default_factory=dict)
     trail: Mapping[str, tuple[tuple[datetime, Value], ...]] = field(default_factory=dict)
     dirty: bool = False
@@ -124,3 +132,12 @@ class Replica:
     attempts: int = 0
     next_at: datetime | None = None
     parked: str = ""
+
+    @property
+    def intended(self) -> Fields | None:
+        """What a create in doubt was sent with; None where there is no such create, or nobody knows."""
+        return self.intent.fields if self.intent is not None else None
+
+    def in_doubt(self, intent: Intent) -> Replica:
+        """The copy that may be there: it is looked for before it is made (again)."""
+        return replace(self, state=ReplicaState.IN_DOUBT, intent=intent)

@@ -19,7 +19,7 @@ from tieline.core.port import Finder, Power, Reading, Ref
 from tieline.core.store.store import Connection, Transaction
 from tieline.mappings.board import ALERTS
 from tieline.mappings.texts import originals
-from tieline.sync import absence, commit, copies, creation, inbox, poll, rows, signals, twins
+from tieline.sync import absence, comments, commit, copies, creation, inbox, poll, rows, signals
 from tieline.sync.engine import Connected, Engine, expression_value
 from tieline.sync.inbox import Waiting
 from tieline.sync.outcomes import Then, Verb, outcome, standing_of
@@ -69,7 +69,7 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
     with engine.store.write() as tx:
         inbox.done(tx, item)
         found = rows.replica_by_ref(tx, here.name, sighting.reading.ref) or _ours(tx, here, sighting.reading)
-        copy = rows.hold(tx, found.id) if found is not None else None
+        copy = rows.lock_replica(tx, found.id) if found is not None else None
         if copy is None:
             _meet(tx, engine, here, sighting)
         elif copy.ref is None:
@@ -77,7 +77,7 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
             _ask_for_comments(tx, engine, here, sighting.reading)
         else:
             commit.take(tx, engine, here, copy, sighting)
-            twins.take_in(tx, engine, here, copy, sighting.reading.comments or ())
+            comments.take_in(tx, engine, here, copy, sighting.reading.comments or ())
             if UNREAD in sighting.reading.annotations and copy.state is not ReplicaState.GONE:
                 _ask_for_them_later(tx, engine, item)
 
@@ -229,7 +229,7 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
     )
     met = rows.replica_by_ref(tx, here.name, reading.ref)
     if met is not None:
-        twins.take_in(tx, engine, here, met, reading.comments or ())
+        comments.take_in(tx, engine, here, met, reading.comments or ())
         _ask_for_comments(tx, engine, here, reading)
 
 
@@ -243,6 +243,6 @@ def _ask_for_them_later(tx: Transaction, engine: Engine, item: Waiting) -> None:
 
 def _ask_for_comments(tx: Transaction, engine: Engine, here: Connected, reading: Reading) -> None:
     """Comments are asked for once it is known that the record matters."""
-    if reading.comments is None and twins.can_comment(here) and here.config.comments.comes_in:
+    if reading.comments is None and comments.can_comment(here) and here.config.comments.comes_in:
         inbox.put(tx, here.name, [(reading.ref, None)], asked=0, now=engine.clock.now())
         engine.rouse(tx, here.name)

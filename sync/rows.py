@@ -14,7 +14,7 @@ from tieline.core.port import Ref, Token, Version
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState, Stamp
+from tieline.sync.records import Attempt, Held, Hold, Incident, Intent, Replica, ReplicaState, Stamp
 
 _INCIDENT = select(t.incident).where(t.incident.c.id == bindparam("incident"))
 _INCIDENT_FOR_UPDATE = _INCIDENT.with_for_update()
@@ -70,7 +70,7 @@ def load_replica(connection: Connection | Transaction, replica: int) -> Replica 
     return None if row is None else _replica(row)
 
 
-def hold(tx: Transaction, replica: int) -> Replica | None:
+def lock_replica(tx: Transaction, replica: int) -> Replica | None:
     """One copy, with its incident locked first: whoever changes a copy holds its incident, so that no change made at
     the same time by another process is overwritten by a row read before it."""
     if tx.dialect != "sqlite" and tx.execute(_LOCK, {"replica": replica}).first() is None:
@@ -187,7 +187,7 @@ _WANTED = (
     t.replica.c.state == ReplicaState.ABSENT.value,
 )
 _ANY_WANTED = select(t.replica.c.id).where(*_WANTED).limit(1)
-_DOUBT_WANTED = update(t.replica).where(*_WANTED)
+_PUT_WANTED_IN_DOUBT = update(t.replica).where(*_WANTED)
 
 
 def any_wanted(connection: Connection, name: ConnectionName) -> bool:
@@ -195,15 +195,10 @@ def any_wanted(connection: Connection, name: ConnectionName) -> bool:
     return connection.execute(_ANY_WANTED, {"name": name}).first() is not None
 
 
-def doubt_wanted(tx: Transaction, name: ConnectionName, now: datetime) -> None:
+def put_wanted_in_doubt(tx: Transaction, name: ConnectionName, now: datetime) -> None:
     """Have every copy that waits to be made in this connection looked for first."""
-    state = ReplicaState.CREATING.value
-    tx.execute(_DOUBT_WANTED, {"name": name, "state": state, "intent": _intent({}, now)})
-
-
-def doubted(wish: Replica, now: datetime) -> Replica:
-    """A copy that may have been made already, nobody knows with what: it is looked for before it is made."""
-    return replace(wish, state=ReplicaState.CREATING, intent={}, intent_since=now)
+    state = ReplicaState.IN_DOUBT.value
+    tx.execute(_PUT_WANTED_IN_DOUBT, {"name": name, "state": state, "intent": _intent(Intent(now, None))})
 
 
 def new_id(result: Any) -> int:
@@ -227,9 +222,7 @@ def _state(replica: Replica) -> dict[str, Any]:
         "ledger": {
             name: [[_json(a.prior), _json(a.written)] for a in attempts] for name, attempts in replica.ledger.items()
         },
-        "intent": {}
-        if replica.intent is None or replica.intent_since is None
-        else _intent(replica.intent, replica.intent_since),
+        "intent": _intent(replica.intent),
         "holds": {
             name: [
                 hold.kind.value,
@@ -253,12 +246,21 @@ def _state(replica: Replica) -> dict[str, Any]:
     }
 
 
-def _intent(fields: Fields, since: datetime) -> dict[str, Any]:
-    return {"fields": _plain(fields), "since": since.timestamp()}
+def _intent(intent: Intent | None) -> dict[str, Any]:
+    if intent is None:
+        return {}
+    fields = None if intent.fields is None else _plain(intent.fields)
+    return {"fields": fields, "since": intent.since.timestamp()}
+
+
+def _stored_intent(stored: Mapping[str, Any]) -> Intent | None:
+    if not stored:
+        return None
+    fields = stored["fields"]
+    return Intent(_moment(stored["since"]), None if fields is None else _fields(fields))
 
 
 def _replica(row: Row[Any]) -> Replica:
-    intent = row.intent or {}
     return Replica(
         id=row.id,
         incident=IncidentId(row.incident_id),
@@ -277,8 +279,7 @@ def _replica(row: Row[Any]) -> Replica:
             name: tuple(Attempt(_value(prior), _value(written)) for prior, written in attempts)
             for name, attempts in row.ledger.items()
         },
-        intent=_fields(intent["fields"]) if intent else None,
-        intent_since=_moment(intent["since"]) if intent else None,
+        intent=_stored_intent(row.intent or {}),
         holds={
             # Stores of before the tries were counted hold five values.
             name: Hold(Held(kind), _value(ours), _value(theirs), _moment(since), words, *counted)

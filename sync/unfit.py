@@ -123,7 +123,7 @@ def go_on(
     """Hold what a refusal names, so that the rest is written at once. False when nothing else would be taken: what was
     refused is required there, or nobody says what it was."""
     with engine.store.write() as tx:
-        copy = rows.hold(tx, replica_id)
+        copy = rows.lock_replica(tx, replica_id)
         incident = rows.load_incident(tx, copy.incident) if copy is not None else None
         if copy is None or incident is None:
             return True
@@ -136,7 +136,7 @@ def go_on(
         held = with_holds(copy, incident.fields, told, engine.clock.now(), tried=True)
         tell(tx, engine, copy, held)
         rows.save_replica(tx, held)
-        here.doubts_facts = True
+        here.facts_in_doubt = True
         engine.rouse(tx, here.name)
     return True
 
@@ -150,7 +150,9 @@ def left_over(copy: Replica, mapping: FieldMapping, sighting: Sighting, meant: F
         return copy
     shown = replace(copy, observed={**copy.observed, **sighting.fields})
     held = with_holds(shown, meant, told, now, tried=True)
-    intent = copy.intent if copy.intent is None else {n: v for n, v in copy.intent.items() if n not in told}
+    intent = copy.intent
+    if intent is not None and intent.fields is not None:
+        intent = replace(intent, fields={n: v for n, v in intent.fields.items() if n not in told})
     ledger = {name: steps for name, steps in copy.ledger.items() if name not in told}
     base = {**{name: one for name, one in copy.base.items() if name not in told}, **_shown(sighting, told)}
     return replace(held, observed=copy.observed, intent=intent, ledger=ledger, base=base)

@@ -19,7 +19,7 @@ from tieline.core.errors import StoreUnavailable
 from tieline.core.model import IncidentId, Visibility
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
-from tieline.sync import commit, explain, twins
+from tieline.sync import comments, commit, explain
 from tieline.sync.engine import Engine
 from tieline.sync.merge import Reason
 
@@ -120,7 +120,7 @@ def _comment_here(world: World, incident: IncidentId) -> str:
     visibility = world.dice.choice((Visibility.INTERNAL, Visibility.PUBLIC))
 
     def write(tx: Transaction, engine: Engine) -> None:
-        twins.write(tx, engine, incident, PEOPLE[0], text, visibility)
+        comments.write(tx, engine, incident, PEOPLE[0], text, visibility)
 
     trouble = _try_here(world, write)
     with world.store.read() as connection:

@@ -223,7 +223,7 @@ def _unlinked(scene: Scene) -> Iterator[Violation]:
             continue
         for name in scene.world.tools:
             copy = next((one for one in copies if one.connection == name), None)
-            if copy is None or copy.state in (ReplicaState.ABSENT, ReplicaState.CREATING):
+            if copy is None or copy.state in (ReplicaState.ABSENT, ReplicaState.IN_DOUBT):
                 state = "missing" if copy is None else copy.state.value
                 yield Violation("unlinked record", f"the copy of open INC-{incident.id} in {name} is {state}")
 

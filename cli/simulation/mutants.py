@@ -28,6 +28,7 @@ from tieline.sync import (
     absence,
     acts,
     board,
+    comments,
     commit,
     creation,
     deliver,
@@ -44,7 +45,6 @@ from tieline.sync import (
     road,
     signals,
     tokens,
-    twins,
     unfit,
 )
 from tieline.sync.intake import Intake
@@ -52,7 +52,7 @@ from tieline.sync.jobs import lease
 from tieline.sync.lane import Lane
 from tieline.sync.merge import Reason, Settled
 from tieline.sync.outcomes import Done, Outcome, Then, Verb
-from tieline.sync.records import ReplicaState
+from tieline.sync.records import Intent, ReplicaState
 
 Patch = tuple[Any, str, Any]
 """Where, which name, and what stands there instead."""
@@ -108,7 +108,7 @@ def _no_intent() -> Sequence[Patch]:
     save = creation.rows.save_replica
 
     def forgetful(tx: Any, replica: Any) -> None:
-        if replica.state is not ReplicaState.CREATING or not replica.intent:
+        if replica.state is not ReplicaState.IN_DOUBT or replica.intended is None:
             save(tx, replica)
 
     # What was wanted at a start is looked for first: that layer would cover for this one.
@@ -184,7 +184,7 @@ def _adopt_as_it_is() -> Sequence[Patch]:
     def trusting(tx: Any, engine: Any, here: Any, replica: Any, sighting: Any, *moment: Any) -> None:
         # What a tool tells of a record's birth would cover for it.
         unborn = replace(sighting, reading=replace(sighting.reading, born=None))
-        adopt(tx, engine, here, replace(replica, intent=sighting.fields), unborn, *moment)
+        adopt(tx, engine, here, replace(replica, intent=Intent(engine.clock.now(), sighting.fields)), unborn, *moment)
 
     return [(creation, "adopt", trusting)]
 
@@ -208,7 +208,7 @@ def _forgotten_not_looked_for() -> Sequence[Patch]:
     return [
         (commit, "_may_be_there", lambda *_args: False),
         _seen_by(lane, "rows", any_wanted=lambda *_args: False),
-        (creation, "may_be_forgotten", lambda *_args: False),
+        (creation, "shows_strangers", lambda *_args: False),
         (road, "_ours", _nothing),
     ]
 
@@ -504,11 +504,11 @@ def _empty_is_absent() -> Sequence[Patch]:
 
 
 def _comment_token_ignored() -> Sequence[Patch]:
-    return [(twins, "is_copy", lambda *_args: False)]
+    return [(comments, "is_copy", lambda *_args: False)]
 
 
 def _comment_not_begun() -> Sequence[Patch]:
-    return [(twins, "begin", _nothing), (twins, "take_in", _without_sending(twins.take_in))]
+    return [(comments, "begin", _nothing), (comments, "take_in", _without_sending(comments.take_in))]
 
 
 def _without_sending(take_in: Any) -> Any:
@@ -521,14 +521,14 @@ def _without_sending(take_in: Any) -> Any:
 
 
 def _comment_not_searched() -> Sequence[Patch]:
-    return [(twins, "search", _nothing), (twins, "take_in", _without_sending(twins.take_in))]
+    return [(comments, "search", _nothing), (comments, "take_in", _without_sending(comments.take_in))]
 
 
 def _comment_tokens_by_chance() -> Sequence[Patch]:
     def another(_tx: Any, store_name: str, origin: str, connection: Any, _ref: Any) -> Any:
         return _another_token(store_name, origin, connection)
 
-    return [_seen_by(twins, "tokens", for_comment=another)]
+    return [_seen_by(comments, "tokens", for_comment=another)]
 
 
 def _without_doubt(wish: Any) -> Any:
@@ -537,23 +537,23 @@ def _without_doubt(wish: Any) -> Any:
 
 def _comments_made_again_after_a_restore() -> Sequence[Patch]:
     return [
-        (twins, "wish", _without_doubt(twins.wish)),
-        _seen_by(lane, "twins", any_wanted=lambda *_args: False),
-        (twins, "take_in", _without_sending(twins.take_in)),
+        (comments, "wish", _without_doubt(comments.wish)),
+        _seen_by(lane, "comments", any_wanted=lambda *_args: False),
+        (comments, "take_in", _without_sending(comments.take_in)),
     ]
 
 
 def _comments_shown_wider() -> Sequence[Patch]:
-    outgoing = twins.outgoing
+    outgoing = comments.outgoing
 
     def public(*args: Any) -> Any:
         return [replace(one, visibility=Visibility.PUBLIC) for one in outgoing(*args)]
 
-    return [(twins, "outgoing", public)]
+    return [(comments, "outgoing", public)]
 
 
 def _late_copies_without_comments() -> Sequence[Patch]:
-    return [_seen_by(commit, "twins", wish=_nothing)]
+    return [_seen_by(commit, "comments", wish=_nothing)]
 
 
 # -- signals -------------------------------------------------------------------------------------------------------

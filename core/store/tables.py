@@ -66,7 +66,7 @@ replica = Table(
     Column("id", BigId, primary_key=True, autoincrement=True),
     Column("incident_id", ForeignKey("incident.id"), nullable=False),
     Column("connection", String(40), nullable=False),
-    Column("state", String(12), nullable=False),  # absent, creating, linked, parked, gone
+    Column("state", String(12), nullable=False),  # absent, in_doubt, linked, parked, gone
     Column("ref", String(200)),
     Column("key", String(200), nullable=False, default=""),
     Column("url", Text, nullable=False, default=""),
@@ -79,7 +79,7 @@ replica = Table(
         "touched", BigInteger, nullable=False, default=0
     ),  # journal seq when last read or written: older readings lose
     Column("ledger", JsonText, nullable=False),  # field -> [[prior, written], …] of writes whose outcome is unknown
-    Column("intent", JsonText, nullable=False),  # the create under way: {fields, since}
+    Column("intent", JsonText, nullable=False),  # the create in doubt: {fields (null: nobody knows), since}
     Column("holds", JsonText, nullable=False),  # field -> [kind, ours, theirs, since, …]: where the two stay different
     Column("trail", JsonText, nullable=False),  # field -> the last values written, for the oscillation breaker
     Column("dirty", Boolean, nullable=False, default=False),

@@ -10,7 +10,7 @@ from tests.sync.world import World
 from tieline.adapters.testing.clock import ManualClock
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import Ref
-from tieline.sync import absence, comments, copies, twins
+from tieline.sync import absence, comments, copies, deliver_comments
 from tieline.sync.absence import Belief, Doubt
 from tieline.sync.heartbeat import Heartbeat
 
@@ -52,11 +52,12 @@ def _waiting_for_people(world: World) -> None:
     engine, now = world.engine, world.clock.now()
     copies.park(engine, _row(world), "the project OPS has no issue type Incident: add it there, or name another one")
     with engine.store.write() as tx:
-        twins.write(tx, engine, world.incident(1).id, "ann@example.com", "On it.", Visibility.INTERNAL)
+        comments.write(tx, engine, world.incident(1).id, "ann@example.com", "On it.", Visibility.INTERNAL)
     with engine.store.read() as connection:
-        outgoing = twins.outgoing(connection, JIRA, now, now, 10)
+        outgoing = comments.outgoing(connection, JIRA, now, now, 10)
     for one in outgoing:
-        comments.park(engine, world.lanes[JIRA].here, one, "no right to comment: give the account the role Agent")
+        sentence = "no right to comment: give the account the role Agent"
+        deliver_comments.park(engine, world.lanes[JIRA].here, one, sentence)
     missing = frozenset(Ref(f"episode-{number}") for number in range(17))
     with engine.store.write() as tx:
         absence._save(tx, SNOW, Doubt(now - timedelta(minutes=12), missing, 20, Belief.TOO_MANY, 20))

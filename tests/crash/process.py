@@ -248,7 +248,7 @@ class EngineProcess:
             transports=dict.fromkeys((*TOOLS, ALERTS), line),
             load_mapping=load_mapping,
             # As the daemon does: a file that nobody put another one in the place of has forgotten nothing.
-            remembers=not is_postgres(address),
+            in_doubt=is_postgres(address),
         )
         self._tokens = 0
         self._refused = 0

@@ -217,7 +217,7 @@ def _store(rest: Rest) -> list[str]:
     if rest.written_idle:
         found.append(f"{rest.written_idle} writes while nothing happened")
     for incident, copies in rest.incidents:
-        unfinished = [copy for copy in copies if copy.dirty or copy.ledger or copy.state is ReplicaState.CREATING]
+        unfinished = [copy for copy in copies if copy.dirty or copy.ledger or copy.state is ReplicaState.IN_DOUBT]
         found += [f"the copy of INC-{incident.id} in {copy.connection} is unfinished" for copy in unfinished]
     return found
 

@@ -116,14 +116,14 @@ def test_a_new_store_is_whole_and_one_with_a_history_needs_its_note(store, tmp_p
     assert past.is_whole()
     happens(store, "opened")
     assert not past.is_whole()
-    past.note(None, caught_up=True)
+    past.note(None, in_doubt=False)
     assert past.is_whole()
 
 
 def test_what_happened_after_the_note_is_no_loss(store, tmp_path):
     past = Past(store, tmp_path / "tieline.db")
     happens(store, "opened")
-    past.note(None, caught_up=True)
+    past.note(None, in_doubt=False)
     happens(store, "changed")
     assert past.is_whole()
 
@@ -138,9 +138,9 @@ def restored(store, tmp_path):
 def test_a_restore_is_not_forgotten_by_a_restart_before_everything_was_read(store, tmp_path):
     past = restored(store, tmp_path)
     assert not past.is_whole()
-    past.note(None, caught_up=False)
+    past.note(None, in_doubt=True)
     happens(store, "changed")
-    past.note(None, caught_up=False)
+    past.note(None, in_doubt=True)
     assert not Past(store, tmp_path / "tieline.db").is_whole()
 
 
@@ -148,12 +148,12 @@ def test_what_a_restored_store_may_have_forgotten_is_remembered_after_everything
     past = restored(store, tmp_path)
     assert not past.is_whole()
     noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
-    past.note(noon, caught_up=True)
+    past.note(noon, in_doubt=False)
     for _ in range(2):
         past = Past(store, tmp_path / "tieline.db")
-        assert past.is_whole() and past.forgotten_before == noon
+        assert past.is_whole() and past.in_doubt_before == noon
         happens(store, "changed")
-        past.note(past.forgotten_before, caught_up=False)
+        past.note(past.in_doubt_before, in_doubt=True)
 
 
 def test_what_was_hidden_while_everything_was_read_is_looked_for_after_a_restart(asked, tmp_path):
@@ -171,7 +171,7 @@ def test_what_was_hidden_while_everything_was_read_is_looked_for_after_a_restart
     eventually(lambda: len(note.read_text(encoding="ascii").split()) == 3)
     here.daemon.stop()
     again(here)
-    assert here.daemon.engine.caught_up
+    assert not here.daemon.engine.in_doubt
     here.tools["left"].restore(hidden)
     eventually(lambda: [len(refs(here, number)) for number in (1, 2)] == [2, 2])
     assert copies(here) == 2

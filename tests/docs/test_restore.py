@@ -12,7 +12,7 @@ from tests.sync.world import World
 
 from tieline.core.model import ConnectionName, IncidentId, Visibility, instant
 from tieline.core.port import Ref
-from tieline.sync import comments, creation, deliver, explain, inbox, twins
+from tieline.sync import comments, creation, deliver, deliver_comments, explain, inbox
 from tieline.sync.build import SKEW
 
 
@@ -110,14 +110,14 @@ def test_a_comment_that_a_person_lets_try_again_is_looked_for_before_it_is_writt
     world.clock.advance(31)
     while world.step("left"):
         pass
-    comments.park(world.engine, world.lanes["right"].here, _outgoing(world), "the tool refused it")
+    deliver_comments.park(world.engine, world.lanes["right"].here, _outgoing(world), "the tool refused it")
     backed_up(world, tmp_path)
     _let_try_again(world)
     world.settle()
     assert len(_remarks(world, "right", "On it.")) == 1
     put_back(world, tmp_path)
     _let_try_again(world)
-    comments.deliver(world.engine, world.lanes["right"].here, _outgoing(world))
+    deliver_comments.deliver(world.engine, world.lanes["right"].here, _outgoing(world))
     world.settle()
 
     assert len(_remarks(world, "right", "On it.")) == 1 and world.parked() == []
@@ -158,7 +158,7 @@ def test_an_older_comment_is_looked_for_whatever_comes_in_with_it(tmp_path: Path
     world.file.write_text(f"{before}comments: both{after}", encoding="utf-8")
     world.restart()
     with world.engine.store.write() as tx:
-        twins.write(tx, world.engine, IncidentId(1), "ann@example.com", "Call the vendor.", Visibility.INTERNAL)
+        comments.write(tx, world.engine, IncidentId(1), "ann@example.com", "Call the vendor.", Visibility.INTERNAL)
     world.settle()
     assert len(_remarks(world, "right", "On it.")) == 1
     put_back(world, tmp_path)
@@ -171,10 +171,10 @@ def test_an_older_comment_is_looked_for_whatever_comes_in_with_it(tmp_path: Path
     closed(world)
 
 
-def _outgoing(world: World) -> twins.Outgoing:
+def _outgoing(world: World) -> comments.Outgoing:
     now = world.clock.now()
     with world.engine.store.read() as connection:
-        [waits] = twins.outgoing(connection, ConnectionName("right"), now, now, 10)
+        [waits] = comments.outgoing(connection, ConnectionName("right"), now, now, 10)
     return waits
 
 
@@ -191,7 +191,7 @@ def test_a_new_comment_is_not_taken_for_one_whose_number_it_was_given(tmp_path: 
     world.settle()
     backed_up(world, tmp_path)
     with world.engine.store.write() as tx:
-        twins.write(tx, world.engine, IncidentId(1), "ann@example.com", "Call the vendor.", Visibility.INTERNAL)
+        comments.write(tx, world.engine, IncidentId(1), "ann@example.com", "Call the vendor.", Visibility.INTERNAL)
     world.settle()
     world.tools["left"].comment(str(world.copy("left").ref), "Replaced the disk.")
     restore(world, tmp_path)
@@ -321,7 +321,7 @@ def _forgotten_and_put_aside(world: World, folder: Path) -> str:
 def _deliver_in_right(world: World) -> None:
     """Before anything else that waits there."""
     here = world.lanes["right"].here
-    look_first = partial(creation.may_be_forgotten, world.engine, here)
+    look_first = partial(creation.shows_strangers, world.engine, here)
     deliver.deliver(world.engine, here, look_first, world.copy("right").id)
 
 

@@ -64,7 +64,7 @@ def test_a_look_for_one_create_says_nothing_of_the_create_that_another_worker_ma
     for _ in range(4):  # made nothing, and cannot know; then looks for it in vain
         turn(here, "one", one)
         here.clock.advance(31)
-    assert [look.intended for look in one.here.looked.values()] == [here.copy("right").intent_since]
+    assert [look.intended for look in one.here.looked.values()] == [here.copy("right").intent.since]
     assert other.here.looked == {}
     right.faults.queue.append(Fault(only_writes=True, after_effect=True))
     for _ in range(12):

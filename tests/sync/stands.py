@@ -48,7 +48,7 @@ def run(world: World, name: str) -> None:
 
 def save(world: World, **changes: Any) -> None:
     with world.engine.store.write() as tx:
-        copy = rows.hold(tx, world.copy("right").id)
+        copy = rows.lock_replica(tx, world.copy("right").id)
         assert copy is not None
         rows.save_replica(tx, replace(copy, **changes))
 
@@ -67,7 +67,7 @@ def unmade(folder: Path, *, blunt: str = "") -> World:
     """An incident whose copy is wanted in `right`, and was not begun."""
     world = World(folder, blunt=blunt)
     world.settle(2)
-    world.engine.forgotten_before = None  # a store that has forgotten nothing doubts nothing
+    world.engine.in_doubt_before = None  # a store that has forgotten nothing doubts nothing
     world.tools["left"].make(
         {"title": "Disk full", "status": "new", "assignee": world.tools["left"].person("ann@example.com")}
     )
@@ -82,7 +82,7 @@ def creating(folder: Path) -> World:
     world = unmade(folder)
     world.tools["right"].faults.queue.append(Fault(only_writes=True))
     world.lanes["right"].step()
-    assert world.copy("right").state is ReplicaState.CREATING
+    assert world.copy("right").state is ReplicaState.IN_DOUBT
     world.clock.advance(10)
     return world
 
@@ -123,9 +123,9 @@ def gone(folder: Path) -> World:
 
 STANDS: Final[Mapping[Standing, Callable[[Path], World]]] = {
     Standing.ABSENT: unmade,
-    Standing.CREATING: creating,
+    Standing.IN_DOUBT: creating,
     Standing.LINKED: linked,
-    Standing.IN_DOUBT: in_doubt,
+    Standing.WRITE_IN_DOUBT: in_doubt,
     Standing.PARKED: parked,
     Standing.GONE: gone,
 }

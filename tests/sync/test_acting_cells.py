@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,13 +19,13 @@ from tieline.core.store import tables as t
 from tieline.sync import acts, rows
 from tieline.sync.lane import TRIES, Lane, LaneState
 from tieline.sync.outcomes import BEARINGS, CALLED, OUTCOMES, Conduct, Done, Failure, Standing, Then, Verb
-from tieline.sync.records import Attempt, ReplicaState
+from tieline.sync.records import Attempt, Intent, ReplicaState
 
 ROW = BEARINGS[Verb.ACKNOWLEDGE]
 STATES: Final[Mapping[Standing, Mapping[str, Any]]] = {
     Standing.ABSENT: {"state": ReplicaState.ABSENT},
-    Standing.CREATING: {"state": ReplicaState.CREATING, "intent": {}},
-    Standing.IN_DOUBT: {"ledger": {"title": (Attempt("Disk", "Disk full"),)}},
+    Standing.IN_DOUBT: {"state": ReplicaState.IN_DOUBT, "intent": Intent(datetime(2026, 11, 23, 12, tzinfo=UTC), None)},
+    Standing.WRITE_IN_DOUBT: {"ledger": {"title": (Attempt("Disk", "Disk full"),)}},
     Standing.PARKED: {"state": ReplicaState.PARKED},
     Standing.GONE: {"state": ReplicaState.GONE},
 }
@@ -60,7 +60,7 @@ def acting(tmp_path: Path) -> Iterator[Callable[..., tuple[Office, Tampered]]]:
 def _stand(office: Office, standing: Standing) -> None:
     if standing in STATES:
         with office.engine.store.write() as tx:
-            copy = rows.hold(tx, office.copy("memory").id)
+            copy = rows.lock_replica(tx, office.copy("memory").id)
             assert copy is not None
             rows.save_replica(tx, replace(copy, **STATES[standing]))
 

@@ -22,7 +22,7 @@ from tieline.core.store import tables as t
 from tieline.mappings.board import BEGIN, joined, split
 from tieline.mappings.document import Shown
 from tieline.mappings.mapping import compile_mapping
-from tieline.sync import board, explain, twins
+from tieline.sync import board, comments, explain
 from tieline.sync.board import Alert
 
 EVERY = SignalsConfig().tell_every
@@ -299,7 +299,7 @@ def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Offic
     one.close()
 
 
-def comments(office: Office, tool: str) -> list[str]:
+def told_on(office: Office, tool: str) -> list[str]:
     """The words of every comment on the record."""
     here = office.engine.connections[ConnectionName(tool)]
     source: Any = here.source
@@ -310,19 +310,19 @@ def test_one_comment_of_ours_shows_them_and_is_edited(room: tuple[Office, str]) 
     office, tool = room
     fire(office, "a", "critical")
     office.settle()
-    assert comments(office, tool) == [], "the ticket of one alert says so already"
+    assert told_on(office, tool) == [], "the ticket of one alert says so already"
     others = [fire(office, instance, "warning") for instance in "bcd"]
     office.notify()
     office.take_turns()
     wait(office)
-    [said] = comments(office, tool)
+    [said] = told_on(office, tool)
     assert "4 alerts fire now:" in said and "Disk of a is full" in said
     for ref in others:
         office.alerts.resolve(ref)
     office.notify()
     office.take_turns()
     wait(office)
-    [said] = comments(office, tool)
+    [said] = told_on(office, tool)
     assert "One alert fires now, 3 have ended:" in said
     before = len(office.writes())
     office.settle(20)
@@ -338,13 +338,13 @@ def test_people_comment_beside_it(room: tuple[Office, str]) -> None:
     fire(office, "b", "critical")
     office.notify()
     office.settle()
-    assert len(comments(office, tool)) == 1
+    assert len(told_on(office, tool)) == 1
     with office.engine.store.write() as tx:
-        twins.write(tx, office.engine, office.incident().id, "ann", "I am on it", Visibility.INTERNAL)
+        comments.write(tx, office.engine, office.incident().id, "ann", "I am on it", Visibility.INTERNAL)
     office.settle()
     over = fire(office, "c", "critical")
     office.settle()
-    said = comments(office, tool)
+    said = told_on(office, tool)
     assert len(said) == 2
     assert sorted("alerts fire now" in one for one in said) == [False, True]
     assert over

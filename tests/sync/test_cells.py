@@ -102,7 +102,7 @@ def _rests(world: World) -> None:
 def _look(folder: Path, verb: Verb, standing: Standing) -> Scene:
     """A hint has the record read, and its comments."""
     world = STANDS[standing](folder)
-    if standing in (Standing.ABSENT, Standing.CREATING):
+    if standing in (Standing.ABSENT, Standing.IN_DOUBT):
         _rests(world)
     ref = world.copy("right").ref
     if ref is None:
@@ -133,7 +133,7 @@ def _find_comment(folder: Path, verb: Verb, standing: Standing) -> Scene:
 
 
 def _find(folder: Path, verb: Verb, standing: Standing) -> Scene:
-    if standing not in (Standing.ABSENT, Standing.CREATING):
+    if standing not in (Standing.ABSENT, Standing.IN_DOUBT):
         return _find_comment(folder, verb, standing)
     world = STANDS[standing](folder)
     if standing is Standing.ABSENT:
@@ -276,7 +276,7 @@ def _write_is(scene: Scene, verb: Verb, done: Done, then: Then) -> None:
         case (Verb.FIND, _) if scene.twins():
             (twin,) = scene.twins()
             assert twin.state == ("parked" if then is Then.FOLLOW else "sending")
-        case ((Verb.CREATE | Verb.FIND), Done.MAYBE) if copy.state is ReplicaState.CREATING:
+        case ((Verb.CREATE | Verb.FIND), Done.MAYBE) if copy.state is ReplicaState.IN_DOUBT:
             assert copy.intent is not None
         case (Verb.CREATE, Done.MAYBE):
             raise AssertionError(f"a create in doubt leaves the copy {copy.state}")
@@ -306,7 +306,7 @@ def _work_goes_on(scene: Scene, verb: Verb, then: Then, standing: Standing) -> N
             assert copy.dirty and not scene.inbox()
         case Then.ASK | Then.WITHOUT if verb is Verb.COMMENTS:
             # The record itself was just read: it is there, and its comments are asked for once more, if it matters.
-            matters = standing in (Standing.LINKED, Standing.IN_DOUBT, Standing.PARKED)
+            matters = standing in (Standing.LINKED, Standing.WRITE_IN_DOUBT, Standing.PARKED)
             assert bool(scene.inbox()) is matters and copy.state is not ReplicaState.GONE
         case Then.ASK:
             assert scene.inbox() and copy.state is not ReplicaState.GONE

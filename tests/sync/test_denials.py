@@ -35,7 +35,7 @@ def test_a_create_that_is_denied_is_tried_again_and_made_once(world, verb, statu
     faults.draw = deny(verb, status)
     both.tools["left"].make({"title": "Disk full", "status": "new"})
     both.settle(2)
-    assert both.copy("right").state is ReplicaState.CREATING
+    assert both.copy("right").state is ReplicaState.IN_DOUBT
     faults.draw = None
     both.clock.advance(300)
     both.settle(2)

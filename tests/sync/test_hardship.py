@@ -95,7 +95,7 @@ def doubt(world):
         both.step("left")
     both.step("right")
     both.step("right")
-    assert both.copy("right").state is ReplicaState.CREATING
+    assert both.copy("right").state is ReplicaState.IN_DOUBT
     return both
 
 
@@ -292,7 +292,7 @@ def test_a_copy_is_never_saved_from_before_somebody_elses_change(world):
     both = opened(world)
     if both.engine.store.name.startswith("sqlite"):
         with both.engine.store.write() as tx:
-            assert rows.hold(tx, both.copy("right").id) is not None
+            assert rows.lock_replica(tx, both.copy("right").id) is not None
         return
     import threading
 
@@ -306,7 +306,7 @@ def test_a_copy_is_never_saved_from_before_somebody_elses_change(world):
     thread = threading.Thread(target=other)
     thread.start()
     with both.engine.store.write() as tx:
-        copy = rows.hold(tx, both.copy("right").id)
+        copy = rows.lock_replica(tx, both.copy("right").id)
         held.set()
         assert not done.wait(0.5)
         assert copy is not None

@@ -105,7 +105,7 @@ def test_what_was_to_be_asked_while_there_was_an_address_is_let_go(hearing: Offi
 
 
 def test_it_is_not_waited_for_when_the_store_may_have_forgotten(hearing: Office) -> None:
-    assert hearing.engine.connections[ALERTS].caught_up
+    assert not hearing.engine.connections[ALERTS].in_doubt
 
 
 # -- a source that does not answer for a while -------------------------------------------------------------------------

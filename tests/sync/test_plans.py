@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
 from tieline.core.store.store import Store
-from tieline.sync import absence, acts, groups, inbox, judging, lane, poll, reraise, rows, signals, twins, unheeded
+from tieline.sync import absence, acts, comments, groups, inbox, judging, lane, poll, reraise, rows, signals, unheeded
 
 STATEMENTS = {
     "known episodes": signals._KNOWN,
@@ -23,7 +23,7 @@ STATEMENTS = {
     "the signals of an incident": acts._SIGNALS,
     "deliveries stored before": inbox._STORED,
     "waiting": inbox._WAITING,
-    "comments that wait": twins._OUTGOING,
+    "comments that wait": comments._OUTGOING,
     "an incident": rows._INCIDENT,
     "its copies": rows._REPLICAS,
     "a copy by its record": rows._BY_REF,

@@ -12,7 +12,7 @@ from tieline.adapters.memory.tool import MemoryTool
 from tieline.core.errors import NeedsOperator
 from tieline.core.model import ConnectionName, IncidentId, Visibility
 from tieline.core.port import Version
-from tieline.sync import comments, explain, twins
+from tieline.sync import comments, deliver_comments, explain
 from tieline.sync.records import ReplicaState
 
 
@@ -400,10 +400,10 @@ def test_a_comment_in_doubt_outlasts_a_record_that_is_unknown_for_a_moment(world
     here = both.lanes["right"].here
     now = both.clock.now()
     with both.engine.store.read() as connection:
-        [waits] = twins.outgoing(connection, here.name, now, now, 10)
+        [waits] = comments.outgoing(connection, here.name, now, now, 10)
     assert waits.state == "sending"
     tool.unknown = 1
-    comments.deliver(both.engine, here, waits)
+    deliver_comments.deliver(both.engine, here, waits)
     assert tool.unknown == 0
     both.settle()
     [row] = tool.rows()

@@ -17,8 +17,8 @@ from tieline.core import journal
 from tieline.core.port import Ref
 from tieline.core.store import schema
 from tieline.core.store import tables as t
-from tieline.sync import absence, explain
-from tieline.sync.records import ReplicaState
+from tieline.sync import absence, explain, rows
+from tieline.sync.records import Intent, ReplicaState
 
 STORES = sorted(FOLDER.glob("*.sql.gz"))
 
@@ -141,3 +141,27 @@ def test_ends_that_were_doubted_still_are(tmp_path):
     episodes, confirmed = frozenset(map(Ref, ("a", "ü"))), frozenset({Ref("a")})
     assert found == {"alerts": absence.Doubt(since, episodes, 20, absence.Belief.TOO_MANY, 20, confirmed)}
     assert timers == []
+
+
+def test_a_create_in_doubt_still_is(tmp_path):
+    """Until schema 0006 its state was called otherwise, and an intent without fields meant that nobody knows them."""
+    with closing(sqlite3.connect(tmp_path / "office.db")) as database:
+        database.executescript(gzip.decompress((FOLDER / "0005.sql.gz").read_bytes()).decode())
+        (known, unknown) = (row[0] for row in database.execute("SELECT id FROM replica ORDER BY id LIMIT 2").fetchall())
+        for number, fields in ((known, '{"title":"Disk full"}'), (unknown, "{}")):
+            database.execute(
+                "UPDATE replica SET state = 'creating', ref = NULL, intent = ? WHERE id = ?",
+                [f'{{"fields":{fields},"since":1795000000.0}}', number],
+            )
+        database.commit()
+    office = at_the_beginning(tmp_path)
+    with office.engine.store.read() as connection:
+        copies = [rows.load_replica(connection, number) for number in (known, unknown)]
+    office.close()
+
+    since = datetime.fromtimestamp(1795000000, UTC)
+    assert [copy.state for copy in copies if copy is not None] == [ReplicaState.IN_DOUBT] * 2
+    assert [copy.intent for copy in copies if copy is not None] == [
+        Intent(since, {"title": "Disk full"}),
+        Intent(since, None),
+    ]

@@ -14,7 +14,7 @@ from tests.threats.conftest import Tally, cases
 
 from tieline.adapters.memory.faults import Fault
 from tieline.core.model import IncidentId, Tlp, Visibility
-from tieline.sync import explain, twins
+from tieline.sync import comments, explain
 
 CEILINGS = list(Tlp)
 GUARDED = ("description", "close_notes", "category", "team")
@@ -79,7 +79,7 @@ def _play(world: World, dice: random.Random, ceiling: Tlp, label: Tlp, acts: lis
                 soc.comment(row.ref, word, visible)
             case "ours":
                 with world.engine.store.write() as tx:
-                    twins.write(tx, world.engine, IncidentId(1), word, word, Visibility.PUBLIC)
+                    comments.write(tx, world.engine, IncidentId(1), word, word, Visibility.PUBLIC)
             case "clash":
                 for other in world.tools["vendor"].rows():
                     world.tools["vendor"].edit(other.ref, title=f"theirs {dice.random()}")
