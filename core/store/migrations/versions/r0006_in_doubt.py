@@ -9,4 +9,4 @@ down_revision = "0005"
 def upgrade() -> None:
     """Until now its state had another name, and an intent without fields said that nobody knows them."""
     op.execute("UPDATE replica SET state = 'in_doubt' WHERE state = 'creating'")
-    op.execute("""UPDATE replica SET intent = replace(intent, '"fields":{}', '"fields":null')""")
+    op.execute("""UPDATE replica SET intent = replace(intent, '"fields":{}', '"fields"\\:null')""")
