@@ -18,7 +18,7 @@ from tieline.mappings.document import Shown
 from tieline.sync.board import ALONE
 from tieline.sync.merge import Reason
 from tieline.sync.reconcile import Change, Conflict, Decision, Moment, Sighting, reconcile, wanted
-from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState, Stamp
+from tieline.sync.records import Attempt, Held, Hold, Incident, Intent, Replica, ReplicaState, Stamp
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EARLIER, LATER = NOW - timedelta(minutes=5), NOW + timedelta(minutes=5)
@@ -324,14 +324,14 @@ def test_a_field_that_is_only_read_is_not_held_against_the_tool() -> None:
 @pytest.mark.parametrize("kind", [PolicyKind.ONCE, PolicyKind.NEVER])
 @pytest.mark.parametrize("moment", list(Moment))
 def test_a_one_way_field_is_held_by_nothing_that_the_tool_does(kind: PolicyKind, moment: Moment) -> None:
-    here = replace(WROTE, intent={"title": "ours"})
+    here = replace(WROTE, intent=Intent(NOW, {"title": "ours"}))
     what = decide(incident(title="ours"), here, seen(fields={"title": "x"}), moment, policy={"title": Policy(kind)})
     assert (what.changes, what.holds, what.reasons["title"]) == ({}, {}, Reason.ONE_WAY)
 
 
 # -- at the birth of a record ----------------------------------------------------------------------------------------
 
-BORN = copy(ref=None, intent={"title": "ours", "tags": ("a",), "team": None})
+BORN = copy(ref=None, intent=Intent(NOW, {"title": "ours", "tags": ("a",), "team": None}))
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,12 @@ def test_a_record_of_ours_that_is_found_late_may_have_been_edited() -> None:
 
 
 @pytest.mark.parametrize(
-    "facts", [{"ref": None, "intent": {}}, {"ref": None, "intent": None}, {"intent": {"title": "a"}}]
+    "facts",
+    [
+        {"ref": None, "intent": Intent(NOW, None)},
+        {"ref": None, "intent": None},
+        {"intent": Intent(NOW, {"title": "a"})},
+    ],
 )
 def test_whatever_shows_in_a_record_that_was_not_just_made_may_be_an_edit(facts: dict[str, Any]) -> None:
     what = decide(incident(title="a"), copy(**facts), seen(fields={"title": "a", "priority": "p5"}))
