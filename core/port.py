@@ -86,11 +86,12 @@ class Reading:
     replaced something: then the Historian is asked what.
 
     `born`, on a record that carries our token, is the body that it had right after its create: `body` itself where
-    nobody touched it since, rebuilt from the tool's history where it tells, None where nobody can say. `automatic`
-    names the members of the body, as the mapping's paths begin behind `fields.`, whose present value the tool's own
-    clock or rule set and no person: PagerDuty's acknowledgement that timed out. `ours` names those that our own account
-    was the last to set, where the tool tells (`WHOLE` where nobody else changed the record since): what a write whose
-    answer was lost left there.
+    nobody touched it since, rebuilt from the tool's history where it tells, None where nobody can say. It lacks what
+    somebody changed since, where nobody can say what stood there: that counts as we sent it. `automatic` names the
+    members of the body, as the mapping's paths begin behind `fields.`, whose present value the tool's own clock or rule
+    set and no person: PagerDuty's acknowledgement that timed out. `ours` names those that our own account was the last
+    to set, where the tool tells (`WHOLE` where nobody else changed the record since): what a write whose answer was
+    lost left there.
 
     `refused`, in the answer to a write of several calls, are the members of the body that the tool refused, as in
     `Rejected.refused`, while it took the rest.

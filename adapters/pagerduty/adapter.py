@@ -160,14 +160,15 @@ class PagerDuty:
         log = self._log(ref)
         reading = self._understood(found, at)
         account = self._users.id_of(self._settings.from_email)
-        untouched = doings.untouched(log, account)
+        edited = doings.edited(log, account)
         return replace(
             reading,
             token=token,
             automatic=doings.automatic(log, account),
-            born=reading.body if untouched else None,
+            # What somebody edited since, it did not show then, and the log does not tell what it showed instead.
+            born=None if edited is None else {name: one for name, one in reading.body.items() if name not in edited},
             # Who made the newest entry of all says nothing of a field that somebody else changed before.
-            ours=WHOLE if untouched and doings.last_by(log, account) else frozenset(),
+            ours=WHOLE if edited == frozenset() and doings.last_by(log, account) else frozenset(),
         )
 
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:

@@ -26,6 +26,9 @@ CHANGES: Final[Mapping[str, str]] = {
 }
 """The member of an incident that a kind of entry tells of."""
 
+TEXTS: Final = ("title", "body")
+"""The members that a kind of entry of its own tells of, which does not say which."""
+
 EDITS: Final = frozenset({*CHANGES, "field_value_change_log_entry", "custom_field_value_change_log_entry"})
 
 
@@ -59,11 +62,16 @@ def _by_assigning(entry: Body, account: str | None) -> bool:
     return entry.get("type") == "unacknowledge_log_entry" and agent_of(entry) == (account or None)
 
 
-def untouched(log: Sequence[Body], account: str | None) -> bool:
-    """Whether no person but us has changed the incident since its birth; monitoring's doing counts as a person's."""
+def edited(log: Sequence[Body], account: str | None) -> frozenset[str] | None:
+    """The members that a person but us has changed since the incident's birth; monitoring's doing counts as a
+    person's. None where the log does not reach back to the birth."""
     birth = _birth(log)
+    if birth is None:
+        return None
     later = [entry for entry in log if entry.get("type") in EDITS and not _with_birth(entry, birth)]
-    return birth is not None and all(by_itself(entry) or agent_of(entry) == (account or None) for entry in later)
+    others = [entry for entry in later if not by_itself(entry) and agent_of(entry) != (account or None)]
+    named = (CHANGES.get(str(entry["type"])) for entry in others)
+    return frozenset(member for name in named for member in ([name] if name is not None else TEXTS))
 
 
 def last_by(log: Sequence[Body], account: str | None) -> bool:

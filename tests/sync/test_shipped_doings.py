@@ -19,7 +19,7 @@ from tieline.adapters.pagerduty.simulator import DEMO_KEY, PERSON, PagerDutySimu
 from tieline.adapters.servicenow.simulated.driver import ACCOUNT
 from tieline.adapters.servicenow.simulator import ServiceNowSimulator
 from tieline.adapters.testing.clock import ManualClock
-from tieline.adapters.testing.simulation import Simulator, requests_transport
+from tieline.adapters.testing.simulation import LOST, Fault, Simulator, requests_transport
 from tieline.core.model import ConnectionName
 from tieline.sync.records import OWN_DOING
 
@@ -175,6 +175,24 @@ def test_a_resolution_by_time_resolves_nothing_elsewhere(pager: tuple[Office, Pa
     office.settle()
     (page,) = simulator.account.incidents.values()
     assert (page.status, office.status()) == ("resolved", "in_progress")
+
+
+def test_what_somebody_does_before_a_lost_create_is_found_is_theirs(pager: tuple[Office, PagerDutySimulator]) -> None:
+    """The urgency was not ours to give, and all that an incident has at its birth is PagerDuty's own."""
+    office, simulator = pager
+    office.settle(1)
+
+    def taken_on() -> None:
+        (page,) = simulator.account.incidents.values()
+        simulator.account.acknowledge(page, PERSON)
+        simulator.account.edit(page, PERSON, urgency="low")
+
+    simulator.afterwards.append((Fault(LOST, "POST", "/incidents").matches, taken_on))
+    simulator.fail(504, method="POST", path="/incidents", after_effect=True)
+    office.desk.make({"title": "Disk full", "status": "new"})
+    office.settle()
+    assert office.status() == "in_progress"
+    assert office.shows("desk", "urgency") == "low"
 
 
 # -- ServiceNow

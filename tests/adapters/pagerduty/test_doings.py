@@ -50,24 +50,25 @@ def test_the_newest_entry_says_who_set_a_member(newest_first: list[dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("later", "untouched"),
+    ("later", "edited"),
     [
-        ([], True),
-        ([entry("annotate", "website", "PADA")], True),
-        ([entry("acknowledge", "api", "PUS")], True),
-        ([entry("escalate", "timeout")], True),
-        ([entry("acknowledge", "website", "PADA")], False),
-        ([entry("field_value_change", "website", "PADA")], False),
-        ([entry("resolve", "api")], False),
+        ([], set()),
+        ([entry("annotate", "website", "PADA")], set()),
+        ([entry("acknowledge", "api", "PUS")], set()),
+        ([entry("escalate", "timeout")], set()),
+        ([entry("acknowledge", "website", "PADA")], {"status"}),
+        ([entry("acknowledge", "api", "PUS"), entry("urgency_change", "website", "PADA")], {"urgency"}),
+        ([entry("field_value_change", "website", "PADA")], {"title", "body"}),
+        ([entry("resolve", "api")], {"status"}),
     ],
 )
-def test_nobody_but_us_touched_it_since_its_birth(later: list[dict[str, Any]], untouched: bool) -> None:
-    assert doings.untouched([*later, ASSIGNED, BORN], "PUS") is untouched
-    assert not doings.untouched([*later, ASSIGNED], "PUS"), "a log without its beginning does not tell"
+def test_what_others_edited_since_its_birth(later: list[dict[str, Any]], edited: set[str]) -> None:
+    assert doings.edited([*later, ASSIGNED, BORN], "PUS") == frozenset(edited)
+    assert doings.edited([*later, ASSIGNED], "PUS") is None, "a log without its beginning does not tell"
 
 
 def test_whose_account_is_unknown_is_somebody_else() -> None:
-    assert not doings.untouched([entry("acknowledge", "website", "PADA"), BORN], None)
+    assert doings.edited([entry("acknowledge", "website", "PADA"), BORN], None) == frozenset({"status"})
 
 
 # -- at the simulated account
