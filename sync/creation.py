@@ -192,7 +192,7 @@ def adopt(
     unfit.tell(tx, engine, replica, linked)
     if moment is Moment.LATER and replica.intended is not None and reading.born is not None:
         born = sight(engine, here, replace(reading, body=reading.born), asked=sighting.asked)
-        untold = {n: v for n, v in replica.intent.items() if n in sighting.fields and n not in born.fields}
+        untold = {n: v for n, v in replica.intended.items() if n in sighting.fields and n not in born.fields}
         born = replace(born, fields={**born.fields, **untold})
         commit.take(tx, engine, here, unfit.born(linked, born.fields), born, Moment.FOUND)
         linked = rows.lock_replica(tx, replica.id) or linked

@@ -135,6 +135,24 @@ def test_a_create_that_stopped_before_its_transition_is_finished(jira: tuple[Off
     assert "status" not in office.copy("jira").holds
 
 
+def test_a_tag_with_a_space_is_one_tag_whoever_edits_the_others(jira: tuple[Office, JiraSimulator]) -> None:
+    """Labels have no spaces. What stands for one there must not come back as a tag that nobody typed."""
+    office, simulator = jira
+    office.opened(tags=["main flow", "payment"])
+    (issue,) = simulator.site.issues.values()
+    assert sorted(issue.fields["labels"]) == ["main_flow", "payment"]
+    simulator.control("edit", {"ref": issue.id, "fields": {"labels": ["main_flow", "payment", "urgent"]}})
+    office.settle()
+    assert sorted(office.shows("desk", "tags")) == ["main flow", "payment", "urgent"]
+    office.edit("desk", tags=["main flow", "second flow", "urgent"])
+    office.settle()
+    assert sorted(issue.fields["labels"]) == ["main_flow", "second_flow", "urgent"]
+    simulator.control("edit", {"ref": issue.id, "fields": {"labels": ["second_flow", "urgent"]}})
+    office.settle()
+    assert sorted(office.shows("desk", "tags")) == ["second flow", "urgent"]
+    assert office.copy("jira").holds == {}
+
+
 # -- PagerDuty
 
 
