@@ -13,6 +13,7 @@ import click
 from tieline.cli.output import emit, json_option
 
 if TYPE_CHECKING:
+    from tieline.cli.demo.stage import Stage
     from tieline.cli.demo.verdict import Check
 
 ACCOUNTS = {
@@ -76,23 +77,35 @@ def _play(place: Path, keep: bool, as_json: bool) -> int:
             click.secho(f"  ✗ {error}", fg="red", err=True)
             click.echo(f"Logs and workspace are in {place}", err=True)
             return 1
-        whole = all(check.holds for check in checks)
-        if as_json:
-            emit({"whole": whole, "checks": [{"what": c.what, "found": c.found, "holds": c.holds} for c in checks]})
-        else:
-            _show(checks, time.monotonic() - began)
-        if keep and whole:
-            click.echo(f"Still running; try `tieline -w {place} incidents`. Ctrl-C ends it.")
+        stays = keep and all(check.holds for check in checks)
+        if not stays:
+            checks += _ended(stage)
+        _show(checks, time.monotonic() - began, as_json)
+        if stays:
+            click.echo(f"Still running; try `tieline -w {place} incidents`. Ctrl-C ends it.", err=as_json)
             _until_interrupted()
-        code = stage.stop_daemon()
-        if code != 0:
-            click.secho(f"the daemon ended with {code}; see {place}/daemon.log", fg="red", err=True)
-    return 0 if whole and code == 0 else 1
+            checks = _ended(stage)
+            for check in checks:
+                click.secho(f"{check.what}: {check.found}", fg="red", err=True)
+    return 0 if all(check.holds for check in checks) else 1
 
 
-def _show(checks: Sequence[Check], seconds: float) -> None:
+def _ended(stage: Stage) -> list[Check]:
+    """Stop the daemon; a check that fails where it did not end as it should."""
+    from tieline.cli.demo.verdict import Check
+
+    code = stage.stop_daemon()
+    log = stage.folder / "daemon.log"
+    return [Check("the daemon stops when it is told to", f"it ended with {code}; see {log}", False)] if code else []
+
+
+def _show(checks: Sequence[Check], seconds: float, as_json: bool) -> None:
     from tieline.cli.output import table
 
+    if as_json:
+        whole = all(check.holds for check in checks)
+        emit({"whole": whole, "checks": [{"what": c.what, "found": c.found, "holds": c.holds} for c in checks]})
+        return
     click.echo()
     table(
         "What the tools show in the end",

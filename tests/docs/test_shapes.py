@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from __future__ import annotations
+
 import io
 import json
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -16,7 +20,10 @@ from tests.sync.world import World
 
 from tieline.adapters.memory.faults import Fault
 from tieline.cli import main as cli_main
+from tieline.cli.demo import stage, story, verdict
+from tieline.cli.demo.stage import DemoFailed
 from tieline.cli.main import cli
+from tieline.cli.simulation import mutants
 
 ELSEWHERE = {
     "tieline demo": "tests/e2e/test_demo.py",
@@ -104,6 +111,88 @@ def test_each_command_prints_what_its_shape_says(workspace: Path) -> None:
 @pytest.mark.parametrize("words", [("--mutant", "list"), ("--seed", "1", "--steps", "5")])
 def test_simulate_prints_what_its_shapes_say(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert faults("tieline simulate", printed(tmp_path, "simulate", *words)) == []
+
+
+def test_the_hunt_for_planted_bugs_prints_what_its_shape_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two of them, of which so short a hunt finds none."""
+    monkeypatch.setattr(mutants, "MUTANTS", dict(islice(mutants.MUTANTS.items(), 2)))
+    document = printed(tmp_path, "simulate", "--mutant", "all", "--schedules", "1", "--steps", "1")
+    assert faults("tieline simulate", document) == []
+    assert len(json.loads(document)["missed"]) == 2
+
+
+class Staged:
+    """A stage without tools, on which everything goes as it is told."""
+
+    ends_with = 0
+
+    def __init__(self, folder: Path, _accounts: object) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> Staged:
+        return self
+
+    def __exit__(self, *_error: object) -> None: ...
+
+    def start_tools(self) -> None: ...
+
+    def write_workspace(self) -> None: ...
+
+    def start_daemon(self) -> None: ...
+
+    def stop_daemon(self) -> int:
+        return self.ends_with
+
+
+class Told:
+    """A story that goes well."""
+
+    def __init__(self, _stage: object, _tell: object) -> None: ...
+
+    def play(self) -> None: ...
+
+
+class Broken(Told):
+    """A story in which something does not happen."""
+
+    def play(self) -> None:
+        raise DemoFailed("waited 60 s for INC-1 in Jira")
+
+
+@pytest.fixture
+def staged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "Stage", Staged)
+    monkeypatch.setattr(story, "Story", Told)
+    monkeypatch.setattr(verdict, "judge", lambda _stage: [verdict.Check("duplicates", "0", True)])
+
+
+@pytest.mark.usefixtures("staged")
+def test_a_demo_prints_what_its_shape_says_however_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def demo() -> tuple[dict[str, Any], int]:
+        done = CliRunner().invoke(cli, ["demo", "--folder", str(tmp_path / "demo"), "--json"], catch_exceptions=False)
+        return json.loads(done.stdout), done.exit_code
+
+    said, code = demo()
+    assert (said["whole"], code) == (True, 0)
+
+    monkeypatch.setattr(Staged, "ends_with", 3)
+    said, code = demo()
+    assert (said["whole"], code) == (False, 1)
+    assert faults("tieline demo", json.dumps(said)) == []
+    assert [one["found"] for one in said["checks"] if not one["holds"]] == [
+        f"it ended with 3; see {tmp_path / 'demo' / 'daemon.log'}"
+    ]
+
+    monkeypatch.setattr(Staged, "ends_with", 0)
+    monkeypatch.setattr(verdict, "judge", lambda _stage: [verdict.Check("duplicates", "2", False)])
+    said, code = demo()
+    assert (said["whole"], code) == (False, 1)
+    assert faults("tieline demo", json.dumps(said)) == []
+
+    monkeypatch.setattr(story, "Story", Broken)
+    said, code = demo()
+    assert said == {"error": "waited 60 s for INC-1 in Jira", "exit_code": 1}
+    assert code == 1
 
 
 @pytest.mark.parametrize("command", COMMANDS)
