@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from __future__ import annotations
-
 import io
 import json
 import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import click
 import pytest
@@ -129,7 +127,7 @@ class Staged:
     def __init__(self, folder: Path, _accounts: object) -> None:
         self.folder = folder
 
-    def __enter__(self) -> Staged:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None: ...
