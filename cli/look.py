@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tieline.cli.open import clock, configuration, store_of
+from tieline.cli.open import configuration, moment, store_of
 from tieline.cli.output import emit, json_option, note, plain, say, table, text
 from tieline.core.model import INCIDENT_FIELDS, Status, incident_number
 from tieline.sync import explain, unknown
@@ -24,9 +24,10 @@ def status(workspace: str, as_json: bool) -> None:
     """The state of everything in a few figures. Exit code 1 while no daemon works on the store, or the store takes no
     writes of it."""
     config, _registry = configuration(workspace)
-    now = clock().now()
-    with store_of(config) as store, store.read() as connection:
-        found = explain.status(connection, now)
+    with store_of(config) as store:
+        now = moment(config, store)
+        with store.read() as connection:
+            found = explain.status(connection, now)
     running = found["daemon"]["running"]
     works = running and not found["daemon"]["refused"]
     for name in config.connections:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -24,6 +25,15 @@ def clock() -> Clock:
     context = click.get_current_context(silent=True)
     given = context.meta.get(CLOCK) if context is not None else None
     return given if given is not None else SystemClock()
+
+
+def moment(config: Config, store: Store) -> datetime:
+    """Now, by the clock that the daemons on this store go by: they write moments that are compared with it."""
+    if engines.is_postgres(config.store):
+        from tieline.sync.jobs.clock import StoreClock
+
+        return StoreClock(store).now()
+    return clock().now()
 
 
 def configuration(workspace: str) -> tuple[Config, Registry]:

@@ -16,7 +16,7 @@ from typing import Final
 
 import click
 
-from tieline.cli.open import FILE, clock, configuration, store_to_check
+from tieline.cli.open import FILE, clock, configuration, moment, store_to_check
 from tieline.cli.output import emit, harmless, json_option, note, say, table
 from tieline.core.config import ConnectionConfig
 from tieline.core.errors import ConfigError, NeedsOperator, TielineError
@@ -180,7 +180,7 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
         registry.close()
         with store.read() as looking:
             resting = explain.resting(looking)
-            alive = life(looking, clock().now())
+            alive = life(looking, moment(config, store))
     for one in found:
         if one.works and one.connection in resting:
             one.notes.append(_resumes(resting[one.connection], running=alive.running))

@@ -29,7 +29,7 @@ from tieline.core.store import engines
 from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store, Transaction
 from tieline.core.timers import Timer
-from tieline.sync import acts, board, commit, damping, door, inbox, reraise, server, signals, unheeded
+from tieline.sync import acts, board, commit, damping, door, inbox, processes, reraise, server, signals, unheeded
 from tieline.sync.build import build
 from tieline.sync.engine import Engine
 from tieline.sync.heartbeat import Heartbeat, this_process
@@ -41,6 +41,7 @@ from tieline.sync.jobs.threads import Threads
 from tieline.sync.lane import Lane
 from tieline.sync.metrics import Metrics
 from tieline.sync.past import Past
+from tieline.sync.pulse import Pulse
 
 TIMERS_AT_ONCE: Final = 100
 """How many timers fire before others have their turn."""
@@ -79,11 +80,13 @@ class Daemon:
         self._clock = clock or _clock(config, self._store)
         self._loops = Loops(self._clock, self._died)
         self._jobs = self._choose_jobs(config)
-        self._heartbeat = Heartbeat(self._store, this_process(), alone=not is_postgres(config.store))
+        alone = not is_postgres(config.store)
+        self._heartbeat = Heartbeat(self._store, this_process(), alone=alone, process=processes.this())
         self._past = Past(self._store, engines.file_of(config.store))
         whole = self._past.is_whole()
         self.engine = self._build(config, registry, not whole, self._past.in_doubt_before)
         self.intake = Intake(self.engine)
+        self._pulse = Pulse(self._store.ping, self._clock.monotonic)
         self._metrics = Metrics(self)
 
     def _build(self, config: Config, registry: Registry, in_doubt: bool, in_doubt_before: datetime | None) -> Engine:
@@ -267,7 +270,7 @@ class Daemon:
 
     def readiness(self) -> tuple[bool, dict[str, Any]]:
         try:
-            self._store.ping()
+            self._pulse.feel()
             store = "ok"
         except StoreUnavailable as error:
             store = str(error)
@@ -279,12 +282,20 @@ class Daemon:
         return self._metrics.render()
 
     @property
+    def pulse(self) -> Pulse:
+        """Whether the store answers."""
+        return self._pulse
+
+    @property
     def lanes(self) -> Mapping[ConnectionName, Lane]:
         """The lanes of this process."""
         return self._jobs.lanes
 
     def health(self) -> Mapping[ConnectionName, Health]:
-        """How each connection is doing, whichever worker has its lane."""
+        """How each connection is doing, whichever worker has its lane. Raises StoreUnavailable."""
+        if is_postgres(self.engine.config.store):
+            # Then it stands in the store, which is not asked while it does not answer.
+            self._pulse.feel()
         return self._jobs.health()
 
     def _listen(self) -> socket.socket:

@@ -340,7 +340,7 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
         one["held"] = held_as_facts([field for field in held if field.connection == name])
     oldest = connection.execute(select(func.min(t.replica.c.dirty_since)).where(text("dirty"))).scalar_one()
     return {
-        "daemon": heartbeat.life(connection, now).facts(now),
+        "daemon": heartbeat.life(connection, now).facts(),
         "incidents_open": count(select(func.count()).where(t.incident.c.status.in_(open_states))),
         "flapping": [
             {

@@ -20,6 +20,7 @@ from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
 from tieline.sync.jobs.port import Health
 from tieline.sync.lane import LaneState
+from tieline.sync.pulse import Pulse
 
 ALERTED: Final = ("401", "503")
 """What deliveries are refused with that an alert rule counts."""
@@ -33,6 +34,9 @@ class Watched(Protocol):
 
     @property
     def intake(self) -> Intake: ...
+
+    @property
+    def pulse(self) -> Pulse: ...
 
     def health(self) -> Mapping[ConnectionName, Health]: ...
 
@@ -84,7 +88,7 @@ class _Collector(Collector):
     def _store(self) -> Iterator[Metric]:
         engine = self._watched.engine
         now = engine.clock.now()
-        engine.store.ping()
+        self._watched.pulse.feel()
         with engine.store.read() as connection:
             yield GaugeMetricFamily("tieline_store_up", "1 while the store answers and takes writes", value=1)
             waiting = GaugeMetricFamily("tieline_inbox", "Rows that wait to be read", labels=["connection"])

@@ -63,6 +63,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
                 "refused": "text",
                 "seen_seconds_ago": "integer or null",
                 "sentence": "text",
+                "workers": [{"worker": "text", "running": "boolean", "seen_seconds_ago": "integer"}],
             },
             "incidents_open": "integer",
             "flapping": [{"incident": "text", "title": "text", "flaps": "integer", "held_until": "moment or null"}],

@@ -10,7 +10,7 @@ from tests.sync.world import World
 from tieline.adapters.testing.clock import ManualClock
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import Ref
-from tieline.sync import absence, comments, copies, deliver_comments
+from tieline.sync import absence, comments, copies, deliver_comments, processes
 from tieline.sync.absence import Belief, Doubt
 from tieline.sync.heartbeat import Heartbeat
 
@@ -61,7 +61,7 @@ def _waiting_for_people(world: World) -> None:
     missing = frozenset(Ref(f"episode-{number}") for number in range(17))
     with engine.store.write() as tx:
         absence._save(tx, SNOW, Doubt(now - timedelta(minutes=12), missing, 20, Belief.TOO_MANY, 20))
-    Heartbeat(engine.store, "here:1", alone=True).beat(now)
+    Heartbeat(engine.store, "here:1", alone=True, process=processes.this()).beat(now)
     world.clock.advance(4)
 
 
