@@ -32,6 +32,7 @@ from tieline.sync import (
     limits,
     outcomes,
     poll,
+    putback,
     road,
     rows,
 )
@@ -94,6 +95,7 @@ class Lane:
         self._flown = False
         self._told = False
         self._turn = 0
+        self._watch = putback.Watch(engine.clock)
         self.stopping: Callable[[], bool] = lambda: False
         """Asked between records: a lane that is to stop does not begin another one."""
         self._log: Any = structlog.get_logger("tieline.lane").bind(connection=here.name)
@@ -123,11 +125,14 @@ class Lane:
         self._failures = int(memory.get("failures", 0))
         self._told = bool(memory.get("told", False))
         self._proved = bool(memory.get("proved", False))
+        # What happened to the clock meanwhile was for the other worker to notice.
+        self._watch = putback.Watch(self.engine.clock)
 
     def step(self) -> bool:
         """Do the next thing. True when there was something to do, so that another step is worth while."""
         now = self.engine.clock.now()
         self.took = 0
+        self._move_waits(now)
         rests = not is_due(self.next_at, now)
         if rests and not self.here.signals:
             return False
@@ -146,6 +151,18 @@ class Lane:
         if self._proved and (self.state is not LaneState.WORKING or not self._told):
             self._resume()
         return worked
+
+    def _move_waits(self, now: datetime) -> None:
+        back = self._watch.put_back()
+        if not back:
+            return
+        self._log.warning("clock_put_back", seconds=round(back.total_seconds()))
+        with self.engine.store.write() as tx:
+            putback.move(tx, self.here.name, now, back)
+        if self.poll_at is not None:
+            self.poll_at -= back
+        if self.next_at is not None:
+            self._say_when(self.next_at - back)
 
     def _work(self, now: datetime) -> bool:
         """The kinds of work take turns, so that none of them can keep the others waiting for ever."""
