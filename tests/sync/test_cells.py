@@ -318,11 +318,9 @@ def _work_goes_on(scene: Scene, verb: Verb, then: Then, standing: Standing) -> N
             assert copy.state is ReplicaState.LINKED
             scene.world.settle(1)
             # All else is written. Who could not be looked up is asked for again, and that is no failure of the copy.
-            waits = scene.copy()
+            now, waits = scene.world.clock.now(), scene.copy()
             assert waits.attempts == 0 and not scene.inbox()
-            assert not waits.dirty or (waits.next_at or scene.world.clock.now()) > scene.world.clock.now() + timedelta(
-                minutes=9
-            )
+            assert not waits.dirty or (waits.next_at is not None and waits.next_at > now + timedelta(minutes=9))
         case Then.WITHOUT if verb is Verb.REPLACED:
             assert not copy.ledger
         case Then.WITHOUT | Then.LET_BE:
