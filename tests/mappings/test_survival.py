@@ -55,8 +55,9 @@ def alike(one: str, other: str) -> int:
 
 
 def solid(text: str) -> str:
-    """The lines that say something: a list one of whose items has two paragraphs has empty ones everywhere."""
-    return "\n".join(line for line in text.split("\n") if line.strip())
+    """The lines that say something: a list one of whose items has two paragraphs has empty ones everywhere, and in a
+    quotation they begin with its mark."""
+    return "\n".join(line for line in text.split("\n") if line.strip(" >"))
 
 
 def letters(text: str) -> str:
@@ -106,6 +107,7 @@ def test_an_appended_line_is_all_that_changes(here: TextDialect, there: TextDial
         (TextDialect.MARKDOWN, 1593),  # a heading in a panel, struck out
         (TextDialect.MARKDOWN, 1474),  # one with a link
         (TextDialect.MARKDOWN, 3984),  # a task with two line breaks in it
+        (TextDialect.MARKDOWN, 9912),  # a file alone in an item, in a panel
     ],
 )
 def test_a_line_below_what_once_gave_way(there: TextDialect, number: int) -> None:
