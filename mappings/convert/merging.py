@@ -58,8 +58,17 @@ def carried(
     now = carrier.carry(pieces, merged.blocks)
     if not text.strip():
         return Carried(markdown.settled(now)[1], tuple(carrier.held), merged.clashed)
-    written = _source(TextDialect.MARKDOWN, text, markdown.settled(now)[0])
-    return Carried(clean_text(written.body).strip("\n").rstrip(), tuple(carrier.held), merged.clashed)
+    writer = SourceWriter(source_of(TextDialect.MARKDOWN, text), _ELSEWHERE)
+    written = writer.write(_sources(TextDialect.MARKDOWN, text), markdown.settled(now)[0])
+    # What the incident's own source keeps was not taken over either.
+    held = (*carrier.held, *writer.held)
+    return Carried(clean_text(written).strip("\n").rstrip(), held, merged.clashed)
+
+
+_ELSEWHERE = (
+    "This tool does not show that, so the change is not taken over: make it where it was written, or put the words "
+    "back as they were."
+)
 
 
 def _pieces(dialect: TextDialect, blocks: Blocks, limit: int | None) -> list[Piece]:

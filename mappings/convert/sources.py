@@ -91,9 +91,11 @@ class _Part:
 
 @dataclass(slots=True)
 class SourceWriter:
-    """Writes one text anew. `held` gathers a sentence for each piece that stays although it should be another."""
+    """Writes one text anew. `held` gathers a sentence for each piece that stays although it should be another; `advice`
+    is what it says to do."""
 
     source: Source
+    advice: str = "Change it in the tool itself, or put the words back as they were."
     held: list[str] = field(default_factory=list)
 
     def write(self, olds: list[Old[str, Block]], now: Blocks) -> str:
@@ -121,8 +123,8 @@ class SourceWriter:
     def _keep(self, old: Old[_Part, Block]) -> list[_Part]:
         said = " ".join(map(speak, old.shown)).replace("\n", " ")[:60].strip()
         self.held.append(
-            f"“{said}…” holds something there that would be lost if it were written anew (a picture, a macro, a "
-            "colour). Change it in the tool itself, or put the words back as they were."
+            f"“{said}…” holds something that would be lost if it were written anew (a picture, a macro, a "
+            f"colour). {self.advice}"
         )
         return [old.piece]
 

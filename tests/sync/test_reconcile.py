@@ -651,3 +651,26 @@ def test_no_comment_is_begun_for_what_the_ticket_says_already(
 ) -> None:
     mapping = replace(mapped(), document=replace(MEMORY.document, alerts=shown_in))
     assert (ALERTS in wanted(copy(base=base), {ALERTS: says}, mapping)) is written
+
+
+# -- rich texts ------------------------------------------------------------------------------------------------------
+
+
+def test_an_edit_of_words_that_stand_for_something_more_is_held_and_told() -> None:
+    """The picture is a link in this tool: what somebody makes of that is neither taken over nor lost without a word."""
+    mapping = load("jira-issue")
+    said = "Look at the ![graph](https://example.org/graph.png) first."
+    projection = mapping.project({"description": said})
+    shown = str(projection["description"])
+    edited = shown.replace("first", "now")
+    here = copy(base={"description": shown})
+    sighting = seen(fields={"description": edited + "\n\nRestarted."})
+    what = reconcile(incident(description=said), here, sighting, projection, mapping, NOW)
+    after = said + "\n\nRestarted."
+    assert what.changes == {"description": Change(said, after, Reason.THEIRS)}
+    assert what.base == {"description": shown}
+    found = what.holds["description"]
+    theirs = edited + "\n\nRestarted."
+    assert (found.kind, found.ours, found.theirs) == (Held.UNWRITABLE, after, theirs)
+    assert "would be lost if it were written anew (a picture" in found.words
+    assert what.conflicts == {"description": Conflict(after, theirs, Reason.UNWRITABLE, open=False)}
