@@ -21,6 +21,7 @@ from tieline.cli.simulation.actions import ACTIONS
 from tieline.cli.simulation.checker import Violation, check, shown_secrets
 from tieline.cli.simulation.fate import FORGETFUL, LEVELS, Weather
 from tieline.cli.simulation.shape import MEMORY, Shape, cast
+from tieline.cli.simulation.shipped import habits
 from tieline.cli.simulation.store import IN_MEMORY, Stores
 from tieline.cli.simulation.world import CYCLE, World
 from tieline.sync import absence, explain
@@ -86,6 +87,8 @@ def _shipped(seed: int, shape: Shape, weather: Weather, tools: str) -> tuple[Sha
     race = LEVELS[-1] if dice.random() < 0.4 else weather.race
     weather = replace(weather, proxy_page=dice.choice(LEVELS), cut_answer=dice.choice(LEVELS), race=race)
     played = shape.played_by(tickets, monitoring)
+    tool_habits = habits.drawn(tickets, random.Random(f"tool habits {seed}"))  # noqa: S311
+    played = replace(played, tool_habits=tool_habits)
     return replace(played, calls_per_minute=dice.choice((0, 0, 60)), silence_for=dice.choice(("10m", "1d"))), weather
 
 

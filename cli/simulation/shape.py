@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -97,6 +97,8 @@ class Shape:
     monitoring: str = SIMULATED
     calls_per_minute: int = 0
     """What one shipped tool may be asked; 0 for what its adapter allows itself."""
+    tool_habits: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What the shipped tools do by themselves: see `shipped.habits`."""
     silence_for: str = "10m"
     """How long an alert is silenced that somebody works on. Where it is long, no silence runs out by itself before it
     is looked at whether it was taken back."""
@@ -140,9 +142,10 @@ class Shape:
 
     def words(self) -> str:
         """What is particular about this world, for a person."""
-        told = [one.name for one in fields(self) if one.name not in ("tools", "alerts", "habits")]
+        told = [one.name for one in fields(self) if one.name not in ("tools", "alerts", "habits", "tool_habits")]
         parts = [f"{name}={getattr(self, name)}" for name in told]
         parts.append(f"habits={' '.join(f'{name}:{habit}' for name, habit in self.habits.items()) or 'none'}")
+        parts += [f"{tool} {', '.join(sorted(names))}" for tool, names in self.tool_habits.items() if names]
         return f"{', '.join(self.connections)}; {', '.join(parts)}"
 
 

@@ -25,6 +25,7 @@ from tieline.cli.simulation.fate import Fate, Killed, Weather
 from tieline.cli.simulation.people import Chronicle
 from tieline.cli.simulation.shape import ALERTS, DOUBT_FROM, POLL_EVERY, Shape, hook_secret, load, load_mapping
 from tieline.cli.simulation.shipped.cast import ROLES, WATCHES
+from tieline.cli.simulation.shipped.habits import POSSIBLE, kind
 from tieline.cli.simulation.shipped.monitoring import Monitoring
 from tieline.cli.simulation.staff import PEOPLE, Staff
 from tieline.cli.simulation.store import Copy, SimulatedStore
@@ -144,6 +145,8 @@ class World:
         if name not in ROLES:
             return self._memory_tool(name)
         desk = ROLES[name].make(self.clock, self.dice, self._oddities(name), self.shape.lookup_lag)
+        names = self.shape.tool_habits.get(name, frozenset())
+        desk.take_on(habit for one, habit in POSSIBLE[kind(name)].items() if one in names)
         desk.subscribers.append(partial(self._post, name))
         return desk
 

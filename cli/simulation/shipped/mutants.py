@@ -18,12 +18,12 @@ from tieline.adapters.jira.jql import Place
 from tieline.adapters.jira.made import Made
 from tieline.adapters.jira.transitions import Walker
 from tieline.adapters.jira.wire import Wire as JiraWire
-from tieline.adapters.pagerduty import feed
+from tieline.adapters.pagerduty import doings, feed
 from tieline.adapters.pagerduty import webhook as pagerduty_webhook
 from tieline.adapters.pagerduty.adapter import PagerDuty
 from tieline.adapters.pagerduty.wire import Wire as PagerDutyWire
 from tieline.adapters.prometheus.adapter import PrometheusAdapter
-from tieline.adapters.servicenow import journal, poll
+from tieline.adapters.servicenow import audit, journal, poll
 from tieline.adapters.servicenow import webhook as servicenow_webhook
 from tieline.adapters.servicenow.adapter import ServiceNow
 from tieline.adapters.servicenow.rows import version_of
@@ -31,6 +31,7 @@ from tieline.adapters.servicenow.wire import Wire as ServiceNowWire
 from tieline.core import redaction
 from tieline.core.model import Visibility
 from tieline.core.port import Act, Token
+from tieline.sync import reconcile
 from tieline.sync.limits import Budget
 
 Patches = Sequence[tuple[Any, str, Any]]
@@ -205,6 +206,22 @@ def _absence_believed() -> Patches:
     return [(PrometheusAdapter, "_ended", lambda self, missing, answer: [])]  # noqa: ARG005 - that nothing ever ends
 
 
+def _instance_taken_for_a_person() -> Patches:
+    return [(audit, "set_by_itself", lambda *_args: {})]
+
+
+def _rule_taken_for_a_person() -> Patches:
+    return [(history, "by_rule", lambda *_args: frozenset())]
+
+
+def _clock_taken_for_a_person() -> Patches:
+    return [(doings, "automatic", lambda *_args: frozenset())]
+
+
+def _habit_taken_for_a_person() -> Patches:
+    return [(reconcile, "_unlike_what_we_wrote", _nothing)]
+
+
 def _budget_unspent() -> Patches:
     def generous(self: Any) -> None:
         self.permit()
@@ -255,6 +272,19 @@ ADAPTER_MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], str]]] = {
         "our own silences are not known again", _silences_pile_up, "left,right,alertmanager"),
     "prometheus-nothing-ends": (
         "an alert that is not listed any more fires on", _absence_believed, "left,right,prometheus"),
+    "servicenow-instance-taken-for-a-person": (
+        "what a job of the instance did is taken for an edit", _instance_taken_for_a_person, "servicenow,left"),
+    "servicenow-habit-taken-for-a-person": (
+        "what ServiceNow keeps or makes of our write is taken for an edit",
+        _habit_taken_for_a_person, "servicenow,left"),
+    "jira-rule-taken-for-a-person": (
+        "what an automation rule did is taken for an edit", _rule_taken_for_a_person, "jira,left"),
+    "jira-habit-taken-for-a-person": (
+        "what Jira leaves as it was is taken for an edit", _habit_taken_for_a_person, "jira,left"),
+    "pagerduty-clock-taken-for-a-person": (
+        "what PagerDuty's clock did is taken for an edit", _clock_taken_for_a_person, "pagerduty,left"),
+    "pagerduty-habit-taken-for-a-person": (
+        "what PagerDuty ignores is taken for an edit", _habit_taken_for_a_person, "pagerduty,left"),
     "budget-unspent": ("calls wait for no budget", _budget_unspent, "jira,servicenow"),
     "secrets-shown": ("what a tool quotes of our credentials is shown", _secrets_shown, "shipped"),
 }  # fmt: skip

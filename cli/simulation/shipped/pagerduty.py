@@ -105,7 +105,8 @@ class PagerDutyDesk(ShippedDesk):
     def did_by_itself(self, ref: str, field: str) -> bool:
         """Whoever assigns an acknowledged incident anew has its acknowledgement taken back."""
         turns = [one.type for one in self.simulator.account.log if one.incident == ref and one.type in TURNS]
-        return field == "status" and turns[-1:] == ["unacknowledge_log_entry"]
+        back = field == "status" and turns[-1:] == ["unacknowledge_log_entry"]
+        return back or super().did_by_itself(ref, field)
 
     def _row(self, one: Incident) -> Row:
         body: dict[str, Any] = {

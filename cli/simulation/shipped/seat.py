@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
@@ -13,6 +13,7 @@ from tieline.adapters.memory.shelf import Note, Row
 from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import Request, Response, Simulator, requests_transport
 from tieline.cli.simulation.shipped.clock import ToolClock
+from tieline.cli.simulation.shipped.habits import ToolHabit
 from tieline.cli.simulation.shipped.line import Line
 from tieline.cli.simulation.tickets import Oddities
 from tieline.core.model import Visibility
@@ -61,6 +62,9 @@ class ShippedDesk:
         self.born: dict[str, Mapping[str, Any]] = {}
         """What each record that we made showed at its birth."""
         self.line = Line(self, clock.monotonic)
+        self.unruly: frozenset[str] = frozenset()
+        """Fields that may show something else than what was written, by a habit that it has or had."""
+        self._habits: list[ToolHabit] = []
         self.transport = Plug(self.line, oddities.before_call, requests_transport)
 
     @property
@@ -117,8 +121,8 @@ class ShippedDesk:
 
     # What people do
 
-    def did_by_itself(self, ref: str, field: str) -> bool:  # noqa: ARG002 - by itself it does what it is told
-        return False
+    def did_by_itself(self, ref: str, field: str) -> bool:  # noqa: ARG002 - a habit has nothing to do with the record
+        return field in self.unruly
 
     def can_show(self, name: str, value: Any) -> bool:
         """Whether it can be told this value at all."""
@@ -193,8 +197,17 @@ class ShippedDesk:
         """Proofs without a time hold for ever."""
         return delivery
 
+    def take_on(self, habits: Iterable[ToolHabit]) -> None:
+        """From now on it does these things by itself."""
+        for habit in habits:
+            self._habits.append(habit)
+            self.unruly |= habit.fields
+            habit.turn(self.simulator, True)
+
     def settle_down(self) -> None:
         """Give up every bad habit."""
+        for habit in self._habits:
+            habit.turn(self.simulator, False)
         for ref in sorted(self.spoilt):
             self.mend(ref)
 
