@@ -114,7 +114,11 @@ class PagerDuty:
         ref, born = self._announce(self._events, first, later, token) if self._events else self._raise(first, token)
         with written(self._name, f"{ref} was made"):
             told, refused = self._follow_up(ref, later) if later else (born, {})
-            reading, _ = self._left(ref, told)
+            reading, left = self._left(ref, told)
+            # An edit between the two steps is no doing of the tool's: the incident has to be found anew.
+            unasked = incident.differing(left, born or left) - later.keys()
+            if later and unasked and self._others_changed(ref, unasked):
+                raise StaleVersion(self._name, f"somebody changed {', '.join(sorted(unasked))} meanwhile")
         return replace(reading, refused=refused) if refused else reading
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:

@@ -31,6 +31,9 @@ TAKEN_UP: Final = 0.3
 """How often somebody sees to an alert's ticket when somebody edits anything: where a shipped tool monitors, so that
 its silences are made and taken back in a few schedules."""
 
+TRIED: Final = 0.4
+"""How often somebody writes what a shipped tool has a habit with, when somebody edits anything."""
+
 
 # -- people --------------------------------------------------------------------------------------------------------
 
@@ -43,13 +46,20 @@ def make(world: World) -> str:
 def edit(world: World) -> str:
     """Somebody edits a record; now and then an import leaves something odd in one, or somebody mends it, or takes up
     what an alert has opened, or leaves it again."""
-    return world.staff.edit() + _perhaps_spoil(world) + _perhaps_take_up(world)
+    return world.staff.edit() + _perhaps_spoil(world) + _perhaps_take_up(world) + _perhaps_try_habits(world)
 
 
 def _perhaps_take_up(world: World) -> str:
     if world.shape.monitoring == SIMULATED or world.odd_dice.random() >= TAKEN_UP:
         return ""
     return world.staff.take_up(world.odd_dice)
+
+
+def _perhaps_try_habits(world: World) -> str:
+    unruly = {name: desk.unruly for name, desk in world.tools.items() if desk.unruly}
+    if not unruly or world.odd_dice.random() >= TRIED:
+        return ""
+    return world.staff.try_habits(world.odd_dice, unruly)
 
 
 def _perhaps_spoil(world: World) -> str:

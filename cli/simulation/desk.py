@@ -56,6 +56,11 @@ class Desk(Protocol):
         ...
 
     @property
+    def unruly(self) -> frozenset[str]:
+        """Fields with which a shipped tool has a habit of its own."""
+        ...
+
+    @property
     def busiest(self) -> int:
         """Most calls that came within one minute, where that is counted."""
         ...

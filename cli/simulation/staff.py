@@ -69,6 +69,32 @@ class Staff:
             return ""
         return self._edit(name, row, {field: f"e{self._number} in {name}"})
 
+    def try_habits(self, dice: random.Random, unruly: Mapping[str, frozenset[str]]) -> str:
+        """Somebody writes, in another tool, what one of these tools has a habit with."""
+        habitual = [(name, field) for name in self._names for field in sorted(unruly.get(name, ()))]
+        if not habitual:
+            return ""
+        odd, field = dice.choice(habitual)
+        name = dice.choice([one for one in self._names if one != odd] or [odd])
+        desk, rows = self._desks[name], self._standing(name)
+        if not rows or field not in desk.compared:
+            return ""
+        row = dice.choice(rows)
+        words = self._edit(name, row, {field: self._value_for(dice, name, row, field)})
+        return f"; {words}" if words else ""
+
+    def _value_for(self, dice: random.Random, name: str, row: Row, field: str) -> Any:
+        desk = self._desks[name]
+        match field:
+            case _ if field in desk.choices:
+                return dice.choice(desk.choices[field])
+            case "assignee":
+                return desk.person(dice.choice(PEOPLE))
+            case "tags":
+                return [*(row.body.get("tags") or []), self._tag(self._number)]
+            case _:
+                return f"e{self._number} in {name}"
+
     def take_up(self, dice: random.Random) -> str:
         """Somebody begins to work on what an alert has opened, or leaves it as it was."""
         name = dice.choice(self._names)

@@ -51,6 +51,7 @@ class SimulatedTool(MemoryTool):
     skills = frozenset({"delete", "restore", "merge", "move"})
     secrets: ClassVar[Mapping[str, Any]] = {}
     busiest = 0
+    unruly: frozenset[str] = frozenset()
     tells_replaced = True
     spaced = True
     pins = False

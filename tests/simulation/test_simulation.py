@@ -1,10 +1,12 @@
 """The engine in a simulated world of faults: clean as it is, found out when a bug is planted, the same everywhere."""
 
+import itertools
 import os
 import random
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -15,6 +17,8 @@ from tieline.cli.simulation.fate import Weather
 from tieline.cli.simulation.mutants import MUTANTS, planted
 from tieline.cli.simulation.schedule import Plan, play
 from tieline.cli.simulation.shape import SHIPPED
+from tieline.cli.simulation.shipped.cast import ROLES
+from tieline.cli.simulation.shipped.habits import POSSIBLE
 from tieline.cli.simulation.shipped.pagerduty import PagerDutyDesk
 from tieline.cli.simulation.store import IN_MEMORY, stores_at
 from tieline.cli.simulation.tickets import Oddities
@@ -145,6 +149,46 @@ def test_a_planted_bug_of_a_shipped_adapter_is_found(name):
         plans = (Plan.drawn(seed, SHIPPED_STEPS, MUTANTS[name].tools) for seed in range(BOUND))
         kinds = next((found for plan in plans if (found := play(plan).kinds)), frozenset())
     assert IN_ADAPTERS[name] in kinds, name
+
+
+BY_HABITS = {
+    "servicenow-habit-taken-for-a-person": "echo",
+    "jira-habit-taken-for-a-person": "echo",
+    "pagerduty-clock-taken-for-a-person": "echo",
+    "pagerduty-habit-taken-for-a-person": "echo",
+}
+"""Planted bugs that show where a shipped tool does something by itself, which it does in a fifth of the worlds."""
+
+
+@pytest.mark.parametrize("name", BY_HABITS)
+def test_what_a_tool_does_by_itself_is_found_where_it_is_taken_for_an_edit(name):
+    drawn = (Plan.drawn(seed, SHIPPED_STEPS, MUTANTS[name].tools) for seed in range(SCHEDULES))
+    worlds = itertools.islice((plan for plan in drawn if any(plan.shape.tool_habits.values())), BOUND)
+    with planted(name):
+        assert any(BY_HABITS[name] in play(plan).kinds for plan in worlds), name
+
+
+@pytest.mark.parametrize(("tool", "name"), [(tool, name) for tool, found in POSSIBLE.items() for name in found])
+def test_a_habit_is_taken_on_and_given_up(tool, name):
+    def switched():
+        held = {**vars(desk.simulator), **vars(getattr(desk.simulator, "site", None) or desk.simulator)}
+        return repr([sorted(map(str, one)) if isinstance(one, set) else one for one in held.values()]) + repr(
+            [getattr(desk.simulator, "rest", None) and vars(desk.simulator.rest), _services(desk.simulator)]
+        )
+
+    desk = ROLES[tool].make(ManualClock(), random.Random(0), MILD, timedelta(0))
+    before = switched()
+    desk.take_on([POSSIBLE[tool][name]])
+    assert switched() != before
+    assert desk.unruly == POSSIBLE[tool][name].fields
+    desk.settle_down()
+    assert switched() == before
+    assert all(desk.did_by_itself("1", field) for field in desk.unruly), "what it did stands as it did it"
+
+
+def _services(simulator):
+    account = getattr(simulator, "account", None)
+    return [vars(service) for service in account.services] if account is not None else []
 
 
 @pytest.mark.parametrize("name", MUTANTS)

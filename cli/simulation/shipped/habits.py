@@ -11,11 +11,17 @@ from typing import Any, Final
 
 from tieline.adapters.jira.simulated.site import AUTOMATION, Issue, Site
 
-LIKELY: Final = 0.12
-"""How likely a tool has one of its possible habits: few tools have many."""
+HABITUAL: Final = 0.2
+"""In how many worlds the tools have habits at all."""
+
+LIKELY: Final = 0.25
+"""How likely a tool then has one of its possible habits: few tools have many."""
+
+UNTELLABLE: Final = ("jira-dc", "lifts priorities")
+"""On Data Center a rule acts as one of the users, whom nobody can tell from a person."""
 
 SOON: Final = timedelta(seconds=90)
-LATER: Final = timedelta(minutes=10)
+LATER: Final = timedelta(minutes=4)
 
 Turn = Callable[[Any, bool], None]
 """Switches a habit of this simulator on or off."""
@@ -31,8 +37,10 @@ class ToolHabit:
 
 def drawn(tools: Sequence[str], dice: random.Random) -> dict[str, frozenset[str]]:
     """Which habits each of these tools has, by name."""
+    if dice.random() >= HABITUAL:
+        return {}
     return {
-        tool: frozenset(name for name in POSSIBLE[kind(tool)] if dice.random() < LIKELY)
+        tool: frozenset(name for name in POSSIBLE[kind(tool)] if dice.random() < LIKELY and (tool, name) != UNTELLABLE)
         for tool in tools
         if kind(tool) in POSSIBLE
     }

@@ -23,7 +23,7 @@ from tieline.adapters.pagerduty import webhook as pagerduty_webhook
 from tieline.adapters.pagerduty.adapter import PagerDuty
 from tieline.adapters.pagerduty.wire import Wire as PagerDutyWire
 from tieline.adapters.prometheus.adapter import PrometheusAdapter
-from tieline.adapters.servicenow import audit, journal, poll
+from tieline.adapters.servicenow import journal, poll
 from tieline.adapters.servicenow import webhook as servicenow_webhook
 from tieline.adapters.servicenow.adapter import ServiceNow
 from tieline.adapters.servicenow.rows import version_of
@@ -206,14 +206,6 @@ def _absence_believed() -> Patches:
     return [(PrometheusAdapter, "_ended", lambda self, missing, answer: [])]  # noqa: ARG005 - that nothing ever ends
 
 
-def _instance_taken_for_a_person() -> Patches:
-    return [(audit, "set_by_itself", lambda *_args: {})]
-
-
-def _rule_taken_for_a_person() -> Patches:
-    return [(history, "by_rule", lambda *_args: frozenset())]
-
-
 def _clock_taken_for_a_person() -> Patches:
     return [(doings, "automatic", lambda *_args: frozenset())]
 
@@ -272,13 +264,9 @@ ADAPTER_MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], str]]] = {
         "our own silences are not known again", _silences_pile_up, "left,right,alertmanager"),
     "prometheus-nothing-ends": (
         "an alert that is not listed any more fires on", _absence_believed, "left,right,prometheus"),
-    "servicenow-instance-taken-for-a-person": (
-        "what a job of the instance did is taken for an edit", _instance_taken_for_a_person, "servicenow,left"),
     "servicenow-habit-taken-for-a-person": (
         "what ServiceNow keeps or makes of our write is taken for an edit",
         _habit_taken_for_a_person, "servicenow,left"),
-    "jira-rule-taken-for-a-person": (
-        "what an automation rule did is taken for an edit", _rule_taken_for_a_person, "jira,left"),
     "jira-habit-taken-for-a-person": (
         "what Jira leaves as it was is taken for an edit", _habit_taken_for_a_person, "jira,left"),
     "pagerduty-clock-taken-for-a-person": (

@@ -84,6 +84,20 @@ def test_whoever_moves_it_before_its_creation_is_complete_has_edited_it(
     assert "status" not in found.born
 
 
+def test_whoever_edits_it_between_the_two_steps_of_a_creation_has_edited_it(
+    tool: PagerDutyDriver, adapter: PagerDuty
+) -> None:
+    """What they wrote would be held as what the tool made of our words."""
+    account = tool.account
+    tool.after_next_write(lambda: account.edit(next(iter(account.incidents.values())), PERSON, title="Disk of db1"))
+    with pytest.raises(TryAgain) as caught:
+        make(adapter, status="acknowledged")
+    assert caught.value.maybe_done
+    found = adapter.find(TOKEN)
+    assert found is not None
+    assert (found.body["title"], found.body["status"], found.born) == ("Disk of db1", "acknowledged", None)
+
+
 def test_a_creation_that_cannot_be_read_back_may_have_been_done(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
     tool.simulator.fail(503, method="GET", path="/incidents/Q", times=9)
     with pytest.raises(TryAgain) as caught:
