@@ -152,9 +152,7 @@ def test_a_planted_bug_of_a_shipped_adapter_is_found(name):
 
 
 BY_HABITS = {
-    "servicenow-habit-taken-for-a-person": "echo",
-    "jira-habit-taken-for-a-person": "echo",
-    "pagerduty-clock-taken-for-a-person": "echo",
+    "jira-habit-taken-for-a-person": "lost tag",
     "pagerduty-habit-taken-for-a-person": "echo",
 }
 """Planted bugs that show where a shipped tool does something by itself, which it does in a fifth of the worlds."""
