@@ -169,9 +169,10 @@ def test_what_a_tool_does_by_itself_is_found_where_it_is_taken_for_an_edit(name)
 @pytest.mark.parametrize(("tool", "name"), [(tool, name) for tool, found in POSSIBLE.items() for name in found])
 def test_a_habit_is_taken_on_and_given_up(tool, name):
     def switched():
-        held = {**vars(desk.simulator), **vars(getattr(desk.simulator, "site", None) or desk.simulator)}
-        return repr([sorted(map(str, one)) if isinstance(one, set) else one for one in held.values()]) + repr(
-            [getattr(desk.simulator, "rest", None) and vars(desk.simulator.rest), _services(desk.simulator)]
+        site, rest = getattr(desk.simulator, "site", None), getattr(desk.simulator, "rest", None)
+        held = [vars(one) for one in (desk.simulator, site, rest, *_services(desk.simulator)) if one is not None]
+        return repr(
+            [sorted(map(str, one)) if isinstance(one, set) else one for facts in held for one in facts.values()]
         )
 
     desk = ROLES[tool].make(ManualClock(), random.Random(0), MILD, timedelta(0))
@@ -186,7 +187,7 @@ def test_a_habit_is_taken_on_and_given_up(tool, name):
 
 def _services(simulator):
     account = getattr(simulator, "account", None)
-    return [vars(service) for service in account.services] if account is not None else []
+    return [] if account is None else account.services
 
 
 @pytest.mark.parametrize("name", MUTANTS)
