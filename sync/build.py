@@ -52,12 +52,9 @@ def build(
     connections: dict[ConnectionName, Connected] = {}
     for name, connection in config.connections.items():
         try:
-            mapping = load_mapping(connection.mapping, connection.overlay).knowing(config.signals.severity_words)
+            mapping = _mapping_of(config, connection, load_mapping)
             budget = Budget(connection.calls_per_minute, clock, sleep)
             source = _connect(config, connection, Workbench(clock, sleep, (transports or {}).get(name), budget.spend))
-            strangers = _unknown_owners(config, connection, mapping)
-            if strangers:
-                raise ConfigError(strangers)
         except ConfigError as error:
             failed[name] = error
             continue
@@ -70,6 +67,28 @@ def build(
     if in_doubt_before is None and in_doubt:
         in_doubt_before = clock.now() + SKEW
     return Engine(config, store, registry, clock, connections, wake, dice, clock.monotonic(), in_doubt_before)
+
+
+def prove_mappings(config: Config) -> None:
+    """Raises ConfigError with the mistakes in every connection's mapping: asked before a store is made for them."""
+    problems: list[Problem] = []
+    for connection in config.connections.values():
+        try:
+            _mapping_of(config, connection, mappings.load)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+
+
+def _mapping_of(
+    config: Config, connection: ConnectionConfig, load: Callable[[str | Path, Path | None], FieldMapping]
+) -> FieldMapping:
+    mapping = load(connection.mapping, connection.overlay).knowing(config.signals.severity_words)
+    strangers = _unknown_owners(config, connection, mapping)
+    if strangers:
+        raise ConfigError(strangers)
+    return mapping
 
 
 def _connect(config: Config, connection: ConnectionConfig, workbench: Workbench) -> Source:

@@ -30,7 +30,7 @@ from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store, Transaction
 from tieline.core.timers import Timer
 from tieline.sync import acts, board, commit, damping, door, inbox, processes, reraise, server, signals, unheeded
-from tieline.sync.build import build
+from tieline.sync.build import build, prove_mappings
 from tieline.sync.engine import Engine
 from tieline.sync.heartbeat import Heartbeat, this_process
 from tieline.sync.intake import Intake
@@ -70,9 +70,11 @@ class Daemon:
         self._http: uvicorn.Server | None = None
         self.address = ""
         config, registry = load()
-        self._alone = only_daemon(config)
         file = engines.file_of(config.store)
         fresh = file is not None and not file.exists()
+        if fresh:
+            prove_mappings(config)
+        self._alone = only_daemon(config)
         self._store = Store.open(config.store)
         self._store.migrate()
         if fresh:

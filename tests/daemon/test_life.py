@@ -127,6 +127,15 @@ def test_a_reload_of_what_cannot_be_built_ends_nothing(running, monkeypatch, odd
     eventually(lambda: len(here.tools["right"].rows()) == 1)
 
 
+def test_no_store_is_made_for_a_mapping_with_a_mistake(tmp_path):
+    (tmp_path / "odd.yaml").write_text("fields: 3\n", encoding="utf-8")
+    file = tmp_path / "tieline.yaml"
+    file.write_text(WORKSPACE + "  odd: {tool: memory, overlay: odd.yaml}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"odd\.yaml"):
+        Daemon(lambda: load_workspace(file))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["odd.yaml", "tieline.yaml"]
+
+
 def test_a_reload_with_a_missing_certificate_keeps_the_old_configuration_whole(running):
     here = running()
     before = here.daemon.engine
