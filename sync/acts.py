@@ -37,6 +37,8 @@ _ACT_FOR = {
 
 LISTED_AGAIN: Final = timedelta(minutes=5)
 """How long an act waits whose source does not know the signal although, as far as we know, it fires."""
+BELIEVED: Final = 3
+"""Denials in a row after which a source is believed that it has nothing to take back, though the signal fires."""
 
 _COLUMNS = (t.signal.c.id, t.signal.c.connection, t.signal.c.firing, t.signal.c.act, t.signal.c.acted)
 _SIGNALS = select(*_COLUMNS).where(t.signal.c.incident_id == bindparam("incident")).order_by(t.signal.c.id)
@@ -229,15 +231,20 @@ def _not_silenced(engine: Engine, item: Pending, before: str) -> None:
 
 def _let_be(engine: Engine, item: Pending, before: str) -> None:
     """The source does not know the signal: it silenced nothing, and has nothing to take back. While the signal fires as
-    far as we know, that may be somebody else's word, and the silence that was to be taken back may be there still."""
+    far as we know, that may be somebody else's word, and the silence that was to be taken back may be there still: that
+    it is not is believed when it has been said so often, in a row."""
     with engine.store.write() as tx:
         incident = rows.load_incident(tx, item.incident, lock=True)
         row = _row(tx, item)
         if incident is None or row is None:
             return
-        held = before if item.act == Act.ACKNOWLEDGE.value else UNSURE if row.firing else ""
+        silences = item.act == Act.ACKNOWLEDGE.value
+        said = item.attempts if silences else item.attempts + 1
+        held = before if silences else UNSURE if row.firing and said < BELIEVED else ""
         if _mark(tx, engine, incident, row, held) == item.act:
-            retry(tx, item, item.attempts, engine.clock.now() + LISTED_AGAIN, "")
+            retry(tx, item, said, engine.clock.now() + LISTED_AGAIN, "")
+        else:
+            tx.execute(_SET, {"row_id": item.id, "attempts": 0, "next_at": None})
 
 
 def token_of(item: Pending) -> Token:

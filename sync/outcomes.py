@@ -223,8 +223,8 @@ COPY_RULES: Final = (
     # An act on a signal. What its source does not know needs no silence; while it fires here, it is asked once more.
     _rule(Verb.ACKNOWLEDGE, _DENIED, Done.NO, Then.LET_BE),
     _rule(Verb.ACKNOWLEDGE, {*_LOST, Failure.UNFORESEEN}, Done.MAYBE, Then.AGAIN),
-    _rule(Verb.ACKNOWLEDGE, {Failure.REJECTED}, Done.NO, Then.PARK),
-    _rule(Verb.ACKNOWLEDGE, {*_BUSY, Failure.NEEDS_OPERATOR, Failure.STALE}, Done.NO, Then.AGAIN),
+    # It carries no value that could be refused: something else may have answered, and it is tried a few times.
+    _rule(Verb.ACKNOWLEDGE, {*_BUSY, Failure.NEEDS_OPERATOR, Failure.STALE, Failure.REJECTED}, Done.NO, Then.AGAIN),
     # A history that cannot be read costs what it would have told, and not the copy.
     _rule(Verb.REPLACED, _PASSING, Done.MAYBE, Then.AGAIN),
     _rule(Verb.REPLACED, {*_DENIED, *_REST}, Done.MAYBE, Then.WITHOUT),
@@ -288,7 +288,7 @@ BEARINGS: Final[Mapping[Verb, Mapping[Failure, Bearing]]] = {
     Verb.FIND: _RECORDS,
     Verb.UPDATE: {**_RECORDS, **_ASKED, **_VALUES},
     Verb.ADD_COMMENT: {**_RECORDS, **_ASKED, **_VALUES},
-    Verb.ACKNOWLEDGE: {**_RECORDS, **_VALUES, **dict.fromkeys(_DENIED, Bearing(Counts.FREE, Conduct.GOES_ON))},
+    Verb.ACKNOWLEDGE: {**_RECORDS, **dict.fromkeys(_DENIED, Bearing(Counts.FREE, Conduct.GOES_ON))},
     Verb.REPLACED: {**_RECORDS, **_WITHOUT},
     Verb.PERSON_ID: {**_RECORDS, **_WITHOUT},
     Verb.LINK: _RECORDS,
