@@ -206,7 +206,7 @@ def _forgotten_not_looked_for() -> Sequence[Patch]:
     # There are three reasons to doubt. And where polls bring a record before it is made again, its token tells whose it
     # is: each would cover for the others.
     return [
-        (commit, "_may_be_there", lambda *_args: False),
+        (commit, "_is_in_doubt", lambda *_args: False),
         _seen_by(lane, "rows", any_wanted=lambda *_args: False),
         (creation, "shows_strangers", lambda *_args: False),
         (road, "_ours", _nothing),

@@ -154,6 +154,10 @@ def cells(*hows: How) -> list[Any]:
     ]
 
 
+FINDS_NOBODY: Final = {(driver, Verb.PERSON_ID, 403) for name, driver in DRIVERS.items() if name.startswith("jira")}
+"""Without the right "Browse users and groups" Jira refuses to look for people, and its Cloud finds nobody: so do we."""
+
+
 @pytest.mark.parametrize(("driver", "verb", "how"), cells(How.EACH, How.WRITES, How.DONE))
 def test_a_status_leads_to_what_it_says_of_the_verb(driver: type[SimulatorDriver], verb: Verb, how: How) -> None:
     wrong: dict[int, str] = {}
@@ -163,6 +167,9 @@ def test_a_status_leads_to_what_it_says_of_the_verb(driver: type[SimulatorDriver
         for fault in tool.simulator.faults:
             fault.after_effect = how is How.DONE
         error = raised_by(call, verb)
+        if (driver, verb, status) in FINDS_NOBODY:
+            assert error is None
+            continue
         if error is None:
             wrong[status] = "no error"
             continue
