@@ -83,6 +83,7 @@ EARLY = [
     "edits-here-unspread",
     "empty-is-absent",
     "comment-token-ignored",
+    "comment-tokens-by-chance",
     "comment-not-begun",
     "comment-not-searched",
     "copied-comments-not-looked-for",
@@ -106,14 +107,13 @@ LATER = {
     "clean-before-written": 80,
     "comment-not-begun": 60,
     "sets-replaced": 100,
-    "end-not-asked-for": 60,
-    "forgotten-alert-fires-on": 60,
     "done-before-work": 60,
     "failed-is-forgotten": 60,
 }
 """Those that take some more."""
 
 FROM = {
+    "forgotten-alert-fires-on": 30,
     "parked-for-a-field": 240,
     "servicenow-row-dropped": 50,
 }
