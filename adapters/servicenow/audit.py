@@ -59,7 +59,8 @@ def before_others(wire: Wire, ref: Ref) -> dict[str, str] | None:
     cannot be told."""
     rows = _entries(wire, ref, 0)
     if isinstance(rows, str):
-        return None
+        # A save that changes no field leaves no row. Nor does any in a table that is not audited: other records tell.
+        return {} if _is_audited(wire) else None
     found: dict[str, str] = {}
     for row in rows:
         if _is_a_persons(wire, row):
@@ -151,11 +152,20 @@ def _names(user: object) -> frozenset[str]:
 
 def readable(wire: Wire) -> bool:
     """Whether the account sees rows of it."""
+    listing = _of_the_table(wire)
+    return listing is not None and (bool(listing.rows) or not listing.total)
+
+
+def _is_audited(wire: Wire) -> bool:
+    listing = _of_the_table(wire)
+    return listing is not None and bool(listing.rows)
+
+
+def _of_the_table(wire: Wire) -> Listing | None:
     try:
-        listing = wire.rows(TABLE, condition("tablename", "=", wire.settings.table), limit=1, fields=("sys_id",))
+        return wire.rows(TABLE, condition("tablename", "=", wire.settings.table), limit=1, fields=("sys_id",))
     except (NeedsOperator, Gone, Rejected):
-        return False
-    return bool(listing.rows) or not listing.total
+        return None
 
 
 def _count(row: Row) -> int:

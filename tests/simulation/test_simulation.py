@@ -113,6 +113,7 @@ LATER = {
 """Those that take some more."""
 
 FROM = {
+    "failed-is-forgotten": 30,
     "forgotten-alert-fires-on": 30,
     "parked-for-a-field": 240,
     "servicenow-row-dropped": 50,

@@ -132,6 +132,39 @@ def test_a_birth_that_the_audit_does_not_tell_is_not_known(
     assert found.born is None
 
 
+def test_a_record_that_only_a_job_saved_again_is_as_it_was_born(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    """Without a look at the audit: whoever saved it the one time stands in the record."""
+    simulator.saves_again = True
+    simulator.unreadable.add("sys_audit")
+    made = adapter.create(NEW, TOKEN)
+    assert made.body["sys_mod_count"] == "1"
+    found = adapter.find(TOKEN)
+    assert found is not None
+    assert found.born == found.body
+    driver.edit(made.ref, {"urgency": "1"})
+    found = adapter.find(TOKEN)
+    assert found is not None
+    assert found.born is None
+
+
+def test_saves_that_changed_no_field_leave_a_record_as_it_was_born(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    """The audit has no row of them, as it has none of a table that is not audited: others' rows tell which it is."""
+    made = adapter.create(NEW, TOKEN)
+    for _ in range(2):
+        simulator.tables.touch(simulator.tables.rows["incident"][made.ref], "fred")
+    found = adapter.find(TOKEN)
+    assert found is not None
+    assert found.born is None
+    driver.edit(driver.make("paper jam"), {"urgency": "1"})
+    found = adapter.find(TOKEN)
+    assert found is not None
+    assert found.born == found.body
+
+
 def test_a_record_that_was_saved_again_at_once_is_answered_as_it_was_born(
     adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator
 ) -> None:
