@@ -233,11 +233,11 @@ class NodeWriter:
         if was == now or not isinstance(node, dict):
             return node
         match node.get("content"):
-            case [{"type": "paragraph"} as inner]:
+            case [{"type": "paragraph" | "heading"} as inner]:
                 changed = self._inline(inner, was, now)
                 if changed is not None:
                     return {**node, "content": changed}
-        if holds_more(node) or len(node.get("content") or ()) > 1:
+        if holds_more(node) or not _is_a_line(node.get("content") or ()):
             return self._keep(node, (Paragraph(was),))
         return {**node, "content": adf.render((Paragraph(now),))["content"]}
 
@@ -247,6 +247,11 @@ class NodeWriter:
         nodes = content if isinstance(content, list) else []
         changed = _reworded(nodes, was, now)
         return None if changed is None else [{**node, "content": changed}]
+
+
+def _is_a_line(content: Any) -> bool:
+    """Whether a cell holds what it is shown as, and no list, code or quotation, which are shown as a line there."""
+    return len(content) <= 1 and all(isinstance(one, dict) and one.get("type") == "paragraph" for one in content)
 
 
 def _parted_by_breaks(blocks: Blocks) -> Runs | None:

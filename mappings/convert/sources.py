@@ -29,7 +29,9 @@ _WIKI_MORE = re.compile(
 _MARKDOWN_MORE = re.compile(r"!\[")
 _HTML_MORE = re.compile(
     r"<(?!/?(?:p|h[1-6]|pre|blockquote|[uo]l|li|table|tbody|thead|tr|td|th|strong|b|em|i|s|code|a|br|hr)\b)[A-Za-z]"
-    r"|<[A-Za-z][^<>]*\b(?:style|colspan|rowspan|color|width|id)\s*=",
+    r"|<[A-Za-z][^<>]*\b(?:style|colspan|rowspan|color|width|id)\s*="
+    # A cell is shown as a line, whatever stands in it.
+    r"|<t[dh]\b[^<>]*>(?:(?!</t[dh]\b)[\s\S])*?<(?:/p>\s*<p|[uo]l|pre|blockquote|h[1-6])\b",
     re.IGNORECASE,
 )
 _JOURNAL_MORE = re.compile(r"\[code\]", re.IGNORECASE)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tieline.mappings import load
+from tieline.mappings.convert.merging import over
 from tieline.mappings.convert.text import from_tool, project_text
 from tieline.mappings.document import TextDialect
 
@@ -84,3 +85,50 @@ def test_a_table_in_html_spans_and_leaves_ends_out() -> None:
     markup = "<table><tr><th colspan=2>Impact<tr><td rowspan='2'>EU<td>db1</tr><tr><td><ul><li>a<li>b</ul></table>"
 
     assert from_tool(TextDialect.SERVICENOW_HTML, markup) == ("| Impact |  |\n| --- | --- |\n| EU | db1 |\n|  | a; b |")
+
+
+def table_with(block: Any) -> dict[str, Any]:
+    return table([cell(paragraph("What"))], [cell(block, background="#fff")])
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        items("alpha", "beta"),
+        {**items("alpha", "beta"), "type": "orderedList"},
+        {"type": "codeBlock", "attrs": {"language": "sh"}, "content": [{"type": "text", "text": "alpha\nbeta"}]},
+        {"type": "blockquote", "content": [paragraph("alpha")]},
+    ],
+    ids=["bullets", "numbers", "code", "quotation"],
+)
+def test_what_a_cell_shows_as_a_line_is_not_made_one(block: dict[str, Any]) -> None:
+    own = table_with(block)
+
+    written = over(TextDialect.JIRA_ADF, own, from_tool(TextDialect.JIRA_ADF, own).replace("alpha", "omega"))
+
+    assert written.body == own
+    assert len(written.held) == 1 and "would be lost" in written.held[0]
+
+
+def test_a_heading_in_a_cell_stays_one_with_other_words() -> None:
+    heading = {"type": "heading", "attrs": {"level": 3}, "content": [{"type": "text", "text": "alpha"}]}
+    own = table_with(heading)
+
+    written = over(TextDialect.JIRA_ADF, own, from_tool(TextDialect.JIRA_ADF, own).replace("alpha", "omega"))
+
+    other = {**heading, "content": [{"type": "text", "text": "omega"}]}
+    assert (written.body, written.held) == (table_with(other), ())
+
+
+@pytest.mark.parametrize(
+    "words", ["<ul><li>alpha</li><li>beta</li></ul>", "<p>alpha</p>\n<p>beta</p>", "<h3>alpha</h3>", "<pre>alpha</pre>"]
+)
+def test_what_a_cell_of_html_shows_as_a_line_is_not_made_one(words: str) -> None:
+    own = f"<table><tr><th>What</th></tr><tr><td>{words}</td></tr></table>"
+
+    written = over(
+        TextDialect.SERVICENOW_HTML, own, from_tool(TextDialect.SERVICENOW_HTML, own).replace("alpha", "omega")
+    )
+
+    assert written.body == own
+    assert len(written.held) == 1
