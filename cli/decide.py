@@ -23,7 +23,6 @@ from tieline.core.model import (
     Visibility,
     incident_number,
     instant,
-    parse_incident_number,
 )
 from tieline.sync import absence, comments, commit, explain
 from tieline.sync.build import build
@@ -108,8 +107,9 @@ def conflicts(ctx: click.Context, as_json: bool) -> None:
 @click.pass_obj
 def settle(workspace: str, incident: str, field: str, connection: str, take: str, actor: str, as_json: bool) -> None:
     """Settle FIELD of INCIDENT against CONNECTION."""
-    number = parse_incident_number(incident)
     with engine_of(workspace) as engine:
+        with engine.store.read() as looking:
+            number = explain.one_named(looking, incident)
         value = explain.settle(engine, number, field, ConnectionName(connection), theirs=take == "theirs", actor=actor)
     if as_json:
         emit({"incident": incident_number(number), "field": field, "value": value})
@@ -223,10 +223,10 @@ def confirm(workspace: str, connection: str, actor: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def edit(workspace: str, incident: str, changes: tuple[str, ...], actor: str, as_json: bool) -> None:
-    """Change fields of INCIDENT; every copy follows. An empty VALUE clears the field."""
-    number = parse_incident_number(incident)
+    """Change fields of INCIDENT, by its number or a ticket's key; every copy follows. An empty VALUE clears one."""
     fields = dict(_parse_change(change) for change in changes)
     with engine_of(workspace) as engine, engine.store.write() as tx:
+        number = explain.one_named(tx, incident)
         commit.edit(tx, engine, number, fields, actor=actor, reason=Reason.EDITED)
     if as_json:
         emit({"incident": incident_number(number), "changed": fields})
@@ -272,13 +272,11 @@ def _instant(name: str, value: str) -> str:
 @click.pass_obj
 def comment(workspace: str, incident: str, body: str, public: bool, actor: str, as_json: bool) -> None:
     """Write BODY (Markdown) into every copy of INCIDENT."""
-    number = parse_incident_number(incident)
     if not body.strip():
         raise click.UsageError("an empty comment says nothing; write some words")
     visibility = Visibility.PUBLIC if public else Visibility.INTERNAL
     with engine_of(workspace) as engine, engine.store.write() as tx:
-        if explain.one_incident(tx, number) is None:
-            raise LookupError(f"there is no {incident_number(number)}; `tieline incidents` lists those that exist")
+        number = explain.one_named(tx, incident)
         written = comments.write(tx, engine, number, actor, body, visibility)
     if as_json:
         emit({"incident": incident_number(number), "comment": written, "visibility": visibility.value})

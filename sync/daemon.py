@@ -25,7 +25,7 @@ from tieline.core.config import Config
 from tieline.core.errors import ConfigError, Problem, StoreUnavailable, TielineError
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
-from tieline.core.store import engines
+from tieline.core.store import engines, ownership
 from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store, Transaction
 from tieline.core.timers import Timer
@@ -74,6 +74,8 @@ class Daemon:
         fresh = file is not None and not file.exists()
         if fresh:
             prove_mappings(config)
+        elif file is not None:
+            ownership.examine(file, create=True)
         self._alone = only_daemon(config)
         self._store = Store.open(config.store)
         self._store.migrate()

@@ -425,7 +425,7 @@ def doubt_as_facts(name: ConnectionName, doubt: absence.Doubt) -> dict[str, Any]
     }
 
 
-def named(connection: Connection, words: str) -> list[IncidentId]:
+def named(connection: Connection | Transaction, words: str) -> list[IncidentId]:
     """The incidents that a person means: by our number, or by the key, the id or the address of a ticket of theirs."""
     wanted = words.strip()
     try:
@@ -439,7 +439,7 @@ def named(connection: Connection, words: str) -> list[IncidentId]:
     return sorted({IncidentId(one) for one in connection.execute(query).scalars()})
 
 
-def one_named(connection: Connection, words: str) -> IncidentId:
+def one_named(connection: Connection | Transaction, words: str) -> IncidentId:
     """The one incident that a person means. Raises LookupError for none, and for several."""
     found = named(connection, words)
     if len(found) == 1:

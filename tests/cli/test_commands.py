@@ -141,6 +141,18 @@ def test_an_edit_and_a_comment_are_journalled_under_their_authors_name(workspace
     assert {"ann", "bob"} <= {entry["actor"] for entry in history}
 
 
+def test_an_incident_is_edited_and_commented_by_the_key_of_a_ticket_of_it(workspace):
+    (incident,) = json.loads(run("incidents", "INC-1", "--json", workspace=workspace)[1])
+    key = next(copy["key"] for copy in incident["copies"].values() if copy["key"])
+    done = [
+        run("edit", key, "title=Disk is full", "--as", "ann", "--json", workspace=workspace),
+        run("comment", key.lower(), "on it", "--as", "ann", "--json", workspace=workspace),
+    ]
+    assert [(code, json.loads(output)["incident"]) for code, output in done] == [(0, "INC-1")] * 2
+    assert run("edit", "OPS-99", "title=x", workspace=workspace)[0] == 5
+    assert run("conflicts", "settle", "OPS-99", "title", "left", "--take", "ours", workspace=workspace)[0] == 5
+
+
 @pytest.mark.parametrize("change", ["title", "titel=x", "status=exploded"])
 def test_an_impossible_edit_is_refused_with_what_is_possible(workspace, change):
     code, _output = run("edit", "INC-1", change, workspace=workspace)

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 from tests.daemon.conftest import eventually
@@ -125,6 +126,17 @@ def test_a_reload_of_what_cannot_be_built_ends_nothing(running, monkeypatch, odd
     assert not here.daemon._stopping.is_set()
     here.tools["left"].make({"title": "Disk full", "status": "new"})
     eventually(lambda: len(here.tools["right"].rows()) == 1)
+
+
+def test_nothing_is_put_beside_another_programs_database(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "tieline.db")) as other:
+        other.execute("CREATE TABLE theirs (x)")
+        other.commit()
+    file = tmp_path / "tieline.yaml"
+    file.write_text(WORKSPACE, encoding="utf-8")
+    with pytest.raises(ConfigError, match="another program"):
+        Daemon(lambda: load_workspace(file))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["tieline.db", "tieline.yaml"]
 
 
 def test_no_store_is_made_for_a_mapping_with_a_mistake(tmp_path):
