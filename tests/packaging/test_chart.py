@@ -30,7 +30,7 @@ Objects = dict[tuple[str, str], Mapping[str, Any]]
 
 def helm(*arguments: str) -> str:
     beside = Path(sys.executable).with_name("helm")
-    program = str(beside) if os.access(beside, os.X_OK) else required("helm", "nothing; run `make servers`")
+    program = str(beside) if os.access(beside, os.X_OK) else required("helm")
     done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

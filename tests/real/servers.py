@@ -31,12 +31,14 @@ PATIENCE = 30.0
 """Seconds to wait for a real server on a busy machine; what is waited for usually takes one."""
 
 
-def required(binary: str, package: str) -> str:
-    """The path of a server's program. Without it the test is skipped, or fails where real servers are demanded."""
+def required(binary: str, package: str = "") -> str:
+    """The path of a program, of this Debian package if it is of one. Without it the test is skipped, or fails where
+    real servers are demanded."""
     path = shutil.which(binary)
     if path is not None:
         return path
-    sentence = f"{binary} is not installed; on Debian: sudo apt-get install --no-install-recommends {package}"
+    how = f"on Debian: sudo apt-get install --no-install-recommends {package}" if package else "run `make servers`"
+    sentence = f"{binary} is not installed; {how}"
     if os.environ.get("CI") == "true" or os.environ.get("TIELINE_REAL") == "1":
         pytest.fail(sentence)
     pytest.skip(sentence)
