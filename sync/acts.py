@@ -238,11 +238,13 @@ def _let_be(engine: Engine, item: Pending, before: str) -> None:
         row = _row(tx, item)
         if incident is None or row is None:
             return
-        silences = item.act == Act.ACKNOWLEDGE.value
-        said = item.attempts if silences else item.attempts + 1
-        held = before if silences else UNSURE if row.firing and said < BELIEVED else ""
+        if item.act == Act.ACKNOWLEDGE.value:
+            held, denials = before, item.attempts
+        else:
+            denials = item.attempts + 1
+            held = UNSURE if row.firing and denials < BELIEVED else ""
         if _mark(tx, engine, incident, row, held) == item.act:
-            retry(tx, item, said, engine.clock.now() + LISTED_AGAIN, "")
+            retry(tx, item, denials, engine.clock.now() + LISTED_AGAIN, "")
         else:
             tx.execute(_SET, {"row_id": item.id, "attempts": 0, "next_at": None})
 

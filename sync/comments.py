@@ -115,7 +115,7 @@ def take_in(
             continue
         new[_add(tx, engine, here, replica, comment, body, store_name)] = comment.created_at
     if new:
-        wish(tx, engine, replica.incident, lambda number: engine.is_in_doubt(new.get(number)))
+        wish(tx, engine, replica.incident, lambda number: engine.may_be_there(new.get(number)))
     return len(new)
 
 
@@ -193,7 +193,7 @@ def write(tx: Transaction, engine: Engine, incident: IncidentId, author: str, bo
     number = new_id(result)
     engine.record(tx, "commented", incident=incident, actor=author, comment=number, visibility=visibility.value)
     # Words that are new were copied nowhere.
-    wish(tx, engine, incident, lambda one: one != number and engine.is_in_doubt(None))
+    wish(tx, engine, incident, lambda one: one != number and engine.may_be_there(None))
     return number
 
 
@@ -230,7 +230,7 @@ def wish(
                 if row.source is not None
                 else tokens.origin_of_words(row.id, row.written_at)
             )
-            doubted = may_be_there(row.id) if may_be_there is not None else engine.is_in_doubt(None)
+            doubted = may_be_there(row.id) if may_be_there is not None else engine.may_be_there(None)
             tx.execute(
                 _WISHED,
                 {

@@ -278,8 +278,8 @@ def spread(
         connected = engine.connections.get(copy.connection)
         marked = copy if connected is None else mark(copy, incident, connected, now, moved=moved)
         wanted_again = marked.dirty and not copy.dirty and marked.state is ReplicaState.ABSENT
-        if connected is not None and wanted_again and _is_in_doubt(engine, connected, incident):
-            marked = marked.in_doubt(Intent(now, None))
+        if connected is not None and wanted_again and _may_be_there(engine, connected, incident):
+            marked = marked.put_in_doubt(Intent(now, None))
         if marked is not stored or copy is here:
             unfit.tell(tx, engine, copy, marked)
             rows.save_replica(tx, marked)
@@ -381,17 +381,17 @@ def _wishes(tx: Transaction, engine: Engine, missing: Sequence[tuple[Incident, C
         for (incident, connected, _origin), token in zip(missing, tokens.free(tx, series), strict=True)
     ]
     return [
-        wish.in_doubt(Intent(now, None)) if origin and _is_in_doubt(engine, connected, incident) else wish
+        wish.put_in_doubt(Intent(now, None)) if origin and _may_be_there(engine, connected, incident) else wish
         for wish, (incident, connected, origin) in zip(wishes, missing, strict=True)
     ]
 
 
-def _is_in_doubt(engine: Engine, connected: Connected, incident: Incident) -> bool:
+def _may_be_there(engine: Engine, connected: Connected, incident: Incident) -> bool:
     """Whether a copy is to be looked for before it is made, because the store may have forgotten that it was."""
     if not connected.can(Power.FIND):
         return False
     opened_at = incident.fields.get("opened_at") if engine.in_doubt_before is not None else None
-    return engine.is_in_doubt(parse_instant(opened_at) if isinstance(opened_at, str) else None)
+    return engine.may_be_there(parse_instant(opened_at) if isinstance(opened_at, str) else None)
 
 
 def _main_reason(decision: Decision) -> str:

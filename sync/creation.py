@@ -47,7 +47,7 @@ def create(engine: Engine, here: Connected, replica: Replica, incident: Incident
             fields=rows.plain(written.written),
             left_out=[[left.field, left.sentence] for left in written.left_out],
         )
-        begun = current.in_doubt(Intent(now, written.written))
+        begun = current.put_in_doubt(Intent(now, written.written))
         begun = unfit.at_creation(begun, fields, written, here.mapping, now)
         unfit.tell(tx, engine, current, begun)
         rows.save_replica(tx, begun)
@@ -89,7 +89,7 @@ def find_or_create(engine: Engine, here: Connected, replica: Replica, incident: 
         with engine.store.write() as tx:
             current = rows.lock_replica(tx, replica.id)
             if current is not None and current.state in (ReplicaState.ABSENT, ReplicaState.IN_DOUBT):
-                doubted = current if current.intent is not None else current.in_doubt(Intent(asked, None))
+                doubted = current if current.intent is not None else current.put_in_doubt(Intent(asked, None))
                 rows.save_replica(tx, replace(doubted, next_at=asked + timedelta(seconds=left)))
         return
     here.looked.pop(replica.token, None)

@@ -74,8 +74,6 @@ class Daemon:
         fresh = file is not None and not file.exists()
         if fresh:
             prove_mappings(config)
-        elif file is not None:
-            ownership.examine(file, create=True)
         self._alone = only_daemon(config)
         self._store = Store.open(config.store)
         self._store.migrate()
@@ -351,11 +349,13 @@ class Daemon:
 def only_daemon(config: Config) -> object:
     """What keeps a second daemon off the same SQLite file, for as long as it is held and the process lives.
 
-    Raises ConfigError when there is one already. Workers on PostgreSQL share their store.
+    Raises ConfigError when there is one already, and for a file of another program, beside which nothing is put.
+    Workers on PostgreSQL share their store.
     """
     file = engines.file_of(config.store)
     if file is None:
         return None
+    ownership.examine(file, create=True)
     import fcntl
 
     try:

@@ -221,7 +221,7 @@ class Engine:
         what a store has forgotten that was put back from a backup."""
         return any(here.in_doubt for here in self.connections.values())
 
-    def is_in_doubt(self, since: datetime | None) -> bool:
+    def may_be_there(self, since: datetime | None) -> bool:
         """Whether what began then (None: nobody knows) may have been dealt with before, so that what it asks for may be
         there already. A tool that hid it while we caught up shows it later."""
         before = self.in_doubt_before

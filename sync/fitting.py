@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, select, text
 from tieline.core.errors import RemoteError
 from tieline.core.port import Describer, FieldFact, Power
 from tieline.core.store import tables as t
-from tieline.core.store.store import Transaction
+from tieline.core.store.store import Connection, Transaction
 from tieline.mappings import Fitted, fit
 from tieline.sync import commit, copies, rows, unfit
 from tieline.sync.engine import EVERYONE, Connected, Engine
@@ -101,15 +101,18 @@ def resume(engine: Engine, here: Connected) -> None:
     What was put aside for anything else waits for a person."""
     with engine.store.read() as connection:
         aside = list(connection.execute(_PARKED, {"connection": here.name}).scalars())
-    for number in aside:
+        found = [rows.load_replica(connection, number) for number in aside]
+        unfit_ones = [one for one in found if one is not None and _is_unfit(connection, one)]
+    for one in unfit_ones:
         with engine.store.write() as tx:
-            copy = rows.lock_replica(tx, number)
-            if copy is not None and copy.state is ReplicaState.PARKED and _is_unfit(tx, copy):
+            copy = rows.lock_replica(tx, one.id)
+            if copy is not None and (copy.state, copy.parked) == (ReplicaState.PARKED, one.parked):
                 _resume(tx, engine, here, copy)
 
 
-def _is_unfit(tx: Transaction, copy: Replica) -> bool:
-    told = tx.execute(_WHY, {"incident": copy.incident, "connection": copy.connection, "reason": copies.UNFIT}).scalar()
+def _is_unfit(connection: Connection, copy: Replica) -> bool:
+    facts = {"incident": copy.incident, "connection": copy.connection, "reason": copies.UNFIT}
+    told = connection.execute(_WHY, facts).scalar()
     return told is not None and str(orjson.loads(told).get("sentence"))[:2000] == copy.parked
 
 

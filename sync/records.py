@@ -138,6 +138,6 @@ class Replica:
         """What a create in doubt was sent with; None where there is no such create, or nobody knows."""
         return self.intent.fields if self.intent is not None else None
 
-    def in_doubt(self, intent: Intent) -> Replica:
+    def put_in_doubt(self, intent: Intent) -> Replica:
         """The copy that may be there: it is looked for before it is made (again)."""
         return replace(self, state=ReplicaState.IN_DOUBT, intent=intent)

@@ -73,7 +73,7 @@ def before_others(wire: Wire, ref: Ref) -> dict[str, str] | None:
 def set_by_itself(wire: Wire, rows: Sequence[Mapping[str, Any]]) -> dict[Ref, frozenset[str]]:
     """By record, the fields that the instance's own jobs changed last. Records that a person saved last are not asked
     for, and where the table cannot be read, nothing is told."""
-    asked = [str(row["sys_id"]) for row in rows if _names(row.get("sys_updated_by")) & _jobs(wire)]
+    asked = [str(row["sys_id"]) for row in rows if _names(row.get("sys_updated_by")) & wire.settings.jobs]
     told: dict[Ref, frozenset[str]] = {}
     for first in range(0, len(asked), MOST_ASKED):
         told |= _set_by_jobs(wire, asked[first : first + MOST_ASKED])
@@ -89,7 +89,7 @@ def _set_by_jobs(wire: Wire, asked: Sequence[str]) -> dict[Ref, frozenset[str]]:
     newest: dict[tuple[str, str], Row] = {}
     for row in sorted(listing.rows, key=_count, reverse=True):
         newest.setdefault((str(row.get("documentkey")), str(row.get("fieldname"))), row)
-    by_jobs = [key for key, row in newest.items() if _names(row.get("user")) & _jobs(wire)]
+    by_jobs = [key for key, row in newest.items() if _names(row.get("user")) & wire.settings.jobs]
     return {Ref(ref): frozenset(name for key, name in by_jobs if key == ref and name) for ref in asked}
 
 
@@ -139,11 +139,7 @@ def _is_ours(wire: Wire, row: Row) -> bool:
 
 
 def _is_a_persons(wire: Wire, row: Row) -> bool:
-    return not _is_ours(wire, row) and not _names(row.get("user")) & _jobs(wire)
-
-
-def _jobs(wire: Wire) -> frozenset[str]:
-    return frozenset(name.casefold() for name in wire.settings.automation)
+    return not _is_ours(wire, row) and not _names(row.get("user")) & wire.settings.jobs
 
 
 def _names(user: object) -> frozenset[str]:

@@ -109,8 +109,8 @@ def reading_of(
     raced: bool = False,
     automatic: frozenset[str] = frozenset(),
 ) -> Reading:
-    """A proven row as a reading; `at` is the tool's clock when it answered. A record that no person saved
-    again is as it was born; of any other, the audit alone can tell."""
+    """A proven row as a reading; `at` is the tool's clock when it answered. A record that no person saved again
+    is as it was born; of any other, the audit alone can tell."""
     age = None if at is None else max(at - moment(row["sys_updated_on"]), timedelta(0))
     untouched = row.get("sys_mod_count") == "0"
     annotations = {"editor": str(row.get("sys_updated_by", ""))}
@@ -138,7 +138,7 @@ def reading_of(
 
 def _was_saved_by_a_job_alone(settings: ServiceNowSettings, row: Row) -> bool:
     """Whether the one save since the insert was the instance's own."""
-    return row.get("sys_mod_count") == "1" and editor_of(row) in {name.casefold() for name in settings.automation}
+    return row.get("sys_mod_count") == "1" and editor_of(row) in settings.jobs
 
 
 def values_of(connection: str, body: Body) -> dict[str, str]:

@@ -135,5 +135,10 @@ class ServiceNowSettings(HttpSettings):
         return query
 
     @property
+    def jobs(self) -> frozenset[str]:
+        """The names of `automation`, in the case in which names are compared."""
+        return frozenset(name.casefold() for name in self.automation)
+
+    @property
     def window(self) -> timedelta:
         return timedelta(seconds=self.lag)

@@ -133,24 +133,22 @@ def _no_search() -> Sequence[Patch]:
     return [(creation, "find_or_create", creation.create)]
 
 
-def _denied_create_believed() -> Sequence[Patch]:
-    ask = deliver.outcome
+def _denied_create_means(module: Any, meaning: Outcome) -> Sequence[Patch]:
+    ask = module.outcome
 
     def believing(error: Any, standing: Any) -> Any:
         denied = isinstance(error, Gone) and error.verb == Verb.CREATE.value
-        return Outcome(Done.NO, Then.FOLLOW) if denied else ask(error, standing)
+        return meaning if denied else ask(error, standing)
 
-    return [(deliver, "outcome", believing)]
+    return [(module, "outcome", believing)]
+
+
+def _denied_create_believed() -> Sequence[Patch]:
+    return _denied_create_means(deliver, Outcome(Done.NO, Then.FOLLOW))
 
 
 def _denied_create_not_made() -> Sequence[Patch]:
-    ask = creation.outcome
-
-    def believing(error: Any, standing: Any) -> Any:
-        denied = isinstance(error, Gone) and error.verb == Verb.CREATE.value
-        return Outcome(Done.NO, Then.AGAIN) if denied else ask(error, standing)
-
-    return [(creation, "outcome", believing)]
+    return _denied_create_means(creation, Outcome(Done.NO, Then.AGAIN))
 
 
 def _denied_search_believed() -> Sequence[Patch]:
@@ -206,7 +204,7 @@ def _forgotten_not_looked_for() -> Sequence[Patch]:
     # There are three reasons to doubt. And where polls bring a record before it is made again, its token tells whose it
     # is: each would cover for the others.
     return [
-        (commit, "_is_in_doubt", lambda *_args: False),
+        (commit, "_may_be_there", lambda *_args: False),
         _seen_by(lane, "rows", any_wanted=lambda *_args: False),
         (creation, "shows_strangers", lambda *_args: False),
         (road, "_ours", _nothing),
