@@ -169,8 +169,9 @@ class SourceWriter:
         added = now[brace.start() : len(now) - len(brace.group())]
         if closing is not None:
             return words[: closing.start()].rstrip() + added + "\n" + closing.group().lstrip()
-        if words.rpartition("\n")[2].startswith("bq. ") and "\n\n" not in added:
-            return words + added.replace("\n", " \\\\ ")
+        if words.rpartition("\n")[2].startswith("bq. "):
+            # Such a line is a paragraph, and those below one another are one quotation.
+            return words + "\nbq. ".join(lines.replace("\n", " \\\\ ") for lines in added.split("\n\n"))
         return None
 
     def _relined(self, words: str, shown: Blocks, new: Blocks) -> str | None:

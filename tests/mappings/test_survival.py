@@ -22,6 +22,7 @@ LINE = "Checked again by Ada"
 DOCUMENTS = 10_000 if os.environ.get("TIELINE_SOAK") == "true" else 6
 """How many documents each pair of dialects is tried with: `make soak` sets TIELINE_SOAK."""
 ADF, WIKI, HTML = TextDialect.JIRA_ADF, TextDialect.JIRA_WIKI, TextDialect.SERVICENOW_HTML
+MARKDOWN = TextDialect.MARKDOWN
 PAIRS = [(one, other) for one in MAKERS for other in MAKERS]
 
 
@@ -95,23 +96,34 @@ def test_an_appended_line_is_all_that_changes(here: TextDialect, there: TextDial
 
 
 @pytest.mark.parametrize(
-    ("there", "number"),
+    ("here", "there", "number"),
     [
-        (ADF, 360),  # two line breaks at a paragraph's end
-        (ADF, 2193),  # a list beside one in a column
-        (WIKI, 906),  # a list, and behind it text, in a macro beside a list
-        (WIKI, 919),
-        (WIKI, 1066),  # a picture alone in an item
-        (WIKI, 1977),  # brackets in the title of what is folded away
-        (WIKI, 5144),  # a paragraph with two line breaks in it
-        (TextDialect.MARKDOWN, 1593),  # a heading in a panel, struck out
-        (TextDialect.MARKDOWN, 1474),  # one with a link
-        (TextDialect.MARKDOWN, 3984),  # a task with two line breaks in it
-        (TextDialect.MARKDOWN, 9912),  # a file alone in an item, in a panel
+        (ADF, ADF, 360),  # two line breaks at a paragraph's end
+        (ADF, ADF, 2193),  # a list beside one in a column
+        (ADF, WIKI, 906),  # a list, and behind it text, in a macro beside a list
+        (ADF, WIKI, 919),
+        (ADF, WIKI, 1066),  # a picture alone in an item
+        (ADF, WIKI, 1977),  # brackets in the title of what is folded away
+        (ADF, WIKI, 5144),  # a paragraph with two line breaks in it
+        (ADF, MARKDOWN, 1593),  # a heading in a panel, struck out
+        (ADF, MARKDOWN, 1474),  # one with a link
+        (ADF, MARKDOWN, 3984),  # a task with two line breaks in it
+        (ADF, MARKDOWN, 9912),  # a file alone in an item, in a panel
+        (WIKI, MARKDOWN, 2064),  # a quotation in one line that is all bold
+        (WIKI, MARKDOWN, 1696),  # one beside a panel
     ],
 )
-def test_a_line_below_what_once_gave_way(there: TextDialect, number: int) -> None:
-    check(ADF, there, f"{ADF}:{there}:{number}")
+def test_a_line_below_what_once_gave_way(here: TextDialect, there: TextDialect, number: int) -> None:
+    check(here, there, f"{here}:{there}:{number}")
+
+
+def test_a_paragraph_below_a_quotation_in_one_line_is_another_such_line() -> None:
+    own = "bq. *disk full*\n\nCall {color:red}Ada{color}"
+
+    written = over(WIKI, own, "> **disk full**\n>\n> since noon\n> as it seems\n>\n> again\n\nCall Ada")
+
+    assert written.body == "bq. *disk full*\nbq. since noon \\\\ as it seems\nbq. again\n\nCall {color:red}Ada{color}"
+    assert written.held == ()
 
 
 @pytest.mark.parametrize("dialect", list(MAKERS))
