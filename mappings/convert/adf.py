@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -131,7 +131,7 @@ def _cell(node: Node, depth: int) -> Cell:
 
 
 def _runs(nodes: list[Node]) -> Runs:
-    return tuple(run for node in nodes for run in _inline(node))
+    return tuple(run for runs in inline_runs(nodes) for run in runs)
 
 
 def _inline(node: Node) -> Iterator[Run]:
@@ -152,6 +152,14 @@ def _inline(node: Node) -> Iterator[Run]:
             yield Run(_all_text(node) or f"[{_attribute(node, 'extensionKey') or 'extension'}]")
         case _:
             yield Run(_all_text(node))
+
+
+def _edged(address: str, before: str, behind: str) -> Runs:
+    """A card's address, with a space where the text beside it would become a part of it: Jira draws an edge there."""
+    grown = _URL.match(address + behind)
+    head = " " if before and not before.isspace() and before not in "([{<\"'" else ""
+    tail = " " if grown is not None and grown.end() > len(address) else ""
+    return (Run(head + address + tail),)
 
 
 def _card(node: Node) -> str:
@@ -266,9 +274,15 @@ def _row(row: tuple[Runs, ...], *, head: bool) -> dict[str, Any]:
     return {"type": "tableRow", "content": cells}
 
 
-def inline_runs(node: Node) -> Runs:
-    """What is read of an inline node."""
-    return tuple(_inline(node))
+def inline_runs(nodes: Sequence[Node]) -> list[Runs]:
+    """What is read of each of the inline nodes that stand beside one another."""
+    each = [tuple(_inline(node)) for node in nodes]
+    cards = [node.get("type") in _CARDS for node in nodes]
+    texts = ["", *("".join(run.text for run in runs) for runs in each), ""]
+    for place in (place for place, card in enumerate(cards) if card):
+        behind = "" if cards[place + 1 : place + 2] == [True] else texts[place + 2]
+        each[place] = _edged(texts[place + 1], texts[place][-1:], behind)
+    return each
 
 
 def inline_nodes(runs: Runs) -> list[dict[str, Any]]:

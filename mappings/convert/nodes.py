@@ -298,7 +298,7 @@ def _is_known(mark: Any) -> bool:
 
 def _reworded(nodes: list[Any], was: Runs, now: Runs) -> list[Any] | None:
     """Inline nodes that were read as `was` and now read as `now`; None where a node cannot be parted."""
-    each = [adf.inline_runs(node) if isinstance(node, dict) else () for node in nodes]
+    each = adf.inline_runs([node if isinstance(node, Mapping) else {} for node in nodes])
     places = _places(each, was)
     if places is None:
         return None

@@ -10,6 +10,7 @@ import pytest
 from tieline.mappings import load
 from tieline.mappings.convert.cutting import is_cut
 from tieline.mappings.convert.lines import units
+from tieline.mappings.convert.merging import over
 from tieline.mappings.convert.text import from_tool, project_text, to_tool
 from tieline.mappings.document import TextDialect
 
@@ -302,6 +303,32 @@ def test_inline_code_and_marks_within_words_come_back_from_wiki_markup(words: st
 
     assert "`" in words or project_text(TextDialect.JIRA_WIKI, blocks) == words
     assert project_text(TextDialect.JIRA_WIKI, words).count("`") in (words.count("`"), words.count("`") - 2)
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "words"),
+    [
+        ("see ", "now", "see https://example.org/x now"),
+        ("see", ", now", "see https://example.org/x, now"),
+        ("(", ") now", "(https://example.org/x) now"),
+        ("a\n", ".b", "a\nhttps://example.org/x .b"),
+        ("", "", "https://example.org/x"),
+    ],
+)
+def test_text_right_beside_a_card_is_no_part_of_its_address(before: str, behind: str, words: str) -> None:
+    card = {"type": "inlineCard", "attrs": {"url": "https://example.org/x"}}
+    beside = [{"type": "text", "text": text} for text in (before, behind)]
+    body = {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": [beside[0], card, beside[1]]}]}
+
+    assert from_tool(TextDialect.JIRA_ADF, body) == words
+    assert card in over(TextDialect.JIRA_ADF, body, f"{words} again").body["content"][0]["content"]
+
+
+def test_cards_beside_one_another_stay_apart() -> None:
+    cards = [{"type": "inlineCard", "attrs": {"url": f"https://example.org/{name}/"}} for name in "ab"]
+    body = {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": cards}]}
+
+    assert from_tool(TextDialect.JIRA_ADF, body) == "https://example.org/a/ https://example.org/b/"
 
 
 def test_cards_files_and_macros_are_shown_as_words_and_marked() -> None:
