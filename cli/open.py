@@ -58,7 +58,8 @@ def configuration(workspace: str) -> tuple[Config, Registry]:
 @contextmanager
 def store_to_check(config: Config) -> Iterator[tuple[Store, str]]:
     """The workspace's store, or one that is gone afterwards where there is none yet; and the sentence that says so."""
-    file = engines.file_of(config.store)
+    with config.telling_where("store"):
+        file = engines.file_of(config.store)
     if file is None or file.exists():
         with store_of(config) as store:
             yield store, ""
@@ -74,9 +75,11 @@ def store_of(config: Config, *, moved: bool = False) -> Iterator[Store]:
 
     None is made where none is: whoever looks would take an empty one, and a typo, for the truth.
     """
-    store = Store.open(config.store, create=False)
+    with config.telling_where("store"):
+        store = Store.open(config.store, create=False)
     try:
-        store.migrate(moved=moved)
+        with config.telling_where("store"):
+            store.migrate(moved=moved)
         yield store
     finally:
         store.close()

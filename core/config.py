@@ -15,14 +15,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from tieline.core.errors import ConfigError, Problem
+from tieline.core.errors import ConfigError, Place, Problem
 from tieline.core.expressions import Condition, ExpressionError, compile_condition, variables_of
 from tieline.core.model import CATALOGUE, ConnectionName, RecordKind, Tlp
 from tieline.core.options import Comments, ConnectionSection, ServerConfig, SignalsConfig, Workspace
@@ -75,6 +76,28 @@ class Config:
     stop_within: timedelta
     lease: timedelta
     connections: Mapping[ConnectionName, ConnectionConfig]
+    places: Mapping[str, Place] = field(repr=False)
+    """Where each option stands, by its path: `connections.snow.overlay`."""
+
+    def place(self, option: str) -> Place:
+        """Where the option stands, or else the section that it would stand in."""
+        while option and option not in self.places:
+            option = option.rpartition(".")[0]
+        return self.places.get(option) or Place(str(self.file))
+
+    def problem(self, option: str, code: str, what: str, fix: str) -> Problem:
+        """What is wrong with an option, at its place."""
+        place = self.place(option)
+        return Problem(place.file, place.line, place.column, code, what, fix)
+
+    @contextmanager
+    def telling_where(self, option: str) -> Iterator[None]:
+        """What is found wrong here by whoever knows no file is told where the option stands."""
+        try:
+            yield
+        except ConfigError as error:
+            at = self.place(option)
+            raise ConfigError([one if one.line else one.at(at) for one in error.problems]) from error
 
 
 def load_workspace(file: Path, provide: Provider | None = None) -> tuple[Config, Registry]:
@@ -142,6 +165,7 @@ class _Reader:
             stop_within=workspace.stop_within,
             lease=workspace.lease,
             connections=read,
+            places=dict(_places(self._root, "")),
         )
         return config, registry
 
@@ -349,6 +373,15 @@ class _Reader:
             fix = "write sqlite:///tieline.db or postgresql://host/database."
             self._findings.note(node, "CFG019", "store names no database that Tieline can use.", fix)
         return store
+
+
+def _places(node: Node, path: str) -> Iterator[tuple[str, Place]]:
+    """Where everything below a node stands: a value by itself, a section by its name."""
+    for name, one in node.value.items() if isinstance(node.value, dict) else ():
+        section = isinstance(one.value, dict)
+        place = Place(one.file, one.key_line, one.key_column) if section else Place(one.file, one.line, one.column)
+        yield f"{path}{name}", place
+        yield from _places(one, f"{path}{name}.")
 
 
 def _option(node: Node, name: str) -> Node | None:

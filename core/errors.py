@@ -18,7 +18,7 @@ TielineError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -33,8 +33,20 @@ class TielineError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in a file a person wrote. Lines and columns count from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding about a file a person wrote: where it stands, what is wrong and how to mend it."""
+    """One finding about what a person wrote: where it stands, what is wrong and how to mend it.
+
+    `line` is 0 where it stands in no file, as an address of the command line does: `file` is then what is meant.
+    """
 
     file: str
     line: int
@@ -44,7 +56,12 @@ class Problem:
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.code} {self.what} Fix: {self.fix}"
+        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{where}: {self.code} {self.what} Fix: {self.fix}"
+
+    def at(self, place: Place) -> Problem:
+        """The same, told where a person can mend it."""
+        return replace(self, file=place.file, line=place.line, column=place.column)
 
 
 class ConfigError(TielineError):

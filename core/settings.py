@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin
@@ -214,7 +215,22 @@ def _explain(
         case _ if ("CFG005", at.line, at.column) in {(one.code, one.line, one.column) for one in findings.problems}:
             return  # pydantic complains once for each branch of a union; the first complaint says enough
         case _:
+            at = _named_in(detail["msg"], at)
             findings.note(at, "CFG005", f"{place}: {_sentence(detail)}", _hint(detail["type"]))
+
+
+def _named_in(words: str, section: Node) -> Node:
+    """Where the option stands that a sentence about a whole section names first in backticks; else the section's name.
+
+    A value that is no section stays where it is.
+    """
+    if not isinstance(section.value, dict):
+        return section
+    for quoted in re.findall(r"`(\w+)[^`]*`", words):
+        if quoted in section.value:
+            return section.value[quoted]
+    at = section.key_line, section.key_column
+    return section if not section.key_line else replace(section, line=at[0], column=at[1])
 
 
 def _find(

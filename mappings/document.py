@@ -30,6 +30,9 @@ class Policy:
 
     kind: PolicyKind = PolicyKind.LATEST
     owner: str = ""
+    file: str = field(default="", compare=False, repr=False)
+    line: int = field(default=0, compare=False, repr=False)
+    column: int = field(default=0, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.owner}" if self.owner else str(self.kind)

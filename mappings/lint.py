@@ -126,8 +126,10 @@ def _check_room_for_alerts(node: Node, rule: FieldRule | None, shape: Shape) -> 
         or rule.when is not When.ALWAYS
         or rule.only_when
     ):
-        what = "the description is not one text, read and written in one place at any time."
-        shape.report(node, "MAP028", what, "write `alerts: comment`, or take the key out.", at_key=True)
+        where = f" (line {node.line} of {node.file})" if rule is not None and rule.file != node.file else ""
+        what = f"`alerts: description`{where} needs one text, which is read and written in one place at any time."
+        fix = "write `alerts: comment`, or `alerts: null` in an overlay; or leave the description so."
+        shape.report(node, "MAP028", what, fix, at_key=True)
 
 
 def _defaults(top: dict[str, Node]) -> dict[str, str]:
@@ -280,7 +282,7 @@ def _policies(
         elif kind == PolicyKind.UNION and specs[name].type is not FieldType.TAGS:
             shape.report(node, "MAP012", f"{name} is not a set, so `union` cannot join it.", "write `latest`.")
         else:
-            yield name, Policy(PolicyKind(kind), owner.strip())
+            yield name, Policy(PolicyKind(kind), owner.strip(), node.file, node.line, node.column)
 
 
 def _check_defaults(top: dict[str, Node], rules: dict[str, FieldRule], shape: Shape) -> None:

@@ -70,7 +70,7 @@ def _locate(source: Path | str) -> Path:
     if source.endswith((".yaml", ".yml")) or "/" in source:
         return Path(source)
     what = f"no mapping is called `{source}`."
-    raise ConfigError([Problem(source, 1, 1, "MAP000", what, nearest(source, known))])
+    raise ConfigError([Problem(source, 0, 0, "MAP000", what, nearest(source, known))])
 
 
 def _read(path: Path) -> Node:

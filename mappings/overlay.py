@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tieline.core.errors import Problem
+from tieline.core.errors import Place, Problem
 from tieline.core.yaml import Node
 from tieline.mappings.tree import entries
 
@@ -53,7 +53,7 @@ def blamed(problem: Problem, top: Node, prove: Callable[[Node], Sequence[Problem
     here, keys = top, tuple[str, ...]()
     while guilty := next((key for key in entries(here) if cures(*keys, key)), ""):
         here, keys = entries(here)[guilty], (*keys, guilty)
-    return replace(problem, file=top.file, line=here.key_line or here.line, column=here.key_column or here.column)
+    return problem.at(Place(top.file, here.key_line or here.line, here.key_column or here.column))
 
 
 def _alike(one: Problem, other: Problem) -> bool:

@@ -84,7 +84,8 @@ def prove_mappings(config: Config) -> None:
 def _mapping_of(
     config: Config, connection: ConnectionConfig, load: Callable[[str | Path, Path | None], FieldMapping]
 ) -> FieldMapping:
-    mapping = load(connection.mapping, connection.overlay).knowing(config.signals.severity_words)
+    with config.telling_where(f"connections.{connection.name}.mapping"):
+        mapping = load(connection.mapping, connection.overlay).knowing(config.signals.severity_words)
     strangers = _unknown_owners(config, connection, mapping)
     if strangers:
         raise ConfigError(strangers)
@@ -98,7 +99,7 @@ def _connect(config: Config, connection: ConnectionConfig, workbench: Workbench)
     except Exception as error:
         what = f"connections.{connection.name} cannot be connected: {type(error).__name__}: {error}."
         fix = f"mend what it names, then run `tieline check {connection.name}`."
-        raise ConfigError([Problem(str(config.file), 1, 1, "CFG022", what, fix)]) from error
+        raise ConfigError([config.problem(f"connections.{connection.name}", "CFG022", what, fix)]) from error
     lacking = missing_powers(connection.kind, source)
     if lacking:
         raise ConfigError([_incapable(config, connection, lacking)])
@@ -106,10 +107,8 @@ def _connect(config: Config, connection: ConnectionConfig, workbench: Workbench)
 
 
 def _incapable(config: Config, connection: ConnectionConfig, lacking: Sequence[str]) -> Problem:
-    return Problem(
-        str(config.file),
-        1,
-        1,
+    return config.problem(
+        f"connections.{connection.name}.tool",
         "CFG017",
         f"connections.{connection.name}: the adapter of {connection.tool} claims powers it does not have: "
         f"{', '.join(lacking)}.",
@@ -121,9 +120,9 @@ def _unknown_owners(config: Config, connection: ConnectionConfig, mapping: Field
     """Owners that are no connections here: their fields could never change again."""
     return [
         Problem(
-            str(connection.overlay or config.file),
-            1,
-            1,
+            policy.file,
+            policy.line,
+            policy.column,
             "CFG024",
             f"connections.{connection.name}: {field} is owned by {policy.owner!r}, which is no connection.",
             f"the connections are {', '.join(config.connections)}.",

@@ -22,7 +22,7 @@ import uvicorn
 from tieline.core import timers
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
-from tieline.core.errors import ConfigError, Problem, StoreUnavailable, TielineError
+from tieline.core.errors import ConfigError, StoreUnavailable, TielineError
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
 from tieline.core.store import engines, ownership
@@ -70,13 +70,15 @@ class Daemon:
         self._http: uvicorn.Server | None = None
         self.address = ""
         config, registry = load()
-        file = engines.file_of(config.store)
+        with config.telling_where("store"):
+            file = engines.file_of(config.store)
         fresh = file is not None and not file.exists()
         if fresh:
             prove_mappings(config)
-        self._alone = only_daemon(config)
-        self._store = Store.open(config.store)
-        self._store.migrate()
+        with config.telling_where("store"):
+            self._alone = only_daemon(config)
+            self._store = Store.open(config.store)
+            self._store.migrate()
         if fresh:
             self._log.info("store_created", store=self._store.name)
         self._clock = clock or _clock(config, self._store)
@@ -312,7 +314,7 @@ class Daemon:
         except OSError as error:
             what = f"server.listen: {listen} cannot be taken: {error.strerror}."
             fix = "stop what holds it (another Tieline?), or listen elsewhere."
-            raise ConfigError([Problem(str(self.engine.config.file), 1, 1, "RUN001", what, fix)]) from None
+            raise ConfigError([self.engine.config.problem("server.listen", "RUN001", what, fix)]) from None
         address = listener.getsockname()
         self.address = f"http://{address[0]}:{address[1]}"
         return listener
@@ -364,14 +366,14 @@ def only_daemon(config: Config) -> object:
     except OSError as error:
         what = f"store: nothing can be made in {file.parent} ({error.strerror})."
         fix = "make that folder writable for this user, or name another one in `store:`."
-        raise ConfigError([Problem(str(config.file), 1, 1, "RUN003", what, fix)]) from None
+        raise ConfigError([config.problem("store", "RUN003", what, fix)]) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
         what = f"store: another daemon works on {file}."
         fix = "stop that one, or give this one a store of its own; several workers share a store on PostgreSQL."
-        raise ConfigError([Problem(str(config.file), 1, 1, "RUN002", what, fix)]) from None
+        raise ConfigError([config.problem("store", "RUN002", what, fix)]) from None
     return lock
 
 

@@ -59,7 +59,7 @@ def file_of(address: str) -> Path | None:
 def _refused(what: str) -> ConfigError:
     # The address may hold a password, so it is not repeated.
     fix = "write sqlite:///path/to/tieline.db or postgresql://user@host/database."
-    return ConfigError([Problem("store", 1, 1, "STORE001", f"{what}.", fix)])
+    return ConfigError([Problem("store", 0, 0, "STORE001", f"{what}.", fix)])
 
 
 def in_memory(url: URL) -> bool:

@@ -81,7 +81,7 @@ def _refuse_unless_empty(there: Transaction, name: str, tables: list[Table]) -> 
 
 def _problem(code: str, name: str, what: str) -> ConfigError:
     fix = "copy into a new, empty database." if code == "STORE004" else "copy again into a new, empty database."
-    return ConfigError([Problem(name, 1, 1, code, what, fix)])
+    return ConfigError([Problem(name, 0, 0, code, what, fix)])
 
 
 def _copy_table(here: Transaction, there: Transaction, table: Table, on_progress: Progress) -> int:

@@ -55,10 +55,10 @@ def sign(connection: Connection) -> None:
 def _missing(path: Path) -> ConfigError:
     what = f"there is no store at {path}; nothing was created."
     fix = "correct `store:` in tieline.yaml if it should be there; a new one is made by `tieline run`."
-    return ConfigError([Problem("store", 1, 1, "STORE007", what, fix)])
+    return ConfigError([Problem("store", 0, 0, "STORE007", what, fix)])
 
 
 def _foreign(path: Path) -> ConfigError:
     what = f"{path} is a database of another program; nothing was written into it."
     fix = "name a file of its own in `store:`."
-    return ConfigError([Problem("store", 1, 1, "STORE008", what, fix)])
+    return ConfigError([Problem("store", 0, 0, "STORE008", what, fix)])

@@ -121,9 +121,9 @@ def _refuse_if_moved(connection: Connection, name: str) -> None:
     if row is None or row.kind != MOVED:
         return
     target = orjson.loads(row.payload)["to"] if row.payload else "another database"
-    what = f"this store was copied into {target}, and its copy is the one in use."
+    what = f"this store ({name}) was copied into {target}, and its copy is the one in use."
     fix = "write that address into `store:`; to use this one again after all: tieline store reopen."
-    raise ConfigError([Problem(name, 1, 1, "STORE006", what, fix)])
+    raise ConfigError([Problem(name, 0, 0, "STORE006", what, fix)])
 
 
 def _create(connection: Connection) -> None:
@@ -159,7 +159,8 @@ def upgrade(connection: Connection, name: str, found: str | None) -> None:
             environment.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
             environment.run_migrations()
     except CommandError as error:
-        raise ConfigError([Problem(name, 1, 1, "STORE003", f"{error}.", "restore the last backup.")]) from error
+        what = f"the database {name} could not be brought up to date: {error}."
+        raise ConfigError([Problem(name, 0, 0, "STORE003", what, "restore the last backup.")]) from error
 
 
 def alembic_config() -> Any:
@@ -172,6 +173,6 @@ def alembic_config() -> Any:
 
 
 def _too_new(name: str, found: str) -> ConfigError:
-    what = f"the database is at schema {found}, and this version of Tieline knows schemas up to {REVISION}."
+    what = f"the database {name} is at schema {found}, and this version of Tieline knows schemas up to {REVISION}."
     fix = "install the version that wrote it, or restore a backup from before the upgrade."
-    return ConfigError([Problem(name, 1, 1, "STORE002", what, fix)])
+    return ConfigError([Problem(name, 0, 0, "STORE002", what, fix)])

@@ -45,6 +45,7 @@ def problems(text: str) -> list[Problem]:
     return list(caught.value.problems)
 
 
+SNOW = "tieline: 1\nconnections:\n  left:\n    tool: servicenow\n    username: u\n    url: https://x.service-now.com\n"
 MEMORY = "tieline: 1\nconnections:\n  left:\n    tool: memory\n"
 
 
@@ -137,6 +138,13 @@ def test_all_problems_of_all_parts_come_at_once_in_the_order_of_the_file() -> No
         (MEMORY + "    overley: x.yaml", (5, 5), "did you mean 'overlay'?"),
         ("tieline: 1\nconnections: {left: {tool: 5}}", (2, 28), "put the value in quotes"),
         ("tieline: 1\nconnections: {jira: {tool: jira-clowd}}", (2, 28), "did you mean 'jira"),
+        (SNOW + "    password: {env: HOME}\n    client_key: k.pem", (8, 17), "belong to a `client_certificate`"),
+        (SNOW, (3, 3), "`password` is missing"),
+        (
+            SNOW + "    oauth:\n      grant: refresh_token\n      client_id: x\n      client_secret: {env: HOME}",
+            (8, 14),
+            "goes with `grant",
+        ),
     ],
 )
 def test_what_is_wrong_stands_at_its_place(text: str, place: tuple[int, int], words: str) -> None:
