@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from tieline.core.errors import ConfigError, Place, Problem
+from tieline.core.errors import ConfigError, Place, Problem, as_sentence
 from tieline.core.expressions import Condition, ExpressionError, compile_condition, variables_of
 from tieline.core.model import CATALOGUE, ConnectionName, RecordKind, Tlp
 from tieline.core.options import Comments, ConnectionSection, ServerConfig, SignalsConfig, Workspace
@@ -315,7 +315,7 @@ class _Reader:
         except ExpressionError as error:
             at = self._inside(place, error.line, error.column)
             fix = f"write CEL over {', '.join(CATALOGUE[record])}."
-            self._findings.note(at, "CFG010", f"{where}.{option}: {error.what}.", fix)
+            self._findings.note(at, "CFG010", f"{where}.{option}: {as_sentence(error.what)}", fix)
             return None
 
     def _inside(self, place: Node, line: int, column: int) -> Node:
@@ -359,7 +359,9 @@ class _Reader:
             try:
                 store = store.reveal()
             except LookupError as error:
-                self._findings.note(node, "CFG006", f"store: {error}.", "provide it, or change the reference.")
+                self._findings.note(
+                    node, "CFG006", f"store: {as_sentence(error)}", "provide it, or change the reference."
+                )
                 return ""
             conceal(urlsplit(store).password or "")
         elif urlsplit(store).password:

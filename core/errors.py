@@ -32,6 +32,12 @@ class TielineError(Exception):
         super().__init__(redacted(message))
 
 
+def as_sentence(words: object) -> str:
+    """Words as a sentence that others can follow. A tool's own often end with a full stop, and one is enough."""
+    said = str(words).rstrip()
+    return said if said.endswith((".", "!", "?", "…")) else f"{said}."
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where something stands in a file a person wrote. Lines and columns count from 1."""

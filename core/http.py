@@ -5,9 +5,10 @@ SDKs built on requests share `outcome` and `retry_after`, so that a 429 means th
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,11 +16,11 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
+from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain, as_sentence
 from tieline.core.port import HttpSettings
 from tieline.core.redaction import conceal_pair
 from tieline.core.route import blocked, route
-from tieline.core.unreached import cause
+from tieline.core.unreached import cause, origin
 
 LONGEST_WAIT = timedelta(hours=1)
 """A Retry-After beyond this is taken for a mistake: we come back hourly rather than go silent for a year."""
@@ -69,29 +70,37 @@ def outcome(
     headers: Mapping[str, str],
     words: str,
     now: datetime,
+    url: str = "",
 ) -> RemoteError | None:
-    """What a status means for the daemon, or None when it is a success. `words` is what the tool says, without secrets.
+    """What a status means for the daemon, or None when it is a success. `words` is what the tool says, without secrets;
+    `url` is the configured address, which is named where something else seems to stand there.
 
     5xx after a write leaves open whether it took effect; 429 and 4xx say that it did not. A 404 is believed of an
     answer in JSON, or of one without words: a page was written by something that stands in between.
     """
-    said = f"{method} {path} answered {status}" + (f": {words[:500]}" if words else "")
+    foreign = _is_foreign(headers)
+    there = at_origin(url) if foreign or 300 <= status < 400 else ""
+    said = f"{method} {path}{there} answered {status}" + (f": {words[:500]}" if words else "")
     writes = method.upper() not in ("GET", "HEAD", "OPTIONS")
     match status:
         case _ if 200 <= status < 300:
             return None
         case 401:
-            sentence = f"{said}. The credentials were refused; renew them, then run `tieline check {connection}`."
-            return NeedsOperator(connection, sentence, status=status)
+            advice = (
+                f"{as_sentence(said)} The credentials were refused; renew them, then run `tieline check {connection}`."
+            )
+            return NeedsOperator(connection, advice, status=status)
         case 403:
-            sentence = f"{said}. The account lacks a permission; grant it, then run `tieline check {connection}`."
-            return NeedsOperator(connection, sentence, status=status)
+            advice = (
+                f"{as_sentence(said)} The account lacks a permission; grant it, then run `tieline check {connection}`."
+            )
+            return NeedsOperator(connection, advice, status=status)
         case 402 | 405 | 407 | 451:
-            sentence = f"{said}. Look at `url`, at what stands in between, and at the account's plan."
-            return NeedsOperator(connection, sentence, status=status)
-        case 404 | 410 if _is_foreign(headers):
-            sentence = f"{said}, in a page that is not the tool's; check `url` and what stands in between."
-            return TryAgain(connection, sentence, maybe_done=writes, status=status)
+            advice = f"{as_sentence(said)} Look at `url`, at what stands in between, and at the account's plan."
+            return NeedsOperator(connection, advice, status=status)
+        case 404 | 410 if foreign:
+            advice = f"{as_sentence(said)} The page is not the tool's; check `url` and what stands in between."
+            return TryAgain(connection, advice, maybe_done=writes, status=status)
         case 404 | 410:
             return Gone(connection, said, status=status)
         case 409 | 412:
@@ -103,12 +112,24 @@ def outcome(
             wait = retry_after(headers, now)
             return TryAgain(connection, said, wait=wait, limit=Limit.CONNECTION, status=status)
         case _ if 300 <= status < 400:
-            sentence = f"{said}. Redirects are not followed; set the final address as `url`."
-            return NeedsOperator(connection, sentence, status=status)
+            leads = origin(next((value for name, value in headers.items() if name.lower() == "location"), ""))
+            met = as_sentence(f"{said} and leads to {leads}" if leads else said)
+            advice = f"{met} Redirects are not followed; set the final address as `url`, or log in there."
+            return NeedsOperator(connection, advice, status=status)
         case _ if 400 <= status < 500:
             return Rejected(connection, said, status=status)
         case _:
             return TryAgain(connection, said, wait=retry_after(headers, now), maybe_done=writes, status=status)
+
+
+def _is_page(headers: Mapping[str, str]) -> bool:
+    """True for a web page, of which a sentence had better quote nothing."""
+    return "html" in next((value for name, value in headers.items() if name.lower() == "content-type"), "").lower()
+
+
+def at_origin(url: str) -> str:
+    """` at https://host:port`, behind the path of a call; nothing where no address is known."""
+    return f" at {origin(url)}" if url else ""
 
 
 def _is_foreign(headers: Mapping[str, str]) -> bool:
@@ -122,8 +143,8 @@ def not_there(error: Gone) -> NeedsOperator:
     words = str(error).removeprefix(f"{error.connection}: ")
     return NeedsOperator(
         error.connection,
-        f"{words}. No record can be gone there: look at `url`, at where new records go, and at what stands in between, "
-        f"then run `tieline check {error.connection}`.",
+        f"{as_sentence(words)} No record can be gone there: look at `url`, at where new records go, and at what stands "
+        f"in between, then run `tieline check {error.connection}`.",
         status=error.status,
     )
 
@@ -135,7 +156,7 @@ def looking(connection: str) -> Iterator[None]:
         yield
     except Rejected as error:
         words = str(error).removeprefix(f"{connection}: ")
-        raise NeedsOperator(connection, f"{words}. Nothing was written.", status=error.status) from None
+        raise NeedsOperator(connection, f"{as_sentence(words)} Nothing was written.", status=error.status) from None
 
 
 @contextmanager
@@ -262,7 +283,7 @@ class Client:
             raise NeedsOperator(self._connection, words) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise TryAgain(
-                self._connection, f"{method} {path}: the answer was lost ({type(error).__name__})", maybe_done=writes
+                self._connection, f"{method} {path}: the answer was lost ({cause(error)})", maybe_done=writes
             ) from None
         answer = httpx.Response(
             response.status_code,
@@ -270,7 +291,10 @@ class Client:
             content=bytes(body),
             request=response.request,
         )
-        failure = outcome(self._connection, method, path, answer.status_code, answer.headers, _words(body), self._now())
+        words = "" if _is_page(answer.headers) else _words(body)
+        failure = outcome(
+            self._connection, method, path, answer.status_code, answer.headers, words, self._now(), self._base
+        )
         if failure is not None:
             raise failure
         return answer
@@ -281,5 +305,10 @@ class Client:
 
 
 def _words(body: bytes | bytearray) -> str:
-    """The beginning of an answer. The charset it claims is not asked: there are some that raise."""
-    return bytes(body[:2000]).decode("utf-8", "replace")[:500]
+    """The beginning of an answer; of a text in JSON, as Alertmanager's errors are, the text. The charset it claims is
+    not asked: there are some that raise."""
+    words = bytes(body[:2000]).decode("utf-8", "replace").strip()
+    if words[:1] == words[-1:] == '"':
+        with suppress(ValueError):
+            words = str(json.loads(words))
+    return words[:500]

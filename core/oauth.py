@@ -128,7 +128,8 @@ class Endpoint:
             raise self._refusal(what, response, said)
         token, renewed = said.get("access_token"), said.get("refresh_token")
         if not isinstance(token, str) or not token:
-            raise TryAgain(self._connection, f"{what} answered 200 without a token", status=200)
+            words = f"{what} answered 200 without a token (a login or maintenance page?); check that address."
+            raise TryAgain(self._connection, words, status=200)
         conceal_token(token)
         if not token.isascii() or not token.isprintable():
             raise NeedsOperator(self._connection, f"{what} gave a token that fits into no header; check the address")
@@ -151,6 +152,7 @@ class Endpoint:
         # As a read: nothing was written, whatever became of this.
         failure = outcome(self._connection, "GET", self._url, status, response.headers, "", self._bench.clock.now())
         if isinstance(failure, TryAgain | NeedsOperator):
+            failure.args = (str(failure).replace(f"GET {self._url}", what),)
             return failure
         return NeedsOperator(self._connection, f"{what} answered {status}, which no token endpoint does", status=status)
 

@@ -13,6 +13,7 @@ from typing import Any, Final, cast, get_type_hints
 import pluggy
 from pydantic import BaseModel
 
+from tieline.core.errors import as_sentence
 from tieline.core.hooks import PROJECT, Hooks
 from tieline.core.port import (
     Acknowledger,
@@ -115,7 +116,7 @@ def _is_as_pinned(point: importlib.metadata.EntryPoint, node: Node, findings: Fi
         try:
             found = point.dist.version if name == "version" and point.dist is not None else prove(point)
         except Unprovable as error:
-            what = f"the plugin {point.name!r} cannot be held against its {name}: {error}."
+            what = f"the plugin {point.name!r} cannot be held against its {name}: {as_sentence(error)}"
             findings.note(pin, "CFG021", what, "install it from a wheel, or remove the line.")
             return False
         if not hmac.compare_digest(str(pin.value).lower().encode(), found.lower().encode()):
@@ -138,7 +139,7 @@ def _load(point: importlib.metadata.EntryPoint, node: Node, findings: Findings) 
         findings.note_key(node, "CFG013", f"the plugin {point.name!r} needs the module {error.name}.", fix)
         return None
     except Exception as error:  # noqa: BLE001 - a stranger's import may raise anything, and all of it has one answer
-        what = f"the plugin {point.name!r} cannot be imported: {type(error).__name__}: {error}."
+        what = f"the plugin {point.name!r} cannot be imported: {type(error).__name__}: {as_sentence(error)}"
         findings.note_key(node, "CFG013", what, "repair or upgrade it, or remove it from the file.")
         return None
     implementation = instantiate(point.name, offered, node, findings)
@@ -174,7 +175,9 @@ def instantiate(name: str, offered: object, node: Node, findings: Findings) -> o
     try:
         made: object = cast("Callable[..., object]", offered)(*arguments)
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything, and all of it has one answer
-        findings.note_key(node, "CFG005", f"the plugin {name!r} refuses its settings: {error}.", "correct them.")
+        findings.note_key(
+            node, "CFG005", f"the plugin {name!r} refuses its settings: {as_sentence(error)}", "correct them."
+        )
         return None
     return made
 
@@ -192,11 +195,11 @@ def register(plugins: Iterable[Plugin], findings: Findings) -> pluggy.PluginMana
             findings.note_key(
                 plugin.node,
                 "CFG015",
-                f"the plugin {plugin.name!r} has a hook with a wrong signature: {words}.",
+                f"the plugin {plugin.name!r} has a hook with a wrong signature: {as_sentence(words)}",
                 "use the arguments of tieline.core.hooks, by name; leave out those you do not need.",
             )
         except ValueError as error:
-            findings.note_key(plugin.node, "CFG015", f"{error}.", "list each plugin once.")
+            findings.note_key(plugin.node, "CFG015", f"{as_sentence(error)}", "list each plugin once.")
     return manager
 
 
@@ -230,7 +233,9 @@ def collect_adapters(
             answer: Any = ask()
             offered = list(answer)
         except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything, and all of it has one answer
-            what = f"the plugin {plugin.name!r} failed to register its tools: {type(error).__name__}: {error}."
+            what = (
+                f"the plugin {plugin.name!r} failed to register its tools: {type(error).__name__}: {as_sentence(error)}"
+            )
             findings.note_key(plugin.node, "CFG016", what, "repair or upgrade it, or remove it from the file.")
             continue
         for kind in offered:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from tieline.core.errors import Problem
+from tieline.core.errors import Problem, as_sentence
 from tieline.core.model import ConnectionName
 from tieline.core.secrets import Secret
 from tieline.core.yaml import Node
@@ -275,8 +275,7 @@ def _how_to_write(owner: type[BaseModel] | None, name: str) -> str:
 
 
 def _sentence(detail: ErrorDetails) -> str:
-    words = detail["msg"].removeprefix("Value error, ").strip()
-    return words if words.endswith((".", "!", "?")) else f"{words}."
+    return as_sentence(detail["msg"].removeprefix("Value error, ").strip())
 
 
 def _hint(kind: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import socket
 import ssl
@@ -11,6 +12,9 @@ from urllib.parse import urlsplit
 
 _TUNNEL = re.compile(r"(?:Tunnel connection failed: )?(\d{3} .{1,80})")
 """What libraries say of a proxy that answers CONNECT with anything but 200."""
+
+_SILENT = "closed the connection without an answer"
+_STRANGE = "does not answer in HTTP"
 
 
 def cause(error: BaseException) -> str:
@@ -51,6 +55,14 @@ def _said(error: BaseException, where: str) -> str:
                 return f"{where}refused the connection"
             case TimeoutError():
                 return f"{where}did not answer in time"
+            case http.client.RemoteDisconnected():
+                return f"{where}{_SILENT}"
+            case http.client.HTTPException():
+                return f"{where}{_STRANGE}"
+            case ConnectionError() if one.errno is not None:
+                return f"{where}broke the connection off"
+            case _ if type(one).__name__ == "RemoteProtocolError":
+                return f"{where}{_SILENT if 'without sending' in str(one) else _STRANGE}"
     return f"{where}{type(error).__name__}".strip()
 
 
@@ -60,8 +72,16 @@ def _address(error: BaseException) -> str:
         request: Any = getattr(error, "request", None)
     except RuntimeError:  # httpx: nobody set one
         return ""
-    parts = urlsplit(str(getattr(request, "url", "")))
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else ""
+    return origin(str(getattr(request, "url", "")))
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of an address, without anything that may be a secret; "" for none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.scheme and parts.netloc else ""
 
 
 def _below(error: BaseException) -> Iterator[BaseException]:

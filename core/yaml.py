@@ -25,7 +25,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from tieline.core.errors import ConfigError, Problem
+from tieline.core.errors import ConfigError, Problem, as_sentence
 
 LARGEST: Final = 1024 * 1024
 DEEPEST: Final = 32
@@ -79,7 +79,7 @@ def load_yaml(text: str | bytes, file: str) -> Node:
         what = f"not YAML: {error.problem or error.context or 'a syntax error'}."
         raise _refusal(file, line, column, "YAML003", what, "mend the syntax at this place.") from None
     except (YAMLError, ValueError) as error:
-        raise _refusal(file, 1, 1, "YAML003", f"not YAML: {error}.", "mend the syntax.") from None
+        raise _refusal(file, 1, 1, "YAML003", f"not YAML: {as_sentence(error)}", "mend the syntax.") from None
 
 
 def _refusal(file: str, line: int, column: int, code: str, what: str, fix: str) -> ConfigError:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from tieline import mappings
 from tieline.core.clock import Clock
 from tieline.core.config import Config, ConnectionConfig
-from tieline.core.errors import ConfigError, Problem
+from tieline.core.errors import ConfigError, Problem, as_sentence
 from tieline.core.model import ConnectionName
 from tieline.core.plugins import missing_powers
 from tieline.core.port import Power, Source, Workbench
@@ -97,7 +97,7 @@ def _connect(config: Config, connection: ConnectionConfig, workbench: Workbench)
     try:
         source = connection.kind.connect(connection.name, connection.settings, workbench)
     except Exception as error:
-        what = f"connections.{connection.name} cannot be connected: {type(error).__name__}: {error}."
+        what = f"connections.{connection.name} cannot be connected: {type(error).__name__}: {as_sentence(error)}"
         fix = f"mend what it names, then run `tieline check {connection.name}`."
         raise ConfigError([config.problem(f"connections.{connection.name}", "CFG022", what, fix)]) from error
     lacking = missing_powers(connection.kind, source)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from tieline.core.errors import Gone, RemoteError
+from tieline.core.errors import Gone, RemoteError, as_sentence
 from tieline.core.model import incident_number
 from tieline.core.port import Ref, Version
 from tieline.sync import inbox, limits, rows
@@ -83,9 +83,10 @@ def lose(engine: Engine, here: Connected, replica_id: int, error: Gone) -> None:
             inbox.put(tx, here.name, [(heir, None)], asked=0, now=engine.clock.now())
             engine.rouse(tx, here.name)
             return
-        sentence = f"{error}. The incident and its other copies stay as they are."
+        sentence = f"{as_sentence(error)} The incident and its other copies stay as they are."
         if other is not None:
-            sentence = f"{error}. Its place was taken by {other.key}, the copy of {incident_number(other.incident)}."
+            taken = f"Its place was taken by {other.key}, the copy of {incident_number(other.incident)}."
+            sentence = f"{as_sentence(error)} {taken}"
         gone = replace(replica, state=ReplicaState.GONE, dirty=False, dirty_since=None, ledger={}, parked=sentence)
         rows.save_replica(tx, replace(gone, holds={}))
 
@@ -104,4 +105,8 @@ def look_whether_gone(engine: Engine, here: Connected, replica_id: int, ref: Ref
         if replica.state is ReplicaState.LINKED:
             rows.save_replica(tx, replace(replica, attempts=replica.attempts + 1, next_at=now + UNTIL_CERTAIN))
     if replica.attempts + 1 >= limits.GIVE_UP:
-        park(engine, replica_id, f"{error}. Yet the record can be read: look which right to write it is missing.")
+        park(
+            engine,
+            replica_id,
+            f"{as_sentence(error)} Yet the record can be read: look which right to write it is missing.",
+        )

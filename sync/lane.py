@@ -17,7 +17,15 @@ from typing import Any, Final, TypeVar
 import structlog
 from sqlalchemy import bindparam, delete, insert, or_, select, text, update
 
-from tieline.core.errors import NeedsOperator, RemoteError, StaleVersion, StoreUnavailable, TryAgain, Unforeseen
+from tieline.core.errors import (
+    NeedsOperator,
+    RemoteError,
+    StaleVersion,
+    StoreUnavailable,
+    TryAgain,
+    Unforeseen,
+    as_sentence,
+)
 from tieline.core.port import Power, Ref
 from tieline.core.store import tables as t
 from tieline.sync import (
@@ -493,7 +501,8 @@ class Lane:
             return
         trace = isinstance(error, Unforeseen) or not isinstance(error, RemoteError)
         self._log.error("connection_failed", error=type(error).__name__, exc_info=error if trace else None)
-        words = f"{type(error).__name__}: {error}. Check `url` and the tool's version; it is tried again by itself."
+        met = as_sentence(f"{type(error).__name__}: {error}")
+        words = f"{met} Check `url` and the tool's version; it is tried again by itself."
         if outcomes.bearing(error).conduct is Conduct.PUZZLED and self._failures < PUZZLED:
             self._pause(RemoteError(self.here.name, words))
         else:

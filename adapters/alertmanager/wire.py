@@ -12,7 +12,7 @@ import orjson
 
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.core.errors import NeedsOperator, TryAgain
-from tieline.core.http import Client, sendable, server_date
+from tieline.core.http import Client, at_origin, sendable, server_date
 from tieline.core.port import Workbench
 from tieline.core.secrets import Secret
 
@@ -51,8 +51,8 @@ class Wire:
         """The error for an answer that no Alertmanager gives."""
         return NeedsOperator(
             self.connection,
-            f"GET {path} answered 200 with what is not Alertmanager's ({why}); check `url`, and whether a log-in page "
-            "stands in front of it.",
+            f"GET {path}{at_origin(self._settings.url or '')} answered 200 with what is not Alertmanager's ({why}); "
+            "check `url`, and whether a log-in page stands in front of it.",
             status=200,
         )
 

@@ -12,7 +12,7 @@ from tieline.adapters.jira import jql
 from tieline.adapters.jira.settings import Audience, Deployment, JiraSettings
 from tieline.adapters.jira.wire import NotThere, Wire
 from tieline.core.clock import Clock
-from tieline.core.errors import Gone, NeedsOperator, Rejected
+from tieline.core.errors import Gone, NeedsOperator, Rejected, as_sentence
 from tieline.core.port import Body, FieldFact, Health
 
 NEEDED: Final = ("BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "TRANSITION_ISSUES", "ADD_COMMENTS")
@@ -54,7 +54,9 @@ class Schema:
         try:
             notes = [*self._permissions(), *self._project()]
         except NotThere as error:
-            raise NeedsOperator(self._wire.connection, f"{error.words or error}. Check `project` and `url`.") from None
+            raise NeedsOperator(
+                self._wire.connection, f"{as_sentence(error.words or error)} Check `project` and `url`."
+            ) from None
         self._create = None
         self._unfilled(self.create_fields())
         zone = account.get("timeZone")

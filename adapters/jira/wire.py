@@ -18,7 +18,7 @@ from typing import Any, Final
 from tieline.adapters.jira.login import tokens
 from tieline.adapters.jira.settings import Deployment, JiraSettings
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, TryAgain
-from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large
+from tieline.core.http import at_origin, hold_whole, outcome, sendable, server_date, too_large
 from tieline.core.oauth import Bearer
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair, redacted
@@ -166,8 +166,9 @@ class Wire:
 
     def _succeeded(self, method: str, path: str, response: Any, writes: bool) -> None:
         headers: Mapping[str, str] = response.headers
+        url = self._settings.url
         words = redacted(error_words(response.content.decode("utf-8", "replace"), headers))
-        failure = outcome(self.connection, method, path, response.status_code, headers, words, self._clock.now())
+        failure = outcome(self.connection, method, path, response.status_code, headers, words, self._clock.now(), url)
         if isinstance(failure, TryAgain):
             failure.maybe_done = failure.maybe_done and writes
             if failure.limit is not None:
@@ -178,7 +179,7 @@ class Wire:
         if isinstance(failure, Gone):
             status = response.status_code
             if not _is_json(response):
-                met = f"{method} {path} answered {status} in a page that is not Jira's; check `url`."
+                met = f"{method} {path}{at_origin(url)} answered {status} in a page that is not Jira's; check `url`."
                 raise TryAgain(self.connection, met, maybe_done=writes, status=status)
             raise NotThere(self.connection, str(failure).removeprefix(f"{self.connection}: "), words, status)
         if isinstance(failure, Rejected):
@@ -194,9 +195,9 @@ class Wire:
             )
 
     def _understood(self, method: str, path: str, response: Any, writes: bool, has: Sequence[str] | None) -> Answer:
-        at = server_date(response.headers)
+        given = server_date(response.headers)
         if writes and not has and not response.content:
-            return Answer(None, at)
+            return Answer(None, given)
         try:
             value = json.loads(response.content)
         except (ValueError, RecursionError):
@@ -208,12 +209,12 @@ class Wire:
         if not fits:
             raise TryAgain(
                 self.connection,
-                f"{method} {path} answered {response.status_code} with something that is not Jira's (a login or "
-                "maintenance page?); check that `url` is the REST address of the site.",
+                f"{method} {path}{at_origin(self._settings.url)} answered {response.status_code} with something that "
+                "is not Jira's (a login or maintenance page?); check that `url` is the REST address of the site.",
                 maybe_done=writes,
                 status=response.status_code,
             )
-        return Answer(value, at)
+        return Answer(value, given)
 
     def _unreached(self, method: str, path: str, error: Exception) -> RemoteError:
         failure = blocked(self.connection, f"{method} {path}", error, self._route)
@@ -289,7 +290,7 @@ def error_words(text: str, headers: Mapping[str, str]) -> str:
     try:
         said = json.loads(text) if text else {}
     except (ValueError, RecursionError):
-        return "; ".join([*words, "a page that is not JSON"])
+        return "; ".join(words)
     if isinstance(said, dict):
         messages = said.get("errorMessages")
         words += [str(message) for message in messages] if isinstance(messages, list) else []

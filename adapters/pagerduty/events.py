@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import httpx
 
-from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain
+from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain, as_sentence
 from tieline.core.http import Client
 from tieline.core.letters import beginning
 from tieline.core.model import instant
@@ -140,7 +140,7 @@ class Events:
             error.args = (str(error).replace(key, "***"),)  # the key travels in the body, and an answer may quote it
             if isinstance(error, Rejected) and "routing" in str(error).lower():
                 raise NeedsOperator(
-                    self._connection, f"{error}. Renew `routing_key`: the integration's key was refused."
+                    self._connection, f"{as_sentence(error)} Renew `routing_key`: the integration's key was refused."
                 ) from None
             raise
         if answer.status_code != 202:

@@ -17,8 +17,8 @@ from functools import cache
 from typing import Any, Final
 
 from tieline.adapters.pagerduty.settings import Authentication, PagerDutySettings
-from tieline.core.errors import NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
-from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large
+from tieline.core.errors import NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain, as_sentence
+from tieline.core.http import at_origin, hold_whole, outcome, sendable, server_date, too_large
 from tieline.core.oauth import Endpoint, Tokens
 from tieline.core.port import Body, Workbench
 from tieline.core.route import Route, blocked, route
@@ -177,8 +177,8 @@ class Wire:
         if not isinstance(json, dict):
             raise TryAgain(
                 self.connection,
-                f"{method} {path} answered {response.status_code} with something that is not PagerDuty's JSON "
-                "(a proxy's page?); check `url`.",
+                f"{method} {path}{at_origin(self._settings.url)} answered {response.status_code} with something that "
+                "is not PagerDuty's JSON (a proxy's page?); check `url`.",
                 maybe_done=writes,
                 status=response.status_code,
             )
@@ -189,14 +189,15 @@ class Wire:
         if status == 400 and error.code == DATA_UPDATED:
             return StaleVersion(self.connection, where, status=status)
         if status == 400 and (error.code == UNKNOWN_REQUESTER or "from header" in error.words.lower()):
-            sentence = f"{where}. Set `from_email` to the address of an active user of the account."
-            return NeedsOperator(self.connection, sentence, status=status)
+            advice = f"{as_sentence(where)} Set `from_email` to the address of an active user of the account."
+            return NeedsOperator(self.connection, advice, status=status)
         if status == 400:
             return Refused(self.connection, where, error.code, error.refused)
         if status == 402:
-            sentence = f"{where}. The account's plan lacks this; map it away or upgrade."
-            return NeedsOperator(self.connection, sentence, status=status)
-        failure = outcome(self.connection, method, path, status, _with_reset(headers), error.words, self._clock.now())
+            advice = f"{as_sentence(where)} The account's plan lacks this; map it away or upgrade."
+            return NeedsOperator(self.connection, advice, status=status)
+        headers, url = _with_reset(headers), self._settings.url
+        failure = outcome(self.connection, method, path, status, headers, error.words, self._clock.now(), url)
         return failure or TryAgain(self.connection, where, status=status)
 
     def _no_answer(self, method: str, path: str, error: BaseException, writes: bool) -> RemoteError:

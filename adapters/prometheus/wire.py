@@ -17,7 +17,7 @@ from typing import Any
 
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain
-from tieline.core.http import hold_whole, outcome, sendable, server_date, too_large
+from tieline.core.http import at_origin, hold_whole, outcome, sendable, server_date, too_large
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair
 from tieline.core.route import Route, blocked, route
@@ -66,8 +66,8 @@ class Wire:
         """The error for an answer that no Prometheus gives."""
         return NeedsOperator(
             self.connection,
-            f"GET /api/v1{path} answered 200 with what is not Prometheus' ({why}); check `url`, and whether a log-in "
-            "page stands in front of it.",
+            f"GET /api/v1{path}{at_origin(self._settings.url)} answered 200 with what is not Prometheus' ({why}); "
+            "check `url`, and whether a log-in page stands in front of it.",
             status=200,
         )
 
@@ -121,6 +121,7 @@ class Wire:
             response.headers,
             str(told.get("error") or ""),
             self._bench.clock.now(),
+            self._settings.url,
         )
         if failure is not None:
             raise failure
@@ -147,7 +148,9 @@ class Wire:
         if isinstance(envelope, dict) and envelope.get("status") == "error":
             words = f"GET {path} answered 200 with an error: {str(envelope.get('error'))[:500]}"
             return Rejected(self.connection, words, status=200)
-        return TryAgain(self.connection, f"GET {path} answered 200, and not whole", status=200)
+        return TryAgain(
+            self.connection, f"GET {path}{at_origin(self._settings.url)} answered 200, and not whole", status=200
+        )
 
     def _library(self) -> Any:
         library = getattr(self._threads, "library", None)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain
-from tieline.core.http import outcome, server_date
+from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain, as_sentence
+from tieline.core.http import at_origin, outcome, server_date
 
 Row = dict[str, Any]
 
@@ -92,22 +92,26 @@ def unread(connection: str, words: str, error: RemoteError) -> TryAgain:
 
 
 def refusal(
-    connection: str, method: str, path: str, answer: Said, headers: Mapping[str, str], now: datetime
+    connection: str, method: str, path: str, answer: Said, headers: Mapping[str, str], now: datetime, url: str
 ) -> RemoteError | None:
     """The error that an answer means, or None for a good one with a `result`."""
     words = _words(answer)
     if answer.status == 403 and any(sign in words.lower() for sign in _REFUSED_VALUES):
         refused = f"{method} {path} was refused: {words[:500]}"
         return Rejected(connection, refused, refused=named_fields(words), status=answer.status)
-    if answer.status in (404, 410) and (path.count("/") < 3 or "does not represent any resource" in words):
-        said = f"{method} {path} answered {answer.status}: {words[:500]}"
-        sentence = f"{said}. Check `url` and `table`: there is no such table."
-        return NeedsOperator(connection, sentence, status=answer.status)
-    failure = outcome(connection, method, path, answer.status, headers, words, server_date(headers) or now)
+    if (
+        answer.status in (404, 410)
+        and answer.json is not None
+        and (path.count("/") < 3 or "does not represent any resource" in words)
+    ):
+        met = as_sentence(f"{method} {path} answered {answer.status}" + (f": {words[:500]}" if words else ""))
+        advice = f"{met} Check `url` and `table`: there is no such table."
+        return NeedsOperator(connection, advice, status=answer.status)
+    failure = outcome(connection, method, path, answer.status, headers, words, server_date(headers) or now, url)
     if failure is not None:
         return failure
     if answer.json is None:
-        return _no_json(connection, method, path, answer)
+        return _no_json(connection, method, f"{path}{at_origin(url)}", answer)
     if answer.json.get("error") or answer.json.get("status") == "failure" or "result" not in answer.json:
         # A cancelled transaction answers 200 with the rows it had and an error beside them: the rows are not all.
         return TryAgain(
@@ -132,7 +136,8 @@ def _no_json(connection: str, method: str, path: str, answer: Said) -> RemoteErr
         return NeedsOperator(connection, asleep, status=answer.status)
     return TryAgain(
         connection,
-        f"{method} {path} answered {answer.status} with a page that is not JSON (a login or maintenance page?)",
+        f"{method} {path} answered {answer.status} with a page that is not JSON (a login or maintenance page?); "
+        "check `url`.",
         maybe_done=method != "GET",
         status=answer.status,
     )

@@ -119,7 +119,7 @@ class Wire:
             answer, _ = self._exchange(method, table, sys_id, parameters, values)
         path = f"/table/{table}" + (f"/{sys_id}" if sys_id else "")
         headers = with_wait(answer)
-        failure = refusal(self.connection, method, path, answer, headers, self._clock.now())
+        failure = refusal(self.connection, method, path, answer, headers, self._clock.now(), self.settings.url)
         if failure is not None:
             raise failure
         return (answer.json or {})["result"], headers

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, inspect, text
 
-from tieline.core.errors import ConfigError, Problem
+from tieline.core.errors import ConfigError, Problem, as_sentence
 from tieline.core.store import ownership
 from tieline.core.store.chain import GENESIS
 from tieline.core.store.tables import metadata
@@ -159,7 +159,7 @@ def upgrade(connection: Connection, name: str, found: str | None) -> None:
             environment.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
             environment.run_migrations()
     except CommandError as error:
-        what = f"the database {name} could not be brought up to date: {error}."
+        what = f"the database {name} could not be brought up to date: {as_sentence(error)}"
         raise ConfigError([Problem(name, 0, 0, "STORE003", what, "restore the last backup.")]) from error
 
 
