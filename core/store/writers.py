@@ -51,14 +51,29 @@ class PooledWriter:
 
 
 class _Group:
-    """Transactions that share one commit. `done` is set when their fate is known; `error` says why it failed."""
+    """Transactions that share one commit. `error` says why it failed, once its fate is known."""
 
     def __init__(self, root: RootTransaction) -> None:
         self.root = root
         self.size = 0
         self.begun = time.monotonic()
-        self.done = threading.Event()
         self.error: SQLAlchemyError | StoreUnavailable | None = None
+        self._known = False
+        self._told: threading.Event | None = None
+
+    def shared(self) -> None:
+        """Somebody else will commit it. Until then nobody waits, and an event for nobody costs every commit."""
+        self._told = self._told or threading.Event()
+
+    def settle(self) -> None:
+        """Its fate is known."""
+        self._known = True
+        if self._told is not None:
+            self._told.set()
+
+    def wait(self, timeout: float) -> bool:
+        """False where its fate is not known in time, or nobody else has it in hand."""
+        return self._known or (self._told is not None and self._told.wait(timeout))
 
 
 class SerialWriter:
@@ -199,15 +214,19 @@ class SerialWriter:
         """Give up the turn: to the next writer with the group still open, or after committing it."""
         self._owner = None
         group = self._group
-        young = group is not None and group.size < self._limit and time.monotonic() - group.begun < self._share
-        if young and self._lock.hand_over():
-            return
+        if group is not None and self._is_young(group) and self._lock.in_line:
+            group.shared()
+            if self._lock.hand_over():
+                return
         self._owner = threading.get_ident()
         try:
             self._finish()
         finally:
             self._owner = None
             self._lock.release()
+
+    def _is_young(self, group: _Group) -> bool:
+        return group.size < self._limit and time.monotonic() - group.begun < self._share
 
     def _finish(self) -> None:
         """Commit the open group, if there is one. Its members learn the outcome from the group."""
@@ -225,7 +244,7 @@ class SerialWriter:
             self._fail(group, self._undone())
             raise
         else:
-            group.done.set()
+            group.settle()
 
     def _in_transaction(self) -> bool:
         driver = driver_connection(self._open())
@@ -247,10 +266,10 @@ class SerialWriter:
                 # After a commit that failed, SQLAlchemy holds the transaction for ended; SQLite keeps it open.
                 driver.rollback()
         finally:
-            group.done.set()
+            group.settle()
 
     def _await(self, group: _Group) -> None:
-        while not group.done.wait(self._turn):
+        while not group.wait(self._turn):
             # The thread that was to commit is gone. Whoever waits longest does it.
             self._take_turn()
             self._leave()
