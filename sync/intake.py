@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName
@@ -34,7 +34,17 @@ LINGER: Final = 0.002
 """Seconds of that moment: about what a commit takes. In a storm each commit then carries many; who sends alone never
 waits."""
 
-Item = tuple[ConnectionName, Received, "Future[bool]"]
+Handed = tuple[ConnectionName, Received]
+"""A delivery, and the connection that it came for."""
+
+
+class Item(NamedTuple):
+    """A delivery that waits to be committed. `told` is called once for all of a commit, behind their futures."""
+
+    connection: ConnectionName
+    received: Received
+    future: Future[bool]
+    told: Callable[[], None]
 
 
 class Full(Exception):
@@ -60,12 +70,13 @@ class Intake:
         """Deliveries that wait to be committed."""
         return self._queue.qsize()
 
-    def submit(self, name: ConnectionName, received: Received) -> Future[bool]:
-        """Hand a verified delivery over. Raises Full."""
+    def submit(self, name: ConnectionName, received: Received, told: Callable[[], None] = lambda: None) -> Future[bool]:
+        """Hand a verified delivery over. `told` is called from the intake's thread once the futures of a whole commit
+        say what became of it. Raises Full."""
         if self._queue.qsize() >= self._size:
             raise Full
         future: Future[bool] = Future()
-        self._queue.put((name, received, future))
+        self._queue.put(Item(name, received, future, told))
         return future
 
     def run(self) -> None:
@@ -90,46 +101,47 @@ class Intake:
                     batch.append(item)
             busy = len(batch) >= BUSY
             self._commit(batch)
+            for told in {item.told for item in batch}:
+                told()
             if last:
                 return
 
     def _commit(self, batch: list[Item]) -> None:
         # Whoever hung up before the commit is not waited for; nothing was promised to it.
-        batch = [item for item in batch if item[2].running() or item[2].set_running_or_notify_cancel()]
+        batch = [item for item in batch if item.future.running() or item.future.set_running_or_notify_cancel()]
         if not batch:
             return
         try:
-            results = self.store(batch)
+            results = self.store([(item.connection, item.received) for item in batch])
         except StoreUnavailable as error:
-            for _name, _received, future in batch:
-                future.set_exception(error)
+            for item in batch:
+                item.future.set_exception(error)
             return
         except Exception as error:  # noqa: BLE001 - one bad delivery must not take the others of its batch with it
             if len(batch) == 1:
-                batch[0][2].set_exception(error)
+                batch[0].future.set_exception(error)
                 return
             for item in batch:
                 self._commit([item])
             return
-        for (_name, _received, future), new in zip(batch, results, strict=True):
-            future.set_result(new)
+        for item, new in zip(batch, results, strict=True):
+            item.future.set_result(new)
 
-    def store(self, batch: list[Item]) -> list[bool]:
+    def store(self, batch: Sequence[Handed]) -> list[bool]:
         """Commit these deliveries. Answers which of them were new."""
         now = self.engine.clock.now()
         with self.engine.store.write() as tx:
-            results = inbox.accept_all(tx, [self._one(item, now) for item in batch], now)
-            for name in {name for name, _received, _future in batch}:
+            results = inbox.accept_all(tx, [self._one(name, received, now) for name, received in batch], now)
+            for name in {name for name, _received in batch}:
                 self.engine.rouse(tx, name)
         return results
 
-    def _one(self, item: Item, now: datetime) -> tuple[ConnectionName, Received]:
+    def _one(self, name: ConnectionName, received: Received, now: datetime) -> Handed:
         """A delivery under the id by which it is known again.
 
         An alert that fires, ends and fires again says the first time once more. A poll tells that apart from a repeat;
         where nobody can be asked, only what comes twice within a minute counts as one.
         """
-        name, received, _future = item
         here = self.engine.connections.get(name)
         if here is None or not here.only_listens:
             return name, received

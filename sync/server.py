@@ -189,27 +189,28 @@ class Answers:
     def __init__(self) -> None:
         self._said: deque[tuple[Future[bool], asyncio.Future[bool]]] = deque()
         self._woken = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def of(self, future: Future[bool]) -> bool:
-        """What the intake says of this delivery."""
-        loop = asyncio.get_running_loop()
-        waiting: asyncio.Future[bool] = loop.create_future()
-
-        def said(done: Future[bool]) -> None:
-            self._said.append((done, waiting))
-            # Set before the wake-up and cleared before the reading: what is added in between is read or wakes anew.
-            if not self._woken:
-                self._woken = True
-                # A loop that has ended has nobody left to tell.
-                with suppress(RuntimeError):
-                    loop.call_soon_threadsafe(self._tell)
-
-        future.add_done_callback(said)
+    async def of(self, intake: Intake, name: ConnectionName, received: Received) -> bool:
+        """Hand a delivery over, and wait for what the intake says of it. Raises Full."""
+        self._loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[bool] = self._loop.create_future()
+        future = intake.submit(name, received, self._wake)
+        # Before `_tell` runs in this loop the callback stands, however early the commit was.
+        future.add_done_callback(lambda done: self._said.append((done, waiting)))
         try:
             return await waiting
         except asyncio.CancelledError:
             future.cancel()
             raise
+
+    def _wake(self) -> None:
+        # Set before the wake-up and cleared before the reading: what is added in between is read or wakes anew.
+        if self._loop is not None and not self._woken:
+            self._woken = True
+            # A loop that has ended has nobody left to tell.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:
         self._woken = False
@@ -250,7 +251,7 @@ async def _receive(host: Host, name: str, scope: Scope, receive: Receive, answer
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     received = _understand(connected, connected.receiver, Delivery(headers, body, query), engine)
     try:
-        new = await answers.of(host.intake.submit(connected.name, received))
+        new = await answers.of(host.intake, connected.name, received)
     except Full:
         raise Refused(503, "too many deliveries wait to be stored; come back", timedelta(seconds=2)) from None
     except StoreUnavailable as error:

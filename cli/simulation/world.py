@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -470,7 +469,7 @@ class World:
             return 401
         received = source.parse(post.delivery)
         try:
-            Intake(worker.engine).store([(ConnectionName(post.tool), received, Future())])
+            Intake(worker.engine).store([(ConnectionName(post.tool), received)])
         except StoreUnavailable:
             return 503
         except Killed:

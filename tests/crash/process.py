@@ -11,7 +11,6 @@ import random
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -301,7 +300,7 @@ class EngineProcess:
         for letter in letters:
             source: Any = self._engine.connections[ConnectionName(letter.tool)].source
             source.verify(letter.delivery, self._clock.now())
-            batch.append((ConnectionName(letter.tool), source.parse(letter.delivery), Future[bool]()))
+            batch.append((ConnectionName(letter.tool), source.parse(letter.delivery)))
         if self._patiently(lambda: bool(Intake(self._engine).store(batch))):
             self._line.ask("answered", [letter.number for letter in letters])
 

@@ -1,7 +1,7 @@
 """A stream of alerts is taken in together, and an alert that comes alone at once."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import cast
@@ -9,10 +9,11 @@ from typing import cast
 import pytest
 
 from tieline.core.clock import SystemClock
+from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.port import Received
 from tieline.sync.engine import Engine
-from tieline.sync.intake import Intake, Item
+from tieline.sync.intake import Handed, Intake
 from tieline.sync.jobs.company import COMPANY, Company
 from tieline.sync.jobs.loops import Loops
 from tieline.sync.jobs.threads import Threads
@@ -131,7 +132,7 @@ class RecordingIntake(Intake):
         super().__init__(cast(Engine, None), pause=pause)
         self.commits: list[int] = []
 
-    def store(self, batch: list[Item]) -> list[bool]:
+    def store(self, batch: Sequence[Handed]) -> list[bool]:
         self.commits.append(len(batch))
         return [True] * len(batch)
 
@@ -162,3 +163,24 @@ def test_a_commit_waits_for_company_where_the_last_one_had_some(at_once: int, co
     intake.send(at_once)[0].add_done_callback(answered)
     intake.run()
     assert intake.commits == commits
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_who_waits_for_a_commit_is_told_once_and_when_all_of_it_is_known(broken: bool) -> None:
+    known: list[int] = []
+
+    class Broken(RecordingIntake):
+        def store(self, batch: Sequence[Handed]) -> list[bool]:
+            if broken:
+                raise StoreUnavailable("the disk is full")
+            return super().store(batch)
+
+    intake = Broken(lambda _seconds: None)
+
+    def told() -> None:
+        known.append(sum(future.done() for future in futures))
+
+    futures = [intake.submit(ALERTS, Received(str(number), ()), told) for number in range(3)]
+    intake.stop()
+    intake.run()
+    assert known == [3]

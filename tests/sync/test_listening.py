@@ -31,7 +31,7 @@ def deliver(office: Office, body: bytes) -> bool:
     intake.submit(ALERTS, parse(Delivery({}, body)))
     item = intake._queue.get_nowait()
     assert item is not None
-    [is_new] = intake.store([item])
+    [is_new] = intake.store([(item.connection, item.received)])
     office.run_alerts()
     return is_new
 
