@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +36,17 @@ def _count(number: int) -> str:
     return f"{number:,}"
 
 
+_SCHEDULED = (
+    ("simulation", "SQLite"),
+    ("simulation-postgresql", "PostgreSQL"),
+    ("shipped", "SQLite by the shipped adapters"),
+    ("shipped-postgresql", "PostgreSQL by the shipped adapters"),
+)
+
+
 def _schedules(found: Results) -> str:
     said = []
-    for name, words in (("simulation", "SQLite"), ("simulation-postgresql", "PostgreSQL")):
+    for name, words in _SCHEDULED:
         one = found.get(name)
         if one:
             said.append(f"{_count(one['schedules'])} schedules on {words}, {one['failures']} failures")
@@ -45,10 +54,10 @@ def _schedules(found: Results) -> str:
 
 
 def _faults(found: Results) -> str:
-    faults: Mapping[str, int] = found.get("simulation", {}).get("faults", {})
+    faults = sum((Counter(found.get(name, {}).get("faults", {})) for name, _words in _SCHEDULED), Counter[str]())
     if not faults:
         return NOT_RUN
-    return f"{_schedules(found)}; {_count(sum(faults.values()))} faults of {len(faults)} kinds in those on SQLite"
+    return f"{_schedules(found)}; {_count(sum(faults.values()))} faults of {len(faults)} kinds in them"
 
 
 def _mutants(found: Results) -> str:

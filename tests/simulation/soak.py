@@ -3,7 +3,8 @@
     python -m tests.simulation.soak FOLDER [PART …]
 
 Each part is a run of `tieline simulate`, whose JSON goes into FOLDER; exit code 1 when one of them found something. The
-schedules are played in portions and written down after each, so that a run that is ended early keeps what it has.
+schedules are played in portions and written down after each, so that a run that is ended early keeps what it has. JOBS
+and SCHEDULES in the environment say how many at once and how many of each.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from tests.core.store_backends import postgres, postgres_binaries
 from tests.suite import figures
 
 JOBS: Final = os.environ.get("JOBS", str(os.cpu_count() or 1))
-SCHEDULES: Final = 10_000
+SCHEDULES: Final = int(os.environ.get("SCHEDULES", "10000"))
 PORTION: Final = 500
-PARTS: Final = ("simulation", "mutants", "simulation-postgresql")
+SHIPPED: Final = ("--tools", "shipped", "--steps", "60")
+ON_POSTGRES: Final = "-postgresql"
+SCHEDULED: Final = {"simulation": (), "shipped": SHIPPED, "simulation-postgresql": (), "shipped-postgresql": SHIPPED}
+"""What schedules are played with: memory tools, or the shipped adapters over the simulators of their tools."""
+PARTS: Final = (*SCHEDULED, "mutants")
 
 
 def simulate(*options: str) -> tuple[dict[str, Any], bool]:
@@ -48,7 +53,8 @@ def schedules(file: Path, options: Sequence[str] = ()) -> bool:
     """Play them all. True when every promise was kept."""
     whole: dict[str, Any] = {}
     for first in range(0, SCHEDULES, PORTION):
-        portion, _good = simulate("--first", str(first), "--schedules", str(PORTION), *options)
+        size = min(PORTION, SCHEDULES - first)
+        portion, _good = simulate("--first", str(first), "--schedules", str(size), *options)
         whole = together(whole, portion)
         figures.add(file, whole)
         sys.stderr.write(f"{file.stem}: {whole['schedules']} schedules, {whole['failures']} failures\n")
@@ -67,17 +73,15 @@ def play(folder: Path, part: str) -> bool:
     folder.mkdir(exist_ok=True)
     file, binaries = folder / f"{part}.json", postgres_binaries()
     figures.known(file)  # What is none is refused before the run, and not after hours.
-    match part:
-        case "simulation":
-            return schedules(file)
-        case "mutants":
-            return mutants(file)
-        case _ if binaries is None:
-            sys.stderr.write("PostgreSQL is not installed: no schedules on it. On Debian: apt-get install postgresql\n")
-            return True
-        case _:
-            with postgres(binaries) as address:
-                return schedules(file, ["--store", address])
+    if part == "mutants":
+        return mutants(file)
+    if not part.endswith(ON_POSTGRES):
+        return schedules(file, SCHEDULED[part])
+    if binaries is None:
+        sys.stderr.write(f"PostgreSQL is not installed: no {part}. On Debian: apt-get install postgresql\n")
+        return True
+    with postgres(binaries) as address:
+        return schedules(file, [*SCHEDULED[part], "--store", address])
 
 
 def main() -> int:
