@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tieline.core import journal
 from tieline.core.errors import ConfigError, JournalBroken
-from tieline.core.journal import Checkpoint, Entry
+from tieline.core.journal import GENESIS, Checkpoint, Entry, Verified
 from tieline.core.store import tables as t
 from tieline.core.store.chain import entry_hash
 from tieline.core.store.engines import parse
@@ -118,6 +118,10 @@ class TestAppending:
         with pytest.raises(ValueError, match="at most 40"):
             append(store, Entry(NOON, words["kind"], None, words["connection"], "ann", words["reason"], {}))
 
+    def test_a_word_that_just_fits_is_taken(self, sqlite_store: Store) -> None:
+        append(sqlite_store, Entry(NOON, "k" * 40, None, "c" * 40, "ann", "r" * 40, {}))
+        assert journal.verify(sqlite_store).count == 1
+
     def test_an_actor_may_be_called_anything(self, store: Store) -> None:
         append(store, Entry(NOON, "changed", None, None, "ann\x00\ud800 \N{PILE OF POO}", "", {"text": "a\x00b"}))
         assert journal.verify(store).count == 1
@@ -205,6 +209,10 @@ class TestVerifying:
         tamper(address, "DELETE FROM journal_payload WHERE seq = 4")
         assert first_bad(whole) == 4
 
+    def test_of_several_payloads_that_are_gone_the_first_is_named(self, whole: Store, address: str) -> None:
+        tamper(address, "DELETE FROM journal_payload WHERE seq IN (3, 4, 9)")
+        assert first_bad(whole) == 3
+
     def test_a_payload_without_an_entry_is_found(self, whole: Store, address: str) -> None:
         tamper(address, "INSERT INTO journal_payload (seq, payload) VALUES (77, '{}')")
         assert first_bad(whole) == 77
@@ -287,6 +295,32 @@ class TestCheckpoints:
         assert anchor.seq == 10
         assert journal.verify(store, anchor=anchor).count == 11
 
+    def test_a_journal_that_ends_at_the_checkpoint_holds_it(self, sqlite_store: Store, tmp_path: Path) -> None:
+        assert journal.verify(sqlite_store, anchor=journal.checkpoint(sqlite_store)) == Verified(0, GENESIS, 0)
+        ten(sqlite_store)
+        anchor = journal.checkpoint(sqlite_store, tmp_path / "head.json")
+        assert journal.read_checkpoint(tmp_path / "head.json") == anchor
+        assert journal.verify(sqlite_store, anchor=anchor) == Verified(10, anchor.hash, 0)
+
+    @pytest.mark.parametrize("there", ["something else", "{}"])
+    def test_a_checkpoint_replaces_nothing_else(self, sqlite_store: Store, tmp_path: Path, there: str) -> None:
+        file = tmp_path / "head.json"
+        file.write_text(there)
+        with pytest.raises(ConfigError, match="JOURNAL001"):
+            journal.checkpoint(sqlite_store, file)
+        with pytest.raises(ConfigError, match="JOURNAL001"):
+            journal.checkpoint(sqlite_store, tmp_path)
+        assert [one.name for one in tmp_path.glob("head*")] == ["head.json"]
+        assert file.read_text() == there
+
+    def test_a_checkpoint_replaces_an_empty_file_and_an_older_one(self, sqlite_store: Store, tmp_path: Path) -> None:
+        file = tmp_path / "head.json"
+        file.touch()
+        for number in (1, 2):
+            append(sqlite_store, entry(number))
+            assert journal.checkpoint(sqlite_store, file).seq == number == journal.read_checkpoint(file).seq
+        assert [one.name for one in tmp_path.glob("*head*")] == ["head.json"]
+
     def test_entries_cut_off_together_with_the_head_are_found(self, pinned: tuple[Store, str, Checkpoint]) -> None:
         store, address, anchor = pinned
         tamper(
@@ -316,6 +350,10 @@ class TestCheckpoints:
             '{"checkpoint":1,"seq":"x","hash":"00"}',
             '{"checkpoint":1}',
             "[]",
+            f'{{"checkpoint":1,"seq":-1,"hash":"{"0" * 64}"}}',
+            f'{{"checkpoint":1,"seq":true,"hash":"{"0" * 64}"}}',
+            f'{{"checkpoint":1,"seq":1,"hash":"{"0" * 62}"}}',
+            f'{{"checkpoint":1,"seq":1,"hash":"{"x" * 64}"}}',
         ],
     )
     def test_a_file_that_is_no_checkpoint_is_refused(self, tmp_path: Path, content: str) -> None:
@@ -351,6 +389,14 @@ class TestShredding:
         with pytest.raises(ValueError, match="shred"):
             journal.shred(store, seqs, at=NOON, actor="dpo", why="")
         assert journal.verify(store) == journal.Verified(10, journal.verify(store).head, 0)
+
+    def test_a_thousand_are_shredded_at_a_time_and_no_more(self, sqlite_store: Store) -> None:
+        append(sqlite_store, *(entry(number) for number in range(1, 1_002)))
+        with pytest.raises(ValueError, match="between 1 and 1,000"):
+            journal.shred(sqlite_store, range(1, 1_002), at=NOON, actor="ann", why="asked")
+        named = [*range(1, 1_001), 1, 2]
+        assert journal.shred(sqlite_store, named, at=NOON, actor="ann", why="asked") == 1_002
+        assert journal.verify(sqlite_store).shredded == 1_000
 
     def test_the_entry_that_tells_of_a_shredding_cannot_be_shredded(self, store: Store) -> None:
         ten(store)

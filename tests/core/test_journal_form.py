@@ -1,5 +1,6 @@
 """The one form in which a payload is hashed: RFC 8785, proved against another implementation."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -45,6 +46,19 @@ class TestCanonicalJson:
     def test_what_has_no_single_form_is_refused(self, value: Any) -> None:
         with pytest.raises(ValueError, match="journalled"):
             canonical({"value": value})
+
+    @pytest.mark.parametrize("value", [2**53 - 1, -(2**53) + 1])
+    def test_the_largest_whole_numbers_that_every_reader_agrees_on_are_taken(self, value: int) -> None:
+        assert canonical([value]) == f"[{value}]".encode()
+
+    @pytest.mark.parametrize("wrapped", [lambda one: [one], lambda one: {"a": one}, lambda one: (one,)])
+    def test_sixty_four_levels_are_taken_and_no_more(self, wrapped: Callable[[Any], Any]) -> None:
+        value: Any = 1
+        for _ in range(64):
+            value = wrapped(value)
+        assert canonical(value).count(b"1") == 1
+        with pytest.raises(ValueError, match="64 deep"):
+            canonical(wrapped(value))
 
     def test_nesting_without_end_is_refused(self) -> None:
         value: list[Any] = []

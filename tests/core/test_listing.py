@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, TryAgain
-from tieline.core.listing import FAILED_IN_A_ROW, fetched, understood
-from tieline.core.port import Reading, Ref, Version
+from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, TryAgain
+from tieline.core.listing import FAILED_IN_A_ROW, alone, answered, fetched, odd, understood
+from tieline.core.port import Reading, Ref, Unreadable, Version
 
 MANY = [Ref(str(number)) for number in range(2_001)]
 
@@ -44,7 +46,7 @@ def test_after_some_failures_in_a_row_the_rest_is_put_off_by_name() -> None:
     assert [one.ref for one in told.found] == ["0"]
     assert asked == MANY[: 1 + FAILED_IN_A_ROW] == MANY[:4]
     assert [one.ref for one in told.unreadable] == MANY[1:9]
-    assert "was not fetched" in told.unreadable[-1].sentence
+    assert told.unreadable[-1] == Unreadable(Ref("8"), "", "it was not fetched: those before it could not be")
 
 
 @pytest.mark.parametrize("between", [None, Gone("desk", "no such record")])
@@ -52,6 +54,14 @@ def test_failures_that_are_not_in_a_row_put_nothing_off(between: RemoteError | N
     asked: list[Ref] = []
     errors: dict[str, RemoteError] = {str(number): TryAgain("desk", "HTTP 500") for number in range(0, 9, 2)}
     errors |= {str(number): between for number in range(1, 9, 2)} if between is not None else {}
+    fetched(MANY[:9], failing(errors, asked))
+    assert asked == MANY[:9]
+
+
+def test_one_that_is_gone_ends_a_row_of_failures() -> None:
+    asked: list[Ref] = []
+    errors: dict[str, RemoteError] = {ref: TryAgain("desk", "HTTP 500") for ref in MANY[1:6]}
+    errors["3"] = Gone("desk", "no such record")
     fetched(MANY[:9], failing(errors, asked))
     assert asked == MANY[:9]
 
@@ -76,3 +86,97 @@ def test_what_concerns_the_connection_is_no_fault_of_a_record() -> None:
 
     with pytest.raises(NeedsOperator):
         understood(MANY, refused, lambda ref: (ref, ""))
+
+
+def broken(error: Exception):
+    def understand(*_asked: object) -> Reading:
+        raise error
+
+    return understand
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(Rejected("desk", "it is locked"), "desk: it is locked"), (KeyError("number"), "it has no 'number'")],
+)
+def test_an_odd_record_is_put_aside_by_name_and_the_others_go_on(error: Exception, words: str) -> None:
+    def understand(ref: Ref) -> Reading:
+        return reading(ref) if ref != "1" else broken(error)()
+
+    told = understood(MANY[:3], understand, lambda ref: (ref, f"INC{ref}"))
+    assert [one.ref for one in told.found] == ["0", "2"]
+    assert told.unreadable == [Unreadable(Ref("1"), "INC1", words)]
+
+
+def test_one_record_that_is_asked_for_by_itself_is_refused_where_it_is_odd() -> None:
+    assert alone("desk", "INC1", lambda: reading(Ref("1"))) == reading(Ref("1"))
+    with pytest.raises(Rejected, match="INC1 cannot be understood: it has no 'number'"):
+        alone("desk", "INC1", broken(KeyError("number")))
+
+
+def test_an_odd_answer_to_a_write_may_have_been_done() -> None:
+    assert answered("desk", "INC1", lambda: reading(Ref("1"))) == reading(Ref("1"))
+    with pytest.raises(TryAgain, match=r"INC1 was written.*it has no 'number'") as caught:
+        answered("desk", "INC1", broken(KeyError("number")))
+    assert caught.value.maybe_done
+
+
+@pytest.mark.parametrize("understand", [alone, answered])
+@pytest.mark.parametrize("error", [Gone("desk", "no such record"), NeedsOperator("desk", "no right")])
+def test_what_an_adapter_says_itself_is_not_odd(understand: object, error: RemoteError) -> None:
+    assert callable(understand)
+    with pytest.raises(type(error)) as caught:
+        understand("desk", "INC1", broken(error))
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "pace", [TryAgain("desk", "slow down", wait=timedelta(seconds=9)), TryAgain("desk", "429", limit=Limit.ENDPOINT)]
+)
+def test_a_pace_that_the_tool_asks_for_ends_the_listing(pace: TryAgain) -> None:
+    asked: list[Ref] = []
+    with pytest.raises(TryAgain) as caught:
+        fetched(MANY[:9], failing({"1": pace}, asked))
+    assert (caught.value, asked) == (pace, MANY[:2])
+
+
+def test_a_record_that_is_not_brought_is_told_by_its_ref_and_the_tools_words() -> None:
+    told = fetched(MANY[:3], failing({"1": Rejected("desk", "no")}, []))
+    assert told.unreadable == [Unreadable(Ref("1"), "", "desk: no")]
+
+
+def test_some_that_are_gone_are_no_failures_and_nothing_is_told_of_them() -> None:
+    errors: dict[str, RemoteError] = {ref: Gone("desk", "no such record") for ref in MANY[:8]}
+    told = fetched(MANY[:8], failing(errors, []))
+    assert told == ([], [])
+
+
+def test_a_refusal_between_failures_does_not_end_the_row_of_them() -> None:
+    """Of the record nothing is known but that it was refused: the tool may still be failing."""
+    asked: list[Ref] = []
+    errors: dict[str, RemoteError] = {str(number): TryAgain("desk", "HTTP 500") for number in range(1, 9)}
+    errors["2"] = Rejected("desk", "no")
+    fetched(MANY[:9], failing(errors, asked))
+    assert asked == MANY[:5]
+
+
+def test_two_failures_bring_the_listing_to_its_end_though_nothing_was_found() -> None:
+    errors: dict[str, RemoteError] = {str(number): TryAgain("desk", "HTTP 500") for number in range(2)}
+    told = fetched(MANY[:2], failing(errors, []))
+    assert [one.ref for one in told.unreadable] == MANY[:2]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KeyError("number"), "it has no 'number'"),
+        (KeyError("n" * 99), f"it has no '{'n' * 79}"),
+        (ValueError("a date of no form"), "a date of no form"),
+        (ValueError("x" * 600), "x" * 500),
+        (ValueError(), "ValueError: "),
+        (TypeError("no text"), "TypeError: no text"),
+        (TypeError("x" * 600), f"TypeError: {'x' * 489}"),
+    ],
+)
+def test_what_is_odd_is_said_briefly(error: Exception, words: str) -> None:
+    assert odd(error) == words

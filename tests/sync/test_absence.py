@@ -29,7 +29,7 @@ from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Receiver, Ref
 from tieline.core.store.store import Store
 from tieline.sync import absence, explain, inbox, poll
-from tieline.sync.absence import Belief, Doubt, judge
+from tieline.sync.absence import Belief, Doubt, Verdict, judge
 from tieline.sync.build import build
 from tieline.sync.engine import Engine
 from tieline.sync.lane import Lane
@@ -594,6 +594,87 @@ def refs(*numbers: int) -> frozenset[Ref]:
 def test_how_many_missing_alerts_are_too_many(lacking, firing, reason):
     verdict = judge(refs(*range(lacking)), refs(*range(firing)), None, many=10, listed_any=False)
     assert verdict.reason is reason
+
+
+def doubted(*numbers: int, of: int = 9, reason: Belief = Belief.TOO_MANY, confirmed: frozenset[Ref] = absence.NONE):
+    return Doubt(START, refs(*numbers), of, reason, 9, confirmed)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "firing", "doubt", "verdict"),
+    [
+        pytest.param(5, 9, None, Verdict(refs(*range(5)), 9, Belief.TOO_MANY, 9), id="more than half"),
+        pytest.param(4, 9, None, Verdict(absence.NONE, 9, Belief.FEW), id="fewer than many"),
+        pytest.param(5, 10, None, Verdict(absence.NONE, 10, Belief.FEW), id="half"),
+        pytest.param(
+            5,
+            30,
+            doubted(4),
+            Verdict(refs(*range(5)), 9, Belief.TOO_MANY, 30),
+            id="later alerts do not outvote a doubt",
+        ),
+        pytest.param(
+            5, 8, doubted(4), Verdict(refs(*range(5)), 8, Belief.TOO_MANY, 8), id="of no more than what fires by now"
+        ),
+        pytest.param(5, 30, doubted(20), Verdict(absence.NONE, 30, Belief.FEW), id="a doubt about others"),
+        pytest.param(
+            5,
+            30,
+            doubted(4, reason=Belief.NONE_LEFT),
+            Verdict(absence.NONE, 30, Belief.FEW),
+            id="a doubt that is quiet",
+        ),
+        pytest.param(
+            5, 30, doubted(4, confirmed=refs(4)), Verdict(absence.NONE, 29, Belief.CONFIRMED), id="confirmed, and few"
+        ),
+        pytest.param(
+            6,
+            9,
+            doubted(0, 5, confirmed=refs(0)),
+            Verdict(refs(*range(1, 6)), 8, Belief.TOO_MANY, 8),
+            id="many without the confirmed",
+        ),
+        pytest.param(3, 3, None, Verdict(refs(0, 1, 2), 3, Belief.NONE_LEFT, 3), id="none is left"),
+        pytest.param(
+            3,
+            3,
+            doubted(0, 1, 2, of=3, reason=Belief.NONE_LEFT),
+            Verdict(absence.NONE, 3, Belief.SEEN_TWICE),
+            id="none is left, again",
+        ),
+        pytest.param(
+            4,
+            4,
+            doubted(0, 1, 2, of=3, reason=Belief.NONE_LEFT),
+            Verdict(refs(0, 1, 2, 3), 4, Belief.NONE_LEFT, 4),
+            id="none is left, of more",
+        ),
+        pytest.param(2, 2, None, Verdict(absence.NONE, 2, Belief.FEW), id="none is left, of two"),
+        pytest.param(3, 4, None, Verdict(absence.NONE, 4, Belief.FEW), id="one is left"),
+    ],
+)
+def test_what_is_believed_of_a_pass(lacking, firing, doubt, verdict):
+    assert judge(refs(*range(lacking)), refs(*range(firing)), doubt, many=5, listed_any=False) == verdict
+
+
+def test_a_doubt_says_what_is_missing_since_when_and_what_to_do():
+    doubt = doubted(1, 2, 3)
+    assert doubt.is_loud and doubt.open == refs(1, 2, 3)
+    assert doubt.sentence(ALERTS).startswith("alerts no longer lists 3 of 9 alerts that fire, since 20")
+    assert doubt.sentence(ALERTS).endswith("If they have ended: tieline doubts confirm alerts")
+    some = replace(doubt, confirmed=refs(1, 2), reason=Belief.NONE_LEFT)
+    assert not some.is_loud and some.open == refs(3)
+    assert "tieline doubts confirm" in some.sentence(ALERTS)
+    assert replace(doubt, confirmed=refs(1, 2, 3, 4)).sentence(ALERTS).endswith("and taken in at the next poll.")
+
+
+@pytest.mark.parametrize(
+    ("held", "fires", "firing"),
+    [(refs(4), refs(1, 2, 3, 4), 9), (refs(4), refs(*range(12)), 12), (refs(20), refs(*range(12)), 13)],
+)
+def test_a_doubt_that_widens_counts_all_that_fires(held, fires, firing):
+    wider = absence.widened(doubted(1, 2, 3), held, fires)
+    assert (wider.episodes, wider.firing, wider.of) == (refs(1, 2, 3) | held, firing, 9)
 
 
 def test_a_source_that_lists_something_new_has_not_lost_everything():
