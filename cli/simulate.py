@@ -74,7 +74,7 @@ def _check_tools(tools: str) -> None:
 
     try:
         if tools != MEMORY:
-            cast(tools, random.Random(0))  # noqa: S311 - it draws tools, not secrets
+            cast(tools, random.Random(0), random.Random(0))  # noqa: S311 - it draws tools, not secrets
     except ValueError as error:
         raise click.UsageError(f"--tools: {error}.") from None
 

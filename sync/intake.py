@@ -60,6 +60,8 @@ class Intake:
         self._size = size
         # Its bound is ours to keep: Python's own bounded queue wakes its reader by three locks instead of one.
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._last: dict[ConnectionName, tuple[str, str]] = {}
+        """By connection that can only be listened to, what its last delivery said and under which id."""
 
     def stop(self) -> None:
         """Commit what was handed over, then let `run` return."""
@@ -139,10 +141,15 @@ class Intake:
     def _one(self, name: ConnectionName, received: Received, now: datetime) -> Handed:
         """A delivery under the id by which it is known again.
 
-        An alert that fires, ends and fires again says the first time once more. A poll tells that apart from a repeat;
-        where nobody can be asked, only what comes twice within a minute counts as one.
+        An alert that fires, ends and fires on says the first time once more. A poll tells that apart from a repeat;
+        where nobody can be asked, only what comes twice within a minute, and nothing else in between, counts as one.
         """
         here = self.engine.connections.get(name)
         if here is None or not here.only_listens:
             return name, received
-        return name, replace(received, delivery_id=f"{received.delivery_id[:180]}@{now:%Y%m%d%H%M}")
+        said = f"{received.delivery_id} {now:%Y%m%d%H%M}"
+        before, known_as = self._last.get(name, ("", ""))
+        if said != before:
+            known_as = f"{received.delivery_id[:150]}@{self.engine.random.getrandbits(64):016x}"
+            self._last[name] = said, known_as
+        return name, replace(received, delivery_id=known_as)

@@ -26,6 +26,7 @@ from tieline.adapters.servicenow.rows import (
     stamp,
     values_of,
     version_of,
+    without,
     writes_in,
 )
 from tieline.adapters.servicenow.settings import ServiceNowSettings
@@ -137,8 +138,10 @@ class ServiceNow:
         # again, wrote in between.
         again = writes_in(after) > writes_in(before) + (editor_of(after) == self._settings.username.casefold())
         try:
-            raced = again and audit.others_wrote(self._wire, ref, writes_in(before))
-            return self._reading(after, answer.at, raced=raced)
+            others = audit.others(self._wire, ref, writes_in(before)) if again else audit.Others()
+            # What they wrote where we wrote is read next: here it would pass for what the instance made of our write.
+            theirs = others.before if others.before.keys() & values.keys() else {}
+            return self._reading(without(theirs, after, before), answer.at, raced=others.wrote)
         except RemoteError as error:
             raise unread(self._connection, f"{ref} was written, but: {error}", error) from None
 

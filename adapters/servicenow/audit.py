@@ -9,7 +9,7 @@ that no person is (`system`); a business rule saves as whoever caused it, and ca
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tieline.adapters.servicenow.answers import Row
@@ -38,6 +38,15 @@ class History:
     ours: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What persons who are not us did to a record since we looked: whether they saved it, true as well where nobody can
+    tell, and by field what stood there before them, of those that nobody changed after them."""
+
+    wrote: bool = False
+    before: Mapping[str, str] = field(default_factory=dict)
+
+
 def since(wire: Wire, ref: Ref, count: int) -> History | str:
     """The history after the `count`-th save, or the sentence that says why it cannot be told."""
     rows = _entries(wire, ref, count)
@@ -48,10 +57,12 @@ def since(wire: Wire, ref: Ref, count: int) -> History | str:
     return History(gap.replaced(told), frozenset(name for name, ours in last.items() if ours))
 
 
-def others_wrote(wire: Wire, ref: Ref, since: int) -> bool:
-    """Whether a person who is not us saved the record after the `since`-th save; true as well where nobody can tell."""
+def others(wire: Wire, ref: Ref, since: int) -> Others:
+    """What they did after the `since`-th save."""
     rows = _entries(wire, ref, since)
-    return isinstance(rows, str) or any(_is_a_persons(wire, row) for row in rows)
+    if isinstance(rows, str):
+        return Others(wrote=True)
+    return Others(any(_is_a_persons(wire, row) for row in rows), _before_persons(wire, rows))
 
 
 def before_others(wire: Wire, ref: Ref) -> dict[str, str] | None:
@@ -61,6 +72,10 @@ def before_others(wire: Wire, ref: Ref) -> dict[str, str] | None:
     if isinstance(rows, str):
         # A save that changes no field leaves no row. Nor does any in a table that is not audited: other records tell.
         return {} if _is_audited(wire) else None
+    return _before_persons(wire, rows)
+
+
+def _before_persons(wire: Wire, rows: Sequence[Row]) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in rows:
         if _is_a_persons(wire, row):

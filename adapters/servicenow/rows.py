@@ -18,6 +18,7 @@ MARK = "Tieline"
 """What stands in correlation_display beside our token: it tells our token from another integration's."""
 
 _OURS_TO_SET = frozenset({"correlation_id", "correlation_display"})
+_VERSION = ("sys_mod_count", "sys_updated_on")
 _THEIRS = frozenset({"sys_id", "sys_mod_count", "sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by"})
 
 
@@ -98,6 +99,13 @@ def people_ids(settings: ServiceNowSettings, rows: Iterable[Mapping[str, Any]]) 
 def editor_of(row: Row) -> str:
     """Who saved the record last, in lower case: user names differ in more than case."""
     return str(row.get("sys_updated_by", "")).casefold()
+
+
+def without(theirs: Mapping[str, str], after: Row, before: Row) -> Row:
+    """A row with `theirs` in the places that others have written to: an older version than the one that is read
+    next."""
+    back = {name: value for name, value in theirs.items() if name in after}
+    return {**after, **back, **{name: before[name] for name in _VERSION}} if back else after
 
 
 def reading_of(

@@ -17,7 +17,7 @@ from tieline.adapters.servicenow.simulated.access import Access
 from tieline.adapters.servicenow.simulated.courier import Courier, Webhook, message
 from tieline.adapters.servicenow.simulated.incident import RULES, Refused, demand, settle
 from tieline.adapters.servicenow.simulated.query import Row
-from tieline.adapters.servicenow.simulated.seed import CHOICE_FIELDS, DEFAULTS, REFERENCES
+from tieline.adapters.servicenow.simulated.seed import CHOICE_FIELDS, DEFAULTS, PRIORITY, REFERENCES
 from tieline.adapters.servicenow.simulated.tables import TASKS, Tables
 from tieline.adapters.testing.simulation import Request, Response, Simulator, run
 from tieline.core.model import Visibility
@@ -67,6 +67,8 @@ class ServiceNowSimulator(Simulator):
         """An empty string does not clear a choice field."""
         self.rules: list[str] = []
         """Names of `simulated.incident.RULES` that run before each save."""
+        self.matrix: Mapping[tuple[str, str], str] = PRIORITY
+        """Impact and urgency to priority: administrators change the data lookup."""
         self.saves_again = False
         """An asynchronous rule saves every incident a second time, as `system`."""
         self.hibernating = False
@@ -223,7 +225,8 @@ class ServiceNowSimulator(Simulator):
         for name in self.rules:
             RULES[name](row, before, self.tables.group_id)
         if table == "incident":
-            settle(row, before, self.tables.now(), self.tables.user_id(user), data_policy=self.data_policy)
+            now, saver = self.tables.now(), self.tables.user_id(user)
+            settle(row, before, now, saver, self.matrix, data_policy=self.data_policy)
         demand(row, {name: self.tables.columns[table][name].label for name in sorted(self.mandatory)})
         if row == before and not entries:
             return row

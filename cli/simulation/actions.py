@@ -10,11 +10,10 @@ from typing import Final
 from sqlalchemy import select
 
 from tieline.cli.simulation.fate import Killed
-from tieline.cli.simulation.following import SCRIBBLE
-from tieline.cli.simulation.people import HERE, TEXTS, Remark
+from tieline.cli.simulation.people import HERE, SCRIBBLE, TEXTS, Remark
 from tieline.cli.simulation.shape import ALERTS, PAGE_SIZES, SIMULATED
 from tieline.cli.simulation.staff import PEOPLE
-from tieline.cli.simulation.world import Post, World
+from tieline.cli.simulation.world import FOR_GOOD, Post, World
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import IncidentId, Visibility
 from tieline.core.store import tables as t
@@ -228,6 +227,8 @@ def post(world: World) -> str:
     for _ in range(count):
         place = 0 if dice.random() < 0.6 else dice.randrange(len(world.mail))
         item = world.mail[place]
+        if world.is_only_heard(item.tool):
+            item = next(one for one in world.mail if one.tool == item.tool)
         if world.fate.happens(world.fate.weather.forged_hook, "forged hook"):
             forged = _forge(world, item)
             status = world.deliver(forged, forged=True)
@@ -238,8 +239,7 @@ def post(world: World) -> str:
         world.fate.light_fuse()
         status = world.deliver(item)
         world.fate.put_out()
-        # Whoever is not answered 2xx sends it again; 401 is for good.
-        done = status in (200, 401) and not world.fate.happens(world.fate.weather.doubled_hook, "doubled hook")
+        done = status in FOR_GOOD and not world.fate.happens(world.fate.weather.doubled_hook, "doubled hook")
         if done:
             world.mail.remove(item)
         words.append(f"a webhook of {item.tool} is answered {status}")

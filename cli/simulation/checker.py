@@ -98,6 +98,7 @@ def check(world: World) -> list[Violation]:
         _following,
         _budgets,
         _holds,
+        _unheld,
         _one_of_many,
     ]
     if not world.restored:
@@ -134,6 +135,18 @@ def _holds(scene: Scene) -> Iterator[Violation]:
                     yield Violation("held for nothing", f"{words} {hold.theirs!r} of itself")
 
 
+def _unheld(scene: Scene) -> Iterator[Violation]:
+    """When everything works and a person has let it try again, nobody is held from a tool that knows them."""
+    for incident, copies in scene.incidents if scene.world.decided else ():
+        for copy in copies:
+            hold, desk = copy.holds.get("assignee"), scene.world.tools.get(copy.connection)
+            if hold is None or desk is None or hold.kind is not Held.UNWRITABLE or scene.shown(copy) is None:
+                continue
+            if hold.ours is not None and desk.can_show("assignee", hold.ours):
+                words = f"INC-{incident.id} assignee: {copy.connection} knows {hold.ours!r}, and is not told"
+                yield Violation("held for nothing", f"{words}: {hold.sentence}")
+
+
 def _budgets(scene: Scene) -> Iterator[Violation]:
     """No minute sees more calls than a connection may make, but for what each new process may begin with."""
     for name, here in scene.world.engine.connections.items():
@@ -152,6 +165,8 @@ def _store(scene: Scene) -> Iterator[Violation]:
         yield Violation("journal", str(error))
     with scene.world.store.read() as connection:
         kept = {(row.connection, row.delivery_id) for row in connection.execute(select(t.delivery))}
+        # What nobody can be asked for is known again for a minute.
+        kept |= {(name, told.partition("@")[0]) for name, told in kept if scene.world.is_only_heard(name)}
         waiting = connection.execute(text("SELECT count(*) FROM inbox WHERE parked = ''")).scalar_one()
         dirty = connection.execute(text("SELECT count(*) FROM replica WHERE dirty")).scalar_one()
     for one in scene.world.acknowledged:

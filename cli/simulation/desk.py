@@ -125,6 +125,11 @@ class Desk(Protocol):
         """What a ticket says of its alerts; None for nothing."""
         ...
 
+    def scribble(self, ref: str, words: str) -> bool:
+        """Somebody writes these words into that, where nothing of theirs belongs. False where it says nothing, or where
+        nobody can write there."""
+        ...
+
     def can_show(self, name: str, value: Any) -> bool:
         """Whether it can be told this canonical value at all: nobody, where somebody has to be named."""
         ...

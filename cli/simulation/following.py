@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Row as StoreRow
 from sqlalchemy import select
 
 from tieline.adapters.memory.shelf import Row
+from tieline.cli.simulation.people import SCRIBBLE
+from tieline.cli.simulation.shipped.seat import TOLD
 from tieline.cli.simulation.world import World
 from tieline.core.store import tables as t
 from tieline.mappings.board import ALERTS
 from tieline.sync import board, grades, unheeded
 from tieline.sync.records import Incident, Replica
-
-SCRIBBLE: Final = "scribbled"
-"""What people write into a block of alerts, where nothing of theirs belongs."""
 
 Promise = tuple[str, str]
 """A broken one: its kind and the words."""
@@ -50,7 +49,7 @@ def broken(stage: Stage) -> Iterator[Promise]:
         if mine:
             yield from _severity(stage, incident, mine)
             yield from _boards(stage, incident, copies, sum(row.firing for row in mine))
-        yield from _scribbles(incident, copies)
+        yield from _scribbles(stage, incident, copies)
     yield from _fights(stage)
 
 
@@ -95,12 +94,23 @@ def _boards(stage: Stage, incident: Incident, copies: Sequence[tuple[Replica, Ro
             yield "stale board", words
 
 
-def _scribbles(incident: Incident, copies: Sequence[tuple[Replica, Row]]) -> Iterator[Promise]:
-    """What is written into a block is nobody's edit: it spreads nowhere and does not stay."""
+def _scribbles(stage: Stage, incident: Incident, copies: Sequence[tuple[Replica, Row]]) -> Iterator[Promise]:
+    """What is written into a block is nobody's edit: it spreads nowhere and does not stay. In a comment of ours it
+    stays until there is something else to say, and makes no second comment."""
     if SCRIBBLE in str(incident.fields.get("description")) or SCRIBBLE in str(incident.fields.get(ALERTS)):
         yield "spread block", f"INC-{incident.id} took over what somebody wrote into a block of alerts"
     for copy, row in copies:
-        if SCRIBBLE in str(row.body.get("description")) and not {ALERTS, "description"} & copy.holds.keys():
+        pins = stage.world.tools[copy.connection].pins
+        told = [note for note in row.notes if TOLD.search(note.text)]
+        if pins and len(told) > 1:
+            yield (
+                "spread block",
+                f"record {row.ref} in {copy.connection} says in {len(told)} comments which alerts fire",
+            )
+        if not pins and any(SCRIBBLE in note.text for note in row.notes):
+            yield "spread block", f"record {row.ref} in {copy.connection} has what somebody wrote into ours elsewhere"
+        shown = f"{row.body.get('description')} {'' if pins else stage.world.tools[copy.connection].board(row)}"
+        if SCRIBBLE in shown and not {ALERTS, "description"} & copy.holds.keys():
             yield (
                 "spread block",
                 f"record {row.ref} in {copy.connection} still shows what somebody wrote into its block",

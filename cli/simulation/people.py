@@ -21,6 +21,9 @@ CHOICES = {
 COMPARED = (*TEXTS, *CHOICES, "tags", "assignee", "close_notes")
 """The fields that must be equal in all copies."""
 
+SCRIBBLE: Final = "scribbled"
+"""What people write into what we say of alerts, where nothing of theirs belongs."""
+
 HERE = "tieline"
 """Where a person edits who works in Tieline itself; the ref is then the incident's number."""
 

@@ -82,13 +82,14 @@ class Plan:
 def _shipped(seed: int, shape: Shape, weather: Weather, tools: str) -> tuple[Shape, Weather]:
     """The same world, played by shipped adapters."""
     dice = random.Random(f"cast {seed}")  # noqa: S311 - it makes schedules, not secrets
-    tickets, monitoring = cast(tools, dice)
+    tickets, monitoring = cast(tools, dice, random.Random(f"heard {seed}"))  # noqa: S311
     # None of them refuses a write on an old version, and two people on one field at one moment are rare.
     race = LEVELS[-1] if dice.random() < 0.4 else weather.race
     weather = replace(weather, proxy_page=dice.choice(LEVELS), cut_answer=dice.choice(LEVELS), race=race)
     played = shape.played_by(tickets, monitoring)
     tool_habits = habits.drawn(tickets, random.Random(f"tool habits {seed}"))  # noqa: S311
-    played = replace(played, tool_habits=tool_habits)
+    alert_habits = habits.drawn_by_watch(monitoring, random.Random(f"alert habits {seed}"))  # noqa: S311
+    played = replace(played, tool_habits=tool_habits, alert_habits=alert_habits)
     return replace(played, calls_per_minute=dice.choice((0, 0, 60)), silence_for=dice.choice(("10m", "1d"))), weather
 
 
@@ -201,6 +202,7 @@ def _wait_out_the_lag(world: World) -> None:
 
 def _decide(world: World) -> None:
     """A person looks at everything that is put aside or doubted, lets it try again, and says that it is true."""
+    world.decided = True
     with world.store.read() as connection:
         parked, held, doubted = explain.parked(connection), explain.conflicts(connection), absence.doubts(connection)
     for name in doubted:

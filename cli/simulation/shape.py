@@ -52,6 +52,9 @@ MEMORY_TOOLS: Final = ("left", "right", "third")
 MEMORY: Final = "memory"
 SHIPPED: Final = "shipped"
 
+HEARD: Final = 0.3
+"""Of the worlds with an Alertmanager, in how many its API cannot be reached: what its webhooks say is all."""
+
 DOUBT_FROM = 2
 """Missing alerts that are too many: small, since few fire at once in these worlds."""
 
@@ -99,6 +102,8 @@ class Shape:
     """What one shipped tool may be asked; 0 for what its adapter allows itself."""
     tool_habits: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """What the shipped tools do by themselves: see `shipped.habits`."""
+    alert_habits: frozenset[str] = frozenset()
+    """What is unusual about what a shipped monitoring sends."""
     silence_for: str = "10m"
     """How long an alert is silenced that somebody works on. Where it is long, no silence runs out by itself before it
     is looked at whether it was taken back."""
@@ -131,6 +136,9 @@ class Shape:
         # PagerDuty tells of no new title by webhook, so that whoever follows it polls.
         polls = self.polls or "pagerduty" in tools
         calm = replace(self, polls=polls, habits={}, narrow=False, rule=False, quarrel=False)
+        if is_only_heard(monitoring):
+            # What is told once and nobody can be asked for, an old backup has forgotten for good.
+            calm = replace(calm, backups=False)
         return replace(calm, tools=tuple(tools), monitoring=monitoring, blunt="")
 
     @property
@@ -142,14 +150,21 @@ class Shape:
 
     def words(self) -> str:
         """What is particular about this world, for a person."""
-        told = [one.name for one in fields(self) if one.name not in ("tools", "alerts", "habits", "tool_habits")]
+        others = ("tools", "alerts", "habits", "tool_habits", "alert_habits")
+        told = [one.name for one in fields(self) if one.name not in others]
         parts = [f"{name}={getattr(self, name)}" for name in told]
         parts.append(f"habits={' '.join(f'{name}:{habit}' for name, habit in self.habits.items()) or 'none'}")
         parts += [f"{tool} {', '.join(sorted(names))}" for tool, names in self.tool_habits.items() if names]
+        parts += [f"alerts {', '.join(sorted(self.alert_habits))}"] if self.alert_habits else []
         return f"{', '.join(self.connections)}; {', '.join(parts)}"
 
 
-def cast(tools: str, dice: random.Random) -> tuple[tuple[str, ...], str]:
+def is_only_heard(monitoring: str) -> bool:
+    """Whether webhooks are all that reaches us of this monitoring."""
+    return monitoring in WATCHES and WATCHES[monitoring].only_heard
+
+
+def cast(tools: str, dice: random.Random, heard: random.Random) -> tuple[tuple[str, ...], str]:
     """The ticket tools and the monitoring that these words name; what they leave open is drawn. Raises ValueError."""
     named = [] if tools == SHIPPED else [name.strip() for name in tools.split(",")]
     unknown = [name for name in named if name not in (*ROLES, *WATCHES, *MEMORY_TOOLS)]
@@ -157,8 +172,9 @@ def cast(tools: str, dice: random.Random) -> tuple[tuple[str, ...], str]:
         raise ValueError(f"there is no tool {unknown[0]!r}; there are {', '.join((*ROLES, *WATCHES, *MEMORY_TOOLS))}")
     tickets = tuple(name for name in named if name not in WATCHES)
     watching = next((name for name in named if name in WATCHES), "")
-    drawn = dice.choice(CASTS), dice.choice((*WATCHES, SIMULATED))
-    return tickets or drawn[0], watching or drawn[1]
+    drawn = dice.choice(CASTS), dice.choice(("alertmanager", "prometheus", SIMULATED))
+    monitoring = "alertmanager-heard" if drawn[1] == "alertmanager" and heard.random() < HEARD else drawn[1]
+    return tickets or drawn[0], watching or monitoring
 
 
 load_mapping = cache(mappings.load)
@@ -203,9 +219,9 @@ def _load(
 
 
 def _watch(monitoring: str) -> str:
-    return (
-        "tool: simulated-alerts" if monitoring == SIMULATED else f"tool: {monitoring}, {WATCHES[monitoring].settings}"
-    )
+    if monitoring == SIMULATED:
+        return "tool: simulated-alerts"
+    return f"tool: {WATCHES[monitoring].tool}, {WATCHES[monitoring].settings}"
 
 
 def _role(tool: str, page_size: int, lag: int) -> str:

@@ -15,7 +15,6 @@ from tieline.adapters.memory.tool import Refused
 from tieline.cli.simulation.desk import Desk
 from tieline.cli.simulation.people import Chronicle, Remark
 from tieline.core.model import Visibility
-from tieline.mappings.board import split
 
 PEOPLE: Final = ("ann@example.com", "bob@example.com")
 
@@ -108,18 +107,19 @@ class Staff:
         return f"; {words}" if words else ""
 
     def scribble(self, words: str) -> str:
-        """Somebody writes these words into the block of a description that says which alerts fire."""
+        """Somebody writes these words into what says which alerts fire."""
         found = self._some_record()
-        text = None if found is None else found[1].body.get("description")
-        if found is None or not isinstance(text, str) or "fire" not in text or split(text)[1] is None:
+        if found is None:
             return ""
         name, row = found
         try:
-            self._desks[name].edit(row.ref, description=text.replace("fire", f"fire {words}", 1))
+            written = self._desks[name].scribble(row.ref, words)
         except (LookupError, Refused):
             return ""
+        if not written:
+            return ""
         self._chronicle.changes += 1
-        return f"somebody writes into the block of record {row.ref} in {name}"
+        return f"somebody writes into what record {row.ref} in {name} says of its alerts"
 
     def comment(self) -> str:
         """Somebody comments."""

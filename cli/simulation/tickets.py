@@ -100,6 +100,13 @@ class SimulatedTool(MemoryTool):
         """What the block in its description says of its alerts."""
         return split(str(row.body.get("description") or ""))[1]
 
+    def scribble(self, ref: str, words: str) -> bool:
+        text = self.row(ref).body.get("description")
+        if not isinstance(text, str) or "fire" not in text or split(text)[1] is None:
+            return False
+        self.edit(ref, description=text.replace("fire", f"fire {words}", 1))
+        return True
+
     def did_by_itself(self, _ref: str, _field: str) -> bool:
         """It may have any habit."""
         return True

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import CursorResult, bindparam, select
@@ -22,7 +22,16 @@ from tieline.cli.simulation.alerts import AlertTool, Memory
 from tieline.cli.simulation.desk import Desk
 from tieline.cli.simulation.fate import Fate, Killed, Weather
 from tieline.cli.simulation.people import Chronicle
-from tieline.cli.simulation.shape import ALERTS, DOUBT_FROM, POLL_EVERY, Shape, hook_secret, load, load_mapping
+from tieline.cli.simulation.shape import (
+    ALERTS,
+    DOUBT_FROM,
+    POLL_EVERY,
+    Shape,
+    hook_secret,
+    is_only_heard,
+    load,
+    load_mapping,
+)
 from tieline.cli.simulation.shipped.cast import ROLES, WATCHES
 from tieline.cli.simulation.shipped.habits import POSSIBLE, kind
 from tieline.cli.simulation.shipped.monitoring import Monitoring
@@ -46,6 +55,9 @@ from tieline.sync.lane import Lane, LaneState
 from tieline.sync.limits import FARTHEST
 
 _HOLDER = select(t.lease.c.worker).where(t.lease.c.lane == bindparam("lane"))
+
+FOR_GOOD: Final = frozenset({200, 400, 401})
+"""The answers after which nobody sends a webhook again."""
 
 CYCLE = timedelta(seconds=POLL_EVERY + 1)
 
@@ -85,6 +97,8 @@ class World:
         """Each with how many edits there had been."""
         self.restored = 0
         self.starts = 0
+        self.decided = False
+        """Whether a person has let everything try again that was put aside or held."""
         self.forgotten: list[dict[str, Any]] = []
         """What the journals said that a restored backup replaced."""
         self.dead: list[str] = []
@@ -126,7 +140,10 @@ class World:
     def _monitoring(self) -> AlertTool | Monitoring:
         watch = WATCHES.get(self.shape.monitoring)
         if watch is not None:
-            return watch.make(self.clock, self._before_call)
+            desk = watch.make(self.clock, self._before_call)
+            possible = POSSIBLE.get(kind(self.shape.monitoring), {})
+            desk.take_on(habit for name, habit in possible.items() if name in self.shape.alert_habits)
+            return desk
         tool = AlertTool(self.clock.now)
         tool.before_call = self._before_call
         return tool
@@ -436,7 +453,7 @@ class World:
     # -- the network -----------------------------------------------------------------------------------------------
 
     def _post(self, name: str, delivery: Delivery) -> None:
-        if not self.shape.hooks or self.fate.happens(self.fate.weather.lost_hook, "lost hook"):
+        if not self._leaves(name):
             return
         post = Post(name, delivery)
         if self.store.at_work and not self.fate.burning:
@@ -445,6 +462,16 @@ class World:
             if early and self.deliver(post) == 200:
                 return
         self.mail.append(post)
+
+    def _leaves(self, name: str) -> bool:
+        """Where nothing else tells of alerts, none of their webhooks is lost: it is sent until it is taken."""
+        if self.is_only_heard(name):
+            return True
+        return self.shape.hooks and not self.fate.happens(self.fate.weather.lost_hook, "lost hook")
+
+    def is_only_heard(self, name: str) -> bool:
+        """Whether webhooks are all that reaches us of this connection."""
+        return name == ALERTS and is_only_heard(self.shape.monitoring)
 
     def deliver(self, post: Post, *, forged: bool = False) -> int:
         """Hand a webhook to our server, as it would come over HTTP. Answers the status."""
@@ -467,7 +494,10 @@ class World:
             source.verify(post.delivery, self.clock.now())
         except Forged:
             return 401
-        received = source.parse(post.delivery)
+        try:
+            received = source.parse(post.delivery)
+        except ValueError:
+            return 400
         try:
             Intake(worker.engine).store([(ConnectionName(post.tool), received)])
         except StoreUnavailable:
@@ -476,6 +506,8 @@ class World:
             self.start(worker)
             return 0
         self.acknowledged.append((post.tool, received.delivery_id))
+        if received.incomplete:
+            worker.lanes[post.tool].poll_soon()
         return 200
 
     # -- peace -----------------------------------------------------------------------------------------------------
@@ -492,9 +524,14 @@ class World:
         self.receive_all()
 
     def receive_all(self) -> None:
-        """Everything in the post arrives. Whoever is not answered 200 sends it again some time; 401 is for good."""
+        """Everything in the post arrives. Whoever is not answered 200 sends it again some time; 400 and 401 are for
+        good. What is told of alerts that nobody can ask for comes in its order, as Alertmanager tells of a group."""
         rest, self.mail = self.mail, []
-        refused = [post for post in rest if self.deliver(post) not in (200, 401)]
+        refused: list[Post] = []
+        for post in rest:
+            behind = self.is_only_heard(post.tool) and any(one.tool == post.tool for one in refused)
+            if behind or self.deliver(post) not in FOR_GOOD:
+                refused.append(post)
         self.mail = [*refused, *self.mail]
 
     def cycle(self) -> None:

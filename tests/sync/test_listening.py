@@ -25,15 +25,19 @@ def hearing(tmp_path: Path) -> Iterator[Office]:
     one.close()
 
 
-def deliver(office: Office, body: bytes) -> bool:
-    """A webhook comes in by the door of the daemon; answers whether it was new."""
-    intake = Intake(office.engine)
-    intake.submit(ALERTS, parse(Delivery({}, body)))
-    item = intake._queue.get_nowait()
-    assert item is not None
-    [is_new] = intake.store([(item.connection, item.received)])
+@pytest.fixture
+def intake(hearing: Office) -> Intake:
+    return Intake(hearing.engine)
+
+
+def deliver(office: Office, intake: Intake, *bodies: bytes) -> list[bool]:
+    """Webhooks come in together by the door of the daemon; answers which of them were new."""
+    for body in bodies:
+        intake.submit(ALERTS, parse(Delivery({}, body)))
+    items = [intake._queue.get_nowait() for _body in bodies]
+    are_new = intake.store([(item.connection, item.received) for item in items if item is not None])
     office.run_alerts()
-    return is_new
+    return are_new
 
 
 def status_of(office: Office) -> str:
@@ -70,14 +74,32 @@ def test_an_end_before_its_beginning_is_an_incident_that_is_over(hearing: Office
     assert status_of(hearing) == "resolved"
 
 
-def test_an_end_that_is_taken_back_is_believed_since_nobody_can_be_asked(hearing: Office) -> None:
+def test_an_end_that_is_taken_back_is_believed_since_nobody_can_be_asked(hearing: Office, intake: Intake) -> None:
     hearing.fire()
     begins = webhook(hearing)
     ends = over(hearing, begins)
-    assert [deliver(hearing, body) for body in (begins, begins, ends)] == [True, False, True]
+    assert [deliver(hearing, intake, body) for body in (begins, begins, ends)] == [[True], [False], [True]]
     assert status_of(hearing) == "resolved"
     hearing.clock.advance(90)
-    assert deliver(hearing, begins), "the same words as the first time, and no repeat"
+    assert deliver(hearing, intake, begins) == [True], "the same words as the first time, and no repeat"
+    hearing.settle()
+    assert status_of(hearing) == "new"
+
+
+def test_an_end_that_is_taken_back_at_once_is_no_repeat_of_the_beginning(hearing: Office, intake: Intake) -> None:
+    hearing.fire()
+    begins = webhook(hearing)
+    ends = over(hearing, begins)
+    assert deliver(hearing, intake, begins, begins, ends, begins) == [True, False, True, True]
+    hearing.settle()
+    assert status_of(hearing) == "new"
+
+
+def test_who_was_started_anew_knows_no_repeat_by_what_came_before(hearing: Office, intake: Intake) -> None:
+    hearing.fire()
+    begins = webhook(hearing)
+    deliver(hearing, intake, begins, over(hearing, begins))
+    assert deliver(hearing, Intake(hearing.engine), begins) == [True]
     hearing.settle()
     assert status_of(hearing) == "new"
 

@@ -41,6 +41,10 @@ class Webhook:
     repeat_interval: timedelta = timedelta(hours=4)
     external_url: str = "http://alertmanager.example:9093"
     kin: Kin = ALERTMANAGER
+    fingerprints: bool = True
+    """Senders of before 2019 name none."""
+    beside: list[Mapping[str, Any]] = field(default_factory=list)
+    """What stands beside the alerts of every group, as it is: what no Alertmanager sends, and some senders do."""
     log: dict[str, Sent] = field(default_factory=dict)
 
     def due(self, state: State, now: datetime) -> Iterator[tuple[str, list[Alert]]]:
@@ -87,7 +91,7 @@ class Webhook:
         body: dict[str, Any] = {
             "receiver": self.receiver,
             "status": "firing" if any(not alert.over(now) for alert in told) else "resolved",
-            "alerts": [_shown(alert, now) for alert in cut],
+            "alerts": [*(self._shown(alert, now) for alert in cut), *self.beside],
             "groupLabels": self.group_labels(alerts[0]),
             "commonLabels": _common([alert.labels for alert in told]),
             "commonAnnotations": _common([alert.annotations for alert in told]),
@@ -97,6 +101,10 @@ class Webhook:
             "truncatedAlerts": len(told) - len(cut),
         }
         return _as_grafana(body) if self.kin.grafana else body
+
+    def _shown(self, alert: Alert, now: datetime) -> dict[str, Any]:
+        shown = _shown(alert, now)
+        return shown if self.fingerprints else {name: shown[name] for name in shown if name != "fingerprint"}
 
     def deliver(self, key: str, alerts: list[Alert], now: datetime, post: Post) -> int:
         """Send one group. A server's failure is tried again, a refusal (429 too) only at the next flush."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tieline.adapters.servicenow.simulated.query import Row
-from tieline.adapters.servicenow.simulated.seed import PRIORITY
 
 Rule = Callable[[Row, Row, Callable[[str], str]], None]
 """A business rule that runs before the save: the row as it will be, as it was (empty on insert), and group ids."""
@@ -34,7 +33,9 @@ def normalise_title(row: Row, _before: Row, _group_id: Callable[[str], str]) -> 
 RULES: Mapping[str, Rule] = {"assign_group": assign_group, "normalise_title": normalise_title}
 
 
-def settle(row: Row, before: Row, now: str, user_id: str, *, data_policy: bool) -> None:
+def settle(
+    row: Row, before: Row, now: str, user_id: str, matrix: Mapping[tuple[str, str], str], *, data_policy: bool
+) -> None:
     """Bring a changed incident in order, or raise Refused. `before` is empty on insert."""
     old, new = before.get("state", ""), row["state"]
     if old == "7" and new != "7":
@@ -42,7 +43,7 @@ def settle(row: Row, before: Row, now: str, user_id: str, *, data_policy: bool) 
         raise Refused(f"Operation against file 'incident' was aborted by Business Rule '{rule}'")
     if data_policy and new in ("6", "7"):
         demand(row, {"close_code": "Resolution code", "close_notes": "Resolution notes"})
-    row["priority"] = PRIORITY.get((row["impact"], row["urgency"]), "5")
+    row["priority"] = matrix.get((row["impact"], row["urgency"]), "5")
     row["incident_state"] = new
     row["active"] = "false" if new in ("7", "8") else "true"
     if new != old:

@@ -16,7 +16,7 @@ from tieline.adapters.prometheus import plugin as prometheus
 from tieline.adapters.servicenow import plugin as servicenow
 from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation.shipped.jira import DataCenterDesk, JiraDesk, ServiceDesk
-from tieline.cli.simulation.shipped.monitoring import AlertmanagerDesk, Monitoring, PrometheusDesk
+from tieline.cli.simulation.shipped.monitoring import AlertmanagerDesk, HeardDesk, Monitoring, PrometheusDesk
 from tieline.cli.simulation.shipped.pagerduty import PagerDutyDesk
 from tieline.cli.simulation.shipped.seat import ShippedDesk
 from tieline.cli.simulation.shipped.servicenow import ACCOUNT, ServiceNowDesk
@@ -72,6 +72,10 @@ class Watch:
     make: Callable[[ManualClock, Callable[[], None]], Monitoring]
     settings: str
     secrets: Mapping[str, Any]
+    tool: str
+    """Its adapter."""
+    only_heard: bool = False
+    """Whether its webhooks are all that reaches us."""
 
 
 WATCHES: Final[Mapping[str, Watch]] = {
@@ -79,9 +83,16 @@ WATCHES: Final[Mapping[str, Watch]] = {
         AlertmanagerDesk,
         f"url: http://alertmanager.example:9093, bearer_token: {HIDDEN}, webhook_token: {HIDDEN}",
         AlertmanagerDesk.secrets,
+        "alertmanager",
+    ),
+    "alertmanager-heard": Watch(
+        HeardDesk, f"webhook_token: {HIDDEN}", HeardDesk.secrets, "alertmanager", only_heard=True
     ),
     "prometheus": Watch(
-        PrometheusDesk, f"url: http://prometheus.example:9090, bearer_token: {HIDDEN}", PrometheusDesk.secrets
+        PrometheusDesk,
+        f"url: http://prometheus.example:9090, bearer_token: {HIDDEN}",
+        PrometheusDesk.secrets,
+        "prometheus",
     ),
 }
 
@@ -89,7 +100,11 @@ WATCHES: Final[Mapping[str, Watch]] = {
 def with_secrets(tool: str, settings: ConnectionSettings) -> ConnectionSettings:
     """The settings as a world uses them."""
     found = ROLES.get(tool) or WATCHES.get(tool)
-    return settings if found is None else settings.model_copy(update=dict(found.secrets))
+    if found is None:
+        return settings
+    # What a world leaves out of its settings, as the credentials for an API that it has not, it has not.
+    given = {name: secret for name, secret in found.secrets.items() if getattr(settings, name)}
+    return settings.model_copy(update=given)
 
 
 def _plugged(kind: AdapterKind) -> AdapterKind:

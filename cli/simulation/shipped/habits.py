@@ -4,18 +4,23 @@ which administrators of the real ones turn too."""
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from tieline.adapters.alertmanager.simulated.state import ALERTMANAGER, ALERTMANAGER_28, GRAFANA, Kin
 from tieline.adapters.jira.simulated.site import AUTOMATION, Issue, Site
+from tieline.adapters.servicenow.simulated.seed import PRIORITY
 
 HABITUAL: Final = 0.2
 """In how many worlds the tools have habits at all."""
 
 LIKELY: Final = 0.25
 """How likely a tool then has one of its possible habits: few tools have many."""
+
+WATCH_HABITUAL: Final = 0.5
+"""How likely a monitoring has one of its possible habits: what it sends is no Alertmanager's of this year."""
 
 UNTELLABLE: Final = ("jira-dc", "lifts priorities")
 """On Data Center a rule acts as one of the users, whom nobody can tell from a person."""
@@ -46,9 +51,36 @@ def drawn(tools: Sequence[str], dice: random.Random) -> dict[str, frozenset[str]
     }
 
 
+def drawn_by_watch(monitoring: str, dice: random.Random) -> frozenset[str]:
+    """The same for what monitors."""
+    return frozenset(name for name in POSSIBLE.get(kind(monitoring), {}) if dice.random() < WATCH_HABITUAL)
+
+
 def kind(tool: str) -> str:
-    """All kinds of Jira have the same habits."""
-    return "jira" if tool.startswith("jira") else tool
+    """All kinds of one tool have the same habits."""
+    return next((one for one in POSSIBLE if tool.startswith(one)), tool)
+
+
+class Habitual:
+    """Something shipped that does things by itself, until it is told to give them up."""
+
+    simulator: Any
+
+    def __init__(self) -> None:
+        self.unruly: frozenset[str] = frozenset()
+        """Fields that may show something else than what was written, by a habit that it has or had."""
+        self._habits: list[ToolHabit] = []
+
+    def take_on(self, habits: Iterable[ToolHabit]) -> None:
+        """From now on it does these things by itself."""
+        for habit in habits:
+            self._habits.append(habit)
+            self.unruly |= habit.fields
+            habit.turn(self.simulator, True)
+
+    def give_up(self) -> None:
+        for habit in self._habits:
+            habit.turn(self.simulator, False)
 
 
 def _within(held: Callable[[Any], set[str]], one: str) -> Turn:
@@ -88,6 +120,44 @@ def _closes(simulator: Any, on: bool) -> None:
     simulator.auto_close_after = LATER if on else None
 
 
+def _ranks(simulator: Any, on: bool) -> None:
+    simulator.matrix = OTHER_MATRIX if on else PRIORITY
+
+
+def _capitals(people: Callable[[Any], Iterator[Any]]) -> Turn:
+    """Its directory has addresses as somebody typed them, and e-mail knows no case."""
+
+    def turn(simulator: Any, on: bool) -> None:  # noqa: ARG001 - what is swapped twice is as it was
+        for one in people(simulator):
+            if isinstance(one, dict):
+                one["email"] = one["email"].swapcase()
+            else:
+                one.email = one.email.swapcase()
+
+    return turn
+
+
+def _is(kin: Kin) -> Turn:
+    """It is another Alertmanager."""
+
+    def turn(simulator: Any, on: bool) -> None:
+        simulator.state.kin = simulator.webhook.kin = kin if on else ALERTMANAGER
+
+    return turn
+
+
+def _nameless(simulator: Any, on: bool) -> None:
+    simulator.webhook.fingerprints = not on
+
+
+def _pauses(simulator: Any, on: bool) -> None:
+    simulator.pauses = on
+
+
+def _odd_ones(simulator: Any, on: bool) -> None:
+    simulator.webhook.beside[:] = ODD_ALERTS if on else ()
+
+
 def _saves_again(simulator: Any, on: bool) -> None:
     simulator.saves_again = on
 
@@ -110,6 +180,25 @@ def _timer(name: str, after: timedelta) -> Turn:
     return turn
 
 
+OTHER_MATRIX: Final[Mapping[tuple[str, str], str]] = {
+    ("1", "1"): "1",
+    ("1", "2"): "2",
+    ("1", "3"): "2",
+    ("2", "1"): "3",
+    ("2", "2"): "4",
+    ("3", "1"): "4",
+    ("2", "3"): "4",
+    ("3", "2"): "5",
+    ("3", "3"): "5",
+}
+"""Impact and urgency to priority, where impact counts for more than it does at first."""
+
+ODD_ALERTS: Final[Sequence[Mapping[str, Any]]] = (
+    {"status": "firing", "labels": {}, "annotations": None, "startsAt": "2026-11-23T07:05:28.96Z"},
+    {"status": "firing", "labels": {"alertname": "Odd"}, "startsAt": "yesterday", "fingerprint": "0dd0000000000001"},
+)
+"""One that has no name at all, and one that does not know when it began."""
+
 _STATUS: Final = frozenset({"status"})
 
 POSSIBLE: Final[Mapping[str, Mapping[str, ToolHabit]]] = {
@@ -122,6 +211,10 @@ POSSIBLE: Final[Mapping[str, Mapping[str, ToolHabit]]] = {
         "keeps severities": _dropped("severity", "severity"),
         "closes by itself": ToolHabit(_STATUS, _closes),
         "saves twice": ToolHabit(frozenset(), _saves_again),
+        "ranks otherwise": ToolHabit(frozenset({"priority"}), _ranks),
+        "has capitals in addresses": ToolHabit(
+            frozenset(), _capitals(lambda simulator: iter(simulator.tables.rows["sys_user"].values()))
+        ),
     },
     "jira": {
         "leaves titles": _left_alone("summary", "title"),
@@ -130,6 +223,9 @@ POSSIBLE: Final[Mapping[str, Mapping[str, ToolHabit]]] = {
         "leaves priorities": _left_alone("priority", "priority"),
         "leaves assignees": _left_alone("assignee", "assignee"),
         "lifts priorities": ToolHabit(frozenset({"priority"}), _automated),
+        "has capitals in addresses": ToolHabit(
+            frozenset(), _capitals(lambda simulator: iter(simulator.site.users.values()))
+        ),
     },
     "pagerduty": {
         "ignores titles": _ignored("title", "title"),
@@ -137,6 +233,14 @@ POSSIBLE: Final[Mapping[str, Mapping[str, ToolHabit]]] = {
         "takes acknowledgements back": ToolHabit(_STATUS, _timer("acknowledgement_timeout", SOON)),
         "escalates": ToolHabit(frozenset({"assignee"}), _timer("escalation_timeout", SOON)),
         "resolves by itself": ToolHabit(_STATUS, _timer("auto_resolve_timeout", LATER)),
+        "has capitals in addresses": ToolHabit(frozenset(), _capitals(lambda simulator: iter(simulator.account.users))),
+    },
+    "alertmanager": {
+        "names no fingerprints": ToolHabit(frozenset(), _nameless),
+        "sends odd ones beside": ToolHabit(frozenset(), _odd_ones),
+        "takes a pause for an end": ToolHabit(frozenset(), _pauses),
+        "is Grafana's": ToolHabit(frozenset(), _is(GRAFANA)),
+        "is of 2025": ToolHabit(frozenset(), _is(ALERTMANAGER_28)),
     },
 }
 """By kind of tool and name of habit."""

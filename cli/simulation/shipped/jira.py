@@ -20,7 +20,7 @@ from tieline.adapters.memory.tool import Refused
 from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import Request
 from tieline.cli.simulation.people import bare
-from tieline.cli.simulation.shipped.seat import ShippedDesk, spoilt
+from tieline.cli.simulation.shipped.seat import TOLD, ShippedDesk, spoilt
 from tieline.cli.simulation.shipped.texts import adf, wiki, words
 from tieline.cli.simulation.staff import PEOPLE
 from tieline.cli.simulation.tickets import Oddities
@@ -108,7 +108,7 @@ class JiraDesk(ShippedDesk):
         return self._row(self._issue(ref))
 
     def addresses(self) -> Mapping[str, str]:
-        return {user.id: user.email for user in self.site.users.values()}
+        return {user.id: user.email.lower() for user in self.site.users.values()}
 
     def would_show(self, name: str, value: Any) -> Any:
         match name, value:
@@ -193,6 +193,18 @@ class JiraDesk(ShippedDesk):
         hidden = {"sd.public.comment": {"internal": visibility is Visibility.INTERNAL}}
         properties = hidden if issue.project.service else {}
         return self._note(self._done(lambda by: self.site.comment(issue, self._text(text), by, properties)))
+
+    def scribble(self, ref: str, more: str) -> bool:
+        issue = self._issue(ref)
+        told = [one for one in issue.comments if one["_author"] == self.account and self._tells(one)]
+        if not told:
+            return False
+        said = words(told[-1]["body"]) or ""
+        self._done(lambda by: self.site.rewrite(issue, told[-1], self._text(f"{said} {more}"), by))
+        return True
+
+    def _tells(self, comment: Mapping[str, Any]) -> bool:
+        return TOLD.search(words(comment["body"]) or "") is not None
 
     def delete(self, ref: str) -> None:
         issue = self._issue(ref)

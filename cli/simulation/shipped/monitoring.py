@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from tieline.adapters.alertmanager.simulated.notify import Webhook
@@ -17,6 +17,7 @@ from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import HttpxTransport, Request, Response, Simulator, requests_transport
 from tieline.cli.simulation.alerts import Memory
 from tieline.cli.simulation.shipped.clock import ToolClock
+from tieline.cli.simulation.shipped.habits import Habitual
 from tieline.cli.simulation.shipped.line import Line
 from tieline.cli.simulation.shipped.seat import Plug
 from tieline.core.episodes import Episode
@@ -25,6 +26,9 @@ from tieline.core.secrets import Secret
 
 API_TOKEN: Final = "simulated-monitoring-token"  # noqa: S105 - opens nothing but the simulator
 HOOK_TOKEN: Final = "simulated-monitoring-hook-token"  # noqa: S105 - the same
+
+PAUSE: Final = timedelta(minutes=10)
+"""For how long after its beginning an alert that fires again is one whose reports were late."""
 
 
 @dataclass
@@ -58,7 +62,7 @@ class Forgetting:
         self.memory.forgot(self.forgotten & firing.keys())
 
 
-class Monitoring:
+class Monitoring(Habitual):
     """What both have in common; see `AlertTool` for the words."""
 
     secrets: ClassVar[Mapping[str, Any]]
@@ -68,6 +72,7 @@ class Monitoring:
     simulator: Simulator
 
     def __init__(self, clock: ManualClock, before_call: Callable[[], None]) -> None:
+        super().__init__()
         self.clock = ToolClock(clock)
         self.dice = random.Random(0)  # noqa: S311 - it makes faults, not secrets
         self.faults = Faults()
@@ -163,6 +168,8 @@ class _Amnesiac(AlertmanagerSimulator):
     """An Alertmanager whose answers lack what its desk says is forgotten."""
 
     hides: Callable[[], frozenset[str]] = frozenset
+    pauses: bool
+    """Whether reports are late now and then: what fires on was taken for ended, and has the beginning that it had."""
 
     def respond(self, request: Request) -> Response:
         with self._without(self.hides()):
@@ -190,14 +197,19 @@ class AlertmanagerDesk(Monitoring):
         super().__init__(clock, before_call)
         hook = Webhook("https://tieline.example/hooks/alerts", {"authorization": f"Bearer {HOOK_TOKEN}"})
         self.simulator = _Amnesiac(self.clock.now, webhook=hook, credentials=f"Bearer {API_TOKEN}", post=self._post)
-        self.simulator.hides = lambda: self.forgotten
+        self.simulator.hides, self.simulator.pauses = lambda: self.forgotten, False
+        self._began: dict[frozenset[tuple[str, str]], datetime] = {}
 
     @staticmethod
     def mounted(line: Any) -> Any:
         return HttpxTransport(line)
 
     def _begin(self, labels: Mapping[str, str]) -> str:
-        return self.simulator.fire(labels, {"summary": "something is wrong"}).ref
+        before = self._began.get(frozenset(labels.items())) if self.simulator.pauses else None
+        recent = before is not None and timedelta(0) <= self.clock.now() - before < PAUSE
+        made = self.simulator.fire(labels, {"summary": "something is wrong"}, starts=before if recent else None)
+        self._began[frozenset(labels.items())] = made.started
+        return made.ref
 
     def _end(self, ref: str) -> None:
         self.simulator.resolve(ref)
@@ -214,6 +226,13 @@ class AlertmanagerDesk(Monitoring):
     def _silences(self, ref: str) -> list[str]:
         alert = self.simulator.state.alerts.get(Episode.parse(ref).fingerprint)
         return self.simulator.state.silenced_by(alert, self.clock.now()) if alert is not None else []
+
+
+class HeardDesk(AlertmanagerDesk):
+    """Alertmanager where nobody can reach its API: all that is known of it is what its webhooks say."""
+
+    secrets: ClassVar = {"webhook_token": Secret.literal(HOOK_TOKEN)}
+    quietens = False
 
 
 class _Partial(PrometheusSimulator):

@@ -8,7 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from tieline.adapters.alertmanager import alert as alertmanager_alert
 from tieline.adapters.alertmanager import silences
+from tieline.adapters.alertmanager import webhook as alertmanager_webhook
 from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter
 from tieline.adapters.jira import comments as jira_comments
 from tieline.adapters.jira import history
@@ -26,12 +28,18 @@ from tieline.adapters.prometheus.adapter import PrometheusAdapter
 from tieline.adapters.servicenow import journal, poll
 from tieline.adapters.servicenow import webhook as servicenow_webhook
 from tieline.adapters.servicenow.adapter import ServiceNow
+from tieline.adapters.servicenow.directory import People
+from tieline.adapters.servicenow.query import both, condition
 from tieline.adapters.servicenow.rows import version_of
 from tieline.adapters.servicenow.wire import Wire as ServiceNowWire
+from tieline.cli.simulation.people import SCRIBBLE
 from tieline.core import redaction
+from tieline.core.episodes import check_fingerprint
+from tieline.core.listing import Understood
 from tieline.core.model import Visibility
 from tieline.core.port import Act, Token
-from tieline.sync import reconcile
+from tieline.sync import comments, pins, reconcile
+from tieline.sync.intake import Intake
 from tieline.sync.limits import Budget
 
 Patches = Sequence[tuple[Any, str, Any]]
@@ -202,6 +210,50 @@ def _silences_pile_up() -> Patches:
     return [(silences, "ours", lambda *_args: [])]
 
 
+def _odd_alert_refuses_all() -> Patches:
+    def all_or_nothing(items: Any, understand: Any, _named: Any) -> Any:
+        return Understood([understand(item) for item in items], [])
+
+    return [(alertmanager_webhook, "understood", all_or_nothing)]
+
+
+def _fingerprint_demanded() -> Patches:
+    return [(alertmanager_alert, "identity", lambda _labels, told: check_fingerprint(told))]
+
+
+def _other_versions_refused() -> Patches:
+    return [(alertmanager_webhook, "VERSIONS", {"4": "Alertmanager"})]
+
+
+def _heard_once_a_minute() -> Patches:
+    def by_the_minute(self: Any, name: Any, received: Any, now: datetime) -> Any:
+        if not self.engine.connections[name].only_listens:
+            return name, received
+        return name, replace(received, delivery_id=f"{received.delivery_id[:180]}@{now:%Y%m%d%H%M}")
+
+    return [(Intake, "_one", by_the_minute)]
+
+
+def _address_by_its_case() -> Patches:
+    def exact(self: Any, email: str) -> str | None:
+        query = both(condition("email", "=", email), "active=true")
+        rows = self._wire.rows("sys_user", query, limit=20, fields=("sys_id", "email")).rows
+        return next((str(row["sys_id"]) for row in rows if row["email"] == email), None)
+
+    return [(People, "person_id", exact)]
+
+
+def _comment_known_by_its_words() -> Patches:
+    def as_written(comment: Any, body: str, token: str) -> bool:
+        return comments.is_copy(comment, body, token) and SCRIBBLE not in body
+
+    class Instead:
+        is_copy = staticmethod(as_written)
+        first_line = staticmethod(comments.first_line)
+
+    return [(pins, "comments", Instead)]
+
+
 def _absence_believed() -> Patches:
     return [(PrometheusAdapter, "_ended", lambda self, missing, answer: [])]  # noqa: ARG005 - that nothing ever ends
 
@@ -250,6 +302,9 @@ ADAPTER_MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], str]]] = {
     "jira-walk-stops": ("a walk ends after its first step", _jira_walk_stops, "jira,left"),
     "jira-lost-answer-undone": ("a lost answer counts as nothing done", _jira_lost_answer_undone, "jira,left"),
     "jira-not-found": ("a search for a token finds nothing", _jira_token_left_out, "jira,left"),
+    "jira-comment-known-by-its-words": (
+        "our comment about alerts is not known again when somebody has edited it",
+        _comment_known_by_its_words, "jira,left"),
     "jira-forged-taken": ("a webhook's signature is not checked", _forged_taken(jira_webhook), "jira,left"),
     "pagerduty-notes-untold": ("a poll does not tell of notes", _pagerduty_notes_untold, "pagerduty,left"),
     "pagerduty-second-dropped": (
@@ -262,6 +317,16 @@ ADAPTER_MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], str]]] = {
     "alertmanager-silence-stays": ("a silence is not taken back", _silence_stays, "left,right,alertmanager"),
     "alertmanager-silences-pile-up": (
         "our own silences are not known again", _silences_pile_up, "left,right,alertmanager"),
+    "alertmanager-odd-alert-refuses-all": (
+        "one odd alert refuses the whole delivery", _odd_alert_refuses_all, "left,right,alertmanager-heard"),
+    "alertmanager-fingerprint-demanded": (
+        "an alert without a fingerprint is not understood", _fingerprint_demanded, "left,right,alertmanager-heard"),
+    "alertmanager-other-versions-refused": (
+        "a delivery of Grafana's is refused", _other_versions_refused, "left,right,alertmanager-heard"),
+    "heard-once-a-minute": (
+        "what fires on within a minute counts as a repeat", _heard_once_a_minute, "left,right,alertmanager-heard"),
+    "servicenow-address-by-its-case": (
+        "people are looked for by the case of their address", _address_by_its_case, "servicenow,left"),
     "prometheus-nothing-ends": (
         "an alert that is not listed any more fires on", _absence_believed, "left,right,prometheus"),
     "servicenow-habit-taken-for-a-person": (

@@ -97,7 +97,7 @@ class PagerDutyDesk(ShippedDesk):
         return self._row(self._incident(ref))
 
     def addresses(self) -> Mapping[str, str]:
-        return {user.id: user.email for user in self.simulator.account.users}
+        return {user.id: user.email.lower() for user in self.simulator.account.users}
 
     def would_show(self, name: str, value: Any) -> Any:
         return NARROWER.get(value, value) if name == "status" and isinstance(value, str) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
@@ -13,13 +13,14 @@ from tieline.adapters.memory.shelf import Note, Row
 from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import Request, Response, Simulator, requests_transport
 from tieline.cli.simulation.shipped.clock import ToolClock
-from tieline.cli.simulation.shipped.habits import ToolHabit
+from tieline.cli.simulation.shipped.habits import Habitual
 from tieline.cli.simulation.shipped.line import Line
 from tieline.cli.simulation.tickets import Oddities
 from tieline.core.model import Visibility
 from tieline.core.port import Delivery
 
-_TOLD: Final = re.compile(r"(?:No alert fires|One alert fires|\d+ alerts fire) now")
+TOLD: Final = re.compile(r"(?:No alert fires|One alert fires|\d+ alerts fire) now")
+"""How what we say of alerts begins."""
 
 
 class Plug:
@@ -31,7 +32,7 @@ class Plug:
         self.transport = mounted(line)
 
 
-class ShippedDesk:
+class ShippedDesk(Habitual):
     """One shipped tool. Subclasses say what its records show and how people work in it; see `Desk`."""
 
     account: ClassVar[str]
@@ -53,6 +54,7 @@ class ShippedDesk:
     simulator: Simulator
 
     def __init__(self, clock: ManualClock, dice: random.Random, oddities: Oddities) -> None:
+        super().__init__()
         self.clock = ToolClock(clock)
         self.dice = dice
         self.oddities = oddities
@@ -62,9 +64,6 @@ class ShippedDesk:
         self.born: dict[str, Mapping[str, Any]] = {}
         """What each record that we made showed at its birth."""
         self.line = Line(self, clock.monotonic)
-        self.unruly: frozenset[str] = frozenset()
-        """Fields that may show something else than what was written, by a habit that it has or had."""
-        self._habits: list[ToolHabit] = []
         self.transport = Plug(self.line, oddities.before_call, requests_transport)
 
     @property
@@ -116,10 +115,13 @@ class ShippedDesk:
 
     def board(self, row: Row) -> str | None:
         """What its newest comment of ours about alerts says of them."""
-        told = (_TOLD.search(note.text) for note in reversed(row.notes) if note.author == self.account)
+        told = (TOLD.search(note.text) for note in reversed(row.notes) if note.author == self.account)
         return next((note.string[note.start() :] for note in told if note is not None), None)
 
     # What people do
+
+    def scribble(self, ref: str, words: str) -> bool:  # noqa: ARG002 - nobody edits notes, where nothing else is said
+        return False
 
     def did_by_itself(self, ref: str, field: str) -> bool:  # noqa: ARG002 - a habit has nothing to do with the record
         return field in self.unruly
@@ -197,17 +199,9 @@ class ShippedDesk:
         """Proofs without a time hold for ever."""
         return delivery
 
-    def take_on(self, habits: Iterable[ToolHabit]) -> None:
-        """From now on it does these things by itself."""
-        for habit in habits:
-            self._habits.append(habit)
-            self.unruly |= habit.fields
-            habit.turn(self.simulator, True)
-
     def settle_down(self) -> None:
         """Give up every bad habit."""
-        for habit in self._habits:
-            habit.turn(self.simulator, False)
+        self.give_up()
         for ref in sorted(self.spoilt):
             self.mend(ref)
 

@@ -134,6 +134,13 @@ class ServiceNowDesk(ShippedDesk):
     def board(self, row: Row) -> str | None:
         return split(self.tables.rows["incident"][row.ref]["description"])[1]
 
+    def scribble(self, ref: str, words: str) -> bool:
+        row = self.tables.rows["incident"].get(ref)
+        if row is None or "fire" not in (split(row["description"])[1] or ""):
+            return False
+        self._save(ref, {"description": row["description"].replace("fire", f"fire {words}", 1)})
+        return True
+
     def addresses(self) -> Mapping[str, str]:
         return {ref: row["email"].lower() for ref, row in self.tables.rows["sys_user"].items()}
 
@@ -218,12 +225,19 @@ class ServiceNowDesk(ShippedDesk):
         headers, body = message(dict(row), "incident", WEBHOOK_SECRET, int(self.clock.now().timestamp()))
         return Delivery(headers, body)
 
+    def _ranked(self, priority: str) -> dict[str, str]:
+        """The impact and urgency of which this instance makes this priority."""
+        matrix, wanted = self.simulator.matrix, priority.removeprefix("p")
+        usual = MATRIX[priority]
+        chosen = usual if matrix[usual] == wanted else next(pair for pair, made in matrix.items() if made == wanted)
+        return dict(zip(("impact", "urgency"), chosen, strict=True))
+
     def _save(self, ref: str, values: Mapping[str, Any]) -> Row:
         self.clock.tick()
         user = self.dice.choice(PEOPLE).partition("@")[0]
         sent: dict[str, str] = {}
         for name, value in values.items():
-            sent |= _column(name, value)
+            sent |= self._ranked(value) if name == "priority" else _column(name, value)
         try:
             return _row(self.simulator.save("incident", ref, sent, user), [], [])
         except RefusedByServiceNow as refused:
@@ -231,8 +245,6 @@ class ServiceNowDesk(ShippedDesk):
 
 
 def _column(name: str, value: Any) -> dict[str, str]:
-    if name == "priority":
-        return dict(zip(("impact", "urgency"), MATRIX[value], strict=True))
     if name in CODED:
         value = next(code for code, meant in CODED[name].items() if meant == value)
     sent = {COLUMNS[name]: value or ""}

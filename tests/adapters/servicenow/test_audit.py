@@ -68,6 +68,21 @@ def test_an_edit_of_another_field_is_a_race_that_replaced_nothing(
     assert found == Replaced(None, ours=frozenset({"short_description"}))
 
 
+@pytest.mark.parametrize("saves_again", [False, True])
+def test_what_a_person_wrote_meanwhile_is_not_what_the_tool_made_of_our_write(
+    adapter: ServiceNow, driver: ServiceNowDriver, simulator: ServiceNowSimulator, saves_again: bool
+) -> None:
+    simulator.silent, simulator.saves_again = {"category"}, saves_again
+    theirs = {"category": "network", "short_description": "disk full, says a person"}
+    written, found = raced(adapter, driver, theirs, {"category": "software", "description": "df"})
+    assert (written.body["category"], written.body["description"]) == ("inquiry", "df"), "what came of our write alone"
+    assert written.raced
+    now = adapter.read(written.ref)
+    assert (now.body["category"], now.body["short_description"]) == ("network", "disk full, says a person")
+    assert now.version != written.version, "what they wrote is read next"
+    assert found == Replaced(None, ours=frozenset({"description"}))
+
+
 def test_a_rule_that_saves_again_replaced_nothing(adapter: ServiceNow, simulator: ServiceNowSimulator) -> None:
     made = adapter.create({"short_description": "disk full"}, TOKEN)
     simulator.saves_again = True
