@@ -26,7 +26,7 @@ Action = Callable[[World], str]
 
 SERVICES = ("shop", "mail")
 
-TAKEN_UP: Final = 0.3
+TAKEN_UP: Final = 0.6
 """How often somebody sees to an alert's ticket when somebody edits anything: where a shipped tool monitors, so that
 its silences are made and taken back in a few schedules."""
 

@@ -732,7 +732,9 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "sweep-sees-polls-only": Mutant("a lane whose wake-up was lost sleeps until its next poll", _sweep_sees_polls_only),
     "mass-end-believed": Mutant("a listing that lacks most alerts ends them all", _mass_end_believed),
     "silence-left-behind": Mutant(
-        "a silence is not taken back when nobody works on the incident any more", _silence_left_behind
+        "a silence is not taken back when nobody works on the incident any more",
+        _silence_left_behind,
+        "left,right,alertmanager",
     ),
     **{name: Mutant(*planted_there) for name, planted_there in ADAPTER_MUTANTS.items()},
 }

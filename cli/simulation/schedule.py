@@ -20,7 +20,7 @@ from tieline.adapters.testing.clock import START
 from tieline.cli.simulation.actions import ACTIONS
 from tieline.cli.simulation.checker import Violation, check, shown_secrets
 from tieline.cli.simulation.fate import FORGETFUL, LEVELS, Weather
-from tieline.cli.simulation.shape import MEMORY, Shape, cast
+from tieline.cli.simulation.shape import MEMORY, SIMULATED, Shape, cast
 from tieline.cli.simulation.shipped import habits
 from tieline.cli.simulation.store import IN_MEMORY, Stores
 from tieline.cli.simulation.world import CYCLE, World
@@ -129,6 +129,8 @@ def play(plan: Plan, stores: Stores = IN_MEMORY) -> Outcome:
         world = World(plan.shape, plan.weather, dice, store)
         story = [line for step in plan.steps for line in _take(world, step)]
         dice.seed(plan.seed)
+        if plan.shape.monitoring != SIMULATED:
+            world.staff.leave(random.Random(f"leave {plan.seed}"))  # noqa: S311 - it makes schedules, not secrets
         violations = _make_peace(world)
         violations += shown_secrets(world, logs)
         violations += [

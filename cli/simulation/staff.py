@@ -94,17 +94,26 @@ class Staff:
             case _:
                 return f"e{self._number} in {name}"
 
+    def leave(self, dice: random.Random) -> None:
+        """At the end of a day, some hand back what alerts have opened and they have taken up."""
+        for name in self._names:
+            for row in self._of_alerts(name):
+                if row.body.get("status") == "in_progress" and dice.random() < 0.5:
+                    self._edit(name, row, {"status": "new"})
+
     def take_up(self, dice: random.Random) -> str:
         """Somebody begins to work on what an alert has opened, or leaves it as it was."""
         name = dice.choice(self._names)
-        rows = [row for row in self._standing(name) if str(row.body.get("title")).startswith(("Down:", "Slow:"))]
         turned = {"new": "in_progress", "in_progress": "new"}
-        open_ones = [row for row in rows if row.body.get("status") in turned]
+        open_ones = [row for row in self._of_alerts(name) if row.body.get("status") in turned]
         if not open_ones:
             return ""
         row = dice.choice(open_ones)
         words = self._edit(name, row, {"status": turned[str(row.body["status"])]})
         return f"; {words}" if words else ""
+
+    def _of_alerts(self, name: str) -> list[Row]:
+        return [row for row in self._standing(name) if str(row.body.get("title")).startswith(("Down:", "Slow:"))]
 
     def scribble(self, words: str) -> str:
         """Somebody writes these words into what says which alerts fire."""

@@ -32,6 +32,8 @@ class Oddities:
     repeats: Callable[[], bool]
     elapsed: Callable[[], float]
     before_call: Callable[[], None]
+    polled: Callable[[], bool] = lambda: True
+    """Whether somebody would see what no webhook tells."""
 
 
 class SimulatedTool(MemoryTool):

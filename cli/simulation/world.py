@@ -155,6 +155,7 @@ class World:
             partial(self._is_odd, "repeated page"),
             self.clock.monotonic,
             self._before_call,
+            lambda: self.shape.polls,
         )
 
     def _tool(self, name: str) -> Desk:
