@@ -32,6 +32,7 @@ from tieline.adapters.servicenow.directory import People
 from tieline.adapters.servicenow.query import both, condition
 from tieline.adapters.servicenow.rows import version_of
 from tieline.adapters.servicenow.wire import Wire as ServiceNowWire
+from tieline.cli.simulation.bugs.planting import seen_by
 from tieline.cli.simulation.people import SCRIBBLE
 from tieline.core import redaction
 from tieline.core.episodes import check_fingerprint
@@ -247,11 +248,7 @@ def _comment_known_by_its_words() -> Patches:
     def as_written(comment: Any, body: str, token: str) -> bool:
         return comments.is_copy(comment, body, token) and SCRIBBLE not in body
 
-    class Instead:
-        is_copy = staticmethod(as_written)
-        first_line = staticmethod(comments.first_line)
-
-    return [(pins, "comments", Instead)]
+    return [seen_by(pins, "comments", is_copy=as_written)]
 
 
 def _absence_believed() -> Patches:

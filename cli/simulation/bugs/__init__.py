@@ -1,0 +1,1 @@
+"""Planted bugs of the engine, by what they are planted in."""
