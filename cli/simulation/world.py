@@ -68,6 +68,7 @@ class Worker:
 
     name: str
     engine: Engine = field(init=False)
+    intake: Intake = field(init=False)
     lanes: dict[str, Lane] = field(init=False)
 
 
@@ -232,6 +233,7 @@ class World:
             load_mapping=load_mapping,
         )
         engine.new_token = self._token
+        worker.intake = Intake(engine)
         worker.lanes = {str(name): Lane(engine, here, self.shape.batch) for name, here in engine.connections.items()}
 
     def _token(self) -> Token:
@@ -500,7 +502,7 @@ class World:
         except ValueError:
             return 400
         try:
-            Intake(worker.engine).store([(ConnectionName(post.tool), received)])
+            worker.intake.store([(ConnectionName(post.tool), received)])
         except StoreUnavailable:
             return 503
         except Killed:
