@@ -56,7 +56,7 @@ RECHECK: Final = timedelta(minutes=5)
 """How often a stopped connection is tried again: renewed credentials heal it without a restart."""
 
 PUZZLED: Final = 3
-"""Odd answers in a row after which a connection stops, or failures of single records after which it waits."""
+"""Odd answers in a row after which a connection stops, or failures of records after which its check is asked."""
 
 TRIES: Final[Mapping[Counts, int]] = {
     Counts.FREE: 0,
@@ -392,14 +392,16 @@ class Lane:
         match bearing.conduct:
             case Conduct.TIRES | Conduct.WAITS:
                 self._failures += 1
-                # A tool that nobody reaches says nothing about the record that it was asked for.
-                everybody = bearing.conduct is Conduct.WAITS or self._failures >= PUZZLED
-                # It waits with its connection then, and is due as soon as that works again.
+                # A tool that nobody reaches says nothing about the record that it was asked for: that is due as soon as
+                # the connection works again.
+                everybody = bearing.conduct is Conduct.WAITS
+                if not everybody and self._failures % PUZZLED == 0:
+                    self._prove(failed, None)
                 failed(0 if everybody else tries, None if everybody else self._later(self._failures, error), "")
                 if everybody or (isinstance(error, TryAgain) and error.wait is not None):
                     raise error
             case Conduct.PROVES:
-                self._prove(failed)
+                self._prove(failed, self._later(2))
                 failed(tries, self._later(2), self._sentence(error))
             case Conduct.STOPS | Conduct.PUZZLED:
                 # A check or a listing failed in the midst of this record's work: that is about the tool.
@@ -410,12 +412,13 @@ class Lane:
             case _:
                 failed(tries, self._later(2), self._sentence(error))
 
-    def _prove(self, failed: Callable[[int, datetime | None, str], None]) -> None:
-        """The connection's trouble, or a record's alone? Raises what the check raises, and then the record is free."""
+    def _prove(self, failed: Callable[[int, datetime | None, str], None], later: datetime | None) -> None:
+        """The connection's trouble, or a record's alone? Raises what the check raises, and then the record is free, and
+        due `later`."""
         try:
             self.here.call(Verb.CHECK, self.here.source.check)
         except RemoteError:
-            failed(0, self._later(2), "")
+            failed(0, later, "")
             raise
 
     def _later(self, failures: int, error: Exception | None = None) -> datetime:

@@ -10,6 +10,7 @@ from tieline.core.errors import ConfigError
 from tieline.core.model import Tlp
 from tieline.core.port import Power, Receiver
 from tieline.sync import commit, explain, inbox, rows
+from tieline.sync.lane import LaneState
 from tieline.sync.merge import Reason
 from tieline.sync.poll import poll
 from tieline.sync.read import read
@@ -37,6 +38,24 @@ def test_one_refusal_after_a_few_failures_puts_nothing_aside(world):
         both.settle(1)
         assert both.parked() == []
     assert right.queue == [] and both.shows("right", "title") == "Disk full on db1"
+
+
+def test_records_that_are_not_answered_stop_nothing_while_the_tool_answers(world):
+    both = opened(world)
+    for number in range(4):
+        both.tools["left"].make({"title": f"Disk {number} full", "status": "new"})
+    both.settle()
+    both.tools["right"].faults.draw = lambda verb, _writes: Fault(status=500) if verb == "update" else None
+    for row in both.tools["left"].rows():
+        both.tools["left"].edit(row.ref, title=f"{row.body['title']} on db1")
+    seen = set()
+    for _ in range(4):
+        both.settle(1)
+        seen.add(both.lanes["right"].state)
+    assert seen == {LaneState.WORKING}
+    both.edit("right", category="storage")
+    both.settle()
+    assert both.shows("left", "category") == "storage"
 
 
 def test_credentials_that_everything_is_refused_with_put_nothing_aside_however_often(world):
