@@ -109,7 +109,7 @@ class Conduct(StrEnum):
     """What becomes of the connection."""
 
     GOES_ON = "goes_on"  # with all its other work
-    TIRES = "tires"  # it goes on with the others; at the third failure in a row it waits
+    TIRES = "tires"  # it goes on with the others; at each third failure in a row it checks itself, as for `proves`
     WAITS = "waits"  # as long as the tool asked, else longer with each time
     PROVES = "proves"  # it checks itself: if it can, it goes on with the others, else it does as its check failed
     PUZZLED = "puzzled"  # it waits; at the third odd answer in a row it stops
