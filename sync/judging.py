@@ -18,6 +18,7 @@ from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Statu
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.mappings.board import ALERTS
+from tieline.mappings.mapping import DESCRIPTION
 from tieline.sync import board, commit, grades, rows
 from tieline.sync.engine import Engine
 from tieline.sync.grades import Standing
@@ -120,8 +121,13 @@ def is_by_alerts(engine: Engine, incident: Incident, field: str) -> bool:
 
 
 def moved_by_alerts(engine: Engine, incident: Incident) -> dict[str, datetime]:
-    """The fields that alerts, and nobody else, gave their values, and when."""
-    return {name: stamp.at for name, stamp in incident.stamps.items() if is_by_alerts(engine, incident, name)}
+    """The fields that alerts, and nobody else, gave their values, and when; and the block of alerts, which stands in
+    the description and goes with it when somebody writes that anew."""
+    moved = {name: stamp.at for name, stamp in incident.stamps.items() if is_by_alerts(engine, incident, name)}
+    described = incident.stamps.get(DESCRIPTION)
+    if described is not None:
+        moved[ALERTS] = max(described.at, moved.get(ALERTS, described.at))
+    return moved
 
 
 def _follow(

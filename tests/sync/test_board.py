@@ -22,7 +22,7 @@ from tieline.core.store import tables as t
 from tieline.mappings.board import BEGIN, joined, split
 from tieline.mappings.document import Shown
 from tieline.mappings.mapping import compile_mapping
-from tieline.sync import board, comments, explain
+from tieline.sync import board, comments, explain, limits
 from tieline.sync.board import Alert
 
 EVERY = SignalsConfig().tell_every
@@ -231,6 +231,33 @@ def test_a_block_that_somebody_took_out_comes_back_and_their_text_stays(desk: Of
     assert split(text_in(desk, tool))[0] == "Only my own words."
     assert heading(desk) == {"One alert fires now:"}
     assert desk.incident().fields["description"] == "Only my own words."
+
+
+@pytest.mark.parametrize("tool", ["memory", "servicenow"])
+def test_people_who_write_the_text_anew_again_and_again_fight_against_nobody(desk: Office, tool: str) -> None:
+    fire(desk, "a", "warning")
+    desk.settle()
+    for number in range(limits.BREAKER_WRITES + 2):
+        rewrite(desk, tool, f"Ann's words, version {number}.")
+        desk.settle(2)
+    assert heading(desk) == {"One alert fires now:"}
+    assert desk.incident().fields["description"] == f"Ann's words, version {limits.BREAKER_WRITES + 1}."
+    with desk.engine.store.read() as connection:
+        assert explain.parked(connection) == []
+
+
+@pytest.mark.parametrize("tool", ["memory", "servicenow"])
+def test_a_rule_that_takes_the_block_out_again_and_again_is_stopped_and_named(desk: Office, tool: str) -> None:
+    fire(desk, "a", "warning")
+    desk.settle()
+    rewrite(desk, tool, "Ann's words.")
+    for _ in range(limits.BREAKER_WRITES + 1):
+        desk.settle(2)
+        rewrite(desk, tool, "Ann's words.")
+    desk.settle()
+    with desk.engine.store.read() as connection:
+        [parked] = explain.parked(connection)
+    assert "alerts was set to" in parked.sentence
 
 
 def test_an_edit_of_the_text_just_before_its_block_is_written_is_not_lost(
