@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -17,7 +18,7 @@ from tests.threats.canaries import TOOLS, connect, serving
 
 from tieline.core.config import load_text
 from tieline.core.errors import ConfigError, NeedsOperator, RemoteError, TryAgain
-from tieline.core.route import _bypassed
+from tieline.core.route import Route, _bypassed
 from tieline.core.secrets import Secret
 
 pytest.importorskip("cryptography.x509")
@@ -182,6 +183,30 @@ def test_a_tool_that_asks_for_a_certificate_is_shown_ours(name: str, authority: 
     with serving(tls=authority.mutual("behind", host=HOST)) as tool, proxying(tool.url) as proxy:
         ask(name, f"https://{HOST}", ca_file=authority.bundle, proxy={"url": proxy.url}, **way)
         assert tool.seen and proxy.asked
+
+
+def test_a_certificate_of_one_connection_is_shown_by_no_other(authority: Authority) -> None:
+    certificate, key = authority.client("alone")
+    usual = Route().context()
+
+    assert Route(certificate=str(certificate), key=str(key)).context() is not usual
+    assert Route(verify=False).context().verify_mode is ssl.CERT_NONE
+    assert Route().context() is usual and usual.verify_mode is ssl.CERT_REQUIRED
+
+
+def test_authorities_that_the_environment_names_are_read_again_when_they_change(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, bundle = Route().context(), tmp_path / "bundle.pem"
+    bundle.write_bytes(authority.bundle.read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+
+    named = Route().context()
+    assert named is not usual and len(named.get_ca_certs()) == 1
+    assert Route().context() is named
+
+    bundle.write_bytes(authority.bundle.read_bytes() + Authority(tmp_path).bundle.read_bytes())
+    assert len(Route().context().get_ca_certs()) == 2
 
 
 @pytest.mark.parametrize("name", TOOLS)
