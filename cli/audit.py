@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tieline.cli.open import configuration, store_of
-from tieline.cli.output import emit, json_option
+from tieline.cli.output import emit, json_option, say
 from tieline.core import journal
 
 
@@ -31,7 +31,7 @@ def verify(workspace: str, anchor: str | None, as_json: bool) -> None:
     if as_json:
         emit({"entries": found.count, "head": found.head, "whole": True})
     else:
-        click.echo(f"the journal is whole: {found.count} entries, head {found.head[:16]}…")
+        say(f"the journal is whole: {found.count} entries, head {found.head[:16]}…")
 
 
 @audit.command()
@@ -42,4 +42,4 @@ def checkpoint(workspace: str, file: str) -> None:
     config, _registry = configuration(workspace)
     with store_of(config, moved=True) as store:
         found = journal.checkpoint(store, Path(file))
-    click.echo(f"entry {found.seq} is pinned in {file}; verify with `tieline audit verify --anchor {file}`")
+    say(f"entry {found.seq} is pinned in {file}; verify with `tieline audit verify --anchor {file}`")

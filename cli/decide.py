@@ -14,7 +14,7 @@ from datetime import datetime
 import click
 
 from tieline.cli.open import clock, configuration, store_of
-from tieline.cli.output import emit, json_option, note, table
+from tieline.cli.output import emit, json_option, note, say, table
 from tieline.core.model import (
     INCIDENT_FIELDS,
     ConnectionName,
@@ -114,7 +114,7 @@ def settle(workspace: str, incident: str, field: str, connection: str, take: str
     if as_json:
         emit({"incident": incident_number(number), "field": field, "value": value})
     else:
-        click.echo(
+        say(
             f"{incident_number(number)}: {field} is {value!r}, settled by {actor}. Every tool is told; one that does "
             "not take it stands in `tieline conflicts` again."
         )
@@ -166,7 +166,7 @@ def retry(workspace: str, what: str, number: int, actor: str, as_json: bool) -> 
     if as_json:
         emit({"released": what, "id": number})
     else:
-        click.echo(f"{what} {number} tries again")
+        say(f"{what} {number} tries again")
 
 
 @click.group(invoke_without_command=True)
@@ -210,7 +210,7 @@ def confirm(workspace: str, connection: str, actor: str, as_json: bool) -> None:
     if as_json:
         emit({"connection": name, "episodes": sorted(doubt.episodes), "actor": actor})
     else:
-        click.echo(
+        say(
             f"{len(doubt.episodes)} alerts of {name} count as ended, confirmed by {actor}: "
             "the next poll takes in those that are still missing"
         )
@@ -231,7 +231,7 @@ def edit(workspace: str, incident: str, changes: tuple[str, ...], actor: str, as
     if as_json:
         emit({"incident": incident_number(number), "changed": fields})
     else:
-        click.echo(f"{incident_number(number)} changed; its copies follow")
+        say(f"{incident_number(number)} changed; its copies follow")
 
 
 def _parse_change(change: str) -> tuple[str, Value]:
@@ -281,4 +281,4 @@ def comment(workspace: str, incident: str, body: str, public: bool, actor: str, 
     if as_json:
         emit({"incident": incident_number(number), "comment": written, "visibility": visibility.value})
     else:
-        click.echo(f"{incident_number(number)}#{written} goes into every copy ({visibility.value})")
+        say(f"{incident_number(number)}#{written} goes into every copy ({visibility.value})")

@@ -29,12 +29,12 @@ def table(columns: Row, rows: Sequence[Row], width: int | None) -> list[str]:
     return _side_by_side(columns, rows, width) or [line for row in rows for line in _block(columns, row, width)]
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """The lines of a text that is at most so wide. Words stay whole unless they are wider."""
-    return [line for paragraph in text.split("\n") for line in _filled(paragraph, width)]
+def wrapped(text: str, width: int, *, whole: bool = False) -> list[str]:
+    """The lines of a text that is at most so wide. Words stay whole unless they are wider, and then too if `whole`."""
+    return [line for paragraph in text.split("\n") for line in _filled(paragraph, width, whole)]
 
 
-def _filled(paragraph: str, width: int) -> Iterator[str]:
+def _filled(paragraph: str, width: int, whole: bool) -> Iterator[str]:
     line, empty = "", True
     for word in paragraph.split(" "):
         if not empty and cell_len(line) + 1 + cell_len(word) <= width:
@@ -43,7 +43,7 @@ def _filled(paragraph: str, width: int) -> Iterator[str]:
         if not empty:
             yield line
         # Only a word that is wider than the whole line is broken.
-        *full, line = chop_cells(word, width) if cell_len(word) > width else [word]
+        *full, line = chop_cells(word, width) if cell_len(word) > width and not whole else [word]
         yield from full
         empty = False
     yield line
@@ -86,11 +86,11 @@ def _lines(row: Row, widths: Sequence[int]) -> Iterator[str]:
 
 def _block(columns: Row, row: Row, width: int) -> Iterator[str]:
     """A row as lines of its own, without the cells that have nothing in them."""
-    indent = max(cell_len(column) for column in columns[1:]) + 2 + len(GAP)
-    yield f"{columns[0]} {row[0]}"
+    indent = max((cell_len(column) for column in columns[1:]), default=0) + 2 + len(GAP)
+    yield from wrapped(f"{columns[0]} {row[0]}", width)
     for column, cell in zip(columns[1:], row[1:], strict=True):
         if cell != NOTHING:
             first, *others = wrapped(cell, max(width - indent, LEGIBLE))
-            yield f"  {column}".ljust(indent) + first
+            yield f"  {column}" + " " * (indent - 2 - cell_len(column)) + first
             yield from (" " * indent + line for line in others)
     yield ""

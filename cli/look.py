@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -13,6 +13,7 @@ from tieline.cli.open import configuration, moment, store_of
 from tieline.cli.output import emit, json_option, note, plain, say, table, text
 from tieline.core.model import INCIDENT_FIELDS, Status, incident_number
 from tieline.sync import explain, unknown
+from tieline.sync.heartbeat import ago
 from tieline.sync.records import Replica, ReplicaState
 from tieline.sync.rows import plain as plain_fields
 
@@ -54,7 +55,7 @@ def _show_status(found: dict[str, Any], now: datetime, *, as_json: bool) -> None
         (
             name,
             _state(one, now),
-            f"{one['polled_seconds_ago']} s ago" if one["polled_seconds_ago"] is not None else "never",
+            _polled(one["polled_seconds_ago"]),
         )
         for name, one in connections.items()
     ]
@@ -75,6 +76,10 @@ def _state(one: dict[str, Any], now: datetime) -> str:
         return str(one["state"])
     seconds = int((at - now).total_seconds())
     return f"{one['state']}, tried next " + (f"in {seconds} s" if seconds > 0 else "now")
+
+
+def _polled(seconds: int | None) -> str:
+    return "never" if seconds is None else f"{ago(timedelta(seconds=seconds))} ago"
 
 
 def _flapping(found: list[dict[str, Any]]) -> None:
@@ -114,8 +119,7 @@ def _what_to_do(one: dict[str, Any]) -> Iterator[str]:
 @click.option(
     "--status",
     "wanted",
-    default="",
-    type=click.Choice(["", *(one.value for one in Status)]),
+    type=click.Choice([one.value for one in Status]),
     help="Only in this status.",
 )
 @click.option("--search", default="", help="Only with these words in a field, or in a ticket's key.")
@@ -124,7 +128,7 @@ def _what_to_do(one: dict[str, Any]) -> Iterator[str]:
 @json_option
 @click.pass_obj
 def incidents(
-    workspace: str, incident: str | None, wanted: str, search: str, system: str, limit: int, as_json: bool
+    workspace: str, incident: str | None, wanted: str | None, search: str, system: str, limit: int, as_json: bool
 ) -> None:
     """Incidents and their copies, newest first; or one INCIDENT with all its fields, by its number or the key of any
     of its tickets. A star is at a copy that is not written yet."""
@@ -136,7 +140,7 @@ def incidents(
             asked_for = explain.one_incident(connection, explain.one_named(connection, incident))
             found = [asked_for] if asked_for is not None else []
         else:
-            found = explain.incidents(connection, status=wanted, search=search, system=system, limit=limit)
+            found = explain.incidents(connection, status=wanted or "", search=search, system=system, limit=limit)
         not_known = unknown.firing_of(connection, [one.id for one, _copies in found])
     if as_json:
         emit(
@@ -241,7 +245,7 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
             }
         )
         return
-    click.echo(f"{incident_number(number)}  {field} = {text(found.value)}")
+    say(f"{incident_number(number)}  {field} = {text(found.value)}")
     for sentence in found.unknown:
         say(f"not known: {sentence}")
     table(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.shell_completion import CompletionItem
@@ -15,6 +17,9 @@ from tieline.cli.colours import wanted
 
 if TYPE_CHECKING:
     from tieline.core.clock import Clock
+
+_UNWRITTEN: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a full disk, or one that breaks, answers to what is written into a file behind `>`."""
 
 CLOCK = "tieline.clock"
 """Under this name a clock stands in the context's `meta`, where `cli` was called with one as its `obj`."""
@@ -110,6 +115,7 @@ def main() -> None:
 def perform(arguments: Sequence[str], clock: Clock | None = None) -> int:
     """Run a command, and answer its exit code. Errors of ours become a sentence and a code, never a traceback."""
     as_json = "--json" in arguments
+    output = sys.stdout
     try:
         cli.main(list(arguments), prog_name="tieline", obj=clock, standalone_mode=False)
     except click.ClickException as error:
@@ -125,14 +131,26 @@ def perform(arguments: Sequence[str], clock: Clock | None = None) -> int:
         return 130
     except click.exceptions.Exit as error:
         return error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 141
+    except SystemExit:
+        if sys.stdout is not output:
+            # Whoever read has had enough: click has met EPIPE and put something over what is left, to exit with 1.
+            return 141
+        raise
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITTEN:
+            return _report(error, as_json=as_json)
+        sys.stdout = io.StringIO()  # or the interpreter tries it again at its end
+        click.echo(f"not all was written: {error.strerror}. Make room there, or write elsewhere.", err=True)
+        return 1
     except Exception as error:  # noqa: BLE001 - `report` raises again what nobody expected
-        from tieline.cli.output import report
-
-        return report(error, as_json=as_json)
+        return _report(error, as_json=as_json)
     return 0
+
+
+def _report(error: Exception, *, as_json: bool) -> int:
+    from tieline.cli.output import report
+
+    return report(error, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import click
 
@@ -28,8 +28,14 @@ def harmless(words: str) -> str:
 
 
 def say(sentence: object, *, err: bool = False) -> None:
-    """Print one sentence. It may quote what a ticket says."""
-    click.echo(harmless(str(sentence)), err=err)
+    """Print one sentence. It may quote what a ticket says. In a terminal its lines end between words; what is longer
+    than a line, such as a path, stays whole."""
+    words, width = harmless(str(sentence)), terminal_width(err=err)
+    if width is not None:
+        from tieline.cli import layout
+
+        words = "\n".join(layout.wrapped(words, width, whole=True))
+    click.echo(words, err=err)
 
 
 def report(error: Exception, *, as_json: bool = False) -> int:
@@ -122,9 +128,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
         return
     from tieline.cli import layout
 
-    lines = layout.table([harmless(column) for column in columns], body, terminal_width())
+    width = terminal_width()
+    lines = layout.table([harmless(column) for column in columns], body, width)
     if title:
-        click.secho(harmless(title), bold=True)
+        heading = harmless(title) if width is None else "\n".join(layout.wrapped(harmless(title), width))
+        click.secho(heading, bold=True)
     click.echo("\n".join(lines))
     if lines[-1]:
         click.echo()
@@ -137,19 +145,21 @@ def note(about: str, sentence: str) -> None:
     if width is not None:
         from tieline.cli import layout
 
-        words = "\n  ".join(layout.wrapped(words, width - 2))
+        words = "\n  ".join(layout.wrapped(words, width - 2, whole=True))
     click.echo(words)
 
 
-def terminal_width() -> int | None:
-    """How wide the terminal is that reads; None where a program or a file does, whose lines are never broken."""
-    if not sys.stdout.isatty():
+def terminal_width(*, err: bool = False) -> int | None:
+    """How wide the terminal is that reads; None where a program or a file does, whose lines are never broken, or
+    nobody."""
+    stream: TextIO | None = sys.stderr if err else sys.stdout
+    if stream is None or not stream.isatty():
         return None
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
         return int(columns)
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+        return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError):
         return 80
 

@@ -7,7 +7,7 @@ import os
 import click
 
 from tieline.cli.open import clock, configuration, store_of
-from tieline.cli.output import emit, json_option
+from tieline.cli.output import emit, json_option, say
 
 
 @click.group()
@@ -42,7 +42,7 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
     if as_json:
         emit({"to": name, "rows": found.total, "tables": dict(found.rows)})
         return
-    click.echo(f"{found.total} rows are in {name}, the same as here. Write its address into `store:`, then start.")
+    say(f"{found.total} rows are in {name}, the same as here. Write its address into `store:`, then start.")
 
 
 def _progress(table: str, count: int) -> None:
@@ -60,4 +60,4 @@ def reopen(workspace: str) -> None:
     config, _registry = configuration(workspace)
     with store_of(config, moved=True) as opened, opened.write() as tx:
         tx.journal(Entry(clock().now(), REOPENED, None, None, "cli", "", {}))
-    click.echo("the store is in use again; run one daemon on one store only")
+    say("the store is in use again; run one daemon on one store only")

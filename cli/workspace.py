@@ -72,7 +72,7 @@ def init(workspace: str, tools: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         emit({"file": str(file), "tools": chosen})
         return
-    click.echo(f"{file} is written. Fill in addresses, export the secrets it refers to, then: tieline check")
+    say(f"{file} is written. Fill in addresses, export the secrets it refers to, then: tieline check")
 
 
 def _exists(file: Path) -> click.UsageError:

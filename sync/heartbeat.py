@@ -101,7 +101,7 @@ class Worker:
 
     def trouble(self, now: datetime) -> str:
         """What has become of one that does not run and did not say that it ends."""
-        seen = f"gave its last sign {_ago(now - self.seen_at)} ago"
+        seen = f"gave its last sign {ago(now - self.seen_at)} ago"
         if self.seen_at - now > SILENT:
             seen = "its last sign is of a time to come, so that a clock was put back"
             return f"{seen}, and its process is gone" if self.lives is False else seen
@@ -150,7 +150,7 @@ class Life:
             return f"the daemon is NOT running, and never was on this store. {start}"
         last = self.workers[0]
         if last.ended:
-            return f"the daemon is NOT running; it was stopped {_ago(self.now - last.seen_at)} ago. {start}"
+            return f"the daemon is NOT running; it was stopped {ago(self.now - last.seen_at)} ago. {start}"
         return f"the daemon is NOT running: {last.trouble(self.now)}. {_look(last)} {start}"
 
     def _running(self) -> str:
@@ -158,22 +158,22 @@ class Life:
             return f"the daemon is running, and the store refuses its writes: {self.refused}"
         if any(one.lives for one in self._at_work):
             return "the daemon is running"
-        return f"the daemon is running; it gave its last sign {_ago(self.now - self._at_work[0].seen_at)} ago"
+        return f"the daemon is running; it gave its last sign {ago(self.now - self._at_work[0].seen_at)} ago"
 
     def facts(self) -> Mapping[str, Any]:
         """The same for programs."""
         return {
             "running": self.running,
             "refused": self.refused,
-            "seen_seconds_ago": self._seconds_ago(self.workers[0]) if self.workers else None,
+            "seen_seconds_ago": self._secondsago(self.workers[0]) if self.workers else None,
             "sentence": self.sentence(),
             "workers": [
-                {"worker": one.name, "running": one in self._at_work, "seen_seconds_ago": self._seconds_ago(one)}
+                {"worker": one.name, "running": one in self._at_work, "seen_seconds_ago": self._secondsago(one)}
                 for one in (*self._at_work, *self._lost)
             ],
         }
 
-    def _seconds_ago(self, one: Worker) -> int:
+    def _secondsago(self, one: Worker) -> int:
         return max(0, int((self.now - one.seen_at).total_seconds()))
 
 
@@ -200,7 +200,8 @@ def _look(last: Worker) -> str:
     return "It died, hangs, or cannot write into the store; its log says which."
 
 
-def _ago(passed: timedelta) -> str:
+def ago(passed: timedelta) -> str:
+    """How long that is, in one unit, for people."""
     seconds = max(0, int(passed.total_seconds()))
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size:

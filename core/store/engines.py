@@ -23,8 +23,9 @@ _WAL_ATTEMPTS = 100
 _POSTGRES_SETTINGS = (
     "SET statement_timeout = '60s'",
     "SET lock_timeout = '10s'",
-    # A worker that was paused in the middle must not hold its locks when it wakes up.
-    "SET idle_in_transaction_session_timeout = '60s'",
+    # A worker that goes silent in the middle keeps everybody from what it has locked, mostly the head of the journal.
+    # As long as the default of `lease`: then its turn is another one's, and what it had begun would be refused.
+    "SET idle_in_transaction_session_timeout = '20s'",
     "SET TIME ZONE 'UTC'",
 )
 

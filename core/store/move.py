@@ -59,6 +59,8 @@ def copy(
     tables = [table for table in metadata.sorted_tables if table.name not in _LEAVE]
     with source.write() as here:
         with target.write() as there:
+            for waiting in (here, there):
+                _let_wait(waiting)
             _refuse_unless_empty(there, target.name, tables)
             counted = {table.name: _copy_table(here, there, table, on_progress) for table in tables}
             for table in tables:
@@ -69,6 +71,13 @@ def copy(
                     )
         here.journal(Entry(at, MOVED, None, None, actor, "", {"to": target.name, "rows": sum(counted.values())}))
     return Copied(counted)
+
+
+def _let_wait(tx: Transaction) -> None:
+    """Each side waits while the other one is read and hashed. PostgreSQL would take the one that waits for a worker
+    that went silent, and end it."""
+    if tx.dialect == "postgresql":
+        tx.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 def _refuse_unless_empty(there: Transaction, name: str, tables: list[Table]) -> None:

@@ -82,3 +82,12 @@ def test_a_real_terminal_is_filled_and_not_overrun(tmp_path, columns):
     lines = shown.decode().splitlines()
     assert max(map(cell_len, lines)) == columns
     assert "\x1b" not in shown.decode()
+
+
+def test_a_single_column_that_does_not_fit_is_shown_all_the_same():
+    assert layout.table(["name"], [("x" * 30,)], 12) == ["name", "x" * 12, "x" * 12, "x" * 6, ""]
+
+
+def test_in_a_block_cells_stand_below_each_other_whatever_the_headers_are():
+    lines = layout.table(["field", "支払い-1", "snow"], [("title", "a" * 30, "b")], 32)
+    assert lines == ["field title", "  支払い-1   " + "a" * 20, " " * 13 + "a" * 10, "  snow       b", ""]

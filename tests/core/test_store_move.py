@@ -1,5 +1,6 @@
 """A store copied into another database is the same store, and the old one says where it went."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from sqlalchemy import insert, text
 
 from tieline.core.errors import ConfigError
 from tieline.core.journal import Entry, verify
+from tieline.core.store import engines
 from tieline.core.store import tables as t
 from tieline.core.store.move import copy
 from tieline.core.timers import set_timer
@@ -69,6 +71,16 @@ def test_every_row_arrives_and_the_journal_verifies_there(source, address, tmp_p
     assert everything(target) == before
     assert copied.rows["journal"] == 2_500
     assert verify(target).count == 2_500
+
+
+def test_a_side_that_waits_for_the_other_one_is_not_given_up(source, address, tmp_path, open_store, monkeypatch):
+    """A store of a few million entries is hashed for longer than a silent worker is waited for."""
+    short = tuple(one.replace("'20s'", "'50ms'") for one in engines._POSTGRES_SETTINGS)
+    monkeypatch.setattr(engines, "_POSTGRES_SETTINGS", short)
+    target = open_store(target_of(address, tmp_path))
+    once = iter([0.2])
+    copied = copy(source, target, at=NOW, actor="test", on_progress=lambda _table, _count: time.sleep(next(once, 0)))
+    assert copied.rows["journal"] == 2_500
 
 
 def test_numbers_go_on_where_they_were(source, address, tmp_path, open_store):

@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.core.store_backends import address, open_store, postgres_database, postgres_server, store
 
-from tieline.core.errors import LeaseLost
-from tieline.core.journal import Entry
+from tieline.core.errors import LeaseLost, StoreUnavailable
+from tieline.core.journal import Entry, verify
 from tieline.core.model import ConnectionName
+from tieline.core.options import Workspace
 from tieline.core.port import Ref
+from tieline.core.store import engines
+from tieline.core.store.store import Store
 from tieline.core.timers import any_due, set_timer
 from tieline.sync import inbox
 from tieline.sync.jobs import lease
@@ -138,3 +141,19 @@ def test_a_connection_that_waits_for_its_tool_is_left_alone_until_then(store):
     assert due(store, NOW + 30 * SECOND)
     # What is further away than any wait of ours was written before the clock was set back.
     assert due(store, NOW - timedelta(days=1))
+
+
+def test_a_worker_that_goes_silent_in_a_write_lets_go_after_as_long_as_a_lease_lasts(postgres_database, monkeypatch):
+    """What it has locked keeps all others from the journal, and what it had begun is nobody's any more."""
+    assert Workspace.model_fields["lease"].default == timedelta(seconds=20)
+    short = tuple(one.replace("'20s'", "'200ms'") for one in engines._POSTGRES_SETTINGS)
+    assert short != engines._POSTGRES_SETTINGS
+    monkeypatch.setattr(engines, "_POSTGRES_SETTINGS", short)
+    with Store.open(postgres_database) as silent, Store.open(postgres_database) as other:
+        silent.migrate()
+        with pytest.raises(StoreUnavailable), silent.write() as tx:
+            tx.journal(entry("silent"))
+            tx.flush()
+            with other.write() as meanwhile:
+                meanwhile.journal(entry("other"))
+        assert verify(other).count == 1

@@ -65,7 +65,7 @@ def test_a_worker_whose_way_to_the_database_is_silent_says_so_and_the_others_sta
         assert b"tieline_store_up 0.0" in lost.metrics()
         assert kept.readiness()[0]
         assert b"tieline_store_up 1.0" in kept.metrics()
-        # No traffic is tried: what the lost one has begun keeps its locks for a minute, until the database gives it up.
+        # No traffic is tried: what the lost one has begun keeps its locks for 20 s, until the database gives it up.
         relay.heal()
         eventually(lambda: lost.readiness()[0], 60)
     finally:
