@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
-from tieline.cli.open import configuration, moment, store_of
+from tieline.cli.open import configuration, moment, store_of, unwritable
 from tieline.cli.output import emit, json_option, note, plain, say, table, text
 from tieline.core.model import INCIDENT_FIELDS, Status, incident_number
 from tieline.sync import explain, unknown
@@ -28,7 +28,7 @@ def status(workspace: str, as_json: bool) -> None:
     with store_of(config) as store:
         now = moment(config, store)
         with store.read() as connection:
-            found = explain.status(connection, now)
+            found = explain.status(connection, now, unwritable=unwritable(config))
     running = found["daemon"]["running"]
     works = running and not found["daemon"]["refused"]
     for name in config.connections:
@@ -39,11 +39,13 @@ def status(workspace: str, as_json: bool) -> None:
         if not running:
             # What the last daemon said of it holds no longer: nobody tries.
             one.update(last_state=one["state"], state="not running", next_try_at=None)
-    _show_status(found, now, as_json=as_json)
+    listening = {name for name, one in config.connections.items() if one.settings.only_listens}
+    _show_status(found, now, listening, as_json=as_json)
     sys.exit(0 if works else 1)
 
 
-def _show_status(found: dict[str, Any], now: datetime, *, as_json: bool) -> None:
+def _show_status(found: dict[str, Any], now: datetime, listening: Collection[str], *, as_json: bool) -> None:
+    """`listening` are the connections that nobody polls: webhooks alone tell of them."""
     if as_json:
         emit(found)
         return
@@ -55,7 +57,7 @@ def _show_status(found: dict[str, Any], now: datetime, *, as_json: bool) -> None
         (
             name,
             _state(one, now),
-            _polled(one["polled_seconds_ago"]),
+            "webhooks only" if name in listening else _polled(one["polled_seconds_ago"]),
         )
         for name, one in connections.items()
     ]
@@ -252,7 +254,7 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
         "Copies",
         ["connection", "key", "state", "shows", "agreed on", "held because"],
         [
-            (name, one["key"], one["state"], one["shows"], one["agreed"], one["held"])
+            (name, one["key"], one["state"], one["shows"], one["agreed"], one["held"] or one["waits"])
             for name, one in found.copies.items()
         ],
         empty="no copies",

@@ -14,7 +14,7 @@ from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config, load_workspace
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.registry import Registry
-from tieline.core.store import engines
+from tieline.core.store import engines, volume
 from tieline.core.store.store import Store
 
 FILE = "tieline.yaml"
@@ -53,6 +53,13 @@ def configuration(workspace: str) -> tuple[Config, Registry]:
             ]
         )
     return load_workspace(file)
+
+
+def unwritable(config: Config) -> str:
+    """Why nobody can write into the store, as far as that shows from outside; "" where it does not."""
+    file = engines.file_of(config.store)
+    words = volume.trouble(file) if file is not None else ""
+    return f"{config.store}: {words}." if words else ""
 
 
 @contextmanager

@@ -217,7 +217,7 @@ def _resumes(next_try: datetime | None, *, running: bool) -> str:
 def _row(engine: Engine, broken: Mapping[ConnectionName, ConfigError], config: ConnectionConfig) -> Found:
     """What is found of one connection. Whatever it raises is its own row, and none of the others'."""
     risks = _risks(engine, config)
-    missing = unresolved_in(config)
+    missing = unresolved_in(engine.config, config)
     if config.name in broken:
         missing += [str(problem) for problem in broken[config.name].problems]
     if missing:

@@ -120,18 +120,19 @@ def show_config(config: Config) -> dict[str, Any]:
 
 def unresolved_secrets(config: Config) -> list[str]:
     """Sentences about references that lead nowhere now, connection by connection."""
-    return [sentence for connection in config.connections.values() for sentence in unresolved_in(connection)]
+    return [sentence for connection in config.connections.values() for sentence in unresolved_in(config, connection)]
 
 
-def unresolved_in(connection: ConnectionConfig) -> list[str]:
-    """The same for one connection. Values are looked up and thrown away."""
+def unresolved_in(config: Config, connection: ConnectionConfig) -> list[str]:
+    """The same for one connection, each with its place in the file. Values are looked up and thrown away."""
     sentences: list[str] = []
     for path, secret in secrets_in(connection.settings):
         try:
             secret.reveal()
         except Exception as error:  # noqa: BLE001 - a key ring of somebody's own raises what it likes
             words = str(error) if isinstance(error, LookupError) else f"{secret.reference}: {type(error).__name__}"
-            sentences.append(f"connections.{connection.name}.{path}: {words}")
+            option = f"connections.{connection.name}.{path}"
+            sentences.append(f"{config.place(option)}: {option}: {words}")
     return sentences
 
 

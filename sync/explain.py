@@ -109,6 +109,7 @@ def why(connection: Connection, incident: IncidentId, field: str) -> Why | None:
             "shows": copy.observed.get(field),
             "agreed": copy.base.get(field),
             "held": copy.holds[field].sentence() if field in copy.holds else "",
+            "waits": _waits(copy),
             "state": copy.state.value,
         }
         for copy in rows.load_replicas(connection, incident)
@@ -116,6 +117,16 @@ def why(connection: Connection, incident: IncidentId, field: str) -> Why | None:
     steps = [step for entry in history(connection, incident) for step in _steps(entry, field)]
     said = unknown.firing_of(connection, [incident]).get(incident, ()) if field == "severity" else ()
     return Why(incident, field, current.fields.get(field), copies, tuple(steps), tuple(one.sentence for one in said))
+
+
+def _waits(copy: Replica) -> str:
+    """Why a whole copy does not say what the incident says, where one knows: gone, put aside, or to be written."""
+    if copy.parked or not copy.dirty:
+        return copy.parked
+    if not copy.attempts or copy.next_at is None:
+        return "it is not written yet"
+    tries = "one try" if copy.attempts == 1 else f"{copy.attempts} tries"
+    return f"it is not written yet, after {tries}; the next one is at {copy.next_at:%H:%M:%S} UTC"
 
 
 def changes(entry: Mapping[str, Any]) -> list[tuple[str, Step]]:
@@ -309,7 +320,7 @@ def incidents(
     return found
 
 
-def status(connection: Connection, now: datetime) -> dict[str, Any]:
+def status(connection: Connection, now: datetime, *, unwritable: str = "") -> dict[str, Any]:
     """The state of everything in a few figures, from the store alone: it works while the daemon is down."""
 
     def count(query: Any) -> int:
@@ -340,7 +351,7 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
         one["held"] = held_as_facts([field for field in held if field.connection == name])
     oldest = connection.execute(select(func.min(t.replica.c.dirty_since)).where(text("dirty"))).scalar_one()
     return {
-        "daemon": heartbeat.life(connection, now).facts(),
+        "daemon": heartbeat.life(connection, now, unwritable=unwritable).facts(),
         "incidents_open": count(select(func.count()).where(t.incident.c.status.in_(open_states))),
         "flapping": [
             {

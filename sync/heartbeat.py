@@ -118,6 +118,8 @@ class Life:
 
     workers: tuple[Worker, ...]
     now: datetime
+    unwritable: str = ""
+    """Why the store can be written by nobody, where that shows from here: no sign can say so then."""
 
     @property
     def running(self) -> bool:
@@ -126,7 +128,7 @@ class Life:
     @property
     def refused(self) -> str:
         """Why the store takes no writes of a worker that runs, as a sentence."""
-        return next((one.refused for one in self._at_work if one.refused), "")
+        return next((one.refused for one in self._at_work if one.refused), self.unwritable)
 
     @property
     def _at_work(self) -> list[Worker]:
@@ -146,6 +148,10 @@ class Life:
         if self.running:
             return self._running() + "".join(f". Worker {one.name}: {one.trouble(self.now)}" for one in self._lost)
         start = "Start it with `tieline run`; nothing travels until then."
+        if self.unwritable:
+            if any(one.lives for one in self.workers):
+                return f"the daemon is there, and the store refuses its writes: {self.unwritable}"
+            start = f"The store takes no writes: {self.unwritable} {start}"
         if not self.workers:
             return f"the daemon is NOT running, and never was on this store. {start}"
         last = self.workers[0]
@@ -178,10 +184,14 @@ class Life:
 
 
 def life(
-    connection: Connection, now: datetime, lives: Callable[[Mapping[str, Any]], bool | None] = processes.lives
+    connection: Connection,
+    now: datetime,
+    lives: Callable[[Mapping[str, Any]], bool | None] = processes.lives,
+    *,
+    unwritable: str = "",
 ) -> Life:
     """Whether anybody works on this store. `lives` says of a process whether it is there."""
-    return Life(tuple(_worker(sign, lives) for sign in connection.execute(_SIGNS)), now)
+    return Life(tuple(_worker(sign, lives) for sign in connection.execute(_SIGNS)), now, unwritable)
 
 
 def _worker(sign: Any, lives: Callable[[Mapping[str, Any]], bool | None]) -> Worker:

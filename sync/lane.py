@@ -225,6 +225,9 @@ class Lane:
 
     def _poll_if_due(self, now: datetime) -> bool:
         if self.here.only_listens:
+            if not self._proved:
+                # Nothing is asked there: that a webhook could be proved is all that can be known of it.
+                self.here.call(Verb.CHECK, self.here.source.check)
             self.here.polled = self._proved = True
             return False
         if not self._poll_is_due(now):

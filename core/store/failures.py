@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tieline.core.errors import StoreUnavailable
+from tieline.core.store import volume
 
 _SQLITE = {
-    sqlite3.SQLITE_FULL: ("the disk is full. Free space on its volume", 30.0),
+    sqlite3.SQLITE_FULL: (volume.FULL, 30.0),
     sqlite3.SQLITE_BUSY: ("another process holds the write lock. Stop it, or wait until it is done", 1.0),
     sqlite3.SQLITE_LOCKED: ("another connection holds the write lock. Wait until it is done", 1.0),
     sqlite3.SQLITE_READONLY: ("it can only be read. Make the file and its folder writable for this user", 30.0),
@@ -27,6 +29,9 @@ _SQLITE = {
     sqlite3.SQLITE_NOMEM: ("it ran out of memory. Free memory on this machine", 10.0),
     sqlite3.SQLITE_PROTOCOL: ("other processes hold its lock file. Wait until they are done", 1.0),
 }
+
+_UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+"""What is said of a file where its volume may be to blame."""
 
 # SQLSTATE, or its first two characters: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _POSTGRES = {
@@ -81,7 +86,13 @@ def _from_sqlite(name: str, cause: sqlite3.Error) -> StoreUnavailable | None:
     if code == sqlite3.SQLITE_ERROR and str(cause).startswith("no such table"):
         return _sentence(name, *_NOT_SET_UP)
     known = _SQLITE.get(code & 0xFF)  # the low byte is the primary code of an extended one
-    return None if known is None else _sentence(name, *known)
+    if known is None:
+        return None
+    words, wait = known
+    if code & 0xFF in _UNWRITABLE:
+        # SQLite says of a volume that can only be read that a file beside the store cannot be opened.
+        words = volume.trouble(Path(name.removeprefix("sqlite:///"))) or words
+    return _sentence(name, words, wait)
 
 
 def _sentence(name: str, what: str, seconds: float) -> StoreUnavailable:

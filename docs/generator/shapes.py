@@ -131,6 +131,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
                     "shows": "anything",
                     "agreed": "anything",
                     "held": "text",
+                    "waits": "text",
                     "state": "text",
                 }
             },

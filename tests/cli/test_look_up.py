@@ -7,6 +7,8 @@ import pytest
 from tests.cli.test_commands import run
 from tests.sync.world import World
 
+from tieline.sync import explain
+
 LEFT, RIGHT = "left", "right"
 
 
@@ -71,3 +73,31 @@ def test_history_says_which_field_from_what_to_what(tmp_path):
     _code, output = run("history", "INC-1", workspace=tmp_path)
     head = output.splitlines()
     assert any({"field", "from", "to"} <= set(line.split()) for line in head[:4])
+
+
+def test_why_says_of_a_copy_that_was_deleted_when_it_is_tried_again_and_then_that_it_is_gone(tmp_path):
+    world = World(tmp_path)
+    world.tools[LEFT].make({"title": "Disk full", "status": "new"})
+    world.settle()
+    world.tools[RIGHT].delete(str(world.copy(RIGHT).ref))
+    world.edit(LEFT, severity="low")
+    said = []
+    for _ in range(40):
+        world.clock.advance(2)
+        for name in (LEFT, RIGHT):
+            while world.step(name):
+                pass
+        with world.engine.store.read() as connection:
+            found = explain.why(connection, world.incident().id, "severity")
+        assert found is not None
+        said.append(found.copies[RIGHT]["waits"])
+    told = list(dict.fromkeys(one.partition(";")[0] for one in said))
+    assert told == [
+        "",
+        "it is not written yet, after one try",
+        "it is not written yet, after 2 tries",
+        "it is not written yet, after 3 tries",
+        "right: read: there is no record '1'. The incident and its other copies stay as they are.",
+    ]
+    assert sum("not written yet" in one for one in said) <= 20, "it takes some half a minute"
+    assert "there is no record '1'" in run("why", "INC-1", "severity", workspace=tmp_path)[1]

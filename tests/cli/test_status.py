@@ -7,6 +7,7 @@ import pytest
 from tests.cli.test_commands import run
 
 from tieline.core.errors import StoreUnavailable
+from tieline.core.store import volume
 from tieline.core.store.store import Store
 from tieline.sync import processes
 from tieline.sync.heartbeat import EVERY, SILENT, Heartbeat, life
@@ -163,3 +164,41 @@ def test_a_clock_that_jumps_costs_no_sign_of_life(store):
         heart.beat(at)
         with store.read() as connection:
             assert life(connection, at).running
+
+
+def test_a_disk_that_takes_not_even_a_sign_of_life_is_said_at_once(workspace, monkeypatch):
+    """The last sign is one of a healthy daemon, and for half a minute nobody would doubt it."""
+    with Store.open(f"sqlite:///{workspace / 'tieline.db'}") as store:
+        Heartbeat(store, "here:1", alone=True).beat(datetime.now(UTC))
+    assert run("status", workspace=workspace)[0] == 0
+    monkeypatch.setattr(volume, "LEAST", 1 << 80)
+    code, output = run("status", workspace=workspace)
+    assert code == 1
+    said = " ".join(output.split())
+    assert said.startswith("the daemon is running, and the store refuses its writes: sqlite:///")
+    assert "the disk is full. Free space on its volume." in said
+
+
+@pytest.mark.parametrize(
+    ("lives", "words"),
+    [
+        (True, "the daemon is there, and the store refuses its writes: the disk is full."),
+        (False, "The store takes no writes: the disk is full. Start it with"),
+    ],
+)
+def test_nobody_is_told_to_start_a_daemon_where_the_disk_is_to_blame(store, lives, words):
+    Heartbeat(store, "here:1", alone=True).beat(NOW)
+    with store.read() as connection:
+        found = life(connection, NOW + 2 * SILENT, lambda _process: lives, unwritable="the disk is full.")
+    assert not found.running
+    assert words in found.sentence()
+
+
+def test_a_source_that_nobody_polls_is_said_to_hear_webhooks_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("TIELINE_TEST_HOOK", "a token")
+    lines = ["tieline: 1", "connections:", "  am: {tool: alertmanager, webhook_token: {env: TIELINE_TEST_HOOK}}"]
+    (tmp_path / "tieline.yaml").write_text("\n".join(lines), "utf-8")
+    with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}") as store:
+        store.migrate()
+    _code, output = run("status", workspace=tmp_path)
+    assert ["am", "not", "running", "webhooks", "only"] in [line.split() for line in output.splitlines()]

@@ -45,7 +45,7 @@ def problems(text: str) -> list[Problem]:
     return list(caught.value.problems)
 
 
-SNOW = "tieline: 1\nconnections:\n  left:\n    tool: servicenow\n    username: u\n    url: https://x.service-now.com\n"
+BARE = "tieline: 1\nconnections:\n  left:\n    tool: servicenow\n    username: u\n    url: https://x.service-now.com\n"
 MEMORY = "tieline: 1\nconnections:\n  left:\n    tool: memory\n"
 
 
@@ -138,10 +138,10 @@ def test_all_problems_of_all_parts_come_at_once_in_the_order_of_the_file() -> No
         (MEMORY + "    overley: x.yaml", (5, 5), "did you mean 'overlay'?"),
         ("tieline: 1\nconnections: {left: {tool: 5}}", (2, 28), "put the value in quotes"),
         ("tieline: 1\nconnections: {jira: {tool: jira-clowd}}", (2, 28), "did you mean 'jira"),
-        (SNOW + "    password: {env: HOME}\n    client_key: k.pem", (8, 17), "belong to a `client_certificate`"),
-        (SNOW, (3, 3), "`password` is missing"),
+        (BARE + "    password: {env: HOME}\n    client_key: k.pem", (8, 17), "belong to a `client_certificate`"),
+        (BARE, (3, 3), "`password` is missing"),
         (
-            SNOW + "    oauth:\n      grant: refresh_token\n      client_id: x\n      client_secret: {env: HOME}",
+            BARE + "    oauth:\n      grant: refresh_token\n      client_id: x\n      client_secret: {env: HOME}",
             (8, 14),
             "goes with `grant",
         ),
@@ -339,7 +339,8 @@ def test_references_are_followed_only_when_asked(monkeypatch: pytest.MonkeyPatch
     config = load(SNOW)
     sentences = unresolved_secrets(config)
     assert len(sentences) == 2
-    assert sentences[0].startswith("connections.snow.password: the environment variable SNOW_PASSWORD is not set")
+    place = "/nowhere/tieline.yaml:8:5"
+    assert sentences[0].startswith(f"{place}: connections.snow.password: the environment variable SNOW_PASSWORD is not")
     assert "/nowhere/secret" in sentences[1]
     monkeypatch.setenv("SNOW_PASSWORD", "x")
     assert len(unresolved_secrets(config)) == 1

@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from tests.daemon.conftest import SECRET, Running
+from tests.daemon.conftest import SECRET, Running, eventually
 from tests.daemon.test_server import sign
+
+from tieline.core.model import ConnectionName
+from tieline.sync.lane import LaneState
+
+AM = ConnectionName("am")
 
 ALERTS = """\
   am:
@@ -118,3 +123,15 @@ def test_what_alert_rules_count_begins_at_zero_so_that_the_first_one_is_an_incre
     for name in ("left", "right", "am"):
         for outcome in ("401", "503"):
             assert f'tieline_deliveries_total{{connection="{name}",outcome="{outcome}"}} 0.0' in told
+
+
+def test_a_source_whose_every_delivery_would_be_refused_does_not_work(running: Callable[..., Running]) -> None:
+    """Nobody polls it, so that nothing else would ever say so."""
+    here = running("  am: {tool: alertmanager, webhook_token: {env: TIELINE_NOBODY_SET_THIS}}\n")
+    eventually(lambda: here.daemon.health()[AM].state is LaneState.STOPPED)
+    assert "TIELINE_NOBODY_SET_THIS is not set" in here.daemon.lanes[AM].reason
+
+
+def test_a_source_that_nobody_polls_works_when_its_deliveries_can_be_proved(running: Callable[..., Running]) -> None:
+    here = running("  am: {tool: alertmanager, webhook_token: {env: TIELINE_TEST_HOOK}}\n")
+    eventually(lambda: here.daemon.health()[AM].state is LaneState.WORKING)
