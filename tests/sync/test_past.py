@@ -76,6 +76,17 @@ def test_a_store_that_has_lost_something_notes_nothing_while_that_is_in_doubt(
     assert written is (is_whole or not in_doubt)
 
 
+def test_a_note_is_written_at_the_start_of_a_store_with_a_history(store: Store, note: Path) -> None:
+    words = happens(store)
+    with Store.open(f"sqlite:///{note.with_name('tieline.db')}") as again:
+        assert again.commits == 0
+        here = past(again, note)
+        here.note(None, in_doubt=True)
+        assert not note.exists(), "nobody has looked whether something is lost"
+        here.note(None, in_doubt=False)
+        assert note.read_text(encoding="ascii") == words
+
+
 def test_what_is_in_doubt_is_known_of_a_note_that_holds_and_of_no_other(store: Store, note: Path) -> None:
     words = happens(store).strip()
     here = past(store, note)
