@@ -25,6 +25,25 @@ STEPS = [
     ("db1 down", "db2 down", [("replace", 0, 3, 0, 3), ("equal", 3, 8, 3, 8)]),
     ("a-b", "a-c", [("equal", 0, 2, 0, 2), ("replace", 2, 3, 2, 3)]),
     ("x y z", "x q z", [("equal", 0, 2, 0, 2), ("replace", 2, 3, 2, 3), ("equal", 3, 5, 3, 5)]),
+    (
+        "x b c y",
+        "p q b s c z",
+        [
+            ("replace", 0, 1, 0, 3),
+            ("equal", 1, 4, 3, 6),
+            ("insert", 4, 4, 6, 8),
+            ("equal", 4, 6, 8, 10),
+            ("replace", 6, 7, 10, 11),
+        ],
+    ),
+    ("a a", "a a a", [("equal", 0, 3, 0, 3), ("insert", 3, 3, 3, 5)]),
+    ("a a a", "a a", [("equal", 0, 3, 0, 3), ("delete", 3, 5, 3, 3)]),
+    # However often a word comes.
+    (
+        f"X{' a' * 150} Y",
+        f"P{' a' * 150} Q",
+        [("replace", 0, 1, 0, 1), ("equal", 1, 302, 1, 302), ("replace", 302, 303, 302, 303)],
+    ),
     ("aa bb aa", "aa bb bb aa", [("equal", 0, 6, 0, 6), ("insert", 6, 6, 6, 9), ("equal", 6, 8, 9, 11)]),
 ]
 
@@ -36,16 +55,15 @@ def test_one_text_becomes_the_other_by_whole_words(
     assert steps(before, after) == expected
 
 
-@pytest.mark.parametrize(("letters", "by_words"), [(20_000, True), (20_001, False)])
-def test_what_is_too_long_is_not_compared_word_by_word(letters: int, by_words: bool) -> None:
-    before = ("a" * (letters - 2)) + " b"
-    changed = steps(f"k {before} k", f"k {before.replace('a', 'c')[:-1]}d k")[1:-1]
-    assert (len(changed) == 1) is not by_words
-    assert (changed[0][1], changed[-1][2]) == (2, letters + 2)
-
-
-def test_what_both_begin_and_end_with_is_not_counted_twice() -> None:
-    assert steps("a a", "a a a") == [("equal", 0, 3, 0, 3), ("insert", 3, 3, 3, 5)]
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("pairs", "by_words"), [(4_999, True), (5_000, False)])
+def test_what_is_too_long_is_not_compared_word_by_word(pairs: int, by_words: bool, turned: bool) -> None:
+    """`a b ` is four letters, and one of all those words is there before and after."""
+    long, short = f"k {'a b ' * pairs}c k", "k d b e k"
+    found = steps(short, long) if turned else steps(long, short)
+    whole = (2, 7, 2, 4 * pairs + 3) if turned else (2, 4 * pairs + 3, 2, 7)
+    assert (found[1] == ("replace", *whole)) is not by_words
+    assert (len(found) == 3) is not by_words
 
 
 @pytest.mark.parametrize(

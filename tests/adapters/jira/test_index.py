@@ -1,0 +1,251 @@
+"""What is asked of Jira's search and of its issues, and what of the answers is believed: from answers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tieline.adapters.jira import polling
+from tieline.adapters.jira.issue import FIELDS as FIELDS_ASKED
+from tieline.adapters.jira.issue import PROPERTY
+from tieline.adapters.jira.polling import Index, Records, apart, whole
+from tieline.adapters.jira.settings import Deployment
+from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CLOUD, SERVER = Deployment.CLOUD, Deployment.DATACENTER
+
+
+class Wire:
+    """Stands for a site that answers so, one after the other, and remembers what it was asked."""
+
+    connection = "jira"
+
+    def __init__(self, *answers: Any) -> None:
+        self._answers = iter(answers)
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def get(self, path: str, query: Mapping[str, Any], *, has: Sequence[str]) -> Any:
+        return self._answer(path, query, has)
+
+    def send(self, method: str, path: str, *, body: Mapping[str, Any], reads: bool, has: Sequence[str]) -> Any:
+        assert (method, reads) == ("POST", True)
+        return self._answer(path, body, has)
+
+    def _answer(self, path: str, query: Mapping[str, Any], has: Sequence[str]) -> Any:
+        self.asked.append((path, dict(query)))
+        answer = next(self._answers)
+        if isinstance(answer, Exception):
+            raise answer
+        assert set(has) <= answer.keys()
+        return SimpleNamespace(json=answer, at=NOW)
+
+
+def index(deployment: Deployment, *answers: Any, page: int = 4) -> tuple[Index, Any]:
+    wire: Any = Wire(*answers)
+    return Index(wire, deployment, page), wire
+
+
+def rows(*ids: object, **facts: Any) -> dict[str, Any]:
+    return {"issues": [{"id": one} for one in ids], **facts}
+
+
+def read(found: Index, properties: str = "") -> list[tuple[list[str], bool]]:
+    return [([str(row["id"]) for row in issues], more) for issues, more in found.pages("x", properties)]
+
+
+@pytest.mark.parametrize("deployment", [CLOUD, SERVER])
+def test_the_first_is_asked_for_alone(deployment: Deployment) -> None:
+    found, wire = index(deployment, rows(7), rows())
+    assert (found.first("x"), found.first("x")) == (["7"], [])
+    path = "/search/jql" if deployment is CLOUD else "/search"
+    assert wire.asked == [(path, {"jql": "x", "fields": "updated", "maxResults": 1})] * 2
+    assert found.at == NOW
+
+
+@pytest.mark.parametrize(
+    ("answers", "pages"),
+    [
+        ([rows("1")], [(["1"], False)]),
+        ([rows("1", nextPageToken="a"), rows("2")], [(["1"], True), (["2"], False)]),
+        ([rows("1", nextPageToken="a", isLast=True)], [(["1"], False)]),
+        ([rows("1", nextPageToken="a", isLast=False), rows("2")], [(["1"], True), (["2"], False)]),
+        ([rows(nextPageToken="a"), rows("2")], [([], True), (["2"], False)]),
+    ],
+)
+def test_a_search_by_token_goes_on_while_one_is_given(answers: list[Any], pages: list[tuple[list[str], bool]]) -> None:
+    found, wire = index(CLOUD, *answers)
+    assert read(found, "tieline") == pages
+    first = {"jql": "x", "fields": "updated", "maxResults": 4, "properties": "tieline"}
+    assert [query for _, query in wire.asked] == [first, {**first, "nextPageToken": "a"}][: len(answers)]
+
+
+def test_a_search_by_token_asks_for_no_properties_unless_told() -> None:
+    found, wire = index(CLOUD, rows())
+    read(found)
+    assert wire.asked == [("/search/jql", {"jql": "x", "fields": "updated", "maxResults": 4})]
+
+
+def test_a_search_that_does_not_end_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _wire = index(CLOUD, rows(nextPageToken="a"), rows(nextPageToken="a"))
+    with pytest.raises(TryAgain, match="does not end"):
+        read(found)
+    monkeypatch.setattr(polling, "MOST_PAGES", 2)
+    for answers in (
+        [rows(nextPageToken="a"), rows(nextPageToken="b")],
+        [rows(1, 2, 3, 4, total=99), rows(3, 4, 5, 6, total=99)],
+    ):
+        found, _wire = index(CLOUD if "nextPageToken" in answers[0] else SERVER, *answers)
+        with pytest.raises(TryAgain, match="does not end"):
+            read(found)
+
+
+@pytest.mark.parametrize(
+    ("answers", "pages", "starts"),
+    [
+        ([rows(total=0)], [([], False)], [0]),
+        ([rows(1, 2, total=2)], [(["1", "2"], False)], [0]),
+        ([rows(1, 2)], [(["1", "2"], False)], [0]),
+        (
+            [rows(1, 2, 3, 4, total=6), rows(3, 4, 5, 6, total=6)],
+            [(["1", "2", "3", "4"], True), (["5", "6"], False)],
+            [0, 2],
+        ),
+        # Nothing of the page before is met: rows moved away, and it is stepped back.
+        (
+            [rows(1, 2, 3, 4, total=7), rows(5, 6, 7, total=7), rows(3, 4, 5, 6, 7, total=5)],
+            [(["1", "2", "3", "4"], True), (["5", "6", "7"], False)],
+            [0, 2, 0],
+        ),
+        ([rows(1, 2, 3, 4, total=9), rows(total=9)], [(["1", "2", "3", "4"], True), ([], False)], [0, 2, 0]),
+    ],
+)
+def test_a_search_by_position_overlaps_with_the_page_before(
+    answers: list[Any], pages: list[tuple[list[str], bool]], starts: list[int]
+) -> None:
+    found, wire = index(SERVER, *answers, rows(total=9))
+    assert read(found) == pages
+    assert [query["startAt"] for _, query in wire.asked] == starts
+
+
+@pytest.mark.parametrize(("page", "second"), [(4, 2), (2, 1), (20, 15), (8, 4)])
+def test_at_most_five_rows_are_asked_for_again(page: int, second: int) -> None:
+    first = rows(*range(page), total=page + 1)
+    found, wire = index(SERVER, first, rows(*range(second, page + 1), total=page + 1), page=page)
+    read(found)
+    assert [query["startAt"] for _, query in wire.asked] == [0, second]
+
+
+@pytest.mark.parametrize("error", [Gone("jira", "answered 404"), Rejected("jira", "answered 400")])
+def test_a_refused_search_is_a_setting_and_a_refused_token_a_pass(error: Exception) -> None:
+    found, _wire = index(CLOUD, error)
+    with pytest.raises(NeedsOperator, match="check `project`"):
+        read(found)
+    found, _wire = index(CLOUD, rows(nextPageToken="a"), error)
+    with pytest.raises(TryAgain, match="page token"):
+        read(found)
+
+
+@pytest.mark.parametrize("issues", [None, {}, [1], ["7"], [{}], [{"id": None}], [{"id": 1}, {"id": []}]])
+def test_what_is_no_issue_is_not_taken_for_a_listing(issues: object) -> None:
+    found, _wire = index(CLOUD, {"issues": issues})
+    with pytest.raises(TryAgain, match="not an issue"):
+        read(found)
+
+
+# -- issues from the consistent side ---------------------------------------------------------------------------------
+
+
+def records(deployment: Deployment, *answers: Any) -> tuple[Records, Any]:
+    wire: Any = Wire(*answers)
+    return Records(wire, deployment), wire
+
+
+def test_without_a_way_to_bring_many_each_is_asked_for() -> None:
+    found, wire = records(SERVER)
+    assert found.many(["1", "2"]) == ([], ["1", "2"], None)
+    found, wire = records(CLOUD)
+    assert found.many([]) == ([], [], None)
+    assert wire.asked == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "brought", "missing"),
+    [
+        (rows("1", "2"), ["1", "2"], []),
+        (rows("1"), ["1"], []),
+        (rows("1", issueErrors=[{"id": 2}]), ["1"], ["2"]),
+        (rows("1", issueErrors=[{"id": "2"}, {"id": "9"}, "odd"]), ["1"], ["2"]),
+        (rows("1", "2", issueErrors=[{"id": "2"}]), ["1", "2"], []),
+        (rows("1", issueErrors=None), ["1"], []),
+        ({"issues": None, "issueErrors": [{"id": "1"}]}, [], ["1"]),
+        ({"issues": [{"id": 1}, "odd"], "issueErrors": [{"id": "1"}]}, [1, "odd"], []),
+    ],
+)
+def test_what_could_not_be_brought_with_others_is_asked_for_alone(
+    answer: Any, brought: list[Any], missing: list[str]
+) -> None:
+    found, wire = records(CLOUD, answer)
+    issues, lacking, at = found.many(["1", "2"])
+    assert [one["id"] if isinstance(one, dict) else one for one in issues] == brought
+    assert (lacking, at) == (missing, NOW)
+    (path, body) = wire.asked[0]
+    assert (path, body["issueIdsOrKeys"], body["expand"]) == ("/issue/bulkfetch", ["1", "2"], ["changelog"])
+    assert body["properties"] == [PROPERTY]
+    assert set(body["fields"]) == set(FIELDS_ASKED)
+
+
+@pytest.mark.parametrize("error", [Rejected("jira", "answered 400"), TryAgain("jira", "answered 500")])
+def test_where_many_are_refused_each_is_asked_for(error: Exception) -> None:
+    found, _wire = records(CLOUD, error)
+    assert found.many(["1", "2"]) == ([], ["1", "2"], None)
+
+
+@pytest.mark.parametrize(
+    "error", [TryAgain("jira", "429", wait=timedelta(seconds=1)), TryAgain("jira", "429", limit=Limit.CONNECTION)]
+)
+def test_a_pace_is_kept(error: TryAgain) -> None:
+    found, _wire = records(CLOUD, error)
+    with pytest.raises(TryAgain):
+        found.many(["1"])
+
+
+FIELDS = {"updated": "x", "status": {"id": "1"}, "project": {"id": "2"}}
+
+
+def test_one_issue_is_read_with_its_changelog_where_it_is_asked_for() -> None:
+    issue = {"id": "1", "key": "OPS-1", "fields": FIELDS}
+    found, wire = records(CLOUD, issue, {**issue, "changelog": {"total": 0}})
+    assert (found.one("OPS 1/2").changelog, found.with_history("1").changelog) == (None, {"total": 0})
+    assert [path for path, _ in wire.asked] == ["/issue/OPS%201%2F2", "/issue/1"]
+    assert ["expand" in query for _, query in wire.asked] == [False, True]
+    assert all(query["properties"] == PROPERTY for _, query in wire.asked)
+
+
+@pytest.mark.parametrize("told", [None, [], "x"])
+def test_a_changelog_that_is_none_is_left_out(told: object) -> None:
+    one = apart({"id": "1", "changelog": told}, NOW)
+    assert (one.issue, one.at, one.changelog) == ({"id": "1"}, NOW, None)
+
+
+@pytest.mark.parametrize(
+    ("issue", "words"),
+    [
+        ({"fields": FIELDS}, ""),
+        ({}, "no `fields`"),
+        ({"fields": []}, "no `fields`"),
+        ("odd", "no `fields`"),
+        ({"fields": {**FIELDS, "updated": None}}, "no `updated`$"),
+        ({"fields": {**FIELDS, "status": {}, "project": None}}, "no `status`, `project`$"),
+    ],
+)
+def test_an_issue_is_whole_with_what_every_issue_has(issue: Any, words: str) -> None:
+    if not words:
+        assert whole(issue) is issue
+        return
+    with pytest.raises(ValueError, match=words):
+        whole(issue)
