@@ -44,6 +44,9 @@ def table(*rows: tuple[str, str]) -> Table:
 BOTH = (Run("aaaa"), Run("bbbb", STRONG))
 
 
+HALF = (Run("aaaa"), Run("bb", STRONG))
+
+
 @pytest.mark.parametrize(
     ("blocks", "room", "kept"),
     [
@@ -64,7 +67,11 @@ BOTH = (Run("aaaa"), Run("bbbb", STRONG))
         pytest.param((table(("a", "b"), ("c", "d")),), 4, (), id="not even a row"),
         pytest.param((said("a"), Rule(), said("b" * 50)), 4, (said("a"),), id="a line has no part"),
         pytest.param((said("aaa"), CUT, said("b" * 40)), 4, (said("aaa"),), id="cut again"),
+        pytest.param((said("aaa"), CUT), 3, (said("aaa"),), id="cut again, and fits without its mark"),
         pytest.param((said("aaa"),), 0, (), id="no room"),
+        pytest.param((said("a b"),), 2, (said("a"),), id="no space at its end"),
+        pytest.param((CodeBlock("aaaa\nbbb"),), 5, (CodeBlock("aaaa"),), id="a line of code that ends near"),
+        pytest.param((Heading(2, (*BOTH, Run("cccc"))),), 6, (Heading(2, HALF),), id="nothing behind the cut"),
     ],
 )
 def test_a_text_is_cut_where_a_reader_would(blocks: Blocks, room: int, kept: Blocks) -> None:
@@ -76,6 +83,11 @@ def test_what_just_fits_is_not_cut_and_what_leaves_no_room_is_the_mark() -> None
     assert cutting.cut(blocks, 3_000, measure) is blocks
     assert cutting.cut(blocks, 2_999, measure) != blocks
     assert cutting.cut(blocks, 1, measure) == (CUT,)
+
+
+@pytest.mark.parametrize(("text", "is_cut"), [(f"a\n\n{MARK}", True), (MARK, True), ("a (… cut", False), ("", False)])
+def test_a_cut_text_says_so(text: str, is_cut: bool) -> None:
+    assert cutting.is_cut(text) is is_cut
 
 
 HREF = "https://tieline.example.org/INC-1"
@@ -108,6 +120,7 @@ def test_the_link_stands_behind_the_mark_and_reading_takes_it_out(blocks: Blocks
         (Paragraph((Run(LINKED), Run("here", STRONG), Run(")"))), True),
         (Paragraph((Run(LINKED), Run("here", STRONG))), False),
         (said(f"{LINKED}here)\nand more)"), False),
+        (Paragraph((Run(LINKED), Run("and\nmore", STRONG), Run(")"))), False),
         (said(f"see {LINKED}here)"), False),
         (Heading(1, (Run(f"{LINKED}here)"),)), False),
     ],

@@ -36,6 +36,11 @@ ABC = "A:one B:two C:three"
         ("A:one B:two", "onex", "A>onex B>"),
         ("A:one B:two", "zzz", "A> B> +zzz"),
         ("A:aaaa B:aaab", "aaac", "A>aaac B>"),
+        ("A:aaaa", "aaab aaac", "A>aaab +aaac"),
+        ("A:one B:two C:three D:four", "x onee y twoo z", "+x A>onee +y B>twoo C> D> +z"),
+        ("A:one B:two C:three", "onee", "A>onee B> C>"),
+        # As many as there were: each became the one in its place, however unlike.
+        ("A:one B:two", "x y", "A>x B>y"),
         ("A:one A:one", "one", "A A>"),
         ("A:one", "", "A>"),
         ("A:one", "new onee", "+new A>onee"),
@@ -68,6 +73,21 @@ def test_a_stretch_too_long_to_be_compared_is_removed_and_made_anew() -> None:
         assert ("A0>old-0" in done) is compared
 
 
+def test_only_the_beginning_of_a_block_says_what_it_is_like() -> None:
+    behind = "x" * 400
+    assert lift(f"A:{behind}one B:two", f"{behind}two-and-more") == f"A>{behind}two-and-more B>"
+    assert lift(f"A:{'y' * 400}abcd B:two", f"{'z' * 400}abcd") == f"A> B> +{'z' * 400}abcd"
+    alike = "y" * 101
+    assert lift(f"A:{alike}{behind} B:two", alike) == f"A>{alike} B>"
+    assert lift(f"A:{alike[1:]}{behind} B:two", alike[1:]) == f"A> B> +{alike[1:]}"
+
+
+def test_however_often_a_block_comes_what_stands_stays() -> None:
+    many = " ".join(f"A{number}:same" for number in range(201))
+    names = [f"A{number}" for number in range(201)]
+    assert lift(many, "same " * 201) == " ".join(names)
+
+
 @pytest.mark.parametrize(
     ("parts", "shown", "placed"),
     [
@@ -81,6 +101,9 @@ def test_a_stretch_too_long_to_be_compared_is_removed_and_made_anew() -> None:
         ("A:a B:a", "a", "A:a B:"),
         ("A:aa B:aa", "aaa", "A:aa B:a"),
         ("A:ab B:cd", "abxd", "A:ab B:xd"),
+        ("A:ab B:cd", "axcd", "A:ax B:cd"),
+        ("A:a B:b C:cd", "xcd", "AB:x C:cd"),
+        ("A:a B:b C:c D:d", "xcd", "AB:x C:c D:d"),
         ("A:a", "", "A:"),
         ("A: B:", "", "A: B:"),
         ("", "x", ":x"),

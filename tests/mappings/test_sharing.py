@@ -51,3 +51,72 @@ def test_quotations_are_gone_into() -> None:
 
 def test_a_piece_that_shows_nothing_gets_nothing() -> None:
     assert shared([(), ONE], (listed("a", "b", "c"),)) == [(), (listed("a", "b", "c"),)]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "now", "expected"),
+    [
+        pytest.param(
+            [(listed("a"),), (said("b"),)],
+            (said("x"), said("b")),
+            [(said("x"),), (said("b"),)],
+            id="what became something else stays in its place",
+        ),
+        pytest.param(
+            [(listed("a"), listed("b", start=2)), (listed("c"),)],
+            (listed("a"), listed("b", start=2), listed("c")),
+            [(listed("a"), listed("b", start=2)), (listed("c"),)],
+            id="lists of two kinds stand apart",
+        ),
+        pytest.param(
+            [(listed("a", start=3),), (listed("b"),)],
+            (listed("a", start=3), listed("b", "c")),
+            [(listed("a", start=3),), (listed("b", "c"),)],
+            id="only a numbered list has a number",
+        ),
+        pytest.param(
+            [(said("a"),)],
+            (listed("x", start=5),),
+            [(listed("x", start=1),)],
+            id="a new list begins with one",
+        ),
+        pytest.param(
+            [(Quote((listed("a", start=4),)), listed("b", start=9))],
+            (Quote((listed("a", "x", start=4),)), listed("b", start=9)),
+            [(Quote((listed("a", "x", start=4),)), listed("b", start=9))],
+            id="the number of a list in a quotation",
+        ),
+        pytest.param(
+            [(said("a"), said("b"), said("c")), (said("d"),)],
+            (said("x"), said("y"), said("z"), said("d")),
+            [(said("x"), said("y"), said("z")), (said("d"),)],
+            id="each that changed stands where it stood",
+        ),
+        pytest.param(
+            [(said("a"),), (said("b"),), (said("c"),)],
+            (said("x"), said("y"), said("z")),
+            [(said("x"),), (said("y"),), (said("z"),)],
+            id="all that changed go to their own pieces",
+        ),
+        pytest.param(
+            [(said("a"),), (said("b"),)],
+            (said("a"), said("x"), said("y"), said("b")),
+            [(said("a"), said("x"), said("y")), (said("b"),)],
+            id="what is new stands with the piece before it",
+        ),
+        pytest.param(
+            [tuple(said("same") for _ in range(201)), (said("last"),)],
+            (*(said("same") for _ in range(201)), said("last, changed")),
+            [tuple(said("same") for _ in range(201)), (said("last, changed"),)],
+            id="however often a block comes",
+        ),
+        pytest.param(
+            [(said("first"),), tuple(said("same") for _ in range(201))],
+            (said("first"), said("new"), *(said("same") for _ in range(201))),
+            [(said("first"), said("new")), tuple(said("same") for _ in range(201))],
+            id="however often a block comes behind what is new",
+        ),
+    ],
+)
+def test_each_piece_keeps_what_is_its_own(pieces: list[Blocks], now: Blocks, expected: list[Blocks]) -> None:
+    assert shared(pieces, now) == expected

@@ -11,10 +11,12 @@ import pytest
 
 from tieline.adapters.jira import polling
 from tieline.adapters.jira.issue import FIELDS as FIELDS_ASKED
-from tieline.adapters.jira.issue import PROPERTY
-from tieline.adapters.jira.polling import Index, Records, apart, whole
+from tieline.adapters.jira.issue import PROPERTY, token_of
+from tieline.adapters.jira.jql import Place
+from tieline.adapters.jira.polling import Fetched, Index, Records, apart, passing, whole
 from tieline.adapters.jira.settings import Deployment
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
+from tieline.core.port import Page, Reading, Ref, Version
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CLOUD, SERVER = Deployment.CLOUD, Deployment.DATACENTER
@@ -91,15 +93,16 @@ def test_a_search_by_token_asks_for_no_properties_unless_told() -> None:
 
 
 def test_a_search_that_does_not_end_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, _wire = index(CLOUD, rows(nextPageToken="a"), rows(nextPageToken="a"))
+    found, wire = index(CLOUD, rows(nextPageToken="a"), rows(nextPageToken="a"), rows())
     with pytest.raises(TryAgain, match="does not end"):
         read(found)
+    assert len(wire.asked) == 2, "a token that was given before leads nowhere"
     monkeypatch.setattr(polling, "MOST_PAGES", 2)
-    for answers in (
-        [rows(nextPageToken="a"), rows(nextPageToken="b")],
-        [rows(1, 2, 3, 4, total=99), rows(3, 4, 5, 6, total=99)],
+    for deployment, answers in (
+        (CLOUD, [rows(nextPageToken="a"), rows(nextPageToken="b")]),
+        (SERVER, [rows(1, 2, 3, 4, total=99), rows(3, 4, 5, 6, total=99)]),
     ):
-        found, _wire = index(CLOUD if "nextPageToken" in answers[0] else SERVER, *answers)
+        found, _wire = index(deployment, *answers)
         with pytest.raises(TryAgain, match="does not end"):
             read(found)
 
@@ -129,7 +132,8 @@ def test_a_search_by_position_overlaps_with_the_page_before(
 ) -> None:
     found, wire = index(SERVER, *answers, rows(total=9))
     assert read(found) == pages
-    assert [query["startAt"] for _, query in wire.asked] == starts
+    asked = {"jql": "x", "fields": "updated", "maxResults": 4}
+    assert wire.asked == [("/search", {**asked, "startAt": start}) for start in starts]
 
 
 @pytest.mark.parametrize(("page", "second"), [(4, 2), (2, 1), (20, 15), (8, 4)])
@@ -223,7 +227,81 @@ def test_one_issue_is_read_with_its_changelog_where_it_is_asked_for() -> None:
     assert (found.one("OPS 1/2").changelog, found.with_history("1").changelog) == (None, {"total": 0})
     assert [path for path, _ in wire.asked] == ["/issue/OPS%201%2F2", "/issue/1"]
     assert ["expand" in query for _, query in wire.asked] == [False, True]
-    assert all(query["properties"] == PROPERTY for _, query in wire.asked)
+    asked = {"fields": ",".join(FIELDS_ASKED), "properties": PROPERTY}
+    assert [query for _, query in wire.asked] == [asked, {**asked, "expand": "changelog"}]
+
+
+def test_the_token_is_told_whatever_else_is_odd_about_an_issue() -> None:
+    told = {"id": "1", "properties": {PROPERTY: {"token": "tl-1"}}}
+    found, wire = records(CLOUD, told, {"id": "1", "properties": {}})
+    assert (found.token("OPS/1"), found.token("1")) == (token_of(told), None)
+    assert wire.asked[0] == ("/issue/OPS%2F1", {"fields": "updated", "properties": PROPERTY})
+
+
+# -- one pass --------------------------------------------------------------------------------------------------------
+
+BEGIN = int(NOW.timestamp() * 1_000)
+
+
+def listed(*ids: str) -> dict[str, Any]:
+    return {"issues": [{"id": one, "fields": {"updated": UPDATED}} for one in ids]}
+
+
+UPDATED = "2026-03-01T12:00:00.000+0000"
+
+
+def issue(identity: str, **facts: Any) -> dict[str, Any]:
+    return {"id": identity, "key": f"OPS-{identity}", "fields": FIELDS, **facts}
+
+
+def reading(one: Fetched) -> Reading:
+    return Reading(Ref(one.issue["id"]), Version("1"), one.issue, age=timedelta(minutes=1))
+
+
+def one_pass(deployment: Deployment, *answers: Any) -> tuple[list[Page], Any]:
+    wire: Any = Wire(*answers)
+    made = passing(
+        Index(wire, deployment, 4),
+        Records(wire, deployment),
+        "x",
+        Place(BEGIN - 60_000, BEGIN - 60_000),
+        timedelta(0),
+        BEGIN + 60_000,
+        reading,
+    )
+    return list(made), wire
+
+
+def told(pages: list[Page]) -> list[tuple[list[str], list[tuple[str | None, str]]]]:
+    return [
+        ([str(one.ref) for one in page.readings], [(one.ref, one.key) for one in page.unreadable]) for page in pages
+    ]
+
+
+def test_a_page_is_told_in_the_order_of_the_index_whoever_brought_its_issues() -> None:
+    brought = {"issues": [issue("3"), issue("1")], "issueErrors": [{"id": "2"}]}
+    pages, _wire = one_pass(CLOUD, listed("1", "2", "3"), brought, issue("2"))
+    assert told(pages) == [(["1", "2", "3"], [])]
+
+
+def test_a_row_without_its_time_is_asked_for_and_told_last() -> None:
+    page = {"issues": [{"id": 9, "fields": {}}, *listed("1")["issues"]]}
+    pages, wire = one_pass(CLOUD, page, {"issues": [issue("9"), issue("1")]})
+    assert told(pages) == [(["1", "9"], [])]
+    assert wire.asked[1][1]["issueIdsOrKeys"] == ["1", "9"]
+
+
+@pytest.mark.parametrize(
+    ("odd", "named"),
+    [
+        ({"id": "2", "key": "OPS-2"}, ("2", "OPS-2")),
+        ({"id": 2, "key": None}, ("2", "")),
+        ({"id": "2", "key": "OPS-2", "fields": {}}, ("2", "OPS-2")),
+    ],
+)
+def test_an_odd_issue_is_told_by_name_and_the_others_go_on(odd: Any, named: tuple[str, str]) -> None:
+    pages, _wire = one_pass(CLOUD, listed("1", "2"), {"issues": [odd, issue("1")]})
+    assert told(pages) == [(["1"], [named])]
 
 
 @pytest.mark.parametrize("told", [None, [], "x"])

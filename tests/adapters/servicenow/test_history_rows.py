@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from tieline.adapters.servicenow import audit
 from tieline.adapters.servicenow.answers import Row
-from tieline.adapters.servicenow.audit import History
+from tieline.adapters.servicenow.audit import History, Others
 from tieline.adapters.servicenow.settings import ServiceNowSettings
 from tieline.adapters.servicenow.wire import Listing
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, TryAgain
@@ -124,7 +124,7 @@ def test_why_a_history_cannot_be_told(answers: list[Answer], words: str) -> None
     said = asked(audit.since, *answers, count=2)
     assert isinstance(said, str)
     assert re.search(words, said)
-    assert asked(audit.others_wrote, *answers, since=2) is True
+    assert asked(audit.others, *answers, since=2) == Others(wrote=True)
 
 
 def test_one_refusal_is_not_believed_and_two_that_are_no_right_are_proved() -> None:
@@ -156,7 +156,7 @@ def test_one_refusal_is_not_believed_and_two_that_are_no_right_are_proved() -> N
     ],
 )
 def test_whether_a_person_saved_it_since(rows: list[Row], others: bool) -> None:
-    assert asked(audit.others_wrote, told(*rows), since=2) is others
+    assert asked(audit.others, told(*rows), since=2).wrote is others
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,7 @@ def test_whether_a_person_saved_it_since(rows: list[Row], others: bool) -> None:
 )
 def test_what_stood_there_before_persons_changed_it(rows: list[Row], before: dict[str, str]) -> None:
     assert asked(audit.before_others, told(*rows)) == before
+    assert asked(audit.others, told(*rows), since=0) == Others(wrote=True, before=before)
 
 
 @pytest.mark.parametrize(("others", "before"), [(told(row(1, "x", ANN)), {}), (told(), None), (refused(), None)])
