@@ -14,7 +14,7 @@ from tieline.core.errors import Rejected
 from tieline.core.port import Ref
 from tieline.mappings import Denormalized
 from tieline.sync import explain, unfit
-from tieline.sync.records import Held, Hold, ReplicaState
+from tieline.sync.records import Held, ReplicaState
 
 Wanted = Mapping[str, Any]
 
@@ -35,11 +35,7 @@ def go_on(world: World, named: Mapping[str, str], wanted: Wanted, *, copy: int |
 
 
 def held(world: World) -> dict[str, tuple[Held, Any, str, int]]:
-    return {
-        name: (one.kind, one.ours, one.words, one.tries)
-        for name, one in world.copy("right").holds.items()
-        if isinstance(one, Hold)
-    }
+    return {name: (one.kind, one.ours, one.words, one.tries) for name, one in world.copy("right").holds.items()}
 
 
 def told(world: World) -> list[Any]:
