@@ -68,6 +68,8 @@ HALF = (Run("aaaa"), Run("bb", STRONG))
         pytest.param((said("a"), Rule(), said("b" * 50)), 4, (said("a"),), id="a line has no part"),
         pytest.param((said("aaa"), CUT, said("b" * 40)), 4, (said("aaa"),), id="cut again"),
         pytest.param((said("aaa"), CUT), 3, (said("aaa"),), id="cut again, and fits without its mark"),
+        pytest.param((CUT, said("aaa bbb")), 3, (said("aaa"),), id="cut again, from its beginning"),
+        pytest.param((said("a"), CUT), 10, (said("a"),), id="cut again, and much room"),
         pytest.param((said("aaa"),), 0, (), id="no room"),
         pytest.param((said("a b"),), 2, (said("a"),), id="no space at its end"),
         pytest.param((CodeBlock("aaaa\nbbb"),), 5, (CodeBlock("aaaa"),), id="a line of code that ends near"),
@@ -83,6 +85,7 @@ def test_what_just_fits_is_not_cut_and_what_leaves_no_room_is_the_mark() -> None
     assert cutting.cut(blocks, 3_000, measure) is blocks
     assert cutting.cut(blocks, 2_999, measure) != blocks
     assert cutting.cut(blocks, 1, measure) == (CUT,)
+    assert cutting.cut(blocks, 2, lambda kept: measure(kept) // 1_000) == (CUT,)
 
 
 @pytest.mark.parametrize(("text", "is_cut"), [(f"a\n\n{MARK}", True), (MARK, True), ("a (… cut", False), ("", False)])

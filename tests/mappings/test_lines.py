@@ -107,7 +107,15 @@ def test_what_goes_out_is_clean_quiet_and_short_enough(text: str, limit: int | N
 
 @pytest.mark.parametrize(
     ("text", "limit", "beginning"),
-    [("abc", 2, "ab"), ("abc", 0, ""), ("abc", 9, "abc"), ("😀b", 2, "😀"), ("😀b", 1, ""), ("a😀b", 3, "a😀")],
+    [
+        ("abc", 2, "ab"),
+        ("abc", 0, ""),
+        ("abc", 9, "abc"),
+        ("😀b", 2, "😀"),
+        ("😀b", 1, ""),
+        ("a😀b", 3, "a😀"),
+        ("ab\ud800", 2, "ab"),
+    ],
 )
 def test_a_beginning_parts_no_letter(text: str, limit: int, beginning: str) -> None:
     assert lines.cut_units(text, limit) == beginning

@@ -63,6 +63,12 @@ def test_a_piece_that_shows_nothing_gets_nothing() -> None:
             id="what became something else stays in its place",
         ),
         pytest.param(
+            [(said("a"),), (said("b"),)],
+            (said("x"), said("a"), said("b")),
+            [(said("x"), said("a")), (said("b"),)],
+            id="what is new in front of everything stands with the first",
+        ),
+        pytest.param(
             [(listed("a"), listed("b", start=2)), (listed("c"),)],
             (listed("a"), listed("b", start=2), listed("c")),
             [(listed("a"), listed("b", start=2)), (listed("c"),)],
