@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tieline.core.errors import ConfigError
-from tieline.mappings import Mapping, Policy, PolicyKind, check, load
+from tieline.mappings import Mapping, Policy, PolicyKind, check, load, shipped
 
 ADA = {"person-1": "ada@example.org"}
 
@@ -173,6 +173,23 @@ def test_an_overlay_changes_single_keys_and_can_take_a_field_out(tmp_path: Path)
         "u_tags": "a,b",
     }
     assert mapping.digest != load("servicenow-incident").digest
+
+
+def test_a_text_is_proved_once_and_what_was_written_anew_is_read(tmp_path: Path) -> None:
+    own, overlay = tmp_path / "own.yaml", tmp_path / "overlay.yaml"
+    own.write_bytes(shipped()["memory-incident"].read_bytes())
+    overlay.write_text("fields: {title: {limit: 20}}\n", "utf-8")
+    before = load(own, overlay)
+
+    assert load(own) is load(own)
+    assert load(own, overlay) is before
+    assert load(own) is not before
+
+    overlay.write_text("fields: {title: {limit: 30}}\n", "utf-8")
+    assert load(own, overlay).digest != before.digest
+    own.write_text(own.read_text("utf-8") + "\nnonsense: 1\n", "utf-8")
+    with pytest.raises(ConfigError):
+        load(own, overlay)
 
 
 def test_a_problem_of_an_overlay_is_reported_in_the_overlay(tmp_path: Path) -> None:
