@@ -6,6 +6,7 @@ IntegrityError, and a statement that can never work stays what it is: trying it 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -50,6 +51,22 @@ _POSTGRES = {
     "XX": ("it reports damage or an internal error. Look at the database server's log", 60.0),
 }
 
+# A login that fails has no SQLSTATE, only words: those of libpq, of psycopg and of the server.
+_NO_LOGIN = (
+    (
+        r"failed to resolve host|could not translate host",
+        ("the name of its host does not resolve. Correct it", 10.0),
+    ),
+    (r"database .* does not exist", _POSTGRES["3D"]),
+    (r"password|role .* does not exist|pg_hba\.conf|authentication", _POSTGRES["28"]),
+    (r"too many (?:clients|connections)|connection slots", _POSTGRES["53300"]),
+    (r"starting up|shutting down|recovery", ("it is starting or stopping. It is tried again", 2.0)),
+    (
+        r"certificate|not support SSL|sslmode",  # what a lost connection is told with speaks of SSL, too
+        ("it gives no TLS as wanted. Look at its certificate, and at `sslmode` and `sslrootcert` in `store`", 30.0),
+    ),
+    (r"timeout expired|timed out", ("it did not answer in time. Check the address, and what stands in between", 5.0)),
+)
 _AWAY = ("the connection was lost or refused. Check that it runs and can be reached", 2.0)
 _NOT_SET_UP = ("it has no tables yet. Start `tieline run` once, which creates them", 30.0)
 _OURS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
@@ -74,7 +91,12 @@ def unavailable(name: str, error: SQLAlchemyError) -> StoreUnavailable | None:
         if isinstance(error, _OURS) and state[:2] not in _POSTGRES:
             return None
         return _sentence(name, *(_POSTGRES.get(state) or _POSTGRES.get(state[:2]) or _AWAY))
-    return None if isinstance(error, _OURS) else _sentence(name, *_AWAY)
+    return None if isinstance(error, _OURS) else _sentence(name, *_no_login(str(cause)))
+
+
+def _no_login(said: str) -> tuple[str, float]:
+    """Why nobody was let in, or the connection broke. Only our own words: a driver's may hold what is secret."""
+    return next((words for pattern, words in _NO_LOGIN if re.search(pattern, said)), _AWAY)
 
 
 def _from_sqlite(name: str, cause: sqlite3.Error) -> StoreUnavailable | None:

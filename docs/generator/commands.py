@@ -28,6 +28,8 @@ EXIT_CODES = {
     3: "the configuration or a mapping is refused; every problem stands on standard error",
     4: "the store does not answer",
     5: "there is no such incident, conflict or parked record",
+    130: "it was stopped at the keyboard",
+    141: "whoever read its output had read enough, and closed the pipe",
 }
 AS_JSON = """\
 Most commands print JSON under `--json`, on standard output, in the shape that is shown below their help. There a text

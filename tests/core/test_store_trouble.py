@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -13,15 +14,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from tests.core.store_acts import names, put
 
 from tieline.core import journal
 from tieline.core.errors import ConfigError, StoreUnavailable
 from tieline.core.store import engines
 from tieline.core.store.engines import parse
+from tieline.core.store.failures import unavailable
 from tieline.core.store.store import Refusal, Store
 
 HOLD_THE_LOCK = """
@@ -312,3 +315,39 @@ def test_a_refusal_stands_until_a_write_is_kept_however_long_ago_it_was() -> Non
     with refusal.noted():
         """Anything."""
     assert refusal.sentence == ""
+
+
+@pytest.mark.xdist_group("postgresql")
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda good: good.replace("/postgres", "/nowhere"), "the database does not exist"),
+        (lambda good: good.replace("tieline@", "somebody@"), "it refused the login"),
+        (lambda good: good.replace("127.0.0.1", "nowhere.invalid"), "the name of its host does not resolve"),
+        (lambda good: f"{good}?sslmode=require", "it gives no TLS as wanted"),
+        (lambda good: re.sub(r":\d+/", ":1/", good), "the connection was lost or refused"),
+    ],
+)
+def test_a_login_that_fails_is_told_with_its_cause(postgres_server, wrong, words):
+    with Store.open(wrong(postgres_server)) as store, pytest.raises(StoreUnavailable, match=words):
+        store.migrate()
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ('FATAL:  password authentication failed for user "tieline"', "it refused the login"),
+        ('FATAL:  no pg_hba.conf entry for host "10.0.0.1", no encryption', "it refused the login"),
+        ("FATAL:  sorry, too many clients already", "it has no connection left"),
+        ("FATAL:  the database system is starting up", "it is starting or stopping"),
+        ("SSL error: certificate verify failed", "it gives no TLS as wanted"),
+        ('server certificate for "db" does not match host name "pg"', "it gives no TLS as wanted"),
+        ("connection timeout expired", "it did not answer in time"),
+        ("SSL connection has been closed unexpectedly", "the connection was lost or refused"),
+        ("server closed the connection unexpectedly", "the connection was lost or refused"),
+    ],
+)
+def test_what_has_no_code_is_known_by_its_words(said, words):
+    found = unavailable("postgresql://db/x", OperationalError("SELECT 1", {}, psycopg.OperationalError(said)))
+    assert found is not None
+    assert str(found).startswith(f"postgresql://db/x: {words}")
