@@ -69,6 +69,13 @@ LIST, SHOWN_LIST = "- **a**\n- b", "- a\n- b"
         pytest.param("**Note**", "**Note**", "**Note**\nmore", "**Note**\nmore", id="bold words in no panel"),
         pytest.param("- [a.png]", "- [a.png]", "- [a.png]\n  below", "- [a.png]\n\n  below", id="a file in an item"),
         pytest.param("- [x]", "- [x]", "- [x]\n  below", "- [x]\n  below", id="a box in an item"),
+        pytest.param(
+            "- **b**\n- [x]",
+            "- b\n- [x]",
+            "- b\n- [x]\n  below",
+            "- **b**\n- [x]\n  below",
+            id="a box in a richer list",
+        ),
         pytest.param("a\n\n[p]", "a\n\n[p]", "a\n\n[p]\nbelow", "a\n\n[p]\n\nbelow", id="the last of several"),
         pytest.param("a\n\n[p]", "a\n\n[p]", "x\n\n[p]\nbelow", "x\n\n[p]\nbelow", id="the last, and another changed"),
     ],

@@ -47,6 +47,13 @@ NESTED = Items(False, 1, ((said("one"), listed("in")), (said("two"),)))
 ROWS = table("ab", "cd")
 
 
+def lines_in_item(text: str) -> Items:
+    return Items(False, 1, ((said(text),), (said("two"),)))
+
+
+TWO_LINES = lines_in_item("a\nb")
+
+
 @pytest.mark.parametrize(
     ("block", "lines", "edited", "after"),
     [
@@ -77,6 +84,25 @@ ROWS = table("ab", "cd")
             Items(False, 1, ((Paragraph((Run("one", STRONG), Run(" more"))),),)),
             id="marks of the words that stay",
         ),
+        pytest.param(LIST, "- one/- two/- three", "- 1/- 2/- three", listed("1", "2", "three"), id="two changed"),
+        pytest.param(LIST, "- one/- two/- three", "- 1", listed("1"), id="one changed and two removed"),
+        pytest.param(listed("one", "two"), "- one/- two", "- 1/- 2/- 3", listed("1", "2", "3"), id="changed and added"),
+        pytest.param(LIST, "- one// - two/- three", "- one/ / - two/- three", LIST, id="an empty line of spaces"),
+        pytest.param(LIST, "- one/ /- two/- three", "- one/- two/- three", LIST, id="a line of spaces removed"),
+        pytest.param(LIST, "- one/- two/- three", "- one/ /- two/- three", LIST, id="a line of spaces between"),
+        pytest.param(listed("a | b", "c"), "- a | b/- c", "- a | x/- c", listed("a | x", "c"), id="an item with a bar"),
+        pytest.param(
+            listed("one", "--", "two"), "- one/- --/- two", "- one/- --/- 2", listed("one", "--", "2"), id="no letters"
+        ),
+        pytest.param(TWO_LINES, "- a/  b/- two", "- a/  c/- two", lines_in_item("a\nc"), id="a line in an item"),
+        pytest.param(TWO_LINES, "- a/  b/- two", "- two", listed("two"), id="an item of two lines removed"),
+        pytest.param(
+            Quote((Rule(), said("a"))), "> -----/> a", "> -----/> b", Quote((Rule(), said("b"))), id="behind a line"
+        ),
+        pytest.param(CODE, "x = 1/y = 2", "", None, id="all code removed"),
+        pytest.param(QUOTE, "> said//> more", "", None, id="all quoted words removed"),
+        pytest.param(ROWS, "a | b/c | d", "", None, id="all rows removed"),
+        pytest.param(said("a\nb"), "* a/* b", "", None, id="all lines removed"),
         pytest.param(ROWS, "a | b/c | d", "a | b/c | x", table("ab", "cx"), id="a cell"),
         pytest.param(ROWS, "a | b/c | d", "a | b/e | f/c | d", table("ab", "ef", "cd"), id="a row"),
         pytest.param(ROWS, "a | b/c | d", "c | d", table("cd"), id="a row removed"),
@@ -149,8 +175,20 @@ def joined(block: Block) -> Block:
             return said("".join(run.text for run in runs))
         case Quote(inner):
             return Quote(tuple(map(joined, inner)))
+        case Items(ordered, start, items):
+            return Items(ordered, start, tuple(tuple(map(joined, item)) for item in items))
         case _:
             return block
+
+
+def test_a_line_like_a_heading_below_it_is_a_paragraph() -> None:
+    found = relined(HEAD, shown("## head"), shown("## head/## more"))
+    assert found == Relined((), (HEAD, said("more")), ())
+
+
+def test_a_paragraph_that_was_parted_is_the_same() -> None:
+    found = relined(LIST, shown("- one/- two/- three"), (said("- one\n- two"), said("- three")))
+    assert found == Relined((), (LIST,), ())
 
 
 @pytest.mark.parametrize(
@@ -162,6 +200,9 @@ def joined(block: Block) -> Block:
         (LIST, "- one/- two/- three", "- new/- one/- two/- three", ("- new",), ()),
         (CODE, "x = 1/y = 2", "x = 1/y = 2/z", (), ("z",)),
         (HEAD, "head", "head/text", (), ("text",)),
+        # Only what stands further out can be what a line goes on with, above one that it is not like.
+        (listed("one", "two"), "* one/- two", "* one/- two/* new", (), ("* new",)),
+        (listed("a", "b", "c"), "* a/- b/    - c", "* a/- b/    - c/* new", (), ("* new",)),
         (Rule(), "", "text", (), ("text",)),
     ],
 )
@@ -180,6 +221,15 @@ def test_what_is_added_around_a_block_stands_outside_of_it(
         pytest.param(LIST, "- one/- two/- three/extra", "- one/- two/- three", id="more was shown"),
         pytest.param(LIST, "List:/- one/- two/- three", "List:/- one/- two/- three", id="words above it"),
         pytest.param(LIST, "- one/- two//- three", "- one/- two/text/- three", id="an empty line became words"),
+        pytest.param(LIST, "***/- one/- two/- three", "/- one/- two/- three", id="signs that became an empty line"),
+        pytest.param(LIST, "***/- one/- two/- three", "- one/- two/- three", id="signs that are gone"),
+        pytest.param(LIST, "- one/- two/- three", "- one//text/- two/- three", id="words behind an empty line"),
+        pytest.param(LIST, "- one//- two/- three", "- one//- new/- two/- three", id="an item behind an empty line"),
+        pytest.param(LIST, "- one/- xx/- three", "- one/- xx/- 3", id="other words were shown"),
+        pytest.param(LIST, "- one/- two/- three/extra", "- one/- 2/- three/extra", id="more was shown, and still is"),
+        pytest.param(listed("a-b", "c"), "- a+b/- c", "- a+b/- x/- c", id="behind words that are shown otherwise"),
+        pytest.param(listed("a-b", "c"), "- a+b/- c", "- a+x/- c", id="words that are shown otherwise"),
+        pytest.param(HEAD, "**head**", "**", id="what stands around it is one"),
         pytest.param(ROWS, "a | b/c | d", "a | b/c | d | e", id="a row of more cells"),
         pytest.param(ROWS, "a | b/c | d", "a | b/e/c | d", id="a row of fewer cells"),
         pytest.param(CODE, "x = 1/y = 2", "x = 1/z/y = 2", id="a line that nothing tells from others"),
