@@ -47,6 +47,25 @@ LIST, SHOWN_LIST = "- **a**\n- b", "- a\n- b"
         pytest.param("3. **a**", "1. a", "5. a", "5. **a**", id="a list that begins with another number now"),
         pytest.param(TABLE, PLAIN_TABLE, PLAIN_TABLE.replace("d", "x"), TABLE.replace("d", "x"), id="a cell"),
         pytest.param(TABLE, PLAIN_TABLE, f"{PLAIN_TABLE}\n| e | f |", f"{TABLE}\n| e | f |", id="a row"),
+        pytest.param(
+            "| [a](http://h) | b |\n| --- | --- |\n| c | d |",
+            PLAIN_TABLE.replace("a", "a (http\\://h)"),
+            PLAIN_TABLE.replace("a", "a (http\\://h)").replace("d", "x"),
+            "| [a](http://h) | b |\n| --- | --- |\n| c | x |",
+            id="a cell beside a link",
+        ),
+        pytest.param("> **a** x\n>\n> c", "> a x\n>\n> c", "> a y\n>\n> c", "> **a** y\n>\n> c", id="quoted words"),
+        pytest.param(
+            "> **A** `b`", "> **A** `b`", "> **A** `b`\n> more", "> **A** `b`\n>\n> more", id="a heading with code"
+        ),
+        pytest.param("> **A** b", "> **A** b", "> **A** b\n> more", "> **A** b\n> more", id="bold words and others"),
+        pytest.param("1. [a.png]\n2. b", "1. [a.png]\n2. b", "1. [a.png]\n2. c", "1. [a.png]\n2. c", id="another item"),
+        pytest.param(
+            "- x\n- [a.png]", "- x\n- [a.png]", "- x\n- [a.png]\n  below", "- x\n\n- [a.png]\n\n  below", id="last item"
+        ),
+        pytest.param(
+            "- x\n- [a.png]", "- x\n- [a.png]", "- y\n- [a.png]\n  below", "- y\n- [a.png]\n  below", id="two items"
+        ),
         pytest.param(TABLE, LINES, f"new\n\n{LINES}\n\nbelow", f"new\n\n{TABLE}\n\nbelow", id="around a block"),
         pytest.param(TABLE, LINES, f"{LINES}\nbelow", f"{TABLE}\n\nbelow", id="a line below a block"),
         pytest.param(TABLE, LINES, f"above\n{LINES}", f"above\n\n{TABLE}", id="a line above a block"),
@@ -90,6 +109,10 @@ def test_what_is_certain_is_taken_over(rich: str, shown: str, edited: str, now: 
         pytest.param(TABLE, LINES, "a and x\nc and d", id="words of a table shown as lines"),
         pytest.param(TABLE, PLAIN_TABLE, "| a | b | z |\n| --- | --- | --- |\n| c | d | y |", id="a column more"),
         pytest.param(LIST, "- a b", "- a c", id="items that show as one"),
+        pytest.param(TABLE, "| a | b |\n| --- | --- |", "| a | x |\n| --- | --- |", id="rows that are not shown"),
+        pytest.param(
+            TABLE, "| q | b |\n| --- | --- |\n| c | d |", "| z | b |\n| --- | --- |\n| c | d |", id="other words shown"
+        ),
         pytest.param("**a** [x](http://h/i)", "a", "", id="a block of which not all showed, removed"),
     ],
 )

@@ -86,6 +86,12 @@ def test_however_often_a_block_comes_what_stands_stays() -> None:
     many = " ".join(f"A{number}:same" for number in range(201))
     names = [f"A{number}" for number in range(201)]
     assert lift(many, "same " * 201) == " ".join(names)
+    assert lift(f"A:one {many}", "x " + "same " * 201) == " ".join(["A>x", *names])
+
+
+def test_long_blocks_are_alike_however_often_their_letters_come() -> None:
+    behind = "ab" * 150
+    assert lift(f"A:k{behind} B:two", f"q{behind}") == f"A>q{behind} B>"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +106,7 @@ def test_however_often_a_block_comes_what_stands_stays() -> None:
         ("A:a B:b", "b", "A: B:b"),
         ("A:a B:a", "a", "A:a B:"),
         ("A:aa B:aa", "aaa", "A:aa B:a"),
+        ("A:a B:aa", "aa", "A:a B:a"),
         ("A:ab B:cd", "abxd", "A:ab B:xd"),
         ("A:ab B:cd", "axcd", "A:ax B:cd"),
         ("A:a B:b C:cd", "xcd", "AB:x C:cd"),
