@@ -13,7 +13,7 @@ from tieline.adapters.jira import polling
 from tieline.adapters.jira.issue import FIELDS as FIELDS_ASKED
 from tieline.adapters.jira.issue import PROPERTY, token_of
 from tieline.adapters.jira.jql import Place
-from tieline.adapters.jira.polling import Fetched, Index, Records, apart, passing, whole
+from tieline.adapters.jira.polling import Index, Records, apart, passing, whole
 from tieline.adapters.jira.settings import Deployment
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
 from tieline.core.port import Page, Reading, Ref, Version
@@ -256,20 +256,27 @@ def issue(identity: str, **facts: Any) -> dict[str, Any]:
     return {"id": identity, "key": f"OPS-{identity}", "fields": FIELDS, **facts}
 
 
-def reading(one: Fetched) -> Reading:
-    return Reading(Ref(one.issue["id"]), Version("1"), one.issue, age=timedelta(minutes=1))
+SEEN = Version(f"{BEGIN}.digest")
+MINUTE = timedelta(minutes=1)
 
 
-def one_pass(deployment: Deployment, *answers: Any) -> tuple[list[Page], Any]:
+def one_pass(
+    deployment: Deployment,
+    *answers: Any,
+    age: timedelta | None = MINUTE,
+    since: int = BEGIN - 60_000,
+    seen: Mapping[str, str] | None = None,
+    horizon: int = BEGIN + 60_000,
+) -> tuple[list[Page], Any]:
     wire: Any = Wire(*answers)
     made = passing(
         Index(wire, deployment, 4),
         Records(wire, deployment),
         "x",
-        Place(BEGIN - 60_000, BEGIN - 60_000),
+        Place(since, since, seen or {}),
         timedelta(0),
-        BEGIN + 60_000,
-        reading,
+        horizon,
+        lambda one: Reading(Ref(one.issue["id"]), SEEN, one.issue, age=age),
     )
     return list(made), wire
 
@@ -299,9 +306,11 @@ def test_a_row_without_its_time_is_asked_for_and_told_last() -> None:
         ({"id": "2", "key": "OPS-2"}, ("2", "OPS-2")),
         ({"id": 2, "key": None}, ("2", "")),
         ({"id": "2", "key": "OPS-2", "fields": {}}, ("2", "OPS-2")),
+        ({"id": None, "key": "OPS-2"}, (None, "OPS-2")),
+        ("odd", (None, "")),
     ],
 )
-def test_an_odd_issue_is_told_by_name_and_the_others_go_on(odd: Any, named: tuple[str, str]) -> None:
+def test_an_odd_issue_is_told_by_name_and_the_others_go_on(odd: Any, named: tuple[str | None, str]) -> None:
     pages, _wire = one_pass(CLOUD, listed("1", "2"), {"issues": [odd, issue("1")]})
     assert told(pages) == [(["1"], [named])]
 
@@ -329,3 +338,42 @@ def test_an_issue_is_whole_with_what_every_issue_has(issue: Any, words: str) -> 
         return
     with pytest.raises(ValueError, match=words):
         whole(issue)
+
+
+@pytest.mark.parametrize(
+    ("seen", "since", "asked", "brought"),
+    [
+        pytest.param({}, BEGIN, ["1", "2"], ["1", "2"], id="nothing is known"),
+        pytest.param({}, BEGIN + 1, [], [], id="older than the place"),
+        pytest.param({"1": SEEN}, BEGIN, ["2"], ["2"], id="one was handed out as it stood"),
+        pytest.param({"1": f"{SEEN}~"}, BEGIN, ["1", "2"], ["2"], id="one was handed out as it may have moved on"),
+        pytest.param({"1": f"{BEGIN}.other~"}, BEGIN, ["1", "2"], ["1", "2"], id="one moved on"),
+    ],
+)
+def test_what_was_handed_out_is_not_told_again(
+    seen: dict[str, str], since: int, asked: list[str], brought: list[str]
+) -> None:
+    answer = {"issues": [issue(one) for one in asked]}
+    pages, wire = one_pass(CLOUD, listed("1", "2"), answer, since=since, seen=seen)
+    assert told(pages) == [(brought, [])]
+    assert [query["issueIdsOrKeys"] for path, query in wire.asked if path.endswith("bulkfetch")] == [asked][
+        : bool(asked)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("age", "remembered"),
+    [(None, f"{SEEN}~"), (timedelta(seconds=1.9), f"{SEEN}~"), (timedelta(seconds=2), SEEN), (MINUTE, SEEN)],
+)
+def test_a_version_counts_as_settled_after_two_seconds(age: timedelta | None, remembered: str) -> None:
+    pages, _wire = one_pass(CLOUD, listed("1"), {"issues": [issue("1")]}, age=age)
+    assert Place.unpack(pages[-1].cursor).seen == {"1": remembered}
+
+
+def test_while_pages_follow_only_what_is_older_than_the_horizon_moves_the_place() -> None:
+    first = {**listed("1"), "nextPageToken": "a"}
+    answers = (first, {"issues": [issue("1")]}, listed("1"))
+    pages, _wire = one_pass(CLOUD, *answers, horizon=BEGIN - 1)
+    assert [Place.unpack(page.cursor).at for page in pages] == [BEGIN - 60_000, BEGIN]
+    pages, _wire = one_pass(CLOUD, *answers, horizon=BEGIN)
+    assert [Place.unpack(page.cursor).at for page in pages] == [BEGIN, BEGIN]
