@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from structlog.testing import capture_logs
 
@@ -28,6 +28,9 @@ from tieline.sync import absence, explain
 from tieline.sync.limits import BREAKER_WINDOW
 
 STEPS = 120
+
+CROWDED: Final = 0.6
+"""How likely somebody edits what we are about to write, in worlds that are made to see that."""
 
 MOST_WAITS = 20
 """Cycles that anything about alerts may take in peace: longer than the longest of their waits, several times."""
@@ -84,7 +87,7 @@ def _shipped(seed: int, shape: Shape, weather: Weather, tools: str) -> tuple[Sha
     dice = random.Random(f"cast {seed}")  # noqa: S311 - it makes schedules, not secrets
     tickets, monitoring = cast(tools, dice, random.Random(f"heard {seed}"))  # noqa: S311
     # None of them refuses a write on an old version, and two people on one field at one moment are rare.
-    race = LEVELS[-1] if dice.random() < 0.4 else weather.race
+    race = CROWDED if dice.random() < 0.4 else weather.race
     weather = replace(weather, proxy_page=dice.choice(LEVELS), cut_answer=dice.choice(LEVELS), race=race)
     played = shape.played_by(tickets, monitoring)
     tool_habits = habits.drawn(tickets, random.Random(f"tool habits {seed}"))  # noqa: S311
