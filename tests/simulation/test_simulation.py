@@ -110,28 +110,41 @@ LATER = {
     "comment-not-begun": 60,
     "sets-replaced": 100,
     "done-before-work": 60,
-    "failed-is-forgotten": 60,
 }
 """Those that take some more."""
 
-FROM = {
-    "failed-is-forgotten": 30,
-    "forgotten-alert-fires-on": 30,
-    "parked-for-a-field": 240,
-    "servicenow-row-dropped": 50,
+WHERE = {
+    "failed-is-forgotten": lambda shape: not shape.hooks,
+    "forgotten-alert-fires-on": lambda shape: shape.alerts and shape.hooks,
+    "parked-for-a-field": lambda shape: shape.narrow,
+    "silence-left-behind": lambda shape: shape.alerts and shape.silence_for == "1d",
+    "servicenow-row-dropped": lambda shape: shape.page_size < 100 and not shape.hooks,
+    "alertmanager-silence-stays": lambda shape: shape.alerts and shape.silence_for == "1d",
+    "alertmanager-silences-pile-up": lambda shape: shape.alerts and shape.silence_for == "1d",
+    **dict.fromkeys(
+        (
+            "servicenow-habit-taken-for-a-person",
+            "jira-habit-taken-for-a-person",
+            "pagerduty-habit-taken-for-a-person",
+            "pagerduty-clock-taken-for-a-person",
+        ),
+        lambda shape: any(shape.tool_habits.values()),
+    ),
 }
-"""Where the schedules begin that show one which few of the first do; it is hunted from 0 by `make soak`."""
+"""In which worlds those can show at all that show in few: only these are played, the first of them first."""
 
 
-def seeds(name):
-    first = FROM.get(name, 0)
-    return range(first, first + LATER.get(name, BOUND))
+def worlds(name, steps):
+    """The first worlds in which a planted bug can show. Drawing one costs next to nothing, and playing it does not."""
+    drawn = (Plan.drawn(seed, steps, MUTANTS[name].tools) for seed in range(SCHEDULES))
+    shows = WHERE.get(name, lambda _shape: True)
+    return itertools.islice((plan for plan in drawn if shows(plan.shape)), LATER.get(name, BOUND))
 
 
 @pytest.mark.parametrize("name", EARLY)
 def test_a_planted_bug_is_found(name):
     with planted(name):
-        assert any(play(Plan.drawn(seed, STEPS)).violations for seed in seeds(name)), name
+        assert any(play(plan).violations for plan in worlds(name, STEPS)), name
 
 
 IN_ADAPTERS = {
@@ -146,14 +159,21 @@ IN_ADAPTERS = {
     "jira-not-found": "duplicate record",
     "jira-forged-taken": "crash",
     "pagerduty-notes-untold": "lost comment",
-    "pagerduty-second-dropped": "unlinked record",
+    "pagerduty-second-dropped": "lost edit",
     "pagerduty-key-by-chance": "orphan",
     "pagerduty-lost-answer-undone": "echo",
     "pagerduty-forged-taken": "crash",
     "alertmanager-odd-alert-refuses-all": "lost signal",
     "alertmanager-fingerprint-demanded": "lost signal",
     "alertmanager-other-versions-refused": "lost signal",
+    "alertmanager-silence-stays": "muted alert",
+    "silence-left-behind": "muted alert",
     "prometheus-nothing-ends": "lost signal",
+    "servicenow-untold": "overwritten unseen",
+    "servicenow-habit-taken-for-a-person": "echo",
+    "jira-habit-taken-for-a-person": "lost tag",
+    "pagerduty-habit-taken-for-a-person": "overwritten edit",
+    "pagerduty-clock-taken-for-a-person": "echo",
     "budget-unspent": "too many calls",
     "secrets-shown": "shown secret",
 }
@@ -163,24 +183,9 @@ IN_ADAPTERS = {
 @pytest.mark.parametrize("name", IN_ADAPTERS)
 def test_a_planted_bug_of_a_shipped_adapter_is_found(name):
     with planted(name):
-        plans = (Plan.drawn(seed, SHIPPED_STEPS, MUTANTS[name].tools) for seed in seeds(name))
-        kinds = next((found for plan in plans if (found := play(plan).kinds)), frozenset())
+        played = (play(plan).kinds for plan in worlds(name, SHIPPED_STEPS))
+        kinds = next((found for found in played if found), frozenset())
     assert IN_ADAPTERS[name] in kinds, name
-
-
-BY_HABITS = {
-    "jira-habit-taken-for-a-person": "lost tag",
-    "pagerduty-habit-taken-for-a-person": "echo",
-}
-"""Planted bugs that show where a shipped tool does something by itself, which it does in a fifth of the worlds."""
-
-
-@pytest.mark.parametrize("name", BY_HABITS)
-def test_what_a_tool_does_by_itself_is_found_where_it_is_taken_for_an_edit(name):
-    drawn = (Plan.drawn(seed, SHIPPED_STEPS, MUTANTS[name].tools) for seed in range(SCHEDULES))
-    worlds = itertools.islice((plan for plan in drawn if any(plan.shape.tool_habits.values())), BOUND)
-    with planted(name):
-        assert any(BY_HABITS[name] in play(plan).kinds for plan in worlds), name
 
 
 @pytest.mark.parametrize(("tool", "name"), [(tool, name) for tool, found in POSSIBLE.items() for name in found])
