@@ -90,6 +90,12 @@ def test_what_is_odd_about_an_alert_is_said(odd: dict[str, Any], words: str) -> 
         alerts.from_api({**ONE, **odd})
 
 
+@pytest.mark.parametrize("status", ["pending", "", None])
+def test_a_webhook_tells_of_what_fires_and_of_what_is_over(status: str | None) -> None:
+    with pytest.raises(ValueError, match="neither firing nor resolved"):
+        alerts.from_webhook({**ONE, "status": status}, GROUP)
+
+
 @pytest.mark.parametrize(
     ("annotations", "read"),
     [
@@ -186,14 +192,15 @@ def test_a_version_moves_with_what_people_see_and_not_with_the_time_out() -> Non
     ]
     assert len({alerts.version(one) for one in (body, *moved)}) == 5
     assert len(alerts.version(body)) == 24
+    assert alerts.version(moved[-1]) == alerts.ENDED
 
 
 def test_a_delivery_is_known_by_its_alerts_and_their_states_in_any_order() -> None:
     one = alerts.reading(alerts.from_api(ONE))
     two = alerts.reading(alerts.from_api({**ONE, "startsAt": "2026-03-01T12:00:00.000Z"}))
     over = alerts.reading(alerts.from_webhook({**ONE, "status": "resolved"}, GROUP))
-    odd = Unreadable(Ref("x"), "k", "odd")
-    assert alerts.content_id([one, two], [odd]) == alerts.content_id([two, one], [odd])
+    odd, strange = Unreadable(Ref("x"), "k", "odd"), Unreadable(Ref("w"), "k", "odd")
+    assert alerts.content_id([one, two], [odd, strange]) == alerts.content_id([two, one], [strange, odd])
     told = [
         ([one], []),
         ([one, two], []),

@@ -1,0 +1,161 @@
+"""When a tool is asked what fields it has, and when what was held or put aside for them is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, Final
+
+import pytest
+
+from tieline.adapters.testing.clock import ManualClock
+from tieline.core.errors import TryAgain
+from tieline.core.port import FieldFact
+from tieline.mappings import Fitted, fit, load
+from tieline.sync import fitting
+from tieline.sync.outcomes import Verb
+
+MEMORY: Final = load("memory-incident")
+FREE: Final = {"severity": FieldFact("severity", writable=True, required=False)}
+BARRED: Final = {"severity": FieldFact("severity", writable=False, required=False)}
+OLD: Final = fitting.OLD.total_seconds()
+SLOWLY: Final = fitting.SLOWLY.total_seconds()
+
+
+class Tool:
+    """A tool that tells its fields, or fails to."""
+
+    def __init__(self) -> None:
+        self.facts: Mapping[str, FieldFact] = FREE
+        self.fails = False
+        self.asked = 0
+
+    def describe(self) -> Mapping[str, FieldFact]:
+        self.asked += 1
+        if self.fails:
+            raise TryAgain("desk", "answered 500")
+        return self.facts
+
+
+class Store:
+    """Holds nothing, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    @contextmanager
+    def read(self):
+        yield self
+
+    def execute(self, statement: object, facts: Mapping[str, object]) -> Any:
+        assert facts == {"connection": "desk"}
+        self.asked.append("parked" if "state = 'parked'" in str(statement) else "held")
+        return SimpleNamespace(scalars=lambda: iter(()))
+
+
+def connected(tool: object, *, can: bool = True) -> Any:
+    here = SimpleNamespace(
+        name="desk",
+        source=tool,
+        whole=MEMORY,
+        mapping=MEMORY,
+        fitted=None,
+        facts=None,
+        facts_at=None,
+        facts_in_doubt=False,
+        tried_anew_at=None,
+        can=lambda _power: can,
+    )
+
+    def ask(verb: Verb, describe: Any) -> Any:
+        assert verb is Verb.DESCRIBE
+        return describe()
+
+    here.ask = ask
+    return here
+
+
+def test_a_tool_is_asked_and_the_mapping_fitted_to_what_it_tells() -> None:
+    tool = Tool()
+    here = connected(tool)
+    assert fitting.found(here) == Fitted(MEMORY)
+    here.facts_in_doubt = True
+    assert fitting.ask(here, 5.0) == FREE
+    assert (here.facts, here.facts_at, here.facts_in_doubt) == (FREE, 5.0, False)
+    assert fitting.found(here).unfit == ()
+    first = here.fitted
+    fitting.ask(here, 6.0)
+    assert here.fitted is first, "what says the same fits the same"
+    tool.facts = BARRED
+    fitting.ask(here, 7.0)
+    assert here.fitted.unfit == fit(MEMORY, BARRED).unfit != ()
+    assert here.mapping is here.fitted.mapping
+    assert fitting.found(here) is here.fitted
+
+
+@pytest.mark.parametrize("here", [connected(object()), connected(Tool(), can=False)])
+def test_a_tool_that_tells_no_fields_is_not_asked(here: Any) -> None:
+    assert fitting.ask(here, 5.0) is None
+    assert (here.mapping, here.facts_at) == (MEMORY, None)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def engine(clock: ManualClock) -> Any:
+    return SimpleNamespace(clock=clock, store=Store())
+
+
+def kept(engine: Any, here: Any) -> list[str]:
+    """What keeping the mapping as it should be looks for in the store."""
+    engine.store.asked.clear()
+    fitting.keep(engine, here)
+    return list(engine.store.asked)
+
+
+def test_what_was_held_and_put_aside_is_tried_at_the_start_and_when_the_fields_change(
+    engine: Any, clock: ManualClock
+) -> None:
+    tool = Tool()
+    here = connected(tool)
+    fitting.ask(here, clock.monotonic())
+    assert kept(engine, here) == ["parked", "held"], "at the start"
+    assert kept(engine, here) == []
+    clock.advance(OLD - 1)
+    assert (kept(engine, here), tool.asked) == ([], 1), "it was asked just now"
+    clock.advance(1)
+    assert (kept(engine, here), tool.asked) == ([], 2), "it is asked again, and says the same"
+    tool.facts = BARRED
+    here.facts_in_doubt = True
+    assert (kept(engine, here), tool.asked) == (["parked", "held"], 3)
+    assert not here.facts_in_doubt
+
+
+def test_what_is_held_is_tried_slowly_by_itself(engine: Any, clock: ManualClock) -> None:
+    here = connected(Tool())
+    assert kept(engine, here) == ["parked", "held"]
+    assert here.source.asked == 0, "who was never asked at the start is not asked now"
+    for _ in range(2):
+        clock.advance(SLOWLY - 1)
+        assert kept(engine, here) == []
+        clock.advance(1)
+        assert kept(engine, here) == ["held"]
+
+
+def test_a_tool_that_does_not_answer_keeps_the_mapping_and_is_asked_later(engine: Any, clock: ManualClock) -> None:
+    tool = Tool()
+    here = connected(tool)
+    fitting.ask(here, clock.monotonic())
+    kept(engine, here)
+    mapping, tool.fails, here.facts_in_doubt = here.mapping, True, True
+    clock.advance(1)
+    assert kept(engine, here) == []
+    assert (here.mapping, here.facts, tool.asked) == (mapping, FREE, 2)
+    clock.advance(OLD - 1)
+    assert (kept(engine, here), tool.asked) == ([], 2)
+    clock.advance(1)
+    assert (kept(engine, here), tool.asked) == ([], 3)
