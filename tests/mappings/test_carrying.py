@@ -54,6 +54,13 @@ LIST, SHOWN_LIST = "- **a**\n- b", "- a\n- b"
             "| [a](http://h) | b |\n| --- | --- |\n| c | x |",
             id="a cell beside a link",
         ),
+        pytest.param(
+            "| **a \\| x** | b |\n| --- | --- |\n| c | d |",
+            "| a \\| x | b |\n| --- | --- |\n| c | d |",
+            "| a \\| x | z |\n| --- | --- |\n| c | d |",
+            "| **a \\| x** | z |\n| --- | --- |\n| c | d |",
+            id="a cell beside one with a bar",
+        ),
         pytest.param("> **a** x\n>\n> c", "> a x\n>\n> c", "> a y\n>\n> c", "> **a** y\n>\n> c", id="quoted words"),
         pytest.param(
             "> **A** `b`", "> **A** `b`", "> **A** `b`\n> more", "> **A** `b`\n>\n> more", id="a heading with code"

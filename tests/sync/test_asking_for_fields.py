@@ -94,8 +94,9 @@ def test_a_tool_is_asked_and_the_mapping_fitted_to_what_it_tells() -> None:
     assert fitting.found(here) is here.fitted
 
 
-@pytest.mark.parametrize("here", [connected(object()), connected(Tool(), can=False)])
-def test_a_tool_that_tells_no_fields_is_not_asked(here: Any) -> None:
+@pytest.mark.parametrize(("tool", "can"), [(object, True), (Tool, False)])
+def test_a_tool_that_tells_no_fields_is_not_asked(tool: type, can: bool) -> None:
+    here = connected(tool(), can=can)
     assert fitting.ask(here, 5.0) is None
     assert (here.mapping, here.facts_at) == (MEMORY, None)
 

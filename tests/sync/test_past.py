@@ -100,6 +100,13 @@ def test_what_is_in_doubt_is_known_of_a_note_that_holds_and_of_no_other(store: S
         assert (here.is_whole(), here.in_doubt_before) == (is_whole, doubt)
 
 
+def test_a_new_store_is_whole_and_one_with_a_history_needs_its_note(store: Store, note: Path) -> None:
+    here = past(store, note)
+    assert here.is_whole() is True
+    happens(store)
+    assert here.is_whole() is False
+
+
 def test_a_new_store_beside_an_old_note_has_lost_something(store: Store, note: Path) -> None:
     note.write_text(f"1 {'0' * 64}\n", encoding="ascii")
     assert not past(store, note).is_whole()

@@ -26,7 +26,7 @@ class Wire:
         self.asked: list[tuple[str, int]] = []
 
     def rows(self, table: str, query: str, *, limit: int, fields: Sequence[str]) -> Listing:
-        assert (table, fields[:2]) == ("sys_user", ("sys_id", "email"))
+        assert (table, fields) == ("sys_user", ("sys_id", "email", "active")[: len(fields)])
         self.asked.append((query, limit))
         wanted = query.removeprefix("sys_idIN").split(",") if query.startswith("sys_idIN") and self.honest else None
         rows = [user for user in self.users if wanted is None or user["sys_id"] in wanted]
@@ -128,3 +128,5 @@ def test_other_users_than_asked_for_are_a_right_that_lacks(clock: ManualClock) -
         known.person_id("ann@example.com")
     with pytest.raises(NeedsOperator, match="other users than asked for"):
         known.emails(["aa"])
+    with pytest.raises(NeedsOperator, match="other users than asked for"):
+        people(clock, user("aa"), user("bb"), honest=False)[0].emails(["aa"])
