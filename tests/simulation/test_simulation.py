@@ -14,7 +14,7 @@ from sqlalchemy import text
 from tests.core.store_backends import postgres_database, postgres_server
 
 from tieline.adapters.testing.clock import ManualClock
-from tieline.cli.simulation.fate import Weather
+from tieline.cli.simulation.fate import LEVELS, Weather
 from tieline.cli.simulation.mutants import MUTANTS, planted
 from tieline.cli.simulation.schedule import Plan, play
 from tieline.cli.simulation.shape import SHIPPED
@@ -106,21 +106,21 @@ EARLY = [
 """Planted bugs that few schedules show; `make soak` looks for all of them, in a thousand each."""
 
 LATER = {
-    "clean-before-written": 80,
-    "comment-not-begun": 60,
     "sets-replaced": 100,
-    "done-before-work": 60,
 }
 """Those that take some more."""
 
 WHERE = {
-    "failed-is-forgotten": lambda shape: not shape.hooks,
-    "forgotten-alert-fires-on": lambda shape: shape.alerts and shape.hooks,
-    "parked-for-a-field": lambda shape: shape.narrow,
-    "silence-left-behind": lambda shape: shape.alerts and shape.silence_for == "1d",
-    "servicenow-row-dropped": lambda shape: shape.page_size < 100 and not shape.hooks,
-    "alertmanager-silence-stays": lambda shape: shape.alerts and shape.silence_for == "1d",
-    "alertmanager-silences-pile-up": lambda shape: shape.alerts and shape.silence_for == "1d",
+    "failed-is-forgotten": lambda plan: plan.shape.backups and plan.weather.lost_request == LEVELS[-1],
+    "done-before-work": lambda plan: plan.weather.kill == LEVELS[-1] and not plan.shape.hooks,
+    "comment-not-begun": lambda plan: plan.weather.lost_answer == LEVELS[-1],
+    "clean-before-written": lambda plan: plan.weather.kill == LEVELS[-1] and plan.shape.polls,
+    "forgotten-alert-fires-on": lambda plan: plan.shape.alerts and plan.shape.hooks,
+    "parked-for-a-field": lambda plan: plan.shape.narrow,
+    "silence-left-behind": lambda plan: plan.shape.alerts and plan.shape.silence_for == "1d",
+    "servicenow-row-dropped": lambda plan: plan.shape.page_size < 100 and not plan.shape.hooks,
+    "alertmanager-silence-stays": lambda plan: plan.shape.alerts and plan.shape.silence_for == "1d",
+    "alertmanager-silences-pile-up": lambda plan: plan.shape.alerts and plan.shape.silence_for == "1d",
     **dict.fromkeys(
         (
             "servicenow-habit-taken-for-a-person",
@@ -128,7 +128,7 @@ WHERE = {
             "pagerduty-habit-taken-for-a-person",
             "pagerduty-clock-taken-for-a-person",
         ),
-        lambda shape: any(shape.tool_habits.values()),
+        lambda plan: any(plan.shape.tool_habits.values()),
     ),
 }
 """In which worlds those can show at all that show in few: only these are played, the first of them first."""
@@ -137,8 +137,8 @@ WHERE = {
 def worlds(name, steps):
     """The first worlds in which a planted bug can show. Drawing one costs next to nothing, and playing it does not."""
     drawn = (Plan.drawn(seed, steps, MUTANTS[name].tools) for seed in range(SCHEDULES))
-    shows = WHERE.get(name, lambda _shape: True)
-    return itertools.islice((plan for plan in drawn if shows(plan.shape)), LATER.get(name, BOUND))
+    shows = WHERE.get(name, lambda _plan: True)
+    return itertools.islice((plan for plan in drawn if shows(plan)), LATER.get(name, BOUND))
 
 
 @pytest.mark.parametrize("name", EARLY)
