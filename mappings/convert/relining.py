@@ -164,7 +164,7 @@ class _Edit:
 
 def _unframed(line: str, head: str, tail: str) -> str | None:
     """A line's words without what stands around them; the numbers of an ordered list may be any."""
-    begin = re.match(_NUMBER.sub(lambda _found: r"\\d+", re.escape(head).replace(r"\ ", " ")), line)
+    begin = re.match(_NUMBER.sub(lambda _found: r"\d+", re.escape(head).replace(r"\ ", " ")), line)
     if begin is None or not line.endswith(tail) or len(line) < begin.end() + len(tail):
         return None
     return line[begin.end() : len(line) - len(tail)]

@@ -65,7 +65,8 @@ def _together(left: list[_Hunk[One]], right: list[_Hunk[One]]) -> Iterator[tuple
     left, right = list(left), list(right)
     while left or right:
         group: tuple[list[_Hunk[One]], list[_Hunk[One]]] = ([], [])
-        first = 0 if left and (not right or left[0].begin <= right[0].begin) else 1
+        # What is inserted in front of a changed block comes before it.
+        first = 0 if left and (not right or _span(left[0]) <= _span(right[0])) else 1
         group[first].append((left, right)[first].pop(0))
         grown = True
         while grown:
@@ -75,6 +76,10 @@ def _together(left: list[_Hunk[One]], right: list[_Hunk[One]]) -> Iterator[tuple
                     group[side].append(waiting.pop(0))
                     grown = True
         yield group
+
+
+def _span(hunk: _Hunk[One]) -> tuple[int, int]:
+    return hunk.begin, hunk.end
 
 
 def _overlap(one: _Hunk[One], other: _Hunk[One]) -> bool:

@@ -40,6 +40,7 @@ def shown(lines: str) -> Blocks:
 
 
 LIST = listed("one", "two", "three")
+NUMBERED = listed("one", "two", start=3)
 CODE = CodeBlock("x = 1\ny = 2", "py")
 HEAD = Heading(2, (Run("head"),))
 QUOTE = Quote((said("said"), said("more")))
@@ -103,6 +104,11 @@ TWO_LINES = lines_in_item("a\nb")
         pytest.param(QUOTE, "> said//> more", "", None, id="all quoted words removed"),
         pytest.param(ROWS, "a | b/c | d", "", None, id="all rows removed"),
         pytest.param(said("a\nb"), "* a/* b", "", None, id="all lines removed"),
+        pytest.param(NUMBERED, "3. one/4. two", "3. one/4. 2", listed("one", "2", start=3), id="a number, changed"),
+        pytest.param(
+            NUMBERED, "3. one/4. two", "3. one/4. x/5. two", listed("one", "x", "two", start=3), id="numbers move on"
+        ),
+        pytest.param(NUMBERED, "3. one/4. two", "1. one/2. two", NUMBERED, id="other numbers"),
         pytest.param(ROWS, "a | b/c | d", "a | b/c | x", table("ab", "cx"), id="a cell"),
         pytest.param(ROWS, "a | b/c | d", "a | b/e | f/c | d", table("ab", "ef", "cd"), id="a row"),
         pytest.param(ROWS, "a | b/c | d", "c | d", table("cd"), id="a row removed"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from tieline.mappings.convert.threeway import Merged, merge
@@ -18,6 +20,10 @@ TOGETHER = [
     ("abc", "aXbc", "ac", "aXc"),
     ("abc", "Xabc", "abcY", "XabcY"),
     ("abcd", "aXcd", "abYd", "aXYd"),
+    # What is inserted in front of a block that the other side changed or took away stands there, on either side.
+    ("abc", "ayc", "aXbc", "aXyc"),
+    ("abc", "ac", "aXbc", "aXc"),
+    ("abc", "ab", "abXc", "abX"),
     ("abcdef", "aXdef", "abcdYf", "aXdYf"),
     ("abcdefgh", "XcdeYh", "abZfgh", "XZYh"),
     # Two insertions at one place stand one behind the other; what both begin with stands once.
@@ -55,3 +61,29 @@ def test_of_one_block_that_both_changed_one_version_stands(
     assert merge(base, ours, theirs, prefer_theirs=False) == Merged(tuple(mine), clashed=True)
     assert merge(base, ours, theirs, prefer_theirs=True) == Merged(tuple(yours), clashed=True)
     assert merge(base, theirs, ours, prefer_theirs=True) == Merged(tuple(mine), clashed=True)
+
+
+def edits(side: str) -> list[tuple[str, ...]]:
+    """Everything that one side can do to two blocks: keep, drop or change each, and insert in front of it or behind."""
+    kinds = [("a", "b"), ("a",), ("b",), (), ("a", "?"), ("?", "b"), ("?",)]
+    found = []
+    for kept in kinds:
+        for gaps in product((False, True), repeat=len(kept) + 1):
+            blocks: list[str] = []
+            for place, block in enumerate((*kept, "")):
+                blocks += [f"{side}+{place}"] if gaps[place] else []
+                blocks += [block.replace("?", f"{side}{place}")] if block else []
+            found.append(tuple(blocks))
+    return found
+
+
+def test_what_one_side_took_away_or_changed_never_comes_back_whatever_the_other_did() -> None:
+    base = ("a", "b")
+    for ours, theirs in product(edits("L"), edits("R")):
+        merged = merge(base, ours, theirs, prefer_theirs=True)
+        if merged.clashed:
+            continue
+        kept = {block for block in base if block in ours and block in theirs}
+        assert {*merged.blocks} == kept | ({*ours, *theirs} - {*base}), (ours, theirs)
+        for side in (ours, theirs):
+            assert [one for one in merged.blocks if one in side] == [one for one in side if one in merged.blocks]
