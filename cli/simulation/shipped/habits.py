@@ -38,6 +38,8 @@ class ToolHabit:
 
     fields: frozenset[str]
     turn: Turn
+    lasting: bool = False
+    """Whether nobody takes it for a bad one: it is not given up when everything works again."""
 
 
 def drawn(tools: Sequence[str], dice: random.Random) -> dict[str, frozenset[str]]:
@@ -78,9 +80,10 @@ class Habitual:
             self.unruly |= habit.fields
             habit.turn(self.simulator, True)
 
-    def give_up(self) -> None:
+    def give_up(self, *, all_of_them: bool = False) -> None:
         for habit in self._habits:
-            habit.turn(self.simulator, False)
+            if all_of_them or not habit.lasting:
+                habit.turn(self.simulator, False)
 
 
 def _within(held: Callable[[Any], set[str]], one: str) -> Turn:
@@ -213,7 +216,7 @@ POSSIBLE: Final[Mapping[str, Mapping[str, ToolHabit]]] = {
         "saves twice": ToolHabit(frozenset(), _saves_again),
         "ranks otherwise": ToolHabit(frozenset({"priority"}), _ranks),
         "has capitals in addresses": ToolHabit(
-            frozenset(), _capitals(lambda simulator: iter(simulator.tables.rows["sys_user"].values()))
+            frozenset(), _capitals(lambda simulator: iter(simulator.tables.rows["sys_user"].values())), lasting=True
         ),
     },
     "jira": {
@@ -224,7 +227,7 @@ POSSIBLE: Final[Mapping[str, Mapping[str, ToolHabit]]] = {
         "leaves assignees": _left_alone("assignee", "assignee"),
         "lifts priorities": ToolHabit(frozenset({"priority"}), _automated),
         "has capitals in addresses": ToolHabit(
-            frozenset(), _capitals(lambda simulator: iter(simulator.site.users.values()))
+            frozenset(), _capitals(lambda simulator: iter(simulator.site.users.values())), lasting=True
         ),
     },
     "pagerduty": {
@@ -233,7 +236,9 @@ POSSIBLE: Final[Mapping[str, Mapping[str, ToolHabit]]] = {
         "takes acknowledgements back": ToolHabit(_STATUS, _timer("acknowledgement_timeout", SOON)),
         "escalates": ToolHabit(frozenset({"assignee"}), _timer("escalation_timeout", SOON)),
         "resolves by itself": ToolHabit(_STATUS, _timer("auto_resolve_timeout", LATER)),
-        "has capitals in addresses": ToolHabit(frozenset(), _capitals(lambda simulator: iter(simulator.account.users))),
+        "has capitals in addresses": ToolHabit(
+            frozenset(), _capitals(lambda simulator: iter(simulator.account.users)), lasting=True
+        ),
     },
     "alertmanager": {
         "names no fingerprints": ToolHabit(frozenset(), _nameless),
