@@ -53,21 +53,27 @@ def cut(blocks: Blocks, limit: int, measure: Measure) -> Blocks:
 def _fitting(blocks: Blocks, room: int, measure: Measure) -> Blocks:
     """The longest beginning that fits: whole blocks, and where not even the first fits, or most of the room would stay
     empty, a beginning of the next one."""
-    count = _most(len(blocks), lambda n: measure(blocks[:n]) <= room)
+    count = most(len(blocks), lambda n: measure(blocks[:n]), room)
     kept = blocks[:count]
     if count == len(blocks) or measure(kept) > room // 2:
         return kept
     size = _size(blocks[count])
-    pieces = _most(size, lambda n: measure(tidy((*kept, *_beginning(blocks[count], n)))) <= room)
+    pieces = most(size, lambda n: measure(tidy((*kept, *_beginning(blocks[count], n)))), room)
     return tidy((*kept, *_beginning(blocks[count], pieces)))
 
 
-def _most(largest: int, fits: Callable[[int], bool]) -> int:
-    """The largest number that fits, when smaller ones fit too."""
-    low, high = 0, largest
+def most(largest: int, weigh: Callable[[int], int], room: int) -> int:
+    """The largest number of parts that weigh no more than the room, when fewer weigh no more.
+
+    Weighing means to write them out, and parts of a kind weigh alike: every second time what the last weight lets
+    expect is weighed, and in between the middle, so that it comes to an end for parts that are not.
+    """
+    low, high, expected, guesses = 0, largest, 0, False
     while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+        number = min(max(expected, low + 1), high) if guesses else (low + high + 1) // 2
+        weight = weigh(number)
+        low, high = (number, high) if weight <= room else (low, number - 1)
+        expected, guesses = number * room // max(weight, 1), not guesses
     return low
 
 

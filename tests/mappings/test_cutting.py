@@ -131,3 +131,26 @@ def test_the_link_stands_behind_the_mark_and_reading_takes_it_out(blocks: Blocks
 def test_only_our_own_mark_with_its_link_is_taken_for_one(last: Block, is_link: bool) -> None:
     blocks = (said("a"), last)
     assert cutting.unlinked(blocks) == ((said("a"), CUT) if is_link else blocks)
+
+
+@pytest.mark.parametrize(
+    "weights", [[1] * 1000, [999, *[1] * 99], [*[1] * 99, 999], [0, 0, 7, 0, 90, 3, 0, 0], [5], []]
+)
+@pytest.mark.parametrize("room", [0, 1, 6, 7, 98, 99, 100, 500, 10_000])
+def test_as_much_is_kept_as_fits_whatever_the_parts_weigh(weights: list[int], room: int) -> None:
+    def weigh(number: int) -> int:
+        return sum(weights[:number])
+
+    most = max(number for number in range(len(weights) + 1) if weigh(number) <= room)
+    assert cutting.most(len(weights), weigh, room) == most
+
+
+def test_parts_of_a_kind_are_weighed_a_few_times_only() -> None:
+    weighed: list[int] = []
+
+    def weigh(number: int) -> int:
+        weighed.append(number)
+        return 7 * number
+
+    assert cutting.most(1_000_000, weigh, 4_321_000) == 617_285
+    assert len(weighed) < 6
