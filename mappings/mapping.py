@@ -13,6 +13,7 @@ from tieline.core.port import WHOLE, Body
 from tieline.core.severities import SHIPPED, Severities
 from tieline.mappings.board import ALERTS, Board, split
 from tieline.mappings.codecs import People, Refused, codec
+from tieline.mappings.computed import behind
 from tieline.mappings.convert import text
 from tieline.mappings.document import Document, Policy, PolicyKind, Shown, When
 from tieline.mappings.outcome import Denormalized, LeftOut, Normalized, Refusal, Unmapped
@@ -285,6 +286,17 @@ class Mapping:
         return frozenset(
             name for name, rule in self.document.rules.items() if any(_member(path) in members for path in rule.read)
         )
+
+    def made_of(self, name: str) -> frozenset[str]:
+        """The fields that show what the tool computes a field of; none where it does not compute it, or where something
+        that it computes it of is shown by no field."""
+        rules = self.document.rules
+        read = rules[name].read if name in rules else ()
+        entry = next((one for path in read if (one := behind(path, self.document.computed))), None)
+        if entry is None:
+            return frozenset()
+        shown = [{other for other, rule in rules.items() if place in rule.read} for place in entry.inputs]
+        return frozenset().union(*shown) if all(shown) else frozenset()
 
     def people_in(self, fields: Fields) -> frozenset[str]:
         """The e-mail addresses that writing `fields` needs ids for."""

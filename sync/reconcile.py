@@ -327,9 +327,19 @@ def _set_by_itself(case: Case, name: str) -> Finding | None:
         # The answer was lost, and nobody changed it since: our write got this far, or the tool made this of it. It is
         # written once more, and the answer to that tells which.
         return Finding(Reason.OURS, base=theirs)
-    if name in case.sighting.automatic and theirs != case.replica.base.get(name, ABSENT):
+    if theirs == case.replica.base.get(name, ABSENT):
+        return None
+    if name in case.sighting.automatic or (not attempts and _is_computed_anew(case, name)):
         return _unasked(case, name, theirs)
     return None
+
+
+def _is_computed_anew(case: Case, name: str) -> bool:
+    """The tool computes it, and what it is computed of stands as it stood: its rules changed, and nobody edited it."""
+    inputs = case.mapping.made_of(name)
+    return bool(inputs) and all(
+        case.shown(one) is not ABSENT and case.shown(one) == case.replica.observed.get(one, ABSENT) for one in inputs
+    )
 
 
 def _unasked(case: Case, name: str, theirs: Value, *, written_next: bool = False) -> Finding | None:

@@ -125,3 +125,20 @@ def test_it_is_told_what_a_field_is_computed_from() -> None:
     (row,) = (one for one in explain(load("servicenow-incident")) if one.field == "priority")
 
     assert "computed from impact and urgency" in row.read
+
+
+@pytest.mark.parametrize(
+    ("words", "of"),
+    [
+        ("", {"impact", "urgency"}),
+        ("fields: {impact: null}\n", set()),  # nobody sees whether the impact changed
+        ("fields: {priority: {write: null}}\ncomputed: {priority: null}\n", set()),
+    ],
+)
+def test_the_fields_that_show_what_another_is_computed_of(tmp_path: Path, words: str, of: set[str]) -> None:
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text(words, "utf-8")
+    mapping = load("servicenow-incident", overlay if words else None)
+
+    assert mapping.made_of("priority") == of
+    assert mapping.made_of("title") == mapping.made_of("alerts") == frozenset()

@@ -466,6 +466,40 @@ def test_what_the_tool_s_clock_set_is_held_and_does_not_travel() -> None:
     assert (same.holds, same.reasons["status"]) == ({}, Reason.SAME)
 
 
+@pytest.mark.parametrize(
+    ("observed", "shown", "reason"),
+    [
+        ({"impact": "high", "urgency": "low"}, {"impact": "high", "urgency": "low"}, Reason.AUTOMATIC),
+        ({"impact": "high", "urgency": "high"}, {"impact": "high", "urgency": "low"}, Reason.THEIRS),
+        ({"impact": "high", "urgency": "low"}, {"impact": "high"}, Reason.THEIRS),  # not every answer has every column
+        ({}, {"impact": "high", "urgency": "low"}, Reason.THEIRS),
+    ],
+)
+def test_what_is_computed_anew_of_what_stands_as_it_stood_is_nobodys_edit(
+    observed: Fields, shown: Fields, reason: Reason
+) -> None:
+    """An administrator changes the priority lookup, and the next save of whoever it is brings another priority."""
+    mapping = load("servicenow-incident")
+    ours = incident(EARLIER, priority="p2")
+    here = copy(base={"priority": "p2"}, observed={"priority": "p2", **observed})
+    what = reconcile(
+        ours,
+        here,
+        seen(fields={"priority": "p3", **shown}),
+        mapping.project(ours.fields),
+        mapping,
+        NOW,
+        Moment.LATER,
+        "",
+    )
+
+    assert what.reasons["priority"] is reason
+    assert ("priority" in what.holds, "priority" in what.changes) == (
+        reason is Reason.AUTOMATIC,
+        reason is Reason.THEIRS,
+    )
+
+
 def test_an_automatic_value_that_the_incident_says_too_is_no_contradiction() -> None:
     here = copy(base={"status": "in_progress"})
     what = decide(incident(status="new"), here, seen(fields={"status": "new"}, automatic=frozenset({"status"})))
