@@ -13,7 +13,7 @@ from tieline.core.errors import Rejected
 from tieline.core.model import Visibility
 from tieline.core.port import CommentEditor, Commenter, Ref, RemoteComment
 from tieline.mappings.board import ALERTS
-from tieline.sync import comments, commit, rows, tokens
+from tieline.sync import board, comments, commit, rows, tokens
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.outcomes import Verb
 from tieline.sync.records import Held, Hold, Incident, Replica
@@ -37,17 +37,21 @@ def pin(engine: Engine, here: Connected, replica: Replica, incident: Incident) -
         latest = rows.load_incident(tx, incident.id)
         if current is None or latest is None:
             return
-        engine.record(
-            tx, "written", incident=incident.id, connection=here.name, fields={ALERTS: says}, comment=written.id
-        )
+        base = {name: value for name, value in current.base.items() if name != ALERTS}
+        if written is not None:
+            engine.record(
+                tx, "written", incident=incident.id, connection=here.name, fields={ALERTS: says}, comment=written.id
+            )
+            base[ALERTS] = says
         holds = {name: hold for name, hold in current.holds.items() if name != ALERTS}
-        shown = replace(current, base={**current.base, ALERTS: says}, holds=holds, attempts=0, next_at=None)
+        shown = replace(current, base=base, holds=holds, attempts=0, next_at=None)
         commit.spread(tx, engine, latest, here=shown, moved=False)
 
 
 def _written(
     engine: Engine, here: Connected, replica: Replica, ref: Ref, incident: Incident, says: str
-) -> RemoteComment:
+) -> RemoteComment | None:
+    """The comment as it is now; None where there is none, and nothing to begin one for."""
     source = here.source
     if not (isinstance(source, Commenter) and isinstance(source, CommentEditor)):
         raise TypeError(f"{here.name} claims to edit comments and cannot")
@@ -59,9 +63,21 @@ def _written(
     # A search that fails has failed the comment: it is not a look at the record that could go on without.
     listed = here.call(Verb.ADD_COMMENT, source.comments, ref)
     found = next((one for one in listed if comments.is_copy(one, here.mapping.from_text(one.body), token)), None)
-    if found is None:
-        return here.call(Verb.ADD_COMMENT, source.add_comment, ref, body, Visibility.INTERNAL, token)
-    return here.call(Verb.ADD_COMMENT, source.edit_comment, ref, found.id, body, Visibility.INTERNAL)
+    if found is not None:
+        return here.call(Verb.ADD_COMMENT, source.edit_comment, ref, found.id, body, Visibility.INTERNAL)
+    if not board.says_more(says):
+        return None
+    _begin(engine, replica.id)
+    return here.call(Verb.ADD_COMMENT, source.add_comment, ref, body, Visibility.INTERNAL, token)
+
+
+def _begin(engine: Engine, replica_id: int) -> None:
+    """From now on the comment may be there, whatever becomes of the answer: it is looked for until it says what it
+    should, also when that is no more than what the ticket says."""
+    with engine.store.write() as tx:
+        current = rows.lock_replica(tx, replica_id)
+        if current is not None and ALERTS not in current.base:
+            rows.save_replica(tx, replace(current, base={**current.base, ALERTS: None}))
 
 
 def _hold(engine: Engine, replica_id: int, incident: Incident, sentence: str) -> None:

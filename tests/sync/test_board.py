@@ -19,11 +19,12 @@ from tieline.core.errors import Rejected
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.options import SignalsConfig
 from tieline.core.store import tables as t
-from tieline.mappings.board import BEGIN, joined, split
+from tieline.mappings.board import ALERTS, BEGIN, joined, split
 from tieline.mappings.document import Shown
 from tieline.mappings.mapping import compile_mapping
-from tieline.sync import board, comments, explain, limits
+from tieline.sync import board, comments, commit, explain, limits
 from tieline.sync.board import Alert
+from tieline.sync.merge import Reason
 
 EVERY = SignalsConfig().tell_every
 
@@ -392,6 +393,31 @@ def test_an_answer_that_was_lost_makes_no_second_comment(tmp_path: Path) -> None
     [row] = office.tools["memory"].rows()
     assert [("2 alerts fire now" in note.text, note.visibility) for note in row.notes] == [(True, "internal")]
     office.close()
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_comment_that_may_be_there_is_seen_to_though_nothing_more_is_to_be_said(
+    tmp_path: Path, arrived: bool
+) -> None:
+    office = Office(tmp_path, "memory", "second")
+    office.settle(1)
+    pinned(office)
+    fire(office, "a", "critical")
+    office.settle()
+    office.tools["memory"].faults.queue.append(Fault(only_writes=True, after_effect=arrived))
+    say(office, "No alert fires now.\n\nIt flaps (6 times).")
+    office.take_turns()
+    say(office, f"{board.ALONE}\n\n- a")
+    office.settle(20)
+    [row] = office.tools["memory"].rows()
+    assert [board.ALONE in note.text and "flaps" not in note.text for note in row.notes] == [True] * arrived
+    assert (ALERTS in office.copy("memory").base) is arrived
+    office.close()
+
+
+def say(office: Office, words: str) -> None:
+    with office.engine.store.write() as tx:
+        commit.edit(tx, office.engine, office.incident().id, {ALERTS: words}, actor="alerts", reason=Reason.SIGNALLED)
 
 
 def test_a_refused_comment_holds_nothing_else_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
