@@ -49,6 +49,12 @@ _DELIVERY = text(
     "INSERT INTO delivery (connection, delivery_id, received_at) VALUES (:connection, :delivery_id, :received_at) "
     "ON CONFLICT DO NOTHING"
 ).bindparams(bindparam("received_at", type_=t.delivery.c.received_at.type))
+_NEWEST = select(func.max(t.delivery.c.received_at)).where(t.delivery.c.connection == bindparam("connection"))
+_LAST = select(t.delivery.c.delivery_id).where(
+    t.delivery.c.connection == bindparam("connection"),
+    t.delivery.c.received_at == _NEWEST.scalar_subquery(),
+    t.delivery.c.received_at > bindparam("since"),
+)
 _STORED = select(t.delivery.c.delivery_id).where(
     t.delivery.c.connection == bindparam("connection"), t.delivery.c.delivery_id.in_(bindparam("ids", expanding=True))
 )
@@ -103,6 +109,19 @@ def accept_all(tx: Transaction, items: Sequence[tuple[ConnectionName, Received]]
         hints = [hint for one, received in new if one == name for hint in received.hints]
         put(tx, name, ((hint.ref, hint.reading) for hint in hints), asked=0, now=now)
     return results
+
+
+def last_delivery(tx: Transaction, name: ConnectionName, since: datetime) -> str:
+    """The id of the delivery that was stored last; "" where there was none `since` then, and where two were stored at
+    one moment and nobody knows which of them came later: ids that end in `@PLACE…` say their place in one commit."""
+    places = {one: _place(one) for one in tx.execute(_LAST, {"connection": name, "since": since}).scalars()}
+    last = [one for one, place in places.items() if place == max(places.values())]
+    return last[0] if len(last) == 1 else ""
+
+
+def _place(delivery_id: str) -> int:
+    place = delivery_id.rpartition("@")[2].partition(".")[0]
+    return int(place) if place.isdecimal() else 0
 
 
 def _insert_new(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> list[bool]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.port import Received
+from tieline.core.store.store import Transaction
 from tieline.sync import inbox
 from tieline.sync.engine import Engine
 
@@ -33,6 +34,9 @@ send again at once."""
 LINGER: Final = 0.002
 """Seconds of that moment: about what a commit takes. In a storm each commit then carries many; who sends alone never
 waits."""
+
+REPEATED_FOR: Final = timedelta(minutes=1)
+"""How long the same words may be a sender's second attempt, where nobody can be asked."""
 
 Handed = tuple[ConnectionName, Received]
 """A delivery, and the connection that it came for."""
@@ -60,8 +64,6 @@ class Intake:
         self._size = size
         # Its bound is ours to keep: Python's own bounded queue wakes its reader by three locks instead of one.
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
-        self._last: dict[ConnectionName, tuple[str, str]] = {}
-        """By connection that can only be listened to, what its last delivery said and under which id."""
 
     def stop(self) -> None:
         """Commit what was handed over, then let `run` return."""
@@ -133,23 +135,26 @@ class Intake:
         """Commit these deliveries. Answers which of them were new."""
         now = self.engine.clock.now()
         with self.engine.store.write() as tx:
-            results = inbox.accept_all(tx, [self._one(name, received, now) for name, received in batch], now)
+            results = inbox.accept_all(tx, list(self._as_known(tx, batch, now)), now)
             for name in {name for name, _received in batch}:
                 self.engine.rouse(tx, name)
         return results
 
-    def _one(self, name: ConnectionName, received: Received, now: datetime) -> Handed:
-        """A delivery under the id by which it is known again.
+    def _as_known(self, tx: Transaction, batch: Sequence[Handed], now: datetime) -> Iterator[Handed]:
+        """Deliveries under the ids by which they are known again.
 
         An alert that fires, ends and fires on says the first time once more. A poll tells that apart from a repeat;
-        where nobody can be asked, only what comes twice within a minute, and nothing else in between, counts as one.
+        where nobody can be asked, only what says the same as the last one that was stored counts as one, for a minute.
         """
-        here = self.engine.connections.get(name)
-        if here is None or not here.only_listens:
-            return name, received
-        said = f"{received.delivery_id} {now:%Y%m%d%H%M}"
-        before, known_as = self._last.get(name, ("", ""))
-        if said != before:
-            known_as = f"{received.delivery_id[:150]}@{self.engine.random.getrandbits(64):016x}"
-            self._last[name] = said, known_as
-        return name, replace(received, delivery_id=known_as)
+        last: dict[ConnectionName, str] = {}
+        for place, (name, received) in enumerate(batch):
+            here = self.engine.connections.get(name)
+            if here is None or not here.only_listens:
+                yield name, received
+                continue
+            if name not in last:
+                last[name] = inbox.last_delivery(tx, name, now - REPEATED_FOR)
+            said = received.delivery_id[:130]
+            if last[name].rpartition("@")[0] != said:
+                last[name] = f"{said}@{place}.{self.engine.random.getrandbits(64):x}.{now:%Y%m%d%H%M%S%f}"
+            yield name, replace(received, delivery_id=last[name])

@@ -152,3 +152,16 @@ def test_what_waits_to_be_asked_does_not_hide_what_webhooks_bring(office: Office
     office.fire()
     arrive(office, webhook(office))
     assert office.count() == 1
+
+
+def test_what_another_worker_stored_in_between_makes_the_same_words_news(hearing: Office) -> None:
+    hearing.fire()
+    begins = webhook(hearing)
+    one, other = Intake(hearing.engine), Intake(hearing.engine)
+    assert deliver(hearing, one, begins) == [True]
+    hearing.clock.advance(1)
+    assert deliver(hearing, other, begins, over(hearing, begins)) == [False, True]
+    hearing.clock.advance(1)
+    assert deliver(hearing, one, begins) == [True]
+    hearing.settle()
+    assert status_of(hearing) == "new"
