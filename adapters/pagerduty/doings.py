@@ -71,7 +71,21 @@ def edited(log: Sequence[Body], account: str | None) -> frozenset[str] | None:
     later = [entry for entry in log if entry.get("type") in EDITS and not _with_birth(entry, birth)]
     others = [entry for entry in later if not by_itself(entry) and agent_of(entry) != (account or None)]
     named = (CHANGES.get(str(entry["type"])) for entry in others)
-    return frozenset(member for name in named for member in ([name] if name is not None else TEXTS))
+    found = frozenset(member for name in named for member in ([name] if name is not None else TEXTS))
+    return found - {"assignments"} if _is_assigned_as_at_birth(log, birth) else found
+
+
+def _is_assigned_as_at_birth(log: Sequence[Body], birth: Body) -> bool:
+    """Whether those whom the escalation policy had at the birth have it now, whoever had it in between: to assign them
+    once more is how an acknowledgement is taken back."""
+    told = [entry for entry in log if CHANGES.get(str(entry.get("type"))) == "assignments"]
+    first = next((_assignees(entry) for entry in told if _with_birth(entry, birth)), frozenset())
+    return bool(first) and first == _assignees(told[0])
+
+
+def _assignees(entry: Body) -> frozenset[str]:
+    told = [one for one in entry.get("assignees") or () if isinstance(one, Mapping)]
+    return frozenset(str(one["id"]) for one in told if one.get("id"))
 
 
 def last_by(log: Sequence[Body], account: str | None) -> bool:

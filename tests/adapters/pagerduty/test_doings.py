@@ -67,6 +67,29 @@ def test_what_others_edited_since_its_birth(later: list[dict[str, Any]], edited:
     assert doings.edited([*later, ASSIGNED], "PUS") is None, "a log without its beginning does not tell"
 
 
+def assigned(entry: dict[str, Any], *users: str) -> dict[str, Any]:
+    return {**entry, "assignees": [{"id": user, "type": "user_reference"} for user in users]}
+
+
+@pytest.mark.parametrize(
+    ("now", "edited"),
+    [
+        (("PONE",), set()),  # to assign them once more is how an acknowledgement is taken back
+        (("PTWO",), {"assignments"}),
+        (("PONE", "PTWO"), {"assignments"}),
+        ((), {"assignments"}),
+    ],
+)
+def test_who_has_it_as_at_its_birth_was_assigned_by_nobody_since(now: tuple[str, ...], edited: set[str]) -> None:
+    again = assigned(entry("assign", "website", "PADA"), *now)
+    between = assigned(entry("assign", "website", "PADA"), "PTHREE")
+
+    assert doings.edited([again, between, assigned(ASSIGNED, "PONE"), BORN], "PUS") == frozenset(edited)
+    assert doings.edited([again, ASSIGNED, BORN], "PUS") == frozenset({"assignments"}), (
+        "a log that does not say to whom"
+    )
+
+
 def test_whose_account_is_unknown_is_somebody_else() -> None:
     assert doings.edited([entry("acknowledge", "website", "PADA"), BORN], None) == frozenset({"status"})
 
