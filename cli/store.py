@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from tieline.cli.open import clock, configuration, store_of
 from tieline.cli.output import emit, json_option, say
+from tieline.core.config import Config, store_beside
+from tieline.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tieline.core.store.store import Store
 
 
 @click.group()
@@ -23,8 +31,9 @@ def store() -> None:
 def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
     """Copy the whole store into an empty one, row for row; from then on the old one is refused.
 
-    Stop the daemon first. A password can be in ~/.pgpass or PGPASSWORD, or in the variable that --to-env names. Nothing
-    arrives unless everything does: both sides are counted and hashed before the copy is kept.
+    Stop the daemon first: while one runs, this is refused. The path of a SQLite file counts from the workspace, as in
+    `store:`. A password can be in ~/.pgpass or PGPASSWORD, or in the variable that --to-env names. Nothing arrives
+    unless everything does: both sides are counted and hashed before the copy is kept.
     """
     from tieline.core.store.move import copy as copy_store
     from tieline.core.store.store import Store
@@ -34,7 +43,10 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
     if variable and variable not in os.environ:
         raise click.UsageError(f"the variable {variable} is not set")
     config, _registry = configuration(workspace)
-    with store_of(config) as source, Store.open(address or os.environ[variable]) as target:
+    where = store_beside(config.file, address or os.environ[variable])
+    if where == config.store:
+        raise click.UsageError("that is the store itself; name another database")
+    with store_of(config) as source, _nobody_at_work(config, source), Store.open(where) as target:
         source.migrate()
         target.migrate()
         found = copy_store(source, target, at=clock().now(), actor="cli", on_progress=_progress)
@@ -42,7 +54,24 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
     if as_json:
         emit({"to": name, "rows": found.total, "tables": dict(found.rows)})
         return
-    say(f"{found.total} rows are in {name}, the same as here. Write its address into `store:`, then start.")
+    say(f"{found.total} rows are in {name}, the same as here. Write this address into `store:`, then start.")
+
+
+@contextmanager
+def _nobody_at_work(config: Config, store: Store) -> Iterator[None]:
+    """What a daemon took in while, or after, the rows were read would be in the old store alone."""
+    from tieline.sync.daemon import only_daemon
+    from tieline.sync.heartbeat import life
+
+    fix = "stop it (on PostgreSQL every worker), then copy."
+    lock = only_daemon(config, fix)
+    with store.read() as connection:
+        found = life(connection, clock().now())
+    if found.running:
+        what = "store: a daemon works on it, and what that takes in meanwhile would not be in the copy."
+        raise ConfigError([config.problem("store", "RUN002", what, fix)])
+    yield
+    del lock  # It is held until here.
 
 
 def _progress(table: str, count: int) -> None:

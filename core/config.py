@@ -100,6 +100,16 @@ class Config:
             raise ConfigError([one if one.line else one.at(at) for one in error.problems]) from error
 
 
+SQLITE: Final = "sqlite:///"
+
+
+def store_beside(file: Path, address: str) -> str:
+    """The address of a store as `file` means it: the path of a SQLite file counts from its folder."""
+    if not address.startswith(SQLITE) or address == f"{SQLITE}:memory:":
+        return address
+    return SQLITE + str((file.parent / address.removeprefix(SQLITE)).resolve())
+
+
 def load_workspace(file: Path, provide: Provider | None = None) -> tuple[Config, Registry]:
     """Read the file, import the plugins it allows, and check everything. Raises ConfigError with all problems."""
     try:
@@ -368,9 +378,9 @@ class _Reader:
             fix = "remove it, renew it, and write `store: {env: NAME}` or use a password file."
             self._findings.note(node, "CFG006", "store holds a password in the open.", fix)
             return ""
-        prefix = "sqlite:///"
-        if store.startswith(prefix):
-            return store if store == prefix + ":memory:" else prefix + str(self._beside(store.removeprefix(prefix)))
+        store = store_beside(self._file, store)
+        if store.startswith(SQLITE):
+            return store
         if not store.startswith(("postgresql://", "postgresql+psycopg://")):
             fix = "write sqlite:///tieline.db or postgresql://host/database."
             self._findings.note(node, "CFG019", "store names no database that Tieline can use.", fix)

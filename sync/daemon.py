@@ -348,8 +348,12 @@ class Daemon:
             self._stopping.wait(0.01)
 
 
-def only_daemon(config: Config) -> object:
-    """What keeps a second daemon off the same SQLite file, for as long as it is held and the process lives.
+ELSEWHERE: Final = "stop that one, or give this one a store of its own; several workers share a store on PostgreSQL."
+
+
+def only_daemon(config: Config, fix: str = ELSEWHERE) -> object:
+    """What keeps a second daemon off the same SQLite file, for as long as it is held and the process lives. `fix` is
+    what is to be done where there is one.
 
     Raises ConfigError when there is one already, and for a file of another program, beside which nothing is put.
     Workers on PostgreSQL share their store.
@@ -365,14 +369,13 @@ def only_daemon(config: Config) -> object:
         lock = file.with_name(f"{file.name}.daemon").open("ab")
     except OSError as error:
         what = f"store: nothing can be made in {file.parent} ({error.strerror})."
-        fix = "make that folder writable for this user, or name another one in `store:`."
-        raise ConfigError([config.problem("store", "RUN003", what, fix)]) from None
+        advice = "make that folder writable for this user, or name another one in `store:`."
+        raise ConfigError([config.problem("store", "RUN003", what, advice)]) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
         what = f"store: another daemon works on {file}."
-        fix = "stop that one, or give this one a store of its own; several workers share a store on PostgreSQL."
         raise ConfigError([config.problem("store", "RUN002", what, fix)]) from None
     return lock
 

@@ -10,8 +10,11 @@ from tests.sync.world import World
 
 from tieline.cli import main as cli_main
 from tieline.cli.main import COMMANDS, cli
+from tieline.cli.open import clock, configuration
 from tieline.cli.output import report
 from tieline.core.store.store import Store
+from tieline.sync.daemon import only_daemon
+from tieline.sync.heartbeat import Heartbeat
 
 
 def run(*arguments, workspace):
@@ -248,3 +251,34 @@ def test_a_store_is_copied_to_one_address_that_is_named_in_one_way(workspace, mo
     assert run("store", "copy", workspace=workspace)[0] == 2
     assert run("store", "copy", "--to", "sqlite:///x.db", "--to-env", "NOWHERE", workspace=workspace)[0] == 2
     assert run("store", "copy", "--to-env", "NOWHERE", workspace=workspace)[0] == 2
+
+
+def test_a_store_that_a_daemon_works_on_is_not_copied_away(workspace, capsys):
+    config, _registry = configuration(str(workspace))
+    lock = only_daemon(config)
+    capsys.readouterr()
+    assert run("store", "copy", "--to", "sqlite:///new.db", workspace=workspace)[0] == 3
+    assert "RUN002" in (told := capsys.readouterr().err) and "stop it" in told
+    assert not (workspace / "new.db").exists()
+    del lock
+    with Store.open(config.store) as store:
+        heartbeat = Heartbeat(store, "elsewhere:1", alone=False)
+        heartbeat.beat(clock().now())
+        assert run("store", "copy", "--to", "sqlite:///new.db", workspace=workspace)[0] == 3
+        assert "a daemon works on it" in capsys.readouterr().err
+        heartbeat.end(clock().now())
+    assert run("store", "copy", "--to", "sqlite:///new.db", workspace=workspace)[0] == 0
+
+
+def test_a_copy_stands_where_its_address_leads_in_the_file(workspace, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run("store", "copy", "--to", "sqlite:///new.db", workspace=workspace)[0] == 0
+    assert (workspace / "new.db").exists()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_store_is_not_copied_onto_itself(workspace):
+    name = next(one.name for one in workspace.glob("*.db"))
+    code, output = run("store", "copy", "--to", f"sqlite:///{name}", workspace=workspace)
+    assert code == 2, output
