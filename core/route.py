@@ -76,6 +76,13 @@ class Route:
         return _carriers()(files)
 
 
+def _be_quiet() -> None:
+    """urllib3 warns of every call by itself, on the screen and between the lines of the log. `check` says it once."""
+    import urllib3
+
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+
 class BadFile(ValueError):
     """A file of certificates that cannot be used: which option names it, and why."""
 
@@ -101,6 +108,8 @@ def route(connection: str, settings: HttpSettings, url: str) -> Route:
     except (LookupError, ValueError) as error:
         # LookupError of a secret, BadFile of a file, ValueError of an address in the environment.
         raise NeedsOperator(connection, str(error)) from None
+    if found.verify is False:
+        _be_quiet()
     return found
 
 

@@ -47,6 +47,12 @@ def _said(error: BaseException, where: str) -> str:
         match one:
             case ssl.SSLCertVerificationError():
                 return f"{where}shows a certificate that does not verify: {one.verify_message}"
+            case ssl.SSLError() if "CERTIFICATE_REQUIRED" in (one.reason or ""):
+                return f"{where}asks for a client certificate: set `client_certificate`"
+            case ssl.SSLError() if not one.reason:
+                return f"{where}broke TLS off; if it asks for a client certificate, set `client_certificate`"
+            case ssl.SSLError() if "HANDSHAKE_FAILURE" in one.reason:
+                return f"{where}refused TLS; if it asks for a client certificate, set `client_certificate`"
             case ssl.SSLError():
                 return f"{where}does not speak TLS as it should ({one.reason})"
             case socket.gaierror():

@@ -6,6 +6,7 @@ import base64
 import socket
 import ssl
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -183,6 +184,25 @@ def test_a_tool_that_asks_for_a_certificate_is_shown_ours(name: str, authority: 
     with serving(tls=authority.mutual("behind", host=HOST)) as tool, proxying(tool.url) as proxy:
         ask(name, f"https://{HOST}", ca_file=authority.bundle, proxy={"url": proxy.url}, **way)
         assert tool.seen and proxy.asked
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_that_asks_for_a_certificate_and_is_shown_none_is_told_so(name: str, authority: Authority) -> None:
+    with serving(tls=authority.mutual("unshown")) as tool, pytest.raises(RemoteError) as caught:
+        connect(name, tool.url, ca_file=authority.bundle).check()
+
+    assert "set `client_certificate`" in str(caught.value) and "None" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_whoever_verifies_nothing_is_told_so_once_and_not_by_a_library(
+    name: str, authority: Authority, recwarn: pytest.WarningsRecorder
+) -> None:
+    warnings.simplefilter("always")
+    with serving(tls=authority.server("unverified")) as tool, suppress(RemoteError):
+        connect(name, tool.url, verify_tls=False).check()
+
+    assert [str(one.message) for one in recwarn] == []
 
 
 def test_a_certificate_of_one_connection_is_shown_by_no_other(authority: Authority) -> None:
