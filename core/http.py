@@ -95,7 +95,11 @@ def outcome(
                 f"{as_sentence(said)} The account lacks a permission; grant it, then run `tieline check {connection}`."
             )
             return NeedsOperator(connection, advice, status=status)
-        case 402 | 405 | 407 | 451:
+        case 407:
+            asked = "A proxy in between asks for credentials: give `proxy.username` and `proxy.password`, or renew them"
+            advice = f"{as_sentence(said)} {asked}."
+            return NeedsOperator(connection, advice, status=status)
+        case 402 | 405 | 451:
             advice = f"{as_sentence(said)} Look at `url`, at what stands in between, and at the account's plan."
             return NeedsOperator(connection, advice, status=status)
         case 404 | 410 if foreign:

@@ -93,7 +93,7 @@ CAUSES = {
     ),
     "a page of a proxy without the tool": Cause(answering(502, HTML, PAGE), "answered 502", 502),
     "a page that is not there": Cause(answering(404, HTML, PAGE), "The page is not the tool's; check `url`", 404),
-    "a proxy that wants credentials": Cause(answering(407, HTML, PAGE), "what stands in between", 407),
+    "a proxy that wants credentials": Cause(answering(407, HTML, PAGE), "give `proxy.username`", 407),
 }
 
 
