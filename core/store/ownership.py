@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, text
 
-from tieline.core.errors import ConfigError, Problem
+from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 
 APPLICATION_ID: Final = 0x54494C4E
 """`TILN`, in the header of the file (https://www.sqlite.org/pragma.html#pragma_application_id)."""
@@ -62,3 +63,33 @@ def _foreign(path: Path) -> ConfigError:
     what = f"{path} is a database of another program; nothing was written into it."
     fix = "name a file of its own in `store:`."
     return ConfigError([Problem("store", 0, 0, "STORE008", what, fix)])
+
+
+class Place:
+    """Where a SQLite file stood when it was first written to. One that is moved or deleted under a process goes on
+    taking writes that nobody finds again."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+        self._known: tuple[int, int] | None = None
+
+    def note(self) -> None:
+        """It was written to: a file that some layers of file systems copy for that is another one from then on."""
+        if self._file is not None and self._known is None:
+            self._known = self._stands()
+
+    def prove(self, name: str) -> None:
+        """Raises StoreUnavailable where another file stands there by now, or none."""
+        if self._known is not None and self._stands() != self._known:
+            raise StoreUnavailable(
+                f"{name}: its file was moved, deleted or replaced while this process works on it. Stop the process, "
+                "put the file back with its -wal beside it, and start again.",
+                timedelta(seconds=5),
+            )
+
+    def _stands(self) -> tuple[int, int] | None:
+        try:
+            found = self._file.stat() if self._file is not None else None
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino) if found is not None else None

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from tieline.core.errors import ConfigError
+from tieline.core.errors import ConfigError, StoreUnavailable
 from tieline.core.store import ownership
 from tieline.core.store.ownership import APPLICATION_ID, examine
+from tieline.core.store.store import Store
 
 OURS = ("journal", "journal_head", "replica", "alembic_version")
 
@@ -80,3 +81,28 @@ def test_a_file_is_signed_once(tmp_path: Path) -> None:
             ownership.sign(connection)
         assert read.execute("PRAGMA data_version").fetchone() == version, "nothing was written"
     engine.dispose()
+
+
+@pytest.mark.parametrize("after", ["moved", "deleted", "replaced"])
+def test_a_store_whose_file_is_taken_away_under_it_takes_nothing_more(tmp_path: Path, after: str) -> None:
+    file, elsewhere = tmp_path / "tieline.db", tmp_path / "elsewhere.db"
+    with Store.open(f"sqlite:///{file}") as store:
+        store.migrate()
+        guarded = store.guarded(lambda _tx: None)
+        with store.write():
+            pass
+        if after == "deleted":
+            file.unlink()
+        else:
+            file.rename(elsewhere)
+        if after == "replaced":
+            file.write_bytes(elsewhere.read_bytes())
+        for refused in (store, guarded):
+            with pytest.raises(StoreUnavailable, match="moved, deleted or replaced"), refused.write():
+                pass
+            with pytest.raises(StoreUnavailable, match="moved, deleted or replaced"):
+                refused.ping()
+        if after == "moved":
+            elsewhere.rename(file)
+            with store.write():
+                pass
