@@ -72,7 +72,7 @@ class Daemon:
         config, registry = load()
         with config.telling_where("store"):
             file = engines.file_of(config.store)
-        fresh = file is not None and not file.exists()
+        fresh = file is not None and ownership.is_new(file)
         if fresh:
             prove_mappings(config)
         with config.telling_where("store"):

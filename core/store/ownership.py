@@ -45,6 +45,15 @@ def examine(path: Path, *, create: bool) -> None:
         raise _missing(path)
 
 
+def is_new(path: Path) -> bool:
+    """Whether a store would be made there: where nothing is, and in a file that holds nothing, as a restore that failed
+    may leave it."""
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return True
+
+
 def sign(connection: Connection) -> None:
     """Write into the file's header that it is ours; once."""
     if connection.dialect.name != "sqlite":

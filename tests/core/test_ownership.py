@@ -106,3 +106,14 @@ def test_a_store_whose_file_is_taken_away_under_it_takes_nothing_more(tmp_path: 
             elsewhere.rename(file)
             with store.write():
                 pass
+
+
+def test_a_store_is_new_where_nothing_is_and_in_a_file_that_holds_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "tieline.db"
+    assert ownership.is_new(file)
+    file.touch()
+    assert ownership.is_new(file)
+    file.unlink()
+    with Store.open(f"sqlite:///{file}") as store:
+        store.migrate()
+        assert not ownership.is_new(file)
