@@ -53,7 +53,7 @@ def init(workspace: str, tools: tuple[str, ...], as_json: bool) -> None:
     file = Path(workspace) / FILE
     if file.exists():
         raise _exists(file)
-    chosen = list(tools) or _ask(sorted(_adapters([]).adapters), aside=as_json)
+    chosen = list(dict.fromkeys(tools)) or _ask(sorted(_adapters([]).adapters), aside=as_json)
     registry = _adapters(chosen)
     known = sorted(registry.adapters)
     for tool in chosen:

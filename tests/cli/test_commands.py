@@ -205,6 +205,11 @@ def test_check_says_which_secret_is_missing(tmp_path, monkeypatch):
     assert "SERVICENOW_PASSWORD" in output
 
 
+def test_init_writes_a_tool_that_is_named_twice_once(tmp_path):
+    assert run("init", "--tool", "memory", "--tool", "memory", workspace=tmp_path)[0] == 0
+    assert run("check", workspace=tmp_path)[0] != 3
+
+
 def test_plugins_shows_what_is_allowed_and_what_is_not(workspace):
     _code, output = run("plugins", "--json", workspace=workspace)
     states = {one["name"]: one["state"] for one in json.loads(output)}
