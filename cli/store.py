@@ -11,7 +11,7 @@ import click
 
 from tieline.cli.open import clock, configuration, store_of
 from tieline.cli.output import emit, json_option, say
-from tieline.core.config import Config, store_beside
+from tieline.core.config import SQLITE, Config, store_beside
 from tieline.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,11 +50,12 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
         source.migrate()
         target.migrate()
         found = copy_store(source, target, at=clock().now(), actor="cli", on_progress=_progress)
-        name = target.name
+        # The path of a file is as good in `store:` as it is here: both count from the workspace.
+        name = address if address.startswith(SQLITE) else target.name
     if as_json:
         emit({"to": name, "rows": found.total, "tables": dict(found.rows)})
         return
-    say(f"{found.total} rows are in {name}, the same as here. Write this address into `store:`, then start.")
+    say(f"{found.total} rows are in {name}, the same as here. Write its address into `store:`, then start.")
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.colours import wanted
 from tieline.cli.main import cli, perform
 from tieline.cli.simulation import mutants
+from tieline.sync.heartbeat import SILENT
 
 LOOKS = Path(__file__).parent / "looks"
 LONGEST = 80
@@ -135,6 +136,11 @@ def visible(text: str) -> str:
     return re.sub(r"\b[0-9a-f]{16,}\b", "HASH", text.replace("\x1b", "␛").replace(str(Path.cwd()), "HERE"))
 
 
+def when(name: str, clock: ManualClock) -> ManualClock:
+    """A store is copied when the daemon gives no sign of life any more."""
+    return ManualClock(clock.now() + 2 * SILENT) if name == "store-copy" else clock
+
+
 def takes_json(arguments: tuple[str, ...]) -> bool:
     command: click.Command | None = cli
     for word in arguments:
@@ -153,9 +159,9 @@ def test_a_command_looks_as_it_is_kept(name, place, monkeypatch):
             clock = place()
             for variable, value in {**environment, **({"COLUMNS": str(columns)} if columns else {})}.items():
                 patched.setenv(variable, value)
-            shapes[shape] = shown(clock, arguments, columns)
+            shapes[shape] = shown(when(name, clock), arguments, columns)
     if takes_json(arguments):
-        shapes["JSON"] = shown(place(), (*arguments, "--json"), 80)
+        shapes["JSON"] = shown(when(name, place()), (*arguments, "--json"), 80)
     assert "␛" not in shapes["piped"] + shapes["80 columns, NO_COLOR"] + shapes.get("JSON", "")
     assert re.sub(r"␛\[\d*m", "", shapes["80 columns"]) == shapes.pop("80 columns, NO_COLOR")
     parts = [f"──── {shape} ────\n{text}" for shape, text in shapes.items()]
