@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -65,14 +65,13 @@ def _nobody_at_work(config: Config, store: Store) -> Iterator[None]:
     from tieline.sync.heartbeat import life
 
     fix = "stop it (on PostgreSQL every worker), then copy."
-    lock = only_daemon(config, fix)
-    with store.read() as connection:
-        found = life(connection, clock().now())
-    if found.running:
-        what = "store: a daemon works on it, and what that takes in meanwhile would not be in the copy."
-        raise ConfigError([config.problem("store", "RUN002", what, fix)])
-    yield
-    del lock  # It is held until here.
+    with only_daemon(config, fix) or nullcontext():
+        with store.read() as connection:
+            found = life(connection, clock().now())
+        if found.running:
+            what = "store: a daemon works on it, and what that takes in meanwhile would not be in the copy."
+            raise ConfigError([config.problem("store", "RUN002", what, fix)])
+        yield
 
 
 def _progress(table: str, count: int) -> None:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from types import FrameType
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import structlog
 import uvicorn
@@ -351,7 +351,7 @@ class Daemon:
 ELSEWHERE: Final = "stop that one, or give this one a store of its own; several workers share a store on PostgreSQL."
 
 
-def only_daemon(config: Config, fix: str = ELSEWHERE) -> object:
+def only_daemon(config: Config, fix: str = ELSEWHERE) -> BinaryIO | None:
     """What keeps a second daemon off the same SQLite file, for as long as it is held and the process lives. `fix` is
     what is to be done where there is one.
 

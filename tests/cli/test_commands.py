@@ -261,11 +261,12 @@ def test_a_store_is_copied_to_one_address_that_is_named_in_one_way(workspace, mo
 def test_a_store_that_a_daemon_works_on_is_not_copied_away(workspace, capsys):
     config, _registry = configuration(str(workspace))
     lock = only_daemon(config)
-    capsys.readouterr()
-    assert run("store", "copy", "--to", "sqlite:///new.db", workspace=workspace)[0] == 3
-    assert "RUN002" in (told := capsys.readouterr().err) and "stop it" in told
+    assert lock is not None
+    with lock:
+        capsys.readouterr()
+        assert run("store", "copy", "--to", "sqlite:///new.db", workspace=workspace)[0] == 3
+        assert "RUN002" in (told := capsys.readouterr().err) and "stop it" in told
     assert not (workspace / "new.db").exists()
-    del lock
     with Store.open(config.store) as store:
         heartbeat = Heartbeat(store, "elsewhere:1", alone=False)
         heartbeat.beat(clock().now())
