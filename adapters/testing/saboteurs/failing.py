@@ -88,7 +88,7 @@ FAILING: Final = (
     ),
     Saboteur(
         "the page of a proxy means that the record is gone",
-        instead("read", TryAgain, lambda _error, _tool: throw(Gone("memory", "gone", status=404)), "in a page"),
+        instead("read", TryAgain, lambda _error, _tool: throw(Gone("memory", "gone", status=404)), "page is not"),
         ("test_a_page_of_something_in_between_does_not_say_that_a_record_is_gone",),
     ),
     Saboteur(

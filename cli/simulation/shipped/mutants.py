@@ -227,12 +227,13 @@ def _other_versions_refused() -> Patches:
 
 
 def _heard_once_a_minute() -> Patches:
-    def by_the_minute(self: Any, name: Any, received: Any, now: datetime) -> Any:
-        if not self.engine.connections[name].only_listens:
-            return name, received
-        return name, replace(received, delivery_id=f"{received.delivery_id[:180]}@{now:%Y%m%d%H%M}")
+    def by_the_minute(self: Any, _tx: Any, batch: Any, now: datetime) -> Iterator[Any]:
+        for name, received in batch:
+            known = f"{received.delivery_id[:180]}@{now:%Y%m%d%H%M}"
+            only_listens = self.engine.connections[name].only_listens
+            yield name, replace(received, delivery_id=known) if only_listens else received
 
-    return [(Intake, "_one", by_the_minute)]
+    return [(Intake, "_as_known", by_the_minute)]
 
 
 def _address_by_its_case() -> Patches:
