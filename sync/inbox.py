@@ -49,12 +49,15 @@ _DELIVERY = text(
     "INSERT INTO delivery (connection, delivery_id, received_at) VALUES (:connection, :delivery_id, :received_at) "
     "ON CONFLICT DO NOTHING"
 ).bindparams(bindparam("received_at", type_=t.delivery.c.received_at.type))
-_NEWEST = select(func.max(t.delivery.c.received_at)).where(t.delivery.c.connection == bindparam("connection"))
-_LAST = select(t.delivery.c.delivery_id).where(
-    t.delivery.c.connection == bindparam("connection"),
-    t.delivery.c.received_at == _NEWEST.scalar_subquery(),
-    t.delivery.c.received_at > bindparam("since"),
+# Joined to nothing, so that the index over the time is taken and not the one over all that a connection ever sent.
+_OF_CONNECTION = t.delivery.c.connection.concat("") == bindparam("connection")
+_NEWEST = (
+    select(t.delivery.c.received_at)
+    .where(_OF_CONNECTION, t.delivery.c.received_at > bindparam("since"))
+    .order_by(t.delivery.c.received_at.desc())
+    .limit(1)
 )
+_LAST = select(t.delivery.c.delivery_id).where(_OF_CONNECTION, t.delivery.c.received_at == _NEWEST.scalar_subquery())
 _STORED = select(t.delivery.c.delivery_id).where(
     t.delivery.c.connection == bindparam("connection"), t.delivery.c.delivery_id.in_(bindparam("ids", expanding=True))
 )
@@ -112,11 +115,22 @@ def accept_all(tx: Transaction, items: Sequence[tuple[ConnectionName, Received]]
 
 
 def last_delivery(tx: Transaction, name: ConnectionName, since: datetime) -> str:
-    """The id of the delivery that was stored last; "" where there was none `since` then, and where two were stored at
-    one moment and nobody knows which of them came later: ids that end in `@PLACE…` say their place in one commit."""
+    """The id under which `anew` had the last delivery stored; "" where there was none `since` then, and where two were
+    stored at one moment and nobody knows which of them came later."""
     places = {one: _place(one) for one in tx.execute(_LAST, {"connection": name, "since": since}).scalars()}
-    last = [one for one, place in places.items() if place == max(places.values())]
+    newest = max(places.values(), default=0)
+    last = [one for one, place in places.items() if place == newest]
     return last[0] if len(last) == 1 else ""
+
+
+def anew(said: str, place: int, mark: str) -> str:
+    """An id for a delivery that says what may have been said before; `place` is its place in the commit."""
+    return f"{said}@{place}.{mark}"
+
+
+def says(delivery_id: str) -> str:
+    """What the delivery with an id of `anew` says."""
+    return delivery_id.rpartition("@")[0]
 
 
 def _place(delivery_id: str) -> int:

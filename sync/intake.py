@@ -155,6 +155,7 @@ class Intake:
             if name not in last:
                 last[name] = inbox.last_delivery(tx, name, now - REPEATED_FOR)
             said = received.delivery_id[:130]
-            if last[name].rpartition("@")[0] != said:
-                last[name] = f"{said}@{place}.{self.engine.random.getrandbits(64):x}.{now:%Y%m%d%H%M%S%f}"
+            if inbox.says(last[name]) != said:
+                mark = f"{self.engine.random.getrandbits(64):x}.{now:%Y%m%d%H%M%S%f}"
+                last[name] = inbox.anew(said, place, mark)
             yield name, replace(received, delivery_id=last[name])

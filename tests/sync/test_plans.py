@@ -45,6 +45,7 @@ FEW = {
     "copies to write": (lane._DUE, "ix_replica_dirty (connection=?)"),
     "one signal of an incident": (acts._SIGNAL, "(connection=? AND episode=?)"),
     "what is over and fires": (unheeded._UNHEEDED, "ix_signal_firing"),
+    "what a source that is only heard said last": (inbox._LAST, "ix_delivery_received_at (received_at>?)"),
     "groups that flap": (groups._FLAPPING, "ix_grouping_flaps (steady_at>?)"),
     "acts to carry out": (acts._PENDING, "ix_signal_act (connection=?)"),
 }
