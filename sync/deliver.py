@@ -104,7 +104,7 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     ids = here.ids_of(here.mapping.people_in(incident.fields), engine.clock.monotonic())
     projection = ceiling.may_leave(engine, here, here.mapping.project(incident.fields, ids))
     fields = wanted(replica, projection, here.mapping)
-    trail = limits.moved_by_others(replica.trail, judging.moved_by_alerts(engine, incident))
+    trail = limits.moved_by_others(replica.trail, judging.moved_by_no_fight(engine, incident))
     loop = limits.oscillation(trail, fields, engine.clock.now()) or _volley(engine, replica, trail, fields)
     if loop:
         copies.park(engine, replica.id, loop)

@@ -171,15 +171,15 @@ class Life:
         return {
             "running": self.running,
             "refused": self.refused,
-            "seen_seconds_ago": self._secondsago(self.workers[0]) if self.workers else None,
+            "seen_seconds_ago": self._seconds_ago(self.workers[0]) if self.workers else None,
             "sentence": self.sentence(),
             "workers": [
-                {"worker": one.name, "running": one in self._at_work, "seen_seconds_ago": self._secondsago(one)}
+                {"worker": one.name, "running": one in self._at_work, "seen_seconds_ago": self._seconds_ago(one)}
                 for one in (*self._at_work, *self._lost)
             ],
         }
 
-    def _secondsago(self, one: Worker) -> int:
+    def _seconds_ago(self, one: Worker) -> int:
         return max(0, int((self.now - one.seen_at).total_seconds()))
 
 

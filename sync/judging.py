@@ -120,14 +120,14 @@ def is_by_alerts(engine: Engine, incident: Incident, field: str) -> bool:
     return source is not None and source.signals
 
 
-def moved_by_alerts(engine: Engine, incident: Incident) -> dict[str, datetime]:
+def moved_by_no_fight(engine: Engine, incident: Incident) -> dict[str, datetime]:
     """The fields that alerts, and nobody else, gave their values, and when; and the block of alerts, which stands in
     the description and goes with it when somebody writes that anew."""
-    moved = {name: stamp.at for name, stamp in incident.stamps.items() if is_by_alerts(engine, incident, name)}
+    found = {name: stamp.at for name, stamp in incident.stamps.items() if is_by_alerts(engine, incident, name)}
     described = incident.stamps.get(DESCRIPTION)
     if described is not None:
-        moved[ALERTS] = max(described.at, moved.get(ALERTS, described.at))
-    return moved
+        found[ALERTS] = max(described.at, found.get(ALERTS, described.at))
+    return found
 
 
 def _follow(

@@ -74,8 +74,8 @@ def _foreign(path: Path) -> ConfigError:
     return ConfigError([Problem("store", 0, 0, "STORE008", what, fix)])
 
 
-class Place:
-    """Where a SQLite file stood when it was first written to. One that is moved or deleted under a process goes on
+class SameFile:
+    """Whether a SQLite file stands where it was first written to. One that is moved or deleted under a process goes on
     taking writes that nobody finds again."""
 
     def __init__(self, file: Path | None = None) -> None:

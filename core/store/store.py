@@ -189,14 +189,14 @@ class Store:
         reader: Callable[[], AbstractContextManager[Connection]],
         check: Callable[[Transaction], None] | None = None,
         refusal: Refusal | None = None,
-        place: ownership.Place | None = None,
+        file: ownership.SameFile | None = None,
     ) -> None:
         self._name = name
         self._writer = writer
         self._reader = reader
         self._check = check
         self._refusal = refusal or Refusal()
-        self._place = place or ownership.Place()
+        self._file = file or ownership.SameFile()
         self.commits = 0
         """Grows with every transaction that this store has committed: whether anything happened, and not how much."""
 
@@ -235,14 +235,14 @@ class Store:
             return cls(name, alone, alone.look)
         readers = engines.sqlite_readers(url, busy)
         writer = SerialWriter(name, writing, group_commit, turn, share, beside=readers)
-        return cls(name, writer, readers.begin, place=ownership.Place(Path(str(url.database))))
+        return cls(name, writer, readers.begin, file=ownership.SameFile(Path(str(url.database))))
 
     def guarded(self, check: Callable[[Transaction], None]) -> Store:
         """The same database, whose every write begins with `check`: what it raises ends the transaction.
 
         It shares everything with this store, and is not closed by itself.
         """
-        return Store(self._name, self._writer, self._reader, check, self._refusal, self._place)
+        return Store(self._name, self._writer, self._reader, check, self._refusal, self._file)
 
     @property
     def name(self) -> str:
@@ -258,13 +258,13 @@ class Store:
     def write(self) -> Iterator[Transaction]:
         """One transaction. On StoreUnavailable nothing was committed, unless the connection was lost in the commit."""
         with self._refusal.noted(), self._translated(), self._writer.transaction() as connection:
-            self._place.prove(self._name)
+            self._file.prove(self._name)
             tx = Transaction(connection)
             if self._check is not None:
                 self._check(tx)
             yield tx
             tx.flush()
-        self._place.note()
+        self._file.note()
         self.commits += 1
         tx.committed()
 
@@ -284,7 +284,7 @@ class Store:
         """Raises StoreUnavailable unless the database answers, and took the last write: a full disk is read well."""
         if self.refused:
             raise StoreUnavailable(self.refused)
-        self._place.prove(self._name)
+        self._file.prove(self._name)
         with self.read() as connection:
             connection.execute(text("SELECT 1")).scalar_one()
 
