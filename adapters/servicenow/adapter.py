@@ -136,7 +136,7 @@ class ServiceNow:
         after = answered(self._connection, str(ref), lambda: sound(self._settings.table, answer.row))
         # One write counts one, or none where it changes nothing. More means that somebody else, or a rule that saves
         # again, wrote in between.
-        again = writes_in(after) > writes_in(before) + (editor_of(after) == self._settings.username.casefold())
+        again = writes_in(after) > writes_in(before) + (editor_of(after) == self._wire.account().casefold())
         try:
             others = audit.others(self._wire, ref, writes_in(before)) if again else audit.Others()
             # What they wrote where we wrote is read next: here it would pass for what the instance made of our write.
@@ -152,7 +152,7 @@ class ServiceNow:
         before = count_of(since)
         if writes_in(row) <= before + 1:
             # One write at most: ours, or somebody else's, which then stands.
-            return Replaced(None, ours=WHOLE) if editor_of(row) == self._settings.username.casefold() else None
+            return Replaced(None, ours=WHOLE) if editor_of(row) == self._wire.account().casefold() else None
         found = audit.since(self._wire, ref, before)
         if isinstance(found, str):
             name = row.get("number") or ref
@@ -238,10 +238,11 @@ class ServiceNow:
     def _reading_page(self, batch: Batch) -> Page:
         emails = self._people.emails(people_ids(self._settings, batch.rows))
         doings = audit.set_by_itself(self._wire, batch.rows)
+        account = self._wire.account()
 
         def understand(row: Row) -> Reading:
             automatic = doings.get(Ref(str(row["sys_id"])), frozenset())
-            return reading_of(self._settings, row, batch.at, emails, automatic=automatic)
+            return reading_of(self._settings, row, batch.at, emails, account=account, automatic=automatic)
 
         told = understood(batch.rows, understand, named)
         return Page(told.found, batch.place.cursor(), batch.more, unreadable=[*batch.unreadable, *told.unreadable])
@@ -256,7 +257,8 @@ class ServiceNow:
         self, row: Row, at: datetime | None, *, raced: bool = False, automatic: frozenset[str] = frozenset()
     ) -> Reading:
         emails = self._people.emails(people_ids(self._settings, [row]))
-        return reading_of(self._settings, row, at, emails, raced=raced, automatic=automatic)
+        account = self._wire.account()
+        return reading_of(self._settings, row, at, emails, account=account, raced=raced, automatic=automatic)
 
     def _told(self, write: Callable[[], Single]) -> Single:
         """A write whose refusal names the columns: a data policy speaks of labels, which are anybody's words."""

@@ -150,7 +150,7 @@ def _prove(wire: Wire, refusal: RemoteError) -> None:
 
 
 def _is_ours(wire: Wire, row: Row) -> bool:
-    return bool(_names(row.get("user")) & {wire.settings.username.casefold()})
+    return bool(_names(row.get("user")) & {wire.account().casefold()})
 
 
 def _is_a_persons(wire: Wire, row: Row) -> bool:

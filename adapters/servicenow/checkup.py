@@ -19,10 +19,12 @@ _NO_SUCH_FIELD = "u_tieline_probe_of_no_field"
 
 def check(wire: Wire, clock: Clock) -> Health:
     """Raises NeedsOperator for what breaks the connection; the rest becomes a note."""
-    user, listing = _account(wire)
+    name = wire.account()
+    user, listing = _account(wire, name)
     skew = None if listing.at is None else listing.at - clock.now()
     notes = [
-        *_zone(wire, user),
+        *_token(wire),
+        *_zone(name, user),
         *_table(wire),
         *_roles(wire, user),
         *_filter(wire),
@@ -32,11 +34,10 @@ def check(wire: Wire, clock: Clock) -> Health:
     ]
     if skew is not None and abs(skew) > timedelta(minutes=5):
         notes.append(f"the instance's clock is {skew.total_seconds():+.0f} s off ours; ours may be the wrong one.")
-    return Health(wire.settings.username, _version(wire), skew, tuple(notes))
+    return Health(name, _version(wire), skew, tuple(notes))
 
 
-def _account(wire: Wire) -> tuple[dict[str, str], Listing]:
-    name = wire.settings.username
+def _account(wire: Wire, name: str) -> tuple[dict[str, str], Listing]:
     listing = wire.rows(
         "sys_user", condition("user_name", "=", name), limit=2, fields=("sys_id", "user_name", "time_zone", "active")
     )
@@ -44,8 +45,18 @@ def _account(wire: Wire) -> tuple[dict[str, str], Listing]:
     return (own[0] if own else {}), listing
 
 
-def _zone(wire: Wire, user: dict[str, str]) -> list[str]:
-    name = wire.settings.username
+def _token(wire: Wire) -> list[str]:
+    """A token that is bought without a log-in is the one's whom the instance, or a person's consent, gave it to."""
+    owner, named = wire.account(), wire.settings.username
+    if owner.casefold() == named.casefold():
+        return []
+    return [
+        f"the token is {owner}'s, and `username` says {named}: what {owner} writes counts as ours, so that nobody else "
+        f"may work under that name. Set `username` to {owner}, or have the token given to {named}."
+    ]
+
+
+def _zone(name: str, user: dict[str, str]) -> list[str]:
     if not user:
         return [f"the account {name} cannot read its own sys_user record, so that its time zone is not known."]
     zone = user.get("time_zone", "")

@@ -77,7 +77,7 @@ def _entries(wire: Wire, ref: Ref) -> tuple[RemoteComment, ...]:
         found.update({str(row["sys_id"]): row for row in listing.rows})
         if not listing.more and (listing.more is False or len(listing.rows) < size):
             break
-    author = wire.settings.username
+    author = wire.account()
     return tuple(_comment(row, author) for row in sorted(found.values(), key=_order))
 
 

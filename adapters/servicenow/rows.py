@@ -114,11 +114,12 @@ def reading_of(
     at: datetime | None,
     emails: Mapping[str, str],
     *,
+    account: str,
     raced: bool = False,
     automatic: frozenset[str] = frozenset(),
 ) -> Reading:
-    """A proven row as a reading; `at` is the tool's clock when it answered. A record that no person saved again
-    is as it was born; of any other, the audit alone can tell."""
+    """A proven row as a reading; `at` is the tool's clock when it answered, `account` the name that we write under. A
+    record that no person saved again is as it was born; of any other, the audit alone can tell."""
     age = None if at is None else max(at - moment(row["sys_updated_on"]), timedelta(0))
     untouched = row.get("sys_mod_count") == "0"
     annotations = {"editor": str(row.get("sys_updated_by", ""))}
@@ -140,7 +141,7 @@ def reading_of(
         automatic=automatic,
         # Whoever saved it last may have written a comment, or another field: of a record that was saved again, only its
         # history tells who set a value.
-        ours=WHOLE if untouched and editor_of(row) == settings.username.casefold() else frozenset(),
+        ours=WHOLE if untouched and editor_of(row) == account.casefold() else frozenset(),
     )
 
 

@@ -114,7 +114,7 @@ class ServiceNowSettings(HttpSettings):
 
     @model_validator(mode="after")
     def _proof(self) -> ServiceNowSettings:
-        asked = self.oauth is None or self.oauth.grant is Grant.PASSWORD
+        asked = self.logs_in
         if asked and self.password is None:
             raise ValueError(
                 "`password` is missing: add `password: {env: NAME}`, or `oauth` with a grant that needs none"
@@ -133,6 +133,11 @@ class ServiceNowSettings(HttpSettings):
         if query.startswith("OR"):
             raise ValueError("`query` begins with OR, which has nothing to its left")
         return query
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether `username` and a password are what the instance knows us by; a token may be anybody's."""
+        return self.oauth is None or self.oauth.grant is Grant.PASSWORD
 
     @property
     def jobs(self) -> frozenset[str]:

@@ -136,7 +136,7 @@ class ServiceNowSimulator(Simulator):
             return _failure(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
         match request.method, bool(sys_id):
             case "GET", False:
-                return self._list(request, table)
+                return self._list(request, table, user)
             case "GET", True:
                 return Response.of({"result": self._shown(table, self.tables.rows[table][sys_id], request)})
             case ("POST", False) | ("PATCH", True) | ("PUT", True) | ("DELETE", True):
@@ -144,10 +144,10 @@ class ServiceNowSimulator(Simulator):
             case _:
                 return _failure(405, "Method not supported", None)
 
-    def _list(self, request: Request, table: str) -> Response:
+    def _list(self, request: Request, table: str, user: str) -> Response:
         query = request.query
         text = query.get("sysparm_query", "")
-        found = self.tables.select(table, text, none_if_invalid=self.invalid_query_returns_no_rows)
+        found = self.tables.select(table, text, user, none_if_invalid=self.invalid_query_returns_no_rows)
         limit, offset = max(1, int(query.get("sysparm_limit", "10000"))), int(query.get("sysparm_offset", "0"))
         # The limit first, access rules second: a page may come back short, or empty, with more behind it.
         window = [row for row in found[offset : offset + limit] if row["sys_id"] not in self.hidden]

@@ -20,13 +20,17 @@ from urllib.parse import urlsplit
 from tieline.adapters.servicenow.answers import Row, Said, flat, refusal, said, with_wait
 from tieline.adapters.servicenow.login import Login
 from tieline.adapters.servicenow.settings import ServiceNowSettings
-from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain
+from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, TryAgain
 from tieline.core.http import LARGEST_ANSWER, server_date, too_large
 from tieline.core.port import Workbench
 from tieline.core.route import Route, blocked, route
 from tieline.core.unreached import cause
 
 PYSNOW = "0.7.17"
+
+_WHO_ASKS = "user_name=javascript:gs.getUserName()"
+"""The instance runs the script in a query as the user who asks (GlideSystem, getUserName)."""
+_NO_RIGHT = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Wire:
         self._pool: Any = None
         self._route = Route()
         self._login = Login(connection, settings, bench)
+        self._account = settings.username if settings.logs_in else ""
 
     def rows(self, table: str, query: str, *, limit: int, offset: int = 0, fields: tuple[str, ...] = ()) -> Listing:
         """One page of a query. Dot-walked names may stand in `fields`; none means all fields."""
@@ -86,6 +91,23 @@ class Wire:
     def patch(self, table: str, sys_id: str, values: Mapping[str, str]) -> Single:
         """PATCH by sys_id (pysnow's own update would GET 10,000 rows and PUT the one it finds)."""
         return self._single("PATCH", table, sys_id, {}, values)
+
+    def account(self) -> str:
+        """The user name under which the instance saves what we write; asked for once. `username` where it does not
+        tell."""
+        self._account = self._account or self.token_owner() or self.settings.username
+        return self._account
+
+    def token_owner(self) -> str | None:
+        """Whose the token is, or None where the account may not read its own user record."""
+        try:
+            found = self.rows("sys_user", _WHO_ASKS, limit=2, fields=("user_name",)).rows
+        except (NeedsOperator, Gone, Rejected) as error:
+            if error.status != _NO_RIGHT:
+                raise
+            return None
+        # Where the condition is ignored, everybody is shown.
+        return str(found[0].get("user_name") or "") or None if len(found) == 1 else None
 
     def close(self) -> None:
         """Give the sockets back."""

@@ -52,6 +52,12 @@ class Condition:
                 return True
 
 
+def _run(value: str, user: str) -> str:
+    """A value that is a script, as its sandbox runs it for this user; of scripts, one is known."""
+    script = value.removeprefix("javascript:")
+    return value if script == value else user if script == "gs.getUserName()" else ""
+
+
 def _ordered(operator: str, have: str, want: str) -> bool:
     """Numbers are ordered as numbers, all else as text."""
     if have.isdigit() and want.isdigit():
@@ -69,7 +75,7 @@ class Query:
     invalid: bool
 
     @classmethod
-    def parse(cls, text: str, is_field: Callable[[str], bool]) -> Query:
+    def parse(cls, text: str, is_field: Callable[[str], bool], user: str = "") -> Query:
         either: list[list[list[Condition]]] = [[]]
         order: list[tuple[str, bool]] = []
         invalid = False
@@ -88,7 +94,7 @@ class Query:
             if found is None or not is_field(found[1]):
                 invalid = invalid or bool(term)
                 continue
-            condition = Condition(found[1], found[2], found[3])
+            condition = Condition(found[1], found[2], _run(found[3], user))
             if or_else and either[-1]:
                 either[-1][-1].append(condition)
             else:

@@ -70,9 +70,9 @@ class Tables:
     def group_id(self, name: str) -> str:
         return next(row["sys_id"] for row in self.rows["sys_user_group"].values() if row["name"] == name)
 
-    def select(self, table: str, text: str, *, none_if_invalid: bool = False) -> list[Row]:
-        """The rows that an encoded query finds; parts that name no field are ignored, or empty the answer."""
-        query = Query.parse(text, lambda name: self._is_field(table, name))
+    def select(self, table: str, text: str, user: str = "", *, none_if_invalid: bool = False) -> list[Row]:
+        """The rows that an encoded query of this user's finds; parts that name no field are ignored, or empty it."""
+        query = Query.parse(text, lambda name: self._is_field(table, name), user)
         if query.invalid and none_if_invalid:
             return []
         return query.select(self.rows[table].values(), self.walk)

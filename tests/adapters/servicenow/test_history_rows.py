@@ -39,6 +39,9 @@ class Wire:
         self._answers = iter(answers)
         self.asked: list[tuple[str, str, int]] = []
 
+    def account(self) -> str:
+        return SETTINGS.username
+
     def rows(self, table: str, query: str, *, limit: int, fields: Sequence[str]) -> Listing:
         assert "sys_id" in fields
         self.asked.append((table, query, limit))

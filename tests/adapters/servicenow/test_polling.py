@@ -173,8 +173,8 @@ def test_a_record_edited_while_its_page_is_put_together_hides_no_other(driver: S
     """The query sorts by the stamp it found; the row that is shown bears the stamp of the edit after it."""
 
     class Slow(ServiceNowSimulator):
-        def _list(self, request: Request, table: str) -> Response:
-            answer = super()._list(request, table)
+        def _list(self, request: Request, table: str, user: str) -> Response:
+            answer = super()._list(request, table, user)
             if table != "incident" or not armed:
                 return answer
             armed.clear()
