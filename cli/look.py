@@ -124,7 +124,7 @@ def _what_to_do(one: dict[str, Any]) -> Iterator[str]:
     type=click.Choice([one.value for one in Status]),
     help="Only in this status.",
 )
-@click.option("--search", default="", help="Only with these words in a field, or in a ticket's key.")
+@click.option("--search", default="", help="Only with these words in a text, person or tag, or in a ticket's key.")
 @click.option("--connection", "system", default="", help="Only with a copy in this connection.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @json_option

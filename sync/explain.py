@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import Text, bindparam, func, or_, select, text, type_coerce, update
+from sqlalchemy import bindparam, func, or_, select, text, update
 
 from tieline.core.model import ConnectionName, IncidentId, Value, incident_number, parse_incident_number
 from tieline.core.port import Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import absence, groups, heartbeat, rows, unheeded, unknown
+from tieline.sync import search as words
 from tieline.sync.records import OWN_DOING, Held, Hold, Incident, Replica, ReplicaState
 
 if TYPE_CHECKING:
@@ -299,21 +300,19 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
 def incidents(
     connection: Connection, *, status: str = "", search: str = "", system: str = "", limit: int = 50
 ) -> list[tuple[Incident, list[Replica]]]:
-    """Incidents with their copies, newest first: those in a status, with these words in a field or in the key of a
-    ticket, and with a copy in a connection (`system`)."""
-    query = select(t.incident.c.id).order_by(t.incident.c.id.desc()).limit(limit)
+    """Incidents with their copies, newest first: those in a status, with these words in what a person reads of it or
+    in the key of a ticket, and with a copy in a connection (`system`)."""
+    query = select(t.incident.c.id).order_by(t.incident.c.id.desc())
     copies = select(t.replica.c.incident_id)
     if status:
         query = query.where(t.incident.c.status == status)
-    if search:
-        words = search.lower()
-        keys = copies.where(func.lower(t.replica.c.key).contains(words, autoescape=True))
-        fields = func.lower(type_coerce(t.incident.c.fields, Text)).contains(words, autoescape=True)
-        query = query.where(or_(fields, t.incident.c.id.in_(keys)))
     if system:
         query = query.where(t.incident.c.id.in_(copies.where(t.replica.c.connection == system)))
     found: list[tuple[Incident, list[Replica]]] = []
-    for number in list(connection.execute(query).scalars()):
+    numbers = (
+        words.found(connection, query, search, limit) if search else connection.execute(query.limit(limit)).scalars()
+    )
+    for number in list(numbers):
         incident = rows.load_incident(connection, IncidentId(number))
         if incident is not None:
             found.append((incident, rows.load_replicas(connection, incident.id)))

@@ -1,0 +1,77 @@
+"""Finding incidents by words that a person sees: in their texts, persons and tags, and in the keys of their tickets.
+
+The database narrows, on the JSON as it is kept; what is found is decided on the values, so that no name of a field and
+no bracket of JSON is a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, Text, func, or_, select, type_coerce
+
+from tieline.core.model import INCIDENT_FIELDS, FieldType
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection
+
+_WORDS: Final = tuple(
+    name
+    for name, spec in INCIDENT_FIELDS.items()
+    if spec.type in (FieldType.TEXT, FieldType.RICH_TEXT, FieldType.PERSON, FieldType.TAGS)
+)
+_PAGE: Final = 500
+"""Rows that are looked at together: a search that finds enough early reads no further."""
+
+
+def found(connection: Connection, query: Select[tuple[int]], words: str, limit: int) -> list[int]:
+    """The first incidents of a query, newest first, that have these words."""
+    wanted = words.casefold()
+    numbers: list[int] = []
+    for number, fields, keys in _narrowed(connection, query, kept_as(words)):
+        if has_words(fields, wanted) or any(wanted in key.casefold() for key in keys):
+            numbers.append(number)
+        if len(numbers) == limit:
+            break
+    return numbers
+
+
+def has_words(fields: Mapping[str, Any], wanted: str) -> bool:
+    """Whether a text, a person or a tag has these words, which are given as `casefold` gives them."""
+    return any(wanted in text.casefold() for name in _WORDS for text in _texts(fields.get(name)))
+
+
+def kept_as(words: str) -> str:
+    """The longest part of the words that every database finds in the JSON whatever its case: what is not ASCII has
+    another case than databases know of, and quotation marks, backslashes and control characters are kept otherwise."""
+    return max(re.split(r"[^ !#-\[\]-~]+", words), key=len).lower()
+
+
+def _texts(value: Any) -> Iterator[str]:
+    yield from (value,) if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
+
+
+def _narrowed(
+    connection: Connection, query: Select[tuple[int]], part: str
+) -> Iterator[tuple[int, Mapping[str, Any], list[str]]]:
+    copies = select(t.replica.c.incident_id)
+    near: ColumnElement[bool] = or_(
+        _contains(type_coerce(t.incident.c.fields, Text), part),
+        t.incident.c.id.in_(copies.where(_contains(t.replica.c.key, part))),
+    )
+    page = query.add_columns(t.incident.c.fields).where(near).limit(_PAGE)
+    while rows := connection.execute(page).all():
+        last = rows[-1].id
+        keys: dict[int, list[str]] = {}
+        asked = select(t.replica.c.incident_id, t.replica.c.key).where(
+            t.replica.c.incident_id.in_([row.id for row in rows]), _contains(t.replica.c.key, part)
+        )
+        for number, key in connection.execute(asked):
+            keys.setdefault(number, []).append(key)
+        yield from ((row.id, row.fields, keys.get(row.id, [])) for row in rows)
+        page = query.add_columns(t.incident.c.fields).where(near, t.incident.c.id < last).limit(_PAGE)
+
+
+def _contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    return func.lower(text).contains(part, autoescape=True)
