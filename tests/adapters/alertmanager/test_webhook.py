@@ -12,7 +12,8 @@ import pytest
 from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter
 from tieline.adapters.alertmanager.simulated.driver import HOOK_TOKEN, AlertmanagerDriver
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
-from tieline.core.errors import Forged
+from tieline.adapters.testing.driver import MISSING
+from tieline.core.errors import Forged, NeedsOperator
 from tieline.core.port import Cursor, Delivery
 from tieline.core.secrets import Secret
 
@@ -108,7 +109,15 @@ def test_what_a_group_left_out_makes_it_incomplete(
     am.flush()
     received = adapter.parse(driver.posted[0])
     assert (len(received.hints), received.incomplete) == (2, True)
-    assert adapter.parse(group(alert())).incomplete is False
+
+
+@pytest.mark.parametrize(
+    ("truncated", "is_incomplete"), [(1, True), (0, False), (-1, False), (None, False), ("1", False), ([], False)]
+)
+def test_how_many_a_group_left_out_is_a_number(
+    adapter: AlertmanagerAdapter, truncated: object, is_incomplete: bool
+) -> None:
+    assert adapter.parse(group(alert(), truncatedAlerts=truncated)).incomplete is is_incomplete
 
 
 def test_the_nanoseconds_of_a_webhook_are_cut_as_the_api_cuts_them(adapter: AlertmanagerAdapter) -> None:
@@ -137,6 +146,9 @@ def test_only_a_web_address_becomes_a_link(adapter: AlertmanagerAdapter, generat
         (group(version=None), "version 'None'"),
         (Delivery({}, b'{"evalMatches": [], "state": "alerting"}'), "Grafana's legacy alerting"),
         (group(alerts="none"), "a list of `alerts`"),
+        (Delivery({}, b"null"), "a list of `alerts`"),
+        (Delivery({}, b"7"), "a list of `alerts`"),
+        (Delivery({}, b'["evalMatches"]'), "a list of `alerts`"),
         (Delivery({}, b"<html>"), "is JSON"),
     ],
 )
@@ -180,16 +192,47 @@ def test_a_retired_token_is_taken_while_a_rotation_lasts(driver: AlertmanagerDri
     adapter.verify(authorized(f"Bearer {HOOK_TOKEN}"), driver.now())
 
 
-def test_a_token_in_the_address_proves_nothing(adapter: AlertmanagerAdapter, driver: AlertmanagerDriver) -> None:
-    with pytest.raises(Forged, match="the token came in the address"):
-        adapter.verify(Delivery({}, b"{}", {"token": HOOK_TOKEN}), driver.now())
+@pytest.mark.parametrize(
+    ("headers", "query", "sentence"),
+    [
+        ({}, {"token": HOOK_TOKEN}, "the token came in the address"),
+        ({}, {"secret": HOOK_TOKEN}, "does not prove this delivery"),
+        ({"authorization": "Bearer wrong"}, {"token": HOOK_TOKEN}, "does not prove this delivery"),
+        ({}, {}, "does not prove this delivery"),
+    ],
+)
+def test_what_does_not_prove_a_delivery_is_said(
+    adapter: AlertmanagerAdapter,
+    driver: AlertmanagerDriver,
+    headers: dict[str, str],
+    query: dict[str, str],
+    sentence: str,
+) -> None:
+    with pytest.raises(Forged, match=sentence):
+        adapter.verify(Delivery(headers, b"{}", query), driver.now())
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic "])
 @pytest.mark.parametrize("token", [None, Secret.literal("")])
 def test_without_a_secret_no_delivery_is_taken(driver: AlertmanagerDriver, token: Secret | None, header: str) -> None:
-    with pytest.raises(Forged):
+    with pytest.raises(Forged, match="neither `webhook_token` nor `webhook_password` is set"):
         driver.connect(webhook_token=token).verify(authorized(header), driver.now())
+
+
+LISTENS = {"url": None, "bearer_token": None}
+
+
+def test_a_source_that_only_listens_is_checked_by_its_secret(driver: AlertmanagerDriver) -> None:
+    health = driver.connect(**LISTENS).check()
+    assert (health.account, health.version) == ("webhooks only", "Alertmanager of unknown version")
+
+
+@pytest.mark.parametrize(
+    ("secret", "sentence"), [(MISSING, "secret cannot be had: .*TIELINE_NO_SUCH_SECRET"), (Secret.literal(""), "empty")]
+)
+def test_a_source_that_only_listens_needs_a_secret(driver: AlertmanagerDriver, secret: Secret, sentence: str) -> None:
+    with pytest.raises(NeedsOperator, match=sentence):
+        driver.connect(**LISTENS, webhook_token=secret).check()
 
 
 @pytest.mark.parametrize("file", sorted(RECORDED.glob("*.json")), ids=lambda file: file.name)
