@@ -263,9 +263,15 @@ def _spread(row: tuple[Runs, ...]) -> Iterator[Run]:
 
 
 def _item_nodes(item: Blocks) -> list[dict[str, Any]]:
-    nodes = [_render(one) for one in _narrow(item)]
-    # A list item may not begin with a list.
-    return nodes if nodes[0]["type"] in ("paragraph", "codeBlock") else [{"type": "paragraph", "content": []}, *nodes]
+    return begun([_render(one) for one in _narrow(item)])
+
+
+def begun(nodes: list[Any]) -> list[Any]:
+    """An item's nodes as Jira takes them: it may not begin with a list."""
+    match nodes:
+        case [{"type": "bulletList" | "orderedList"}, *_]:
+            return [{"type": "paragraph", "content": []}, *nodes]
+    return nodes
 
 
 def _row(row: tuple[Runs, ...], *, head: bool) -> dict[str, Any]:

@@ -150,8 +150,12 @@ class NodeWriter:
                 return self._table(node, rows, others)
             case "expand" | "nestedExpand", (title, *_), (same, *inner) if title == same:
                 return [{**node, "content": self.write(content, tuple(inner), depth + 1)}]
-            case (("layoutSection" | "layoutColumn" | "bodiedExtension" | "mediaSingle"), _, _):
+            case (("layoutColumn" | "bodiedExtension"), _, _):
                 return [{**node, "content": self.write(content, new, depth + 1)}]
+            case ("layoutSection", _, _):
+                # Nothing stands between columns: what is new stands in the one before it.
+                columns = _row(self.olds(content, narrow=False))
+                return [{**node, "content": self._edit_row(columns, new, depth + 1)}]
         return None
 
     def _list(self, node: Node, was: Items, now: Items, depth: int) -> list[Any] | None:
@@ -168,7 +172,8 @@ class NodeWriter:
                 return [self._keep(old.piece, old.shown[0])] if holds_more(old.piece) else []
             content = old.piece.get("content")
             inner = content if isinstance(content, list) else []
-            return [{**old.piece, "content": self.write(inner, new[0], depth + 1, narrow=True)}, *make(new[1:])]
+            written = self.write(inner, new[0], depth + 1, narrow=True)
+            return [{**old.piece, "content": adf.begun(written)}, *make(new[1:])]
 
         lift: Lift[Any, Blocks] = Lift(make, edit, lambda item: "\n".join(words(item)))
         changed = {**node, "content": lift(olds, now.items)}

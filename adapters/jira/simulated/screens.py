@@ -20,9 +20,19 @@ _NODES: Final = frozenset(
         "paragraph", "text", "heading", "bulletList", "orderedList", "listItem", "codeBlock", "blockquote", "rule",
         "hardBreak", "mention", "emoji", "inlineCard", "table", "tableRow", "tableCell", "tableHeader", "panel", "date",
         "expand", "nestedExpand", "mediaSingle", "mediaGroup", "media", "mediaInline", "status", "taskList", "taskItem",
-        "decisionList", "decisionItem", "blockCard", "embedCard", "caption", "placeholder",
+        "decisionList", "decisionItem", "blockCard", "embedCard", "caption", "placeholder", "layoutSection",
+        "layoutColumn",
     }
 )  # fmt: skip
+_HOLDS: Final[Mapping[str, frozenset[str]]] = {
+    "bulletList": frozenset({"listItem"}),
+    "orderedList": frozenset({"listItem"}),
+    "table": frozenset({"tableRow"}),
+    "tableRow": frozenset({"tableHeader", "tableCell"}),
+    "layoutSection": frozenset({"layoutColumn"}),
+    "mediaSingle": frozenset({"media", "caption"}),
+}
+"""What alone may stand in a node, after Atlassian's schema of the format."""
 
 
 class Refused(Exception):
@@ -187,6 +197,16 @@ def _nodes(content: Any, words: list[str]) -> None:
                 words.append(node["text"])
             if "content" in node:
                 stack.append(node["content"])
+                _refuse_misplaced(node)
+
+
+def _refuse_misplaced(node: Mapping[str, Any]) -> None:
+    kinds = [one.get("type") for one in node["content"] or () if isinstance(one, dict)]
+    allowed = _HOLDS.get(node["type"])
+    if allowed is not None and not allowed.issuperset(kinds):
+        raise ValueError(f"INVALID_INPUT: {node['type']} may not hold these nodes")
+    if node["type"] == "listItem" and kinds[:1] in (["bulletList"], ["orderedList"]):
+        raise ValueError("INVALID_INPUT: a listItem may not begin with a list")
 
 
 def _labels(value: Any) -> list[str]:

@@ -33,6 +33,10 @@ def refusal(desk: Desk, fields: dict[str, Any]) -> str:
     return str(body["errors"])
 
 
+def adf_within(outer: str, inner: str) -> dict[str, Any]:
+    return {"type": "doc", "version": 1, "content": [{"type": outer, "content": [{"type": inner, "content": []}]}]}
+
+
 def test_an_unbounded_query_is_refused(desk: Desk) -> None:
     status, body = ask(desk, "GET", "/search/jql", jql="ORDER BY created")
     assert status == 400 and "Unbounded JQL" in body["errorMessages"][0]
@@ -77,6 +81,10 @@ def test_a_page_token_belongs_to_its_query(desk: Desk) -> None:
         ({"description": adf("x" * 32_768)}, "exceeds the allowed limit of 32,767"),
         ({"description": {"type": "doc", "version": 1, "content": [{"type": "blink"}]}}, "unknown node"),
         ({"description": {"type": "doc", "version": 1, "content": [{"type": "text", "text": ""}]}}, "needs text"),
+        ({"description": adf_within("layoutSection", "paragraph")}, "layoutSection may not hold"),
+        ({"description": adf_within("mediaSingle", "paragraph")}, "mediaSingle may not hold"),
+        ({"description": adf_within("bulletList", "paragraph")}, "bulletList may not hold"),
+        ({"description": adf_within("listItem", "orderedList")}, "may not begin with a list"),
         ({"labels": ["two words"]}, "contains spaces"),
         ({"priority": {"name": "Blocker"}}, "priority selected is invalid"),
         ({"assignee": {"accountId": "712020-left"}}, "cannot be assigned"),
