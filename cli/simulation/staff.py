@@ -116,19 +116,21 @@ class Staff:
         return [row for row in self._standing(name) if str(row.body.get("title")).startswith(("Down:", "Slow:"))]
 
     def scribble(self, words: str) -> str:
-        """Somebody writes these words into what says which alerts fire."""
-        found = self._some_record()
-        if found is None:
-            return ""
-        name, row = found
-        try:
-            written = self._desks[name].scribble(row.ref, words)
-        except (LookupError, Refused):
-            return ""
-        if not written:
+        """Somebody writes these words into what says which alerts fire, in one of the records that say so."""
+        name = self._dice.choice(self._names)
+        rows = self._standing(name)
+        self._dice.shuffle(rows)
+        written = next((row.ref for row in rows if self._scribbled(name, row.ref, words)), None)
+        if written is None:
             return ""
         self._chronicle.changes += 1
-        return f"somebody writes into what record {row.ref} in {name} says of its alerts"
+        return f"somebody writes into what record {written} in {name} says of its alerts"
+
+    def _scribbled(self, name: str, ref: str, words: str) -> bool:
+        try:
+            return self._desks[name].scribble(ref, words)
+        except (LookupError, Refused):
+            return False
 
     def comment(self) -> str:
         """Somebody comments."""

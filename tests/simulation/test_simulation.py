@@ -107,6 +107,7 @@ EARLY = [
 
 LATER = {
     "sets-replaced": 100,
+    "jira-comment-known-by-its-words": 120,
 }
 """Those that take some more."""
 
@@ -118,6 +119,10 @@ WHERE = {
     "forgotten-alert-fires-on": lambda plan: plan.shape.alerts and plan.shape.hooks,
     "parked-for-a-field": lambda plan: plan.shape.narrow,
     "silence-left-behind": lambda plan: plan.shape.alerts and plan.shape.silence_for == "1d",
+    "jira-comment-known-by-its-words": lambda plan: (
+        plan.shape.alerts and any(step.action == "scribble" for step in plan.steps)
+    ),
+    "servicenow-window-forgotten": lambda plan: not plan.shape.hooks,
     "servicenow-row-dropped": lambda plan: plan.shape.page_size < 100 and not plan.shape.hooks,
     "alertmanager-silence-stays": lambda plan: plan.shape.alerts and plan.shape.silence_for == "1d",
     "alertmanager-silences-pile-up": lambda plan: plan.shape.alerts and plan.shape.silence_for == "1d",
@@ -155,9 +160,11 @@ IN_ADAPTERS = {
     "servicenow-shown-wider": "shown wider",
     "servicenow-case": "doubled comment",
     "servicenow-forged-taken": "crash",
+    "servicenow-window-forgotten": "unlinked record",
     "jira-lag-forgotten": "unlinked record",
     "jira-look-remembered": "duplicate record",
     "jira-shown-wider": "shown wider",
+    "jira-comment-known-by-its-words": "stale board",
     "jira-walk-stops": "held for nothing",
     "jira-not-found": "duplicate record",
     "jira-forged-taken": "crash",
@@ -170,6 +177,7 @@ IN_ADAPTERS = {
     "alertmanager-fingerprint-demanded": "lost signal",
     "alertmanager-other-versions-refused": "lost signal",
     "alertmanager-silence-stays": "muted alert",
+    "alertmanager-silences-pile-up": "muted alert",
     "silence-left-behind": "muted alert",
     "prometheus-nothing-ends": "lost signal",
     "servicenow-untold": "overwritten unseen",
