@@ -15,6 +15,7 @@ from tieline.mappings.convert import markdown, threeway
 from tieline.mappings.convert.carrying import MARKED, Carrier, Piece
 from tieline.mappings.convert.cutting import is_cut
 from tieline.mappings.convert.lifting import Old, aligned
+from tieline.mappings.convert.lines import units
 from tieline.mappings.convert.nodes import NodeWriter, holds_more
 from tieline.mappings.convert.rich import Block, Blocks, clean_text, tidy
 from tieline.mappings.convert.sources import SOURCES, SourceWriter, source_of
@@ -101,7 +102,7 @@ def over(dialect: TextDialect, original: Any, text: str, limit: int | None = Non
     else:
         made = _source(dialect, original, blocks)
     back = from_tool(dialect, made.body, limit)
-    if (back == wanted or made.held) and not is_cut(back):
+    if (back == wanted or made.held) and not is_cut(back) and _fits(made.body, original, limit):
         return Over(made.body, back, made.held)
     if says_more(dialect, original):
         return Over(original, known, (_LOST,))
@@ -123,6 +124,12 @@ def says_more(dialect: TextDialect, body: Any) -> bool:
 
 def _fitting_kind(dialect: TextDialect, original: Any) -> bool:
     return isinstance(original, Mapping) if dialect is TextDialect.JIRA_ADF else isinstance(original, str)
+
+
+def _fits(body: Any, original: Any, limit: int | None) -> bool:
+    """Whether the tool takes the body, with all that our tree has no word for. It holds the original already; how long
+    a document is for it, nobody knows."""
+    return limit is None or not isinstance(body, str) or units(body) <= max(limit, units(original))
 
 
 def _content(body: Mapping[str, Any]) -> list[Any]:
