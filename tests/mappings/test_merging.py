@@ -31,7 +31,6 @@ SHORTER = 1500
         pytest.param(PLAIN, "", "x", "", "", id="both emptied it"),
         pytest.param(PLAIN, " ", "x", "x\n\n\\*y\\*", "\\*y\\*", id="added to what the incident emptied"),
         pytest.param(PLAIN, "\n\n**a** b\n", "a b", "a c", "**a** c", id="empty lines around it"),
-        pytest.param(PLAIN, "    a  \n\n**b**", "a\n\nb", "a\n\nb\n\nc", "    a  \n\n**b**\n\nc", id="its first spaces"),
         pytest.param(PLAIN, "## a ##\n\nx", "a\n\nx", "a\n\ny", "## a ##\n\ny", id="a heading as its author wrote it"),
         pytest.param(WIKI, "- a\n- b", "- a\n- b", "- a\n- b\n- c", "- a\n- b\n- c", id="an item more"),
     ],
