@@ -155,24 +155,28 @@ class AlertmanagerAdapter:
     # Acknowledger
 
     def acknowledge(self, ref: Ref, act: Act, *, until: datetime, note: str, token: Token) -> str:
-        answer = self._list(SILENCES)
-        try:
-            found = silences.ours(answer.json, ref)
-        except ValueError as error:
-            raise self._wire.nonsense(SILENCES, str(error)) from None
+        found, at = self._ours(ref)
         if act is not Act.ACKNOWLEDGE:
             self._take_back(found, ref)
             return ""
         mine = [silence for silence in found if silence.token == token]
         # `until` is a moment of our clock; a silence ends by Alertmanager's.
-        ends = until + (answer.at - self._clock.now())
+        ends = until + (at - self._clock.now())
         if mine and mine[0].ends >= ends - silences.CLOSE_ENOUGH:
             return mine[0].id
         if mine:
             return self._silence(silences.extended(mine[0], ref, note, ends))
         body = self.read(ref).body
         labels = {**body["labels"], **body.get("privateLabels", {})}
-        return self._silence(silences.new_silence(labels, silences.comment(note, ref, token), answer.at, ends))
+        return self._silence(silences.new_silence(labels, silences.comment(note, ref, token), at, ends))
+
+    def _ours(self, ref: Ref) -> tuple[list[silences.Silence], datetime]:
+        """Our silences of an episode, and when Alertmanager listed them by its own clock."""
+        answer = self._list(SILENCES)
+        try:
+            return silences.ours(answer.json, ref), answer.at
+        except ValueError as error:
+            raise self._wire.nonsense(SILENCES, str(error)) from None
 
     def _take_back(self, found: Sequence[silences.Silence], ref: Ref) -> None:
         denied = False
@@ -181,7 +185,7 @@ class AlertmanagerAdapter:
                 self._wire.delete(f"/api/v2/silence/{quote(silence.id, safe='')}")
             except Gone:
                 denied = True  # it ran out, or a person took it back, while we looked
-        if denied and silences.ours(self._list(SILENCES).json, ref):
+        if denied and self._ours(ref)[0]:
             # Something in between denied it: what is believed here keeps an alert quiet that nobody works on.
             raise TryAgain(
                 self._connection, f"a silence of {ref} is there and could not be taken back", maybe_done=True
@@ -202,8 +206,6 @@ class AlertmanagerAdapter:
 
     def _seen(self, answer: Answer, *, routed: bool = True) -> Seen:
         """Every alert that fires; with `routed`, of those that go to our receiver."""
-        if not isinstance(answer.json, list):
-            raise self._wire.nonsense(ALERTS, "not a list")
         mine = self._settings.receiver if routed else None
         told = [alert for alert in answer.json if mine is None or may_reach(alert, mine)]
         found = understood(told, sight, named)
@@ -237,8 +239,8 @@ class AlertmanagerAdapter:
             answer = self._wire.get(path, params)
         except Gone as error:
             raise self._no_alertmanager(error) from None
-        if not isinstance(answer.json, list) or not all(isinstance(one, dict) for one in answer.json):
-            raise self._wire.nonsense(path, "not a list of objects")
+        if not isinstance(answer.json, list):
+            raise self._wire.nonsense(path, "not a list")
         return answer
 
     def _no_alertmanager(self, error: Gone) -> NeedsOperator:

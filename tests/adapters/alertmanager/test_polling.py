@@ -12,7 +12,7 @@ from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter
 from tieline.adapters.alertmanager.simulated.driver import AlertmanagerDriver
 from tieline.adapters.alertmanager.simulated.matching import Inhibition, Matcher
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
-from tieline.core.errors import Gone, NeedsOperator, TryAgain
+from tieline.core.errors import Gone, Limit, NeedsOperator, TryAgain
 from tieline.core.port import Cursor, Reading
 from tieline.core.secrets import Secret
 
@@ -78,8 +78,9 @@ def test_a_restart_that_forgets_everything_ends_nothing(
     _, cursor = poll(adapter, None)
     am.restart()
     forgotten, cursor = poll(adapter, cursor)
-    with pytest.raises(TryAgain, match="just started"):
+    with pytest.raises(TryAgain, match="just started") as asked:
         adapter.read(episode.ref)
+    assert (asked.value.wait, asked.value.limit) == (timedelta(minutes=1), Limit.ENDPOINT)
     driver.advance(60)
     am.fire(DISK, starts=episode.started)
     again, cursor = poll(adapter, cursor)
