@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -221,6 +221,91 @@ def test_what_a_person_decides_is_never_held(desk: Office) -> None:
     assert states(desk) == {"resolved"}
     on(desk)
     assert states(desk) == {"new"}, "a person resolved it, and it fires"
+
+
+def begins_held(office: Office, severity: str = "warning") -> Ref:
+    """The alert fires, and its resolved incident does not follow yet, for a minute."""
+    off(office, on(office))
+    off(office, on(office), 90)
+    labels = {"alertname": "DiskFull", "service": "billing-1", "severity": severity, "team": "storage"}
+    ref = office.alerts.fire(labels, {"summary": "Disk 1 is almost full"}).ref
+    office.notify()
+    office.take_turns()
+    assert states(office) == {"resolved"}
+    return ref
+
+
+def ends_held(office: Office, _severity: str = "") -> Ref:
+    """The alert has ended, and its incident does not follow yet, for a minute."""
+    off(office, on(office))
+    ref = on(office, 5)
+    office.alerts.resolve(ref)
+    office.notify()
+    office.take_turns()
+    assert states(office) == {"new"}
+    return ref
+
+
+@pytest.mark.parametrize(
+    ("held", "decisions", "resolves", "status"),
+    [
+        (ends_held, [], True, "resolved"),
+        (ends_held, [], False, "new"),
+        (ends_held, ["in_progress"], True, "resolved"),
+        (ends_held, ["closed"], True, "closed"),
+        (begins_held, [], True, "new"),
+        (begins_held, [], False, "new"),
+        (begins_held, ["in_progress"], True, "in_progress"),
+        (begins_held, ["in_progress", "resolved"], True, "resolved"),
+    ],
+)
+def test_when_a_hold_is_over_what_holds_then_counts(
+    desk: Office, held: Callable[[Office], Ref], decisions: list[str], resolves: bool, status: str
+) -> None:
+    held(desk)
+    for one in decisions:
+        desk.decide(one)
+        desk.take_turns()
+    desk.configure(resolve=resolves)
+    desk.clock.advance(61)
+    desk.tick()
+    assert states(desk) == {status}
+    assert timers(desk) == 0
+    with desk.engine.store.read() as connection:
+        assert [one.flaps.held_until for one in groups.flapping(connection, desk.clock.now())] == [None]
+
+
+@pytest.mark.parametrize("held", [ends_held, begins_held])
+def test_what_is_held_is_told_with_its_alert(desk: Office, held: Callable[[Office], Ref]) -> None:
+    ref, at = held(desk), desk.clock.now()
+    told = [entry for entry in desk.history() if entry["kind"] == "signal_held"][-1]
+    assert (told["connection"], told["actor"], told["reason"]) == ("alerts", "alerts", "flapping")
+    assert told["facts"] == {
+        "flaps": 1 if held is ends_held else 2,
+        "until": (at + MINUTE).isoformat(),
+        "signal": ref,
+        "title": "DiskFull: Disk 1 is almost full",
+    }
+
+
+def test_an_incident_that_reopens_after_its_hold_is_as_bad_as_what_fires(desk: Office) -> None:
+    begins_held(desk, "critical")
+    assert desk.incident().fields["severity"] == "medium"
+    desk.clock.advance(61)
+    desk.tick()
+    assert states(desk) == {"new"}
+    assert desk.incident().fields["severity"] == "critical"
+
+
+def test_the_window_of_an_incident_runs_from_the_end_that_was_followed(desk: Office) -> None:
+    desk.configure(window=timedelta(seconds=45))
+    ends_held(desk)
+    desk.clock.advance(61)
+    desk.tick()
+    assert states(desk) == {"resolved"}
+    desk.clock.advance(40)
+    on(desk, 0)
+    assert desk.count() == 1
 
 
 def test_status_says_which_alert_flaps_how_often_and_until_when_it_is_held(desk: Office) -> None:
