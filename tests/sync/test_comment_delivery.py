@@ -17,10 +17,10 @@ from tests.sync.world import World
 
 from tieline.core.errors import RemoteError
 from tieline.core.hooks import hookimpl
-from tieline.core.model import Tlp
+from tieline.core.model import Tlp, Visibility
 from tieline.core.registry import Registry
 from tieline.core.store import tables as t
-from tieline.sync import comments, copies, deliver_comments, explain, limits, volley
+from tieline.sync import comments, copies, deliver_comments, explain, inbox, limits, volley
 from tieline.sync.comments import Outgoing
 from tieline.sync.engine import Connected
 from tieline.sync.outcomes import Failure, Verb
@@ -131,6 +131,8 @@ def test_what_becomes_of_a_comment_that_could_not_be_written(
     assert parked in found.parked and bool(parked) is bool(found.parked)
     assert found.next_at == (world.clock.now() + copies.UNTIL_CERTAIN if failure is Failure.GONE else None)
     assert (world.copy("right").ref == HEIR) is (failure is Failure.MERGED)
+    with world.engine.store.read() as connection:
+        assert inbox.waiting_refs(connection, RIGHT, [item.ref]) == ({item.ref} if failure is Failure.GONE else set())
 
 
 @pytest.mark.parametrize(("attempts", "gives_up"), [(limits.GIVE_UP - 2, False), (limits.GIVE_UP - 1, True)])
@@ -167,6 +169,14 @@ def test_a_comment_above_the_ceiling_does_not_leave(
     assert len(notes(world)) == leaves
     assert twin(world).state == ("linked" if leaves else "parked")
     assert ("may not leave for right" in twin(world).parked) is not leaves
+
+
+def test_an_internal_comment_that_is_shown_to_everybody_is_put_aside(world: World) -> None:
+    honest = source(world).add_comment
+    source(world).add_comment = lambda *words: replace(honest(*words), visibility=Visibility.PUBLIC)
+    deliver(world, replace(waits(world), visibility=Visibility.INTERNAL))
+    assert (len(notes(world)), twin(world).state) == (1, "parked")
+    assert "remove it there at once" in twin(world).parked
 
 
 def test_robots_that_talk_are_stopped(world: World) -> None:

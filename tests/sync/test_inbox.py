@@ -294,6 +294,9 @@ def test_what_is_put_aside_takes_the_place_of_what_was_put_aside_before(store: S
             with store.write() as tx:
                 inbox.later(tx, one, 3, None, sentence if one.ref == "a" else "")
         put(store, read("a", "2"))
+    for one in looked(store, inbox.waiting):
+        with store.write() as tx:
+            inbox.later(tx, one, 1, None)
     assert stored(store, "ref", "parked") == [("b", ""), ("a", "x" * 2000), ("a", "")]
     with store.write() as tx:
         inbox.forget_parked(tx, OTHERS, Ref("a"))
