@@ -21,7 +21,7 @@ _NODES: Final = frozenset(
         "hardBreak", "mention", "emoji", "inlineCard", "table", "tableRow", "tableCell", "tableHeader", "panel", "date",
         "expand", "nestedExpand", "mediaSingle", "mediaGroup", "media", "mediaInline", "status", "taskList", "taskItem",
         "decisionList", "decisionItem", "blockCard", "embedCard", "caption", "placeholder", "layoutSection",
-        "layoutColumn",
+        "layoutColumn", "extension", "inlineExtension", "bodiedExtension",
     }
 )  # fmt: skip
 _HOLDS: Final[Mapping[str, frozenset[str]]] = {
