@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from tieline.adapters.jira import jql
+from tieline.adapters.jira.naming import unknown_fields, unknown_transitions
 from tieline.adapters.jira.settings import Audience, Deployment, JiraSettings
 from tieline.adapters.jira.wire import NotThere, Wire
 from tieline.core.clock import Clock
@@ -59,6 +60,8 @@ class Schema:
             ) from None
         self._create = None
         self._unfilled(self.create_fields())
+        notes += unknown_fields(self._wire, self._settings)
+        notes += unknown_transitions(self._wire, self._settings, self._statuses, self._first)
         zone = account.get("timeZone")
         notes.append(f"the account's time zone is {zone}" if zone else "the account shows no time zone; UTC is assumed")
         if self._settings.webhook_secret is None:

@@ -179,3 +179,28 @@ def test_screens_that_were_changed_meanwhile_are_told_anew(desk: Desk) -> None:
     for screen in (desk.site.create_screen, desk.site.edit_screen):
         del screen["labels"]
     assert not adapter.describe()["fields.labels"].writable
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("transition_comments", {"Resolvd": "x", "*": "x"}, "`transition_comments` names Resolvd, which is neither"),
+        ("transition_comments", {"in progress": "x"}, ""),
+        ("transition_comments", {"START work": "x"}, ""),
+        ("transition_fields", {"resolutoin": {"name": "Done"}}, "`transition_fields` names resolutoin, which no field"),
+        ("transition_fields", {"resolution": {"name": "Done"}}, ""),
+        ("create_fields", {"customfield_1": 1}, "`create_fields` names customfield_1, which no field"),
+        ("volatile_fields", ("customfield_2",), "`volatile_fields` names customfield_2, which no field"),
+    ],
+)
+def test_a_name_that_the_site_does_not_know_is_told(desk: Desk, option: str, value: Any, sentence: str) -> None:
+    desk.person_makes("Disk full")
+    told = [note for note in desk.connect(**{option: value}).check().notes if f"`{option}`" in note]
+    assert [sentence in note for note in told] == ([True] if sentence else [])
+
+
+def test_a_transition_that_no_issue_stands_before_is_not_called_unknown_for_sure(desk: Desk) -> None:
+    desk.person_makes("Disk full")
+    (told,) = (note for note in desk.connect(transition_comments={"Ship": "x"}).check().notes if "Ship" in note)
+    assert "Start work" in told
+    assert "as far as issues show it: none stands in In Progress, In Review, Done" in told
