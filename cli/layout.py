@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
+
+from tieline.core.letters import letters_of
 
 NOTHING: Final = "·"
 """A cell with nothing in it."""
@@ -43,9 +45,20 @@ def _filled(paragraph: str, width: int, whole: bool) -> Iterator[str]:
         if not empty:
             yield line
         # Only a word that is wider than the whole line is broken.
-        *full, line = chop_cells(word, width) if cell_len(word) > width and not whole else [word]
+        *full, line = _parts(word, width) if cell_len(word) > width and not whole else [word]
         yield from full
         empty = False
+    yield line
+
+
+def _parts(word: str, width: int) -> Iterator[str]:
+    """The lines of a word that is wider than one. A character is not parted, though it be wider by itself."""
+    line = ""
+    for letter in letters_of(word):
+        if line and cell_len(line + letter) > width:
+            yield line
+            line = ""
+        line += letter
     yield line
 
 

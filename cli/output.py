@@ -17,14 +17,17 @@ from tieline.core.errors import ConfigError, JournalBroken, StoreUnavailable, Ti
 
 _UNPRINTABLE: Final = re.compile(r"[^\n\x20-\x7e]")
 
+_KEPT: Final = "\n\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
 def harmless(words: str) -> str:
-    """The text without what a terminal would obey: escape sequences, cursor movements, and marks that reorder text."""
+    """The text without what a terminal would obey: escape sequences, cursor movements, and marks that reorder text.
+    What joins characters into one, or keeps them from it, stays."""
     if words.isprintable():
         return words
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in words)
+    return "".join(char if char.isprintable() or char in _KEPT else "\N{REPLACEMENT CHARACTER}" for char in words)
 
 
 def say(sentence: object, *, err: bool = False) -> None:

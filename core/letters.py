@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,11 @@ def whole_letters(text: str, size: int) -> int:
 def beginning(text: str, size: int) -> str:
     """At most `size` code points of a text, none of its characters parted."""
     return text if len(text) <= size else text[: whole_letters(text, size)]
+
+
+def letters_of(text: str) -> Sequence[str]:
+    """Its characters, as people see them."""
+    return text if text.isascii() else [found.group() for found in _letters().finditer(text)]
 
 
 @cache

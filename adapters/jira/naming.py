@@ -32,7 +32,7 @@ def unknown_transitions(
     wire: Wire, settings: JiraSettings, told: Callable[[], Mapping[str, str]], first: Callable[[str], list[str]]
 ) -> Iterator[str]:
     """A sentence for names in `transition_comments` that are neither a status nor a transition. `told` gives the
-    statuses by id, `first` finds an issue by JQL. Only issues tell what transitions there are, each those out of its own status."""
+    statuses by id, `first` finds an issue by JQL. Only issues tell of transitions, each of those out of its status."""
     unknown = {name.casefold(): name for name in settings.transition_comments if name != ANY}
     statuses = told() if unknown else {}
     for status in statuses.values():
@@ -53,7 +53,7 @@ def unknown_transitions(
         where = f"issue type {settings.issue_type} in project {settings.project}"
         yield (
             f"`transition_comments` names {', '.join(sorted(unknown.values()))}, which is neither a status of {where} "
-            f"({', '.join(statuses.values())}) nor a transition of its workflow ({', '.join(sorted(offered)) or 'none'})"
+            f"({', '.join(statuses.values())}) nor a transition there ({', '.join(sorted(offered)) or 'none'})"
             + (f", as far as issues show it: none stands in {', '.join(unseen)}" if unseen else "")
         )
 

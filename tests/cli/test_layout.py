@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from tests.cli.prepared import prepare
 
-from tieline.cli import layout
+from tieline.cli import layout, output
+from tieline.core.letters import letters_of
 
 WORDS = st.text(st.sampled_from("ab日🔥é -"), max_size=60)
 HEADERS = ("incident", "when (UTC)", "agreed on", "held because", "to")
@@ -52,6 +53,22 @@ def test_what_is_wrapped_fits_and_loses_nothing(text, width):
     lines = layout.wrapped(text, width)
     assert all(cell_len(line) <= width for line in lines)
     assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+LETTERS = ("👩\u200d👩\u200d👧\u200d👦", "🇩🇪", "e\u0301\u0302", "👍🏽", "1️⃣", "日", "a")
+
+
+@given(st.lists(st.sampled_from(LETTERS), min_size=1, max_size=40), st.integers(2, 30))
+def test_what_people_see_as_one_character_is_on_one_line(letters, width):
+    word = "".join(letters)
+    assert [letter for line in layout.wrapped(word, width) for letter in letters_of(line)] == letters
+    table = "\n".join(layout.table(["title", "what"], [(word, "x" * 100)], 40))
+    assert all(table.count(letter) >= letters.count(letter) for letter in LETTERS[:-1])
+
+
+def test_a_joined_emoji_is_printed_as_it_is():
+    assert output.text(LETTERS[0]) == LETTERS[0]
+    assert output.text("نمی\u200cخواهم") == "نمی\u200cخواهم"
 
 
 def test_columns_that_do_not_fit_become_blocks():
