@@ -13,7 +13,7 @@ from datetime import datetime
 
 import click
 
-from tieline.cli.open import clock, configuration, store_of
+from tieline.cli.open import clock, configuration, moment, store_of
 from tieline.cli.output import emit, json_option, note, say, table
 from tieline.core.model import (
     INCIDENT_FIELDS,
@@ -27,6 +27,7 @@ from tieline.core.model import (
 from tieline.sync import absence, comments, commit, explain
 from tieline.sync.build import build
 from tieline.sync.engine import Engine
+from tieline.sync.heartbeat import life
 from tieline.sync.merge import Reason
 
 as_option = click.option("--as", "actor", default=lambda: getpass.getuser(), help="Who decides; you, by default.")
@@ -47,6 +48,17 @@ def engine_of(workspace: str) -> Iterator[Engine]:
             dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
         )
         registry.close()
+
+
+@contextmanager
+def changing(workspace: str) -> Iterator[Engine]:
+    """An engine for one change; says so where no daemon runs that would carry the change on."""
+    with engine_of(workspace) as engine:
+        yield engine
+        with engine.store.read() as connection:
+            daemon = life(connection, moment(engine.config, engine.store))
+    if not daemon.running:
+        say(f"This waits in the store: {daemon.sentence()}", err=True)
 
 
 @click.group(invoke_without_command=True)
@@ -107,7 +119,7 @@ def conflicts(ctx: click.Context, as_json: bool) -> None:
 @click.pass_obj
 def settle(workspace: str, incident: str, field: str, connection: str, take: str, actor: str, as_json: bool) -> None:
     """Settle FIELD of INCIDENT against CONNECTION."""
-    with engine_of(workspace) as engine:
+    with changing(workspace) as engine:
         with engine.store.read() as looking:
             number = explain.one_named(looking, incident)
         value = explain.settle(engine, number, field, ConnectionName(connection), theirs=take == "theirs", actor=actor)
@@ -161,7 +173,7 @@ def parked(ctx: click.Context, as_json: bool) -> None:
 @click.pass_obj
 def retry(workspace: str, what: str, number: int, actor: str, as_json: bool) -> None:
     """Let one parked thing try again: WHAT and NUMBER as `tieline parked` lists them."""
-    with engine_of(workspace) as engine:
+    with changing(workspace) as engine:
         explain.release(engine, what, number, actor=actor)
     if as_json:
         emit({"released": what, "id": number})
@@ -205,7 +217,7 @@ def doubts(ctx: click.Context, as_json: bool) -> None:
 def confirm(workspace: str, connection: str, actor: str, as_json: bool) -> None:
     """Confirm that the alerts that CONNECTION no longer lists have ended: these, and no others later."""
     name = ConnectionName(connection)
-    with engine_of(workspace) as engine:
+    with changing(workspace) as engine:
         doubt = absence.confirm(engine, name, actor=actor)
     if as_json:
         emit({"connection": name, "episodes": sorted(doubt.episodes), "actor": actor})
@@ -225,7 +237,7 @@ def confirm(workspace: str, connection: str, actor: str, as_json: bool) -> None:
 def edit(workspace: str, incident: str, changes: tuple[str, ...], actor: str, as_json: bool) -> None:
     """Change fields of INCIDENT, by its number or a ticket's key; every copy follows. An empty VALUE clears one."""
     fields = dict(_parse_change(change) for change in changes)
-    with engine_of(workspace) as engine, engine.store.write() as tx:
+    with changing(workspace) as engine, engine.store.write() as tx:
         number = explain.one_named(tx, incident)
         commit.edit(tx, engine, number, fields, actor=actor, reason=Reason.EDITED)
     if as_json:
@@ -275,7 +287,7 @@ def comment(workspace: str, incident: str, body: str, public: bool, actor: str, 
     if not body.strip():
         raise click.UsageError("an empty comment says nothing; write some words")
     visibility = Visibility.PUBLIC if public else Visibility.INTERNAL
-    with engine_of(workspace) as engine, engine.store.write() as tx:
+    with changing(workspace) as engine, engine.store.write() as tx:
         number = explain.one_named(tx, incident)
         written = comments.write(tx, engine, number, actor, body, visibility)
     if as_json:

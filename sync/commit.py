@@ -118,7 +118,7 @@ def _tell_own_doing(
     fresh = {
         name: hold
         for name, hold in decision.holds.items()
-        if hold.kind in OWN_DOING and hold is not replica.holds.get(name)
+        if hold.kind in OWN_DOING and hold.kind is not Held.DEFAULT and hold is not replica.holds.get(name)
     }
     if fresh:
         seq = engine.record(

@@ -168,11 +168,14 @@ def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:
 
 
 def conflicts(connection: Connection) -> list[OpenConflict]:
-    """Every held field, oldest first."""
-    found = connection.execute(select(t.replica.c.id).where(text("holds <> '{}'"))).scalars()
+    """Every field that is held until a person acts, oldest first."""
+    found = connection.execute(select(t.replica.c.id).where(rows.WAITS_FOR_A_PERSON)).scalars()
     copies = [copy for row in list(found) if (copy := rows.load_replica(connection, row)) is not None]
     held = [
-        OpenConflict(copy.incident, copy.connection, name, hold) for copy in copies for name, hold in copy.holds.items()
+        OpenConflict(copy.incident, copy.connection, name, hold)
+        for copy in copies
+        for name, hold in copy.holds.items()
+        if hold.kind is not Held.DEFAULT
     ]
     return sorted(held, key=lambda one: (one.hold.since, one.incident, one.field))
 

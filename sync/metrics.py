@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
-from tieline.sync import absence, groups, unheeded
+from tieline.sync import absence, groups, rows, unheeded
 from tieline.sync.engine import Engine
 from tieline.sync.intake import Intake
 from tieline.sync.jobs.port import Health
@@ -155,7 +155,7 @@ class _Collector(Collector):
             yield GaugeMetricFamily(
                 "tieline_conflicts",
                 "Copies with a field that waits for a person",
-                value=_count(connection, select(func.count()).select_from(t.replica).where(text("holds <> '{}'"))),
+                value=_count(connection, select(func.count()).select_from(t.replica).where(rows.WAITS_FOR_A_PERSON)),
             )
 
     def _lanes(self) -> Iterator[Metric]:

@@ -26,6 +26,8 @@ from tieline.sync.merge import ONE_WAY, Edit, Known, Reason, absorb, settle
 from tieline.sync.records import OWN_DOING, Attempt, Held, Hold, Incident, Replica
 from tieline.sync.texts import by_blocks
 
+_REASONS: Final = {Held.ALTERED: Reason.ALTERED, Held.DEFAULT: Reason.AUTOMATIC}
+
 LATEST = Policy(PolicyKind.LATEST)
 
 
@@ -215,7 +217,7 @@ def _still_held(case: Case, name: str) -> Finding | None:
         return Finding(Reason.MANUAL, hold=known) if same else None
     if known.kind not in (*OWN_DOING, Held.UNWRITABLE) or known.theirs != _or_none(theirs):
         return None
-    return Finding(Reason.IGNORED if known.kind is not Held.ALTERED else Reason.ALTERED, hold=known)
+    return Finding(_REASONS.get(known.kind, Reason.IGNORED), hold=known)
 
 
 def _made_by_the_tool(case: Case, name: str) -> Finding | None:
@@ -313,9 +315,12 @@ def _consequence(case: Case, name: str) -> Finding | None:
 
 
 def _default(case: Case, name: str) -> Finding | None:
-    """A field that we did not give it at its birth. What the incident knows by now is written next."""
+    """A field that we did not give it at its birth: the tool's own, and nobody's to look at. What the incident knows by
+    now is written next."""
     theirs = case.shown(name)
-    return None if theirs is ABSENT else _unasked(case, name, theirs, written_next=case.meant(name) is not None)
+    if theirs is ABSENT:
+        return None
+    return _unasked(case, name, theirs, Held.DEFAULT, written_next=case.meant(name) is not None)
 
 
 def _set_by_itself(case: Case, name: str) -> Finding | None:
@@ -342,15 +347,20 @@ def _is_computed_anew(case: Case, name: str) -> bool:
     )
 
 
-def _unasked(case: Case, name: str, theirs: Value, *, written_next: bool = False) -> Finding | None:
-    """The tool gave a field a value that we did not ask for. It is held where it contradicts the incident."""
+def _unasked(
+    case: Case, name: str, theirs: Value, kind: Held = Held.ALTERED, *, written_next: bool = False
+) -> Finding | None:
+    """The tool gave a field a value that we did not ask for. It is held where it contradicts the incident, so that
+    nothing is written over it; a default stays one, whatever the tool makes of it later."""
     if case.sighting.sent.get(name, ABSENT) == theirs:
         return None
     contradicts = name in case.incident.fields and theirs != case.projection.get(name, ABSENT)
     if not contradicts or written_next or name not in case.mapping.writable or case.meant(name) == theirs:
         return Finding(Reason.AUTOMATIC, base=theirs)
     words = f"the tool set {name} to {theirs!r} by itself{_look(case)}"
-    return Finding(Reason.AUTOMATIC, base=theirs, hold=case.hold(name, Held.ALTERED, theirs, words))
+    known = case.replica.holds.get(name)
+    same = known is not None and known.kind is Held.DEFAULT and known.ours == case.meant(name)
+    return Finding(Reason.AUTOMATIC, base=theirs, hold=case.hold(name, Held.DEFAULT if same else kind, theirs, words))
 
 
 def _own_doing(case: Case, name: str, kind: Held, written: Value) -> Finding:

@@ -34,6 +34,7 @@ class Held(StrEnum):
     ALTERED = "altered"  # the tool made something else of it: a default, a rule, its own clock, a cut text
     REPLACED = "replaced"  # as conflict, but our write has replaced the edit in the tool
     UNWRITABLE = "unwritable"  # the tool cannot be told the incident's value
+    DEFAULT = "default"  # the tool's own, where the record was made without a value; it waits for nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Stamp:
     who: str
 
 
-OWN_DOING: Final = frozenset({Held.IGNORED, Held.ALTERED})
+OWN_DOING: Final = frozenset({Held.IGNORED, Held.ALTERED, Held.DEFAULT})
 """Holds about what the tool itself did: nobody edited anything."""
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, insert, select, text, update
+from sqlalchemy import Row, Text, and_, bindparam, insert, or_, select, text, type_coerce, update
 
 from tieline.core.model import ConnectionName, Fields, IncidentId, Value
 from tieline.core.port import Ref, Token, Version
@@ -38,6 +38,13 @@ _UPDATE_REPLICA = update(t.replica).where(t.replica.c.id == bindparam("row_id"))
 _UPDATE_INCIDENT = update(t.incident).where(
     t.incident.c.id == bindparam("row_id"), t.incident.c.revision == bindparam("row_revision")
 )
+
+WAITS_FOR_A_PERSON: Final = and_(
+    text("holds <> '{}'"),
+    # What is kept of a hold begins with its kind; inside a value, the quotation marks are escaped.
+    or_(*(type_coerce(t.replica.c.holds, Text).contains(f':["{kind}",') for kind in Held if kind is not Held.DEFAULT)),
+)
+"""Of a copy: that one of its fields is held until a person acts."""
 
 
 def load_incident(connection: Connection | Transaction, incident: IncidentId, *, lock: bool = False) -> Incident | None:

@@ -107,7 +107,8 @@ def page() -> str:
             table(["kind", "what happened"], [(code(kind), meaning) for kind, meaning in explained_kinds()]),
             "\n## Where a copy stands\n",
             _words("state", ReplicaState, {"linked": "a record is there and is kept in step"}),
-            "\n## Why a field is held\n\nA held field is left alone on both sides; `tieline conflicts` lists it.\n",
+            "\n## Why a field is held\n\nA held field is left alone on both sides; `tieline conflicts` lists it, but "
+            "for a `default`.\n",
             _words("held", Held),
             "\n## Why ends of alerts are believed or doubted\n\n`tieline doubts` lists the doubts; see "
             "[brakes](../explanation/road.md#brakes).\n",

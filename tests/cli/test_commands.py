@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tieline.cli.main import COMMANDS, cli
 from tieline.cli.open import clock, configuration
 from tieline.cli.output import report
 from tieline.core.store.store import Store
+from tieline.sync import processes
 from tieline.sync.daemon import only_daemon
 from tieline.sync.heartbeat import Heartbeat
 
@@ -22,7 +24,7 @@ def run(*arguments, workspace):
     result = CliRunner().invoke(cli, ["-w", str(workspace), *arguments], standalone_mode=True)
     if isinstance(result.exception, Exception):
         return report(result.exception), result.output
-    return result.exit_code, result.output
+    return result.exit_code, result.stdout if "--json" in arguments else result.output
 
 
 @pytest.fixture
@@ -154,6 +156,31 @@ def test_an_incident_is_edited_and_commented_by_the_key_of_a_ticket_of_it(worksp
     assert [(code, json.loads(output)["incident"]) for code, output in done] == [(0, "INC-1")] * 2
     assert run("edit", "OPS-99", "title=x", workspace=workspace)[0] == 5
     assert run("conflicts", "settle", "OPS-99", "title", "left", "--take", "ours", workspace=workspace)[0] == 5
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("edit", "INC-1", "title=x"), ("comment", "INC-1", "x"), ("conflicts", "settle", "INC-1", "severity", "right")],
+    ids=lambda words: words[0],
+)
+@pytest.mark.parametrize("as_json", [False, True], ids=["table", "json"])
+def test_a_change_that_waits_for_a_daemon_says_so(workspace, command, as_json):
+    options = [*(["--take", "ours"] if "settle" in command else []), *(["--json"] if as_json else [])]
+
+    def said():
+        return CliRunner().invoke(cli, ["-w", str(workspace), *command, *options]).stderr
+
+    (held,) = json.loads(run("conflicts", "--json", workspace=workspace)[1])
+    command = tuple(held["connection"] if word == "right" else word for word in command)
+    store = Store.open(f"sqlite:///{workspace}/world.db")
+    heart = Heartbeat(store, "here:1", alone=True, process=processes.this())
+    heart.beat(datetime.now(UTC))
+    if "settle" not in command:
+        assert said() == ""
+    heart.end(datetime.now(UTC))
+    assert said().startswith("This waits in the store: the daemon is NOT running; it was stopped 0 s ago.")
+    assert run("edit", "INC-404", "title=x", workspace=workspace)[0] == 5, "and nothing where nothing was changed"
+    store.close()
 
 
 @pytest.mark.parametrize("change", ["title", "titel=x", "status=exploded"])

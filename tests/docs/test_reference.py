@@ -134,6 +134,10 @@ def test_every_word_of_a_closed_list_stands_there_with_its_meaning(heading, word
     assert first_cells("reasons.md", heading) == {one.value for one in words}
 
 
+def test_what_ends_a_hold_is_said_of_every_kind() -> None:
+    assert first_cells("../how-to/change-a-mapping.md", "## Settle what waits") == {one.value for one in Held}
+
+
 def test_every_kind_of_journal_entry_that_is_written_stands_there() -> None:
     source = source_of("sync")
     written = set(re.findall(r'\.record\(\s*\w+,\s*"(\w+)"', source))

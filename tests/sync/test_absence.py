@@ -730,7 +730,7 @@ def test_a_person_sees_a_doubt_and_confirms_it_by_commands(watch):
     def said(*words: str, code: int = 0) -> str:
         result = CliRunner().invoke(cli, ["-w", str(world.file.parent), *words], catch_exceptions=False)
         assert result.exit_code == code, result.output
-        return " ".join(result.output.split())
+        return " ".join(result.stdout.split())
 
     # No daemon runs, which is what `status` says first.
     assert "tieline doubts confirm alerts" in said("status", code=1)

@@ -362,6 +362,20 @@ def test_a_default_of_the_tool_is_its_base_and_no_edit(moment: Moment) -> None:
     assert what.reasons["team"] is Reason.AUTOMATIC
 
 
+@pytest.mark.parametrize("moment", [Moment.BORN, Moment.FOUND, Moment.LATER])
+def test_where_the_incident_has_nothing_a_default_is_kept_from_being_written_over(moment: Moment) -> None:
+    ours = incident(title="ours", tags=("a",), team=None)
+    what = decide(ours, BORN, seen(fields={"title": "ours", "tags": ("a",), "team": "desk"}), moment)
+    held = what.holds["team"]
+    assert (held.kind, held.ours, held.theirs, what.changes) == (Held.DEFAULT, None, "desk", {})
+    here = copy(base=what.base, holds=what.holds)
+    assert decide(ours, here, seen(fields={"team": "desk"})).holds == {"team": held}
+    again = decide(ours, here, seen(fields={"team": "second line"}, automatic=frozenset({"team"})))
+    assert (again.holds["team"].kind, again.holds["team"].theirs, again.changes) == (Held.DEFAULT, "second line", {})
+    edited = decide(ours, here, seen(fields={"team": "storage"}))
+    assert edited.changes == {"team": Change(None, "storage", Reason.THEIRS)} and edited.holds == {}
+
+
 def test_what_the_incident_learnt_meanwhile_is_written_over_a_default() -> None:
     what = decide(incident(title="ours", priority="p1"), BORN, seen(fields={"priority": "p5"}), Moment.BORN)
     assert what.holds.get("priority") is None

@@ -21,7 +21,8 @@ from tieline.adapters.servicenow.simulator import ServiceNowSimulator
 from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import LOST, Fault, Simulator, requests_transport
 from tieline.core.model import ConnectionName
-from tieline.sync.records import OWN_DOING
+from tieline.sync import explain
+from tieline.sync.records import OWN_DOING, Held
 
 CONFIG = """\
 tieline: 1
@@ -183,6 +184,31 @@ def test_an_acknowledgement_that_times_out_sends_nobody_back(pager: tuple[Office
     simulator.account.resolve(page, PERSON)
     office.settle()
     assert office.status() == "resolved", "Grace resolved it"
+
+
+@pytest.mark.parametrize("escalates", [False, True], ids=["at birth", "and escalated"])
+def test_whom_pagerduty_calls_by_itself_waits_for_nobody(
+    pager: tuple[Office, PagerDutySimulator], escalates: bool
+) -> None:
+    """Its escalation policy assigns every incident, one without an assignee as well."""
+    office, simulator = pager
+    office.opened(assignee=None)
+    if escalates:
+        simulator.control("timeout", {"seconds": 300, "of": "escalation"})
+        office.clock.advance(301)
+        office.settle()
+    copy = office.copy("pager")
+    assert (copy.holds["assignee"].kind, copy.holds["assignee"].ours) == (Held.DEFAULT, None)
+    assert copy.observed["assignee"] is not None
+    assert office.conflicts() == []
+    with office.engine.store.read() as connection:
+        assert "held" not in [entry["kind"] for entry in explain.history(connection, office.incident().id)]
+    assert office.incident().fields["assignee"] is None
+
+    simulator.control("assign", {"id": copy.ref, "users": [PERSON]})
+    office.settle()
+    assert office.incident().fields["assignee"] == office.copy("pager").observed["assignee"] == "grace@example.org"
+    assert "assignee" not in office.copy("pager").holds
 
 
 def test_a_resolution_by_time_resolves_nothing_elsewhere(pager: tuple[Office, PagerDutySimulator]) -> None:
