@@ -112,6 +112,22 @@ def test_an_alert_that_was_reported_after_the_answer_is_not_older_than_it(
     assert driver.connect().read(ref).age == timedelta(0)
 
 
+def test_a_poll_that_misses_nothing_asks_once_and_one_that_does_asks_for_the_start_too(
+    driver: AlertmanagerDriver, am: AlertmanagerSimulator
+) -> None:
+    adapter, ref = driver.connect(), am.fire(DISK).ref
+    asked, cursor = [], Cursor("")
+    for over in (False, False, True, False):
+        if over:
+            am.resolve(ref)
+        am.requests.clear()
+        [page] = adapter.changes(cursor)
+        cursor = page.cursor
+        asked.append([path for _method, path in am.requests])
+    alerts = "/api/v2/alerts"
+    assert asked == [[alerts], [alerts], [alerts, "/api/v2/status"], [alerts]]
+
+
 def test_an_alert_that_goes_to_somebody_else_is_read_when_it_is_asked_for(
     driver: AlertmanagerDriver, am: AlertmanagerSimulator
 ) -> None:
