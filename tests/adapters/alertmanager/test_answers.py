@@ -64,6 +64,7 @@ def test_whoever_does_not_list_its_receivers_proves_nothing_about_ours(
         ([None, {"name": "tieline"}], None),
         ([{"name": "mail"}, "tieline"], ["mail"]),
         ({"name": "tieline"}, []),
+        (None, []),
         ([], []),
     ],
 )
@@ -131,8 +132,8 @@ def test_a_poll_that_misses_nothing_asks_once_and_one_that_does_asks_for_the_sta
 def test_an_alert_that_goes_to_somebody_else_is_read_when_it_is_asked_for(
     driver: AlertmanagerDriver, am: AlertmanagerSimulator
 ) -> None:
-    ref = am.fire(DISK).ref
-    assert driver.connect(receiver="pager").read(ref).ref == ref
+    for ref in [am.fire({**DISK, "instance": instance}).ref for instance in ("db1", "db2")]:
+        assert driver.connect(receiver="pager").read(ref).ref == ref
 
 
 def test_what_is_no_alert_at_all_costs_a_listing_none_of_the_others(

@@ -11,7 +11,7 @@ from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter
 from tieline.adapters.alertmanager.simulated.driver import AlertmanagerDriver
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 from tieline.core.episodes import fingerprint
-from tieline.core.errors import NeedsOperator, Rejected
+from tieline.core.errors import Gone, NeedsOperator, Rejected
 from tieline.core.port import Cursor, Page, Received
 
 GOOD = "401a48e410d86ef2@2026-11-23T07:04:28.536Z"
@@ -188,6 +188,8 @@ def test_an_odd_alert_is_refused_by_name_when_it_is_asked_for(
     spoil(am, episode.ref, status=None)
     with pytest.raises(Rejected, match="DiskFull"):
         driver.connect().read(episode.ref)
+    with pytest.raises(Gone):
+        driver.connect().read(driver.missing_ref())
 
 
 def test_a_list_of_what_are_no_alerts_at_all_is_not_alertmanagers(
