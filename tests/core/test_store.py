@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -241,6 +241,38 @@ class TestSharedCommits:
             go.set()
             line.join()
             assert names(store) == {"slow"}
+
+    @pytest.mark.parametrize("fails", [True, False])
+    @pytest.mark.parametrize(
+        ("address", "act"),
+        [
+            ("sqlite://", names),
+            ("sqlite:///{folder}/tieline.db", Store.scrub),
+            ("sqlite:///{folder}/tieline.db", Store.close),
+        ],
+        ids=["a read in memory", "a scrub", "the end"],
+    )
+    def test_what_needs_the_writers_turn_waits_for_the_write_under_way(
+        self, tmp_path: Path, address: str, act: Callable[[Store], Any], *, fails: bool
+    ) -> None:
+        with Store.open(address.format(folder=tmp_path)) as store:
+            store.migrate()
+            line = Line(store)
+            _, go = line.enter("writer", fails=fails)
+            beside = threading.Thread(target=lambda: line.ended.append(str(act(store))))
+            beside.start()
+            while beside.is_alive() and not line.writer.in_line:
+                threading.Event().wait(0.001)
+            assert line.ended == []
+            go.set()
+            line.join()
+            beside.join(30)
+            told = set(line.ended)
+        kept = set() if fails else {"writer"}
+        assert told == {"writer ZeroDivisionError" if fails else "writer", str(kept) if act is names else "None"}
+        if act is not names:
+            with Store.open(address.format(folder=tmp_path)) as again:
+                assert names(again) == kept
 
     def test_a_write_inside_a_write_is_refused_instead_of_waiting_for_itself(self, sqlite_store: Store) -> None:
         with (

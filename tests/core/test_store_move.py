@@ -1,16 +1,18 @@
 """A store copied into another database is the same store, and the old one says where it went."""
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
 from tieline.core.errors import ConfigError
 from tieline.core.journal import Entry, verify
 from tieline.core.store import engines
 from tieline.core.store import tables as t
 from tieline.core.store.move import copy
+from tieline.core.store.store import Store
 from tieline.core.timers import set_timer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -42,6 +44,23 @@ def fill(store, rows=2_500):
                 for number in range(rows)
             ],
         )
+        tx.execute(
+            insert(t.incident),
+            [
+                {
+                    "revision": 1,
+                    "fields": {"title": "größer ☃", "tags": ["a"]},
+                    "stamps": {},
+                    "status": "new",
+                    "exercise": exercise,
+                    "restricted": not exercise,
+                    "opened_at": NOW,
+                    "updated_at": NOW,
+                }
+                for exercise in (True, False)
+            ],
+        )
+        tx.execute(insert(t.lease), {"lane": "left", "token": 7, "worker": "w", "taken_at": NOW, "memory": {}})
         set_timer(tx, "k", "kind", NOW, {"a": [1, 2]})
 
 
@@ -69,17 +88,36 @@ def test_every_row_arrives_and_the_journal_verifies_there(source, address, tmp_p
     target = open_store(target_of(address, tmp_path))
     copied = copy(source, target, at=NOW, actor="test")
     assert everything(target) == before
-    assert copied.rows["journal"] == 2_500
+    assert (copied.rows["journal"], copied.rows["incident"]) == (2_500, 2)
     assert verify(target).count == 2_500
+    with target.read() as connection:
+        assert connection.execute(t.lease.select()).all() == [], "whose turn it was there says nothing here"
+
+
+def test_it_tells_how_far_it_is_and_the_source_says_where_it_went(source, tmp_path, open_store):
+    told = []
+    target = open_store(f"sqlite:///{tmp_path / 'copy.db'}")
+    copied = copy(source, target, at=NOW, actor="ada", on_progress=lambda table, count: told.append((table, count)))
+    assert [count for table, count in told if table == "journal"] == [1_000, 2_000, 2_500]
+    assert copied.total == sum(copied.rows.values()) > 7_500
+    with source.read() as connection:
+        last = connection.execute(t.journal.select().order_by(t.journal.c.seq.desc())).first()
+        said = connection.execute(select(t.journal_payload.c.payload).where(t.journal_payload.c.seq == last.seq))
+        assert (last.kind, last.actor, last.at) == ("store_moved", "ada", NOW)
+        assert json.loads(said.scalar_one()) == {"to": target.name, "rows": copied.total}
 
 
 def test_a_side_that_waits_for_the_other_one_is_not_given_up(source, address, tmp_path, open_store, monkeypatch):
     """A store of a few million entries is hashed for longer than a silent worker is waited for."""
+    where = target_of(address, tmp_path)
+    open_store(where)
     short = tuple(one.replace("'20s'", "'50ms'") for one in engines._POSTGRES_SETTINGS)
     monkeypatch.setattr(engines, "_POSTGRES_SETTINGS", short)
-    target = open_store(target_of(address, tmp_path))
     once = iter([0.2])
-    copied = copy(source, target, at=NOW, actor="test", on_progress=lambda _table, _count: time.sleep(next(once, 0)))
+    with Store.open(where) as target:
+        copied = copy(
+            source, target, at=NOW, actor="test", on_progress=lambda _table, _count: time.sleep(next(once, 0))
+        )
     assert copied.rows["journal"] == 2_500
 
 
@@ -113,7 +151,7 @@ def test_a_target_that_is_not_empty_is_refused_and_left_as_it_is(source, tmp_pat
     with target.write() as tx:
         set_timer(tx, "mine", "kind", NOW, {})
     before = everything(target)
-    with pytest.raises(ConfigError, match="STORE004"):
+    with pytest.raises(ConfigError, match=r"STORE004 it is not empty: there are rows in timer.*copy into a new, empty"):
         copy(source, target, at=NOW, actor="test")
     assert everything(target) == before
     source.migrate()
@@ -128,7 +166,7 @@ def test_rows_that_arrive_changed_are_not_kept(source, tmp_path, open_store):
                 "BEGIN UPDATE delivery SET received_at = 0 WHERE delivery_id = NEW.delivery_id; END"
             )
         )
-    with pytest.raises(ConfigError, match=r"STORE005 the rows of delivery"):
+    with pytest.raises(ConfigError, match=r"STORE005 the rows of delivery.*copy again into a new, empty"):
         copy(source, target, at=NOW, actor="test")
     with target.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM journal")).scalar_one() == 0

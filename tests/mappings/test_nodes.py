@@ -315,6 +315,15 @@ CARD = {"type": "blockCard", "attrs": {"url": "https://example.org/"}}
             [node("paragraph", text("a\tb "), under("c"), text(" d"))],
             id="a tab",
         ),
+        pytest.param(
+            [bullets(item(HALF)), bullets(TWO)], "- a b\n- x", [bullets(item(HALF)), bullets(item(X))], id="lists"
+        ),
+        pytest.param(
+            [bullets(item(HALF)), EMPTY, bullets(TWO)],
+            "- a b\n- two\n- x",
+            [bullets(item(HALF)), EMPTY, bullets(TWO, item(X))],
+            id="lists with an empty line between",
+        ),
         pytest.param([said("a", "strong"), B], "b", [B], id="marks that the incident knows"),
         pytest.param([CARD, A], "[https://example.org/]\n\nb", [CARD, B], id="below a card"),
         pytest.param([{"type": "paragraph"}, A], "b", [{"type": "paragraph"}, B], id="below a node without content"),
