@@ -251,9 +251,12 @@ def test_a_silence_that_was_removed_while_it_was_prolonged_is_made_anew(
 
 
 @pytest.mark.parametrize("act", [Act.RELEASE, Act.RESOLVE])
-def test_what_is_taken_back_has_no_handle(
+def test_a_silence_that_was_taken_back_has_no_handle_and_is_not_looked_for(
     adapter: AlertmanagerAdapter, driver: AlertmanagerDriver, am: AlertmanagerSimulator, act: Act
 ) -> None:
+    """Another member of a cluster may list it for a moment longer."""
     ref = am.fire(DISK).ref
-    acknowledge(adapter, driver, ref)
+    handle = acknowledge(adapter, driver, ref)
+    am.requests.clear()
     assert adapter.acknowledge(ref, act, until=driver.now(), note="INC-12", token=TOKEN) == ""
+    assert am.requests == [("GET", "/api/v2/silences"), ("DELETE", f"/api/v2/silence/{handle}")]
