@@ -172,13 +172,17 @@ def test_an_odd_alert_of_a_listing_is_not_taken_for_ended(
     assert listing(adapter, page.cursor).absent == {kept.ref}
 
 
-def test_an_alert_without_a_time_of_its_last_report_has_no_age(
+def test_an_alert_without_a_time_of_its_last_report_has_no_age_and_is_as_old_as_its_beginning(
     driver: AlertmanagerDriver, am: AlertmanagerSimulator
 ) -> None:
-    episode = am.fire(DISK)
-    spoil(am, episode.ref, updatedAt=None)
-    [reading] = listing(driver.connect(history="1d")).readings
-    assert reading.age is None
+    made = []
+    for instance in ("db1", "db2", "db3"):
+        made.append(am.fire({**DISK, "instance": instance}).ref)
+        driver.advance(10)
+    spoil(am, made[1], updatedAt=None)
+    readings = listing(driver.connect(history="1d", page_size=50)).readings
+    assert [one.ref for one in readings] == made
+    assert [one.age is None for one in readings] == [False, True, False]
 
 
 def test_an_odd_alert_is_refused_by_name_when_it_is_asked_for(
