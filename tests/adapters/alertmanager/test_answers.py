@@ -136,6 +136,17 @@ def test_an_alert_that_goes_to_somebody_else_is_read_when_it_is_asked_for(
         assert driver.connect(receiver="pager").read(ref).ref == ref
 
 
+def test_an_alert_without_an_address_of_its_own_leads_to_its_alertmanager(
+    driver: AlertmanagerDriver, am: AlertmanagerSimulator
+) -> None:
+    adapter, ref = driver.connect(), am.fire(DISK).ref
+    [began] = adapter.changes(Cursor(""))
+    am.resolve(ref)
+    [ended] = adapter.changes(began.cursor)
+    addresses = [one.url for page in (began, ended) for one in page.readings]
+    assert addresses == ["http://alertmanager.example:9093"] * 2
+
+
 def test_what_is_no_alert_at_all_costs_a_listing_none_of_the_others(
     driver: AlertmanagerDriver, am: AlertmanagerSimulator
 ) -> None:
