@@ -95,6 +95,19 @@ def test_an_alert_that_becomes_worse_raises(tmp_path: Path) -> None:
     office.close()
 
 
+def test_an_alert_that_becomes_better_lowers_where_the_configuration_says_so(tmp_path: Path) -> None:
+    plugins = f"{{grouping: {{}}, severity: {{rules: [{RULE}]}}, measurement: {{}}}}"
+    office = Office(tmp_path, "memory", plugins=plugins, signals="lower: true")
+    office.settle(1)
+    labels = {"alertname": "DiskFull", "service": "billing", "severity": "warning"}
+    for words, expected in (("and pages", P1), ("again", P3), ("and pages", P1)):
+        office.alerts.fire(labels, {"summary": f"Disk of a is full {words}"})
+        office.settle()
+        assert grade(office) == expected
+    assert office.count() == 1
+    office.close()
+
+
 def test_what_a_person_took_down_stays_against_an_equal_alert_and_a_worse_one_raises_it(office: Office) -> None:
     fire(office, "a", "warning")
     office.settle()

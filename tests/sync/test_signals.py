@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ from tests.sync.office import ALERTS, Office
 
 from tieline.adapters.alertmanager.webhook import parse
 from tieline.core.episodes import moment_text
-from tieline.core.port import Delivery
+from tieline.core.port import Delivery, Ref
 from tieline.core.store import tables as t
-from tieline.sync import absence, explain, inbox, judging, signals
+from tieline.mappings import load
+from tieline.sync import absence, board, explain, inbox, judging, signals
 from tieline.sync.lane import LaneState
 
 STORM = 12
@@ -139,7 +142,8 @@ def test_a_late_beginning_joins_its_group_and_ends_with_it(office: Office) -> No
     office.settle()
     assert office.count() == 1
     assert office.incident().fields["status"] == "resolved"
-    assert [entry["kind"] for entry in office.history()].count("signal_ended") == 2
+    kinds = [entry["kind"] for entry in office.history()]
+    assert (kinds.count("signal_joined"), kinds.count("signal_ended")) == (1, 2)
 
 
 def test_a_late_beginning_undoes_nothing_that_a_person_did_since(office: Office) -> None:
@@ -305,3 +309,134 @@ def test_a_flap_after_its_incident_was_closed_opens_another_one(office: Office) 
     with office.engine.store.read() as connection:
         told = explain.history(connection, before)
     assert "signal_joined" not in [entry["kind"] for entry in told]
+
+
+# -- several alerts of one incident ------------------------------------------------------------------------------------
+
+
+def told(office: Office, *labels: dict[str, str], summary: str = "full") -> list[Ref]:
+    """Alerts of one group fire, and their webhooks are taken in."""
+    group = {"alertname": "DiskFull", "service": "billing", "severity": "warning"}
+    refs = [office.alerts.fire({**group, **one}, {"summary": summary}).ref for one in labels]
+    office.notify()
+    office.run_alerts()
+    return refs
+
+
+def ends(office: Office, ref: Ref) -> None:
+    office.alerts.resolve(ref)
+    office.notify()
+    office.run_alerts()
+
+
+A, B = {"instance": "a"}, {"instance": "b"}
+
+
+def joins(office: Office) -> None:
+    told(office, B)
+
+
+def one_ends(office: Office) -> None:
+    ends(office, told(office, B)[0])
+
+
+def fires_again(office: Office) -> None:
+    [ref] = told(office, B)
+    ends(office, ref)
+    told(office, B)
+
+
+def is_called_otherwise(office: Office) -> None:
+    told(office, A, summary="fuller")
+    office.settle(1)
+
+
+def fires_on(office: Office) -> None:
+    told(office, A)
+    office.settle(1)
+
+
+@pytest.mark.parametrize(
+    ("what", "is_shown"),
+    [(joins, True), (one_ends, True), (fires_again, True), (is_called_otherwise, True), (fires_on, False)],
+)
+def test_what_changes_among_the_alerts_of_an_incident_is_shown_soon(
+    office: Office, what: Callable[[Office], None], is_shown: bool
+) -> None:
+    told(office, A)
+    what(office)
+    with office.engine.store.read() as connection:
+        waits = connection.execute(select(t.timer.c.due_at).where(t.timer.c.kind == board.BOARD)).scalars().all()
+    assert waits == ([office.clock.now() + office.engine.config.signals.tell_every] if is_shown else [])
+
+
+def test_the_silences_of_an_incident_that_is_worked_on_follow_its_alerts(office: Office) -> None:
+    told(office, A)
+    office.decide("in_progress")
+    office.run_alerts()
+    assert office.silenced() == 1
+    [second] = told(office, B)
+    assert office.silenced() == 2, "one that joins is worked on, too"
+    office.alerts.resolve(second)
+    office.settle(1)
+    assert office.silenced() == 2, "a silence may outlast its alert while somebody works on the incident"
+    office.decide("resolved")
+    office.run_alerts()
+    assert office.silenced() == 0
+
+
+@pytest.mark.parametrize(("resolve", "status"), [(True, "resolved"), (False, "new")])
+def test_the_last_end_resolves_an_incident_unless_that_is_left_to_people(
+    office: Office, resolve: bool, status: str
+) -> None:
+    office.configure(resolve=resolve)
+    first, second = told(office, A, B)
+    ends(office, first)
+    assert office.incident().fields["status"] == "new", "another one still fires"
+    ends(office, second)
+    assert office.incident().fields["status"] == status
+    assert [entry["kind"] for entry in office.history()].count("signal_ended") == 2
+
+
+@pytest.mark.parametrize(("seconds", "incidents"), [(45, 1), (46, 2)])
+def test_the_window_in_which_an_alert_reopens_its_incident_runs_from_the_end(
+    office: Office, seconds: int, incidents: int
+) -> None:
+    office.configure(window=timedelta(seconds=45))
+    [ref] = told(office, A)
+    office.clock.advance(300)
+    ends(office, ref)
+    office.clock.advance(seconds)
+    told(office, A)
+    assert office.count() == incidents
+
+
+# -- from values alone -------------------------------------------------------------------------------------------------
+
+
+class Here:
+    """Stands for the connection of a source."""
+
+    name = ALERTS
+    mapping = load("alertmanager-alert")
+
+
+@pytest.mark.parametrize(
+    ("labels", "severity", "word", "kept"),
+    [
+        ({"alertname": "X", "severity": "critical"}, "critical", None, {"alertname": "X", "severity": "critical"}),
+        ({"severity": "purple"}, None, "purple", {"severity": "purple"}),
+        ({"severity": "p" * 90}, None, "p" * 80, {"severity": "p" * 90}),
+        ({"shard": 7, "spare": True}, None, None, {"shard": "7", "spare": "true"}),
+        ({}, None, None, {}),
+        (None, None, None, {}),
+        (["severity"], None, None, {}),
+    ],
+)
+def test_an_alert_is_foreseen_with_its_labels_and_the_word_that_nobody_knows(
+    labels: Any, severity: str | None, word: str | None, kept: dict[str, str]
+) -> None:
+    here: Any = Here()
+    signal = signals.foreseen(here, {"labels": labels, "status": {"state": "active"}}, "e1")
+    assert (signal.connection, signal.episode, signal.firing, signal.labels) == (ALERTS, "e1", True, kept)
+    assert (signal.fields.get("severity"), signal.fields.get("severity_word")) == (severity, word)
