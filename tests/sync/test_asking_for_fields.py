@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
+from tests.sync.stands import RIGHT, edit, linked, save
+from tests.sync.world import World
 
 from tieline.adapters.testing.clock import ManualClock
 from tieline.core.errors import TryAgain
 from tieline.core.port import FieldFact
 from tieline.mappings import Fitted, fit, load
-from tieline.sync import fitting
+from tieline.sync import copies, explain, fitting
 from tieline.sync.outcomes import Verb
+from tieline.sync.records import Held, Hold, ReplicaState
 
 MEMORY: Final = load("memory-incident")
 FREE: Final = {"severity": FieldFact("severity", writable=True, required=False)}
@@ -160,3 +165,100 @@ def test_a_tool_that_does_not_answer_keeps_the_mapping_and_is_asked_later(engine
     assert (kept(engine, here), tool.asked) == ([], 2)
     clock.advance(1)
     assert (kept(engine, here), tool.asked) == ([], 3)
+
+
+# -- copies in the store -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """An incident with a severity that its copy in `right` does not show."""
+    one = linked(tmp_path)
+    edit(one, severity="high")
+    save(one, dirty=False, dirty_since=None)
+    yield one
+    one.engine.store.close()
+    one.engine.registry.close()
+
+
+def at_right(world: World) -> Any:
+    return world.engine.connections[RIGHT]
+
+
+def roused(world: World) -> list[str]:
+    """Whom the engine wakes from now on."""
+    woken: list[str] = []
+    world.engine.wake = woken.append
+    return woken
+
+
+def told(world: World, kind: str) -> list[dict[str, Any]]:
+    with world.engine.store.read() as connection:
+        return [one for one in explain.history(connection, world.incident().id) if one["kind"] == kind]
+
+
+@pytest.mark.parametrize(
+    ("tool", "parked", "is_resumed"),
+    [
+        ("right", [("no such column", copies.UNFIT)], True),
+        ("right", [("x" * 3000, copies.UNFIT)], True),
+        ("right", [("no such column", copies.PARKED)], False),
+        ("right", [("no such column", copies.UNFIT), ("a right is missing", copies.PARKED)], False),
+        ("right", [("a right is missing", copies.PARKED), ("no such column", copies.UNFIT)], True),
+        ("left", [("no such column", copies.UNFIT)], False),
+    ],
+)
+def test_what_was_put_aside_as_unfit_goes_on_and_nothing_else_does(
+    world: World, tool: str, parked: list[tuple[str, str]], is_resumed: bool
+) -> None:
+    unwritable = Hold(Held.UNWRITABLE, "high", None, world.clock.now(), "it cannot be told")
+    ignored = replace(unwritable, kind=Held.IGNORED)
+    save(world, holds={"severity": unwritable, "title": ignored}, attempts=3, next_at=world.clock.now())
+    for sentence, reason in parked:
+        copies.park(world.engine, world.copy(tool).id, sentence, reason)
+    woken = roused(world)
+    fitting.resume(world.engine, at_right(world))
+    copy = world.copy(tool)
+    if not is_resumed:
+        assert copy.state is ReplicaState.PARKED and told(world, "resumed") == [] == woken
+        return
+    assert (copy.state, copy.parked, copy.dirty, copy.dirty_since) == (
+        ReplicaState.LINKED,
+        "",
+        True,
+        world.clock.now(),
+    )
+    assert (copy.attempts, copy.next_at) == (0, None)
+    assert {name: hold.again for name, hold in copy.holds.items()} == {"severity": True, "title": False}
+    [entry] = told(world, "resumed")
+    assert entry["connection"] == "right" and "tried once more" in entry["facts"]["sentence"]
+    assert woken == ["right"]
+
+
+@pytest.mark.parametrize(
+    ("field", "kind", "again", "facts", "is_tried"),
+    [
+        ("severity", Held.UNWRITABLE, False, FREE, True),
+        ("severity", Held.UNWRITABLE, True, FREE, False),
+        ("severity", Held.IGNORED, False, FREE, False),
+        ("severity", Held.CONFLICT, False, FREE, False),
+        ("severity", Held.UNWRITABLE, False, BARRED, False),
+        ("team", Held.UNWRITABLE, False, FREE, False),
+    ],
+)
+def test_what_could_not_be_told_is_tried_anew_where_nothing_is_known_against_it(
+    world: World, field: str, kind: Held, again: bool, facts: Mapping[str, FieldFact], is_tried: bool
+) -> None:
+    """The incident has no team any more."""
+    hold = Hold(kind, "high", None, world.clock.now(), "it cannot be told", again=again)
+    save(world, holds={field: hold})
+    here = at_right(world)
+    here.mapping = fit(here.whole, facts).mapping
+    before, woken = world.copy("right"), roused(world)
+    fitting.try_anew(world.engine, here)
+    after = world.copy("right")
+    if is_tried:
+        assert after.holds == {field: replace(hold, again=True)}
+        assert (after.dirty, woken) == (True, ["right"])
+    else:
+        assert (after, woken) == (before, [])
