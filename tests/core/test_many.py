@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from tieline.core.store import tables as t
@@ -64,7 +64,8 @@ def test_row_by_row_it_answers_what_each_one_touched_or_does_nothing(store):
         tx.execute_many(INTO, [row(number) for number in numbers])
         each = tx.execute_each(gone, [{"row_id": number} for number in (numbers[0], 99_999, numbers[1], numbers[0])])
         left = tx.execute(select(t.incident.c.id)).scalars().all()
-    assert (each, list(left)) in (([1, 0, 1, 0], []), (None, list(numbers)))
+        here = tx.dialect == "sqlite"
+    assert (each, list(left)) == (([1, 0, 1, 0], []) if here else (None, list(numbers)))
 
 
 def test_row_by_row_a_failure_is_sqlalchemys(store):
@@ -79,6 +80,52 @@ def test_names_may_be_locked_twice_and_in_any_order(store):
         tx.lock_names(["b", "a", "b"])
         tx.lock_names(["a"])
         tx.lock_names([])
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_a_name_is_locked_for_all_other_transactions_until_this_one_ends(postgres_database, open_store):
+    store = open_store(postgres_database)
+    free = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 7))")
+
+    def taken(*names):
+        with store.write() as tx:
+            return [name for name in names if not tx.execute(free, {"name": name}).scalar_one()]
+
+    with store.write() as tx:
+        tx.lock_names(["b", "a"])
+        assert taken("a", "b", "c") == ["a", "b"]
+    assert taken("a", "b", "c") == []
+
+
+def test_a_column_that_the_database_fills_may_be_left_out(store):
+    into = Many.into(t.incident, without=("id",))
+    with store.write() as tx:
+        tx.execute_many(into, [{name: value for name, value in row(0).items() if name != "id"}] * 2)
+        assert len(set(tx.execute(select(t.incident.c.id)).scalars())) == 2
+
+
+def test_a_column_that_only_sqlalchemy_would_fill_may_not(store):
+    with pytest.raises(ValueError, match=r"no value: .*exercise"), store.write() as tx:
+        tx.execute_many(Many.into(t.incident, without=("exercise",)), [row(1)])
+
+
+def test_a_parameter_may_be_named_twice(store):
+    gone = Many(
+        delete(t.incident).where((t.incident.c.id == bindparam("n")) | (t.incident.c.revision == bindparam("n")))
+    )
+    with store.write() as tx:
+        numbers = tx.new_ids(t.incident, 2)
+        tx.execute_many(INTO, [{**row(numbers[0]), "revision": 7}, {**row(numbers[1]), "revision": 8}])
+        assert tx.execute_many(gone, [{"n": 8}, {"n": numbers[0]}]) == 2
+
+
+def test_a_statement_in_words_is_run_for_many_rows(store):
+    rename = Many(text("UPDATE incident SET status = :status WHERE id = :row_id"))
+    with store.write() as tx:
+        numbers = tx.new_ids(t.incident, 2)
+        tx.execute_many(INTO, [row(number) for number in numbers])
+        tx.execute_many(rename, [{"row_id": number, "status": f"s{number}"} for number in numbers])
+        assert set(tx.execute(select(t.incident.c.status)).scalars()) == {f"s{number}" for number in numbers}
 
 
 def test_a_row_that_lacks_a_value_is_refused(store):
