@@ -120,6 +120,7 @@ def test_what_is_certain_is_taken_over(rich: str, shown: str, edited: str, now: 
         pytest.param(
             TABLE, "| q | b |\n| --- | --- |\n| c | d |", "| z | b |\n| --- | --- |\n| c | d |", id="other words shown"
         ),
+        pytest.param("![p](http://h/i.png)", "see it", "see that", id="words that stand for a picture"),
         pytest.param("**a** [x](http://h/i)", "a", "", id="a block of which not all showed, removed"),
     ],
 )

@@ -101,6 +101,13 @@ PANEL = {"type": "panel", "attrs": {"panelType": "info"}, "content": [words("a")
             "* {color:red}a{color}\n\n* b\n* c",
             id="two lists that are read as one",
         ),
+        pytest.param(
+            WIKI,
+            "* a\n\n* b\n\n{color:red}x{color}\n\n* c\n\n* d",
+            "- a\n- y\n\nx\n\n- c\n- d",
+            "* a\n* y\n\n{color:red}x{color}\n\n* c\n\n* d",
+            id="lists that are read as one, twice",
+        ),
         pytest.param(MARKDOWN, "a\n", "a", "a\n", id="what says the same already"),
         pytest.param(MARKDOWN, "![p](http://h/i.png)", "x", "x", id="a tool that holds the text as it was written"),
         pytest.param(HTML, "a &amp; b", "a & c", "a &amp; c", id="html without tags"),
@@ -153,6 +160,16 @@ def test_what_is_written_around_what_stands_there_is_no_longer_than_the_tool_tak
     written = over(WIKI, original, text, limit)
 
     assert (written.body, len(written.held)) == (body, int(body == original))
+
+
+def test_a_document_that_what_stays_makes_too_long_is_not_written() -> None:
+    marked = {"type": "text", "text": "w" * 400, "marks": [{"type": "underline"}]}
+    original = doc({"type": "paragraph", "content": [marked]})
+    text = "x" * 300 + "\n\n" + "y" * 300
+
+    assert over(ADF, original, text, 10_000).body["content"][1:] == [words("x" * 300), words("y" * 300)]
+    written = over(ADF, original, text, 850)
+    assert (written.body, len(written.held)) == (original, 1)
 
 
 EXPAND = {"type": "expand", "attrs": {"title": "More"}, "content": [words("a")]}

@@ -324,6 +324,15 @@ CARD = {"type": "blockCard", "attrs": {"url": "https://example.org/"}}
             [bullets(item(HALF)), EMPTY, bullets(TWO, item(X))],
             id="lists with an empty line between",
         ),
+        pytest.param(
+            [table(HEAD, row(cell(bullets(item(A))), cell(B)))],
+            grid("| a | x |"),
+            [table(HEAD, row(cell(bullets(item(A))), cell(X)))],
+            id="a cell beside a list",
+        ),
+        pytest.param(
+            [said("ab cd ef gh")], "ab ef gh ij", [node("paragraph", text("ab ef gh"), text(" ij"))], id="less and more"
+        ),
         pytest.param([said("a", "strong"), B], "b", [B], id="marks that the incident knows"),
         pytest.param([CARD, A], "[https://example.org/]\n\nb", [CARD, B], id="below a card"),
         pytest.param([{"type": "paragraph"}, A], "b", [{"type": "paragraph"}, B], id="below a node without content"),
@@ -370,6 +379,9 @@ def test_what_was_changed_is_written_and_jira_takes_it(own: list[Any], edited: s
                 ("a macro without a body", node("bodiedExtension", A, extensionKey="e"), ""),
                 ("another mention", ask(text("ask "), MIA, text(" now")), "ask @Max now"),
                 ("no mention", ask(text("ask "), MIA, text(" now")), "ask now"),
+                ("a nested task", tasks(task("a", "TODO"), tasks(task("b", "TODO"))), "- [ ] a\n- - [ ] c"),
+                ("a quotation instead of a task", tasks(task("a", "TODO"), task("b", "TODO")), "- [ ] a\n- > b"),
+                ("a macro that has no body", {"type": "bodiedExtension", "attrs": {"extensionKey": "e"}}, "x"),
                 ("a card", CARD, "[https://example.org/x]"),
             )
         ),
@@ -381,3 +393,37 @@ def test_what_cannot_be_written_stays_and_is_held(own: list[Any], edited: str, a
     assert written.body["content"] == after
     assert len(written.held) == 1
     assert taken_by_jira(written.body) == written.body
+
+
+@pytest.mark.parametrize(
+    ("own", "edited", "after", "held"),
+    [
+        pytest.param([5, A], "b", [5, B], 0, id="no node"),
+        pytest.param([bullets(5, item(A), item(B))], "- a\n- x", [bullets(item(A), item(X))], 0, id="no item"),
+        pytest.param([bullets(item(5, A), item(B))], "- x\n- b", [bullets(item(5, X), item(B))], 0, id="in an item"),
+        pytest.param([bullets(item(5, A), item(B))], "- b", [bullets(item(B))], 0, id="in an item that is gone"),
+        pytest.param([node("panel", 5, HALF)], "> a", [node("panel", 5, A)], 0, id="in a panel"),
+        pytest.param(
+            [{"type": "heading", "content": 7}, A], "x", [{"type": "heading", "content": 7}, X], 0, id="words"
+        ),
+        pytest.param(
+            [{**heading(1, text("a "), under("b")), "attrs": 7}],
+            "### a b",
+            [heading(3, text("a "), under("b"))],
+            0,
+            id="attributes",
+        ),
+        pytest.param([node("paragraph", {**text("a"), "marks": 5}), B], "b", [B], 0, id="marks"),
+        pytest.param(
+            [node("paragraph", {**text("a"), "marks": [5]}), B],
+            "b",
+            [node("paragraph", {**text("a"), "marks": [5]}), B],
+            1,
+            id="a mark",
+        ),
+    ],
+)
+def test_what_is_no_document_of_jiras_is_gone_around(own: list[Any], edited: str, after: list[Any], held: int) -> None:
+    written = over(ADF, doc(*own), edited)
+
+    assert (written.body["content"], len(written.held)) == (after, held)
