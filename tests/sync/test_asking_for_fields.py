@@ -262,3 +262,13 @@ def test_what_could_not_be_told_is_tried_anew_where_nothing_is_known_against_it(
         assert (after.dirty, woken) == (True, ["right"])
     else:
         assert (after, woken) == (before, [])
+
+
+def test_what_is_left_out_by_now_is_told_as_another_field_is_tried_anew(world: World) -> None:
+    edit(world, title="Disk 1 is full")
+    save(world, holds={"severity": Hold(Held.UNWRITABLE, "high", None, world.clock.now(), "it cannot be told")})
+    here = at_right(world)
+    here.mapping = fit(here.whole, {**FREE, "title": FieldFact("title", writable=False, required=False)}).mapping
+    fitting.try_anew(world.engine, here)
+    [entry] = told(world, "left_out")
+    assert (entry["connection"], list(entry["facts"]["fields"])) == ("right", ["title"])
