@@ -351,6 +351,13 @@ def is_called_otherwise(office: Office) -> None:
     office.settle(1)
 
 
+def says_more(office: Office) -> None:
+    """Of what the ticket does not show."""
+    labels = {"alertname": "DiskFull", "service": "billing", "severity": "warning", **A}
+    office.alerts.fire(labels, {"summary": "full", "runbook_url": "https://runbooks.example/disk"})
+    office.settle(1)
+
+
 def fires_on(office: Office) -> None:
     told(office, A)
     office.settle(1)
@@ -358,7 +365,14 @@ def fires_on(office: Office) -> None:
 
 @pytest.mark.parametrize(
     ("what", "is_shown"),
-    [(joins, True), (one_ends, True), (fires_again, True), (is_called_otherwise, True), (fires_on, False)],
+    [
+        (joins, True),
+        (one_ends, True),
+        (fires_again, True),
+        (is_called_otherwise, True),
+        (says_more, False),
+        (fires_on, False),
+    ],
 )
 def test_what_changes_among_the_alerts_of_an_incident_is_shown_soon(
     office: Office, what: Callable[[Office], None], is_shown: bool
