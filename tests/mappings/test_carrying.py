@@ -83,6 +83,30 @@ LIST, SHOWN_LIST = "- **a**\n- b", "- a\n- b"
         pytest.param(
             "- a\n- b", "\\- a\n\\- b", "\\- a\n\\- b\n\\- c\ntext", "- a\n- b\n\n\\- c\ntext", id="lines below a list"
         ),
+        pytest.param(
+            "3. **a**\n4. b",
+            "3\\. a\n4\\. b",
+            "1\\. a\n2\\. b",
+            "3. **a**\n4. b",
+            id="lines that are numbered otherwise",
+        ),
+        pytest.param("a\n\n> [p]", "a\n\n> [p]", "a\n\n> [p]\n> x", "a\n\n> [p]\n>\n> x", id="a quoted mark, last"),
+        pytest.param(
+            "a\n\n- [p.png]", "a\n\n- [p.png]", "a\n\n- [p.png]\n  x", "a\n\n- [p.png]\n\n  x", id="a file, last"
+        ),
+        pytest.param(
+            "- a\n- b", "\\- a\n\\- b", "\\- a\n\\- b\n\n## h", "- a\n- b\n\n## h", id="a heading below lines"
+        ),
+        pytest.param(
+            "- a\n  - b",
+            "\\- a\n\u00a0\u00a0\\- b",
+            "\\- a\n\u00a0\u00a0\\- b\n\u00a0\u00a0\\- c",
+            "- a\n  - b\n  - c",
+            id="further in",
+        ),
+        pytest.param(TABLE, LINES, f"{LINES}\n\nx\n\n## h", f"{TABLE}\n\nx\n\n## h", id="a heading below a block"),
+        pytest.param("***a*** b", "**a** b", "**a** *b*", "***a*** *b*", id="marks that are shown and others"),
+        pytest.param("> ***a*** b", "> **a** b", "> **a** *b*", "> ***a*** *b*", id="such marks in a quotation"),
         # A line that stands for a picture, a file or a macro cannot hold what is written beside it.
         pytest.param("[picture]", "[picture]", "[picture]\nbelow", "[picture]\n\nbelow", id="below a mark"),
         pytest.param("[picture]", "[picture]", "above\n[picture]", "above\n\n[picture]", id="above a mark"),
@@ -121,6 +145,7 @@ def test_what_is_certain_is_taken_over(rich: str, shown: str, edited: str, now: 
             TABLE, "| q | b |\n| --- | --- |\n| c | d |", "| z | b |\n| --- | --- |\n| c | d |", id="other words shown"
         ),
         pytest.param("![p](http://h/i.png)", "see it", "see that", id="words that stand for a picture"),
+        pytest.param("## ![p](http://h/i.png)", "## see it", "## see that", id="a heading that stands for a picture"),
         pytest.param("**a** [x](http://h/i)", "a", "", id="a block of which not all showed, removed"),
     ],
 )
@@ -139,6 +164,10 @@ def test_what_is_not_certain_is_held_and_stays(rich: str, shown: str, edited: st
         ("a\n\nb\n\na", "a\n\na", [("a", "a"), ("b", ""), ("a", "a")]),
         ("a\n\na", "a", [("a", "a"), ("a", "")]),
         ("x", "y", [("x", "y")]),
+        ("a\n\nb\n\nc\n\nd", "a\n\nb\n\nx\n\nd", [("a", "a"), ("b", "b"), ("c", "x"), ("d", "d")]),
+        ("q\n\nb\n\nc", "x y\n\nb\n\nc", [("q", "x y"), ("b", "b"), ("c", "c")]),
+        ("a\n\n---", "a", [("a", "a"), ("---", "")]),
+        ("---\n\na", "a", [("---", ""), ("a", "a")]),
         ("", "a", [("", "a")]),
     ],
 )

@@ -333,6 +333,24 @@ CARD = {"type": "blockCard", "attrs": {"url": "https://example.org/"}}
         pytest.param(
             [said("ab cd ef gh")], "ab ef gh ij", [node("paragraph", text("ab ef gh"), text(" ij"))], id="less and more"
         ),
+        pytest.param(
+            [said("  ab cd", "underline")],
+            "ab x cd",
+            [node("paragraph", under("  ab "), text("x "), under("cd"))],
+            id="behind spaces that are not shown",
+        ),
+        pytest.param(
+            [node("paragraph", under("a"), BREAK)],
+            "a x",
+            [node("paragraph", under("a"), text(" x"), BREAK)],
+            id="before a break that nothing follows",
+        ),
+        pytest.param(
+            [node("paragraph", text("ab cd "), under("ef gh"))],
+            "cd ef",
+            [node("paragraph", text("cd "), under("ef"))],
+            id="words less at both ends",
+        ),
         pytest.param([said("a", "strong"), B], "b", [B], id="marks that the incident knows"),
         pytest.param([CARD, A], "[https://example.org/]\n\nb", [CARD, B], id="below a card"),
         pytest.param([{"type": "paragraph"}, A], "b", [{"type": "paragraph"}, B], id="below a node without content"),
@@ -382,6 +400,7 @@ def test_what_was_changed_is_written_and_jira_takes_it(own: list[Any], edited: s
                 ("a nested task", tasks(task("a", "TODO"), tasks(task("b", "TODO"))), "- [ ] a\n- - [ ] c"),
                 ("a quotation instead of a task", tasks(task("a", "TODO"), task("b", "TODO")), "- [ ] a\n- > b"),
                 ("a macro that has no body", {"type": "bodiedExtension", "attrs": {"extensionKey": "e"}}, "x"),
+                ("another mention in a cell", table(HEAD, row(cell(ask(MIA)), cell(B))), grid("| @Max | b |")),
                 ("a card", CARD, "[https://example.org/x]"),
             )
         ),
@@ -402,6 +421,9 @@ def test_what_cannot_be_written_stays_and_is_held(own: list[Any], edited: str, a
         pytest.param([bullets(5, item(A), item(B))], "- a\n- x", [bullets(item(A), item(X))], 0, id="no item"),
         pytest.param([bullets(item(5, A), item(B))], "- x\n- b", [bullets(item(5, X), item(B))], 0, id="in an item"),
         pytest.param([bullets(item(5, A), item(B))], "- b", [bullets(item(B))], 0, id="in an item that is gone"),
+        pytest.param(
+            [bullets(item(HALF, 5), item(B))], "- b", [bullets(item(HALF, 5), item(B))], 1, id="behind what is held"
+        ),
         pytest.param([node("panel", 5, HALF)], "> a", [node("panel", 5, A)], 0, id="in a panel"),
         pytest.param(
             [{"type": "heading", "content": 7}, A], "x", [{"type": "heading", "content": 7}, X], 0, id="words"
