@@ -48,7 +48,7 @@ REFERENCES: Final = {"env": r"[A-Za-z_][A-Za-z0-9_]*", "file": r"/.+", "keyring"
 @click.pass_obj
 def init(workspace: str, tools: tuple[str, ...], as_json: bool) -> None:
     """Write a workspace: tieline.yaml with everything that has to be filled in, and the rest as comments."""
-    from tieline.core.reference import example_config
+    from tieline.core.reference import example_config, variables_of
 
     file = Path(workspace) / FILE
     if file.exists():
@@ -60,7 +60,8 @@ def init(workspace: str, tools: tuple[str, ...], as_json: bool) -> None:
         if tool not in registry.adapters:
             raise click.UsageError(f"no adapter speaks to {tool!r}; there are {', '.join(known)}")
     kinds = [registry.adapters[tool] for tool in chosen]
-    text = example_config(kinds, SUGGESTED, {} if tools else _ask_where(kinds, aside=as_json))
+    references = None if tools else _ask_where(kinds, aside=as_json)
+    text = example_config(kinds, SUGGESTED, references)
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         # "x" writes through no link, and over no file that came to be meanwhile.
@@ -72,7 +73,9 @@ def init(workspace: str, tools: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         emit({"file": str(file), "tools": chosen})
         return
-    say(f"{file} is written. Fill in addresses, export the secrets it refers to, then: tieline check")
+    variables = variables_of(kinds, references)
+    to_set = f", set {', '.join(variables)} in the environment" if variables else ""
+    say(f"{file} is written. Fill in addresses{to_set}, then: tieline check")
 
 
 def _exists(file: Path) -> click.UsageError:

@@ -174,16 +174,16 @@ def example_config(
     references: Mapping[tuple[str, str], Secret] | None = None,
 ) -> str:
     """A `tieline.yaml` to start from: options that are required or come with an example have a value to replace, the
-    others are comments. `references` are by tool and option."""
+    others are comments. `references` are by tool and option; without them, those that are suggested stand there."""
     lines = ["tieline: 1", *_commented(Workspace, "", ("tieline", "plugins", "connections"))]
     lines += ["", f"# {fields_of(Workspace)['plugins'].description}", f"plugins: [{', '.join(plugins)}]"]
     lines += ["", f"# {fields_of(Workspace)['connections'].description}"]
     lines.append("connections:" if kinds else "connections: {}")
     for kind in kinds:
         lines += [f"  {kind.tool}:", f"    tool: {kind.tool}"]
-        lines += _required(kind, "    ", references or {})
-        given = {name: one for (tool, name), one in (references or {}).items() if tool == kind.tool}
-        lines += _commented(kind.settings, "    ", tuple(given))
+        filled = _filled(kind, references)
+        lines += _given(kind, "    ", filled)
+        lines += _commented(kind.settings, "    ", tuple(filled))
         lines += _commented(ConnectionSection, "    ", ("tool",))
     return "\n".join(lines) + "\n"
 
@@ -212,22 +212,43 @@ def _suggested(tool: str, name: str) -> Secret:
     return Secret("env", f"{tool.upper().replace('-', '_')}_{name.upper()}")
 
 
-def _required(kind: AdapterKind, indent: str, references: Mapping[tuple[str, str], Secret]) -> list[str]:
-    lines: list[str] = []
+def variables_of(
+    kinds: Sequence[AdapterKind], references: Mapping[tuple[str, str], Secret] | None = None
+) -> tuple[str, ...]:
+    """The environment variables that the secrets of such a file are to be found in."""
+    secrets = [secret for kind in kinds for secret in _filled(kind, references).values() if secret is not None]
+    return tuple(
+        dict.fromkeys(name for kind, _, name in (one.reference.partition(":") for one in secrets) if kind == "env")
+    )
+
+
+def _filled(kind: AdapterKind, references: Mapping[tuple[str, str], Secret] | None) -> dict[str, Secret | None]:
+    """The options that are filled in, with the secret where one is. An optional secret that a person was asked for and
+    did not name is left out."""
+    filled: dict[str, Secret | None] = {}
     for name, info in fields_of(kind.settings).items():
-        given = references.get((kind.tool, name))
-        if info.is_required() or info.examples or given:
-            lines += [f"{indent}# {info.description}"] if info.description else []
-            written = _referred(info, given) if given else _placeholder(kind.tool, name, info)
-            lines.append(f"{indent}{name}: {written}")
+        if not _is_secret(info):
+            if info.is_required() or info.examples:
+                filled[name] = None
+        elif references is not None and (kind.tool, name) in references:
+            filled[name] = references[kind.tool, name]
+        elif info.is_required() or (info.examples and references is None):
+            filled[name] = _suggested(kind.tool, name)
+    return filled
+
+
+def _given(kind: AdapterKind, indent: str, filled: Mapping[str, Secret | None]) -> list[str]:
+    lines: list[str] = []
+    for name, secret in filled.items():
+        info = fields_of(kind.settings)[name]
+        lines += [f"{indent}# {info.description}"] if info.description else []
+        lines.append(f"{indent}{name}: {_referred(info, secret) if secret else _placeholder(kind.tool, name, info)}")
     return lines
 
 
 def _placeholder(tool: str, name: str, info: FieldInfo) -> str:
     """Something that can be read and wants to be replaced."""
     kinds = (info.annotation, *get_args(info.annotation))
-    if _is_secret(info):
-        return _written(_suggested(tool, name))
     if info.examples:
         return _written(info.examples[0])
     if "url" in name:
@@ -242,7 +263,7 @@ def _placeholder(tool: str, name: str, info: FieldInfo) -> str:
 def _commented(model: type[BaseModel], indent: str, without: Sequence[str]) -> list[str]:
     lines: list[str] = []
     for name, info in fields_of(model).items():
-        if name in without or info.is_required() or info.examples:
+        if name in without or info.is_required():
             continue
         default = info.get_default(call_default_factory=True, validated_data={})
         described = f"  # {info.description}" if info.description else ""

@@ -75,8 +75,14 @@ class JiraSettings(HttpSettings):
     """Jira Cloud, a classic or team-managed project."""
 
     url: str = Field(description="The site: https://example.atlassian.net, or the API gateway with its cloud id.")
-    email: str | None = Field(default=None, description="The account's address (Cloud), with `api_token`.")
-    api_token: Secret | None = Field(default=None, description="The account's API token (Cloud).")
+    email: str | None = Field(
+        default=None,
+        description="The account's address (Cloud), with `api_token`.",
+        examples=["somebody@example.com"],  # so that a new workspace begins with it, as with the token
+    )
+    api_token: Secret | None = Field(
+        default=None, description="The account's API token (Cloud).", examples=[{"env": "JIRA_API_TOKEN"}]
+    )
     pat: Secret | None = Field(
         default=None, description="A personal access token or OAuth access token, sent as Bearer."
     )
@@ -186,6 +192,15 @@ class JsmSettings(JiraSettings):
 class DataCenterSettings(JiraSettings):
     """Jira Data Center: REST v2, wiki text, search by position."""
 
+    email: str | None = Field(
+        default=None, description="An account's name or address, with `api_token` as its password."
+    )
+    api_token: Secret | None = Field(default=None, description="For Basic authentication, with `email`.")
+    pat: Secret | None = Field(
+        default=None,
+        description="A personal access token or OAuth access token, sent as Bearer.",
+        examples=[{"env": "JIRA_DC_PAT"}],
+    )
     lookup_lag: timedelta = Field(
         default=timedelta(seconds=30), description="How long a node's index may need to show a new issue."
     )

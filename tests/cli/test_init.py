@@ -1,5 +1,7 @@
 """`tieline init` asks: again after a typo, and for where a secret is rather than for the secret."""
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
@@ -30,6 +32,37 @@ def test_a_secret_is_refused_and_neither_repeated_nor_written(tmp_path):
     # The terminal shows what is typed there; nothing of ours says it again.
     assert "hunter2" not in text
     assert "password: {env: SNOW_PASSWORD}" in text
+
+
+@pytest.mark.parametrize(
+    ("tool", "variables"),
+    [
+        ("servicenow", ["SERVICENOW_PASSWORD"]),
+        ("jira", ["JIRA_API_TOKEN"]),
+        ("jira-jsm", ["JIRA_JSM_API_TOKEN"]),
+        ("jira-dc", ["JIRA_DC_PAT"]),
+        ("pagerduty", ["PAGERDUTY_API_KEY"]),
+        ("alertmanager", []),
+        ("memory", []),
+    ],
+)
+def test_a_workspace_begins_with_credentials_and_says_which_variables_to_set(tmp_path, tool, variables):
+    result = CliRunner().invoke(cli, ["-w", str(tmp_path), "init", "--tool", tool])
+    text = (tmp_path / "tieline.yaml").read_text(encoding="utf-8").replace("service: change-me", "service: PIJ90N7")
+    asked = f", set {', '.join(variables)} in the environment" if variables else ""
+    assert f"Fill in addresses{asked}, then: tieline check" in " ".join(result.output.split())
+    assert re.findall(r"^ +\w+: \{env: (\w+)\}", text, re.MULTILINE) == variables
+    (connection,) = load_text(text, tmp_path / "tieline.yaml")[0].connections.values()
+    assert connection.tool == tool
+
+
+def test_a_credential_that_was_not_named_is_a_comment(tmp_path):
+    answers = {"api_token": "none", "pat": "env:PAT", "webhook_secret": "none"}
+    result, text = answered(tmp_path, "jira", *answers.values())
+    assert result.exit_code == 0, result.output
+    assert "    pat: {env: PAT}" in text and "    # api_token: null" in text
+    assert "set PAT in the environment" in result.output
+    assert load_text(text, tmp_path / "tieline.yaml")[0].connections
 
 
 def test_without_an_answer_there_is_no_file(tmp_path):
