@@ -14,6 +14,7 @@ and finds out what became of it. They may retry a read a bounded number of times
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -432,7 +433,8 @@ class ProxySettings(BaseModel):
         parts = urlsplit(url)
         if "@" in parts.netloc:
             raise ValueError("credentials belong in `username` and `password`, not in the address")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        place = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(:\d{1,5})?", parts.netloc)
+        if parts.scheme not in ("http", "https") or place is None or parts.path.strip("/") or parts.query:
             raise ValueError("write the proxy's address alone, like http://proxy.example.com:3128, or `direct`")
         return url.rstrip("/")
 

@@ -214,9 +214,20 @@ def _explain(
             findings.note(at, "CFG006", f"{place}: {_sentence(detail)}", f"{renew}; then `tieline check`.")
         case _ if ("CFG005", at.line, at.column) in {(one.code, one.line, one.column) for one in findings.problems}:
             return  # pydantic complains once for each branch of a union; the first complaint says enough
+        case "model_type" | "model_attributes_type" if section := _section_of(owner, path):
+            first = next((name for name, info in section.items() if info.is_required()), next(iter(section)))
+            fix = f"write `{path[-1]}: {{{first}: …}}`; there are {', '.join(section)}."
+            findings.note(at, "CFG005", f"{place} has options of its own, and is no single value.", fix)
         case _:
             at = _named_in(detail["msg"], at)
             findings.note(at, "CFG005", f"{place}: {_sentence(detail)}", _hint(detail["type"]))
+
+
+def _section_of(owner: type[BaseModel] | None, path: Sequence[str]) -> Mapping[str, FieldInfo]:
+    """The options of what is a section there; none where it is something else."""
+    info = fields_of(owner).get(path[-1]) if owner is not None and path else None
+    model = inner_model(info.annotation) if info is not None else None
+    return fields_of(model) if model is not None else {}
 
 
 def _named_in(words: str, section: Node) -> Node:

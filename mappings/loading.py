@@ -45,12 +45,12 @@ takes a twentieth of a second, and a mapping never changes."""
 
 
 @lru_cache(maxsize=PROOFS)
-def _alone(path: Path, text: str) -> Mapping:
+def _alone(path: Path, text: bytes) -> Mapping:
     return _prove(load_yaml(text, str(path)), path.stem)
 
 
 @lru_cache(maxsize=PROOFS)
-def _overlaid(path: Path, text: str, overlay: Path, words: str) -> Mapping:
+def _overlaid(path: Path, text: bytes, overlay: Path, words: bytes) -> Mapping:
     # The shipped examples were proved against the shipped rules; the overlay may change what they show.
     base, top = without(load_yaml(text, str(path)), "examples"), load_yaml(words, str(overlay))
 
@@ -88,12 +88,19 @@ def _locate(source: Path | str) -> Path:
     raise ConfigError([Problem(source, 0, 0, "MAP000", what, nearest(source, known))])
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        what = f"the file cannot be read: {error.__class__.__name__}."
-        raise ConfigError([Problem(str(path), 1, 1, "MAP000", what, "check its name and permissions.")]) from error
+        return path.read_bytes()
+    except OSError as error:
+        what, fix = _UNREAD.get(type(error), (f"the file cannot be read: {error.strerror}.", "check its name."))
+        raise ConfigError([Problem(str(path), 1, 1, "MAP000", what, fix)]) from error
+
+
+_UNREAD: Final[MappingOf[type[OSError], tuple[str, str]]] = {
+    FileNotFoundError: ("there is no such file.", "correct its name; a shipped mapping is named without `.yaml`."),
+    IsADirectoryError: ("it is a folder, and no file.", "name a file in it."),
+    PermissionError: ("this user may not read the file.", "make it readable for the user that runs Tieline."),
+}
 
 
 def _prove(root: Node, name: str) -> Mapping:

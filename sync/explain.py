@@ -131,11 +131,13 @@ def _waits(copy: Replica) -> str:
 
 
 def changes(entry: Mapping[str, Any]) -> list[tuple[str, Step]]:
-    """What an entry of the history says of fields: each with from what to what."""
+    """What an entry of the history says of fields: each with from what to what. What an incident was opened without is
+    no change."""
     facts = entry["facts"]
     kinds = (facts.get(kind) for kind in ("fields", "changes", "conflicts", "held", "unknown"))
     names = sorted({name for kind in kinds if isinstance(kind, dict) for name in kind})
-    return [(name, step) for name in names for step in _steps(entry, name)]
+    steps = [(name, step) for name in names for step in _steps(entry, name)]
+    return [(name, step) for name, step in steps if step.kind != "opened" or step.after not in (None, "", [], ())]
 
 
 def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:

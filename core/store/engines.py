@@ -19,6 +19,8 @@ from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 
 _KINDS = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 _READERS = 8
+_HEADER = b"SQLite format 3\0"
+"""How a database file begins."""
 _WAL_ATTEMPTS = 100
 _POSTGRES_SETTINGS = (
     "SET statement_timeout = '60s'",
@@ -132,13 +134,18 @@ def _create_private(path: Path) -> None:
         # Somebody else's file keeps its mode; whether it can be used shows at the first statement.
         with suppress(PermissionError):
             mode = path.stat().st_mode & 0o777
-            if mode & 0o077:
+            if mode & 0o077 and _may_be_ours(path):
                 path.chmod(mode & 0o700)
     except OSError as error:
         raise StoreUnavailable(
             f"sqlite:///{path}: it cannot be created ({error.strerror}). Make its folder writable.",
             timedelta(seconds=30),
         ) from None
+
+
+def _may_be_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_HEADER)) in (b"", _HEADER)
 
 
 def _prepare_writer(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -23,7 +23,8 @@ _OURS: Final = frozenset({"journal", "journal_head", "replica", "alembic_version
 
 
 def examine(path: Path, *, create: bool) -> None:
-    """Raises ConfigError for a file of another program, and, unless it may be created, for one that is not there.
+    """Raises ConfigError for a file of another program, for what is no file, and, unless it may be created, for one
+    that is not there.
 
     What cannot be read is left to the first statement, which says why.
     """
@@ -31,6 +32,8 @@ def examine(path: Path, *, create: bool) -> None:
         if not create:
             raise _missing(path)
         return
+    if not path.is_file():
+        raise _no_file(path)
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
             number = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -66,6 +69,13 @@ def _missing(path: Path) -> ConfigError:
     what = f"there is no store at {path}; nothing was created."
     fix = "correct `store:` in tieline.yaml if it should be there; a new one is made by `tieline run`."
     return ConfigError([Problem("store", 0, 0, "STORE007", what, fix)])
+
+
+def _no_file(path: Path) -> ConfigError:
+    what, fix = f"{path} is no file; nothing was changed.", "name a file in `store:`."
+    if path.is_dir():
+        what, fix = f"{path} is a folder; nothing was changed.", f"name a file, like sqlite:///{path}/tieline.db."
+    return ConfigError([Problem("store", 0, 0, "STORE009", what, fix)])
 
 
 def _foreign(path: Path) -> ConfigError:

@@ -63,6 +63,7 @@ OTHERS: Mapping[str, str] = {
     "STORE006": "the store was copied into another one, which is in use now",
     "STORE007": "there is no store where `store` says, and this command makes none",
     "STORE008": "`store` names a SQLite file of another program",
+    "STORE009": "`store` names a folder, or something else that is no file",
     "RUN003": "nothing can be made in the store's folder",
     "RUN002": "another daemon works on the same SQLite store",
     "JOURNAL001": "a checkpoint cannot be written to the file",

@@ -16,7 +16,7 @@ LEFT, RIGHT = "left", "right"
 def keys(tmp_path: Path) -> dict[str, str]:
     """The keys of the first of two incidents in two tools; its right copy was deleted over there."""
     world = World(tmp_path)
-    world.tools[LEFT].make({"title": "Disk full", "status": "new"})
+    world.tools[LEFT].make({"title": "Disk full", "status": "new", "team": None})
     world.settle()
     world.tools[LEFT].make({"title": "Slow checkout", "status": "on_hold"})
     world.edit(LEFT, title="Disk is full")
@@ -70,6 +70,8 @@ def test_history_says_which_field_from_what_to_what(tmp_path):
     entries = json.loads(run("history", "INC-1", "--json", workspace=tmp_path)[1])
     told = [(one["field"], one["from"], one["to"]) for entry in entries for one in entry["changes"]]
     assert ("title", "Disk full", "Disk is full") in told
+    (opened,) = (entry for entry in entries if entry["kind"] == "opened")
+    assert {one["field"] for one in opened["changes"]} == {"title", "status"} < set(opened["facts"]["fields"])
     _code, output = run("history", "INC-1", workspace=tmp_path)
     head = output.splitlines()
     assert any({"field", "from", "to"} <= set(line.split()) for line in head[:4])

@@ -172,6 +172,7 @@ MISTAKES = [
     one("STORE007", command("status"), IN_FILE),
     one("STORE007", command("incidents"), f"§{IN_FILE.replace(HERE, '').replace('store', '# store')}"),
     one("STORE008", over_a_strange_file, IN_FILE),
+    *(one("STORE009", meets, IN_FILE.replace("tieline.db", ".")) for meets in (daemon, check, command("status"))),
     one("STORE008", checked_over_a_strange_file, IN_FILE),
 ]
 

@@ -297,6 +297,10 @@ def test_a_bad_file_is_a_problem_at_its_line_when_the_configuration_is_read(
     [
         ("    proxy: {url: 'http://u:secret@p:1'}\n", "credentials belong in"),
         ("    proxy: {url: 'socks5://p:1'}\n", "write the proxy's address alone"),
+        ("    proxy: {url: 'http://a b:1'}\n", "write the proxy's address alone"),
+        ("    proxy: {url: 'http://p:port'}\n", "write the proxy's address alone"),
+        ("    proxy: {url: 'p.example:1'}\n", "write the proxy's address alone"),
+        ("    proxy: p.example\n", "write `proxy: {url: …}`; there are url, username, password."),
         ("    proxy: {url: 'http://p:1', username: u}\n", "`username` and `password` go together"),
         ("    proxy: {url: 'http://p:1', username: u, password: secret}\n", "write a reference"),
         ("    client_key: a.key\n", "belong to a `client_certificate`"),
