@@ -82,7 +82,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def printed(folder: Path, *words: str) -> str:
     result = CliRunner().invoke(cli, ["-w", str(folder), *words, "--json"], catch_exceptions=False)
     assert result.exit_code in (0, 1), result.output
-    return result.output
+    return result.stdout
 
 
 def test_each_command_that_prints_json_shows_its_shape() -> None:
