@@ -9,7 +9,7 @@ payload can be shredded and everything still verifies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -134,10 +134,6 @@ class Chain:
         self._payloads.append({"seq": seq, "payload": payload.decode()})
         self._seq, self._hash = seq, digest
         return seq
-
-    def append_many(self, entries: Iterable[Entry]) -> list[int]:
-        """Chain entries in order and answer their seqs."""
-        return [self.append(entry) for entry in entries]
 
     @property
     def pending(self) -> bool:

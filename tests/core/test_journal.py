@@ -28,6 +28,9 @@ def entry(number: int = 1, **payload: Any) -> Entry:
     )
 
 
+SAME = t.journal.c.seq == t.journal_payload.c.seq
+
+
 def append(store: Store, *entries: Entry) -> list[int]:
     with store.write() as tx:
         return tx.journal_many(entries)
@@ -125,6 +128,19 @@ class TestAppending:
     def test_an_actor_may_be_called_anything(self, store: Store) -> None:
         append(store, Entry(NOON, "changed", None, None, "ann\x00\ud800 \N{PILE OF POO}", "", {"text": "a\x00b"}))
         assert journal.verify(store).count == 1
+        with store.read() as connection:
+            kept = connection.execute(select(t.journal.c.actor, t.journal_payload.c.payload).where(SAME)).one()
+        assert kept == ("ann\N{REPLACEMENT CHARACTER}? \N{PILE OF POO}", '{"text":"a\\u0000b"}')
+
+    def test_nothing_is_appended_to_a_journal_whose_head_is_gone(
+        self, address: str, open_store: Callable[[str], Store]
+    ) -> None:
+        store = open_store(address)
+        tamper(address, "DELETE FROM journal_head")
+        with pytest.raises(JournalBroken, match="restore the last backup"):
+            append(store, entry(1))
+        with pytest.raises(JournalBroken, match="head is missing"):
+            journal.verify(store)
 
     def test_a_moment_without_a_zone_is_refused(self, store: Store) -> None:
         with pytest.raises(ValueError, match="no time zone"):
