@@ -231,8 +231,12 @@ def _leaves(block: Block) -> Iterator[Leaf]:
 def _rebuilt(block: Block, take: Callable[[], list[Leaf]]) -> Iterator[Block]:
     match block:
         case Paragraph(runs):
-            lines = [line for _ in parted(runs) for (line,) in take()]
-            if lines:
+            was = list(parted(runs))
+            lines = [line for _ in was for (line,) in take()]
+            if lines == was:
+                # Also what is marked over a line's end.
+                yield block
+            elif lines:
                 yield Paragraph(tuple(run for place, line in enumerate(lines) for run in [*_break(place), *line]))
         case Heading(level):
             for place, (runs,) in enumerate(take()):

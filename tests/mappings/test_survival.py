@@ -109,6 +109,7 @@ def test_an_appended_line_is_all_that_changes(here: TextDialect, there: TextDial
         (ADF, MARKDOWN, 1474),  # one with a link
         (ADF, MARKDOWN, 3984),  # a task with two line breaks in it
         (ADF, MARKDOWN, 9912),  # a file alone in an item, in a panel
+        (MARKDOWN, TextDialect.PLAIN, 6221),  # emphasis over the lines of an item
         (WIKI, MARKDOWN, 2064),  # a quotation in one line that is all bold
         (WIKI, MARKDOWN, 1696),  # one beside a panel
     ],
