@@ -219,6 +219,13 @@ def test_without_a_secret_no_delivery_is_taken(driver: AlertmanagerDriver, token
         driver.connect(webhook_token=token).verify(authorized(header), driver.now())
 
 
+def test_what_a_group_does_not_tell_of_itself_is_empty(adapter: AlertmanagerAdapter) -> None:
+    (hint,) = adapter.parse(group(alert(), externalURL=None, receiver=None, groupKey=None)).hints
+    assert hint.reading is not None
+    assert (hint.reading.url, hint.reading.body["receivers"]) == ("", [{"name": ""}])
+    assert [hint.reading.body[name] for name in ("externalURL", "receiver", "groupKey")] == [""] * 3
+
+
 LISTENS = {"url": None, "bearer_token": None}
 
 
