@@ -255,7 +255,7 @@ class TestSharedCommits:
     def test_what_needs_the_writers_turn_waits_for_the_write_under_way(
         self, tmp_path: Path, address: str, act: Callable[[Store], Any], *, fails: bool
     ) -> None:
-        with Store.open(address.format(folder=tmp_path)) as store:
+        with Store.open(address.format(folder=tmp_path), share=timedelta(seconds=60)) as store:
             store.migrate()
             line = Line(store)
             _, go = line.enter("writer", fails=fails)

@@ -398,6 +398,7 @@ def test_what_was_changed_is_written_and_jira_takes_it(own: list[Any], edited: s
                 ("another mention", ask(text("ask "), MIA, text(" now")), "ask @Max now"),
                 ("no mention", ask(text("ask "), MIA, text(" now")), "ask now"),
                 ("a nested task", tasks(task("a", "TODO"), tasks(task("b", "TODO"))), "- [ ] a\n- - [ ] c"),
+                ("code instead of a task", tasks(task("a", "TODO"), task("b", "TODO")), "- [ ] a\n- ```\n  b\n  ```"),
                 ("a quotation instead of a task", tasks(task("a", "TODO"), task("b", "TODO")), "- [ ] a\n- > b"),
                 ("a macro that has no body", {"type": "bodiedExtension", "attrs": {"extensionKey": "e"}}, "x"),
                 ("another mention in a cell", table(HEAD, row(cell(ask(MIA)), cell(B))), grid("| @Max | b |")),
