@@ -23,7 +23,7 @@ from benchmarks import machine
 from benchmarks.alerts import alert, storm, webhook
 from benchmarks.sender import SENDERS, flood
 from benchmarks.stage import free_port
-from tieline.sync import door
+from tieline.sync.intake import slow_clients
 
 ROWS: int = 6
 """Rows that one new alert leaves or passes through: inbox, incident, signal, grouping, journal and its payload."""
@@ -142,7 +142,7 @@ def _serve(port: int) -> None:
         access_log=False,
         lifespan="off",
         proxy_headers=False,
-        http=door.Door,
+        http=slow_clients.Door,
         ws="none",
         loop="asyncio",
     )

@@ -18,7 +18,7 @@ from tieline.cli.open import configuration
 def run(workspace: str, log_format: str, level: str) -> None:
     """Keep the incidents in step, until SIGTERM. SIGHUP reads the configuration again."""
     set_up_logs(log_format, level)
-    from tieline.sync.daemon import Daemon
+    from tieline.sync.daemon.daemon import Daemon
 
     daemon = Daemon(lambda: configuration(workspace))
     _look_for_cycles_less_often()

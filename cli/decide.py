@@ -24,11 +24,14 @@ from tieline.core.model import (
     incident_number,
     instant,
 )
-from tieline.sync import absence, comments, commit, explain
+from tieline.sync import explain
+from tieline.sync.alerts import absence
 from tieline.sync.build import build
+from tieline.sync.comments import comments
+from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Engine
-from tieline.sync.heartbeat import life
-from tieline.sync.merge import Reason
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
 
 as_option = click.option("--as", "actor", default=lambda: getpass.getuser(), help="Who decides; you, by default.")
 

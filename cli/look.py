@@ -12,10 +12,11 @@ import click
 from tieline.cli.open import configuration, moment, store_of, unwritable
 from tieline.cli.output import emit, json_option, note, plain, say, table, text
 from tieline.core.model import INCIDENT_FIELDS, Status, incident_number
-from tieline.sync import explain, unknown
-from tieline.sync.heartbeat import ago
+from tieline.sync import explain
+from tieline.sync.alerts import unknown
+from tieline.sync.daemon.heartbeat import ago
+from tieline.sync.loading import plain as plain_fields
 from tieline.sync.records import Replica, ReplicaState
-from tieline.sync.rows import plain as plain_fields
 
 
 @click.command()

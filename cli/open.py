@@ -30,7 +30,7 @@ def clock() -> Clock:
 def moment(config: Config, store: Store) -> datetime:
     """Now, by the clock that the daemons on this store go by: they write moments that are compared with it."""
     if engines.is_postgres(config.store):
-        from tieline.sync.jobs.clock import StoreClock
+        from tieline.sync.daemon.jobs.clock import StoreClock
 
         return StoreClock(store).now()
     return clock().now()

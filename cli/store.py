@@ -61,8 +61,8 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
 @contextmanager
 def _nobody_at_work(config: Config, store: Store) -> Iterator[None]:
     """What a daemon took in while, or after, the rows were read would be in the old store alone."""
-    from tieline.sync.daemon import only_daemon
-    from tieline.sync.heartbeat import life
+    from tieline.sync.daemon.daemon import only_daemon
+    from tieline.sync.daemon.heartbeat import life
 
     fix = "stop it (on PostgreSQL every worker), then copy."
     with only_daemon(config, fix) or nullcontext():

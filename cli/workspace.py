@@ -27,12 +27,13 @@ from tieline.core.reference import secrets_of, unresolved_in
 from tieline.core.registry import Registry
 from tieline.core.secrets import Secret
 from tieline.core.yaml import Node
-from tieline.sync import explain, unknown
+from tieline.sync import explain
+from tieline.sync.alerts import unknown
+from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.explain import MOST_WORDS
-from tieline.sync.heartbeat import life
+from tieline.sync.fit.preflight import left_out, preflight, unseen
 from tieline.sync.outcomes import Verb
-from tieline.sync.preflight import left_out, preflight, unseen
 
 SUGGESTED = ("grouping", "severity", "measurement")
 """Plugins that a new workspace allows: without them alerts are neither grouped nor judged."""

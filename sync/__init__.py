@@ -1,1 +1,4 @@
-"""The road of an incident: inbox, read, normalize, reconcile, commit, deliver. Start reading at `road.py`."""
+"""The engine, room by room: `intake`, `polling`, `road`, `fit`, `alerts`, `comments`, and the `daemon` around them.
+
+Start reading at `road/road.py`.
+"""

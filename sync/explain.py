@@ -14,8 +14,10 @@ from tieline.core.model import ConnectionName, IncidentId, Value, incident_numbe
 from tieline.core.port import Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import absence, groups, heartbeat, rows, unheeded, unknown
+from tieline.sync import loading
 from tieline.sync import search as words
+from tieline.sync.alerts import absence, groups, unheeded, unknown
+from tieline.sync.daemon import heartbeat
 from tieline.sync.records import OWN_DOING, Held, Hold, Incident, Replica, ReplicaState
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]
 
 def why(connection: Connection, incident: IncidentId, field: str) -> Why | None:
     """Why `field` has its value; None when there is no such incident."""
-    current = rows.load_incident(connection, incident)
+    current = loading.load_incident(connection, incident)
     if current is None:
         return None
     copies: dict[str, Mapping[str, Any]] = {
@@ -113,7 +115,7 @@ def why(connection: Connection, incident: IncidentId, field: str) -> Why | None:
             "waits": _waits(copy),
             "state": copy.state.value,
         }
-        for copy in rows.load_replicas(connection, incident)
+        for copy in loading.load_replicas(connection, incident)
     }
     steps = [step for entry in history(connection, incident) for step in _steps(entry, field)]
     said = unknown.firing_of(connection, [incident]).get(incident, ()) if field == "severity" else ()
@@ -171,8 +173,8 @@ def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:
 
 def conflicts(connection: Connection) -> list[OpenConflict]:
     """Every field that is held until a person acts, oldest first."""
-    found = connection.execute(select(t.replica.c.id).where(rows.WAITS_FOR_A_PERSON)).scalars()
-    copies = [copy for row in list(found) if (copy := rows.load_replica(connection, row)) is not None]
+    found = connection.execute(select(t.replica.c.id).where(loading.WAITS_FOR_A_PERSON)).scalars()
+    copies = [copy for row in list(found) if (copy := loading.load_replica(connection, row)) is not None]
     held = [
         OpenConflict(copy.incident, copy.connection, name, hold)
         for copy in copies
@@ -189,19 +191,19 @@ def settle(
 
     Raises LookupError when nothing is held there, ValueError when the tool's value has no word in the mapping.
     """
-    from tieline.sync import commit
-    from tieline.sync.merge import Reason
+    from tieline.sync.road import commit
+    from tieline.sync.road.merge import Reason
 
     with engine.store.write() as tx:
-        current = rows.load_incident(tx, incident, lock=True)
-        copy = next((one for one in rows.load_replicas(tx, incident) if one.connection == connection), None)
+        current = loading.load_incident(tx, incident, lock=True)
+        copy = next((one for one in loading.load_replicas(tx, incident) if one.connection == connection), None)
         if current is None or copy is None or field not in copy.holds:
             raise LookupError(f"nothing is held for {field} in {connection}; run `tieline conflicts` to see what is")
         hold = copy.holds[field]
         if theirs and hold.kind is Held.UNMAPPED:
             raise ValueError(f"{hold.theirs!r} has no word in the mapping; map it, or keep the incident's value")
         value: Value = hold.theirs if theirs else current.fields.get(field)
-        plain = rows.plain({"kept": value, "lost": hold.theirs})
+        plain = loading.plain({"kept": value, "lost": hold.theirs})
         refused = {} if theirs else {field: {**plain, "reason": Reason.SETTLED.value, "open": False}}
         engine.record(
             tx,
@@ -227,7 +229,7 @@ def settle(
             base = dict(copy.base)
         elif hold.kind is Held.CONFLICT or theirs:
             base[field] = hold.theirs
-        rows.save_replica(tx, replace(copy, holds=holds, base=base))
+        loading.save_replica(tx, replace(copy, holds=holds, base=base))
         if theirs:
             commit.edit(tx, engine, incident, {field: value}, actor=actor, reason=Reason.SETTLED)
         else:
@@ -263,12 +265,13 @@ def parked(connection: Connection) -> list[Parked]:
 
 def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
     """Let one parked thing try again. Raises LookupError when it is not parked."""
-    from tieline.sync import commit, unfit
+    from tieline.sync.fit import unfit
+    from tieline.sync.road import commit
 
     with engine.store.write() as tx:
         match what:
             case "copy":
-                copy = rows.lock_replica(tx, number)
+                copy = loading.lock_replica(tx, number)
                 if copy is None or copy.state is not ReplicaState.PARKED:
                     raise LookupError(f"copy {number} is not parked; run `tieline parked` to see what is")
                 connected = engine.connections.get(copy.connection)
@@ -277,7 +280,7 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
                     copy = replace(copy, intent=None)
                 back = replace(copy, state=commit.resumed(copy), parked="", dirty=True, attempts=0, trail={})
                 back = replace(back, holds=unfit.tried_anew(back))
-                rows.save_replica(tx, replace(back, dirty_since=engine.clock.now(), next_at=None))
+                loading.save_replica(tx, replace(back, dirty_since=engine.clock.now(), next_at=None))
                 incident, connection = copy.incident, copy.connection
                 engine.rouse(tx, connection)
                 engine.record(tx, "released", incident=incident, connection=connection, actor=actor, what=what)
@@ -292,7 +295,7 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
             case "signal":
                 signal = tx.execute(select(t.signal.c.incident_id).where(t.signal.c.id == number)).first()
                 if signal is not None and signal.incident_id is not None:
-                    rows.lock_incident(tx, IncidentId(signal.incident_id))
+                    loading.lock_incident(tx, IncidentId(signal.incident_id))
                 change = update(t.signal).where(t.signal.c.id == number, t.signal.c.parked != "")
                 found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
             case _:
@@ -318,9 +321,9 @@ def incidents(
         words.found(connection, query, search, limit) if search else connection.execute(query.limit(limit)).scalars()
     )
     for number in list(numbers):
-        incident = rows.load_incident(connection, IncidentId(number))
+        incident = loading.load_incident(connection, IncidentId(number))
         if incident is not None:
-            found.append((incident, rows.load_replicas(connection, incident.id)))
+            found.append((incident, loading.load_replicas(connection, incident.id)))
     return found
 
 
@@ -447,7 +450,7 @@ def named(connection: Connection | Transaction, words: str) -> list[IncidentId]:
         number = parse_incident_number(wanted)
     except ValueError:
         number = None
-    if number is not None and rows.load_incident(connection, number) is not None:
+    if number is not None and loading.load_incident(connection, number) is not None:
         return [number]
     r = t.replica.c
     query = select(r.incident_id).where(or_(func.lower(r.key) == wanted.lower(), r.ref == wanted, r.url == wanted))
@@ -467,5 +470,5 @@ def one_named(connection: Connection | Transaction, words: str) -> IncidentId:
 
 def one_incident(connection: Connection | Transaction, number: IncidentId) -> tuple[Incident, list[Replica]] | None:
     """One incident with its copies."""
-    incident = rows.load_incident(connection, number)
-    return None if incident is None else (incident, rows.load_replicas(connection, number))
+    incident = loading.load_incident(connection, number)
+    return None if incident is None else (incident, loading.load_replicas(connection, number))

@@ -11,7 +11,7 @@ from tieline.cli.decide import engine_of
 from tieline.cli.demo.stage import Stage
 from tieline.cli.demo.story import Story
 from tieline.core import journal
-from tieline.sync.compare import compare
+from tieline.sync.road.compare import compare
 
 QUIET: Final = 5.0
 """Seconds of watching that nothing is written: more than two polls."""

@@ -18,9 +18,11 @@ from tieline.core.errors import StoreUnavailable
 from tieline.core.model import IncidentId, Visibility
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
-from tieline.sync import comments, commit, explain
+from tieline.sync import explain
+from tieline.sync.comments import comments
 from tieline.sync.engine import Engine
-from tieline.sync.merge import Reason
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
 
 Action = Callable[[World], str]
 

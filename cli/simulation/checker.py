@@ -19,7 +19,8 @@ from tieline.core.errors import JournalBroken
 from tieline.core.model import IncidentId
 from tieline.core.store import tables as t
 from tieline.mappings.board import split
-from tieline.sync import absence, explain
+from tieline.sync import explain
+from tieline.sync.alerts import absence
 from tieline.sync.records import Held, Incident, Replica, ReplicaState
 
 OPEN = frozenset({"new", "in_progress", "on_hold"})

@@ -16,7 +16,7 @@ from tieline.cli.simulation.shipped.seat import TOLD
 from tieline.cli.simulation.world import World
 from tieline.core.store import tables as t
 from tieline.mappings.board import ALERTS
-from tieline.sync import board, grades, unheeded
+from tieline.sync.alerts import board, grades, unheeded
 from tieline.sync.records import Incident, Replica
 
 Promise = tuple[str, str]

@@ -24,7 +24,8 @@ from tieline.cli.simulation.shape import MEMORY, SIMULATED, Shape, cast
 from tieline.cli.simulation.shipped import habits
 from tieline.cli.simulation.store import IN_MEMORY, Stores
 from tieline.cli.simulation.world import CYCLE, World
-from tieline.sync import absence, explain
+from tieline.sync import explain
+from tieline.sync.alerts import absence
 from tieline.sync.limits import BREAKER_WINDOW
 
 STEPS = 120

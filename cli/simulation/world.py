@@ -44,14 +44,14 @@ from tieline.core.port import Delivery, Receiver, Token
 from tieline.core.secrets import Secret
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
-from tieline.sync import board, damping, unheeded
+from tieline.sync.alerts import board, damping, unheeded
 from tieline.sync.build import build
-from tieline.sync.daemon import fire_timers
+from tieline.sync.daemon.daemon import fire_timers
+from tieline.sync.daemon.jobs import lease
+from tieline.sync.daemon.jobs.turn import take_turn
+from tieline.sync.daemon.lane import Lane, LaneState
 from tieline.sync.engine import Engine
-from tieline.sync.intake import Intake
-from tieline.sync.jobs import lease
-from tieline.sync.jobs.turn import take_turn
-from tieline.sync.lane import Lane, LaneState
+from tieline.sync.intake.intake import Intake
 from tieline.sync.limits import FARTHEST
 
 _HOLDER = select(t.lease.c.worker).where(t.lease.c.lane == bindparam("lane"))

@@ -7,7 +7,7 @@ from enum import Enum
 
 from generator.markdown import code, table
 from generator.sources import members
-from tieline.sync.lane import PUZZLED, RECHECK, TRIES
+from tieline.sync.daemon.lane import PUZZLED, RECHECK, TRIES
 from tieline.sync.limits import GIVE_UP
 from tieline.sync.outcomes import (
     BEARINGS,

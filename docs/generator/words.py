@@ -12,11 +12,11 @@ from generator.sources import calls, members, texts
 from tieline.core import errors
 from tieline.core.errors import TielineError
 from tieline.core.store.chain import SHREDDED
-from tieline.sync.absence import Belief
-from tieline.sync.lane import LaneState
+from tieline.sync.alerts.absence import Belief
+from tieline.sync.daemon.lane import LaneState
 from tieline.sync.limits import TRIES
-from tieline.sync.merge import Reason
 from tieline.sync.records import Held, ReplicaState
+from tieline.sync.road.merge import Reason
 
 KINDS: Mapping[str, str] = {
     "opened": "a new incident, from a record or a signal; with its fields",

@@ -10,9 +10,12 @@ from tests.sync.world import World
 from tieline.adapters.testing.clock import ManualClock
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import Ref
-from tieline.sync import absence, comments, copies, deliver_comments, processes
-from tieline.sync.absence import Belief, Doubt
-from tieline.sync.heartbeat import Heartbeat
+from tieline.sync.alerts import absence
+from tieline.sync.alerts.absence import Belief, Doubt
+from tieline.sync.comments import comments, writing
+from tieline.sync.daemon import processes
+from tieline.sync.daemon.heartbeat import Heartbeat
+from tieline.sync.road import copy_states
 
 SNOW, JIRA = ConnectionName("snow"), ConnectionName("jira-ops")
 LONG = "The checkout of the shop in Reykjavík answers one of three orders with 502, and nobody sees why 🔥 支払い"
@@ -50,14 +53,15 @@ def _incidents(world: World) -> None:
 
 def _waiting_for_people(world: World) -> None:
     engine, now = world.engine, world.clock.now()
-    copies.park(engine, _row(world), "the project OPS has no issue type Incident: add it there, or name another one")
+    sentence = "the project OPS has no issue type Incident: add it there, or name another one"
+    copy_states.park(engine, _row(world), sentence)
     with engine.store.write() as tx:
         comments.write(tx, engine, world.incident(1).id, "ann@example.com", "On it.", Visibility.INTERNAL)
     with engine.store.read() as connection:
         outgoing = comments.outgoing(connection, JIRA, now, now, 10)
     for one in outgoing:
         sentence = "no right to comment: give the account the role Agent"
-        deliver_comments.park(engine, world.lanes[JIRA].here, one, sentence)
+        writing.park(engine, world.lanes[JIRA].here, one, sentence)
     missing = frozenset(Ref(f"episode-{number}") for number in range(17))
     with engine.store.write() as tx:
         absence._save(tx, SNOW, Doubt(now - timedelta(minutes=12), missing, 20, Belief.TOO_MANY, 20))

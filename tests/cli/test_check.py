@@ -20,8 +20,8 @@ from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
 from tieline.sync.build import build
-from tieline.sync.heartbeat import Heartbeat
-from tieline.sync.lane import Lane, LaneState
+from tieline.sync.daemon.heartbeat import Heartbeat
+from tieline.sync.daemon.lane import Lane, LaneState
 
 EURO = "pass€word 🔑"
 JIRA = "tool: jira, url: '{url}', project: OPS, email: 'zoë@example.com', api_token: {{env: ODD}}"

@@ -14,9 +14,9 @@ from tieline.cli.main import COMMANDS, cli
 from tieline.cli.open import clock, configuration
 from tieline.cli.output import report
 from tieline.core.store.store import Store
-from tieline.sync import processes
-from tieline.sync.daemon import only_daemon
-from tieline.sync.heartbeat import Heartbeat
+from tieline.sync.daemon import processes
+from tieline.sync.daemon.daemon import only_daemon
+from tieline.sync.daemon.heartbeat import Heartbeat
 
 
 def run(*arguments, workspace):
@@ -66,7 +66,7 @@ from click.testing import CliRunner
 from tieline.cli.main import cli
 
 assert CliRunner().invoke(cli, ["-w", sys.argv[1], "status", "--json"]).exit_code == 1  # no daemon works there
-heavy = "alembic httpx requests jira pysnow pagerduty structlog rich tieline.mappings.mapping tieline.sync.commit"
+heavy = "alembic httpx requests jira pysnow pagerduty structlog rich tieline.mappings.mapping tieline.sync.road.commit"
 print(*[name for name in heavy.split() if name in sys.modules])
 """
 

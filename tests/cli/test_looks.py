@@ -23,7 +23,7 @@ from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.colours import wanted
 from tieline.cli.main import cli, perform
 from tieline.cli.simulation import mutants
-from tieline.sync.heartbeat import SILENT
+from tieline.sync.daemon.heartbeat import SILENT
 
 LOOKS = Path(__file__).parent / "looks"
 LONGEST = 80

@@ -20,7 +20,7 @@ from tieline.cli.main import cli
 from tieline.cli.open import configuration
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.store.store import Store
-from tieline.sync.daemon import Daemon, only_daemon
+from tieline.sync.daemon.daemon import Daemon, only_daemon
 
 __all__ = ["strangers"]
 

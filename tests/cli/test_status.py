@@ -9,8 +9,8 @@ from tests.cli.test_commands import run
 from tieline.core.errors import StoreUnavailable
 from tieline.core.store import volume
 from tieline.core.store.store import Store
-from tieline.sync import processes
-from tieline.sync.heartbeat import EVERY, SILENT, Heartbeat, life
+from tieline.sync.daemon import processes
+from tieline.sync.daemon.heartbeat import EVERY, SILENT, Heartbeat, life
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 

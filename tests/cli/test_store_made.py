@@ -12,7 +12,7 @@ from tieline.core.config import load_workspace
 from tieline.core.errors import ConfigError
 from tieline.core.store.ownership import APPLICATION_ID
 from tieline.core.store.store import Store
-from tieline.sync.daemon import only_daemon
+from tieline.sync.daemon.daemon import only_daemon
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from tieline.adapters.memory.tool import MemoryTool
 from tieline.core.config import load_workspace
-from tieline.sync.daemon import Daemon
+from tieline.sync.daemon.daemon import Daemon
 
 SECRET = "a shared secret of the test"
 

@@ -14,8 +14,8 @@ from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.port import Received
 from tieline.sync.engine import Engine
-from tieline.sync.intake import Handed, Intake
-from tieline.sync.server import Answers
+from tieline.sync.intake.intake import Handed, Intake
+from tieline.sync.intake.server import Answers
 
 ALERTS = ConnectionName("alerts")
 Given = TypeVarTuple("Given")

@@ -12,12 +12,12 @@ from tieline.core.clock import SystemClock
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.port import Received
+from tieline.sync.daemon.jobs.company import COMPANY, Company
+from tieline.sync.daemon.jobs.loops import Loops
+from tieline.sync.daemon.jobs.threads import Threads
+from tieline.sync.daemon.lane import Lane
 from tieline.sync.engine import Engine
-from tieline.sync.intake import Handed, Intake
-from tieline.sync.jobs.company import COMPANY, Company
-from tieline.sync.jobs.loops import Loops
-from tieline.sync.jobs.threads import Threads
-from tieline.sync.lane import Lane
+from tieline.sync.intake.intake import Handed, Intake
 
 ALERTS = ConnectionName("alerts")
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from tieline.sync.door import Door
+from tieline.sync.intake.slow_clients import Door
 
 HEAD = b"\r\nhost: tieline\r\n\r\n"
 

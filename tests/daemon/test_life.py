@@ -13,7 +13,7 @@ from tests.daemon.conftest import eventually
 
 from tieline.core.config import load_workspace
 from tieline.core.errors import ConfigError, NeedsOperator, StoreUnavailable
-from tieline.sync.daemon import Daemon
+from tieline.sync.daemon.daemon import Daemon
 
 WORKSPACE = """\
 tieline: 1

@@ -10,7 +10,7 @@ from tieline.adapters.memory.faults import Fault
 from tieline.core.journal import Entry
 from tieline.core.store.store import Store
 from tieline.sync import explain
-from tieline.sync.past import Past
+from tieline.sync.daemon.journal_mark import Past
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def stop(here):
 def again(here):
     """Another daemon on the same folder and the same tools."""
     from tieline.core.config import load_workspace
-    from tieline.sync.daemon import Daemon
+    from tieline.sync.daemon.daemon import Daemon
 
     here.daemon = Daemon(lambda: load_workspace(here.file), transports=here.tools)
     here.daemon.start()

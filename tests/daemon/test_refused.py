@@ -12,7 +12,7 @@ from tests.daemon.conftest import SECRET, Running, eventually
 from tests.daemon.test_server import sign
 
 from tieline.core.model import ConnectionName
-from tieline.sync.lane import LaneState
+from tieline.sync.daemon.lane import LaneState
 
 AM = ConnectionName("am")
 

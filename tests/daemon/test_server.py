@@ -10,8 +10,8 @@ from tests.daemon.conftest import eventually
 from tieline.core.model import ConnectionName
 from tieline.core.port import Received
 from tieline.sync import explain
-from tieline.sync.intake import Intake
-from tieline.sync.server import check_shape
+from tieline.sync.intake.intake import Intake
+from tieline.sync.intake.server import check_shape
 
 
 def incidents(daemon):

@@ -10,8 +10,8 @@ from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 from tieline.adapters.memory.tool import MemoryTool
 from tieline.adapters.testing.simulation import HttpxTransport
 from tieline.core.config import load_workspace
-from tieline.sync.daemon import Daemon
-from tieline.sync.jobs import threads
+from tieline.sync.daemon.daemon import Daemon
+from tieline.sync.daemon.jobs import threads
 
 WORKSPACE = """\
 tieline: 1

@@ -28,8 +28,8 @@ from tieline.core.yaml import Node
 from tieline.mappings.codes import CODES
 from tieline.mappings.document import PolicyKind
 from tieline.mappings.schema import COMPUTED, DOCUMENT, EXAMPLE, FIELD
-from tieline.sync.merge import Reason
 from tieline.sync.records import Held, ReplicaState
+from tieline.sync.road.merge import Reason
 
 ROOMS = ("core", "mappings", "sync", "adapters", "plugins", "cli")
 

@@ -12,8 +12,11 @@ from tests.sync.world import World
 
 from tieline.core.model import ConnectionName, IncidentId, Visibility, instant
 from tieline.core.port import Ref
-from tieline.sync import comments, creation, deliver, deliver_comments, explain, inbox
+from tieline.sync import explain
 from tieline.sync.build import SKEW
+from tieline.sync.comments import comments, writing
+from tieline.sync.intake import inbox
+from tieline.sync.road import creation, deliver
 
 
 def backed_up(world: World, folder: Path) -> None:
@@ -110,14 +113,14 @@ def test_a_comment_that_a_person_lets_try_again_is_looked_for_before_it_is_writt
     world.clock.advance(31)
     while world.step("left"):
         pass
-    deliver_comments.park(world.engine, world.lanes["right"].here, _outgoing(world), "the tool refused it")
+    writing.park(world.engine, world.lanes["right"].here, _outgoing(world), "the tool refused it")
     backed_up(world, tmp_path)
     _let_try_again(world)
     world.settle()
     assert len(_remarks(world, "right", "On it.")) == 1
     put_back(world, tmp_path)
     _let_try_again(world)
-    deliver_comments.deliver(world.engine, world.lanes["right"].here, _outgoing(world))
+    writing.deliver(world.engine, world.lanes["right"].here, _outgoing(world))
     world.settle()
 
     assert len(_remarks(world, "right", "On it.")) == 1 and world.parked() == []

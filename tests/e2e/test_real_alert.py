@@ -20,8 +20,8 @@ from tieline.adapters.servicenow.simulator import ServiceNowSimulator
 from tieline.core.config import load_workspace
 from tieline.core.model import IncidentId
 from tieline.sync import explain
-from tieline.sync.compare import compare
-from tieline.sync.daemon import Daemon
+from tieline.sync.daemon.daemon import Daemon
+from tieline.sync.road.compare import compare
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -11,7 +11,7 @@ from tests.core.store_backends import postgres_database, postgres_server
 
 from tieline.adapters.memory.tool import MemoryTool
 from tieline.core.config import load_workspace
-from tieline.sync.daemon import Daemon
+from tieline.sync.daemon.daemon import Daemon
 
 __all__ = ["postgres_database", "postgres_server"]
 

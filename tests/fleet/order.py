@@ -28,10 +28,10 @@ from tests.suite.figures import add, figures_file
 
 from tieline.core.config import load_workspace
 from tieline.core.store.store import Store
+from tieline.sync.daemon.jobs.clock import StoreClock
+from tieline.sync.daemon.jobs.loops import Loops
+from tieline.sync.daemon.lane import Lane
 from tieline.sync.engine import Connected, Engine
-from tieline.sync.jobs.clock import StoreClock
-from tieline.sync.jobs.loops import Loops
-from tieline.sync.lane import Lane
 
 LANES = 12
 AT_ONCE = 20
@@ -70,7 +70,7 @@ class Counting(Lane):
 def work(folder: Path, store: str, last: int) -> None:
     """One worker, until it is killed."""
     from tieline.sync.build import build
-    from tieline.sync.jobs.fleet import Fleet
+    from tieline.sync.daemon.jobs.fleet import Fleet
 
     config, registry = load_workspace(folder / "tieline.yaml")
     opened = Store.open(store)

@@ -13,7 +13,7 @@ from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 from tieline.core.config import load_workspace
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
-from tieline.sync.daemon import Daemon
+from tieline.sync.daemon.daemon import Daemon
 
 pytestmark = pytest.mark.xdist_group("fleet")
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from tests.core.store_backends import postgres_database, postgres_server
 
-from tieline.sync.jobs.schema import install, pending
+from tieline.sync.daemon.jobs.schema import install, pending
 
 __all__ = ["postgres_database", "postgres_server"]
 

@@ -14,8 +14,8 @@ from tieline.core.port import Ref
 from tieline.core.store import engines
 from tieline.core.store.store import Store
 from tieline.core.timers import any_due, set_timer
-from tieline.sync import inbox
-from tieline.sync.jobs import lease
+from tieline.sync.daemon.jobs import lease
+from tieline.sync.intake import inbox
 
 __all__ = ["address", "open_store", "postgres_database", "postgres_server", "store"]
 

@@ -7,8 +7,8 @@ from tests.core.store_backends import postgres_database, postgres_server
 from tests.sync.conftest import world
 
 from tieline.adapters.memory.faults import Fault
-from tieline.sync.jobs.turn import take_turn
-from tieline.sync.lane import Lane
+from tieline.sync.daemon.jobs.turn import take_turn
+from tieline.sync.daemon.lane import Lane
 
 __all__ = ["postgres_database", "postgres_server", "world"]
 

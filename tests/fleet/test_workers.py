@@ -15,7 +15,7 @@ from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
 from tieline.core.timers import set_timer
-from tieline.sync.jobs import lease
+from tieline.sync.daemon.jobs import lease
 
 pytestmark = pytest.mark.xdist_group("fleet")
 

@@ -27,9 +27,9 @@ from tieline.core.hooks import hookimpl
 from tieline.core.model import ConnectionName, Signal
 from tieline.core.plugins import Plugin, find_plugins
 from tieline.core.registry import Registry
-from tieline.sync.daemon import Daemon
-from tieline.sync.intake import Intake
-from tieline.sync.lane import LaneState
+from tieline.sync.daemon.daemon import Daemon
+from tieline.sync.daemon.lane import LaneState
+from tieline.sync.intake.intake import Intake
 
 SECRET = "a shared secret of the failing daemons"
 SECRET_NAME = "TIELINE_FAILING_HOOK"

@@ -32,9 +32,9 @@ from tieline.core.model import ConnectionName
 from tieline.core.port import Act, Body, Cursor, Delivery, Power, Reading, Ref, Token, Workbench
 from tieline.core.secrets import Secret
 from tieline.core.store.store import Store
-from tieline.sync import absence
+from tieline.sync.alerts import absence
 from tieline.sync.build import build
-from tieline.sync.lane import Lane
+from tieline.sync.daemon.lane import Lane
 
 pytestmark = pytest.mark.real
 

@@ -22,8 +22,9 @@ from tests.sync.world import World
 from tieline.adapters.alertmanager.webhook import parse
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Received, Receiver
-from tieline.sync import explain, inbox
-from tieline.sync.daemon import fire_timers
+from tieline.sync import explain
+from tieline.sync.daemon.daemon import fire_timers
+from tieline.sync.intake import inbox
 
 TICK: Final = 600.0
 DAY: Final = 86_400.0

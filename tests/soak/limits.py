@@ -30,7 +30,7 @@ from tieline.core.config import load_text
 from tieline.core.model import instant
 from tieline.core.store.store import Store
 from tieline.sync.build import build
-from tieline.sync.lane import Lane, LaneState
+from tieline.sync.daemon.lane import Lane, LaneState
 
 CALL: Final = 0.02
 """Seconds that one call takes."""

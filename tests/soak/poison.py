@@ -20,7 +20,7 @@ from tieline.core.port import Body
 from tieline.mappings import Mapping as FieldMapping
 from tieline.mappings import Normalized
 from tieline.sync import explain
-from tieline.sync.lane import LaneState
+from tieline.sync.daemon.lane import LaneState
 
 LARGE: Final = "x" * (10 * 1024 * 1024)
 LARGEST: Final = 64 * 1024

@@ -12,7 +12,7 @@ from tieline.adapters.testing.clock import ManualClock
 from tieline.core.errors import Limit, TryAgain
 from tieline.core.http import retry_after
 from tieline.sync.limits import Budget, wait_after
-from tieline.sync.read import read
+from tieline.sync.road.read import read
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -24,13 +24,15 @@ from tieline.core.config import load_text
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Ref
 from tieline.core.store.store import Store
-from tieline.sync import commit, explain, inbox
+from tieline.sync import explain
 from tieline.sync.build import build
-from tieline.sync.daemon import fire_timers
+from tieline.sync.daemon.daemon import fire_timers
+from tieline.sync.daemon.lane import Lane
 from tieline.sync.engine import Engine
-from tieline.sync.lane import Lane
-from tieline.sync.merge import Reason
+from tieline.sync.intake import inbox
 from tieline.sync.records import Incident, Replica
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
 
 ALERTS = ConnectionName("alerts")
 _SEARCHES = ("/bulkfetch", "/search/jql", "/search", "/oauth_token.do")

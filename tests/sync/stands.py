@@ -13,10 +13,12 @@ from tests.sync.world import World
 from tieline.adapters.memory.faults import Fault
 from tieline.core.model import ConnectionName, IncidentId
 from tieline.core.port import Ref
-from tieline.sync import commit, copies, inbox, rows
-from tieline.sync.merge import Reason
+from tieline.sync import loading
+from tieline.sync.intake import inbox
 from tieline.sync.outcomes import Standing, Verb
 from tieline.sync.records import ReplicaState
+from tieline.sync.road import commit, copy_states
+from tieline.sync.road.merge import Reason
 
 RIGHT: Final = ConnectionName("right")
 
@@ -48,9 +50,9 @@ def run(world: World, name: str) -> None:
 
 def save(world: World, **changes: Any) -> None:
     with world.engine.store.write() as tx:
-        copy = rows.lock_replica(tx, world.copy("right").id)
+        copy = loading.lock_replica(tx, world.copy("right").id)
         assert copy is not None
-        rows.save_replica(tx, replace(copy, **changes))
+        loading.save_replica(tx, replace(copy, **changes))
 
 
 def hint(world: World, ref: str) -> None:
@@ -111,7 +113,7 @@ def in_doubt(folder: Path, *, blunt: str = "", rests: bool = True) -> World:
 
 def parked(folder: Path) -> World:
     world = linked(folder)
-    copies.park(world.engine, world.copy("right").id, "waits for somebody")
+    copy_states.park(world.engine, world.copy("right").id, "waits for somebody")
     return world
 
 

@@ -28,11 +28,14 @@ from tieline.core.config import load_text
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Receiver, Ref
 from tieline.core.store.store import Store
-from tieline.sync import absence, explain, inbox, poll
-from tieline.sync.absence import Belief, Doubt, Verdict, judge
+from tieline.sync import explain
+from tieline.sync.alerts import absence
+from tieline.sync.alerts.absence import Belief, Doubt, Verdict, judge
 from tieline.sync.build import build
+from tieline.sync.daemon.lane import Lane
 from tieline.sync.engine import Engine
-from tieline.sync.lane import Lane
+from tieline.sync.intake import inbox
+from tieline.sync.polling import poll
 
 __all__ = ["postgres_database", "postgres_server"]
 

@@ -16,8 +16,9 @@ from tests.sync.stands import Tampered
 
 from tieline.core.port import Act
 from tieline.core.store import tables as t
-from tieline.sync import acts, rows
-from tieline.sync.lane import TRIES, Lane, LaneState
+from tieline.sync import loading
+from tieline.sync.alerts import acts
+from tieline.sync.daemon.lane import TRIES, Lane, LaneState
 from tieline.sync.outcomes import BEARINGS, CALLED, OUTCOMES, Conduct, Done, Failure, Standing, Then, Verb
 from tieline.sync.records import Attempt, Intent, ReplicaState
 
@@ -60,9 +61,9 @@ def acting(tmp_path: Path) -> Iterator[Callable[..., tuple[Office, Tampered]]]:
 def _stand(office: Office, standing: Standing) -> None:
     if standing in STATES:
         with office.engine.store.write() as tx:
-            copy = rows.lock_replica(tx, office.copy("memory").id)
+            copy = loading.lock_replica(tx, office.copy("memory").id)
             assert copy is not None
-            rows.save_replica(tx, replace(copy, **STATES[standing]))
+            loading.save_replica(tx, replace(copy, **STATES[standing]))
 
 
 def signal(office: Office) -> Any:

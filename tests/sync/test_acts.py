@@ -20,11 +20,13 @@ from tieline.core.port import Act, Ref, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.core.timers import set_timer
-from tieline.sync import acts, commit, explain, signals
-from tieline.sync.daemon import fire_timers
+from tieline.sync import explain
+from tieline.sync.alerts import acts, signals
+from tieline.sync.daemon.daemon import fire_timers
+from tieline.sync.daemon.lane import Lane, LaneState
 from tieline.sync.engine import Engine
-from tieline.sync.lane import Lane, LaneState
-from tieline.sync.merge import Reason
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
 
 
 def two_alerts(office: Office) -> list[str]:

@@ -17,9 +17,11 @@ from tieline.adapters.testing.clock import ManualClock
 from tieline.core.errors import TryAgain
 from tieline.core.port import FieldFact
 from tieline.mappings import Fitted, fit, load
-from tieline.sync import copies, explain, fitting
+from tieline.sync import explain
+from tieline.sync.fit import fitting
 from tieline.sync.outcomes import Verb
 from tieline.sync.records import Held, Hold, ReplicaState
+from tieline.sync.road import copy_states
 
 MEMORY: Final = load("memory-incident")
 FREE: Final = {"severity": FieldFact("severity", writable=True, required=False)}
@@ -200,12 +202,12 @@ def told(world: World, kind: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("tool", "parked", "is_resumed"),
     [
-        ("right", [("no such column", copies.UNFIT)], True),
-        ("right", [("x" * 3000, copies.UNFIT)], True),
-        ("right", [("no such column", copies.PARKED)], False),
-        ("right", [("no such column", copies.UNFIT), ("a right is missing", copies.PARKED)], False),
-        ("right", [("a right is missing", copies.PARKED), ("no such column", copies.UNFIT)], True),
-        ("left", [("no such column", copies.UNFIT)], False),
+        ("right", [("no such column", copy_states.UNFIT)], True),
+        ("right", [("x" * 3000, copy_states.UNFIT)], True),
+        ("right", [("no such column", copy_states.PARKED)], False),
+        ("right", [("no such column", copy_states.UNFIT), ("a right is missing", copy_states.PARKED)], False),
+        ("right", [("a right is missing", copy_states.PARKED), ("no such column", copy_states.UNFIT)], True),
+        ("left", [("no such column", copy_states.UNFIT)], False),
     ],
 )
 def test_what_was_put_aside_as_unfit_goes_on_and_nothing_else_does(
@@ -215,7 +217,7 @@ def test_what_was_put_aside_as_unfit_goes_on_and_nothing_else_does(
     ignored = replace(unwritable, kind=Held.IGNORED)
     save(world, holds={"severity": unwritable, "title": ignored}, attempts=3, next_at=world.clock.now())
     for sentence, reason in parked:
-        copies.park(world.engine, world.copy(tool).id, sentence, reason)
+        copy_states.park(world.engine, world.copy(tool).id, sentence, reason)
     woken = roused(world)
     fitting.resume(world.engine, at_right(world))
     copy = world.copy(tool)

@@ -22,9 +22,12 @@ from tieline.core.store import tables as t
 from tieline.mappings.board import ALERTS, BEGIN, joined, split
 from tieline.mappings.document import Shown
 from tieline.mappings.mapping import compile_mapping
-from tieline.sync import board, comments, commit, explain, limits
-from tieline.sync.board import Alert
-from tieline.sync.merge import Reason
+from tieline.sync import explain, limits
+from tieline.sync.alerts import board
+from tieline.sync.alerts.board import Alert
+from tieline.sync.comments import comments
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
 
 EVERY = SignalsConfig().tell_every
 

@@ -16,8 +16,8 @@ from tests.sync.world import World
 
 from tieline.core.port import Ref
 from tieline.core.store import tables as t
-from tieline.sync import copies, inbox
-from tieline.sync.lane import PUZZLED, TRIES, Lane, LaneState
+from tieline.sync.daemon.lane import PUZZLED, TRIES, Lane, LaneState
+from tieline.sync.intake import inbox
 from tieline.sync.outcomes import (
     BEARINGS,
     CALLED,
@@ -32,6 +32,7 @@ from tieline.sync.outcomes import (
     Verb,
 )
 from tieline.sync.records import Replica, ReplicaState
+from tieline.sync.road import copy_states
 
 
 @dataclass
@@ -165,7 +166,7 @@ def _add_comment(folder: Path, verb: Verb, standing: Standing) -> Scene:
 def _replaced(folder: Path, verb: Verb, standing: Standing) -> Scene:
     world = in_doubt(folder, blunt="right", rests=standing is Standing.PARKED)
     if standing is Standing.PARKED:
-        copies.park(world.engine, world.copy("right").id, "waits for somebody")
+        copy_states.park(world.engine, world.copy("right").id, "waits for somebody")
         hint(world, world.copy("right").ref or "")
         return Scene(world, Tampered(source(world), verb), _inbox_attempts(world))
     return Scene(world, Tampered(source(world), verb), _copy_attempts(world))

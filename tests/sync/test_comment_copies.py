@@ -11,8 +11,8 @@ import pytest
 from tieline.core.model import ConnectionName, IncidentId, Visibility
 from tieline.core.port import Reading, Ref, RemoteComment, Token, Version
 from tieline.mappings import load
-from tieline.sync import comments
-from tieline.sync.comments import Outgoing
+from tieline.sync.comments import comments
+from tieline.sync.comments.comments import Outgoing
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MEMORY: Final = load("memory-incident")

@@ -20,10 +20,13 @@ from tieline.core.hooks import hookimpl
 from tieline.core.model import Tlp, Visibility
 from tieline.core.registry import Registry
 from tieline.core.store import tables as t
-from tieline.sync import comments, copies, deliver_comments, explain, inbox, limits, volley
-from tieline.sync.comments import Outgoing
+from tieline.sync import explain, limits
+from tieline.sync.comments import comments, writing
+from tieline.sync.comments.comments import Outgoing
 from tieline.sync.engine import Connected
+from tieline.sync.intake import inbox
 from tieline.sync.outcomes import Failure, Verb
+from tieline.sync.road import copy_states, robots
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def here(world: World) -> Connected:
 
 
 def deliver(world: World, item: Outgoing) -> None:
-    deliver_comments.deliver(world.engine, here(world), item)
+    writing.deliver(world.engine, here(world), item)
 
 
 def twin(world: World) -> Any:
@@ -129,7 +132,7 @@ def test_what_becomes_of_a_comment_that_could_not_be_written(
     found = twin(world)
     assert (found.state, found.attempts) == (state, attempts)
     assert parked in found.parked and bool(parked) is bool(found.parked)
-    assert found.next_at == (world.clock.now() + copies.UNTIL_CERTAIN if failure is Failure.GONE else None)
+    assert found.next_at == (world.clock.now() + copy_states.UNTIL_CERTAIN if failure is Failure.GONE else None)
     assert (world.copy("right").ref == HEIR) is (failure is Failure.MERGED)
     with world.engine.store.read() as connection:
         assert inbox.waiting_refs(connection, RIGHT, [item.ref]) == ({item.ref} if failure is Failure.GONE else set())
@@ -183,7 +186,7 @@ def test_robots_that_talk_are_stopped(world: World) -> None:
     incident, now = world.incident().id, world.clock.now()
     said = {"incident_id": incident, "author": "bot", "visibility": "public", "body": "x", "written_at": now}
     with world.engine.store.write() as tx:
-        for _ in range(volley.ANSWERS):
+        for _ in range(robots.ANSWERS):
             for origin in ("left", "right"):
                 tx.execute(insert(t.comment), {**said, "origin": origin})
     deliver(world, waits(world))
@@ -194,7 +197,7 @@ def test_robots_that_talk_are_stopped(world: World) -> None:
 
 def test_what_is_put_aside_is_told_of_its_comment(world: World) -> None:
     item = waits(world)
-    deliver_comments.park(world.engine, here(world), replace(item, attempts=3), "no such right")
+    writing.park(world.engine, here(world), replace(item, attempts=3), "no such right")
     found = twin(world)
     assert (found.state, found.attempts, found.next_at, found.parked) == ("parked", 3, None, "no such right")
     with world.engine.store.read() as connection:

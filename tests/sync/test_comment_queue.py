@@ -13,8 +13,8 @@ from tieline.core.model import ConnectionName, IncidentId, Tlp, Visibility
 from tieline.core.port import Ref, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
-from tieline.sync import comments
-from tieline.sync.comments import Outgoing
+from tieline.sync.comments import comments
+from tieline.sync.comments.comments import Outgoing
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FAR: Final = timedelta(hours=2)

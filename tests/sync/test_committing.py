@@ -13,9 +13,10 @@ from tests.sync.world import World
 
 from tieline.core.model import ConnectionName, Fields, IncidentId
 from tieline.core.port import Power, Ref, Token
-from tieline.sync import commit, explain
-from tieline.sync.merge import Reason
+from tieline.sync import explain
 from tieline.sync.records import Incident, Replica, ReplicaState
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

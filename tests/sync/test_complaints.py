@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieline.sync.complaints import MOST_SENDERS, QUIET, Complaint, Complaints
+from tieline.sync.intake.complaints import MOST_SENDERS, QUIET, Complaint, Complaints
 
 
 class Log:

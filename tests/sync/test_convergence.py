@@ -16,7 +16,8 @@ from tests.sync.world import World
 from tieline.adapters.memory.faults import Fault
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Receiver
-from tieline.sync import explain, inbox
+from tieline.sync import explain
+from tieline.sync.intake import inbox
 
 TOOLS = ("left", "right", "third")
 FIELDS = ("title", "description", "team", "category")

@@ -16,9 +16,11 @@ from tieline.adapters.testing.clock import START
 from tieline.core.options import SignalsConfig
 from tieline.core.port import Ref
 from tieline.core.store import tables as t
-from tieline.sync import damping, explain, flaps, groups, unheeded, volley
-from tieline.sync.flaps import Flaps
+from tieline.sync import explain
+from tieline.sync.alerts import damping, flaps, groups, unheeded
+from tieline.sync.alerts.flaps import Flaps
 from tieline.sync.records import ReplicaState
+from tieline.sync.road import robots
 
 SIGNALS = SignalsConfig()
 MINUTE = timedelta(minutes=1)
@@ -128,7 +130,7 @@ def test_somebody_who_takes_it_on_after_every_flap_is_no_robot(desk: Office) -> 
         off(desk, ref)
         assert states(desk) == {"resolved"}
     with desk.engine.store.read() as connection:
-        assert volley.of_field(connection, desk.incident().id, "status", desk.clock.now()) == ""
+        assert robots.of_field(connection, desk.incident().id, "status", desk.clock.now()) == ""
 
 
 def test_a_rule_that_changes_a_status_back_is_still_stopped(desk: Office) -> None:

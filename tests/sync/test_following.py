@@ -9,8 +9,9 @@ import pytest
 from tests.sync.office import Office
 
 from tieline.core.port import Ref
-from tieline.sync import commit, explain
-from tieline.sync.merge import Reason
+from tieline.sync import explain
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
 
 P1 = {"severity": "critical", "priority": "p1", "impact": "high", "urgency": "high"}
 P3 = {"severity": "medium", "priority": "p3", "impact": "medium", "urgency": "medium"}

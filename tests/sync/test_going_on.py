@@ -13,7 +13,8 @@ from tests.sync.world import World
 from tieline.core.errors import Rejected
 from tieline.core.port import Ref
 from tieline.mappings import Denormalized
-from tieline.sync import explain, unfit
+from tieline.sync import explain
+from tieline.sync.fit import unfit
 from tieline.sync.records import Held, ReplicaState
 
 Wanted = Mapping[str, Any]

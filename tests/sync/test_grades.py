@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tieline.core.model import Fields, Level, Priority, Severity
-from tieline.sync import grades
-from tieline.sync.grades import Standing
+from tieline.sync.alerts import grades
+from tieline.sync.alerts.grades import Standing
 
 
 def _word(words: type[StrEnum]) -> st.SearchStrategy[str | None]:

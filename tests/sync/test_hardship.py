@@ -9,12 +9,14 @@ from tieline.adapters.memory.faults import Fault
 from tieline.core.errors import ConfigError
 from tieline.core.model import Tlp
 from tieline.core.port import Power, Receiver
-from tieline.sync import commit, explain, inbox, rows
-from tieline.sync.lane import LaneState
-from tieline.sync.merge import Reason
-from tieline.sync.poll import poll
-from tieline.sync.read import read
+from tieline.sync import explain, loading
+from tieline.sync.daemon.lane import LaneState
+from tieline.sync.intake import inbox
+from tieline.sync.polling.poll import poll
 from tieline.sync.records import ReplicaState
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
+from tieline.sync.road.read import read
 
 
 def opened(world, **options):
@@ -143,10 +145,11 @@ def test_a_create_that_nobody_can_look_for_waits_for_a_person_whatever_happens_m
 
 
 def test_releasing_a_create_in_doubt_looks_for_the_record_first(world):
-    from tieline.sync import copies, explain
+    from tieline.sync import explain
+    from tieline.sync.road import copy_states
 
     both = doubt(world)
-    copies.park(both.engine, both.copy("right").id, "somebody parked it")
+    copy_states.park(both.engine, both.copy("right").id, "somebody parked it")
     explain.release(both.engine, "copy", both.copy("right").id, actor="ann")
     both.settle()
     assert len(both.tools["right"].rows()) == 1
@@ -311,7 +314,7 @@ def test_a_copy_is_never_saved_from_before_somebody_elses_change(world):
     both = opened(world)
     if both.engine.store.name.startswith("sqlite"):
         with both.engine.store.write() as tx:
-            assert rows.lock_replica(tx, both.copy("right").id) is not None
+            assert loading.lock_replica(tx, both.copy("right").id) is not None
         return
     import threading
 
@@ -325,11 +328,11 @@ def test_a_copy_is_never_saved_from_before_somebody_elses_change(world):
     thread = threading.Thread(target=other)
     thread.start()
     with both.engine.store.write() as tx:
-        copy = rows.lock_replica(tx, both.copy("right").id)
+        copy = loading.lock_replica(tx, both.copy("right").id)
         held.set()
         assert not done.wait(0.5)
         assert copy is not None
-        rows.save_replica(tx, replace(copy, dirty=False))
+        loading.save_replica(tx, replace(copy, dirty=False))
     thread.join(10)
     both.settle()
     assert both.shows("right", "title") == "important"

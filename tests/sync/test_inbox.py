@@ -15,8 +15,8 @@ from tieline.core.port import Cursor, Hint, Page, Reading, Received, Ref, Remote
 from tieline.core.store import tables as t
 from tieline.core.store.chain import Entry
 from tieline.core.store.store import Connection, Store
-from tieline.sync import inbox
-from tieline.sync.inbox import Waiting
+from tieline.sync.intake import inbox
+from tieline.sync.intake.inbox import Waiting
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

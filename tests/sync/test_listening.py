@@ -11,9 +11,10 @@ from tests.sync.test_signals import arrive, fire_and_end, over, webhook
 
 from tieline.adapters.alertmanager.webhook import parse
 from tieline.core.port import Delivery, Power, Ref
-from tieline.sync import absence, explain
-from tieline.sync.intake import Intake
-from tieline.sync.lane import LaneState
+from tieline.sync import explain
+from tieline.sync.alerts import absence
+from tieline.sync.daemon.lane import LaneState
+from tieline.sync.intake.intake import Intake
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from tests.sync.world import World
 
 from tieline.core.model import ConnectionName
-from tieline.sync import inbox, poll
+from tieline.sync.intake import inbox
+from tieline.sync.polling import poll
 
 MANY = 1_001
 

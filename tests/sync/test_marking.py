@@ -13,8 +13,8 @@ from tieline.core.port import FieldFact, Power, Ref, Token
 from tieline.mappings import Mapping as FieldMapping
 from tieline.mappings import fit, load
 from tieline.mappings.board import ALERTS
-from tieline.sync import commit
 from tieline.sync.records import Held, Hold, Incident, Intent, Replica, ReplicaState, Stamp
+from tieline.sync.road import commit
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EARLIER = NOW - timedelta(hours=1)

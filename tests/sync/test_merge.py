@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tieline.core.model import ABSENT
 from tieline.mappings import Policy, PolicyKind
-from tieline.sync.merge import Edit, Reason, Settled, absorb, settle, unite
+from tieline.sync.road.merge import Edit, Reason, Settled, absorb, settle, unite
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LATEST = Policy(PolicyKind.LATEST)

@@ -13,7 +13,7 @@ from tieline.core.journal import Entry
 from tieline.core.model import instant
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
-from tieline.sync.past import Past
+from tieline.sync.daemon.journal_mark import Past
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 

@@ -7,7 +7,12 @@ from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
 from tieline.core.store.store import Store
-from tieline.sync import absence, acts, comments, groups, inbox, judging, lane, poll, reraise, rows, signals, unheeded
+from tieline.sync import loading
+from tieline.sync.alerts import absence, acts, groups, judging, reraise, signals, unheeded
+from tieline.sync.comments import comments
+from tieline.sync.daemon import lane
+from tieline.sync.intake import inbox
+from tieline.sync.polling import poll
 
 STATEMENTS = {
     "known episodes": signals._KNOWN,
@@ -24,10 +29,10 @@ STATEMENTS = {
     "deliveries stored before": inbox._STORED,
     "waiting": inbox._WAITING,
     "comments that wait": comments._OUTGOING,
-    "an incident": rows._INCIDENT,
-    "its copies": rows._REPLICAS,
-    "a copy by its record": rows._BY_REF,
-    "a copy by its token": rows._BY_TOKEN,
+    "an incident": loading._INCIDENT,
+    "its copies": loading._REPLICAS,
+    "a copy by its record": loading._BY_REF,
+    "a copy by its token": loading._BY_TOKEN,
     "parked signals": text("SELECT count(*) FROM signal WHERE parked <> ''"),
     "parked comments": text("SELECT count(*) FROM twin WHERE state = 'parked'"),
     "parked arrivals": text("SELECT count(*) FROM inbox WHERE parked <> ''"),

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tieline.sync import processes
+from tieline.sync.daemon import processes
 
 
 @pytest.fixture

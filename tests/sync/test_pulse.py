@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from tieline.core.errors import StoreUnavailable
-from tieline.sync.pulse import Pulse
+from tieline.sync.daemon.pulse import Pulse
 
 
 def test_a_store_that_hangs_is_down_in_time_and_asked_once():

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from tieline.adapters.memory.faults import Fault
 from tieline.adapters.testing.clock import ManualClock
 from tieline.core.store import tables as t
-from tieline.sync import inbox
-from tieline.sync.lane import LaneState
-from tieline.sync.putback import Watch
+from tieline.sync.daemon.lane import LaneState
+from tieline.sync.daemon.putback import Watch
+from tieline.sync.intake import inbox
 
 HOUR = 3600
 

@@ -15,10 +15,10 @@ from tieline.mappings import Mapping as FieldMapping
 from tieline.mappings import Policy, PolicyKind, load
 from tieline.mappings.board import ALERTS
 from tieline.mappings.document import Shown
-from tieline.sync.board import ALONE
-from tieline.sync.merge import Reason
-from tieline.sync.reconcile import Change, Conflict, Decision, Moment, Sighting, reconcile, wanted
+from tieline.sync.alerts.board import ALONE
 from tieline.sync.records import Attempt, Held, Hold, Incident, Intent, Replica, ReplicaState, Stamp
+from tieline.sync.road.merge import Reason
+from tieline.sync.road.reconcile import Change, Conflict, Decision, Moment, Sighting, reconcile, wanted
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EARLIER, LATER = NOW - timedelta(minutes=5), NOW + timedelta(minutes=5)

@@ -12,7 +12,8 @@ from tieline.adapters.memory.tool import MemoryTool
 from tieline.core.errors import NeedsOperator
 from tieline.core.model import ConnectionName, IncidentId, Visibility
 from tieline.core.port import Version
-from tieline.sync import comments, deliver_comments, explain
+from tieline.sync import explain
+from tieline.sync.comments import comments, writing
 from tieline.sync.records import ReplicaState
 
 
@@ -403,7 +404,7 @@ def test_a_comment_in_doubt_outlasts_a_record_that_is_unknown_for_a_moment(world
         [waits] = comments.outgoing(connection, here.name, now, now, 10)
     assert waits.state == "sending"
     tool.unknown = 1
-    deliver_comments.deliver(both.engine, here, waits)
+    writing.deliver(both.engine, here, waits)
     assert tool.unknown == 0
     both.settle()
     [row] = tool.rows()

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tests.sync.office import ALERTS, Office
 
-from tieline.sync import explain, unknown
+from tieline.sync import explain
+from tieline.sync.alerts import unknown
 
 
 def fire(office: Office, severity: str | None, name: str = "Down") -> None:

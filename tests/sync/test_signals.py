@@ -17,8 +17,10 @@ from tieline.core.episodes import moment_text
 from tieline.core.port import Delivery, Ref
 from tieline.core.store import tables as t
 from tieline.mappings import load
-from tieline.sync import absence, board, explain, inbox, judging, signals
-from tieline.sync.lane import LaneState
+from tieline.sync import explain
+from tieline.sync.alerts import absence, board, judging, signals
+from tieline.sync.daemon.lane import LaneState
+from tieline.sync.intake import inbox
 
 STORM = 12
 """More alerts than a listing may lack without being doubted: nothing but the webhooks tells of their ends."""

@@ -8,7 +8,7 @@ from tests.sync.world import World
 from tieline.adapters.memory.faults import Fault
 from tieline.core.errors import StoreUnavailable
 from tieline.sync import explain
-from tieline.sync.lane import Lane, LaneState
+from tieline.sync.daemon.lane import Lane, LaneState
 
 
 def _said(world, name="right"):

@@ -11,8 +11,8 @@ import pytest
 from tests.sync.stands import STANDS, edit, hint, source
 from tests.sync.world import World
 
-from tieline.sync import copies
 from tieline.sync.outcomes import CALLED, Standing, Verb, standing_of
+from tieline.sync.road import copy_states
 
 WATCHED = [verb for verb in Verb if verb is not Verb.NONE]
 
@@ -48,7 +48,7 @@ def provoke(world: World) -> None:
 def stay(world: World, standing: Standing) -> None:
     """The incident's move gives a parked copy another chance; here it stands so again at once."""
     if standing is Standing.PARKED:
-        copies.park(world.engine, world.copy("right").id, "waits for somebody")
+        copy_states.park(world.engine, world.copy("right").id, "waits for somebody")
 
 
 @pytest.mark.parametrize("standing", Standing)

@@ -11,11 +11,13 @@ import pytest
 from tests.sync.office import Office
 
 from tieline.core.model import ConnectionName, Fields
-from tieline.sync import commit, copies, explain, fitting
-from tieline.sync.lane import LaneState
-from tieline.sync.merge import Reason
-from tieline.sync.preflight import left_out, preflight, unseen
+from tieline.sync import explain
+from tieline.sync.daemon.lane import LaneState
+from tieline.sync.fit import fitting
+from tieline.sync.fit.preflight import left_out, preflight, unseen
 from tieline.sync.records import Held, ReplicaState
+from tieline.sync.road import commit, copy_states
+from tieline.sync.road.merge import Reason
 
 LONG = "/kubepods.slice/" + "x" * 290
 
@@ -358,7 +360,7 @@ def test_a_copy_that_was_put_aside_for_something_else_waits_for_a_person(office:
     here = office("jira")
     here.fire()
     here.settle(3)
-    copies.park(here.engine, here.copy("jira").id, "somebody is to look at it")
+    copy_states.park(here.engine, here.copy("jira").id, "somebody is to look at it")
     here.tools["jira"].site.required_at_creation = {"customfield_10050"}
     here.settle(32)
     (aside,) = parked(here)

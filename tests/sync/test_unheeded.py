@@ -11,8 +11,9 @@ from tests.sync.test_following import fire
 
 from tieline.core.options import SignalsConfig
 from tieline.core.port import Act, Ref, Token
-from tieline.sync import commit, explain
-from tieline.sync.merge import Reason
+from tieline.sync import explain
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
 
 AFTER = SignalsConfig().reraise_after or timedelta(0)
 

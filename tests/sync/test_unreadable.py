@@ -1,9 +1,10 @@
 """One record that nobody understands: it is put aside by name, and the others go on."""
 
 from tieline.core.port import Ref
-from tieline.sync import explain, inbox
-from tieline.sync.lane import LaneState
-from tieline.sync.poll import poll
+from tieline.sync import explain
+from tieline.sync.daemon.lane import LaneState
+from tieline.sync.intake import inbox
+from tieline.sync.polling.poll import poll
 
 
 def made(world, count=3):

@@ -14,9 +14,9 @@ from tieline.core.port import FieldFact, Reading, Ref, Token, Version
 from tieline.mappings import Denormalized, Policy, PolicyKind, fit, load
 from tieline.mappings.board import ALERTS
 from tieline.mappings.outcome import LeftOut
-from tieline.sync import unfit
-from tieline.sync.reconcile import Sighting
+from tieline.sync.fit import unfit
 from tieline.sync.records import Attempt, Held, Hold, Incident, Intent, Replica, ReplicaState, Stamp
+from tieline.sync.road.reconcile import Sighting
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EARLIER = NOW - timedelta(hours=1)

@@ -17,7 +17,8 @@ from tieline.core import journal
 from tieline.core.port import Ref
 from tieline.core.store import schema
 from tieline.core.store import tables as t
-from tieline.sync import absence, explain, rows
+from tieline.sync import explain, loading
+from tieline.sync.alerts import absence
 from tieline.sync.records import Intent, ReplicaState
 
 STORES = sorted(FOLDER.glob("*.sql.gz"))
@@ -156,7 +157,7 @@ def test_a_create_in_doubt_still_is(tmp_path):
         database.commit()
     office = at_the_beginning(tmp_path)
     with office.engine.store.read() as connection:
-        copies = [rows.load_replica(connection, number) for number in (known, unknown)]
+        copies = [loading.load_replica(connection, number) for number in (known, unknown)]
     office.close()
 
     since = datetime.fromtimestamp(1795000000, UTC)

@@ -8,8 +8,8 @@ from tests.sync.office import ALERTS, DESKS, Office
 
 from tieline.core.model import Fields
 from tieline.core.port import Reading, Ref
-from tieline.sync import commit
-from tieline.sync.merge import Reason
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
 
 
 @pytest.fixture

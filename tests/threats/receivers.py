@@ -22,7 +22,7 @@ from tieline.adapters.servicenow.simulated.courier import message
 from tieline.adapters.testing.clock import ManualClock
 from tieline.core.config import load_workspace
 from tieline.core.store import tables as t
-from tieline.sync.daemon import Daemon
+from tieline.sync.daemon.daemon import Daemon
 
 SECRET = "the-webhook-secret-of-these-tests"
 PAYLOADS = Path(__file__).parents[1] / "adapters" / "alertmanager" / "payloads"

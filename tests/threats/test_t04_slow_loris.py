@@ -15,8 +15,8 @@ from tests.threats.conftest import Tally, cases
 from tests.threats.receivers import Listening, genuine
 from tests.threats.test_t03_oversize_bodies import Process
 
-from tieline.sync import door
-from tieline.sync.door import Door
+from tieline.sync.intake import slow_clients
+from tieline.sync.intake.slow_clients import Door
 
 HALVES = (
     b"",
@@ -110,7 +110,7 @@ def test_a_request_that_came_whole_is_timed_no_more(listening: Listening, monkey
 
 
 def test_a_body_that_does_not_come_is_given_up(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tieline.sync.server.BODY_TIMEOUT", 0.3)
+    monkeypatch.setattr("tieline.sync.intake.server.BODY_TIMEOUT", 0.3)
     with half_open(listening.daemon.address, 6, HALVES[4:]) as opened:
         for one in opened:
             assert one.recv(4096).startswith(b"HTTP/1.1 408")
@@ -159,6 +159,6 @@ def test_a_full_room_shows_out_whoever_owes_a_request_for_longest(
 
 
 def test_the_times_are_those_that_are_promised() -> None:
-    assert door.HEADER_TIMEOUT == 10
-    assert door.IDLE_TIMEOUT == 60
-    assert resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= door.MOST_CONNECTIONS
+    assert slow_clients.HEADER_TIMEOUT == 10
+    assert slow_clients.IDLE_TIMEOUT == 60
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= slow_clients.MOST_CONNECTIONS

@@ -14,7 +14,8 @@ from tests.threats.conftest import Tally, cases
 
 from tieline.adapters.memory.faults import Fault
 from tieline.core.model import IncidentId, Tlp, Visibility
-from tieline.sync import comments, explain
+from tieline.sync import explain
+from tieline.sync.comments import comments
 
 CEILINGS = list(Tlp)
 GUARDED = ("description", "close_notes", "category", "team")

@@ -12,7 +12,7 @@ from tests.sync.world import World
 from tests.threats.conftest import Tally
 
 from tieline.core.model import Visibility
-from tieline.sync.volley import ANSWERS, Voice, answers, robots
+from tieline.sync.road.robots import ANSWERS, Voice, answers, robots
 
 
 @pytest.fixture

@@ -10,17 +10,9 @@ from typing import Any, Final
 from tieline.cli.simulation.bugs.planting import Mutant, Patch, nothing, seen_by
 from tieline.core.port import Act
 from tieline.mappings import board as shown_alerts
-from tieline.sync import (
-    absence,
-    acts,
-    board,
-    deliver,
-    flaps,
-    judging,
-    poll,
-    reraise,
-    signals,
-)
+from tieline.sync.alerts import absence, acts, board, flaps, judging, reraise, signals
+from tieline.sync.polling import poll
+from tieline.sync.road import deliver
 
 
 def _one_incident_per_alert() -> Sequence[Patch]:

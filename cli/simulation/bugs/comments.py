@@ -9,11 +9,9 @@ from typing import Any, Final
 from tieline.cli.simulation.bugs.creating import another_token
 from tieline.cli.simulation.bugs.planting import Mutant, Patch, nothing, seen_by
 from tieline.core.model import Visibility
-from tieline.sync import (
-    comments,
-    commit,
-    lane,
-)
+from tieline.sync.comments import comments
+from tieline.sync.daemon import lane
+from tieline.sync.road import commit
 
 
 def _comment_token_ignored() -> Sequence[Patch]:

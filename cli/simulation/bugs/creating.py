@@ -9,21 +9,15 @@ from typing import Any, Final
 
 from tieline.cli.simulation.bugs.planting import Mutant, Patch, nothing, seen_by
 from tieline.core.errors import Gone, TryAgain
-from tieline.sync import (
-    commit,
-    creation,
-    deliver,
-    lane,
-    read,
-    road,
-    tokens,
-)
+from tieline.sync import tokens
+from tieline.sync.daemon import lane
 from tieline.sync.outcomes import Done, Outcome, Then, Verb
 from tieline.sync.records import Intent, ReplicaState
+from tieline.sync.road import commit, creation, deliver, read, road
 
 
 def _no_intent() -> Sequence[Patch]:
-    save = creation.rows.save_replica
+    save = creation.loading.save_replica
 
     def forgetful(tx: Any, replica: Any) -> None:
         if replica.state is not ReplicaState.IN_DOUBT or replica.intended is None:
@@ -31,8 +25,8 @@ def _no_intent() -> Sequence[Patch]:
 
     # What was wanted at a start is looked for first: that layer would cover for this one.
     return [
-        seen_by(creation, "rows", save_replica=forgetful),
-        seen_by(lane, "rows", any_wanted=lambda *_args: False),
+        seen_by(creation, "loading", save_replica=forgetful),
+        seen_by(lane, "loading", any_wanted=lambda *_args: False),
     ]
 
 
@@ -123,7 +117,7 @@ def _forgotten_not_looked_for() -> Sequence[Patch]:
     # is: each would cover for the others.
     return [
         (commit, "_may_be_there", lambda *_args: False),
-        seen_by(lane, "rows", any_wanted=lambda *_args: False),
+        seen_by(lane, "loading", any_wanted=lambda *_args: False),
         (creation, "shows_strangers", lambda *_args: False),
         (road, "_ours", nothing),
     ]

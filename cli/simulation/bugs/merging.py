@@ -9,14 +9,9 @@ from typing import Any, Final
 from tieline.adapters.memory import adapter as memory
 from tieline.cli.simulation.bugs.planting import Mutant, Patch, nothing
 from tieline.core.listing import Understood
-from tieline.sync import (
-    commit,
-    fitting,
-    merge,
-    reconcile,
-    unfit,
-)
-from tieline.sync.merge import Reason, Settled
+from tieline.sync.fit import fitting, unfit
+from tieline.sync.road import commit, merge, reconcile
+from tieline.sync.road.merge import Reason, Settled
 
 
 def _conflicts_untold() -> Sequence[Patch]:

@@ -12,14 +12,11 @@ from tieline.cli.simulation.bugs.planting import Mutant, Patch, nothing, seen_by
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import instant, parse_instant
 from tieline.core.port import Cursor
-from tieline.sync import (
-    deliver,
-    inbox,
-    poll,
-    road,
-)
-from tieline.sync.intake import Intake
-from tieline.sync.lane import Lane
+from tieline.sync.daemon.lane import Lane
+from tieline.sync.intake import inbox
+from tieline.sync.intake.intake import Intake
+from tieline.sync.polling import poll
+from tieline.sync.road import deliver, road
 
 
 def _strict_cursor() -> Sequence[Patch]:
@@ -112,7 +109,7 @@ def _doubt_forgotten() -> Sequence[Patch]:
     def voided(engine: Any, here: Any, replica: Any) -> None:
         deliver._void(engine, replica.id)
         with engine.store.read() as connection:
-            known = deliver.rows.load_replica(connection, replica.id)
+            known = deliver.loading.load_replica(connection, replica.id)
         clean(engine, here, known or replica)
 
     return [(road, "_tells_nothing", same), (deliver, "fresh", voided)]

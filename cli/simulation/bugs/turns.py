@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tieline.cli.simulation.bugs.planting import Mutant, Patch, nothing
-from tieline.sync.jobs import lease
+from tieline.sync.daemon.jobs import lease
 
 
 def _no_fence() -> Sequence[Patch]:

@@ -9,18 +9,12 @@ from typing import Any, Final
 from tieline.cli.simulation.bugs.planting import Mutant, Patch, nothing, seen_by
 from tieline.cli.simulation.tickets import SimulatedTool
 from tieline.core.model import ABSENT
-from tieline.sync import (
-    commit,
-    deliver,
-    read,
-    reconcile,
-    road,
-)
+from tieline.sync.road import commit, deliver, read, reconcile, road
 
 
 def _no_ledger() -> Sequence[Patch]:
-    save = deliver.rows.save_replica
-    return [seen_by(deliver, "rows", save_replica=lambda tx, one: save(tx, replace(one, ledger={})))]
+    save = deliver.loading.save_replica
+    return [seen_by(deliver, "loading", save_replica=lambda tx, one: save(tx, replace(one, ledger={})))]
 
 
 def _ledger_taken_for_done() -> Sequence[Patch]:
@@ -64,12 +58,12 @@ def _decision_not_carried_out() -> Sequence[Patch]:
 
 
 def _clean_before_written() -> Sequence[Patch]:
-    save = deliver.rows.save_replica
+    save = deliver.loading.save_replica
 
     def early(tx: Any, replica: Any) -> None:
         save(tx, replace(replica, dirty=False, dirty_since=None) if replica.ledger else replica)
 
-    return [seen_by(deliver, "rows", save_replica=early)]
+    return [seen_by(deliver, "loading", save_replica=early)]
 
 
 def _no_version_on_write() -> Sequence[Patch]:

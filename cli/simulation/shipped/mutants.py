@@ -39,9 +39,11 @@ from tieline.core.episodes import check_fingerprint
 from tieline.core.listing import Understood
 from tieline.core.model import Visibility
 from tieline.core.port import Act, Token
-from tieline.sync import comments, pins, reconcile
-from tieline.sync.intake import Intake
+from tieline.sync.alerts import pins
+from tieline.sync.comments import comments
+from tieline.sync.intake.intake import Intake
 from tieline.sync.limits import Budget
+from tieline.sync.road import reconcile
 
 Patches = Sequence[tuple[Any, str, Any]]
 

@@ -1,0 +1,1 @@
+"""Alerts and the incidents that they open, raise and end; what every ticket says of them."""

@@ -1,0 +1,1 @@
+"""Comments: each once in every copy, never wider than it was written."""

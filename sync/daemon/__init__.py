@@ -1,0 +1,1 @@
+"""The daemon around the road: lanes, their turns, signs of life, metrics."""

@@ -1,0 +1,415 @@
+"""The daemon: an engine with threads. One loop per connection, one for intake, one for timers, one for HTTP; each has
+a name, and a loop that dies stops the daemon, because a daemon that half works is worse than one that is restarted.
+
+Stopping is bounded: what was being done is finished or, past the bound, abandoned as by a crash, which every step of
+the road survives.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from types import FrameType
+from typing import Any, BinaryIO, Final
+
+import structlog
+import uvicorn
+
+from tieline.core import timers
+from tieline.core.clock import Clock, SystemClock
+from tieline.core.config import Config
+from tieline.core.errors import ConfigError, StoreUnavailable, TielineError
+from tieline.core.model import ConnectionName
+from tieline.core.registry import Registry
+from tieline.core.store import engines, ownership
+from tieline.core.store.engines import is_postgres
+from tieline.core.store.store import Store, Transaction
+from tieline.core.timers import Timer
+from tieline.sync.alerts import acts, board, damping, reraise, signals, unheeded
+from tieline.sync.build import build, prove_mappings
+from tieline.sync.daemon import processes
+from tieline.sync.daemon.heartbeat import Heartbeat, this_process
+from tieline.sync.daemon.jobs.clock import StoreClock
+from tieline.sync.daemon.jobs.loops import Loops
+from tieline.sync.daemon.jobs.port import SWEEP, Health, Jobs
+from tieline.sync.daemon.jobs.threads import Threads
+from tieline.sync.daemon.journal_mark import Past
+from tieline.sync.daemon.lane import Lane
+from tieline.sync.daemon.metrics import Metrics
+from tieline.sync.daemon.pulse import Pulse
+from tieline.sync.engine import Engine
+from tieline.sync.intake import inbox, server, slow_clients
+from tieline.sync.intake.intake import Intake
+from tieline.sync.road import commit
+
+TIMERS_AT_ONCE: Final = 100
+"""How many timers fire before others have their turn."""
+
+KEEP_DELIVERIES: Final = timedelta(days=7)
+"""Longer than any sender retries, and than a beginning may come after its end."""
+
+
+class Daemon:
+    """Everything `tieline run` starts. Tests start it in process."""
+
+    def __init__(
+        self,
+        load: Callable[[], tuple[Config, Registry]],
+        *,
+        clock: Clock | None = None,
+        dice: random.Random | None = None,
+        transports: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._load = load
+        self._dice = dice or random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._transports = transports
+        self._log: Any = structlog.get_logger("tieline.daemon")
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+        self._http: uvicorn.Server | None = None
+        self.address = ""
+        config, registry = load()
+        with config.telling_where("store"):
+            file = engines.file_of(config.store)
+        fresh = file is not None and ownership.is_new(file)
+        if fresh:
+            prove_mappings(config)
+        with config.telling_where("store"):
+            self._alone = only_daemon(config)
+            self._store = Store.open(config.store)
+            self._store.migrate()
+        if fresh:
+            self._log.info("store_created", store=self._store.name)
+        self._clock = clock or _clock(config, self._store)
+        self._loops = Loops(self._clock, self._died)
+        self._jobs = self._choose_jobs(config)
+        alone = not is_postgres(config.store)
+        self._heartbeat = Heartbeat(self._store, this_process(), alone=alone, process=processes.this())
+        self._past = Past(self._store, engines.file_of(config.store))
+        whole = self._past.is_whole()
+        self.engine = self._build(config, registry, not whole, self._past.in_doubt_before)
+        self.intake = Intake(self.engine)
+        self._pulse = Pulse(self._store.ping, self._clock.monotonic)
+        self._metrics = Metrics(self)
+
+    def _build(self, config: Config, registry: Registry, in_doubt: bool, in_doubt_before: datetime | None) -> Engine:
+        return build(
+            config,
+            self._store,
+            registry,
+            clock=self._clock,
+            sleep=lambda seconds: self._pause(seconds),
+            wake=self.wake,
+            dice=self._dice,
+            transports=self._transports,
+            in_doubt=in_doubt,
+            in_doubt_before=in_doubt_before,
+        )
+
+    def _choose_jobs(self, config: Config) -> Jobs:
+        """Threads of this process, or a part in a fleet: what the store makes possible."""
+        if not is_postgres(config.store):
+            return Threads(self._loops, self._stopping, self._pause)
+        from tieline.sync.daemon.jobs.fleet import Fleet
+
+        return Fleet(
+            self._store,
+            self._clock,
+            self._loops,
+            self._stopping,
+            self._pause,
+            address=config.store,
+            lease=config.lease,
+        )
+
+    def _died(self, loop: str, error: BaseException) -> None:
+        self._failure = error
+        self._log.critical("loop_died", loop=loop, exc_info=error)
+        self._stopping.set()
+
+    def _pause(self, seconds: float) -> None:
+        """Sleep that ends when the daemon stops."""
+        self._stopping.wait(seconds)
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def start(self, *, serve: bool = True) -> None:
+        """Start every loop; returns when the server listens."""
+        # The address first: a daemon that cannot listen must not begin to work.
+        listener = self._listen() if serve else None
+        self._loops.spawn("intake", lambda _event: self.intake.run())
+        self._heartbeat.beat(self._clock.now())
+        self._jobs.start(self.engine)
+        self._loops.spawn("timers", self._run_timers)
+        if listener is not None:
+            self._start_server(listener)
+        self._log.info("started", connections=sorted(self.engine.connections), address=self.address)
+
+    def run(self) -> int:
+        """Start, then wait for SIGTERM or SIGINT; SIGHUP reloads. Answers the exit code."""
+        hup = threading.Event()
+
+        def on_signal(number: int, _frame: FrameType | None) -> None:
+            if number == signal.SIGHUP:
+                hup.set()
+            else:
+                self._stopping.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, on_signal)
+        self.start()
+        while not self._stopping.wait(1.0):  # a signal to stop ends the wait; one to reload is seen after it
+            if hup.is_set():
+                hup.clear()
+                self.reload()
+        return self.stop()
+
+    def stop(self) -> int:
+        """Stop within the configured bound. 0 when everything ended in order, 1 when a loop had died."""
+        bound = self.engine.config.stop_within.total_seconds()
+        self._stopping.set()
+        deadline = self._clock.monotonic() + bound
+        if self._http is not None:
+            self._http.should_exit = True
+            self._loops.join(["http"], deadline)
+        self.intake.stop()
+        self._loops.join(["intake"], deadline)
+        self._loops.wake_all()
+        left = self._loops.join(self._loops.names, deadline)
+        if left:
+            # Whatever they were doing is in the ledger; the next start takes it up where a crash would have left it.
+            self._log.warning("stopped_late", loops=left, seconds=bound)
+        else:
+            self._note_end()
+            self._note_past()
+            self.engine.registry.close()
+            self._store.close()
+            self._alone = None
+        self._log.info("stopped", failure=repr(self._failure) if self._failure else "")
+        return 1 if self._failure is not None else 0
+
+    def reload(self) -> bool:
+        """Build and check the whole new configuration, then swap. On any problem, whatever it is, the old one stays in
+        force and the daemon goes on."""
+        registry: Registry | None = None
+        try:
+            config, registry = self._load()
+            old = self.engine.config
+            if (config.store, config.server.listen) != (old.store, old.server.listen):
+                self._log.error("reload_refused", reason="`store` and `server.listen` change only with a restart")
+                registry.close()
+                return False
+            engine = self._build(config, registry, self.engine.in_doubt, self.engine.in_doubt_before)
+            # Written down before it is done, and not done where that cannot be.
+            with self._store.write() as tx:
+                engine.record(tx, "reloaded", connections=sorted(engine.connections))
+        except Exception as error:  # noqa: BLE001 - a daemon at work is not ended by a file that somebody edits
+            self._refuse_reload(error)
+            if registry is not None:
+                registry.close()
+            return False
+        self._jobs.retire()
+        before, self.engine, self.intake.engine = self.engine, engine, engine
+        before.registry.close()
+        self._jobs.start(engine)
+        self._log.info("reloaded", connections=sorted(engine.connections))
+        return True
+
+    def _refuse_reload(self, error: Exception) -> None:
+        if isinstance(error, ConfigError):
+            self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
+            return
+        ours = not isinstance(error, TielineError)
+        self._log.error("reload_refused", reason=f"{type(error).__name__}: {error}", exc_info=error if ours else None)
+
+    # -- loops -----------------------------------------------------------------------------------------------------
+
+    def _run_timers(self, event: threading.Event) -> None:
+        forget_at = self._clock.now()
+        while not self._stopping.is_set():
+            now = self._clock.now()
+            try:
+                self._heartbeat.beat(now)
+                self._fire(now)
+                if now >= forget_at:
+                    with self._store.write() as tx:
+                        inbox.forget_deliveries(tx, now - KEEP_DELIVERIES)
+                        signals.forget_ends(tx, now - KEEP_DELIVERIES)
+                    forget_at = now + timedelta(hours=1)
+            except StoreUnavailable as error:
+                self._log.error("store_unavailable", loop="timers", error=str(error))
+            self._note_past()
+            event.wait(SWEEP)
+
+    def _note_end(self) -> None:
+        try:
+            self._heartbeat.end(self._clock.now())
+        except StoreUnavailable as error:
+            self._log.error("store_unavailable", loop="heartbeat", error=str(error))
+
+    def _note_past(self) -> None:
+        try:
+            self._past.note(self.engine.in_doubt_before, in_doubt=self.engine.in_doubt)
+        except StoreUnavailable as error:
+            self._log.error("store_unavailable", loop="past", error=str(error))
+
+    def _fire(self, now: Any) -> None:
+        fire_timers(self.engine, now)
+
+    def wake(self, name: ConnectionName) -> None:
+        """Tell a lane that there is work."""
+        self._jobs.wake(name)
+
+    # -- what the server asks for ----------------------------------------------------------------------------------
+
+    def count_delivery(self, connection: str, outcome: str) -> None:
+        self._metrics.deliveries.labels(connection, outcome).inc()
+
+    def count_unreadable(self, connection: str, records: int) -> None:
+        self._metrics.unreadable.labels(connection).inc(records)
+
+    def incomplete(self, connection: ConnectionName) -> None:
+        self._jobs.poll_soon(connection)
+
+    def readiness(self) -> tuple[bool, dict[str, Any]]:
+        try:
+            self._pulse.feel()
+            store = "ok"
+        except StoreUnavailable as error:
+            store = str(error)
+        dead = self._loops.ended
+        lanes = {} if store != "ok" else {name: health.state.value for name, health in self.health().items()}
+        return store == "ok" and not dead, {"store": store, "stopped_loops": dead, "connections": lanes}
+
+    def metrics(self) -> bytes:
+        return self._metrics.render()
+
+    @property
+    def pulse(self) -> Pulse:
+        """Whether the store answers."""
+        return self._pulse
+
+    @property
+    def lanes(self) -> Mapping[ConnectionName, Lane]:
+        """The lanes of this process."""
+        return self._jobs.lanes
+
+    def health(self) -> Mapping[ConnectionName, Health]:
+        """How each connection is doing, whichever worker has its lane. Raises StoreUnavailable."""
+        if is_postgres(self.engine.config.store):
+            # Then it stands in the store, which is not asked while it does not answer.
+            self._pulse.feel()
+        return self._jobs.health()
+
+    def _listen(self) -> socket.socket:
+        """Take the address. Raises ConfigError when somebody else has it."""
+        listen = self.engine.config.server.listen
+        host, _, port = listen.rpartition(":")
+        host = host.strip("[]")
+        try:
+            listener = socket.create_server(
+                (host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2_048
+            )
+        except OSError as error:
+            what = f"server.listen: {listen} cannot be taken: {error.strerror}."
+            fix = "stop what holds it (another Tieline?), or listen elsewhere."
+            raise ConfigError([self.engine.config.problem("server.listen", "RUN001", what, fix)]) from None
+        address = listener.getsockname()
+        self.address = f"http://{address[0]}:{address[1]}"
+        return listener
+
+    def _start_server(self, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            server.application(self),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            # Nothing here asks where a request came from, and such headers are anybody's to write.
+            proxy_headers=False,
+            http=slow_clients.Door,
+            ws="none",
+            # Named, so that a uvloop that happens to be installed changes nothing.
+            loop="asyncio",
+            limit_concurrency=2_000,
+            timeout_keep_alive=slow_clients.IDLE_TIMEOUT,
+            server_header=False,
+        )
+        self._http = slow_clients.QuietServer(config)
+        http = self._http
+
+        def serve(_event: threading.Event) -> None:
+            http.run(sockets=[listener])
+            if not self._stopping.is_set():
+                raise RuntimeError("the HTTP server ended by itself")
+
+        self._loops.spawn("http", serve)
+        while not http.started and not self._stopping.is_set():
+            self._stopping.wait(0.01)
+
+
+ELSEWHERE: Final = "stop that one, or give this one a store of its own; several workers share a store on PostgreSQL."
+
+
+def only_daemon(config: Config, fix: str = ELSEWHERE) -> BinaryIO | None:
+    """What keeps a second daemon off the same SQLite file, for as long as it is held and the process lives. `fix` is
+    what is to be done where there is one.
+
+    Raises ConfigError when there is one already, and for a file of another program, beside which nothing is put.
+    Workers on PostgreSQL share their store.
+    """
+    file = engines.file_of(config.store)
+    if file is None:
+        return None
+    ownership.examine(file, create=True)
+    import fcntl
+
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = file.with_name(f"{file.name}.daemon").open("ab")
+    except OSError as error:
+        what = f"store: nothing can be made in {file.parent} ({error.strerror})."
+        advice = "make that folder writable for this user, or name another one in `store:`."
+        raise ConfigError([config.problem("store", "RUN003", what, advice)]) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        what = f"store: another daemon works on {file}."
+        raise ConfigError([config.problem("store", "RUN002", what, fix)]) from None
+    return lock
+
+
+def _clock(config: Config, store: Store) -> Clock:
+    """Workers that share a store share its time."""
+    return StoreClock(store) if is_postgres(config.store) else SystemClock()
+
+
+def fire_timers(engine: Engine, now: Any) -> int:
+    """Fire what is due, each in the transaction that removes it. Answers how many fired."""
+    fired = 0
+    with engine.store.read() as connection:
+        are_due = timers.any_due(connection, now)
+    while are_due and fired < TIMERS_AT_ONCE:
+        with engine.store.write() as tx:
+            due = timers.due(tx, now, 1)
+            for timer in due:
+                _fire_one(tx, engine, timer)
+        fired += len(due)
+        are_due = bool(due)
+    return fired
+
+
+def _fire_one(tx: Transaction, engine: Engine, timer: Timer) -> None:
+    match timer.kind:
+        case acts.RENEW:
+            acts.renew(tx, engine, int(timer.payload["signal"]))
+        case damping.HOLD:
+            damping.release(tx, engine, timer.payload)
+        case board.BOARD:
+            commit.refresh_board(tx, engine, timer.payload)
+        case unheeded.RERAISE:
+            reraise.look_again(tx, engine, timer.payload)

@@ -1,0 +1,219 @@
+"""A daemon's sign of life in the store: how `tieline status`, which only looks, knows whether anybody works.
+
+Each sign is a write, so that a disk that is full is noticed where nothing else is written. It also says which process
+gives it: whoever looks from the same machine sees at once that it was killed, and waits for no sign to be missed.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Store
+from tieline.sync.daemon import processes
+
+EVERY: Final = timedelta(seconds=5)
+
+SILENT: Final = timedelta(seconds=30)
+"""After which nobody is taken to work any more: several signs were missed, and no write waits that long."""
+
+FORGET: Final = timedelta(days=7)
+"""How long the last sign of a worker that has ended is kept."""
+
+RECENT: Final = timedelta(hours=1)
+"""How long a worker that went without a word is told of while others run."""
+
+MOST_WORDS: Final = 300
+"""Characters of what the store refuses writes for."""
+
+_PREFIX: Final = "daemon:"
+"""What no connection can be called: a sign of life stands among the turns."""
+
+_IS_SIGN: Final = t.lease.c.lane.startswith(_PREFIX, autoescape=True)
+_SEEN = update(t.lease).where(t.lease.c.lane == bindparam("row_lane"))
+_OLD = delete(t.lease).where(_IS_SIGN, t.lease.c.taken_at < bindparam("before"))
+_SIGNS = (
+    select(t.lease.c.worker, t.lease.c.taken_at, t.lease.c.released_at, t.lease.c.memory)
+    .where(_IS_SIGN)
+    .order_by(t.lease.c.taken_at.desc())
+)
+
+
+def this_process() -> str:
+    """A name for a worker: its machine and its process."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}"
+
+
+class Heartbeat:
+    """One worker's. `alone` is for a store that only one daemon at a time works on: the next one follows in its row.
+    `process` is what `processes.this` says of it."""
+
+    def __init__(self, store: Store, worker: str, *, alone: bool, process: Mapping[str, Any] | None = None) -> None:
+        self._store = store
+        self._worker = worker
+        self._process = dict(process or {})
+        self._lane = f"{_PREFIX}alone" if alone else f"{_PREFIX}{worker}"
+        self._next: datetime | None = None
+
+    def beat(self, now: datetime) -> None:
+        """Give a sign, if it is time. Raises StoreUnavailable, and then it stays time."""
+        if self._next is not None and now < self._next <= now + EVERY:
+            return
+        self._write(now, ended=None)
+        self._next = now + EVERY
+
+    def end(self, now: datetime) -> None:
+        """Say that this worker ends. Raises StoreUnavailable."""
+        self._write(now, ended=now)
+
+    def _write(self, now: datetime, *, ended: datetime | None) -> None:
+        # A full disk takes a small write in place while it refuses whatever else there is to write.
+        refused = self._store.refused[:MOST_WORDS]
+        memory = {"refused": refused, "process": self._process}
+        sign = {"worker": self._worker, "taken_at": now, "released_at": ended, "memory": memory}
+        with self._store.write() as tx:
+            if not tx.execute(_SEEN, {"row_lane": self._lane, **sign}).rowcount:
+                tx.execute(_OLD, {"before": now - FORGET})
+                tx.execute(insert(t.lease), {"lane": self._lane, "token": 0, "poll_soon": False, **sign})
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What the last sign of one worker says."""
+
+    name: str
+    seen_at: datetime
+    ended: bool
+    """Whether it said that it ends."""
+    lives: bool | None
+    """Whether its process is there; None where that cannot be told from here."""
+    refused: str = ""
+
+    def is_running(self, now: datetime) -> bool:
+        return not self.ended and self.lives is not False and abs(now - self.seen_at) <= SILENT
+
+    def trouble(self, now: datetime) -> str:
+        """What has become of one that does not run and did not say that it ends."""
+        seen = f"gave its last sign {ago(now - self.seen_at)} ago"
+        if self.seen_at - now > SILENT:
+            seen = "its last sign is of a time to come, so that a clock was put back"
+            return f"{seen}, and its process is gone" if self.lives is False else seen
+        if self.lives is False:
+            return f"its process is gone, and {seen}"
+        if self.lives:
+            return f"its process is there, and {seen}"
+        return f"it {seen}"
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What the signs say: whether anybody works on the store, and when the last one did. The latest sign is first."""
+
+    workers: tuple[Worker, ...]
+    now: datetime
+    unwritable: str = ""
+    """Why the store can be written by nobody, where that shows from here: no sign can say so then."""
+
+    @property
+    def running(self) -> bool:
+        return bool(self._at_work)
+
+    @property
+    def refused(self) -> str:
+        """Why the store takes no writes of a worker that runs, as a sentence."""
+        return next((one.refused for one in self._at_work if one.refused), self.unwritable)
+
+    @property
+    def _at_work(self) -> list[Worker]:
+        return [one for one in self.workers if one.is_running(self.now)]
+
+    @property
+    def _lost(self) -> list[Worker]:
+        """Workers that went without a word, not long ago."""
+        return [
+            one
+            for one in self.workers
+            if not one.ended and not one.is_running(self.now) and abs(self.now - one.seen_at) <= RECENT
+        ]
+
+    def sentence(self) -> str:
+        """For people; with what to do where nobody works."""
+        if self.running:
+            return self._running() + "".join(f". Worker {one.name}: {one.trouble(self.now)}" for one in self._lost)
+        start = "Start it with `tieline run`; nothing travels until then."
+        if self.unwritable:
+            if any(one.lives for one in self.workers):
+                return f"the daemon is there, and the store refuses its writes: {self.unwritable}"
+            start = f"The store takes no writes: {self.unwritable} {start}"
+        if not self.workers:
+            return f"the daemon is NOT running, and never was on this store. {start}"
+        last = self.workers[0]
+        if last.ended:
+            return f"the daemon is NOT running; it was stopped {ago(self.now - last.seen_at)} ago. {start}"
+        return f"the daemon is NOT running: {last.trouble(self.now)}. {_look(last)} {start}"
+
+    def _running(self) -> str:
+        if self.refused:
+            return f"the daemon is running, and the store refuses its writes: {self.refused}"
+        if any(one.lives for one in self._at_work):
+            return "the daemon is running"
+        return f"the daemon is running; it gave its last sign {ago(self.now - self._at_work[0].seen_at)} ago"
+
+    def facts(self) -> Mapping[str, Any]:
+        """The same for programs."""
+        return {
+            "running": self.running,
+            "refused": self.refused,
+            "seen_seconds_ago": self._seconds_ago(self.workers[0]) if self.workers else None,
+            "sentence": self.sentence(),
+            "workers": [
+                {"worker": one.name, "running": one in self._at_work, "seen_seconds_ago": self._seconds_ago(one)}
+                for one in (*self._at_work, *self._lost)
+            ],
+        }
+
+    def _seconds_ago(self, one: Worker) -> int:
+        return max(0, int((self.now - one.seen_at).total_seconds()))
+
+
+def life(
+    connection: Connection,
+    now: datetime,
+    lives: Callable[[Mapping[str, Any]], bool | None] = processes.lives,
+    *,
+    unwritable: str = "",
+) -> Life:
+    """Whether anybody works on this store. `lives` says of a process whether it is there."""
+    return Life(tuple(_worker(sign, lives) for sign in connection.execute(_SIGNS)), now, unwritable)
+
+
+def _worker(sign: Any, lives: Callable[[Mapping[str, Any]], bool | None]) -> Worker:
+    memory = sign.memory or {}
+    ended = sign.released_at is not None
+    there = None if ended else lives(memory.get("process", {}))
+    return Worker(sign.worker, sign.taken_at, ended, there, memory.get("refused", ""))
+
+
+def _look(last: Worker) -> str:
+    """Where to look first."""
+    if last.lives is False:
+        return "It was killed or died; its log, or the system's, says by whom or why."
+    if last.lives:
+        return "It hangs, or cannot write into the store; its log says which. Stop it first."
+    return "It died, hangs, or cannot write into the store; its log says which."
+
+
+def ago(passed: timedelta) -> str:
+    """How long that is, in one unit, for people."""
+    seconds = max(0, int(passed.total_seconds()))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,1 @@
+"""What comes in by HTTP: durable before anybody is told so."""

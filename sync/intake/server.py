@@ -1,0 +1,327 @@
+"""The HTTP side: webhooks in, health and metrics out. A 2xx means stored; overload is 503, never 4xx or 429.
+
+Alertmanager drops what is answered with 4xx or 429 and comes back after 5xx, which is why overload must be a 5xx.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl
+
+import orjson
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tieline.core.errors import Forged, NeedsOperator, StoreUnavailable
+from tieline.core.model import ConnectionName
+from tieline.core.port import Delivery, Received, Receiver
+from tieline.sync.engine import Connected, Engine
+from tieline.sync.intake.complaints import Complaint, Complaints
+from tieline.sync.intake.intake import Full, Intake
+
+BODY_TIMEOUT: Final = 30.0
+"""Seconds a sender may take over one body."""
+
+TELL_EVERY: Final = 5.0
+"""Seconds between two looks at which of what was only counted is to be told."""
+
+MOST_ODD: Final = 5
+"""Records of one delivery whose oddity the log tells; the others are counted."""
+
+DEPTH: Final = 64
+NODES: Final = 200_000
+TEXTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""The texts in a document, the one without an end too: otherwise each of its quotes would be tried as a beginning."""
+CONTAINERS: Final = frozenset((dict, list))
+UNREAD: Final = frozenset((404, 408, 413, 415))
+"""Refusals that leave a body unread. The sender is told that the connection ends, or its next delivery would go down it
+and be lost."""
+
+
+class Refused(Exception):
+    """A delivery that is answered without being stored."""
+
+    def __init__(self, status: int, sentence: str, wait: timedelta | None = None, *, why: str = "") -> None:
+        """`why` is for the log alone: what a stranger is not told."""
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+        self.wait = wait
+        self.why = why or sentence
+
+
+class Host(Protocol):
+    """What the server needs of the daemon around it."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def intake(self) -> Intake: ...
+
+    def count_delivery(self, connection: str, outcome: str) -> None:
+        """Count one delivery by what became of it."""
+        ...
+
+    def count_unreadable(self, connection: str, records: int) -> None:
+        """Count the records of a delivery that could not be understood."""
+        ...
+
+    def incomplete(self, connection: ConnectionName) -> None:
+        """Something of a delivery is missing: read the tool at once."""
+        ...
+
+    def readiness(self) -> tuple[bool, dict[str, Any]]:
+        """Whether work is being done, and how each part is."""
+        ...
+
+    def metrics(self) -> bytes:
+        """The metrics in Prometheus' text format."""
+        ...
+
+
+STORED: Final = JSONResponse({"stored": True}, 202)
+REPEATED: Final = JSONResponse({"stored": False}, 200)
+HOOKS: Final = "/hooks/"
+
+
+def application(host: Host) -> ASGIApp:
+    """The ASGI application."""
+
+    async def healthz(_request: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    async def readyz(_request: Request) -> Response:
+        ready, parts = await asyncio.to_thread(host.readiness)
+        return JSONResponse({"ready": ready, **parts}, 200 if ready else 503)
+
+    async def metrics(_request: Request) -> Response:
+        return Response(await asyncio.to_thread(host.metrics), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    pages = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])
+    return OneLength(Hooks(host, pages))
+
+
+class Hooks:
+    """Takes webhooks by itself and leaves the rest to the pages: in a storm, routing costs as much as a request."""
+
+    def __init__(self, host: Host, pages: ASGIApp) -> None:
+        self._host = host
+        self._pages = pages
+        self._answers = Answers()
+        self._log: Any = structlog.get_logger("tieline.server")
+        self._complaints = Complaints(self._write, host.engine.clock.monotonic)
+        self._teller: asyncio.TimerHandle | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(HOOKS):
+            await self._pages(scope, receive, send)
+            return
+        # Senders are set up by hand, and a slash at the end is easily written.
+        response = await self._answer(scope["path"][len(HOOKS) :].removesuffix("/"), scope, receive)
+        await response(scope, receive, send)
+
+    async def _answer(self, name: str, scope: Scope, receive: Receive) -> Response:
+        host = self._host
+        if scope["method"] != "POST":
+            return PlainTextResponse("Method Not Allowed", 405, {"allow": "POST", "connection": "close"})
+        try:
+            new, received = await _receive(host, name, scope, receive, self._answers)
+        except Refused as refused:
+            known = name if refused.status != 404 else "unknown"
+            host.count_delivery(known, str(refused.status))
+            self._complain("delivery_refused", scope, known, status=refused.status, reason=refused.why)
+            headers = {"Retry-After": str(max(1, round(refused.wait.total_seconds())))} if refused.wait else {}
+            if refused.status in UNREAD:
+                headers["connection"] = "close"
+            return JSONResponse({"error": refused.sentence}, refused.status, headers)
+        except ClientDisconnect:
+            host.count_delivery(name, "hung_up")
+            return Response(status_code=400)
+        host.count_delivery(name, "stored" if new else "repeated")
+        if received.incomplete:
+            self._make_up(ConnectionName(name), received, scope, new=new)
+        return STORED if new else REPEATED
+
+    def _make_up(self, name: ConnectionName, received: Received, scope: Scope, *, new: bool) -> None:
+        """Something of a delivery is missing: the tool is read at once, and what could not be understood is said."""
+        host = self._host
+        here = host.engine.connections.get(name)  # a reload may have taken it out since
+        only_listens = here is not None and here.only_listens
+        if not only_listens:
+            host.incomplete(name)
+        if new and received.unreadable:
+            host.count_unreadable(name, len(received.unreadable))
+            odd = [f"{one.key or one.ref or 'one without a name'}: {one.sentence}" for one in received.unreadable]
+            count = {"records": len(odd), "of": len(odd) + len(received.hints)}
+            self._complain("delivery_unreadable", scope, name, **count, errors=odd[:MOST_ODD])
+        elif new and only_listens:
+            self._complain("delivery_incomplete", scope, name)
+
+    def _complain(self, event: str, scope: Scope, connection: str, **facts: Any) -> None:
+        client = scope.get("client")
+        self._complaints.note(Complaint(event, str(client[0]) if client else "unknown", connection, facts))
+        if self._teller is None:
+            self._teller = asyncio.get_running_loop().call_later(TELL_EVERY, self._tell)
+
+    def _tell(self) -> None:
+        again = self._complaints.tell()
+        self._teller = asyncio.get_running_loop().call_later(TELL_EVERY, self._tell) if again else None
+
+    def _write(self, one: Complaint, times: int) -> None:
+        self._log.warning(one.event, connection=one.connection, sender=one.sender, times=times, **one.facts)
+
+
+class Answers:
+    """Carries what the intake's thread says over to the loop of the server: one wake-up for all of a commit."""
+
+    def __init__(self) -> None:
+        self._said: deque[tuple[Future[bool], asyncio.Future[bool]]] = deque()
+        self._woken = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def of(self, intake: Intake, name: ConnectionName, received: Received) -> bool:
+        """Hand a delivery over, and wait for what the intake says of it. Raises Full."""
+        self._loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[bool] = self._loop.create_future()
+        future = intake.submit(name, received, self._wake)
+        # Before `_tell` runs in this loop the callback stands, however early the commit was.
+        future.add_done_callback(lambda done: self._said.append((done, waiting)))
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+
+    def _wake(self) -> None:
+        # Set before the wake-up and cleared before the reading: what is added in between is read or wakes anew.
+        if self._loop is not None and not self._woken:
+            self._woken = True
+            # A loop that has ended has nobody left to tell.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        self._woken = False
+        while self._said:
+            done, waiting = self._said.popleft()
+            if waiting.done():
+                continue
+            error = done.exception() if not done.cancelled() else asyncio.CancelledError()
+            if error is None:
+                waiting.set_result(done.result())
+            else:
+                waiting.set_exception(error)
+
+
+class OneLength:
+    """Refuses a request that states its length in two ways: a proxy in front may believe the other one, and take the
+    rest of the body for a request of somebody else (RFC 9112, 6.3)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        named = [name for name, _value in scope.get("headers", ())]
+        if b"transfer-encoding" in named and b"content-length" in named:
+            words = {"error": "the request has both a Content-Length and a Transfer-Encoding"}
+            await JSONResponse(words, 400, {"connection": "close"})(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+async def _receive(host: Host, name: str, scope: Scope, receive: Receive, answers: Answers) -> tuple[bool, Received]:
+    engine = host.engine
+    connected = engine.connections.get(ConnectionName(name))
+    if connected is None or connected.receiver is None:
+        raise Refused(404, f"no connection named {name[:60]!r} takes webhooks here; see `connections` in tieline.yaml")
+    headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+    body = await _body(headers, receive, engine.config.server.body_limit)
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    received = _understand(connected, connected.receiver, Delivery(headers, body, query), engine)
+    try:
+        new = await answers.of(host.intake, connected.name, received)
+    except Full:
+        raise Refused(503, "too many deliveries wait to be stored; come back", timedelta(seconds=2)) from None
+    except StoreUnavailable as error:
+        raise Refused(503, f"the store does not take writes: {error}", error.wait) from None
+    return new, received
+
+
+def _understand(connected: Connected, receiver: Receiver, delivery: Delivery, engine: Engine) -> Received:
+    try:
+        receiver.verify(delivery, engine.clock.now())
+    except (NeedsOperator, LookupError) as error:
+        # A secret that is referred to and not there: the sender is not to blame, and may come back.
+        sentence = f"the webhook secret of {connected.name} cannot be had here; the log says why"
+        raise Refused(503, sentence, timedelta(minutes=1), why=str(error)) from None
+    except Forged as error:
+        sentence = "the signature or token does not prove the sender; check the webhook secret on both sides"
+        raise Refused(401, sentence, why=str(error)) from None
+    try:
+        check_shape(delivery.body)
+        return receiver.parse(delivery)
+    except ValueError as error:
+        raise Refused(400, f"not what {connected.kind.tool} sends: {error}") from None
+
+
+async def _body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
+    encoding = headers.get("content-encoding", "identity").lower()
+    if encoding not in ("identity", ""):
+        raise Refused(415, f"send the body as it is: content-encoding {encoding[:40]!r} is not taken")
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        raise Refused(413, f"the body is larger than {limit} bytes (server.body_limit)")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(body) > limit:
+                    raise Refused(413, f"the body is larger than {limit} bytes (server.body_limit)")
+    except TimeoutError:
+        raise Refused(408, f"the body did not arrive within {BODY_TIMEOUT:.0f} s") from None
+    return bytes(body)
+
+
+def check_shape(body: bytes) -> None:
+    """Refuse what is not plain JSON of a bearable shape. Raises ValueError with a sentence.
+
+    orjson refuses NaN, lone surrogates, broken UTF-8 and nesting beyond 1,024 levels by itself.
+    """
+    if body.count(b",") > NODES and TEXTS.sub(b"", body).count(b",") > NODES:
+        # Seen before it is built, which would cost twenty times its length.
+        raise ValueError(f"the body has more than {NODES} parts")
+    try:
+        root = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"the body is not JSON ({error})") from None
+    level: list[Any] = [root]
+    nodes = depth = 0
+    while level:
+        depth += 1
+        deeper: list[Any] = []
+        for node in level:
+            if type(node) is dict or type(node) is list:
+                nodes += len(node)
+                parts = node.values() if type(node) is dict else node
+                deeper += [part for part in parts if type(part) in CONTAINERS]
+        if depth > DEPTH or nodes > NODES:
+            raise ValueError(f"the body is nested deeper than {DEPTH} levels or has more than {NODES} parts")
+        level = deeper

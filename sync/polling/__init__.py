@@ -1,0 +1,1 @@
+"""Listings, page by page, and the records in them that nobody understands."""
