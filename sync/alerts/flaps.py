@@ -44,18 +44,18 @@ def at_beginning(flaps: Flaps, now: datetime, signals: SignalsConfig, *, is_reso
     if is_resolved is is_held:
         # It is held already, until what fires then decides; or nobody had taken it for over.
         return Damped(flaps, follows=False)
-    wait = hold(known(flaps, now), signals) if is_resolved else timedelta(0)
+    wait = held_for(known(flaps, now), signals) if is_resolved else timedelta(0)
     flapped = Flaps(known(flaps, now) + 1, now + signals.steady_after, now + wait if wait else None)
     return Damped(flapped, follows=is_resolved and not wait)
 
 
 def at_end(flaps: Flaps, now: datetime, signals: SignalsConfig, *, is_open: bool) -> Damped:
     """The last alert of an incident ends. What began and ended within one hold is not followed at all."""
-    wait = hold(known(flaps, now), signals) if is_open else timedelta(0)
+    wait = held_for(known(flaps, now), signals) if is_open else timedelta(0)
     return Damped(replace(flaps, held_until=now + wait if wait else None), follows=is_open and not wait)
 
 
-def hold(count: int, signals: SignalsConfig) -> timedelta:
+def held_for(count: int, signals: SignalsConfig) -> timedelta:
     """How long an end, or a beginning, is held after so many flaps: nothing is held that has not flapped, then it
     doubles with each, up to its bound."""
     if count <= 0 or not signals.flap_hold:

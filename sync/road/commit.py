@@ -25,7 +25,7 @@ OWN_REASONS: Final = frozenset({Reason.IGNORED, Reason.ALTERED})
 """What becomes of a field that was written and does not show it."""
 
 
-def take(
+def take_in(
     tx: Transaction,
     engine: Engine,
     here: Connected,

@@ -197,11 +197,11 @@ def adopt(
         born = sight(engine, here, replace(reading, body=reading.born), asked=sighting.asked)
         untold = {n: v for n, v in replica.intended.items() if n in sighting.fields and n not in born.fields}
         born = replace(born, fields={**born.fields, **untold})
-        commit.take(tx, engine, here, unfit.born(linked, born.fields), born, Moment.FOUND)
+        commit.take_in(tx, engine, here, unfit.born(linked, born.fields), born, Moment.FOUND)
         linked = loading.lock_replica(tx, replica.id) or linked
     else:
         linked = unfit.born(linked, sighting.fields)
-    commit.take(tx, engine, here, linked, sighting, moment)
+    commit.take_in(tx, engine, here, linked, sighting, moment)
     take_comments(tx, engine, here, replace(linked, ref=reading.ref), reading)
 
 

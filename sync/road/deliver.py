@@ -35,7 +35,7 @@ from tieline.sync.fit import unfit
 from tieline.sync.outcomes import Done, Then, Verb, outcome, standing_of
 from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState
 from tieline.sync.road import ceiling, commit, copy_states, creation, robots
-from tieline.sync.road.read import fresh, sight, with_replaced
+from tieline.sync.road.read import look_again, sight, with_replaced
 from tieline.sync.road.reconcile import Moment, wanted
 
 LEFT_OUT: Final = "left_out"
@@ -95,7 +95,7 @@ def _deliver(
             creation.find_or_create(engine, here, replica, incident)
         case ReplicaState.LINKED if replica.ledger:
             # A write is in doubt: what the tool shows now settles it, and the next round decides afresh.
-            fresh(engine, here, replica)
+            look_again(engine, here, replica)
         case ReplicaState.LINKED:
             _update(engine, here, replica, incident)
         case _:
@@ -131,7 +131,7 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         return
     if replica.originals is None and fields.keys() & here.mapping.texts.keys():
         # Nobody looked yet whether the tool's own texts hold more than we can say.
-        fresh(engine, here, replica)
+        look_again(engine, here, replica)
         return
     present = None
     if here.mapping.splices(fields):
@@ -163,7 +163,7 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
         if becomes.then is not Then.LOOK:
             raise
         # Nothing was written, and the record is not as we knew it: look, decide again, come back.
-        fresh(engine, here, replica)
+        look_again(engine, here, replica)
         return
     sighting = sight(engine, here, reading, asked=None, sent=patch.body)
     if reading.raced:
@@ -176,7 +176,7 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
             landed = replace(current, attempts=0, next_at=None, trail=trail)
             landed = unfit.left_over(landed, here.mapping, sighting, meant, engine.clock.now())
             unfit.tell(tx, engine, current, landed)
-            commit.take(tx, engine, here, landed, sighting, Moment.WRITTEN)
+            commit.take_in(tx, engine, here, landed, sighting, Moment.WRITTEN)
             comments.take_in(tx, engine, here, current, reading.comments or ())
 
 
@@ -188,7 +188,7 @@ def _as_it_stands(engine: Engine, here: Connected, replica: Replica) -> Body | N
     reading = here.ask(Verb.READ, here.source.read, replica.ref)
     if reading.version == replica.version and reading.merged_into is None:
         return reading.body
-    fresh(engine, here, replica)
+    look_again(engine, here, replica)
     return None
 
 

@@ -113,7 +113,7 @@ def with_replaced(here: Connected, replica: Replica, sighting: Sighting, names: 
     return replace(sighting, replaced=said.fields, without_words=without_words, untold=found.untold)
 
 
-def fresh(engine: Engine, here: Connected, replica: Replica) -> None:
+def look_again(engine: Engine, here: Connected, replica: Replica) -> None:
     """Look at a known record again and take in what it shows. Raises Gone."""
     if replica.ref is None:
         return
@@ -123,7 +123,7 @@ def fresh(engine: Engine, here: Connected, replica: Replica) -> None:
     with engine.store.write() as tx:
         current = loading.lock_replica(tx, replica.id)
         if current is not None:
-            commit.take(tx, engine, here, current, sighting)
+            commit.take_in(tx, engine, here, current, sighting)
             take_comments(tx, engine, here, current, sighting.reading)
 
 

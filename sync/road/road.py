@@ -81,7 +81,7 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
             creation.adopt(tx, engine, here, copy, sighting)
             _ask_for_comments(tx, engine, here, sighting.reading)
         else:
-            commit.take(tx, engine, here, copy, sighting)
+            commit.take_in(tx, engine, here, copy, sighting)
             comments.take_in(tx, engine, here, copy, sighting.reading.comments or ())
             if UNREAD in sighting.reading.annotations and copy.state is not ReplicaState.GONE:
                 _ask_for_them_later(tx, engine, item)

@@ -29,25 +29,25 @@ def entry(word):
 
 
 def test_every_turn_has_a_higher_token_and_finds_what_the_last_one_left(store):
-    first = lease.take(store, LEFT, "one", NOW)
+    first = lease.begin(store, LEFT, "one", NOW)
     assert (first.memory, first.idle, first.poll_soon) == ({}, None, False)
     lease.give_back(store, first, {"failures": 3}, poll_at=None, next_at=None, now=NOW + SECOND)
-    second = lease.take(store, LEFT, "two", NOW + 3 * SECOND)
+    second = lease.begin(store, LEFT, "two", NOW + 3 * SECOND)
     assert second.token > first.token
     assert (second.memory, second.idle) == ({"failures": 3}, 2.0)
 
 
 def test_a_turn_that_was_never_given_back_is_known_as_such(store):
-    lease.take(store, LEFT, "one", NOW)
-    assert lease.take(store, LEFT, "two", NOW + SECOND).idle is None
+    lease.begin(store, LEFT, "one", NOW)
+    assert lease.begin(store, LEFT, "two", NOW + SECOND).idle is None
 
 
 def test_a_worker_that_wakes_up_after_its_turn_writes_nothing(store):
-    frozen = lease.take(store, LEFT, "one", NOW)
+    frozen = lease.begin(store, LEFT, "one", NOW)
     fenced = lease.fenced(store, frozen)
     with fenced.write() as tx:
         set_timer(tx, "mine", "kind", NOW, {})
-    lease.take(store, LEFT, "two", NOW + SECOND)
+    lease.begin(store, LEFT, "two", NOW + SECOND)
     with pytest.raises(LeaseLost, match="another one has taken over"), fenced.write() as tx:
         set_timer(tx, "late", "kind", NOW, {})
         tx.journal(entry("late"))
@@ -56,15 +56,15 @@ def test_a_worker_that_wakes_up_after_its_turn_writes_nothing(store):
         assert any_due(connection, NOW)
     with pytest.raises(LeaseLost):
         lease.give_back(store, frozen, {"failures": 9}, poll_at=None, next_at=None, now=NOW)
-    assert lease.take(store, LEFT, "three", NOW).memory == {}
+    assert lease.begin(store, LEFT, "three", NOW).memory == {}
 
 
 def test_no_turn_begins_while_a_write_of_the_turn_before_is_under_way(store):
     """Whoever only reads the token is told that it is theirs, and commits after another has begun."""
-    turn = lease.take(store, LEFT, "one", NOW)
+    turn = lease.begin(store, LEFT, "one", NOW)
     with ThreadPoolExecutor(1) as other:
         with lease.fenced(store, turn).write() as tx:
-            taken = other.submit(lease.take, store, LEFT, "two", NOW + SECOND)
+            taken = other.submit(lease.begin, store, LEFT, "two", NOW + SECOND)
             with pytest.raises(TimeoutError):
                 taken.result(timeout=0.5)
             tx.journal(entry("before"))
@@ -72,10 +72,10 @@ def test_no_turn_begins_while_a_write_of_the_turn_before_is_under_way(store):
 
 
 def test_two_who_take_a_lane_at_once_have_different_turns(store):
-    turn = lease.take(store, LEFT, "one", NOW)
+    turn = lease.begin(store, LEFT, "one", NOW)
     with ThreadPoolExecutor(2) as others:
         with lease.fenced(store, turn).write() as tx:
-            taken = [others.submit(lease.take, store, LEFT, worker, NOW + SECOND) for worker in ("two", "three")]
+            taken = [others.submit(lease.begin, store, LEFT, worker, NOW + SECOND) for worker in ("two", "three")]
             # Both have come as far as they can by now.
             assert wait(taken, timeout=0.5).done == set()
             tx.journal(entry("before"))
@@ -83,17 +83,17 @@ def test_two_who_take_a_lane_at_once_have_different_turns(store):
 
 
 def test_one_lane_says_nothing_of_another(store):
-    mine = lease.take(store, LEFT, "one", NOW)
-    lease.take(store, ConnectionName("right"), "two", NOW)
+    mine = lease.begin(store, LEFT, "one", NOW)
+    lease.begin(store, ConnectionName("right"), "two", NOW)
     with lease.fenced(store, mine).write() as tx:
         tx.journal(entry("mine"))
 
 
 def test_before_a_call_to_a_tool_a_worker_that_was_frozen_asks_whether_it_is_still_its_turn(store):
     steady = [0.0]
-    turn = lease.take(store, LEFT, "one", NOW)
+    turn = lease.begin(store, LEFT, "one", NOW)
     permit = lease.permit(store, turn, lambda: steady[0])
-    lease.take(store, LEFT, "two", NOW)
+    lease.begin(store, LEFT, "two", NOW)
     permit()  # a moment ago it was ours
     steady[0] += 30
     with pytest.raises(LeaseLost):
@@ -117,13 +117,13 @@ def due(store, at):
 
 def test_a_lane_is_due_when_it_has_work_or_has_to_poll(store):
     assert due(store, NOW)  # never polled
-    turn = lease.take(store, LEFT, "one", NOW)
+    turn = lease.begin(store, LEFT, "one", NOW)
     lease.give_back(store, turn, {}, poll_at=NOW + 60 * SECOND, next_at=None, now=NOW)
     assert not due(store, NOW + SECOND)
     assert due(store, NOW + 60 * SECOND)
     lease.poll_soon(store, LEFT)
     assert due(store, NOW + SECOND)
-    turn = lease.take(store, LEFT, "one", NOW)
+    turn = lease.begin(store, LEFT, "one", NOW)
     assert turn.poll_soon
     lease.give_back(store, turn, {}, poll_at=NOW + 60 * SECOND, next_at=None, now=NOW)
     assert not due(store, NOW + SECOND)
@@ -133,7 +133,7 @@ def test_a_lane_is_due_when_it_has_work_or_has_to_poll(store):
 
 
 def test_a_connection_that_waits_for_its_tool_is_left_alone_until_then(store):
-    turn = lease.take(store, LEFT, "one", NOW)
+    turn = lease.begin(store, LEFT, "one", NOW)
     lease.give_back(store, turn, {}, poll_at=NOW, next_at=NOW + 30 * SECOND, now=NOW)
     with store.write() as tx:
         inbox.put(tx, LEFT, [(Ref("1"), None)], asked=0, now=NOW)

@@ -108,7 +108,7 @@ def test_a_worker_that_lost_its_lease_in_the_middle_of_a_write_changes_nothing_a
     assert right.entered.wait(20)
     # Another worker believes this one dead while it is inside the create.
     with Store.open(one.store) as store:
-        other = lease.take(store, ConnectionName("right"), "another worker", one.workers[0].engine.clock.now())
+        other = lease.begin(store, ConnectionName("right"), "another worker", one.workers[0].engine.clock.now())
         right.go_on.set()
 
         def taken_over() -> bool:

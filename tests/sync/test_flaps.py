@@ -35,14 +35,14 @@ STATES = st.builds(
 
 @given(COUNTS)
 def test_a_hold_grows_with_the_flaps_up_to_its_bound(count: int) -> None:
-    assert flaps.hold(count, SIGNALS) <= flaps.hold(count + 1, SIGNALS) <= SIGNALS.flap_hold_longest
-    assert (flaps.hold(count, SIGNALS) == timedelta(0)) is (count == 0)
+    assert flaps.held_for(count, SIGNALS) <= flaps.held_for(count + 1, SIGNALS) <= SIGNALS.flap_hold_longest
+    assert (flaps.held_for(count, SIGNALS) == timedelta(0)) is (count == 0)
 
 
 def test_a_hold_doubles_and_may_be_turned_off() -> None:
-    assert [flaps.hold(count, SIGNALS) // MINUTE for count in range(7)] == [0, 1, 2, 4, 8, 15, 15]
+    assert [flaps.held_for(count, SIGNALS) // MINUTE for count in range(7)] == [0, 1, 2, 4, 8, 15, 15]
     off = SignalsConfig(flap_hold=timedelta(0))
-    assert flaps.hold(9, off) == timedelta(0)
+    assert flaps.held_for(9, off) == timedelta(0)
 
 
 @given(STATES, st.booleans())

@@ -74,7 +74,7 @@ def _flap_is_a_fight() -> Sequence[Patch]:
     # Holding what flaps keeps it from the breaker, too.
     return [
         seen_by(deliver, "limits", moved_by_others=lambda trail, _moved: trail),
-        (flaps, "hold", lambda *_args: timedelta(0)),
+        (flaps, "held_for", lambda *_args: timedelta(0)),
     ]
 
 

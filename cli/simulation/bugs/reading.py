@@ -104,7 +104,7 @@ def _doubt_forgotten() -> Sequence[Patch]:
     def same(item: Any, known: Any) -> bool:
         return item.reading is not None and known is not None and known.version == item.reading.version
 
-    clean = deliver.fresh
+    clean = deliver.look_again
 
     def voided(engine: Any, here: Any, replica: Any) -> None:
         deliver._void(engine, replica.id)
@@ -112,7 +112,7 @@ def _doubt_forgotten() -> Sequence[Patch]:
             known = deliver.loading.load_replica(connection, replica.id)
         clean(engine, here, known or replica)
 
-    return [(road, "_tells_nothing", same), (deliver, "fresh", voided)]
+    return [(road, "_tells_nothing", same), (deliver, "look_again", voided)]
 
 
 def _clock_trusted() -> Sequence[Patch]:

@@ -10,7 +10,7 @@ from tieline.sync.daemon.jobs import lease
 
 
 def _no_fence() -> Sequence[Patch]:
-    return [(lease, "hold", nothing)]
+    return [(lease, "lock", nothing)]
 
 
 def _no_permit() -> Sequence[Patch]:

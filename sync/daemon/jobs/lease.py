@@ -47,7 +47,7 @@ _TOKEN = select(t.lease.c.token).where(t.lease.c.lane == bindparam("lane")).with
 _LOOK = select(t.lease.c.token).where(t.lease.c.lane == bindparam("lane"))
 
 
-def take(store: Store, lane: ConnectionName, worker: str, now: datetime) -> Turn:
+def begin(store: Store, lane: ConnectionName, worker: str, now: datetime) -> Turn:
     """Begin a turn: from here on every earlier turn of this lane can write nothing any more."""
     with store.write() as tx:
         row = tx.execute(_LOCKED, {"row_lane": lane}).first()
@@ -81,7 +81,7 @@ def give_back(
 ) -> None:
     """End a turn, with what the next one has to know. Raises LeaseLost when it was not ours any more."""
     with store.write() as tx:
-        hold(tx, turn)
+        lock(tx, turn)
         tx.execute(
             _SET,
             {
@@ -94,7 +94,7 @@ def give_back(
         )
 
 
-def hold(tx: Transaction, turn: Turn) -> None:
+def lock(tx: Transaction, turn: Turn) -> None:
     """Keep every other turn out until this transaction ends. Raises LeaseLost when one has begun."""
     if tx.execute(_TOKEN, {"lane": turn.lane}).scalar() != turn.token:
         raise _lost(turn)
@@ -102,7 +102,7 @@ def hold(tx: Transaction, turn: Turn) -> None:
 
 def fenced(store: Store, turn: Turn) -> Store:
     """The store as this turn may use it: every write holds the turn, or is refused."""
-    return store.guarded(lambda tx: hold(tx, turn))
+    return store.guarded(lambda tx: lock(tx, turn))
 
 
 def permit(store: Store, turn: Turn, steady: Callable[[], float]) -> Callable[[], None]:

@@ -26,7 +26,7 @@ def take_turn(
     LeaseLost when another worker has taken the lane over, and StoreUnavailable; whatever is raised, the turn is not
     given back then.
     """
-    turn = lease.take(store, lane.here.name, worker, clock.now())
+    turn = lease.begin(store, lane.here.name, worker, clock.now())
     plain = lane.engine
     lane.engine = replace(plain, store=lease.fenced(store, turn))
     lane.stopping = ends
