@@ -169,7 +169,7 @@ def parked(ctx: click.Context, as_json: bool) -> None:
 
 
 @parked.command()
-@click.argument("what", type=click.Choice(["copy", "inbox", "comment", "signal"]))
+@click.argument("what", type=click.Choice(["copy", "inbox", "comment", "signal", "timer"]))
 @click.argument("number", type=int)
 @as_option
 @json_option

@@ -1,13 +1,17 @@
-"""Timers: what is to happen later, as rows. They survive a restart, fire once, and say how late they were."""
+"""Timers: what is to happen later, as rows. They survive a restart, fire once, and say how late they were.
+
+One that fails is tried again and put aside in the end; one of a kind that nobody at work knows stays until somebody
+does. Neither delays another.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, exists, select, text
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, or_, select, text, update
 
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
@@ -16,18 +20,25 @@ from tieline.core.store.store import Connection, Transaction
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """One timer that is due. `late` is how long ago it should have fired: never negative, large after an outage."""
+    """One timer that is due. `late` is how long ago it should have fired: never negative, large after an outage;
+    `attempts` is how often it failed before."""
 
     key: str
     kind: str
     due_at: datetime
     payload: Mapping[str, Any]
     late: timedelta
+    attempts: int = 0
+
+
+NOBODY_KNOWS: Final = "nothing at work knows what is to happen then: install the plugin that set it again"
+"""What is said of a due timer whose kind no worker knows. Whoever knows it fires it all the same."""
 
 
 _SET = text(
     "INSERT INTO timer (key, kind, due_at, payload) VALUES (:key, :kind, :due_at, :payload) "
-    "ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, due_at = excluded.due_at, payload = excluded.payload"
+    "ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, due_at = excluded.due_at, payload = excluded.payload, "
+    "attempts = 0, next_at = NULL, parked = ''"
 ).bindparams(bindparam("due_at", type_=t.timer.c.due_at.type), bindparam("payload", type_=t.timer.c.payload.type))
 _SET_UNLESS_SET = Many(
     text(
@@ -36,14 +47,38 @@ _SET_UNLESS_SET = Many(
     ).bindparams(bindparam("due_at", type_=t.timer.c.due_at.type), bindparam("payload", type_=t.timer.c.payload.type))
 )
 _CANCEL = delete(t.timer).where(t.timer.c.key == bindparam("key"))
-_ANY_DUE = select(exists().where(t.timer.c.due_at <= bindparam("now")))
+
+
+def _is_due() -> ColumnElement[bool]:
+    timer, now = t.timer.c, bindparam("now", type_=t.timer.c.due_at.type)
+    return and_(
+        timer.due_at <= now,
+        or_(timer.next_at.is_(None), timer.next_at <= now),
+        timer.kind.in_(bindparam("kinds", expanding=True)),
+        timer.parked.in_(("", NOBODY_KNOWS)),
+    )
+
+
+_ANY_DUE = select(exists().where(_is_due()))
 # Workers side by side take different timers instead of waiting for each other; SQLite has one worker and no such words.
 _DUE = (
     select(t.timer)
-    .where(t.timer.c.due_at <= bindparam("now"))
+    .where(_is_due())
     .order_by(t.timer.c.due_at, t.timer.c.id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
+)
+_STRANGE = and_(
+    t.timer.c.due_at <= bindparam("now", type_=t.timer.c.due_at.type),
+    t.timer.c.kind.not_in(bindparam("kinds", expanding=True)),
+    t.timer.c.parked == "",
+)
+_ANY_STRANGE = select(exists().where(_STRANGE))
+_SAY_STRANGE = update(t.timer).where(_STRANGE).values(parked=NOBODY_KNOWS)
+_PUT_OFF = (
+    update(t.timer)
+    .where(t.timer.c.key == bindparam("its_key"), t.timer.c.due_at == bindparam("its_due_at"))
+    .values(attempts=bindparam("attempts"), next_at=bindparam("next_at"), parked=bindparam("parked"))
 )
 _FIRED = delete(t.timer).where(t.timer.c.id == bindparam("row_id"))
 
@@ -68,17 +103,43 @@ def cancel(tx: Transaction, key: str) -> bool:
     return tx.execute(_CANCEL, {"key": key}).rowcount > 0
 
 
-def any_due(connection: Connection | Transaction, now: datetime) -> bool:
-    """True when at least one timer is due: a look that takes no write lock."""
-    return bool(connection.execute(_ANY_DUE, {"now": now}).scalar_one())
+def any_due(connection: Connection | Transaction, now: datetime, kinds: Collection[str]) -> bool:
+    """True when at least one timer of these kinds is due: a look that takes no write lock."""
+    return bool(connection.execute(_ANY_DUE, {"now": now, "kinds": list(kinds)}).scalar_one())
 
 
-def due(tx: Transaction, now: datetime, limit: int) -> list[Timer]:
-    """Take out what is due, longest overdue first. Act in this same transaction, and each timer fires once."""
-    rows = tx.execute(_DUE, {"now": now, "limit": limit}).all()
+def due(tx: Transaction, now: datetime, limit: int, kinds: Collection[str]) -> list[Timer]:
+    """Take out what is due of these kinds, longest overdue first. Act in this same transaction, and each timer fires
+    once."""
+    rows = tx.execute(_DUE, {"now": now, "limit": limit, "kinds": list(kinds)}).all()
     if rows:
         tx.execute(_FIRED, [{"row_id": row.id} for row in rows])
-    return [Timer(row.key, row.kind, row.due_at, row.payload, now - row.due_at) for row in rows]
+    return [Timer(row.key, row.kind, row.due_at, row.payload, now - row.due_at, row.attempts) for row in rows]
+
+
+def put_off(tx: Transaction, timer: Timer, next_at: datetime | None, parked: str = "") -> None:
+    """Count a failed try of a timer that was not taken out after all: it is tried again at `next_at`, or is put aside
+    with the sentence that says why. One that was moved meanwhile has not failed."""
+    tx.execute(
+        _PUT_OFF,
+        {
+            "its_key": timer.key,
+            "its_due_at": timer.due_at,
+            "attempts": timer.attempts + 1,
+            "next_at": next_at,
+            "parked": parked,
+        },
+    )
+
+
+def any_strange(connection: Connection | Transaction, now: datetime, kinds: Collection[str]) -> bool:
+    """True when a timer is due whose kind is none of these, and nothing is said of it yet."""
+    return bool(connection.execute(_ANY_STRANGE, {"now": now, "kinds": list(kinds)}).scalar_one())
+
+
+def say_strange(tx: Transaction, now: datetime, kinds: Collection[str]) -> int:
+    """Put what is due of any other kind among what waits for people. Answers how many there were."""
+    return tx.execute(_SAY_STRANGE, {"now": now, "kinds": list(kinds)}).rowcount
 
 
 def next_due(connection: Connection | Transaction) -> datetime | None:

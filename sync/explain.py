@@ -260,7 +260,11 @@ def parked(connection: Connection) -> list[Parked]:
         Parked("signal", row.id, IncidentId(row.incident_id), row.connection, row.parked)
         for row in connection.execute(select(t.signal).where(text("signal.parked <> ''")).order_by(t.signal.c.id))
     ]
-    return [*copies, *arrivals, *comments, *acts]
+    timers = [
+        Parked("timer", row.id, None, "", f"{row.kind} {row.key}: {row.parked}")
+        for row in connection.execute(select(t.timer).where(text("timer.parked <> ''")).order_by(t.timer.c.id))
+    ]
+    return [*copies, *arrivals, *comments, *acts, *timers]
 
 
 def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
@@ -298,8 +302,11 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
                     loading.lock_incident(tx, IncidentId(signal.incident_id))
                 change = update(t.signal).where(t.signal.c.id == number, t.signal.c.parked != "")
                 found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
+            case "timer":
+                change = update(t.timer).where(t.timer.c.id == number, t.timer.c.parked != "")
+                found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
             case _:
-                raise LookupError(f"{what!r} is not copy, inbox, comment or signal")
+                raise LookupError(f"{what!r} is not copy, inbox, comment, signal or timer")
         if found.rowcount == 0:
             raise LookupError(f"{what} {number} is not parked; run `tieline parked` to see what is")
         engine.record(tx, "released", actor=actor, what=what, number=number)

@@ -106,11 +106,17 @@ class Budget:
         self._at = now
 
 
+def doubled(failures: int) -> timedelta:
+    """A wait that doubles with each failure in a row, up to LONGEST_WAIT."""
+    wait: timedelta = min(FIRST_WAIT * 2 ** min(failures, 16), LONGEST_WAIT)
+    return wait
+
+
 def wait_after(attempts: int, dice: random.Random, error: TryAgain | None = None) -> timedelta:
     """How long to wait after the `attempts`-th failure in a row: what the tool asked for, else doubling with jitter."""
     if error is not None and error.wait is not None:
         return error.wait + timedelta(seconds=dice.random())
-    ceiling: timedelta = min(FIRST_WAIT * 2 ** min(attempts, 16), LONGEST_WAIT)
+    ceiling = doubled(attempts)
     if error is not None and error.limit is not None:
         return max(ceiling, UNTOLD_WAIT) + timedelta(seconds=dice.random())
     return ceiling * (0.5 + dice.random() / 2)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 
 from tieline.adapters.memory.shelf import Entry, Note, Row
 from tieline.cli.simulation import following
@@ -101,6 +101,7 @@ def check(world: World) -> list[Violation]:
         _holds,
         _unheld,
         _one_of_many,
+        _timers,
     ]
     if not world.restored:
         promises.append(_writes)
@@ -175,6 +176,15 @@ def _store(scene: Scene) -> Iterator[Violation]:
             yield Violation("lost webhook", f"webhook {one[1]} of {one[0]} was answered 200 and is not in the store")
     if waiting or dirty:
         yield Violation("not at rest", f"{waiting} things wait in the inbox and {dirty} copies are behind")
+
+
+def _timers(scene: Scene) -> Iterator[Violation]:
+    """Nothing in a simulated world gives what is to happen later a reason to fail."""
+    with scene.world.store.read() as connection:
+        failed = connection.execute(select(t.timer).where(or_(t.timer.c.attempts > 0, t.timer.c.parked != ""))).all()
+    for row in failed:
+        words = f"{row.kind} {row.key} failed {row.attempts} times"
+        yield Violation("failed timer", f"{words}: {row.parked}" if row.parked else words)
 
 
 def _duplicates(scene: Scene) -> Iterator[Violation]:

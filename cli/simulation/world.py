@@ -46,7 +46,7 @@ from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.sync.alerts import board, damping, unheeded
 from tieline.sync.build import build
-from tieline.sync.daemon.daemon import fire_timers
+from tieline.sync.daemon.firing import fire_timers
 from tieline.sync.daemon.jobs import lease
 from tieline.sync.daemon.jobs.turn import take_turn
 from tieline.sync.daemon.lane import Lane, LaneState

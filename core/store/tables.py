@@ -273,9 +273,13 @@ timer = Table(
     Column("kind", String(40), nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("payload", JsonText, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0, server_default=text("0")),
+    Column("next_at", Instant),  # when one that failed is tried again
+    Column("parked", Text, nullable=False, default="", server_default=text("''")),
     UniqueConstraint("key"),
     Index(None, "due_at"),
 )
+_partial("ix_timer_parked", timer.c.id, where=text("parked <> ''"))
 
 journal = Table(
     "journal",

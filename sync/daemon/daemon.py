@@ -19,7 +19,6 @@ from typing import Any, BinaryIO, Final
 import structlog
 import uvicorn
 
-from tieline.core import timers
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
 from tieline.core.errors import ConfigError, StoreUnavailable, TielineError
@@ -27,11 +26,11 @@ from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
 from tieline.core.store import engines, ownership
 from tieline.core.store.engines import is_postgres
-from tieline.core.store.store import Store, Transaction
-from tieline.core.timers import Timer
-from tieline.sync.alerts import acts, board, damping, reraise, signals, unheeded
+from tieline.core.store.store import Store
+from tieline.sync.alerts import signals
 from tieline.sync.build import build, prove_mappings
 from tieline.sync.daemon import processes
+from tieline.sync.daemon.firing import TIMERS_AT_ONCE, fire_timers
 from tieline.sync.daemon.heartbeat import Heartbeat, this_process
 from tieline.sync.daemon.jobs.clock import StoreClock
 from tieline.sync.daemon.jobs.loops import Loops
@@ -44,10 +43,6 @@ from tieline.sync.daemon.pulse import Pulse
 from tieline.sync.engine import Engine
 from tieline.sync.intake import inbox, server, slow_clients
 from tieline.sync.intake.intake import Intake
-from tieline.sync.road import commit
-
-TIMERS_AT_ONCE: Final = 100
-"""How many timers fire before others have their turn."""
 
 KEEP_DELIVERIES: Final = timedelta(days=7)
 """Longer than any sender retries, and than a beginning may come after its end."""
@@ -231,10 +226,10 @@ class Daemon:
     def _run_timers(self, event: threading.Event) -> None:
         forget_at = self._clock.now()
         while not self._stopping.is_set():
-            now = self._clock.now()
+            now, fired = self._clock.now(), 0
             try:
                 self._heartbeat.beat(now)
-                self._fire(now)
+                fired = fire_timers(self.engine, now)
                 if now >= forget_at:
                     with self._store.write() as tx:
                         inbox.forget_deliveries(tx, now - KEEP_DELIVERIES)
@@ -243,7 +238,8 @@ class Daemon:
             except StoreUnavailable as error:
                 self._log.error("store_unavailable", loop="timers", error=str(error))
             self._note_past()
-            event.wait(SWEEP)
+            if fired < TIMERS_AT_ONCE:
+                event.wait(SWEEP)
 
     def _note_end(self) -> None:
         try:
@@ -256,9 +252,6 @@ class Daemon:
             self._past.note(self.engine.in_doubt_before, in_doubt=self.engine.in_doubt)
         except StoreUnavailable as error:
             self._log.error("store_unavailable", loop="past", error=str(error))
-
-    def _fire(self, now: Any) -> None:
-        fire_timers(self.engine, now)
 
     def wake(self, name: ConnectionName) -> None:
         """Tell a lane that there is work."""
@@ -386,30 +379,3 @@ def only_daemon(config: Config, fix: str = ELSEWHERE) -> BinaryIO | None:
 def _clock(config: Config, store: Store) -> Clock:
     """Workers that share a store share its time."""
     return StoreClock(store) if is_postgres(config.store) else SystemClock()
-
-
-def fire_timers(engine: Engine, now: Any) -> int:
-    """Fire what is due, each in the transaction that removes it. Answers how many fired."""
-    fired = 0
-    with engine.store.read() as connection:
-        are_due = timers.any_due(connection, now)
-    while are_due and fired < TIMERS_AT_ONCE:
-        with engine.store.write() as tx:
-            due = timers.due(tx, now, 1)
-            for timer in due:
-                _fire_one(tx, engine, timer)
-        fired += len(due)
-        are_due = bool(due)
-    return fired
-
-
-def _fire_one(tx: Transaction, engine: Engine, timer: Timer) -> None:
-    match timer.kind:
-        case acts.RENEW:
-            acts.renew(tx, engine, int(timer.payload["signal"]))
-        case damping.HOLD:
-            damping.release(tx, engine, timer.payload)
-        case board.BOARD:
-            commit.refresh_board(tx, engine, timer.payload)
-        case unheeded.RERAISE:
-            reraise.look_again(tx, engine, timer.payload)

@@ -134,6 +134,9 @@ class _Collector(Collector):
             parked.add_metric(
                 ["signal"], _count(connection, select(func.count()).select_from(t.signal).where(text("parked <> ''")))
             )
+            parked.add_metric(
+                ["timer"], _count(connection, select(func.count()).select_from(t.timer).where(text("parked <> ''")))
+            )
             yield parked
             doubted = GaugeMetricFamily(
                 "tieline_ends_doubted",

@@ -1,5 +1,6 @@
 """Timers survive, fire once, and say how late they were."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from tieline.core.store.store import Store
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+KINDS = ("escalate", "page")
 
 
 def set_all(store: Store, **due: datetime) -> None:
@@ -19,7 +21,7 @@ def set_all(store: Store, **due: datetime) -> None:
 
 def fired(store: Store, now: datetime, limit: int = 100) -> list[str]:
     with store.write() as tx:
-        return [timer.key for timer in timers.due(tx, now, limit)]
+        return [timer.key for timer in timers.due(tx, now, limit, KINDS)]
 
 
 def test_a_timer_fires_at_its_moment_and_not_before(store: Store) -> None:
@@ -37,7 +39,7 @@ def test_a_timer_fires_once(store: Store) -> None:
 def test_a_timer_whose_effect_failed_fires_again(store: Store) -> None:
     set_all(store, ack=NOON)
     with pytest.raises(ZeroDivisionError), store.write() as tx:
-        assert len(timers.due(tx, NOON, 10)) == 1
+        assert len(timers.due(tx, NOON, 10, KINDS)) == 1
         raise ZeroDivisionError
     assert fired(store, NOON) == ["ack"]
 
@@ -45,7 +47,7 @@ def test_a_timer_whose_effect_failed_fires_again(store: Store) -> None:
 def test_after_an_outage_every_timer_says_how_late_it_is(store: Store) -> None:
     set_all(store, ack=NOON, update=NOON + MINUTE)
     with store.write() as tx:
-        found = timers.due(tx, NOON + 60 * MINUTE, 10)
+        found = timers.due(tx, NOON + 60 * MINUTE, 10, KINDS)
     assert [(timer.key, timer.late) for timer in found] == [("ack", 60 * MINUTE), ("update", 59 * MINUTE)]
     assert found[0] == timers.Timer("ack", "escalate", NOON, {"incident": "ack"}, 60 * MINUTE)
 
@@ -62,7 +64,7 @@ def test_setting_a_key_again_moves_its_timer(store: Store) -> None:
         timers.set_timer(tx, "ack", "page", NOON + MINUTE, {"round": 2})
     assert fired(store, NOON) == []
     with store.write() as tx:
-        assert timers.due(tx, NOON + MINUTE, 10) == [
+        assert timers.due(tx, NOON + MINUTE, 10, KINDS) == [
             timers.Timer("ack", "page", NOON + MINUTE, {"round": 2}, timedelta(0))
         ]
 
@@ -81,8 +83,8 @@ def test_a_look_tells_whether_and_when_something_is_due(store: Store) -> None:
     set_all(store, ack=NOON, update=NOON + MINUTE)
     with store.read() as connection:
         assert timers.next_due(connection) == NOON
-        assert not timers.any_due(connection, NOON - MINUTE)
-        assert timers.any_due(connection, NOON)
+        assert not timers.any_due(connection, NOON - MINUTE, KINDS)
+        assert timers.any_due(connection, NOON, KINDS)
 
 
 @pytest.mark.xdist_group("postgresql")
@@ -91,7 +93,48 @@ def test_workers_side_by_side_fire_different_timers(postgres_database: str) -> N
         store.migrate()
         set_all(store, first=NOON, second=NOON)
         with store.write() as one, store.write() as other:
-            mine = timers.due(one, NOON, 1)
-            theirs = timers.due(other, NOON, 2)
+            mine = timers.due(one, NOON, 1, KINDS)
+            theirs = timers.due(other, NOON, 2, KINDS)
         assert [timer.key for timer in (*mine, *theirs)] == ["first", "second"]
         assert fired(store, NOON) == []
+
+
+def test_one_that_is_put_off_is_tried_again_then_and_says_how_often_it_failed(store: Store) -> None:
+    set_all(store, ack=NOON)
+    for attempt in (1, 2):
+        with store.write() as tx:
+            (timer,) = timers.due(tx, NOON + attempt * MINUTE, 1, KINDS)
+            assert timer.attempts == attempt - 1
+            # It was not taken out after all.
+            timers.set_timer(tx, timer.key, timer.kind, timer.due_at, timer.payload)
+            timers.put_off(tx, replace(timer, attempts=attempt - 1), NOON + (attempt + 1) * MINUTE)
+        assert fired(store, NOON + (attempt + 1) * MINUTE - timedelta(microseconds=1)) == []
+    assert fired(store, NOON + 3 * MINUTE) == ["ack"]
+
+
+def test_one_that_is_put_aside_fires_no_more_until_it_is_set_anew(store: Store) -> None:
+    set_all(store, ack=NOON, other=NOON)
+    with store.write() as tx:
+        timers.put_off(tx, timers.Timer("ack", "escalate", NOON, {}, MINUTE), None, "it failed")
+    assert fired(store, NOON + 60 * MINUTE) == ["other"]
+    set_all(store, ack=NOON + MINUTE)
+    assert fired(store, NOON + MINUTE) == ["ack"]
+
+
+def test_one_that_was_moved_meanwhile_has_not_failed(store: Store) -> None:
+    set_all(store, ack=NOON)
+    with store.write() as tx:
+        timers.put_off(tx, timers.Timer("ack", "escalate", NOON - MINUTE, {}, MINUTE), None, "it failed")
+    assert fired(store, NOON) == ["ack"]
+
+
+def test_a_kind_that_nobody_knows_stays_is_told_once_and_fires_where_somebody_knows_it(store: Store) -> None:
+    set_all(store, ack=NOON)
+    for moment, any_strange, told in ((NOON - MINUTE, False, 0), (NOON, True, 1), (NOON + MINUTE, False, 0)):
+        with store.write() as tx:
+            assert timers.due(tx, moment, 10, ("page",)) == []
+            assert timers.any_strange(tx, moment, ("page",)) is any_strange
+            assert timers.say_strange(tx, moment, ("page",)) == told
+    with store.read() as connection:
+        assert not timers.any_due(connection, NOON, ("page",))
+    assert fired(store, NOON + MINUTE) == ["ack"]

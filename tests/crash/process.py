@@ -58,7 +58,7 @@ from tieline.core.yaml import Node
 from tieline.plugins.grouping.plugin import Grouping, Settings
 from tieline.sync import explain
 from tieline.sync.build import build
-from tieline.sync.daemon.daemon import fire_timers
+from tieline.sync.daemon.firing import fire_timers
 from tieline.sync.daemon.lane import Lane
 from tieline.sync.intake.intake import Intake
 from tieline.sync.records import Incident, Replica

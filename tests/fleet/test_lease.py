@@ -53,7 +53,7 @@ def test_a_worker_that_wakes_up_after_its_turn_writes_nothing(store):
         tx.journal(entry("late"))
     with store.read() as connection:
         assert inbox.head(connection) == 0
-        assert any_due(connection, NOW)
+        assert any_due(connection, NOW, ["kind"])
     with pytest.raises(LeaseLost):
         lease.give_back(store, frozen, {"failures": 9}, poll_at=None, next_at=None, now=NOW)
     assert lease.begin(store, LEFT, "three", NOW).memory == {}

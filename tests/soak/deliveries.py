@@ -23,7 +23,7 @@ from tieline.adapters.alertmanager.webhook import parse
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Received, Receiver
 from tieline.sync import explain
-from tieline.sync.daemon.daemon import fire_timers
+from tieline.sync.daemon.firing import fire_timers
 from tieline.sync.intake import inbox
 
 TICK: Final = 600.0

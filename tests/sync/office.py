@@ -26,7 +26,7 @@ from tieline.core.port import Delivery, Ref
 from tieline.core.store.store import Store
 from tieline.sync import explain
 from tieline.sync.build import build
-from tieline.sync.daemon.daemon import fire_timers
+from tieline.sync.daemon.firing import fire_timers
 from tieline.sync.daemon.lane import Lane
 from tieline.sync.engine import Engine
 from tieline.sync.intake import inbox

@@ -22,7 +22,7 @@ from tieline.core.store.store import Transaction
 from tieline.core.timers import set_timer
 from tieline.sync import explain
 from tieline.sync.alerts import acts, signals
-from tieline.sync.daemon.daemon import fire_timers
+from tieline.sync.daemon.firing import fire_timers
 from tieline.sync.daemon.lane import Lane, LaneState
 from tieline.sync.engine import Engine
 from tieline.sync.road import commit

@@ -20,7 +20,7 @@ from tieline.core.port import Token
 from tieline.core.store.store import Store
 from tieline.sync import explain
 from tieline.sync.build import build
-from tieline.sync.daemon.daemon import fire_timers
+from tieline.sync.daemon.firing import fire_timers
 from tieline.sync.daemon.lane import Lane
 from tieline.sync.engine import Engine
 from tieline.sync.records import Incident, Replica

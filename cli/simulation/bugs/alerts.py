@@ -11,8 +11,9 @@ from tieline.cli.simulation.bugs.planting import Mutant, Patch, nothing, seen_by
 from tieline.core.port import Act
 from tieline.mappings import board as shown_alerts
 from tieline.sync.alerts import absence, acts, board, flaps, judging, reraise, signals
+from tieline.sync.daemon import firing
 from tieline.sync.polling import poll
-from tieline.sync.road import deliver
+from tieline.sync.road import commit, deliver
 
 
 def _one_incident_per_alert() -> Sequence[Patch]:
@@ -82,12 +83,20 @@ def _not_raised_again() -> Sequence[Patch]:
     return [(reraise, "look_again", nothing)]
 
 
+def _timer_without_its_facts() -> Sequence[Patch]:
+    def hasty(tx: Any, engine: Any, _payload: Any) -> None:
+        commit.refresh_board(tx, engine, {})
+
+    return [seen_by(firing, "commit", refresh_board=hasty)]
+
+
 MUTANTS: Final[Mapping[str, Mutant]] = {
     "severity-stays": Mutant("an alert that is worse than its incident does not raise it", _severity_stays),
     "board-stale": Mutant("tickets are not told which alerts joined and ended", _board_stale),
     "block-taken-for-an-edit": Mutant("the block of alerts is taken for somebody's text", _block_taken_for_an_edit),
     "flap-is-a-fight": Mutant("an alert that flaps trips the breaker", _flap_is_a_fight),
     "not-raised-again": Mutant("what somebody resolved stays so, however long it fires", _not_raised_again),
+    "timer-without-its-facts": Mutant("what is to happen later is not told what it is about", _timer_without_its_facts),
     "one-incident-per-alert": Mutant("alerts are not grouped", _one_incident_per_alert),
     "late-alert-believed": Mutant("a late webhook makes an ended alert fire again", _late_alert_believed),
     "end-not-asked-for": Mutant("an alert that only a webhook told of is never asked for again", _end_not_asked_for),

@@ -1,0 +1,76 @@
+"""Firing timers: each in the transaction that removes it, so that it fires once. One that fails delays no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+
+from tieline.core import timers
+from tieline.core.errors import StoreUnavailable, as_sentence
+from tieline.core.redaction import redacted
+from tieline.core.store.store import Transaction
+from tieline.core.timers import Timer
+from tieline.sync.alerts import acts, board, damping, reraise, unheeded
+from tieline.sync.engine import Engine
+from tieline.sync.limits import TRIES, doubled
+from tieline.sync.road import commit
+
+TIMERS_AT_ONCE: Final = 100
+"""How many timers fire before the daemon does what else is to be done each second."""
+
+HANDLERS: Final[Mapping[str, Callable[[Transaction, Engine, Timer], None]]] = {
+    acts.RENEW: lambda tx, engine, timer: acts.renew(tx, engine, int(timer.payload["signal"])),
+    damping.HOLD: lambda tx, engine, timer: damping.release(tx, engine, timer.payload),
+    board.BOARD: lambda tx, engine, timer: commit.refresh_board(tx, engine, timer.payload),
+    unheeded.RERAISE: lambda tx, engine, timer: reraise.look_again(tx, engine, timer.payload),
+}
+"""What happens when a timer of each kind fires."""
+
+
+def fire_timers(engine: Engine, now: datetime) -> int:
+    """Fire what is due, at most TIMERS_AT_ONCE. Answers how many were taken up, those that failed among them."""
+    taken = 0
+    with engine.store.read() as connection:
+        are_due = timers.any_due(connection, now, HANDLERS)
+        are_strange = timers.any_strange(connection, now, HANDLERS)
+    if are_strange:
+        with engine.store.write() as tx:
+            strange = timers.say_strange(tx, now, HANDLERS)
+        _log().error("timers_unknown", timers=strange, fix=timers.NOBODY_KNOWS)
+    while are_due and taken < TIMERS_AT_ONCE:
+        are_due = _fire_next(engine, now)
+        taken += are_due
+    return taken
+
+
+def _fire_next(engine: Engine, now: datetime) -> bool:
+    timer = None
+    try:
+        with engine.store.write() as tx:
+            timer = next(iter(timers.due(tx, now, 1, HANDLERS)), None)
+            if timer is not None:
+                HANDLERS[timer.kind](tx, engine, timer)
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        if timer is None:
+            raise
+        _put_off(engine, timer, now, error)
+    return timer is not None
+
+
+def _put_off(engine: Engine, timer: Timer, now: datetime, error: Exception) -> None:
+    attempts = timer.attempts + 1
+    what = f"it failed {attempts} times, at last with {type(error).__name__}: {as_sentence(error)}"
+    sentence = redacted(what) if attempts >= TRIES else ""
+    with engine.store.write() as tx:
+        timers.put_off(tx, timer, None if sentence else now + doubled(attempts), sentence)
+    facts = {"kind": timer.kind, "key": timer.key, "attempts": attempts, "parked": bool(sentence)}
+    _log().error("timer_failed", **facts, exc_info=error)
+
+
+def _log() -> Any:
+    return structlog.get_logger("tieline.timers")

@@ -1,0 +1,104 @@
+"""Timers fire beside each other: none of them ends the daemon or holds up another."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from tests.sync.world import World
+
+from tieline.core import timers
+from tieline.core.errors import StoreUnavailable
+from tieline.sync import explain
+from tieline.sync.alerts import acts
+from tieline.sync.daemon import firing
+from tieline.sync.limits import TRIES
+
+BROKEN = {"signal": "none"}
+"""What the one that asks for a silence anew cannot work on."""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path, ("left",))
+
+
+def put(world: World, key: str, kind: str, payload: dict[str, Any]) -> None:
+    with world.engine.store.write() as tx:
+        timers.set_timer(tx, key, kind, world.clock.now(), payload)
+
+
+def fire(world: World) -> int:
+    return firing.fire_timers(world.engine, world.clock.now())
+
+
+def waiting(world: World) -> list[explain.Parked]:
+    with world.engine.store.read() as connection:
+        return explain.parked(connection)
+
+
+def test_one_that_fails_delays_no_other_and_is_put_aside_in_the_end(world: World) -> None:
+    put(world, "broken", acts.RENEW, BROKEN)
+    put(world, "whole", acts.RENEW, {"signal": 1})
+    with capture_logs() as logs:
+        assert fire(world) == 2
+        assert fire(world) == 0
+        for _ in range(TRIES - 1):
+            world.clock.advance(600)
+            assert fire(world) == 1
+    world.clock.advance(86_400)
+    assert fire(world) == 0
+    told = [one for one in logs if one["event"] == "timer_failed"]
+    assert [(one["key"], one["attempts"], one["parked"]) for one in told] == [
+        ("broken", number, number == TRIES) for number in range(1, TRIES + 1)
+    ]
+    (parked,) = waiting(world)
+    assert (parked.what, parked.incident) == ("timer", None)
+    assert parked.sentence == (
+        f"{acts.RENEW} broken: it failed {TRIES} times, at last with ValueError: "
+        "invalid literal for int() with base 10: 'none'."
+    )
+
+
+def test_one_that_was_put_aside_is_released_and_tried_from_the_beginning(world: World) -> None:
+    put(world, "broken", acts.RENEW, BROKEN)
+    for _ in range(TRIES):
+        fire(world)
+        world.clock.advance(600)
+    (parked,) = waiting(world)
+    explain.release(world.engine, "timer", parked.id, actor="ann")
+    assert waiting(world) == []
+    assert fire(world) == 1
+    assert waiting(world) == [], "it is the first failure again"
+    with pytest.raises(LookupError, match="timer 99 is not parked"):
+        explain.release(world.engine, "timer", 99, actor="ann")
+
+
+def test_a_kind_that_nothing_at_work_knows_stays_and_is_told_of_once(world: World) -> None:
+    put(world, "ack INC-1", "oncall.escalate", {})
+    with capture_logs() as logs:
+        assert [fire(world) for _ in range(3)] == [0, 0, 0]
+    assert [(one["event"], one["timers"]) for one in logs] == [("timers_unknown", 1)]
+    (parked,) = waiting(world)
+    assert parked.sentence == (
+        "oncall.escalate ack INC-1: nothing at work knows what is to happen then: install the plugin that set it again"
+    )
+
+
+def test_a_store_that_does_not_answer_is_no_failure_of_a_timer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_args: object) -> None:
+        raise StoreUnavailable("it is away")
+
+    put(world, "whole", acts.RENEW, {"signal": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(firing, "HANDLERS", {acts.RENEW: away})
+        with pytest.raises(StoreUnavailable):
+            fire(world)
+    assert fire(world) == 1
+    assert waiting(world) == []
+
+
+def test_only_so_many_fire_before_the_daemon_does_what_else_is_to_be_done(world: World) -> None:
+    for number in range(firing.TIMERS_AT_ONCE + 3):
+        put(world, f"silence {number}", acts.RENEW, {"signal": number})
+    assert [fire(world), fire(world), fire(world)] == [firing.TIMERS_AT_ONCE, 3, 0]
