@@ -217,7 +217,8 @@ def _explain(
         case "model_type" | "model_attributes_type" if section := _section_of(owner, path):
             first = next((name for name, info in section.items() if info.is_required()), next(iter(section)))
             fix = f"write `{path[-1]}: {{{first}: …}}`; there are {', '.join(section)}."
-            findings.note(at, "CFG005", f"{place} has options of its own, and is no single value.", fix)
+            given = "list" if isinstance(at.value, list) else "single value"
+            findings.note(at, "CFG005", f"{place} has options of its own, and is no {given}.", fix)
         case _:
             at = _named_in(detail["msg"], at)
             findings.note(at, "CFG005", f"{place}: {_sentence(detail)}", _hint(detail["type"]))

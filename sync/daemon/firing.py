@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -39,7 +39,7 @@ def fire_timers(engine: Engine, now: datetime) -> int:
     if are_strange:
         with engine.store.write() as tx:
             strange = timers.say_strange(tx, now, HANDLERS)
-        _log().error("timers_unknown", timers=strange, fix=timers.NOBODY_KNOWS)
+        structlog.get_logger("tieline.timers").error("timers_unknown", timers=strange, fix=timers.NOBODY_KNOWS)
     while are_due and taken < TIMERS_AT_ONCE:
         are_due = _fire_next(engine, now)
         taken += are_due
@@ -69,8 +69,4 @@ def _put_off(engine: Engine, timer: Timer, now: datetime, error: Exception) -> N
     with engine.store.write() as tx:
         timers.put_off(tx, timer, None if sentence else now + doubled(attempts), sentence)
     facts = {"kind": timer.kind, "key": timer.key, "attempts": attempts, "parked": bool(sentence)}
-    _log().error("timer_failed", **facts, exc_info=error)
-
-
-def _log() -> Any:
-    return structlog.get_logger("tieline.timers")
+    structlog.get_logger("tieline.timers").error("timer_failed", **facts, exc_info=error)

@@ -118,7 +118,7 @@ def test_all_problems_of_all_parts_come_at_once_in_the_order_of_the_file() -> No
         ("tieline: 1\nserver: {listen: '0.0.0.0:99999'}", (2, 18), "an address and a port"),
         ("tieline: 1\nserver: {body_limit: 1 potato}", (2, 22), "write a size like"),
         ("tieline: 1\nserver:\n  body_limt: 1", (3, 3), "did you mean 'body_limit'?"),
-        ("tieline: 1\nserver: [a]", (2, 9), "write `name: value` lines"),
+        ("tieline: 1\nserver: [a]", (2, 9), "and is no list. Fix: write `server: {listen: …}`"),
         ("tieline: 1\nsignals: {resolve: maybe}", (2, 20), "write true or false"),
         ("tieline: 1\nplugins: grouping", (2, 10), "write a list"),
         ("tieline: 1\nplugins: [{grouping: 1}]", (2, 11), "make `plugins` a mapping"),

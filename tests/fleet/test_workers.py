@@ -15,6 +15,7 @@ from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
 from tieline.core.timers import set_timer
+from tieline.sync.alerts import acts
 from tieline.sync.daemon.jobs import lease
 
 pytestmark = pytest.mark.xdist_group("fleet")
@@ -155,7 +156,7 @@ def test_a_timer_fires_once_whoever_sees_it_first(team):
         now = two.workers[0].engine.clock.now()
         with store.write() as tx:
             for number in range(50):
-                set_timer(tx, f"k{number}", "test", now + timedelta(seconds=1), {})
+                set_timer(tx, f"k{number}", acts.RENEW, now + timedelta(seconds=1), {"signal": number})
     eventually(lambda: timers_left(two) == 0)
 
 

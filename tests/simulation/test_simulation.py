@@ -108,6 +108,7 @@ EARLY = [
 
 LATER = {
     "sets-replaced": 100,
+    "clean-before-written": 100,
     "jira-comment-known-by-its-words": 120,
 }
 """Those that take some more."""

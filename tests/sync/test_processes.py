@@ -14,7 +14,8 @@ from tieline.sync.daemon import processes
 @pytest.fixture
 def other():
     """Another process of this machine, and how it says who it is."""
-    code = "import json; from tieline.sync import processes; print(json.dumps(processes.this()), flush=True); input()"
+    said = "print(json.dumps(processes.this()), flush=True)"
+    code = f"import json; from tieline.sync.daemon import processes; {said}; input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as it:
         yield it
         it.kill()
