@@ -136,12 +136,13 @@ class JiraAdapter:
             now = self._reading(before)
         if now.version != seen:
             raise StaleVersion(self._name, f"{now.key} is at {now.version}, not at {seen}; read it again")
-        done = self._writer.write(before, Patch.of(self._name, patch))
+        wanted = Patch.of(self._name, patch)
+        done = self._writer.write(before, wanted)
         after = done.fetched
         with written(self._name, f"{now.key} was written"):
             since = milliseconds(before.issue["fields"]["updated"])
             raced = history.is_shared(after.changelog, since, self._hands())
-            theirs = history.afterwards(after.changelog, since, self._hands())
+            theirs = history.beside_ours(after.changelog, since, self._hands(), wanted.fields, after.issue["fields"])
             found = self._reading(self._without(after, theirs, before), done.notes)
             return replace(found, raced=raced, refused=done.refused)
 

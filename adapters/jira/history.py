@@ -63,6 +63,23 @@ def afterwards(changelog: Body | None, since: int, hands: Hands) -> dict[str, Bo
     return _by_persons(entries[last + 1 :], hands)
 
 
+def beside_ours(
+    changelog: Body | None, since: int, hands: Hands, sent: Mapping[str, Any], now: Body
+) -> dict[str, Body]:
+    """As `afterwards`, and of fields that we wrote and that the site left alone: nothing of ours stands behind what
+    persons wrote there. `sent` is what we wrote by field, `now` the issue's fields; what shows as sent is ours."""
+    dropped = {name: item for name, item in _by_persons(_since(changelog, since), hands).items() if name in sent}
+    found = {**dropped, **afterwards(changelog, since, hands)}
+    return {name: item for name, item in found.items() if name not in sent or not _shows(now.get(name), sent[name])}
+
+
+def _shows(now: Any, sent: Any) -> bool:
+    """Whether an issue's value is the one that was sent: of an object, a part is enough to name it."""
+    if isinstance(now, Mapping) and isinstance(sent, Mapping):
+        return all(now.get(name) == value for name, value in sent.items())
+    return bool(now == sent)
+
+
 def since_birth(changelog: Body | None, hands: Hands) -> dict[str, Body] | None:
     """By field, what stood there before persons changed it, ever; None where the changelog does not tell it all."""
     return None if changelog is None or untold(changelog, 0) else _by_persons(_since(changelog, 0), hands)

@@ -53,6 +53,32 @@ def test_a_replaced_value_stands_in_its_place(desk: Desk, name: str, theirs: Any
     assert not found.untold
 
 
+@pytest.mark.parametrize(
+    ("name", "theirs", "ours"),
+    [
+        ("summary", "Disk full, says Anna", "Disk full on db1"),
+        ("labels", ["db", "urgent"], ["disk"]),
+        ("description", adf("one\ntwo"), adf("three")),
+        ("priority", {"name": "High"}, {"name": "Low"}),
+        ("assignee", {"accountId": "712020-mia"}, {"accountId": None}),
+    ],
+)
+def test_what_somebody_wrote_where_our_write_was_dropped_is_read_next(
+    desk: Desk, name: str, theirs: Any, ours: Any
+) -> None:
+    desk.site.ignores.add(name)
+    # Something of ours is written, so that its entry stands behind Anna's.
+    written, _found = raced(desk, {name: theirs}, {name: ours, "environment": adf("db1")})
+    following = desk.connect().read(written.ref)
+    assert written.body["fields"][name] != following.body["fields"][name]
+    assert written.version != following.version
+
+
+def test_what_somebody_wrote_before_us_where_we_wrote_the_same_is_no_news(desk: Desk) -> None:
+    written, _found = raced(desk, {"summary": "Disk full on db1"}, {"summary": "Disk full on db1"})
+    assert written.body["fields"]["summary"] == "Disk full on db1"
+
+
 def test_an_emptied_field_was_empty(desk: Desk) -> None:
     _written, found = raced(desk, {"description": None}, {"description": adf("df says 99 %")})
     assert found is not None
