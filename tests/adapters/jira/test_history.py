@@ -74,6 +74,23 @@ def test_what_somebody_wrote_where_our_write_was_dropped_is_read_next(
     assert written.version != following.version
 
 
+def test_what_somebody_writes_between_our_edit_and_our_transition_is_read_next(desk: Desk) -> None:
+    ref, adapter = Ref(desk.person_makes("Disk full")), desk.connect()
+    seen = adapter.read(ref).version
+
+    def faster() -> None:
+        desk.clock.advance(0.2)
+        desk.person("edit", ref, fields={"summary": "Disk full, says Anna"})
+        desk.clock.advance(0.2)
+
+    desk.site.before_write.append(lambda: desk.site.before_write.append(faster))
+    written = adapter.update(ref, {"fields": {"summary": "Disk full on db1", "status": {"name": "In Progress"}}}, seen)
+    assert written.body["fields"]["summary"] == "Disk full on db1"
+    following = adapter.read(ref)
+    assert following.body["fields"]["summary"] == "Disk full, says Anna"
+    assert following.version != written.version
+
+
 def test_what_somebody_wrote_before_us_where_we_wrote_the_same_is_no_news(desk: Desk) -> None:
     written, _found = raced(desk, {"summary": "Disk full on db1"}, {"summary": "Disk full on db1"})
     assert written.body["fields"]["summary"] == "Disk full on db1"
