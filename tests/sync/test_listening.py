@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.sync.office import ALERTS, Office
-from tests.sync.test_signals import arrive, fire_and_end, over, webhook
+from tests.sync.test_signals import arrive, fire_and_end, firing, over, webhook
 
 from tieline.adapters.alertmanager.webhook import parse
 from tieline.core.port import Delivery, Power, Ref
@@ -73,6 +74,20 @@ def test_an_end_before_its_beginning_is_an_incident_that_is_over(hearing: Office
     begins, ends = fire_and_end(hearing)
     arrive(hearing, ends, begins)
     assert status_of(hearing) == "resolved"
+
+
+@pytest.mark.parametrize("end", [None, "", "soon", "0001-01-01T00:00:00Z", "2020-01-01T00:00:00Z"])
+def test_an_end_that_tells_no_time_counts_before_its_beginning_too(hearing: Office, end: str | None) -> None:
+    hearing.fire()
+    begins = webhook(hearing)
+    told = json.loads(over(hearing, begins))
+    told["alerts"][0]["endsAt"] = end
+    arrive(hearing, json.dumps(told).encode())
+    assert hearing.count() == 0
+    arrive(hearing, begins)
+    hearing.settle()
+    assert status_of(hearing) == "resolved"
+    assert firing(hearing) == 0
 
 
 def test_an_end_that_is_taken_back_is_believed_since_nobody_can_be_asked(hearing: Office, intake: Intake) -> None:
