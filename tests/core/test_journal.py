@@ -121,6 +121,15 @@ class TestAppending:
         with pytest.raises(ValueError, match="at most 40"):
             append(store, Entry(NOON, words["kind"], None, words["connection"], "ann", words["reason"], {}))
 
+    @pytest.mark.parametrize(("incident", "connection"), [(None, None), (7, None), (None, "snow")])
+    def test_an_entry_may_be_of_no_incident_and_of_no_connection(
+        self, sqlite_store: Store, incident: int | None, connection: str | None
+    ) -> None:
+        append(sqlite_store, Entry(NOON, "changed", incident, connection, "ann", "", {}))
+        with sqlite_store.read() as reader:
+            kept = reader.execute(select(t.journal.c.incident_id, t.journal.c.connection)).one()
+        assert kept == (incident, connection)
+
     def test_a_word_that_just_fits_is_taken(self, sqlite_store: Store) -> None:
         append(sqlite_store, Entry(NOON, "k" * 40, None, "c" * 40, "ann", "r" * 40, {}))
         assert journal.verify(sqlite_store).count == 1

@@ -41,6 +41,19 @@ class TestCanonicalJson:
         assert canonical({"tags": ("a", "b"), "colour": Colour.RED}) == b'{"colour":"red","tags":["a","b"]}'
 
     @pytest.mark.parametrize(
+        ("value", "written"),
+        [(None, b"null"), (True, b"true"), (False, b"false"), (1, b"1"), ("größer", '"größer"'.encode()), ({}, b"{}")],
+    )
+    def test_a_plain_value_is_written_plainly(self, value: Any, written: bytes) -> None:
+        assert canonical(value) == written
+        assert canonical([value, {"a": value}]) == b"[" + written + b',{"a":' + written + b"}]"
+
+    @pytest.mark.parametrize("key", [1, None, Colour.RED, b"red"])
+    def test_a_key_that_is_no_plain_text_is_named(self, key: Any) -> None:
+        with pytest.raises(ValueError, match=r"the key .* keys are plain text"):
+            canonical({key: 1})
+
+    @pytest.mark.parametrize(
         "value", [0.5, float("nan"), 2**53, -(2**53), {1: "a"}, {"a": {2}}, b"bytes", NOON, "\ud800", {"\udfff": 1}]
     )
     def test_what_has_no_single_form_is_refused(self, value: Any) -> None:
