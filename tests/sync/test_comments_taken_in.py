@@ -206,6 +206,9 @@ def test_words_of_tieline_are_known_by_their_number_and_time(world: World) -> No
     number = write(world)
     with world.engine.store.read() as connection:
         store_name = tokens.name_of(connection)
+        [entry] = [one for one in explain.history(connection, FIRST) if one["kind"] == "commented"]
+    assert (entry["connection"], entry["actor"]) == (None, "ann")
+    assert entry["facts"] == {"comment": number, "visibility": "public"}
     origin = tokens.origin_of_words(number, world.clock.now())
     assert rows(world, t.twin.c.token) == [
         (tokens.token(store_name, f"{origin} on {world.copy(name).ref}", ConnectionName(name)),)

@@ -1,29 +1,38 @@
-"""What an edit from inside Tieline changes and tells, and which tools are to get a copy of an incident."""
+"""What an edit from inside Tieline and a look at a copy change and tell, and which tools are to get a copy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.sync.stands import RIGHT, linked
+from sqlalchemy import delete, select
+from tests.sync.stands import RIGHT, linked, save
 from tests.sync.world import World
 
-from tieline.core.model import ConnectionName, Fields, IncidentId
-from tieline.core.port import Power, Ref, Token
+from tieline.core.model import ConnectionName, Fields, IncidentId, Visibility
+from tieline.core.port import Power, Ref, Token, Version
+from tieline.core.store import tables as t
 from tieline.sync import explain
-from tieline.sync.records import Incident, Replica, ReplicaState
+from tieline.sync.comments import comments
+from tieline.sync.intake import inbox
+from tieline.sync.records import Attempt, Incident, Intent, Replica, ReplicaState, Stamp
 from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
+from tieline.sync.road.read import sight
+from tieline.sync.road.reconcile import Moment, Sighting
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
+    """An incident with a copy in each of two tools, where all has been at rest for a while."""
     one = linked(tmp_path)
+    one.clock.advance(5)
     yield one
     one.engine.store.close()
     one.engine.registry.close()
@@ -76,6 +85,189 @@ def test_of_an_edit_only_what_differs_is_told(world: World) -> None:
 def test_what_is_not_there_cannot_be_edited(world: World) -> None:
     with pytest.raises(LookupError, match="no incident 7"):
         edit(world, {"title": "x"}, 7)
+
+
+# -- a copy is seen ----------------------------------------------------------------------------------------------------
+
+
+def seen(world: World, asked: int = 0, **changes: Any) -> Sighting:
+    """What `right` shows of its copy, which somebody may have changed there; `asked` is since when it is known."""
+    here, copy = world.engine.connections[RIGHT], world.copy("right")
+    assert copy.ref is not None
+    reading = replace(here.source.read(copy.ref), annotations={})
+    shown = sight(world.engine, here, reading, asked=asked)
+    return replace(shown, fields={**shown.fields, **changes})
+
+
+def take_in(world: World, sighting: Sighting, moment: Moment = Moment.LATER, **facts: Any) -> Replica:
+    """A sighting of the copy in `right`, of which the store says `facts`; answers the copy as it is then."""
+    save(world, **facts)
+    with world.engine.store.write() as tx:
+        commit.take_in(tx, world.engine, world.engine.connections[RIGHT], world.copy("right"), sighting, moment)
+    return world.copy("right")
+
+
+def entries(world: World) -> list[dict[str, Any]]:
+    """What the journal says of the incident since all was at rest."""
+    with world.engine.store.read() as connection:
+        found = explain.history(connection, IncidentId(1))
+    return [one for one in found if one["at"] == world.clock.now()]
+
+
+def last(world: World) -> int:
+    with world.engine.store.read() as connection:
+        return inbox.head(connection)
+
+
+@pytest.mark.parametrize(("editor", "actor"), [("bob", "bob"), ("", "right"), (None, "right")])
+def test_an_edit_in_a_tool_is_told_with_who_made_it_and_marks_the_other_copies(
+    world: World, editor: str | None, actor: str
+) -> None:
+    at = world.clock.now() - timedelta(seconds=5)
+    sighting = replace(seen(world, title="Disk 1 is full"), edited_at=at)
+    if editor is not None:
+        sighting = replace(sighting, reading=replace(sighting.reading, annotations={"editor": editor}))
+    copy = take_in(world, sighting)
+    [entry] = entries(world)
+    assert (entry["kind"], entry["connection"], entry["actor"]) == ("changed", "right", actor)
+    assert entry["reason"] == "theirs"
+    assert entry["facts"] == {
+        "changes": {"title": {"before": "Disk full", "after": "Disk 1 is full", "reason": "theirs"}},
+        "conflicts": {},
+    }
+    assert copy.touched == last(world)
+    assert world.incident().stamps["title"] == Stamp(at, "right")
+    assert (copy.dirty, world.copy("left").dirty) == (False, True)
+
+
+def test_an_edit_whose_time_nobody_knows_was_just_now(world: World) -> None:
+    take_in(world, replace(seen(world, title="Disk 1 is full"), edited_at=None))
+    assert world.incident().stamps["title"] == Stamp(world.clock.now(), "right")
+
+
+@pytest.mark.parametrize(("touched", "asked", "then"), [(7, 5, 7), (5, 7, 7), (0, 0, 0)])
+def test_a_copy_that_shows_nothing_new_is_touched_and_nothing_told(
+    world: World, touched: int, asked: int, then: int
+) -> None:
+    copy = take_in(world, seen(world, asked), touched=touched)
+    assert (copy.touched, copy.state, copy.dirty) == (then, ReplicaState.LINKED, False)
+    assert entries(world) == []
+    assert not world.copy("left").dirty
+
+
+def test_what_a_copy_is_called_stays_where_a_tool_does_not_say_it_and_follows_where_it_does(world: World) -> None:
+    sighting = seen(world)
+    for key, url in (("DESK-1", "https://desk/1"), ("", ""), ("DESK-2", "https://desk/2")):
+        reading = replace(sighting.reading, key=key, url=url, version=Version(f"v{key}"))
+        copy = take_in(world, replace(sighting, reading=reading))
+        kept = (key, url) if key else ("DESK-1", "https://desk/1")
+        assert (copy.key, copy.url, copy.version) == (*kept, f"v{key}")
+
+
+def test_what_a_copy_showed_once_and_does_not_show_now_is_still_known(world: World) -> None:
+    copy = take_in(world, seen(world, category="network"), observed={"category": "disk", "impact": "low"})
+    assert (copy.observed["category"], copy.observed["impact"]) == ("network", "low")
+
+
+@pytest.mark.parametrize(
+    ("state", "then", "words"),
+    [
+        (ReplicaState.LINKED, ReplicaState.LINKED, ""),
+        (ReplicaState.PARKED, ReplicaState.PARKED, "waits for ann"),
+        (ReplicaState.GONE, ReplicaState.LINKED, ""),
+        (ReplicaState.IN_DOUBT, ReplicaState.LINKED, ""),
+    ],
+)
+def test_a_copy_that_is_seen_is_there_and_one_that_waits_for_somebody_waits_on(
+    world: World, state: ReplicaState, then: ReplicaState, words: str
+) -> None:
+    intent = Intent(world.clock.now(), {})
+    copy = take_in(world, seen(world), state=state, parked="waits for ann", intent=intent)
+    assert (copy.state, copy.parked, copy.intent, copy.ledger) == (then, words, None, {})
+
+
+@pytest.mark.parametrize(
+    ("facts", "gets"),
+    [({"state": ReplicaState.GONE}, True), ({"ref": None}, True), ({"state": ReplicaState.LINKED}, False)],
+)
+def test_a_copy_that_is_back_gets_the_comments_that_it_lacks(world: World, facts: dict[str, Any], gets: bool) -> None:
+    with world.engine.store.write() as tx:
+        comments.write(tx, world.engine, IncidentId(1), "ann", "We look at it.", Visibility.PUBLIC)
+        tx.execute(delete(t.twin))
+    take_in(world, seen(world), **facts)
+    with world.engine.store.read() as connection:
+        wanted = set(connection.execute(select(t.twin.c.connection)).scalars())
+    assert wanted == ({"left", "right"} if gets else set())
+
+
+SENT: Final = {"title": (Attempt("Disk full", "Disk 1 is full"),), "status": (Attempt("new", "new"),)}
+"""A write of a title, and of a status as it stood."""
+
+
+@pytest.mark.parametrize(
+    ("shown", "kind", "took", "left"),
+    [
+        ("Disk 1 is full", "written", {"title": "Disk 1 is full"}, {}),
+        ("Disk full", "attempted", {}, {"title": "Disk 1 is full"}),
+        ("Disk 1", "attempted", {}, {"title": "Disk 1 is full"}),
+    ],
+)
+def test_what_became_of_a_write_is_told(
+    world: World, shown: str, kind: str, took: dict[str, Any], left: dict[str, Any]
+) -> None:
+    edit(world, {"title": "Disk 1 is full"})
+    sighting = seen(world, title=shown)
+    sighting = replace(sighting, reading=replace(sighting.reading, version=Version("9"), annotations={"by": "rule"}))
+    copy = take_in(world, sighting, Moment.WRITTEN, ledger=SENT)
+    told = next(one for one in entries(world) if one["kind"] in ("written", "attempted"))
+    assert (told["kind"], told["connection"]) == (kind, "right")
+    assert told["facts"] == {"fields": took, "left": left, "version": "9", "annotations": {"by": "rule"}}
+    assert (copy.ledger, copy.touched) == ({}, last(world))
+
+
+@pytest.mark.parametrize(("moment", "ledger"), [(Moment.LATER, SENT), (Moment.WRITTEN, {}), (Moment.LATER, {})])
+def test_only_the_answer_to_a_write_tells_what_became_of_it(
+    world: World, moment: Moment, ledger: dict[str, Any]
+) -> None:
+    edit(world, {"title": "Disk 1 is full"})
+    take_in(world, seen(world, title="Disk 1 is full"), moment, ledger=ledger)
+    assert {one["kind"] for one in entries(world)} == {"changed"}
+
+
+def test_what_a_tool_makes_of_a_write_is_told_once(world: World) -> None:
+    edit(world, {"title": "Disk 1 is full"})
+    copy = take_in(world, seen(world, title="Disk 1"), Moment.WRITTEN, ledger=SENT)
+    [told] = [one for one in entries(world) if one["kind"] == "held"]
+    assert (told["connection"], told["reason"]) == ("right", "altered")
+    hold = copy.holds["title"]
+    assert told["facts"]["held"] == {
+        "title": {"ours": "Disk 1 is full", "shows": "Disk 1", "kind": "altered", "sentence": hold.sentence()}
+    }
+    take_in(world, seen(world, title="Disk 1"))
+    assert len([one for one in entries(world) if one["kind"] == "held"]) == 1
+
+
+def test_what_a_tool_cannot_tell_of_an_overwritten_edit_is_told(world: World) -> None:
+    edit(world, {"title": "Disk 1 is full"})
+    copy = take_in(world, replace(seen(world, title="Disk 1 is full"), untold="its history is cut off"), ledger=SENT)
+    told = entries(world)[-1]
+    assert (told["kind"], told["connection"], told["reason"]) == ("overwritten", "right", "overwritten")
+    assert told["facts"] == {
+        "conflicts": {},
+        "untold": ["status", "title"],
+        "sentence": "its history is cut off",
+    }
+    assert copy.touched == last(world)
+
+
+def test_a_copy_of_no_incident_is_a_fault(world: World) -> None:
+    lost = replace(world.copy("right"), incident=IncidentId(7))
+    sighting = seen(world)
+    with pytest.raises(RuntimeError, match="belongs to no incident"), world.engine.store.write() as tx:
+        commit.take_in(tx, world.engine, world.engine.connections[RIGHT], lost, sighting)
+
+
+# -- which tools get a copy --------------------------------------------------------------------------------------------
 
 
 class Wanting:
