@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -401,6 +402,25 @@ class TestShredding:
             left = connection.execute(select(t.journal_payload.c.seq).order_by(t.journal_payload.c.seq)).scalars()
             assert list(left) == [1, 2, 4, 6, 7, 8, 9, 10, 11]
         assert journal.verify(store).shredded == 2
+
+    def test_a_shredding_tells_who_did_it_why_and_of_which_entries(self, sqlite_store: Store) -> None:
+        ten(sqlite_store)
+        for seqs, told in (([5, 3, 3], [3, 5]), ([3, 4], [4])):
+            done = journal.shred(sqlite_store, seqs, at=NOON, actor="dpo", why="erasure request 12")
+            with sqlite_store.read() as connection:
+                found = connection.execute(
+                    select(t.journal, t.journal_payload.c.payload).where(SAME, t.journal.c.seq == done)
+                )
+                row = found.one()
+                let_go = connection.execute(
+                    select(t.journal_shredded.c.seq)
+                    .where(t.journal_shredded.c.entry == done)
+                    .order_by(t.journal_shredded.c.seq)
+                )
+                assert list(let_go.scalars()) == told
+            assert (row.kind, row.at, row.actor, row.reason) == ("shredded", NOON, "dpo", "")
+            assert (row.incident_id, row.connection) == (None, None)
+            assert json.loads(row.payload) == {"seqs": told, "why": "erasure request 12"}
 
     def test_shredding_again_changes_nothing(self, store: Store) -> None:
         ten(store)

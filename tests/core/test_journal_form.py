@@ -60,6 +60,19 @@ class TestCanonicalJson:
         with pytest.raises(ValueError, match="journalled"):
             canonical({"value": value})
 
+    @pytest.mark.parametrize(
+        ("value", "words"),
+        [
+            (0.5, "float 0.5 cannot be journalled; use text"),
+            (b"bytes", "bytes b'bytes' cannot be journalled; use text"),
+            (2**53, f"{2**53} is beyond 2.53 and cannot be journalled; write it as a string"),
+            ("\ud800", "this text cannot be journalled"),
+        ],
+    )
+    def test_what_is_refused_is_told_with_what_to_write_instead(self, value: Any, words: str) -> None:
+        with pytest.raises(ValueError, match=words):
+            canonical({"value": [value]})
+
     @pytest.mark.parametrize("value", [2**53 - 1, -(2**53) + 1])
     def test_the_largest_whole_numbers_that_every_reader_agrees_on_are_taken(self, value: int) -> None:
         assert canonical([value]) == f"[{value}]".encode()
