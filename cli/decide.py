@@ -24,6 +24,7 @@ from tieline.core.model import (
     incident_number,
     instant,
 )
+from tieline.mappings.board import ALERTS
 from tieline.sync import explain
 from tieline.sync.alerts import absence
 from tieline.sync.build import build
@@ -253,7 +254,11 @@ def _parse_change(change: str) -> tuple[str, Value]:
     name, equals, value = change.partition("=")
     spec = INCIDENT_FIELDS.get(name)
     if not equals or spec is None:
-        raise click.UsageError(f"{change!r}: write FIELD=VALUE with a field of {', '.join(INCIDENT_FIELDS)}")
+        known = ", ".join(one for one in INCIDENT_FIELDS if one != ALERTS)
+        raise click.UsageError(f"{change!r}: write FIELD=VALUE with a field of {known}")
+    if name == ALERTS:
+        raise click.UsageError(f"{name} is what fires now, and nobody's to write; write into description")
+    _prove_text(name, value)
     if value == "":
         if name in ("status", "title"):
             raise click.UsageError(f"an incident always has a {name}; give it another one instead of none")
@@ -269,6 +274,13 @@ def _parse_change(change: str) -> tuple[str, Value]:
     if spec.type is FieldType.PERSON:
         return name, value.lower()
     return name, value
+
+
+def _prove_text(name: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise click.UsageError(f"{name} is text in UTF-8, and this is in another encoding") from None
 
 
 def _instant(name: str, value: str) -> str:
@@ -289,6 +301,7 @@ def comment(workspace: str, incident: str, body: str, public: bool, actor: str, 
     """Write BODY (Markdown) into every copy of INCIDENT."""
     if not body.strip():
         raise click.UsageError("an empty comment says nothing; write some words")
+    _prove_text("a comment", body)
     visibility = Visibility.PUBLIC if public else Visibility.INTERNAL
     with changing(workspace) as engine, engine.store.write() as tx:
         number = explain.one_named(tx, incident)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, or_, select, text, update
+import orjson
+from sqlalchemy import ColumnElement, Text, and_, bindparam, delete, exists, or_, select, text, type_coerce, update
 
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
@@ -30,6 +31,9 @@ class Timer:
     late: timedelta
     attempts: int = 0
 
+
+UNREADABLE: Final = "what it is about is kept in a form that is no JSON: somebody else wrote into the store"
+"""What is said of a timer that nobody can read."""
 
 NOBODY_KNOWS: Final = "nothing at work knows what is to happen then: install the plugin that set it again"
 """What is said of a due timer whose kind no worker knows. Whoever knows it fires it all the same."""
@@ -62,7 +66,14 @@ def _is_due() -> ColumnElement[bool]:
 _ANY_DUE = select(exists().where(_is_due()))
 # Workers side by side take different timers instead of waiting for each other; SQLite has one worker and no such words.
 _DUE = (
-    select(t.timer)
+    select(
+        t.timer.c.id,
+        t.timer.c.key,
+        t.timer.c.kind,
+        t.timer.c.due_at,
+        t.timer.c.attempts,
+        type_coerce(t.timer.c.payload, Text).label("facts"),
+    )
     .where(_is_due())
     .order_by(t.timer.c.due_at, t.timer.c.id)
     .limit(bindparam("limit"))
@@ -79,6 +90,9 @@ _PUT_OFF = (
     update(t.timer)
     .where(t.timer.c.key == bindparam("its_key"), t.timer.c.due_at == bindparam("its_due_at"))
     .values(attempts=bindparam("attempts"), next_at=bindparam("next_at"), parked=bindparam("parked"))
+)
+_SET_ASIDE = (
+    update(t.timer).where(t.timer.c.id == bindparam("row_id")).values(parked=bindparam("sentence"), next_at=None)
 )
 _FIRED = delete(t.timer).where(t.timer.c.id == bindparam("row_id"))
 
@@ -112,9 +126,16 @@ def due(tx: Transaction, now: datetime, limit: int, kinds: Collection[str]) -> l
     """Take out what is due of these kinds, longest overdue first. Act in this same transaction, and each timer fires
     once."""
     rows = tx.execute(_DUE, {"now": now, "limit": limit, "kinds": list(kinds)}).all()
-    if rows:
-        tx.execute(_FIRED, [{"row_id": row.id} for row in rows])
-    return [Timer(row.key, row.kind, row.due_at, row.payload, now - row.due_at, row.attempts) for row in rows]
+    found: list[Timer] = []
+    for row in rows:
+        try:
+            facts = orjson.loads(row.facts)
+        except orjson.JSONDecodeError:
+            tx.execute(_SET_ASIDE, {"row_id": row.id, "sentence": UNREADABLE})
+            continue
+        tx.execute(_FIRED, {"row_id": row.id})
+        found.append(Timer(row.key, row.kind, row.due_at, facts, now - row.due_at, row.attempts))
+    return found
 
 
 def put_off(tx: Transaction, timer: Timer, next_at: datetime | None, parked: str = "") -> None:

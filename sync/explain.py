@@ -77,6 +77,9 @@ class Parked:
     sentence: str
 
 
+_LARGEST: Final = 2**63 - 1
+"""No row of a store has a larger number."""
+
 _HISTORY = (
     select(t.journal, t.journal_payload.c.payload)
     .join(t.journal_payload, t.journal.c.seq == t.journal_payload.c.seq, isouter=True)
@@ -272,6 +275,8 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
     from tieline.sync.fit import unfit
     from tieline.sync.road import commit
 
+    if number > _LARGEST:
+        raise LookupError(f"{what} {number} is not parked; run `tieline parked` to see what is")
     with engine.store.write() as tx:
         match what:
             case "copy":

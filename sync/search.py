@@ -7,8 +7,9 @@ no bracket of JSON is a word.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
+from unicodedata import normalize
 
 from sqlalchemy import ColumnElement, Select, Text, func, or_, select, type_coerce
 
@@ -26,26 +27,34 @@ _PAGE: Final = 500
 
 
 def found(connection: Connection, query: Select[tuple[int]], words: str, limit: int) -> list[int]:
-    """The first incidents of a query, newest first, that have these words."""
-    wanted = words.casefold()
+    """The first incidents of a query, newest first, that have each of these words."""
+    wanted = [folded(word) for word in words.split()]
+    part = max(map(kept_as, words.split()), key=len, default="")
     numbers: list[int] = []
-    for number, fields, keys in _narrowed(connection, query, kept_as(words)):
-        if has_words(fields, wanted) or any(wanted in key.casefold() for key in keys):
+    for number, fields, keys in _narrowed(connection, query, part):
+        if has_words(fields, wanted, keys):
             numbers.append(number)
         if len(numbers) == limit:
             break
     return numbers
 
 
-def has_words(fields: Mapping[str, Any], wanted: str) -> bool:
-    """Whether a text, a person or a tag has these words, which are given as `casefold` gives them."""
-    return any(wanted in text.casefold() for name in _WORDS for text in _texts(fields.get(name)))
+def has_words(fields: Mapping[str, Any], wanted: Iterable[str], keys: Iterable[str] = ()) -> bool:
+    """Whether each word stands in a text, a person, a tag or a ticket's key; `wanted` as `folded` gives them."""
+    said = [folded(text) for name in _WORDS for text in _texts(fields.get(name))] + [folded(key) for key in keys]
+    return all(any(word in text for text in said) for word in wanted)
 
 
-def kept_as(words: str) -> str:
-    """The longest part of the words that every database finds in the JSON whatever its case: what is not ASCII has
-    another case than databases know of, and quotation marks, backslashes and control characters are kept otherwise."""
-    return max(re.split(r"[^ !#-\[\]-~]+", words), key=len).lower()
+def folded(text: str) -> str:
+    """Text as it is compared: whatever its case, and whether an accent stands beside its letter or in it."""
+    return normalize("NFC", normalize("NFC", text).casefold())
+
+
+def kept_as(word: str) -> str:
+    """The longest part of a word that every database finds in the JSON whatever its case: what is not ASCII has
+    another case than databases know of, `ss` may be kept as one letter, and quotation marks, backslashes and control
+    characters are kept otherwise."""
+    return max(re.split(r"[^ !#-\[\]-~]+|ss", normalize("NFC", word).lower()), key=len)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -65,7 +74,7 @@ def _narrowed(
         last = rows[-1].id
         keys: dict[int, list[str]] = {}
         asked = select(t.replica.c.incident_id, t.replica.c.key).where(
-            t.replica.c.incident_id.in_([row.id for row in rows]), _contains(t.replica.c.key, part)
+            t.replica.c.incident_id.in_([row.id for row in rows])
         )
         for number, key in connection.execute(asked):
             keys.setdefault(number, []).append(key)

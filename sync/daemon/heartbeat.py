@@ -153,7 +153,7 @@ class Life:
                 return f"the daemon is there, and the store refuses its writes: {self.unwritable}"
             start = f"The store takes no writes: {self.unwritable} {start}"
         if not self.workers:
-            return f"the daemon is NOT running, and never was on this store. {start}"
+            return f"the daemon is NOT running, and nothing here tells that one ever was. {start}"
         last = self.workers[0]
         if last.ended:
             return f"the daemon is NOT running; it was stopped {ago(self.now - last.seen_at)} ago. {start}"

@@ -244,6 +244,23 @@ def test_plugins_shows_what_is_allowed_and_what_is_not(workspace):
     assert states["jira"] == "not allowed"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("edit", "INC-1", "description=\udcff"), 2, "description is text in UTF-8"),
+        (("edit", "INC-1", "tags=\udcff"), 2, "tags is text in UTF-8"),
+        (("comment", "INC-1", "\udcff"), 2, "a comment is text in UTF-8"),
+        (("edit", "INC-1", "alerts=none"), 2, "alerts is what fires now, and nobody's to write"),
+        *((("parked", "retry", what, "9" * 20), 5, "is not parked") for what in ("copy", "inbox", "signal", "timer")),
+    ],
+)
+def test_what_cannot_be_taken_is_said_in_a_sentence(workspace, arguments, code, words):
+    result = CliRunner().invoke(cli, ["-w", str(workspace), *arguments])
+    told = result.exception if isinstance(result.exception, LookupError) else result.output
+    assert words in str(told)
+    assert run(*arguments, workspace=workspace)[0] == code
+
+
 def test_the_entry_point_answers_with_exit_codes_not_tracebacks(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["tieline", "-w", str(tmp_path), "status"])
     with pytest.raises(SystemExit) as ended:

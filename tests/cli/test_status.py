@@ -44,7 +44,7 @@ def _signs(workspace, *, seconds_ago, end=False, process=None):
 def test_a_daemon_that_never_ran_is_the_first_line_and_the_exit_code(workspace):
     code, output = run("status", workspace=workspace)
     assert code == 1
-    assert output.startswith("the daemon is NOT running, and never was on this store.")
+    assert output.startswith("the daemon is NOT running, and nothing here tells that one ever was.")
 
 
 def test_a_daemon_that_runs_is_said_and_nothing_is_wrong(workspace):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from tieline.core import timers
 from tieline.core.store.store import Store
@@ -138,3 +139,13 @@ def test_a_kind_that_nobody_knows_stays_is_told_once_and_fires_where_somebody_kn
     with store.read() as connection:
         assert not timers.any_due(connection, NOON, ("page",))
     assert fired(store, NOON + MINUTE) == ["ack"]
+
+
+def test_one_that_nobody_can_read_is_put_aside_and_delays_no_other(store: Store) -> None:
+    set_all(store, torn=NOON, whole=NOON)
+    with store.write() as tx:
+        tx.execute(text("UPDATE timer SET payload = '{\"bro' WHERE key = 'torn'"))
+    assert fired(store, NOON) == ["whole"]
+    with store.read() as connection:
+        left = [tuple(row) for row in connection.execute(text("SELECT key, parked FROM timer"))]
+    assert left == [("torn", timers.UNREADABLE)]

@@ -9,7 +9,7 @@ from tieline.sync import explain, search
 TITLE = 'Straße "Süd" is \\ down'
 FIELDS = {
     "title": TITLE,
-    "description": "Two lines:\nthe second",
+    "description": "Two lines:\nthe second at the caf\u00e9 and the cre\u0300me",
     "status": "new",
     "assignee": "person-1",
     "tags": ["disk", "über"],
@@ -21,7 +21,14 @@ FIELDS = {
     ("words", "found"),
     [
         ("straße", True),
-        ("STRASSE", False),  # the database was asked for what is written there
+        ("STRASSE", True),
+        ("down straße", True),  # each word, wherever it stands
+        ("disk second", True),
+        ("disk third", False),
+        ("cafe\u0301", True),
+        ("CAF\u00c9", True),
+        ("cafe", False),
+        ("cr\u00e8me", True),
         ('"süd"', True),
         ("SÜD", True),
         ("Straße", True),
@@ -54,10 +61,10 @@ def test_the_newest_are_found_page_by_page_and_no_more_than_asked_for(world, mon
     monkeypatch.setattr(search, "_PAGE", 2)
     one = world()
     for number in range(9):
-        one.tools["left"].make({"title": f"null {number % 3}", "status": "new"})
+        one.tools["left"].make({"title": f"null part{number % 3}", "status": "new"})
     one.settle(2)
     with one.engine.store.read() as connection:
-        assert [incident.id for incident, _ in explain.incidents(connection, search="null 2")] == [9, 6, 3]
+        assert [incident.id for incident, _ in explain.incidents(connection, search="part2 null")] == [9, 6, 3]
         assert [incident.id for incident, _ in explain.incidents(connection, search="NULL", limit=3)] == [9, 8, 7]
         (key,) = [copy.key for _, copies in explain.incidents(connection, limit=1) for copy in copies[:1]]
         assert [incident.id for incident, _ in explain.incidents(connection, search=key.lower(), limit=1)] == [9]
