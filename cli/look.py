@@ -37,7 +37,13 @@ def status(workspace: str, as_json: bool) -> None:
     for name, one in found["connections"].items():
         known = config.connections.get(name)
         one["risks"] = list(known.settings.risks) if known is not None else []
-        if not running:
+        if known is None:
+            # What was said of it stands in the store, and nobody says anything of it any more.
+            gone = (
+                f"{config.file.name} has no such connection: a daemon that has read it neither asks nor writes there."
+            )
+            one.update(last_state=one["state"], state="not configured", reason=gone, next_try_at=None)
+        elif not running:
             # What the last daemon said of it holds no longer: nobody tries.
             one.update(last_state=one["state"], state="not running", next_try_at=None)
     listening = {name for name, one in config.connections.items() if one.settings.only_listens}

@@ -7,6 +7,7 @@ import pytest
 from tests.cli.test_commands import run
 
 from tieline.core.errors import StoreUnavailable
+from tieline.core.store import tables as t
 from tieline.core.store import volume
 from tieline.core.store.store import Store
 from tieline.sync.daemon import processes
@@ -67,6 +68,18 @@ def test_a_daemon_that_was_killed_on_this_machine_is_missed_at_once(workspace):
     assert " ".join(output.split()).startswith(words)
 
 
+def test_a_connection_that_was_taken_out_of_the_file_is_not_said_to_work(workspace):
+    _signs(workspace, seconds_ago=1)
+    row = {"name": "left", "state": "working", "reason": "", "fingerprint": "", "attempts": 0, "next_at": None}
+    with Store.open(f"sqlite:///{workspace / 'tieline.db'}") as store, store.write() as tx:
+        tx.execute(t.connection.insert(), {**row, "since": NOW})
+    file = workspace / "tieline.yaml"
+    file.write_text(file.read_text("utf-8").replace("{left: ", "{other: "), encoding="utf-8")
+    found = json.loads(run("status", "--json", workspace=workspace)[1])["connections"]
+    assert {name: one["state"] for name, one in found.items()} == {"left": "not configured", "other": "not started"}
+    assert "neither asks nor writes there" in " ".join(run("status", workspace=workspace)[1].split())
+
+
 def test_a_daemon_that_hangs_is_told_from_one_that_died(workspace):
     _signs(workspace, seconds_ago=40, process=processes.this())
     code, output = run("status", workspace=workspace)
@@ -105,8 +118,6 @@ def test_a_daemon_that_is_gone_is_said_with_how_it_went(workspace, end, words):
 def test_no_connection_works_while_no_daemon_does(workspace):
     _signs(workspace, seconds_ago=130)
     with Store.open(f"sqlite:///{workspace / 'tieline.db'}") as store, store.write() as tx:
-        from tieline.core.store import tables as t
-
         row = {"name": "left", "state": "working", "reason": "", "fingerprint": "", "attempts": 0, "since": NOW}
         tx.execute(t.connection.insert(), row)
     found = json.loads(run("status", "--json", workspace=workspace)[1])
