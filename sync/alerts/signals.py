@@ -291,7 +291,8 @@ def _together(starts: Sequence[Start]) -> dict[str, list[Alert]]:
 def _rises(
     tx: Transaction, engine: Engine, standing: Mapping[str, Group], joining: Sequence[Start]
 ) -> dict[str, tuple[Signal, Fields]]:
-    """By group, how the new episodes raise the incident that they join, at once for all, and the worst of them."""
+    """By group, how the new episodes raise the incident that they join, at once for all, and the first of those that
+    say most of what it is raised to."""
     by_group: dict[str, list[tuple[dict[str, Value], Signal]]] = {}
     for start in joining:
         by_group.setdefault(start.judged.group, []).append((start.judged.grade, start.signal))
@@ -300,7 +301,8 @@ def _rises(
         incident = standing[key].incident
         rise = judging.rises(tx, engine, incident, grades.worst(grade for grade, _signal in graded))
         if rise:
-            found[key] = next(one for grade, one in graded if grades.above(grade, incident.fields)), rise
+            _grade, raiser = max(graded, key=lambda one: sum(one[0].get(name) == to for name, to in rise.items()))
+            found[key] = raiser, rise
     return found
 
 

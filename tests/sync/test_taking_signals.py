@@ -32,12 +32,13 @@ class News:
     asked: int = 0
     instance: str = "a"
     summary: str = "full"
+    severity: str = "warning"
 
 
 def seen(office: Office, news: News, began: datetime) -> Sighting:
     alert = {
         "status": "firing" if news.word in ("fires", "waits") else "resolved",
-        "labels": {"alertname": "Disk", "service": "db", "severity": "warning", "instance": news.instance},
+        "labels": {"alertname": "Disk", "service": "db", "severity": news.severity, "instance": news.instance},
         "annotations": {"summary": news.summary},
         "startsAt": moment_text(began),
         **({"endsAt": moment_text(began)} if news.word == "ends" else {}),
@@ -209,6 +210,69 @@ def test_the_alerts_of_a_batch_that_belong_together_open_one_incident(office: Of
     assert [row.firing for row in rows(office)] == [True, False, True]
     assert {row.incident_id for row in rows(office)} == {1}
     assert kinds(office) == ["opened", "signal_joined", "signal_joined", "signal_ended"]
+
+
+@pytest.mark.parametrize(
+    ("severity", "unknown"), [("warning", None), ("purple", {"severity": "purple"}), ("", {"severity": ""})]
+)
+def test_an_incident_is_opened_with_the_word_that_nobody_knows(
+    office: Office, severity: str, unknown: dict[str, str] | None
+) -> None:
+    take(office, News("fires", severity=severity), News("fires", instance="b", severity=severity))
+    [opened] = [entry for entry in office.history() if entry["kind"] == "opened"]
+    [row, _joined] = rows(office)
+    assert opened["actor"] == "alerts"
+    assert opened["facts"]["signal"] == row.episode
+    assert opened["facts"].get("unknown") == unknown
+
+
+@pytest.mark.parametrize(
+    ("severities", "severity", "raised_by"),
+    [
+        (["info", "critical", "warning"], "critical", 1),
+        (["warning", "info", "info"], "medium", None),
+        (["info", "warning", "critical", "critical"], "critical", 2),
+    ],
+)
+def test_what_joins_in_one_batch_raises_its_incident_once_by_the_worst(
+    office: Office, severities: list[str], severity: str, raised_by: int | None
+) -> None:
+    take(office, *(News("fires", instance=str(number), severity=one) for number, one in enumerate(severities)))
+    raised = [entry["facts"]["signal"] for entry in office.history() if entry["reason"] == "raised"]
+    assert raised == ([] if raised_by is None else [rows(office)[raised_by].episode])
+    assert office.incident().fields["severity"] == severity
+    assert [row.judged["severity"] for row in rows(office)][raised_by or 0] == severity
+
+
+def last_at(office: Office) -> datetime:
+    with office.engine.store.read() as connection:
+        found: datetime = connection.execute(select(t.grouping.c.last_at)).scalar_one()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("then", "moves"),
+    [(B, True), (ENDS, True), (OTHERWISE, False), (ANSWER, False), (News("ends", instance="b"), False)],
+)
+def test_the_window_of_a_group_runs_from_what_began_or_ended_last(office: Office, then: News, moves: bool) -> None:
+    began = office.clock.now()
+    take(office, FIRES)
+    office.clock.advance(9)
+    take(office, then, began=began)
+    assert last_at(office) == began + timedelta(seconds=9 if moves else 0)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_late_beginning_is_kept_with_what_its_end_said(office: Office, others: int) -> None:
+    take(office, *[B][:others], News("ends", summary="over"), OTHERWISE)
+    row = next(row for row in rows(office) if not row.firing)
+    assert (row.fields["title"], row.fields["firing"], row.version) == ("Disk: over", False, "ended")
+    assert (row.incident_id, row.group_key) == (1, "alertname=Disk,service=db")
+    assert row.judged["severity"] == "medium"
+    assert row.labels["instance"] == "a"
+    told = [entry["kind"] for entry in office.history() if entry["kind"].startswith("signal_")]
+    assert told == (["signal_joined", "signal_ended"] if others else ["signal_ended"])
+    assert office.incident().fields["status"] == ("new" if others else "resolved")
 
 
 # -- what a source does not know any more ------------------------------------------------------------------------------
