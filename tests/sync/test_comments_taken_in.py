@@ -188,14 +188,17 @@ def test_words_as_old_as_what_the_store_forgot_are_looked_for_first(
     assert twins(world)[1:] == [(1, "left", state, None)]
 
 
-def test_words_that_are_new_in_tieline_were_copied_nowhere_and_older_ones_may_have_been(world: World) -> None:
+@pytest.mark.parametrize(("forgot", "state"), [(True, "sending"), (False, "wanted")])
+def test_words_that_are_new_in_tieline_were_copied_nowhere_and_older_ones_may_have_been(
+    world: World, forgot: bool, state: str
+) -> None:
     older = write(world)
     with world.engine.store.write() as tx:
         tx.execute(t.twin.delete().where(t.twin.c.connection == RIGHT))
-    world.engine.in_doubt_before = world.clock.now()
+    world.engine.in_doubt_before = world.clock.now() if forgot else None
     newer = write(world)
     found = twins(world)
-    assert (older, "right", "sending", None) in found
+    assert (older, "right", state, None) in found
     assert [one for one in found if one[0] == newer] == [
         (newer, "left", "wanted", None),
         (newer, "right", "wanted", None),
