@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from tests.sync.office import ALERTS, Office
 
 from tieline.adapters.alertmanager.alert import from_webhook, reading
@@ -16,7 +16,7 @@ from tieline.core.episodes import moment_text
 from tieline.core.port import Version
 from tieline.core.store import tables as t
 from tieline.sync import explain
-from tieline.sync.alerts import signals
+from tieline.sync.alerts import board, signals
 from tieline.sync.road.read import sight
 from tieline.sync.road.reconcile import Sighting
 
@@ -273,6 +273,33 @@ def test_a_late_beginning_is_kept_with_what_its_end_said(office: Office, others:
     told = [entry["kind"] for entry in office.history() if entry["kind"].startswith("signal_")]
     assert told == (["signal_joined", "signal_ended"] if others else ["signal_ended"])
     assert office.incident().fields["status"] == ("new" if others else "resolved")
+
+
+def test_an_alert_that_becomes_worse_is_known_to_be_so_and_raises_its_incident(office: Office) -> None:
+    take(office, FIRES)
+    shown = seen(office, OTHERWISE, office.clock.now())
+    worse = replace(shown, fields={**shown.fields, "severity": "critical"})
+    with office.engine.store.write() as tx:
+        signals.take_signals(tx, office.engine, office.engine.connections[ALERTS], [worse])
+    [row] = rows(office)
+    assert (row.judged["severity"], row.judged["priority"]) == ("critical", "p1")
+    assert office.incident().fields["severity"] == "critical"
+    assert [entry["facts"]["signal"] for entry in office.history() if entry["reason"] == "raised"] == [row.episode]
+
+
+@pytest.mark.parametrize(
+    ("then", "waits"), [(OTHERWISE, True), (ANSWER, False), (News("ends", summary="over"), False), (B, True)]
+)
+def test_an_incident_whose_last_alert_has_ended_waits_for_no_list_of_alerts(
+    office: Office, then: News, waits: bool
+) -> None:
+    take(office, FIRES)
+    with office.engine.store.write() as tx:
+        tx.execute(delete(t.timer))
+    take(office, then)
+    with office.engine.store.read() as connection:
+        found = connection.execute(select(t.timer.c.kind).where(t.timer.c.kind == board.BOARD)).scalars().all()
+    assert found == ([board.BOARD] if waits else [])
 
 
 # -- what a source does not know any more ------------------------------------------------------------------------------
