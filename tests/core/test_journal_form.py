@@ -78,8 +78,9 @@ class TestCanonicalJson:
         assert canonical([value]) == f"[{value}]".encode()
 
     @pytest.mark.parametrize("wrapped", [lambda one: [one], lambda one: {"a": one}, lambda one: (one,)])
-    def test_sixty_four_levels_are_taken_and_no_more(self, wrapped: Callable[[Any], Any]) -> None:
-        value: Any = 1
+    @pytest.mark.parametrize("leaf", [1, "1"])
+    def test_sixty_four_levels_are_taken_and_no_more(self, wrapped: Callable[[Any], Any], leaf: Any) -> None:
+        value: Any = leaf
         for _ in range(64):
             value = wrapped(value)
         assert canonical(value).count(b"1") == 1
