@@ -94,8 +94,9 @@ def take_signals(
             known[signal.episode] = _again(tx, engine, here, signal, sighting, before, seen_at, judged)
         elif signal.firing:
             run[signal.episode] = Start(signal, judgements[signal.episode], str(sighting.reading.version))
-        elif sighting.asked == 0 or signal.fields.get("ended_at") is not None:
-            # Nobody sends word by webhook of an alert that merely waits: one that does not fire there is over.
+        elif signal.fields.get("ended_at") is not None or (here.receiver is not None and sighting.asked == 0):
+            # Nobody sends word by webhook of an alert that merely waits: one that does not fire there is over. Of who
+            # is only asked, nothing comes by webhook, also where the journal was empty when it was.
             _remember_end(tx, signal, str(sighting.reading.version), seen_at)
             known.update(_known(tx, here.name, [signal.episode]))
     _begin(tx, engine, here, run, seen_at)

@@ -262,6 +262,19 @@ def test_the_window_of_a_group_runs_from_what_began_or_ended_last(office: Office
     assert last_at(office) == began + timedelta(seconds=9 if moves else 0)
 
 
+def test_an_alert_that_waits_at_who_is_only_asked_is_not_over_before_anything_stands_in_the_journal(
+    office: Office,
+) -> None:
+    office.engine.connections[ALERTS].receiver = None
+    began = office.clock.now()
+    take(office, News("waits"))
+    assert rows(office) == []
+    office.clock.advance(30)
+    take(office, FIRES, began=began)
+    assert [row.firing for row in rows(office)] == [True]
+    assert kinds(office) == ["opened"]
+
+
 @pytest.mark.parametrize("others", [0, 1])
 def test_a_late_beginning_is_kept_with_what_its_end_said(office: Office, others: int) -> None:
     take(office, *[B][:others], News("ends", summary="over"), OTHERWISE)
