@@ -103,6 +103,8 @@ class ServiceNow:
         if not 0 < len(token) <= LONGEST_TOKEN:
             raise Rejected(self._connection, f"a create token has 1 to {LONGEST_TOKEN} characters")
         mark = {"correlation_id": str(token), "correlation_display": MARK}
+        with looking(self._connection):
+            self._wire.account()
         inserted = self._told(lambda: self._wire.insert(self._settings.table, {**values, **mark}))
         made = str(inserted.row.get("number") or inserted.row.get("sys_id") or "")
         try:
@@ -129,6 +131,8 @@ class ServiceNow:
         values = values_of(self._connection, patch)
         with looking(self._connection):
             before, _ = self._row(ref)
+            # Asked for now: a question that fails behind the write would make it look like one that failed.
+            account = self._wire.account().casefold()
         if version_of(before) != seen:
             raise StaleVersion(self._connection, f"{ref} moved from {seen} to {version_of(before)}")
         self._refuse_reopening(before, values)
@@ -136,7 +140,7 @@ class ServiceNow:
         after = answered(self._connection, str(ref), lambda: sound(self._settings.table, answer.row))
         # One write counts one, or none where it changes nothing. More means that somebody else, or a rule that saves
         # again, wrote in between.
-        again = writes_in(after) > writes_in(before) + (editor_of(after) == self._wire.account().casefold())
+        again = writes_in(after) > writes_in(before) + (editor_of(after) == account)
         try:
             others = audit.others(self._wire, ref, writes_in(before)) if again else audit.Others()
             # What they wrote where we wrote is read next: here it would pass for what the instance made of our write.

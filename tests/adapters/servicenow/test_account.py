@@ -57,3 +57,21 @@ def test_a_log_in_asks_nobody_who_it_is() -> None:
     driver = ServiceNowDriver()
     assert driver.connect()._wire.account() == "tieline"
     assert list(driver.simulator.requests) == []
+
+
+@pytest.mark.parametrize("write", ["create", "update"])
+def test_whose_the_token_is_is_asked_before_the_first_write(driver: ServiceNowByClient, write: str) -> None:
+    ref = driver.make("Disk full")
+    seen = driver.connect().read(ref).version
+    fresh, simulator = driver.connect(), driver.simulator
+    simulator.requests.clear()
+    if write == "create":
+        fresh.create(driver.new_body("Disk full"), Token("a-token-of-ours"))
+    else:
+        fresh.update(ref, driver.patch_title("Disk fuller"), seen)
+    paths = [path for _method, path in simulator.requests]
+    verbs = [method for method, _path in simulator.requests]
+    asked = next(place for place, path in enumerate(paths) if "sys_user" in path)
+    assert asked < next(
+        place for place, verb in enumerate(verbs) if verb in ("POST", "PATCH") and "incident" in paths[place]
+    )
