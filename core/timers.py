@@ -124,17 +124,19 @@ def any_due(connection: Connection | Transaction, now: datetime, kinds: Collecti
 
 def due(tx: Transaction, now: datetime, limit: int, kinds: Collection[str]) -> list[Timer]:
     """Take out what is due of these kinds, longest overdue first. Act in this same transaction, and each timer fires
-    once."""
-    rows = tx.execute(_DUE, {"now": now, "limit": limit, "kinds": list(kinds)}).all()
+    once. One that cannot be read is put aside, and the next one stands in its place."""
     found: list[Timer] = []
-    for row in rows:
-        try:
-            facts = orjson.loads(row.facts)
-        except orjson.JSONDecodeError:
-            tx.execute(_SET_ASIDE, {"row_id": row.id, "sentence": UNREADABLE})
-            continue
-        tx.execute(_FIRED, {"row_id": row.id})
-        found.append(Timer(row.key, row.kind, row.due_at, facts, now - row.due_at, row.attempts))
+    while rows := tx.execute(_DUE, {"now": now, "limit": limit - len(found), "kinds": list(kinds)}).all():
+        for row in rows:
+            try:
+                facts = orjson.loads(row.facts)
+            except orjson.JSONDecodeError:
+                tx.execute(_SET_ASIDE, {"row_id": row.id, "sentence": UNREADABLE})
+                continue
+            tx.execute(_FIRED, {"row_id": row.id})
+            found.append(Timer(row.key, row.kind, row.due_at, facts, now - row.due_at, row.attempts))
+        if len(found) == limit:
+            break
     return found
 
 

@@ -21,7 +21,9 @@ from tieline.sync.road import commit
 TIMERS_AT_ONCE: Final = 100
 """How many timers fire before the daemon does what else is to be done each second."""
 
-HANDLERS: Final[Mapping[str, Callable[[Transaction, Engine, Timer], None]]] = {
+Handlers = Mapping[str, Callable[[Transaction, Engine, Timer], None]]
+
+HANDLERS: Final[Handlers] = {
     acts.RENEW: lambda tx, engine, timer: acts.renew(tx, engine, int(timer.payload["signal"])),
     damping.HOLD: lambda tx, engine, timer: damping.release(tx, engine, timer.payload),
     board.BOARD: lambda tx, engine, timer: commit.refresh_board(tx, engine, timer.payload),
@@ -30,29 +32,29 @@ HANDLERS: Final[Mapping[str, Callable[[Transaction, Engine, Timer], None]]] = {
 """What happens when a timer of each kind fires."""
 
 
-def fire_timers(engine: Engine, now: datetime) -> int:
+def fire_timers(engine: Engine, now: datetime, handlers: Handlers = HANDLERS) -> int:
     """Fire what is due, at most TIMERS_AT_ONCE. Answers how many were taken up, those that failed among them."""
     taken = 0
     with engine.store.read() as connection:
-        are_due = timers.any_due(connection, now, HANDLERS)
-        are_strange = timers.any_strange(connection, now, HANDLERS)
+        are_due = timers.any_due(connection, now, handlers)
+        are_strange = timers.any_strange(connection, now, handlers)
     if are_strange:
         with engine.store.write() as tx:
-            strange = timers.say_strange(tx, now, HANDLERS)
+            strange = timers.say_strange(tx, now, handlers)
         structlog.get_logger("tieline.timers").error("timers_unknown", timers=strange, fix=timers.NOBODY_KNOWS)
     while are_due and taken < TIMERS_AT_ONCE:
-        are_due = _fire_next(engine, now)
+        are_due = _fire_next(engine, now, handlers)
         taken += are_due
     return taken
 
 
-def _fire_next(engine: Engine, now: datetime) -> bool:
+def _fire_next(engine: Engine, now: datetime, handlers: Handlers) -> bool:
     timer = None
     try:
         with engine.store.write() as tx:
-            timer = next(iter(timers.due(tx, now, 1, HANDLERS)), None)
+            timer = next(iter(timers.due(tx, now, 1, handlers)), None)
             if timer is not None:
-                HANDLERS[timer.kind](tx, engine, timer)
+                handlers[timer.kind](tx, engine, timer)
     except StoreUnavailable:
         raise
     except Exception as error:

@@ -85,15 +85,13 @@ def test_a_kind_that_nothing_at_work_knows_stays_and_is_told_of_once(world: Worl
     )
 
 
-def test_a_store_that_does_not_answer_is_no_failure_of_a_timer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_does_not_answer_is_no_failure_of_a_timer(world: World) -> None:
     def away(*_args: object) -> None:
         raise StoreUnavailable("it is away")
 
     put(world, "whole", acts.RENEW, {"signal": 1})
-    with monkeypatch.context() as patch:
-        patch.setattr(firing, "HANDLERS", {acts.RENEW: away})
-        with pytest.raises(StoreUnavailable):
-            fire(world)
+    with pytest.raises(StoreUnavailable):
+        firing.fire_timers(world.engine, world.clock.now(), {acts.RENEW: away})
     assert fire(world) == 1
     assert waiting(world) == []
 
