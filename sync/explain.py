@@ -276,13 +276,13 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
     from tieline.sync.road import commit
 
     if number > _LARGEST:
-        raise LookupError(f"{what} {number} is not parked; run `tieline parked` to see what is")
+        raise _not_parked(what, number)
     with engine.store.write() as tx:
         match what:
             case "copy":
                 copy = loading.lock_replica(tx, number)
                 if copy is None or copy.state is not ReplicaState.PARKED:
-                    raise LookupError(f"copy {number} is not parked; run `tieline parked` to see what is")
+                    raise _not_parked(what, number)
                 connected = engine.connections.get(copy.connection)
                 if connected is not None and not connected.can(Power.FIND):
                     # Nothing can look for the record; a person did, and says that there is none.
@@ -313,8 +313,12 @@ def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
             case _:
                 raise LookupError(f"{what!r} is not copy, inbox, comment, signal or timer")
         if found.rowcount == 0:
-            raise LookupError(f"{what} {number} is not parked; run `tieline parked` to see what is")
+            raise _not_parked(what, number)
         engine.record(tx, "released", actor=actor, what=what, number=number)
+
+
+def _not_parked(what: str, number: int) -> LookupError:
+    return LookupError(f"{what} {number} is not parked; run `tieline parked` to see what is")
 
 
 def incidents(
