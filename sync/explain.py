@@ -182,7 +182,7 @@ def conflicts(connection: Connection) -> list[OpenConflict]:
         OpenConflict(copy.incident, copy.connection, name, hold)
         for copy in copies
         for name, hold in copy.holds.items()
-        if hold.kind is not Held.DEFAULT
+        if hold.waits
     ]
     return sorted(held, key=lambda one: (one.hold.since, one.incident, one.field))
 

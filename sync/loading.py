@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Text, and_, bindparam, insert, or_, select, text, type_coerce, update
+from sqlalchemy import Row, bindparam, insert, select, text, update
 
 from tieline.core.model import ConnectionName, Fields, IncidentId, Value
 from tieline.core.port import Ref, Token, Version
@@ -39,11 +39,7 @@ _UPDATE_INCIDENT = update(t.incident).where(
     t.incident.c.id == bindparam("row_id"), t.incident.c.revision == bindparam("row_revision")
 )
 
-WAITS_FOR_A_PERSON: Final = and_(
-    text("holds <> '{}'"),
-    # What is kept of a hold begins with its kind; inside a value, the quotation marks are escaped.
-    or_(*(type_coerce(t.replica.c.holds, Text).contains(f':["{kind}",') for kind in Held if kind is not Held.DEFAULT)),
-)
+WAITS_FOR_A_PERSON: Final = text("waits")
 """Of a copy: that one of its fields is held until a person acts."""
 
 
@@ -242,6 +238,7 @@ def _state(replica: Replica) -> dict[str, Any]:
             ]
             for name, hold in replica.holds.items()
         },
+        "waits": any(hold.waits for hold in replica.holds.values()),
         "trail": {
             name: [[at.timestamp(), _json(value)] for at, value in steps] for name, steps in replica.trail.items()
         },

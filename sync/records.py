@@ -64,6 +64,11 @@ class Hold:
     tries: int = 0
     again: bool = False
 
+    @property
+    def waits(self) -> bool:
+        """True where a person has to act. What a tool gave a record at its birth is left as it is."""
+        return self.kind is not Held.DEFAULT
+
     def sentence(self) -> str:
         """The words, and how often it was tried where that was more than once."""
         return f"{self.words} (tried {self.tries} times)" if self.tries > 1 else self.words

@@ -81,6 +81,7 @@ replica = Table(
     Column("ledger", JsonText, nullable=False),  # field -> [[prior, written], …] of writes whose outcome is unknown
     Column("intent", JsonText, nullable=False),  # the create in doubt: {fields (null: nobody knows), since}
     Column("holds", JsonText, nullable=False),  # field -> [kind, ours, theirs, since, …]: where the two stay different
+    Column("waits", Boolean, nullable=False, default=False),  # one of the holds waits for a person
     Column("trail", JsonText, nullable=False),  # field -> the last values written, for the oscillation breaker
     Column("dirty", Boolean, nullable=False, default=False),
     Column("dirty_since", Instant),
@@ -100,7 +101,7 @@ def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool] | Text
 
 _partial("ix_replica_dirty", replica.c.connection, replica.c.id, where=text("dirty"))
 _partial("ix_replica_parked", replica.c.state, where=text("state = 'parked'"))
-_partial("ix_replica_held", replica.c.connection, replica.c.id, where=text("holds <> '{}'"))
+_partial("ix_replica_waits", replica.c.connection, replica.c.id, where=text("waits"))
 
 comment = Table(
     "comment",

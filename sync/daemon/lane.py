@@ -568,7 +568,7 @@ class Lane:
 
 
 _NEXT = update(t.connection).where(t.connection.c.name == bindparam("row_name"))
-_HELD = select(t.replica.c.ref).where(t.replica.c.connection == bindparam("connection"), text("holds <> '{}'"))
+_HELD = select(t.replica.c.ref).where(t.replica.c.connection == bindparam("connection"), loading.WAITS_FOR_A_PERSON)
 _DUE = (
     select(t.replica.c.id)
     .where(

@@ -32,7 +32,7 @@ OLD: Final = timedelta(minutes=15)
 SLOWLY: Final = timedelta(hours=6)
 """How often a held field is tried by itself, whatever the tool says of it."""
 
-_HELD = select(t.replica.c.id).where(t.replica.c.connection == bindparam("connection"), text("holds <> '{}'"))
+_HELD = select(t.replica.c.id).where(t.replica.c.connection == bindparam("connection"), loading.WAITS_FOR_A_PERSON)
 _PARKED = select(t.replica.c.id).where(t.replica.c.connection == bindparam("connection"), text("state = 'parked'"))
 _WHY = (
     select(t.journal_payload.c.payload)

@@ -10,8 +10,10 @@ from tests.sync.test_road import opened
 from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.adapters.memory.faults import Fault
 from tieline.core.model import ConnectionName
-from tieline.sync import explain
-from tieline.sync.records import Held
+from tieline.sync import explain, loading
+from tieline.sync.daemon import lane
+from tieline.sync.fit import fitting
+from tieline.sync.records import Held, Hold
 
 
 def _told(both: Any, kind: str) -> list[dict[str, Any]]:
@@ -30,6 +32,22 @@ def test_a_default_that_a_new_record_gets_stays_in_that_tool(world):
     assert both.shows("right", "priority", "category") == ("p5", "inquiry")
     assert both.shows("left", "priority", "category") == (None, None)
     assert "priority" not in both.incident().fields or both.incident().fields["priority"] is None
+
+
+@pytest.mark.parametrize("asked_for", [lane._HELD, fitting._HELD], ids=["at a start", "now and then"])
+@pytest.mark.parametrize("kind", Held)
+def test_only_what_waits_for_a_person_is_tried_again(world, asked_for, kind):
+    both = world()
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.settle()
+    copy = both.copy("right")
+    with both.engine.store.write() as tx:
+        hold = Hold(kind, None, "p5", both.clock.now(), "the desk sets it")
+        loading.save_replica(tx, replace(copy, holds={"priority": hold}))
+    with both.engine.store.read() as connection:
+        tried_again = connection.execute(asked_for, {"connection": "right"}).all()
+    assert bool(tried_again) == (kind is not Held.DEFAULT)
+    assert bool(both.conflicts()) == bool(tried_again)
 
 
 def test_a_default_instead_of_what_was_sent_is_held_and_lowers_nobody_s_priority(world):

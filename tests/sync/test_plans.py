@@ -3,14 +3,16 @@
 import re
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects import sqlite
 
+from tieline.core.store import tables as t
 from tieline.core.store.store import Store
 from tieline.sync import loading
 from tieline.sync.alerts import absence, acts, groups, judging, reraise, signals, unheeded
 from tieline.sync.comments import comments
 from tieline.sync.daemon import lane
+from tieline.sync.fit import fitting
 from tieline.sync.intake import inbox
 from tieline.sync.polling import poll
 
@@ -37,7 +39,7 @@ STATEMENTS = {
     "parked comments": text("SELECT count(*) FROM twin WHERE state = 'parked'"),
     "parked arrivals": text("SELECT count(*) FROM inbox WHERE parked <> ''"),
     "parked copies": text("SELECT count(*) FROM replica WHERE state = 'parked'"),
-    "conflicts": text("SELECT count(*) FROM replica WHERE holds <> '{}'"),
+    "conflicts": select(func.count()).select_from(t.replica).where(loading.WAITS_FOR_A_PERSON),
     "firing signals": text("SELECT count(*) FROM signal WHERE firing"),
     "copies behind": text("SELECT min(dirty_since) FROM replica WHERE dirty"),
 }
@@ -46,7 +48,8 @@ STATEMENTS = {
 FEW = {
     "what fires and was seen since the last pass": (poll._FIRING, "ix_signal_firing (connection=? AND seen_at>?)"),
     "what fires of one source": (absence._FIRING, "ix_signal_firing (connection=?)"),
-    "copies with a held field": (lane._HELD, "ix_replica_held (connection=?)"),
+    "copies with a held field": (lane._HELD, "ix_replica_waits (connection=?)"),
+    "copies to try again": (fitting._HELD, "ix_replica_waits (connection=?)"),
     "copies to write": (lane._DUE, "ix_replica_dirty (connection=?)"),
     "one signal of an incident": (acts._SIGNAL, "(connection=? AND episode=?)"),
     "what is over and fires": (unheeded._UNHEEDED, "ix_signal_firing"),

@@ -166,3 +166,24 @@ def test_a_create_in_doubt_still_is(tmp_path):
         Intent(since, {"title": "Disk full"}),
         Intent(since, None),
     ]
+
+
+def test_a_copy_of_before_waits_for_a_person_where_one_of_its_holds_does(tmp_path):
+    """Until schema 0008 that was looked for in the text of the holds."""
+    default = '"priority":["default",null,"p5",1795000000.0,"",1,false]'
+    escaped = '"title":["default",null,"a\\":[\\"conflict\\",",1795000000.0,"",1,false]'
+    conflict = '"title":["conflict","a","b",1795000000.0,"",0,false]'
+    kept = {"{}": False, f"{{{default}}}": False, f"{{{escaped}}}": False, f"{{{default},{conflict}}}": True}
+    with closing(sqlite3.connect(tmp_path / "office.db")) as database:
+        database.executescript(gzip.decompress((FOLDER / "0007.sql.gz").read_bytes()).decode())
+        numbers = [row[0] for row in database.execute("SELECT id FROM replica ORDER BY id LIMIT 4").fetchall()]
+        for number, holds in zip(numbers, kept, strict=True):
+            database.execute("UPDATE replica SET holds = ? WHERE id = ?", [holds, number])
+        database.commit()
+    office = at_the_beginning(tmp_path)
+    with office.engine.store.read() as connection:
+        found = connection.execute(
+            select(t.replica.c.id, t.replica.c.waits).where(t.replica.c.id.in_(numbers)).order_by(t.replica.c.id)
+        ).all()
+    office.close()
+    assert [row.waits for row in found] == list(kept.values())
