@@ -11,7 +11,8 @@ A plugin is what an entry point in the group `tieline` names:
 - a class or function, called once at start, whose answer carries them. With an attribute `settings` (a pydantic model)
   it takes its settings from `tieline.yaml`; they are checked at start and are the call's one argument.
 
-Plugins are asked in the order of the file. No hook exists without a shipped plugin that uses it.
+Plugins are asked in the order of the file, and never inside of a transaction: one that is slow delays what it is asked
+about, and nobody else who writes. No hook exists without a shipped plugin that uses it.
 """
 
 from __future__ import annotations

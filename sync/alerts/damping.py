@@ -20,6 +20,7 @@ from tieline.sync import loading
 from tieline.sync.alerts import board, flaps, groups, judging, reraise, unheeded
 from tieline.sync.alerts.flaps import Flaps
 from tieline.sync.alerts.groups import Group
+from tieline.sync.alerts.judging import Judgements
 from tieline.sync.engine import Engine
 from tieline.sync.records import Incident
 from tieline.sync.road import commit
@@ -53,12 +54,12 @@ def ended(tx: Transaction, engine: Engine, incident: Incident, signal: Signal) -
     return is_open and follows
 
 
-def release(tx: Transaction, engine: Engine, payload: Mapping[str, Any]) -> None:
+def release(tx: Transaction, engine: Engine, payload: Mapping[str, Any], judged: Judgements) -> None:
     """A hold is over: the incident follows its alerts as they are now."""
     number, source = IncidentId(int(payload["incident"])), ConnectionName(str(payload["connection"]))
     found = groups.of_incident(tx, number)
     if not found:
-        _went_on(tx, engine, number, payload)
+        _went_on(tx, engine, number, payload, judged)
         return
     incident = loading.load_incident(tx, number, lock=True)
     for key, flapping in found.items():
@@ -74,12 +75,14 @@ def release(tx: Transaction, engine: Engine, payload: Mapping[str, Any]) -> None
         judging.catch_up(tx, engine, set_status(tx, engine, incident, Status.NEW, signal), signal)
 
 
-def _went_on(tx: Transaction, engine: Engine, number: IncidentId, payload: Mapping[str, Any]) -> None:
+def _went_on(
+    tx: Transaction, engine: Engine, number: IncidentId, payload: Mapping[str, Any], judged: Judgements
+) -> None:
     """The group went on to another incident while the hold lasted. What was held back here fires there from now on."""
     incident = loading.load_incident(tx, number)
     resolved = incident is not None and incident.fields["status"] == Status.RESOLVED.value
     if incident is not None and resolved and judging.is_by_alerts(engine, incident, "status"):
-        reraise.look_again(tx, engine, payload)
+        reraise.look_again(tx, engine, payload, judged)
 
 
 def set_status(tx: Transaction, engine: Engine, incident: Incident, status: Status, signal: Signal) -> Incident:

@@ -8,9 +8,10 @@ every alert that is no worse than those there were already; a worse one raises i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import bindparam, select
 
@@ -26,6 +27,8 @@ from tieline.sync.engine import Engine
 from tieline.sync.records import Incident
 from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
+
+T = TypeVar("T")
 
 _HEARD = select(t.signal.c.judged).distinct().where(t.signal.c.incident_id == bindparam("incident"))
 _FIRING = _HEARD.where(t.signal.c.firing)
@@ -44,9 +47,49 @@ class Judged:
         return grades.grade(self.fields)
 
 
+class NotJudged(Exception):
+    """The plugins have to be asked about these first. A plugin may take seconds, and whoever has begun a transaction
+    may hold up every other writer: what was begun is undone, and done again once they were asked."""
+
+    def __init__(self, signals: Sequence[Signal]) -> None:
+        super().__init__(f"{len(signals)} alerts are to be judged before the transaction")
+        self.signals = signals
+
+
+@dataclass(frozen=True, slots=True)
+class Judgements:
+    """What the plugins said of alerts, asked before the transaction that needs it."""
+
+    found: Mapping[tuple[ConnectionName, str], Judged] = field(default_factory=dict)
+
+    def of(self, signals: Sequence[Signal]) -> dict[str, Judged]:
+        """By episode. Raises NotJudged for those that nobody was asked about."""
+        if missing := [one for one in signals if _place(one) not in self.found]:
+            raise NotJudged(missing)
+        return {one.episode: self.found[_place(one)] for one in signals}
+
+
+def with_judgements(engine: Engine, work: Callable[[Judgements], T], foreseen: Sequence[Signal] = ()) -> T:
+    """Do what needs to know what the plugins say of alerts, and cannot know all of them before it has begun. `work` is
+    begun again where it raises NotJudged, and leaves nothing behind then; `foreseen` are asked about first."""
+    found: dict[tuple[ConnectionName, str], Judged] = {}
+    asked: Sequence[Signal] = foreseen
+    while True:
+        judged = judge(engine, asked)
+        found.update((_place(one), judged[one.episode]) for one in asked)
+        try:
+            return work(Judgements(found))
+        except NotJudged as missing:
+            asked = missing.signals
+
+
+def _place(signal: Signal) -> tuple[ConnectionName, str]:
+    return signal.connection, signal.episode
+
+
 def judge(engine: Engine, signals: Sequence[Signal]) -> dict[str, Judged]:
-    """What the plugins say of episodes: which belong together, and how bad they are. Asked outside of any decision, so
-    that a slow plugin is slow once a batch."""
+    """What the plugins say of episodes: which belong together, and how bad they are. Asked outside of any transaction,
+    and once a batch: a slow plugin delays nobody else, and its own alerts once."""
     bare = [_opening_fields(signal) for signal in signals]
     keys, extra = engine.registry.judge(list(zip(signals, bare, strict=True)))
     return {

@@ -14,6 +14,7 @@ from tieline.mappings.board import ALERTS
 from tieline.sync import loading
 from tieline.sync.alerts import acts, board, groups, judging, vigil
 from tieline.sync.alerts.groups import Group
+from tieline.sync.alerts.judging import Judgements
 from tieline.sync.engine import Engine
 from tieline.sync.records import Incident
 from tieline.sync.road import commit
@@ -29,8 +30,9 @@ _MOVE: Final = (
 )
 
 
-def look_again(tx: Transaction, engine: Engine, payload: Mapping[str, Any]) -> None:
-    """The time is over: raise the incident again if it still fires, unless its source keeps all of it silent."""
+def look_again(tx: Transaction, engine: Engine, payload: Mapping[str, Any], judged: Judgements) -> None:
+    """The time is over: raise the incident again if it still fires, unless its source keeps all of it silent. Raises
+    NotJudged where an alert opens a new incident, which `judged` says nothing of."""
     number = IncidentId(int(payload["incident"]))
     firing = list(tx.execute(_FIRING, {"incident": number}))
     standing = groups.standing(tx, engine, {row.group_key for row in firing})
@@ -43,11 +45,17 @@ def look_again(tx: Transaction, engine: Engine, payload: Mapping[str, Any]) -> N
         return
     for key in dict.fromkeys(row.group_key for row in firing):
         mine = [row for row in firing if row.group_key == key]
-        _raise_again(tx, engine, incident, key, standing.get(key), mine)
+        _raise_again(tx, engine, incident, key, standing.get(key), mine, judged)
 
 
 def _raise_again(
-    tx: Transaction, engine: Engine, incident: Incident, key: str, group: Group | None, firing: list[Row[Any]]
+    tx: Transaction,
+    engine: Engine,
+    incident: Incident,
+    key: str,
+    group: Group | None,
+    firing: list[Row[Any]],
+    judged: Judgements,
 ) -> None:
     """One group: in the incident that its alerts open today, in the old one where that may be, or in a new one."""
     now, worst = engine.clock.now(), _signal(firing[0])
@@ -63,7 +71,7 @@ def _raise_again(
         )
         judging.catch_up(tx, engine, back, worst)
     elif not _is_open(current):
-        opening = commit.Opening(judging.judge(engine, [worst])[worst.episode].fields, worst.episode)
+        opening = commit.Opening(judged.of([worst])[worst.episode].fields, worst.episode)
         [new] = commit.open_incidents(tx, engine, [opening], source=worst.connection)
         groups.remember(tx, [(key, new.id)], now)
         _move(tx, engine, incident, new, key, worst)

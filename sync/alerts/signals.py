@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,14 +15,14 @@ from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Statu
 from tieline.core.port import Body
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
-from tieline.core.store.store import Transaction
+from tieline.core.store.store import Connection, Transaction
 from tieline.mappings.board import ALERTS
 from tieline.sync import loading
 from tieline.sync.alerts import acts, board, damping, grades, groups, judging, unheeded
 from tieline.sync.alerts.board import Alert
 from tieline.sync.alerts.flaps import Flaps
 from tieline.sync.alerts.groups import Group
-from tieline.sync.alerts.judging import Judged, judge
+from tieline.sync.alerts.judging import Judged, Judgements
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.intake import inbox
 from tieline.sync.road import commit
@@ -65,17 +66,31 @@ class Start:
     version: str
 
 
+def to_judge(engine: Engine, here: Connected, sightings: Sequence[Sighting]) -> list[Signal]:
+    """Those of a batch that the plugins will have to be asked about, as far as can be told before it is taken in."""
+    firing = [sighting for sighting in sightings if sighting.fields.get("firing") is True]
+    if not firing:
+        return []
+    with engine.store.read() as connection:
+        known = _known(connection, here.name, [str(sighting.reading.ref) for sighting in firing])
+    return _news([_signal(here, sighting) for sighting in firing], firing, known)
+
+
 def take_signals(
-    tx: Transaction, engine: Engine, here: Connected, sightings: Sequence[Sighting], over: Sequence[str] = ()
+    tx: Transaction,
+    engine: Engine,
+    here: Connected,
+    sightings: Sequence[Sighting],
+    judged: Judgements,
+    over: Sequence[str] = (),
 ) -> None:
     """Take in a batch of sightings of one source, in order. A storm is mostly new episodes: what is known of them is
     asked once, and a run of new ones is begun at once. `over` are the episodes whose end is told next in this
-    transaction."""
+    transaction. Raises NotJudged where others are news by now than `judged` knows of."""
     signals = [_signal(here, sighting) for sighting in sightings]
     known = _known(tx, here.name, [*(signal.episode for signal in signals), *over])
     seen_at = _after_last_pass(tx, engine, here.name)
-    news = [(one, sighting) for one, sighting in zip(signals, sightings, strict=True) if one.firing]
-    judgements = judge(engine, [one for one, sighting in news if _is_news(known.get(one.episode), sighting)])
+    judgements = judged.of(_news(signals, sightings, known))
     _hold(tx, [*judgements.values(), *known.values()])
     run: dict[str, Start] = {}
     for signal, sighting in zip(signals, sightings, strict=True):
@@ -90,8 +105,8 @@ def take_signals(
             before = None
         if before is not None:
             _begin(tx, engine, here, run, seen_at)
-            judged = judgements.get(signal.episode)
-            known[signal.episode] = _again(tx, engine, here, signal, sighting, before, seen_at, judged)
+            found = judgements.get(signal.episode)
+            known[signal.episode] = _again(tx, engine, here, signal, sighting, before, seen_at, found)
         elif signal.firing:
             run[signal.episode] = Start(signal, judgements[signal.episode], str(sighting.reading.version))
         elif signal.fields.get("ended_at") is not None or (here.receiver is not None and sighting.asked == 0):
@@ -154,15 +169,26 @@ def _with_word(fields: Fields, word: Any) -> Fields:
     return {**fields, "severity_word": str(word)[:LONGEST_WORD]}
 
 
-def _known(tx: Transaction, connection: ConnectionName, episodes: Sequence[str]) -> dict[str, Known]:
+def _known(tx: Connection | Transaction, connection: ConnectionName, episodes: Sequence[str]) -> dict[str, Known]:
     return {
         row.episode: Known(row.id, row.incident_id, row.group_key, bool(row.firing), row.version, row.fields)
         for row in tx.execute(_KNOWN, {"connection": connection, "episodes": list(episodes)})
     }
 
 
+def _news(signals: Sequence[Signal], sightings: Sequence[Sighting], known: Mapping[str, Known]) -> list[Signal]:
+    """Those that fire and are to be judged: they belong nowhere yet, or are not as they were, or will be neither when
+    their turn comes, because the batch tells of them more than once."""
+    told = Counter(one.episode for one in signals)
+    pairs = zip(signals, sightings, strict=True)
+    return [
+        one
+        for one, sighting in pairs
+        if one.firing and (told[one.episode] > 1 or _is_news(known.get(one.episode), sighting))
+    ]
+
+
 def _is_news(known: Known | None, sighting: Sighting) -> bool:
-    """Whether a sighting of an episode that fires is to be judged: it belongs nowhere yet, or is not as it was."""
     return known is None or _is_placeless(known) or known.version != str(sighting.reading.version)
 
 
@@ -182,31 +208,32 @@ def _again(
     judged: Judged | None,
 ) -> Known:
     """One more sighting of a known episode: changed, ended, firing again, or nothing new. `judged` is what the plugins
-    say of it as it is now."""
+    say of it as it is now, and there always where it fires and is not as it was."""
     version = str(sighting.reading.version)
     if known.version == version:
         if signal.firing and sighting.asked:
             # No listing may have told of it: the next one that does not has it asked for again.
             tx.execute(_UPDATE, {"row_id": known.id, "seen_at": seen_at})
         return known
-    if signal.firing and not known.firing and sighting.asked == 0:
+    fires = judged if signal.firing else None
+    if fires is not None and not known.firing and sighting.asked == 0:
         if not here.only_listens:
             # A webhook may be late: an episode that ended fires again only if its source says so when asked.
             inbox.put(tx, here.name, [(sighting.reading.ref, None)], asked=0, now=engine.clock.now())
             engine.rouse(tx, here.name)
-            return known if known.incident is not None else _came_late(tx, engine, signal, known, judged)
+            return known if known.incident is not None else _came_late(tx, engine, signal, known, fires)
         if known.incident is None:
-            return _came_late(tx, engine, signal, known, judged)
+            return _came_late(tx, engine, signal, known, fires)
         # Nobody can be asked: rather is somebody woken for nothing than nobody for something.
     # An end that a poll found by absence says nothing of what the alert was about.
     fields = {**known.fields, **loading.plain(signal.fields)}
-    rise = _rise(tx, engine, known, judged) if signal.firing else {}
+    rise = {} if fires is None else _rise(tx, engine, known, fires)
     changes = {"firing": signal.firing, "fields": fields, "version": version, "seen_at": seen_at}
     if judged is not None:
         changes["judged"] = judged.grade
     tx.execute(_UPDATE, {"row_id": known.id, **changes})
-    if signal.firing and not known.firing:
-        known, before = _fires_again(tx, engine, signal, known, judged), known
+    if fires is not None and not known.firing:
+        known, before = _fires_again(tx, engine, signal, known, fires), known
         # In another incident than before it was heard of for the first time, and has raised it.
         rise = rise if known.incident == before.incident else {}
     elif known.firing and not signal.firing and known.incident is not None:
@@ -218,9 +245,9 @@ def _again(
     return replace(known, firing=signal.firing, version=version, fields=fields)
 
 
-def _rise(tx: Transaction, engine: Engine, known: Known, judged: Judged | None) -> Fields:
+def _rise(tx: Transaction, engine: Engine, known: Known, judged: Judged) -> Fields:
     """What an episode that is judged anew raises in its incident."""
-    if judged is None or known.incident is None:
+    if known.incident is None:
         return {}
     incident = loading.load_incident(tx, known.incident, lock=True)
     return {} if incident is None else judging.rises(tx, engine, incident, judged.grade)
@@ -237,7 +264,7 @@ def _rejudged(tx: Transaction, engine: Engine, signal: Signal, incident: Inciden
         judging.lower(tx, engine, current, signal)
 
 
-def _came_late(tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None) -> Known:
+def _came_late(tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged) -> Known:
     """The beginning of an episode whose end is known already. It belongs to its group's incident and changes nothing
     there: whatever was done since was done without it. Without one it opens an incident that is over. What the end said
     of the alert is the later word."""
@@ -415,7 +442,7 @@ def _ended(tx: Transaction, engine: Engine, signal: Signal, incident: IncidentId
         board.soon(tx, engine, {incident: signal.connection})
 
 
-def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None) -> Known:
+def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged) -> Known:
     """The same episode after it had ended: a flap seen in pieces. It belongs where its group is now, and what its
     source was told before it ended has to be told again."""
     placed, group, is_new, rise = _place(tx, engine, signal, known, judged)
@@ -430,26 +457,23 @@ def _fires_again(tx: Transaction, engine: Engine, signal: Signal, known: Known, 
 
 
 def _place(
-    tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged | None
+    tx: Transaction, engine: Engine, signal: Signal, known: Known, judged: Judged
 ) -> tuple[Known, Group, bool, Fields]:
     """An episode that has ended once goes to its group's incident, or opens one: whether it did, and how it would raise
     an incident that it was not heard of in before."""
-    key = judged.group if judged is not None and _is_placeless(known) else known.group
+    key = judged.group if _is_placeless(known) else known.group
     group = groups.standing(tx, engine, [key]).get(key)
     is_new = group is None
     if group is None:
-        judged = judged or judge(engine, [signal])[signal.episode]
         opening = _opening(engine, signal, judged, [Alert(signal.fields, judged.fields)])
         [incident] = commit.open_incidents(tx, engine, [opening], source=signal.connection)
         group = Group(key, incident, Flaps())
         groups.remember(tx, [(key, incident.id)], engine.clock.now())
     rise: Fields = {}
-    if judged is not None and not is_new and group.incident.id != known.incident:
+    if not is_new and group.incident.id != known.incident:
         rise = judging.rises(tx, engine, group.incident, judged.grade)
     place: dict[str, Any] = {"incident_id": group.incident.id, "group_key": key, "labels": dict(signal.labels)}
-    if judged is not None:
-        place["judged"] = judged.grade
-    tx.execute(_UPDATE, {"row_id": known.id, **place})
+    tx.execute(_UPDATE, {"row_id": known.id, **place, "judged": judged.grade})
     return replace(known, incident=group.incident.id, group=key), group, is_new, rise
 
 

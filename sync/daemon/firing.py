@@ -14,6 +14,7 @@ from tieline.core.redaction import redacted
 from tieline.core.store.store import Transaction
 from tieline.core.timers import Timer
 from tieline.sync.alerts import acts, board, damping, reraise, unheeded
+from tieline.sync.alerts.judging import Judgements, with_judgements
 from tieline.sync.engine import Engine
 from tieline.sync.limits import TRIES, doubled
 from tieline.sync.road import commit
@@ -21,13 +22,13 @@ from tieline.sync.road import commit
 TIMERS_AT_ONCE: Final = 100
 """How many timers fire before the daemon does what else is to be done each second."""
 
-Handlers = Mapping[str, Callable[[Transaction, Engine, Timer], None]]
+Handlers = Mapping[str, Callable[[Transaction, Engine, Timer, Judgements], None]]
 
 HANDLERS: Final[Handlers] = {
-    acts.RENEW: lambda tx, engine, timer: acts.renew(tx, engine, int(timer.payload["signal"])),
-    damping.HOLD: lambda tx, engine, timer: damping.release(tx, engine, timer.payload),
-    board.BOARD: lambda tx, engine, timer: commit.refresh_board(tx, engine, timer.payload),
-    unheeded.RERAISE: lambda tx, engine, timer: reraise.look_again(tx, engine, timer.payload),
+    acts.RENEW: lambda tx, engine, timer, _judged: acts.renew(tx, engine, int(timer.payload["signal"])),
+    damping.HOLD: lambda tx, engine, timer, judged: damping.release(tx, engine, timer.payload, judged),
+    board.BOARD: lambda tx, engine, timer, _judged: commit.refresh_board(tx, engine, timer.payload),
+    unheeded.RERAISE: lambda tx, engine, timer, judged: reraise.look_again(tx, engine, timer.payload, judged),
 }
 """What happens when a timer of each kind fires."""
 
@@ -50,11 +51,16 @@ def fire_timers(engine: Engine, now: datetime, handlers: Handlers = HANDLERS) ->
 
 def _fire_next(engine: Engine, now: datetime, handlers: Handlers) -> bool:
     timer = None
-    try:
+
+    def fire(judged: Judgements) -> None:
+        nonlocal timer
         with engine.store.write() as tx:
             timer = next(iter(timers.due(tx, now, 1, handlers)), None)
             if timer is not None:
-                handlers[timer.kind](tx, engine, timer)
+                handlers[timer.kind](tx, engine, timer, judged)
+
+    try:
+        with_judgements(engine, fire)
     except StoreUnavailable:
         raise
     except Exception as error:

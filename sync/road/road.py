@@ -21,6 +21,7 @@ from tieline.mappings.board import ALERTS
 from tieline.mappings.texts import originals
 from tieline.sync import loading
 from tieline.sync.alerts import absence, signals
+from tieline.sync.alerts.judging import Judgements, with_judgements
 from tieline.sync.comments import comments
 from tieline.sync.engine import Connected, Engine, expression_value
 from tieline.sync.intake import inbox
@@ -90,14 +91,19 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
 def travel_signals(engine: Engine, here: Connected, items: Sequence[Waiting]) -> None:
     """Take a batch of signals down the road, in one transaction: a storm is many alerts and few commits."""
     looks = [(item.ref, _look_at_signal(engine, here, item)) for item in items]
-    with engine.store.write() as tx:
-        inbox.all_done(tx, items)
-        gone = [ref for ref, sighting in looks if sighting is None]
-        signals.take_signals(tx, engine, here, [sighting for _ref, sighting in looks if sighting is not None], gone)
-        held = absence.withheld(tx, here, gone)
-        over = [ref for ref in gone if ref not in held]
-        signals.end_forgotten(tx, engine, here, over)
-        poll.forget(tx, here, [*over, *_told_ends(looks)])
+    seen = [sighting for _ref, sighting in looks if sighting is not None]
+
+    def take(judged: Judgements) -> None:
+        with engine.store.write() as tx:
+            inbox.all_done(tx, items)
+            gone = [ref for ref, sighting in looks if sighting is None]
+            signals.take_signals(tx, engine, here, seen, judged, gone)
+            held = absence.withheld(tx, here, gone)
+            over = [ref for ref in gone if ref not in held]
+            signals.end_forgotten(tx, engine, here, over)
+            poll.forget(tx, here, [*over, *_told_ends(looks)])
+
+    with_judgements(engine, take, signals.to_judge(engine, here, seen))
 
 
 def _told_ends(looks: Sequence[tuple[Ref, Sighting | None]]) -> list[Ref]:

@@ -17,6 +17,7 @@ from tieline.sync import loading
 from tieline.sync.alerts import damping, groups
 from tieline.sync.alerts.flaps import Flaps
 from tieline.sync.alerts.groups import Group
+from tieline.sync.alerts.judging import Judgements
 from tieline.sync.records import Incident
 
 FIRST: Final = IncidentId(1)
@@ -85,7 +86,7 @@ def told(office: Office) -> list[dict[str, Any]]:
 
 def release(office: Office, number: int = 1) -> None:
     with office.engine.store.write() as tx:
-        damping.release(tx, office.engine, {**HOLD, "incident": number})
+        damping.release(tx, office.engine, {**HOLD, "incident": number}, Judgements())
 
 
 @pytest.mark.parametrize(

@@ -278,7 +278,7 @@ def test_beginnings_after_their_ends_are_judged_at_once(
         asked.append(len(args[1]))
         return judge(*args)
 
-    monkeypatch.setattr(signals, "judge", counted)
+    monkeypatch.setattr(judging, "judge", counted)
     arrive(office, *ended)
     if is_late:
         arrive(office, *begun)

@@ -17,6 +17,7 @@ from tieline.core.port import Version
 from tieline.core.store import tables as t
 from tieline.sync import explain
 from tieline.sync.alerts import board, signals
+from tieline.sync.alerts.judging import Judgements, with_judgements
 from tieline.sync.road.read import sight
 from tieline.sync.road.reconcile import Sighting
 
@@ -52,11 +53,19 @@ def seen(office: Office, news: News, began: datetime) -> Sighting:
 
 def take(office: Office, *told: News, began: datetime | None = None, together: bool = True) -> None:
     """All of it in one transaction, or each in its own; every alert began now, unless it is said otherwise."""
-    here = office.engine.connections[ALERTS]
     sightings = [seen(office, news, began or office.clock.now()) for news in told]
     for batch in [sightings] if together else [[one] for one in sightings]:
-        with office.engine.store.write() as tx:
-            signals.take_signals(tx, office.engine, here, batch)
+        take_in(office, batch)
+
+
+def take_in(office: Office, batch: Sequence[Sighting]) -> None:
+    engine, here = office.engine, office.engine.connections[ALERTS]
+
+    def work(judged: Judgements) -> None:
+        with engine.store.write() as tx:
+            signals.take_signals(tx, engine, here, batch, judged)
+
+    with_judgements(engine, work)
 
 
 def rows(office: Office) -> list[Any]:
@@ -292,8 +301,7 @@ def test_an_alert_that_becomes_worse_is_known_to_be_so_and_raises_its_incident(o
     take(office, FIRES)
     shown = seen(office, OTHERWISE, office.clock.now())
     worse = replace(shown, fields={**shown.fields, "severity": "critical"})
-    with office.engine.store.write() as tx:
-        signals.take_signals(tx, office.engine, office.engine.connections[ALERTS], [worse])
+    take_in(office, [worse])
     [row] = rows(office)
     assert (row.judged["severity"], row.judged["priority"]) == ("critical", "p1")
     assert office.incident().fields["severity"] == "critical"
