@@ -1,126 +1,19 @@
-"""Commands that look: status, incidents, why, history. They read the store and work while the daemon is down."""
+"""Commands that look: incidents, why, history. They read the store and work while the daemon is down."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from tieline.cli.open import configuration, moment, store_of, unwritable
-from tieline.cli.output import emit, json_option, note, plain, say, table, text
+from tieline.cli.open import configuration, store_of
+from tieline.cli.output import emit, json_option, plain, say, table, text
 from tieline.core.model import INCIDENT_FIELDS, Status, incident_number
 from tieline.sync import explain
 from tieline.sync.alerts import unknown
-from tieline.sync.daemon.heartbeat import ago
 from tieline.sync.loading import plain as plain_fields
 from tieline.sync.records import Replica, ReplicaState
-
-
-@click.command()
-@json_option
-@click.pass_obj
-def status(workspace: str, as_json: bool) -> None:
-    """The state of everything in a few figures. Exit code 1 while no daemon works on the store, or the store takes no
-    writes of it."""
-    config, _registry = configuration(workspace)
-    with store_of(config) as store:
-        now = moment(config, store)
-        with store.read() as connection:
-            found = explain.status(connection, now, unwritable=unwritable(config))
-    running = found["daemon"]["running"]
-    works = running and not found["daemon"]["refused"]
-    for name in config.connections:
-        found["connections"].setdefault(name, explain.not_started())
-    for name, one in found["connections"].items():
-        known = config.connections.get(name)
-        one["risks"] = list(known.settings.risks) if known is not None else []
-        if known is None:
-            # What was said of it stands in the store, and nobody says anything of it any more.
-            gone = (
-                f"{config.file.name} has no such connection: a daemon that has read it neither asks nor writes there."
-            )
-            one.update(last_state=one["state"], state="not configured", reason=gone, next_try_at=None)
-        elif not running:
-            # What the last daemon said of it holds no longer: nobody tries.
-            one.update(last_state=one["state"], state="not running", next_try_at=None)
-    listening = {name for name, one in config.connections.items() if one.settings.only_listens}
-    _show_status(found, now, listening, as_json=as_json)
-    sys.exit(0 if works else 1)
-
-
-def _show_status(found: dict[str, Any], now: datetime, listening: Collection[str], *, as_json: bool) -> None:
-    """`listening` are the connections that nobody polls: webhooks alone tell of them."""
-    if as_json:
-        emit(found)
-        return
-    say(found.pop("daemon")["sentence"])
-    connections, flapping = found.pop("connections"), found.pop("flapping")
-    unheeded = found.pop("resolved_while_firing")
-    table("Tieline", ["what", "now"], [(name.replace("_", " "), str(value)) for name, value in found.items()], empty="")
-    rows = [
-        (
-            name,
-            _state(one, now),
-            "webhooks only" if name in listening else _polled(one["polled_seconds_ago"]),
-        )
-        for name, one in connections.items()
-    ]
-    table("Connections", ["connection", "state", "polled"], rows, empty="no connections are configured")
-    for name, one in connections.items():
-        for sentence in _what_to_do(one):
-            note(name, sentence)
-    if flapping:
-        _flapping(flapping)
-    if unheeded:
-        _unheeded(unheeded)
-
-
-def _state(one: dict[str, Any], now: datetime) -> str:
-    """The state's word; with when it is tried next, where it waits or is stopped."""
-    at = one.get("next_try_at")
-    if at is None or one["state"] == "working":
-        return str(one["state"])
-    seconds = int((at - now).total_seconds())
-    return f"{one['state']}, tried next " + (f"in {seconds} s" if seconds > 0 else "now")
-
-
-def _polled(seconds: int | None) -> str:
-    return "never" if seconds is None else f"{ago(timedelta(seconds=seconds))} ago"
-
-
-def _flapping(found: list[dict[str, Any]]) -> None:
-    rows = [(one["incident"], one["title"], str(one["flaps"]), _until(one["held_until"])) for one in found]
-    table("Alerts that flap", ["incident", "alert", "flaps", "held until"], rows, empty="")
-
-
-def _unheeded(found: list[dict[str, Any]]) -> None:
-    rows = [
-        (
-            one["incident"],
-            one["title"],
-            one["status"],
-            str(one["alerts"]),
-            "not" if one["raised_again_at"] is None else _until(one["raised_again_at"]),
-        )
-        for one in found
-    ]
-    table("Over, and still firing", ["incident", "title", "status", "alerts", "raised again at"], rows, empty="")
-
-
-def _until(moment: datetime | None) -> str:
-    return "not held" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _what_to_do(one: dict[str, Any]) -> Iterator[str]:
-    yield from filter(None, (one["reason"], one.get("doubt", {}).get("sentence")))
-    for held in one.get("held", ()):
-        copies = "one copy" if held["copies"] == 1 else f"{held['copies']} copies"
-        yield f"{held['field']} is not kept in {copies}: {held['sentence']}"
-    yield from (said["sentence"] for said in one.get("severity_unknown", ()))
-    yield from one["risks"]
 
 
 @click.command()

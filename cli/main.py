@@ -29,7 +29,7 @@ COMMANDS = {
     "check": ("tieline.cli.workspace", "check", "Check the configuration, and prove every connection."),
     "run": ("tieline.cli.daemon", "run", "Keep the incidents in step, until told to stop."),
     "demo": ("tieline.cli.demo_command", "demo", "Watch real alerts live through three simulated tools."),
-    "status": ("tieline.cli.look", "status", "The state of everything in a few figures."),
+    "status": ("tieline.cli.status", "status", "The state of everything in a few figures."),
     "incidents": ("tieline.cli.look", "incidents", "Incidents and their copies."),
     "why": ("tieline.cli.look", "why", "Why a field has its value."),
     "history": ("tieline.cli.look", "history", "What happened to an incident, from the journal."),

@@ -11,7 +11,7 @@ import click
 
 from tieline.cli.main import CLOCK
 from tieline.core.clock import Clock, SystemClock
-from tieline.core.config import Config, load_workspace
+from tieline.core.config import Config, load_workspace, store_named
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.registry import Registry
 from tieline.core.store import engines, volume
@@ -53,6 +53,20 @@ def configuration(workspace: str) -> tuple[Config, Registry]:
             ]
         )
     return load_workspace(file)
+
+
+def configuration_to_look(workspace: str) -> tuple[Config, tuple[Problem, ...]]:
+    """The same for whoever only looks. Where the file is refused: no more than the store that it names, and every
+    problem. Raises ConfigError with them where that cannot be told either."""
+    try:
+        config, registry = configuration(workspace)
+    except ConfigError as refused:
+        try:
+            return store_named(Path(workspace) / FILE), refused.problems
+        except (ConfigError, OSError):
+            raise refused from None
+    registry.close()
+    return config, ()
 
 
 def unwritable(config: Config) -> str:

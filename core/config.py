@@ -135,6 +135,25 @@ def load_text(text: bytes | str, file: Path, provide: Provider | None = None) ->
     return loaded
 
 
+def store_named(file: Path) -> Config:
+    """A configuration of nothing but the store that the file names, for whoever only looks while the rest of it is
+    refused. Raises ConfigError where that cannot be read either."""
+    text = file.read_bytes()
+    whole = load_yaml(text, str(file))
+    findings = Findings(str(file))
+    if not isinstance(whole.value, dict):
+        raise ConfigError(
+            [Problem(str(file), 1, 1, "CFG004", "the file holds no options.", "begin it with `tieline: 1`.")]
+        )
+    named = whole.value.get("store")
+    bare = Node({"tieline": Node(1, 1, 1), **({} if named is None else {"store": named})}, 1, 1)
+    root = expanded(bare, os.environ, findings)
+    loaded = None if findings.problems else _Reader(root, file, findings, []).read(lambda *_: Registry.load({}))
+    if loaded is None or findings.problems:
+        raise ConfigError(findings.sorted())
+    return loaded[0]
+
+
 def _provide_installed(allowed: Mapping[str, Node], findings: Findings) -> Registry:
     return Registry.load(allowed, findings=findings)
 

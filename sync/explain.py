@@ -17,7 +17,6 @@ from tieline.core.store.store import Connection, Transaction
 from tieline.sync import loading
 from tieline.sync import search as words
 from tieline.sync.alerts import absence, groups, unheeded, unknown
-from tieline.sync.daemon import heartbeat
 from tieline.sync.records import OWN_DOING, Held, Hold, Incident, Replica, ReplicaState
 
 if TYPE_CHECKING:
@@ -343,7 +342,7 @@ def incidents(
     return found
 
 
-def status(connection: Connection, now: datetime, *, unwritable: str = "") -> dict[str, Any]:
+def status(connection: Connection, now: datetime) -> dict[str, Any]:
     """The state of everything in a few figures, from the store alone: it works while the daemon is down."""
 
     def count(query: Any) -> int:
@@ -374,7 +373,6 @@ def status(connection: Connection, now: datetime, *, unwritable: str = "") -> di
         one["held"] = held_as_facts([field for field in held if field.connection == name])
     oldest = connection.execute(select(func.min(t.replica.c.dirty_since)).where(text("dirty"))).scalar_one()
     return {
-        "daemon": heartbeat.life(connection, now, unwritable=unwritable).facts(),
         "incidents_open": count(select(func.count()).where(t.incident.c.status.in_(open_states))),
         "flapping": [
             {

@@ -66,6 +66,7 @@ OTHERS: Mapping[str, str] = {
     "STORE009": "`store` names a folder, or something else that is no file",
     "RUN003": "nothing can be made in the store's folder",
     "RUN002": "another daemon works on the same SQLite store",
+    "RUN004": "a reload is to change what only a restart changes",
     "JOURNAL001": "a checkpoint cannot be written to the file",
     "JOURNAL002": "the file is no checkpoint",
 }

@@ -63,6 +63,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
                 "refused": "text",
                 "seen_seconds_ago": "integer or null",
                 "sentence": "text",
+                "reload_refused": [{"worker": "text", "at": "moment", "reason": "text", "sentence": "text"}],
                 "workers": [{"worker": "text", "running": "boolean", "seen_seconds_ago": "integer"}],
             },
             "incidents_open": "integer",
@@ -94,11 +95,13 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
                     "next_try_at?": "moment or null",
                     "last_state?": "text",
                     "risks": ["text"],
+                    "file_says": "text",
                     "doubt?": _DOUBT,
                     "held?": [{"field": "text", "kind": "text", "copies": "integer", "sentence": "text"}],
                     "severity_unknown?": [{"word": "text", "alerts": "integer", "sentence": "text"}],
                 }
             },
+            "file_problems": ERROR["problems?"],
         }
     },
     "tieline incidents": {

@@ -29,7 +29,7 @@ from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
 from tieline.sync.alerts import signals
 from tieline.sync.build import build, prove_mappings
-from tieline.sync.daemon import processes
+from tieline.sync.daemon import processes, running
 from tieline.sync.daemon.firing import TIMERS_AT_ONCE, fire_timers
 from tieline.sync.daemon.heartbeat import Heartbeat, this_process
 from tieline.sync.daemon.jobs.clock import StoreClock
@@ -40,6 +40,7 @@ from tieline.sync.daemon.journal_mark import Past
 from tieline.sync.daemon.lane import Lane
 from tieline.sync.daemon.metrics import Metrics
 from tieline.sync.daemon.pulse import Pulse
+from tieline.sync.daemon.running import Refusal
 from tieline.sync.engine import Engine
 from tieline.sync.intake import inbox, server, slow_clients
 from tieline.sync.intake.intake import Intake
@@ -67,6 +68,8 @@ class Daemon:
         self._failure: BaseException | None = None
         self._http: uvicorn.Server | None = None
         self.address = ""
+        self.refusal: Refusal | None = None
+        """Why the last reload was refused; None once one was not."""
         config, registry = load()
         with config.telling_where("store"):
             file = engines.file_of(config.store)
@@ -88,6 +91,7 @@ class Daemon:
         whole = self._past.is_whole()
         self.engine = self._build(config, registry, not whole, self._past.in_doubt_before)
         self.intake = Intake(self.engine)
+        self._tell_what_runs()
         self._pulse = Pulse(self._store.ping, self._clock.monotonic)
         self._metrics = Metrics(self)
 
@@ -193,11 +197,8 @@ class Daemon:
         registry: Registry | None = None
         try:
             config, registry = self._load()
-            old = self.engine.config
-            if (config.store, config.server.listen) != (old.store, old.server.listen):
-                self._log.error("reload_refused", reason="`store` and `server.listen` change only with a restart")
-                registry.close()
-                return False
+            if problems := running.unchangeable(self.engine.config, config):
+                raise ConfigError(problems)
             engine = self._build(config, registry, self.engine.in_doubt, self.engine.in_doubt_before)
             # Written down before it is done, and not done where that cannot be.
             with self._store.write() as tx:
@@ -211,10 +212,17 @@ class Daemon:
         before, self.engine, self.intake.engine = self.engine, engine, engine
         before.registry.close()
         self._jobs.start(engine)
+        self.refusal = None
+        self._tell_what_runs()
         self._log.info("reloaded", connections=sorted(engine.connections))
         return True
 
+    def _tell_what_runs(self) -> None:
+        self._heartbeat.tell(running.as_facts(self.engine.config, self.refusal))
+
     def _refuse_reload(self, error: Exception) -> None:
+        self.refusal = Refusal(self._clock.now(), running.why_refused(error))
+        self._tell_what_runs()
         if isinstance(error, ConfigError):
             self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
             return

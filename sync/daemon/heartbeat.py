@@ -1,7 +1,8 @@
 """A daemon's sign of life in the store: how `tieline status`, which only looks, knows whether anybody works.
 
 Each sign is a write, so that a disk that is full is noticed where nothing else is written. It also says which process
-gives it: whoever looks from the same machine sees at once that it was killed, and waits for no sign to be missed.
+gives it: whoever looks from the same machine sees at once that it was killed, and waits for no sign to be missed. And
+it says what that process runs, which is not always what the file says.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Store
-from tieline.sync.daemon import processes
+from tieline.sync.daemon import processes, running
+from tieline.sync.daemon.running import Loaded, Refusal, Running
 
 EVERY: Final = timedelta(seconds=5)
 
@@ -60,7 +62,13 @@ class Heartbeat:
         self._worker = worker
         self._process = dict(process or {})
         self._lane = f"{_PREFIX}alone" if alone else f"{_PREFIX}{worker}"
+        self._runs: Mapping[str, Any] = {}
         self._next: datetime | None = None
+
+    def tell(self, runs: Mapping[str, Any]) -> None:
+        """Say with every sign what this worker runs, in the form of `running.as_facts`; it is time for one."""
+        self._runs = runs
+        self._next = None
 
     def beat(self, now: datetime) -> None:
         """Give a sign, if it is time. Raises StoreUnavailable, and then it stays time."""
@@ -76,7 +84,7 @@ class Heartbeat:
     def _write(self, now: datetime, *, ended: datetime | None) -> None:
         # A full disk takes a small write in place while it refuses whatever else there is to write.
         refused = self._store.refused[:MOST_WORDS]
-        memory = {"refused": refused, "process": self._process}
+        memory = {"refused": refused, "process": self._process, "runs": self._runs}
         sign = {"worker": self._worker, "taken_at": now, "released_at": ended, "memory": memory}
         with self._store.write() as tx:
             if not tx.execute(_SEEN, {"row_lane": self._lane, **sign}).rowcount:
@@ -95,6 +103,8 @@ class Worker:
     lives: bool | None
     """Whether its process is there; None where that cannot be told from here."""
     refused: str = ""
+    runs: Running | None = None
+    """What it runs; None for one of a version that does not say so."""
 
     def is_running(self, now: datetime) -> bool:
         return not self.ended and self.lives is not False and abs(now - self.seen_at) <= SILENT
@@ -143,10 +153,33 @@ class Life:
             if not one.ended and not one.is_running(self.now) and abs(self.now - one.seen_at) <= RECENT
         ]
 
+    @property
+    def connections(self) -> Mapping[str, Loaded] | None:
+        """The connections that are at work, whichever worker has them; None where nobody works, or says so. The latest
+        sign counts where two workers differ."""
+        told = [one.runs.connections for one in self._at_work if one.runs is not None]
+        return {name: found for one in reversed(told) for name, found in one.items()} if told else None
+
+    @property
+    def _differ(self) -> bool:
+        told = [one.runs.connections for one in self._at_work if one.runs is not None]
+        return any(one != told[0] for one in told)
+
+    @property
+    def refusals(self) -> list[tuple[str, Refusal]]:
+        """The workers that refused to reload when they were asked last, and what they said."""
+        return [
+            (one.name, one.runs.refusal)
+            for one in self._at_work
+            if one.runs is not None and one.runs.refusal is not None
+        ]
+
     def sentence(self) -> str:
         """For people; with what to do where nobody works."""
         if self.running:
-            return self._running() + "".join(f". Worker {one.name}: {one.trouble(self.now)}" for one in self._lost)
+            apart = ". Workers have different connections: reload each of them (SIGHUP)" if self._differ else ""
+            lost = "".join(f". Worker {one.name}: {one.trouble(self.now)}" for one in self._lost)
+            return self._running() + apart + lost
         start = "Start it with `tieline run`; nothing travels until then."
         if self.unwritable:
             if any(one.lives for one in self.workers):
@@ -173,6 +206,15 @@ class Life:
             "refused": self.refused,
             "seen_seconds_ago": self._seconds_ago(self.workers[0]) if self.workers else None,
             "sentence": self.sentence(),
+            "reload_refused": [
+                {
+                    "worker": name,
+                    "at": refusal.at,
+                    "reason": refusal.reason,
+                    "sentence": refusal.sentence(ago(self.now - refusal.at)),
+                }
+                for name, refusal in self.refusals
+            ],
             "workers": [
                 {"worker": one.name, "running": one in self._at_work, "seen_seconds_ago": self._seconds_ago(one)}
                 for one in (*self._at_work, *self._lost)
@@ -198,7 +240,9 @@ def _worker(sign: Any, lives: Callable[[Mapping[str, Any]], bool | None]) -> Wor
     memory = sign.memory or {}
     ended = sign.released_at is not None
     there = None if ended else lives(memory.get("process", {}))
-    return Worker(sign.worker, sign.taken_at, ended, there, memory.get("refused", ""))
+    runs = memory.get("runs")
+    told = running.from_facts(runs) if runs else None
+    return Worker(sign.worker, sign.taken_at, ended, there, memory.get("refused", ""), told)
 
 
 def _look(last: Worker) -> str:

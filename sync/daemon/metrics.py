@@ -20,6 +20,7 @@ from tieline.sync.alerts import absence, groups, unheeded
 from tieline.sync.daemon.jobs.port import Health
 from tieline.sync.daemon.lane import LaneState
 from tieline.sync.daemon.pulse import Pulse
+from tieline.sync.daemon.running import Refusal
 from tieline.sync.engine import Engine
 from tieline.sync.intake.intake import Intake
 
@@ -38,6 +39,9 @@ class Watched(Protocol):
 
     @property
     def pulse(self) -> Pulse: ...
+
+    @property
+    def refusal(self) -> Refusal | None: ...
 
     def health(self) -> Mapping[ConnectionName, Health]: ...
 
@@ -178,6 +182,11 @@ class _Collector(Collector):
         yield silent
         yield GaugeMetricFamily(
             "tieline_intake_waiting", "Deliveries that wait to be stored", value=self._watched.intake.waiting
+        )
+        yield GaugeMetricFamily(
+            "tieline_reload_refused",
+            "1 while the last reload was refused, so that the daemon goes on with what it ran before",
+            value=0 if self._watched.refusal is None else 1,
         )
         yield GaugeMetricFamily(
             "tieline_plugins_set_aside",

@@ -13,8 +13,9 @@ from tieline.core.port import Ref
 from tieline.sync.alerts import absence
 from tieline.sync.alerts.absence import Belief, Doubt
 from tieline.sync.comments import comments, writing
-from tieline.sync.daemon import processes
+from tieline.sync.daemon import processes, running
 from tieline.sync.daemon.heartbeat import Heartbeat
+from tieline.sync.daemon.running import Refusal
 from tieline.sync.road import copy_states
 
 SNOW, JIRA = ConnectionName("snow"), ConnectionName("jira-ops")
@@ -65,7 +66,10 @@ def _waiting_for_people(world: World) -> None:
     missing = frozenset(Ref(f"episode-{number}") for number in range(17))
     with engine.store.write() as tx:
         absence._save(tx, SNOW, Doubt(now - timedelta(minutes=12), missing, 20, Belief.TOO_MANY, 20))
-    Heartbeat(engine.store, "here:1", alone=True, process=processes.this()).beat(now)
+    reason = "tieline.yaml:4:19: CFG002 connections.snow.overlai is not an option. Fix: did you mean 'overlay'?"
+    heartbeat = Heartbeat(engine.store, "here:1", alone=True, process=processes.this())
+    heartbeat.tell(running.as_facts(engine.config, Refusal(now - timedelta(minutes=3), reason)))
+    heartbeat.beat(now)
     world.clock.advance(4)
 
 

@@ -18,9 +18,11 @@ from tests.docs.test_reference import first_cells
 
 from tieline.cli.main import cli
 from tieline.cli.open import configuration
+from tieline.core.config import load_text
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.store.store import Store
 from tieline.sync.daemon.daemon import Daemon, only_daemon
+from tieline.sync.daemon.running import unchangeable
 
 __all__ = ["strangers"]
 
@@ -110,6 +112,12 @@ def where_nothing_can_be_made(folder: Path) -> None:
     daemon(folder)
 
 
+def moved_under_a_daemon(folder: Path) -> None:
+    after, _registry = configuration(str(folder))
+    before, _registry = load_text("tieline: 1\n" + MEMORY, folder / "tieline.yaml")
+    raise ConfigError(unchangeable(before, after))
+
+
 @contextmanager
 def taken_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -164,6 +172,8 @@ MISTAKES = [
     one("RUN001", on_a_taken_port, "tieline: 1\nserver:\n  listen: §127.0.0.1:PORT\n" + MEMORY),
     one("RUN002", beside_another_daemon, IN_FILE),
     one("RUN003", where_nothing_can_be_made, "tieline: 1\nstore: §sqlite:///file/here/tieline.db\n" + MEMORY),
+    one("RUN004", moved_under_a_daemon, "tieline: 1\nstore: §sqlite:///other.db\n" + MEMORY),
+    one("RUN004", moved_under_a_daemon, "tieline: 1\nserver: {listen: §'127.0.0.1:1'}\n" + MEMORY),
     one("STORE001", daemon, "tieline: 1\nstore: §postgresql://db:port/x\n" + MEMORY),
     one("STORE001", command("status"), "tieline: 1\nstore: §postgresql://db:port/x\n" + MEMORY),
     one("STORE001", check, "tieline: 1\nstore: §postgresql://db:port/x\n" + MEMORY),

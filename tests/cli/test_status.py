@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.cli.test_commands import run
 
+from tieline.cli.open import configuration
 from tieline.core.errors import StoreUnavailable
 from tieline.core.store import tables as t
 from tieline.core.store import volume
 from tieline.core.store.store import Store
 from tieline.sync.daemon import processes
 from tieline.sync.daemon.heartbeat import EVERY, SILENT, Heartbeat, life
+from tieline.sync.daemon.running import Refusal, as_facts
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -32,10 +34,12 @@ def store(tmp_path):
         yield store
 
 
-def _signs(workspace, *, seconds_ago, end=False, process=None):
+def _signs(workspace, *, seconds_ago, end=False, process=None, runs=None):
     with Store.open(f"sqlite:///{workspace / 'tieline.db'}") as store:
         at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
         heart = Heartbeat(store, "here:1", alone=True, process=process)
+        if runs is not None:
+            heart.tell(runs)
         if end:
             heart.end(at)
         else:
@@ -213,3 +217,107 @@ def test_a_source_that_nobody_polls_is_said_to_hear_webhooks_only(tmp_path, monk
         store.migrate()
     _code, output = run("status", workspace=tmp_path)
     assert ["am", "not", "running", "webhooks", "only"] in [line.split() for line in output.splitlines()]
+
+
+LISTENS = "  am: {tool: alertmanager, webhook_token: {env: TIELINE_TEST_HOOK}}"
+ASKS = "  am: {tool: alertmanager, url: 'http://127.0.0.1:9', webhook_token: {env: TIELINE_TEST_HOOK}}"
+
+
+@pytest.fixture
+def edited(workspace, monkeypatch):
+    """Has a daemon run one file and writes another one; answers the status as text and as JSON."""
+    monkeypatch.setenv("TIELINE_TEST_HOOK", "a token")
+    file = workspace / "tieline.yaml"
+
+    def write(*lines):
+        file.write_text("\n".join(["tieline: 1", "connections:", *lines, ""]), encoding="utf-8")
+
+    def edit(ran, now, refusal=None):
+        write(*ran)
+        config, registry = configuration(str(workspace))
+        registry.close()
+        _signs(workspace, seconds_ago=1, process=processes.this(), runs=as_facts(config, refusal))
+        row = {"state": "working", "reason": "", "fingerprint": "", "attempts": 0, "next_at": None, "since": NOW}
+        with Store.open(config.store) as store, store.write() as tx:
+            for name in config.connections:
+                tx.execute(t.connection.insert(), {"name": name, **row})
+        write(*now)
+        code, output = run("status", workspace=workspace)
+        as_json, document = run("status", "--json", workspace=workspace)
+        assert code == as_json
+        return code, output, json.loads(document)
+
+    return edit
+
+
+def test_a_daemon_is_told_as_it_runs_and_not_as_the_file_would_have_it(edited):
+    code, output, found = edited(["  left: {tool: memory}", LISTENS], ["  right: {tool: memory}", ASKS])
+    assert code == 0
+    lines = [line.split() for line in output.splitlines()]
+    assert ["am", "working", "webhooks", "only"] in lines
+    assert ["left", "working", "never"] in lines
+    assert ["right", "not", "loaded", "never"] in lines
+    assert "only webhooks tell of alerts" in output
+    assert "left: tieline.yaml no longer has it; the daemon goes on with it" in output
+    assert "am: tieline.yaml says something else of it by now" in output
+    assert "right: tieline.yaml has it, and the daemon has not read that yet" in output
+    assert {name: one["state"] for name, one in found["connections"].items()} == {
+        "am": "working",
+        "left": "working",
+        "right": "not loaded",
+    }
+    assert found["connections"]["am"]["risks"] and found["connections"]["left"]["file_says"]
+
+
+def test_a_daemon_that_runs_what_the_file_says_is_told_without_a_word_of_the_file(edited):
+    _code, output, found = edited([LISTENS], [LISTENS])
+    assert "tieline.yaml" not in output
+    assert [one["file_says"] for one in found["connections"].values()] == [""]
+
+
+def test_a_refused_reload_is_told_with_when_why_and_what_to_do(edited):
+    refusal = Refusal(datetime.now(UTC) - timedelta(minutes=3), "tieline.yaml:2:18: RUN004 no. Fix: restart.")
+    code, output, found = edited([LISTENS], [LISTENS], refusal)
+    assert code == 0
+    assert output.splitlines()[1] == (
+        f"The last reload was refused 3 min ago, at {refusal.at:%Y-%m-%d %H:%M:%S} UTC, and what ran before goes on: "
+        "tieline.yaml:2:18: RUN004 no. Fix: restart. Once that is mended, reload again (SIGHUP)."
+    )
+    [told] = found["daemon"]["reload_refused"]
+    assert (told["worker"], told["at"], told["reason"]) == ("here:1", refusal.at.isoformat(), refusal.reason)
+
+
+@pytest.mark.parametrize("mistake", ["  odd: {tool: memory, poll_evry: 3s}", "  odd:", "signals: {windw: 1m}"])
+def test_what_runs_is_told_while_the_file_is_refused(edited, mistake):
+    code, output, found = edited(["  left: {tool: memory}", LISTENS], ["  left: {tool: memory}", mistake])
+    assert code == 3
+    said = " ".join(output.split())
+    assert "tieline.yaml is refused as it is now, for one problem, which stands below. The daemon goes on with" in said
+    assert {name: one["state"] for name, one in found["connections"].items()} == {"am": "working", "left": "working"}
+    assert found["file_problems"][0]["line"] == 4 and "tieline.yaml:4:" in output
+
+
+@pytest.mark.parametrize(("file", "code"), [("store: mysql://x", "CFG019"), ("store: [", "YAML003"), ("- x", "CFG004")])
+def test_a_file_that_does_not_even_tell_its_store_is_refused_as_by_every_command(workspace, capsys, file, code):
+    (workspace / "tieline.yaml").write_text(f"tieline: 1\n{file}\n" if file[0] != "-" else file, encoding="utf-8")
+    assert run("status", workspace=workspace)[0] == 3
+    assert code in capsys.readouterr().err
+
+
+def test_a_store_that_a_refused_file_does_not_name_is_missed_after_the_files_own_problems(workspace, capsys):
+    (workspace / "tieline.db").unlink()
+    (workspace / "tieline.yaml").write_text("tieline: 1\nstroe: sqlite:///other.db\n", encoding="utf-8")
+    assert run("status", workspace=workspace)[0] == 3
+    first, second, _count = capsys.readouterr().err.splitlines()
+    assert "CFG002 stroe is not an option. Fix: did you mean 'store'?" in first and "STORE007" in second
+
+
+def test_workers_that_run_different_connections_are_told_to_be_reloaded(store):
+    for worker, connections in (("here:1", {}), ("here:2", {"am": {"tool": "x", "only_listens": True, "risks": []}})):
+        heart = Heartbeat(store, worker, alone=False)
+        heart.tell({"connections": connections, "refused": None})
+        heart.beat(NOW)
+    with store.read() as connection:
+        found = life(connection, NOW)
+    assert "Workers have different connections: reload each of them (SIGHUP)" in found.sentence()
+    assert found.connections is not None and list(found.connections) == ["am"]

@@ -1,6 +1,7 @@
 """The life of the daemon: it stops in time, reloads whole or not at all, and does not outlive a dead loop."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from tests.daemon.conftest import eventually
 from tieline.core.config import load_workspace
 from tieline.core.errors import ConfigError, NeedsOperator, StoreUnavailable
 from tieline.sync.daemon.daemon import Daemon
+from tieline.sync.daemon.heartbeat import life
 
 WORKSPACE = """\
 tieline: 1
@@ -45,6 +47,45 @@ def test_a_reload_swaps_the_whole_configuration(running):
     assert here.daemon.engine.config.signals.window.total_seconds() == 540
     here.tools["left"].make({"title": "Disk full", "status": "new"})
     eventually(lambda: len(here.tools["right"].rows()) == 1)
+
+
+def told_by(here):
+    """What whoever looks into the store learns of the daemon."""
+    here.daemon._heartbeat.beat(here.daemon._clock.now())
+    with here.daemon.engine.store.read() as connection:
+        return life(connection, here.daemon._clock.now())
+
+
+def test_a_reload_that_was_refused_is_told_by_the_sign_of_life_and_the_metrics_until_one_is_taken(running):
+    here = running()
+    assert told_by(here).refusals == [] and b"\ntieline_reload_refused 0.0\n" in here.daemon.metrics()
+    here.write("  odd: {tool: memory, poll_evry: 3s}\n  worse: {}\n")
+    assert here.daemon.reload() is False
+    found = told_by(here)
+    [(_worker, refusal)] = found.refusals
+    assert re.search(r"tieline\.yaml:\d+:23: CFG002 connections\.odd\.poll_evry is not an option\.", refusal.reason)
+    assert "And 1 more" in refusal.reason and "reload again (SIGHUP)" in refusal.sentence("3 s")
+    assert found.connections is not None and sorted(found.connections) == ["left", "right"]
+    assert b"\ntieline_reload_refused 1.0\n" in here.daemon.metrics()
+    here.write("  third: {tool: memory}\n")
+    assert here.daemon.reload() is True
+    found = told_by(here)
+    assert found.refusals == [] and found.connections is not None and "third" in found.connections
+    assert b"\ntieline_reload_refused 0.0\n" in here.daemon.metrics()
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "option"),
+    [("'127.0.0.1:0'", "'127.0.0.1:1'", "server.listen"), ("poll_every: 1s", "store: sqlite:///b.db", "store")],
+)
+def test_what_only_a_restart_changes_is_named_with_its_place(running, was, now, option):
+    here = running()
+    here.file.write_text(here.file.read_text("utf-8").replace(was, now), encoding="utf-8")
+    assert here.daemon.reload() is False
+    assert here.daemon.refusal is not None
+    reason = here.daemon.refusal.reason
+    assert f"RUN004 `{option}` is another one now" in reason and "restart the daemon" in reason
+    assert re.search(r"tieline\.yaml:\d+:\d+: ", reason)
 
 
 def test_a_loop_that_dies_stops_the_daemon_with_an_exit_code(running):

@@ -1,0 +1,102 @@
+"""What a worker runs, as it tells with its sign of life: the file may say something else by now, or be refused.
+
+Whoever looks from outside has nothing but the file and the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from tieline.core.config import Config, ConnectionConfig
+from tieline.core.errors import ConfigError, Problem, StoreUnavailable, TielineError, as_sentence
+from tieline.core.redaction import redacted
+
+LONGEST: Final = 600
+"""Characters of why a reload was refused; the log has all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A connection as a worker has it, or as a file would have it."""
+
+    tool: str
+    only_listens: bool
+    risks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A reload that was refused, and why."""
+
+    at: datetime
+    reason: str
+
+    def sentence(self, passed: str) -> str:
+        """For people, with what to do. `passed` is how long ago that was, as `ago` says it."""
+        return (
+            f"The last reload was refused {passed} ago, at {self.at:%Y-%m-%d %H:%M:%S} UTC, and what ran before goes "
+            f"on: {self.reason} Once that is mended, reload again (SIGHUP)."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What one worker tells of itself."""
+
+    connections: Mapping[str, Loaded]
+    refusal: Refusal | None
+
+
+def loaded(one: ConnectionConfig) -> Loaded:
+    """What is told of a connection."""
+    return Loaded(one.tool, one.settings.only_listens, tuple(one.settings.risks))
+
+
+def as_facts(config: Config, refusal: Refusal | None) -> dict[str, Any]:
+    """What a worker runs, as a sign of life carries it."""
+    refused = None if refusal is None else {"at": refusal.at.timestamp(), "reason": refusal.reason}
+    connections = {name: asdict(loaded(one)) for name, one in config.connections.items()}
+    return {"connections": connections, "refused": refused}
+
+
+def from_facts(facts: Mapping[str, Any]) -> Running:
+    """What such a sign says."""
+    refused = facts["refused"]
+    refusal = None if refused is None else Refusal(datetime.fromtimestamp(refused["at"], UTC), refused["reason"])
+    connections = {
+        name: Loaded(one["tool"], one["only_listens"], tuple(one["risks"]))
+        for name, one in facts["connections"].items()
+    }
+    return Running(connections, refusal)
+
+
+def unchangeable(before: Config, after: Config) -> list[Problem]:
+    """What another file says anew, and only a restart can change."""
+    options = {
+        "store": before.store != after.store,
+        "server.listen": before.server.listen != after.server.listen,
+    }
+    fix = "restart the daemon, or write back what stood there."
+    return [
+        after.problem(option, "RUN004", f"`{option}` is another one now, which no reload changes.", fix)
+        for option, differs in options.items()
+        if differs
+    ]
+
+
+def why_refused(error: Exception) -> str:
+    """Why a reload came to nothing, as one sentence or a few."""
+    match error:
+        case ConfigError(problems=[first, *others]):
+            words = f"{first} And {len(others)} more; the log has them all." if others else str(first)
+        case StoreUnavailable():
+            words = f"the store does not answer: {as_sentence(error)}"
+        case TielineError():
+            words = as_sentence(error)
+        case _:
+            words = f"nobody expected this, and the log has more: {type(error).__name__}: {as_sentence(error)}"
+    words = redacted(words)
+    return words if len(words) <= LONGEST else f"{words[:LONGEST]}…"
