@@ -15,6 +15,7 @@ import click
 
 from tieline.cli.open import clock, configuration, moment, store_of
 from tieline.cli.output import emit, json_option, note, say, table
+from tieline.core.journal import Someone
 from tieline.core.model import (
     INCIDENT_FIELDS,
     ConnectionName,
@@ -126,7 +127,8 @@ def settle(workspace: str, incident: str, field: str, connection: str, take: str
     with changing(workspace) as engine:
         with engine.store.read() as looking:
             number = explain.one_named(looking, incident)
-        value = explain.settle(engine, number, field, ConnectionName(connection), theirs=take == "theirs", actor=actor)
+        name, theirs = ConnectionName(connection), take == "theirs"
+        value = explain.settle(engine, number, field, name, theirs=theirs, actor=Someone(actor))
     if as_json:
         emit({"incident": incident_number(number), "field": field, "value": value})
     else:
@@ -178,7 +180,7 @@ def parked(ctx: click.Context, as_json: bool) -> None:
 def retry(workspace: str, what: str, number: int, actor: str, as_json: bool) -> None:
     """Let one parked thing try again: WHAT and NUMBER as `tieline parked` lists them."""
     with changing(workspace) as engine:
-        explain.release(engine, what, number, actor=actor)
+        explain.release(engine, what, number, actor=Someone(actor))
     if as_json:
         emit({"released": what, "id": number})
     else:
@@ -222,7 +224,7 @@ def confirm(workspace: str, connection: str, actor: str, as_json: bool) -> None:
     """Confirm that the alerts that CONNECTION no longer lists have ended: these, and no others later."""
     name = ConnectionName(connection)
     with changing(workspace) as engine:
-        doubt = absence.confirm(engine, name, actor=actor)
+        doubt = absence.confirm(engine, name, actor=Someone(actor))
     if as_json:
         emit({"connection": name, "episodes": sorted(doubt.episodes), "actor": actor})
     else:
@@ -243,7 +245,7 @@ def edit(workspace: str, incident: str, changes: tuple[str, ...], actor: str, as
     fields = dict(_parse_change(change) for change in changes)
     with changing(workspace) as engine, engine.store.write() as tx:
         number = explain.one_named(tx, incident)
-        commit.edit(tx, engine, number, fields, actor=actor, reason=Reason.EDITED)
+        commit.edit(tx, engine, number, fields, actor=Someone(actor), reason=Reason.EDITED)
     if as_json:
         emit({"incident": incident_number(number), "changed": fields})
     else:

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,27 +18,34 @@ import orjson
 from sqlalchemy import bindparam, select, text
 
 from tieline.core.errors import ConfigError, JournalBroken, Problem
+from tieline.core.store import persons
 from tieline.core.store import tables as t
-from tieline.core.store.chain import GENESIS, SHREDDED, Entry, canonical, entry_hash
+from tieline.core.store.chain import GENESIS, SHREDDED, Actor, Entry, Someone, canonical, entry_hash, payload_hash
 from tieline.core.store.store import Connection, Store
 
 __all__ = [
     "GENESIS",
+    "Actor",
     "Checkpoint",
     "Entry",
+    "Someone",
     "Verified",
     "canonical",
     "checkpoint",
+    "forget",
     "read_checkpoint",
     "shred",
     "verify",
 ]
 
 _CHUNK: Final = 5_000
+FORGOTTEN: Final = "person_forgotten"
+"""The kind of the entry that says that a person's name was let go of."""
+
 # Raw columns: the hash is over what is stored, before any type makes something nicer of it.
 _ROWS = text(
     "SELECT j.seq, j.at, j.kind, j.incident_id, j.connection, j.actor, j.reason, j.payload_sha, j.prev, j.hash, "
-    "p.payload FROM journal AS j LEFT JOIN journal_payload AS p ON p.seq = j.seq "
+    "p.payload, p.salt FROM journal AS j LEFT JOIN journal_payload AS p ON p.seq = j.seq "
     "WHERE j.seq > :after AND j.seq <= :upto ORDER BY j.seq"
 )
 _HEAD = text("SELECT seq, hash FROM journal_head WHERE id = 1")
@@ -78,7 +84,7 @@ class _Walk:
         """Walk over the next entries. Raises JournalBroken at the first that is not as it was written."""
         seq, head = self.seq, self.hash
         anchored = self.anchor.seq if self.anchor is not None else -1
-        for found, at, kind, incident, connection, actor, reason, sha, prev, digest, payload in rows:
+        for found, at, kind, incident, connection, actor, reason, sha, prev, digest, payload, salt in rows:
             seq += 1
             if found != seq:
                 raise JournalBroken(seq, f"journal entry {seq} is missing; the next one found is {found}.")
@@ -94,7 +100,7 @@ class _Walk:
                 raise JournalBroken(seq, f"journal entry {seq} was changed after it was written.")
             if payload is None:
                 self.missing.add(seq)
-            elif _sha(payload) != sha:
+            elif _sha(salt, payload) != sha:
                 raise JournalBroken(seq, f"the payload of journal entry {seq} was changed after it was written.")
             elif kind == SHREDDED:
                 self._forgive(orjson.loads(payload)["seqs"], seq)
@@ -115,8 +121,11 @@ class _Walk:
                 )
 
 
-def _sha(payload: Any) -> str:
-    return sha256(payload.encode() if isinstance(payload, str) else b"\x00not text").hexdigest()
+def _sha(salt: Any, payload: Any) -> str:
+    """The hash of a payload as it stands in the store; "" where what stands there cannot be one."""
+    if not isinstance(payload, str) or not isinstance(salt, str) or not salt.isascii():
+        return ""
+    return payload_hash(salt, payload.encode())
 
 
 def verify(
@@ -236,11 +245,12 @@ _LET_GO = t.journal_shredded.insert()
 _DELETE = t.journal_payload.delete().where(t.journal_payload.c.seq == bindparam("row_seq"))
 
 
-def shred(store: Store, seqs: Sequence[int], *, at: datetime, actor: str, why: str) -> int | None:
+def shred(store: Store, seqs: Sequence[int], *, at: datetime, actor: Actor, why: str) -> int | None:
     """Delete payloads for good and journal that it was done; their entries and hashes stay. At most 1,000 at a time.
 
     Answers the seq of the entry that says so, or None when all of them were shredded before. Raises ValueError for a
-    seq that is none, and for the entry of a shredding. Backups and replicas of the database keep their own copies.
+    seq that is none, and for the entry of a shredding. The hash that stays is of a salt that is gone as well: nobody
+    can try what the payload may have said. Backups and replicas of the database keep their own copies.
     """
     wanted = sorted(set(seqs))
     if not 0 < len(wanted) <= 1_000:
@@ -257,5 +267,29 @@ def shred(store: Store, seqs: Sequence[int], *, at: datetime, actor: str, why: s
         tx.flush()
         tx.execute(_LET_GO, [{"seq": seq, "entry": entry} for seq in present])
         tx.execute(_DELETE, [{"row_seq": seq} for seq in present])
+    store.scrub()
+    return entry
+
+
+_NAMED = select(t.person.c.id).where(t.person.c.name == bindparam("name"))
+_FORGET = t.person.update().where(t.person.c.id == bindparam("row_id")).values(name=None)
+
+
+def forget(store: Store, name: str, *, at: datetime, actor: Actor) -> int:
+    """Let go of a person's name: whatever they did stays in the journal, done by somebody who was forgotten. What
+    payloads say of them is let go of by `shred`.
+
+    Answers the seq of the entry that says so, which has only the id. Raises LookupError for a name that the journal
+    does not know. Backups and replicas of the database keep their own copies.
+    """
+    with store.write() as tx:
+        found = tx.execute(_NAMED, {"name": persons.kept(name)}).scalar()
+        if found is None:
+            raise LookupError(
+                f"the journal knows nobody called {name!r}; look at `tieline history` for how they are called"
+            )
+        entry = tx.journal(Entry(at, FORGOTTEN, None, None, actor, "", {"person": found}))
+        tx.flush()
+        tx.execute(_FORGET, {"row_id": found})
     store.scrub()
     return entry

@@ -15,7 +15,7 @@ from tieline.core.clock import Clock
 from tieline.core.config import Config, ConnectionConfig
 from tieline.core.errors import RemoteError, StoreUnavailable, Unforeseen
 from tieline.core.hooks import Committed
-from tieline.core.journal import Entry
+from tieline.core.journal import Actor, Entry
 from tieline.core.model import ConnectionName, IncidentId, RecordKind, Value
 from tieline.core.port import (
     Adapter,
@@ -234,13 +234,13 @@ class Engine:
         *,
         incident: IncidentId | None = None,
         connection: ConnectionName | None = None,
-        actor: str = "tieline",
+        actor: Actor = "tieline",
         reason: str = "",
         **facts: Any,
     ) -> int:
         """Journal one thing that happened, and tell the plugins once it is committed. Answers its seq."""
         seq = tx.journal(Entry(self.clock.now(), kind, incident, connection, actor, reason, facts))
-        event = Committed(seq, kind, incident, connection, actor, reason, facts)
+        event = Committed(seq, kind, incident, connection, str(actor), reason, facts)
         tx.on_commit(lambda: self.registry.tell(event))
         return seq
 

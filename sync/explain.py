@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import bindparam, func, or_, select, text, update
 
+from tieline.core.journal import Actor
 from tieline.core.model import ConnectionName, IncidentId, Value, incident_number, parse_incident_number
 from tieline.core.port import Power
+from tieline.core.store import persons
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import loading
@@ -80,8 +82,9 @@ _LARGEST: Final = 2**63 - 1
 """No row of a store has a larger number."""
 
 _HISTORY = (
-    select(t.journal, t.journal_payload.c.payload)
+    select(t.journal, t.journal_payload.c.payload, t.person.c.id.label("person"), t.person.c.name)
     .join(t.journal_payload, t.journal.c.seq == t.journal_payload.c.seq, isouter=True)
+    .join(t.person, t.journal.c.actor == t.person.c.id, isouter=True)
     .where(t.journal.c.incident_id == bindparam("incident"))
     .order_by(t.journal.c.seq)
 )
@@ -95,7 +98,7 @@ def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]
             "at": row.at,
             "kind": row.kind,
             "connection": row.connection,
-            "actor": row.actor,
+            "actor": persons.shown(row.actor, row.person, row.name),
             "reason": row.reason,
             "facts": orjson.loads(row.payload) if row.payload is not None else {"shredded": True},
         }
@@ -187,7 +190,7 @@ def conflicts(connection: Connection) -> list[OpenConflict]:
 
 
 def settle(
-    engine: Engine, incident: IncidentId, field: str, connection: ConnectionName, *, theirs: bool, actor: str
+    engine: Engine, incident: IncidentId, field: str, connection: ConnectionName, *, theirs: bool, actor: Actor
 ) -> Value:
     """Settle a held field: take the tool's value or keep the incident's. Answers the value that stands.
 
@@ -269,7 +272,7 @@ def parked(connection: Connection) -> list[Parked]:
     return [*copies, *arrivals, *comments, *acts, *timers]
 
 
-def release(engine: Engine, what: str, number: int, *, actor: str) -> None:
+def release(engine: Engine, what: str, number: int, *, actor: Actor) -> None:
     """Let one parked thing try again. Raises LookupError when it is not parked."""
     from tieline.sync.fit import unfit
     from tieline.sync.road import commit

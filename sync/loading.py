@@ -96,9 +96,15 @@ def replica_by_token(connection: Connection | Transaction, token: Token) -> Repl
 
 
 def insert_incident(
-    tx: Transaction, fields: Fields, stamps: Mapping[str, Stamp], now: datetime, *, exercise: bool = False
+    tx: Transaction,
+    fields: Fields,
+    stamps: Mapping[str, Stamp],
+    now: datetime,
+    *,
+    origin: str = "",
+    exercise: bool = False,
 ) -> Incident:
-    """A new incident at revision 1."""
+    """A new incident at revision 1. `origin` is what opened it; see `tokens`."""
     result = tx.execute(
         insert(t.incident),
         {
@@ -108,6 +114,7 @@ def insert_incident(
             "status": str(fields.get("status") or "new"),
             "exercise": exercise,
             "restricted": False,
+            "origin": origin,
             "opened_at": now,
             "updated_at": now,
         },
@@ -116,9 +123,9 @@ def insert_incident(
 
 
 def insert_incidents(
-    tx: Transaction, opening: Sequence[tuple[Fields, Mapping[str, Stamp]]], now: datetime
+    tx: Transaction, opening: Sequence[tuple[Fields, Mapping[str, Stamp]]], origins: Sequence[str], now: datetime
 ) -> list[Incident]:
-    """New incidents at revision 1, numbered in this order."""
+    """New incidents at revision 1, numbered in this order, each with what opened it."""
     made = [
         Incident(IncidentId(number), 1, dict(fields), dict(stamps), now)
         for number, (fields, stamps) in zip(tx.new_ids(t.incident, len(opening)), opening, strict=True)
@@ -134,10 +141,11 @@ def insert_incidents(
                 "status": str(one.fields.get("status") or "new"),
                 "exercise": False,
                 "restricted": False,
+                "origin": origin,
                 "opened_at": now,
                 "updated_at": now,
             }
-            for one in made
+            for one, origin in zip(made, origins, strict=True)
         ],
     )
     return made

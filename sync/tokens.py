@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-import orjson
 from sqlalchemy import bindparam, select
 
 from tieline.core.model import ConnectionName, IncidentId
@@ -28,11 +27,7 @@ CANDIDATES: Final = 20
 """Alerts of one incident whose tokens are looked for: any of them may have been the one that opened it."""
 
 _NAME = select(t.journal.c.hash).order_by(t.journal.c.seq).limit(1)
-_OPENED = (
-    select(t.journal.c.connection, t.journal.c.actor, t.journal_payload.c.payload)
-    .join_from(t.journal, t.journal_payload, t.journal_payload.c.seq == t.journal.c.seq)
-    .where(t.journal.c.incident_id == bindparam("incident"), t.journal.c.kind == "opened")
-)
+_ORIGIN = select(t.incident.c.origin).where(t.incident.c.id == bindparam("incident"))
 _EPISODES = (
     select(t.signal.c.connection, t.signal.c.episode)
     .where(t.signal.c.incident_id == bindparam("incident"))
@@ -66,14 +61,8 @@ def origin_of_words(comment: int, written_at: datetime) -> str:
 
 
 def origin_of(tx: Transaction, incident: IncidentId) -> str:
-    """What opened an incident, by its journal; "" for one that a person opened here, or whose opening was shredded."""
-    row = tx.execute(_OPENED, {"incident": incident}).first()
-    if row is None:
-        return ""
-    facts = orjson.loads(row.payload)
-    if row.connection is not None and "ref" in facts:
-        return origin_of_record(ConnectionName(row.connection), Ref(facts["ref"]))
-    return origin_of_signal(ConnectionName(row.actor), facts["signal"]) if "signal" in facts else ""
+    """What opened an incident; "" for one that a person opened here."""
+    return str(tx.execute(_ORIGIN, {"incident": incident}).scalar() or "")
 
 
 def name_of(store: Connection | Transaction) -> str:

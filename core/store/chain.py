@@ -1,14 +1,17 @@
 """The journal's hash chain: what an entry is, its one canonical form, and how it is appended.
 
-    payload_sha = SHA-256(canonical payload)
+    payload_sha = SHA-256(salt, canonical payload)
     hash        = SHA-256(canonical [seq, at, kind, incident, connection, actor, reason, payload_sha, prev])
 
 `prev` is the hash before it, sixty-four zeros for the first. The chain runs over the payloads' hashes, so that a
-payload can be shredded and everything still verifies.
+payload can be shredded and everything still verifies. The salt, thirty-two hexadecimal digits, goes with the payload:
+without it the hash that stays says nothing, however few words the payload can have been. Persons stand in the hashed
+rows as ids. Entries of schemas before 0009 have neither.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +22,9 @@ import orjson
 from sqlalchemy import Connection, text
 
 from tieline.core.errors import JournalBroken
+from tieline.core.store import persons
 from tieline.core.store.many import Many
+from tieline.core.store.persons import Entropy
 from tieline.core.store.tables import journal, journal_payload
 from tieline.core.store.types import to_micros
 
@@ -38,6 +43,20 @@ _PAYLOAD = Many.into(journal_payload)
 
 
 @dataclass(frozen=True, slots=True)
+class Someone:
+    """A person who acted, by the name or address that they or a tool gave. The journal keeps an id in its place."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Actor = str | Someone
+"""Who acted: a person, or by its own name a connection or a part of Tieline."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that happened. `payload` holds text, whole numbers within 2^53, booleans, null, lists and objects."""
 
@@ -45,7 +64,7 @@ class Entry:
     kind: str
     incident: int | None
     connection: str | None
-    actor: str
+    actor: Actor
     reason: str
     payload: Mapping[str, Any]
 
@@ -89,6 +108,11 @@ def _sorted_keys(mapping: Mapping[Any, Any]) -> list[str]:
     return keys if all(map(str.isascii, keys)) else sorted(keys, key=lambda key: key.encode("utf-16-be"))
 
 
+def payload_hash(salt: str, payload: bytes) -> str:
+    """The hash of a payload behind its salt, which is "" in entries of before there was one."""
+    return sha256(salt.encode("ascii") + payload).hexdigest()
+
+
 def entry_hash(row: tuple[Any, ...]) -> str:
     """The hash of (seq, at in microseconds, kind, incident, connection, actor, reason, payload_sha, prev)."""
     return sha256(orjson.dumps(row)).hexdigest()
@@ -97,8 +121,9 @@ def entry_hash(row: tuple[Any, ...]) -> str:
 class Chain:
     """The journal's end within one transaction: reads the head once, then appends in memory until it is flushed."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, entropy: Entropy = os.urandom) -> None:
         self._connection = connection
+        self._entropy = entropy
         # SQLite knows no row locks, and needs none: its write transaction is alone.
         locked = connection.dialect.name != "sqlite"
         head = connection.execute(_HEAD_LOCKED if locked else _HEAD).first()
@@ -112,9 +137,11 @@ class Chain:
     def append(self, entry: Entry) -> int:
         """Chain one entry and answer its seq. Raises ValueError for one that cannot be written on every store."""
         payload = canonical(entry.payload)
-        sha = sha256(payload).hexdigest()
+        salt = self._entropy(16).hex()
+        sha = payload_hash(salt, payload)
         at = to_micros(entry.at)
-        kind, connection, actor, reason = _words(entry)
+        kind, connection, reason = _words(entry)
+        actor = self._actor(entry.actor)
         seq = self._seq + 1
         digest = entry_hash((seq, at, kind, entry.incident, connection, actor, reason, sha, self._hash))
         self._entries.append(
@@ -131,9 +158,14 @@ class Chain:
                 "hash": digest,
             }
         )
-        self._payloads.append({"seq": seq, "payload": payload.decode()})
+        self._payloads.append({"seq": seq, "payload": payload.decode(), "salt": salt})
         self._seq, self._hash = seq, digest
         return seq
+
+    def _actor(self, actor: Actor) -> str:
+        if isinstance(actor, Someone):
+            return persons.id_of(self._connection, actor.name, self._entropy)
+        return persons.kept(str(actor))
 
     @property
     def pending(self) -> bool:
@@ -151,12 +183,10 @@ class Chain:
         self._connection.execute(_MOVE_HEAD, {"seq": self._seq, "hash": self._hash})
 
 
-def _words(entry: Entry) -> tuple[str, str | None, str, str]:
+def _words(entry: Entry) -> tuple[str, str | None, str]:
     """The text columns as plain strings. PostgreSQL refuses NUL and over-long words, so both stores do."""
-    kind, actor, reason = str(entry.kind), str(entry.actor), str(entry.reason)
+    kind, reason = str(entry.kind), str(entry.reason)
     connection = None if entry.connection is None else str(entry.connection)
     if len(kind) > _WORD or len(reason) > _WORD or (connection is not None and len(connection) > _WORD):
         raise ValueError(f"the words of a journal entry are at most {_WORD} characters: {kind!r}, {reason!r}.")
-    # Who acted may be a name from somebody else's tool, whatever it holds.
-    actor = actor.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
-    return kind, connection, actor, reason
+    return kind, connection, reason

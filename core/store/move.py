@@ -61,6 +61,7 @@ def copy(
         with target.write() as there:
             for waiting in (here, there):
                 _let_wait(waiting)
+            _refuse_strange(here, source.name)
             _refuse_unless_empty(there, target.name, tables)
             counted = {table.name: _copy_table(here, there, table, on_progress) for table in tables}
             for table in tables:
@@ -78,6 +79,22 @@ def _let_wait(tx: Transaction) -> None:
     that went silent, and end it."""
     if tx.dialect == "postgresql":
         tx.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+
+
+_TABLES: Final = {
+    "sqlite": text("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"),
+    "postgresql": text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"),
+}
+
+
+def _refuse_strange(here: Transaction, name: str) -> None:
+    """What is not ours would be left behind, and the source is given up afterwards."""
+    found = set(here.execute(_TABLES[here.dialect]).scalars())
+    strange = sorted(found - metadata.tables.keys() - {"alembic_version"})
+    if strange:
+        what = f"it has tables that Tieline does not know and would leave behind: {', '.join(strange)}."
+        fix = "load the plugins that they belong to, or move them elsewhere first."
+        raise ConfigError([Problem(name, 0, 0, "STORE010", what, fix)])
 
 
 def _refuse_unless_empty(there: Transaction, name: str, tables: list[Table]) -> None:

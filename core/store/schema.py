@@ -18,7 +18,7 @@ from tieline.core.store import ownership
 from tieline.core.store.chain import GENESIS
 from tieline.core.store.tables import metadata
 
-REVISION: Final = "0008"
+REVISION: Final = "0009"
 """The revision this code was written for. The newest file in `migrations/versions` carries the same."""
 
 MOVED: Final = "store_moved"

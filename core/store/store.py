@@ -15,6 +15,7 @@ takes row locks, and takes them before the first journal entry, because from the
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -34,6 +35,7 @@ from tieline.core.store import engines, ownership, schema
 from tieline.core.store.chain import Chain, Entry
 from tieline.core.store.failures import unavailable
 from tieline.core.store.many import Many, lock_names, new_ids
+from tieline.core.store.persons import Entropy
 from tieline.core.store.tables import journal, journal_head, journal_payload
 from tieline.core.store.writers import PooledWriter, SerialWriter, Writer
 
@@ -51,8 +53,9 @@ class Transaction:
     A statement that fails ends it, on both databases: who catches that error and goes on meets it again.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, entropy: Entropy = os.urandom) -> None:
         self._connection = connection
+        self._entropy = entropy
         self._chain: Chain | None = None
         self._callbacks: list[Callable[[], object]] = []
         self._failure: SQLAlchemyError | None = None
@@ -94,7 +97,7 @@ class Transaction:
         """Append to the journal and answer the entry's seq. If it cannot be written, nothing is."""
         if self._chain is None:
             with self._ended_by_failure():
-                self._chain = Chain(self._connection)
+                self._chain = Chain(self._connection, self._entropy)
         return self._chain.append(entry)
 
     def journal_many(self, entries: Iterable[Entry]) -> list[int]:
@@ -190,6 +193,7 @@ class Store:
         check: Callable[[Transaction], None] | None = None,
         refusal: Refusal | None = None,
         file: ownership.SameFile | None = None,
+        entropy: Entropy = os.urandom,
     ) -> None:
         self._name = name
         self._writer = writer
@@ -197,6 +201,7 @@ class Store:
         self._check = check
         self._refusal = refusal or Refusal()
         self._file = file or ownership.SameFile()
+        self._entropy = entropy
         self.commits = 0
         """Grows with every transaction that this store has committed: whether anything happened, and not how much."""
 
@@ -242,7 +247,7 @@ class Store:
 
         It shares everything with this store, and is not closed by itself.
         """
-        return Store(self._name, self._writer, self._reader, check, self._refusal, self._file)
+        return Store(self._name, self._writer, self._reader, check, self._refusal, self._file, self._entropy)
 
     @property
     def name(self) -> str:
@@ -259,7 +264,7 @@ class Store:
         """One transaction. On StoreUnavailable nothing was committed, unless the connection was lost in the commit."""
         with self._refusal.noted(), self._translated(), self._writer.transaction() as connection:
             self._file.prove(self._name)
-            tx = Transaction(connection)
+            tx = Transaction(connection, self._entropy)
             if self._check is not None:
                 self._check(tx)
             yield tx

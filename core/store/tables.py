@@ -6,6 +6,7 @@ incident 1─n signal      the alerts that opened or feed it
 inbox, cursor, connection     what came in, how far we read, how each connection is doing
 journal, journal_payload      what happened, in order, provably
 journal_head, journal_shredded     the journal's last entry, locked by whoever appends; the payloads let go of
+person                   whom the journal's ids stand for
 doubt                    ends of alerts that are not believed yet
 timer                    what is to happen later
 """
@@ -55,6 +56,7 @@ incident = Table(
     Column("status", String(20), nullable=False),
     Column("exercise", Boolean, nullable=False, default=False),
     Column("restricted", Boolean, nullable=False, default=False),
+    Column("origin", Text, nullable=False, default=""),  # what opened it, which its copies' tokens are made of
     Column("opened_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index(None, "status"),
@@ -303,6 +305,16 @@ journal_payload = Table(
     metadata,
     Column("seq", BigId, primary_key=True, autoincrement=False),
     Column("payload", Text, nullable=False),
+    Column("salt", String(32), nullable=False, default=""),  # hashed in front of it; "" in entries of before
+)
+
+# Who acted. A journal entry holds the id for ever, and the name goes when somebody is forgotten.
+person = Table(
+    "person",
+    metadata,
+    Column("id", String(24), primary_key=True),
+    Column("name", Text),
+    UniqueConstraint("name"),
 )
 
 # One row (id 1): the last entry. Whoever appends locks it, and entries cut off at the end no longer match it.

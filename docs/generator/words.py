@@ -55,6 +55,7 @@ KINDS: Mapping[str, str] = {
     "connection_stopped": "a connection needs a person",
     "reloaded": "a new configuration is in force",
     "shredded": "payloads of earlier entries were deleted for good; the chain still verifies",
+    "person_forgotten": "a person's name was let go of; what they did stays, done by somebody who was forgotten",
 }
 ABOUT = """\
 # Reasons and other words

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Row, bindparam, delete, insert, select, text
 
+from tieline.core.journal import Actor
 from tieline.core.model import ConnectionName
 from tieline.core.port import Ref
 from tieline.core.store import tables as t
@@ -176,7 +177,7 @@ def widened(doubt: Doubt, held: frozenset[Ref], fires: frozenset[Ref]) -> Doubt:
     return replace(doubt, episodes=episodes, firing=max(doubt.firing, len(fires | episodes)))
 
 
-def confirm(engine: Engine, name: ConnectionName, *, actor: str) -> Doubt:
+def confirm(engine: Engine, name: ConnectionName, *, actor: Actor) -> Doubt:
     """A person says that these alerts have ended: the next pass that lacks them takes that in. Good for them only.
 
     Raises LookupError when nothing of that connection is doubted.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tieline.core import timers
+from tieline.core.journal import Actor
 from tieline.core.model import ConnectionName, IncidentId, Status
 from tieline.core.store.store import Transaction
 from tieline.sync.alerts import board
@@ -15,7 +16,7 @@ from tieline.sync.records import Incident
 _OPEN = frozenset(one.value for one in Status if one.is_open)
 
 
-def watch(tx: Transaction, engine: Engine, incident: Incident, before: object, actor: str) -> None:
+def watch(tx: Transaction, engine: Engine, incident: Incident, before: object, actor: Actor) -> None:
     """An incident has another status than before. If somebody says that it is over while its alerts fire, tell so, and
     look at it again later."""
     status = Status(str(incident.fields["status"]))

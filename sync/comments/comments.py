@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, exists, insert, or_, select, text, update
 
+from tieline.core.journal import Someone
 from tieline.core.model import ConnectionName, IncidentId, Tlp, Visibility, incident_number
 from tieline.core.port import Power, Reading, Ref, RemoteComment, Token
 from tieline.core.store import tables as t
@@ -170,7 +171,7 @@ def _add(
         "commented",
         incident=replica.incident,
         connection=here.name,
-        actor=comment.author or str(here.name),
+        actor=Someone(comment.author) if comment.author else str(here.name),
         comment=number,
         visibility=comment.visibility.value,
     )
@@ -191,7 +192,9 @@ def write(tx: Transaction, engine: Engine, incident: IncidentId, author: str, bo
         },
     )
     number = new_id(result)
-    engine.record(tx, "commented", incident=incident, actor=author, comment=number, visibility=visibility.value)
+    engine.record(
+        tx, "commented", incident=incident, actor=Someone(author), comment=number, visibility=visibility.value
+    )
     # Words that are new were copied nowhere.
     wish(tx, engine, incident, lambda one: one != number and engine.may_be_there(None))
     return number

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from tieline.core.journal import Actor, Someone
 from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Status, parse_instant
 from tieline.core.port import Power
 from tieline.core.store.store import Transaction
@@ -52,7 +53,7 @@ def take_in(
             "changed" if decision.changes else "refused",
             incident=incident.id,
             connection=here.name,
-            actor=sighting.reading.annotations.get("editor") or str(here.name),
+            actor=_editor(here, sighting),
             reason=_main_reason(decision),
             changes={name: _told(change) for name, change in decision.changes.items()},
             conflicts=_told_conflicts(decision.conflicts),
@@ -92,6 +93,12 @@ def take_in(
         # What was written while there was no copy, or while it was in the bin, is missing there.
         comments.wish(tx, engine, incident.id)
     return decision
+
+
+def _editor(here: Connected, sighting: Sighting) -> Actor:
+    """Who edited a record, where the tool says so."""
+    editor = sighting.reading.annotations.get("editor")
+    return Someone(editor) if editor else str(here.name)
 
 
 def _tell_own_doing(
@@ -148,12 +155,12 @@ def change(
     engine: Engine,
     incident: Incident,
     changes: Mapping[str, Change],
-    who: str,
+    who: Actor,
     at: datetime,
 ) -> Incident:
     """The incident with these fields changed, saved at its next revision."""
     fields = {**incident.fields, **{name: step.after for name, step in changes.items()}}
-    stamps = {**incident.stamps, **{name: Stamp(at, who) for name in changes}}
+    stamps = {**incident.stamps, **{name: Stamp(at, str(who)) for name in changes}}
     changed = loading.save_incident(tx, replace(incident, fields=fields, stamps=stamps), engine.clock.now())
     if "status" in changes:
         vigil.watch(tx, engine, changed, changes["status"].before, who)
@@ -166,7 +173,7 @@ def edit(
     incident_id: IncidentId,
     fields: Fields,
     *,
-    actor: str,
+    actor: Actor,
     reason: Reason,
     **facts: Any,
 ) -> Incident:
@@ -205,7 +212,9 @@ def open_incident(
     """A new incident that a ticket opened: `origin`, its first copy. With it come the copies it is to get."""
     now = engine.clock.now()
     fields = {"status": Status.NEW.value, **fields}
-    incident = loading.insert_incident(tx, fields, dict.fromkeys(fields, Stamp(at, actor)), now)
+    opened_by = tokens.origin_of_record(origin.connection, origin.ref) if origin.ref is not None else ""
+    stamps = dict.fromkeys(fields, Stamp(at, actor))
+    incident = loading.insert_incident(tx, fields, stamps, now, origin=opened_by)
     seq = _journal_opened(tx, engine, incident, origin.connection, actor, facts)
     first = loading.insert_replica(tx, replace(origin, incident=incident.id, touched=max(seq, origin.touched)))
     spread(tx, engine, incident, here=first)
@@ -230,13 +239,14 @@ def open_incidents(
     now, actor = engine.clock.now(), str(source)
     stamp = Stamp(now, actor)
     fields = [{"status": Status.NEW.value, **opening.fields} for opening in openings]
-    incidents = loading.insert_incidents(tx, [(each, dict.fromkeys(each, stamp)) for each in fields], now)
+    origins = [tokens.origin_of_signal(source, opening.signal) for opening in openings]
+    incidents = loading.insert_incidents(tx, [(each, dict.fromkeys(each, stamp)) for each in fields], origins, now)
     for incident, opening in zip(incidents, openings, strict=True):
         facts = {"signal": opening.signal, **({"unknown": dict(opening.unknown)} if opening.unknown else {})}
         _journal_opened(tx, engine, incident, None, actor, facts)
     missing = [
-        (incident, connected, tokens.origin_of_signal(source, opening.signal))
-        for incident, opening in zip(incidents, openings, strict=True)
+        (incident, connected, origin)
+        for incident, origin in zip(incidents, origins, strict=True)
         for connected in engine.connections.values()
         if _should_copy(connected, incident, ())
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tieline.core import journal
 from tieline.core.errors import ConfigError, JournalBroken
-from tieline.core.journal import GENESIS, Checkpoint, Entry, Verified
+from tieline.core.journal import GENESIS, Checkpoint, Entry, Someone, Verified, canonical
 from tieline.core.store import tables as t
 from tieline.core.store.chain import entry_hash
 from tieline.core.store.engines import parse
@@ -240,7 +241,7 @@ class TestVerifying:
         assert first_bad(whole) == 3
 
     def test_a_payload_without_an_entry_is_found(self, whole: Store, address: str) -> None:
-        tamper(address, "INSERT INTO journal_payload (seq, payload) VALUES (77, '{}')")
+        tamper(address, "INSERT INTO journal_payload (seq, payload, salt) VALUES (77, '{}', '')")
         assert first_bad(whole) == 77
 
     @pytest.mark.parametrize("seq", [1, 4, 10])
@@ -393,6 +394,81 @@ class TestCheckpoints:
             journal.checkpoint(store, tmp_path / "nowhere" / "head.json")
 
 
+def hashed(store: Store) -> list[Any]:
+    """The rows that the chain runs over, and that stay for ever."""
+    with store.read() as connection:
+        return list(connection.execute(select(t.journal).order_by(t.journal.c.seq)))
+
+
+CANDIDATES = [f"{name}@example.com" for name in ("ann", "bob", "cleo", "dan", "eve", "fay", "gus", "hal", "ida")]
+
+
+class TestForgetting:
+    def test_what_was_shredded_cannot_be_guessed_from_what_stays(self, store: Store) -> None:
+        append(
+            store, Entry(NOON, "changed", 1, "desk", Someone("eve@example.com"), "", {"assignee": "eve@example.com"})
+        )
+        journal.shred(store, [1], at=NOON, actor="dpo", why="asked")
+        journal.forget(store, "eve@example.com", at=NOON, actor="dpo")
+        stays = repr(hashed(store))
+        for name in CANDIDATES:
+            guesses = [canonical({"assignee": name}), name.encode()]
+            assert name not in stays
+            assert not any(sha256(guess).hexdigest() in stays for guess in guesses)
+        assert journal.verify(store).shredded == 1
+
+    def test_two_equal_payloads_have_two_hashes(self, store: Store) -> None:
+        append(store, entry(1, title="full"), entry(1, title="full"))
+        one, other = hashed(store)
+        assert one.payload_sha != other.payload_sha
+
+    def test_a_salt_that_was_changed_is_found(self, address: str, open_store: Callable[[str], Store]) -> None:
+        store = open_store(address)
+        ten(store)
+        for salt in ("", "0" * 32, "ü"):
+            tamper(address, f"UPDATE journal_payload SET salt = '{salt}' WHERE seq = 4")
+            assert first_bad(store) == 4
+
+    def test_a_person_stands_in_the_journal_as_one_id(self, store: Store) -> None:
+        ann, bob = Someone("ann@example.com"), Someone("bob")
+        append(store, Entry(NOON, "changed", 1, None, ann, "", {}), Entry(NOON, "changed", 1, None, bob, "", {}))
+        append(store, Entry(NOON, "settled", 1, None, ann, "", {}), Entry(NOON, "opened", 1, None, "alerts", "", {}))
+        actors = [row.actor for row in hashed(store)]
+        assert actors[0] == actors[2] != actors[1]
+        assert actors[0].startswith("p-")
+        assert actors[3] == "alerts"
+
+    def test_somebody_who_is_called_like_a_part_of_ours_is_not_taken_for_it(self, store: Store) -> None:
+        append(store, Entry(NOON, "changed", 1, None, Someone("tieline"), "", {}))
+        assert [row.actor.startswith("p-") for row in hashed(store)] == [True]
+
+    @pytest.mark.parametrize("name", ["a\x00b", "\ud800", "é" * 5_000, ""])
+    def test_a_name_may_be_anything(self, store: Store, name: str) -> None:
+        append(store, *(Entry(NOON, "changed", 1, None, Someone(name), "", {}) for _ in range(2)))
+        assert len({row.actor for row in hashed(store)}) == 1
+        journal.forget(store, name, at=NOON, actor="dpo")
+
+    def test_whoever_is_forgotten_is_somebody_else_afterwards(self, store: Store) -> None:
+        append(store, Entry(NOON, "changed", 1, None, Someone("ann"), "", {}))
+        assert journal.forget(store, "ann", at=NOON, actor=Someone("dpo")) == 2
+        append(store, Entry(NOON, "changed", 1, None, Someone("ann"), "", {}))
+        first, told, again = hashed(store)
+        assert first.actor != again.actor
+        assert told.kind == "person_forgotten"
+        with pytest.raises(LookupError, match="knows nobody called 'bob'"):
+            journal.forget(store, "bob", at=NOON, actor="dpo")
+        assert journal.verify(store).count == 3
+
+    def test_a_name_that_was_forgotten_stands_nowhere_in_the_file(self, tmp_path: Path) -> None:
+        address = f"sqlite:///{tmp_path}/tieline.db"
+        with Store.open(address) as store:
+            store.migrate()
+            append(store, Entry(NOON, "changed", 1, None, Someone("ann.of.the.canaries"), "", {}))
+            assert b"ann.of.the.canaries" in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+            journal.forget(store, "ann.of.the.canaries", at=NOON, actor="dpo")
+            assert b"ann.of.the.canaries" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+
 class TestShredding:
     def test_the_payload_goes_and_the_chain_still_verifies(self, store: Store) -> None:
         ten(store)
@@ -462,9 +538,9 @@ class TestShredding:
         store = open_store(address)
         ten(store)
         with store.read() as connection:
-            was = connection.execute(text("SELECT payload FROM journal_payload WHERE seq = 3")).scalar_one()
+            was, salt = connection.execute(text("SELECT payload, salt FROM journal_payload WHERE seq = 3")).one()
         journal.shred(store, [3], at=NOON, actor="dpo", why="")
-        tamper(address, f"INSERT INTO journal_payload (seq, payload) VALUES (3, '{was}')")
+        tamper(address, f"INSERT INTO journal_payload (seq, payload, salt) VALUES (3, '{was}', '{salt}')")
         assert first_bad(store) == 3
 
     def test_a_payload_shredded_while_the_journal_is_verified_does_no_harm(self, store: Store) -> None:

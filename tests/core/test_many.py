@@ -22,6 +22,7 @@ def row(number):
         "status": "new",
         "exercise": True,
         "restricted": False,
+        "origin": "",
         "opened_at": AT,
         "updated_at": AT,
     }

@@ -157,6 +157,21 @@ def test_a_target_that_is_not_empty_is_refused_and_left_as_it_is(source, tmp_pat
     source.migrate()
 
 
+def test_tables_that_would_be_left_behind_are_named_and_nothing_is_copied(source, address, tmp_path, open_store):
+    with source.write() as tx:
+        tx.execute(text("CREATE TABLE rota (id INTEGER)"))
+        tx.execute(text("CREATE TABLE badge (id INTEGER)"))
+    target = open_store(target_of(address, tmp_path))
+    with pytest.raises(ConfigError, match=r"STORE010 .*leave behind: badge, rota\."):
+        copy(source, target, at=NOW, actor="test")
+    with target.read() as connection:
+        assert connection.execute(t.incident.select()).all() == []
+    with source.write() as tx:
+        tx.execute(text("DROP TABLE rota"))
+        tx.execute(text("DROP TABLE badge"))
+    assert copy(source, target, at=NOW, actor="test").rows["incident"] == 2
+
+
 def test_rows_that_arrive_changed_are_not_kept(source, tmp_path, open_store):
     target = open_store(f"sqlite:///{tmp_path / 'copy.db'}")
     with target.write() as tx:

@@ -14,10 +14,11 @@ from sqlalchemy import func, select
 from tests.sync.golden import FOLDER, TOOLS, at_the_beginning, make, opened
 
 from tieline.core import journal
+from tieline.core.model import ConnectionName
 from tieline.core.port import Ref
 from tieline.core.store import schema
 from tieline.core.store import tables as t
-from tieline.sync import explain, loading
+from tieline.sync import explain, loading, tokens
 from tieline.sync.alerts import absence
 from tieline.sync.records import Intent, ReplicaState
 
@@ -187,3 +188,34 @@ def test_a_copy_of_before_waits_for_a_person_where_one_of_its_holds_does(tmp_pat
         ).all()
     office.close()
     assert [row.waits for row in found] == list(kept.values())
+
+
+@pytest.mark.parametrize("path", STORES, ids=lambda path: path.name.partition(".")[0])
+def test_what_opened_an_incident_is_known_without_the_journals_words(path, tmp_path):
+    """Until schema 0009 it was read in the payload of the entry that opened it."""
+    office, _known = opened(path, tmp_path)
+    with office.engine.store.read() as connection:
+        found = connection.execute(select(t.incident.c.origin)).scalars().all()
+        opened_by = connection.execute(
+            select(t.journal.c.actor, t.journal_payload.c.payload)
+            .join(t.journal_payload, t.journal_payload.c.seq == t.journal.c.seq)
+            .where(t.journal.c.kind == "opened")
+        ).all()
+    office.close()
+    assert sorted(found) == sorted(f"signal {row.actor} {json.loads(row.payload)['signal']}" for row in opened_by)
+
+
+def test_what_a_ticket_opened_is_known_after_an_upgrade(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "office.db")) as database:
+        database.executescript(gzip.decompress((FOLDER / "0008.sql.gz").read_bytes()).decode())
+        seq, number = database.execute("SELECT seq, incident_id FROM journal WHERE kind = 'opened' LIMIT 1").fetchone()
+        for (trigger,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {trigger}")
+        database.execute("UPDATE journal SET connection = 'memory' WHERE seq = ?", [seq])
+        database.execute("""UPDATE journal_payload SET payload = '{"ref":"R 1"}' WHERE seq = ?""", [seq])
+        database.commit()
+    office = at_the_beginning(tmp_path)
+    with office.engine.store.write() as tx:
+        found = tokens.origin_of(tx, number)
+    office.close()
+    assert found == tokens.origin_of_record(ConnectionName("memory"), Ref("R 1"))

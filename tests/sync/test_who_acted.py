@@ -1,0 +1,55 @@
+"""Whoever acts stands in the journal's hashed rows as an id, and for people by name until the name is forgotten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from tests.sync.golden import story
+from tests.sync.office import Office
+
+from tieline.core import journal
+from tieline.core.journal import Someone
+from tieline.core.model import IncidentId, Visibility
+from tieline.core.store import tables as t
+from tieline.core.store.persons import FORGOTTEN
+from tieline.sync import explain
+from tieline.sync.comments import comments
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
+
+
+def hashed(office: Office) -> list[Any]:
+    with office.engine.store.read() as connection:
+        return list(connection.execute(select(t.journal)))
+
+
+def who(office: Office, kind: str) -> set[str]:
+    with office.engine.store.read() as connection:
+        incidents = [incident.id for incident, _copies in explain.incidents(connection)]
+        told = [entry for one in incidents for entry in explain.history(connection, one)]
+    return {entry["actor"] for entry in told if entry["kind"] == kind}
+
+
+def test_no_hashed_row_names_a_person(tmp_path):
+    office = Office(tmp_path, "memory", "second")
+    office.settle(1)
+    office.fire(1)
+    office.fire(2)
+    story(office)
+    with office.engine.store.write() as tx:
+        commit.edit(tx, office.engine, IncidentId(1), {"team": "network"}, actor=Someone("cleo"), reason=Reason.EDITED)
+        comments.write(tx, office.engine, IncidentId(1), "cleo", "on it", Visibility.INTERNAL)
+    office.settle(2)
+    names = {*office.engine.connections, "tieline", "tieline-golden"}
+    strangers = {row.actor for row in hashed(office)} - names
+    assert strangers
+    assert {actor[:2] for actor in strangers} == {"p-"}
+    assert {"cleo"} <= who(office, "changed")
+    assert {"cleo", "ann", "bob"} <= who(office, "commented")
+
+    journal.forget(office.engine.store, "cleo", at=office.clock.now(), actor=Someone("dpo"))
+    assert FORGOTTEN in who(office, "changed") & who(office, "commented")
+    assert "cleo" not in who(office, "changed") | who(office, "commented")
+    assert journal.verify(office.engine.store).count == len(hashed(office))
+    office.close()
