@@ -51,6 +51,7 @@ def engine_of(workspace: str) -> Iterator[Engine]:
             sleep=lambda _seconds: None,
             wake=lambda _name: None,
             dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
+            is_command=True,
         )
         registry.close()
 

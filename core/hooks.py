@@ -84,5 +84,6 @@ class Hooks:
 
     @hookspec
     def tieline_committed(self, event: Committed) -> None:
-        """Told of one event after its commit. What it raises is counted and silences nobody else."""
+        """Told of one event after its commit, and of what a command did within a second or two, by the daemon. What it
+        raises is counted and silences nobody else. The end of a process loses what was not told yet."""
         raise NotImplementedError

@@ -24,6 +24,7 @@ from tieline.core.store.chain import GENESIS, SHREDDED, Actor, Entry, Someone, c
 from tieline.core.store.store import Connection, Store
 
 __all__ = [
+    "ENTRIES",
     "GENESIS",
     "Actor",
     "Checkpoint",
@@ -36,7 +37,22 @@ __all__ = [
     "read_checkpoint",
     "shred",
     "verify",
+    "who",
 ]
+
+ENTRIES: Final = (
+    select(t.journal, t.journal_payload.c.payload, t.person.c.id.label("person"), t.person.c.name)
+    .join(t.journal_payload, t.journal.c.seq == t.journal_payload.c.seq, isouter=True)
+    .join(t.person, t.journal.c.actor == t.person.c.id, isouter=True)
+    .order_by(t.journal.c.seq)
+)
+"""Entries in order, each with its payload, None where that was shredded, and with the person its actor stands for."""
+
+
+def who(row: Any) -> str:
+    """Who one of ENTRIES says that acted, for people."""
+    return persons.shown(row.actor, row.person, row.name)
+
 
 _CHUNK: Final = 5_000
 FORGOTTEN: Final = "person_forgotten"

@@ -38,6 +38,7 @@ def build(
     load_mapping: Callable[[str | Path, Path | None], FieldMapping] = mappings.load,
     in_doubt: bool = True,
     in_doubt_before: datetime | None = None,
+    is_command: bool = False,
     broken: dict[ConnectionName, ConfigError] | None = None,
 ) -> Engine:
     """An engine ready to run. Raises ConfigError with the problems of every connection at once; given `broken`, it puts
@@ -46,7 +47,7 @@ def build(
     `transports` replaces the network of single connections, for tests and simulations; a simulation that starts a
     thousand times has `load_mapping` remember. `in_doubt` is False for a store that knows all that was ever made from
     it, and was not put back from a backup; `in_doubt_before` says what it may have forgotten all the same, because it
-    was put back earlier.
+    was put back earlier. `is_command` says that a daemon does the rest.
     """
     failed: dict[ConnectionName, ConfigError] = {} if broken is None else broken
     connections: dict[ConnectionName, Connected] = {}
@@ -66,7 +67,8 @@ def build(
         raise ConfigError([problem for error in failed.values() for problem in error.problems])
     if in_doubt_before is None and in_doubt:
         in_doubt_before = clock.now() + SKEW
-    return Engine(config, store, registry, clock, connections, wake, dice, clock.monotonic(), in_doubt_before)
+    began = clock.monotonic()
+    return Engine(config, store, registry, clock, connections, wake, dice, began, is_command, in_doubt_before)
 
 
 def prove_mappings(config: Config) -> None:

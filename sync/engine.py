@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, ParamSpec, TypeVar
 
+from sqlalchemy import insert
 from tenacity import Retrying
 
 from tieline.core.clock import Clock
@@ -31,6 +32,7 @@ from tieline.core.port import (
     Token,
 )
 from tieline.core.registry import Registry
+from tieline.core.store import tables as t
 from tieline.core.store.store import Store, Transaction
 from tieline.mappings import Fitted
 from tieline.mappings import Mapping as FieldMapping
@@ -64,6 +66,8 @@ class Everyone(Mapping[str, str]):
 
 
 EVERYONE = Everyone()
+
+_UNHEARD: Final = insert(t.unheard)
 
 REMEMBER_PEOPLE: Final = 600.0
 """Seconds for which an answer about a person is believed: new colleagues appear, old ones leave."""
@@ -210,6 +214,8 @@ class Engine:
     random: random.Random
     began: float
     """When this process began, in seconds that never run backwards."""
+    is_command: bool = False
+    """True beside the daemon: what is done here is told to the daemon's observers, and by the daemon."""
     in_doubt_before: datetime | None = None
     """What began before this may have been dealt with in a past that the store has forgotten, because a backup was put
     in its place; None where the store is known to have forgotten nothing."""
@@ -240,6 +246,9 @@ class Engine:
     ) -> int:
         """Journal one thing that happened, and tell the plugins once it is committed. Answers its seq."""
         seq = tx.journal(Entry(self.clock.now(), kind, incident, connection, actor, reason, facts))
+        if self.is_command:
+            tx.execute(_UNHEARD, {"seq": seq})
+            return seq
         event = Committed(seq, kind, incident, connection, str(actor), reason, facts)
         tx.on_commit(lambda: self.registry.tell(event))
         return seq

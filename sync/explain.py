@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import bindparam, func, or_, select, text, update
 
+from tieline.core import journal
 from tieline.core.journal import Actor
 from tieline.core.model import ConnectionName, IncidentId, Value, incident_number, parse_incident_number
 from tieline.core.port import Power
-from tieline.core.store import persons
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import loading
@@ -81,13 +81,7 @@ class Parked:
 _LARGEST: Final = 2**63 - 1
 """No row of a store has a larger number."""
 
-_HISTORY = (
-    select(t.journal, t.journal_payload.c.payload, t.person.c.id.label("person"), t.person.c.name)
-    .join(t.journal_payload, t.journal.c.seq == t.journal_payload.c.seq, isouter=True)
-    .join(t.person, t.journal.c.actor == t.person.c.id, isouter=True)
-    .where(t.journal.c.incident_id == bindparam("incident"))
-    .order_by(t.journal.c.seq)
-)
+_HISTORY = journal.ENTRIES.where(t.journal.c.incident_id == bindparam("incident"))
 
 
 def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]]:
@@ -98,7 +92,7 @@ def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]
             "at": row.at,
             "kind": row.kind,
             "connection": row.connection,
-            "actor": persons.shown(row.actor, row.person, row.name),
+            "actor": journal.who(row),
             "reason": row.reason,
             "facts": orjson.loads(row.payload) if row.payload is not None else {"shredded": True},
         }

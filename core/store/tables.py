@@ -7,6 +7,7 @@ inbox, cursor, connection     what came in, how far we read, how each connection
 journal, journal_payload      what happened, in order, provably
 journal_head, journal_shredded     the journal's last entry, locked by whoever appends; the payloads let go of
 person                   whom the journal's ids stand for
+unheard                  what commands did, until the daemon tells its observers
 doubt                    ends of alerts that are not believed yet
 timer                    what is to happen later
 """
@@ -315,6 +316,13 @@ person = Table(
     Column("id", String(24), primary_key=True),
     Column("name", Text),
     UniqueConstraint("name"),
+)
+
+# Entries that commands wrote beside the daemon, until it has told its observers of them.
+unheard = Table(
+    "unheard",
+    metadata,
+    Column("seq", BigId, primary_key=True, autoincrement=False),
 )
 
 # One row (id 1): the last entry. Whoever appends locks it, and entries cut off at the end no longer match it.

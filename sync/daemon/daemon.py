@@ -31,6 +31,7 @@ from tieline.sync.alerts import signals
 from tieline.sync.build import build, prove_mappings
 from tieline.sync.daemon import processes, running
 from tieline.sync.daemon.firing import TIMERS_AT_ONCE, fire_timers
+from tieline.sync.daemon.hearing import hear
 from tieline.sync.daemon.heartbeat import Heartbeat, this_process
 from tieline.sync.daemon.jobs.clock import StoreClock
 from tieline.sync.daemon.jobs.loops import Loops
@@ -238,6 +239,7 @@ class Daemon:
             try:
                 self._heartbeat.beat(now)
                 fired = fire_timers(self.engine, now)
+                hear(self.engine)
                 if now >= forget_at:
                     with self._store.write() as tx:
                         inbox.forget_deliveries(tx, now - KEEP_DELIVERIES)

@@ -1,4 +1,5 @@
-"""The journal's hashed rows name nobody, its payloads are hashed with a salt, and tokens need no payload."""
+"""The journal's hashed rows name nobody, its payloads are hashed with a salt, and tokens need no payload. What commands
+did is noted until the daemon has told of it."""
 
 import orjson
 import sqlalchemy as sa
@@ -23,6 +24,11 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
         sa.UniqueConstraint("name", name=op.f("uq_person_name")),
+    )
+    op.create_table(
+        "unheard",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_unheard")),
     )
     op.add_column("journal_payload", sa.Column("salt", sa.String(32), nullable=False, server_default=sa.text("''")))
     op.add_column("incident", sa.Column("origin", sa.Text(), nullable=False, server_default=sa.text("''")))
