@@ -5,7 +5,6 @@ They work on the store, beside a running daemon; its lanes find what changed wit
 
 from __future__ import annotations
 
-import getpass
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +12,9 @@ from datetime import datetime
 
 import click
 
+from tieline.cli.accounts import account
 from tieline.cli.open import clock, configuration, moment, store_of
 from tieline.cli.output import emit, json_option, note, say, table
-from tieline.core.journal import Someone
 from tieline.core.model import (
     INCIDENT_FIELDS,
     ConnectionName,
@@ -34,8 +33,6 @@ from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Engine
 from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
-
-as_option = click.option("--as", "actor", default=lambda: getpass.getuser(), help="Who decides; you, by default.")
 
 
 @contextmanager
@@ -120,22 +117,21 @@ def conflicts(ctx: click.Context, as_json: bool) -> None:
 @click.option(
     "--take", type=click.Choice(["ours", "theirs"]), required=True, help="Keep the incident's, or the tool's."
 )
-@as_option
 @json_option
 @click.pass_obj
-def settle(workspace: str, incident: str, field: str, connection: str, take: str, actor: str, as_json: bool) -> None:
+def settle(workspace: str, incident: str, field: str, connection: str, take: str, as_json: bool) -> None:
     """Settle FIELD of INCIDENT against CONNECTION."""
     with changing(workspace) as engine:
         with engine.store.read() as looking:
             number = explain.one_named(looking, incident)
         name, theirs = ConnectionName(connection), take == "theirs"
-        value = explain.settle(engine, number, field, name, theirs=theirs, actor=Someone(actor))
+        value = explain.settle(engine, number, field, name, theirs=theirs, actor=account())
     if as_json:
         emit({"incident": incident_number(number), "field": field, "value": value})
     else:
         say(
-            f"{incident_number(number)}: {field} is {value!r}, settled by {actor}. Every tool is told; one that does "
-            "not take it stands in `tieline conflicts` again."
+            f"{incident_number(number)}: {field} is {value!r}, settled by {account()}. Every tool is told; one that "
+            "does not take it stands in `tieline conflicts` again."
         )
 
 
@@ -175,13 +171,12 @@ def parked(ctx: click.Context, as_json: bool) -> None:
 @parked.command()
 @click.argument("what", type=click.Choice(["copy", "inbox", "comment", "signal", "timer"]))
 @click.argument("number", type=int)
-@as_option
 @json_option
 @click.pass_obj
-def retry(workspace: str, what: str, number: int, actor: str, as_json: bool) -> None:
+def retry(workspace: str, what: str, number: int, as_json: bool) -> None:
     """Let one parked thing try again: WHAT and NUMBER as `tieline parked` lists them."""
     with changing(workspace) as engine:
-        explain.release(engine, what, number, actor=Someone(actor))
+        explain.release(engine, what, number, actor=account())
     if as_json:
         emit({"released": what, "id": number})
     else:
@@ -218,19 +213,18 @@ def doubts(ctx: click.Context, as_json: bool) -> None:
 
 @doubts.command()
 @click.argument("connection")
-@as_option
 @json_option
 @click.pass_obj
-def confirm(workspace: str, connection: str, actor: str, as_json: bool) -> None:
+def confirm(workspace: str, connection: str, as_json: bool) -> None:
     """Confirm that the alerts that CONNECTION no longer lists have ended: these, and no others later."""
     name = ConnectionName(connection)
     with changing(workspace) as engine:
-        doubt = absence.confirm(engine, name, actor=Someone(actor))
+        doubt = absence.confirm(engine, name, actor=account())
     if as_json:
-        emit({"connection": name, "episodes": sorted(doubt.episodes), "actor": actor})
+        emit({"connection": name, "episodes": sorted(doubt.episodes), "actor": str(account())})
     else:
         say(
-            f"{len(doubt.episodes)} alerts of {name} count as ended, confirmed by {actor}: "
+            f"{len(doubt.episodes)} alerts of {name} count as ended, confirmed by {account()}: "
             "the next poll takes in those that are still missing"
         )
 
@@ -238,15 +232,14 @@ def confirm(workspace: str, connection: str, actor: str, as_json: bool) -> None:
 @click.command()
 @click.argument("incident")
 @click.argument("changes", nargs=-1, required=True, metavar="FIELD=VALUE...")
-@as_option
 @json_option
 @click.pass_obj
-def edit(workspace: str, incident: str, changes: tuple[str, ...], actor: str, as_json: bool) -> None:
+def edit(workspace: str, incident: str, changes: tuple[str, ...], as_json: bool) -> None:
     """Change fields of INCIDENT, by its number or a ticket's key; every copy follows. An empty VALUE clears one."""
     fields = dict(_parse_change(change) for change in changes)
     with changing(workspace) as engine, engine.store.write() as tx:
         number = explain.one_named(tx, incident)
-        commit.edit(tx, engine, number, fields, actor=Someone(actor), reason=Reason.EDITED)
+        commit.edit(tx, engine, number, fields, actor=account(), reason=Reason.EDITED)
     if as_json:
         emit({"incident": incident_number(number), "changed": fields})
     else:
@@ -297,10 +290,9 @@ def _instant(name: str, value: str) -> str:
 @click.argument("incident")
 @click.argument("body")
 @click.option("--public", is_flag=True, help="Customers may read it. Without this it is internal.")
-@as_option
 @json_option
 @click.pass_obj
-def comment(workspace: str, incident: str, body: str, public: bool, actor: str, as_json: bool) -> None:
+def comment(workspace: str, incident: str, body: str, public: bool, as_json: bool) -> None:
     """Write BODY (Markdown) into every copy of INCIDENT."""
     if not body.strip():
         raise click.UsageError("an empty comment says nothing; write some words")
@@ -308,7 +300,7 @@ def comment(workspace: str, incident: str, body: str, public: bool, actor: str, 
     visibility = Visibility.PUBLIC if public else Visibility.INTERNAL
     with changing(workspace) as engine, engine.store.write() as tx:
         number = explain.one_named(tx, incident)
-        written = comments.write(tx, engine, number, actor, body, visibility)
+        written = comments.write(tx, engine, number, str(account()), body, visibility)
     if as_json:
         emit({"incident": incident_number(number), "comment": written, "visibility": visibility.value})
     else:

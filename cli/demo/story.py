@@ -110,7 +110,7 @@ class Story:
             held = stage.tieline("conflicts")
             conflict = next(one for one in held if one["field"] == "priority")
             arguments = (conflict["incident"], conflict["field"], conflict["connection"])
-            stage.tieline("conflicts", "settle", *arguments, "--take", "theirs", "--as", "duty manager")
+            stage.tieline("conflicts", "settle", *arguments, "--take", "theirs")
             stage.wait("no conflict", lambda: not stage.look(explain.conflicts))
 
     def resolving_walks_a_workflow(self) -> None:

@@ -1,6 +1,8 @@
 """The command line: what people and programs get, and the exit codes that scripts rely on."""
 
 import json
+import os
+import pwd
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from tests.sync.world import World
 
+from tieline.cli import accounts
 from tieline.cli import main as cli_main
 from tieline.cli.main import COMMANDS, cli
 from tieline.cli.open import clock, configuration
@@ -134,24 +137,42 @@ def test_a_conflict_is_listed_settled_and_gone(workspace):
     (held,) = json.loads(output)
     assert held["field"] == "severity"
     arguments = ("conflicts", "settle", held["incident"], "severity", held["connection"], "--take", "theirs")
-    assert run(*arguments, "--as", "ann", workspace=workspace)[0] == 0
+    assert run(*arguments, workspace=workspace)[0] == 0
     assert json.loads(run("conflicts", "--json", workspace=workspace)[1]) == []
     assert run(*arguments, workspace=workspace)[0] == 5
 
 
-def test_an_edit_and_a_comment_are_journalled_under_their_authors_name(workspace):
-    assert run("edit", "INC-1", "title=Disk is full", "--as", "ann", workspace=workspace)[0] == 0
-    assert run("comment", "INC-1", "on it", "--as", "bob", workspace=workspace)[0] == 0
+def test_an_edit_and_a_comment_are_journalled_under_the_account_that_made_them(workspace, monkeypatch, tmp_path):
+    def logged_in(uid):
+        (tmp_path / "loginuid").write_text(str(uid))
+        monkeypatch.setattr(accounts, "LOGIN", tmp_path / "loginuid")
+
+    # Nobody signs as somebody else: neither option nor variable.
+    for name in ("USER", "LOGNAME", "SUDO_USER"):
+        monkeypatch.setenv(name, "the chief")
+    logged_in(pwd.getpwnam("daemon").pw_uid)
+    assert run("edit", "INC-1", "title=Disk is full", workspace=workspace)[0] == 0
+    logged_in(pwd.getpwnam("nobody").pw_uid)
+    assert run("comment", "INC-1", "on it", workspace=workspace)[0] == 0
+    logged_in(4_000_000_000)
+    assert run("comment", "INC-1", "me too", workspace=workspace)[0] == 0
+    logged_in(accounts.NOBODY)
+    assert run("edit", "INC-1", "title=Disk is not full", workspace=workspace)[0] == 0
+    monkeypatch.setattr(accounts, "LOGIN", tmp_path / "nowhere")
+    assert run("edit", "INC-1", "title=Disk may be full", workspace=workspace)[0] == 0
+    assert run("edit", "INC-1", "title=x", "--as", "ann", workspace=workspace)[0] == 2
     history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])
-    assert {"ann", "bob"} <= {entry["actor"] for entry in history}
+    me = pwd.getpwuid(os.getuid()).pw_name
+    told = [entry["actor"] for entry in history if entry["kind"] in ("changed", "commented")]
+    assert told[-5:] == ["daemon", "nobody", "uid 4000000000", me, me]
 
 
 def test_an_incident_is_edited_and_commented_by_the_key_of_a_ticket_of_it(workspace):
     (incident,) = json.loads(run("incidents", "INC-1", "--json", workspace=workspace)[1])
     key = next(copy["key"] for copy in incident["copies"].values() if copy["key"])
     done = [
-        run("edit", key, "title=Disk is full", "--as", "ann", "--json", workspace=workspace),
-        run("comment", key.lower(), "on it", "--as", "ann", "--json", workspace=workspace),
+        run("edit", key, "title=Disk is full", "--json", workspace=workspace),
+        run("comment", key.lower(), "on it", "--json", workspace=workspace),
     ]
     assert [(code, json.loads(output)["incident"]) for code, output in done] == [(0, "INC-1")] * 2
     assert run("edit", "OPS-99", "title=x", workspace=workspace)[0] == 5

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import pwd
 import re
 import shutil
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest
 from tests.cli.prepared import prepare
 
 from tieline.adapters.testing.clock import ManualClock
+from tieline.cli import accounts
 from tieline.cli.colours import wanted
 from tieline.cli.main import cli, perform
 from tieline.cli.simulation import mutants
@@ -48,14 +50,14 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "history": ("history", "INC-1"),
     "history-unknown": ("history", "INC-99"),
     "conflicts": ("conflicts",),
-    "conflicts-settle": ("conflicts", "settle", "INC-1", "severity", "jira-ops", "--take", "theirs", "--as", "ann"),
+    "conflicts-settle": ("conflicts", "settle", "INC-1", "severity", "jira-ops", "--take", "theirs"),
     "parked": ("parked",),
-    "parked-retry": ("parked", "retry", "copy", "4", "--as", "ann"),
+    "parked-retry": ("parked", "retry", "copy", "4"),
     "doubts": ("doubts",),
-    "doubts-confirm": ("doubts", "confirm", "snow", "--as", "ann"),
-    "edit": ("edit", "INC-1", "title=Disk full on db1", "--as", "ann"),
+    "doubts-confirm": ("doubts", "confirm", "snow"),
+    "edit": ("edit", "INC-1", "title=Disk full on db1"),
     "edit-unknown": ("edit", "INC-1", "titel=x"),
-    "comment": ("comment", "INC-1", "Old logs; deleting them.", "--as", "ann"),
+    "comment": ("comment", "INC-1", "Old logs; deleting them."),
     "mapping-list": ("mapping", "list"),
     "mapping-check": ("mapping", "check", "jira-issue"),
     "mapping-check-broken": ("mapping", "check", "broken.yaml"),
@@ -104,6 +106,8 @@ def place(prepared, tmp_path, monkeypatch):
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TIELINE_WORKSPACE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
+    (tmp_path / "loginuid").write_text(str(pwd.getpwnam("daemon").pw_uid))
+    monkeypatch.setattr(accounts, "LOGIN", tmp_path / "loginuid")
     here = tmp_path / "here"
 
     def anew() -> ManualClock:
