@@ -191,7 +191,8 @@ def _until(moment: datetime | None) -> str:
 
 
 def _what_to_do(one: dict[str, Any]) -> Iterator[str]:
-    yield from filter(None, (one["reason"], one["file_says"], one.get("doubt", {}).get("sentence")))
+    sentences = (one.get(told, {}).get("sentence") for told in ("doubt", "left_out"))
+    yield from filter(None, (one["reason"], one["file_says"], *sentences))
     for held in one.get("held", ()):
         copies = "one copy" if held["copies"] == 1 else f"{held['copies']} copies"
         yield f"{held['field']} is not kept in {copies}: {held['sentence']}"

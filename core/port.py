@@ -278,6 +278,13 @@ class Received:
     it could not be understood. Poll at once."""
     unreadable: tuple[Unreadable, ...] = ()
     """The records among those it tells of that could not be understood. The others are taken in."""
+    cut: int = 0
+    """How many more there are that it does not tell, where it says so (Alertmanager's truncatedAlerts)."""
+
+    @property
+    def lost(self) -> int:
+        """How many records it tells of, or says that there are, without their being taken in."""
+        return len(self.unreadable) + self.cut
 
 
 @runtime_checkable

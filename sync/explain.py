@@ -19,6 +19,7 @@ from tieline.core.store.store import Connection, Transaction
 from tieline.sync import loading
 from tieline.sync import search as words
 from tieline.sync.alerts import absence, groups, unheeded, unknown
+from tieline.sync.intake import left_out
 from tieline.sync.records import OWN_DOING, Held, Hold, Incident, Replica, ReplicaState
 
 if TYPE_CHECKING:
@@ -364,6 +365,10 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
     for name, said in _by_connection(without_severity).items():
         one = connections.setdefault(name, not_started())
         one["severity_unknown"] = said
+    lost = left_out.found(connection)
+    for name, gone in lost.items():
+        one = connections.setdefault(name, not_started())
+        one["left_out"] = left_out.as_facts(name, gone)
     held = conflicts(connection)
     for name in {one.connection for one in held}:
         one = connections.setdefault(name, not_started())
@@ -391,6 +396,7 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
             for one in unheeded.unheeded(connection)
         ],
         "signals_firing": count(select(func.count()).select_from(t.signal).where(text("firing"))),
+        "signals_left_out": sum(one.records for one in lost.values()),
         "inbox_waiting": count(select(func.count()).select_from(t.inbox).where(text("parked = ''"))),
         "copies_gone": count(
             select(func.count())

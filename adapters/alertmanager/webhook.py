@@ -18,6 +18,9 @@ from tieline.core.port import Delivery, Hint, Received
 VERSIONS: Final = {"4": "Alertmanager and Mimir", "1": "Grafana"}
 """Grafana's has members of its own beside all of Alertmanager's: panelURL, values, a silenceURL."""
 
+MOST_CUT: Final = 1_000_000
+"""A group has no more alerts than that, whatever a sender says: it is added up."""
+
 
 def proofs(connection: str, settings: AlertmanagerSettings) -> tuple[bytes, ...]:
     """Every Authorization header that proves a delivery, its scheme in lower case. Raises NeedsOperator for a secret
@@ -74,11 +77,13 @@ def parse(delivery: Delivery) -> Received:
     told = understood(alerts, lambda alert: (alert, from_webhook(alert, named_group)), named)
     readings = [reading(body, link=named_group["externalURL"]) for _alert, body in told.found]
     changed = not all(is_as_told(body, alert) for alert, body in told.found)
+    cut = _cut(group.get("truncatedAlerts"))
     return Received(
         content_id(readings, told.unreadable),
         tuple(Hint(one.ref, one) for one in readings),
-        incomplete=changed or bool(told.unreadable) or _left_out(group.get("truncatedAlerts")),
+        incomplete=changed or bool(told.unreadable) or cut > 0,
         unreadable=tuple(told.unreadable),
+        cut=cut,
     )
 
 
@@ -98,5 +103,6 @@ def _alerts(group: Any) -> list[Any]:
     return alerts
 
 
-def _left_out(truncated: Any) -> bool:
-    return isinstance(truncated, int) and truncated > 0
+def _cut(truncated: Any) -> int:
+    """How many alerts were left out: `true`, which no Alertmanager sends, is one at least."""
+    return min(max(int(truncated), 0), MOST_CUT) if isinstance(truncated, int) else 0

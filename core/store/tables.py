@@ -9,6 +9,7 @@ journal_head, journal_shredded     the journal's last entry, locked by whoever a
 person                   whom the journal's ids stand for
 unheard                  what commands did, until the daemon tells its observers
 doubt                    ends of alerts that are not believed yet
+left_out                 what a source that nobody can ask told of without its being taken in
 timer                    what is to happen later
 """
 
@@ -267,6 +268,16 @@ doubt = Table(
     Column("firing", Integer, nullable=False),  # how many do by now
     Column("episodes", JsonText, nullable=False),
     Column("confirmed", JsonText, nullable=False),  # those that a person has said to be over
+)
+
+left_out = Table(
+    "left_out",
+    metadata,
+    Column("connection", String(40), primary_key=True),
+    Column("records", BigInteger, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("why", Text, nullable=False),  # the sentence for the last of them
 )
 
 timer = Table(

@@ -78,6 +78,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
                 }
             ],
             "signals_firing": "integer",
+            "signals_left_out": "integer",
             "inbox_waiting": "integer",
             "copies_gone": "integer",
             "copies_behind": "integer",
@@ -97,6 +98,13 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
                     "risks": ["text"],
                     "file_says": "text",
                     "doubt?": _DOUBT,
+                    "left_out?": {
+                        "records": "integer",
+                        "since": "moment",
+                        "last_at": "moment",
+                        "why": "text",
+                        "sentence": "text",
+                    },
                     "held?": [{"field": "text", "kind": "text", "copies": "integer", "sentence": "text"}],
                     "severity_unknown?": [{"word": "text", "alerts": "integer", "sentence": "text"}],
                 }

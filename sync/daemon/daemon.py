@@ -43,7 +43,7 @@ from tieline.sync.daemon.metrics import Metrics
 from tieline.sync.daemon.pulse import Pulse
 from tieline.sync.daemon.running import Refusal
 from tieline.sync.engine import Engine
-from tieline.sync.intake import inbox, server, slow_clients
+from tieline.sync.intake import inbox, left_out, server, slow_clients
 from tieline.sync.intake.intake import Intake
 
 KEEP_DELIVERIES: Final = timedelta(days=7)
@@ -244,6 +244,7 @@ class Daemon:
                     with self._store.write() as tx:
                         inbox.forget_deliveries(tx, now - KEEP_DELIVERIES)
                         signals.forget_ends(tx, now - KEEP_DELIVERIES)
+                        left_out.forget(tx, now - KEEP_DELIVERIES)
                     forget_at = now + timedelta(hours=1)
             except StoreUnavailable as error:
                 self._log.error("store_unavailable", loop="timers", error=str(error))

@@ -1,13 +1,15 @@
 """What is wrong with deliveries, in the log: whoever set the sender up looks there first, and whoever attacks must not
 fill it.
 
-One line for a sender, a connection and an event at once, and then one a minute at most, with how many it stands for.
+One line for a sender, a connection and an event at once, and then one a minute at most, with how many it stands for and
+with each kind of mistake among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 QUIET: Final = 60.0
@@ -19,16 +21,58 @@ MOST_SENDERS: Final = 1_000
 OTHERS: Final = ("", "", "")
 """What stands for those beyond."""
 
+MOST_KINDS: Final = 10
+"""Kinds of mistakes that one line tells; of the others it tells how often they were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong with a delivery or a record. Mistakes of one `kind` are told once, with the first of them as
+    `example`."""
+
+    kind: str
+    example: str
+
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
     """One delivery that was refused, or taken in only in part. `sender` is the address that the connection came from: a
-    proxy's, where there is one, since a header that names another is anybody's to write."""
+    proxy's, where there is one, since a header that names another is anybody's to write. `counts` are added up over
+    the deliveries that one line stands for; `facts` are those of the last one."""
 
     event: str
     sender: str
     connection: str
-    facts: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    mistakes: Sequence[Mistake] = ()
+
+
+@dataclass(slots=True)
+class _Since:
+    """What came in since a line was written."""
+
+    times: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    kinds: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """By kind: the first example, and how often."""
+    beyond: int = 0
+    """Mistakes of further kinds."""
+
+    def add(self, complaint: Complaint) -> None:
+        self.times += 1
+        self.counts.update(complaint.counts)
+        for one in complaint.mistakes:
+            example, times = self.kinds.get(one.kind, (one.example, 0))
+            if times or len(self.kinds) < MOST_KINDS:
+                self.kinds[one.kind] = example, times + 1
+            else:
+                self.beyond += 1
+
+    def told(self) -> list[str]:
+        """Each kind of mistake."""
+        words = [f"{example} ({times} times)" if times > 1 else example for example, times in self.kinds.values()]
+        return [*words, f"{self.beyond} of other kinds"] if self.beyond else words
 
 
 @dataclass(slots=True)
@@ -37,14 +81,18 @@ class _Told:
 
     at: float
     newest: Complaint
-    since: int = 0
+    since: _Since = field(default_factory=_Since)
+
+
+Write = Callable[[Complaint, int, list[str]], None]
+"""Gets the last complaint with the counts of all that a line stands for, how many those are, and each kind of mistake
+among them, in words."""
 
 
 class Complaints:
-    """Decides what is written. `write` gets a complaint and how many it stands for; `now` answers seconds that never
-    run backwards. Called by one thread."""
+    """Decides what is written. `now` answers seconds that never run backwards. Called by one thread."""
 
-    def __init__(self, write: Callable[[Complaint, int], None], now: Callable[[], float]) -> None:
+    def __init__(self, write: Write, now: Callable[[], float]) -> None:
         self._write = write
         self._now = now
         self._told: dict[tuple[str, str, str], _Told] = {}
@@ -53,23 +101,29 @@ class Complaints:
         """One more: written at once, or counted."""
         key = self._key(complaint)
         told = self._told.get(key)
-        if told is None:
-            self._write(complaint, 1)
-            self._told[key] = _Told(self._now(), complaint)
-        else:
-            told.newest, told.since = complaint, told.since + 1
+        if told is not None:
+            told.newest = complaint
+            told.since.add(complaint)
+            return
+        alone = _Since()
+        alone.add(complaint)
+        self._tell_of(complaint, alone)
+        self._told[key] = _Told(self._now(), complaint)
 
     def tell(self) -> bool:
         """Write what was counted for a minute, and forget whoever has been quiet for one. True while anybody is left:
         then this is to be called again."""
         now = self._now()
         for key, told in [one for one in self._told.items() if now - one[1].at >= QUIET]:
-            if not told.since:
+            if not told.since.times:
                 del self._told[key]
                 continue
-            self._write(told.newest, told.since)
-            told.at, told.since = now, 0
+            self._tell_of(told.newest, told.since)
+            told.at, told.since = now, _Since()
         return bool(self._told)
+
+    def _tell_of(self, newest: Complaint, since: _Since) -> None:
+        self._write(replace(newest, counts=dict(since.counts)), since.times, since.told())
 
     def _key(self, complaint: Complaint) -> tuple[str, str, str]:
         key = (complaint.event, complaint.sender, complaint.connection)

@@ -25,9 +25,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tieline.core.errors import Forged, NeedsOperator, StoreUnavailable
 from tieline.core.model import ConnectionName
-from tieline.core.port import Delivery, Received, Receiver
+from tieline.core.port import Delivery, Received, Receiver, Unreadable
 from tieline.sync.engine import Connected, Engine
-from tieline.sync.intake.complaints import Complaint, Complaints
+from tieline.sync.intake.complaints import Complaint, Complaints, Mistake
 from tieline.sync.intake.intake import Full, Intake
 
 BODY_TIMEOUT: Final = 30.0
@@ -35,9 +35,6 @@ BODY_TIMEOUT: Final = 30.0
 
 TELL_EVERY: Final = 5.0
 """Seconds between two looks at which of what was only counted is to be told."""
-
-MOST_ODD: Final = 5
-"""Records of one delivery whose oddity the log tells; the others are counted."""
 
 DEPTH: Final = 64
 NODES: Final = 200_000
@@ -141,7 +138,9 @@ class Hooks:
         except Refused as refused:
             known = name if refused.status != 404 else "unknown"
             host.count_delivery(known, str(refused.status))
-            self._complain("delivery_refused", scope, known, status=refused.status, reason=refused.why)
+            facts = {"status": refused.status, "reason": refused.why}
+            mistake = Mistake(f"{refused.status} {refused.why}", f"{refused.status}: {refused.why}")
+            self._complain("delivery_refused", scope, known, facts=facts, mistakes=[mistake])
             headers = {"Retry-After": str(max(1, round(refused.wait.total_seconds())))} if refused.wait else {}
             if refused.status in UNREAD:
                 headers["connection"] = "close"
@@ -163,15 +162,15 @@ class Hooks:
             host.incomplete(name)
         if new and received.unreadable:
             host.count_unreadable(name, len(received.unreadable))
-            odd = [f"{one.key or one.ref or 'one without a name'}: {one.sentence}" for one in received.unreadable]
-            count = {"records": len(odd), "of": len(odd) + len(received.hints)}
-            self._complain("delivery_unreadable", scope, name, **count, errors=odd[:MOST_ODD])
+            odd = [Mistake(one.sentence, f"{_called(one)}: {one.sentence}") for one in received.unreadable]
+            counts = {"records": len(odd), "of": len(odd) + len(received.hints), "cut": received.cut}
+            self._complain("delivery_unreadable", scope, name, counts=counts, mistakes=odd)
         elif new and only_listens:
-            self._complain("delivery_incomplete", scope, name)
+            self._complain("delivery_incomplete", scope, name, counts={"cut": received.cut})
 
     def _complain(self, event: str, scope: Scope, connection: str, **facts: Any) -> None:
         client = scope.get("client")
-        self._complaints.note(Complaint(event, str(client[0]) if client else "unknown", connection, facts))
+        self._complaints.note(Complaint(event, str(client[0]) if client else "unknown", connection, **facts))
         if self._teller is None:
             self._teller = asyncio.get_running_loop().call_later(TELL_EVERY, self._tell)
 
@@ -179,8 +178,16 @@ class Hooks:
         again = self._complaints.tell()
         self._teller = asyncio.get_running_loop().call_later(TELL_EVERY, self._tell) if again else None
 
-    def _write(self, one: Complaint, times: int) -> None:
-        self._log.warning(one.event, connection=one.connection, sender=one.sender, times=times, **one.facts)
+    def _write(self, one: Complaint, times: int, mistakes: list[str]) -> None:
+        # A refusal has its reason among its facts; where several were given, each is told.
+        errors = {"errors": mistakes} if mistakes and ("reason" not in one.facts or len(mistakes) > 1) else {}
+        counts = {name: count for name, count in one.counts.items() if count}
+        facts = {**one.facts, **counts, **errors}
+        self._log.warning(one.event, connection=one.connection, sender=one.sender, times=times, **facts)
+
+
+def _called(one: Unreadable) -> str:
+    return one.key or one.ref or "one without a name"
 
 
 class Answers:

@@ -105,6 +105,19 @@ def test_one_odd_alert_of_a_group_is_said_and_the_source_polled(running: Callabl
     assert 'tieline_unreadable_records_total{connection="am"} 1.0' in here.client.get("/metrics").text
 
 
+def test_each_kind_of_oddity_in_a_delivery_is_said_once(running: Callable[..., Running]) -> None:
+    here = running(ALERTS)
+    odd = [alert(labels={}, fingerprint=None, startsAt=f"2026-11-28T10:00:{second:02}Z") for second in range(20)]
+    with capture_logs() as logs:
+        here.client.post("/hooks/am", content=group(*odd, alert(status="burning")), headers=PROOF)
+    [line] = [one for one in logs if one["event"] == "delivery_unreadable"]
+    assert line["records"] == 21
+    assert line["errors"] == [
+        "one without a name: it has no labels (20 times)",
+        "Down: its `status` is 'burning', neither firing nor resolved",
+    ]
+
+
 def test_a_signed_oddity_of_another_tool_is_said_as_well(running: Callable[..., Running]) -> None:
     here = running()
     row = here.tools["left"].make({"title": "Disk full", "status": "new"})

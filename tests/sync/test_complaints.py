@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieline.sync.intake.complaints import MOST_SENDERS, QUIET, Complaint, Complaints
+from tieline.sync.intake.complaints import MOST_KINDS, MOST_SENDERS, QUIET, Complaint, Complaints, Mistake
 
 
 class Log:
@@ -10,11 +10,20 @@ class Log:
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, int, int]] = []
+        self.mistakes: list[list[str]] = []
+        self.counts: list[dict[str, int]] = []
         self.now = 100.0
         self.complaints = Complaints(self._write, lambda: self.now)
 
-    def _write(self, one: Complaint, times: int) -> None:
-        self.lines.append((one.sender, int(one.facts["status"]), times))
+    def _write(self, one: Complaint, times: int, mistakes: list[str]) -> None:
+        self.lines.append((one.sender, int(one.facts.get("status", 0)), times))
+        self.mistakes.append(mistakes)
+        self.counts.append(dict(one.counts))
+
+    def odd(self, *kinds: str) -> None:
+        """A delivery with an odd record of each kind."""
+        mistakes = [Mistake(kind, f"A: {kind}") for kind in kinds]
+        self.complaints.note(Complaint("delivery_unreadable", "a", "am", {}, {"records": len(kinds)}, mistakes))
 
     def note(self, sender: str, status: int = 400, connection: str = "alerts") -> None:
         self.complaints.note(Complaint("delivery_refused", sender, connection, {"status": status}))
@@ -68,3 +77,24 @@ def test_senders_without_number_share_one_line() -> None:
     log.later()
     [line] = log.new()
     assert line[1:] == (400, 499)
+
+
+def test_every_kind_of_mistake_of_a_minute_is_told_and_how_often_it_was_made() -> None:
+    log = Log()
+    for kinds in (["no time"], ["no labels", "no time"], ["no state"], ["no labels"]):
+        log.odd(*kinds)
+    assert log.mistakes == [["A: no time"]]
+    log.later()
+    assert log.mistakes[1] == ["A: no labels (2 times)", "A: no time", "A: no state"]
+    assert log.counts == [{"records": 1}, {"records": 4}]
+    assert [times for _sender, _status, times in log.lines] == [1, 3]
+    log.odd("no name")
+    log.later()
+    assert log.mistakes[2] == ["A: no name"], "what was told is not told again"
+
+
+def test_kinds_without_number_are_told_up_to_a_bound() -> None:
+    log = Log()
+    log.odd(*(f"odd {number}" for number in range(MOST_KINDS + 7)), "odd 3")
+    assert len(log.mistakes[0]) == MOST_KINDS + 1
+    assert log.mistakes[0][3] == "A: odd 3 (2 times)" and log.mistakes[0][-1] == "7 of other kinds"

@@ -1,5 +1,5 @@
 """The journal's hashed rows name nobody, its payloads are hashed with a salt, and tokens need no payload. What commands
-did is noted until the daemon has told of it."""
+did is noted until the daemon has told of it, and what a source that nobody can ask left out is counted."""
 
 import orjson
 import sqlalchemy as sa
@@ -24,6 +24,15 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
         sa.UniqueConstraint("name", name=op.f("uq_person_name")),
+    )
+    op.create_table(
+        "left_out",
+        sa.Column("connection", sa.String(40), nullable=False),
+        sa.Column("records", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", sa.BigInteger(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_left_out")),
     )
     op.create_table(
         "unheard",
