@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tieline.cli.accounts import account
 from tieline.cli.open import clock, configuration, store_of
 from tieline.cli.output import emit, json_option, say
 from tieline.core.config import SQLITE, Config, store_beside
@@ -49,7 +50,7 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
     with store_of(config) as source, _nobody_at_work(config, source), Store.open(where) as target:
         source.migrate()
         target.migrate()
-        found = copy_store(source, target, at=clock().now(), actor="cli", on_progress=_progress)
+        found = copy_store(source, target, at=clock().now(), actor=account(), on_progress=_progress)
         # The path of a file is as good in `store:` as it is here: both count from the workspace.
         name = address if address.startswith(SQLITE) else target.name
     if as_json:
@@ -83,10 +84,11 @@ def _progress(table: str, count: int) -> None:
 @click.pass_obj
 def reopen(workspace: str) -> None:
     """Use a store again that was copied away. What was accepted in the copy since then is not in it."""
+    from tieline.core.events import StoreReopened
     from tieline.core.store.chain import Entry
-    from tieline.core.store.schema import REOPENED
 
     config, _registry = configuration(workspace)
     with store_of(config, moved=True) as opened, opened.write() as tx:
-        tx.journal(Entry(clock().now(), REOPENED, None, None, "cli", "", {}))
+        reopened = StoreReopened()
+        tx.journal(Entry(clock().now(), reopened.KIND, None, None, account(), "", reopened.facts()))
     say("the store is in use again; run one daemon on one store only")

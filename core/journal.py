@@ -18,9 +18,10 @@ import orjson
 from sqlalchemy import bindparam, select, text
 
 from tieline.core.errors import ConfigError, JournalBroken, Problem
+from tieline.core.events import Event, PersonForgotten, Shredded
 from tieline.core.store import persons
 from tieline.core.store import tables as t
-from tieline.core.store.chain import GENESIS, SHREDDED, Actor, Entry, Someone, canonical, entry_hash, payload_hash
+from tieline.core.store.chain import GENESIS, Actor, Entry, Someone, canonical, entry_hash, payload_hash
 from tieline.core.store.store import Connection, Store
 
 __all__ = [
@@ -55,9 +56,6 @@ def who(row: Any) -> str:
 
 
 _CHUNK: Final = 5_000
-FORGOTTEN: Final = "person_forgotten"
-"""The kind of the entry that says that a person's name was let go of."""
-
 # Raw columns: the hash is over what is stored, before any type makes something nicer of it.
 _ROWS = text(
     "SELECT j.seq, j.at, j.kind, j.incident_id, j.connection, j.actor, j.reason, j.payload_sha, j.prev, j.hash, "
@@ -118,7 +116,7 @@ class _Walk:
                 self.missing.add(seq)
             elif _sha(salt, payload) != sha:
                 raise JournalBroken(seq, f"the payload of journal entry {seq} was changed after it was written.")
-            elif kind == SHREDDED:
+            elif kind == Shredded.KIND:
                 self._forgive(orjson.loads(payload)["seqs"], seq)
             if seq == anchored and self.anchor is not None and head != self.anchor.hash:
                 raise JournalBroken(
@@ -255,6 +253,10 @@ def read_checkpoint(file: Path) -> Checkpoint:
     return Checkpoint(seq, digest)
 
 
+def _entry(event: Event, at: datetime, actor: Actor) -> Entry:
+    return Entry(at, event.KIND, None, None, actor, "", event.facts())
+
+
 _KINDS = select(t.journal.c.seq, t.journal.c.kind).where(t.journal.c.seq.in_(bindparam("seqs", expanding=True)))
 _PRESENT = select(t.journal_payload.c.seq).where(t.journal_payload.c.seq.in_(bindparam("seqs", expanding=True)))
 _LET_GO = t.journal_shredded.insert()
@@ -274,12 +276,12 @@ def shred(store: Store, seqs: Sequence[int], *, at: datetime, actor: Actor, why:
     with store.write() as tx:
         kinds = {row.seq: row.kind for row in tx.execute(_KINDS, {"seqs": wanted})}
         for seq in wanted:
-            if kinds.get(seq, SHREDDED) == SHREDDED:
+            if kinds.get(seq, Shredded.KIND) == Shredded.KIND:
                 raise ValueError(f"journal entry {seq} does not exist, or tells of a shredding; it cannot be shredded.")
         present = sorted(row.seq for row in tx.execute(_PRESENT, {"seqs": wanted}))
         if not present:
             return None
-        entry = tx.journal(Entry(at, SHREDDED, None, None, actor, "", {"seqs": present, "why": why}))
+        entry = tx.journal(_entry(Shredded(seqs=present, why=why), at, actor))
         tx.flush()
         tx.execute(_LET_GO, [{"seq": seq, "entry": entry} for seq in present])
         tx.execute(_DELETE, [{"row_seq": seq} for seq in present])
@@ -304,7 +306,7 @@ def forget(store: Store, name: str, *, at: datetime, actor: Actor) -> int:
             raise LookupError(
                 f"the journal knows nobody called {name!r}; look at `tieline history` for how they are called"
             )
-        entry = tx.journal(Entry(at, FORGOTTEN, None, None, actor, "", {"person": found}))
+        entry = tx.journal(_entry(PersonForgotten(person=found), at, actor))
         tx.flush()
         tx.execute(_FORGET, {"row_id": found})
     store.scrub()

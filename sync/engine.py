@@ -15,6 +15,7 @@ from tenacity import Retrying
 from tieline.core.clock import Clock
 from tieline.core.config import Config, ConnectionConfig
 from tieline.core.errors import RemoteError, StoreUnavailable, Unforeseen
+from tieline.core.events import Event
 from tieline.core.hooks import Committed
 from tieline.core.journal import Actor, Entry
 from tieline.core.model import ConnectionName, IncidentId, RecordKind, Value
@@ -236,21 +237,21 @@ class Engine:
     def record(
         self,
         tx: Transaction,
-        kind: str,
+        event: Event,
         *,
         incident: IncidentId | None = None,
         connection: ConnectionName | None = None,
         actor: Actor = "tieline",
         reason: str = "",
-        **facts: Any,
     ) -> int:
         """Journal one thing that happened, and tell the plugins once it is committed. Answers its seq."""
-        seq = tx.journal(Entry(self.clock.now(), kind, incident, connection, actor, reason, facts))
+        facts = event.facts()
+        seq = tx.journal(Entry(self.clock.now(), event.KIND, incident, connection, actor, reason, facts))
         if self.is_command:
             tx.execute(_UNHEARD, {"seq": seq})
             return seq
-        event = Committed(seq, kind, incident, connection, str(actor), reason, facts)
-        tx.on_commit(lambda: self.registry.tell(event))
+        told = Committed(seq, event.KIND, incident, connection, str(actor), reason, facts)
+        tx.on_commit(lambda: self.registry.tell(told))
         return seq
 
     def rouse(self, tx: Transaction, name: ConnectionName) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import bindparam, func, or_, select, text, update
 
-from tieline.core import journal
+from tieline.core import events, journal
+from tieline.core.events import Released, Settled
 from tieline.core.journal import Actor
 from tieline.core.model import ConnectionName, IncidentId, Value, incident_number, parse_incident_number
 from tieline.core.port import Power
@@ -95,7 +96,7 @@ def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]
             "connection": row.connection,
             "actor": journal.who(row),
             "reason": row.reason,
-            "facts": orjson.loads(row.payload) if row.payload is not None else {"shredded": True},
+            "facts": {"shredded": True} if row.payload is None else events.today(row.kind, orjson.loads(row.payload)),
         }
         for row in connection.execute(_HISTORY, {"incident": incident})
     ]
@@ -207,15 +208,11 @@ def settle(
         refused = {} if theirs else {field: {**plain, "reason": Reason.SETTLED.value, "open": False}}
         engine.record(
             tx,
-            "settled",
+            Settled(field=field, took="theirs" if theirs else "ours", value=plain["kept"], conflicts=refused),
             incident=incident,
             connection=connection,
             actor=actor,
             reason=Reason.SETTLED.value,
-            field=field,
-            took="theirs" if theirs else "ours",
-            value=plain["kept"],
-            conflicts=refused,
         )
         holds = {name: one for name, one in copy.holds.items() if name != field}
         in_vain = hold.kind in (*OWN_DOING, Held.UNWRITABLE) and not theirs
@@ -289,7 +286,7 @@ def release(engine: Engine, what: str, number: int, *, actor: Actor) -> None:
                 loading.save_replica(tx, replace(back, dirty_since=engine.clock.now(), next_at=None))
                 incident, connection = copy.incident, copy.connection
                 engine.rouse(tx, connection)
-                engine.record(tx, "released", incident=incident, connection=connection, actor=actor, what=what)
+                engine.record(tx, Released(what=what), incident=incident, connection=connection, actor=actor)
                 return
             case "inbox":
                 change = update(t.inbox).where(t.inbox.c.id == number, t.inbox.c.parked != "")
@@ -311,7 +308,7 @@ def release(engine: Engine, what: str, number: int, *, actor: Actor) -> None:
                 raise LookupError(f"{what!r} is not copy, inbox, comment, signal or timer")
         if found.rowcount == 0:
             raise _not_parked(what, number)
-        engine.record(tx, "released", actor=actor, what=what, number=number)
+        engine.record(tx, Released(what=what, number=number), actor=actor)
 
 
 def _not_parked(what: str, number: int) -> LookupError:

@@ -29,7 +29,6 @@ from tieline.core.store.tables import journal, journal_payload
 from tieline.core.store.types import to_micros
 
 GENESIS: Final = "0" * 64
-SHREDDED: Final = "shredded"
 
 _LARGEST = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, JSON readers may disagree about an integer
 _DEEPEST = 64

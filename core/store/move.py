@@ -15,8 +15,8 @@ from typing import Any, Final
 from sqlalchemy import Boolean, Table, text
 
 from tieline.core.errors import ConfigError, Problem
-from tieline.core.store.chain import Entry
-from tieline.core.store.schema import MOVED
+from tieline.core.events import StoreMoved
+from tieline.core.store.chain import Actor, Entry
 from tieline.core.store.store import Store, Transaction
 from tieline.core.store.tables import metadata
 
@@ -49,7 +49,7 @@ def copy(
     target: Store,
     *,
     at: datetime,
-    actor: str,
+    actor: Actor,
     on_progress: Progress = _quiet,
 ) -> Copied:
     """Copy everything. Raises ConfigError for a target that is not empty, or when what arrived is not what was sent.
@@ -70,7 +70,8 @@ def copy(
                     raise _problem(
                         "STORE005", target.name, f"the rows of {table.name} arrived changed; nothing was kept."
                     )
-        here.journal(Entry(at, MOVED, None, None, actor, "", {"to": target.name, "rows": sum(counted.values())}))
+        moved = StoreMoved(to=target.name, rows=sum(counted.values()))
+        here.journal(Entry(at, moved.KIND, None, None, actor, "", moved.facts()))
     return Copied(counted)
 
 

@@ -14,18 +14,13 @@ import orjson
 from sqlalchemy import Connection, inspect, text
 
 from tieline.core.errors import ConfigError, Problem, as_sentence
+from tieline.core.events import StoreMoved
 from tieline.core.store import ownership
 from tieline.core.store.chain import GENESIS
 from tieline.core.store.tables import metadata
 
 REVISION: Final = "0009"
 """The revision this code was written for. The newest file in `migrations/versions` carries the same."""
-
-MOVED: Final = "store_moved"
-"""The kind of the last entry of a store that was copied into another: whoever starts on it is sent there."""
-
-REOPENED: Final = "store_reopened"
-"""The kind of the entry by which a person takes a store that has moved into use again."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7_461_201_911  # any number, as long as every worker uses the same one
@@ -118,7 +113,7 @@ def _refuse_if_moved(connection: Connection, name: str) -> None:
             "ORDER BY j.seq DESC LIMIT 1"
         )
     ).first()
-    if row is None or row.kind != MOVED:
+    if row is None or row.kind != StoreMoved.KIND:
         return
     target = orjson.loads(row.payload)["to"] if row.payload else "another database"
     what = f"this store ({name}) was copied into {target}, and its copy is the one in use."

@@ -2,61 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
 from enum import Enum
 
 from generator.markdown import code, table
-from generator.sources import calls, members, texts
+from generator.sources import members
 from tieline.core import errors
 from tieline.core.errors import TielineError
-from tieline.core.store.chain import SHREDDED
+from tieline.core.events import EVENTS
 from tieline.sync.alerts.absence import Belief
 from tieline.sync.daemon.lane import LaneState
 from tieline.sync.limits import TRIES
 from tieline.sync.records import Held, ReplicaState
 from tieline.sync.road.merge import Reason
 
-KINDS: Mapping[str, str] = {
-    "opened": "a new incident, from a record or a signal; with its fields",
-    "changed": "fields of an incident got new values; each with before, after and reason",
-    "refused": "a tool changed fields and none of it was taken; the values are kept here",
-    "create_intended": "a record is about to be made; with the token and what will be sent",
-    "created": "a tool's record is linked to the incident",
-    "write_intended": "a record is about to be written; with each field before and after",
-    "written": "the tool answered the write; with the version it is at now",
-    "attempted": "the tool answered the write, and shows nothing of it; with what it was to be",
-    "held": "a tool made something else of what was written, or was born with it; with both values and the sentence",
-    "overwritten": "a write replaced what somebody had written since we looked, and nothing shows it any more; with "
-    "both values, or with the names of the fields where the tool does not tell what it was",
-    "left_out": "fields that a tool cannot show, such as a person it does not know, were left as they are there",
-    "parked": "a copy, a received record or a comment was put aside until a person acts; with the sentence",
-    "released": "a person let something parked try again",
-    "resumed": "what a tool refused is tried once more, because its fields are others by now; with the sentence",
-    "settled": "a person settled a held field",
-    "gone": "a tool's record was deleted; the incident and its other copies stay",
-    "merged": "a tool's record was merged into another, which takes its place",
-    "commented": "a comment was read in a tool, or written in Tieline",
-    "comment_delivered": "a comment stands in another tool",
-    "signal_joined": "another signal of the group joined an incident",
-    "signal_ended": "a signal of the incident ended",
-    "signal_held": "an alert flaps: its end or beginning is not followed before `until`; with how often it flapped",
-    "resolved_while_firing": "somebody said that an incident is over while its alerts fire; with when it is looked at",
-    "reraised": "alerts that still fired after that time belong to this incident from now on; with `instead_of` which",
-    "ends_doubted": "a source no longer lists many of its alerts, and they are not taken for ended; with the sentence",
-    "ends_confirmed": "a person said that those alerts have ended; with each of them",
-    "ends_believed": "that doubt is over: enough are listed again, were told of, or were confirmed; and how many ended",
-    "signal_told": "the source of a signal was told to be quiet, or to be loud again",
-    "store_moved": "everything was copied into another database, which is in use from here on",
-    "store_reopened": "a person took a store that had moved into use again",
-    "connection_working": "a connection works again",
-    "connection_waiting": "a tool asked for a pause, or does not answer",
-    "connection_stopped": "a connection needs a person",
-    "reloaded": "a new configuration is in force",
-    "shredded": "payloads of earlier entries were deleted for good; the chain still verifies",
-    "person_forgotten": "a person's name was let go of; what they did stays, done by somebody who was forgotten",
-}
 ABOUT = """\
 # Reasons and other words
 
@@ -104,8 +65,9 @@ def page() -> str:
         [
             ABOUT,
             _words("reason", Reason),
-            "\n## What the journal records\n",
-            table(["kind", "what happened"], [(code(kind), meaning) for kind, meaning in explained_kinds()]),
+            "\n## What the journal records\n\nThe facts in brackets are not in every entry of their kind. A kind keeps "
+            "its facts: one that gets others gets the next version (`core/events.py`).\n",
+            table(["kind", "what happened", "facts"], list(happened())),
             "\n## Where a copy stands\n",
             _words("state", ReplicaState, {"linked": "a record is there and is kept in step"}),
             "\n## Why a field is held\n\nA held field is left alone on both sides; `tieline conflicts` lists it, but "
@@ -137,22 +99,8 @@ def classes() -> list[type[Exception]]:
     return [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TielineError)]
 
 
-def explained_kinds() -> list[tuple[str, str]]:
-    """Every kind with its meaning. Raises KeyError for one that nobody has explained in KINDS."""
-    written = kinds()
-    missing = sorted(written - KINDS.keys())
-    if missing:
-        raise KeyError(f"explain {', '.join(missing)} in docs/generator/words.py")
-    return [(kind, meaning) for kind, meaning in KINDS.items() if kind in written]
-
-
-def kinds() -> set[str]:
-    """Every kind of journal entry that the code writes."""
-    found = {SHREDDED}
-    for call in calls("record"):
-        for argument in call.args[1:2]:
-            found.update(texts(argument))
-            if isinstance(argument, ast.JoinedStr):
-                # Every connection is starting before anything is known of it: that is no event.
-                found.update(f"connection_{state.value}" for state in LaneState if state is not LaneState.STARTING)
-    return found
+def happened() -> Iterator[tuple[str, str, str]]:
+    """Every kind of journal entry with its meaning and its facts, those in brackets that are not always there."""
+    for kind, event in EVENTS.items():
+        facts = [code(one.name) if one.default is MISSING else f"({code(one.name)})" for one in fields(event)]
+        yield code(kind), " ".join((event.__doc__ or "").split()), ", ".join(facts)

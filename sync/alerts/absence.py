@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Row, bindparam, delete, insert, select, text
 
+from tieline.core.events import EndsBelieved, EndsConfirmed, EndsDoubted
 from tieline.core.journal import Actor
 from tieline.core.model import ConnectionName
 from tieline.core.port import Ref
@@ -190,11 +191,10 @@ def confirm(engine: Engine, name: ConnectionName, *, actor: Actor) -> Doubt:
         _save(tx, name, confirmed)
         engine.record(
             tx,
-            "ends_confirmed",
+            EndsConfirmed(episodes=sorted(doubt.open)),
             connection=name,
             actor=actor,
             reason=Belief.CONFIRMED.value,
-            episodes=sorted(doubt.open),
         )
         engine.rouse(tx, name)
     return confirmed
@@ -209,21 +209,21 @@ def _after(before: Doubt | None, verdict: Verdict, lacking: AbstractSet[Ref], no
 
 
 def _tell_beginning(tx: Transaction, engine: Engine, here: Connected, doubt: Doubt) -> None:
-    facts: dict[str, Any] = {"missing": len(doubt.episodes), "of": doubt.firing, "sentence": doubt.sentence(here.name)}
-    engine.record(tx, "ends_doubted", connection=here.name, reason=doubt.reason.value, **facts)
+    doubted = EndsDoubted(missing=len(doubt.episodes), of=doubt.firing, sentence=doubt.sentence(here.name))
+    engine.record(tx, doubted, connection=here.name, reason=doubt.reason.value)
     import structlog
 
     _log = structlog.get_logger("tieline.absence").bind(connection=here.name, reason=doubt.reason.value)
-    tx.on_commit(lambda: _log.warning("ends_doubted", **facts))
+    tx.on_commit(lambda: _log.warning(doubted.KIND, **doubted.facts()))
 
 
 def _tell_end(tx: Transaction, engine: Engine, here: Connected, doubt: Doubt, reason: Belief, believed: int) -> None:
-    facts: dict[str, Any] = {"missing": len(doubt.episodes), "since": doubt.since.isoformat(), "believed": believed}
-    engine.record(tx, "ends_believed", connection=here.name, reason=reason.value, **facts)
+    ended = EndsBelieved(missing=len(doubt.episodes), since=doubt.since.isoformat(), believed=believed)
+    engine.record(tx, ended, connection=here.name, reason=reason.value)
     import structlog
 
     _log = structlog.get_logger("tieline.absence").bind(connection=here.name, reason=reason.value)
-    tx.on_commit(lambda: _log.info("ends_believed", **facts))
+    tx.on_commit(lambda: _log.info(ended.KIND, **ended.facts()))
 
 
 def _save(tx: Transaction, name: ConnectionName, doubt: Doubt | None) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Row, bindparam, or_, select, text, update
 
 from tieline.core.errors import RemoteError
+from tieline.core.events import SignalTold
 from tieline.core.model import ConnectionName, IncidentId, Signal, Status, incident_number
 from tieline.core.port import Acknowledger, Act, Power, Ref, Token
 from tieline.core.store import tables as t
@@ -193,12 +194,9 @@ def carry_out(engine: Engine, here: Connected, item: Pending) -> None:
         tx.execute(_SET, {"row_id": item.id, **changes, "attempts": 0, "next_at": None})
         engine.record(
             tx,
-            "signal_told",
+            SignalTold(signal=item.ref, act=item.act, handle=handle),
             incident=item.incident,
             connection=here.name,
-            signal=item.ref,
-            act=item.act,
-            handle=handle,
         )
 
 

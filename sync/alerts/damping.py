@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from tieline.core import timers
+from tieline.core.events import SignalHeld
 from tieline.core.model import ConnectionName, IncidentId, Signal, Status
 from tieline.core.store.store import Transaction
 from tieline.mappings.board import ALERTS
@@ -108,14 +109,11 @@ def _remember(
     timers.set_timer(tx, _key(incident.id), HOLD, after.held_until, facts)
     engine.record(
         tx,
-        "signal_held",
+        SignalHeld(**told, flaps=after.count, until=after.held_until.isoformat()),
         incident=incident.id,
         connection=signal.connection,
         actor=str(signal.connection),
         reason=Reason.FLAPPING.value,
-        flaps=after.count,
-        until=after.held_until.isoformat(),
-        **told,
     )
 
 

@@ -20,7 +20,6 @@ from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.mappings.board import ALERTS
 from tieline.mappings.mapping import DESCRIPTION
-from tieline.sync import loading
 from tieline.sync.alerts import board, grades
 from tieline.sync.alerts.grades import Standing
 from tieline.sync.engine import Engine
@@ -181,8 +180,7 @@ def _follow(
     if not fields or not Status(str(incident.fields["status"])).is_open:
         return incident
     fields = {**fields, ALERTS: board.words(tx, engine, incident.id, Status(str(incident.fields["status"])))}
-    told = {"signal": signal.episode, "title": loading.plain(signal.fields).get("title", "")}
-    return commit.edit(tx, engine, incident.id, fields, actor=str(signal.connection), reason=reason, **told)
+    return commit.edit(tx, engine, incident.id, fields, actor=str(signal.connection), reason=reason, by=signal)
 
 
 def _standing(tx: Transaction, engine: Engine, incident: Incident) -> Standing:

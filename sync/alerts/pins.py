@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tieline.core.errors import Rejected
+from tieline.core.events import LeftOut, Written
 from tieline.core.model import Visibility
 from tieline.core.port import CommentEditor, Commenter, Ref, RemoteComment
 from tieline.mappings.board import ALERTS
@@ -42,9 +43,8 @@ def pin(engine: Engine, here: Connected, replica: Replica, incident: Incident) -
             return
         base = {name: value for name, value in current.base.items() if name != ALERTS}
         if written is not None:
-            engine.record(
-                tx, "written", incident=incident.id, connection=here.name, fields={ALERTS: says}, comment=written.id
-            )
+            happened = Written(fields={ALERTS: says}, comment=written.id)
+            engine.record(tx, happened, incident=incident.id, connection=here.name)
             base[ALERTS] = says
         holds = {name: hold for name, hold in current.holds.items() if name != ALERTS}
         shown = replace(current, base=base, holds=holds, attempts=0, next_at=None)
@@ -96,10 +96,9 @@ def _hold(engine: Engine, replica_id: int, incident: Incident, sentence: str) ->
         held = Hold(Held.UNWRITABLE, says, shown, engine.clock.now(), sentence, tries)
         engine.record(
             tx,
-            "left_out",
+            LeftOut(fields={ALERTS: sentence}),
             incident=incident.id,
             connection=current.connection,
             reason="unwritable",
-            fields={ALERTS: sentence},
         )
         commit.spread(tx, engine, latest, here=replace(current, holds={**current.holds, ALERTS: held}), moved=False)

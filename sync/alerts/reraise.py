@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, select, update
 
+from tieline.core.events import Reraised
 from tieline.core.model import ConnectionName, IncidentId, Signal, Status
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
@@ -66,9 +67,7 @@ def _raise_again(
     elif current.fields["status"] == Status.RESOLVED.value:
         groups.remember(tx, [(key, incident.id)], now)
         status = {"status": Status.NEW.value, ALERTS: board.words(tx, engine, incident.id, Status.NEW)}
-        back = commit.edit(
-            tx, engine, incident.id, status, actor="tieline", reason=Reason.RERAISED, signal=worst.episode
-        )
+        back = commit.edit(tx, engine, incident.id, status, actor="tieline", reason=Reason.RERAISED, by=worst)
         judging.catch_up(tx, engine, back, worst)
     elif not _is_open(current):
         opening = commit.Opening(judged.of([worst])[worst.episode].fields, worst.episode)
@@ -82,12 +81,9 @@ def _move(tx: Transaction, engine: Engine, old: Incident, new: Incident, key: st
     moved = tx.execute(_MOVE, {"old": old.id, "key": key, "new": new.id}).rowcount
     engine.record(
         tx,
-        "reraised",
+        Reraised(signal=signal.episode, signals=moved, instead_of=old.id),
         incident=new.id,
         reason=Reason.RERAISED.value,
-        signal=signal.episode,
-        signals=moved,
-        instead_of=old.id,
     )
     acts.follow(tx, engine, judging.catch_up(tx, engine, new, signal))
     board.soon(tx, engine, {old.id: signal.connection, new.id: signal.connection}, at_once=True)

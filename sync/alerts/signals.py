@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import bindparam, delete, select, update
 
+from tieline.core.events import SignalEnded, SignalJoined
 from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Status, Value
 from tieline.core.port import Body
 from tieline.core.store import tables as t
@@ -407,23 +408,20 @@ def _join(tx: Transaction, engine: Engine, group: Group, signal: Signal) -> Grou
 def _tell_joined(tx: Transaction, engine: Engine, incident: IncidentId, signal: Signal) -> None:
     engine.record(
         tx,
-        "signal_joined",
+        SignalJoined(signal=signal.episode, title=_text(signal.fields.get("title"))),
         incident=incident,
         connection=signal.connection,
         actor=signal.connection,
-        signal=signal.episode,
-        title=_text(signal.fields.get("title")),
     )
 
 
 def _tell_ended(tx: Transaction, engine: Engine, incident: IncidentId, signal: Signal) -> None:
     engine.record(
         tx,
-        "signal_ended",
+        SignalEnded(signal=signal.episode),
         incident=incident,
         connection=signal.connection,
         actor=signal.connection,
-        signal=signal.episode,
     )
 
 

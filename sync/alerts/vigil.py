@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tieline.core import timers
+from tieline.core.events import ResolvedWhileFiring
 from tieline.core.journal import Actor
 from tieline.core.model import ConnectionName, IncidentId, Status
 from tieline.core.store.store import Transaction
@@ -31,12 +32,9 @@ def watch(tx: Transaction, engine: Engine, incident: Incident, before: object, a
     board.soon(tx, engine, {incident.id: source}, at_once=True)
     engine.record(
         tx,
-        "resolved_while_firing",
+        ResolvedWhileFiring(status=status.value, firing=fires, again=None if again is None else again.isoformat()),
         incident=incident.id,
         actor=actor,
-        status=status.value,
-        firing=fires,
-        again=None if again is None else again.isoformat(),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, exists, insert, or_, select, text, update
 
+from tieline.core.events import CommentDelivered, Commented
 from tieline.core.journal import Someone
 from tieline.core.model import ConnectionName, IncidentId, Tlp, Visibility, incident_number
 from tieline.core.port import Power, Reading, Ref, RemoteComment, Token
@@ -168,12 +169,10 @@ def _add(
     )
     engine.record(
         tx,
-        "commented",
+        Commented(comment=number, visibility=comment.visibility.value),
         incident=replica.incident,
         connection=here.name,
         actor=Someone(comment.author) if comment.author else str(here.name),
-        comment=number,
-        visibility=comment.visibility.value,
     )
     return number
 
@@ -192,9 +191,8 @@ def write(tx: Transaction, engine: Engine, incident: IncidentId, author: str, bo
         },
     )
     number = new_id(result)
-    engine.record(
-        tx, "commented", incident=incident, actor=Someone(author), comment=number, visibility=visibility.value
-    )
+    commented = Commented(comment=number, visibility=visibility.value)
+    engine.record(tx, commented, incident=incident, actor=Someone(author))
     # Words that are new were copied nowhere.
     wish(tx, engine, incident, lambda one: one != number and engine.may_be_there(None))
     return number
@@ -354,12 +352,9 @@ def finish(tx: Transaction, engine: Engine, here: Connected, item: Outgoing, wri
     _link(tx, item.id, written.id)
     engine.record(
         tx,
-        "comment_delivered",
+        CommentDelivered(comment=item.comment, remote=written.id, visibility=written.visibility.value),
         incident=item.incident,
         connection=here.name,
-        comment=item.comment,
-        remote=written.id,
-        visibility=written.visibility.value,
     )
 
 

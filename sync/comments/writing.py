@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tieline.core.errors import Gone, RemoteError
+from tieline.core.events import Parked
 from tieline.core.port import Commenter, RemoteComment
 from tieline.sync import limits
 from tieline.sync.comments import comments
@@ -81,11 +82,9 @@ def park(engine: Engine, here: Connected, item: comments.Outgoing, sentence: str
     with engine.store.write() as tx:
         engine.record(
             tx,
-            "parked",
+            Parked(comment=item.comment, sentence=sentence),
             incident=item.incident,
             connection=here.name,
             reason="parked",
-            comment=item.comment,
-            sentence=sentence,
         )
         comments.postpone(tx, item, state="parked", attempts=item.attempts, next_at=None, parked=sentence)

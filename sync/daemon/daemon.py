@@ -22,6 +22,7 @@ import uvicorn
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
 from tieline.core.errors import ConfigError, StoreUnavailable, TielineError
+from tieline.core.events import Reloaded
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
 from tieline.core.store import engines, ownership
@@ -203,7 +204,7 @@ class Daemon:
             engine = self._build(config, registry, self.engine.in_doubt, self.engine.in_doubt_before)
             # Written down before it is done, and not done where that cannot be.
             with self._store.write() as tx:
-                engine.record(tx, "reloaded", connections=sorted(engine.connections))
+                engine.record(tx, Reloaded(connections=sorted(engine.connections)))
         except Exception as error:  # noqa: BLE001 - a daemon at work is not ended by a file that somebody edits
             self._refuse_reload(error)
             if registry is not None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import bindparam, delete, select
 
-from tieline.core import journal
+from tieline.core import events, journal
 from tieline.core.hooks import Committed
 from tieline.core.store import tables as t
 from tieline.sync.engine import Engine
@@ -41,5 +41,5 @@ def hear(engine: Engine, at_once: int = AT_ONCE) -> int:
 
 
 def _committed(row: Any) -> Committed:
-    facts = orjson.loads(row.payload) if row.payload is not None else {}
+    facts = events.today(row.kind, orjson.loads(row.payload)) if row.payload is not None else {}
     return Committed(row.seq, row.kind, row.incident_id, row.connection, journal.who(row), row.reason, facts)

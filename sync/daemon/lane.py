@@ -26,6 +26,7 @@ from tieline.core.errors import (
     Unforeseen,
     as_sentence,
 )
+from tieline.core.events import ConnectionStopped, ConnectionWaiting, ConnectionWorking, Parked
 from tieline.core.port import Power, Ref
 from tieline.core.store import tables as t
 from tieline.sync import limits, loading, outcomes
@@ -71,6 +72,14 @@ class LaneState(StrEnum):
     WORKING = "working"
     WAITING = "waiting"  # the tool asked for a pause, or does not answer
     STOPPED = "stopped"  # a person must act
+
+
+_ENTERED: Final = {
+    LaneState.WORKING: ConnectionWorking,
+    LaneState.WAITING: ConnectionWaiting,
+    LaneState.STOPPED: ConnectionStopped,
+}
+"""Every connection is starting before anything is known of it: that is no event."""
 
 
 class Lane:
@@ -437,7 +446,7 @@ class Lane:
                 inbox.later(tx, item, attempts, next_at, aside)
                 if aside:
                     self.engine.record(
-                        tx, "parked", connection=self.here.name, reason="parked", ref=item.ref, sentence=aside
+                        tx, Parked(ref=item.ref, sentence=aside), connection=self.here.name, reason="parked"
                     )
 
         return put_back
@@ -477,12 +486,10 @@ class Lane:
                 if acts.retry(tx, item, attempts, next_at, aside) and aside:
                     self.engine.record(
                         tx,
-                        "parked",
+                        Parked(signal=item.ref, sentence=aside),
                         incident=item.incident,
                         connection=self.here.name,
                         reason="parked",
-                        signal=item.ref,
-                        sentence=aside,
                     )
 
         return put_back
@@ -557,7 +564,7 @@ class Lane:
                     "since": now,
                 },
             )
-            self.engine.record(tx, f"connection_{state.value}", connection=self.here.name, sentence=reason[:2000])
+            self.engine.record(tx, _ENTERED[state](sentence=reason[:2000]), connection=self.here.name)
         self.state, self.reason, self._told = state, reason, True
 
     def _say_when(self, next_at: datetime | None) -> None:

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import bindparam, select, text
 
 from tieline.core.errors import RemoteError
+from tieline.core.events import Resumed
 from tieline.core.port import Describer, FieldFact, Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
@@ -121,7 +122,7 @@ def _is_unfit(connection: Connection, copy: Replica) -> bool:
 def _resume(tx: Transaction, engine: Engine, here: Connected, copy: Replica) -> None:
     now = engine.clock.now()
     sentence = f"{here.name} or its mapping may know its fields otherwise by now: what was refused is tried once more"
-    engine.record(tx, "resumed", incident=copy.incident, connection=here.name, sentence=sentence)
+    engine.record(tx, Resumed(sentence=sentence), incident=copy.incident, connection=here.name)
     back = replace(copy, state=commit.resumed(copy), parked="", dirty=True, dirty_since=now, attempts=0, next_at=None)
     loading.save_replica(tx, replace(back, holds=unfit.tried_anew(copy)))
     engine.rouse(tx, here.name)

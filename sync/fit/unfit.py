@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tieline.core.errors import Rejected
+from tieline.core.events import LeftOut
 from tieline.core.model import ABSENT, Fields
 from tieline.core.port import Body
 from tieline.core.store.store import Transaction
@@ -225,9 +226,8 @@ def tell(tx: Transaction, engine: Engine, before: Replica, after: Replica) -> No
     if fresh:
         engine.record(
             tx,
-            "left_out",
+            LeftOut(fields=fresh),
             incident=after.incident,
             connection=after.connection,
             reason=Held.UNWRITABLE.value,
-            fields=fresh,
         )

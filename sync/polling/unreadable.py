@@ -11,6 +11,7 @@ import hashlib
 
 import structlog
 
+from tieline.core.events import Parked
 from tieline.core.port import Page, Ref, Unreadable
 from tieline.core.store.store import Transaction
 from tieline.sync.engine import Connected, Engine
@@ -56,4 +57,4 @@ def _put_aside(tx: Transaction, engine: Engine, here: Connected, ref: Ref, one: 
     """Nobody can ask for a record without a ref."""
     sentence = f"{one.key or 'a record without a name'}: {one.sentence}. It is left out until it is in order there."
     inbox.put_aside(tx, here.name, ref, sentence)
-    engine.record(tx, "parked", connection=here.name, reason="parked", ref=ref, sentence=sentence)
+    engine.record(tx, Parked(ref=ref, sentence=sentence), connection=here.name, reason="parked")

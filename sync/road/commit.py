@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from tieline.core.events import Attempted, Changed, FieldHeld, Opened, Overwritten, Refused, Written
 from tieline.core.journal import Actor, Someone
-from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Status, parse_instant
+from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Signal, Status, parse_instant
 from tieline.core.port import Power
 from tieline.core.store.store import Transaction
 from tieline.mappings.board import ALERTS
@@ -48,26 +49,27 @@ def take_in(
     )
     seq = max(replica.touched, sighting.asked, _tell_own_doing(tx, engine, here, replica, sighting, decision, moment))
     if decision.changes or decision.conflicts:
+        happened = Changed if decision.changes else Refused
+        changes = {name: _told(change) for name, change in decision.changes.items()}
         seq = engine.record(
             tx,
-            "changed" if decision.changes else "refused",
+            happened(changes=changes, conflicts=_told_conflicts(decision.conflicts)),
             incident=incident.id,
             connection=here.name,
             actor=_editor(here, sighting),
             reason=_main_reason(decision),
-            changes={name: _told(change) for name, change in decision.changes.items()},
-            conflicts=_told_conflicts(decision.conflicts),
         )
     if decision.overwritten or sighting.untold:
         seq = engine.record(
             tx,
-            "overwritten",
+            Overwritten(
+                conflicts=_told_conflicts(decision.overwritten),
+                untold=sorted(replica.ledger) if sighting.untold else [],
+                sentence=sighting.untold,
+            ),
             incident=incident.id,
             connection=here.name,
             reason=Reason.OVERWRITTEN.value,
-            conflicts=_told_conflicts(decision.overwritten),
-            untold=sorted(replica.ledger) if sighting.untold else [],
-            sentence=sighting.untold,
         )
     reading = sighting.reading
     seen = replace(
@@ -115,38 +117,30 @@ def _tell_own_doing(
     if moment is Moment.WRITTEN and replica.ledger:
         tried = {name: steps[-1].written for name, steps in replica.ledger.items() if steps[-1].is_news}
         took = {name: value for name, value in tried.items() if decision.reasons.get(name) not in OWN_REASONS}
-        seq = engine.record(
-            tx,
-            "written" if took else "attempted",
-            incident=replica.incident,
-            connection=here.name,
+        became = (Written if took else Attempted)(
             fields=loading.plain(took),
             left=loading.plain({name: value for name, value in tried.items() if name not in took}),
             version=sighting.reading.version,
             annotations=dict(sighting.reading.annotations),
         )
+        seq = engine.record(tx, became, incident=replica.incident, connection=here.name)
     fresh = {
         name: hold
         for name, hold in decision.holds.items()
         if hold.kind in OWN_DOING and hold.kind is not Held.DEFAULT and hold is not replica.holds.get(name)
     }
     if fresh:
-        seq = engine.record(
-            tx,
-            "held",
-            incident=replica.incident,
-            connection=here.name,
-            reason=decision.reasons[min(fresh)].value,
-            held={
-                name: {
-                    "ours": _told_value(hold.ours),
-                    "shows": _told_value(hold.theirs),
-                    "kind": hold.kind.value,
-                    "sentence": hold.sentence(),
-                }
-                for name, hold in sorted(fresh.items())
-            },
-        )
+        held = {
+            name: {
+                "ours": _told_value(hold.ours),
+                "shows": _told_value(hold.theirs),
+                "kind": hold.kind.value,
+                "sentence": hold.sentence(),
+            }
+            for name, hold in sorted(fresh.items())
+        }
+        reason = decision.reasons[min(fresh)].value
+        seq = engine.record(tx, FieldHeld(held=held), incident=replica.incident, connection=here.name, reason=reason)
     return seq
 
 
@@ -175,10 +169,10 @@ def edit(
     *,
     actor: Actor,
     reason: Reason,
-    **facts: Any,
+    by: Signal | None = None,
 ) -> Incident:
-    """Change an incident from inside Tieline: a person at the console, or its signals. `facts` are told beside the
-    changes. Raises LookupError."""
+    """Change an incident from inside Tieline: a person at the console, or its signals, of which `by` is the one that
+    did it. Raises LookupError."""
     incident = loading.load_incident(tx, incident_id, lock=True)
     if incident is None:
         raise LookupError(f"there is no incident {incident_id}; run `tieline incidents` to see those that exist")
@@ -190,9 +184,10 @@ def edit(
     if not changes:
         return incident
     told = {name: _told(step) for name, step in changes.items()}
-    engine.record(
-        tx, "changed", incident=incident.id, actor=actor, reason=reason.value, changes=told, conflicts={}, **facts
-    )
+    happened = Changed(changes=told, conflicts={})
+    if by is not None:
+        happened = replace(happened, signal=by.episode, title=by.fields.get("title") or "")
+    engine.record(tx, happened, incident=incident.id, actor=actor, reason=reason.value)
     incident = change(tx, engine, incident, changes, actor, engine.clock.now())
     spread(tx, engine, incident)
     return incident
@@ -207,7 +202,7 @@ def refresh_board(tx: Transaction, engine: Engine, payload: Mapping[str, Any]) -
 
 
 def open_incident(
-    tx: Transaction, engine: Engine, fields: Fields, *, actor: str, at: datetime, origin: Replica, **facts: Any
+    tx: Transaction, engine: Engine, fields: Fields, *, actor: str, at: datetime, origin: Replica
 ) -> Incident:
     """A new incident that a ticket opened: `origin`, its first copy. With it come the copies it is to get."""
     now = engine.clock.now()
@@ -215,7 +210,8 @@ def open_incident(
     opened_by = tokens.origin_of_record(origin.connection, origin.ref) if origin.ref is not None else ""
     stamps = dict.fromkeys(fields, Stamp(at, actor))
     incident = loading.insert_incident(tx, fields, stamps, now, origin=opened_by)
-    seq = _journal_opened(tx, engine, incident, origin.connection, actor, facts)
+    happened = Opened(fields=loading.plain(incident.fields), ref=origin.ref or "", key=origin.key)
+    seq = _journal_opened(tx, engine, incident, origin.connection, actor, happened)
     first = loading.insert_replica(tx, replace(origin, incident=incident.id, touched=max(seq, origin.touched)))
     spread(tx, engine, incident, here=first)
     return incident
@@ -242,8 +238,9 @@ def open_incidents(
     origins = [tokens.origin_of_signal(source, opening.signal) for opening in openings]
     incidents = loading.insert_incidents(tx, [(each, dict.fromkeys(each, stamp)) for each in fields], origins, now)
     for incident, opening in zip(incidents, openings, strict=True):
-        facts = {"signal": opening.signal, **({"unknown": dict(opening.unknown)} if opening.unknown else {})}
-        _journal_opened(tx, engine, incident, None, actor, facts)
+        unknown = dict(opening.unknown) or ABSENT
+        happened = Opened(fields=loading.plain(incident.fields), signal=opening.signal, unknown=unknown)
+        _journal_opened(tx, engine, incident, None, actor, happened)
     missing = [
         (incident, connected, origin)
         for incident, origin in zip(incidents, origins, strict=True)
@@ -263,17 +260,15 @@ def _journal_opened(
     incident: Incident,
     connection: ConnectionName | None,
     actor: str,
-    facts: Mapping[str, Any],
+    happened: Opened,
 ) -> int:
     return engine.record(
         tx,
-        "opened",
+        happened,
         incident=incident.id,
         connection=connection,
         actor=actor,
         reason=Reason.OPENED.value,
-        fields=loading.plain(incident.fields),
-        **facts,
     )
 
 

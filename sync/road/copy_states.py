@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tieline.core.errors import Gone, RemoteError, as_sentence
+from tieline.core.events import Parked, RecordGone, RecordMerged
 from tieline.core.model import incident_number
 from tieline.core.port import Ref, Version
 from tieline.sync import limits, loading
@@ -48,7 +49,7 @@ def park(engine: Engine, replica_id: int, sentence: str, reason: str = PARKED) -
         if replica is None or replica.state is ReplicaState.GONE:
             return
         engine.record(
-            tx, "parked", incident=replica.incident, connection=replica.connection, reason=reason, sentence=sentence
+            tx, Parked(sentence=sentence), incident=replica.incident, connection=replica.connection, reason=reason
         )
         loading.save_replica(
             tx, replace(replica, state=ReplicaState.PARKED, dirty=False, dirty_since=None, parked=sentence[:2000])
@@ -67,16 +68,10 @@ def lose(engine: Engine, here: Connected, replica_id: int, error: Gone) -> None:
             return
         heir = Ref(error.merged_into) if error.merged_into else None
         other = loading.replica_by_ref(tx, here.name, heir) if heir is not None else None
-        engine.record(
-            tx,
-            "gone" if heir is None else "merged",
-            incident=replica.incident,
-            connection=here.name,
-            reason="gone",
-            ref=replica.ref or "",
-            merged_into=heir or "",
-            heir_incident=other.incident if other else None,
+        happened = (RecordGone if heir is None else RecordMerged)(
+            ref=replica.ref or "", merged_into=heir or "", heir_incident=other.incident if other else None
         )
+        engine.record(tx, happened, incident=replica.incident, connection=here.name, reason="gone")
         if heir is not None and other is None:
             moved = replace(replica, ref=heir, version=Version(""), base={}, observed={}, originals=None)
             moved = replace(moved, ledger={}, holds={})

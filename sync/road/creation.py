@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Final
 
 from tieline.core.errors import Rejected, RemoteError
+from tieline.core.events import Created, CreateIntended, RecordGone
 from tieline.core.model import Status, incident_number
 from tieline.core.port import Finder, Power, Reading, Token
 from tieline.core.store.store import Transaction
@@ -43,12 +44,13 @@ def create(engine: Engine, here: Connected, replica: Replica, incident: Incident
             return
         engine.record(
             tx,
-            "create_intended",
+            CreateIntended(
+                token=replica.token,
+                fields=loading.plain(written.written),
+                left_out=[[left.field, left.sentence] for left in written.left_out],
+            ),
             incident=incident.id,
             connection=here.name,
-            token=replica.token,
-            fields=loading.plain(written.written),
-            left_out=[[left.field, left.sentence] for left in written.left_out],
         )
         begun = current.put_in_doubt(Intent(now, written.written))
         begun = unfit.at_creation(begun, fields, written, here.mapping, now)
@@ -176,12 +178,9 @@ def adopt(
     inbox.forget_parked(tx, here.name, reading.ref)
     seq = engine.record(
         tx,
-        "created",
+        Created(ref=reading.ref, key=reading.key, version=reading.version),
         incident=replica.incident,
         connection=here.name,
-        ref=reading.ref,
-        key=reading.key,
-        version=reading.version,
     )
     linked = replace(
         replica,
@@ -213,13 +212,10 @@ def _make_way(tx: Transaction, engine: Engine, replica: Replica, reading: Readin
     sentence = f"{squatter.key} was merged into {reading.key}, the copy of {incident_number(replica.incident)}."
     engine.record(
         tx,
-        "gone",
+        RecordGone(ref=reading.ref, merged_into=reading.ref, heir_incident=replica.incident),
         incident=squatter.incident,
         connection=squatter.connection,
         reason="gone",
-        ref=reading.ref,
-        merged_into=reading.ref,
-        heir_incident=replica.incident,
     )
     left = replace(squatter, state=ReplicaState.GONE, ref=None, dirty=False, dirty_since=None, ledger={})
     loading.save_replica(tx, replace(left, parked=sentence))

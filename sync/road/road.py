@@ -235,8 +235,6 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
         actor=str(here.name),
         at=sighting.edited_at or engine.clock.now(),
         origin=origin,
-        ref=reading.ref,
-        key=reading.key,
     )
     met = loading.replica_by_ref(tx, here.name, reading.ref)
     if met is not None:

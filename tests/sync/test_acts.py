@@ -15,6 +15,7 @@ from tests.sync.office import ALERTS, Office
 from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter
 from tieline.adapters.alertmanager.wire import Wire
 from tieline.core.errors import Gone, NeedsOperator, TryAgain
+from tieline.core.events import Event, SignalTold
 from tieline.core.model import Status
 from tieline.core.port import Act, Ref, Token
 from tieline.core.store import tables as t
@@ -318,12 +319,12 @@ def test_an_answer_and_a_decision_at_one_moment_do_not_block_one_another(
     person = threading.Thread(target=office.decide, args=("new",))
     record = Engine.record
 
-    def meanwhile(engine: Engine, tx: Transaction, kind: str, **facts: Any) -> int:
-        if kind == "signal_told":
+    def meanwhile(engine: Engine, tx: Transaction, event: Event, **facts: Any) -> int:
+        if isinstance(event, SignalTold):
             monkeypatch.undo()
             person.start()
             person.join(0.5)  # as far as it gets
-        return record(engine, tx, kind, **facts)
+        return record(engine, tx, event, **facts)
 
     monkeypatch.setattr(Engine, "record", meanwhile)
     office.run_alerts()

@@ -1,0 +1,392 @@
+"""What can happen: each kind of journal entry, with the facts that it holds for ever.
+
+A journal is read by every later version of Tieline. So the facts of a kind are declared here and nowhere else, and a
+kind whose facts become others gets the next version, and an `upcast` that says what an older one means today. Facts
+are text, whole numbers, booleans, null, lists and objects of these; one that is ABSENT is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, TypeVar, dataclass_transform
+
+from tieline.core.model import ABSENT, Absent
+
+Fact = str | int | bool | None | Sequence["Fact"] | Mapping[str, "Fact"]
+Facts = Mapping[str, Any]
+Upcast = Callable[[Facts], Facts]
+"""From the facts of one version of a kind to those of the next."""
+
+VERSION: Final = "event_version"
+"""Under this name stands an event's version in its payload, from the second on."""
+
+EVENTS: Final[dict[str, type[Event]]] = {}
+"""Every kind, in the order in which they are explained."""
+
+
+class Event:
+    """One thing that happened. The docstring of its class is the meaning of its kind."""
+
+    __slots__: tuple[str, ...] = ()
+    KIND: ClassVar[str]
+    UPCASTS: ClassVar[tuple[Upcast, ...]] = ()
+    """One for each version before the present one."""
+
+    def facts(self) -> dict[str, Any]:
+        """The payload of its entry."""
+        found: dict[str, Any] = {}
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if value is not ABSENT:
+                found[name] = value
+        if self.UPCASTS:
+            found[VERSION] = len(self.UPCASTS) + 1
+        return found
+
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def event(kind: str, *upcasts: Upcast) -> Callable[[type[E]], type[E]]:
+    """Declare a kind of event, at the version after its upcasts. Raises ValueError for a kind that is there."""
+
+    def declared(declaration: type[E]) -> type[E]:
+        if kind in EVENTS:
+            raise ValueError(f"there is an event {kind!r} already: {EVENTS[kind].__name__}")
+        made = dataclass(frozen=True, slots=True, kw_only=True)(declaration)
+        made.KIND, made.UPCASTS = kind, upcasts
+        EVENTS[kind] = made
+        return made
+
+    return declared
+
+
+def today(kind: str, facts: Facts) -> Facts:
+    """The facts of an entry as its kind has them today, whatever version wrote it. Of a kind that is not known here,
+    and of a later version than this one, they stay as they are."""
+    known = EVENTS.get(kind)
+    if known is None or not known.UPCASTS:
+        return facts
+    written = facts.get(VERSION, 1)
+    facts = {name: value for name, value in facts.items() if name != VERSION}
+    for upcast in known.UPCASTS[written - 1 :]:
+        facts = upcast(facts)
+    return facts
+
+
+# -- the life of an incident -----------------------------------------------------------------------------------------
+
+
+@event("opened")
+class Opened(Event):
+    """a new incident, from a record or a signal; with its fields"""
+
+    fields: Mapping[str, Fact]
+    ref: str | Absent = ABSENT
+    key: str | Absent = ABSENT
+    signal: str | Absent = ABSENT
+    unknown: Mapping[str, str] | Absent = ABSENT
+
+
+@event("changed")
+class Changed(Event):
+    """fields of an incident got new values; each with before, after and reason"""
+
+    changes: Mapping[str, Fact]
+    conflicts: Mapping[str, Fact]
+    signal: str | Absent = ABSENT
+    title: Fact | Absent = ABSENT
+
+
+@event("refused")
+class Refused(Event):
+    """a tool changed fields and none of it was taken; the values are kept here"""
+
+    changes: Mapping[str, Fact]
+    conflicts: Mapping[str, Fact]
+
+
+# -- its copies ------------------------------------------------------------------------------------------------------
+
+
+@event("create_intended")
+class CreateIntended(Event):
+    """a record is about to be made; with the token and what will be sent"""
+
+    token: str
+    fields: Mapping[str, Fact]
+    left_out: Sequence[Sequence[str]]
+
+
+@event("created")
+class Created(Event):
+    """a tool's record is linked to the incident"""
+
+    ref: str
+    key: str
+    version: str
+
+
+@event("write_intended")
+class WriteIntended(Event):
+    """a record is about to be written; with each field before and after"""
+
+    version: str
+    before: Mapping[str, Fact]
+    after: Mapping[str, Fact]
+
+
+@event("written")
+class Written(Event):
+    """the tool answered the write; with the version it is at now"""
+
+    fields: Mapping[str, Fact]
+    left: Mapping[str, Fact] | Absent = ABSENT
+    version: str | Absent = ABSENT
+    annotations: Mapping[str, Fact] | Absent = ABSENT
+    comment: str | Absent = ABSENT
+
+
+@event("attempted")
+class Attempted(Event):
+    """the tool answered the write, and shows nothing of it; with what it was to be"""
+
+    fields: Mapping[str, Fact]
+    left: Mapping[str, Fact]
+    version: str
+    annotations: Mapping[str, Fact]
+
+
+@event("held")
+class FieldHeld(Event):
+    """a tool made something else of what was written, or was born with it; with both values and the sentence"""
+
+    held: Mapping[str, Fact]
+
+
+@event("overwritten")
+class Overwritten(Event):
+    """a write replaced what somebody had written since we looked, and nothing shows it any more; with both values, or
+    with the names of the fields where the tool does not tell what it was"""
+
+    conflicts: Mapping[str, Fact]
+    untold: Sequence[str]
+    sentence: str
+
+
+@event("left_out")
+class LeftOut(Event):
+    """fields that a tool cannot show, such as a person it does not know, were left as they are there"""
+
+    fields: Mapping[str, str]
+
+
+@event("parked")
+class Parked(Event):
+    """a copy, a received record or a comment was put aside until a person acts; with the sentence"""
+
+    sentence: str
+    ref: str | Absent = ABSENT
+    signal: str | Absent = ABSENT
+    comment: int | Absent = ABSENT
+
+
+@event("released")
+class Released(Event):
+    """a person let something parked try again"""
+
+    what: str
+    number: int | Absent = ABSENT
+
+
+@event("resumed")
+class Resumed(Event):
+    """what a tool refused is tried once more, because its fields are others by now; with the sentence"""
+
+    sentence: str
+
+
+@event("settled")
+class Settled(Event):
+    """a person settled a held field"""
+
+    field: str
+    took: str
+    value: Fact
+    conflicts: Mapping[str, Fact]
+
+
+@event("gone")
+class RecordGone(Event):
+    """a tool's record was deleted; the incident and its other copies stay"""
+
+    ref: str
+    merged_into: str
+    heir_incident: int | None
+
+
+@event("merged")
+class RecordMerged(Event):
+    """a tool's record was merged into another, which takes its place"""
+
+    ref: str
+    merged_into: str
+    heir_incident: int | None
+
+
+@event("commented")
+class Commented(Event):
+    """a comment was read in a tool, or written in Tieline"""
+
+    comment: int
+    visibility: str
+
+
+@event("comment_delivered")
+class CommentDelivered(Event):
+    """a comment stands in another tool"""
+
+    comment: int
+    remote: str
+    visibility: str
+
+
+# -- its alerts ------------------------------------------------------------------------------------------------------
+
+
+@event("signal_joined")
+class SignalJoined(Event):
+    """another signal of the group joined an incident"""
+
+    signal: str
+    title: str
+
+
+@event("signal_ended")
+class SignalEnded(Event):
+    """a signal of the incident ended"""
+
+    signal: str
+
+
+@event("signal_held")
+class SignalHeld(Event):
+    """an alert flaps: its end or beginning is not followed before `until`; with how often it flapped"""
+
+    signal: str
+    title: str
+    flaps: int
+    until: str
+
+
+@event("resolved_while_firing")
+class ResolvedWhileFiring(Event):
+    """somebody said that an incident is over while its alerts fire; with when it is looked at"""
+
+    status: str
+    firing: int
+    again: str | None
+
+
+@event("reraised")
+class Reraised(Event):
+    """alerts that still fired after that time belong to this incident from now on; with `instead_of` which"""
+
+    signal: str
+    signals: int
+    instead_of: int
+
+
+@event("ends_doubted")
+class EndsDoubted(Event):
+    """a source no longer lists many of its alerts, and they are not taken for ended; with the sentence"""
+
+    missing: int
+    of: int
+    sentence: str
+
+
+@event("ends_confirmed")
+class EndsConfirmed(Event):
+    """a person said that those alerts have ended; with each of them"""
+
+    episodes: Sequence[str]
+
+
+@event("ends_believed")
+class EndsBelieved(Event):
+    """that doubt is over: enough are listed again, were told of, or were confirmed; and how many ended"""
+
+    missing: int
+    since: str
+    believed: int
+
+
+@event("signal_told")
+class SignalTold(Event):
+    """the source of a signal was told to be quiet, or to be loud again"""
+
+    signal: str
+    act: str
+    handle: str
+
+
+# -- Tieline itself --------------------------------------------------------------------------------------------------
+
+
+@event("store_moved")
+class StoreMoved(Event):
+    """everything was copied into another database, which is in use from here on"""
+
+    to: str
+    rows: int
+
+
+@event("store_reopened")
+class StoreReopened(Event):
+    """a person took a store that had moved into use again"""
+
+
+@event("connection_working")
+class ConnectionWorking(Event):
+    """a connection works again"""
+
+    sentence: str
+
+
+@event("connection_waiting")
+class ConnectionWaiting(Event):
+    """a tool asked for a pause, or does not answer"""
+
+    sentence: str
+
+
+@event("connection_stopped")
+class ConnectionStopped(Event):
+    """a connection needs a person"""
+
+    sentence: str
+
+
+@event("reloaded")
+class Reloaded(Event):
+    """a new configuration is in force"""
+
+    connections: Sequence[str]
+
+
+@event("shredded")
+class Shredded(Event):
+    """payloads of earlier entries were deleted for good; the chain still verifies"""
+
+    seqs: Sequence[int]
+    why: str
+
+
+@event("person_forgotten")
+class PersonForgotten(Event):
+    """a person's name was let go of; what they did stays, done by somebody who was forgotten"""
+
+    person: str

@@ -1,0 +1,134 @@
+"""What the journal holds is declared, and stays readable: a kind whose facts become others gets the next version."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sync import golden
+from tests.sync.office import Office
+
+from tieline.core import events
+from tieline.core.events import EVENTS, Event, event, today
+from tieline.core.model import ABSENT, Absent
+from tieline.core.store.chain import canonical
+
+SHAPES = golden.FOLDER.parent / "events.json"
+"""The facts of every version of every kind. TIELINE_EVENTS=write adds what is new, and never changes what is there."""
+
+
+def shape(kind: type[Event]) -> dict[str, str]:
+    return {one.name: str(one.type) for one in fields(kind)}  # type: ignore[arg-type]  # each of them is a dataclass
+
+
+def test_a_kind_keeps_its_facts() -> None:
+    kept: dict[str, dict[str, dict[str, str]]] = json.loads(SHAPES.read_text()) if SHAPES.exists() else {}
+    for kind, declared in EVENTS.items():
+        kept.setdefault(kind, {}).setdefault(str(len(declared.UPCASTS) + 1), shape(declared))
+    if os.environ.get("TIELINE_EVENTS") == "write":
+        SHAPES.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
+    assert json.loads(SHAPES.read_text()) == kept, "a kind or a version is new: TIELINE_EVENTS=write keeps its facts"
+    changed = [kind for kind, one in EVENTS.items() if kept[kind][str(len(one.UPCASTS) + 1)] != shape(one)]
+    assert changed == [], "journals hold these as they were: give the kind an upcast, which is its next version"
+    assert kept.keys() == EVENTS.keys(), "what was ever written is read for ever"
+
+
+def misfits(rows: list[Any]) -> list[str]:
+    """Entries of a journal that are not as their kind is declared."""
+    found = []
+    for kind, payload in rows:
+        if kind not in EVENTS:
+            found.append(f"{kind} is not declared")
+            continue
+        facts = today(kind, json.loads(payload))
+        named = {one.name: one.default is MISSING for one in fields(EVENTS[kind])}  # type: ignore[arg-type]
+        found += [f"{kind} lacks {name}" for name, needed in named.items() if needed and name not in facts]
+        found += [f"{kind} has {name}" for name in facts if name not in named]
+    return found
+
+
+ROWS = "SELECT j.kind, p.payload FROM journal AS j JOIN journal_payload AS p ON p.seq = j.seq"
+
+
+@pytest.mark.parametrize("path", sorted(golden.FOLDER.glob("*.sql.gz")), ids=lambda path: path.name.partition(".")[0])
+def test_the_journals_of_older_versions_are_as_it_is_declared(path: Path) -> None:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(gzip.decompress(path.read_bytes()).decode())
+        rows = database.execute(ROWS).fetchall()
+    assert len(rows) > 10
+    assert misfits(rows) == []
+
+
+def test_what_happens_is_as_it_is_declared(tmp_path: Path) -> None:
+    office = Office(tmp_path, "memory", "second")
+    office.settle(1)
+    office.fire(1)
+    office.fire(2)
+    golden.story(office)
+    with office.engine.store.read() as connection:
+        rows = [tuple(row) for row in connection.exec_driver_sql(ROWS)]
+    office.close()
+    assert {"opened", "changed", "written", "signal_ended", "commented"} <= {kind for kind, _payload in rows}
+    assert misfits(rows) == []
+
+
+# -- versions ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def declared(monkeypatch: pytest.MonkeyPatch) -> type[Event]:
+    """A kind at its third version: it had `who`, then `actor`, and has `actors` today."""
+    monkeypatch.setattr(events, "EVENTS", dict(EVENTS))
+
+    def first(facts: Any) -> Any:
+        return {**{name: value for name, value in facts.items() if name != "who"}, "actor": facts["who"]}
+
+    def second(facts: Any) -> Any:
+        return {**{name: value for name, value in facts.items() if name != "actor"}, "actors": [facts["actor"]]}
+
+    @event("tested", first, second)
+    class Tested(Event):
+        """a test"""
+
+        actors: list[str]
+        note: str | Absent | None = ABSENT
+
+    return Tested
+
+
+def test_what_is_absent_is_left_out_and_what_is_empty_is_not(declared: Any) -> None:
+    assert declared(actors=["ann"]).facts() == {"actors": ["ann"], "event_version": 3}
+    assert declared(actors=[], note=None).facts() == {"actors": [], "note": None, "event_version": 3}
+    assert events.Opened(fields={}, signal="a").facts() == {"fields": {}, "signal": "a"}
+    assert canonical(declared(actors=["ann"]).facts()) == b'{"actors":["ann"],"event_version":3}'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"who": "ann", "more": 1},
+        {"actor": "ann", "more": 1, "event_version": 2},
+        {"actors": ["ann"], "more": 1, "event_version": 3},
+        {"actors": ["ann"], "more": 1, "event_version": 9},
+    ],
+    ids=["first", "second", "today's", "of a later Tieline"],
+)
+def test_every_version_is_read_as_today_s(declared: type[Event], written: Any) -> None:
+    assert today(declared.KIND, written) == {"actors": ["ann"], "more": 1}
+
+
+def test_a_kind_that_is_not_known_here_stays_as_it_is() -> None:
+    assert today("rota.changed", {"event_version": 2, "a": 1}) == {"event_version": 2, "a": 1}
+    assert today("parked", {"sentence": "x"}) == {"sentence": "x"}
+
+
+def test_a_kind_is_declared_once(declared: type[Event]) -> None:
+    with pytest.raises(ValueError, match="an event 'tested' already: Tested"):
+        event("tested")(declared)
