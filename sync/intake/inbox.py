@@ -278,17 +278,23 @@ def has_reading_after(connection: Reader, name: ConnectionName, row: int) -> boo
     return connection.execute(_LATER_READING, {"connection": name, "after": row}).first() is not None
 
 
-_ASKED_FOR = select(func.count()).where(
-    t.inbox.c.connection == bindparam("connection"),
-    t.inbox.c.ref == bindparam("ref"),
+_HINTS = (
+    t.inbox.c.connection == bindparam("name"),
+    t.inbox.c.ref == bindparam("record"),
     t.inbox.c.reading.is_(None),
     t.inbox.c.parked == "",
 )
+_ASKED_FOR = select(func.count()).where(*_HINTS)
+_HURRY = update(t.inbox).where(*_HINTS, t.inbox.c.next_at > bindparam("by"))
 
 
-def is_asked_for(tx: Transaction, name: ConnectionName, ref: Ref) -> bool:
-    """True while a hint waits that has this record read."""
-    return bool(tx.execute(_ASKED_FOR, {"connection": name, "ref": ref}).scalar_one())
+def ask(tx: Transaction, name: ConnectionName, ref: Ref, now: datetime, by: datetime) -> None:
+    """Have this record read now, unless a hint waits already that has it read before `by`: one that would wait longer,
+    because its comments were refused for a while, is due now."""
+    if tx.execute(_ASKED_FOR, {"name": name, "record": ref}).scalar_one():
+        tx.execute(_HURRY, {"name": name, "record": ref, "by": by, "next_at": None})
+    else:
+        put(tx, name, [(ref, None)], asked=0, now=now)
 
 
 _ASKED_REFS = select(t.inbox.c.ref).where(

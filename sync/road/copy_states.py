@@ -95,8 +95,7 @@ def look_whether_gone(engine: Engine, here: Connected, replica_id: int, ref: Ref
         replica = loading.lock_replica(tx, replica_id)
         if replica is None or replica.state not in (ReplicaState.LINKED, ReplicaState.PARKED):
             return
-        if not inbox.is_asked_for(tx, here.name, ref):
-            inbox.put(tx, here.name, [(ref, None)], asked=0, now=now)
+        inbox.ask(tx, here.name, ref, now, by=now + UNTIL_CERTAIN)
         engine.rouse(tx, here.name)
         if replica.state is ReplicaState.LINKED:
             loading.save_replica(tx, replace(replica, attempts=replica.attempts + 1, next_at=now + UNTIL_CERTAIN))

@@ -145,6 +145,21 @@ def test_a_record_that_can_be_read_and_denies_each_write_is_put_aside_in_the_end
     assert "can be read" in aside.sentence
 
 
+def test_a_record_that_waits_for_its_comments_is_looked_for_at_once_when_a_write_is_denied(world):
+    """Comments that may not be read are asked for once an hour in the end; a deletion is not found out that slowly."""
+    both = world()
+    both.tools["left"].make({"title": "Disk full", "status": "new"})
+    both.settle(1)
+    both.tools["right"].faults.draw = deny("comments", 403)
+    both.edit("right", team="storage")
+    both.settle(40)
+    ref = both.copy("right").ref
+    both.tools["right"].delete(ref)
+    both.edit("left", title="Disk almost full")
+    both.settle(4)
+    assert both.copy("right").state is ReplicaState.GONE
+
+
 def test_a_tool_that_denies_everything_has_not_lost_its_records(world):
     both = world()
     both.tools["left"].make({"title": "Disk full", "status": "new"})

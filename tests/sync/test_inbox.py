@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import Cursor, Hint, Page, Reading, Received, Ref, RemoteComment, Token, Version
@@ -337,16 +337,36 @@ def test_what_waits_about_which_records(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "ref", "is_asked_for"),
-    [(ALERTS, "hint", True), (ALERTS, "read", False), (ALERTS, "aside", False), (OTHERS, "hint", False)],
+    ("name", "ref", "is_asked_anew"),
+    [(ALERTS, "hint", False), (ALERTS, "read", True), (ALERTS, "aside", True), (OTHERS, "hint", True)],
 )
-def test_a_record_is_asked_for_while_a_hint_waits(
-    store: Store, name: ConnectionName, ref: str, is_asked_for: bool
+def test_a_record_is_asked_for_unless_a_hint_waits(
+    store: Store, name: ConnectionName, ref: str, is_asked_anew: bool
 ) -> None:
     put(store, "hint", read("read"), "aside")
     change(store, "aside", parked="refused")
+
+    def rows() -> int:
+        with store.read() as connection:
+            return int(connection.execute(select(func.count()).select_from(t.inbox)).scalar_one())
+
+    before = rows()
     with store.write() as tx:
-        assert inbox.is_asked_for(tx, name, Ref(ref)) is is_asked_for
+        inbox.ask(tx, name, Ref(ref), NOW, NOW)
+    assert rows() - before == is_asked_anew
+
+
+@pytest.mark.parametrize(("waits", "due"), [(None, None), (10, 10), (11, None), (3_600, None)])
+def test_a_hint_that_would_wait_longer_is_due_now(store: Store, waits: int | None, due: int | None) -> None:
+    put(store, "hint", "other")
+    at = {None: None} | {one: NOW + timedelta(seconds=one) for one in (10, 11, 3_600)}
+    for ref in ("hint", "other"):
+        change(store, ref, next_at=at[waits])
+    with store.write() as tx:
+        inbox.ask(tx, ALERTS, Ref("hint"), NOW, NOW + timedelta(seconds=10))
+    with store.read() as connection:
+        found = dict(connection.execute(select(t.inbox.c.ref, t.inbox.c.next_at)).tuples().all())
+    assert found == {"hint": at[due], "other": at[waits]}
 
 
 def test_what_could_not_be_read_is_put_aside_by_name(store: Store) -> None:
