@@ -348,7 +348,8 @@ def test_a_record_is_asked_for_unless_a_hint_waits(
 
     def rows() -> int:
         with store.read() as connection:
-            return int(connection.execute(select(func.count()).select_from(t.inbox)).scalar_one())
+            waiting = select(func.count()).select_from(t.inbox).where(t.inbox.c.parked == "")
+            return int(connection.execute(waiting).scalar_one())
 
     before = rows()
     with store.write() as tx:
