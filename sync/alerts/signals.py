@@ -70,11 +70,13 @@ class Start:
 def to_judge(engine: Engine, here: Connected, sightings: Sequence[Sighting]) -> list[Signal]:
     """Those of a batch that the plugins will have to be asked about, as far as can be told before it is taken in."""
     firing = [sighting for sighting in sightings if sighting.fields.get("firing") is True]
-    if not firing:
-        return []
+    signals = [_signal(here, sighting) for sighting in firing]
+    if len(signals) <= 1:
+        # What is told of by itself is mostly news, and to look whether it is costs as much as the plugins do.
+        return signals
     with engine.store.read() as connection:
-        known = _known(connection, here.name, [str(sighting.reading.ref) for sighting in firing])
-    return _news([_signal(here, sighting) for sighting in firing], firing, known)
+        known = _known(connection, here.name, [signal.episode for signal in signals])
+    return _news(signals, firing, known)
 
 
 def take_signals(
