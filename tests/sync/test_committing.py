@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from tests.sync.stands import RIGHT, linked, save
 from tests.sync.world import World
 
-from tieline.core.model import ConnectionName, Fields, IncidentId, Visibility
+from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Visibility
 from tieline.core.port import Power, Ref, Token, Version
 from tieline.core.store import tables as t
 from tieline.sync import explain
@@ -38,9 +38,9 @@ def world(tmp_path: Path) -> Iterator[World]:
     one.engine.registry.close()
 
 
-def edit(world: World, fields: Fields, number: int = 1, **facts: Any) -> Incident:
+def edit(world: World, fields: Fields, number: int = 1, by: Signal | None = None) -> Incident:
     with world.engine.store.write() as tx:
-        return commit.edit(tx, world.engine, IncidentId(number), fields, actor="ann", reason=Reason.EDITED, **facts)
+        return commit.edit(tx, world.engine, IncidentId(number), fields, actor="ann", reason=Reason.EDITED, by=by)
 
 
 def told(world: World) -> list[dict[str, Any]]:
@@ -49,9 +49,13 @@ def told(world: World) -> list[dict[str, Any]]:
     return [one for one in entries if one["kind"] == "changed"]
 
 
-def test_an_edit_is_told_with_what_was_there_and_with_whatever_is_said_beside_it(world: World) -> None:
+def test_an_edit_is_told_with_what_was_there_and_with_the_alert_that_made_it(world: World) -> None:
     before = world.incident()
-    after = edit(world, {"title": "Disk 1 is full", "tags": ("a", "b")}, signal="e1")
+    after = edit(
+        world,
+        {"title": "Disk 1 is full", "tags": ("a", "b")},
+        by=Signal(ConnectionName("alerts"), "e1", {"title": "Disk"}, {}),
+    )
     [entry] = told(world)
     assert (entry["actor"], entry["reason"], entry["connection"]) == ("ann", "edited", None)
     assert entry["facts"] == {
@@ -61,6 +65,7 @@ def test_an_edit_is_told_with_what_was_there_and_with_whatever_is_said_beside_it
         },
         "conflicts": {},
         "signal": "e1",
+        "title": "Disk",
     }
     assert (after.revision, after.stamps["title"].who) == (before.revision + 1, "ann")
     assert after.stamps["title"].at == world.clock.now()
