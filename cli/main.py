@@ -25,7 +25,7 @@ CLOCK = "tieline.clock"
 """Under this name a clock stands in the context's `meta`, where `cli` was called with one as its `obj`."""
 
 COMMANDS = {
-    "init": ("tieline.cli.workspace", "init", "Write a workspace: tieline.yaml, and what it needs."),
+    "init": ("tieline.cli.init", "init", "Write a workspace: tieline.yaml, and what it needs."),
     "check": ("tieline.cli.workspace", "check", "Check the configuration, and prove every connection."),
     "run": ("tieline.cli.daemon", "run", "Keep the incidents in step, until told to stop."),
     "demo": ("tieline.cli.demo_command", "demo", "Watch real alerts live through three simulated tools."),

@@ -8,7 +8,7 @@ CFG005 wrong value      CFG006 secret in the open  CFG007 no duration          C
 CFG009 unknown tool     CFG010 bad condition       CFG011 unknown plugin       CFG012 plugin there twice
 CFG013 cannot import    CFG014 misspelled hook     CFG015 wrong signature      CFG016 bad registration
 CFG017 tool lacks it    CFG018 no such file        CFG019 unknown store       CFG020 unknown connection
-CFG021 not as pinned     CFG023 no such variable
+CFG021 not as pinned     CFG023 no such variable   CFG025 not filled in
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from tieline.core.route import FILES, bad_files
 from tieline.core.secrets import Secret, secrets_in
 from tieline.core.settings import Findings, did_you_mean, validated
 from tieline.core.variables import expanded
+from tieline.core.ways import PLACEHOLDER
 from tieline.core.yaml import Node, load_yaml
 
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -128,6 +129,7 @@ def load_text(text: bytes | str, file: Path, provide: Provider | None = None) ->
     root = expanded(root, os.environ, findings)
     if findings.problems:
         raise ConfigError(findings.sorted())  # what follows from them is no news
+    _note_placeholders(root, "", findings)
     lines = (text.decode("utf-8-sig") if isinstance(text, bytes) else text).splitlines()
     loaded = _Reader(root, file, findings, lines).read(provide or _provide_installed)
     if loaded is None or findings.problems:
@@ -146,8 +148,7 @@ def store_named(file: Path) -> Config:
             [Problem(str(file), 1, 1, "CFG004", "the file holds no options.", "begin it with `tieline: 1`.")]
         )
     named = whole.value.get("store")
-    bare = Node({"tieline": Node(1, 1, 1), **({} if named is None else {"store": named})}, 1, 1)
-    root = expanded(bare, os.environ, findings)
+    root = expanded(_only(named), os.environ, findings)
     loaded = None if findings.problems else _Reader(root, file, findings, []).read(lambda *_: Registry.load({}))
     if loaded is None or findings.problems:
         raise ConfigError(findings.sorted())
@@ -175,7 +176,7 @@ class _Reader:
         plugins = self._plugins(self._root.value.get("plugins"))
         connections = self._connections(self._root.value.get("connections"))
         registry = provide({**self._plugins_of_tools(connections, plugins), **plugins}, self._findings)
-        store = self._store(workspace.store) if workspace is not None else ""
+        store = self._store(workspace.store) if workspace is not None else self._store_alone()
         poll_every = workspace.poll_every if workspace is not None else timedelta(seconds=30)
         read = {
             ConnectionName(name): found
@@ -268,6 +269,8 @@ class _Reader:
         self._check_powers(where, node, kind)
         opens = self._condition(where, node, "opens", kind.record)
         copies = self._condition(where, node, "copies", RecordKind.INCIDENT)
+        mapping = self._mapping(section.mapping, node) if section is not None and section.mapping else kind.mapping
+        overlay = self._existing(section.overlay, _option(node, "overlay")) if section and section.overlay else None
         if section is None or settings is None:
             return None
         self._check_secrets(node, settings)
@@ -277,8 +280,8 @@ class _Reader:
             tool=kind.tool,
             kind=kind,
             settings=settings,
-            mapping=self._mapping(section.mapping, node) if section.mapping else kind.mapping,
-            overlay=self._existing(section.overlay, _option(node, "overlay")) if section.overlay else None,
+            mapping=mapping,
+            overlay=overlay,
             poll_every=section.poll_every or poll_every,
             calls_per_minute=section.calls_per_minute or kind.calls_per_minute,
             comments=section.comments,
@@ -382,6 +385,12 @@ class _Reader:
     def _beside(self, path: str) -> Path:
         return (self._file.parent / path).resolve()
 
+    def _store_alone(self) -> str:
+        """The store of a file whose other options are refused: what is wrong with it is told with them."""
+        named = _option(self._root, "store")
+        alone = validated(Workspace, _only(named), "", Findings(self._findings.file))
+        return self._store(alone.store) if alone is not None else ""
+
     def _store(self, store: str | Secret) -> str:
         node = _option(self._root, "store") or self._root
         if isinstance(store, Secret):
@@ -406,6 +415,20 @@ class _Reader:
         return store
 
 
+def _note_placeholders(node: Node, path: str, findings: Findings) -> None:
+    """What a new file leaves to a person would else be sent to a tool, which may even know it."""
+    match node.value:
+        case dict():
+            for name, one in node.value.items():
+                _note_placeholders(one, f"{path}.{name}" if path else name, findings)
+        case list():
+            for at, one in enumerate(node.value):
+                _note_placeholders(one, f"{path}[{at}]", findings)
+        case str() if PLACEHOLDER in node.value:
+            fix = "write what belongs there, or take the line out where it is not needed."
+            findings.note(node, "CFG025", f"{path}: `{PLACEHOLDER}` still stands there.", fix)
+
+
 def _places(node: Node, path: str) -> Iterator[tuple[str, Place]]:
     """Where everything below a node stands: a value by itself, a section by its name."""
     for name, one in node.value.items() if isinstance(node.value, dict) else ():
@@ -417,6 +440,11 @@ def _places(node: Node, path: str) -> Iterator[tuple[str, Place]]:
 
 def _option(node: Node, name: str) -> Node | None:
     return node.value.get(name) if isinstance(node.value, dict) else None
+
+
+def _only(store: Node | None) -> Node:
+    """A file that says nothing but where the store is."""
+    return Node({"tieline": Node(1, 1, 1), **({} if store is None else {"store": store})}, 1, 1)
 
 
 def _part(node: Node, keep: Callable[[str], bool]) -> Node:

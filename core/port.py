@@ -20,14 +20,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, NewType, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Final, NewType, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from tieline.core.clock import Clock
 from tieline.core.model import ConnectionName, RecordKind, Visibility
 from tieline.core.secrets import Secret
+from tieline.core.settings import Checked
+from tieline.core.ways import Choice
 
 Body = Mapping[str, Any]  # JSON of somebody else's making; any shape, which is why it is never compared
 Ref = NewType("Ref", str)
@@ -398,10 +400,11 @@ class Linker(Protocol):
         ...
 
 
-class ConnectionSettings(BaseModel):
+class ConnectionSettings(Checked):
     """What every connection has. An adapter's settings inherit from it; secrets are `tieline.core.secrets.Secret`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    choices: ClassVar[tuple[Choice, ...]] = ()
+    """What may be given in several ways, of which one is chosen: `tieline init` asks which, and for that one alone."""
 
     history: timedelta = Field(
         default=timedelta(0), description="How far back the first poll looks; zero means from now on."
@@ -423,10 +426,8 @@ DIRECT: Final = "direct"
 """As the address of a proxy: none, whatever the environment says."""
 
 
-class ProxySettings(BaseModel):
+class ProxySettings(Checked):
     """An HTTP proxy."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     url: str = Field(description="Its address, like http://proxy.example.com:3128; `direct` for none.")
     username: str | None = Field(default=None, description="For Basic authentication at the proxy, with `password`.")
@@ -452,11 +453,10 @@ class ProxySettings(BaseModel):
             raise ValueError("write a name of printable ASCII characters, without a colon")
         return text
 
-    @model_validator(mode="after")
-    def _pair(self) -> Self:
+    def disagreements(self) -> Iterator[str]:
+        """A name without a password, or the other way round."""
         if (self.username is None) != (self.password is None):
-            raise ValueError("`username` and `password` go together")
-        return self
+            yield "`username` and `password` go together"
 
 
 class HttpSettings(ConnectionSettings):
@@ -484,13 +484,13 @@ class HttpSettings(ConnectionSettings):
         """What certificates are held against, as libraries take it."""
         return str(self.ca_file) if self.ca_file is not None else self.verify_tls
 
-    @model_validator(mode="after")
-    def _one_trust(self) -> Self:
+    def disagreements(self) -> Iterator[str]:
+        """What is said twice of whom to trust, and what belongs to a certificate that is not there."""
+        yield from super().disagreements()
         if self.ca_file is not None and self.verify_tls is not True:
-            raise ValueError("give either `ca_file` or `verify_tls`")
+            yield "give either `ca_file` or `verify_tls`"
         if self.client_certificate is None and (self.client_key or self.client_key_passphrase):
-            raise ValueError("`client_key` and `client_key_passphrase` belong to a `client_certificate`")
-        return self
+            yield "`client_key` and `client_key_passphrase` belong to a `client_certificate`"
 
     @property
     def risks(self) -> tuple[str, ...]:

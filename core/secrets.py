@@ -9,12 +9,16 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from tieline.core.redaction import conceal, conceal_token
+from tieline.core.ways import PLACEHOLDER
+
+KINDS: Final = frozenset({"env", "file", "keyring"})
+"""The kinds of references."""
 
 
 class Secret:
@@ -36,6 +40,8 @@ class Secret:
         """The value. Raises LookupError with a sentence that names the reference, never the value. A `passing` one
         changes often, and is not remembered for ever."""
         value = self._value if self._value is not None else self._look_up()
+        if value == PLACEHOLDER:
+            raise LookupError(f"{self.reference} still holds `{PLACEHOLDER}`; put the secret there")
         (conceal_token if passing else conceal)(value)
         return value
 
@@ -127,7 +133,7 @@ class Secret:
             return value
         if isinstance(value, Mapping) and len(value) == 1:
             kind, name = next(iter(value.items()))
-            if kind in ("env", "file", "keyring") and isinstance(name, str) and name:
+            if kind in KINDS and isinstance(name, str) and name:
                 return cls(kind, name)
         raise ValueError("write a reference, not the secret: {env: NAME}, {file: /path} or {keyring: service/name}")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from types import NoneType, UnionType
-from typing import Any, Final, TypeVar, Union, get_args, get_origin
+from types import NoneType, UnionType, new_class
+from typing import Any, ClassVar, Final, Self, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -38,6 +38,36 @@ _UNITS: Final = {
 _BYTES: Final = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_ABSENT: Final = object()
+"""Stands for an option that is missing, while the others are held against one another."""
+
+
+class Checked(BaseModel):
+    """Options that are held against one another: all that is wrong with them together is told at once, and also while
+    some are missing or wrong by themselves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    has_stand_ins: ClassVar[bool] = False
+
+    def disagreements(self) -> Iterator[str]:
+        """A sentence for each thing that is wrong with these options together; what it names in backticks first is
+        where it is told. A subclass goes on with what `super()` yields."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        found: list[str] = []
+        try:
+            found.extend(self.disagreements())
+        except (TypeError, AttributeError):
+            # Of a stand-in nothing more can be said than that it is there.
+            if not self.has_stand_ins:
+                raise
+        if found:
+            raise ValueError("\n".join(found))
+        return self
 
 
 def parse_duration(text: object) -> timedelta:
@@ -116,10 +146,47 @@ def validated(model: type[Model], node: Node, where: str, findings: Findings, al
     try:
         settings = model.model_validate(raw)
     except ValidationError as error:
-        for detail in error.errors(include_url=False, include_context=True, include_input=False):
+        for detail in [*_details(error), *_disagreements(model, raw, _details(error))]:
             _explain(detail, model, node, where, findings, also)
         return None
     return settings if len(findings.problems) == before else None
+
+
+def _details(error: ValidationError) -> list[ErrorDetails]:
+    return error.errors(include_url=False, include_context=True, include_input=False)
+
+
+def _disagreements(model: type[BaseModel], raw: Any, details: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """What pydantic does not look for where single options are missing or wrong: whether the others agree."""
+    if not isinstance(raw, dict) or any(not detail["loc"] for detail in details):
+        return
+    fields, broken = fields_of(model), {str(detail["loc"][0]) for detail in details}
+    for name in sorted(broken & fields.keys()):
+        inner = inner_model(fields[name].annotation)
+        below = [_below(detail) for detail in details if detail["loc"][0] == name]
+        if inner is not None:
+            for detail in _disagreements(inner, raw.get(name), below):
+                yield {**detail, "loc": (name, *detail["loc"])}
+    if issubclass(model, Checked):
+        names = {info.alias or name: name for name, info in model.model_fields.items()}
+        stand_ins = {names[name]: raw.get(name, _ABSENT) for name in broken & names.keys()}
+        whole = {name: value for name, value in raw.items() if name in names.keys() - broken}
+        try:
+            _with_stand_ins(model, stand_ins).model_validate(whole)
+        except ValidationError as error:
+            yield from (detail for detail in _details(error) if not detail["loc"])
+
+
+def _below(detail: ErrorDetails) -> ErrorDetails:
+    return {**detail, "loc": detail["loc"][1:]}
+
+
+def _with_stand_ins(model: type[Checked], values: Mapping[str, Any]) -> type[Checked]:
+    annotations: dict[str, Any] = dict.fromkeys(values, Any)
+    # Whatever was given instead is there, too: nothing is to be said of its being missing.
+    body = {"__module__": __name__, "__annotations__": annotations, "has_stand_ins": True, **values}
+    made: type[Checked] = new_class(model.__name__, (model,), exec_body=lambda names: names.update(body))
+    return made
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -212,6 +279,8 @@ def _explain(
                 "it stood in the open: remove it, renew it" if isinstance(at.value, str) else "correct the reference"
             )
             findings.note(at, "CFG006", f"{place}: {_sentence(detail)}", f"{renew}; then `tieline check`.")
+        case _ if ("CFG025", at.line, at.column) in {(one.code, one.line, one.column) for one in findings.problems}:
+            return  # what is to take its place will be judged
         case _ if ("CFG005", at.line, at.column) in {(one.code, one.line, one.column) for one in findings.problems}:
             return  # pydantic complains once for each branch of a union; the first complaint says enough
         case "model_type" | "model_attributes_type" if section := _section_of(owner, path):
@@ -220,8 +289,8 @@ def _explain(
             given = "list" if isinstance(at.value, list) else "single value"
             findings.note(at, "CFG005", f"{place} has options of its own, and is no {given}.", fix)
         case _:
-            at = _named_in(detail["msg"], at)
-            findings.note(at, "CFG005", f"{place}: {_sentence(detail)}", _hint(detail["type"]))
+            for words in detail["msg"].removeprefix("Value error, ").split("\n"):
+                findings.note(_named_in(words, at), "CFG005", f"{place}: {as_sentence(words)}", _hint(detail["type"]))
 
 
 def _section_of(owner: type[BaseModel] | None, path: Sequence[str]) -> Mapping[str, FieldInfo]:

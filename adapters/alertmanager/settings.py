@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
+from tieline.core.ways import Choice, Way
+
+LOGIN: Final = Choice(
+    "How does Tieline log in?",
+    (
+        Way("none", "it asks for nothing"),
+        Way("password", "a user name and a password (Basic)", ("username", "password")),
+        Way("bearer", "a token, sent as Bearer", ("bearer_token",)),
+    ),
+)
+WEBHOOKS: Final = Choice(
+    "How do its webhooks prove that they are its own?",
+    (
+        Way("none", "there are none: it is only polled"),
+        Way("token", "a token, sent as Bearer", ("webhook_token",)),
+        Way("password", "a user name and a password (Basic)", ("webhook_username", "webhook_password")),
+    ),
+)
 
 
 class AlertmanagerSettings(HttpSettings):
     """One Alertmanager, or one address of a cluster of them."""
+
+    choices = (LOGIN, WEBHOOKS)
 
     history: timedelta = Field(
         default=timedelta(days=1),
@@ -76,19 +98,19 @@ class AlertmanagerSettings(HttpSettings):
             raise ValueError("write a name of printable characters, without a colon")
         return text
 
-    @model_validator(mode="after")
-    def _credentials(self) -> AlertmanagerSettings:
+    def disagreements(self) -> Iterator[str]:
+        """Half a credential, or two, and no way at all to learn of alerts."""
+        yield from super().disagreements()
         if (self.username is None) != (self.password is None):
-            raise ValueError("`username` and `password` go together")
+            yield "`username` and `password` go together"
         if self.username is not None and self.bearer_token is not None:
-            raise ValueError("give either `username` with `password`, or `bearer_token`")
+            yield "give either `username` with `password`, or `bearer_token`"
         if (self.webhook_username is None) != (self.webhook_password is None):
-            raise ValueError("`webhook_username` and `webhook_password` go together")
+            yield "`webhook_username` and `webhook_password` go together"
         if self.url is None and self.webhook_token is None and self.webhook_password is None:
-            raise ValueError("give `url` to poll it, `webhook_token` to hear its webhooks, or both")
+            yield "give `url` to poll it, `webhook_token` to hear its webhooks, or both"
         if self.url is None and (self.username is not None or self.bearer_token is not None):
-            raise ValueError("`username` and `bearer_token` are for polling: give `url`, too")
-        return self
+            yield "`username` and `bearer_token` are for polling: give `url`, too"
 
     @property
     def only_listens(self) -> bool:

@@ -14,6 +14,7 @@ from tieline.adapters.jira.settings import Audience, Deployment, JiraSettings
 from tieline.adapters.jira.wire import NotThere, Wire
 from tieline.core.clock import Clock
 from tieline.core.errors import Gone, NeedsOperator, Rejected, as_sentence
+from tieline.core.looks import Looks
 from tieline.core.port import Body, FieldFact, Health
 
 NEEDED: Final = ("BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "TRANSITION_ISSUES", "ADD_COMMENTS")
@@ -49,17 +50,20 @@ class Schema:
         self._whole: tuple[dict[str, Body], float] | None = None
 
     def check(self, account: Body) -> Health:
-        """Raises NeedsOperator with the first thing that a person must mend."""
+        """Raises NeedsOperator with everything that a person must mend. What a site of the other deployment or another
+        project would say of the rest means nothing."""
         info = self._wire.get("/serverInfo", has=("deploymentType",))
         self._dialect(info.json)
+        self._create = None
+        looks, none = Looks(self._wire.connection), list[str]()
         try:
-            notes = [*self._permissions(), *self._project()]
+            notes = [*looks.at(self._permissions, none), *looks.at(self._project, none)]
         except NotThere as error:
             raise NeedsOperator(
                 self._wire.connection, f"{as_sentence(error.words or error)} Check `project` and `url`."
             ) from None
-        self._create = None
-        self._unfilled(self.create_fields())
+        looks.at(lambda: self._unfilled(self.create_fields()), None)
+        looks.conclude()
         notes += unknown_fields(self._wire, self._settings)
         notes += unknown_transitions(self._wire, self._settings, self._statuses, self._first)
         zone = account.get("timeZone")

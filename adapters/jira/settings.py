@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
+from tieline.core.ways import Choice, Way
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -71,8 +72,38 @@ class OAuthSettings(BaseModel):
         return token
 
 
+HOW: Final = "How does Tieline log in?"
+_CLIENT: Final = ("oauth.client_id", "oauth.client_secret")
+_PASSWORD: Final = ("email", "api_token")
+_GATEWAY: Final = {"url": "https://api.atlassian.com/ex/jira/change-me"}
+CLOUD: Final = Choice(
+    HOW,
+    (
+        Way("token", "an account's e-mail address and API token", _PASSWORD),
+        Way("pat", "an access token, sent as Bearer", ("pat",)),
+        Way("oauth", "OAuth 2.0 with the client's own credentials", _CLIENT, _GATEWAY),
+        Way(
+            "consent",
+            "OAuth 2.0 with a refresh token, which somebody's consent gave",
+            (*_CLIENT, "oauth.refresh_token"),
+            _GATEWAY,
+            kept=frozenset({"oauth.refresh_token"}),
+        ),
+    ),
+)
+DATA_CENTER: Final = Choice(
+    HOW,
+    (
+        Way("pat", "a personal access token", ("pat",)),
+        Way("password", "an account's name and password", _PASSWORD),
+    ),
+)
+
+
 class JiraSettings(HttpSettings):
     """Jira Cloud, a classic or team-managed project."""
+
+    choices = (CLOUD,)
 
     url: str = Field(description="The site: https://example.atlassian.net, or the API gateway with its cloud id.")
     email: str | None = Field(
@@ -162,22 +193,22 @@ class JiraSettings(HttpSettings):
             raise ValueError("quotes, backslashes and line breaks cannot stand in a Jira name")
         return name
 
-    @model_validator(mode="after")
-    def _credentials(self) -> JiraSettings:
+    def disagreements(self) -> Iterator[str]:
+        """None or several credentials, comments that would be public, and a poll that could miss something."""
+        yield from super().disagreements()
         basic = self.email is not None and self.api_token is not None
         if basic + (self.pat is not None) + (self.oauth is not None) != 1:
-            raise ValueError("give either `email` with `api_token`, or `pat`, or `oauth`")
+            yield "give either `email` with `api_token`, or `pat`, or `oauth`"
         if self.oauth is not None and self.deployment is not Deployment.CLOUD:
-            raise ValueError("`oauth` is Cloud's; give `pat`")
-        if self.oauth is not None and "/ex/jira/" not in self.url:
-            raise ValueError("with `oauth`, `url` is https://api.atlassian.com/ex/jira/ and the site's cloud id")
+            yield "`oauth` is Cloud's; give `pat`"
         if self.transition_comments and self.audience is Audience.PUBLIC and not self.internal_role:
-            raise ValueError("`transition_comments` would be public here; set `internal_role`")
+            yield "`transition_comments` would be public here; set `internal_role`"
         if not all(text.strip() for text in self.transition_comments.values()):
-            raise ValueError("a comment of `transition_comments` says nothing")
+            yield "a comment of `transition_comments` says nothing"
         if self.overlap <= self.lookup_lag:
-            raise ValueError("`overlap` must be longer than `lookup_lag`, or a poll misses what the index shows late")
-        return self
+            yield "`overlap` must be longer than `lookup_lag`, or a poll misses what the index shows late"
+        if self.oauth is not None and "/ex/jira/" not in self.url:
+            yield "with `oauth`, `url` is https://api.atlassian.com/ex/jira/ and the site's cloud id"
 
 
 class JsmSettings(JiraSettings):
@@ -191,6 +222,8 @@ class JsmSettings(JiraSettings):
 
 class DataCenterSettings(JiraSettings):
     """Jira Data Center: REST v2, wiki text, search by position."""
+
+    choices = (DATA_CENTER,)
 
     email: str | None = Field(
         default=None, description="An account's name or address, with `api_token` as its password."

@@ -10,6 +10,7 @@ from tieline.adapters.pagerduty.people import Priorities, Users
 from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.adapters.pagerduty.wire import Answer, Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected
+from tieline.core.looks import Looks
 from tieline.core.port import Body, FieldFact, Health
 
 NOBODY = "TIELINECHECK"
@@ -25,16 +26,23 @@ def check(
 ) -> Health:
     """Raises NeedsOperator with the sentence to act on, TryAgain when PagerDuty cannot be asked."""
     log = wire.get("/log_entries", {"limit": 1})
+    looks = Looks(wire.connection)
+    nothing: Body = {}
+    looks.at(lambda: _user(wire, settings, users), None)
+    service = looks.at(lambda: _service(wire, settings), nothing)
+    looks.at(lambda: _may_write(wire), None)
+    looks.conclude()
+    skew = log.at - now() if log.at is not None else None
+    notes = (*_of_service(service), *_of_settings(settings, priorities))
+    return Health(settings.from_email, "PagerDuty REST API v2", skew, notes)
+
+
+def _user(wire: Wire, settings: PagerDutySettings, users: Users) -> None:
     if users.id_of(settings.from_email) is None:
         raise NeedsOperator(
             wire.connection,
             f"the account has no user {settings.from_email}; set `from_email` to one, best a user of Tieline's own.",
         )
-    service = _service(wire, settings)
-    _may_write(wire)
-    skew = log.at - now() if log.at is not None else None
-    notes = (*_of_service(service), *_of_settings(settings, priorities))
-    return Health(settings.from_email, "PagerDuty REST API v2", skew, notes)
 
 
 def _service(wire: Wire, settings: PagerDutySettings) -> Body:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
+from tieline.core.ways import Choice, Way
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -83,8 +85,24 @@ class OAuthSettings(BaseModel):
         return " ".join((f"as_account-{self.region.value}.{self.subdomain}", *self.scopes))
 
 
+LOGIN: Final = Choice(
+    "How does Tieline log in?",
+    (
+        Way("key", "a REST API key that may write", ("api_key",)),
+        Way("bearer", "an OAuth access token", ("api_key",), {"auth": Authentication.BEARER.value}),
+        Way(
+            "oauth",
+            "scoped OAuth: an app of the account",
+            ("oauth.client_id", "oauth.client_secret", "oauth.subdomain"),
+        ),
+    ),
+)
+
+
 class PagerDutySettings(HttpSettings):
     """One PagerDuty account."""
+
+    choices = (LOGIN,)
 
     url: str = Field(default="https://api.pagerduty.com", description="The REST API; the EU has its own host.")
     api_key: Secret | None = Field(
@@ -132,18 +150,18 @@ class PagerDutySettings(HttpSettings):
     def _reached(cls, url: str) -> str:
         return _address(url)
 
-    @model_validator(mode="after")
-    def _credentials(self) -> PagerDutySettings:
+    def disagreements(self) -> Iterator[str]:
+        """None or two credentials, and a region that is not the address's."""
+        yield from super().disagreements()
         if (self.api_key is None) == (self.oauth is None):
-            raise ValueError("give either `api_key` or `oauth`")
+            yield "give either `api_key` or `oauth`"
         if self.oauth is not None and self.auth is not Authentication.TOKEN:
-            raise ValueError("`auth` says how `api_key` is sent; remove it")
+            yield "`auth` says how `api_key` is sent; remove it"
         served = {"api.pagerduty.com": Region.US, "api.eu.pagerduty.com": Region.EU}.get(
             urlsplit(self.url).hostname or ""
         )
         if self.oauth is not None and served not in (None, self.oauth.region):
-            raise ValueError(f"`url` is of another region than `oauth.region: {self.oauth.region.value}`")
-        return self
+            yield f"`url` is of another region than `oauth.region: {self.oauth.region.value}`"
 
     @field_validator("from_email")
     @classmethod

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
+from tieline.core.ways import Choice, Way
+
+LOGIN: Final = Choice(
+    "How does Tieline log in?",
+    (
+        Way("none", "it asks for nothing"),
+        Way("password", "a user name and a password (Basic)", ("username", "password")),
+        Way("bearer", "a token, sent as Bearer", ("bearer_token",)),
+    ),
+)
 
 
 class PrometheusSettings(HttpSettings):
     """One Prometheus whose alerts are polled."""
+
+    choices = (LOGIN,)
 
     history: timedelta = Field(
         default=timedelta(days=1),
@@ -67,10 +81,10 @@ class PrometheusSettings(HttpSettings):
             raise ValueError("write a name of printable characters, without a colon")
         return text
 
-    @model_validator(mode="after")
-    def _credentials(self) -> PrometheusSettings:
+    def disagreements(self) -> Iterator[str]:
+        """Half a credential, or two."""
+        yield from super().disagreements()
         if (self.username is None) != (self.password is None):
-            raise ValueError("`username` and `password` go together")
+            yield "`username` and `password` go together"
         if self.username is not None and self.bearer_token is not None:
-            raise ValueError("give either `username` with `password`, or `bearer_token`")
-        return self
+            yield "give either `username` with `password`, or `bearer_token`"

@@ -9,6 +9,7 @@ from tieline.adapters.servicenow.query import both, condition, fields_in
 from tieline.adapters.servicenow.wire import Listing, Wire
 from tieline.core.clock import Clock
 from tieline.core.errors import Gone, NeedsOperator, Rejected
+from tieline.core.looks import Looks
 from tieline.core.port import Health
 
 _GMT = frozenset({"GMT", "UTC", "Etc/GMT", "Etc/UTC", "Etc/UCT", "Zulu"})
@@ -22,12 +23,16 @@ def check(wire: Wire, clock: Clock) -> Health:
     name = wire.account()
     user, listing = _account(wire, name)
     skew = None if listing.at is None else listing.at - clock.now()
+    looks, none = Looks(wire.connection), list[str]()
     notes = [
         *_token(wire),
         *_zone(name, user),
-        *_table(wire),
+        *looks.at(lambda: _table(wire), none),
         *_roles(wire, user),
-        *_filter(wire),
+        *looks.at(lambda: _filter(wire), none),
+    ]
+    looks.conclude()
+    notes += [
         *_invalid_queries(wire),
         *_journal(wire),
         *_audit(wire),

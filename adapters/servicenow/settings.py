@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
+from tieline.core.settings import Checked
+from tieline.core.ways import Choice, Way
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -30,10 +34,8 @@ class Grant(StrEnum):
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the same
 
 
-class OAuthSettings(BaseModel):
+class OAuthSettings(Checked):
     """An OAuth application of the instance (Application Registry)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     client_id: str = Field(min_length=1, description="The client id of the application registry entry.")
     client_secret: Secret = Field(description="Its client secret.")
@@ -47,17 +49,41 @@ class OAuthSettings(BaseModel):
         description="For that grant, in a file or keyring: when the instance gives another, it goes there.",
     )
 
-    @model_validator(mode="after")
-    def _refreshed(self) -> OAuthSettings:
+    def disagreements(self) -> Iterator[str]:
+        """A grant without what it needs, and a token that could not be replaced where it is."""
         if (self.grant is Grant.REFRESH_TOKEN) != (self.refresh_token is not None):
-            raise ValueError("`refresh_token` goes with `grant: refresh_token`")
+            yield "`refresh_token` goes with `grant: refresh_token`"
         if self.refresh_token is not None and not self.refresh_token.keeps:
-            raise ValueError("`refresh_token` must be {file: /path} or {keyring: service/name}: it is replaced there")
-        return self
+            yield "`refresh_token` must be {file: /path} or {keyring: service/name}: it is replaced there"
+
+
+_CLIENT: Final = ("oauth.client_id", "oauth.client_secret")
+LOGIN: Final = Choice(
+    "How does Tieline log in?",
+    (
+        Way("password", "the integration user's password (Basic)", ("password",)),
+        Way("oauth", "OAuth: an application, and the user's password", ("password", *_CLIENT)),
+        Way(
+            "client",
+            "OAuth: an application alone, whose user is `username`",
+            _CLIENT,
+            {"oauth.grant": Grant.CLIENT_CREDENTIALS.value},
+        ),
+        Way(
+            "refresh",
+            "OAuth: an application, and a refresh token",
+            (*_CLIENT, "oauth.refresh_token"),
+            {"oauth.grant": Grant.REFRESH_TOKEN.value},
+            kept=frozenset({"oauth.refresh_token"}),
+        ),
+    ),
+)
 
 
 class ServiceNowSettings(HttpSettings):
     """One ServiceNow instance, one table."""
+
+    choices = (LOGIN,)
 
     url: str = Field(description="The instance: https://example.service-now.com")
     username: str = Field(min_length=1, description="The integration user's user name; its time zone must be GMT.")
@@ -112,16 +138,13 @@ class ServiceNowSettings(HttpSettings):
             raise ValueError("write https: over http the password would travel in the open")
         return url.rstrip("/")
 
-    @model_validator(mode="after")
-    def _proof(self) -> ServiceNowSettings:
-        asked = self.logs_in
-        if asked and self.password is None:
-            raise ValueError(
-                "`password` is missing: add `password: {env: NAME}`, or `oauth` with a grant that needs none"
-            )
-        if not asked and self.password is not None:
-            raise ValueError("`password` is not used with this grant; remove it")
-        return self
+    def disagreements(self) -> Iterator[str]:
+        """A password that is missing, or of no use."""
+        yield from super().disagreements()
+        if self.logs_in and self.password is None:
+            yield "`password` is missing: add `password: {env: NAME}`, or `oauth` with a grant that needs none"
+        if not self.logs_in and self.password is not None:
+            yield "`password` is not used with this grant; remove it"
 
     @field_validator("query")
     @classmethod

@@ -46,6 +46,34 @@ def rows(folder: Path, *connections: str, name: str = "") -> tuple[int, dict[str
     return code, {row["connection"]: row for row in json.loads(output)}
 
 
+def test_what_refuses_the_file_hides_no_secret_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("SNOW", "HOOK", "PAGER"):
+        monkeypatch.delenv(f"TIELINE_NO_{name}", raising=False)
+    monkeypatch.setenv("TIELINE_TEST_HOOK", "a token")
+    lines = [
+        "tieline: 1",
+        "connections:",
+        "  snow: {tool: servicenow, username: change-me, password: {env: TIELINE_NO_SNOW}}",
+        "  am: {tool: alertmanager, webhook_token: {env: TIELINE_TEST_HOOK}, poll_evry: 3s}",
+        "  pager: {tool: pagerduty, webhook_secrets: [{file: /no/such/file}], api_key: {env: TIELINE_NO_PAGER}}",
+    ]
+    (tmp_path / "tieline.yaml").write_text("\n".join(lines), encoding="utf-8")
+    assert run("check", workspace=tmp_path)[0] == 3
+    told = capsys.readouterr().err
+    for words in (
+        ":3:38: CFG025 connections.snow.username",
+        ":3:59: CFG026 connections.snow.password: the environment variable TIELINE_NO_SNOW is not set",
+        ":4:69: CFG002 connections.am.poll_evry",
+        "CFG026 connections.pager.webhook_secrets[0]: the secret file /no/such/file cannot be read",
+        "CFG026 connections.pager.api_key: the environment variable TIELINE_NO_PAGER is not set",
+        "CFG003 connections.pager.service is missing",
+    ):
+        assert words in told
+    assert "connections.am.webhook_token" not in told
+
+
 @pytest.mark.parametrize(
     ("settings", "user"),
     [

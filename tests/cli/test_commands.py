@@ -248,6 +248,8 @@ def test_init_writes_a_workspace_once(tmp_path):
 def test_check_says_which_secret_is_missing(tmp_path, monkeypatch):
     monkeypatch.delenv("SERVICENOW_PASSWORD", raising=False)
     assert run("init", "--tool", "servicenow", workspace=tmp_path)[0] == 0
+    file = tmp_path / "tieline.yaml"
+    file.write_text(file.read_text("utf-8").replace("change-me", "tieline"), "utf-8")
     code, output = run("check", workspace=tmp_path)
     assert code == 3
     assert "SERVICENOW_PASSWORD" in output

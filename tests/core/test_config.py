@@ -16,10 +16,11 @@ from tests.core.strangers import Strangers, strangers
 from tieline.core import config as config_module
 from tieline.core.config import Config, ConnectionConfig, load_text, load_workspace
 from tieline.core.errors import ConfigError, Problem
+from tieline.core.example import example_config
 from tieline.core.model import ConnectionName, Tlp
 from tieline.core.options import Comments, SignalsConfig
 from tieline.core.plugins import Plugin, installed
-from tieline.core.reference import config_schema, example_config, plain_value, show_config, unresolved_secrets
+from tieline.core.reference import config_schema, plain_value, show_config, unresolved_secrets
 from tieline.core.registry import Limits, Registry
 from tieline.core.settings import Findings, parse_duration, parse_size, show_duration, validated
 from tieline.core.yaml import Node, load_yaml
@@ -112,7 +113,7 @@ def test_all_problems_of_all_parts_come_at_once_in_the_order_of_the_file() -> No
     ("text", "place", "words"),
     [
         ("tieline: 2", (1, 10), "Input should be 1"),
-        ("store: x", (1, 1), "tieline is missing"),
+        ("poll_every: 5s", (1, 1), "tieline is missing"),
         ("- a", (1, 1), "holds no options"),
         ("tieline: 1\nserver: {listen: 8484}", (2, 18), "valid string. Fix: put the value in quotes"),
         ("tieline: 1\nserver: {listen: '0.0.0.0:99999'}", (2, 18), "an address and a port"),
@@ -152,6 +153,68 @@ def test_what_is_wrong_stands_at_its_place(text: str, place: tuple[int, int], wo
     assert (problem.line, problem.column) == place, str(problem)
     assert words in str(problem)
     assert "canary" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("connection", "wanted"),
+    [
+        (
+            "tool: jira, project: 'a\"b', overlap: 1s",
+            ["url is missing", "quotes, backslashes", "give either `email`", "`overlap` must be longer"],
+        ),
+        (
+            "tool: pagerduty, auth: bearer",
+            ["from_email is missing", "service is missing", "either `api_key` or `oauth`"],
+        ),
+        (
+            "tool: servicenow, oauth: {client_id: x, grant: refresh_token}",
+            ["url is missing", "username is missing", "oauth.client_secret is missing", "goes with `grant"],
+        ),
+        (
+            "tool: prometheus, username: u, verify_tls: ca.pem, ca_file: b.pem, client_key: k.pem",
+            ["url is missing", "go together", "`ca_file` or `verify_tls`", "belong to a `client_certificate`"],
+        ),
+        (
+            "tool: alertmanager, webhook_username: u, poll_evry: 3s, overlay: none.yaml",
+            ["poll_evry is not an option", "`webhook_username` and", "give `url` to poll it", "there is no file"],
+        ),
+        (
+            "tool: jira, url: 'https://x.atlassian.net', project: A, email: a@b.c, api_token: canary, "
+            "proxy: {url: 'http://p', username: u}",
+            ["api_token: write a reference", "`username` and `password` go together"],
+        ),
+    ],
+)
+def test_what_is_missing_hides_nothing_else_that_is_wrong(connection: str, wanted: list[str]) -> None:
+    found = [str(problem) for problem in problems(f"tieline: 1\nconnections: {{left: {{{connection}}}}}")]
+    assert len(found) == len(wanted), found
+    for words in wanted:
+        assert any(words in one for one in found), (words, found)
+
+
+def test_another_option_hides_no_store_that_cannot_be_used() -> None:
+    assert [problem.code for problem in problems("store: mysql://x\npoll_evry: 3s")] == ["CFG003", "CFG019", "CFG002"]
+
+
+def test_what_was_left_to_a_person_is_refused_wherever_it_stands_and_judged_when_it_is_written() -> None:
+    text = (
+        "tieline: 1\nplugins: {grouping: {by: [change-me]}}\nconnections:\n"
+        "  pager: {tool: pagerduty, api_key: {env: X}, from_email: a@example.org, service: change-me}\n"
+        "  jira: {tool: jira, url: https://api.atlassian.com/ex/jira/change-me, project: change-me, pat: {env: Y}}\n"
+    )
+    found = [(problem.code, problem.line, problem.what.partition(":")[0]) for problem in problems(text)]
+    assert found == [
+        ("CFG025", 2, "plugins.grouping.by[0]"),
+        ("CFG025", 4, "connections.pager.service"),
+        ("CFG025", 5, "connections.jira.url"),
+        ("CFG025", 5, "connections.jira.project"),
+    ]
+
+
+def test_a_secret_that_was_left_to_a_person_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNOW_PASSWORD", "change-me")
+    [told] = unresolved_secrets(load(BARE + "    password: {env: SNOW_PASSWORD}"))
+    assert told.endswith("connections.left.password: env:SNOW_PASSWORD still holds `change-me`; put the secret there")
 
 
 def test_a_secret_in_the_open_is_never_repeated_wherever_it_stands() -> None:
@@ -295,7 +358,7 @@ def test_the_example_of_every_tool_is_wrong_only_where_a_person_must_choose() ->
         try:
             load(text)
         except ConfigError as error:
-            assert [problem.what for problem in error.problems if "service's id" not in problem.what] == [], error
+            assert {problem.code for problem in error.problems} == {"CFG025"}, error
         for name in kind.settings.model_fields:
             assert re.search(rf"^    (# )?{name}: ", text, re.MULTILINE), (tool, name)
 

@@ -225,12 +225,28 @@ def test_what_goes_wrong_is_json_under_every_command(
     assert said["exit_code"] == ended.value.code != 0
 
 
+class Stopped:
+    """A keyboard at which somebody presses Ctrl-C."""
+
+    def readline(self) -> str:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("keyboard", "words", "code"), [(Stopped(), "stopped", 130), (io.StringIO(""), "the answers ended before", 2)]
+)
 def test_whoever_breaks_off_a_question_gets_json(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    keyboard: object,
+    words: str,
+    code: int,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["tieline", "-w", str(tmp_path), "init", "--json"])
-    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    monkeypatch.setattr(sys, "stdin", keyboard)
     with pytest.raises(SystemExit) as ended:
         cli_main.main()
-    assert json.loads(capsys.readouterr().out) == {"error": "stopped", "exit_code": 130}
-    assert ended.value.code == 130
+    said = json.loads(capsys.readouterr().out)
+    assert said["error"].startswith(words)
+    assert said["exit_code"] == ended.value.code == code

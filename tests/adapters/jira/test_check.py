@@ -67,6 +67,15 @@ def test_a_required_field_that_nothing_fills_is_named(desk: Desk) -> None:
         desk.connect(create_fields={"customfield_10050": "shop"}).check()
 
 
+def test_everything_that_a_person_must_mend_is_told_at_once(desk: Desk) -> None:
+    desk.site.denied |= {"ADD_COMMENTS"}
+    desk.site.required_at_creation = {"customfield_10051"}
+    with pytest.raises(NeedsOperator) as told:
+        desk.connect(kind=JsmSettings, project="OPS", issue_type="Incident").check()
+    for words in ("lacks ADD_COMMENTS", "is no service project", r"requires Impact (customfield_10051)"):
+        assert words in str(told.value)
+
+
 def test_a_site_of_the_other_deployment_is_named(desk: Desk, data_center: Desk) -> None:
     data_center.connect().check()
     cloud = desk.connect()

@@ -53,6 +53,15 @@ def test_a_service_that_does_not_exist_or_is_disabled_asks_for_a_person(tool: Pa
         tool.connect().check()
 
 
+def test_everything_that_a_person_must_mend_is_told_at_once(tool: PagerDutyDriver) -> None:
+    with pytest.raises(NeedsOperator) as told:
+        tool.connect(
+            from_email="stranger@example.org", service="PNOSUCH", api_key=Secret.literal(READ_ONLY_KEY)
+        ).check()
+    for words in ("no user stranger@example.org; set `from_email`", "no service PNOSUCH; set `service`", "403"):
+        assert words in str(told.value)
+
+
 def test_what_will_surprise_an_operator_is_noted(tool: PagerDutyDriver) -> None:
     tool.account.services[0].acknowledgement_timeout = 1800
     tool.account.services[0].status = "maintenance"

@@ -53,6 +53,15 @@ def test_a_misspelt_field_in_the_filter_is_refused(driver: ServiceNowDriver, sim
     driver.connect(query="active=true^ORassignment_group.name=Network").check()
 
 
+def test_everything_that_a_person_must_mend_is_told_at_once(
+    driver: ServiceNowDriver, simulator: ServiceNowSimulator
+) -> None:
+    simulator.hidden = set(simulator.tables.rows["incident"])
+    with pytest.raises(NeedsOperator) as told:
+        driver.connect(query="categroy=network").check()
+    assert "has 1 records and shows none" in str(told.value) and "names categroy" in str(told.value)
+
+
 def test_records_that_are_all_hidden_stop_the_connection(adapter: ServiceNow, simulator: ServiceNowSimulator) -> None:
     simulator.hidden = set(simulator.tables.rows["incident"])
     with pytest.raises(NeedsOperator, match="has 1 records and shows none"):
