@@ -96,15 +96,15 @@ def take_signals(
     judgements = judged.of(_news(signals, sightings, known))
     _hold(tx, [*judgements.values(), *known.values()])
     run: dict[str, Start] = {}
+    begun: set[str] = set()
     for signal, sighting in zip(signals, sightings, strict=True):
-        if signal.episode in run:
+        if signal.episode in begun:
             _begin(tx, engine, here, run, seen_at)
             known.update(_known(tx, here.name, [signal.episode]))
         before = known.get(signal.episode)
         if before is not None and signal.firing and sighting.asked and _is_placeless(before):
             # Its source, asked, takes back the end that was remembered: it begins now.
             tx.execute(_FORGET, {"row_id": before.id})
-            del known[signal.episode]
             before = None
         if before is not None:
             _begin(tx, engine, here, run, seen_at)
@@ -112,6 +112,7 @@ def take_signals(
             known[signal.episode] = _again(tx, engine, here, signal, sighting, before, seen_at, found)
         elif signal.firing:
             run[signal.episode] = Start(signal, judgements[signal.episode], str(sighting.reading.version))
+            begun.add(signal.episode)
         elif signal.fields.get("ended_at") is not None or (here.receiver is not None and sighting.asked == 0):
             # Nobody sends word by webhook of an alert that merely waits: one that does not fire there is over. Of who
             # is only asked, nothing comes by webhook, also where the journal was empty when it was.
@@ -195,9 +196,9 @@ def _is_news(known: Known | None, sighting: Sighting) -> bool:
     return known is None or _is_placeless(known) or known.version != str(sighting.reading.version)
 
 
-def _is_placeless(known: Known | None) -> bool:
-    """Whether an episode that fires belongs nowhere yet: nothing is known of it, or nothing but its end."""
-    return known is None or known.incident is None
+def _is_placeless(known: Known) -> bool:
+    """Whether an episode that fires belongs nowhere yet: nothing is known of it but its end."""
+    return known.incident is None
 
 
 def _again(

@@ -35,3 +35,12 @@ def office(tmp_path: Path) -> Iterator[Office]:
     one.settle(1)
     yield one
     one.close()
+
+
+@pytest.fixture
+def fleet_office(tmp_path: Path, postgres_database: str) -> Iterator[Office]:
+    """The same on PostgreSQL, where transactions go on side by side."""
+    one = Office(tmp_path, "memory", address=postgres_database)
+    one.settle(1)
+    yield one
+    one.close()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -299,14 +297,6 @@ def test_what_an_older_version_could_leave_behind_is_taken_back(office: Office) 
     assert office.silenced() == 1
     office.settle()
     assert (office.silenced(), waiting(office)) == (0, 0)
-
-
-@pytest.fixture
-def fleet_office(tmp_path: Path, postgres_database: str) -> Iterator[Office]:
-    one = Office(tmp_path, "memory", address=postgres_database)
-    one.settle(1)
-    yield one
-    one.close()
 
 
 @pytest.mark.xdist_group("postgresql")

@@ -114,8 +114,10 @@ def test_an_end_whose_beginning_never_comes_opens_nothing(office: Office) -> Non
 
 def test_an_end_whose_beginning_never_comes_is_forgotten_in_time(office: Office) -> None:
     arrive(office, fire_and_end(office)[1])
+    told_at = office.clock.now()
     arrive(office, *fire_and_end(office))
     with office.engine.store.write() as tx:
+        assert signals.forget_ends(tx, told_at) == 0
         assert signals.forget_ends(tx, office.clock.now()) == 1
         assert signals.forget_ends(tx, office.clock.now()) == 0
         assert tx.execute(select(func.count()).select_from(t.signal)).scalar_one() == 1
@@ -466,6 +468,8 @@ def test_an_alert_is_foreseen_with_its_labels_and_the_word_that_nobody_knows(
     labels: Any, severity: str | None, word: str | None, kept: dict[str, str]
 ) -> None:
     here: Any = Here()
-    signal = signals.foreseen(here, {"labels": labels, "status": {"state": "active"}}, "e1")
-    assert (signal.connection, signal.episode, signal.firing, signal.labels) == (ALERTS, "e1", True, kept)
-    assert (signal.fields.get("severity"), signal.fields.get("severity_word")) == (severity, word)
+    for state in ("active", "not known either"):
+        signal = signals.foreseen(here, {"labels": labels, "status": {"state": state}}, "e1")
+        assert (signal.connection, signal.episode, signal.labels) == (ALERTS, "e1", kept)
+        assert signal.firing is (state == "active")
+        assert (signal.fields.get("severity"), signal.fields.get("severity_word")) == (severity, word)
