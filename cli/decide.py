@@ -282,7 +282,7 @@ def _prove_text(name: str, value: str) -> None:
 def _instant(name: str, value: str) -> str:
     try:
         return instant(datetime.fromisoformat(value))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise click.UsageError(f"{name} is a time with its zone, like 2026-11-23T19:04:00Z; not {value!r}") from None
 
 

@@ -177,7 +177,7 @@ class Overwritten(Event):
 
 
 @event("left_out")
-class LeftOut(Event):
+class FieldsLeftOut(Event):
     """fields that a tool cannot show, such as a person it does not know, were left as they are there"""
 
     fields: Mapping[str, str]

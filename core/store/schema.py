@@ -12,11 +12,13 @@ from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from tieline.core.errors import ConfigError, Problem, as_sentence
 from tieline.core.events import StoreMoved
 from tieline.core.store import ownership
 from tieline.core.store.chain import GENESIS
+from tieline.core.store.failures import unavailable
 from tieline.core.store.tables import metadata
 
 REVISION: Final = "0009"
@@ -90,20 +92,29 @@ def revision_of(connection: Connection) -> str | None:
 def migrate(connection: Connection, name: str, *, moved: bool = False) -> None:
     """Bring the schema to REVISION inside the caller's transaction: all of it, or nothing.
 
-    Raises ConfigError for a database that newer code has written, and, unless `moved`, for one that was copied away;
-    `name` is its address without a password.
+    Raises ConfigError for a database that newer code has written, for one whose tables are not those of its revision,
+    and, unless `moved`, for one that was copied away; `name` is its address without a password.
     """
     if connection.dialect.name != "sqlite":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     found = revision_of(connection)
-    if found == REVISION:
-        if not moved:
-            _refuse_if_moved(connection, name)
-    elif found is None:
-        _create(connection)
-    else:
-        upgrade(connection, name, found)
+    if found != REVISION:
+        _bring_up(connection, name, found)
+    elif not moved:
+        _refuse_if_moved(connection, name)
     ownership.sign(connection)
+
+
+def _bring_up(connection: Connection, name: str, found: str | None) -> None:
+    try:
+        if found is None:
+            _create(connection)
+        else:
+            upgrade(connection, name, found)
+    except DBAPIError as error:
+        if unavailable(name, error) is not None:
+            raise
+        raise _not_brought_up(name, error.orig or error) from error
 
 
 def _refuse_if_moved(connection: Connection, name: str) -> None:
@@ -154,8 +165,7 @@ def upgrade(connection: Connection, name: str, found: str | None) -> None:
             environment.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
             environment.run_migrations()
     except CommandError as error:
-        what = f"the database {name} could not be brought up to date: {as_sentence(error)}"
-        raise ConfigError([Problem(name, 0, 0, "STORE003", what, "restore the last backup.")]) from error
+        raise _not_brought_up(name, error) from error
 
 
 def alembic_config() -> Any:
@@ -165,6 +175,11 @@ def alembic_config() -> Any:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     return config
+
+
+def _not_brought_up(name: str, error: BaseException) -> ConfigError:
+    what = f"the database {name} could not be brought up to date: {as_sentence(error)}"
+    return ConfigError([Problem(name, 0, 0, "STORE003", what, "restore the last backup.")])
 
 
 def _too_new(name: str, found: str) -> ConfigError:

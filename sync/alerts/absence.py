@@ -214,7 +214,7 @@ def _tell_beginning(tx: Transaction, engine: Engine, here: Connected, doubt: Dou
     import structlog
 
     _log = structlog.get_logger("tieline.absence").bind(connection=here.name, reason=doubt.reason.value)
-    tx.on_commit(lambda: _log.warning(doubted.KIND, **doubted.facts()))
+    tx.on_commit(lambda: _log.warning("ends_doubted", **doubted.facts()))
 
 
 def _tell_end(tx: Transaction, engine: Engine, here: Connected, doubt: Doubt, reason: Belief, believed: int) -> None:
@@ -223,7 +223,7 @@ def _tell_end(tx: Transaction, engine: Engine, here: Connected, doubt: Doubt, re
     import structlog
 
     _log = structlog.get_logger("tieline.absence").bind(connection=here.name, reason=reason.value)
-    tx.on_commit(lambda: _log.info(ended.KIND, **ended.facts()))
+    tx.on_commit(lambda: _log.info("ends_believed", **ended.facts()))
 
 
 def _save(tx: Transaction, name: ConnectionName, doubt: Doubt | None) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tieline.core.errors import Rejected
-from tieline.core.events import LeftOut, Written
+from tieline.core.events import FieldsLeftOut, Written
 from tieline.core.model import Visibility
 from tieline.core.port import CommentEditor, Commenter, Ref, RemoteComment
 from tieline.mappings.board import ALERTS
@@ -96,7 +96,7 @@ def _hold(engine: Engine, replica_id: int, incident: Incident, sentence: str) ->
         held = Hold(Held.UNWRITABLE, says, shown, engine.clock.now(), sentence, tries)
         engine.record(
             tx,
-            LeftOut(fields={ALERTS: sentence}),
+            FieldsLeftOut(fields={ALERTS: sentence}),
             incident=incident.id,
             connection=current.connection,
             reason="unwritable",

@@ -129,8 +129,8 @@ class Daemon:
 
     def _died(self, loop: str, error: BaseException) -> None:
         self._failure = error
-        self._log.critical("loop_died", loop=loop, exc_info=error)
         self._stopping.set()
+        self._log.critical("loop_died", loop=loop, exc_info=error)
 
     def _pause(self, seconds: float) -> None:
         """Sleep that ends when the daemon stops."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tieline.core.errors import Rejected
-from tieline.core.events import LeftOut
+from tieline.core.events import FieldsLeftOut
 from tieline.core.model import ABSENT, Fields
 from tieline.core.port import Body
 from tieline.core.store.store import Transaction
@@ -226,7 +226,7 @@ def tell(tx: Transaction, engine: Engine, before: Replica, after: Replica) -> No
     if fresh:
         engine.record(
             tx,
-            LeftOut(fields=fresh),
+            FieldsLeftOut(fields=fresh),
             incident=after.incident,
             connection=after.connection,
             reason=Held.UNWRITABLE.value,

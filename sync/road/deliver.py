@@ -22,7 +22,7 @@ import orjson
 from sqlalchemy import bindparam, select
 
 from tieline.core.errors import Gone, Rejected, RemoteError
-from tieline.core.events import LeftOut, WriteIntended
+from tieline.core.events import FieldsLeftOut, WriteIntended
 from tieline.core.model import Fields
 from tieline.core.port import Body
 from tieline.core.store import tables as t
@@ -220,7 +220,7 @@ def _hold_unwritable(engine: Engine, here: Connected, replica_id: int, incident:
         loading.save_replica(tx, replace(replica, holds=holds))
         engine.record(
             tx,
-            LeftOut(fields={left.field: left.sentence for left in patch.left_out}),
+            FieldsLeftOut(fields={left.field: left.sentence for left in patch.left_out}),
             incident=incident.id,
             connection=here.name,
             reason="unwritable",
@@ -246,7 +246,7 @@ def _tell_left_out(engine: Engine, here: Connected, incident: Incident, names: S
         loading.load_incident(tx, incident.id, lock=True)
         last = tx.execute(_LAST_LEFT_OUT, {"incident": incident.id, "connection": here.name}).scalar()
         if last is None or orjson.loads(last).get("fields") != facts:
-            engine.record(tx, LeftOut(fields=facts), incident=incident.id, connection=here.name, reason=LEFT_OUT)
+            engine.record(tx, FieldsLeftOut(fields=facts), incident=incident.id, connection=here.name, reason=LEFT_OUT)
 
 
 def _intend(engine: Engine, here: Connected, replica: Replica, incident: Incident, written: Fields) -> bool:

@@ -204,7 +204,17 @@ def test_a_change_that_waits_for_a_daemon_says_so(workspace, command, as_json):
     store.close()
 
 
-@pytest.mark.parametrize("change", ["title", "titel=x", "status=exploded"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "title",
+        "titel=x",
+        "status=exploded",
+        "opened_at=yesterday",
+        "opened_at=9999-12-31T23:59:59-12:00",
+        "opened_at=0001-01-01T00:00:00+12:00",
+    ],
+)
 def test_an_impossible_edit_is_refused_with_what_is_possible(workspace, change):
     code, _output = run("edit", "INC-1", change, workspace=workspace)
     assert code == 2

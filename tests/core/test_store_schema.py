@@ -60,6 +60,23 @@ class TestSchema:
         assert "install the version that wrote it" in str(caught.value)
         assert names(store) == {"snow-prod"}
 
+    @pytest.mark.parametrize(
+        "spoilt",
+        ["DROP TABLE alembic_version", "UPDATE alembic_version SET version_num = '0008'"],
+        ids=["no revision", "an older revision"],
+    )
+    def test_tables_that_are_not_those_of_the_revision_are_refused_and_left_alone(
+        self, store: Store, spoilt: str
+    ) -> None:
+        with store.write() as tx:
+            tx.execute(text(spoilt))
+            put(tx, "snow-prod")
+        with pytest.raises(ConfigError, match=r"STORE003 .* could not be brought up to date: .*exists") as caught:
+            store.migrate()
+        assert "sqlalche.me" not in str(caught.value)
+        assert "restore the last backup" in str(caught.value)
+        assert names(store) == {"snow-prod"}
+
     def test_the_revisions_lead_to_the_same_schema_as_a_new_database(
         self, address: str, tmp_path: Path, open_store: Callable[[str], Store]
     ) -> None:

@@ -96,6 +96,7 @@ def test_every_event_of_the_log_is_explained_and_no_other() -> None:
     logged = re.findall(
         r'(?:(?:_log|get_logger\([^)]*\))\.(?:info|warning|error|critical)|_complain)\(\s*"([a-z_]+)"', source
     )
+    logged += re.findall(r'"event": "([a-z_]+)"', (ROOT / "cli" / "logs.py").read_text("utf-8"))
     _, _, section = OPERATE.read_text("utf-8").partition("\n## Logs\n")
     told = re.findall(r"^\| `(\w+)`", section.partition("\n## ")[0], re.MULTILINE)
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from tieline.core.events import Event, FieldsLeftOut
 from tieline.core.model import ConnectionName, Fields, IncidentId
 from tieline.core.port import FieldFact, Reading, Ref, Token, Version
 from tieline.mappings import Denormalized, Policy, PolicyKind, fit, load
@@ -340,10 +341,10 @@ class Told:
     """Stands for the engine where only its journal is spoken to."""
 
     def __init__(self) -> None:
-        self.entries: list[tuple[str, dict[str, Any]]] = []
+        self.entries: list[tuple[Event, dict[str, Any]]] = []
 
-    def record(self, _tx: object, kind: str, **facts: Any) -> None:
-        self.entries.append((kind, facts))
+    def record(self, _tx: object, event: Event, **facts: Any) -> None:
+        self.entries.append((event, facts))
 
 
 @pytest.mark.parametrize(
@@ -363,5 +364,5 @@ def test_what_is_left_out_is_told_when_it_begins_or_has_another_reason(
     engine: Any = Told()
     nowhere: Any = None
     unfit.tell(nowhere, engine, copy(before), copy(after))
-    told = {"incident": 1, "connection": "desk", "reason": "unwritable", "fields": fresh}
-    assert engine.entries == ([("left_out", told)] if fresh else [])
+    told = {"incident": 1, "connection": "desk", "reason": "unwritable"}
+    assert engine.entries == ([(FieldsLeftOut(fields=fresh), told)] if fresh else [])

@@ -115,6 +115,7 @@ def test_an_instant_may_come_with_an_offset_or_fractions() -> None:
     assert incident.moment("2026-11-23T14:04:37-05:00") == expected
     assert incident.moment("2026-11-23T19:04:37.000Z") == expected
     assert incident.moment("soon") is None
+    assert incident.moment("9999-12-31T23:59:59-12:00") is None, "it is beyond the calendar here"
 
 
 def test_a_change_holds_only_what_differs() -> None:
