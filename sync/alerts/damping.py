@@ -102,8 +102,6 @@ def _remember(
     if after.held_until is None:
         timers.cancel(tx, _key(incident.id))
         return
-    if after.held_until == before.held_until:
-        return
     told = {"signal": signal.episode, "title": _title(signal)}
     facts = {"incident": incident.id, "connection": signal.connection, **told}
     timers.set_timer(tx, _key(incident.id), HOLD, after.held_until, facts)

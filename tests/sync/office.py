@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import text
 
 from tieline.adapters.alertmanager.simulated.notify import Webhook
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
@@ -35,6 +39,7 @@ from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
 
 ALERTS = ConnectionName("alerts")
+_LOCKS = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
 _SEARCHES = ("/bulkfetch", "/search/jql", "/search", "/oauth_token.do")
 """What is asked by POST and writes nothing."""
 
@@ -214,6 +219,16 @@ class Office:
         received = [parse(Delivery({}, body)) for body in self.posted]
         with self.engine.store.write() as tx:
             inbox.accept_all(tx, [(ALERTS, one) for one in received], self.clock.now())
+
+    def wait_until_it_waits(self, other: Future[Any]) -> None:
+        """What goes on beside has come as far as it can on PostgreSQL while somebody else holds what it needs; or it
+        has come through."""
+        for _ in range(2_000):
+            with self.engine.store.read() as connection:
+                if connection.execute(_LOCKS).scalar_one() or other.done():
+                    return
+            threading.Event().wait(0.01)
+        raise AssertionError("it neither waits nor ends")
 
     def hint(self, *refs: str) -> None:
         """Something says that these alerts are to be asked about."""

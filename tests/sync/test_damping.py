@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Final
 
@@ -14,11 +15,13 @@ from tieline.core.model import IncidentId, Signal, Status
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.sync import loading
-from tieline.sync.alerts import damping, groups
+from tieline.sync.alerts import board, damping, groups
 from tieline.sync.alerts.flaps import Flaps
 from tieline.sync.alerts.groups import Group
 from tieline.sync.alerts.judging import Judgements
 from tieline.sync.records import Incident
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
 
 FIRST: Final = IncidentId(1)
 SIGNAL: Final = Signal(ALERTS, "e1", {"title": "Disk is full"})
@@ -29,11 +32,15 @@ MINUTE: Final = timedelta(minutes=1)
 @pytest.fixture
 def firing(office: Office) -> Office:
     """One incident, of one alert that fires and told of it long ago."""
+    fire(office)
+    return office
+
+
+def fire(office: Office) -> None:
     office.fire()
     office.notify()
     office.run_alerts()
     office.clock.advance(600)
-    return office
 
 
 def stand(office: Office, status: str, *, by_alerts: bool = True, fires: bool = True) -> None:
@@ -118,9 +125,25 @@ def test_after_a_hold_an_incident_is_as_its_alerts_are_unless_a_person_said_othe
     assert flaps(firing) == [Flaps(held.count, held.steady_at, None)]
     changes = [(entry["actor"], entry["reason"]) for entry in told(firing) if entry["kind"] == "changed"]
     assert changes == ([] if then == status else [("alerts", "signalled")])
-    with firing.engine.store.read() as connection:
-        last = connection.execute(select(t.grouping.c.last_at).where(t.grouping.c.group_key == key)).scalar_one()
+    with firing.engine.store.write() as tx:
+        last = tx.execute(select(t.grouping.c.last_at).where(t.grouping.c.group_key == key)).scalar_one()
+        shown = board.words(tx, firing.engine, FIRST, Status(then))
     assert (last == firing.clock.now()) is (then == "resolved" != status)
+    assert then == status or firing.incident().fields["alerts"] == shown
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_a_hold_that_is_over_while_a_person_decides_leaves_what_was_decided(fleet_office: Office) -> None:
+    fire(fleet_office)
+    stand(fleet_office, "new", fires=False)
+    flapping(fleet_office, Flaps(2, fleet_office.clock.now() + MINUTE, fleet_office.clock.now()))
+    with ThreadPoolExecutor(1) as beside:
+        with fleet_office.engine.store.write() as tx:
+            commit.edit(tx, fleet_office.engine, FIRST, {"status": "closed"}, actor="ann", reason=Reason.EDITED)
+            other = beside.submit(release, fleet_office)
+            fleet_office.wait_until_it_waits(other)
+        other.result(60)
+    assert fleet_office.incident().fields["status"] == "closed"
 
 
 @pytest.mark.parametrize(
@@ -130,6 +153,7 @@ def test_after_a_hold_an_incident_is_as_its_alerts_are_unless_a_person_said_othe
         ("resolved", True, False, False),
         ("resolved", False, True, False),
         ("new", True, True, False),
+        ("new", True, False, False),
         ("closed", True, True, False),
     ],
 )
@@ -149,9 +173,9 @@ def test_what_its_group_left_behind_fires_on_where_alerts_had_resolved_it(
 # -- an end ------------------------------------------------------------------------------------------------------------
 
 
-def ended(office: Office) -> bool:
+def ended(office: Office, signal: Signal = SIGNAL) -> bool:
     with office.engine.store.write() as tx:
-        return damping.ended(tx, office.engine, incident(tx), SIGNAL)
+        return damping.ended(tx, office.engine, incident(tx), signal)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +191,8 @@ def ended(office: Office) -> bool:
         ([1, 0], "new", False, 1),
         ([0, 1], "new", False, 1),
         ([0, 0], "new", True, None),
+        ([], "new", True, None),
+        ([], "closed", False, None),
     ],
 )
 def test_an_end_is_followed_unless_any_group_of_its_incident_flaps(
@@ -175,6 +201,9 @@ def test_an_end_is_followed_unless_any_group_of_its_incident_flaps(
     stand(firing, status)
     steady = firing.clock.now() + timedelta(hours=1)
     flapping(firing, *(Flaps(count, steady if count else None) for count in counts))
+    if not counts:
+        with firing.engine.store.write() as tx:
+            tx.execute(delete(t.grouping))
     assert ended(firing) is follows
     until = None if minutes is None else firing.clock.now() + minutes * MINUTE
     assert {one.held_until for one in flaps(firing)} - {None} == ({until} if until else set())
@@ -219,6 +248,7 @@ def test_a_beginning_reopens_what_was_resolved_and_is_held_when_it_flaps(
 def test_who_flaps_is_known_by_the_alert_that_did_it_last(firing: Office, title: Any, kept: str) -> None:
     stand(firing, "resolved")
     began(firing, Signal(ALERTS, "e1", {"title": title}))
+    ended(firing, Signal(ALERTS, "e2", {"title": "Another"}))
     with firing.engine.store.read() as connection:
         [one] = groups.flapping(connection, firing.clock.now())
     assert (one.title, one.flaps.count) == (kept, 1)

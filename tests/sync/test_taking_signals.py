@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, update
 from tests.sync.office import ALERTS, Office
 
 from tieline.adapters.alertmanager.alert import ended, episode_of, from_webhook, reading
@@ -638,22 +637,11 @@ def test_what_its_source_has_forgotten_has_ended(office: Office) -> None:
 
 DB, WEB, MAIL = News("fires", service="db"), News("fires", service="web"), News("fires", service="mail")
 LATE: Final = News("fires", service="disk")
-LOCKS: Final = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
 
 
 def again(news: News, **how: Any) -> News:
     """The same alert says something else."""
     return replace(news, **{"summary": "fuller", **how})
-
-
-def wait_until_it_waits(office: Office, other: Future[None]) -> None:
-    """The other transaction has come as far as it can while this one goes on; or it has come through."""
-    for _ in range(2_000):
-        with office.engine.store.read() as connection:
-            if connection.execute(LOCKS).scalar_one() or other.done():
-                return
-        threading.Event().wait(0.01)
-    raise AssertionError("it neither waits nor ends")
 
 
 @pytest.mark.xdist_group("postgresql")
@@ -681,7 +669,7 @@ def test_batches_that_come_to_their_incidents_in_opposite_orders_go_one_after_th
             with office.engine.store.write() as tx:
                 signals.take_signals(tx, office.engine, here, ours[:1], judged)
                 other = beside.submit(take_in, office, theirs, gone)
-                wait_until_it_waits(office, other)
+                office.wait_until_it_waits(other)
                 signals.take_signals(tx, office.engine, here, ours[1:], judged)
             other.result(60)
 
@@ -705,7 +693,7 @@ def test_an_alert_whose_group_went_on_is_taken_in_with_its_own_incident_held(fle
         with office.engine.store.write() as tx:
             loading.lock_incident(tx, IncidentId(1))
             other = beside.submit(take_in, office, theirs)
-            wait_until_it_waits(office, other)
+            office.wait_until_it_waits(other)
             loading.lock_incident(tx, IncidentId(2))
         other.result(60)
     assert [row.firing for row in rows(office)] == [False, False, True]
@@ -721,5 +709,5 @@ def test_ends_that_belong_nowhere_yet_keep_nobody_waiting(fleet_office: Office) 
     with ThreadPoolExecutor(1) as beside, office.engine.store.write() as tx:
         signals.take_signals(tx, office.engine, here, [first], Judgements())
         other = beside.submit(take_in, office, [second])
-        wait_until_it_waits(office, other)
+        office.wait_until_it_waits(other)
         assert other.done()
