@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import click
@@ -183,16 +183,21 @@ def history(workspace: str, incident: str, as_json: bool) -> None:
         emit([{**entry, "changes": [_change(name, step) for name, step in explain.changes(entry)]} for entry in found])
         return
     columns = ["entry", "when (UTC)", "what", "connection", "who", "field", "from", "to", "reason"]
-    table(incident_number(number), columns, [row for entry in found for row in _told(entry)], empty="")
+    ours = {"tieline", *config.connections}
+    table(incident_number(number), columns, [row for entry in found for row in _told(entry, ours)], empty="")
 
 
 def _change(name: str, step: explain.Step) -> dict[str, Any]:
     return {"field": name, "what": step.kind, "from": step.before, "to": step.after, "reason": step.reason}
 
 
-def _told(entry: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """The rows of one entry: one for each field that it tells of, and one where it tells of none."""
-    head = (entry["seq"], entry["at"], entry["kind"], entry["connection"], entry["actor"])
+def _told(entry: dict[str, Any], ours: Collection[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows of one entry: one for each field that it tells of, and one where it tells of none. A person may be
+    called like one of `ours`, and is none."""
+    who = entry["actor"]
+    if entry["person"] is not None and who in ours:
+        who = f"{who} (a person)"
+    head = (entry["seq"], entry["at"], entry["kind"], entry["connection"], who)
     changes = explain.changes(entry)
     if not changes:
         yield (*head, None, None, None, entry["reason"])

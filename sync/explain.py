@@ -87,7 +87,8 @@ _HISTORY = journal.ENTRIES.where(t.journal.c.incident_id == bindparam("incident"
 
 
 def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]]:
-    """Everything the journal says about one incident, oldest first."""
+    """Everything the journal says about one incident, oldest first. `person` is the id of a person who acted; entries
+    of schemas before 0009 have none."""
     return [
         {
             "seq": row.seq,
@@ -95,6 +96,7 @@ def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]
             "kind": row.kind,
             "connection": row.connection,
             "actor": journal.who(row),
+            "person": row.person,
             "reason": row.reason,
             "facts": {"shredded": True} if row.payload is None else events.today(row.kind, orjson.loads(row.payload)),
         }

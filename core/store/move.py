@@ -82,18 +82,33 @@ def _let_wait(tx: Transaction) -> None:
         tx.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
-_TABLES: Final = {
-    "sqlite": text("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"),
-    "postgresql": text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"),
+_COLUMNS: Final = {
+    "sqlite": text(
+        "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c "
+        "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    ),
+    "postgresql": text(
+        "SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid "
+        "WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace "
+        "AND a.attnum > 0 AND NOT a.attisdropped"
+    ),
 }
 
 
 def _refuse_strange(here: Transaction, name: str) -> None:
     """What is not ours would be left behind, and the source is given up afterwards."""
-    found = set(here.execute(_TABLES[here.dialect]).scalars())
-    strange = sorted(found - metadata.tables.keys() - {"alembic_version"})
+    ours = {table.name: set(table.columns.keys()) for table in metadata.sorted_tables} | {
+        "alembic_version": {"version_num"}
+    }
+    strange = sorted(
+        {
+            table if table not in ours else f"{table}.{column}"
+            for table, column in here.execute(_COLUMNS[here.dialect]).tuples()
+            if column not in ours.get(table, ())
+        }
+    )
     if strange:
-        what = f"it has tables that Tieline does not know and would leave behind: {', '.join(strange)}."
+        what = f"it has tables or columns that Tieline does not know and would leave behind: {', '.join(strange)}."
         fix = "load the plugins that they belong to, or move them elsewhere first."
         raise ConfigError([Problem(name, 0, 0, "STORE010", what, fix)])
 

@@ -65,7 +65,7 @@ OTHERS: Mapping[str, str] = {
     "STORE007": "there is no store where `store` says, and this command makes none",
     "STORE008": "`store` names a SQLite file of another program",
     "STORE009": "`store` names a folder, or something else that is no file",
-    "STORE010": "a store that is to be copied has tables that are not Tieline's",
+    "STORE010": "a store that is to be copied has tables or columns that are not Tieline's",
     "RUN003": "nothing can be made in the store's folder",
     "RUN002": "another daemon works on the same SQLite store",
     "RUN004": "a reload is to change what only a restart changes",

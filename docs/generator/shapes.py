@@ -167,6 +167,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
                 "kind": "text",
                 "connection": "text or null",
                 "actor": "text or null",
+                "person": "text or null",
                 "reason": "text or null",
                 "facts": {"<fact>": "anything"},
                 "changes": [_CHANGE],

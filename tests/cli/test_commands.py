@@ -16,6 +16,7 @@ from tieline.cli import main as cli_main
 from tieline.cli.main import COMMANDS, cli
 from tieline.cli.open import clock, configuration
 from tieline.cli.output import report
+from tieline.core.journal import Entry, Someone
 from tieline.core.store.store import Store
 from tieline.sync.daemon import processes
 from tieline.sync.daemon.daemon import only_daemon
@@ -165,6 +166,21 @@ def test_an_edit_and_a_comment_are_journalled_under_the_account_that_made_them(w
     me = pwd.getpwuid(os.getuid()).pw_name
     told = [entry["actor"] for entry in history if entry["kind"] in ("changed", "commented")]
     assert told[-5:] == ["daemon", "nobody", "uid 4000000000", me, me]
+
+
+def test_a_person_who_is_called_like_a_part_of_ours_is_told_from_it(workspace):
+    store = Store.open(f"sqlite:///{workspace}/world.db")
+    for name in ("tieline", "left", "ann"):
+        with store.write() as tx:
+            tx.journal(Entry(datetime.now(UTC), "released", 1, None, Someone(name), "", {"what": "copy"}))
+    store.close()
+    history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])
+    assert [entry["actor"] for entry in history][-3:] == ["tieline", "left", "ann"]
+    assert [(entry["person"] or "")[:2] for entry in history][-3:] == ["p-"] * 3
+    assert history[0]["person"] is None
+    _code, table = run("history", "INC-1", workspace=workspace)
+    told = " ".join(table.split())
+    assert ("tieline (a person)" in told, "left (a person)" in told, "ann (a person)" in told) == (True, True, False)
 
 
 def test_an_incident_is_edited_and_commented_by_the_key_of_a_ticket_of_it(workspace):

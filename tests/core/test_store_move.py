@@ -161,14 +161,16 @@ def test_tables_that_would_be_left_behind_are_named_and_nothing_is_copied(source
     with source.write() as tx:
         tx.execute(text("CREATE TABLE rota (id INTEGER)"))
         tx.execute(text("CREATE TABLE badge (id INTEGER)"))
+        tx.execute(text("ALTER TABLE incident ADD COLUMN cost INTEGER"))
     target = open_store(target_of(address, tmp_path))
-    with pytest.raises(ConfigError, match=r"STORE010 .*leave behind: badge, rota\."):
+    with pytest.raises(ConfigError, match=r"STORE010 .*leave behind: badge, incident\.cost, rota\."):
         copy(source, target, at=NOW, actor="test")
     with target.read() as connection:
         assert connection.execute(t.incident.select()).all() == []
     with source.write() as tx:
         tx.execute(text("DROP TABLE rota"))
         tx.execute(text("DROP TABLE badge"))
+        tx.execute(text("ALTER TABLE incident DROP COLUMN cost"))
     assert copy(source, target, at=NOW, actor="test").rows["incident"] == 2
 
 
