@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import pluggy
 
@@ -29,16 +29,23 @@ from tieline.core.settings import Findings
 from tieline.core.yaml import Node
 
 Alarm = Callable[[str, str], None]
-"""Called with a plugin's name and a sentence: at the first failure of a row, and when the plugin is set aside."""
+"""Called with a plugin's name and a sentence: at the first failure of a row, when the plugin is set aside, and once a
+minute while it is slow."""
+
+
+TELL_SLOW_EVERY: Final = 60.0
+"""Seconds between two alarms that a plugin is slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a plugin may fail. `inline` calls plugins in the caller's thread, without time limits and in order:
-    for simulations, which own their plugins and their time."""
+    """How much a plugin may fail, and from when on its answers are called slow: the alerts behind wait for them.
+    `inline` calls plugins in the caller's thread, without time limits and in order: for simulations, which
+    own their plugins and their time."""
 
     failures: int = 5
     ask: timedelta = timedelta(seconds=5)
+    slow: timedelta = timedelta(milliseconds=500)
     tell: timedelta = timedelta(seconds=30)
     backlog: int = 50_000
     inline: bool = False
@@ -68,6 +75,7 @@ class _Guard:
         self.in_all = 0
         self.reason: str | None = None
         self.listener: Listener | None = None
+        self.called_slow_at: float | None = None
 
 
 class Registry:
@@ -194,7 +202,7 @@ class Registry:
             if not open_ones or self._guards[one.plugin_name].reason is not None:
                 continue
             for place in open_ones:
-                answers[place] = check(_call(one, batch[place]))
+                answers[place] = check(self._call(one, hook, batch[place]))
             self._guards[one.plugin_name].in_a_row = 0
         return answers
 
@@ -211,7 +219,7 @@ class Registry:
         if guard.reason is not None:
             return None
         try:
-            answer = check(self._ask(partial(_call, one, facts)))
+            answer = check(self._ask(partial(self._call, one, hook, facts)))
         except OutOfPatience as error:
             self._set_aside(guard, f"{hook} gave {error}")
             return None
@@ -220,6 +228,24 @@ class Registry:
             return None
         guard.in_a_row = 0
         return answer
+
+    def _call(self, one: pluggy.HookImpl, hook: str, facts: Mapping[str, Any]) -> Any:
+        began = time.monotonic()
+        try:
+            return _call(one, facts)
+        finally:
+            now = time.monotonic()
+            if now - began >= self._limits.slow.total_seconds():
+                self._tell_slow(self._guards[one.plugin_name], hook, now - began, now)
+
+    def _tell_slow(self, guard: _Guard, hook: str, seconds: float, now: float) -> None:
+        with self._lock:
+            if guard.called_slow_at is not None and now - guard.called_slow_at < TELL_SLOW_EVERY:
+                return
+            guard.called_slow_at = now
+        self._alarm(
+            guard.plugin.name, f"{hook} took {seconds:.1f} s to answer, and whatever waits for it waits as long"
+        )
 
     def _ask(self, call: Callable[[], Any]) -> Any:
         return call() if self._limits.inline else self._patience.call(call)

@@ -312,6 +312,19 @@ def test_an_answer_in_between_forgives_the_failures_before() -> None:
     assert registry.set_aside == {}
 
 
+@pytest.mark.parametrize("inline", [False, True])
+@pytest.mark.parametrize(("slow", "told"), [(0, 1), (3_600, 0)])
+def test_a_plugin_that_is_slow_is_told_of_once_a_minute(inline: bool, slow: int, told: int) -> None:
+    alarms = Alarms()
+    limits = replace(QUICK, inline=inline, slow=timedelta(seconds=slow))
+    registry = Registry([plugin("slow", Keys("a"))], limits=limits, alarm=alarms)
+    for _ in range(3):
+        assert registry.group_key(signal()) == "a"
+        assert registry.judge([(signal(), {})])[0] == ["a"]
+    assert [name for name, _sentence in alarms] == ["slow"] * told
+    assert all("tieline_group_key took 0.0 s to answer" in sentence for _name, sentence in alarms)
+
+
 def test_a_plugin_that_hangs_is_set_aside_at_once_and_the_engine_goes_on() -> None:
     never = threading.Event()
     registry = Registry(
