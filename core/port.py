@@ -299,7 +299,11 @@ class Receiver(Protocol):
         ...
 
     def parse(self, delivery: Delivery) -> Received:
-        """Understand a verified delivery. Raises ValueError with a sentence when it is not what the tool sends."""
+        """Understand a verified delivery. Raises ValueError with a sentence when it is not what the tool sends.
+
+        Its body is JSON: what the sender wrote that JSON cannot say (NaN, half a surrogate pair, bytes that are not
+        UTF-8) has become text by now, and what was nested too deeply null.
+        """
         ...
 
 

@@ -6,16 +6,15 @@ Alertmanager drops what is answered with 4xx or 429 and comes back after 5xx, wh
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
-import orjson
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -27,6 +26,7 @@ from tieline.core.errors import Forged, NeedsOperator, StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Received, Receiver, Unreadable
 from tieline.sync.engine import Connected, Engine
+from tieline.sync.intake.bodies import plain
 from tieline.sync.intake.complaints import Complaint, Complaints, Mistake
 from tieline.sync.intake.intake import Full, Intake
 
@@ -36,11 +36,6 @@ BODY_TIMEOUT: Final = 30.0
 TELL_EVERY: Final = 5.0
 """Seconds between two looks at which of what was only counted is to be told."""
 
-DEPTH: Final = 64
-NODES: Final = 200_000
-TEXTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
-"""The texts in a document, the one without an end too: otherwise each of its quotes would be tried as a beginning."""
-CONTAINERS: Final = frozenset((dict, list))
 UNREAD: Final = frozenset((404, 408, 413, 415))
 """Refusals that leave a body unread. The sender is told that the connection ends, or its next delivery would go down it
 and be lost."""
@@ -277,8 +272,7 @@ def _understand(connected: Connected, receiver: Receiver, delivery: Delivery, en
         sentence = "the signature or token does not prove the sender; check the webhook secret on both sides"
         raise Refused(401, sentence, why=str(error)) from None
     try:
-        check_shape(delivery.body)
-        return receiver.parse(delivery)
+        return receiver.parse(replace(delivery, body=plain(delivery.body)))
     except ValueError as error:
         raise Refused(400, f"not what {connected.kind.tool} sends: {error}") from None
 
@@ -305,30 +299,3 @@ async def _body(headers: Mapping[str, str], receive: Receive, limit: int) -> byt
     except TimeoutError:
         raise Refused(408, f"the body did not arrive within {BODY_TIMEOUT:.0f} s") from None
     return bytes(body)
-
-
-def check_shape(body: bytes) -> None:
-    """Refuse what is not plain JSON of a bearable shape. Raises ValueError with a sentence.
-
-    orjson refuses NaN, lone surrogates, broken UTF-8 and nesting beyond 1,024 levels by itself.
-    """
-    if body.count(b",") > NODES and TEXTS.sub(b"", body).count(b",") > NODES:
-        # Seen before it is built, which would cost twenty times its length.
-        raise ValueError(f"the body has more than {NODES} parts")
-    try:
-        root = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"the body is not JSON ({error})") from None
-    level: list[Any] = [root]
-    nodes = depth = 0
-    while level:
-        depth += 1
-        deeper: list[Any] = []
-        for node in level:
-            if type(node) is dict or type(node) is list:
-                nodes += len(node)
-                parts = node.values() if type(node) is dict else node
-                deeper += [part for part in parts if type(part) in CONTAINERS]
-        if depth > DEPTH or nodes > NODES:
-            raise ValueError(f"the body is nested deeper than {DEPTH} levels or has more than {NODES} parts")
-        level = deeper

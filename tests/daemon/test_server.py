@@ -1,7 +1,6 @@
 """What comes in over HTTP: the good, the forged, the oversize and the strange."""
 
 import gzip
-import json
 import socket
 
 import pytest
@@ -11,7 +10,6 @@ from tieline.core.model import ConnectionName
 from tieline.core.port import Received
 from tieline.sync import explain
 from tieline.sync.intake.intake import Intake
-from tieline.sync.intake.server import check_shape
 
 
 def incidents(daemon):
@@ -100,7 +98,8 @@ def test_what_is_signed_and_still_nonsense_is_answered_with_a_sentence(running, 
     here = running()
     answer = here.client.post("/hooks/left", content=body, headers=sign(here, body))
     assert answer.status_code == 400
-    assert "memory" in answer.json()["error"]
+    assert answer.json()["error"].startswith("not what memory sends: ")
+    assert not any(word in answer.json()["error"] for word in ("column", "char ", "surrogate"))
     assert here.client.get("/readyz").status_code == 200
 
 
@@ -155,11 +154,3 @@ def test_a_store_that_is_held_by_another_process_answers_503_and_recovers(runnin
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
     assert here.hook("left", row.ref).status_code == 202
-
-
-def test_shapes_are_bounded():
-    check_shape(json.dumps({"alerts": [{"labels": {"a": "b"}}] * 1000}).encode())
-    with pytest.raises(ValueError, match="nested"):
-        check_shape(b"[" * 65 + b"]" * 65)
-    with pytest.raises(ValueError, match="parts"):
-        check_shape(b"[" + b"1," * 300_000 + b"1]")
