@@ -6,7 +6,7 @@ They work on the store, beside a running daemon; its lanes find what changed wit
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -14,7 +14,7 @@ import click
 
 from tieline.cli.accounts import account
 from tieline.cli.open import clock, configuration, moment, store_of
-from tieline.cli.output import emit, json_option, note, say, table
+from tieline.cli.output import brief, emit, json_option, note, say, table
 from tieline.core.model import (
     INCIDENT_FIELDS,
     ConnectionName,
@@ -24,6 +24,7 @@ from tieline.core.model import (
     incident_number,
     instant,
 )
+from tieline.core.settings import no_such
 from tieline.mappings.board import ALERTS
 from tieline.sync import explain
 from tieline.sync.alerts import absence
@@ -130,8 +131,8 @@ def settle(workspace: str, incident: str, field: str, connection: str, take: str
         emit({"incident": incident_number(number), "field": field, "value": value})
     else:
         say(
-            f"{incident_number(number)}: {field} is {value!r}, settled by {account()}. Every tool is told; one that "
-            "does not take it stands in `tieline conflicts` again."
+            f"{incident_number(number)}: {field} is {brief(value)}, settled by {account()}. Every tool is told; one "
+            "that does not take it stands in `tieline conflicts` again."
         )
 
 
@@ -236,7 +237,7 @@ def confirm(workspace: str, connection: str, as_json: bool) -> None:
 @click.pass_obj
 def edit(workspace: str, incident: str, changes: tuple[str, ...], as_json: bool) -> None:
     """Change fields of INCIDENT, by its number or a ticket's key; every copy follows. An empty VALUE clears one."""
-    fields = dict(_parse_change(change) for change in changes)
+    fields = _parse(changes)
     with changing(workspace) as engine, engine.store.write() as tx:
         number = explain.one_named(tx, incident)
         commit.edit(tx, engine, number, fields, actor=account(), reason=Reason.EDITED)
@@ -246,12 +247,24 @@ def edit(workspace: str, incident: str, changes: tuple[str, ...], as_json: bool)
         say(f"{incident_number(number)} changed; its copies follow")
 
 
+def _parse(changes: Sequence[str]) -> dict[str, Value]:
+    fields: dict[str, Value] = {}
+    for change in changes:
+        name, value = _parse_change(change)
+        if name in fields:
+            raise click.UsageError(f"{name} is there twice; write it once")
+        fields[name] = value
+    return fields
+
+
 def _parse_change(change: str) -> tuple[str, Value]:
     name, equals, value = change.partition("=")
     spec = INCIDENT_FIELDS.get(name)
     if not equals or spec is None:
-        known = ", ".join(one for one in INCIDENT_FIELDS if one != ALERTS)
-        raise click.UsageError(f"{change!r}: write FIELD=VALUE with a field of {known}")
+        known = [one for one in INCIDENT_FIELDS if one != ALERTS]
+        if equals:
+            raise click.UsageError(str(no_such("field", name, known)))
+        raise click.UsageError(f"{change!r}: write FIELD=VALUE with a field of {', '.join(known)}")
     if name == ALERTS:
         raise click.UsageError(f"{name} is what fires now, and nobody's to write; write into description")
     _prove_text(name, value)

@@ -21,6 +21,18 @@ GAP: Final = "   "
 LEGIBLE: Final = 20
 """Columns that a long cell is given at least; what is shorter is not broken at all."""
 
+BRIEF: Final = 120
+"""Columns of a cell among others, after which it is cut."""
+
+WHOLE: Final = 1_000
+"""The same where a cell is what was asked for, and a terminal breaks it into lines."""
+
+WHOLE_IN_A_ROW: Final = 300
+"""The same where every row is one line."""
+
+MARK: Final = "…"
+"""What a cut text ends with."""
+
 Row = Sequence[str]
 
 
@@ -29,6 +41,24 @@ def table(columns: Row, rows: Sequence[Row], width: int | None) -> list[str]:
     if width is None:
         return _side_by_side(columns, [[cell.replace("\n", " ↵ ") for cell in row] for row in rows], None)
     return _side_by_side(columns, rows, width) or [line for row in rows for line in _block(columns, row, width)]
+
+
+def cut(text: str, most: int) -> str:
+    """The text, or its beginning with a mark at its end where it is wider. A line's end counts as a legible column."""
+    if len(text) <= most and _room(text) <= most:
+        return text
+    # A character is of a few code points, or of nobody's writing.
+    kept, room = "", 0
+    for letter in letters_of(text[: 8 * most]):
+        room += _room(letter)
+        if room >= most:
+            break
+        kept += letter
+    return text if kept == text else kept + MARK
+
+
+def _room(text: str) -> int:
+    return cell_len(text) + text.count("\n") * LEGIBLE
 
 
 def wrapped(text: str, width: int, *, whole: bool = False) -> list[str]:

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from tieline.cli.open import configuration, store_of
-from tieline.cli.output import emit, json_option, plain, say, table, text
+from tieline.cli.output import brief, emit, json_option, plain, say, table, text
 from tieline.core.model import INCIDENT_FIELDS, Status, incident_number
+from tieline.core.settings import no_such
 from tieline.sync import explain
 from tieline.sync.alerts import unknown
 from tieline.sync.loading import plain as plain_fields
@@ -36,7 +37,7 @@ def incidents(
     of its tickets. A star is at a copy that is not written yet."""
     config, _registry = configuration(workspace)
     if system and system not in config.connections:
-        raise LookupError(f"there is no connection {system!r}; there are {', '.join(config.connections)}")
+        raise no_such("connection", system, config.connections)
     with store_of(config) as store, store.read() as connection:
         if incident is not None:
             asked_for = explain.one_incident(connection, explain.one_named(connection, incident))
@@ -81,6 +82,7 @@ def incidents(
                 for name in names
             ],
             empty="",
+            whole=True,
         )
         for said in not_known.get(one.id, ()):
             say(f"severity not known: {said.sentence}")
@@ -118,7 +120,7 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
     """Why FIELD of INCIDENT has its value: what every copy shows, and each step with its reason."""
     config, _registry = configuration(workspace)
     if field not in INCIDENT_FIELDS:
-        raise LookupError(f"there is no field {field!r}; the fields are {', '.join(INCIDENT_FIELDS)}")
+        raise no_such("field", field, INCIDENT_FIELDS)
     with store_of(config) as store, store.read() as connection:
         number = explain.one_named(connection, incident)
         found = explain.why(connection, number, field)
@@ -147,7 +149,7 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
             }
         )
         return
-    say(f"{incident_number(number)}  {field} = {text(found.value)}")
+    say(f"{incident_number(number)}  {field} = {brief(found.value, whole=True)}")
     for sentence in found.unknown:
         say(f"not known: {sentence}")
     table(
@@ -158,12 +160,14 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
             for name, one in found.copies.items()
         ],
         empty="no copies",
+        whole=True,
     )
     table(
         "How it came about",
         ["entry", "when (UTC)", "what", "who", "from", "to", "reason"],
         [(step.seq, step.at, step.kind, step.who, step.before, step.after, step.reason) for step in found.steps],
         empty=f"the journal has nothing about {field}",
+        whole=True,
     )
 
 

@@ -70,7 +70,7 @@ def explain(source: str, overlay: str | None, as_json: bool) -> None:
     if as_json:
         emit([dict(zip(columns, row, strict=True)) for row in found])
     else:
-        table(source, columns, found, empty="this mapping maps nothing")
+        table(source, columns, found, empty="this mapping maps nothing", whole=True)
 
 
 @mapping.command()

@@ -122,23 +122,34 @@ def _escape(found: re.Match[str]) -> str:
     return char if char.isprintable() else json.dumps(char)[1:-1]
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, whole: bool = False
+) -> None:
     """Print a table a person likes to read, or the sentence for when there is nothing in it. What is advice stands
-    below it, as `note` prints it: in a cell beside others, a sentence is a column of syllables."""
-    body = [[text(cell) for cell in row] for row in rows]
-    if not body:
-        click.echo(empty)
-        return
+    below it, as `note` prints it: in a cell beside others, a sentence is a column of syllables. A long cell is cut, and
+    later where the `whole` of it was asked for; JSON has all of it."""
     from tieline.cli import layout
 
     width = terminal_width()
+    most = layout.BRIEF if not whole else layout.WHOLE_IN_A_ROW if width is None else layout.WHOLE
+    body = [[layout.cut(text(cell), most) for cell in row] for row in rows]
+    if not body:
+        click.echo(empty)
+        return
     lines = layout.table([harmless(column) for column in columns], body, width)
     if title:
-        heading = harmless(title) if width is None else "\n".join(layout.wrapped(harmless(title), width))
-        click.secho(heading, bold=True)
+        heading = layout.cut(harmless(title), 2 * layout.BRIEF)
+        click.secho(heading if width is None else "\n".join(layout.wrapped(heading, width)), bold=True)
     click.echo("\n".join(lines))
     if lines[-1]:
         click.echo()
+
+
+def brief(value: Any, *, whole: bool = False) -> str:
+    """A value as a table shows it, for a sentence."""
+    from tieline.cli import layout
+
+    return layout.cut(text(value), layout.WHOLE if whole else layout.BRIEF)
 
 
 def note(about: str, sentence: str) -> None:

@@ -21,6 +21,7 @@ from tieline.core.model import ConnectionName, RecordKind
 from tieline.core.port import Health
 from tieline.core.redaction import redacted
 from tieline.core.reference import unresolved_beside, unresolved_in
+from tieline.core.settings import no_such
 from tieline.sync import explain
 from tieline.sync.alerts import unknown
 from tieline.sync.daemon.heartbeat import life
@@ -56,7 +57,7 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
     except ConfigError as error:
         raise unresolved_beside(error, Path(workspace) / FILE) from None
     if connection is not None and connection not in config.connections:
-        raise LookupError(f"there is no connection {connection!r}; there are {', '.join(config.connections)}")
+        raise no_such("connection", connection, config.connections)
     broken: dict[ConnectionName, ConfigError] = {}
     with store_to_check(config) as (store, absent):
         engine = build(

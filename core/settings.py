@@ -108,6 +108,13 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean {near[0]!r}?" if near else otherwise
 
 
+def no_such(what: str, word: str, known: Iterable[str]) -> LookupError:
+    """What is said to whoever names something that is not there."""
+    names = list(known)
+    there_are = f"there are {', '.join(names)}" if names else "there is none"
+    return LookupError(f"there is no {what} {word!r}; {did_you_mean(word, names, there_are)}")
+
+
 class Findings:
     """Collects the problems of one file, so that a person sees all of them at once."""
 

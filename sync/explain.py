@@ -8,13 +8,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import bindparam, func, or_, select, text, update
+from sqlalchemy import Table, Text, bindparam, func, or_, select, text, type_coerce, update
 
-from tieline.core import events, journal
+from tieline.core import events, journal, timers
 from tieline.core.events import Released, Settled
 from tieline.core.journal import Actor
-from tieline.core.model import ConnectionName, IncidentId, Value, incident_number, parse_incident_number
+from tieline.core.model import (
+    INCIDENT_FIELDS,
+    ConnectionName,
+    IncidentId,
+    Value,
+    incident_number,
+    parse_incident_number,
+)
 from tieline.core.port import Power
+from tieline.core.settings import no_such
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import loading
@@ -197,9 +205,13 @@ def settle(
     from tieline.sync.road import commit
     from tieline.sync.road.merge import Reason
 
+    if field not in INCIDENT_FIELDS:
+        raise no_such("field", field, INCIDENT_FIELDS)
     with engine.store.write() as tx:
         current = loading.load_incident(tx, incident, lock=True)
         copy = next((one for one in loading.load_replicas(tx, incident) if one.connection == connection), None)
+        if copy is None and connection not in engine.connections:
+            raise no_such("connection", connection, engine.connections)
         if current is None or copy is None or field not in copy.holds:
             raise LookupError(f"nothing is held for {field} in {connection}; run `tieline conflicts` to see what is")
         hold = copy.holds[field]
@@ -259,15 +271,52 @@ def parked(connection: Connection) -> list[Parked]:
         Parked("signal", row.id, IncidentId(row.incident_id), row.connection, row.parked)
         for row in connection.execute(select(t.signal).where(text("signal.parked <> ''")).order_by(t.signal.c.id))
     ]
-    timers = [
-        Parked("timer", row.id, None, "", f"{row.kind} {row.key}: {row.parked}")
-        for row in connection.execute(select(t.timer).where(text("timer.parked <> ''")).order_by(t.timer.c.id))
-    ]
-    return [*copies, *arrivals, *comments, *acts, *timers]
+    return [*copies, *arrivals, *comments, *acts, *_parked_timers(connection)]
+
+
+_PARKED_TIMERS = (
+    # As it is kept: a payload that somebody else wrote need not be JSON.
+    select(t.timer.c.id, t.timer.c.kind, t.timer.c.key, t.timer.c.due_at, t.timer.c.parked)
+    .add_columns(type_coerce(t.timer.c.payload, Text).label("facts"))
+    .where(text("timer.parked <> ''"))
+    .order_by(t.timer.c.id)
+)
+
+
+def _parked_timers(connection: Connection) -> list[Parked]:
+    found: list[Parked] = []
+    for row in connection.execute(_PARKED_TIMERS):
+        incident = _incident_of_timer(connection, row.facts)
+        of = f", for {incident_number(incident)}" if incident is not None else ""
+        head = f"{row.kind} {row.key}, due at {row.due_at:%Y-%m-%d %H:%M:%S} UTC{of}"
+        found.append(Parked("timer", row.id, incident, "", f"{head}: {_what_next(row.id, row.parked)}"))
+    return found
+
+
+def _what_next(number: int, words: str) -> str:
+    if words == timers.NOBODY_KNOWS:
+        return f"{words}; it then happens by itself"
+    return words if words == timers.UNREADABLE else f"{words} When that is mended: tieline parked retry timer {number}"
+
+
+def _incident_of_timer(connection: Connection, facts: str) -> IncidentId | None:
+    """The incident that a timer is about, or whose alert it is about, as far as it says so."""
+    try:
+        told = orjson.loads(facts)
+    except orjson.JSONDecodeError:
+        return None
+    named = told if isinstance(told, dict) else {}
+    match named.get("incident"), named.get("signal"):
+        case int() as number, _:
+            return IncidentId(number)
+        case _, int() as signal:
+            owner = connection.execute(select(t.signal.c.incident_id).where(t.signal.c.id == signal)).scalar()
+            return None if owner is None else IncidentId(owner)
+    return None
 
 
 def release(engine: Engine, what: str, number: int, *, actor: Actor) -> None:
-    """Let one parked thing try again. Raises LookupError when it is not parked."""
+    """Let one parked thing try again. Raises LookupError when it is not parked, ValueError when nobody would try it."""
     from tieline.sync.fit import unfit
     from tieline.sync.road import commit
 
@@ -279,6 +328,7 @@ def release(engine: Engine, what: str, number: int, *, actor: Actor) -> None:
                 copy = loading.lock_replica(tx, number)
                 if copy is None or copy.state is not ReplicaState.PARKED:
                     raise _not_parked(what, number)
+                _refuse_unless_connected(engine, what, number, copy.connection)
                 connected = engine.connections.get(copy.connection)
                 if connected is not None and not connected.can(Power.FIND):
                     # Nothing can look for the record; a person did, and says that there is none.
@@ -291,19 +341,23 @@ def release(engine: Engine, what: str, number: int, *, actor: Actor) -> None:
                 engine.record(tx, Released(what=what), incident=incident, connection=connection, actor=actor)
                 return
             case "inbox":
+                _refuse_unless_connected(engine, what, number, _connection_of(tx, t.inbox, number))
                 change = update(t.inbox).where(t.inbox.c.id == number, t.inbox.c.parked != "")
                 found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
             case "comment":
+                _refuse_unless_connected(engine, what, number, _connection_of(tx, t.twin, number))
                 change = update(t.twin).where(t.twin.c.id == number, t.twin.c.state == "parked")
                 # Looked for before it is written: in a store that was put back, somebody may have said so before.
                 found = tx.execute(change, {"state": "sending", "parked": "", "attempts": 0, "next_at": None})
             case "signal":
+                _refuse_unless_connected(engine, what, number, _connection_of(tx, t.signal, number))
                 signal = tx.execute(select(t.signal.c.incident_id).where(t.signal.c.id == number)).first()
                 if signal is not None and signal.incident_id is not None:
                     loading.lock_incident(tx, IncidentId(signal.incident_id))
                 change = update(t.signal).where(t.signal.c.id == number, t.signal.c.parked != "")
                 found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
             case "timer":
+                _refuse_unless_known(tx, number)
                 change = update(t.timer).where(t.timer.c.id == number, t.timer.c.parked != "")
                 found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
             case _:
@@ -311,6 +365,28 @@ def release(engine: Engine, what: str, number: int, *, actor: Actor) -> None:
         if found.rowcount == 0:
             raise _not_parked(what, number)
         engine.record(tx, Released(what=what, number=number), actor=actor)
+
+
+def _connection_of(tx: Transaction, table: Table, number: int) -> str | None:
+    name: str | None = tx.execute(select(table.c.connection).where(table.c.id == number)).scalar()
+    return name
+
+
+def _refuse_unless_connected(engine: Engine, what: str, number: int, name: str | None) -> None:
+    """Raises ValueError for what would wait for a connection that nobody has."""
+    if name is not None and name not in engine.connections:
+        why = f"{engine.config.file.name} has no connection {name!r}."
+        raise ValueError(f"{what} {number} cannot be tried: {why} Write it there again, or leave what is parked.")
+
+
+def _refuse_unless_known(tx: Transaction, number: int) -> None:
+    """Raises ValueError for a timer that nothing here would fire."""
+    from tieline.sync.daemon.firing import HANDLERS
+
+    kind = tx.execute(select(t.timer.c.kind).where(t.timer.c.id == number, t.timer.c.parked != "")).scalar()
+    if kind is not None and kind not in HANDLERS:
+        what = f"timer {number} cannot be tried: nothing at work knows what {kind} is."
+        raise ValueError(f"{what} Install the plugin that set it again; it then happens by itself.")
 
 
 def _not_parked(what: str, number: int) -> LookupError:

@@ -22,6 +22,7 @@ from tieline.core.errors import (
     StaleVersion,
     StoreUnavailable,
     TryAgain,
+    Unforeseen,
 )
 from tieline.sync.records import Replica, ReplicaState
 
@@ -366,3 +367,13 @@ def outcome(error: Exception, standing: Standing) -> Outcome:
 def bearing(error: Exception) -> Bearing:
     """What the failure counts, and what becomes of the connection."""
     return BEARINGS[verb_of(error)][failure_of(error)]
+
+
+def in_words(error: Exception, event: str) -> str:
+    """What is said to people of an error that was met. `event` is the line of the log that tells the rest: what an
+    adapter or a mapping broke with are words for whoever wrote it."""
+    if isinstance(error, Unforeseen):
+        return f"{error.connection}: its adapter broke at `{error.verb}`; the line `{event}` of the log tells with what"
+    if isinstance(error, RemoteError):
+        return str(error)
+    return f"there is a mistake in Tieline, a mapping or a plugin; the line `{event}` of the log tells which"

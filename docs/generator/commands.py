@@ -18,7 +18,8 @@ one. Commands that look read the store and work while the daemon is down. Comman
 the daemon beside them acts on it within a second.
 
 In a terminal, tables keep within its width (`COLUMNS`, where that is set); what does not fit side by side is shown as
-one block a row. Piped, every row is one line. Nothing is coloured or bold with `NO_COLOR` or `TERM=dumb`, everything is
+one block a row. Piped, every row is one line. A text that is very long is cut, with an ellipsis at its end; `--json`
+has all of it. Nothing is coloured or bold with `NO_COLOR` or `TERM=dumb`, everything is
 with `FORCE_COLOR`, and JSON never is.
 """
 EXIT_CODES = {

@@ -20,6 +20,7 @@ from tieline.core.events import EndsBelieved, EndsConfirmed, EndsDoubted
 from tieline.core.journal import Actor
 from tieline.core.model import ConnectionName
 from tieline.core.port import Ref
+from tieline.core.settings import no_such
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 
@@ -185,6 +186,8 @@ def confirm(engine: Engine, name: ConnectionName, *, actor: Actor) -> Doubt:
     """
     with engine.store.write() as tx:
         doubt = load(tx, name)
+        if doubt is None and name not in engine.connections:
+            raise no_such("connection", name, engine.connections)
         if doubt is None or not doubt.is_loud:
             raise LookupError(f"no ends of {name} are doubted; run `tieline doubts` to see what is")
         confirmed = replace(doubt, confirmed=doubt.confirmed | doubt.episodes)

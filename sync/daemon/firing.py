@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from tieline.core import timers
-from tieline.core.errors import StoreUnavailable, as_sentence
+from tieline.core.errors import StoreUnavailable, TielineError, as_sentence
 from tieline.core.redaction import redacted
 from tieline.core.store.store import Transaction
 from tieline.core.timers import Timer
@@ -31,6 +31,14 @@ HANDLERS: Final[Handlers] = {
     unheeded.RERAISE: lambda tx, engine, timer, judged: reraise.look_again(tx, engine, timer.payload, judged),
 }
 """What happens when a timer of each kind fires."""
+
+MEANING: Final[Mapping[str, str]] = {
+    acts.RENEW: "asking for the silence of an alert anew",
+    damping.HOLD: "following alerts that had flapped",
+    board.BOARD: "telling the tickets which alerts fire",
+    unheeded.RERAISE: "looking whether the alerts of what is over still fire",
+}
+"""The same in words."""
 
 
 def fire_timers(engine: Engine, now: datetime, handlers: Handlers = HANDLERS) -> int:
@@ -70,9 +78,15 @@ def _fire_next(engine: Engine, now: datetime, handlers: Handlers) -> bool:
     return timer is not None
 
 
+def _because(error: Exception) -> str:
+    if isinstance(error, TielineError):
+        return f"because of this: {as_sentence(error)}"
+    return "by a mistake in Tieline or in a plugin; the line `timer_failed` of the log tells which."
+
+
 def _put_off(engine: Engine, timer: Timer, now: datetime, error: Exception) -> None:
     attempts = timer.attempts + 1
-    what = f"it failed {attempts} times, at last with {type(error).__name__}: {as_sentence(error)}"
+    what = f"{MEANING.get(timer.kind, 'what was to happen then')} failed {attempts} times, at last {_because(error)}"
     sentence = redacted(what) if attempts >= TRIES else ""
     with engine.store.write() as tx:
         timers.put_off(tx, timer, None if sentence else now + doubled(attempts), sentence)

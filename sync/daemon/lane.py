@@ -433,10 +433,13 @@ class Lane:
         """What is said of a record that is put aside for this."""
         if isinstance(error, NeedsOperator):
             return str(error)
-        sentence = str(error) if isinstance(error, Unforeseen) else f"{type(error).__name__}: {error}"
+        self._tell_failure("record_failed", error)
+        return outcomes.in_words(error, "record_failed")
+
+    def _tell_failure(self, event: str, error: Exception) -> None:
         trace = isinstance(error, Unforeseen) or not isinstance(error, RemoteError)
-        self._log.error("record_failed", error=sentence, exc_info=error if trace else None)
-        return sentence
+        words = str(error) if isinstance(error, Unforeseen) else f"{type(error).__name__}: {error}"
+        self._log.error(event, error=words, exc_info=error if trace else None)
 
     def _inbox_failed(self, item: inbox.Waiting) -> Callable[[int, datetime | None, str], None]:
         def put_back(extra: int, next_at: datetime | None, sentence: str) -> None:
@@ -504,9 +507,8 @@ class Lane:
         if isinstance(error, NeedsOperator):
             self._stop(error)
             return
-        trace = isinstance(error, Unforeseen) or not isinstance(error, RemoteError)
-        self._log.error("connection_failed", error=type(error).__name__, exc_info=error if trace else None)
-        met = as_sentence(f"{type(error).__name__}: {error}")
+        self._tell_failure("connection_failed", error)
+        met = as_sentence(outcomes.in_words(error, "connection_failed"))
         words = f"{met} Check `url` and the tool's version; it is tried again by itself."
         if outcomes.bearing(error).conduct is Conduct.PUZZLED and self._failures < PUZZLED:
             self._pause(RemoteError(self.here.name, words))

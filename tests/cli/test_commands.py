@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import insert, select, update
 from tests.sync.world import World
 
 from tieline.cli import accounts
@@ -17,7 +18,9 @@ from tieline.cli.main import COMMANDS, cli
 from tieline.cli.open import clock, configuration
 from tieline.cli.output import report
 from tieline.core.journal import Entry, Someone
+from tieline.core.store import tables as t
 from tieline.core.store.store import Store
+from tieline.sync import explain, loading
 from tieline.sync.daemon import processes
 from tieline.sync.daemon.daemon import only_daemon
 from tieline.sync.daemon.heartbeat import Heartbeat
@@ -300,6 +303,30 @@ def test_plugins_shows_what_is_allowed_and_what_is_not(workspace):
         (("edit", "INC-1", "tags=\udcff"), 2, "tags is text in UTF-8"),
         (("comment", "INC-1", "\udcff"), 2, "a comment is text in UTF-8"),
         (("edit", "INC-1", "alerts=none"), 2, "alerts is what fires now, and nobody's to write"),
+        (("edit", "INC-1", "status=new", "title=x", "status=closed"), 2, "status is there twice; write it once"),
+        (("edit", "INC-1", "title=x", "title=x"), 2, "title is there twice"),
+        (("edit", "INC-1", "sevrity=high"), 2, "did you mean 'severity'?"),
+        (
+            ("conflicts", "settle", "INC-1", "severity", "lefd", "--take", "ours"),
+            5,
+            "there is no connection 'lefd'; did you mean 'left'?",
+        ),
+        (
+            ("conflicts", "settle", "INC-1", "severity", "snow", "--take", "ours"),
+            5,
+            "there is no connection 'snow'; there are left, right",
+        ),
+        (
+            ("conflicts", "settle", "INC-1", "sevrity", "left", "--take", "ours"),
+            5,
+            "there is no field 'sevrity'; did you mean 'severity'?",
+        ),
+        (("conflicts", "settle", "INC-1", "title", "left", "--take", "ours"), 5, "nothing is held for title in left"),
+        (("doubts", "confirm", "rihgt"), 5, "there is no connection 'rihgt'; did you mean 'right'?"),
+        (("doubts", "confirm", "right"), 5, "no ends of right are doubted"),
+        (("check", "lefd"), 5, "there is no connection 'lefd'; did you mean 'left'?"),
+        (("incidents", "--connection", "lefd"), 5, "there is no connection 'lefd'; did you mean 'left'?"),
+        (("why", "INC-1", "sevrity"), 5, "there is no field 'sevrity'; did you mean 'severity'?"),
         *((("parked", "retry", what, "9" * 20), 5, "is not parked") for what in ("copy", "inbox", "signal", "timer")),
     ],
 )
@@ -308,6 +335,53 @@ def test_what_cannot_be_taken_is_said_in_a_sentence(workspace, arguments, code, 
     told = result.exception if isinstance(result.exception, LookupError) else result.output
     assert words in str(told)
     assert run(*arguments, workspace=workspace)[0] == code
+
+
+@pytest.mark.parametrize("what", ["copy", "inbox", "comment", "signal"])
+def test_nobody_is_told_that_what_waits_for_a_connection_that_is_gone_tries_again(workspace, what):
+    config, registry = configuration(str(workspace))
+    registry.close()
+    with Store.open(config.store) as store, store.write() as tx:
+        copy = tx.execute(select(t.replica.c.id).where(t.replica.c.connection == "right")).scalar_one()
+        row = {"connection": "gone", "attempts": 0, "parked": "no right to it"}
+        match what:
+            case "copy":
+                number = copy
+                tx.execute(update(t.replica).where(t.replica.c.id == copy).values(state="parked", connection="gone"))
+            case "inbox":
+                arrival = {**row, "ref": "1", "asked": 0, "received_at": datetime.now(UTC)}
+                number = loading.new_id(tx.execute(insert(t.inbox), arrival))
+            case "comment":
+                number = _twin(tx, copy, row)
+            case _:
+                number = loading.new_id(tx.execute(insert(t.signal), {**row, **SIGNAL}))
+    code, output = run("parked", "retry", what, str(number), workspace=workspace)
+    assert code == 1 and "tries again" not in output
+    with Store.open(config.store) as store, store.read() as connection:
+        assert [(one.what, one.id) for one in explain.parked(connection)] == [(what, number)]
+
+
+SIGNAL = {
+    "episode": "a@1",
+    "incident_id": 1,
+    "group_key": "a",
+    "firing": True,
+    "fields": {},
+    "labels": {},
+    "judged": {},
+    "version": "1",
+    "act": "acknowledge",
+    "acted": "",
+    "handle": "",
+    "seen_at": datetime(2026, 11, 23, tzinfo=UTC),
+}
+
+
+def _twin(tx, copy, row):
+    told = {"incident_id": 1, "author": "ann", "visibility": "internal", "body": "x", "origin": ""}
+    comment = loading.new_id(tx.execute(insert(t.comment), {**told, "written_at": datetime.now(UTC)}))
+    twin = {**row, "comment_id": comment, "replica_id": copy, "state": "parked", "token": "t"}
+    return loading.new_id(tx.execute(insert(t.twin), twin))
 
 
 def test_the_entry_point_answers_with_exit_codes_not_tracebacks(tmp_path, monkeypatch, capsys):

@@ -108,3 +108,37 @@ def test_a_single_column_that_does_not_fit_is_shown_all_the_same():
 def test_in_a_block_cells_stand_below_each_other_whatever_the_headers_are():
     lines = layout.table(["field", "支払い-1", "snow"], [("title", "a" * 30, "b")], 32)
     assert lines == ["field title", "  支払い-1   " + "a" * 20, " " * 13 + "a" * 10, "  snow       b", ""]
+
+
+@given(st.text(st.sampled_from("ab日🔥é \n\u0301"), max_size=300), st.integers(4, 60))
+def test_what_is_cut_fits_with_its_mark_and_begins_as_it_was(text, most):
+    shown = layout.cut(text, most)
+    if shown == text:
+        return
+    assert shown.endswith("…") and text.startswith(shown[:-1])
+    assert all(cell_len(line) <= most for line in shown.split("\n"))
+
+
+def test_a_character_is_not_parted_where_a_cell_is_cut():
+    family = "👩\u200d👩\u200d👧\u200d👦"
+    assert layout.cut("ab" + family + "cd", 5) in ("ab" + family + "…", "ab…")
+    assert layout.cut(family * 1000, 20).count("…") == 1
+
+
+@pytest.mark.parametrize("columns", ["", "80"])
+def test_a_text_of_a_book_s_length_makes_no_row_wider_and_no_table_longer(monkeypatch, capsys, columns):
+    if columns:
+        monkeypatch.setattr(output, "terminal_width", lambda **_: int(columns))
+    book = "x" * 100_000
+    output.table(book, ["incident", "title"], [("INC-1", book), ("INC-2", "Disk full")], empty="")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) < 20
+    assert max(map(len, lines[1:])) <= (80 if columns else 150)
+    heading, _, rows = "\n".join(lines).partition("incident")
+    assert "…" in heading and "…" in rows
+
+
+def test_lines_without_number_are_cut_as_well(monkeypatch, capsys):
+    monkeypatch.setattr(output, "terminal_width", lambda **_: 80)
+    output.table("", ["field", "incident"], [("description", "a\n" * 5_000)], empty="", whole=True)
+    assert len(capsys.readouterr().out.splitlines()) < 100

@@ -4,13 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select, text, update
 from structlog.testing import capture_logs
+from tests.sync.office import Office
 from tests.sync.world import World
 
 from tieline.core import timers
-from tieline.core.errors import StoreUnavailable
+from tieline.core.errors import NeedsOperator, StoreUnavailable
+from tieline.core.journal import Someone
+from tieline.core.store import tables as t
 from tieline.sync import explain
-from tieline.sync.alerts import acts
+from tieline.sync.alerts import acts, unheeded
 from tieline.sync.daemon import firing
 from tieline.sync.limits import TRIES
 
@@ -55,9 +59,50 @@ def test_one_that_fails_delays_no_other_and_is_put_aside_in_the_end(world: World
     (parked,) = waiting(world)
     assert (parked.what, parked.incident) == ("timer", None)
     assert parked.sentence == (
-        f"{acts.RENEW} broken: it failed {TRIES} times, at last with ValueError: "
-        "invalid literal for int() with base 10: 'none'."
+        f"{acts.RENEW} broken, due at 2026-11-23 19:04:37 UTC: asking for the silence of an alert anew failed {TRIES} "
+        "times, at last by a mistake in Tieline or in a plugin; the line `timer_failed` of the log tells which. When "
+        f"that is mended: tieline parked retry timer {parked.id}"
     )
+
+
+def test_one_that_is_put_aside_says_of_which_incident_it_is_and_what_was_said_of_its_failure(world: World) -> None:
+    def refuses(*_args: object) -> None:
+        raise NeedsOperator("left", "no right to look: give the account the role Agent")
+
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle()
+    incident = world.incident(1).id
+    put(world, "reraise:1", unheeded.RERAISE, {"incident": incident})
+    for _ in range(TRIES):
+        firing.fire_timers(world.engine, world.clock.now(), {unheeded.RERAISE: refuses})
+        world.clock.advance(600)
+    (parked,) = waiting(world)
+    assert parked.incident == incident
+    assert ", for INC-1: looking whether the alerts of what is over still fire failed" in parked.sentence
+    assert "at last because of this: left: no right to look: give the account the role Agent. When" in parked.sentence
+
+
+def test_the_silence_of_an_alert_is_told_with_the_alerts_incident(tmp_path: Path) -> None:
+    office = Office(tmp_path, "memory")
+    office.fire(1)
+    office.notify()
+    office.settle()
+    with office.engine.store.write() as tx:
+        signal = tx.execute(select(t.signal.c.id)).scalar_one()
+        timers.set_timer(tx, "x", acts.RENEW, office.clock.now(), {"signal": signal})
+        tx.execute(update(t.timer).where(t.timer.c.key == "x").values(parked="it waits"))
+    with office.engine.store.read() as connection:
+        (parked,) = explain.parked(connection)
+    office.close()
+    assert parked.incident == 1 and ", for INC-1: it waits" in parked.sentence
+
+
+@pytest.mark.parametrize("payload", ['{"incident":[1]}', "[]", "no json", '{"signal":"a","incident":99}'])
+def test_whatever_a_timer_is_about_it_is_listed(world: World, payload: str) -> None:
+    put(world, "odd", acts.RENEW, {})
+    with world.engine.store.write() as tx:
+        tx.execute(text("UPDATE timer SET parked = 'it waits', payload = :payload"), {"payload": payload})
+    assert [one.sentence.partition(":")[2] for one in waiting(world)] != []
 
 
 def test_one_that_was_put_aside_is_released_and_tried_from_the_beginning(world: World) -> None:
@@ -81,8 +126,12 @@ def test_a_kind_that_nothing_at_work_knows_stays_and_is_told_of_once(world: Worl
     assert [(one["event"], one["timers"]) for one in logs] == [("timers_unknown", 1)]
     (parked,) = waiting(world)
     assert parked.sentence == (
-        "oncall.escalate ack INC-1: nothing at work knows what is to happen then: install the plugin that set it again"
+        "oncall.escalate ack INC-1, due at 2026-11-23 19:04:37 UTC: nothing at work knows what is to happen then: "
+        "install the plugin that set it again; it then happens by itself"
     )
+    with pytest.raises(ValueError, match=r"timer \d+ cannot be tried: nothing at work knows .*oncall\.escalate"):
+        explain.release(world.engine, "timer", parked.id, actor=Someone("ann"))
+    assert waiting(world) == [parked], "nobody is told that it tries again"
 
 
 def test_a_store_that_does_not_answer_is_no_failure_of_a_timer(world: World) -> None:

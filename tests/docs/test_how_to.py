@@ -93,9 +93,8 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
 def test_every_event_of_the_log_is_explained_and_no_other() -> None:
     rooms = ("core", "sync", "cli", "adapters", "plugins")
     source = "".join(path.read_text("utf-8") for room in rooms for path in (ROOT / room).rglob("*.py"))
-    logged = re.findall(
-        r'(?:(?:_log|get_logger\([^)]*\))\.(?:info|warning|error|critical)|_complain)\(\s*"([a-z_]+)"', source
-    )
+    told_by = r"(?:_log|get_logger\([^)]*\))\.(?:info|warning|error|critical)|_complain|_tell_failure"
+    logged = re.findall(rf'(?:{told_by})\(\s*"([a-z_]+)"', source)
     logged += re.findall(r'"event": "([a-z_]+)"', (ROOT / "cli" / "logs.py").read_text("utf-8"))
     _, _, section = OPERATE.read_text("utf-8").partition("\n## Logs\n")
     told = re.findall(r"^\| `(\w+)`", section.partition("\n## ")[0], re.MULTILINE)

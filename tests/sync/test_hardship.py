@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from tieline.adapters.memory.faults import Fault
 from tieline.core.errors import ConfigError
@@ -423,7 +424,23 @@ def test_a_record_that_fails_every_time_is_put_aside_after_five_tries_and_the_ot
     assert both.shows("right", "title") == "goes on"
     (parked,) = both.parked()
     assert poison.ref in parked.sentence
-    assert "ZeroDivisionError" in parked.sentence
+    assert "a mistake in Tieline, a mapping or a plugin; the line `record_failed` of the log tells" in parked.sentence
+
+
+def test_an_adapter_that_breaks_at_one_record_is_told_in_words(world):
+    both = opened(world)
+
+    def breaks(*_args):
+        raise KeyError("priority")
+
+    both.engine.connections[both.copy("right").connection].source.update = breaks
+    both.edit("left", title="goes on")
+    with capture_logs() as logs:
+        both.settle(15)
+    (parked,) = both.parked()
+    assert parked.sentence.startswith("right: its adapter broke at `update`; the line `record_failed` of the log tells")
+    assert "KeyError" not in parked.sentence
+    assert any("KeyError: 'priority'" in one["error"] for one in logs if one["event"] == "record_failed")
 
 
 def test_a_field_that_a_tool_drops_at_a_create_is_held_and_cleared_nowhere(world):

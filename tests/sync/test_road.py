@@ -253,6 +253,7 @@ def test_refused_values_park_that_record_and_no_other(world):
     both.edit("left", number=2, title="taken")
     both.settle()
     assert both.copy("right", 1).state is ReplicaState.PARKED
+    assert both.copy("right", 1).parked.startswith("right: "), "what kind of error it was here is no word of the tool's"
     assert both.shows("right", "title", number=2) == "taken"
     both.edit("left", number=1, title="better")
     both.settle()
