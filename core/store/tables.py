@@ -9,7 +9,7 @@ journal_head, journal_shredded     the journal's last entry, locked by whoever a
 person                   whom the journal's ids stand for
 unheard                  what commands did, until the daemon tells its observers
 doubt                    ends of alerts that are not believed yet
-left_out                 what a source that nobody can ask told of without its being taken in
+left_out                 what a source's webhooks told of without its being taken in
 timer                    what is to happen later
 """
 
@@ -278,6 +278,7 @@ left_out = Table(
     Column("since", Instant, nullable=False),
     Column("last_at", Instant, nullable=False),
     Column("why", Text, nullable=False),  # the sentence for the last of them
+    Column("asked", Boolean, nullable=False),  # whether its source could be asked for it
 )
 
 timer = Table(

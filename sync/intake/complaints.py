@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from tieline.core.letters import beginning
+
 QUIET: Final = 60.0
 """Seconds for which what follows a line is only counted."""
 
@@ -21,17 +23,23 @@ MOST_SENDERS: Final = 1_000
 OTHERS: Final = ("", "", "")
 """What stands for those beyond."""
 
-MOST_KINDS: Final = 10
+MOST_KINDS: Final = 20
 """Kinds of mistakes that one line tells; of the others it tells how often they were made."""
+
+MOST_NAMES: Final = 20
+"""Names that one line tells of one kind; the others are counted."""
+
+LONGEST_NAME: Final = 80
+"""Characters of a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """What is wrong with a delivery or a record. Mistakes of one `kind` are told once, with the first of them as
-    `example`."""
+    """What is wrong with a delivery or a record, in words, and whose mistake it is. Mistakes of one `kind` are told
+    once, with each whose they are."""
 
     kind: str
-    example: str
+    whose: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,35 @@ class Complaint:
 
 
 @dataclass(slots=True)
+class _Kind:
+    """Whose mistake one kind is, and how often it was made."""
+
+    names: dict[str, None] = field(default_factory=dict)
+    times: int = 0
+    unnamed: int = 0
+    """Times that it was made by others than those that are named."""
+
+    def add(self, whose: str) -> None:
+        self.times += 1
+        name = beginning(whose, LONGEST_NAME)
+        if name in self.names or len(self.names) < MOST_NAMES:
+            self.names[name] = None
+        else:
+            self.unnamed += 1
+
+    def told(self, kind: str) -> str:
+        others = [f"{self.unnamed} more"] if self.unnamed else []
+        often = f" ({self.times} times)" if self.times > 1 else ""
+        return f"{', '.join([*self.names, *others])}: {kind}{often}"
+
+
+@dataclass(slots=True)
 class _Since:
     """What came in since a line was written."""
 
     times: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    kinds: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """By kind: the first example, and how often."""
+    kinds: dict[str, _Kind] = field(default_factory=dict)
     beyond: int = 0
     """Mistakes of further kinds."""
 
@@ -63,15 +93,14 @@ class _Since:
         self.times += 1
         self.counts.update(complaint.counts)
         for one in complaint.mistakes:
-            example, times = self.kinds.get(one.kind, (one.example, 0))
-            if times or len(self.kinds) < MOST_KINDS:
-                self.kinds[one.kind] = example, times + 1
+            if one.kind in self.kinds or len(self.kinds) < MOST_KINDS:
+                self.kinds.setdefault(one.kind, _Kind()).add(one.whose)
             else:
                 self.beyond += 1
 
     def told(self) -> list[str]:
         """Each kind of mistake."""
-        words = [f"{example} ({times} times)" if times > 1 else example for example, times in self.kinds.values()]
+        words = [made.told(kind) for kind, made in self.kinds.items()]
         return [*words, f"{self.beyond} of other kinds"] if self.beyond else words
 
 

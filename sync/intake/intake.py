@@ -18,7 +18,7 @@ from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.port import Received
 from tieline.core.store.store import Transaction
-from tieline.sync.engine import Engine
+from tieline.sync.engine import Connected, Engine
 from tieline.sync.intake import inbox, left_out
 
 QUEUE: Final = 4_000
@@ -136,18 +136,18 @@ class Intake:
         now = self.engine.clock.now()
         with self.engine.store.write() as tx:
             results = inbox.accept_all(tx, list(self._as_known(tx, batch, now)), now)
-            left_out.note(tx, self._unheard(batch, results), now)
+            left_out.note(tx, self._with_gaps(batch, results), now)
             for name in {name for name, _received in batch}:
                 self.engine.rouse(tx, name)
         return results
 
-    def _unheard(self, batch: Sequence[Handed], results: Sequence[bool]) -> Iterator[Handed]:
-        """New deliveries with gaps, of sources that nobody can ask for what is missing."""
+    def _with_gaps(self, batch: Sequence[Handed], results: Sequence[bool]) -> Iterator[tuple[Connected, Received]]:
+        """New deliveries of signals with gaps, and whose they are."""
         for (name, received), is_new in zip(batch, results, strict=True):
             if is_new and received.incomplete:
                 here = self.engine.connections.get(name)
-                if here is not None and here.only_listens:
-                    yield name, received
+                if here is not None and here.signals:
+                    yield here, received
 
     def _as_known(self, tx: Transaction, batch: Sequence[Handed], now: datetime) -> Iterator[Handed]:
         """Deliveries under the ids by which they are known again.

@@ -134,7 +134,7 @@ class Hooks:
             known = name if refused.status != 404 else "unknown"
             host.count_delivery(known, str(refused.status))
             facts = {"status": refused.status, "reason": refused.why}
-            mistake = Mistake(f"{refused.status} {refused.why}", f"{refused.status}: {refused.why}")
+            mistake = Mistake(refused.why, str(refused.status))
             self._complain("delivery_refused", scope, known, facts=facts, mistakes=[mistake])
             headers = {"Retry-After": str(max(1, round(refused.wait.total_seconds())))} if refused.wait else {}
             if refused.status in UNREAD:
@@ -157,7 +157,7 @@ class Hooks:
             host.incomplete(name)
         if new and received.unreadable:
             host.count_unreadable(name, len(received.unreadable))
-            odd = [Mistake(one.sentence, f"{_called(one)}: {one.sentence}") for one in received.unreadable]
+            odd = [Mistake(one.sentence, _called(one)) for one in received.unreadable]
             counts = {"records": len(odd), "of": len(odd) + len(received.hints), "cut": received.cut}
             self._complain("delivery_unreadable", scope, name, counts=counts, mistakes=odd)
         elif new and only_listens:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tieline.sync.intake.complaints import MOST_KINDS, MOST_SENDERS, QUIET, Complaint, Complaints, Mistake
+from tieline.sync.intake.complaints import (
+    LONGEST_NAME,
+    MOST_KINDS,
+    MOST_NAMES,
+    MOST_SENDERS,
+    QUIET,
+    Complaint,
+    Complaints,
+    Mistake,
+)
 
 
 class Log:
@@ -22,7 +31,7 @@ class Log:
 
     def odd(self, *kinds: str) -> None:
         """A delivery with an odd record of each kind."""
-        mistakes = [Mistake(kind, f"A: {kind}") for kind in kinds]
+        mistakes = [Mistake(kind, "A") for kind in kinds]
         self.complaints.note(Complaint("delivery_unreadable", "a", "am", {}, {"records": len(kinds)}, mistakes))
 
     def note(self, sender: str, status: int = 400, connection: str = "alerts") -> None:
@@ -98,3 +107,19 @@ def test_kinds_without_number_are_told_up_to_a_bound() -> None:
     log.odd(*(f"odd {number}" for number in range(MOST_KINDS + 7)), "odd 3")
     assert len(log.mistakes[0]) == MOST_KINDS + 1
     assert log.mistakes[0][3] == "A: odd 3 (2 times)" and log.mistakes[0][-1] == "7 of other kinds"
+
+
+def test_each_whose_mistake_it_was_is_named_up_to_a_bound() -> None:
+    log = Log()
+    names = ["Disk", "Disk", "Down", *(f"Alert {number}" for number in range(MOST_NAMES)), "Disk", "x" * 1_000]
+    log.complaints.note(Complaint("delivery_unreadable", "a", "am"))
+    for name in names:
+        log.complaints.note(Complaint("delivery_unreadable", "a", "am", mistakes=[Mistake("no time", name)]))
+    log.later()
+    [said] = log.mistakes[1]
+    assert said.startswith("Disk, Down, Alert 0, Alert 1, ") and said.endswith(
+        f", 3 more: no time ({len(names)} times)"
+    )
+    log.complaints.note(Complaint("delivery_unreadable", "a", "am", mistakes=[Mistake("no time", "x" * 1_000)]))
+    log.later()
+    assert log.mistakes[2] == [f"{'x' * LONGEST_NAME}: no time"]

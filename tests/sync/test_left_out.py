@@ -1,4 +1,4 @@
-"""What a source that nobody can ask told of without its being taken in: how many, since when, why, and what to do."""
+"""What webhooks told of without its being taken in: how many, since when, why, and what to do."""
 
 from __future__ import annotations
 
@@ -71,9 +71,22 @@ def test_a_repeat_of_the_same_delivery_counts_once_and_one_without_gaps_not_at_a
     assert count == 1 and facts is not None and "told of one alert that was left out" in facts["sentence"]
 
 
-def test_a_source_that_can_be_asked_is_asked_and_has_lost_nothing(office: Office) -> None:
+def test_what_a_source_that_is_polled_left_out_is_counted_as_well(office: Office) -> None:
+    for number in range(16):
+        hear(office, {**GOOD, "startsAt": f"soon {number}"})
+        office.clock.advance(0.3)
+    count, facts = told(office)
+    assert count == 16 and facts is not None
+    assert "told of 16 alerts that were left out" in facts["sentence"]
+    assert "Nobody could be asked" not in facts["sentence"]
+    assert "The source is polled, and what it tells in order is taken in" in facts["sentence"]
+
+
+def test_what_was_cut_of_a_source_that_is_polled_is_not_lost(office: Office) -> None:
+    hear(office, GOOD, truncatedAlerts=7)
+    assert told(office) == (0, None)
     hear(office, GOOD, {**GOOD, "startsAt": "soon"}, truncatedAlerts=7)
-    assert told(office)[0] == 0
+    assert told(office)[0] == 1
 
 
 def test_it_is_told_no_longer_when_nothing_was_lost_for_long(hearing: Office) -> None:

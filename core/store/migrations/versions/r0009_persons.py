@@ -1,5 +1,5 @@
 """The journal's hashed rows name nobody, its payloads are hashed with a salt, and tokens need no payload. What commands
-did is noted until the daemon has told of it, and what a source that nobody can ask left out is counted."""
+did is noted until the daemon has told of it, and what webhooks tell of without its being taken in is counted."""
 
 import orjson
 import sqlalchemy as sa
@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("last_at", sa.BigInteger(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("asked", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("connection", name=op.f("pk_left_out")),
     )
     op.create_table(
