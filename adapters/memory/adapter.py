@@ -45,6 +45,7 @@ def connect(name: ConnectionName, settings: MemorySettings, workbench: Workbench
         tool = MemoryTool(
             workbench.clock.now,
             path=settings.path,
+            system=name,
             people=settings.people,
             webhook_secret=_own_secret(settings),
             lookup_lag=settings.lookup_lag,
@@ -76,7 +77,7 @@ class MemoryAdapter:
     # Source
 
     def check(self) -> Health:
-        now = self._ask("check", self._tool.now)
+        now = self._ask("check", self._tool.look)
         return Health(self._settings.account, "memory 1", clock_skew=now - self._workbench.clock.now())
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from tieline.core.errors import NeedsOperator
 
 Document = dict[str, Any]
 """A body as the tool keeps it: canonical field names to strings, lists of strings or None."""
@@ -85,30 +88,55 @@ class State:
     last_change: str = ""
     people: dict[str, str] = field(default_factory=dict)
 
+    def person(self, email: str) -> str:
+        """The id of the person with this address, who is known from now on."""
+        return self.people.setdefault(email.lower(), f"person-{len(self.people) + 1}")
+
     def number(self) -> int:
         self.counter += 1
         return self.counter
 
 
 class Shelf:
-    """Hands out the state, to one at a time. With a file, every transaction is on disk before it ends."""
+    """Hands out the state, to one at a time. With a file, every transaction is on disk before it ends.
 
-    def __init__(self, path: Path | None = None) -> None:
+    A file that cannot be used is NeedsOperator: of `system`, which is what the connection to it is called.
+    """
+
+    def __init__(self, path: Path | None = None, people: Iterable[str] = (), system: str = "memory") -> None:
+        """`people` are known from the beginning. The file is not looked at before it is needed."""
         self._path = path
-        self._state = State()
+        self._people = tuple(people)
+        self._system = system
+        self._state = self._with_people(State())
         self._lock = threading.RLock()
         self._depth = 0
 
+    def look(self) -> None:
+        """Whether the file can be used; nothing is written. Raises NeedsOperator."""
+        if self._path is None:
+            return
+        with self._lock, self._usable(self._path):
+            self._read(self._path)
+            folder = next((one for one in self._path.absolute().parents if one.exists()), None)
+            if folder is not None and not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
     @contextmanager
     def transaction(self) -> Iterator[State]:
-        """The state, to read and to change. A change inside a failed transaction is not written to the file."""
+        """The state, to read and to change. A change inside a failed transaction is not written to the file. Raises
+        NeedsOperator."""
         with self._lock:
             if self._path is None or self._depth:
                 yield self._state
                 return
-            with _locked(self._path):
-                before = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
-                self._state = _loaded(before)
+            with ExitStack() as held:
+                with self._usable(self._path):
+                    held.enter_context(_locked(self._path))
+                    before, state = self._read(self._path)
+                self._state = self._with_people(state)
                 self._depth += 1
                 try:
                     yield self._state
@@ -116,7 +144,41 @@ class Shelf:
                     self._depth -= 1
                 after = json.dumps(asdict(self._state), ensure_ascii=True)
                 if after != before:
-                    _replace(self._path, after)
+                    with self._usable(self._path):
+                        _replace(self._path, after)
+
+    @contextmanager
+    def _usable(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except IsADirectoryError:
+            words = f"`path` names {path}, which is a folder; name a JSON file, in it or elsewhere."
+            raise NeedsOperator(self._system, words) from None
+        except (NotADirectoryError, FileExistsError):
+            words = f"`path` names {path}, which stands below what is no folder; name a file in a folder."
+            raise NeedsOperator(self._system, words) from None
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            words = f"`path` names {path}, which cannot be read and written ({why}); mend that, or name another file."
+            raise NeedsOperator(self._system, words) from None
+
+    def _read(self, path: Path) -> tuple[str, State]:
+        """The file's text and what it says. Raises OSError, or NeedsOperator for what is not ours."""
+        # Anything else in the file: another program's, or half of ours.
+        try:
+            text = path.read_text(encoding="utf-8") if path.exists() else ""
+            return text, _loaded(text)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            words = (
+                f"`path` names {path}, which does not hold what the memory tool writes; restore it, or name another "
+                "file: one that is not there yet is made."
+            )
+            raise NeedsOperator(self._system, words) from None
+
+    def _with_people(self, state: State) -> State:
+        for email in self._people:
+            state.person(email)
+        return state
 
 
 @contextmanager
@@ -142,7 +204,11 @@ def _replace(path: Path, text: str) -> None:
 def _loaded(text: str) -> State:
     if not text:
         return State()
-    state = State(**json.loads(text))
+    document: Document = json.loads(text)
+    kinds: dict[str, type[object]] = {"people": dict, "counter": int, "last_change": str}
+    if not all(isinstance(document.get(name, kind()), kind) for name, kind in kinds.items()):
+        raise TypeError
+    state = State(**document)
     state.rows = {ref: _row(row) for ref, row in _documents(state.rows)}
     return state
 

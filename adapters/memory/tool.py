@@ -66,6 +66,7 @@ class MemoryTool:
         resolution: timedelta = EXACT,
         reopens: bool = True,
         conditional: bool = True,
+        system: str = "memory",
     ) -> None:
         self.clock = clock or (lambda: datetime.now(UTC))
         self.skew = timedelta(0)
@@ -90,20 +91,23 @@ class MemoryTool:
         """Records in which something is odd, until somebody mends them: an import left a date that is none."""
         self.subscribers: list[Callable[[Delivery], None]] = []
         """Called with a signed webhook after every change."""
-        self._shelf = Shelf(path)
-        for email in people:
-            self.add_person(email)
+        self._shelf = Shelf(path, people, system)
 
     def now(self) -> datetime:
         """The time by the tool's own clock."""
         return self.clock() + self.skew
+
+    def look(self) -> datetime:
+        """The time by its own clock, once its records can be had. Raises NeedsOperator."""
+        self._shelf.look()
+        return self.now()
 
     # People
 
     def add_person(self, email: str) -> str:
         """The id of the person with this address, who is known from now on."""
         with self._shelf.transaction() as state:
-            return state.people.setdefault(email.lower(), f"person-{len(state.people) + 1}")
+            return state.person(email)
 
     def person(self, email: str) -> str | None:
         """The id of the person with exactly this address (in any case)."""

@@ -30,7 +30,7 @@ from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
 from tieline.sync.alerts import signals
 from tieline.sync.build import build, prove_mappings
-from tieline.sync.daemon import processes, running
+from tieline.sync.daemon import address, processes, running
 from tieline.sync.daemon.firing import TIMERS_AT_ONCE, fire_timers
 from tieline.sync.daemon.hearing import hear
 from tieline.sync.daemon.heartbeat import Heartbeat, this_process
@@ -311,20 +311,14 @@ class Daemon:
         return self._jobs.health()
 
     def _listen(self) -> socket.socket:
-        """Take the address. Raises ConfigError when somebody else has it."""
-        listen = self.engine.config.server.listen
-        host, _, port = listen.rpartition(":")
-        host = host.strip("[]")
+        """Take the address. Raises ConfigError when it cannot be had."""
+        config = self.engine.config
         try:
-            listener = socket.create_server(
-                (host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2_048
-            )
-        except OSError as error:
-            what = f"server.listen: {listen} cannot be taken: {error.strerror}."
-            fix = "stop what holds it (another Tieline?), or listen elsewhere."
-            raise ConfigError([self.engine.config.problem("server.listen", "RUN001", what, fix)]) from None
-        address = listener.getsockname()
-        self.address = f"http://{address[0]}:{address[1]}"
+            listener = address.take(config.server.listen)
+        except address.NotTaken as error:
+            raise ConfigError([config.problem("server.listen", "RUN001", error.what, error.fix)]) from None
+        taken = listener.getsockname()
+        self.address = f"http://{taken[0]}:{taken[1]}"
         return listener
 
     def _start_server(self, listener: socket.socket) -> None:
