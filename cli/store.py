@@ -47,6 +47,7 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
     where = store_beside(config.file, address or os.environ[variable])
     if where == config.store:
         raise click.UsageError("that is the store itself; name another database")
+    _refuse_nowhere(where)
     with store_of(config) as source, _nobody_at_work(config, source), Store.open(where) as target:
         source.migrate()
         target.migrate()
@@ -57,6 +58,22 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
         emit({"to": name, "rows": found.total, "tables": dict(found.rows)})
         return
     say(f"{found.total} rows are in {name}, the same as here. Write its address into `store:`, then start.")
+
+
+def _refuse_nowhere(where: str) -> None:
+    """A copy goes to a place that somebody made: what was mistyped is not made, and from then on the one in use."""
+    from tieline.core.store import engines
+
+    url = engines.parse(where)
+    if engines.in_memory(url):
+        raise click.UsageError("a database in memory ends with this command; name a file, or a PostgreSQL database")
+    file = engines.file_of(where)
+    if file is None or file.parent.is_dir():
+        return
+    what, fix = f"there is no folder {file.parent}", "make it, or correct the path"
+    if file.parent.exists():
+        what, fix = f"{file.parent} is no folder", "correct the path"
+    raise click.UsageError(f"{what}; {fix}")
 
 
 @contextmanager

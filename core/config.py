@@ -378,8 +378,10 @@ class _Reader:
             what = f"{found} lies outside of the workspace."
             self._findings.note(node or self._root, "CFG018", what, "copy it beside this file; links out do not count.")
         elif not there:
-            what = f"there is no file {found}."
-            self._findings.note(node or self._root, "CFG018", what, "paths are relative to this file; correct it.")
+            what, fix = f"there is no file {found}.", "paths are relative to this file; correct it."
+            if found.is_dir():
+                what, fix = f"{found} is a folder, and no file.", "name a file in it."
+            self._findings.note(node or self._root, "CFG018", what, fix)
         return found
 
     def _beside(self, path: str) -> Path:

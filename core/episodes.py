@@ -28,6 +28,12 @@ MOST_EPISODES: Final = 20_000
 """How many firing episodes a cursor holds (about half a megabyte); the oldest ones beyond are not watched for their
 end by polling. Only a source whose grouping has failed fires more at once."""
 
+FIRST_YEAR: Final = 2
+"""Go writes a time that is not set as the first moment of the year 1."""
+
+LAST_YEAR: Final = 8999
+"""Others write one as a moment of the year 9999, somewhere on earth."""
+
 _PRINT: Final = re.compile("[0-9a-f]{16}")
 _FORMAT: Final = "e1:"
 _YEAR_ONE: Final = datetime(1, 1, 1, tzinfo=UTC)
@@ -58,6 +64,18 @@ def parse_moment(text: str) -> datetime:
     except (ValueError, OverflowError):
         raise ValueError(f"{text[:40]!r} is not a time with a zone, like 2026-11-23T07:05:28.96Z") from None
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def beginning(alert: Mapping[str, Any], name: str) -> datetime:
+    """When an alert's firing began, by this member of it. Raises ValueError, also for the ends of the calendar, which
+    stand for a time that nobody knows: each firing would be the same episode, and what is over stays so."""
+    told = alert.get(name)
+    if not isinstance(told, str):
+        raise ValueError(f"its `{name}` is not a text")
+    moment = parse_moment(told)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"its `{name}` is the year {moment.year}: it does not tell when it began")
+    return moment
 
 
 def moment_text(moment: datetime) -> str:

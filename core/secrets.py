@@ -213,7 +213,7 @@ def _exposure(path: Path) -> str | None:
         mode = path.stat().st_mode
     except OSError:
         return None  # Not there, or not ours to look at: that shows when it is read.
-    if mode & (stat.S_IROTH | stat.S_IWOTH):
+    if not stat.S_ISDIR(mode) and mode & (stat.S_IROTH | stat.S_IWOTH):
         return f"{path} can be read by everyone on this machine; run `chmod 600 {path}`"
     return None
 

@@ -15,19 +15,15 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from tieline.core.episodes import Episode, identity, moment_text, parse_moment, rule_of, texts
+from tieline.core.episodes import Episode, beginning, identity, moment_text, parse_moment, rule_of, texts
 from tieline.core.port import Body, Reading, Ref, Unreadable, Version
 
 ENDED = Version("ended")
 """Every reading of an episode that is over has this version, however we learnt of it."""
-
-NOT_TOLD: Final = datetime(2, 1, 1, tzinfo=UTC)
-"""Go writes a time that is not set as the first moment of the year 1."""
-
 
 _NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -205,10 +201,7 @@ def _annotations(alert: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _start(alert: Mapping[str, Any]) -> datetime:
-    start = parse_moment(_text(alert, "startsAt"))
-    if start < NOT_TOLD:
-        raise ValueError("its `startsAt` is the year 1: it does not tell when it began")
-    return start
+    return beginning(alert, "startsAt")
 
 
 def _end(alert: Mapping[str, Any], start: str) -> str | None:

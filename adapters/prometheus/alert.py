@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from tieline.core.episodes import Episode, identity, moment_text, parse_moment, rule_of, texts
+from tieline.core.episodes import Episode, beginning, identity, moment_text, parse_moment, rule_of, texts
 from tieline.core.port import Body, Reading, Ref, Version
 
 ENDED = Version("ended")
@@ -92,9 +92,7 @@ def distinct(readings: Iterable[Reading]) -> list[Reading]:
 
 
 def _start(alert: Mapping[str, Any]) -> datetime:
-    if not isinstance(alert.get("activeAt"), str):
-        raise ValueError("its `activeAt` is not a text")
-    return parse_moment(alert["activeAt"])
+    return beginning(alert, "activeAt")
 
 
 def _annotations(alert: Mapping[str, Any]) -> Mapping[str, str]:

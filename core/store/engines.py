@@ -16,11 +16,10 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
 from tieline.core.errors import ConfigError, Problem, StoreUnavailable
+from tieline.core.store import ownership
 
 _KINDS = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 _READERS = 8
-_HEADER = b"SQLite format 3\0"
-"""How a database file begins."""
 _WAL_ATTEMPTS = 100
 _POSTGRES_SETTINGS = (
     "SET statement_timeout = '60s'",
@@ -145,7 +144,7 @@ def _create_private(path: Path) -> None:
 
 def _may_be_ours(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(len(_HEADER)) in (b"", _HEADER)
+        return file.read(len(ownership.HEADER)) in (b"", ownership.HEADER)
 
 
 def _prepare_writer(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -18,6 +18,9 @@ from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 APPLICATION_ID: Final = 0x54494C4E
 """`TILN`, in the header of the file (https://www.sqlite.org/pragma.html#pragma_application_id)."""
 
+HEADER: Final = b"SQLite format 3\0"
+"""What every SQLite database begins with (https://www.sqlite.org/fileformat.html)."""
+
 _OURS: Final = frozenset({"journal", "journal_head", "replica", "alembic_version"})
 """The tables by which a store is known that was made before stores said whose they are."""
 
@@ -43,7 +46,10 @@ def examine(path: Path, *, create: bool) -> None:
     if number == APPLICATION_ID or (number == 0 and tables >= _OURS):
         return
     if number or tables:
-        raise _foreign(path)
+        raise _foreign(path, "a database of another program")
+    if path.stat().st_size and not _begins_as_database(path):
+        # SQLite takes a single byte for an empty database.
+        raise _foreign(path, "no database")
     if not create:
         raise _missing(path)
 
@@ -78,8 +84,13 @@ def _no_file(path: Path) -> ConfigError:
     return ConfigError([Problem("store", 0, 0, "STORE009", what, fix)])
 
 
-def _foreign(path: Path) -> ConfigError:
-    what = f"{path} is a database of another program; nothing was written into it."
+def _begins_as_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(HEADER)) == HEADER
+
+
+def _foreign(path: Path, kind: str) -> ConfigError:
+    what = f"{path} is {kind}; nothing was written into it."
     fix = "name a file of its own in `store:`."
     return ConfigError([Problem("store", 0, 0, "STORE008", what, fix)])
 

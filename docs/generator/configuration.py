@@ -63,7 +63,7 @@ OTHERS: Mapping[str, str] = {
     "STORE005": "what arrived in the copy of a store is not what was sent",
     "STORE006": "the store was copied into another one, which is in use now",
     "STORE007": "there is no store where `store` says, and this command makes none",
-    "STORE008": "`store` names a SQLite file of another program",
+    "STORE008": "`store` names a file of another program, or one that is no database",
     "STORE009": "`store` names a folder, or something else that is no file",
     "STORE010": "a store that is to be copied has tables or columns that are not Tieline's",
     "RUN003": "nothing can be made in the store's folder",

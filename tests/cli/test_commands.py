@@ -393,6 +393,7 @@ def test_the_entry_point_answers_with_exit_codes_not_tracebacks(tmp_path, monkey
 
 
 def test_a_store_is_copied_once_and_the_old_one_sends_whoever_comes_to_the_new_one(workspace, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
     target = f"sqlite:///{tmp_path / 'elsewhere' / 'new.db'}"
     code, output = run("store", "copy", "--to", target, "--json", workspace=workspace)
     assert code == 0
@@ -423,6 +424,26 @@ def test_a_store_is_copied_to_one_address_that_is_named_in_one_way(workspace, mo
     assert run("store", "copy", workspace=workspace)[0] == 2
     assert run("store", "copy", "--to", "sqlite:///x.db", "--to-env", "NOWHERE", workspace=workspace)[0] == 2
     assert run("store", "copy", "--to-env", "NOWHERE", workspace=workspace)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("sqlite:///typo/deep/new.db", "there is no folder {here}/typo/deep; make it, or correct the path"),
+        ("sqlite:///tieline.yaml/new.db", "{here}/tieline.yaml is no folder; correct the path"),
+        ("sqlite://", "a database in memory ends with this command"),
+        ("sqlite:///:memory:", "a database in memory ends with this command"),
+    ],
+)
+def test_a_store_is_copied_to_no_place_that_a_typo_makes(workspace, monkeypatch, address, words):
+    monkeypatch.setenv("NEW_STORE", address)
+    before = sorted(workspace.rglob("*"))
+    for named in (("--to", address), ("--to-env", "NEW_STORE")):
+        code, output = run("store", "copy", *named, workspace=workspace)
+        assert code == 2
+        assert words.format(here=workspace.resolve()) in " ".join(output.split())
+    assert [one for one in sorted(workspace.rglob("*")) if one not in before and "-" not in one.name] == []
+    assert run("incidents", workspace=workspace)[0] == 0, "the store is still the one in use"
 
 
 def test_a_store_that_a_daemon_works_on_is_not_copied_away(workspace, capsys):

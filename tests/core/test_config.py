@@ -192,6 +192,16 @@ def test_what_is_missing_hides_nothing_else_that_is_wrong(connection: str, wante
         assert any(words in one for one in found), (words, found)
 
 
+@pytest.mark.parametrize("option", ["overlay", "mapping"])
+def test_a_folder_where_a_file_belongs_is_told_as_that(tmp_path: Path, option: str) -> None:
+    (tmp_path / "maps.yaml").mkdir()
+    with pytest.raises(ConfigError) as caught:
+        load(MEMORY + f"    {option}: maps.yaml\n", tmp_path)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.what) == ("CFG018", f"{tmp_path / 'maps.yaml'} is a folder, and no file.")
+    assert problem.fix == "name a file in it."
+
+
 def test_another_option_hides_no_store_that_cannot_be_used() -> None:
     assert [problem.code for problem in problems("store: mysql://x\npoll_evry: 3s")] == ["CFG003", "CFG019", "CFG002"]
 

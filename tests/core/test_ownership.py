@@ -55,6 +55,17 @@ def test_nobody_elses_file_is_written_into(
     assert [one.name for one in tmp_path.iterdir()] == ["a file.db"]
 
 
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("words", [b"x", b"\n", b"a short note", b"\0" * 100])
+def test_a_few_bytes_of_something_else_are_no_empty_database(tmp_path: Path, words: bytes, create: bool) -> None:
+    """SQLite takes whatever is shorter than a page's header for an empty one."""
+    file = tmp_path / "note"
+    file.write_bytes(words)
+    with pytest.raises((ConfigError, StoreUnavailable), match=r"STORE008|not a SQLite database"):
+        Store.open(f"sqlite:///{file}", create=create).migrate()
+    assert file.read_bytes() == words
+
+
 def test_a_file_that_is_not_there_may_be_made_or_is_missed(tmp_path: Path) -> None:
     examine(tmp_path / "tieline.db", create=True)
     with pytest.raises(ConfigError, match="STORE007"):

@@ -90,3 +90,11 @@ def test_equal_references_are_equal_secrets() -> None:
     assert Secret("env", "A") != Secret("file", "A")
     assert Secret.literal("x") != Secret.literal("y")
     assert Secret.literal("x") != "x"
+
+
+def test_a_folder_is_no_secret_that_everybody_can_read(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    secret = Secret("file", str(tmp_path))
+    assert secret.exposure is None
+    with pytest.raises(LookupError, match="cannot be read: Is a directory"):
+        secret.reveal()

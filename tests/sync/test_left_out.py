@@ -98,6 +98,15 @@ def test_it_is_told_no_longer_when_nothing_was_lost_for_long(hearing: Office) ->
     assert told(hearing) == (0, None)
 
 
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_an_alert_that_does_not_tell_when_it_began_is_told_to_people(hearing: Office, year: str) -> None:
+    """Each of its firings would be the same one, and what is over would never be told of again."""
+    hear(hearing, {**GOOD, "startsAt": f"{year}-11-30T08:00:00Z"})
+    count, facts = told(hearing)
+    assert count == 1 and facts is not None
+    assert facts["why"] == f"Disk: its `startsAt` is the year {int(year)}: it does not tell when it began."
+
+
 @pytest.mark.parametrize("truncated", [None, "7", -1, 0, False])
 def test_nothing_is_cut_where_the_sender_does_not_say_so(hearing: Office, truncated: object) -> None:
     hear(hearing, GOOD, truncatedAlerts=truncated)

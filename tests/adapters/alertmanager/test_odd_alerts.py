@@ -37,6 +37,8 @@ def parsed(adapter: AlertmanagerAdapter, **odd: Any) -> Received:
         {"startsAt": ...},
         {"startsAt": 1764000000},
         {"startsAt": "0001-01-01T00:00:00Z"},
+        {"startsAt": "9999-11-30T08:00:00Z"},
+        {"startsAt": "9999-12-31T23:59:59.999Z"},
         {"startsAt": "2026-11-23T07:04:28"},
         {"startsAt": "9999-12-31T23:59:59-14:00"},
         {"status": "pending"},

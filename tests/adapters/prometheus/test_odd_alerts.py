@@ -12,7 +12,16 @@ from tieline.core.errors import NeedsOperator, Rejected
 
 @pytest.mark.parametrize(
     "odd",
-    [{"state": "paused"}, {"state": None}, {"activeAt": "soon"}, {"activeAt": None}, {"activeAt": 7}, {"labels": None}],
+    [
+        {"state": "paused"},
+        {"state": None},
+        {"activeAt": "soon"},
+        {"activeAt": None},
+        {"activeAt": 7},
+        {"activeAt": "0001-01-01T00:00:00Z"},
+        {"activeAt": "9999-12-31T23:59:59Z"},
+        {"labels": None},
+    ],
     ids=str,
 )
 def test_an_odd_alert_of_a_listing_is_named_and_the_others_go_on(driver: PrometheusDriver, odd: dict[str, Any]) -> None:
