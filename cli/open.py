@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -18,6 +19,8 @@ from tieline.core.store import engines, volume
 from tieline.core.store.store import Store
 
 FILE = "tieline.yaml"
+
+STORE_UNKNOWN: Final = "which store is meant is not known, so that nothing of it is shown. A daemon at work goes on with what it read before"
 
 
 def clock() -> Clock:
@@ -64,7 +67,7 @@ def configuration_to_look(workspace: str) -> tuple[Config, tuple[Problem, ...]]:
         try:
             return store_named(Path(workspace) / FILE), refused.problems
         except (ConfigError, OSError):
-            raise refused from None
+            raise ConfigError(refused.problems, STORE_UNKNOWN) from None
     registry.close()
     return config, ()
 

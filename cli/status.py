@@ -93,7 +93,7 @@ def _looking_into(config: Config, problems: Sequence[Problem]) -> Iterator[Store
         with store_of(config) as store:
             yield store
     except ConfigError as error:
-        raise ConfigError([*problems, *error.problems]) from error
+        raise ConfigError([*problems, *error.problems], "there is nothing to show") from error
 
 
 def _known(config: Config, daemon: Life, *, refused: bool) -> Known:

@@ -102,6 +102,7 @@ class Config:
 
 
 SQLITE: Final = "sqlite:///"
+_STORE: Final = re.compile(r"""["']?store["']?\s*:""")
 
 
 def store_beside(file: Path, address: str) -> str:
@@ -139,9 +140,12 @@ def load_text(text: bytes | str, file: Path, provide: Provider | None = None) ->
 
 def store_named(file: Path) -> Config:
     """A configuration of nothing but the store that the file names, for whoever only looks while the rest of it is
-    refused. Raises ConfigError where that cannot be read either."""
+    refused. Raises ConfigError where that cannot be read either, or OSError."""
     text = file.read_bytes()
-    whole = load_yaml(text, str(file))
+    try:
+        whole = load_yaml(text, str(file))
+    except ConfigError:
+        whole = _line_of_store(text.decode("utf-8-sig", "replace"), str(file))
     findings = Findings(str(file))
     if not isinstance(whole.value, dict):
         raise ConfigError(
@@ -442,6 +446,21 @@ def _places(node: Node, path: str) -> Iterator[tuple[str, Place]]:
 
 def _option(node: Node, name: str) -> Node | None:
     return node.value.get(name) if isinstance(node.value, dict) else None
+
+
+def _line_of_store(text: str, file: str) -> Node:
+    """The one line of a file that is no YAML on which its store stands, as whole by itself. Raises ConfigError where
+    there is no such line, or where it may not be all that is said of it."""
+    lines = text.splitlines()
+    places = [number for number, line in enumerate(lines) if _STORE.match(line)]
+    alone = "\n" * places[0] + lines[places[0]] if len(places) == 1 else ""
+    following = "".join(lines[places[0] + 1 : places[0] + 2]) if alone else ""
+    found = load_yaml(alone, file)
+    named = _option(found, "store")
+    is_whole = named is not None and isinstance(named.value, str) and "\ufffd" not in named.value
+    if not is_whole or (following[:1].isspace() and following.strip()):
+        raise ConfigError([Problem(file, 1, 1, "CFG004", "the file does not tell its store.", "write a `store:`.")])
+    return found
 
 
 def _only(store: Node | None) -> Node:

@@ -76,9 +76,11 @@ class Problem:
 class ConfigError(TielineError):
     """A file a person wrote cannot be acted on. Carries every problem found, not only the first."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], follows: str = "") -> None:
+        """`follows` is what comes of it, where that is not that nothing was started."""
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        self.follows = follows or "nothing was started"
+        super().__init__("\n".join([*map(str, self.problems), *filter(None, [follows])]))
 
 
 class StoreUnavailable(TielineError):

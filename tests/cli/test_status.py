@@ -304,6 +304,51 @@ def test_a_file_that_does_not_even_tell_its_store_is_refused_as_by_every_command
     assert code in capsys.readouterr().err
 
 
+BROKEN = b"connections:\n  left: {tool: memory\n"
+
+
+@pytest.mark.parametrize("broken", [BROKEN, b"# \xe9\n", b"a: *x\n", b"tieline: 1\ntieline: 1\n"])
+def test_of_a_file_that_is_no_yaml_the_line_of_its_store_is_believed(workspace, capsys, broken):
+    (workspace / "tieline.db").rename(workspace / "other.db")
+    (workspace / "tieline.yaml").write_bytes(b"store: sqlite:///other.db # ours\n" + broken)
+    code, output = run("status", workspace=workspace)
+    assert code == 3
+    assert "tieline.yaml is refused as it is now, for one problem" in " ".join(output.split())
+    assert "incidents open" in output
+    assert "nothing was started" not in output + capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        BROKEN,
+        b"store: sqlite:///a.db\nstore: sqlite:///b.db\n" + BROKEN,
+        b'"store": sqlite:///a.db\nstore: sqlite:///b.db\n' + BROKEN,
+        b"store:\n  sqlite:///a.db\n" + BROKEN,
+        b"store: sqlite:///a.db\n  and more\n" + BROKEN,
+        b"store: sqlite:///\xe9.db\n" + BROKEN,
+        b"store: >-\n  sqlite:///a.db\n" + BROKEN,
+        b"store: sqlite:///a.db: x\n" + BROKEN,
+        b"other:\n  store: sqlite:///tieline.db\n" + BROKEN,
+    ],
+)
+def test_where_the_file_does_not_tell_its_store_none_is_guessed(workspace, capsys, text):
+    file = workspace / "tieline.yaml"
+    file.unlink()
+    file.mkdir() if text is None else file.write_bytes(text)
+    assert run("status", workspace=workspace)[0] == 3
+    said = capsys.readouterr().err
+    assert "; which store is meant is not known, so that nothing of it is shown." in said
+    assert "nothing was started" not in said
+
+
+def test_a_workspace_without_a_file_names_no_store(tmp_path, capsys):
+    assert run("status", workspace=tmp_path)[0] == 3
+    said = capsys.readouterr().err
+    assert "there is no workspace here" in said and "which store is meant is not known" in said
+
+
 def test_a_store_that_a_refused_file_does_not_name_is_missed_after_the_files_own_problems(workspace, capsys):
     (workspace / "tieline.db").unlink()
     (workspace / "tieline.yaml").write_text("tieline: 1\nstroe: sqlite:///other.db\n", encoding="utf-8")
