@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, select, text
 
@@ -16,7 +16,10 @@ from tieline.core.port import Received
 from tieline.core.redaction import redacted
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync.engine import Connected
+
+if TYPE_CHECKING:
+    # Who only looks (`tieline status`) does not wait for the engine.
+    from tieline.sync.engine import Connected
 
 LONGEST: Final = 300
 """Characters that are kept of why."""
