@@ -20,7 +20,10 @@ from tieline.core.store.store import Store
 
 FILE = "tieline.yaml"
 
-STORE_UNKNOWN: Final = "which store is meant is not known, so that nothing of it is shown. A daemon at work goes on with what it read before"
+STORE_UNKNOWN: Final = (
+    "which store is meant is not known, so that nothing of it is shown. "
+    "A daemon at work goes on with what it read before"
+)
 
 
 def clock() -> Clock:
