@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -93,7 +93,15 @@ def _looking_into(config: Config, problems: Sequence[Problem]) -> Iterator[Store
         with store_of(config) as store:
             yield store
     except ConfigError as error:
-        raise ConfigError([*problems, *error.problems], "there is nothing to show") from error
+        missing = [_with_what_may_still_run(one) for one in error.problems]
+        raise ConfigError([*problems, *missing], "there is nothing to show") from error
+
+
+def _with_what_may_still_run(problem: Problem) -> Problem:
+    if problem.code != "STORE007":
+        return problem
+    still = "A daemon that was started before `store` was changed goes on with the one that it named."
+    return replace(problem, fix=f"{problem.fix} {still}")
 
 
 def _known(config: Config, daemon: Life, *, refused: bool) -> Known:

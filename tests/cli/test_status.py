@@ -357,6 +357,14 @@ def test_a_store_that_a_refused_file_does_not_name_is_missed_after_the_files_own
     assert "CFG002 stroe is not an option. Fix: did you mean 'store'?" in first and "STORE007" in second
 
 
+def test_where_no_store_is_a_daemon_may_work_on_the_one_that_the_file_named_before(workspace, capsys):
+    (workspace / "tieline.yaml").write_text("tieline: 1\nstore: sqlite:///moved.db\n", encoding="utf-8")
+    assert run("status", workspace=workspace)[0] == 3
+    told = capsys.readouterr().err
+    assert "STORE007 there is no store at" in told
+    assert "A daemon that was started before `store` was changed goes on with the one that it named." in told
+
+
 def test_workers_that_run_different_connections_are_told_to_be_reloaded(store):
     for worker, connections in (("here:1", {}), ("here:2", {"am": {"tool": "x", "only_listens": True, "risks": []}})):
         heart = Heartbeat(store, worker, alone=False)
