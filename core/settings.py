@@ -295,9 +295,11 @@ def _explain(
             fix = f"write `{path[-1]}: {{{first}: …}}`; there are {', '.join(section)}."
             given = "list" if isinstance(at.value, list) else "single value"
             findings.note(at, "CFG005", f"{place} has options of its own, and is no {given}.", fix)
+        case _ if worded := _worded(detail, at.value):
+            findings.note(at, "CFG005", f"{place} {worded[0]}.", worded[1])
         case _:
             for words in detail["msg"].removeprefix("Value error, ").split("\n"):
-                findings.note(_named_in(words, at), "CFG005", f"{place}: {as_sentence(words)}", _hint(detail["type"]))
+                findings.note(_named_in(words, at), "CFG005", f"{place}: {as_sentence(words)}", "correct the value.")
 
 
 def _section_of(owner: type[BaseModel] | None, path: Sequence[str]) -> Mapping[str, FieldInfo]:
@@ -366,15 +368,42 @@ def _sentence(detail: ErrorDetails) -> str:
     return as_sentence(detail["msg"].removeprefix("Value error, ").strip())
 
 
-def _hint(kind: str) -> str:
-    match kind:
+def _worded(detail: ErrorDetails, value: object) -> tuple[str, str] | None:
+    """What is wrong, to follow the option's name, and what to write instead; None where pydantic, or a rule of ours,
+    says it in a sentence of its own. `value` is only looked at for its kind: it may be a secret."""
+    bounds = detail.get("ctx", {})
+    match detail["type"]:
         case "string_type":
-            return "put the value in quotes."
+            is_single = value is not None and not isinstance(value, (dict, list))
+            return "is no text", "put the value in quotes." if is_single else "write a text."
         case "bool_type" | "bool_parsing":
-            return "write true or false."
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return "write `name: value` lines below it."
-        case "list_type" | "tuple_type" | "set_type" | "frozen_set_type":
-            return "write a list: [one, two]."
+            return "is neither true nor false", "write true or false."
+        case "int_type" | "int_parsing" | "int_parsing_size" | "int_from_float":
+            return "is no whole number", "write a whole number."
+        case "float_type" | "float_parsing" | "finite_number":
+            return "is no number", "write a number."
+        case "greater_than_equal":
+            return f"is less than {bounds['ge']}", f"write {bounds['ge']} or more."
+        case "greater_than":
+            return f"is not more than {bounds['gt']}", f"write more than {bounds['gt']}."
+        case "less_than_equal":
+            return f"is more than {bounds['le']}", f"write {bounds['le']} or less."
+        case "less_than":
+            return f"is not less than {bounds['lt']}", f"write less than {bounds['lt']}."
+        case "literal_error" | "enum":
+            known = str(bounds["expected"])
+            return f"is not {known}", "write one of them." if " or " in known else f"write {known}."
+        case "tuple_type" | "list_type" | "set_type" | "frozen_set_type":
+            return "is no list", "write a list: [one, two]."
+        case "model_type" | "model_attributes_type" | "dict_type" | "mapping_type":
+            return "has options of its own", "write `name: value` lines below it."
+        case "path_type":
+            return "is no path", "write the path of a file."
+        case "string_pattern_mismatch":
+            return f"does not match {bounds['pattern']}", "correct the value."
+        case "too_short" | "string_too_short":
+            return f"is shorter than {bounds['min_length']}", f"write {bounds['min_length']} at least."
+        case "too_long" | "string_too_long":
+            return f"is longer than {bounds['max_length']}", f"write {bounds['max_length']} at most."
         case _:
-            return "correct the value."
+            return None
