@@ -48,6 +48,7 @@ def _incident(number: int) -> dict[str, Any]:
         "status": "resolved",
         "exercise": False,
         "restricted": False,
+        "origin": "",
         "opened_at": _AT,
         "updated_at": _AT,
     }
@@ -68,6 +69,7 @@ def _replica(number: int, connection: str) -> dict[str, Any]:
         "version": "1",
         "touched": 0,
         **{name: {} for name in ("ledger", "intent", "holds", "trail")},
+        "waits": False,
         "originals": {},
         "dirty": False,
         "dirty_since": None,

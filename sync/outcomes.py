@@ -24,6 +24,7 @@ from tieline.core.errors import (
     TryAgain,
     Unforeseen,
 )
+from tieline.core.redaction import redacted
 from tieline.sync.records import Replica, ReplicaState
 
 
@@ -370,10 +371,12 @@ def bearing(error: Exception) -> Bearing:
 
 
 def in_words(error: Exception, event: str) -> str:
-    """What is said to people of an error that was met. `event` is the line of the log that tells the rest: what an
-    adapter or a mapping broke with are words for whoever wrote it."""
-    if isinstance(error, Unforeseen):
-        return f"{error.connection}: its adapter broke at `{error.verb}`; the line `{event}` of the log tells with what"
-    if isinstance(error, RemoteError):
+    """What is said to people of an error that was met. `event` is the line of the log that tells where in the code it
+    happened, for whoever wrote that."""
+    if isinstance(error, RemoteError) and not isinstance(error, Unforeseen):
         return str(error)
-    return f"there is a mistake in Tieline, a mapping or a plugin; the line `{event}` of the log tells which"
+    said = redacted(str(error.__cause__ if isinstance(error, Unforeseen) else error)).removesuffix(".")
+    whose = "there is a mistake in Tieline, a mapping or a plugin"
+    if isinstance(error, Unforeseen):
+        whose = f"{error.connection}: its adapter broke at `{error.verb}`"
+    return f"{whose}: {said or 'it does not say which'}; the line `{event}` of the log tells where"

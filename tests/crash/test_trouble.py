@@ -49,7 +49,8 @@ def test_sessions_that_are_cut_again_and_again_lose_nothing(tmp_path):
 
 
 def test_a_storm_against_a_slow_tool_takes_bounded_memory(tmp_path):
-    figures = crash(tmp_path, "storm", "--alerts", "40000", "--services", "1000")
+    # It has all that it works with after some 30,000: what comes then is growth.
+    figures = crash(tmp_path, "storm", "--alerts", "80000", "--services", "1000")
     assert figures["failures"] == []
     assert figures["largest_mib"] <= LARGEST
     assert figures["mib_per_10000_alerts"] <= STEEPEST

@@ -81,16 +81,18 @@ class Patient:
     stuck: threading.Event = field(default_factory=threading.Event)
     plugins: Sequence[Plugin] = ()
     daemon: Daemon = field(init=False)
+    words: str = ""
+    """What its file says."""
 
     def start(self, *, poll_every: str = "1s", left: str = "", right: str = "", more: str = "") -> None:
         file = self.folder / "tieline.yaml"
-        words = CONFIG.format(poll_every=poll_every, secret=SECRET_NAME, left=left, right=right, more=more)
+        self.words = CONFIG.format(poll_every=poll_every, secret=SECRET_NAME, left=left, right=right, more=more)
 
         def provide(allowed: Any, findings: Any) -> Registry:
             return Registry([*find_plugins(allowed, findings), *self.plugins], findings=findings)
 
         self.daemon = Daemon(
-            lambda: load_text(words, file, provide),
+            lambda: load_text(self.words, file, provide),
             clock=self.clock,
             transports={"left": self.left, "right": self.right, "alerts": HttpxTransport(self.alerts)},
         )
@@ -230,6 +232,11 @@ def broken_plugin(one: Patient) -> None:
         one.alerts.fire({"alertname": "DiskFull", "instance": f"db{number}"})
 
 
+def refused_reload(one: Patient) -> None:
+    one.words += "connectoins: {}\n"
+    assert not one.daemon.reload()
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What goes wrong with one daemon, and the rule that is for it."""
@@ -256,6 +263,7 @@ FAILURES: Mapping[str, Failure] = {
     "forged": Failure("TielineForgedDeliveries", forged),
     "overloaded": Failure("TielineOverloaded", overloaded),
     "broken plugin": Failure("TielinePluginSetAside", broken_plugin),
+    "refused reload": Failure("TielineReloadRefused", refused_reload),
 }
 
 

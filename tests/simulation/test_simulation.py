@@ -109,6 +109,7 @@ EARLY = [
 LATER = {
     "sets-replaced": 100,
     "clean-before-written": 100,
+    "end-not-asked-for": 60,
     "jira-comment-known-by-its-words": 120,
 }
 """Those that take some more."""

@@ -29,8 +29,8 @@ LARGEST: Final = 64 * 1024
 KINDS: Final[Mapping[str, str]] = {
     "word": "mystery",
     "refused": "refuses this title",
-    "mapping": "ZeroDivisionError",
-    "parser": "TypeError",
+    "mapping": "a mistake in Tieline, a mapping or a plugin: a bug in somebody's conversion",
+    "parser": "its adapter broke at `read`: a bug in somebody's parser",
     "large": "is larger than",
 }
 """Each kind of poison, and what the reason for putting it aside has to say."""

@@ -424,7 +424,10 @@ def test_a_record_that_fails_every_time_is_put_aside_after_five_tries_and_the_ot
     assert both.shows("right", "title") == "goes on"
     (parked,) = both.parked()
     assert poison.ref in parked.sentence
-    assert "a mistake in Tieline, a mapping or a plugin; the line `record_failed` of the log tells" in parked.sentence
+    assert (
+        "a mistake in Tieline, a mapping or a plugin: a bug in somebody's conversion; the line `record_failed`"
+        in parked.sentence
+    )
 
 
 def test_an_adapter_that_breaks_at_one_record_is_told_in_words(world):
@@ -438,7 +441,8 @@ def test_an_adapter_that_breaks_at_one_record_is_told_in_words(world):
     with capture_logs() as logs:
         both.settle(15)
     (parked,) = both.parked()
-    assert parked.sentence.startswith("right: its adapter broke at `update`; the line `record_failed` of the log tells")
+    broke = "right: its adapter broke at `update`: 'priority'; the line `record_failed` of the log tells where"
+    assert parked.sentence.startswith(broke)
     assert "KeyError" not in parked.sentence
     assert any("KeyError: 'priority'" in one["error"] for one in logs if one["event"] == "record_failed")
 

@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import httpx
 import pytest
@@ -111,7 +112,22 @@ def hostile() -> list[tuple[str, bytes]]:
     ]
 
 
-def test_what_is_signed_and_hostile_is_refused_and_costs_little(process: Process, tally: Tally) -> None:
+READ: Final = frozenset(
+    {
+        "a number of a million digits",
+        "NaN",
+        "Infinity",
+        "a lone surrogate",
+        "bytes that are not UTF-8",
+        "an overlong form",
+        "an exponent",
+        "a BOM",
+    }
+)
+"""What costs at most the record that it stands in. Jira sends events that mean nothing to us, too: these are such."""
+
+
+def test_what_is_signed_and_hostile_does_no_harm_and_costs_little(process: Process, tally: Tally) -> None:
     for _name, body in hostile():  # once for what a process loads when it first needs it
         post(process, body, **{"x-hub-signature": jira_signature(SECRET, body)})
     before = process.rss
@@ -127,7 +143,8 @@ def test_what_is_signed_and_hostile_is_refused_and_costs_little(process: Process
             ):
                 played += 1
                 answer = process.client.post(f"/hooks/{connection}", content=body, headers={header: proof})
-                if answer.status_code not in (400, 413):
+                harmless = (200, 400) if name in READ and connection == "jira" else (400, 413)
+                if answer.status_code not in harmless:
                     escaped.append(f"{name} at {connection}: {answer.status_code}")
     assert process.rss - before < MARGIN
     tally(played, escaped)
