@@ -34,7 +34,7 @@ def take_in(
     replica: Replica,
     sighting: Sighting,
     moment: Moment = Moment.LATER,
-) -> Decision:
+) -> None:
     """Reconcile one sighting of a known copy and commit what follows from it.
 
     The decision is made inside the transaction, on the incident as it is now: nobody can come in between.
@@ -94,7 +94,6 @@ def take_in(
     if replica.ref is None or replica.state is ReplicaState.GONE:
         # What was written while there was no copy, or while it was in the bin, is missing there.
         comments.wish(tx, engine, incident.id)
-    return decision
 
 
 def _editor(here: Connected, sighting: Sighting) -> Actor:

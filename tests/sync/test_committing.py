@@ -19,7 +19,7 @@ from tieline.core.store import tables as t
 from tieline.sync import explain
 from tieline.sync.comments import comments
 from tieline.sync.intake import inbox
-from tieline.sync.records import Attempt, Incident, Intent, Replica, ReplicaState, Stamp
+from tieline.sync.records import Attempt, Held, Hold, Incident, Intent, Replica, ReplicaState, Stamp
 from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
 from tieline.sync.road.read import sight
@@ -145,6 +145,22 @@ def test_an_edit_in_a_tool_is_told_with_who_made_it_and_marks_the_other_copies(
     assert (copy.dirty, world.copy("left").dirty) == (False, True)
 
 
+def test_an_edit_in_a_tool_that_came_too_late_is_told_and_changes_nothing(world: World) -> None:
+    edit(world, {"title": "Disk 1 is full"})
+    before = world.incident()
+    sighting = seen(world, title="Disk 2 is full")
+    copy = take_in(world, replace(sighting, edited_at=world.clock.now() - timedelta(seconds=1)))
+    entry = entries(world)[-1]
+    assert (entry["kind"], entry["connection"], entry["reason"]) == ("refused", "right", "latest_ours")
+    assert entry["facts"] == {
+        "changes": {},
+        "conflicts": {
+            "title": {"kept": "Disk 1 is full", "lost": "Disk 2 is full", "reason": "latest_ours", "open": False}
+        },
+    }
+    assert (world.incident(), copy.dirty, copy.touched) == (before, True, last(world))
+
+
 def test_an_edit_whose_time_nobody_knows_was_just_now(world: World) -> None:
     take_in(world, replace(seen(world, title="Disk 1 is full"), edited_at=None))
     assert world.incident().stamps["title"] == Stamp(world.clock.now(), "right")
@@ -154,9 +170,11 @@ def test_an_edit_whose_time_nobody_knows_was_just_now(world: World) -> None:
 def test_a_copy_that_shows_nothing_new_is_touched_and_nothing_told(
     world: World, touched: int, asked: int, then: int
 ) -> None:
+    before = world.incident()
     copy = take_in(world, seen(world, asked), touched=touched)
     assert (copy.touched, copy.state, copy.dirty) == (then, ReplicaState.LINKED, False)
     assert entries(world) == []
+    assert world.incident() == before
     assert not world.copy("left").dirty
 
 
@@ -172,6 +190,28 @@ def test_what_a_copy_is_called_stays_where_a_tool_does_not_say_it_and_follows_wh
 def test_what_a_copy_showed_once_and_does_not_show_now_is_still_known(world: World) -> None:
     copy = take_in(world, seen(world, category="network"), observed={"category": "disk", "impact": "low"})
     assert (copy.observed["category"], copy.observed["impact"]) == ("network", "low")
+
+
+@pytest.mark.parametrize(
+    ("known", "body", "then"),
+    [
+        ({"description": "their own"}, {"title": "Disk full"}, {"description": "their own"}),
+        ({"description": "their own"}, {"description": "as we would write it"}, {}),
+        (None, {"title": "Disk full"}, {}),
+    ],
+)
+def test_of_a_text_the_tools_own_words_stay_known_until_it_tells_of_the_text_again(
+    world: World, known: dict[str, Any] | None, body: dict[str, Any], then: dict[str, Any]
+) -> None:
+    sighting = seen(world)
+    copy = take_in(world, replace(sighting, reading=replace(sighting.reading, body=body)), originals=known)
+    assert copy.originals == then
+
+
+def test_what_no_reading_tells_of_is_held_on(world: World) -> None:
+    hold = Hold(Held.UNWRITABLE, None, None, world.clock.now(), "no form there shows it")
+    copy = take_in(world, seen(world), holds={"form": hold, "title": hold})
+    assert copy.holds == {"form": hold}
 
 
 @pytest.mark.parametrize(
@@ -205,8 +245,11 @@ def test_a_copy_that_is_back_gets_the_comments_that_it_lacks(world: World, facts
     assert wanted == ({"left", "right"} if gets else set())
 
 
-SENT: Final = {"title": (Attempt("Disk full", "Disk 1 is full"),), "status": (Attempt("new", "new"),)}
-"""A write of a title, and of a status as it stood."""
+SENT: Final = {
+    "title": (Attempt("Disk full", "Disk 0"), Attempt("Disk full", "Disk 1 is full")),
+    "status": (Attempt("new", "in_progress"), Attempt("new", "new")),
+}
+"""A write of a title, and of a status as it stood; each had been tried before with something else."""
 
 
 @pytest.mark.parametrize(
@@ -239,17 +282,40 @@ def test_only_the_answer_to_a_write_tells_what_became_of_it(
     assert {one["kind"] for one in entries(world)} == {"changed"}
 
 
-def test_what_a_tool_makes_of_a_write_is_told_once(world: World) -> None:
+@pytest.mark.parametrize(("look_at", "words"), [("", "its rules and rights"), ("its triggers", "its triggers")])
+def test_what_a_tool_makes_of_a_write_is_told_once(world: World, look_at: str, words: str) -> None:
+    here = world.engine.connections[RIGHT]
+    here.config = replace(here.config, kind=replace(here.kind, look_at=look_at))
     edit(world, {"title": "Disk 1 is full"})
     copy = take_in(world, seen(world, title="Disk 1"), Moment.WRITTEN, ledger=SENT)
     [told] = [one for one in entries(world) if one["kind"] == "held"]
     assert (told["connection"], told["reason"]) == ("right", "altered")
     hold = copy.holds["title"]
+    assert hold.sentence().endswith(f"look at {words}")
     assert told["facts"]["held"] == {
         "title": {"ours": "Disk 1 is full", "shows": "Disk 1", "kind": "altered", "sentence": hold.sentence()}
     }
     take_in(world, seen(world, title="Disk 1"))
     assert len([one for one in entries(world) if one["kind"] == "held"]) == 1
+
+
+def test_of_several_fields_that_a_tool_makes_something_else_of_the_first_names_the_reason(world: World) -> None:
+    edit(world, {"title": "Disk 1 is full", "team": "storage"})
+    ledger = {**SENT, "team": (Attempt("", "storage"),)}
+    take_in(world, seen(world, title="Disk 1", team=""), Moment.WRITTEN, ledger=ledger)
+    [told] = [one for one in entries(world) if one["kind"] == "held"]
+    assert (list(told["facts"]["held"]), told["reason"]) == (["team", "title"], "ignored")
+
+
+def test_what_is_held_for_another_reason_than_what_a_tool_made_of_our_words_is_not_told_as_that(world: World) -> None:
+    edit(world, {"team": None})
+    strange = replace(seen(world, team="storage"), unmapped={"severity": ("purple", "nobody knows how bad it is")})
+    copy = take_in(world, strange, Moment.BORN, intent=Intent(world.clock.now(), {}))
+    assert {name: hold.kind for name, hold in copy.holds.items()} == {
+        "severity": Held.UNMAPPED,
+        "team": Held.DEFAULT,
+    }
+    assert "held" not in {one["kind"] for one in entries(world)}
 
 
 def test_what_a_tool_cannot_tell_of_an_overwritten_edit_is_told(world: World) -> None:
@@ -262,6 +328,16 @@ def test_what_a_tool_cannot_tell_of_an_overwritten_edit_is_told(world: World) ->
         "untold": ["status", "title"],
         "sentence": "its history is cut off",
     }
+    assert copy.touched == last(world)
+
+
+def test_an_edit_that_our_write_replaced_where_something_newer_stands_is_told(world: World) -> None:
+    edit(world, {"title": "Disk 1 is full"})
+    shown = replace(seen(world, title="Disk 2 is full"), replaced={"title": "Disk 3 is full"})
+    copy = take_in(world, shown, ledger=SENT)
+    told = next(one for one in entries(world) if one["kind"] == "overwritten")
+    lost = {"kept": "Disk 2 is full", "lost": "Disk 3 is full", "reason": "overwritten", "open": False}
+    assert told["facts"] == {"conflicts": {"title": lost}, "untold": [], "sentence": ""}
     assert copy.touched == last(world)
 
 
