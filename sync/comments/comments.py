@@ -22,6 +22,8 @@ from tieline.core.port import Power, Reading, Ref, RemoteComment, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.mappings import Mapping as FieldMapping
+from tieline.mappings.convert.lines import clean_line
+from tieline.mappings.convert.markdown import careful
 from tieline.sync import loading, tokens
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.loading import new_id
@@ -58,7 +60,8 @@ def first_line(author: str, origin: str, incident: IncidentId, token: Token) -> 
     The incident's number and the comment's would not do: both are given anew after a backup was put in the store's
     place, and the next comment would be taken for one that was copied before.
     """
-    return f"{author} in {origin or 'Tieline'} ({incident_number(incident)}#{_mark(token)}):"
+    # Whoever is called `~~~`, or by two lines, would hide what stands behind the name.
+    return f"{careful(clean_line(author))} in {origin or 'Tieline'} ({incident_number(incident)}#{_mark(token)}):"
 
 
 def _mark(token: str) -> str:
@@ -143,11 +146,12 @@ def _add(
     store_name: str,
 ) -> int:
     now = engine.clock.now()
+    author = clean_line(comment.author)  # somebody else's tool calls people whatever it likes
     result = tx.execute(
         insert(t.comment),
         {
             "incident_id": replica.incident,
-            "author": comment.author,
+            "author": author,
             "visibility": comment.visibility.value,
             "body": body.replace("\0", ""),  # PostgreSQL takes no NUL in a text
             "origin": here.name,
@@ -172,7 +176,7 @@ def _add(
         Commented(comment=number, visibility=comment.visibility.value),
         incident=replica.incident,
         connection=here.name,
-        actor=Someone(comment.author) if comment.author else str(here.name),
+        actor=Someone(author) if author else str(here.name),
     )
     return number
 

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from tieline.core.model import ConnectionName, IncidentId, Visibility
 from tieline.core.port import Reading, Ref, RemoteComment, Token, Version
-from tieline.mappings import load
+from tieline.mappings import Mapping, load
 from tieline.sync.comments import comments
 from tieline.sync.comments.comments import Outgoing
 
@@ -66,6 +68,31 @@ def test_a_copy_is_known_by_its_token_and_else_by_its_first_line(
     comment: RemoteComment, token: Token, is_copy: bool
 ) -> None:
     assert comments.is_copy(comment, comment.body, token) is is_copy
+
+
+SHIPPED: Final = [
+    load(name)
+    for name in ("jira-issue", "jira-issue-wiki", "jira-jsm-incident", "pagerduty-incident", "servicenow-incident")
+]
+MARKS: Final = st.sampled_from(
+    ["\n", "\r", " ", "`", "~", "#", "=", "<", ">", "|", "{", "}", "[", "]", "\\", "*", "-", "\0"]
+)
+
+
+@pytest.mark.parametrize("mapping", [MEMORY, *SHIPPED], ids=lambda one: one.name)
+@settings(max_examples=30, deadline=None)
+@given(author=st.text(st.characters() | MARKS))
+@example(author="~~~")
+@example(author="```ann")
+@example(author="    ann")
+@example(author="ann\nof the desk")
+@example(author="<!-- ann")
+@example(author="[code]<pre>")
+@example(author="{noformat}")
+@example(author="ann\ud800")
+def test_a_copy_is_known_whatever_its_author_is_called(mapping: Mapping, author: str) -> None:
+    body = mapping.from_text(comments.rendered(mapping, outgoing(author=author)))
+    assert comments.is_copy(shown(body), body, TOKEN)
 
 
 def test_a_comment_in_doubt_is_found_among_those_that_stand_there() -> None:

@@ -15,7 +15,7 @@ from tests.sync.world import World
 
 from tieline.core.model import ConnectionName, IncidentId, Visibility
 from tieline.core.options import Comments
-from tieline.core.port import Power, RemoteComment, Token
+from tieline.core.port import Power, Ref, RemoteComment, Token
 from tieline.core.store import tables as t
 from tieline.sync import explain, tokens
 from tieline.sync.comments import comments
@@ -110,6 +110,17 @@ def test_words_are_kept_with_whose_they_are_and_wanted_in_the_other_tool(world: 
     ]
 
 
+@pytest.mark.parametrize(
+    ("called", "kept"), [("bob\0", "bob"), ("bob\ud800", "bob"), ("bob\nof the desk", "bob of the desk"), ("\0", "")]
+)
+def test_who_wrote_is_kept_on_one_line_that_every_store_takes(world: World, called: str, kept: str) -> None:
+    take_in(world, said("c1", author=called))
+    assert rows(world, t.comment.c.author) == [(kept,)]
+    with world.engine.store.read() as connection:
+        [entry] = [one for one in explain.history(connection, FIRST) if one["kind"] == "commented"]
+    assert entry["actor"] == (kept or "right")
+
+
 def test_who_wrote_where_no_author_is_told_is_the_tool(world: World) -> None:
     take_in(world, said("c1", author=""))
     with world.engine.store.read() as connection:
@@ -123,6 +134,36 @@ def test_each_comment_is_news_once(world: World) -> None:
     assert take_in(world, said("c1", "one")) == 0
     assert take_in(world, said("c1", "one"), said("c2", "two"), said("c3", "three")) == 2
     assert bodies(world) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("name", "brought", "is_news"),
+    [
+        ("right", None, False),
+        ("right", [], False),
+        ("right", ["c1"], False),
+        ("right", ["c2", "c1"], False),
+        ("right", ["c1", "c3"], True),
+        ("left", ["c1"], True),
+        ("left", ["c9"], False),
+        ("right", ["c9"], True),
+    ],
+)
+def test_a_reading_brings_news_where_its_own_copy_is_not_known_to_have_a_comment(
+    world: World, name: str, brought: list[str] | None, is_news: bool
+) -> None:
+    take_in(world, said("c1", "one"), said("c2", "two"))
+    with world.engine.store.write() as tx:
+        left = (t.twin.c.connection == LEFT) & (t.twin.c.comment_id == 1)
+        tx.execute(update(t.twin).where(left).values(remote_id="c9", state="linked"))
+        where = ConnectionName(name)
+        ref = world.copy(name).ref
+        assert ref is not None
+        reading = world.engine.connections[where].source.read(ref)
+        told = None if brought is None else tuple(said(number) for number in brought)
+        assert comments.any_new(tx, where, replace(reading, comments=told)) is is_news
+        elsewhere = replace(reading, ref=Ref("another"), comments=told)
+        assert comments.any_new(tx, where, elsewhere) is bool(brought)
 
 
 @pytest.mark.parametrize(
