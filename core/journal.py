@@ -17,6 +17,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import bindparam, select, text
 
+from tieline.core import events
 from tieline.core.errors import ConfigError, JournalBroken, Problem
 from tieline.core.events import Event, PersonForgotten, Shredded
 from tieline.core.store import persons
@@ -34,6 +35,7 @@ __all__ = [
     "Verified",
     "canonical",
     "checkpoint",
+    "facts",
     "forget",
     "read_checkpoint",
     "shred",
@@ -53,6 +55,12 @@ ENTRIES: Final = (
 def who(row: Any) -> str:
     """Who one of ENTRIES says that acted, for people."""
     return persons.shown(row.actor, row.person, row.name)
+
+
+def facts(kind: str, payload: str | None) -> events.Facts | None:
+    """What an entry's payload says, as its kind has it today; None where it was shredded. Raises ValueError for one
+    that is no JSON: then somebody else wrote into the store."""
+    return None if payload is None else events.today(kind, orjson.loads(payload))
 
 
 _CHUNK: Final = 5_000
@@ -295,7 +303,7 @@ _FORGET = t.person.update().where(t.person.c.id == bindparam("row_id")).values(n
 
 def forget(store: Store, name: str, *, at: datetime, actor: Actor) -> int:
     """Let go of a person's name: whatever they did stays in the journal, done by somebody who was forgotten. What
-    payloads say of them is let go of by `shred`.
+    payloads say of them is let go of by `shred`; comments, and what incidents and their copies hold, stay as they are.
 
     Answers the seq of the entry that says so, which has only the id. Raises LookupError for a name that the journal
     does not know. Backups and replicas of the database keep their own copies.

@@ -67,8 +67,18 @@ def build(
         raise ConfigError([problem for error in failed.values() for problem in error.problems])
     if in_doubt_before is None and in_doubt:
         in_doubt_before = clock.now() + SKEW
-    began = clock.monotonic()
-    return Engine(config, store, registry, clock, connections, wake, dice, began, is_command, in_doubt_before)
+    return Engine(
+        config,
+        store,
+        registry,
+        clock,
+        connections,
+        wake,
+        dice,
+        clock.monotonic(),
+        is_command=is_command,
+        in_doubt_before=in_doubt_before,
+    )
 
 
 def prove_mappings(config: Config) -> None:

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import Table, Text, bindparam, func, or_, select, text, type_coerce, update
+from sqlalchemy import Text, bindparam, func, or_, select, text, type_coerce, update
 
-from tieline.core import events, journal, timers
+from tieline.core import journal, timers
 from tieline.core.events import Released, Settled
 from tieline.core.journal import Actor
 from tieline.core.model import (
@@ -106,7 +106,7 @@ def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]
             "actor": journal.who(row),
             "person": row.person,
             "reason": row.reason,
-            "facts": {"shredded": True} if row.payload is None else events.today(row.kind, orjson.loads(row.payload)),
+            "facts": {"shredded": True} if (facts := journal.facts(row.kind, row.payload)) is None else facts,
         }
         for row in connection.execute(_HISTORY, {"incident": incident})
     ]
@@ -323,12 +323,13 @@ def release(engine: Engine, what: str, number: int, *, actor: Actor) -> None:
     if number > _LARGEST:
         raise _not_parked(what, number)
     with engine.store.write() as tx:
+        if what in _OF_A_CONNECTION:
+            _refuse_unless_connected(tx, engine, what, number)
         match what:
             case "copy":
                 copy = loading.lock_replica(tx, number)
                 if copy is None or copy.state is not ReplicaState.PARKED:
                     raise _not_parked(what, number)
-                _refuse_unless_connected(engine, what, number, copy.connection)
                 connected = engine.connections.get(copy.connection)
                 if connected is not None and not connected.can(Power.FIND):
                     # Nothing can look for the record; a person did, and says that there is none.
@@ -341,16 +342,13 @@ def release(engine: Engine, what: str, number: int, *, actor: Actor) -> None:
                 engine.record(tx, Released(what=what), incident=incident, connection=connection, actor=actor)
                 return
             case "inbox":
-                _refuse_unless_connected(engine, what, number, _connection_of(tx, t.inbox, number))
                 change = update(t.inbox).where(t.inbox.c.id == number, t.inbox.c.parked != "")
                 found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
             case "comment":
-                _refuse_unless_connected(engine, what, number, _connection_of(tx, t.twin, number))
                 change = update(t.twin).where(t.twin.c.id == number, t.twin.c.state == "parked")
                 # Looked for before it is written: in a store that was put back, somebody may have said so before.
                 found = tx.execute(change, {"state": "sending", "parked": "", "attempts": 0, "next_at": None})
             case "signal":
-                _refuse_unless_connected(engine, what, number, _connection_of(tx, t.signal, number))
                 signal = tx.execute(select(t.signal.c.incident_id).where(t.signal.c.id == number)).first()
                 if signal is not None and signal.incident_id is not None:
                     loading.lock_incident(tx, IncidentId(signal.incident_id))
@@ -367,13 +365,14 @@ def release(engine: Engine, what: str, number: int, *, actor: Actor) -> None:
         engine.record(tx, Released(what=what, number=number), actor=actor)
 
 
-def _connection_of(tx: Transaction, table: Table, number: int) -> str | None:
-    name: str | None = tx.execute(select(table.c.connection).where(table.c.id == number)).scalar()
-    return name
+_OF_A_CONNECTION: Final = {"copy": t.replica, "inbox": t.inbox, "comment": t.twin, "signal": t.signal}
+"""Where what is parked waits for a connection."""
 
 
-def _refuse_unless_connected(engine: Engine, what: str, number: int, name: str | None) -> None:
+def _refuse_unless_connected(tx: Transaction, engine: Engine, what: str, number: int) -> None:
     """Raises ValueError for what would wait for a connection that nobody has."""
+    table = _OF_A_CONNECTION[what]
+    name: str | None = tx.execute(select(table.c.connection).where(table.c.id == number)).scalar()
     if name is not None and name not in engine.connections:
         why = f"{engine.config.file.name} has no connection {name!r}."
         raise ValueError(f"{what} {number} cannot be tried: {why} Write it there again, or leave what is parked.")

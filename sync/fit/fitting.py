@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-import orjson
 import structlog
 from sqlalchemy import bindparam, select, text
 
+from tieline.core import journal
 from tieline.core.errors import RemoteError
-from tieline.core.events import Resumed
+from tieline.core.events import Parked, Resumed
 from tieline.core.port import Describer, FieldFact, Power
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
@@ -41,7 +41,7 @@ _WHY = (
     .where(
         t.journal.c.incident_id == bindparam("incident"),
         t.journal.c.connection == bindparam("connection"),
-        t.journal.c.kind == "parked",
+        t.journal.c.kind == Parked.KIND,
         t.journal.c.reason == bindparam("reason"),
     )
     .order_by(t.journal.c.seq.desc())
@@ -115,8 +115,8 @@ def resume(engine: Engine, here: Connected) -> None:
 
 def _is_unfit(connection: Connection, copy: Replica) -> bool:
     facts = {"incident": copy.incident, "connection": copy.connection, "reason": copy_states.UNFIT}
-    told = connection.execute(_WHY, facts).scalar()
-    return told is not None and str(orjson.loads(told).get("sentence"))[:2000] == copy.parked
+    told = journal.facts(Parked.KIND, connection.execute(_WHY, facts).scalar())
+    return told is not None and str(told.get("sentence"))[:2000] == copy.parked
 
 
 def _resume(tx: Transaction, engine: Engine, here: Connected, copy: Replica) -> None:

@@ -18,9 +18,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-import orjson
 from sqlalchemy import bindparam, select
 
+from tieline.core import journal
 from tieline.core.errors import Gone, Rejected, RemoteError
 from tieline.core.events import FieldsLeftOut, WriteIntended
 from tieline.core.model import Fields
@@ -50,7 +50,7 @@ _LAST_LEFT_OUT = (
     .where(
         t.journal.c.incident_id == bindparam("incident"),
         t.journal.c.connection == bindparam("connection"),
-        t.journal.c.kind == "left_out",
+        t.journal.c.kind == FieldsLeftOut.KIND,
         t.journal.c.reason == LEFT_OUT,
     )
     .order_by(t.journal.c.seq.desc())
@@ -245,7 +245,7 @@ def _tell_left_out(engine: Engine, here: Connected, incident: Incident, names: S
     with engine.store.write() as tx:
         loading.load_incident(tx, incident.id, lock=True)
         last = tx.execute(_LAST_LEFT_OUT, {"incident": incident.id, "connection": here.name}).scalar()
-        if last is None or orjson.loads(last).get("fields") != facts:
+        if (journal.facts(FieldsLeftOut.KIND, last) or {}).get("fields") != facts:
             engine.record(tx, FieldsLeftOut(fields=facts), incident=incident.id, connection=here.name, reason=LEFT_OUT)
 
 

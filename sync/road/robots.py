@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import orjson
 from sqlalchemy import bindparam, select
 
+from tieline.core import journal
+from tieline.core.events import Changed
 from tieline.core.model import IncidentId, Value, incident_number
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
@@ -72,7 +73,7 @@ def of_comments(connection: Connection | Transaction, incident: IncidentId, now:
 def of_field(connection: Connection | Transaction, incident: IncidentId, field: str, now: datetime) -> str:
     """The sentence about tools that keep setting one field against each other, or ""."""
     found = connection.execute(_CHANGES, {"incident": incident, "since": now - WINDOW})
-    changes = [(row.connection or "", orjson.loads(row.payload)) for row in found]
+    changes = [(row.connection or "", journal.facts(Changed.KIND, row.payload) or {}) for row in found]
     fighting = robots(Voice(origin) for origin, told in changes if field in _changed(told))
     if not fighting:
         return ""
@@ -103,7 +104,7 @@ _CHANGES = (
     .join(t.journal_payload, t.journal_payload.c.seq == t.journal.c.seq)
     .where(
         t.journal.c.incident_id == bindparam("incident"),
-        t.journal.c.kind == "changed",
+        t.journal.c.kind == Changed.KIND,
         # What alerts do is no answer to anybody, and what a tool says after it answers no tool.
         t.journal.c.reason.not_in([one.value for one in BY_ALERTS]),
         t.journal.c.at > bindparam("since"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import text
 from tests.core.store_backends import postgres_database, postgres_server
 from tests.core.strangers import plugin
 from tests.daemon.conftest import eventually
@@ -99,6 +100,17 @@ def test_what_was_let_go_of_meanwhile_is_told_without_it(world: World, ears: Ear
     forget(world.engine.store, "ann", at=world.clock.now(), actor="dpo")
     hearing.hear(world.engine)
     assert [(event.actor, event.facts) for event in ears.heard] == [("somebody who was forgotten", {})]
+
+
+def test_what_somebody_else_wrote_into_the_store_keeps_nothing_from_being_told(world: World, ears: Ears) -> None:
+    by_command(world, team="storage")
+    by_command(world, team="network")
+    with world.engine.store.write() as tx:
+        for trigger in tx.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all():
+            tx.execute(text(f"DROP TRIGGER {trigger}"))
+        tx.execute(text("UPDATE journal_payload SET payload = '{' WHERE seq = (SELECT min(seq) FROM unheard)"))
+    assert hearing.hear(world.engine) == 2
+    assert [bool(event.facts) for event in ears.heard] == [False, True]
 
 
 @pytest.mark.xdist_group("postgresql")

@@ -109,7 +109,6 @@ EARLY = [
 LATER = {
     "sets-replaced": 100,
     "clean-before-written": 100,
-    "end-not-asked-for": 60,
     "jira-comment-known-by-its-words": 120,
 }
 """Those that take some more."""
@@ -119,6 +118,7 @@ WHERE = {
     "done-before-work": lambda plan: plan.weather.kill == LEVELS[-1] and not plan.shape.hooks,
     "comment-not-begun": lambda plan: plan.weather.lost_answer == LEVELS[-1],
     "clean-before-written": lambda plan: plan.weather.kill == LEVELS[-1] and plan.shape.polls,
+    "end-not-asked-for": lambda plan: plan.shape.alerts and plan.shape.hooks,
     "forgotten-alert-fires-on": lambda plan: plan.shape.alerts and plan.shape.hooks,
     "parked-for-a-field": lambda plan: plan.shape.narrow,
     "silence-left-behind": lambda plan: plan.shape.alerts and plan.shape.silence_for == "1d",
