@@ -7,10 +7,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +54,12 @@ class Process:
         """Resident bytes."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    @property
+    def stored(self) -> int:
+        """Rows of what came in and waits."""
+        with closing(sqlite3.connect(self.log.parent / "tieline.db")) as database:
+            return int(database.execute("SELECT count(*) FROM inbox").fetchone()[0])
 
     @property
     def handles(self) -> int:
@@ -147,6 +155,7 @@ def test_what_is_signed_and_hostile_does_no_harm_and_costs_little(process: Proce
                 if answer.status_code not in harmless:
                     escaped.append(f"{name} at {connection}: {answer.status_code}")
     assert process.rss - before < MARGIN
+    assert process.stored == 0
     tally(played, escaped)
 
 
