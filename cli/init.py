@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from tieline.core.example import Answers, Wanted, example_config, secrets_wanted
 from tieline.core.port import AdapterKind
 from tieline.core.registry import Registry
 from tieline.core.secrets import Secret
+from tieline.core.settings import did_you_mean
 from tieline.core.ways import PLACEHOLDER, Choice, Way
 from tieline.core.yaml import Node
 
@@ -116,8 +116,7 @@ def _ask(known: Sequence[str], *, aside: bool) -> list[str]:
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+    return did_you_mean(word, known, f"there are {', '.join(known)}")
 
 
 def _ask_for(kinds: Sequence[AdapterKind], *, aside: bool) -> Answers:
