@@ -182,6 +182,25 @@ class TestSharedCommits:
         assert sorted(line.ended) == ["first", "second"]
         assert names(line.store) == {"first", "second"}
 
+    def test_no_more_writers_share_a_commit_than_may(self, tmp_path: Path) -> None:
+        where = f"sqlite:///{tmp_path / 'tieline.db'}"
+        with Store.open(where, group_commit=2, share=timedelta(seconds=60)) as store:
+            store.migrate()
+            line = Line(store)
+            (_, first), (second_inside, second), (third_inside, third) = [line.enter(name) for name in ("a", "b", "c")]
+            first.set()
+            assert second_inside.wait(30)
+            assert names(store) == set()
+            second.set()
+            assert third_inside.wait(30)
+            for thread in line.threads[:2]:
+                thread.join(30)
+            assert sorted(line.ended) == ["a", "b"]
+            assert names(store) == {"a", "b"}
+            third.set()
+            line.join()
+            assert names(store) == {"a", "b", "c"}
+
     def test_writers_are_served_in_the_order_they_came(self, line: Line) -> None:
         gates = [line.enter(name) for name in ("a", "b", "c", "d")]
         for position, (inside, go) in enumerate(gates):
@@ -283,6 +302,22 @@ class TestSharedCommits:
             pass
         with sqlite_store.write() as tx:
             put(tx, "snow-prod")
+
+    @pytest.mark.xdist_group("postgresql")
+    def test_a_closed_store_leaves_no_connection_behind(self, postgres_database: str) -> None:
+        with Store.open(postgres_database) as other:
+            store = Store.open(postgres_database)
+            store.migrate()
+            with store.write() as tx:
+                own = tx.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            store.close()
+            found = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+            for _ in range(2_000):
+                with other.read() as connection:
+                    if not connection.execute(found, {"pid": own}).scalar_one():
+                        return
+                threading.Event().wait(0.01)
+            raise AssertionError("its connection is still there")
 
     def test_a_closed_store_says_so(self, tmp_path: Path) -> None:
         store = Store.open(f"sqlite:///{tmp_path / 'tieline.db'}")
