@@ -42,6 +42,8 @@ def _incident(number: int) -> dict[str, Any]:
     stamp = [_AT.timestamp(), "alerts"]
     return {
         "id": number,
+        "uid": f"{number:032x}",
+        "kind": "incident",
         "revision": 1,
         "fields": _fields(number),
         "stamps": dict.fromkeys(_fields(number), stamp),
@@ -58,6 +60,8 @@ def _replica(number: int, connection: str) -> dict[str, Any]:
     return {
         "id": number,
         "incident_id": number,
+        "purpose": "record",
+        "kind": "incident",
         "connection": connection,
         "state": "linked",
         "ref": f"{number:032x}",

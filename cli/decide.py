@@ -6,7 +6,7 @@ They work on the store, beside a running daemon; its lanes find what changed wit
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -16,12 +16,12 @@ from tieline.cli.accounts import account
 from tieline.cli.open import clock, configuration, moment, store_of
 from tieline.cli.output import brief, emit, json_option, note, say, table
 from tieline.core.model import (
-    INCIDENT_FIELDS,
+    CATALOGUE,
     ConnectionName,
+    FieldSpec,
     FieldType,
     Value,
     Visibility,
-    incident_number,
     instant,
 )
 from tieline.core.settings import no_such
@@ -77,7 +77,7 @@ def conflicts(ctx: click.Context, as_json: bool) -> None:
         found = explain.conflicts(connection)
     rows = [
         {
-            "incident": incident_number(one.incident),
+            "incident": one.number,
             "field": one.field,
             "connection": one.connection,
             "kind": one.hold.kind.value,
@@ -124,14 +124,14 @@ def settle(workspace: str, incident: str, field: str, connection: str, take: str
     """Settle FIELD of INCIDENT against CONNECTION."""
     with changing(workspace) as engine:
         with engine.store.read() as looking:
-            number = explain.one_named(looking, incident)
+            item = explain.one_named(looking, incident)
         name, theirs = ConnectionName(connection), take == "theirs"
-        value = explain.settle(engine, number, field, name, theirs=theirs, actor=account())
+        value = explain.settle(engine, item.id, field, name, theirs=theirs, actor=account())
     if as_json:
-        emit({"incident": incident_number(number), "field": field, "value": value})
+        emit({"incident": item.number, "field": field, "value": value})
     else:
         say(
-            f"{incident_number(number)}: {field} is {brief(value)}, settled by {account()}. Every tool is told; one "
+            f"{item.number}: {field} is {brief(value)}, settled by {account()}. Every tool is told; one "
             "that does not take it stands in `tieline conflicts` again."
         )
 
@@ -150,7 +150,7 @@ def parked(ctx: click.Context, as_json: bool) -> None:
         {
             "what": one.what,
             "id": one.id,
-            "incident": incident_number(one.incident) if one.incident is not None else None,
+            "incident": one.number,
             "connection": one.connection,
             "sentence": one.sentence,
         }
@@ -237,31 +237,31 @@ def confirm(workspace: str, connection: str, as_json: bool) -> None:
 @click.pass_obj
 def edit(workspace: str, incident: str, changes: tuple[str, ...], as_json: bool) -> None:
     """Change fields of INCIDENT, by its number or a ticket's key; every copy follows. An empty VALUE clears one."""
-    fields = _parse(changes)
     with changing(workspace) as engine, engine.store.write() as tx:
-        number = explain.one_named(tx, incident)
-        commit.edit(tx, engine, number, fields, actor=account(), reason=Reason.EDITED)
+        item = explain.one_named(tx, incident)
+        fields = _parse(changes, CATALOGUE[item.kind])
+        commit.edit(tx, engine, item.id, fields, actor=account(), reason=Reason.EDITED)
     if as_json:
-        emit({"incident": incident_number(number), "changed": fields})
+        emit({"incident": item.number, "changed": fields})
     else:
-        say(f"{incident_number(number)} changed; its copies follow")
+        say(f"{item.number} changed; its copies follow")
 
 
-def _parse(changes: Sequence[str]) -> dict[str, Value]:
+def _parse(changes: Sequence[str], catalogue: Mapping[str, FieldSpec]) -> dict[str, Value]:
     fields: dict[str, Value] = {}
     for change in changes:
-        name, value = _parse_change(change)
+        name, value = _parse_change(change, catalogue)
         if name in fields:
             raise click.UsageError(f"{name} is there twice; write it once")
         fields[name] = value
     return fields
 
 
-def _parse_change(change: str) -> tuple[str, Value]:
+def _parse_change(change: str, catalogue: Mapping[str, FieldSpec]) -> tuple[str, Value]:
     name, equals, value = change.partition("=")
-    spec = INCIDENT_FIELDS.get(name)
+    spec = catalogue.get(name)
     if not equals or spec is None:
-        known = [one for one in INCIDENT_FIELDS if one != ALERTS]
+        known = [one for one in catalogue if one != ALERTS]
         if equals:
             raise click.UsageError(str(no_such("field", name, known)))
         raise click.UsageError(f"{change!r}: write FIELD=VALUE with a field of {', '.join(known)}")
@@ -312,9 +312,9 @@ def comment(workspace: str, incident: str, body: str, public: bool, as_json: boo
     _prove_text("a comment", body)
     visibility = Visibility.PUBLIC if public else Visibility.INTERNAL
     with changing(workspace) as engine, engine.store.write() as tx:
-        number = explain.one_named(tx, incident)
-        written = comments.write(tx, engine, number, str(account()), body, visibility)
+        item = explain.one_named(tx, incident)
+        written = comments.write(tx, engine, item.id, str(account()), body, visibility)
     if as_json:
-        emit({"incident": incident_number(number), "comment": written, "visibility": visibility.value})
+        emit({"incident": item.number, "comment": written, "visibility": visibility.value})
     else:
-        say(f"{incident_number(number)}#{written} goes into every copy ({visibility.value})")
+        say(f"{item.number}#{written} goes into every copy ({visibility.value})")

@@ -99,7 +99,7 @@ def _answers_needed() -> Iterator[None]:
 
 
 def _ask(known: Sequence[str], *, aside: bool) -> list[str]:
-    offered = [tool for tool in known if tool != "memory"]
+    offered = [tool for tool in known if tool not in ("memory", "memory-problem")]
 
     def chosen(answer: str) -> list[str]:
         tools = list(dict.fromkeys(part.strip().lower() for part in answer.split(",") if part.strip()))

@@ -9,7 +9,7 @@ import click
 
 from tieline.cli.open import configuration, store_of
 from tieline.cli.output import brief, emit, json_option, plain, say, table, text
-from tieline.core.model import INCIDENT_FIELDS, Status, incident_number
+from tieline.core.model import CATALOGUE, Status
 from tieline.core.settings import no_such
 from tieline.sync import explain
 from tieline.sync.alerts import unknown
@@ -40,7 +40,7 @@ def incidents(
         raise no_such("connection", system, config.connections)
     with store_of(config) as store, store.read() as connection:
         if incident is not None:
-            asked_for = explain.one_incident(connection, explain.one_named(connection, incident))
+            asked_for = explain.one_incident(connection, explain.one_named(connection, incident).id)
             found = [asked_for] if asked_for is not None else []
         else:
             found = explain.incidents(connection, status=wanted or "", search=search, system=system, limit=limit)
@@ -49,7 +49,8 @@ def incidents(
         emit(
             [
                 {
-                    "incident": incident_number(one.id),
+                    "incident": one.number,
+                    "id": one.uid,
                     "fields": plain_fields(one.fields),
                     "severity_unknown": [said.sentence for said in not_known.get(one.id, ())],
                     "copies": {
@@ -71,7 +72,7 @@ def incidents(
         one, copies = found[0]
         names = sorted({*one.fields, *(name for copy in copies for name in copy.observed)})
         table(
-            f"{incident_number(one.id)}  {text(one.fields.get('title'))}",
+            f"{one.number}  {text(one.fields.get('title'))}",
             ["field", "incident", *[f"{copy.connection} {_called(copy)}" for copy in copies]],
             [
                 (
@@ -92,7 +93,7 @@ def incidents(
         ["incident", "status", "severity", "title", "copies"],
         [
             (
-                incident_number(one.id),
+                one.number,
                 one.fields.get("status"),
                 one.fields.get("severity") or ("unknown" if one.id in not_known else None),
                 one.fields.get("title"),
@@ -119,17 +120,15 @@ def _called(copy: Replica) -> str:
 def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
     """Why FIELD of INCIDENT has its value: what every copy shows, and each step with its reason."""
     config, _registry = configuration(workspace)
-    if field not in INCIDENT_FIELDS:
-        raise no_such("field", field, INCIDENT_FIELDS)
     with store_of(config) as store, store.read() as connection:
-        number = explain.one_named(connection, incident)
-        found = explain.why(connection, number, field)
-    if found is None:
-        raise LookupError(f"there is no {incident_number(number)}; `tieline incidents` lists those that exist")
+        item = explain.one_named(connection, incident)
+        if field not in CATALOGUE[item.kind]:
+            raise no_such("field", field, CATALOGUE[item.kind])
+        found = explain.why(connection, item, field)
     if as_json:
         emit(
             {
-                "incident": incident_number(number),
+                "incident": item.number,
                 "field": field,
                 "value": plain(found.value),
                 "unknown": found.unknown,
@@ -149,7 +148,7 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
             }
         )
         return
-    say(f"{incident_number(number)}  {field} = {brief(found.value, whole=True)}")
+    say(f"{item.number}  {field} = {brief(found.value, whole=True)}")
     for sentence in found.unknown:
         say(f"not known: {sentence}")
     table(
@@ -179,16 +178,14 @@ def history(workspace: str, incident: str, as_json: bool) -> None:
     """What happened to INCIDENT, from the journal, oldest first."""
     config, _registry = configuration(workspace)
     with store_of(config) as store, store.read() as connection:
-        number = explain.one_named(connection, incident)
-        found = explain.history(connection, number)
-    if not found:
-        raise LookupError(f"there is no {incident_number(number)}; `tieline incidents` lists those that exist")
+        item = explain.one_named(connection, incident)
+        found = explain.history(connection, item.id)
     if as_json:
         emit([{**entry, "changes": [_change(name, step) for name, step in explain.changes(entry)]} for entry in found])
         return
     columns = ["entry", "when (UTC)", "what", "connection", "who", "field", "from", "to", "reason"]
     ours = {"tieline", *config.connections}
-    table(incident_number(number), columns, [row for entry in found for row in _told(entry, ours)], empty="")
+    table(item.number, columns, [row for entry in found for row in _told(entry, ours)], empty="")
 
 
 def _change(name: str, step: explain.Step) -> dict[str, Any]:

@@ -272,7 +272,8 @@ class _Reader:
         settings = validated(kind.settings, own, where, self._findings, also=shared)
         self._check_powers(where, node, kind)
         opens = self._condition(where, node, "opens", kind.record)
-        copies = self._condition(where, node, "copies", RecordKind.INCIDENT)
+        copied = RecordKind.INCIDENT if kind.record is RecordKind.SIGNAL else kind.record
+        copies = self._condition(where, node, "copies", copied)
         mapping = self._mapping(section.mapping, node) if section is not None and section.mapping else kind.mapping
         overlay = self._existing(section.overlay, _option(node, "overlay")) if section and section.overlay else None
         if section is None or settings is None:

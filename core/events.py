@@ -81,9 +81,12 @@ def today(kind: str, facts: Facts) -> Facts:
 
 @event("opened")
 class Opened(Event):
-    """a new incident, from a record or a signal; with its fields"""
+    """a new incident, from a record or a signal; with its fields, the id it keeps for ever, and what kind of item it is
+    where it is no incident"""
 
     fields: Mapping[str, Fact]
+    uid: str | Absent = ABSENT
+    item: str | Absent = ABSENT
     ref: str | Absent = ABSENT
     key: str | Absent = ABSENT
     signal: str | Absent = ABSENT

@@ -56,6 +56,31 @@ class Status(StrEnum):
         return self in (Status.NEW, Status.IN_PROGRESS, Status.ON_HOLD)
 
 
+class ChangeStatus(StrEnum):
+    """The life of a change, as ITIL and ServiceNow tell it."""
+
+    NEW = "new"
+    ASSESS = "assess"
+    AUTHORIZE = "authorize"
+    SCHEDULED = "scheduled"
+    IMPLEMENT = "implement"
+    REVIEW = "review"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+class ProblemStatus(StrEnum):
+    """The life of a problem, as ITIL and ServiceNow tell it."""
+
+    NEW = "new"
+    ASSESS = "assess"
+    ROOT_CAUSE = "root_cause"
+    FIX_IN_PROGRESS = "fix_in_progress"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
 class Severity(StrEnum):
     """How bad it is, as monitoring and the responders judge it."""
 
@@ -181,7 +206,7 @@ CATALOGUE: Final[Mapping[RecordKind, Mapping[str, FieldSpec]]] = {
     RecordKind.CHANGE: _catalogue(
         FieldSpec("title", FieldType.TEXT, "what is changed"),
         FieldSpec("description", FieldType.RICH_TEXT, "why and how"),
-        FieldSpec("status", FieldType.TEXT, "the tool's own state"),
+        FieldSpec("status", FieldType.CHOICE, "where the change stands in its life", ChangeStatus),
         FieldSpec("started_at", FieldType.INSTANT, "when work on it began"),
         FieldSpec("ended_at", FieldType.INSTANT, "when work on it ended"),
         FieldSpec("service", FieldType.TEXT, "what it touches"),
@@ -189,7 +214,7 @@ CATALOGUE: Final[Mapping[RecordKind, Mapping[str, FieldSpec]]] = {
     RecordKind.PROBLEM: _catalogue(
         FieldSpec("title", FieldType.TEXT, "the suspected cause"),
         FieldSpec("description", FieldType.RICH_TEXT, "what is known"),
-        FieldSpec("status", FieldType.TEXT, "the tool's own state"),
+        FieldSpec("status", FieldType.CHOICE, "where the problem stands in its life", ProblemStatus),
         FieldSpec("workaround", FieldType.RICH_TEXT, "what helps until it is mended"),
     ),
 }
@@ -266,17 +291,44 @@ class Signal:
         return self.fields.get("firing") is True
 
 
+@dataclass(frozen=True, slots=True)
+class ItemKind:
+    """A kind of item: the letters in front of its numbers, and the statuses in which nobody works on it any more."""
+
+    prefix: str
+    over: frozenset[str]
+
+
+ITEM_KINDS: Final[Mapping[RecordKind, ItemKind]] = {
+    RecordKind.INCIDENT: ItemKind("INC", frozenset({Status.RESOLVED, Status.CLOSED, Status.CANCELLED})),
+    RecordKind.CHANGE: ItemKind("CHG", frozenset({ChangeStatus.CLOSED, ChangeStatus.CANCELLED})),
+    RecordKind.PROBLEM: ItemKind(
+        "PRB", frozenset({ProblemStatus.RESOLVED, ProblemStatus.CLOSED, ProblemStatus.CANCELLED})
+    ),
+}
+"""What a store holds items of. All kinds share one series of numbers: `INC-12` and `PRB-13`, and no `PRB-12` beside."""
+
+ITEM_NUMBER: Final = rf"(?:{'|'.join(kind.prefix for kind in ITEM_KINDS.values())})-\d+"
+"""A regular expression for the number of an item of any kind."""
+
+
+def item_number(kind: RecordKind, item: IncidentId) -> str:
+    """The number people use: `INC-12`, `PRB-13`."""
+    return f"{ITEM_KINDS[kind].prefix}-{item}"
+
+
 def incident_number(incident: IncidentId) -> str:
-    """The number people use: `INC-12`."""
-    return f"INC-{incident}"
+    """The number people use for what is known to be an incident: `INC-12`."""
+    return item_number(RecordKind.INCIDENT, incident)
 
 
-def parse_incident_number(text: str) -> IncidentId:
-    """The id behind `INC-12` (or plain `12`). Raises ValueError with a sentence for people."""
-    digits = text.strip().upper().removeprefix("INC-")
-    if not digits.isdecimal() or len(digits) > 18:
+def parse_item_number(text: str) -> tuple[RecordKind | None, IncidentId]:
+    """The kind and the id behind `PRB-12`; behind plain `12`, no kind. Raises ValueError with a sentence for people."""
+    prefix, dash, digits = text.strip().upper().rpartition("-")
+    kind = next((kind for kind, described in ITEM_KINDS.items() if dash and described.prefix == prefix), None)
+    if (dash and kind is None) or not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:
         raise ValueError(f"{text!r} is not an incident number; write it like INC-12")
-    return IncidentId(int(digits))
+    return kind, IncidentId(int(digits))
 
 
 def instant(moment: datetime) -> str:

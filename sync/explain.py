@@ -17,9 +17,11 @@ from tieline.core.model import (
     INCIDENT_FIELDS,
     ConnectionName,
     IncidentId,
+    RecordKind,
     Value,
     incident_number,
-    parse_incident_number,
+    item_number,
+    parse_item_number,
 )
 from tieline.core.port import Power
 from tieline.core.settings import no_such
@@ -75,6 +77,12 @@ class OpenConflict:
     connection: ConnectionName
     field: str
     hold: Hold
+    kind: RecordKind = RecordKind.INCIDENT
+
+    @property
+    def number(self) -> str:
+        """The number that people use for the item."""
+        return item_number(self.kind, self.incident)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,12 @@ class Parked:
     incident: IncidentId | None
     connection: str
     sentence: str
+    kind: RecordKind = RecordKind.INCIDENT
+
+    @property
+    def number(self) -> str | None:
+        """The number that people use for its item, where it belongs to one."""
+        return None if self.incident is None else item_number(self.kind, self.incident)
 
 
 _LARGEST: Final = 2**63 - 1
@@ -112,11 +126,8 @@ def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]
     ]
 
 
-def why(connection: Connection, incident: IncidentId, field: str) -> Why | None:
-    """Why `field` has its value; None when there is no such incident."""
-    current = loading.load_incident(connection, incident)
-    if current is None:
-        return None
+def why(connection: Connection, item: Incident, field: str) -> Why:
+    """Why `field` of an item has its value."""
     copies: dict[str, Mapping[str, Any]] = {
         copy.connection: {
             "key": copy.key,
@@ -126,11 +137,11 @@ def why(connection: Connection, incident: IncidentId, field: str) -> Why | None:
             "waits": _waits(copy),
             "state": copy.state.value,
         }
-        for copy in loading.load_replicas(connection, incident)
+        for copy in loading.load_replicas(connection, item.id)
     }
-    steps = [step for entry in history(connection, incident) for step in _steps(entry, field)]
-    said = unknown.firing_of(connection, [incident]).get(incident, ()) if field == "severity" else ()
-    return Why(incident, field, current.fields.get(field), copies, tuple(steps), tuple(one.sentence for one in said))
+    steps = [step for entry in history(connection, item.id) for step in _steps(entry, field)]
+    said = unknown.firing_of(connection, [item.id]).get(item.id, ()) if field == "severity" else ()
+    return Why(item.id, field, item.fields.get(field), copies, tuple(steps), tuple(one.sentence for one in said))
 
 
 def _waits(copy: Replica) -> str:
@@ -187,7 +198,7 @@ def conflicts(connection: Connection) -> list[OpenConflict]:
     found = connection.execute(select(t.replica.c.id).where(loading.WAITS_FOR_A_PERSON)).scalars()
     copies = [copy for row in list(found) if (copy := loading.load_replica(connection, row)) is not None]
     held = [
-        OpenConflict(copy.incident, copy.connection, name, hold)
+        OpenConflict(copy.incident, copy.connection, name, hold, copy.kind)
         for copy in copies
         for name, hold in copy.holds.items()
         if hold.waits
@@ -251,7 +262,7 @@ def settle(
 def parked(connection: Connection) -> list[Parked]:
     """Everything that waits for a person."""
     copies = [
-        Parked("copy", row.id, IncidentId(row.incident_id), row.connection, row.parked)
+        Parked("copy", row.id, IncidentId(row.incident_id), row.connection, row.parked, RecordKind(row.kind))
         for row in connection.execute(select(t.replica).where(text("state = 'parked'")).order_by(t.replica.c.id))
     ]
     arrivals = [
@@ -259,10 +270,10 @@ def parked(connection: Connection) -> list[Parked]:
         for row in connection.execute(select(t.inbox).where(text("inbox.parked <> ''")).order_by(t.inbox.c.id))
     ]
     comments = [
-        Parked("comment", row.id, IncidentId(row.incident_id), row.connection, row.parked)
+        Parked("comment", row.id, IncidentId(row.incident_id), row.connection, row.parked, RecordKind(row.kind))
         for row in connection.execute(
-            select(t.twin, t.comment.c.incident_id)
-            .join(t.comment, t.twin.c.comment_id == t.comment.c.id)
+            select(t.twin, t.replica.c.incident_id, t.replica.c.kind)
+            .join(t.replica, t.twin.c.replica_id == t.replica.c.id)
             .where(text("twin.state = 'parked'"))
             .order_by(t.twin.c.id)
         )
@@ -287,9 +298,11 @@ def _parked_timers(connection: Connection) -> list[Parked]:
     found: list[Parked] = []
     for row in connection.execute(_PARKED_TIMERS):
         incident = _incident_of_timer(connection, row.facts)
-        of = f", for {incident_number(incident)}" if incident is not None else ""
+        kind = _kind(connection, incident)
+        of = f", for {item_number(kind, incident)}" if incident is not None else ""
         head = f"{row.kind} {row.key}, due at {row.due_at:%Y-%m-%d %H:%M:%S} UTC{of}"
-        found.append(Parked("timer", row.id, incident, "", f"{head}: {_what_next(row.id, row.parked)}"))
+        sentence = f"{head}: {_what_next(row.id, row.parked)}"
+        found.append(Parked("timer", row.id, incident, "", sentence, kind))
     return found
 
 
@@ -534,28 +547,38 @@ def doubt_as_facts(name: ConnectionName, doubt: absence.Doubt) -> dict[str, Any]
     }
 
 
-def named(connection: Connection | Transaction, words: str) -> list[IncidentId]:
-    """The incidents that a person means: by our number, or by the key, the id or the address of a ticket of theirs."""
+_KIND: Final = select(t.incident.c.kind).where(t.incident.c.id == bindparam("item"))
+
+
+def _kind(connection: Connection, item: IncidentId | None) -> RecordKind:
+    """What kind of item it is; an incident where it is not there."""
+    return RecordKind(connection.execute(_KIND, {"item": item}).scalar() or RecordKind.INCIDENT)
+
+
+def named(connection: Connection | Transaction, words: str) -> list[Incident]:
+    """The items that a person means: by our number, or by the key, the id or the address of a ticket of theirs."""
     wanted = words.strip()
     try:
-        number = parse_incident_number(wanted)
+        kind, number = parse_item_number(wanted)
+        item = loading.load_incident(connection, number)
     except ValueError:
-        number = None
-    if number is not None and loading.load_incident(connection, number) is not None:
-        return [number]
+        kind = item = None
+    if item is not None and kind in (None, item.kind):
+        return [item]
     r = t.replica.c
     query = select(r.incident_id).where(or_(func.lower(r.key) == wanted.lower(), r.ref == wanted, r.url == wanted))
-    return sorted({IncidentId(one) for one in connection.execute(query).scalars()})
+    numbers = sorted({IncidentId(one) for one in connection.execute(query).scalars()})
+    return [item for one in numbers if (item := loading.load_incident(connection, one)) is not None]
 
 
-def one_named(connection: Connection | Transaction, words: str) -> IncidentId:
-    """The one incident that a person means. Raises LookupError for none, and for several."""
+def one_named(connection: Connection | Transaction, words: str) -> Incident:
+    """The one item that a person means. Raises LookupError for none, and for several."""
     found = named(connection, words)
     if len(found) == 1:
         return found[0]
     if not found:
         raise LookupError(f"there is no incident and no ticket {words!r}; `tieline incidents` lists those that exist")
-    several = ", ".join(incident_number(one) for one in found)
+    several = ", ".join(one.number for one in found)
     raise LookupError(f"{words!r} names tickets of several incidents: {several}; name one of those")
 
 

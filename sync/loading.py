@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, insert, select, text, update
 
-from tieline.core.model import ConnectionName, Fields, IncidentId, Value
+from tieline.core.model import ConnectionName, Fields, IncidentId, RecordKind, Value
 from tieline.core.port import Ref, Token, Version
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync.records import Attempt, Held, Hold, Incident, Intent, Replica, ReplicaState, Stamp
+from tieline.sync.records import RECORD, Attempt, Held, Hold, Incident, Intent, Replica, ReplicaState, Stamp
 
 _INCIDENT = select(t.incident).where(t.incident.c.id == bindparam("incident"))
 _INCIDENT_FOR_UPDATE = _INCIDENT.with_for_update()
@@ -24,12 +24,18 @@ _INCIDENTS_FOR_UPDATE = (
     .order_by(t.incident.c.id)
     .with_for_update()
 )
-_REPLICAS = select(t.replica).where(t.replica.c.incident_id == bindparam("incident")).order_by(t.replica.c.id)
+_REPLICAS = (
+    select(t.replica)
+    .where(t.replica.c.incident_id == bindparam("incident"), t.replica.c.purpose == RECORD)
+    .order_by(t.replica.c.id)
+)
 _REPLICA = select(t.replica).where(t.replica.c.id == bindparam("replica"))
 _INCIDENT_OF = select(t.replica.c.incident_id).where(t.replica.c.id == bindparam("replica"))
 _LOCK = select(t.incident.c.id).where(t.incident.c.id == _INCIDENT_OF.scalar_subquery()).with_for_update()
 _BY_REF = select(t.replica).where(
-    t.replica.c.connection == bindparam("connection"), t.replica.c.ref == bindparam("ref")
+    t.replica.c.connection == bindparam("connection"),
+    t.replica.c.ref == bindparam("ref"),
+    t.replica.c.kind == bindparam("kind"),
 )
 _BY_TOKEN = select(t.replica).where(t.replica.c.token == bindparam("token"))
 _INCIDENTS = Many.into(t.incident)
@@ -63,7 +69,7 @@ def load_incidents(tx: Transaction, incidents: Sequence[IncidentId]) -> dict[Inc
 
 
 def load_replicas(connection: Connection | Transaction, incident: IncidentId) -> list[Replica]:
-    """All copies of one incident."""
+    """The copies that say what one item says."""
     return [_replica(row) for row in connection.execute(_REPLICAS, {"incident": incident})]
 
 
@@ -83,9 +89,11 @@ def lock_replica(tx: Transaction, replica: int) -> Replica | None:
     return load_replica(tx, replica)
 
 
-def replica_by_ref(connection: Connection | Transaction, name: ConnectionName, ref: Ref) -> Replica | None:
-    """The copy that stands for a record."""
-    row = connection.execute(_BY_REF, {"connection": name, "ref": ref}).first()
+def replica_by_ref(
+    connection: Connection | Transaction, name: ConnectionName, kind: RecordKind, ref: Ref
+) -> Replica | None:
+    """The copy that stands for a record of this kind."""
+    row = connection.execute(_BY_REF, {"connection": name, "ref": ref, "kind": kind.value}).first()
     return None if row is None else _replica(row)
 
 
@@ -101,13 +109,18 @@ def insert_incident(
     stamps: Mapping[str, Stamp],
     now: datetime,
     *,
+    kind: RecordKind = RecordKind.INCIDENT,
     origin: str = "",
     exercise: bool = False,
 ) -> Incident:
-    """A new incident at revision 1. `origin` is what opened it; see `tokens`."""
-    result = tx.execute(
+    """A new item at revision 1. `origin` is what opened it; see `tokens`."""
+    [number], uid = tx.new_ids(t.incident, 1), tx.new_uid(now)
+    tx.execute(
         insert(t.incident),
         {
+            "id": number,
+            "uid": uid,
+            "kind": kind.value,
             "revision": 1,
             "fields": _plain(fields),
             "stamps": _stamps(stamps),
@@ -119,7 +132,7 @@ def insert_incident(
             "updated_at": now,
         },
     )
-    return Incident(IncidentId(new_id(result)), 1, dict(fields), dict(stamps), now)
+    return Incident(IncidentId(number), 1, dict(fields), dict(stamps), now, uid, kind)
 
 
 def insert_incidents(
@@ -127,7 +140,7 @@ def insert_incidents(
 ) -> list[Incident]:
     """New incidents at revision 1, numbered in this order, each with what opened it."""
     made = [
-        Incident(IncidentId(number), 1, dict(fields), dict(stamps), now)
+        Incident(IncidentId(number), 1, dict(fields), dict(stamps), now, tx.new_uid(now))
         for number, (fields, stamps) in zip(tx.new_ids(t.incident, len(opening)), opening, strict=True)
     ]
     tx.execute_many(
@@ -135,6 +148,8 @@ def insert_incidents(
         [
             {
                 "id": one.id,
+                "uid": one.uid,
+                "kind": one.kind.value,
                 "revision": 1,
                 "fields": _plain(one.fields),
                 "stamps": _stamps(one.stamps),
@@ -174,7 +189,7 @@ def insert_replica(tx: Transaction, replica: Replica) -> Replica:
     """A new copy; its `id` is assigned here."""
     result = tx.execute(
         insert(t.replica),
-        {"incident_id": replica.incident, "connection": replica.connection, **_state(replica)},
+        {**_whose(replica), **_state(replica)},
     )
     return replace(replica, id=new_id(result))
 
@@ -183,7 +198,7 @@ def insert_replicas(tx: Transaction, replicas: Sequence[Replica]) -> None:
     """New copies; the database numbers them."""
     tx.execute_many(
         _NEW_REPLICAS,
-        [{"incident_id": one.incident, "connection": one.connection, **_state(one)} for one in replicas],
+        [{**_whose(one), **_state(one)} for one in replicas],
     )
 
 
@@ -216,6 +231,16 @@ def new_id(result: Any) -> int:
     """The key of the row that an insert made."""
     key: Sequence[int] = result.inserted_primary_key
     return int(key[0])
+
+
+def _whose(replica: Replica) -> dict[str, Any]:
+    """What never changes of a copy."""
+    return {
+        "incident_id": replica.incident,
+        "connection": replica.connection,
+        "purpose": replica.purpose,
+        "kind": replica.kind.value,
+    }
 
 
 def _state(replica: Replica) -> dict[str, Any]:
@@ -277,6 +302,8 @@ def _replica(row: Row[Any]) -> Replica:
         id=row.id,
         incident=IncidentId(row.incident_id),
         connection=ConnectionName(row.connection),
+        purpose=row.purpose,
+        kind=RecordKind(row.kind),
         state=ReplicaState(row.state),
         token=Token(row.token),
         ref=Ref(row.ref) if row.ref is not None else None,
@@ -313,6 +340,8 @@ def _incident(row: Row[Any]) -> Incident:
         fields=_fields(row.fields),
         stamps={name: Stamp(_moment(at), who) for name, (at, who) in row.stamps.items()},
         opened_at=row.opened_at,
+        uid=row.uid,
+        kind=RecordKind(row.kind),
     )
 
 

@@ -8,8 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from tieline.core.model import ConnectionName, Fields, IncidentId, Value
+from tieline.core.model import ITEM_KINDS, ConnectionName, Fields, IncidentId, RecordKind, Value, item_number
 from tieline.core.port import Ref, Token, Version
+
+RECORD: Final = "record"
+"""The purpose of a copy that says what its item says, one in each connection."""
 
 NO_VERSION = Version("")
 """Of a record that was never read."""
@@ -76,13 +79,26 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """The canonical incident as it stands in the store. `revision` grows by one with every change."""
+    """The canonical item as it stands in the store. `revision` grows by one with every change; `id` is its number, and
+    `uid` what it is known by for ever."""
 
     id: IncidentId
     revision: int
     fields: Fields
     stamps: Mapping[str, Stamp]
     opened_at: datetime
+    uid: str = ""
+    kind: RecordKind = RecordKind.INCIDENT
+
+    @property
+    def number(self) -> str:
+        """The number people use: `INC-12`."""
+        return item_number(self.kind, self.id)
+
+    @property
+    def is_open(self) -> bool:
+        """True while somebody is to work on it."""
+        return self.fields["status"] not in ITEM_KINDS[self.kind].over
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +154,13 @@ class Replica:
     attempts: int = 0
     next_at: datetime | None = None
     parked: str = ""
+    kind: RecordKind = RecordKind.INCIDENT
+    purpose: str = RECORD
+
+    @property
+    def number(self) -> str:
+        """The number that people use for what it is a copy of."""
+        return item_number(self.kind, self.incident)
 
     @property
     def intended(self) -> Fields | None:

@@ -16,7 +16,7 @@ from tieline.adapters.memory.shelf import Note, Row
 from tieline.adapters.memory.tool import MemoryTool, Moved, Refused, age
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion
 from tieline.core.listing import alone, answered, understood
-from tieline.core.model import INCIDENT_FIELDS, ConnectionName, FieldType, Visibility, instant, parse_instant
+from tieline.core.model import ConnectionName, FieldSpec, FieldType, RecordKind, Visibility, instant, parse_instant
 from tieline.core.port import (
     Act,
     Body,
@@ -38,7 +38,12 @@ from tieline.core.port import (
 T = TypeVar("T")
 
 
-def connect(name: ConnectionName, settings: MemorySettings, workbench: Workbench) -> MemoryAdapter:
+def connect(
+    name: ConnectionName,
+    settings: MemorySettings,
+    workbench: Workbench,
+    record: RecordKind = RecordKind.INCIDENT,
+) -> MemoryAdapter:
     """An adapter on the tool that `workbench.transport` hands over, else on one of its own (in `settings.path`)."""
     tool = workbench.transport
     if not isinstance(tool, MemoryTool):
@@ -49,6 +54,7 @@ def connect(name: ConnectionName, settings: MemorySettings, workbench: Workbench
             people=settings.people,
             webhook_secret=_own_secret(settings),
             lookup_lag=settings.lookup_lag,
+            record=record,
         )
     return MemoryAdapter(name, settings, workbench, tool)
 
@@ -171,7 +177,7 @@ class MemoryAdapter:
         self._tell("link", lambda: self._tool.link(ref, url, token))
 
     def describe(self) -> Mapping[str, FieldFact]:
-        return self._ask("describe", _facts)
+        return self._ask("describe", lambda: _facts(self._tool.fields))
 
     # What is the same for all of them
 
@@ -259,7 +265,7 @@ class MemoryAdapter:
 
     def _reading(self, row: Row) -> Reading:
         known = self._tool.addresses()
-        named = [str(row.body.get(spec.name)) for spec in INCIDENT_FIELDS.values() if spec.type is FieldType.PERSON]
+        named = [str(row.body.get(spec.name)) for spec in self._tool.fields.values() if spec.type is FieldType.PERSON]
         return Reading(
             ref=Ref(row.ref),
             version=Version(str(row.version)),
@@ -287,7 +293,7 @@ class MemoryAdapter:
         )
 
 
-def _facts() -> dict[str, FieldFact]:
+def _facts(fields: Mapping[str, FieldSpec]) -> dict[str, FieldFact]:
     return {
         spec.name: FieldFact(
             spec.name,
@@ -295,5 +301,5 @@ def _facts() -> dict[str, FieldFact]:
             required=spec.name == "title",
             choices={value: value for value in spec.choices} if spec.choices is not None else None,
         )
-        for spec in INCIDENT_FIELDS.values()
+        for spec in fields.values()
     }

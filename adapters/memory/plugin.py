@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from tieline.adapters.memory.adapter import connect
@@ -22,11 +24,20 @@ KIND: Final = AdapterKind(
     calls_per_minute=60_000,
 )
 
+PROBLEM: Final = replace(
+    KIND,
+    tool="memory-problem",
+    record=RecordKind.PROBLEM,
+    connect=partial(connect, record=RecordKind.PROBLEM),
+    mapping="memory-problem",
+)
+"""The same for problems, which have copies of their own and other words for where they stand."""
+
 UNCONDITIONAL: Final = KIND.powers - {Power.WRITE_IF_UNCHANGED} | {Power.TELL_REPLACED}
 """The powers of an adapter on a tool that is not `conditional`."""
 
 
 @hookimpl
 def tieline_adapters() -> list[AdapterKind]:
-    """One kind."""
-    return [KIND]
+    """One kind for incidents, one for problems."""
+    return [KIND, PROBLEM]

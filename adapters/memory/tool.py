@@ -19,7 +19,7 @@ from typing import Any
 from tieline.adapters.memory.faults import Faults
 from tieline.adapters.memory.shelf import Act, Document, Entry, Note, Row, Shelf, State
 from tieline.core import gap
-from tieline.core.model import INCIDENT_FIELDS, FieldSpec, FieldType, Status, Visibility, instant, parse_instant
+from tieline.core.model import CATALOGUE, FieldSpec, FieldType, RecordKind, Status, Visibility, instant, parse_instant
 from tieline.core.port import Delivery
 
 ODDITY = "yesterday"
@@ -67,6 +67,7 @@ class MemoryTool:
         reopens: bool = True,
         conditional: bool = True,
         system: str = "memory",
+        record: RecordKind = RecordKind.INCIDENT,
     ) -> None:
         self.clock = clock or (lambda: datetime.now(UTC))
         self.skew = timedelta(0)
@@ -76,6 +77,8 @@ class MemoryTool:
         self.resolution = resolution
         self.reopens = reopens
         self.conditional = conditional
+        self.fields = CATALOGUE[record]
+        """Which fields its records have."""
         self.faults = Faults()
         self.workflow: Callable[[Document], Mapping[str, Any]] | None = None
         self.ignored: frozenset[str] = frozenset()
@@ -123,7 +126,7 @@ class MemoryTool:
 
     def make(self, body: Mapping[str, Any], *, token: str | None = None) -> Row:
         """A new record. Raises Refused."""
-        _refuse_unfit(body, self.addresses())
+        _refuse_unfit(self.fields, body, self.addresses())
         if not body.get("title"):
             raise Refused("a record needs a title", "title")
         with self._shelf.transaction() as state:
@@ -337,7 +340,7 @@ class MemoryTool:
         self, state: State, row: Row, patch: Mapping[str, Any], known: Mapping[str, str], author: str = "somebody"
     ) -> bool:
         """Apply a patch; a patch that changes nothing leaves the version alone. Raises Refused."""
-        _refuse_unfit(patch, known)
+        _refuse_unfit(self.fields, patch, known)
         self._refuse_reopening(row, patch)
         kept = self._kept(patch)
         if "title" in kept and not kept["title"]:
@@ -443,9 +446,9 @@ def _snapshot(row: Row) -> Row:
     )
 
 
-def _refuse_unfit(values: Mapping[str, Any], people: Mapping[str, str]) -> None:
+def _refuse_unfit(fields: Mapping[str, FieldSpec], values: Mapping[str, Any], people: Mapping[str, str]) -> None:
     for name, value in values.items():
-        spec = INCIDENT_FIELDS.get(name)
+        spec = fields.get(name)
         if spec is None:
             raise Refused(f"there is no field {name}", name)
         if value is not None and not _fits(spec, value, people):

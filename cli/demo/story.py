@@ -12,7 +12,7 @@ from typing import Any
 
 from tieline.cli.demo.stage import DemoFailed, Stage
 from tieline.core.episodes import fingerprint
-from tieline.core.model import parse_incident_number
+from tieline.core.model import parse_item_number
 from tieline.sync import explain
 from tieline.sync.records import Replica
 
@@ -153,7 +153,7 @@ class Story:
 
     def copies(self, incident: str) -> Copies:
         """The incident's copies by connection; empty while there is no such incident."""
-        found = self.stage.look(lambda store: explain.one_incident(store, parse_incident_number(incident)))
+        found = self.stage.look(lambda store: explain.one_incident(store, parse_item_number(incident)[1]))
         return {} if found is None else {copy.connection: copy for copy in found[1]}
 
     def three_copies(self, incident: str) -> Copies:
@@ -176,7 +176,7 @@ class Story:
         """Wait until every copy shows what the incident says, and the incident says `value`."""
 
         def agreed() -> bool:
-            found = self.stage.look(lambda store: explain.one_incident(store, parse_incident_number(incident)))
+            found = self.stage.look(lambda store: explain.one_incident(store, parse_item_number(incident)[1]))
             if found is None or found[0].fields.get(field) != value:
                 return False
             return all(not copy.dirty for copy in found[1])

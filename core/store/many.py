@@ -110,11 +110,12 @@ _NAMES: Final = text(
 )
 
 
-def new_ids(connection: Connection, table: Table, count: int) -> Sequence[int]:
-    """Ids for rows that are inserted next in this transaction: known before, so that other rows can name them."""
+def new_ids(connection: Connection, table: Table, count: int, above: int = 0) -> Sequence[int]:
+    """Ids for rows that are inserted next in this transaction: known before, so that other rows can name them. On
+    SQLite they are also larger than `above`."""
     if connection.dialect.name == "sqlite":
         # The writer is alone, and SQLite itself numbers by the largest id there is.
-        last = int(connection.exec_driver_sql(_LAST_ID.format(table=table.name)).scalar_one())
+        last = max(int(connection.exec_driver_sql(_LAST_ID.format(table=table.name)).scalar_one()), above)
         return range(last + 1, last + 1 + count)
     return list(connection.exec_driver_sql(_NEXT_IDS.format(table=table.name, count=count)).scalars())
 

@@ -19,7 +19,8 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,7 +37,8 @@ from tieline.core.store.chain import Chain, Entry
 from tieline.core.store.failures import unavailable
 from tieline.core.store.many import Many, lock_names, new_ids
 from tieline.core.store.persons import Entropy
-from tieline.core.store.tables import journal, journal_head, journal_payload
+from tieline.core.store.tables import incident, journal, journal_head, journal_payload
+from tieline.core.store.uids import uid
 from tieline.core.store.writers import PooledWriter, SerialWriter, Writer
 
 __all__ = ["Connection", "Store", "Transaction"]
@@ -47,15 +49,24 @@ _log = logging.getLogger("tieline.store")
 _JOURNAL = frozenset({journal, journal_payload, journal_head})
 
 
+@dataclass(slots=True)
+class Given:
+    """Numbers that were given in a past which the store has forgotten, because a backup was put in its place."""
+
+    items: int = 0
+    """The largest number of an item: the next one is larger, so that none names two."""
+
+
 class Transaction:
     """One write transaction: leave its `with` block and it is committed, leave it by an error and it never was.
 
     A statement that fails ends it, on both databases: who catches that error and goes on meets it again.
     """
 
-    def __init__(self, connection: Connection, entropy: Entropy = os.urandom) -> None:
+    def __init__(self, connection: Connection, entropy: Entropy = os.urandom, given: Given | None = None) -> None:
         self._connection = connection
         self._entropy = entropy
+        self._given = given or Given()
         self._chain: Chain | None = None
         self._callbacks: list[Callable[[], object]] = []
         self._failure: SQLAlchemyError | None = None
@@ -81,7 +92,11 @@ class Transaction:
     def new_ids(self, table: Table, count: int) -> Sequence[int]:
         """Ids for rows that this transaction inserts next, before anything else goes into that table."""
         with self._ended_by_failure():
-            return new_ids(self._connection, table, count)
+            return new_ids(self._connection, table, count, self._given.items if table is incident else 0)
+
+    def new_uid(self, at: datetime) -> str:
+        """An id that is given once and never again, for something that is made at this moment."""
+        return uid(at, self._entropy)
 
     def lock_names(self, names: Sequence[str]) -> None:
         """Keep other transactions from passing here with any of these names, until this one ends."""
@@ -194,6 +209,7 @@ class Store:
         refusal: Refusal | None = None,
         file: ownership.SameFile | None = None,
         entropy: Entropy = os.urandom,
+        given: Given | None = None,
     ) -> None:
         self._name = name
         self._writer = writer
@@ -202,6 +218,7 @@ class Store:
         self._refusal = refusal or Refusal()
         self._file = file or ownership.SameFile()
         self._entropy = entropy
+        self.given = given or Given()
         self.commits = 0
         """Grows with every transaction that this store has committed: whether anything happened, and not how much."""
 
@@ -247,7 +264,9 @@ class Store:
 
         It shares everything with this store, and is not closed by itself.
         """
-        return Store(self._name, self._writer, self._reader, check, self._refusal, self._file, self._entropy)
+        return Store(
+            self._name, self._writer, self._reader, check, self._refusal, self._file, self._entropy, self.given
+        )
 
     @property
     def name(self) -> str:
@@ -264,7 +283,7 @@ class Store:
         """One transaction. On StoreUnavailable nothing was committed, unless the connection was lost in the commit."""
         with self._refusal.noted(), self._translated(), self._writer.transaction() as connection:
             self._file.prove(self._name)
-            tx = Transaction(connection, self._entropy)
+            tx = Transaction(connection, self._entropy, self.given)
             if self._check is not None:
                 self._check(tx)
             yield tx

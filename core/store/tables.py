@@ -1,5 +1,6 @@
 """The tables: few, and the same on SQLite and PostgreSQL.
 
+incident                 an item of any kind
 incident 1─n replica     one tool's copy, with the third leg of its merge (`base`) and what was last seen (`observed`)
 incident 1─n comment 1─n twin     a comment and its copies in the tools
 incident 1─n signal      the alerts that opened or feed it
@@ -51,7 +52,9 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 incident = Table(
     "incident",
     metadata,
-    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("id", BigId, primary_key=True, autoincrement=True),  # its number, a label: a restore may give it twice
+    Column("uid", String(32), nullable=False),  # never given twice; see `uids`
+    Column("kind", String(20), nullable=False, default="incident", server_default=text("'incident'")),
     Column("revision", Integer, nullable=False),  # grows by one with every change; the version deliveries name
     Column("fields", JsonText, nullable=False),
     Column("stamps", JsonText, nullable=False),  # field -> [edited_at in our clock, who]
@@ -61,6 +64,7 @@ incident = Table(
     Column("origin", Text, nullable=False, default=""),  # what opened it, which its copies' tokens are made of
     Column("opened_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Index("uq_incident_uid", "uid", unique=True),
     Index(None, "status"),
 )
 
@@ -70,6 +74,9 @@ replica = Table(
     Column("id", BigId, primary_key=True, autoincrement=True),
     Column("incident_id", ForeignKey("incident.id"), nullable=False),
     Column("connection", String(40), nullable=False),
+    # What the copy is for; one connection may hold several, such as the rooms of an incident.
+    Column("purpose", String(20), nullable=False, default="record", server_default=text("'record'")),
+    Column("kind", String(20), nullable=False, default="incident", server_default=text("'incident'")),
     Column("state", String(12), nullable=False),  # absent, in_doubt, linked, parked, gone
     Column("ref", String(200)),
     Column("key", String(200), nullable=False, default=""),
@@ -92,8 +99,8 @@ replica = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_at", Instant),
     Column("parked", Text, nullable=False, default=""),  # the sentence that says what is missing
-    UniqueConstraint("incident_id", "connection"),
-    UniqueConstraint("connection", "ref"),
+    UniqueConstraint("incident_id", "connection", "purpose"),
+    UniqueConstraint("connection", "ref", "kind"),
     UniqueConstraint("token"),
 )
 
@@ -134,7 +141,7 @@ twin = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_at", Instant),
     Column("parked", Text, nullable=False, default=""),
-    UniqueConstraint("comment_id", "connection"),
+    UniqueConstraint("comment_id", "replica_id"),
     UniqueConstraint("replica_id", "remote_id"),
     UniqueConstraint("token"),
 )
@@ -235,9 +242,9 @@ connection = Table(
     "connection",
     metadata,
     Column("name", String(40), primary_key=True),
+    Column("uid", String(32), nullable=False),  # never given twice, whatever is called by that name later
     Column("state", String(12), nullable=False),  # working, waiting, stopped
     Column("reason", Text, nullable=False, default=""),
-    Column("fingerprint", Text, nullable=False, default=""),  # the account and instance first met: a clone is refused
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_at", Instant),
     Column("since", Instant, nullable=False),

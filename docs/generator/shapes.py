@@ -116,6 +116,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
         "": [
             {
                 "incident": "text",
+                "id": "text",
                 "fields": {"<field>": "anything"},
                 "severity_unknown": ["text"],
                 "copies": {

@@ -61,7 +61,7 @@ def _written(
     with engine.store.read() as connection:
         token = tokens.token(tokens.name_of(connection), f"alerts of {replica.token}", here.name)
     # Over this line it is known again, and nobody takes it for somebody's words: see `comments`.
-    head = comments.first_line("Which alerts fire", "monitoring", incident.id, token)
+    head = comments.first_line("Which alerts fire", "monitoring", incident.number, token)
     body = here.mapping.to_text(f"{head}\n\n{says}")
     # A search that fails has failed the comment: it is not a look at the record that could go on without.
     listed = here.call(Verb.ADD_COMMENT, source.comments, ref)

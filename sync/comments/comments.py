@@ -17,7 +17,7 @@ from sqlalchemy import and_, bindparam, exists, insert, or_, select, text, updat
 
 from tieline.core.events import CommentDelivered, Commented
 from tieline.core.journal import Someone
-from tieline.core.model import ConnectionName, IncidentId, Tlp, Visibility, incident_number
+from tieline.core.model import ITEM_NUMBER, ConnectionName, IncidentId, RecordKind, Tlp, Visibility, item_number
 from tieline.core.port import Power, Reading, Ref, RemoteComment, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
@@ -47,6 +47,12 @@ class Outgoing:
     body: str
     attempts: int
     tlp: Tlp | None = None
+    kind: RecordKind = RecordKind.INCIDENT
+
+    @property
+    def number(self) -> str:
+        """The number that people use for what it is a comment on."""
+        return item_number(self.kind, self.incident)
 
 
 def can_comment(connected: Connected) -> bool:
@@ -54,21 +60,21 @@ def can_comment(connected: Connected) -> bool:
     return connected.can(Power.COMMENT)
 
 
-def first_line(author: str, origin: str, incident: IncidentId, token: Token) -> str:
+def first_line(author: str, origin: str, number: str, token: Token) -> str:
     """The line that stands above a copied comment: who wrote it, where, and by what the copy is known again.
 
-    The incident's number and the comment's would not do: both are given anew after a backup was put in the store's
+    The item's `number` and the comment's would not do: both are given anew after a backup was put in the store's
     place, and the next comment would be taken for one that was copied before.
     """
     # Whoever is called `~~~`, or by two lines, would hide what stands behind the name.
-    return f"{careful(clean_line(author))} in {origin or 'Tieline'} ({incident_number(incident)}#{_mark(token)}):"
+    return f"{careful(clean_line(author))} in {origin or 'Tieline'} ({number}#{_mark(token)}):"
 
 
 def _mark(token: str) -> str:
     return token[-8:]
 
 
-_COPIED = re.compile(r"\(INC-\d+#[0-9a-f]+\):")
+_COPIED = re.compile(rf"\({ITEM_NUMBER}#[0-9a-f]+\):")
 _KNOWN = select(t.twin.c.remote_id).where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.remote_id.is_not(None))
 _KNOWN_BY_REF = (
     select(t.twin.c.remote_id)
@@ -208,7 +214,7 @@ _MISSING = (
     .outerjoin(_SOURCE, and_(_SOURCE.c.comment_id == t.comment.c.id, _SOURCE.c.connection == t.comment.c.origin))
     .where(
         t.comment.c.incident_id == bindparam("incident"),
-        ~exists().where(and_(t.twin.c.comment_id == t.comment.c.id, t.twin.c.connection == bindparam("connection"))),
+        ~exists().where(and_(t.twin.c.comment_id == t.comment.c.id, t.twin.c.replica_id == bindparam("replica"))),
     )
     .order_by(t.comment.c.id)
 )
@@ -228,7 +234,7 @@ def wish(
             continue
         if not can_comment(connected) or not connected.config.comments.goes_out:
             continue
-        for row in list(tx.execute(_MISSING, {"incident": incident, "connection": copy.connection})):
+        for row in list(tx.execute(_MISSING, {"incident": incident, "replica": copy.id})):
             store_name = store_name or tokens.name_of(tx)
             origin = (
                 tokens.origin_of_comment(ConnectionName(row.origin), row.source)
@@ -257,6 +263,7 @@ _OUTGOING = (
         t.comment.c.incident_id,
         t.twin.c.replica_id,
         t.replica.c.ref,
+        t.replica.c.kind,
         t.twin.c.token,
         t.twin.c.state,
         t.twin.c.attempts,
@@ -310,6 +317,7 @@ def outgoing(
             row.body,
             row.attempts,
             Tlp(row.fields["tlp"]) if row.fields.get("tlp") else None,
+            RecordKind(row.kind),
         )
         for row in found
     ]
@@ -379,7 +387,7 @@ def search(comments: Sequence[RemoteComment], mapping: FieldMapping, item: Outgo
 
 def rendered(mapping: FieldMapping, item: Outgoing) -> Any:
     """The comment in the tool's own text format, under the line that says whose it is."""
-    head = first_line(item.author, item.origin, item.incident, item.token)
+    head = first_line(item.author, item.origin, item.number, item.token)
     return mapping.to_text(f"{head}\n\n{item.body}")
 
 

@@ -67,7 +67,7 @@ def _find_or_write(engine: Engine, here: Connected, source: Commenter, item: com
         if found is not None:
             return found
     with engine.store.read() as connection:
-        loop = robots.of_comments(connection, item.incident, engine.clock.now())
+        loop = robots.of_comments(connection, item.incident, item.number, engine.clock.now())
     if loop:
         park(engine, here, item, loop)
         return None

@@ -91,6 +91,7 @@ class Daemon:
         self._heartbeat = Heartbeat(self._store, this_process(), alone=alone, process=processes.this())
         self._past = Past(self._store, engines.file_of(config.store))
         whole = self._past.is_whole()
+        self._store.given.items = self._past.numbers_given
         self.engine = self._build(config, registry, not whole, self._past.in_doubt_before)
         self.intake = Intake(self.engine)
         self._tell_what_runs()

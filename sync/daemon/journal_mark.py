@@ -3,7 +3,8 @@
 A store that has lost entries was put back from a backup, and has forgotten what was made since. One that still has the
 entry of the note has lost at most what happened between the note and the end: a second, and nothing where it ended in
 order. A note that is missing says nothing; then everything that may be there is looked for first. Beside the head
-stands what is remembered of an earlier restore: what began before that moment is looked for ever after.
+stands what is remembered of an earlier restore: what began before that moment is looked for ever after; and the largest
+number that an item was given, so that a restore gives none to two.
 """
 
 from __future__ import annotations
@@ -12,14 +13,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from tieline.core.model import instant, parse_instant
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
 
 _HEAD: Final = select(t.journal_head.c.seq, t.journal_head.c.hash)
+_LAST: Final = select(func.max(t.incident.c.id))
 _HASH: Final = select(t.journal.c.hash).where(t.journal.c.seq == bindparam("seq"))
+
+
+_NONE: Final = "-"
 
 
 class Past:
@@ -32,6 +37,8 @@ class Past:
         self._noted = ""
         self._commits = -1
         self._whole = False
+        self.numbers_given = 0
+        """The largest number of an item that an earlier start noted, once `is_whole` has looked."""
         self.in_doubt_before: datetime | None = None
         """What an earlier start noted, once `is_whole` has looked; see `Engine.in_doubt_before`."""
 
@@ -47,10 +54,13 @@ class Past:
         if seq == 0 and not self._note.exists():
             return True
         try:
-            noted, expected, *doubt = self._note.read_text(encoding="ascii").split()
+            noted, expected, *more = self._note.read_text(encoding="ascii").split()
+            # Notes of earlier versions end before the moment, or before the number.
+            doubt, number = [*more, *("", "0")[len(more) :]]
+            self.numbers_given = int(number)
             with self._store.read() as connection:
                 found = connection.execute(_HASH, {"seq": int(noted)}).scalar() == expected
-            self.in_doubt_before = parse_instant(doubt[0]) if found and doubt else None
+            self.in_doubt_before = parse_instant(doubt) if found and doubt and doubt != _NONE else None
         except (OSError, ValueError):
             return False
         return found
@@ -62,8 +72,8 @@ class Past:
         if self._note is None or commits == self._commits or not (self._whole or not in_doubt):
             return
         seq, head = self._head()
-        doubt = f" {instant(in_doubt_before)}" if in_doubt_before is not None else ""
-        words = f"{seq} {head}{doubt}\n"
+        doubt = _NONE if in_doubt_before is None else instant(in_doubt_before)
+        words = f"{seq} {head} {doubt} {self._last_number()}\n"
         if seq == 0 or words == self._noted:
             self._commits = commits
             return
@@ -74,6 +84,10 @@ class Past:
         except OSError:
             return
         self._noted, self._commits = words, commits
+
+    def _last_number(self) -> int:
+        with self._store.read() as connection:
+            return max(connection.execute(_LAST).scalar() or 0, self.numbers_given)
 
     def _head(self) -> tuple[int, str]:
         with self._store.read() as connection:

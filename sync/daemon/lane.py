@@ -15,7 +15,7 @@ from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import structlog
-from sqlalchemy import bindparam, delete, insert, or_, select, text, update
+from sqlalchemy import bindparam, insert, or_, select, text, update
 
 from tieline.core.errors import (
     NeedsOperator,
@@ -552,20 +552,15 @@ class Lane:
         self.next_at = next_at
         now = self.engine.clock.now()
         with self.engine.store.write() as tx:
-            tx.execute(
-                delete(t.connection).where(t.connection.c.name == bindparam("row_name")), {"row_name": self.here.name}
-            )
-            tx.execute(
-                insert(t.connection),
-                {
-                    "name": self.here.name,
-                    "state": state.value,
-                    "reason": reason[:2000],
-                    "attempts": self._failures,
-                    "next_at": next_at,
-                    "since": now,
-                },
-            )
+            row = {
+                "state": state.value,
+                "reason": reason[:2000],
+                "attempts": self._failures,
+                "next_at": next_at,
+                "since": now,
+            }
+            if tx.execute(_ROW, {"row_name": self.here.name, **row}).rowcount == 0:
+                tx.execute(insert(t.connection), {"name": self.here.name, "uid": tx.new_uid(now), **row})
             self.engine.record(tx, _ENTERED[state](sentence=reason[:2000]), connection=self.here.name)
         self.state, self.reason, self._told = state, reason, True
 
@@ -573,10 +568,10 @@ class Lane:
         """The same trouble as before: only the moment of the next try has moved."""
         self.next_at = next_at
         with self.engine.store.write() as tx:
-            tx.execute(_NEXT, {"row_name": self.here.name, "next_at": next_at, "attempts": self._failures})
+            tx.execute(_ROW, {"row_name": self.here.name, "next_at": next_at, "attempts": self._failures})
 
 
-_NEXT = update(t.connection).where(t.connection.c.name == bindparam("row_name"))
+_ROW = update(t.connection).where(t.connection.c.name == bindparam("row_name"))
 _HELD = select(t.replica.c.ref).where(t.replica.c.connection == bindparam("connection"), loading.WAITS_FOR_A_PERSON)
 _DUE = (
     select(t.replica.c.id)

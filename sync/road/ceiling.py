@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieline.core.model import Fields, Tlp, incident_number
+from tieline.core.model import Fields, Tlp
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.records import Incident
 
@@ -18,7 +18,7 @@ def refusal(here: Connected, incident: Incident) -> str:
     if label is None or not is_above(here, Tlp(str(label))):
         return ""
     return (
-        f"{incident_number(incident.id)} is TLP:{str(label).upper()} and {here.name} may hold at most "
+        f"{incident.number} is TLP:{str(label).upper()} and {here.name} may hold at most "
         f"TLP:{here.config.ceiling.value.upper()}; lower the label or raise the connection's ceiling"
     )
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tieline.core.events import Attempted, Changed, FieldHeld, Opened, Overwritten, Refused, Written
 from tieline.core.journal import Actor, Someone
-from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, Signal, Status, parse_instant
+from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, RecordKind, Signal, Status, parse_instant
 from tieline.core.port import Power
 from tieline.core.store.store import Transaction
 from tieline.mappings.board import ALERTS
@@ -155,7 +155,7 @@ def change(
     fields = {**incident.fields, **{name: step.after for name, step in changes.items()}}
     stamps = {**incident.stamps, **{name: Stamp(at, str(who)) for name in changes}}
     changed = loading.save_incident(tx, replace(incident, fields=fields, stamps=stamps), engine.clock.now())
-    if "status" in changes:
+    if "status" in changes and incident.kind is RecordKind.INCIDENT:
         vigil.watch(tx, engine, changed, changes["status"].before, who)
     return changed
 
@@ -203,13 +203,19 @@ def refresh_board(tx: Transaction, engine: Engine, payload: Mapping[str, Any]) -
 def open_incident(
     tx: Transaction, engine: Engine, fields: Fields, *, actor: str, at: datetime, origin: Replica
 ) -> Incident:
-    """A new incident that a ticket opened: `origin`, its first copy. With it come the copies it is to get."""
+    """A new item that a ticket opened: `origin`, its first copy. With it come the copies it is to get."""
     now = engine.clock.now()
     fields = {"status": Status.NEW.value, **fields}
     opened_by = tokens.origin_of_record(origin.connection, origin.ref) if origin.ref is not None else ""
     stamps = dict.fromkeys(fields, Stamp(at, actor))
-    incident = loading.insert_incident(tx, fields, stamps, now, origin=opened_by)
-    happened = Opened(fields=loading.plain(incident.fields), ref=origin.ref or "", key=origin.key)
+    incident = loading.insert_incident(tx, fields, stamps, now, kind=origin.kind, origin=opened_by)
+    happened = Opened(
+        fields=loading.plain(incident.fields),
+        uid=incident.uid,
+        item=ABSENT if incident.kind is RecordKind.INCIDENT else incident.kind.value,
+        ref=origin.ref or "",
+        key=origin.key,
+    )
     seq = _journal_opened(tx, engine, incident, origin.connection, actor, happened)
     first = loading.insert_replica(tx, replace(origin, incident=incident.id, touched=max(seq, origin.touched)))
     spread(tx, engine, incident, here=first)
@@ -238,7 +244,9 @@ def open_incidents(
     incidents = loading.insert_incidents(tx, [(each, dict.fromkeys(each, stamp)) for each in fields], origins, now)
     for incident, opening in zip(incidents, openings, strict=True):
         unknown = dict(opening.unknown) or ABSENT
-        happened = Opened(fields=loading.plain(incident.fields), signal=opening.signal, unknown=unknown)
+        happened = Opened(
+            fields=loading.plain(incident.fields), uid=incident.uid, signal=opening.signal, unknown=unknown
+        )
         _journal_opened(tx, engine, incident, None, actor, happened)
     missing = [
         (incident, connected, origin)
@@ -320,7 +328,7 @@ def mark(copy: Replica, incident: Incident, connected: Connected, now: datetime,
         case ReplicaState.IN_DOUBT:
             needs = True
         case _ if copy.ref is None:
-            needs = Status(str(incident.fields["status"])).is_open
+            needs = incident.is_open
         case _:
             projection = connected.mapping.project(incident.fields, EVERYONE)
             needs = connected.can(Power.WRITE) and bool(wanted(copy, projection, connected.mapping))
@@ -358,10 +366,10 @@ def resumed(copy: Replica) -> ReplicaState:
 
 def _should_copy(connected: Connected, incident: Incident, copies: Sequence[Replica]) -> bool:
     return (
-        not connected.signals
+        connected.kind.record is incident.kind
         and connected.can(Power.WRITE)
         and all(copy.connection != connected.name for copy in copies)
-        and Status(str(incident.fields["status"])).is_open
+        and incident.is_open
         and connected.config.copies.holds({name: expression_value(value) for name, value in incident.fields.items()})
     )
 
@@ -380,6 +388,7 @@ def _wishes(tx: Transaction, engine: Engine, missing: Sequence[tuple[Incident, C
             id=0,
             incident=incident.id,
             connection=connected.name,
+            kind=incident.kind,
             state=ReplicaState.ABSENT,
             token=token,
             dirty=True,

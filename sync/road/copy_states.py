@@ -8,7 +8,6 @@ from typing import Final
 
 from tieline.core.errors import Gone, RemoteError, as_sentence
 from tieline.core.events import Parked, RecordGone, RecordMerged
-from tieline.core.model import incident_number
 from tieline.core.port import Ref, Version
 from tieline.sync import limits, loading
 from tieline.sync.engine import Connected, Engine
@@ -67,7 +66,7 @@ def lose(engine: Engine, here: Connected, replica_id: int, error: Gone) -> None:
         if replica is None or replica.state is ReplicaState.GONE:
             return
         heir = Ref(error.merged_into) if error.merged_into else None
-        other = loading.replica_by_ref(tx, here.name, heir) if heir is not None else None
+        other = loading.replica_by_ref(tx, here.name, here.kind.record, heir) if heir is not None else None
         happened = (RecordGone if heir is None else RecordMerged)(
             ref=replica.ref or "", merged_into=heir or "", heir_incident=other.incident if other else None
         )
@@ -81,7 +80,7 @@ def lose(engine: Engine, here: Connected, replica_id: int, error: Gone) -> None:
             return
         sentence = f"{as_sentence(error)} The incident and its other copies stay as they are."
         if other is not None:
-            taken = f"Its place was taken by {other.key}, the copy of {incident_number(other.incident)}."
+            taken = f"Its place was taken by {other.key}, the copy of {other.number}."
             sentence = f"{as_sentence(error)} {taken}"
         gone = replace(replica, state=ReplicaState.GONE, dirty=False, dirty_since=None, ledger={}, parked=sentence)
         loading.save_replica(tx, replace(gone, holds={}))

@@ -14,7 +14,6 @@ from typing import Final
 
 from tieline.core.errors import Rejected, RemoteError
 from tieline.core.events import Created, CreateIntended, RecordGone
-from tieline.core.model import Status, incident_number
 from tieline.core.port import Finder, Power, Reading, Token
 from tieline.core.store.store import Transaction
 from tieline.sync import loading, tokens
@@ -75,7 +74,7 @@ def find_or_create(engine: Engine, here: Connected, replica: Replica, incident: 
             engine,
             replica.id,
             f"a create in {here.name} was interrupted and the tool cannot be searched for it. Look whether it made a "
-            f"record for {incident_number(incident.id)}; link it or let it be created with `tieline parked retry`.",
+            f"record for {incident.number}; link it or let it be created with `tieline parked retry`.",
         )
         return
     asked = engine.clock.now()
@@ -98,7 +97,7 @@ def find_or_create(engine: Engine, here: Connected, replica: Replica, incident: 
                 loading.save_replica(tx, replace(doubted, next_at=asked + timedelta(seconds=left)))
         return
     here.looked.pop(replica.token, None)
-    if Status(str(incident.fields["status"])).is_open:
+    if incident.is_open:
         create(engine, here, replica, incident)
     else:
         _not_created(engine, replica.id)
@@ -206,10 +205,10 @@ def adopt(
 
 def _make_way(tx: Transaction, engine: Engine, replica: Replica, reading: Reading) -> None:
     """A merge may have put another incident's copy in this record's place, before we knew whose record it is."""
-    squatter = loading.replica_by_ref(tx, replica.connection, reading.ref)
+    squatter = loading.replica_by_ref(tx, replica.connection, replica.kind, reading.ref)
     if squatter is None or squatter.id == replica.id:
         return
-    sentence = f"{squatter.key} was merged into {reading.key}, the copy of {incident_number(replica.incident)}."
+    sentence = f"{squatter.key} was merged into {reading.key}, the copy of {replica.number}."
     engine.record(
         tx,
         RecordGone(ref=reading.ref, merged_into=reading.ref, heir_incident=replica.incident),

@@ -200,7 +200,7 @@ def _volley(engine: Engine, replica: Replica, trail: limits.Trail, fields: Field
     if not busy:
         return ""
     with engine.store.read() as connection:
-        return next((words for name in busy if (words := robots.of_field(connection, replica.incident, name, now))), "")
+        return next((words for name in busy if (words := robots.of_field(connection, replica, name, now))), "")
 
 
 def _hold_unwritable(engine: Engine, here: Connected, replica_id: int, incident: Incident, patch: Denormalized) -> None:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 from tieline.core.errors import Gone, Rejected, RemoteError
-from tieline.core.model import IncidentId, Status
+from tieline.core.model import ITEM_KINDS, IncidentId
 from tieline.core.port import Finder, Power, Reading, Ref
 from tieline.core.store.store import Connection, Transaction
 from tieline.mappings.board import ALERTS
@@ -74,7 +74,8 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
     here.denied.pop(item.ref, None)
     with engine.store.write() as tx:
         inbox.done(tx, item)
-        found = loading.replica_by_ref(tx, here.name, sighting.reading.ref) or _ours(tx, here, sighting.reading)
+        reading = sighting.reading
+        found = loading.replica_by_ref(tx, here.name, here.kind.record, reading.ref) or _ours(tx, here, reading)
         copy = loading.lock_replica(tx, found.id) if found is not None else None
         if copy is None:
             _meet(tx, engine, here, sighting)
@@ -126,7 +127,7 @@ def _look_at_signal(engine: Engine, here: Connected, item: Waiting) -> Sighting 
 
 def _copy(engine: Engine, here: Connected, item: Waiting) -> Replica | None:
     with engine.store.read() as connection:
-        return loading.replica_by_ref(connection, here.name, item.ref)
+        return loading.replica_by_ref(connection, here.name, here.kind.record, item.ref)
 
 
 def _ours(tx: Connection | Transaction, here: Connected, reading: Reading) -> Replica | None:
@@ -198,7 +199,7 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
     """
     reading = sighting.reading
     status = sighting.fields.get("status")
-    if reading.merged_into is not None or (status is not None and not Status(str(status)).is_open):
+    if reading.merged_into is not None or status in ITEM_KINDS[here.kind.record].over:
         return
     if reading.token is not None and reading.token.startswith(TOKEN_PREFIX):
         raise Rejected(
@@ -216,6 +217,7 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
         id=0,
         incident=IncidentId(0),
         connection=here.name,
+        kind=here.kind.record,
         state=ReplicaState.LINKED,
         token=engine.new_token(),
         ref=reading.ref,
@@ -236,7 +238,7 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
         at=sighting.edited_at or engine.clock.now(),
         origin=origin,
     )
-    met = loading.replica_by_ref(tx, here.name, reading.ref)
+    met = loading.replica_by_ref(tx, here.name, here.kind.record, reading.ref)
     if met is not None:
         comments.take_in(tx, engine, here, met, reading.comments or ())
         _ask_for_comments(tx, engine, here, reading)

@@ -17,9 +17,10 @@ from sqlalchemy import bindparam, select
 
 from tieline.core import journal
 from tieline.core.events import Changed
-from tieline.core.model import IncidentId, Value, incident_number
+from tieline.core.model import IncidentId, Value
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
+from tieline.sync.records import Replica
 from tieline.sync.road.merge import BY_ALERTS
 
 WINDOW: Final = timedelta(minutes=10)
@@ -57,7 +58,7 @@ def is_busy(steps: Sequence[tuple[datetime, Value]], now: datetime) -> bool:
     return sum(now - at < WINDOW for at, _value in steps) >= ANSWERS - 1
 
 
-def of_comments(connection: Connection | Transaction, incident: IncidentId, now: datetime) -> str:
+def of_comments(connection: Connection | Transaction, incident: IncidentId, number: str, now: datetime) -> str:
     """The sentence about a volley of comments that another one would keep up, or ""."""
     found = connection.execute(_COMMENTS, {"incident": incident, "since": now - WINDOW})
     talking = robots(Voice(row.origin, row.author) for row in found)
@@ -65,21 +66,21 @@ def of_comments(connection: Connection | Transaction, incident: IncidentId, now:
         return ""
     names = " and ".join(f"{voice.author or 'somebody'} in {voice.origin}" for voice in talking)
     return (
-        f"{names} answered {ANSWERS} comments of {incident_number(incident)} within {_minutes()} minutes; "
+        f"{names} answered {ANSWERS} comments of {number} within {_minutes()} minutes; "
         "that is a robot that reacts to what is copied. Stop it, then run `tieline parked retry`."
     )
 
 
-def of_field(connection: Connection | Transaction, incident: IncidentId, field: str, now: datetime) -> str:
+def of_field(connection: Connection | Transaction, copy: Replica, field: str, now: datetime) -> str:
     """The sentence about tools that keep setting one field against each other, or ""."""
-    found = connection.execute(_CHANGES, {"incident": incident, "since": now - WINDOW})
+    found = connection.execute(_CHANGES, {"incident": copy.incident, "since": now - WINDOW})
     changes = [(row.connection or "", journal.facts(Changed.KIND, row.payload) or {}) for row in found]
     fighting = robots(Voice(origin) for origin, told in changes if field in _changed(told))
     if not fighting:
         return ""
     names = " and ".join(sorted(voice.origin for voice in fighting))
     return (
-        f"{field} of {incident_number(incident)} was set by {names} {ANSWERS} times within {_minutes()} minutes, each "
+        f"{field} of {copy.number} was set by {names} {ANSWERS} times within {_minutes()} minutes, each "
         "time after another tool had set it; that is a rule that reacts to what is copied. Find it, then run "
         "`tieline parked retry`."
     )

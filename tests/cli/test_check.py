@@ -227,7 +227,7 @@ def test_after_a_repair_check_says_what_resumes_the_connection(tmp_path: Path, a
         at = datetime(2026, 5, 4, 12, tzinfo=UTC)
         with store.write() as tx:
             row = {"name": "fine", "state": "stopped", "reason": "the password is old", "attempts": 1}
-            tx.execute(t.connection.insert(), {**row, "fingerprint": "", "next_at": at, "since": at})
+            tx.execute(t.connection.insert(), {**row, "uid": "c1", "next_at": at, "since": at})
         if alive:
             Heartbeat(store, "here:1", alone=True).beat(datetime.now(UTC))
     code, found = rows(tmp_path, "odd: {tool: memory, path: odd.json}")

@@ -90,8 +90,7 @@ def test_why_says_of_a_copy_that_was_deleted_when_it_is_tried_again_and_then_tha
             while world.step(name):
                 pass
         with world.engine.store.read() as connection:
-            found = explain.why(connection, world.incident().id, "severity")
-        assert found is not None
+            found = explain.why(connection, world.incident(), "severity")
         said.append(found.copies[RIGHT]["waits"])
     told = list(dict.fromkeys(one.partition(";")[0] for one in said))
     assert told == [

@@ -137,7 +137,7 @@ def refused_adapter(strangers: Strangers) -> None:
         "from tieline.adapters.memory import plugin\n"
         "def connect(name, settings, workbench):\n    {body}\n"
         "@hookimpl\ndef tieline_adapters():\n    "
-        "return [replace(one, tool='{tool}', connect=connect) for one in plugin.tieline_adapters()]\n"
+        "return [replace(one, tool='{tool}', connect=connect) for one in [plugin.KIND]]\n"
     )
     bodies = {"raising": "raise RuntimeError('no such site')", "powerless": "return object()"}
     strangers.install("strangers", {tool: mark + made.format(tool=tool, body=body) for tool, body in bodies.items()})

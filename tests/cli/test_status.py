@@ -74,7 +74,7 @@ def test_a_daemon_that_was_killed_on_this_machine_is_missed_at_once(workspace):
 
 def test_a_connection_that_was_taken_out_of_the_file_is_not_said_to_work(workspace):
     _signs(workspace, seconds_ago=1)
-    row = {"name": "left", "state": "working", "reason": "", "fingerprint": "", "attempts": 0, "next_at": None}
+    row = {"name": "left", "state": "working", "reason": "", "uid": "c1", "attempts": 0, "next_at": None}
     with Store.open(f"sqlite:///{workspace / 'tieline.db'}") as store, store.write() as tx:
         tx.execute(t.connection.insert(), {**row, "since": NOW})
     file = workspace / "tieline.yaml"
@@ -122,7 +122,7 @@ def test_a_daemon_that_is_gone_is_said_with_how_it_went(workspace, end, words):
 def test_no_connection_works_while_no_daemon_does(workspace):
     _signs(workspace, seconds_ago=130)
     with Store.open(f"sqlite:///{workspace / 'tieline.db'}") as store, store.write() as tx:
-        row = {"name": "left", "state": "working", "reason": "", "fingerprint": "", "attempts": 0, "since": NOW}
+        row = {"name": "left", "state": "working", "reason": "", "uid": "c1", "attempts": 0, "since": NOW}
         tx.execute(t.connection.insert(), row)
     found = json.loads(run("status", "--json", workspace=workspace)[1])
     assert found["daemon"]["running"] is False
@@ -237,10 +237,10 @@ def edited(workspace, monkeypatch):
         config, registry = configuration(str(workspace))
         registry.close()
         _signs(workspace, seconds_ago=1, process=processes.this(), runs=as_facts(config, refusal))
-        row = {"state": "working", "reason": "", "fingerprint": "", "attempts": 0, "next_at": None, "since": NOW}
+        row = {"state": "working", "reason": "", "attempts": 0, "next_at": None, "since": NOW}
         with Store.open(config.store) as store, store.write() as tx:
             for name in config.connections:
-                tx.execute(t.connection.insert(), {"name": name, **row})
+                tx.execute(t.connection.insert(), {**row, "name": name, "uid": name})
         write(*now)
         code, output = run("status", workspace=workspace)
         as_json, document = run("status", "--json", workspace=workspace)

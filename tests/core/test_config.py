@@ -62,7 +62,7 @@ def test_a_bad_file_is_refused_with_code_place_and_fix(path: Path, strangers: St
             "misspelled": MARK + "def tieline_grup_key(signal): ...",
             "arguments": MARK + "def tieline_group_key(alarm): ...",
             "twin": MARK + "def tieline_adapters():\n"
-            "    from tieline.adapters.memory.plugin import tieline_adapters\n    return tieline_adapters()",
+            "    from tieline.adapters.memory.plugin import KIND\n    return [KIND]",
         },
         extras=["needy"],
     )

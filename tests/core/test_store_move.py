@@ -48,6 +48,7 @@ def fill(store, rows=2_500):
             insert(t.incident),
             [
                 {
+                    "uid": str(exercise),
                     "revision": 1,
                     "fields": {"title": "größer ☃", "tags": ["a"]},
                     "stamps": {},

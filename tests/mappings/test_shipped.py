@@ -26,6 +26,7 @@ def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
         "jira-issue-wiki",
         "jira-jsm-incident",
         "memory-incident",
+        "memory-problem",
         "pagerduty-incident",
         "prometheus-alert",
         "servicenow-incident",

@@ -43,8 +43,8 @@ def outgoing(**facts: Any) -> Outgoing:
 
 
 def test_the_first_line_says_who_wrote_it_where_and_by_what_it_is_known() -> None:
-    assert comments.first_line("ann", "snow", IncidentId(12), TOKEN) == HEAD
-    assert comments.first_line("ann", "", IncidentId(12), TOKEN) == HEAD.replace("snow", "Tieline")
+    assert comments.first_line("ann", "snow", "INC-12", TOKEN) == HEAD
+    assert comments.first_line("ann", "", "INC-12", TOKEN) == HEAD.replace("snow", "Tieline")
 
 
 def test_a_copy_stands_under_its_first_line() -> None:

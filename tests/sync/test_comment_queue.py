@@ -30,7 +30,14 @@ def store() -> Iterator[Store]:
         opened.migrate()
         with opened.write() as tx:
             for number, fields in ((1, {"tlp": "amber"}), (2, {})):
-                row = {"id": number, "revision": 1, "fields": fields, "stamps": {}, "status": "new"}
+                row = {
+                    "id": number,
+                    "uid": f"u{number}",
+                    "revision": 1,
+                    "fields": fields,
+                    "stamps": {},
+                    "status": "new",
+                }
                 tx.execute(insert(t.incident), {**row, "opened_at": NOW, "updated_at": NOW})
             for number, (incident, name) in enumerate(((1, DESK), (2, DESK), (1, OTHER)), 1):
                 row = {

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from tests.sync.stands import RIGHT, linked
 from tests.sync.world import World
 
-from tieline.core.model import ConnectionName, IncidentId, Visibility
+from tieline.core.model import ConnectionName, IncidentId, Visibility, incident_number
 from tieline.core.options import Comments
 from tieline.core.port import Power, Ref, RemoteComment, Token
 from tieline.core.store import tables as t
@@ -25,8 +25,8 @@ from tieline.sync.records import ReplicaState
 LEFT: Final = ConnectionName("left")
 FIRST: Final = IncidentId(1)
 SENT: Final = Token("tl-0123456789abcdef")
-HEAD: Final = first_line("ann", "left", FIRST, SENT)
-OTHER_HEAD: Final = first_line("ann", "left", FIRST, Token("tl-00000000ffffffff"))
+HEAD: Final = first_line("ann", "left", incident_number(FIRST), SENT)
+OTHER_HEAD: Final = first_line("ann", "left", incident_number(FIRST), Token("tl-00000000ffffffff"))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from tests.sync.stands import RIGHT, linked, save
 from tests.sync.world import World
 
-from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Visibility
+from tieline.core.model import ConnectionName, Fields, IncidentId, RecordKind, Signal, Visibility
 from tieline.core.port import Power, Ref, Token, Version
 from tieline.core.store import tables as t
 from tieline.sync import explain
@@ -356,8 +356,8 @@ class Wanting:
 
     name = RIGHT
 
-    def __init__(self, *powers: Power, signals: bool = False, severity: str = "") -> None:
-        self.signals = signals
+    def __init__(self, *powers: Power, record: RecordKind = RecordKind.INCIDENT, severity: str = "") -> None:
+        self.kind, self.record = self, record
         self.config = self.copies = self
         self._powers, self._severity = powers, severity
 
@@ -383,7 +383,8 @@ def copy(name: str) -> Replica:
         (Wanting(Power.WRITE), incident(status="in_progress"), [copy("left")], True),
         (Wanting(Power.WRITE), incident(), [copy("left"), copy("right")], False),
         (Wanting(Power.WRITE), incident(status="resolved"), [], False),
-        (Wanting(Power.WRITE, signals=True), incident(), [], False),
+        (Wanting(Power.WRITE, record=RecordKind.SIGNAL), incident(), [], False),
+        (Wanting(Power.WRITE, record=RecordKind.PROBLEM), incident(), [], False),
         (Wanting(Power.FIND), incident(), [], False),
         (Wanting(Power.WRITE, severity="high"), incident(), [], True),
         (Wanting(Power.WRITE, severity="high"), incident(severity="low"), [], False),

@@ -130,7 +130,7 @@ def test_somebody_who_takes_it_on_after_every_flap_is_no_robot(desk: Office) -> 
         off(desk, ref)
         assert states(desk) == {"resolved"}
     with desk.engine.store.read() as connection:
-        assert robots.of_field(connection, desk.incident().id, "status", desk.clock.now()) == ""
+        assert robots.of_field(connection, desk.copy("memory"), "status", desk.clock.now()) == ""
 
 
 def test_a_rule_that_changes_a_status_back_is_still_stopped(desk: Office) -> None:

@@ -443,7 +443,7 @@ def test_what_is_nobodys_copy_is_a_stranger(
     nothing: dict[str, Any] = {name: {} for name in ("base", "observed", "ledger", "intent", "holds", "trail")}
     incident = {"revision": 1, "fields": {}, "stamps": {}, "status": "new", "opened_at": NOW, "updated_at": NOW}
     with store.write() as tx:
-        tx.execute(insert(t.incident), {"id": 1, **incident})
+        tx.execute(insert(t.incident), {"id": 1, "uid": "u1", **incident})
         for name, ref in copies:
             copy = {"incident_id": 1, "connection": name, "ref": ref, "state": "linked", "token": f"{name}-{ref}"}
             tx.execute(insert(t.replica), {**copy, **nothing})

@@ -10,7 +10,7 @@ from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.adapters.memory.faults import Fault
 from tieline.adapters.memory.tool import MemoryTool
 from tieline.core.errors import NeedsOperator
-from tieline.core.model import ConnectionName, IncidentId, Visibility
+from tieline.core.model import ConnectionName, Visibility
 from tieline.core.port import Version
 from tieline.sync import explain
 from tieline.sync.comments import comments, writing
@@ -58,8 +58,7 @@ def test_of_two_edits_of_one_field_the_later_stands_and_the_other_is_told(world)
     both.settle()
     assert both.shows("left", "title") == both.shows("right", "title") == "from the right"
     with both.engine.store.read() as connection:
-        found = explain.why(connection, both.incident().id, "title")
-    assert found is not None
+        found = explain.why(connection, both.incident(), "title")
     steps = found.steps
     assert any("from the left" in (step.before, step.after) for step in steps)
 
@@ -484,8 +483,7 @@ def test_a_manual_conflict_waits_for_a_person_and_is_then_settled_everywhere(wor
     assert both.conflicts() == []
     stands = both.shows("left", "severity")
     with both.engine.store.read() as connection:
-        why = explain.why(connection, IncidentId(1), "severity")
-    assert why is not None
+        why = explain.why(connection, both.incident(), "severity")
     [gave_way] = [
         step.before for step in why.steps if step.who == "ann@example.com" and step.kind in ("changed", "refused")
     ]

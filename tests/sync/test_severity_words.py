@@ -72,16 +72,15 @@ def test_an_installation_adds_words_of_its_own(tmp_path: Path) -> None:
 def test_a_word_that_nobody_knows_is_told_in_status_and_at_the_incident(office: Office) -> None:
     fire(office, "P1")
     office.settle()
-    number = office.incident().id
+    item = office.incident()
     with office.engine.store.read() as connection:
         status = explain.status(connection, office.clock.now())
-        why = explain.why(connection, number, "severity")
-        of_it = unknown.firing_of(connection, [number])[number]
+        why = explain.why(connection, item, "severity")
+        of_it = unknown.firing_of(connection, [item.id])[item.id]
     assert status["severity_unknown"] == 1
     [said] = status["connections"][ALERTS]["severity_unknown"]
     assert (said["word"], said["alerts"]) == ("P1", 1)
     assert "severity_words" in said["sentence"]
-    assert why is not None
     assert why.unknown == (of_it[0].sentence,)
     assert [(step.kind, step.before) for step in why.steps] == [("unknown", "P1")]
 

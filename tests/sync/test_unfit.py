@@ -270,10 +270,9 @@ def test_held_fields_stand_in_conflicts_and_why_and_status(office: Callable[...,
     here.settle(3)
     with here.engine.store.read() as connection:
         (conflict,) = explain.conflicts(connection)
-        why = explain.why(connection, here.incident().id, "priority")
+        why = explain.why(connection, here.incident(), "priority")
         status = explain.status(connection, here.clock.now())
     assert (conflict.field, conflict.hold.kind) == ("priority", Held.UNWRITABLE)
-    assert why is not None
     assert "cannot be written" in why.copies["pagerduty"]["held"]
     (held,) = status["connections"]["pagerduty"]["held"]
     assert held["field"] == "priority"

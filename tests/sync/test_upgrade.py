@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from tests.sync.golden import FOLDER, TOOLS, at_the_beginning, make, opened
 
 from tieline.core import journal
@@ -75,6 +75,17 @@ def test_it_is_brought_to_the_present_schema_with_its_journal_whole(old):
         }
     assert journal.verify(office.engine.store).count >= known["journal"]
     assert all(counted[name] > 0 for name in ("incident", "replica", "comment", "twin", "signal", "journal"))
+
+
+def test_every_item_has_an_id_of_its_own_and_every_row_points_to_one_that_is_there(old):
+    office, _known = old
+    with office.engine.store.read() as connection:
+        items = connection.execute(select(t.incident.c.uid, t.incident.c.kind, t.incident.c.opened_at)).all()
+        assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+        assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+    assert len({item.uid for item in items}) == len(items)
+    assert {int(item.uid[:12], 16) for item in items} == {int(item.opened_at.timestamp() * 1000) for item in items}
+    assert {(len(item.uid), item.kind) for item in items} == {(32, "incident")}
 
 
 def test_a_poll_of_what_is_known_brings_nothing_new(old):

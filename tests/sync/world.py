@@ -15,7 +15,7 @@ from tieline.adapters.testing.clock import ManualClock
 from tieline.core import journal
 from tieline.core.config import load_text
 from tieline.core.errors import StoreUnavailable
-from tieline.core.model import ConnectionName, IncidentId
+from tieline.core.model import ConnectionName, IncidentId, RecordKind
 from tieline.core.port import Token
 from tieline.core.store.store import Store
 from tieline.sync import explain
@@ -31,7 +31,7 @@ PEOPLE = ("ann@example.com", "bob@example.com")
 class World:
     """Tools named by connection, and one engine between them. `restart` is a crash: only store and tools remain.
 
-    The tool `blunt` refuses no write on an old version.
+    The tool `blunt` refuses no write on an old version; `problems` are those of them that hold problems.
     """
 
     def __init__(
@@ -44,14 +44,24 @@ class World:
         store: str = "",
         seed: int = 0,
         blunt: str = "",
+        problems: tuple[str, ...] = (),
     ) -> None:
         self.clock = ManualClock()
         self.random = random.Random(seed)
         self.blunt = ConnectionName(blunt)
-        self.tools = {name: MemoryTool(self.clock.now, people=PEOPLE, conditional=name != blunt) for name in tools}
+        self.tools = {
+            name: MemoryTool(
+                self.clock.now,
+                people=PEOPLE,
+                conditional=name != blunt,
+                record=RecordKind.PROBLEM if name in problems else RecordKind.INCIDENT,
+            )
+            for name in tools
+        }
         lines = ["tieline: 1", f"store: {store or 'sqlite:///world.db'}", top, "connections:"]
         for name in tools:
-            lines += [f"  {name}:", "    tool: memory", "    opens: true", "    history: 1d"]
+            tool = "memory-problem" if name in problems else "memory"
+            lines += [f"  {name}:", f"    tool: {tool}", "    opens: true", "    history: 1d"]
             lines += [f"    {line}" for line in (options or {}).get(name, "").splitlines()]
         self.file = folder / "tieline.yaml"
         self.file.write_text("\n".join(lines), encoding="utf-8")

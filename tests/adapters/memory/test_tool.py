@@ -14,7 +14,7 @@ import pytest
 from tieline.adapters.memory.adapter import MemoryAdapter, connect
 from tieline.adapters.memory.driver import MemoryDriver
 from tieline.adapters.memory.faults import Fault
-from tieline.adapters.memory.plugin import KIND, UNCONDITIONAL, tieline_adapters
+from tieline.adapters.memory.plugin import KIND, PROBLEM, UNCONDITIONAL, tieline_adapters
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.tool import MemoryTool, Refused
 from tieline.adapters.testing.clock import ManualClock
@@ -368,6 +368,7 @@ def test_an_unknown_account_with_no_password_stays_outside() -> None:
 
 
 def test_the_plugin_registers_every_power_that_its_tool_needs() -> None:
-    assert tieline_adapters() == [KIND]
+    assert tieline_adapters() == [KIND, PROBLEM]
+    assert PROBLEM.powers == KIND.powers
     assert KIND.powers | UNCONDITIONAL == frozenset(Power)
     assert KIND.powers ^ UNCONDITIONAL == {Power.WRITE_IF_UNCHANGED, Power.TELL_REPLACED}
