@@ -25,6 +25,7 @@ from tieline.core.model import (
     instant,
 )
 from tieline.core.settings import no_such
+from tieline.core.values import parse
 from tieline.mappings.board import ALERTS
 from tieline.sync import explain
 from tieline.sync.alerts import absence
@@ -282,7 +283,10 @@ def _parse_change(change: str, catalogue: Mapping[str, FieldSpec]) -> tuple[str,
         return name, tuple(sorted({part.strip() for part in value.split(",") if part.strip()}))
     if spec.type is FieldType.PERSON:
         return name, value.lower()
-    return name, value
+    try:
+        return name, parse(spec.type, value)
+    except ValueError as error:
+        raise click.UsageError(f"{name}: {error}") from None
 
 
 def _prove_text(name: str, value: str) -> None:

@@ -5,6 +5,9 @@ question about a value that is not there is neither true nor false, `||` and `&&
 what is true in the end holds. So `service.startsWith("pay")` does not hold for a record without a service, and neither
 does its negation; `service == null` does.
 
+A decimal is compared as a number, and so is `cost.amount` of a money field, beside `cost.currency`; a duration is its
+milliseconds.
+
 No condition can keep the engine busy. The library stops at 10,000 iterations and a depth of 32, and its patterns run in
 linear time, but it does not count what an iteration costs: `[s].map(a, a + a).map(…)` took 22 s and 1.3 GB here, lists
 of lists compared 13 s, a search inside three nested loops minutes. So whatever builds or nests is refused when the
@@ -16,12 +19,14 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from tieline.core.errors import TielineError
 from tieline.core.model import FieldSpec, FieldType
+from tieline.core.values import Money, parse_money
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
@@ -60,13 +65,13 @@ class ExpressionError(TielineError):
 class Condition:
     """A compiled condition; `ALWAYS` and `NEVER` are the two that need no expression. Threads may share one."""
 
-    __slots__ = ("_answer", "_collections", "_program", "_used", "text")
+    __slots__ = ("_answer", "_kinds", "_program", "_used", "text")
 
     def __init__(self, text: str, program: cel.Expression | None, used: Mapping[str, type]) -> None:
         self.text = text
         self._program = program
         self._used = tuple(sorted(used))
-        self._collections = {name: kind for name, kind in used.items() if kind in (list, dict)}
+        self._kinds = {name: kind for name, kind in used.items() if kind in (list, dict, Decimal, Money)}
         self._answer = text == "true"
 
     @classmethod
@@ -95,11 +100,11 @@ class Condition:
         raise ExpressionError(self.text, _evaluation_words(words))
 
     def _seen(self, name: str, value: Any) -> Any:
+        kind = self._kinds.get(name)
         if value is None:
-            empty = self._collections.get(name)
-            return None if empty is None else empty()
+            return kind() if kind in (list, dict) else {} if kind is Money else None
         try:
-            return _bounded(value)
+            return _bounded(_ORDERED[kind](value) if kind in _ORDERED else value)
         except ValueError as error:
             raise ExpressionError(self.text, f"{name} {error}") from None
 
@@ -119,7 +124,8 @@ NEVER: Final = Condition.constant(False)
 
 def compile_condition(text: str, variables: Mapping[str, type]) -> Condition:
     """Compile a condition over `variables`: `str`, `int`, `bool`, `float`, `tuple` or `list` (of text), `dict` (text to
-    text). Raises ExpressionError with the place: syntax, an unknown name, types that cannot be compared, no yes or no.
+    text), `Decimal` and `Money` (both as their canonical text). Raises ExpressionError with the place: syntax, an
+    unknown name, types that cannot be compared, no yes or no.
     """
     if len(text) > LONGEST:
         raise ExpressionError(text, f"it is longer than {LONGEST} characters; split it into several")
@@ -143,8 +149,18 @@ def compile_condition(text: str, variables: Mapping[str, type]) -> Condition:
 
 def variables_of(specs: Mapping[str, FieldSpec]) -> dict[str, type]:
     """The variables that a record of these fields offers to a condition."""
-    kinds: dict[FieldType, type] = {FieldType.TAGS: tuple, FieldType.INTEGER: int, FieldType.FLAG: bool}
-    return {name: kinds.get(spec.type, str) for name, spec in specs.items()}
+    return {name: _KINDS.get(spec.type, str) for name, spec in specs.items()}
+
+
+_KINDS: Final[Mapping[FieldType, type]] = {
+    FieldType.TAGS: tuple,
+    FieldType.PERSONS: tuple,
+    FieldType.INTEGER: int,
+    FieldType.DURATION: int,
+    FieldType.FLAG: bool,
+    FieldType.DECIMAL: Decimal,
+    FieldType.MONEY: Money,
+}
 
 
 _COMPILING = threading.Lock()
@@ -169,12 +185,23 @@ def _environments(variables: Sequence[tuple[str, type]]) -> tuple[cel.Env, cel.E
         tuple: text_list,
         list: text_list,
         dict: text_map,
+        Decimal: cel.Type("google.protobuf.DoubleValue"),
+        Money: cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
     }
-    loose = {**checked, **dict.fromkeys((str, int, bool, float), cel.Type.DYN)}
+    loose = {**checked, **dict.fromkeys((str, int, bool, float, Decimal), cel.Type.DYN)}
     return (
         cel.NewEnv(variables={name: checked[kind] for name, kind in variables}),
         cel.NewEnv(variables={name: loose[kind] for name, kind in variables}),
     )
+
+
+def _of_money(text: str) -> dict[str, Any]:
+    money = parse_money(text)
+    return {"amount": float(money.amount), "currency": money.currency}
+
+
+_ORDERED: Final[Mapping[Any, Callable[[str], Any]]] = {Decimal: float, Money: _of_money}
+"""How exact numbers are seen: as the nearest binary ones, which compare with those that a condition writes."""
 
 
 def _bounded(value: Any) -> Any:
@@ -274,6 +301,8 @@ def _plainer(words: str) -> str:
     if "mismatched input '<EOF>'" in words:
         return "it ends too early"
     words = re.sub(r"wrapper\((\w+)\)", r"\1", words)
+    if "(double, int)" in words or "(int, double)" in words:
+        words += "; a whole number beside one that is not: write it with a point, like 1.0"
     return re.sub(r"'_([^\w\s]+)_'", r"'\1'", words).replace("found no matching overload for", "cannot apply")
 
 

@@ -145,6 +145,17 @@ class FieldType(StrEnum):
     TAGS = "tags"  # a sorted tuple of unique strings
     INTEGER = "integer"
     FLAG = "flag"
+    # The canonical forms of these are told in `core.values`.
+    DECIMAL = "decimal"  # an exact number as text, `-12.5`
+    MONEY = "money"  # `12.50 EUR`
+    DURATION = "duration"  # whole milliseconds
+    PERSONS = "persons"  # a sorted tuple of e-mail addresses in lower case
+    REFERENCE = "reference"  # `problem snow 9d385017`, `incident INC-12`
+
+    @property
+    def is_set(self) -> bool:
+        """True where the value is a sorted tuple of unique texts, and `()` is what an empty one says."""
+        return self in (FieldType.TAGS, FieldType.PERSONS)
 
 
 ChoiceEnum = type[StrEnum]

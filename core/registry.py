@@ -21,11 +21,12 @@ import pluggy
 
 from tieline.core.errors import ConfigError
 from tieline.core.hooks import Committed
-from tieline.core.model import INCIDENT_FIELDS, ConnectionName, Fields, FieldSpec, FieldType, Signal, Tlp, Visibility
+from tieline.core.model import INCIDENT_FIELDS, ConnectionName, Fields, FieldSpec, Signal, Tlp, Visibility
 from tieline.core.patience import Listener, OutOfPatience, Patience
 from tieline.core.plugins import Plugin, collect_adapters, find_plugins, installed, register
 from tieline.core.port import AdapterKind
 from tieline.core.settings import Findings
+from tieline.core.values import is_canonical
 from tieline.core.yaml import Node
 
 Alarm = Callable[[str, str], None]
@@ -410,7 +411,4 @@ def _fits(spec: FieldSpec, value: Any) -> bool:
         return True
     if spec.choices is not None:
         return value in {choice.value for choice in spec.choices}
-    if spec.type is FieldType.TAGS:
-        return isinstance(value, tuple) and all(isinstance(tag, str) for tag in value)
-    wanted: type = {FieldType.INTEGER: int, FieldType.FLAG: bool}.get(spec.type, str)
-    return isinstance(value, wanted)
+    return is_canonical(spec.type, value)

@@ -12,9 +12,30 @@ from typing import Any
 
 from tieline.core.model import FieldSpec, FieldType, Value
 from tieline.core.severities import Severities, why_unknown
-from tieline.mappings.convert import instants, text
+from tieline.core.values import (
+    Money,
+    Reference,
+    decimal_text,
+    money_text,
+    parse_decimal,
+    parse_money,
+    parse_reference,
+    persons,
+    reference_text,
+)
+from tieline.mappings.convert import amounts, instants, lengths, text
 from tieline.mappings.convert.lines import GUARD, clean_line, fit_line, line_out
-from tieline.mappings.document import Case, FieldRule, InstantFormat, Scalar
+from tieline.mappings.document import (
+    Case,
+    DecimalFormat,
+    DurationFormat,
+    FieldRule,
+    InstantFormat,
+    MoneyFormat,
+    PersonsFormat,
+    Scalar,
+)
+from tieline.mappings.paths import Path, getter, put
 
 People = Mapping[str, str]
 
@@ -62,6 +83,11 @@ def _by_type(spec: FieldSpec, rule: FieldRule) -> Codec:
         FieldType.TAGS: _tags,
         FieldType.INTEGER: _integer,
         FieldType.FLAG: _flag,
+        FieldType.DECIMAL: _decimal,
+        FieldType.MONEY: _money,
+        FieldType.DURATION: _duration,
+        FieldType.PERSONS: _persons,
+        FieldType.REFERENCE: _reference,
     }
     return makers[spec.type](spec, rule)
 
@@ -199,8 +225,9 @@ def _choice(spec: FieldSpec, _rule: FieldRule) -> Codec:
 
 
 def _instant(spec: FieldSpec, rule: FieldRule) -> Codec:
-    out = instants.instant_writer(rule.format)
-    exact = rule.format is InstantFormat.RFC3339
+    form = InstantFormat(rule.format)
+    out = instants.instant_writer(form)
+    exact = form is InstantFormat.RFC3339
 
     def read(raw: Any, _people: People) -> Value | Refused:
         try:
@@ -292,3 +319,126 @@ def _flag(spec: FieldSpec, rule: FieldRule) -> Codec:
             return Refused(f"{spec.name}: nothing says whether {shown(raw)} is yes or no; add it under yes or no.")
 
     return _both(read, lambda value, _ids, _link: ((yes if value else no)[0], bool(value)))
+
+
+def _proved(spec: FieldSpec, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The conversion, which says why a value is none instead of raising it."""
+
+    def proved(raw: Any) -> Any:
+        try:
+            return convert(raw)
+        except ValueError as wrong:
+            return Refused(f"{spec.name}: {wrong}.")
+
+    return proved
+
+
+def _values(spec: FieldSpec, read: Callable[[Any], Value], write: Callable[[Any], Written]) -> Codec:
+    """The codec of two conversions that need nobody's id, and raise ValueError with a sentence."""
+    reads, writes = _proved(spec, read), _proved(spec, write)
+    return _both(lambda raw, _people: reads(raw), lambda value, _ids, _link: writes(value))
+
+
+def _decimal(spec: FieldSpec, rule: FieldRule) -> Codec:
+    form, places = DecimalFormat(rule.format), rule.places
+
+    def read(raw: Any) -> Value:
+        # A number finer than the tool's is read as it would be written, or it would be written back rounded.
+        return decimal_text(amounts.rounded(amounts.read_number(raw), places))
+
+    def write(value: Any) -> Written:
+        number = amounts.rounded(parse_decimal(value), places)
+        said = decimal_text(number)
+        return amounts.write_number(form, number, said), said
+
+    return _values(spec, read, write)
+
+
+def _money(spec: FieldSpec, rule: FieldRule) -> Codec:
+    form, currency = MoneyFormat(rule.format), rule.currency
+    places = amounts.places_of(form, currency, rule.places)
+
+    def as_kept(money: Money) -> Money:
+        return Money(amounts.rounded(money.amount, places), money.currency)
+
+    def write(value: Any) -> Written:
+        money = as_kept(parse_money(value))
+        return amounts.write_money(form, money, currency), money_text(money)
+
+    return _values(spec, lambda raw: money_text(as_kept(amounts.read_money(form, raw, currency))), write)
+
+
+def _duration(spec: FieldSpec, rule: FieldRule) -> Codec:
+    form = DurationFormat(rule.format)
+
+    def write(value: Any) -> Written:
+        length = lengths.cut(form, value)
+        return lengths.write_length(form, length), length
+
+    return _values(spec, lambda raw: lengths.read_length(form, raw), write)
+
+
+def _persons(spec: FieldSpec, rule: FieldRule) -> Codec:
+    """A list is read and written whole: of one that is told without somebody, that person would be taken away."""
+    separator, each, by_address = rule.separator, rule.each, rule.format is PersonsFormat.ADDRESSES
+    within = getter(each) if each is not None else None
+
+    def listed(raw: Any) -> list[Any] | Refused:
+        if separator is not None and isinstance(raw, str):
+            raw = [part.strip() for part in raw.split(separator) if part.strip()]
+        found = [within(one) if within and isinstance(one, Mapping) else one for one in raw] if _is_list(raw) else [raw]
+        if all(isinstance(one, str) for one in found) and _is_list(raw):
+            return found
+        return Refused(f"{spec.name}: {shown(raw)} is not a list of persons; say where each stands with `each`.")
+
+    def read(raw: Any, people: People) -> Value | Refused:
+        found = listed(raw)
+        if isinstance(found, Refused):
+            return found
+        unknown = next((one for one in found if not by_address and not people.get(one)), None)
+        if unknown is not None:
+            return Refused(f"{spec.name}: the e-mail address of {shown(unknown)} is not known, or hidden from us.")
+        canonical: Value | Refused = _proved(spec, persons)(found if by_address else [people[one] for one in found])
+        return canonical
+
+    def write(value: Any, ids: People, _link: str) -> Written | Refused:
+        unknown = next((one for one in value if not by_address and not ids.get(one)), None)
+        if unknown is not None:
+            return Refused(f"{spec.name}: nobody here has the address {shown(unknown)}; create the account.")
+        told = [one if by_address else ids[one] for one in value]
+        if separator is not None:
+            return separator.join(told), value
+        return (told if each is None else [_inside(each, one) for one in told]), value
+
+    return _both(read, write)
+
+
+def _is_list(raw: Any) -> bool:
+    return isinstance(raw, list | tuple)
+
+
+def _inside(path: Path, raw: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    put(made, path, raw)
+    return made
+
+
+def _reference(spec: FieldSpec, rule: FieldRule) -> Codec:
+    """What the tool holds is a bare ref where the rule says of what and where, and the canonical text otherwise."""
+    kind, connection = rule.kind, rule.connection
+
+    def read(raw: Any) -> Value:
+        if not isinstance(raw, str | int) or isinstance(raw, bool):
+            raise ValueError(f"{shown(raw)} is no reference; point `from` at the text inside it")
+        ref = str(raw).strip()
+        return reference_text(Reference(kind, ref, connection) if kind else parse_reference(ref))
+
+    def write(value: Any) -> Written:
+        if not kind:
+            return value, value
+        found = parse_reference(value)
+        if (found.kind, found.connection) != (kind, connection):
+            raise ValueError(f"{value} is no {kind} of {connection}, and the tool holds nothing else here")
+        return found.ref, value
+
+    return _values(spec, read, write)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from tieline.core.model import RecordKind
+from tieline.core.model import FieldSpec, FieldType, RecordKind
 from tieline.mappings.paths import Path
 
 Scalar = str | int | float | bool
@@ -62,6 +62,53 @@ class InstantFormat(StrEnum):
     EPOCH_FLOAT = "epoch_float"
 
 
+class DecimalFormat(StrEnum):
+    """How a tool writes an exact number; reading understands both."""
+
+    TEXT = "text"  # "12.5"
+    NUMBER = "number"  # 12.5, where its binary fraction is still that number
+
+
+class MoneyFormat(StrEnum):
+    """How a tool writes an amount of money. All but the first two need `currency`: they do not tell it."""
+
+    AMOUNT_CURRENCY = "amount_currency"  # "12.50 EUR"
+    CURRENCY_AMOUNT = "currency_amount"  # "EUR;12.50", as ServiceNow takes it
+    TEXT = "text"  # "12.50"
+    NUMBER = "number"  # 12.5
+    MINOR_UNITS = "minor_units"  # 1250: whole cents
+
+
+class DurationFormat(StrEnum):
+    """How a tool writes a length of time. What is finer is cut off."""
+
+    MILLISECONDS = "milliseconds"  # 5400000
+    SECONDS = "seconds"  # 5400, as in Jira's worklog
+    MINUTES = "minutes"  # 90
+    SINCE_1970 = "since_1970"  # "1970-01-01 01:30:00", as ServiceNow keeps it
+    HOURS_MINUTES = "hours_minutes"  # "1h 30m", as Jira's fields of time take it; days there are working days
+    ISO8601 = "iso8601"  # "PT1H30M"
+
+
+class PersonsFormat(StrEnum):
+    """What a tool's list of persons holds."""
+
+    IDS = "ids"  # its own ids of them
+    ADDRESSES = "addresses"  # their e-mail addresses
+
+
+Format = InstantFormat | DecimalFormat | MoneyFormat | DurationFormat | PersonsFormat
+
+FORMATS: Final[Mapping[FieldType, tuple[Format, ...]]] = {
+    FieldType.INSTANT: tuple(InstantFormat),
+    FieldType.DECIMAL: tuple(DecimalFormat),
+    FieldType.MONEY: tuple(MoneyFormat),
+    FieldType.DURATION: tuple(DurationFormat),
+    FieldType.PERSONS: tuple(PersonsFormat),
+}
+"""The formats of each type that has some; the first is meant where a rule says none."""
+
+
 class Case(StrEnum):
     """What a tool makes of upper and lower case."""
 
@@ -114,7 +161,12 @@ class FieldRule:
     limit: int | None = None
     case: Case = Case.EXACT
     text: TextDialect = TextDialect.MARKDOWN
-    format: InstantFormat = InstantFormat.RFC3339
+    format: Format = InstantFormat.RFC3339
+    currency: str = ""
+    places: int | None = None
+    each: Path | None = None
+    kind: str = ""
+    connection: str = ""
     beside: Mapping[Path, Any] = field(default_factory=dict)
     clear: Any = None
     clearable: bool = True
@@ -164,11 +216,12 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A mapping file after lint, with its overlay applied."""
+    """A mapping file after lint, with its overlay applied. `specs` are the fields that a record of this kind has."""
 
     name: str
     tool: str
     record: RecordKind
+    specs: Mapping[str, FieldSpec]
     text: TextDialect
     text_limit: int | None
     rules: Mapping[str, FieldRule]

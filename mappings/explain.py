@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tieline.core.model import CATALOGUE
 from tieline.mappings.board import ALERTS
 from tieline.mappings.computed import behind
-from tieline.mappings.document import Computed, FieldRule, When
+from tieline.mappings.document import Computed, FieldRule, InstantFormat, When
 from tieline.mappings.mapping import Mapping
 from tieline.mappings.paths import show
 
@@ -29,7 +28,7 @@ def explain(mapping: Mapping) -> tuple[Row, ...]:
     """One row per canonical field of the record kind, those that are not mapped included."""
     rules = mapping.document.rules
     rows = []
-    for name, spec in CATALOGUE[mapping.record].items():
+    for name, spec in mapping.document.specs.items():
         if name in rules:
             policy = str(mapping.policies[name])
             read = ", ".join([_read(rules[name]), *_computed(rules[name], mapping.document.computed)])
@@ -68,7 +67,21 @@ def _read(rule: FieldRule) -> str:
         words.append(f"else {show(rule.read_else.path)}")
     if rule.only_when:
         words.append("only when " + " and ".join(show(path) for path, _ in rule.only_when))
-    return ", ".join(words) or "as it is"
+    return ", ".join([*words, *_form(rule)]) or "as it is"
+
+
+def _form(rule: FieldRule) -> Iterator[str]:
+    """How the tool writes the value, where that is not plain."""
+    if not isinstance(rule.format, InstantFormat):
+        yield f"as {rule.format}"
+    if rule.currency:
+        yield f"in {rule.currency}"
+    if rule.places is not None:
+        yield f"to {rule.places} places"
+    if rule.each is not None:
+        yield f"each at {show(rule.each)}"
+    if rule.kind:
+        yield f"a {rule.kind} of {rule.connection}"
 
 
 def _write(rule: FieldRule) -> str:

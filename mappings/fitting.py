@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from tieline.core.model import CATALOGUE, FieldSpec, FieldType, Value
+from tieline.core.model import FieldSpec, FieldType, Value
 from tieline.core.port import FieldFact
 from tieline.mappings.codecs import People, Refused, shown
 from tieline.mappings.convert.lines import units
@@ -51,11 +51,17 @@ class Fitted:
     remarks: tuple[str, ...] = ()
 
 
+_WHOLE: Final = frozenset(
+    {FieldType.DECIMAL, FieldType.MONEY, FieldType.DURATION, FieldType.PERSONS, FieldType.REFERENCE}
+)
+"""What says something else, or nothing, where a letter is missing."""
+
+
 def fit(mapping: Mapping, facts: Facts) -> Fitted:
     """Fit a mapping to a tool's own description of its fields, by the names that mappings use in `from`."""
     document = _shortened(mapping.document, facts)
     whole = mapping if document is mapping.document else compile_mapping(document)
-    specs, writers = CATALOGUE[document.record], dict(whole.writers)
+    specs, writers = document.specs, dict(whole.writers)
     unfitted: dict[str, Unfitted] = {}
     unfit: list[Unfit] = []
     remarks: list[str] = []
@@ -192,7 +198,8 @@ def _refusing(spec: FieldSpec, rule: FieldRule, known: list[tuple[Path, FieldFac
     if fact is None or rule.values is not None or rule.write_also or rule.parts:
         return None
     choices = fact.choices if fact.enforced else None
-    room = fact.max_length if fact.max_length is not None and fact.max_length < _shortest(spec.type) else None
+    short = fact.max_length is not None and (spec.type in _WHOLE or fact.max_length < _shortest(spec.type))
+    room = fact.max_length if short else None
     if choices is None and room is None:
         return None
 
@@ -216,7 +223,7 @@ def _shortest(type_: FieldType) -> int:
 
 def _shortened(document: Document, facts: Facts) -> Document:
     """The document with limits no wider than the tool's own: a text too long is cut where the mapping cuts."""
-    specs = CATALOGUE[document.record]
+    specs = document.specs
     rules = dict(document.rules)
     for name, rule in document.rules.items():
         fact = _fact(rule.to, facts) if rule.to is not None and writes(rule) else None
@@ -267,4 +274,4 @@ def _barred(writer: Writer, sentence: str) -> Writer:
         return Refused(sentence)
 
     codec = replace(writer.codec, write=refuse, project=refuse)
-    return replace(writer, write=refuse, codec=codec, parts=MappingProxyType({}), clearable=False, is_tags=False)
+    return replace(writer, write=refuse, codec=codec, parts=MappingProxyType({}), clearable=False, is_set=False)

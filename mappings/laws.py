@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tieline.core.errors import Problem
-from tieline.core.model import ABSENT, CATALOGUE, Absent, Fields, Value
+from tieline.core.model import ABSENT, Absent, Fields, Value
 from tieline.core.port import Body
 from tieline.core.yaml import Node
 from tieline.mappings.codecs import Refused, shown
@@ -84,7 +84,7 @@ class _Proof:
     def of_writes(self, name: str) -> Problem | None:
         """That what is written reads back as what was meant, whatever record the write meets."""
         rule = self.lens.document.rules[name]
-        for value in samples(CATALOGUE[self.lens.record][name], rule) if rule.read else ():
+        for value in samples(self.lens.document.specs[name], rule) if rule.read else ():
             once = self.lens.project({name: value}, IDS)
             if self.lens.project(once, IDS) != once:
                 what = f"{name}: {value!r:.80} projects to {once!r:.200}, and that to something else."
@@ -123,7 +123,7 @@ class _Proof:
 
     def _company(self, name: str) -> Fields:
         """A value for every other field, so that needs are met."""
-        specs, rules = CATALOGUE[self.lens.record], self.lens.document.rules
+        specs, rules = self.lens.document.specs, self.lens.document.rules
         return {other: next(samples(specs[other], rules[other])) for other in self.lens.writers if other != name}
 
     def _unread(self, rule: FieldRule, value: Value, written: Denormalized) -> Problem | None:

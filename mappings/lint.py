@@ -6,15 +6,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tieline.core.model import CATALOGUE, FieldSpec, FieldType, RecordKind, Severity
+from tieline.core.values import KIND, proved_currency
 from tieline.core.yaml import Node
 from tieline.mappings.computed import computed_places
 from tieline.mappings.convert.lines import units
 from tieline.mappings.document import (
+    FORMATS,
     Case,
     Document,
     Example,
     FieldRule,
-    InstantFormat,
+    Format,
+    MoneyFormat,
     Policy,
     PolicyKind,
     ReadElse,
@@ -39,8 +42,13 @@ _ONLY_FOR: Mapping[str, frozenset[FieldType]] = {
     "limit": frozenset({FieldType.TEXT, FieldType.RICH_TEXT, FieldType.TAGS}),
     "case": frozenset({FieldType.CHOICE, FieldType.TEXT, FieldType.TAGS}),
     "text": frozenset({FieldType.RICH_TEXT}),
-    "format": frozenset({FieldType.INSTANT}),
-    "separator": frozenset({FieldType.TAGS}),
+    "format": frozenset(FORMATS),
+    "currency": frozenset({FieldType.MONEY}),
+    "places": frozenset({FieldType.MONEY, FieldType.DECIMAL}),
+    "each": frozenset({FieldType.PERSONS}),
+    "kind": frozenset({FieldType.REFERENCE}),
+    "connection": frozenset({FieldType.REFERENCE}),
+    "separator": frozenset({FieldType.TAGS, FieldType.PERSONS}),
     "spaces": frozenset({FieldType.TAGS}),
     "pairs": frozenset({FieldType.TAGS}),
     "yes": frozenset({FieldType.FLAG}),
@@ -65,14 +73,17 @@ class Setting(NamedTuple):
     case: Case
 
 
-def lint(root: Node, name: str, digest: str, shape: Shape) -> Document | None:
-    """The document, or None when `shape` holds problems."""
+Catalogue = Mapping[RecordKind, Mapping[str, FieldSpec]]
+
+
+def lint(root: Node, name: str, digest: str, shape: Shape, catalogue: Catalogue = CATALOGUE) -> Document | None:
+    """The document, or None when `shape` holds problems. `catalogue` are the fields that there are."""
     shape.check(root, DOCUMENT)
     if any(problem.code != "MAP001" for problem in shape.problems):  # later findings would say the same again
         return None
     top = entries(root)
     record = RecordKind(word(top["record"]))
-    specs = CATALOGUE[record]
+    specs = catalogue[record]
     text = TextDialect(word(top["text"])) if "text" in top else TextDialect.MARKDOWN
     case = Case(word(top["case"])) if "case" in top else Case.EXACT
     setting = Setting(text, plain(top, "empty"), record, case)
@@ -104,6 +115,7 @@ def lint(root: Node, name: str, digest: str, shape: Shape) -> Document | None:
         name=name,
         tool=word(top["tool"]),
         record=record,
+        specs=specs,
         text=text,
         text_limit=plain(top, "text_limit"),
         rules=rules,
@@ -163,6 +175,9 @@ def _rule(spec: FieldSpec, node: Node, setting: Setting, shape: Shape) -> FieldR
     case = Case(word(keys["case"])) if "case" in keys else setting.case
     check_tables(spec, keys, case, shape)
     _check_limit(spec, keys, shape)
+    form = _format(spec, keys, shape)
+    _check_money(spec, node, form, shape)
+    _check_reference(spec, node, shape)
     return FieldRule(
         name=spec.name,
         read=read,
@@ -179,7 +194,12 @@ def _rule(spec: FieldSpec, node: Node, setting: Setting, shape: Shape) -> FieldR
         limit=plain(keys, "limit"),
         case=case,
         text=TextDialect(word(keys["text"])) if "text" in keys else setting.text,
-        format=InstantFormat(word(keys["format"])) if "format" in keys else InstantFormat.RFC3339,
+        format=form,
+        currency=plain(keys, "currency") or "",
+        places=plain(keys, "places"),
+        each=_path(keys["each"], shape) if "each" in keys else None,
+        kind=plain(keys, "kind") or "",
+        connection=plain(keys, "connection") or "",
         beside={path: value.plain() for path, value in _paths_of(keys.get("with"), shape)},
         clear=keys["clear"].plain() if "clear" in keys else setting.empty,
         clearable=_clearable(spec, keys),
@@ -239,6 +259,52 @@ def _read_else(keys: dict[str, Node], shape: Shape) -> ReadElse | None:
     return ReadElse(_path(inner["from"], shape), _inverted(inner["values"]))
 
 
+def _format(spec: FieldSpec, keys: dict[str, Node], shape: Shape) -> Format:
+    """How the tool writes the value. The words of all types are known to the schema, and those of this one here."""
+    known = FORMATS.get(spec.type, FORMATS[FieldType.INSTANT])
+    said = word(keys["format"]) if "format" in keys else known[0]
+    found = next((one for one in known if one == said), None)
+    if found is None and spec.type in FORMATS:
+        what = f"`{said}` is no format of {spec.name}, which is a {spec.type} field."
+        shape.report(keys["format"], "MAP002", what, nearest(said, known))
+    return found or known[0]
+
+
+_TELL_CURRENCY = frozenset({MoneyFormat.AMOUNT_CURRENCY, MoneyFormat.CURRENCY_AMOUNT})
+
+
+def _check_money(spec: FieldSpec, node: Node, form: Format, shape: Shape) -> None:
+    """A number without a currency is no money, and one that tells its own may be in another."""
+    keys = entries(node)
+    if spec.type is not FieldType.MONEY:
+        return
+    if form in _TELL_CURRENCY and "currency" in keys:
+        what = f"the tool tells the currency of {spec.name} by itself where it is written as {form}."
+        shape.report(keys["currency"], "MAP018", what, "take `currency` out, or name the `format`.", at_key=True)
+    elif form not in _TELL_CURRENCY and "currency" not in keys:
+        what = f"nothing says in which currency {spec.name} is, which is written as {form}."
+        shape.report(node, "MAP003", what, "add `currency: EUR`, or whichever it is.", at_key=True)
+    elif "currency" in keys:
+        try:
+            proved_currency(word(keys["currency"]))
+        except ValueError as wrong:
+            shape.report(keys["currency"], "MAP002", f"{wrong}.", "write its ISO 4217 code.")
+
+
+def _check_reference(spec: FieldSpec, node: Node, shape: Shape) -> None:
+    """What a bare ref means needs both: of what kind it is, and where."""
+    keys = entries(node)
+    if spec.type is not FieldType.REFERENCE:
+        return
+    for key, other in (("kind", "connection"), ("connection", "kind")):
+        if key in keys and other not in keys:
+            what = f"a ref of {spec.name} is one of a kind and of a connection, and `{other}` is not said."
+            shape.report(keys[key], "MAP003", what, f"add `{other}:`, or take `{key}` out.", at_key=True)
+    if "kind" in keys and not KIND.fullmatch(word(keys["kind"])):
+        what = f"`{word(keys['kind'])}` names no kind of thing."
+        shape.report(keys["kind"], "MAP002", what, "write a word in lower case, like problem.")
+
+
 def _check_limit(spec: FieldSpec, keys: dict[str, Node], shape: Shape) -> None:
     shortest = SHORTEST_TEXT if spec.type is FieldType.RICH_TEXT else SHORTEST_LINE
     limit = plain(keys, "limit")
@@ -279,7 +345,7 @@ def _policies(
             shape.report(node, "MAP012", f"`{node.value}` is not a policy.", nearest(kind, PolicyKind))
         elif kind == PolicyKind.OWNER and not owner:
             shape.report(node, "MAP013", f"{name} has an owner with no name.", "write it as `owner:connection`.")
-        elif kind == PolicyKind.UNION and specs[name].type is not FieldType.TAGS:
+        elif kind == PolicyKind.UNION and not specs[name].type.is_set:
             shape.report(node, "MAP012", f"{name} is not a set, so `union` cannot join it.", "write `latest`.")
         else:
             yield name, Policy(PolicyKind(kind), owner.strip(), node.file, node.line, node.column)

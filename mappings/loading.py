@@ -11,10 +11,11 @@ from types import MappingProxyType
 from typing import Final
 
 from tieline.core.errors import ConfigError, Problem
+from tieline.core.model import CATALOGUE
 from tieline.core.yaml import Node, load_yaml
 from tieline.mappings.examples import broken_examples
 from tieline.mappings.laws import broken_laws
-from tieline.mappings.lint import lint
+from tieline.mappings.lint import Catalogue, lint
 from tieline.mappings.mapping import Mapping, compile_mapping
 from tieline.mappings.overlay import blamed, lay_over, without
 from tieline.mappings.shape import Shape, nearest
@@ -46,7 +47,7 @@ takes a twentieth of a second, and a mapping never changes."""
 
 @lru_cache(maxsize=PROOFS)
 def _alone(path: Path, text: bytes) -> Mapping:
-    return _prove(load_yaml(text, str(path)), path.stem)
+    return prove(load_yaml(text, str(path)), path.stem)
 
 
 @lru_cache(maxsize=PROOFS)
@@ -54,17 +55,17 @@ def _overlaid(path: Path, text: bytes, overlay: Path, words: bytes) -> Mapping:
     # The shipped examples were proved against the shipped rules; the overlay may change what they show.
     base, top = without(load_yaml(text, str(path)), "examples"), load_yaml(words, str(overlay))
 
-    def prove(top: Node) -> list[Problem]:
+    def problems(top: Node) -> list[Problem]:
         try:
-            _prove(lay_over(base, top), path.stem)
+            prove(lay_over(base, top), path.stem)
         except ConfigError as error:
             return list(error.problems)
         return []
 
     try:
-        return _prove(lay_over(base, top), path.stem)
+        return prove(lay_over(base, top), path.stem)
     except ConfigError as error:
-        raise ConfigError([*dict.fromkeys(blamed(problem, top, prove) for problem in error.problems)]) from None
+        raise ConfigError([*dict.fromkeys(blamed(problem, top, problems) for problem in error.problems)]) from None
 
 
 def check(path: Path | str, overlay: Path | None = None) -> list[Problem]:
@@ -103,9 +104,10 @@ _UNREAD: Final[MappingOf[type[OSError], tuple[str, str]]] = {
 }
 
 
-def _prove(root: Node, name: str) -> Mapping:
+def prove(root: Node, name: str, catalogue: Catalogue = CATALOGUE) -> Mapping:
+    """The mapping that a tree says, whose fields are those of `catalogue`. Raises ConfigError with every problem."""
     shape = Shape()
-    document = lint(root, name, _digest(root), shape)
+    document = lint(root, name, _digest(root), shape, catalogue)
     if document is None or shape.problems:
         raise ConfigError(sorted(shape.problems, key=lambda one: (one.file, one.line, one.column, one.code)))
     mapping = compile_mapping(document)

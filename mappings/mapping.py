@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from tieline.core.model import ABSENT, CATALOGUE, Absent, Fields, FieldType, RecordKind, Severity, Value
+from tieline.core.model import ABSENT, Absent, Fields, FieldType, RecordKind, Severity, Value
 from tieline.core.port import WHOLE, Body
 from tieline.core.severities import SHIPPED, Severities
 from tieline.mappings.board import ALERTS, Board, split
 from tieline.mappings.codecs import People, Refused, codec
 from tieline.mappings.computed import behind
 from tieline.mappings.convert import text
-from tieline.mappings.document import Document, Policy, PolicyKind, Shown, When
+from tieline.mappings.document import Document, PersonsFormat, Policy, PolicyKind, Shown, When
 from tieline.mappings.outcome import Denormalized, LeftOut, Normalized, Refusal, Unmapped
 from tieline.mappings.paths import Path, put_constant
 from tieline.mappings.reading import Reader, reader
@@ -300,13 +300,24 @@ class Mapping:
 
     def people_in(self, fields: Fields) -> frozenset[str]:
         """The e-mail addresses that writing `fields` needs ids for."""
+        named = (fields.get(name) for name in self._person_fields())
         return frozenset(
-            value for name in self._person_fields() if isinstance(value := fields.get(name), str) and value
+            one for value in named for one in ((value,) if isinstance(value, str) else _each(value)) if one
         )
 
     def _person_fields(self) -> tuple[str, ...]:
-        specs = CATALOGUE[self.record]
-        return tuple(name for name in self.writers if specs[name].type is FieldType.PERSON)
+        """The writable fields for which the tool has to know somebody."""
+        specs, rules = self.document.specs, self.document.rules
+        known = (FieldType.PERSON, FieldType.PERSONS)
+        return tuple(
+            name
+            for name in self.writers
+            if specs[name].type in known and rules[name].format is not PersonsFormat.ADDRESSES
+        )
+
+
+def _each(value: Value) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else ()
 
 
 def _member(path: Path) -> str:
@@ -334,12 +345,12 @@ def _untimely(writer: Writer, *, creating: bool, company: bool) -> str:
 
 def compile_mapping(document: Document, severities: Severities = SHIPPED) -> Mapping:
     """Turn a document that passed lint into closures."""
-    specs = CATALOGUE[document.record]
+    specs = document.specs
     codecs = {name: codec(specs[name], rule, severities) for name, rule in document.rules.items()}
     rules = document.rules.values()
     readers = tuple(Reader(rule.name, reader(specs[rule.name], rule, codecs[rule.name])) for rule in rules if rule.read)
     writers = {rule.name: writer(specs[rule.name], rule, codecs[rule.name]) for rule in rules if writes(rule)}
-    board, texts = _board(document), rich_texts(document.record, rules)
+    board, texts = _board(document), rich_texts(document.specs, rules)
     policies = {name: document.policies.get(name, Policy()) for name in document.rules}
     shown = frozenset[str]() if board is None else frozenset({ALERTS})
     pinned = frozenset({ALERTS}) if document.alerts is Shown.COMMENT else shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tieline.core.model import ABSENT, Absent, FieldSpec, FieldType, Value
+from tieline.core.model import ABSENT, Absent, FieldSpec, Value
 from tieline.core.port import Body
 from tieline.mappings.codecs import Codec, People, Refused
 from tieline.mappings.document import FieldRule
@@ -36,7 +36,7 @@ def reader(spec: FieldSpec, rule: FieldRule, made: Codec) -> Read:
 def _single(spec: FieldSpec, rule: FieldRule, get: Getter, made: Codec) -> Read:
     name = spec.name
     convert: Callable[[Any, People], Value | Refused] = made.read
-    empty: Value = () if spec.type is FieldType.TAGS else None
+    empty: Value = () if spec.type.is_set else None
     otherwise = _otherwise(rule)
     absent = Absent.ABSENT  # an enum's member costs a call each time it is named
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from tieline.core.model import CATALOGUE, FieldSpec, FieldType, Value
+from tieline.core.model import FieldSpec, FieldType, Value
 from tieline.core.port import Body
 from tieline.core.severities import SHIPPED
+from tieline.core.values import money_text, parse_money
 from tieline.mappings.codecs import Refused, codec
 from tieline.mappings.computed import behind, input_states
 from tieline.mappings.document import Document, FieldRule, When
@@ -41,6 +42,20 @@ _INSTANTS: Sequence[str] = (
     "1999-12-31T23:59:59.999999Z",
     "2024-02-29T00:00:00.000000Z",
 )
+_DECIMALS: Sequence[str] = (
+    *("0", "-12.5", "1200", "0.0001", "0.1", "2.675", "-0.005", "9007199254740993"),
+    "1234567890123456789012345.123456789",
+)
+_AMOUNTS: Sequence[str] = (
+    "12.50 {0}",
+    "0.00 {0}",
+    "-3.075 {0}",
+    "1200.00 {0}",
+    "0.0125 {0}",
+    "98765432101234567.89 {0}",
+)
+_LENGTHS: Sequence[int] = (5_400_000, 0, 1, 59_999, 90_061_001, 365 * 24 * 3_600_000, 2**53 - 1)
+_REFERENCES: Sequence[str] = ("incident INC-12", "problem snow 9d385017c611228701d22104cc95c371", "change jira 10001")
 _TAGS: Sequence[tuple[str, ...]] = ((), ("a",), ("b", "two words", "Zürich"), ("x,y", "x;y", "k=v"))
 
 
@@ -66,7 +81,24 @@ def samples(spec: FieldSpec, rule: FieldRule) -> Iterator[Value]:
             yield from (0, 1, -7, 2**31)
         case FieldType.FLAG:
             yield from (True, False)
+        case FieldType.DECIMAL:
+            yield from _DECIMALS
+        case FieldType.MONEY:
+            yield from _moneys(rule)
+        case FieldType.DURATION:
+            yield from _LENGTHS
+        case FieldType.PERSONS:
+            yield from [(*IDS,), (next(iter(IDS)),), ("nobody@example.org",), ()]
+        case FieldType.REFERENCE:
+            yield from [f"{rule.kind} {rule.connection} 4711"] if rule.kind else []
+            yield from _REFERENCES
     yield None
+
+
+def _moneys(rule: FieldRule) -> Iterator[Value]:
+    """Amounts in the rule's currency, then in others, with as few and as many decimal places as there are."""
+    for currency in dict.fromkeys([rule.currency or "EUR", "EUR", "JPY", "KWD"]):
+        yield from (money_text(parse_money(amount.format(currency))) for amount in _AMOUNTS)
 
 
 def readable_words(rule: FieldRule) -> list[Value]:
@@ -79,7 +111,7 @@ def filled(document: Document) -> Body:
     """A record where every place that a field is read from holds something."""
     body: dict[str, Any] = {}
     for name, rule in document.rules.items():
-        raw = _already_there(CATALOGUE[document.record][name], rule)
+        raw = _already_there(document.specs[name], rule)
         for path in rule.read if raw is not None else ():
             put(body, path, deepcopy(raw))
     return body

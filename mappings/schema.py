@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from tieline.core.model import CATALOGUE, RecordKind
-from tieline.mappings.document import Case, InstantFormat, PolicyKind, Shown, TextDialect, When
+from tieline.mappings.document import FORMATS, Case, PolicyKind, Shown, TextDialect, When
 
 Schema = dict[str, Any]
 
@@ -87,8 +87,29 @@ FIELD: Schema = {
         },
         "format": {
             "type": "string",
-            "enum": [str(form) for form in InstantFormat],
-            "description": "How the tool writes this time. Reading understands every one of them.",
+            "enum": list(dict.fromkeys(str(form) for known in FORMATS.values() for form in known)),
+            "description": "How the tool writes this value; each type has its own (see below).",
+        },
+        "currency": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Of money: its ISO 4217 code, where the tool keeps the amount alone.",
+        },
+        "places": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "Of a number: how many decimal places the tool keeps. What is finer is rounded to even.",
+        },
+        "each": _table("Of a list of persons as objects: where the person stands in each.", PATH),
+        "kind": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Of a reference: what the tool's bare refs point to; with `connection`.",
+        },
+        "connection": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Of a reference: in which connection that is; without it the tool holds whole references.",
         },
         "with": _table("Path to constant, written whenever this field is written.", {"type": "object"}),
         "clear": {**ANYTHING, "description": "What is written to empty the field; the mapping's `empty` otherwise."},
@@ -97,7 +118,11 @@ FIELD: Schema = {
             "type": "string",
             "description": "Puts the texts of all `from` paths together, with this between.",
         },
-        "separator": {"type": "string", "minLength": 1, "description": "Tags as one text with this between them."},
+        "separator": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Tags or persons as one text with this between them.",
+        },
         "spaces": {"type": "string", "minLength": 1, "description": "What stands for a space where tags have none."},
         "pairs": {"type": "boolean", "description": "Tags from an object, as `name=value`."},
         "yes": {"type": "array", "items": SCALAR, "minItems": 1, "description": "Tool values that mean true."},

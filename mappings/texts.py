@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tieline.core.model import ABSENT, CATALOGUE, FieldType, RecordKind
+from tieline.core.model import ABSENT, FieldSpec, FieldType
 from tieline.core.port import Body
 from tieline.mappings.convert import merging
 from tieline.mappings.convert.merging import Carried, Over
@@ -40,9 +40,8 @@ class RichText:
         return merging.over(self.dialect, original, text, self.limit, link)
 
 
-def rich_texts(record: RecordKind, rules: Iterable[FieldRule]) -> dict[str, RichText]:
+def rich_texts(specs: Mapping[str, FieldSpec], rules: Iterable[FieldRule]) -> dict[str, RichText]:
     """The rich texts of a mapping."""
-    specs = CATALOGUE[record]
     return {
         rule.name: RichText(rule.name, rule.text, rule.limit, getter(rule.read[0]))
         for rule in rules

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tieline.core.model import FieldSpec, FieldType, Value
+from tieline.core.model import FieldSpec, Value
 from tieline.mappings.codecs import Codec, People, Refused, Write
 from tieline.mappings.document import FieldRule, When
 from tieline.mappings.paths import Path, put, put_constant
 
-_NO_TAGS: tuple[str, ...] = ()
+_NOTHING: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Writer:
     beside: Mapping[Path, Any]
     clear: Any
     clearable: bool
-    is_tags: bool
+    is_set: bool
     key: str
     """The name that the value is written under when that is all there is to do, else ""."""
 
@@ -51,8 +51,8 @@ class Writer:
                 body[self.key], back = written
                 return back
             return written
-        if value is None and self.is_tags:
-            value = _NO_TAGS
+        if value is None and self.is_set:
+            value = _NOTHING
         if value is None:
             emptied = self._emptied()
             if not isinstance(emptied, Refused):
@@ -83,8 +83,8 @@ class Writer:
         return back
 
     def _emptied(self) -> Value | Refused:
-        if self.is_tags:
-            return _NO_TAGS
+        if self.is_set:
+            return _NOTHING
         if self.clearable and not self.parts:
             return None
         return Refused(f"{self.name}: this tool does not let it be empty.")
@@ -114,6 +114,6 @@ def writer(spec: FieldSpec, rule: FieldRule, made: Codec) -> Writer:
         beside=rule.beside,
         clear=rule.clear,
         clearable=rule.clearable,
-        is_tags=spec.type is FieldType.TAGS,
+        is_set=spec.type.is_set,
         key=str(rule.to[0]) if rule.to and len(rule.to) == 1 and not rule.parts and not rule.beside else "",
     )

@@ -20,7 +20,7 @@ from tieline.core.store.store import Connection
 _WORDS: Final = tuple(
     name
     for name, spec in INCIDENT_FIELDS.items()
-    if spec.type in (FieldType.TEXT, FieldType.RICH_TEXT, FieldType.PERSON, FieldType.TAGS)
+    if spec.type in (FieldType.TEXT, FieldType.RICH_TEXT, FieldType.PERSON, FieldType.PERSONS, FieldType.TAGS)
 )
 _PAGE: Final = 500
 """Rows that are looked at together: a search that finds enough early reads no further."""

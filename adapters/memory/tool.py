@@ -456,7 +456,7 @@ def _refuse_unfit(fields: Mapping[str, FieldSpec], values: Mapping[str, Any], pe
 
 
 def _fits(spec: FieldSpec, value: Any, people: Mapping[str, str]) -> bool:
-    if spec.type is FieldType.TAGS:
+    if spec.type.is_set:
         return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(tag, str) for tag in value)
     if not isinstance(value, str):
         return False

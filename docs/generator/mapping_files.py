@@ -13,7 +13,17 @@ from tieline import mappings
 from tieline.core.model import CATALOGUE, FieldType
 from tieline.core.severities import WORDS
 from tieline.mappings.codes import CODES
-from tieline.mappings.document import Case, InstantFormat, PolicyKind, TextDialect, When
+from tieline.mappings.document import (
+    Case,
+    DecimalFormat,
+    DurationFormat,
+    InstantFormat,
+    MoneyFormat,
+    PersonsFormat,
+    PolicyKind,
+    TextDialect,
+    When,
+)
 from tieline.mappings.schema import COMPUTED, EXAMPLE, FIELD, json_schema
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "mappings"
@@ -39,6 +49,15 @@ yours mean. What is unknown stays unknown: `tieline check` says so of what fires
 status` and the incident of what has fired, and the incident gets the urgency `signals.unknown_urgency`.
 """
 
+VALUES = """\
+
+## Numbers, money, lengths of time, persons and references
+
+For fields of these types, which the catalogue below has none of yet. Each value has one form in the incident, so that
+equal is equal: no number is a binary fraction. A tool's number that is finer than `places` is read as it would be
+written. In conditions, a decimal and the `amount` of money compare as numbers (`cost.amount > 100 && cost.currency ==
+"EUR"`), a length of time as its milliseconds; a list of persons is asked with `exists` or `in`.
+"""
 
 RICH_TEXT = """An edit made in a tool is taken over block by block, and written over what stands in the others: a block
 that nobody touched keeps its nodes to the letter, with the pictures, colours and macros that Markdown cannot say. Such
@@ -74,6 +93,20 @@ def page() -> str:
         _enum("case", Case),
         "\n## Times\n",
         _enum("format", InstantFormat),
+        VALUES,
+        "\n### Exact numbers\n",
+        _enum("format", DecimalFormat),
+        "\n### Money\n\nThe incident says `12.50 EUR`: at least the decimal places of its currency, and its ISO 4217 "
+        "code.\n",
+        _enum("format", MoneyFormat),
+        "\n### Lengths of time\n\nThe incident says whole milliseconds.\n",
+        _enum("format", DurationFormat),
+        "\n### Lists of persons\n\nThe incident says e-mail addresses, and a list is written whole or not at all: one "
+        "without somebody would take that person away.\n",
+        _enum("format", PersonsFormat),
+        "\n### References\n\nThe incident says a kind, a connection and the ref there, as in `problem snow 9d385017`, "
+        "or a kind and an item of ours, as in `incident INC-12`. With `kind` and `connection`, a rule reads and writes "
+        "bare refs.\n",
         WORDS_OF_SEVERITY,
         table(["severity", "words"], [(code(one.value), ", ".join(map(code, said))) for one, said in WORDS.items()]),
         "\n## Fields\n\nThe canonical fields, by what a record is. Not known is absent; empty is null.\n",
@@ -115,7 +148,13 @@ def _enum(head: str, kind: Any) -> str:
 
 
 def _catalogue(kind: str, fields: Mapping[str, Any]) -> str:
-    types = {FieldType.TEXT: "one line", FieldType.RICH_TEXT: "Markdown", FieldType.PERSON: "e-mail address"}
+    types = {
+        FieldType.TEXT: "one line",
+        FieldType.RICH_TEXT: "Markdown",
+        FieldType.PERSON: "e-mail address",
+        FieldType.PERSONS: "e-mail addresses",
+        FieldType.DURATION: "milliseconds",
+    }
     rows = [
         (
             code(spec.name),

@@ -25,6 +25,8 @@ from tieline.sync.road.reconcile import Sighting
 UNREAD: Final = "comments_unread"
 """The annotation of a reading whose comments could not be had: why."""
 
+_PEOPLE: Final = frozenset({FieldType.PERSON, FieldType.PERSONS})
+
 _log: Any = structlog.get_logger("tieline.read")
 
 
@@ -69,9 +71,7 @@ def sight(
     said = here.mapping.normalize(reading.body, reading.people)
     edited_at = (received_at or engine.clock.now()) - reading.age if reading.age is not None else None
     specs = CATALOGUE[here.kind.record]
-    unmapped = {
-        one.field: (one.value, one.sentence) for one in said.unmapped if specs[one.field].type is not FieldType.PERSON
-    }
+    unmapped = {one.field: (one.value, one.sentence) for one in said.unmapped if specs[one.field].type not in _PEOPLE}
     if asked is None:
         with engine.store.read() as connection:
             asked = inbox.head(connection)
