@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from tieline.core.letters import beginning
 from tieline.core.model import Severity
 
 WORDS: Final[Mapping[Severity, tuple[str, ...]]] = MappingProxyType(
@@ -36,6 +37,12 @@ WORDS: Final[Mapping[Severity, tuple[str, ...]]] = MappingProxyType(
 Opsgenie, Splunk, Elastic, Sentinel and Google Cloud."""
 
 _MEANINGS: Final = {word: severity for severity, words in WORDS.items() for word in words}
+LONGEST_WORD: Final = 80
+"""Characters of a word that are kept of an alert; of a longer one its beginning."""
+
+_SHOWN: Final = 40
+"""Characters of it that a sentence shows."""
+
 _BREAKS: Final = re.compile(r"[\s_-]+")
 _RANK: Final = re.compile(r"(?:p|s|sev|severity|prio|priority|level|tier)? ?\d+(?:\.\d+)?")
 
@@ -61,10 +68,32 @@ def folded(word: str) -> str:
 
 
 def why_unknown(word: str) -> str:
-    """Why a word says nothing, and what to do: a sentence. "" is no word at all."""
-    if not word:
-        return "nothing says how bad it is; give the alert's rule a label `severity`, or classify it by a rule here."
-    teach = f"say it in tieline.yaml, as in signals: {{severity_words: {{{folded(word)[:40]!r}: critical}}}}"
-    if _RANK.fullmatch(folded(word)):
-        return f"{word[:40]!r} is a rank, and ranks run both ways; {teach}."
-    return f"nobody knows how bad {word[:40]!r} is; {teach}."
+    """Why a word says nothing, and what to do: a sentence. "" is no word at all. A word of `LONGEST_WORD` characters or
+    more may be the beginning of a longer one."""
+    bare = folded(word)
+    if not bare:
+        said = f"{word!r} says nothing of how bad it is" if word else "nothing says how bad it is"
+        return f"{said}; give the alert's rule a label `severity`, or classify it by a rule here."
+    shown = beginning(word, _SHOWN)
+    named = f"{shown!r}" if shown == word else f"{shown + '…'!r}"
+    if _RANK.fullmatch(bare):
+        return f"{named} is a rank, and ranks run both ways; {_lesson(word)}."
+    return f"nobody knows how bad {named} is; {_lesson(word)}."
+
+
+def _lesson(word: str) -> str:
+    """How an installation says what a word means. A line that is advised is one that would do it."""
+    if len(word) >= LONGEST_WORD:
+        return (
+            "add the whole word, as its source has it, to `signals.severity_words` in tieline.yaml (it is too long to "
+            "be shown here), or have its source say a shorter one"
+        )
+    return f"say it in tieline.yaml, as in signals: {{severity_words: {{{_quoted(folded(word))}: critical}}}}"
+
+
+def _quoted(word: str) -> str:
+    """The word as YAML has it in quotes."""
+    if "'" not in word and word.isprintable():
+        return f"'{word}'"
+    letters = (one if one.isprintable() and one not in '"\\' else f"\\U{ord(one):08x}" for one in word)
+    return f'"{"".join(letters)}"'

@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, delete, select, update
 from tieline.core.events import SignalEnded, SignalJoined
 from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Status, Value
 from tieline.core.port import Body
+from tieline.core.severities import LONGEST_WORD
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
 from tieline.core.store.store import Connection, Transaction
@@ -38,9 +39,6 @@ _FORGET = delete(t.signal).where(t.signal.c.id == bindparam("row_id"))
 _FORGET_ENDS = delete(t.signal).where(t.signal.c.incident_id.is_(None), t.signal.c.seen_at < bindparam("before"))
 _LAST_PASS = select(t.cursor.c.polled_at).where(t.cursor.c.connection == bindparam("name"))
 
-
-LONGEST_WORD: Final = 80
-"""Letters of a word for a severity that are kept: nobody calls one a page of text."""
 
 FORGOTTEN: Final = "forgotten"
 """The version of an episode whose source does not know it any more."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from pathlib import Path
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tieline.core.config import load_text
 from tieline.core.model import Severity
-from tieline.core.severities import SHIPPED, WORDS, Severities, folded, why_unknown
+from tieline.core.severities import LONGEST_WORD, SHIPPED, WORDS, Severities, folded, why_unknown
 
 SAID = {
     "Prometheus and Grafana": "critical=critical warning=medium info=info none=info page=critical ticket=medium",
@@ -60,3 +66,27 @@ def test_an_installation_says_what_its_words_mean_and_its_own_go_first() -> None
     assert ours.of("Warning") is Severity.HIGH
     assert ours.of("fatal") is Severity.CRITICAL
     assert ours.of("P2") is None
+
+
+@example("our worst level of all, which nobody may sleep through")
+@example('it\'s "bad"')
+@example("C:\\bad")
+@example("bell\x07")
+@example("tag\U000e0001")
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=LONGEST_WORD - 1))
+def test_the_line_that_is_advised_makes_the_word_known(word: str) -> None:
+    advised = re.search(r"signals: \{.*\}\}", why_unknown(word))
+    if not folded(word):
+        assert advised is None
+        return
+    assert advised is not None
+    config, registry = load_text(f"tieline: 1\n{advised.group()}\n", Path("tieline.yaml"))
+    registry.close()
+    assert Severities(config.signals.severity_words).of(word) is Severity.CRITICAL
+
+
+def test_of_a_word_that_may_be_cut_no_line_is_advised() -> None:
+    cut = ("our level " * 20)[:LONGEST_WORD]
+    assert "signals: {" not in why_unknown(cut)
+    assert "add the whole word, as its source has it, to `signals.severity_words`" in why_unknown(cut)
+    assert len(why_unknown(cut * 20)) < 300
