@@ -18,6 +18,7 @@ from tieline.cli.output import brief, emit, json_option, note, say, table
 from tieline.core.model import (
     CATALOGUE,
     ConnectionName,
+    Fields,
     FieldSpec,
     FieldType,
     Value,
@@ -27,12 +28,13 @@ from tieline.core.model import (
 from tieline.core.settings import no_such
 from tieline.core.values import parse
 from tieline.mappings.board import ALERTS
-from tieline.sync import explain
+from tieline.sync import explain, loading
 from tieline.sync.alerts import absence
 from tieline.sync.build import build
 from tieline.sync.comments import comments
 from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Engine
+from tieline.sync.records import Incident
 from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
 
@@ -60,8 +62,12 @@ def changing(workspace: str) -> Iterator[Engine]:
     """An engine for one change; says so where no daemon runs that would carry the change on."""
     with engine_of(workspace) as engine:
         yield engine
-        with engine.store.read() as connection:
-            daemon = life(connection, moment(engine.config, engine.store))
+        _say_whether_it_waits(engine)
+
+
+def _say_whether_it_waits(engine: Engine) -> None:
+    with engine.store.read() as connection:
+        daemon = life(connection, moment(engine.config, engine.store))
     if not daemon.running:
         say(f"This waits in the store: {daemon.sentence()}", err=True)
 
@@ -238,14 +244,37 @@ def confirm(workspace: str, connection: str, as_json: bool) -> None:
 @click.pass_obj
 def edit(workspace: str, incident: str, changes: tuple[str, ...], as_json: bool) -> None:
     """Change fields of INCIDENT, by its number or a ticket's key; every copy follows. An empty VALUE clears one."""
-    with changing(workspace) as engine, engine.store.write() as tx:
-        item = explain.one_named(tx, incident)
-        fields = _parse(changes, CATALOGUE[item.kind])
-        commit.edit(tx, engine, item.id, fields, actor=account(), reason=Reason.EDITED)
+    with engine_of(workspace) as engine:
+        with engine.store.write() as tx:
+            item = explain.one_named(tx, incident)
+            fields = _parse(changes, CATALOGUE[item.kind])
+            changed = _news(loading.load_incident(tx, item.id, lock=True), fields)
+            if changed:
+                commit.edit(tx, engine, item.id, changed, actor=account(), reason=Reason.EDITED)
+        if changed:
+            _say_whether_it_waits(engine)
+    unchanged = {name: value for name, value in fields.items() if name not in changed}
     if as_json:
-        emit({"incident": item.number, "changed": fields})
-    else:
-        say(f"{item.number} changed; its copies follow")
+        emit({"incident": item.number, "changed": changed, "unchanged": unchanged})
+        return
+    for name, value in unchanged.items():
+        is_so = "is empty" if _is_empty(value) else f"is {brief(value)}"
+        say(f"{item.number}: {name} {is_so} already")
+    say(f"{item.number} changed; its copies follow" if changed else "nothing was changed")
+
+
+def _news(current: Incident | None, fields: Fields) -> dict[str, Value]:
+    """The fields that are not so yet. One that holds nothing is as empty as one that is not there."""
+    known = {} if current is None else current.fields
+    return {
+        name: value
+        for name, value in fields.items()
+        if known.get(name) != value and not (_is_empty(known.get(name)) and _is_empty(value))
+    }
+
+
+def _is_empty(value: Value) -> bool:
+    return value in (None, "", ())
 
 
 def _parse(changes: Sequence[str], catalogue: Mapping[str, FieldSpec]) -> dict[str, Value]:

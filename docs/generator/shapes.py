@@ -196,7 +196,9 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     "tieline parked retry": {"": {"released": "text", "id": "integer"}},
     "tieline doubts": {"": [{"connection": "text", **_DOUBT, "episodes": ["text"]}]},
     "tieline doubts confirm": {"": {"connection": "text", "episodes": ["text"], "actor": "text"}},
-    "tieline edit": {"": {"incident": "text", "changed": {"<field>": "anything"}}},
+    "tieline edit": {
+        "": {"incident": "text", "changed": {"<field>": "anything"}, "unchanged": {"<field>": "anything"}}
+    },
     "tieline comment": {"": {"incident": "text", "comment": "integer", "visibility": "text"}},
     "tieline mapping list": {"": ["text"]},
     "tieline mapping check": {"": ERROR["problems?"]},

@@ -198,6 +198,39 @@ def test_an_incident_is_edited_and_commented_by_the_key_of_a_ticket_of_it(worksp
     assert run("conflicts", "settle", "OPS-99", "title", "left", "--take", "ours", workspace=workspace)[0] == 5
 
 
+def test_an_edit_to_what_already_is_so_changes_nothing_and_says_so(workspace):
+    assert run("edit", "INC-1", "title=Disk is full", "tags=disk", workspace=workspace)[0] == 0
+
+    def journal():
+        return json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])
+
+    before = journal()
+    again = ("edit", "INC-1", "title=Disk is full", "team=", "tags=disk")
+    assert run(*again, workspace=workspace) == (
+        0,
+        "INC-1: title is Disk is full already\nINC-1: team is empty already\nINC-1: tags is disk already\n"
+        "nothing was changed\n",
+    )
+    assert json.loads(run(*again, "--json", workspace=workspace)[1]) == {
+        "incident": "INC-1",
+        "changed": {},
+        "unchanged": {"title": "Disk is full", "team": None, "tags": ["disk"]},
+    }
+    assert journal() == before
+
+
+def test_of_an_edit_only_what_was_not_so_is_called_changed(workspace):
+    assert run("edit", "INC-1", "title=Disk is full", workspace=workspace)[0] == 0
+    some = ("edit", "INC-1", "title=Disk is full", "team=Storage")
+    assert json.loads(run(*some, "--json", workspace=workspace)[1]) == {
+        "incident": "INC-1",
+        "changed": {"team": "Storage"},
+        "unchanged": {"title": "Disk is full"},
+    }
+    history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])
+    assert [change["field"] for change in history[-1]["changes"]] == ["team"]
+
+
 @pytest.mark.parametrize(
     "command",
     [("edit", "INC-1", "title=x"), ("comment", "INC-1", "x"), ("conflicts", "settle", "INC-1", "severity", "right")],
@@ -217,6 +250,7 @@ def test_a_change_that_waits_for_a_daemon_says_so(workspace, command, as_json):
     heart.beat(datetime.now(UTC))
     if "settle" not in command:
         assert said() == ""
+        command = tuple("title=y" if word == "title=x" else word for word in command)
     heart.end(datetime.now(UTC))
     assert said().startswith("This waits in the store: the daemon is NOT running; it was stopped 0 s ago.")
     assert run("edit", "INC-404", "title=x", workspace=workspace)[0] == 5, "and nothing where nothing was changed"
