@@ -32,6 +32,7 @@ from tieline.sync import explain, loading
 from tieline.sync.alerts import absence
 from tieline.sync.build import build
 from tieline.sync.comments import comments
+from tieline.sync.daemon import elsewhere
 from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Engine
 from tieline.sync.records import Incident
@@ -70,6 +71,8 @@ def _say_whether_it_waits(engine: Engine) -> None:
         daemon = life(connection, moment(engine.config, engine.store))
     if not daemon.running:
         say(f"This waits in the store: {daemon.sentence()}", err=True)
+        for address in elsewhere.stores_left(engine.config, clock().now()):
+            say(elsewhere.sentence(address, engine.config.file.name), err=True)
 
 
 @click.group(invoke_without_command=True)

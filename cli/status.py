@@ -15,12 +15,13 @@ from typing import Any
 
 import click
 
-from tieline.cli.open import configuration_to_look, moment, store_of, unwritable
+from tieline.cli.open import clock, configuration_to_look, moment, store_of, unwritable
 from tieline.cli.output import emit, json_option, note, say, table
 from tieline.core.config import Config
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.store.store import Store
 from tieline.sync import explain
+from tieline.sync.daemon import elsewhere
 from tieline.sync.daemon.heartbeat import Life, ago, life
 from tieline.sync.daemon.running import Loaded, loaded
 
@@ -73,7 +74,7 @@ def status(workspace: str, as_json: bool) -> None:
         now = moment(config, store)
         with store.read() as connection:
             daemon = life(connection, now, unwritable=unwritable(config))
-            found = {"daemon": daemon.facts(), **explain.status(connection, now)}
+            found = {"daemon": {**daemon.facts(), **_elsewhere(config)}, **explain.status(connection, now)}
     known = _known(config, daemon, refused=bool(problems))
     _tell_of_connections(found["connections"], known, running=daemon.running)
     found["file_problems"] = [asdict(one) for one in problems]
@@ -93,14 +94,21 @@ def _looking_into(config: Config, problems: Sequence[Problem]) -> Iterator[Store
         with store_of(config) as store:
             yield store
     except ConfigError as error:
-        missing = [_with_what_may_still_run(one) for one in error.problems]
+        missing = [_with_what_may_still_run(config, one) for one in error.problems]
         raise ConfigError([*problems, *missing], "there is nothing to show") from error
 
 
-def _with_what_may_still_run(problem: Problem) -> Problem:
+def _elsewhere(config: Config) -> dict[str, Any]:
+    """The stores that daemons still work on which the file named before."""
+    left = elsewhere.stores_left(config, clock().now())
+    return {"elsewhere": [{"store": one, "sentence": elsewhere.sentence(one, config.file.name)} for one in left]}
+
+
+def _with_what_may_still_run(config: Config, problem: Problem) -> Problem:
     if problem.code != "STORE007":
         return problem
-    still = "A daemon that was started before `store` was changed goes on with the one that it named."
+    told = " ".join(one["sentence"] for one in _elsewhere(config)["elsewhere"])
+    still = told or "A daemon that was started before `store` was changed goes on with the one that it named."
     return replace(problem, fix=f"{problem.fix} {still}")
 
 
@@ -132,6 +140,8 @@ def _tell_of_connections(found: dict[str, dict[str, Any]], known: Known, *, runn
 def _show(found: dict[str, Any], known: Known, now: datetime) -> None:
     daemon = found.pop("daemon")
     say(daemon["sentence"])
+    for one in daemon["elsewhere"]:
+        say(one["sentence"])
     several = len(daemon["workers"]) > 1
     for one in daemon["reload_refused"]:
         say(f"Worker {one['worker']}: {one['sentence']}" if several else one["sentence"])

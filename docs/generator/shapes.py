@@ -65,6 +65,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
                 "sentence": "text",
                 "reload_refused": [{"worker": "text", "at": "moment", "reason": "text", "sentence": "text"}],
                 "workers": [{"worker": "text", "running": "boolean", "seen_seconds_ago": "integer"}],
+                "elsewhere": [{"store": "text", "sentence": "text"}],
             },
             "incidents_open": "integer",
             "flapping": [{"incident": "text", "title": "text", "flaps": "integer", "held_until": "moment or null"}],

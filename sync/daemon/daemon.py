@@ -30,7 +30,7 @@ from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
 from tieline.sync.alerts import signals
 from tieline.sync.build import build, prove_mappings
-from tieline.sync.daemon import address, processes, running
+from tieline.sync.daemon import address, elsewhere, processes, running
 from tieline.sync.daemon.firing import TIMERS_AT_ONCE, fire_timers
 from tieline.sync.daemon.hearing import hear
 from tieline.sync.daemon.heartbeat import Heartbeat, this_process
@@ -369,7 +369,7 @@ def only_daemon(config: Config, fix: str = ELSEWHERE) -> BinaryIO | None:
 
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = file.with_name(f"{file.name}.daemon").open("ab")
+        lock = elsewhere.lock_of(file).open("ab")
     except OSError as error:
         what = f"store: nothing can be made in {file.parent} ({error.strerror})."
         advice = "make that folder writable for this user, or name another one in `store:`."

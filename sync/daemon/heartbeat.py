@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -173,6 +174,10 @@ class Life:
             for one in self._at_work
             if one.runs is not None and one.runs.refusal is not None
         ]
+
+    def runs_from(self, file: Path) -> bool:
+        """Whether a worker runs that was started from this file."""
+        return any(one.runs is not None and one.runs.file == str(file.resolve()) for one in self._at_work)
 
     def sentence(self) -> str:
         """For people; with what to do where nobody works."""

@@ -48,6 +48,8 @@ class Running:
 
     connections: Mapping[str, Loaded]
     refusal: Refusal | None
+    file: str = ""
+    """The file that it was started from; "" for one of a version that does not say so."""
 
 
 def loaded(one: ConnectionConfig) -> Loaded:
@@ -59,7 +61,7 @@ def as_facts(config: Config, refusal: Refusal | None) -> dict[str, Any]:
     """What a worker runs, as a sign of life carries it."""
     refused = None if refusal is None else {"at": refusal.at.timestamp(), "reason": refusal.reason}
     connections = {name: asdict(loaded(one)) for name, one in config.connections.items()}
-    return {"connections": connections, "refused": refused}
+    return {"file": str(config.file.resolve()), "connections": connections, "refused": refused}
 
 
 def from_facts(facts: Mapping[str, Any]) -> Running:
@@ -70,7 +72,7 @@ def from_facts(facts: Mapping[str, Any]) -> Running:
         name: Loaded(one["tool"], one["only_listens"], tuple(one["risks"]))
         for name, one in facts["connections"].items()
     }
-    return Running(connections, refusal)
+    return Running(connections, refusal, facts.get("file", ""))
 
 
 def unchangeable(before: Config, after: Config) -> list[Problem]:

@@ -1,6 +1,7 @@
 """What `tieline status` says of a daemon that is dead, of a tool that is not reached, and of one never asked."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,8 @@ from tieline.core.errors import StoreUnavailable
 from tieline.core.store import tables as t
 from tieline.core.store import volume
 from tieline.core.store.store import Store
-from tieline.sync.daemon import processes
+from tieline.sync.daemon import elsewhere, processes
+from tieline.sync.daemon.daemon import only_daemon
 from tieline.sync.daemon.heartbeat import EVERY, SILENT, Heartbeat, life
 from tieline.sync.daemon.running import Refusal, as_facts
 
@@ -363,6 +365,72 @@ def test_where_no_store_is_a_daemon_may_work_on_the_one_that_the_file_named_befo
     told = capsys.readouterr().err
     assert "STORE007 there is no store at" in told
     assert "A daemon that was started before `store` was changed goes on with the one that it named." in told
+
+
+@pytest.fixture
+def renamed(workspace):
+    """A daemon works on the store that the file named before; the file names another one, which is there or not."""
+    config, registry = configuration(str(workspace))
+    registry.close()
+    lock = only_daemon(config)
+    assert lock is not None
+    lock.close()
+    _signs(workspace, seconds_ago=1, process=processes.this(), runs=as_facts(config, None))
+
+    def rename(*, there):
+        if there:
+            with Store.open(f"sqlite:///{workspace / 'other.db'}") as store:
+                store.migrate()
+        file = workspace / "tieline.yaml"
+        file.write_text(file.read_text("utf-8").replace("tieline.db", "other.db"), encoding="utf-8")
+        return workspace
+
+    return rename
+
+
+def test_a_daemon_that_works_on_the_store_that_the_file_named_before_is_told(renamed):
+    workspace = renamed(there=True)
+    code, output = run("status", workspace=workspace)
+    assert code == 1
+    address = f"sqlite:///{workspace / 'tieline.db'}"
+    first, second, *_ = output.splitlines()
+    assert first.startswith("the daemon is NOT running")
+    assert second == (
+        f"A daemon that was started from tieline.yaml works on {address}, which `store` does not name any more. Stop "
+        "that one before another is started, or every change is made by both; or write its store back."
+    )
+    [told] = json.loads(run("status", "--json", workspace=workspace)[1])["daemon"]["elsewhere"]
+    assert told == {"store": address, "sentence": second}
+
+
+def test_it_is_told_where_the_store_that_the_file_names_now_is_not_there(renamed, capsys):
+    workspace = renamed(there=False)
+    assert run("status", workspace=workspace)[0] == 3
+    told = capsys.readouterr().err
+    assert "STORE007 there is no store at" in told
+    assert f"works on sqlite:///{workspace / 'tieline.db'}, which `store` does not name any more." in told
+
+
+def test_only_daemons_of_this_file_that_work_are_told_of(workspace):
+    file = workspace / "tieline.yaml"
+    config, registry = configuration(str(workspace))
+    registry.close()
+
+    def told(at, facts, *, end=False):
+        for one in (workspace / "tieline.db.daemon", workspace / "empty.db.daemon", workspace / "gone.db.daemon"):
+            one.touch()
+        (workspace / "empty.db").touch()
+        _signs(workspace, seconds_ago=at, end=end, runs=facts)
+        other = replace(config, store=f"sqlite:///{workspace / 'other.db'}")
+        return elsewhere.stores_left(other, datetime.now(UTC))
+
+    ours = as_facts(config, None)
+    assert told(1, ours) == [config.store]
+    assert told(1, ours, end=True) == []
+    assert told(600, ours) == []
+    assert told(1, {**ours, "file": str(file.with_name("another.yaml"))}) == []
+    assert told(1, {name: one for name, one in ours.items() if name != "file"}) == [], "of a version that says nothing"
+    assert elsewhere.stores_left(config, datetime.now(UTC)) == []
 
 
 def test_workers_that_run_different_connections_are_told_to_be_reloaded(store):
