@@ -102,6 +102,7 @@ class Config:
 
 
 SQLITE: Final = "sqlite:///"
+_LIST_OF_PLUGINS: Final = "write a list: [grouping]; or, for settings, names with settings: {grouping: {by: [service]}}."
 _STORE: Final = re.compile(r"""["']?store["']?\s*:""")
 
 
@@ -215,7 +216,7 @@ class _Reader:
             case dict() as named:
                 return named
         self._findings.note(
-            node or self._root, "CFG004", "plugins are neither a list nor a mapping.", "write a list: [grouping]."
+            node or self._root, "CFG004", "plugins are neither a list nor a mapping.", _LIST_OF_PLUGINS
         )
         return {}
 

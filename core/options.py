@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from tieline.core.model import Level, Severity, Tlp
 from tieline.core.secrets import Secret
-from tieline.core.settings import SIZE, parse_size
+from tieline.core.settings import SIZE, Forms, parse_size
 from tieline.core.severities import folded
 
 
@@ -154,6 +154,10 @@ class SignalsConfig(Section):
     )
 
 
+_CONDITION = Forms("true, false or a condition in CEL")
+_ADDRESS = Forms("an address like sqlite:///tieline.db, or a reference like {env: NAME}")
+
+
 class ConnectionSection(Section):
     """What every connection may say, whatever its tool."""
 
@@ -168,10 +172,10 @@ class ConnectionSection(Section):
     )
     comments: Comments = Field(default=Comments.BOTH, description="Which way comments go.")
     ceiling: Tlp = Field(default=Tlp.AMBER, description="The narrowest TLP label that may be copied there.")
-    opens: bool | str | None = Field(
+    opens: Annotated[bool | str | None, _CONDITION] = Field(
         default=None, description="Whether a record made there opens an incident; CEL over its fields."
     )
-    copies: bool | str | None = Field(
+    copies: Annotated[bool | str | None, _CONDITION] = Field(
         default=None, description="Whether an incident gets a copy there; CEL over the incident's fields."
     )
     webhook_silence: timedelta | None = Field(
@@ -183,7 +187,7 @@ class Workspace(Section):
     """The whole file."""
 
     tieline: Literal[1] = Field(description="The version of this file's format.")
-    store: str | Secret = Field(
+    store: Annotated[str | Secret, _ADDRESS] = Field(
         default="sqlite:///tieline.db",
         description="sqlite:///path (relative to this file), postgresql://… without a password, or a reference to it.",
     )

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Final, NewType, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Final, NewType, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -28,7 +28,7 @@ from pydantic import Field, field_validator
 from tieline.core.clock import Clock
 from tieline.core.model import ConnectionName, RecordKind, Visibility
 from tieline.core.secrets import Secret
-from tieline.core.settings import Checked
+from tieline.core.settings import Checked, Forms
 from tieline.core.ways import Choice
 
 Body = Mapping[str, Any]  # JSON of somebody else's making; any shape, which is why it is never compared
@@ -466,7 +466,9 @@ class ProxySettings(Checked):
 class HttpSettings(ConnectionSettings):
     """What every connection to a tool behind HTTP has."""
 
-    verify_tls: bool | str = Field(default=True, description="True, or the path of a CA bundle.")
+    verify_tls: Annotated[bool | str, Forms("true, false or the path of a CA bundle")] = Field(
+        default=True, description="True, or the path of a CA bundle."
+    )
     ca_file: Path | None = Field(
         default=None,
         description="A file of authorities in PEM, which take the place of the usual ones: your own CA, and that of a "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import NoneType, UnionType, new_class
 from typing import Any, ClassVar, Final, Self, TypeVar, Union, get_args, get_origin
@@ -41,6 +41,14 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _ABSENT: Final = object()
 """Stands for an option that is missing, while the others are held against one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """Marks an option that takes several kinds of values, as in `Annotated[bool | str, Forms(…)]`. `words` name all of
+    them: `true, false or …`. It is told to whoever wrote something else."""
+
+    words: str
 
 
 class Checked(BaseModel):
@@ -220,16 +228,23 @@ def _prepared(model: type[BaseModel], node: Node, where: str, findings: Findings
     for name, child in node.value.items():
         annotation = fields[name].annotation if name in fields else None
         place = f"{where}.{name}" if where else name
-        plain[name] = _prepared_value(annotation, child, place, findings)
+        plain[name] = _prepared_value(annotation, child, place, findings, _or_null(fields.get(name)))
     return plain
 
 
-def _prepared_value(annotation: Any, node: Node, where: str, findings: Findings) -> Any:
+def _or_null(info: FieldInfo | None) -> str:
+    """What ends a sentence about what to write where null means something: not only that nothing is said."""
+    has_null = info is not None and NoneType in get_args(info.annotation) and not info.is_required()
+    return ", or null" if info is not None and has_null and info.default is not None else ""
+
+
+def _prepared_value(annotation: Any, node: Node, where: str, findings: Findings, or_null: str = "") -> Any:
     if _is_duration(annotation) and node.value is not None:
         try:
             return parse_duration(node.plain())
         except ValueError as error:
-            findings.note(node, "CFG007", f"{where}: {error}.", "write a number and a unit, like 30s, 5m, 4h or 1d.")
+            fix = f"write a number and a unit, like 30s, 5m, 4h or 1d{or_null}."
+            findings.note(node, "CFG007", f"{where}: {error}.", fix)
             return timedelta(minutes=1)  # a stand-in, so that the other options are judged as well
     model = inner_model(annotation)
     if model is not None:
@@ -295,16 +310,32 @@ def _explain(
             fix = f"write `{path[-1]}: {{{first}: …}}`; there are {', '.join(section)}."
             given = "list" if isinstance(at.value, list) else "single value"
             findings.note(at, "CFG005", f"{place} has options of its own, and is no {given}.", fix)
+        case kind if (forms := _forms_of(owner, path)) and kind in _WRONG_KIND:
+            findings.note(at, "CFG005", f"{place} is not {forms.words}.", "write one of them.")
         case _ if worded := _worded(detail, at.value):
-            findings.note(at, "CFG005", f"{place} {worded[0]}.", worded[1])
+            fix = worded[1].removesuffix(".") + _or_null(_info_of(owner, path))
+            findings.note(at, "CFG005", f"{place} {worded[0]}.", f"{fix}.")
         case _:
             for words in detail["msg"].removeprefix("Value error, ").split("\n"):
                 findings.note(_named_in(words, at), "CFG005", f"{place}: {as_sentence(words)}", "correct the value.")
 
 
+_WRONG_KIND: Final = frozenset({"bool_type", "bool_parsing", "string_type"})
+"""Complaints of pydantic about each kind of value that something is not."""
+
+
+def _forms_of(owner: type[BaseModel] | None, path: Sequence[str]) -> Forms | None:
+    info = _info_of(owner, path)
+    return next((mark for mark in info.metadata if isinstance(mark, Forms)), None) if info is not None else None
+
+
+def _info_of(owner: type[BaseModel] | None, path: Sequence[str]) -> FieldInfo | None:
+    return fields_of(owner).get(path[-1]) if owner is not None and path else None
+
+
 def _section_of(owner: type[BaseModel] | None, path: Sequence[str]) -> Mapping[str, FieldInfo]:
     """The options of what is a section there; none where it is something else."""
-    info = fields_of(owner).get(path[-1]) if owner is not None and path else None
+    info = _info_of(owner, path)
     model = inner_model(info.annotation) if info is not None else None
     return fields_of(model) if model is not None else {}
 
@@ -351,7 +382,7 @@ def _find(
 
 
 def _is_secret(owner: type[BaseModel] | None, path: Sequence[str]) -> bool:
-    info = fields_of(owner).get(path[-1]) if owner is not None and path else None
+    info = _info_of(owner, path)
     annotation = info.annotation if info is not None else None
     return annotation is Secret or set(get_args(annotation)) - {NoneType} == {Secret}
 
