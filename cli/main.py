@@ -46,8 +46,28 @@ COMMANDS = {
 }
 
 
+FOLLOWS: Final = {
+    **dict.fromkeys(["run", "demo"], "nothing was started"),
+    "check": "no connection was asked",
+    **dict.fromkeys(["status", "incidents", "why", "history", "plugins"], "there is nothing to show"),
+    **dict.fromkeys(["edit", "comment", "store"], "nothing was changed"),
+}
+"""What comes of a command whose configuration is refused; of the others, that nothing was done."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and one-line help without importing them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's own; an error that says what comes of it says what comes of this command."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            from tieline.core.errors import ConfigError  # not loaded before there is one
+
+            if isinstance(error, ConfigError) and not error.follows:
+                error.follows = FOLLOWS.get(ctx.invoked_subcommand or "", "")
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)

@@ -51,7 +51,8 @@ def report(error: Exception, *, as_json: bool = False) -> int:
             for problem in error.problems:
                 say(problem, err=True)
             count = len(error.problems)
-            click.echo(f"{count} problem{'s' if count != 1 else ''}; {error.follows}", err=True)
+            follows = error.follows or "nothing was done"
+            click.echo(f"{count} problem{'s' if count != 1 else ''}; {follows}", err=True)
             return 3
         case StoreUnavailable():
             say(f"the store does not answer: {error}", err=True)

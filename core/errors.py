@@ -77,9 +77,9 @@ class ConfigError(TielineError):
     """A file a person wrote cannot be acted on. Carries every problem found, not only the first."""
 
     def __init__(self, problems: Sequence[Problem], follows: str = "") -> None:
-        """`follows` is what comes of it, where that is not that nothing was started."""
+        """`follows` is what comes of it; whoever was to act on the file says so, where it is not given."""
         self.problems = tuple(problems)
-        self.follows = follows or "nothing was started"
+        self.follows = follows
         super().__init__("\n".join([*map(str, self.problems), *filter(None, [follows])]))
 
 

@@ -146,6 +146,30 @@ def test_a_conflict_is_listed_settled_and_gone(workspace):
     assert run(*arguments, workspace=workspace)[0] == 5
 
 
+@pytest.mark.parametrize(
+    ("command", "follows"),
+    [
+        (("run",), "nothing was started"),
+        (("check",), "no connection was asked"),
+        (("incidents",), "there is nothing to show"),
+        (("why", "INC-1", "title"), "there is nothing to show"),
+        (("history", "INC-1"), "there is nothing to show"),
+        (("plugins",), "there is nothing to show"),
+        (("conflicts",), "nothing was done"),
+        (("conflicts", "settle", "INC-1", "title", "left", "--take", "ours"), "nothing was done"),
+        (("parked", "retry", "copy", "1"), "nothing was done"),
+        (("edit", "INC-1", "title=x"), "nothing was changed"),
+        (("comment", "INC-1", "x"), "nothing was changed"),
+        (("store", "copy", "--to", "sqlite:///b.db"), "nothing was changed"),
+        (("audit", "verify"), "nothing was done"),
+    ],
+)
+def test_a_refused_file_is_told_with_what_that_means_for_the_command(tmp_path, capsys, command, follows):
+    (tmp_path / "tieline.yaml").write_text("tieline: 1\nstroe: x\n", encoding="utf-8")
+    assert run(*command, workspace=tmp_path)[0] == 3
+    assert capsys.readouterr().err.splitlines()[-1] == f"1 problem; {follows}"
+
+
 def test_an_edit_and_a_comment_are_journalled_under_the_account_that_made_them(workspace, monkeypatch, tmp_path):
     def logged_in(uid):
         (tmp_path / "loginuid").write_text(str(uid))
