@@ -9,6 +9,7 @@ CFG009 unknown tool     CFG010 bad condition       CFG011 unknown plugin       C
 CFG013 cannot import    CFG014 misspelled hook     CFG015 wrong signature      CFG016 bad registration
 CFG017 tool lacks it    CFG018 no such file        CFG019 unknown store       CFG020 unknown connection
 CFG021 not as pinned     CFG023 no such variable   CFG025 not filled in
+CFG027 not one account
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +27,7 @@ from urllib.parse import urlsplit
 from tieline.core.errors import ConfigError, Place, Problem, as_sentence
 from tieline.core.expressions import Condition, ExpressionError, compile_condition, variables_of
 from tieline.core.model import CATALOGUE, ConnectionName, RecordKind, Tlp
-from tieline.core.options import Comments, ConnectionSection, ServerConfig, SignalsConfig, Workspace
+from tieline.core.options import NAME, Comments, ConnectionSection, ServerConfig, SignalsConfig, Workspace
 from tieline.core.plugins import installed, plugin_for_tool
 from tieline.core.port import AdapterKind, ConnectionSettings, HttpSettings, Power
 from tieline.core.redaction import conceal
@@ -37,9 +38,6 @@ from tieline.core.settings import Findings, did_you_mean, validated
 from tieline.core.variables import expanded
 from tieline.core.ways import PLACEHOLDER
 from tieline.core.yaml import Node, load_yaml
-
-NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
-"""How a connection may be called."""
 
 Provider = Callable[[Mapping[str, Node], Findings], Registry]
 """Gives the registry of the allowed plugins, and notes what is wrong with them."""
@@ -57,6 +55,8 @@ class ConnectionConfig:
     overlay: Path | None
     poll_every: timedelta
     calls_per_minute: int
+    account: str
+    """What its login is called, which other connections share; "" where none does."""
     comments: Comments
     ceiling: Tlp
     opens: Condition
@@ -188,6 +188,7 @@ class _Reader:
             for name, node in connections.items()
             if (found := self._connection(name, node, registry, poll_every)) is not None
         }
+        read = self._of_accounts(read, connections)
         if workspace is None:
             return None
         config = Config(
@@ -290,6 +291,7 @@ class _Reader:
             overlay=overlay,
             poll_every=section.poll_every or poll_every,
             calls_per_minute=section.calls_per_minute or kind.calls_per_minute,
+            account=section.account,
             comments=section.comments,
             ceiling=section.ceiling,
             opens=opens or Condition.constant(kind.record is RecordKind.SIGNAL),
@@ -365,6 +367,49 @@ class _Reader:
             return Node(None, at, len(text) - len(text.lstrip()) + column)
         first = place.column - 1 + (mark in ("'", '"'))
         return Node(None, place.line + line - 1, column + (first if line == 1 else 0))
+
+    # -- accounts --------------------------------------------------------------------------------------------------
+
+    def _of_accounts(
+        self, read: Mapping[ConnectionName, ConnectionConfig], nodes: Mapping[str, Node]
+    ) -> dict[ConnectionName, ConnectionConfig]:
+        """The connections, after those of each account were held against its first: they log in at one place as one
+        user, and share one budget. It is that of whoever names it, or else the smallest of their tools'."""
+        paces: dict[str, list[tuple[bool, int]]] = {}
+        firsts: dict[str, ConnectionConfig] = {}
+        for one in read.values():
+            if one.account:
+                first = firsts.setdefault(one.account, one)
+                self._hold_against(first, one, nodes)
+                named = _option(nodes[one.name], "calls_per_minute") is not None
+                # A budget that was named goes before one that was not.
+                paces.setdefault(one.account, []).append((not named, one.calls_per_minute))
+        return {
+            name: replace(one, calls_per_minute=min(paces[one.account])[1]) if one.account else one
+            for name, one in read.items()
+        }
+
+    def _hold_against(self, first: ConnectionConfig, one: ConnectionConfig, nodes: Mapping[str, Node]) -> None:
+        where, node = f"connections.{one.name}", nodes[one.name]
+        account = _option(node, "account") or node
+        both = f"connections.{first.name}, and both are of the account {one.account!r}"
+        fix = "write the same, or give it an account of its own."
+        if not one.kind.settings.account_options:
+            what = f"{where}.account: the adapter of {one.tool} does not say by which options one account is known."
+            self._findings.note(account, "CFG017", what, "remove the line.")
+            return
+        if _family(one.kind) is not _family(first.kind):
+            what = f"{where}.tool is {one.tool}, which logs in elsewhere than {first.tool} of {both}."
+            self._findings.note(_option(node, "tool") or node, "CFG027", what, "give it an account of its own.")
+            return
+        for option in one.kind.settings.account_options:
+            if getattr(one.settings, option) != getattr(first.settings, option):
+                what = f"{where}.{option} is not that of {both}."
+                self._findings.note(_option(node, option) or account, "CFG027", what, fix)
+        given, before = (_option(nodes[name], "calls_per_minute") for name in (one.name, first.name))
+        if given is not None and before is not None and one.calls_per_minute != first.calls_per_minute:
+            what = f"{where}.calls_per_minute is not that of {both}: they have one budget together."
+            self._findings.note(given, "CFG027", what, "write it once, or the same in each.")
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -463,6 +508,11 @@ def _line_of_store(text: str, file: str) -> Node:
     if not is_whole or (following[:1].isspace() and following.strip()):
         raise ConfigError([Problem(file, 1, 1, "CFG004", "the file does not tell its store.", "write a `store:`.")])
     return found
+
+
+def _family(kind: AdapterKind) -> type:
+    """What tools have in common whose accounts are known by the same options: where these were declared."""
+    return next(one for one in kind.settings.__mro__ if "account_options" in vars(one))
 
 
 def _only(store: Node | None) -> Node:

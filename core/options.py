@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
@@ -13,6 +14,9 @@ from tieline.core.model import Level, Severity, Tlp
 from tieline.core.secrets import Secret
 from tieline.core.settings import SIZE, Forms, parse_size
 from tieline.core.severities import folded
+
+NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
+"""How a connection may be called, and an account."""
 
 
 def _size(value: object) -> int:
@@ -168,7 +172,16 @@ class ConnectionSection(Section):
         default=None, gt=timedelta(0), description="How often the tool is asked for changes."
     )
     calls_per_minute: int | None = Field(
-        default=None, ge=1, le=100_000, description="Our share of the tool's rate limit."
+        default=None,
+        ge=1,
+        le=100_000,
+        description="Our share of the tool's rate limit; with `account`, of all its connections together.",
+    )
+    account: str = Field(
+        default="",
+        description="A name for the account that it logs in with, where other connections of this file do so, too: "
+        "they share its rate limit, and wait together while it is not answered.",
+        json_schema_extra={"pattern": f"^({NAME.pattern})?$"},
     )
     comments: Comments = Field(default=Comments.BOTH, description="Which way comments go.")
     ceiling: Tlp = Field(default=Tlp.AMBER, description="The narrowest TLP label that may be copied there.")
@@ -181,6 +194,13 @@ class ConnectionSection(Section):
     webhook_silence: timedelta | None = Field(
         default=timedelta(hours=1), description="Alarm when polls find changes and webhooks were silent for this long."
     )
+
+    @field_validator("account")
+    @classmethod
+    def _called(cls, account: str) -> str:
+        if account and not NAME.fullmatch(account):
+            raise ValueError("name it with lower-case letters, digits and hyphens, 40 at most, a letter first")
+        return account
 
 
 class Workspace(Section):

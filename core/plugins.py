@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from tieline.core.errors import as_sentence
 from tieline.core.hooks import PROJECT, Hooks
+from tieline.core.options import ConnectionSection
 from tieline.core.port import (
     Acknowledger,
     Adapter,
@@ -31,7 +32,7 @@ from tieline.core.port import (
     Source,
 )
 from tieline.core.provenance import Unprovable, prove
-from tieline.core.settings import Findings, did_you_mean, validated
+from tieline.core.settings import Findings, did_you_mean, fields_of, validated
 from tieline.core.yaml import Node
 
 GROUP: Final = "tieline"
@@ -248,6 +249,7 @@ def collect_adapters(
             else:
                 kinds[kind.tool] = (kind, plugin.name)
                 _check_powers(plugin, kind, findings)
+                _check_options(plugin, kind, findings)
     return kinds
 
 
@@ -264,6 +266,19 @@ def _check_powers(plugin: Plugin, kind: AdapterKind, findings: Findings) -> None
         claims = ", ".join(f"{power} (needs {PROTOCOLS[power].__name__})" for power in lacking)
         what = f"the tool {kind.tool!r} claims powers that {made.__name__} does not have: {claims}."
         findings.note_key(plugin.node, "CFG016", what, "implement them, or drop the claim.")
+
+
+def _check_options(plugin: Plugin, kind: AdapterKind, findings: Findings) -> None:
+    """An option that every connection has would never reach the adapter, and one that is not there is no account's."""
+    own = fields_of(kind.settings).keys()
+    hidden = sorted(own & fields_of(ConnectionSection).keys())
+    if hidden:
+        what = f"the tool {kind.tool!r} has options of its own that every connection has: {', '.join(hidden)}."
+        findings.note_key(plugin.node, "CFG016", what, "call them something else.")
+    missing = [name for name in kind.settings.account_options if name not in own]
+    if missing:
+        what = f"the tool {kind.tool!r} knows an account by options that it does not have: {', '.join(missing)}."
+        findings.note_key(plugin.node, "CFG016", what, "correct `account_options`.")
 
 
 def _offers(made: type, protocol: type) -> bool:

@@ -410,6 +410,10 @@ class ConnectionSettings(Checked):
     choices: ClassVar[tuple[Choice, ...]] = ()
     """What may be given in several ways, of which one is chosen: `tieline init` asks which, and for that one alone."""
 
+    account_options: ClassVar[tuple[str, ...]] = ()
+    """The options that say where the tool is and who logs in: the same in all connections of one `account`. Tools whose
+    settings inherit them from one class may share an account; those without any have none to share."""
+
     history: timedelta = Field(
         default=timedelta(0), description="How far back the first poll looks; zero means from now on."
     )

@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from tieline.core.config import NAME, Config, ConnectionConfig
+from tieline.core.config import Config, ConnectionConfig
 from tieline.core.errors import ConfigError, Problem, as_sentence
 from tieline.core.expressions import Condition
-from tieline.core.options import ConnectionSection, Workspace
+from tieline.core.options import NAME, ConnectionSection, Workspace
 from tieline.core.port import AdapterKind
 from tieline.core.secrets import KINDS, Secret, secrets_in
 from tieline.core.settings import DURATION, show_duration

@@ -18,8 +18,10 @@ from tieline.core.port import Power, Source, Workbench
 from tieline.core.registry import Registry
 from tieline.core.store.store import Store
 from tieline.mappings import Mapping as FieldMapping
+from tieline.sync.accounts.account import LATE, Account, SharedBudget
+from tieline.sync.accounts.memory import InProcess, InStore
 from tieline.sync.engine import Connected, Engine
-from tieline.sync.limits import Budget, repeated_reads
+from tieline.sync.limits import Budget, Pace, repeated_reads
 
 SKEW: Final = timedelta(minutes=10)
 """How far a tool's clock may be ahead of ours without hiding that something began before we did."""
@@ -39,6 +41,7 @@ def build(
     in_doubt: bool = True,
     in_doubt_before: datetime | None = None,
     is_command: bool = False,
+    is_alone: bool = True,
     broken: dict[ConnectionName, ConfigError] | None = None,
 ) -> Engine:
     """An engine ready to run. Raises ConfigError with the problems of every connection at once; given `broken`, it puts
@@ -47,14 +50,17 @@ def build(
     `transports` replaces the network of single connections, for tests and simulations; a simulation that starts a
     thousand times has `load_mapping` remember. `in_doubt` is False for a store that knows all that was ever made from
     it, and was not put back from a backup; `in_doubt_before` says what it may have forgotten all the same, because it
-    was put back earlier. `is_command` says that a daemon does the rest.
+    was put back earlier. `is_command` says that a daemon does the rest; `is_alone`, that no other worker serves the
+    same connections.
     """
     failed: dict[ConnectionName, ConfigError] = {} if broken is None else broken
     connections: dict[ConnectionName, Connected] = {}
+    accounts = {} if is_command else _accounts(config, None if is_alone else store, clock, wake)
     for name, connection in config.connections.items():
         try:
             mapping = _mapping_of(config, connection, load_mapping)
-            budget = Budget(connection.calls_per_minute, clock, sleep)
+            account = None if connection.settings.only_listens else accounts.get(connection.account)
+            budget = _budget(connection, account, clock, sleep)
             source = _connect(config, connection, Workbench(clock, sleep, (transports or {}).get(name), budget.spend))
         except ConfigError as error:
             failed[name] = error
@@ -62,7 +68,7 @@ def build(
         if not (Power.EDIT_COMMENT in connection.kind.powers and connection.comments.goes_out):
             mapping = mapping.without_pins()
         again = repeated_reads(sleep)
-        connections[name] = Connected(connection, source, mapping, budget, again, in_doubt=in_doubt)
+        connections[name] = Connected(connection, source, mapping, budget, again, account, in_doubt=in_doubt)
     if failed and broken is None:
         raise ConfigError([problem for error in failed.values() for problem in error.problems])
     if in_doubt_before is None and in_doubt:
@@ -79,6 +85,34 @@ def build(
         is_command=is_command,
         in_doubt_before=in_doubt_before,
     )
+
+
+def _accounts(
+    config: Config, shared: Store | None, clock: Clock, wake: Callable[[ConnectionName], None]
+) -> dict[str, Account]:
+    """The accounts that connections ask with. `shared` is the store by which several workers know of each other."""
+    members: dict[str, list[ConnectionConfig]] = {}
+    for one in config.connections.values():
+        if one.account and not one.settings.only_listens:
+            members.setdefault(one.account, []).append(one)
+    accounts: dict[str, Account] = {}
+    for name, all_of_them in members.items():
+        pace = Pace.of(all_of_them[0].calls_per_minute, LATE)
+        keeper = (
+            InProcess(pace, clock.monotonic)
+            if shared is None
+            else InStore(shared, name, pace, lambda: clock.now().timestamp())
+        )
+        accounts[name] = Account(name, [one.name for one in all_of_them], pace, keeper, wake)
+    return accounts
+
+
+def _budget(
+    connection: ConnectionConfig, account: Account | None, clock: Clock, sleep: Callable[[float], None]
+) -> Budget:
+    if account is None:
+        return Budget(connection.calls_per_minute, clock, sleep)
+    return SharedBudget(connection.calls_per_minute, clock, sleep, account, connection.name)
 
 
 def prove_mappings(config: Config) -> None:

@@ -37,6 +37,7 @@ from tieline.core.store import tables as t
 from tieline.core.store.store import Store, Transaction
 from tieline.mappings import Fitted
 from tieline.mappings import Mapping as FieldMapping
+from tieline.sync.accounts.account import Account
 from tieline.sync.limits import Budget
 from tieline.sync.outcomes import Standing, Then, Verb, outcome
 from tieline.sync.tokens import TOKEN_PREFIX
@@ -93,6 +94,8 @@ class Connected:
     budget: Budget
     again: Retrying
     """Repeats a read that failed for a moment, a few times at once; never a write."""
+    account: Account | None = None
+    """What it shares with other connections that log in as it does; None for one that shares nothing."""
     people: dict[str, tuple[str | None, float]] = field(default_factory=dict)
     """E-mail to the tool's id (None: it knows nobody of that address), and when it said so."""
     unasked: dict[str, str] = field(default_factory=dict)
@@ -157,10 +160,12 @@ class Connected:
     def call(self, verb: Verb, act: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         """Ask the tool, once. Every call goes through here, so that an error says what was asked: `outcomes` has to
         know. Raises RemoteError, whatever the adapter raises."""
+        spent = self.budget.calls
         try:
-            return act(*args, **options)
+            answer = act(*args, **options)
         except RemoteError as error:
             error.verb = verb.value
+            self._tell_account(spent, error)
             raise
         except StoreUnavailable:
             raise  # this worker may not go on, which is no answer of the tool's
@@ -168,6 +173,13 @@ class Connected:
             strange = Unforeseen(self.name, f"{verb}: {type(error).__name__}: {error}")
             strange.verb = verb.value
             raise strange from error
+        self._tell_account(spent, None)
+        return answer
+
+    def _tell_account(self, spent: int, error: RemoteError | None) -> None:
+        """What came of a call, where one was made: what an adapter remembers says nothing about its tool."""
+        if self.account is not None and self.budget.calls > spent:
+            self.account.heard(self.name, error)
 
     def ask(self, verb: Verb, act: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         """The same for a read, which is repeated a few times at once where it failed for a moment."""

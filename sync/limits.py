@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -56,19 +57,36 @@ def repeated_reads(sleep: Callable[[float], None]) -> Retrying:
     )
 
 
-class Budget:
-    """Calls per minute to one tool, as a bucket that fills steadily; `spend` waits for its turn.
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a bucket of calls fills: `burst` may be made at once, and `rate` more with each second.
 
     What may be spent at once is taken off the pace, so that no minute, wherever it begins, sees a call too many. That
     costs a twentieth of the pace; a larger burst would cost more.
     """
 
+    burst: float
+    rate: float
+
+    @classmethod
+    def of(cls, per_minute: int, late: float = 0.0) -> Pace:
+        """So many calls in any minute, where each is made at most `late` seconds after its moment has come."""
+        burst = max(1.0, float(per_minute // 20))
+        return cls(burst, (per_minute + 1 - burst) / (60.0 + late))
+
+    def filled(self, left: float, idle: float) -> float:
+        """What there is `idle` seconds after so many calls were left. A clock that was set back gives nothing."""
+        return min(self.burst, left + max(0.0, idle) * self.rate)
+
+
+class Budget:
+    """Calls per minute to one tool, as a bucket that fills steadily; `spend` waits for its turn."""
+
     def __init__(self, per_minute: int, clock: Clock, sleep: Callable[[float], None]) -> None:
-        self._burst = max(1.0, float(per_minute // 20))
-        self._rate = (per_minute + 1 - self._burst) / 60.0
+        self._pace = Pace.of(per_minute)
         self._clock = clock
         self._sleep = sleep
-        self._tokens = self._burst
+        self._tokens = self._pace.burst
         self._at = clock.monotonic()
         self.waited = 0.0
         self.calls = 0
@@ -87,7 +105,7 @@ class Budget:
         self._fill()
         missing = 1 - self._tokens
         if missing > 0:
-            pause = missing / self._rate
+            pause = missing / self._pace.rate
             self.waited += pause
             self._sleep(pause)
             self.permit()
@@ -97,12 +115,12 @@ class Budget:
 
     def resume(self, left: float, idle: float) -> None:
         """Go on with what another worker left over, `idle` seconds ago: the tool counts the calls of all of them."""
-        self._tokens = min(self._burst, left + max(0.0, idle) * self._rate)
+        self._tokens = self._pace.filled(left, idle)
         self._at = self._clock.monotonic()
 
     def _fill(self) -> None:
         now = self._clock.monotonic()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._tokens = self._pace.filled(self._tokens, now - self._at)
         self._at = now
 
 

@@ -35,6 +35,7 @@ class AlertmanagerSettings(HttpSettings):
     """One Alertmanager, or one address of a cluster of them."""
 
     choices = (LOGIN, WEBHOOKS)
+    account_options = ("url", "username", "password", "bearer_token", "tenant")
 
     history: timedelta = Field(
         default=timedelta(days=1),

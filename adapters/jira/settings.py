@@ -104,6 +104,7 @@ class JiraSettings(HttpSettings):
     """Jira Cloud, a classic or team-managed project."""
 
     choices = (CLOUD,)
+    account_options = ("url", "email", "api_token", "pat", "oauth")
 
     url: str = Field(description="The site: https://example.atlassian.net, or the API gateway with its cloud id.")
     email: str | None = Field(

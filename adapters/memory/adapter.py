@@ -84,7 +84,7 @@ class MemoryAdapter:
 
     def check(self) -> Health:
         now = self._ask("check", self._tool.look)
-        return Health(self._settings.account, "memory 1", clock_skew=now - self._workbench.clock.now())
+        return Health(self._settings.user, "memory 1", clock_skew=now - self._workbench.clock.now())
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         """Pages of one snapshot. A record edited meanwhile has a later stamp, which the next pass starts at or before:
@@ -119,7 +119,7 @@ class MemoryAdapter:
             raise StaleVersion(self._name, f"update: record {ref} is at version {before.version}, not {seen}")
         after = self._write(ref, patch, seen)
         # One write of ours makes one version, or none where it changes nothing.
-        raced = after.version > before.version + (after.author == self._settings.account)
+        raced = after.version > before.version + (after.author == self._settings.user)
         return replace(self._written(after), raced=raced)
 
     # Historian
@@ -152,7 +152,7 @@ class MemoryAdapter:
         return self._ask("comments", lambda: [self._comment(note) for note in self._tool.row(ref).notes])
 
     def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
-        author = self._settings.account
+        author = self._settings.user
         return self._tell(
             "add_comment",
             lambda: self._comment(self._tool.comment(ref, str(body), visibility, author=author, token=token)),
@@ -219,10 +219,10 @@ class MemoryAdapter:
             shown = password.reveal() if password else ""
         except LookupError as error:
             raise NeedsOperator(self._name, f"{verb}: {error}") from None
-        if not hmac.compare_digest(accounts.get(self._settings.account, "").encode(), shown.encode()) or not shown:
+        if not hmac.compare_digest(accounts.get(self._settings.user, "").encode(), shown.encode()) or not shown:
             raise NeedsOperator(
                 self._name,
-                f"{verb}: the password of {self._settings.account} was refused; renew it, "
+                f"{verb}: the password of {self._settings.user} was refused; renew it, "
                 f"then run `tieline check {self._name}`",
             )
 
@@ -244,10 +244,10 @@ class MemoryAdapter:
         into = self._tool.row(ref).merged_into
         if into is not None:
             raise Gone(self._name, f"update: record {ref} was merged into {into}", merged_into=into)
-        return self._tool.write(ref, patch, seen, self._settings.account)
+        return self._tool.write(ref, patch, seen, self._settings.user)
 
     def _put_back(self, ref: Ref, since: Version) -> Replaced | None:
-        found = self._tool.replaced(ref, since, self._settings.account)
+        found = self._tool.replaced(ref, since, self._settings.user)
         if not found:
             return None
         row = self._tool.row(ref)
@@ -278,7 +278,7 @@ class MemoryAdapter:
             merged_into=Ref(row.merged_into) if row.merged_into is not None else None,
             born=row.born if row.token is not None and self._tool.tells_birth else None,
             automatic=frozenset(row.automatic),
-            ours=frozenset(name for name, author in row.authors.items() if author == self._settings.account),
+            ours=frozenset(name for name, author in row.authors.items() if author == self._settings.user),
         )
 
     def _comment(self, note: Note) -> RemoteComment:
@@ -288,7 +288,7 @@ class MemoryAdapter:
             author=note.author,
             created_at=parse_instant(note.at),
             visibility=Visibility(note.visibility),
-            ours=note.author == self._settings.account,
+            ours=note.author == self._settings.user,
             token=Token(note.token) if note.token is not None else None,
         )
 

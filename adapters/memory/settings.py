@@ -14,9 +14,11 @@ from tieline.core.secrets import Secret
 class MemorySettings(ConnectionSettings):
     """Settings of one connection. Without `path` the records live and die with this process."""
 
+    account_options = ("path", "user", "password")
+
     path: Path | None = Field(default=None, description="A JSON file that keeps the records and may be shared.")
-    account: str = Field(default="tieline", description="The account under which we write.")
-    password: Secret | None = Field(default=None, description="The account's password, where the tool asks for one.")
+    user: str = Field(default="tieline", description="The user under whose name we write.")
+    password: Secret | None = Field(default=None, description="The user's password, where the tool asks for one.")
     webhook_secret: Secret | None = Field(default=None, description="The key with which the tool signs its webhooks.")
     page_size: int = Field(default=100, ge=1, le=1000, description="Records asked for at once.")
     people: tuple[str, ...] = Field(default=(), description="E-mail addresses of the people whom the tool knows.")

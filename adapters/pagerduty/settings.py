@@ -103,6 +103,7 @@ class PagerDutySettings(HttpSettings):
     """One PagerDuty account."""
 
     choices = (LOGIN,)
+    account_options = ("url", "api_key", "auth", "oauth")
 
     url: str = Field(default="https://api.pagerduty.com", description="The REST API; the EU has its own host.")
     api_key: Secret | None = Field(

@@ -27,6 +27,7 @@ class PrometheusSettings(HttpSettings):
     """One Prometheus whose alerts are polled."""
 
     choices = (LOGIN,)
+    account_options = ("url", "username", "password", "bearer_token", "tenant")
 
     history: timedelta = Field(
         default=timedelta(days=1),

@@ -84,6 +84,7 @@ class ServiceNowSettings(HttpSettings):
     """One ServiceNow instance, one table."""
 
     choices = (LOGIN,)
+    account_options = ("url", "username", "password", "oauth")
 
     url: str = Field(description="The instance: https://example.service-now.com")
     username: str = Field(min_length=1, description="The integration user's user name; its time zone must be GMT.")

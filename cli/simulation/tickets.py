@@ -45,7 +45,7 @@ class SimulatedTool(MemoryTool):
     refuses: Mapping[str, str] = {}
     candid = False
     oddities: Oddities
-    account = MemorySettings().account
+    account = MemorySettings().user
     texts = TEXTS
     clearable = TEXTS[1:]
     choices = CHOICES

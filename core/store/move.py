@@ -21,8 +21,8 @@ from tieline.core.store.store import Store, Transaction
 from tieline.core.store.tables import metadata
 
 _CHUNK: Final = 1_000
-_LEAVE: Final = frozenset({"lease"})
-"""Whose turn it was over there says nothing here."""
+_LEAVE: Final = frozenset({"lease", "account"})
+"""Whose turn it was over there, and how many calls were left then, says nothing here."""
 
 
 Progress = Callable[[str, int], object]

@@ -9,6 +9,8 @@ journal, journal_payload      what happened, in order, provably
 journal_head, journal_shredded     the journal's last entry, locked by whoever appends; the payloads let go of
 person                   whom the journal's ids stand for
 unheard                  what commands did, until the daemon tells its observers
+lease                    whose turn at a connection it is, where several workers share the store
+account                  what the connections of one account share, there
 doubt                    ends of alerts that are not believed yet
 left_out                 what a source's webhooks told of without its being taken in
 timer                    what is to happen later
@@ -263,6 +265,14 @@ lease = Table(
     Column("next_at", Instant),  # not before this, unless it is null
     Column("poll_soon", Boolean, nullable=False, default=False),  # asked for from outside of a turn
     Column("memory", JsonText, nullable=False),  # what the next turn has to know
+)
+
+# What the connections of one account share, where several workers serve them.
+account = Table(
+    "account",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("memory", JsonText, nullable=False),  # calls left, and whether the tool answers any of them
 )
 
 doubt = Table(

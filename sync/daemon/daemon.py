@@ -108,6 +108,7 @@ class Daemon:
             wake=self.wake,
             dice=self._dice,
             transports=self._transports,
+            is_alone=not is_postgres(config.store),
             in_doubt=in_doubt,
             in_doubt_before=in_doubt_before,
         )

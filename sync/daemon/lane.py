@@ -30,6 +30,7 @@ from tieline.core.events import ConnectionStopped, ConnectionWaiting, Connection
 from tieline.core.port import Power, Ref
 from tieline.core.store import tables as t
 from tieline.sync import limits, loading, outcomes
+from tieline.sync.accounts.account import Together
 from tieline.sync.alerts import acts
 from tieline.sync.comments import comments, writing
 from tieline.sync.daemon import putback
@@ -47,6 +48,9 @@ BATCH: Final = 200
 
 RECHECK: Final = timedelta(minutes=5)
 """How often a stopped connection is tried again: renewed credentials heal it without a restart."""
+
+SAME: Final = timedelta(seconds=1)
+"""By which two moments of the next try may differ, and nobody is told of another one."""
 
 PUZZLED: Final = 3
 """Odd answers in a row after which a connection stops, or failures of records after which its check is asked."""
@@ -104,6 +108,8 @@ class Lane:
         self._flown = False
         self._told = False
         self._turn = 0
+        self._together = False
+        """Whether it waits because its account is not answered, and not for a reason of its own."""
         self._watch = putback.Watch(engine.clock)
         self.stopping: Callable[[], bool] = lambda: False
         """Asked between records: a lane that is to stop does not begin another one."""
@@ -121,6 +127,7 @@ class Lane:
             "failures": self._failures,
             "told": self._told,
             "proved": self._proved,
+            "together": self._together,
         }
 
     def recall(self, memory: Mapping[str, Any]) -> None:
@@ -134,6 +141,7 @@ class Lane:
         self._failures = int(memory.get("failures", 0))
         self._told = bool(memory.get("told", False))
         self._proved = bool(memory.get("proved", False))
+        self._together = bool(memory.get("together", False))
         # What happened to the clock meanwhile was for the other worker to notice.
         self._watch = putback.Watch(self.engine.clock)
 
@@ -142,7 +150,7 @@ class Lane:
         now = self.engine.clock.now()
         self.took = 0
         self._move_waits(now)
-        rests = not is_due(self.next_at, now)
+        rests = not self._may_work(now)
         if rests and not self.here.signals:
             return False
         try:
@@ -160,6 +168,22 @@ class Lane:
         if self._proved and (self.state is not LaneState.WORKING or not self._told):
             self._resume()
         return worked
+
+    def _may_work(self, now: datetime) -> bool:
+        """Whether this moment is one to ask the tool, by what this connection knows and by what its account does."""
+        rests = not self._together and not is_due(self.next_at, now)
+        account = self.here.account
+        if account is None or (rests and not account.holds(self.here.name)):
+            return not rests
+        try:
+            looks = account.ask(self.here.name)
+        except Together as told:
+            self._wait_together(told)
+            return False
+        self._together, self.next_at = False, None
+        if looks:
+            self.poll_at = None
+        return True
 
     def _move_waits(self, now: datetime) -> None:
         back = self._watch.put_back()
@@ -501,6 +525,9 @@ class Lane:
 
     def _break_off(self, error: Exception) -> None:
         """What concerns the connection has come out of its work."""
+        if isinstance(error, Together):
+            self._wait_together(error)
+            return
         if isinstance(error, TryAgain):
             self._pause(error)
             return
@@ -525,14 +552,33 @@ class Lane:
             self._log.warning("connection_waiting", reason=str(error), seconds=round(wait.total_seconds(), 1))
         self._failures += 1
         self._doubt()
-        self._enter(LaneState.WAITING, str(error), self.engine.clock.now() + wait)
+        self._wait(LaneState.WAITING, error, wait)
 
     def _stop(self, error: NeedsOperator) -> None:
         if self.state is not LaneState.STOPPED:
             self._log.error("connection_stopped", reason=str(error))
         self._doubt()
         self._turn = 0
-        self._enter(LaneState.STOPPED, str(error), self.engine.clock.now() + RECHECK)
+        self._wait(LaneState.STOPPED, error, RECHECK)
+
+    def _wait(self, state: LaneState, error: RemoteError, wait: timedelta) -> None:
+        """Rest alone, or with all connections of the account where the trouble is everybody's."""
+        account = self.here.account
+        told = None if account is None else account.met(self.here.name, error, state.value, wait)
+        if told is not None:
+            self._wait_together(told)
+            return
+        self._together = False
+        self._enter(state, str(error), self.engine.clock.now() + wait)
+
+    def _wait_together(self, told: Together) -> None:
+        self._doubt()
+        self._together = True
+        state, sentence = LaneState(told.state), told.sentence[:2000]
+        until = self.engine.clock.now() + (told.wait or timedelta(0))
+        is_old = (state, sentence) == (self.state, self.reason)
+        if not (is_old and self.next_at is not None and abs(self.next_at - until) < SAME):
+            self._enter(state, sentence, until)
 
     def _doubt(self) -> None:
         """It works again once it was read: the next try is a poll, however long the next one would be away."""

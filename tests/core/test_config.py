@@ -271,6 +271,107 @@ def test_a_missing_secret_says_how_to_write_it() -> None:
     assert "add `password: {env: NAME}`" in str(found[0])
 
 
+# -- accounts --------------------------------------------------------------------------------------------------------
+
+
+TWO = "tieline: 1\nconnections:\n  left:\n    tool: memory\n{left}  right:\n    tool: memory\n{right}"
+
+
+def two(left: str, right: str) -> Config:
+    return load(TWO.format(left=left, right=right))
+
+
+def test_a_connection_shares_nothing_unless_it_says_so() -> None:
+    assert left(load(MEMORY)).account == ""
+
+
+def test_connections_of_one_account_have_the_budget_that_any_of_them_names() -> None:
+    shared = "    account: desk\n"
+    for config in (
+        two(shared, f"{shared}    calls_per_minute: 90\n"),
+        two(f"{shared}    calls_per_minute: 90\n", shared),
+    ):
+        assert [(one.account, one.calls_per_minute) for one in config.connections.values()] == [("desk", 90)] * 2
+
+
+def test_connections_of_two_accounts_are_held_against_nobody() -> None:
+    config = two("    account: desk\n    calls_per_minute: 60\n", "    account: other\n    user: bot\n")
+    assert [one.calls_per_minute for one in config.connections.values()] == [60, 60_000]
+
+
+def test_all_that_tells_two_accounts_apart_is_told_at_its_place() -> None:
+    given = TWO.format(
+        left="    account: desk\n    user: ann\n    calls_per_minute: 60\n",
+        right="    account: desk\n    password: {env: P}\n    calls_per_minute: 61\n",
+    )
+    found = problems(given)
+    assert [(one.line, one.column, one.code) for one in found] == [
+        (10, 14, "CFG027"),  # it names no user: told where its account stands
+        (11, 15, "CFG027"),
+        (12, 23, "CFG027"),
+    ]
+    assert [one.fix for one in found[:2]] == ["write the same, or give it an account of its own."] * 2
+
+
+@pytest.mark.parametrize("name", ["Desk", "-desk", "desk_1", "d" * 41])
+def test_an_account_is_called_as_connections_are(name: str) -> None:
+    (found,) = problems(f"{MEMORY}    account: {name}\n")
+    assert (found.line, found.column, found.code) == (5, 14, "CFG005")
+    assert "lower-case letters" in found.what
+
+
+def test_tools_that_log_in_alike_may_share_an_account() -> None:
+    of = "    account: site\n    url: https://x.atlassian.net\n    email: a@example.com\n    api_token: {{env: T}}\n"
+    both = TWO.format(left=of.replace("{{", "{").replace("}}", "}"), right=of.replace("{{", "{").replace("}}", "}"))
+    both = both.replace("tool: memory", "tool: jira\n    project: OPS", 1).replace(
+        "tool: memory", "tool: jira-jsm\n    project: IT"
+    )
+    assert {one.account for one in load(both).connections.values()} == {"site"}
+
+
+def test_every_shipped_tool_says_what_an_account_is() -> None:
+    registry = Registry.load(
+        {point.name: Node({}, 1, 1) for point in installed() if point.value.startswith("tieline.")}
+    )
+    assert [tool for tool, kind in registry.adapters.items() if not kind.settings.account_options] == []
+    registry.close()
+
+
+def test_what_has_no_account_shares_none(strangers: Strangers) -> None:
+    strangers.install("strangers", {"nameless": NAMELESS})
+    given = "tieline: 1\nplugins: [nameless]\nconnections:\n  left:\n    tool: nameless\n    account: desk\n"
+    (found,) = problems(given)
+    assert (found.line, found.column, found.code) == (6, 14, "CFG017")
+    assert "the adapter of nameless does not say" in found.what
+
+
+NAMELESS = (
+    MARK + "def tieline_adapters():\n"
+    "    from dataclasses import replace\n"
+    "    from tieline.adapters.memory.plugin import KIND\n"
+    "    from tieline.core.port import ConnectionSettings\n"
+    "    return [replace(KIND, tool='nameless', settings=ConnectionSettings)]"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("account: str = ''", "has options of its own that every connection has: account"),
+        ("account_options = ('url',)", "knows an account by options that it does not have: url"),
+    ],
+)
+def test_a_tool_whose_options_no_connection_could_give_is_not_registered(
+    strangers: Strangers, body: str, words: str
+) -> None:
+    odd = NAMELESS.replace("settings=ConnectionSettings", "settings=Odd").replace(
+        "    return", f"    class Odd(ConnectionSettings):\n        {body}\n    return"
+    )
+    strangers.install("strangers", {"nameless": odd})
+    found = problems("tieline: 1\nplugins: [nameless]\n")
+    assert [(one.code, words in one.what) for one in found] == [("CFG016", True)]
+
+
 # -- good files ------------------------------------------------------------------------------------------------------
 
 

@@ -52,6 +52,8 @@ _PROOF = re.compile(r"t=([0-9]{1,11}),v1=([0-9a-f]{64})")
 class AcmeSettings(HttpSettings):
     """One Acme Desk."""
 
+    account_options = ("url", "token")
+
     url: str = Field(description="Its address: https://acme.example.com")
     token: Secret = Field(description="The API token of an account that may write tickets.")
     webhook_secret: Secret | None = Field(default=None, description="The key with which it signs its webhooks.")

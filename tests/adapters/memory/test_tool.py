@@ -362,7 +362,7 @@ def test_an_account_without_a_password_stays_outside() -> None:
 
 def test_an_unknown_account_with_no_password_stays_outside() -> None:
     driver = MemoryDriver()
-    settings = MemorySettings(account="stranger", password=Secret.literal(""))
+    settings = MemorySettings(user="stranger", password=Secret.literal(""))
     with pytest.raises(NeedsOperator):
         connect(NAME, settings, Workbench(driver.clock, driver.clock.sleep, driver.tool)).check()
 
