@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -209,7 +210,7 @@ def _end(connection: Connection) -> Checkpoint:
 
 def checkpoint(store: Store, file: Path | None = None) -> Checkpoint:
     """The journal's end; written to `file` as well, which replaces an older one in one step. Raises ConfigError for a
-    file with something else in it."""
+    file with something else in it, and for one that cannot be written."""
     if file is not None:
         _refuse_to_replace(file)
     with store.read() as connection:
@@ -221,8 +222,11 @@ def checkpoint(store: Store, file: Path | None = None) -> Checkpoint:
 
 def _refuse_to_replace(file: Path) -> None:
     """Whatever is there and is neither a checkpoint nor an empty file stays."""
-    if not file.exists() or (file.is_file() and file.stat().st_size == 0):
-        return
+    try:
+        if not file.exists() or (file.is_file() and file.stat().st_size == 0):
+            return
+    except OSError as error:
+        raise _unwritable(file, error) from error
     try:
         # A pipe would be waited for, and a device be put aside.
         found = read_checkpoint(file) if file.is_file() else None
@@ -235,7 +239,7 @@ def _refuse_to_replace(file: Path) -> None:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    beside = file.with_name(f".checkpoint.{os.getpid()}")
     try:
         with beside.open("wb") as handle:
             handle.write(content)
@@ -243,9 +247,14 @@ def _replace(file: Path, content: bytes) -> None:
             os.fsync(handle.fileno())
         beside.replace(file)
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        fix = "name a file in a folder that exists, can be written and has room."
-        raise ConfigError([Problem(str(file), 1, 1, "JOURNAL001", f"{error.strerror}.", fix)]) from error
+        with suppress(OSError):
+            beside.unlink()
+        raise _unwritable(file, error) from error
+
+
+def _unwritable(file: Path, error: OSError) -> ConfigError:
+    fix = "name a file in a folder that exists, can be written and has room."
+    return ConfigError([Problem(str(file), 1, 1, "JOURNAL001", f"{error.strerror}.", fix)])
 
 
 def read_checkpoint(file: Path) -> Checkpoint:

@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -203,7 +203,8 @@ def _write_private(path: Path, value: str) -> None:
         finally:
             os.close(folder)
     except (OSError, ValueError) as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError, ValueError):
+            draft.unlink()
         why = getattr(error, "strerror", None) or str(error)
         raise LookupError(f"a new value for {path} cannot be kept: {why}") from None
 

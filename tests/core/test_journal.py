@@ -329,6 +329,10 @@ class TestCheckpoints:
         assert journal.read_checkpoint(tmp_path / "head.json") == anchor
         assert journal.verify(sqlite_store, anchor=anchor) == Verified(10, anchor.hash, 0)
 
+    def test_a_checkpoints_name_may_be_as_long_as_a_name_can_be(self, sqlite_store: Store, tmp_path: Path) -> None:
+        file = tmp_path / ("x" * 255)
+        assert journal.checkpoint(sqlite_store, file) == journal.read_checkpoint(file)
+
     @pytest.mark.parametrize("there", ["something else", "{}"])
     def test_a_checkpoint_replaces_nothing_else(self, sqlite_store: Store, tmp_path: Path, there: str) -> None:
         file = tmp_path / "head.json"
@@ -389,9 +393,23 @@ class TestCheckpoints:
         with pytest.raises(ConfigError, match="JOURNAL002"):
             journal.read_checkpoint(file)
 
-    def test_a_folder_that_does_not_exist_is_named(self, store: Store, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match="JOURNAL001"):
-            journal.checkpoint(store, tmp_path / "nowhere" / "head.json")
+    @pytest.mark.parametrize(
+        ("where", "cause"),
+        [
+            ("nowhere/head.json", "No such file or directory"),
+            ("file/head.json", "Not a directory"),
+            ("x" * 256, "File name too long"),
+        ],
+        ids=["no folder", "a file for a folder", "too long a name"],
+    )
+    def test_a_checkpoint_that_cannot_be_written_is_told_with_its_cause(
+        self, sqlite_store: Store, tmp_path: Path, where: str, cause: str
+    ) -> None:
+        (tmp_path / "file").touch()
+        before = set(tmp_path.iterdir())
+        with pytest.raises(ConfigError, match=rf"JOURNAL001 {cause}\..*room\."):
+            journal.checkpoint(sqlite_store, tmp_path / where)
+        assert set(tmp_path.iterdir()) == before
 
 
 def hashed(store: Store) -> list[Any]:

@@ -98,3 +98,10 @@ def test_a_folder_is_no_secret_that_everybody_can_read(tmp_path: Path) -> None:
     assert secret.exposure is None
     with pytest.raises(LookupError, match="cannot be read: Is a directory"):
         secret.reveal()
+
+
+def test_a_new_value_that_has_no_room_beside_the_old_one_is_told_as_not_kept(tmp_path: Path) -> None:
+    file = tmp_path / ("x" * 250)
+    with pytest.raises(LookupError, match="cannot be kept: File name too long"):
+        Secret("file", str(file)).keep("canary")
+    assert list(tmp_path.iterdir()) == []
