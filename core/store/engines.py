@@ -81,6 +81,7 @@ def sqlite_writer(url: URL, busy: timedelta) -> Engine:
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": busy.total_seconds()},
     )
     event.listen(engine, "connect", _prepare_writer)
+    event.listen(engine, "invalidate", _undo)
     # BEGIN alone would take the write lock at the first write, and fail there if anybody else was faster.
     _begin_with(engine, "BEGIN IMMEDIATE")
     return engine
@@ -157,6 +158,13 @@ def _prepare_writer(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
         "temp_store=MEMORY",
         "journal_size_limit=67108864",
     )
+
+
+def _undo(connection: DBAPIConnection, _entry: ConnectionPoolEntry, _error: BaseException | None) -> None:
+    """Let go of the write lock where Ctrl-C gives up a connection: though closed, SQLite keeps it with its transaction
+    as long as anybody knows its last statement, and the traceback does."""
+    with suppress(sqlite3.Error):
+        connection.rollback()
 
 
 def switch_to_wal(connection: DBAPIConnection, pause: float = 0.02) -> None:

@@ -280,7 +280,8 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """One transaction. On StoreUnavailable nothing was committed, unless the connection was lost in the commit."""
+        """One transaction. On StoreUnavailable nothing was committed, unless the connection was lost in the commit, or
+        another writer that shares the commit took longer than the wait for a turn."""
         with self._refusal.noted(), self._translated(), self._writer.transaction() as connection:
             self._file.prove(self._name)
             tx = Transaction(connection, self._entropy, self.given)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
 
 from tieline.core.errors import StoreUnavailable
-from tieline.core.store.engines import driver_connection
 from tieline.core.store.failures import unavailable
 from tieline.core.store.locks import FairLock
 
@@ -155,7 +155,6 @@ class SerialWriter:
             self._finish()
             if self._connection is not None:
                 self._connection.close()
-                self._connection = None
             self._closed = True
             # Readers go first: whoever closes a WAL database last folds its log into the file.
             if self._readers is not None:
@@ -179,7 +178,7 @@ class SerialWriter:
         self._owner = threading.get_ident()
 
     def _open(self) -> Connection:
-        if self._connection is None or self._connection.closed or self._connection.invalidated:
+        if self._connection is None or self._connection.invalidated:
             self._connection = self._engine.connect()
         return self._connection
 
@@ -199,15 +198,18 @@ class SerialWriter:
                 group.root.rollback()
                 raise
             return
+        savepoint = self._open().begin_nested()
         try:
-            with self._open().begin_nested():
-                yield
+            yield
+            savepoint.commit()
         except BaseException as error:
-            if not self._in_transaction():
-                # A full disk or an I/O error undoes the whole transaction in SQLite, and so for the whole group.
-                self._fail(group, self._undone())
-                if isinstance(error, SQLAlchemyError) and unavailable(self._name, error) is None:
-                    raise self._undone() from error
+            if self._in_transaction():
+                savepoint.rollback()
+                raise
+            # A full disk or an I/O error undoes the whole transaction in SQLite, and so for the whole group.
+            self._fail(group, self._undone())
+            if isinstance(error, SQLAlchemyError) and unavailable(self._name, error) is None:
+                raise self._undone() from error
             raise
 
     def _leave(self) -> None:
@@ -218,11 +220,9 @@ class SerialWriter:
             group.shared()
             if self._lock.hand_over():
                 return
-        self._owner = threading.get_ident()
         try:
             self._finish()
         finally:
-            self._owner = None
             self._lock.release()
 
     def _is_young(self, group: _Group) -> bool:
@@ -247,8 +247,11 @@ class SerialWriter:
             group.settle()
 
     def _in_transaction(self) -> bool:
-        driver = driver_connection(self._open())
-        return driver is None or driver.in_transaction
+        return self._driver().in_transaction
+
+    def _driver(self) -> sqlite3.Connection:
+        driver: Any = self._open().connection.driver_connection
+        return cast("sqlite3.Connection", driver)
 
     def _undone(self) -> StoreUnavailable:
         return StoreUnavailable(
@@ -261,10 +264,8 @@ class SerialWriter:
         group.error = error
         try:
             group.root.rollback()
-            driver = driver_connection(self._open())
-            if driver is not None:
-                # After a commit that failed, SQLAlchemy holds the transaction for ended; SQLite keeps it open.
-                driver.rollback()
+            # After a commit that failed, SQLAlchemy holds the transaction for ended; SQLite keeps it open.
+            self._driver().rollback()
         finally:
             group.settle()
 

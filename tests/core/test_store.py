@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import event, insert, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from tests.core.store_acts import COUNT, NOON, entry, in_threads, names, put
 
@@ -126,6 +126,7 @@ class Line:
         self.store = store
         self.writer: Any = store._writer
         self.ended: list[str] = []
+        self.told: dict[str, str] = {}
         self.threads: list[threading.Thread] = []
 
     def enter(
@@ -144,7 +145,8 @@ class Line:
                     if fails:
                         raise ZeroDivisionError
                 self.ended.append(name)
-            except (ZeroDivisionError, StoreUnavailable) as error:
+            except (ZeroDivisionError, KeyboardInterrupt, StoreUnavailable) as error:
+                self.told[name] = str(error)
                 self.ended.append(f"{name} {type(error).__name__}")
 
         before = self.writer.in_line
@@ -161,6 +163,23 @@ class Line:
     def join(self) -> None:
         for thread in self.threads:
             thread.join(30)
+
+
+def becomes_true(store: Store, question: str, **facts: object) -> None:
+    """What a server of PostgreSQL tells of itself, which may take it a moment."""
+    for _ in range(2_000):
+        with store.read() as connection:
+            if connection.execute(text(question), facts).scalar_one():
+                return
+        threading.Event().wait(0.01)
+    raise AssertionError(question)
+
+
+class Interrupting:
+    """A value at which Ctrl-C is pressed, as it is handed to the database."""
+
+    def __conform__(self, _protocol: object) -> None:
+        raise KeyboardInterrupt
 
 
 class TestSharedCommits:
@@ -201,6 +220,24 @@ class TestSharedCommits:
             line.join()
             assert names(store) == {"a", "b", "c"}
 
+    @pytest.mark.parametrize(
+        "limits",
+        [{"group_commit": 1, "share": timedelta(seconds=60)}, {"share": timedelta(0)}],
+        ids=["it is full", "it is old"],
+    )
+    def test_nobody_joins_a_commit_that_is_full_or_old(self, tmp_path: Path, limits: dict[str, Any]) -> None:
+        with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}", **limits) as store:
+            store.migrate()
+            line = Line(store)
+            (_, first), (second_inside, second) = [line.enter(name) for name in ("first", "second")]
+            first.set()
+            assert second_inside.wait(30)
+            line.threads[0].join(30)
+            assert names(store) == {"first"}
+            second.set()
+            line.join()
+            assert names(store) == {"first", "second"}
+
     def test_writers_are_served_in_the_order_they_came(self, line: Line) -> None:
         gates = [line.enter(name) for name in ("a", "b", "c", "d")]
         for position, (inside, go) in enumerate(gates):
@@ -232,36 +269,107 @@ class TestSharedCommits:
         assert sorted(line.ended) == ["first", "second ZeroDivisionError"]
         assert names(line.store) == {"first"}
 
+    @pytest.mark.parametrize(
+        ("act", "words"),
+        [
+            ("ROLLBACK", "the transaction was undone"),
+            ("INSERT INTO cursor VALUES ('large', hex(zeroblob(1000000)), 0)", "the disk is full"),
+        ],
+        ids=["behind our back", "for lack of room"],
+    )
     def test_a_transaction_undone_by_the_database_is_reported_to_every_member_and_to_nobody_else(
-        self, line: Line
+        self, line: Line, act: str, words: str
     ) -> None:
+        with line.store.write() as tx:
+            pages = tx.execute(text("PRAGMA page_count")).scalar_one()
+            tx.execute(text(f"PRAGMA max_page_count={pages + 2}"))
         _, first = line.enter("first")
-        _, breaker = line.enter("breaker", act="ROLLBACK")
+        _, breaker = line.enter("breaker", act=act)
         _, third = line.enter("third")
         for go in (breaker, third, first):
             go.set()
         line.join()
         assert sorted(line.ended) == ["breaker StoreUnavailable", "first StoreUnavailable", "third"]
+        assert words in line.told["breaker"]
+        assert "the transaction was undone" in line.told["first"]
         assert names(line.store) == {"third"}
 
     def test_a_transaction_ended_behind_our_back_is_no_commit(self, sqlite_store: Store) -> None:
-        with pytest.raises(StoreUnavailable, match="undone"), sqlite_store.write() as tx:
+        undone = rf"{sqlite_store.name}: the transaction was undone"
+        with pytest.raises(StoreUnavailable, match=undone) as caught, sqlite_store.write() as tx:
             put(tx, "snow-prod")
             tx.execute(text("ROLLBACK"))
+        assert caught.value.wait == timedelta(seconds=1)
         assert names(sqlite_store) == set()
+
+    def test_a_commit_that_nobody_makes_is_made_by_who_waits_for_it(self, tmp_path: Path) -> None:
+        """Whoever was to make it may be interrupted as its turn comes."""
+        address, short = f"sqlite:///{tmp_path / 'tieline.db'}", timedelta(milliseconds=20)
+        with Store.open(address, turn=short, share=timedelta(seconds=60)) as store:
+            store.migrate()
+            line = Line(store)
+            _, go = line.enter("first")
+            gone = threading.Thread(target=lambda: line.writer._lock.acquire(30) and line.writer._lock.release())
+            gone.start()
+            while not line.writer.in_line:
+                threading.Event().wait(0.001)
+            go.set()
+            line.join()
+            gone.join(30)
+            assert line.ended == ["first"]
+            assert names(store) == {"first"}
+
+    @pytest.mark.parametrize(
+        ("act", "others"),
+        [(None, "before"), (Interrupting(), "before StoreUnavailable")],
+        ids=["between statements", "in a statement, which gives the connection up"],
+    )
+    @pytest.mark.parametrize("alone", [True, False])
+    def test_whoever_is_interrupted_keeps_nothing_and_the_others_know_what_they_kept(
+        self, line: Line, act: Interrupting | None, others: str, *, alone: bool
+    ) -> None:
+        def let_go(go: threading.Event) -> None:
+            while not line.writer.in_line:
+                threading.Event().wait(0.001)
+            go.set()
+
+        if not alone:
+            _, go = line.enter("before")
+            line.threads.append(threading.Thread(target=let_go, args=(go,)))
+            line.threads[-1].start()
+        with pytest.raises(KeyboardInterrupt), line.store.write() as tx:
+            put(tx, "interrupted")
+            tx.execute(text("SELECT :act"), {"act": act})
+            raise KeyboardInterrupt
+        line.join()
+        assert line.ended == ([] if alone else [others])
+        assert names(line.store) == {one for one in line.ended if one == "before"}
+        with line.store.write() as tx:
+            put(tx, "after")
+        assert "after" in names(line.store)
 
     def test_a_turn_that_does_not_come_is_a_sentence_and_not_a_hang(self, tmp_path: Path) -> None:
         with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}", turn=timedelta(milliseconds=20)) as store:
             store.migrate()
             line = Line(store)
             _, go = line.enter("slow")
-            with pytest.raises(StoreUnavailable, match="other threads"), store.write():
+            busy = rf"{store.name}: other threads .* for 0 s"
+            with pytest.raises(StoreUnavailable, match=busy) as caught, store.write():
                 pass
+            assert caught.value.wait == timedelta(seconds=1)
             go.set()
             line.join()
             assert names(store) == {"slow"}
 
-    @pytest.mark.parametrize("fails", [True, False])
+    @pytest.mark.parametrize(
+        ("how", "told"),
+        [
+            ({}, "writer"),
+            ({"fails": True}, "writer ZeroDivisionError"),
+            ({"act": "ROLLBACK"}, "writer StoreUnavailable"),
+        ],
+        ids=["it is kept", "it fails", "the database undoes it"],
+    )
     @pytest.mark.parametrize(
         ("address", "act"),
         [
@@ -272,12 +380,12 @@ class TestSharedCommits:
         ids=["a read in memory", "a scrub", "the end"],
     )
     def test_what_needs_the_writers_turn_waits_for_the_write_under_way(
-        self, tmp_path: Path, address: str, act: Callable[[Store], Any], *, fails: bool
+        self, tmp_path: Path, address: str, act: Callable[[Store], Any], how: dict[str, Any], told: str
     ) -> None:
         with Store.open(address.format(folder=tmp_path), share=timedelta(seconds=60)) as store:
             store.migrate()
             line = Line(store)
-            _, go = line.enter("writer", fails=fails)
+            _, go = line.enter("writer", **how)
             beside = threading.Thread(target=lambda: line.ended.append(str(act(store))))
             beside.start()
             while beside.is_alive() and not line.writer.in_line:
@@ -286,9 +394,8 @@ class TestSharedCommits:
             go.set()
             line.join()
             beside.join(30)
-            told = set(line.ended)
-        kept = set() if fails else {"writer"}
-        assert told == {"writer ZeroDivisionError" if fails else "writer", str(kept) if act is names else "None"}
+        kept = {"writer"} if told == "writer" else set()
+        assert set(line.ended) == {told, str(kept) if act is names else "None"}
         if act is not names:
             with Store.open(address.format(folder=tmp_path)) as again:
                 assert names(again) == kept
@@ -303,6 +410,37 @@ class TestSharedCommits:
         with sqlite_store.write() as tx:
             put(tx, "snow-prod")
 
+    def test_a_commit_that_is_interrupted_is_none_and_everybody_who_shares_it_is_told(self, line: Line) -> None:
+        def interrupt(_connection: object) -> None:
+            event.remove(line.writer._engine, "commit", interrupt)
+            raise KeyboardInterrupt
+
+        _, first = line.enter("first")
+        second_inside, second = line.enter("second")
+        first.set()
+        assert second_inside.wait(30)
+        event.listen(line.writer._engine, "commit", interrupt)
+        second.set()
+        line.join()
+        assert sorted(line.ended) == ["first StoreUnavailable", "second KeyboardInterrupt"]
+        assert "the transaction was undone" in line.told["first"]
+        assert names(line.store) == set()
+        with line.store.write() as tx:
+            put(tx, "after")
+        assert names(line.store) == {"after"}
+
+    @pytest.mark.xdist_group("postgresql")
+    def test_a_scrub_has_postgresql_overwrite_what_payloads_left_behind(
+        self, postgres_database: str, open_store: Callable[[str], Store]
+    ) -> None:
+        store = open_store(postgres_database)
+        store.scrub()
+        becomes_true(
+            store,
+            "SELECT last_vacuum IS NOT NULL FROM pg_stat_user_tables "
+            "WHERE relname = 'journal_payload' AND schemaname = current_schema()",
+        )
+
     @pytest.mark.xdist_group("postgresql")
     def test_a_closed_store_leaves_no_connection_behind(self, postgres_database: str) -> None:
         with Store.open(postgres_database) as other:
@@ -311,17 +449,17 @@ class TestSharedCommits:
             with store.write() as tx:
                 own = tx.execute(text("SELECT pg_backend_pid()")).scalar_one()
             store.close()
-            found = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
-            for _ in range(2_000):
-                with other.read() as connection:
-                    if not connection.execute(found, {"pid": own}).scalar_one():
-                        return
-                threading.Event().wait(0.01)
-            raise AssertionError("its connection is still there")
+            becomes_true(other, "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = :pid", pid=own)
 
-    def test_a_closed_store_says_so(self, tmp_path: Path) -> None:
+    def test_a_closed_store_says_so_and_leaves_its_file_and_nothing_beside_it(self, tmp_path: Path) -> None:
         store = Store.open(f"sqlite:///{tmp_path / 'tieline.db'}")
         store.migrate()
-        store.close()
-        with pytest.raises(StoreUnavailable, match="closed"), store.write():
-            pass
+        with store.write() as tx:
+            put(tx, "snow-prod")
+        assert names(store) == {"snow-prod"}
+        for _ in range(2):
+            store.close()
+            with pytest.raises(StoreUnavailable, match=rf"{store.name}: it is closed") as caught, store.write():
+                pass
+            assert caught.value.wait == timedelta(seconds=1)
+        assert [file.name for file in tmp_path.iterdir()] == ["tieline.db"]
