@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, insert, text
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from tests.core.store_acts import COUNT, NOON, entry, in_threads, names, put
 
 from tieline.core import journal
@@ -173,6 +174,13 @@ def becomes_true(store: Store, question: str, **facts: object) -> None:
                 return
         threading.Event().wait(0.01)
     raise AssertionError(question)
+
+
+def full() -> OperationalError:
+    """What SQLite says where a commit finds no room."""
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return OperationalError("COMMIT", None, error)
 
 
 class Interrupting:
@@ -410,20 +418,30 @@ class TestSharedCommits:
         with sqlite_store.write() as tx:
             put(tx, "snow-prod")
 
-    def test_a_commit_that_is_interrupted_is_none_and_everybody_who_shares_it_is_told(self, line: Line) -> None:
-        def interrupt(_connection: object) -> None:
-            event.remove(line.writer._engine, "commit", interrupt)
-            raise KeyboardInterrupt
+    @pytest.mark.parametrize(
+        ("error", "ended", "words"),
+        [
+            (KeyboardInterrupt(), "KeyboardInterrupt", "the transaction was undone"),
+            (full(), "StoreUnavailable", "the disk is full"),
+        ],
+        ids=["it is interrupted", "there is no room"],
+    )
+    def test_a_commit_that_fails_is_none_and_everybody_who_shares_it_is_told(
+        self, line: Line, error: BaseException, ended: str, words: str
+    ) -> None:
+        def fail(_connection: object) -> None:
+            event.remove(line.writer._engine, "commit", fail)
+            raise error
 
         _, first = line.enter("first")
         second_inside, second = line.enter("second")
         first.set()
         assert second_inside.wait(30)
-        event.listen(line.writer._engine, "commit", interrupt)
+        event.listen(line.writer._engine, "commit", fail)
         second.set()
         line.join()
-        assert sorted(line.ended) == ["first StoreUnavailable", "second KeyboardInterrupt"]
-        assert "the transaction was undone" in line.told["first"]
+        assert sorted(line.ended) == ["first StoreUnavailable", f"second {ended}"]
+        assert words in line.told["first"]
         assert names(line.store) == set()
         with line.store.write() as tx:
             put(tx, "after")
