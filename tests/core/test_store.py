@@ -327,6 +327,19 @@ class TestSharedCommits:
             assert line.ended == ["first"]
             assert names(store) == {"first"}
 
+    def test_whoever_waits_too_long_for_a_shared_commit_is_told_and_may_be_kept_all_the_same(self, line: Line) -> None:
+        _, first = line.enter("first")
+        second_inside, second = line.enter("second")
+        line.writer._turn = 0.02
+        first.set()
+        assert second_inside.wait(30)
+        line.threads[0].join(30)
+        assert line.ended == ["first StoreUnavailable"]
+        assert names(line.store) == set()
+        second.set()
+        line.join()
+        assert names(line.store) == {"first", "second"}
+
     @pytest.mark.parametrize(
         ("act", "others"),
         [(None, "before"), (Interrupting(), "before StoreUnavailable")],
