@@ -102,7 +102,9 @@ class Config:
 
 
 SQLITE: Final = "sqlite:///"
-_LIST_OF_PLUGINS: Final = "write a list: [grouping]; or, for settings, names with settings: {grouping: {by: [service]}}."
+_LIST_OF_PLUGINS: Final = (
+    "write a list: [grouping]; or, for settings, names with settings: {grouping: {by: [service]}}."
+)
 _STORE: Final = re.compile(r"""["']?store["']?\s*:""")
 
 
@@ -216,9 +218,7 @@ class _Reader:
                 return self._listed(items)
             case dict() as named:
                 return named
-        self._findings.note(
-            node or self._root, "CFG004", "plugins are neither a list nor a mapping.", _LIST_OF_PLUGINS
-        )
+        self._findings.note(node or self._root, "CFG004", "plugins are neither a list nor a mapping.", _LIST_OF_PLUGINS)
         return {}
 
     def _listed(self, items: list[Node]) -> dict[str, Node]:
