@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NewType
 
+from tieline.core.letters import beginning as beginning_of
 from tieline.core.port import Cursor, Page, Reading, Ref, Unreadable
 
 Stamp = NewType("Stamp", bytes)
@@ -27,6 +28,9 @@ Stamp = NewType("Stamp", bytes)
 MOST_EPISODES: Final = 20_000
 """How many firing episodes a cursor holds (about half a megabyte); the oldest ones beyond are not watched for their
 end by polling. Only a source whose grouping has failed fires more at once."""
+
+MOST_APART: Final = 200
+"""Characters of the labels by which an odd alert is found."""
 
 FIRST_YEAR: Final = 2
 """Go writes a time that is not set as the first moment of the year 1."""
@@ -136,6 +140,22 @@ def rule_of(alert: object) -> str:
     """The name of the rule that an alert is of, as far as an odd one tells it."""
     labels = alert.get("labels") if isinstance(alert, dict) else None
     return str(labels.get("alertname") or "")[:200] if isinstance(labels, dict) else ""
+
+
+def told_apart(alert: object, fingerprint_of: Callable[[Any], str]) -> str:
+    """What an odd alert is found by among those of its rule, as far as it tells: its fingerprint and its labels."""
+    found: list[str] = []
+    with suppress(ValueError):
+        found.append(fingerprint_of(alert))
+    labels = alert.get("labels") if isinstance(alert, dict) else None
+    if isinstance(labels, dict):
+        said = [f"{name}={text}" for name, text in sorted(labels.items()) if name != "alertname" and _is_word(text)]
+        found += [beginning_of(f"{{{', '.join(said)}}}", MOST_APART)] if said else []
+    return " ".join(found)
+
+
+def _is_word(text: object) -> bool:
+    return isinstance(text, str) and bool(text)
 
 
 def hidden(alerts: Iterable[Any], fingerprint_of: Callable[[Any], str], found: Collection[str]) -> frozenset[str]:

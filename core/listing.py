@@ -27,9 +27,13 @@ class Understood(NamedTuple, Generic[Found]):
 
 
 def understood(
-    items: Iterable[Item], understand: Callable[[Item], Found], named: Callable[[Item], tuple[Ref | None, str]]
+    items: Iterable[Item],
+    understand: Callable[[Item], Found],
+    named: Callable[[Item], tuple[Ref | None, str]],
+    apart: Callable[[Item], str] = lambda _item: "",
 ) -> Understood[Found]:
-    """Understand each item by itself. `named` tells an odd one's ref and key as far as it has them; it raises nothing.
+    """Understand each item by itself. `named` tells an odd one's ref and key as far as it has them, and `apart` what
+    tells it from others with its key; they raise nothing.
 
     What concerns the connection (TryAgain, NeedsOperator) is raised.
     """
@@ -39,11 +43,11 @@ def understood(
         try:
             found.append(understand(item))
         except Rejected as error:
-            unreadable.append(Unreadable(*named(item), str(error)))
+            unreadable.append(Unreadable(*named(item), str(error), apart(item)))
         except TielineError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is odd about one record must not cost the others
-            unreadable.append(Unreadable(*named(item), odd(error)))
+            unreadable.append(Unreadable(*named(item), odd(error), apart(item)))
     return Understood(found, unreadable)
 
 

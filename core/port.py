@@ -26,10 +26,14 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from tieline.core.clock import Clock
+from tieline.core.letters import beginning
 from tieline.core.model import ConnectionName, RecordKind, Visibility
 from tieline.core.secrets import Secret
 from tieline.core.settings import Checked, Forms
 from tieline.core.ways import Choice
+
+_LONGEST_KEY: Final = 60
+"""Characters of a key beside which what tells it apart has room."""
 
 Body = Mapping[str, Any]  # JSON of somebody else's making; any shape, which is why it is never compared
 Ref = NewType("Ref", str)
@@ -139,12 +143,19 @@ class Replaced:
 class Unreadable:
     """A record that a listing shows and that cannot be understood: named, so that the others go on without it.
 
-    `ref` is None where not even that is told; `key` is what people call it. `sentence` says what is odd about it.
+    `ref` is None where not even that is told; `key` is what people call it, and `apart` what tells it from others that
+    are called so, in a few words. `sentence` says what is odd about it.
     """
 
     ref: Ref | None
     key: str
     sentence: str
+    apart: str = ""
+
+    @property
+    def called(self) -> str:
+        """What it is found by; "" where nothing of it is told."""
+        return f"{beginning(self.key, _LONGEST_KEY)} {self.apart}".strip() or self.ref or ""
 
 
 @dataclass(frozen=True, slots=True)

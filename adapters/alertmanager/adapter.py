@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from tieline.adapters.alertmanager import silences, webhook
-from tieline.adapters.alertmanager.alert import Sight, ended, fingerprint_of, may_reach, named, reading, sight
+from tieline.adapters.alertmanager.alert import Sight, apart, ended, fingerprint_of, may_reach, named, reading, sight
 from tieline.adapters.alertmanager.health import Server, notes_of, odd_ones, server
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.adapters.alertmanager.wire import Answer, Wire
@@ -208,7 +208,7 @@ class AlertmanagerAdapter:
         """Every alert that fires; with `routed`, of those that go to our receiver."""
         mine = self._settings.receiver if routed else None
         told = [alert for alert in answer.json if mine is None or may_reach(alert, mine)]
-        found = understood(told, sight, named)
+        found = understood(told, sight, named, apart)
         if found.unreadable and not found.found and not any(odd.ref for odd in found.unreadable):
             raise self._wire.nonsense(ALERTS, found.unreadable[0].sentence)
         known = {one.episode.fingerprint for one in found.found}

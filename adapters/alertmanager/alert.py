@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from tieline.core.episodes import Episode, beginning, identity, moment_text, parse_moment, rule_of, texts
+from tieline.core.episodes import Episode, beginning, identity, moment_text, parse_moment, rule_of, texts, told_apart
 from tieline.core.port import Body, Reading, Ref, Unreadable, Version
 
 ENDED = Version("ended")
@@ -92,6 +92,11 @@ def named(alert: Any) -> tuple[Ref | None, str]:
     with suppress(ValueError):
         ref = Episode(fingerprint_of(alert), _start(alert)).ref
     return ref, rule_of(alert)
+
+
+def apart(alert: Any) -> str:
+    """What tells an odd alert from others of its rule."""
+    return told_apart(alert, fingerprint_of)
 
 
 def fingerprint_of(alert: Any) -> str:

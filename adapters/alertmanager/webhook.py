@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from tieline.adapters.alertmanager.alert import content_id, from_webhook, is_as_told, named, reading
+from tieline.adapters.alertmanager.alert import apart, content_id, from_webhook, is_as_told, named, reading
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.core.errors import Forged, NeedsOperator
 from tieline.core.listing import understood
@@ -74,7 +74,7 @@ def parse(delivery: Delivery) -> Received:
         raise ValueError("an Alertmanager webhook is JSON, and this is not") from None
     alerts = _alerts(group)
     named_group = {**group, **{name: str(group.get(name) or "") for name in ("receiver", "externalURL", "groupKey")}}
-    told = understood(alerts, lambda alert: (alert, from_webhook(alert, named_group)), named)
+    told = understood(alerts, lambda alert: (alert, from_webhook(alert, named_group)), named, apart)
     readings = [reading(body, link=named_group["externalURL"]) for _alert, body in told.found]
     changed = not all(is_as_told(body, alert) for alert, body in told.found)
     cut = _cut(group.get("truncatedAlerts"))

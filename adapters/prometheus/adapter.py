@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from tieline.adapters.prometheus import health
-from tieline.adapters.prometheus.alert import distinct, ended, fingerprint_of, from_api, is_over, named, reading
+from tieline.adapters.prometheus.alert import apart, distinct, ended, fingerprint_of, from_api, is_over, named, reading
 from tieline.adapters.prometheus.promql import Samples, samples
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.adapters.prometheus.wire import Answer, Wire
@@ -123,7 +123,7 @@ class PrometheusAdapter:
         if not isinstance(alerts, list):
             raise self._wire.nonsense("/alerts", "no list of alerts")
         alerts = [alert for alert in alerts if not is_over(alert)]
-        told = understood(alerts, from_api, named)
+        told = understood(alerts, from_api, named, apart)
         if told.unreadable and not told.found and not any(odd.ref for odd in told.unreadable):
             raise self._wire.nonsense("/alerts", told.unreadable[0].sentence)
         counted = [body for body in told.found if self._settings.pending or body["state"] == "firing"]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from tieline.core.episodes import Episode, beginning, identity, moment_text, parse_moment, rule_of, texts
+from tieline.core.episodes import Episode, beginning, identity, moment_text, parse_moment, rule_of, texts, told_apart
 from tieline.core.port import Body, Reading, Ref, Version
 
 ENDED = Version("ended")
@@ -42,6 +42,11 @@ def named(alert: Any) -> tuple[Ref | None, str]:
     with suppress(ValueError):
         ref = Episode(fingerprint_of(alert), _start(alert)).ref
     return ref, rule_of(alert)
+
+
+def apart(alert: Any) -> str:
+    """What tells an odd alert from others of its rule."""
+    return told_apart(alert, fingerprint_of)
 
 
 def fingerprint_of(alert: Any) -> str:

@@ -29,7 +29,7 @@ MOST_KINDS: Final = 20
 MOST_NAMES: Final = 20
 """Names that one line tells of one kind; the others are counted."""
 
-LONGEST_NAME: Final = 80
+LONGEST_NAME: Final = 120
 """Characters of a name."""
 
 

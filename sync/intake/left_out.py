@@ -102,5 +102,5 @@ def _why(received: Received) -> str:
     if not received.unreadable:
         return f"the sender cut {received.cut} from a delivery (`max_alerts` of Alertmanager's receiver)."
     odd = received.unreadable[-1]
-    words = redacted(f"{odd.key or odd.ref or 'one without a name'}: {odd.sentence}")
+    words = redacted(f"{odd.called or 'one without a name'}: {odd.sentence}")
     return as_sentence(words if len(words) <= LONGEST else f"{words[:LONGEST]}…")

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tieline.core.errors import Forged, NeedsOperator, StoreUnavailable
 from tieline.core.model import ConnectionName
-from tieline.core.port import Delivery, Received, Receiver, Unreadable
+from tieline.core.port import Delivery, Received, Receiver
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.intake.bodies import plain
 from tieline.sync.intake.complaints import Complaint, Complaints, Mistake
@@ -157,7 +157,7 @@ class Hooks:
             host.incomplete(name)
         if new and received.unreadable:
             host.count_unreadable(name, len(received.unreadable))
-            odd = [Mistake(one.sentence, _called(one)) for one in received.unreadable]
+            odd = [Mistake(one.sentence, one.called or "one without a name") for one in received.unreadable]
             counts = {"records": len(odd), "of": len(odd) + len(received.hints), "cut": received.cut}
             self._complain("delivery_unreadable", scope, name, counts=counts, mistakes=odd)
         elif new and only_listens:
@@ -179,10 +179,6 @@ class Hooks:
         counts = {name: count for name, count in one.counts.items() if count}
         facts = {**one.facts, **counts, **errors}
         self._log.warning(one.event, connection=one.connection, sender=one.sender, times=times, **facts)
-
-
-def _called(one: Unreadable) -> str:
-    return one.key or one.ref or "one without a name"
 
 
 class Answers:

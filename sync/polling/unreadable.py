@@ -30,7 +30,9 @@ def take_in(tx: Transaction, engine: Engine, here: Connected, page: Page) -> Non
     for ref, one in named.items():
         if ref in known:
             continue  # it waits, or it is put aside already: told once, however often it is listed
-        _log.warning("record_unreadable", connection=here.name, ref=ref, key=one.key, error=one.sentence)
+        _log.warning(
+            "record_unreadable", connection=here.name, ref=ref, key=one.key, apart=one.apart, error=one.sentence
+        )
         inbox.put(tx, here.name, [(ref, None)], asked=0, now=engine.clock.now())
         if one.ref is None:
             _put_aside(tx, engine, here, ref, one)

@@ -114,8 +114,23 @@ def test_each_kind_of_oddity_in_a_delivery_is_said_once(running: Callable[..., R
     assert line["records"] == 21
     assert line["errors"] == [
         "one without a name: it has no labels (20 times)",
-        "Down: its `status` is 'burning', neither firing nor resolved",
+        "Down 0a1b2c3d4e5f6071 {instance=a}: its `status` is 'burning', neither firing nor resolved",
     ]
+
+
+def test_odd_alerts_of_one_rule_are_told_apart(running: Callable[..., Running]) -> None:
+    here = running(ALERTS)
+    odd = [alert(fingerprint=None, startsAt="NaN", labels={"alertname": "Down", "instance": one}) for one in "ab"]
+    long = alert(startsAt="NaN", labels={"alertname": "Down" * 100, "pod": "p" * 1_000})
+    with capture_logs() as logs:
+        here.client.post("/hooks/am", content=group(*odd, long, alert()), headers=PROOF)
+    [line] = [one for one in logs if one["event"] == "delivery_unreadable"]
+    [said] = line["errors"]
+    assert (
+        said.startswith("Down b095cbba435360b4 {instance=a}, Down b099cbba4357498b ")
+        and "{instance=b}, DownDown" in said
+    )
+    assert " 0a1b2c3d4e5f6071 {pod=ppp" in said and len(said) < 500
 
 
 def test_a_signed_oddity_of_another_tool_is_said_as_well(running: Callable[..., Running]) -> None:

@@ -104,7 +104,8 @@ def test_an_alert_that_does_not_tell_when_it_began_is_told_to_people(hearing: Of
     hear(hearing, {**GOOD, "startsAt": f"{year}-11-30T08:00:00Z"})
     count, facts = told(hearing)
     assert count == 1 and facts is not None
-    assert facts["why"] == f"Disk: its `startsAt` is the year {int(year)}: it does not tell when it began."
+    name = "Disk ec46590cdcd657bb"
+    assert facts["why"] == f"{name}: its `startsAt` is the year {int(year)}: it does not tell when it began."
 
 
 @pytest.mark.parametrize("truncated", [None, "7", -1, 0, False])
