@@ -18,6 +18,7 @@ from tieline.core.port import Power, Source, Workbench
 from tieline.core.registry import Registry
 from tieline.core.store.store import Store
 from tieline.mappings import Mapping as FieldMapping
+from tieline.mappings.board import ALERTS
 from tieline.sync.accounts.account import LATE, Account, SharedBudget
 from tieline.sync.accounts.memory import InProcess, InStore
 from tieline.sync.engine import Connected, Engine
@@ -84,6 +85,7 @@ def build(
         clock.monotonic(),
         is_command=is_command,
         in_doubt_before=in_doubt_before,
+        tells_labels=not any(_keeps_labels(registry, here) for here in connections.values()),
     )
 
 
@@ -113,6 +115,14 @@ def _budget(
     if account is None:
         return Budget(connection.calls_per_minute, clock, sleep)
     return SharedBudget(connection.calls_per_minute, clock, sleep, account, connection.name)
+
+
+def _keeps_labels(registry: Registry, here: Connected) -> bool:
+    """Whether the plugins keep from a connection what alerts are labelled with, and not which of them fire."""
+    if here.signals:
+        return False
+    refused = registry.refused_fields({"tags": (), ALERTS: ""}, here.name, here.config.ceiling)
+    return "tags" in refused and ALERTS not in refused
 
 
 def prove_mappings(config: Config) -> None:

@@ -232,6 +232,8 @@ class Engine:
     in_doubt_before: datetime | None = None
     """What began before this may have been dealt with in a past that the store has forgotten, because a backup was put
     in its place; None where the store is known to have forgotten nothing."""
+    tells_labels: bool = True
+    """False where the labels of alerts are kept from a tool that is told which alerts fire: no words have them then."""
     new_token: Callable[[], Token] = lambda: Token(f"{TOKEN_PREFIX}{secrets.token_hex(12)}")
 
     @property

@@ -8,7 +8,7 @@ so that a storm costs each ticket one write in such a time, however many alerts 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ from tieline.core.store.store import Transaction
 from tieline.mappings.convert.lines import clean_line, fit_line
 from tieline.mappings.convert.markdown import careful
 from tieline.sync.alerts import flaps, grades, groups, unheeded
+from tieline.sync.alerts.telling import told_apart
 
 if TYPE_CHECKING:
     from tieline.sync.engine import Engine
@@ -44,7 +45,7 @@ _COUNTED = select(func.count(), func.sum(case((t.signal.c.firing, 1), else_=0)))
     t.signal.c.incident_id == bindparam("incident")
 )
 _SHOWN = (
-    select(t.signal.c.fields, t.signal.c.judged)
+    select(t.signal.c.fields, t.signal.c.judged, t.signal.c.labels)
     .where(t.signal.c.incident_id == bindparam("incident"), t.signal.c.firing)
     .order_by(_WORST_FIRST, t.signal.c.id)
     .limit(bindparam("rows"))
@@ -58,12 +59,20 @@ class Alert:
 
     fields: Fields
     grade: Fields
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Those by which it may be told from others of its name."""
+
+
+def shown_as(engine: Engine, fields: Fields, grade: Fields, labels: Mapping[str, str]) -> Alert:
+    """An alert as the tickets may show it."""
+    return Alert(fields, grade, labels if engine.tells_labels else {})
 
 
 def rendered(alerts: Sequence[Alert], firing: int, ended: int, notes: Iterable[str] = ()) -> str:
     """The words, in Markdown: how many fire, the worst of them, and what is to be said besides."""
     parts = [_heading(firing, ended)]
-    lines = [_line(alert) for alert in alerts]
+    titles = [_title(alert) for alert in alerts]
+    lines = [_line(*one) for one in zip(alerts, titles, _apart(alerts, titles), strict=True)]
     if firing > len(alerts):
         lines.append(f"- and {firing - len(alerts)} more")
     if lines:
@@ -90,7 +99,7 @@ def words(tx: Transaction, engine: Engine, incident: IncidentId, status: Status)
     found: list[Row[Any]] = []
     if firing:
         found = list(tx.execute(_SHOWN, {"incident": incident, "rows": engine.config.signals.alerts_shown}))
-    alerts = [Alert(row.fields, row.judged) for row in found]
+    alerts = [shown_as(engine, row.fields, row.judged, row.labels) for row in found]
     return rendered(alerts, firing, int(total) - firing, _notes(tx, engine, incident, status, firing))
 
 
@@ -130,13 +139,30 @@ def _heading(firing: int, ended: int) -> str:
             return f"{firing} alerts fire now{over}:"
 
 
-def _line(alert: Alert) -> str:
+def _apart(alerts: Sequence[Alert], titles: Sequence[str]) -> list[str]:
+    """What is said of each alert to tell it from others that are shown by the same name."""
+    found = [""] * len(alerts)
+    named: dict[str, list[int]] = {}
+    for place, title in enumerate(titles):
+        named.setdefault(title, []).append(place)
+    for places in named.values():
+        if len(places) > 1:
+            for place, words in zip(places, told_apart([alerts[one].labels for one in places]), strict=True):
+                found[place] = words
+    return found
+
+
+def _title(alert: Alert) -> str:
+    return fit_line(clean_line(str(alert.fields.get("title") or "an alert without a title")), LONGEST_TITLE)
+
+
+def _line(alert: Alert, title: str, apart: str) -> str:
     fields = alert.fields
     severity = alert.grade.get("severity") or fields.get("severity") or "unknown"
-    title = careful(fit_line(clean_line(str(fields.get("title") or "an alert without a title")), LONGEST_TITLE))
+    words = careful(f"{title} ({apart})" if apart else title)
     since = f", since {_moment(parse_instant(start))}" if isinstance(start := fields.get("started_at"), str) else ""
     # Not whether it is silenced: who takes an incident on silences its alerts, and that is no news for the ticket.
-    return f"- **{severity}** {title}{since}"
+    return f"- **{severity}** {words}{since}"
 
 
 def _notes(tx: Transaction, engine: Engine, incident: IncidentId, status: Status, firing: int) -> list[str]:

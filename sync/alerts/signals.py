@@ -294,7 +294,7 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
     for start in starts:
         if start.judged.group not in standing:
             openers.setdefault(start.judged.group, start)
-    together = _together(starts)
+    together = _together(engine, starts)
     openings = [_opening(engine, start.signal, start.judged, together[key]) for key, start in openers.items()]
     opened = commit.open_incidents(tx, engine, openings, source=here.name) if openings else []
     standing |= {key: Group(key, incident, Flaps()) for key, incident in zip(openers, opened, strict=True)}
@@ -310,12 +310,16 @@ def _begin(tx: Transaction, engine: Engine, here: Connected, run: dict[str, Star
     board.soon(tx, engine, {standing[key].incident.id: here.name for key in late})
 
 
-def _together(starts: Sequence[Start]) -> dict[str, list[Alert]]:
+def _together(engine: Engine, starts: Sequence[Start]) -> dict[str, list[Alert]]:
     """New episodes by group, as they are shown."""
     found: dict[str, list[Alert]] = {}
     for start in starts:
-        found.setdefault(start.judged.group, []).append(Alert(start.signal.fields, start.judged.fields))
+        found.setdefault(start.judged.group, []).append(_shown(engine, start.signal, start.judged))
     return found
+
+
+def _shown(engine: Engine, signal: Signal, judged: Judged) -> Alert:
+    return board.shown_as(engine, signal.fields, judged.fields, signal.labels)
 
 
 def _rises(
@@ -464,7 +468,7 @@ def _place(
     group = groups.standing(tx, engine, [key]).get(key)
     is_new = group is None
     if group is None:
-        opening = _opening(engine, signal, judged, [Alert(signal.fields, judged.fields)])
+        opening = _opening(engine, signal, judged, [_shown(engine, signal, judged)])
         [incident] = commit.open_incidents(tx, engine, [opening], source=signal.connection)
         group = Group(key, incident, Flaps())
         groups.remember(tx, [(key, incident.id)], engine.clock.now())

@@ -18,6 +18,7 @@ from tieline.adapters.servicenow.wire import Wire
 from tieline.core.errors import Rejected
 from tieline.core.model import ConnectionName, Visibility
 from tieline.core.options import SignalsConfig
+from tieline.core.port import Ref
 from tieline.core.store import tables as t
 from tieline.mappings.board import ALERTS, BEGIN, joined, split
 from tieline.mappings.document import Shown
@@ -49,6 +50,16 @@ def test_the_words_say_how_many_fire_the_worst_of_them_and_how_many_more() -> No
     assert board.rendered([], 0, 7) == "No alert fires now."
     assert board.rendered([alert("x" * 500)], 1, 1, ["It flaps."]).endswith("UTC\n\nIt flaps.")
     assert len(board.rendered([alert("x" * 500)], 1, 0)) < 200
+
+
+def test_alerts_of_one_name_are_told_apart_by_what_they_are_labelled_with() -> None:
+    ones = [replace(alert("Disk *full*"), labels={"job": "node", "instance": f"db{one}"}) for one in (1, 2)]
+    said = board.rendered([*ones, replace(alert("Down"), labels={"instance": "db3"})], 3, 0)
+    assert said.split("\n")[2:] == [
+        "- **high** Disk \\*full\\* (instance=db1), since 2026-11-23 10:00 UTC",
+        "- **high** Disk \\*full\\* (instance=db2), since 2026-11-23 10:00 UTC",
+        "- **high** Down, since 2026-11-23 10:00 UTC",
+    ]
 
 
 def test_what_the_ticket_of_one_alert_says_already_needs_no_comment() -> None:
@@ -127,6 +138,55 @@ def test_a_ticket_shows_from_the_beginning_which_alerts_fire(desk: Office) -> No
         "- medium DiskFull: Disk of a is full",
     ]
     assert len(desk.writes("servicenow")) == 1, "it came with the ticket"
+
+
+def full(office: Office, instance: str) -> Ref:
+    """An alert of a rule whose summary is the same for all."""
+    labels = {"alertname": "DiskFull", "service": "shop", "severity": "warning", "instance": instance}
+    return office.alerts.fire(labels, {"summary": "a disk is full"}).ref
+
+
+def lines_of(office: Office) -> list[str]:
+    [said] = shown(office)
+    return sorted(line.split(", since")[0] for line in said.split("\n")[2:])
+
+
+def test_alerts_of_one_rule_are_told_apart_in_the_tickets_and_a_repeat_writes_nothing(desk: Office) -> None:
+    for instance in ("db1", "db2"):
+        full(desk, instance)
+    desk.notify()
+    desk.settle()
+    wanted = [f"- medium DiskFull: a disk is full (instance={one})" for one in ("db1", "db2")]
+    assert lines_of(desk) == wanted
+    before = len(desk.writes())
+    for _ in range(3):
+        desk.notify()
+        wait(desk)
+    assert len(desk.writes()) == before
+    full(desk, "db3")
+    desk.notify()
+    desk.settle()
+    wait(desk)
+    assert lines_of(desk) == [*wanted, "- medium DiskFull: a disk is full (instance=db3)"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ("{labels: {tags: red}}", False),
+        ("{connections: {servicenow: {fields: [title, description, alerts]}}}", False),
+        ("{connections: {servicenow: {fields: [title, description]}}}", True),
+        ("{labels: {alerts: red, tags: red}}", True),
+        ("{labels: {title: red}}", True),
+    ],
+)
+def test_labels_that_are_kept_from_a_tool_are_in_no_words_for_it(tmp_path: Path, kept: str, told: bool) -> None:
+    office = Office(tmp_path, "servicenow", plugins=f"{{grouping: {{}}, severity: {{}}, disclosure: {kept}}}")
+    for instance in ("db1", "db2"):
+        full(office, instance)
+    office.settle()
+    assert ("instance=db2" in str(office.incident().fields["alerts"])) is told
+    office.close()
 
 
 def test_joins_and_ends_are_told_at_a_cadence_and_in_place(desk: Office) -> None:
