@@ -32,7 +32,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ClauseElement, TextClause
 
 from tieline.core.errors import LeaseLost, StoreUnavailable
-from tieline.core.store import engines, ownership, schema
+from tieline.core.store import engines, ownership, schema, volume
 from tieline.core.store.chain import Chain, Entry
 from tieline.core.store.failures import unavailable
 from tieline.core.store.many import Many, lock_names, new_ids
@@ -153,11 +153,14 @@ class Refusal:
     """What the last writes were refused for, whoever made them; "" once they are kept again.
 
     One that is kept proves little where another one was just refused: a full disk takes what needs no new page, such as
-    a sign of life. So a refusal stands until whoever met it has tried again: twice as long as it says to wait.
+    a sign of life. So a refusal stands until whoever met it has tried again: twice as long as it says to wait. Where
+    the volume showed by itself why (`look` answers in words, or ""), it stands no longer than that shows.
     """
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, look: Callable[[], str] = lambda: "") -> None:
         self._monotonic = monotonic
+        self._look = look
+        self._shows = False
         self._words = ""
         self._stands_until = 0.0
         self._kept = True
@@ -165,7 +168,8 @@ class Refusal:
     @property
     def sentence(self) -> str:
         """Why writes are not taken; "" while they are."""
-        return "" if self._kept and self._monotonic() >= self._stands_until else self._words
+        is_over = self._kept and self._monotonic() >= self._stands_until
+        return "" if is_over or (self._shows and not self._look()) else self._words
 
     @contextmanager
     def noted(self) -> Iterator[None]:
@@ -175,7 +179,7 @@ class Refusal:
         except LeaseLost:
             raise
         except StoreUnavailable as error:
-            self._words, self._kept = str(error), False
+            self._words, self._kept, self._shows = str(error), False, bool(self._look())
             self._stands_until = self._monotonic() + 2 * error.wait.total_seconds()
             raise
         self._kept = True
@@ -257,7 +261,9 @@ class Store:
             return cls(name, alone, alone.look)
         readers = engines.sqlite_readers(url, busy)
         writer = SerialWriter(name, writing, group_commit, turn, share, beside=readers)
-        return cls(name, writer, readers.begin, file=ownership.SameFile(Path(str(url.database))))
+        file = Path(str(url.database))
+        refusal = Refusal(look=lambda: volume.trouble(file))
+        return cls(name, writer, readers.begin, refusal=refusal, file=ownership.SameFile(file))
 
     def guarded(self, check: Callable[[Transaction], None]) -> Store:
         """The same database, whose every write begins with `check`: what it raises ends the transaction.

@@ -22,7 +22,7 @@ from tests.core.store_acts import names, put
 
 from tieline.core import journal
 from tieline.core.errors import ConfigError, StoreUnavailable
-from tieline.core.store import engines
+from tieline.core.store import engines, volume
 from tieline.core.store.engines import parse
 from tieline.core.store.failures import unavailable
 from tieline.core.store.store import Refusal, Store
@@ -199,7 +199,7 @@ import sys
 from datetime import UTC, datetime
 from sqlalchemy import insert
 from tieline.core.journal import Entry
-from tieline.core.store import engines
+from tieline.core.store import engines, volume
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
 now = datetime(2026, 11, 23, tzinfo=UTC)
@@ -290,6 +290,30 @@ class TestFiles:
         with pytest.raises(ConfigError, match="STORE001") as caught:
             Store.open(wrong)
         assert "swordfish@" not in str(caught.value)
+
+
+def test_what_a_volume_shows_by_itself_stands_no_longer_than_it_shows() -> None:
+    shown = [volume.FULL]
+    refusal = Refusal(lambda: 100.0, lambda: shown[0])
+    with pytest.raises(StoreUnavailable), refusal.noted():
+        raise StoreUnavailable("the disk is full", timedelta(seconds=30))
+    assert refusal.sentence == "the disk is full"
+    shown[0] = ""
+    assert refusal.sentence == "", "there is room again"
+    with pytest.raises(StoreUnavailable), refusal.noted():
+        raise StoreUnavailable("the disk quota is used up", timedelta(seconds=30))
+    assert refusal.sentence == "the disk quota is used up", "of which the volume shows nothing"
+
+
+def test_a_store_that_has_room_again_answers_so_at_once(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(volume, "LEAST", 1 << 80)
+    with pytest.raises(StoreUnavailable), sqlite_store.write():
+        raise StoreUnavailable("the disk is full", timedelta(seconds=30))
+    with pytest.raises(StoreUnavailable, match="the disk is full"):
+        sqlite_store.ping()
+    monkeypatch.undo()
+    sqlite_store.ping()
+    assert sqlite_store.refused == ""
 
 
 def test_a_small_write_that_a_full_disk_still_takes_is_no_proof_that_it_has_room() -> None:
