@@ -8,7 +8,7 @@ import sys
 import click
 
 from tieline.cli.logs import set_up_logs
-from tieline.cli.open import configuration
+from tieline.cli.open import configuration_to_act
 
 
 @click.command()
@@ -20,7 +20,7 @@ def run(workspace: str, log_format: str, level: str) -> None:
     set_up_logs(log_format, level)
     from tieline.sync.daemon.daemon import Daemon
 
-    daemon = Daemon(lambda: configuration(workspace))
+    daemon = Daemon(lambda: configuration_to_act(workspace))
     _look_for_cycles_less_often()
     sys.exit(daemon.run())
 

@@ -12,7 +12,7 @@ import click
 
 from tieline.cli.main import CLOCK
 from tieline.core.clock import Clock, SystemClock
-from tieline.core.config import Config, load_workspace, store_named
+from tieline.core.config import Config, load_workspace, mappings_named, store_named
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.registry import Registry
 from tieline.core.store import engines, volume
@@ -59,6 +59,27 @@ def configuration(workspace: str) -> tuple[Config, Registry]:
             ]
         )
     return load_workspace(file)
+
+
+def configuration_to_act(workspace: str) -> tuple[Config, Registry]:
+    """The same for whoever acts on all of it: where the file is refused, what is wrong with its mappings is told as
+    well."""
+    try:
+        return configuration(workspace)
+    except ConfigError as refused:
+        raise _with_mappings(refused, Path(workspace) / FILE) from None
+
+
+def _with_mappings(refused: ConfigError, file: Path) -> ConfigError:
+    from tieline import mappings
+    from tieline.core.reference import in_order
+
+    found = [
+        problem if problem.line else problem.at(named.place)
+        for named in mappings_named(file)
+        for problem in mappings.check(named.mapping, named.overlay)
+    ]
+    return ConfigError(in_order(dict.fromkeys([*refused.problems, *found]), file), refused.follows)
 
 
 def configuration_to_look(workspace: str) -> tuple[Config, tuple[Problem, ...]]:

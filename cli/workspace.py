@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from tieline.cli.open import FILE, clock, configuration, moment, store_to_check
+from tieline.cli.open import FILE, clock, configuration, configuration_to_act, moment, store_to_check
 from tieline.cli.output import emit, harmless, json_option, note, say, table
 from tieline.core.config import ConnectionConfig
 from tieline.core.errors import ConfigError, NeedsOperator, TielineError
@@ -53,7 +53,7 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
     from tieline.sync.build import build
 
     try:
-        config, registry = configuration(workspace)
+        config, registry = configuration_to_act(workspace)
     except ConfigError as error:
         raise unresolved_beside(error, Path(workspace) / FILE) from None
     if connection is not None and connection not in config.connections:

@@ -162,6 +162,29 @@ def store_named(file: Path) -> Config:
     return loaded[0]
 
 
+@dataclass(frozen=True, slots=True)
+class NamedMapping:
+    """A mapping of a connection, by its name or its file, what is laid over it, and where the connection stands."""
+
+    mapping: str | Path
+    overlay: Path | None
+    place: Place
+
+
+def mappings_named(file: Path) -> list[NamedMapping]:
+    """The mappings of the connections in a file that is refused, as far as they can be told: files that are not there
+    are left out, and connections to tools that nobody knows."""
+    try:
+        root = load_yaml(file.read_bytes(), str(file))
+    except (ConfigError, OSError):
+        return []
+    findings = Findings(str(file))
+    reader = _Reader(expanded(root, os.environ, findings), file, findings, [])
+    if not findings.problems:
+        reader.read(_provide_installed)
+    return reader.mappings
+
+
 def _provide_installed(allowed: Mapping[str, Node], findings: Findings) -> Registry:
     return Registry.load(allowed, findings=findings)
 
@@ -174,6 +197,7 @@ class _Reader:
         self._root = root
         self._file = file
         self._findings = findings
+        self.mappings: list[NamedMapping] = []
 
     def read(self, provide: Provider) -> tuple[Config, Registry] | None:
         if not isinstance(self._root.value, dict):
@@ -276,8 +300,12 @@ class _Reader:
         opens = self._condition(where, node, "opens", kind.record)
         copied = RecordKind.INCIDENT if kind.record is RecordKind.SIGNAL else kind.record
         copies = self._condition(where, node, "copies", copied)
-        mapping = self._mapping(section.mapping, node) if section is not None and section.mapping else kind.mapping
-        overlay = self._existing(section.overlay, _option(node, "overlay")) if section and section.overlay else None
+        before = len(self._findings.problems)
+        mapping = self._mapping(named, node) if (named := _text(node, "mapping")) else kind.mapping
+        overlay = self._existing(named, _option(node, "overlay")) if (named := _text(node, "overlay")) else None
+        if len(self._findings.problems) == before:
+            place = Place(self._findings.file, node.key_line or node.line, node.key_column or node.column)
+            self.mappings.append(NamedMapping(mapping, overlay, place))
         if section is None or settings is None:
             return None
         self._check_secrets(node, settings)
@@ -493,6 +521,11 @@ def _places(node: Node, path: str) -> Iterator[tuple[str, Place]]:
 
 def _option(node: Node, name: str) -> Node | None:
     return node.value.get(name) if isinstance(node.value, dict) else None
+
+
+def _text(node: Node, name: str) -> str:
+    named = _option(node, name)
+    return named.value if named is not None and isinstance(named.value, str) else ""
 
 
 def _line_of_store(text: str, file: str) -> Node:

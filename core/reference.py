@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
@@ -143,7 +143,12 @@ def unresolved_beside(error: ConfigError, file: Path) -> ConfigError:
         for path, node in _references(root, "")
         if (node.line, node.column) not in told and (words := _why_unresolved(Secret.parse(node.plain()))) is not None
     ]
-    return ConfigError(sorted([*error.problems, *missing], key=lambda one: (one.file, one.line, one.column)))
+    return ConfigError(in_order([*error.problems, *missing], file))
+
+
+def in_order(problems: Iterable[Problem], file: Path) -> list[Problem]:
+    """In the order of this file, and behind it what was found in others."""
+    return sorted(problems, key=lambda one: (one.file != str(file), one.file, one.line, one.column))
 
 
 def _unresolved(file: Path, path: str, node: Node, words: str) -> Problem:

@@ -74,6 +74,48 @@ def test_what_refuses_the_file_hides_no_secret_that_is_missing(
     assert "connections.am.webhook_token" not in told
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        "  odd: {tool: memory, overlay: odd.yaml, poll_evry: 3s}",
+        "  odd: {tool: memory, overlay: odd.yaml, poll_every: x}",
+    ],
+)
+def test_what_refuses_the_file_hides_no_mistake_in_a_mapping(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, mistake: str
+) -> None:
+    (tmp_path / "odd.yaml").write_text("fields:\n  titel: {from: title}\npolicy: {title: somebody}\n", encoding="utf-8")
+    lines = ["tieline: 1", "connections:", mistake]
+    lines += ["  away: {tool: memory, mapping: none.yaml}", "  strange: {tool: memory, mapping: memory-incidnt}"]
+    (tmp_path / "tieline.yaml").write_text("\n".join(lines), encoding="utf-8")
+    assert run(command, workspace=tmp_path)[0] == 3
+    *told, count = capsys.readouterr().err.splitlines()
+    assert [one.split(": ")[0].removeprefix(f"{tmp_path}/") for one in told] == [
+        "tieline.yaml:3:" + told[0].split(":")[2].split(" ")[0],
+        "tieline.yaml:4:33",
+        "tieline.yaml:5:3",
+        "odd.yaml:2:3",
+        "odd.yaml:3:17",
+    ]
+    assert "there is no file" in told[1] and "no mapping is called `memory-incidnt`" in told[2] and "`titel`" in told[3]
+    assert count.startswith("5 problems; ")
+
+
+def test_of_a_mapping_outside_of_the_workspace_nothing_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "outside.yaml").write_text("canary: 1\n", encoding="utf-8")
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    (folder / "tieline.yaml").write_text(
+        "tieline: 1\nconnections:\n  odd: {tool: memory, overlay: ../outside.yaml}\n", encoding="utf-8"
+    )
+    assert run("check", workspace=folder)[0] == 3
+    said = capsys.readouterr().err
+    assert "lies outside of the workspace" in said and "canary" not in said
+
+
 @pytest.mark.parametrize(
     ("settings", "user"),
     [
