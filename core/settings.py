@@ -399,10 +399,15 @@ def _sentence(detail: ErrorDetails) -> str:
     return as_sentence(detail["msg"].removeprefix("Value error, ").strip())
 
 
+def _plain(bound: object) -> object:
+    """A bound as the file would write it."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+
+
 def _worded(detail: ErrorDetails, value: object) -> tuple[str, str] | None:
     """What is wrong, to follow the option's name, and what to write instead; None where pydantic, or a rule of ours,
     says it in a sentence of its own. `value` is only looked at for its kind: it may be a secret."""
-    bounds = detail.get("ctx", {})
+    bounds = {name: _plain(bound) for name, bound in detail.get("ctx", {}).items()}
     match detail["type"]:
         case "string_type":
             is_single = value is not None and not isinstance(value, (dict, list))

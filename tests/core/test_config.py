@@ -150,6 +150,16 @@ def test_all_problems_of_all_parts_come_at_once_in_the_order_of_the_file() -> No
         ("tieline: 1\nsignals: {doubt_from: 0}", (2, 23), "doubt_from is less than 1. Fix: write 1 or more, or null."),
         ("tieline: 1\nsignals: {unknown_urgency: x}", (2, 28), "'medium' or 'low'. Fix: write one of them, or null."),
         ("tieline: 1\nsignals: {reraise_after: x}", (2, 26), "like 30s, 5m, 4h or 1d, or null."),
+        (
+            BARE + "    password: {env: X}\n    timeout: 601",
+            (8, 14),
+            "timeout is more than 600. Fix: write 600 or less.",
+        ),
+        (
+            BARE + "    password: {env: X}\n    timeout: 0",
+            (8, 14),
+            "timeout is not more than 0. Fix: write more than 0.",
+        ),
         (MEMORY + "    poll_every: x", (5, 17), "like 30s, 5m, 4h or 1d."),
         (
             MEMORY + "    comments: sideways",
