@@ -50,6 +50,7 @@ def _incident(number: int) -> dict[str, Any]:
         "status": "resolved",
         "exercise": False,
         "restricted": False,
+        "label": "",
         "origin": "",
         "opened_at": _AT,
         "updated_at": _AT,

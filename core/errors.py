@@ -5,6 +5,7 @@ TielineError
 ├── StoreUnavailable    keep nothing in memory, answer 503, try again: the disk is full, locked or away
 │   └── LeaseLost       stop this turn: another worker has taken the work over; nothing was written
 ├── JournalBroken       stop: what was recorded no longer verifies
+├── NotAllowed          do nothing, journal that it was tried, and tell who could
 └── RemoteError         one tool; `connection` names which
     ├── TryAgain        keep the work, come back after `wait`; `maybe_done` says the write may have taken effect
     ├── NeedsOperator   stop this connection, keep its work, tell a person
@@ -101,6 +102,10 @@ class JournalBroken(TielineError):
     def __init__(self, seq: int, message: str) -> None:
         super().__init__(message)
         self.seq = seq
+
+
+class NotAllowed(TielineError):
+    """Whoever acts has not the right to. The message says who could, and what to ask for."""
 
 
 class RemoteError(TielineError):

@@ -393,3 +393,60 @@ class PersonForgotten(Event):
     """a person's name was let go of; what they did stays, done by somebody who was forgotten"""
 
     person: str
+
+
+# -- who may do what -------------------------------------------------------------------------------------------------
+
+
+@event("granted")
+class Granted(Event):
+    """a person got a role, everywhere or within a scope, for ever or until a time; with the rule by which
+    it was granted"""
+
+    person: str
+    role: str
+    scope: str
+    until: str | None
+    rule: str
+
+
+@event("revoked")
+class Revoked(Event):
+    """a person no longer holds a role"""
+
+    person: str
+    role: str
+    scope: str
+
+
+@event("act_refused")
+class ActRefused(Event):
+    """somebody may not do what they tried to; with the right that they lack and the rule that decided. Once a minute
+    for each of them and each act"""
+
+    act: str
+    right: str
+    rule: str
+
+
+@event("restricted")
+class Restricted(Event):
+    """an incident is from now on there only for those who may read what is restricted; with why, and how it is called
+    meanwhile"""
+
+    reason: str
+    label: str
+
+
+@event("unrestricted")
+class Unrestricted(Event):
+    """an incident is there for everybody again; with why"""
+
+    reason: str
+
+
+@event("restricted_read")
+class RestrictedRead(Event):
+    """somebody read a restricted incident; with the command. Once a minute for each of them and each incident"""
+
+    act: str

@@ -18,12 +18,13 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import bindparam, select, text
 
-from tieline.core import events
+from tieline.core import events, grants
 from tieline.core.errors import ConfigError, JournalBroken, Problem
 from tieline.core.events import Event, PersonForgotten, Shredded
+from tieline.core.identity import Actor, Someone
 from tieline.core.store import persons
 from tieline.core.store import tables as t
-from tieline.core.store.chain import GENESIS, Actor, Entry, Someone, canonical, entry_hash, payload_hash
+from tieline.core.store.chain import GENESIS, Entry, canonical, entry_hash, payload_hash
 from tieline.core.store.store import Connection, Store
 
 __all__ = [
@@ -306,25 +307,34 @@ def shred(store: Store, seqs: Sequence[int], *, at: datetime, actor: Actor, why:
     return entry
 
 
-_NAMED = select(t.person.c.id).where(t.person.c.name == bindparam("name"))
 _FORGET = t.person.update().where(t.person.c.id == bindparam("row_id")).values(name=None)
+_UNKNOWN = t.identity.delete().where(t.identity.c.person == bindparam("row_id"))
 
 
-def forget(store: Store, name: str, *, at: datetime, actor: Actor) -> int:
-    """Let go of a person's name: whatever they did stays in the journal, done by somebody who was forgotten. What
-    payloads say of them is let go of by `shred`; comments, and what incidents and their copies hold, stay as they are.
+def forget(store: Store, who: str, *, at: datetime, actor: Actor) -> int:
+    """Let go of a person's name, by it, by an identity (`os:ann@db1`) or by the id: whatever they did stays in the
+    journal, done by somebody who was forgotten, who no longer holds a role. What payloads say of them is let go of by
+    `shred`; comments, and what incidents and their copies hold, stay as they are.
 
-    Answers the seq of the entry that says so, which has only the id. Raises LookupError for a name that the journal
-    does not know. Backups and replicas of the database keep their own copies.
+    Answers the seq of the entry that says so, which has only the id. Raises LookupError for whom the journal does not
+    know, and for a name that several have; ValueError for the last admin. Backups and replicas of the database keep
+    their own copies.
     """
     with store.write() as tx:
-        found = tx.execute(_NAMED, {"name": persons.kept(name)}).scalar()
-        if found is None:
+        grants.lock(tx)
+        found = list(grants.known_to(tx, persons.kept(who)))
+        if not found:
             raise LookupError(
-                f"the journal knows nobody called {name!r}; look at `tieline history` for how they are called"
+                f"the journal knows nobody called {who!r}; look at `tieline history` for how they are called"
             )
-        entry = tx.journal(_entry(PersonForgotten(person=found), at, actor))
+        if len(found) > 1:
+            several = "; ".join(f"{one} ({', '.join(known) or 'of before'})" for one, _name, known in found)
+            raise LookupError(f"several are called {who!r}: {several}. Name one of them by the id")
+        person = found[0][0]
+        grants.let_go(tx, person, at=at, actor=actor)
+        entry = tx.journal(_entry(PersonForgotten(person=person), at, actor))
         tx.flush()
-        tx.execute(_FORGET, {"row_id": found})
+        tx.execute(_FORGET, {"row_id": person})
+        tx.execute(_UNKNOWN, {"row_id": person})
     store.scrub()
     return entry

@@ -5,7 +5,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from generator import commands, configuration, guarantees, hooks, manual, mapping_files, metrics, outcomes, words
+from generator import (
+    access,
+    commands,
+    configuration,
+    guarantees,
+    hooks,
+    manual,
+    mapping_files,
+    metrics,
+    outcomes,
+    words,
+)
 
 FOLDER = Path(__file__).parent
 MANUAL_NOTE = '.\\" Written by docs/generate.py from the code; `make docs` writes it anew.\n'
@@ -15,6 +26,7 @@ NOTE = "<!-- Written by docs/generate.py from the code; `make docs` writes it an
 def pages() -> dict[str, str]:
     """The text of every page by its file's name."""
     made = {
+        "reference/access.md": access.page(),
         "reference/cli.md": commands.page(),
         "reference/configuration.md": configuration.page(),
         "reference/hooks.md": hooks.page(),

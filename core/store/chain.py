@@ -22,6 +22,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from tieline.core.errors import JournalBroken
+from tieline.core.identity import Actor, Someone
 from tieline.core.store import persons
 from tieline.core.store.many import Many
 from tieline.core.store.persons import Entropy
@@ -39,20 +40,6 @@ _HEAD_LOCKED = text("SELECT seq, hash FROM journal_head WHERE id = 1 FOR UPDATE"
 _MOVE_HEAD = text("UPDATE journal_head SET seq = :seq, hash = :hash WHERE id = 1")
 _ENTRY = Many.into(journal)
 _PAYLOAD = Many.into(journal_payload)
-
-
-@dataclass(frozen=True, slots=True)
-class Someone:
-    """A person who acted, by the name or address that they or a tool gave. The journal keeps an id in its place."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
-
-
-Actor = str | Someone
-"""Who acted: a person, or by its own name a connection or a part of Tieline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +150,12 @@ class Chain:
 
     def _actor(self, actor: Actor) -> str:
         if isinstance(actor, Someone):
-            return persons.id_of(self._connection, actor.name, self._entropy)
+            return self.person(actor)
         return persons.kept(str(actor))
+
+    def person(self, someone: Someone) -> str:
+        """The id that stands for somebody in the journal, from now on if there was none."""
+        return persons.id_of(self._connection, someone, self._entropy)
 
     @property
     def pending(self) -> bool:

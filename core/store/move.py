@@ -16,7 +16,8 @@ from sqlalchemy import Boolean, Table, text
 
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.events import StoreMoved
-from tieline.core.store.chain import Actor, Entry
+from tieline.core.identity import Actor
+from tieline.core.store.chain import Entry
 from tieline.core.store.store import Store, Transaction
 from tieline.core.store.tables import metadata
 

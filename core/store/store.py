@@ -32,6 +32,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ClauseElement, TextClause
 
 from tieline.core.errors import LeaseLost, StoreUnavailable
+from tieline.core.identity import Someone
 from tieline.core.store import engines, ownership, schema, volume
 from tieline.core.store.chain import Chain, Entry
 from tieline.core.store.failures import unavailable
@@ -110,10 +111,19 @@ class Transaction:
 
     def journal(self, entry: Entry) -> int:
         """Append to the journal and answer the entry's seq. If it cannot be written, nothing is."""
+        return self._begun().append(entry)
+
+    def person(self, someone: Someone) -> str:
+        """The id that stands for somebody in the journal. From here on the journal's head is locked."""
+        chain = self._begun()
+        with self._ended_by_failure():
+            return chain.person(someone)
+
+    def _begun(self) -> Chain:
         if self._chain is None:
             with self._ended_by_failure():
                 self._chain = Chain(self._connection, self._entropy)
-        return self._chain.append(entry)
+        return self._chain
 
     def journal_many(self, entries: Iterable[Entry]) -> list[int]:
         """Append entries in order and answer their seqs."""

@@ -7,7 +7,9 @@ incident 1─n signal      the alerts that opened or feed it
 inbox, cursor, connection     what came in, how far we read, how each connection is doing
 journal, journal_payload      what happened, in order, provably
 journal_head, journal_shredded     the journal's last entry, locked by whoever appends; the payloads let go of
-person                   whom the journal's ids stand for
+person 1─n identity      whom the journal's ids stand for, and by what they are known
+person 1─n role_grant    the roles that somebody holds
+lately                   what is journalled once a minute
 unheard                  what commands did, until the daemon tells its observers
 lease                    whose turn at a connection it is, where several workers share the store
 account                  what the connections of one account share, there
@@ -63,12 +65,14 @@ incident = Table(
     Column("status", String(20), nullable=False),
     Column("exercise", Boolean, nullable=False, default=False),
     Column("restricted", Boolean, nullable=False, default=False),
+    Column("label", String(20), nullable=False, default=""),  # shown instead of its number while it is restricted
     Column("origin", Text, nullable=False, default=""),  # what opened it, which its copies' tokens are made of
     Column("opened_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("uq_incident_uid", "uid", unique=True),
     Index(None, "status"),
 )
+Index("ix_incident_restricted", incident.c.id, sqlite_where=text("restricted"), postgresql_where=text("restricted"))
 
 replica = Table(
     "replica",
@@ -344,7 +348,34 @@ person = Table(
     metadata,
     Column("id", String(24), primary_key=True),
     Column("name", Text),
-    UniqueConstraint("name"),
+    Index(None, "name"),
+)
+
+# By what whoever acts is found; see `core/identity.py`. People of before there were any have none: they act no more.
+identity = Table(
+    "identity",
+    metadata,
+    Column("known_as", Text, primary_key=True),
+    Column("person", ForeignKey("person.id"), nullable=False),
+    Index(None, "person"),
+)
+
+role_grant = Table(
+    "role_grant",
+    metadata,
+    Column("person", ForeignKey("person.id"), primary_key=True),
+    Column("role", String(20), primary_key=True),
+    Column("scope", String(200), primary_key=True),  # "" is everything
+    Column("until", Instant),
+    Column("entry", BigInteger, nullable=False),  # the journal's that tells of it
+)
+
+# What was journalled a moment ago and, as often as it happens within that minute, is not journalled again.
+lately = Table(
+    "lately",
+    metadata,
+    Column("what", String(200), primary_key=True),
+    Column("minute", BigInteger, nullable=False),
 )
 
 # Entries that commands wrote beside the daemon, until it has told its observers of them.

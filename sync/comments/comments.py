@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, exists, insert, or_, select, text, update
 
 from tieline.core.events import CommentDelivered, Commented
-from tieline.core.journal import Someone
+from tieline.core.identity import Someone, told_by
 from tieline.core.model import ITEM_NUMBER, ConnectionName, IncidentId, RecordKind, Tlp, Visibility, item_number
 from tieline.core.port import Power, Reading, Ref, RemoteComment, Token
 from tieline.core.store import tables as t
@@ -182,18 +182,21 @@ def _add(
         Commented(comment=number, visibility=comment.visibility.value),
         incident=replica.incident,
         connection=here.name,
-        actor=Someone(author) if author else str(here.name),
+        actor=told_by(here.name, author) if author else str(here.name),
     )
     return number
 
 
-def write(tx: Transaction, engine: Engine, incident: IncidentId, author: str, body: str, visibility: Visibility) -> int:
+def write(
+    tx: Transaction, engine: Engine, incident: IncidentId, author: Someone | str, body: str, visibility: Visibility
+) -> int:
     """A comment written in Tieline itself. Answers its number."""
+    by = author if isinstance(author, Someone) else Someone(author)
     result = tx.execute(
         insert(t.comment),
         {
             "incident_id": incident,
-            "author": author,
+            "author": by.name,
             "visibility": visibility.value,
             "body": body,
             "origin": "",
@@ -202,7 +205,7 @@ def write(tx: Transaction, engine: Engine, incident: IncidentId, author: str, bo
     )
     number = new_id(result)
     commented = Commented(comment=number, visibility=visibility.value)
-    engine.record(tx, commented, incident=incident, actor=Someone(author))
+    engine.record(tx, commented, incident=incident, actor=by)
     # Words that are new were copied nowhere.
     wish(tx, engine, incident, lambda one: one != number and engine.may_be_there(None))
     return number

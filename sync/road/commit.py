@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tieline.core.events import Attempted, Changed, FieldHeld, Opened, Overwritten, Refused, Written
-from tieline.core.journal import Actor, Someone
+from tieline.core.identity import Actor, told_by
 from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, RecordKind, Signal, Status, parse_instant
 from tieline.core.port import Power
 from tieline.core.store.store import Transaction
@@ -99,7 +99,7 @@ def take_in(
 def _editor(here: Connected, sighting: Sighting) -> Actor:
     """Who edited a record, where the tool says so."""
     editor = sighting.reading.annotations.get("editor")
-    return Someone(editor) if editor else str(here.name)
+    return told_by(here.name, editor) if editor else str(here.name)
 
 
 def _tell_own_doing(

@@ -26,6 +26,7 @@ def row(number):
         "status": "new",
         "exercise": True,
         "restricted": False,
+        "label": "",
         "origin": "",
         "opened_at": AT,
         "updated_at": AT,

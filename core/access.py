@@ -1,0 +1,283 @@
+"""Who may do what. Everything asks one function, when the act is carried out:
+
+    may(actor, right, subject, facts) -> Verdict
+
+It is pure, and what no rule allows is refused. A right comes with a role, granted everywhere or within a scope, for
+ever or until a time; or from how the actor stands to the subject. Of a restricted subject it has to be readable as
+well, and a duty refuses whoever has the right. What somebody is called, and what a tool says of them, gives nothing.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from tieline.core.identity import Someone
+
+READ_RESTRICTED: Final = "incident.read_restricted"
+GRANT: Final = "access.grant"
+
+RIGHTS: Final[Mapping[str, str]] = {
+    "incident.read": "read incidents",
+    READ_RESTRICTED: "read restricted incidents, and know that they exist",
+    "incident.restrict": "restrict an incident or end that",
+    "incident.edit": "change the fields of an incident",
+    "incident.comment": "comment on an incident",
+    "comment.publish": "write what customers read",
+    "conflicts.settle": "settle conflicts",
+    "parked.release": "let what is parked try again",
+    "doubts.confirm": "confirm that alerts have ended",
+    "store.move": "copy the store into another database, or reopen it",
+    "access.read": "see who holds which role",
+    GRANT: "grant and revoke roles",
+}
+"""Every right, and what it lets somebody do."""
+
+
+class Role(StrEnum):
+    """What somebody is to the team. Closed."""
+
+    VIEWER = "viewer"
+    RESPONDER = "responder"
+    COMMANDER = "commander"
+    COMMUNICATIONS = "communications"
+    BUSINESS = "business"
+    LEGAL = "legal"
+    SECURITY = "security"
+    MANAGER = "manager"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+    SERVICE = "service"
+
+
+class Relation(StrEnum):
+    """How somebody stands to a subject, as facts and not by a grant. Closed."""
+
+    COMMANDER = "commander"
+    MEMBER = "member"
+    RECEIVER = "receiver"
+    AUTHOR = "author"
+
+
+class Duty(StrEnum):
+    """What an act asks of whoever has the right to it. Closed."""
+
+    NOT_THE_AUTHOR = "not_the_author"
+
+
+class Rule(StrEnum):
+    """What decided. Closed: the same word stands in the journal and in `tieline access why`."""
+
+    OWNER = "owner"  # the store's file is theirs, which makes them admin
+    ROLE = "role"  # a role that was granted to them carries the right
+    RELATION = "relation"  # how they stand to the subject carries it
+    FIRST_ADMIN = "first_admin"  # nobody is admin yet, and whoever can open the store may become it
+    NO_RIGHT = "no_right"  # nothing gives it to them
+    EXPIRED = "expired"  # what gave it to them is over
+    OUT_OF_SCOPE = "out_of_scope"  # they have it elsewhere
+    NOT_PROVED = "not_proved"  # somebody else says who they are
+    HIDDEN = "hidden"  # the subject is restricted, and does not exist for them
+    DUTY = "duty"  # they have it, and this act is not for them
+    UNKNOWN_RIGHT = "unknown_right"  # there is no such right
+
+
+_WORK: Final = frozenset({"incident.read", "incident.edit", "incident.comment", "conflicts.settle"})
+_RESPOND: Final = _WORK | {"parked.release", "doubts.confirm"}
+_RESTRICT: Final = frozenset({READ_RESTRICTED, "incident.restrict"})
+
+CARRIES: Final[Mapping[Role, frozenset[str]]] = {
+    Role.VIEWER: frozenset({"incident.read"}),
+    Role.RESPONDER: _RESPOND,
+    Role.COMMANDER: _RESPOND | {"comment.publish"},
+    Role.COMMUNICATIONS: frozenset({"incident.read", "incident.comment", "comment.publish"}),
+    Role.BUSINESS: frozenset({"incident.read", "incident.comment"}),
+    Role.LEGAL: frozenset({"incident.read", "incident.comment"}) | _RESTRICT,
+    Role.SECURITY: _RESPOND | _RESTRICT,
+    Role.MANAGER: frozenset({"incident.read", "incident.comment", "access.read"}),
+    # Need to know: an admin reads what is restricted only with a role of its own, whose grant the journal tells of.
+    Role.ADMIN: frozenset(RIGHTS) - _RESTRICT,
+    Role.AUDITOR: frozenset({"incident.read", "access.read"}),
+    Role.SERVICE: frozenset({"incident.read", "incident.edit", "incident.comment"}),
+}
+"""The rights that come with each role, and nothing else gives a right but a relation."""
+
+STANDING: Final[Mapping[Relation, frozenset[str]]] = {
+    Relation.COMMANDER: CARRIES[Role.COMMANDER] | {READ_RESTRICTED},
+    Relation.MEMBER: _WORK | {READ_RESTRICTED},
+    Relation.RECEIVER: frozenset({"incident.read", READ_RESTRICTED}),
+    Relation.AUTHOR: frozenset(),
+}
+"""The rights that come with each relation, to the one subject that it is to."""
+
+
+class ScopeKind(StrEnum):
+    """What a grant may be bound to. Closed."""
+
+    TEAM = "team"
+    CONNECTION = "connection"
+    SERVICE = "service"
+
+
+LONGEST_SCOPE: Final = 200
+"""Characters of a scope as it is written."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Scope:
+    """A part of what there is: a team's, a connection's or a service's."""
+
+    kind: ScopeKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+def parse_scope(words: str) -> Scope | None:
+    """The scope that is written so; None, which is everything, for "". Raises ValueError for what is none."""
+    if not words:
+        return None
+    kind, _colon, name = words.partition(":")
+    if kind not in list(ScopeKind) or not name.strip() or not name.isprintable() or len(words) > LONGEST_SCOPE:
+        known = ", ".join(f"{one}:NAME" for one in ScopeKind)
+        raise ValueError(
+            f"{words[:40]!r} is no scope: write one of {known}, in one line of at most {LONGEST_SCOPE} characters"
+        )
+    return Scope(ScopeKind(kind), name)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role that somebody holds: everywhere (None) or within a scope, for ever (None) or until a time."""
+
+    role: Role
+    scope: Scope | None = None
+    until: datetime | None = None
+
+    def stands(self, now: datetime) -> bool:
+        """False from the moment on at which it is over."""
+        return self.until is None or now < self.until
+
+    def reaches(self, subject: Subject) -> bool:
+        """Whether the subject lies within its scope."""
+        return self.scope is None or self.scope in subject.scopes
+
+    def __str__(self) -> str:
+        return f"{self.role} of {self.scope}" if self.scope is not None else str(self.role)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an act is about. `name` is for people, "" for the store as a whole; `scopes` are those that it lies in."""
+
+    name: str = ""
+    restricted: bool = False
+    scopes: frozenset[Scope] = frozenset()
+
+
+STORE: Final = Subject()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the actor, now. `grants` and `relations` are the actor's own, `duties` those of the act.
+
+    `admins` are those who could grant what is missing, for the sentence. `any_admin` is False where nobody can.
+    """
+
+    now: datetime
+    grants: tuple[Grant, ...] = ()
+    relations: frozenset[Relation] = frozenset()
+    duties: frozenset[Duty] = frozenset()
+    owns_store: bool = False
+    any_admin: bool = True
+    admins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Yes or no, the rule that decided, and `by` which role, grant or relation. A no has a sentence: who could, and
+    what to ask for."""
+
+    allowed: bool
+    rule: Rule
+    by: str = ""
+    sentence: str = ""
+
+
+def may(actor: Someone, right: str, subject: Subject, facts: Facts) -> Verdict:
+    """Whether somebody may do this to that."""
+    if right not in RIGHTS:
+        return Verdict(False, Rule.UNKNOWN_RIGHT, sentence=f"there is no right {right!r}: {', '.join(RIGHTS)}.")
+    if not actor.is_proved:
+        sentence = f"nobody may act as {actor.identity!r}: that is what somebody says, and no sign-in proves it."
+        return Verdict(False, Rule.NOT_PROVED, sentence=sentence)
+    if subject.restricted and next(_sources(READ_RESTRICTED, subject, facts), None) is None:
+        return Verdict(False, Rule.HIDDEN, sentence=f"there is no {subject.name}.")
+    found = next(_sources(right, subject, facts), None)
+    if found is None:
+        rule, why = _missing(right, subject, facts)
+        return Verdict(False, rule, sentence=_refusal(actor, right, subject, facts, why))
+    if Duty.NOT_THE_AUTHOR in facts.duties and Relation.AUTHOR in facts.relations:
+        sentence = f"{actor.name} may not {_does(right, subject)}: its author may not. Ask somebody else to."
+        return Verdict(False, Rule.DUTY, found[1], sentence)
+    return Verdict(True, *found)
+
+
+def _sources(right: str, subject: Subject, facts: Facts) -> Iterator[tuple[Rule, str]]:
+    """What gives the right, the widest first."""
+    if facts.owns_store and right in CARRIES[Role.ADMIN]:
+        yield Rule.OWNER, Role.ADMIN.value
+    for grant in facts.grants:
+        if right in CARRIES[grant.role] and grant.stands(facts.now) and grant.reaches(subject):
+            yield Rule.ROLE, str(grant)
+    for relation in sorted(facts.relations):
+        if right in STANDING[relation]:
+            yield Rule.RELATION, relation.value
+    if right == GRANT and not facts.any_admin:
+        yield Rule.FIRST_ADMIN, ""
+
+
+def _missing(right: str, subject: Subject, facts: Facts) -> tuple[Rule, str]:
+    """Which rule refuses, where nothing gives the right: what comes nearest to giving it, and a sentence about that."""
+    carrying = [grant for grant in facts.grants if right in CARRIES[grant.role]]
+    over = next((one for one in carrying if one.reaches(subject) and not one.stands(facts.now)), None)
+    if over is not None and over.until is not None:
+        return Rule.EXPIRED, f"The role {over} ended at {over.until:%Y-%m-%d %H:%M:%S} UTC."
+    elsewhere = next((one for one in carrying if one.stands(facts.now)), None)
+    if elsewhere is not None:
+        return Rule.OUT_OF_SCOPE, f"The role {elsewhere} does not reach it."
+    return Rule.NO_RIGHT, ""
+
+
+def roles_with(right: str) -> list[Role]:
+    """The roles that carry a right, the smallest first, and at the end what is for machines."""
+    carrying = [role for role in Role if right in CARRIES[role]]
+    return sorted(carrying, key=lambda role: (role is Role.SERVICE, len(CARRIES[role])))
+
+
+def _refusal(actor: Someone, right: str, subject: Subject, facts: Facts, why: str) -> str:
+    roles = roles_with(right)
+    takes = f"{actor.name} may not {_does(right, subject)}: that takes {right}, which comes with {_or(roles)}."
+    if not facts.any_admin:
+        ask = f"Nobody is admin here yet: whoever opens the store first becomes it with {_command(actor, Role.ADMIN)}"
+    else:
+        ask = f"Ask {_or(list(facts.admins)) if facts.admins else 'an admin'} for {_command(actor, roles[0])}"
+    return " ".join(filter(None, [takes, why, ask]))
+
+
+def _does(right: str, subject: Subject) -> str:
+    return RIGHTS[right] + (f" ({subject.name})" if subject.name else "")
+
+
+def _command(actor: Someone, role: Role) -> str:
+    return f"`tieline access grant {shlex.quote(actor.identity)} {role}`"
+
+
+def _or(names: list[Role] | list[str]) -> str:
+    words = [str(name) for name in names]
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
