@@ -7,10 +7,15 @@ import pwd
 from pathlib import Path
 from typing import Final
 
-from tieline.core.journal import Someone
+from tieline.core.config import Config
+from tieline.core.identity import Someone, is_proved, of_account
+from tieline.core.store import engines
 
 LOGIN = Path("/proc/self/loginuid")
 """Where Linux keeps who logged in, whatever `sudo` and `su` made of them since (pam_loginuid(8))."""
+
+HOST = Path("/proc/sys/kernel/hostname")
+"""Where Linux keeps what the machine is called: two machines may have an account of one name."""
 
 NOBODY: Final = 2**32 - 1
 """What stands there where nobody did, as in a container."""
@@ -19,11 +24,52 @@ NOBODY: Final = 2**32 - 1
 def account() -> Someone:
     """The account that logged in; where the system does not keep that, the one that the command runs as."""
     number = _logged_in()
-    number = os.getuid() if number is None else number
+    return _account(os.getuid() if number is None else number)
+
+
+def _account(number: int) -> Someone:
     try:
-        return Someone(pwd.getpwuid(number).pw_name)
+        return of_account(pwd.getpwuid(number).pw_name, _host())
     except KeyError:
-        return Someone(f"uid {number}")
+        return of_account(f"uid {number}", _host())
+
+
+def meant(words: str) -> Someone:
+    """The account that somebody names, as `os:ann@db1`, or as `ann` where this machine has such a one. Raises
+    ValueError for what is neither."""
+    if is_proved(words):
+        return Someone(words.partition(":")[2].rpartition("@")[0] or words, words)
+    try:
+        return of_account(pwd.getpwnam(words).pw_name, _host())
+    except (KeyError, ValueError):
+        raise ValueError(
+            f"this machine has no account {words!r}; one of another machine is written like os:ann@db1"
+        ) from None
+
+
+def owns_store(config: Config, other: Someone | None = None) -> bool:
+    """Whether the store's file is this process's, so that whoever runs it may do with it what they like; or whether it
+    is another account's. A store in memory is this process's, one in a server is nobody's."""
+    if engines.is_postgres(config.store):
+        return False
+    number = _owner(config)
+    if other is not None:
+        return number is not None and _account(number).identity == other.identity
+    return number == os.geteuid() or engines.file_of(config.store) is None
+
+
+def owner_of(config: Config) -> str:
+    """The identity of the account that the store's file belongs to; "" where there is no file."""
+    number = _owner(config)
+    return "" if number is None else _account(number).identity
+
+
+def _owner(config: Config) -> int | None:
+    file = engines.file_of(config.store)
+    try:
+        return None if file is None else file.stat().st_uid
+    except OSError:
+        return None
 
 
 def _logged_in() -> int | None:
@@ -32,3 +78,10 @@ def _logged_in() -> int | None:
     except (OSError, ValueError):
         return None
     return None if number == NOBODY else number
+
+
+def _host() -> str:
+    try:
+        return HOST.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return os.uname().nodename

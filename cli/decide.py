@@ -12,20 +12,25 @@ from datetime import datetime
 
 import click
 
-from tieline.cli.accounts import account
 from tieline.cli.open import clock, configuration, moment, store_of
 from tieline.cli.output import brief, emit, json_option, note, say, table
+from tieline.cli.rights import About, Asked, Asker, asker, asking, of_incident, tell_of_reading
+from tieline.core.access import STORE, Subject
+from tieline.core.config import Config
 from tieline.core.model import (
     CATALOGUE,
     ConnectionName,
     Fields,
     FieldSpec,
     FieldType,
+    IncidentId,
     Value,
     Visibility,
     instant,
 )
+from tieline.core.registry import Registry
 from tieline.core.settings import no_such
+from tieline.core.store.store import Store, Transaction
 from tieline.core.values import parse
 from tieline.mappings.board import ALERTS
 from tieline.sync import explain, loading
@@ -38,32 +43,48 @@ from tieline.sync.engine import Engine
 from tieline.sync.records import Incident
 from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
+from tieline.sync.sight import of_connection, records_of, subject_of
 
 
 @contextmanager
 def engine_of(workspace: str) -> Iterator[Engine]:
-    """An engine without lanes: enough to change the store as the daemon would."""
+    """An engine without lanes: enough to look at everything as the daemon does."""
     config, registry = configuration(workspace)
     with store_of(config) as store:
-        yield build(
-            config,
-            store,
-            registry,
-            clock=clock(),
-            sleep=lambda _seconds: None,
-            wake=lambda _name: None,
-            dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
-            is_command=True,
-        )
+        yield _engine_on(store, config, registry)
         registry.close()
 
 
+def _engine_on(store: Store, config: Config, registry: Registry) -> Engine:
+    """An engine without lanes: enough to change the store as the daemon would."""
+    return build(
+        config,
+        store,
+        registry,
+        clock=clock(),
+        sleep=lambda _seconds: None,
+        wake=lambda _name: None,
+        dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
+        is_command=True,
+    )
+
+
 @contextmanager
-def changing(workspace: str) -> Iterator[Engine]:
-    """An engine for one change; says so where no daemon runs that would carry the change on."""
-    with engine_of(workspace) as engine:
-        yield engine
+def changing(workspace: str, right: str, about: About) -> Iterator[tuple[Engine, Asked]]:
+    """An engine for one change, by whoever has the right to it; says so where no daemon runs that would carry the
+    change on."""
+    with permitted(workspace, right, about) as (engine, asked):
+        yield engine, asked
         _say_whether_it_waits(engine)
+
+
+@contextmanager
+def permitted(workspace: str, right: str, about: About) -> Iterator[tuple[Engine, Asked]]:
+    """The same, for what need not be a change."""
+    config, registry = configuration(workspace)
+    with store_of(config) as store, asking(config, store, right, about) as (guarded, asked):
+        yield _engine_on(guarded, config, registry), asked
+        registry.close()
 
 
 def _say_whether_it_waits(engine: Engine) -> None:
@@ -83,11 +104,15 @@ def conflicts(ctx: click.Context, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
     config, _registry = configuration(ctx.obj)
-    with store_of(config) as store, store.read() as connection:
-        found = explain.conflicts(connection)
+    with store_of(config) as store:
+        who = asker(config, store)
+        with store.read() as connection:
+            sight = who.sight(connection)
+            found = explain.conflicts(connection, sight)
+        tell_of_reading(store, who, sight, [one.incident for one in found])
     rows = [
         {
-            "incident": one.number,
+            "incident": sight.called(one.incident, one.number),
             "field": one.field,
             "connection": one.connection,
             "kind": one.hold.kind.value,
@@ -132,16 +157,18 @@ def conflicts(ctx: click.Context, as_json: bool) -> None:
 @click.pass_obj
 def settle(workspace: str, incident: str, field: str, connection: str, take: str, as_json: bool) -> None:
     """Settle FIELD of INCIDENT against CONNECTION."""
-    with changing(workspace) as engine:
+    with changing(workspace, "conflicts.settle", of_incident(incident)) as (engine, asked):
         with engine.store.read() as looking:
-            item = explain.one_named(looking, incident)
-        name, theirs = ConnectionName(connection), take == "theirs"
-        value = explain.settle(engine, item.id, field, name, theirs=theirs, actor=account())
+            sight = asked.asker.sight(looking)
+            item = explain.one_named(looking, incident, sight)
+        name, theirs, by = ConnectionName(connection), take == "theirs", asked.asker.someone
+        value = explain.settle(engine, item.id, field, name, theirs=theirs, actor=by)
+        called = sight.called(item.id, item.number)
     if as_json:
-        emit({"incident": item.number, "field": field, "value": value})
+        emit({"incident": called, "field": field, "value": value})
     else:
         say(
-            f"{item.number}: {field} is {brief(value)}, settled by {account()}. Every tool is told; one "
+            f"{called}: {field} is {brief(value)}, settled by {by}. Every tool is told; one "
             "that does not take it stands in `tieline conflicts` again."
         )
 
@@ -154,13 +181,17 @@ def parked(ctx: click.Context, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
     config, _registry = configuration(ctx.obj)
-    with store_of(config) as store, store.read() as connection:
-        found = explain.parked(connection)
+    with store_of(config) as store:
+        who = asker(config, store)
+        with store.read() as connection:
+            sight = who.sight(connection)
+            found = explain.parked(connection, sight)
+        tell_of_reading(store, who, sight, [one.incident for one in found])
     rows = [
         {
             "what": one.what,
             "id": one.id,
-            "incident": one.number,
+            "incident": sight.called(one.incident, one.number),
             "connection": one.connection,
             "sentence": one.sentence,
         }
@@ -186,8 +217,13 @@ def parked(ctx: click.Context, as_json: bool) -> None:
 @click.pass_obj
 def retry(workspace: str, what: str, number: int, as_json: bool) -> None:
     """Let one parked thing try again: WHAT and NUMBER as `tieline parked` lists them."""
-    with changing(workspace) as engine:
-        explain.release(engine, what, number, actor=account())
+
+    def about(asker: Asker, tx: Transaction) -> tuple[Subject, IncidentId | None]:
+        found = explain.incident_of_parked(tx, what, number, asker.sight(tx))
+        return (STORE if found is None else subject_of(tx, found)), found
+
+    with changing(workspace, "parked.release", about) as (engine, asked):
+        explain.release(engine, what, number, actor=asked.asker.someone)
     if as_json:
         emit({"released": what, "id": number})
     else:
@@ -202,8 +238,10 @@ def doubts(ctx: click.Context, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
     config, _registry = configuration(ctx.obj)
-    with store_of(config) as store, store.read() as connection:
-        found = absence.doubts(connection)
+    with store_of(config) as store:
+        who = asker(config, store)
+        with store.read() as connection:
+            found = explain.doubts(connection, who.sight(connection))
     if as_json:
         emit(
             [
@@ -229,13 +267,25 @@ def doubts(ctx: click.Context, as_json: bool) -> None:
 def confirm(workspace: str, connection: str, as_json: bool) -> None:
     """Confirm that the alerts that CONNECTION no longer lists have ended: these, and no others later."""
     name = ConnectionName(connection)
-    with changing(workspace) as engine:
-        doubt = absence.confirm(engine, name, actor=account())
+
+    def about(asker: Asker, tx: Transaction) -> tuple[Subject, None]:
+        if name in absence.doubts(tx) and name not in explain.doubts(tx, asker.sight(tx)):
+            raise absence.not_doubted(name)
+        return Subject(name, scopes=frozenset({of_connection(name)})), None
+
+    with changing(workspace, "doubts.confirm", about) as (engine, asked):
+        with engine.store.read() as looking:
+            sight = asked.asker.sight(looking)
+            unseen = records_of(looking, sight.hidden(looking))
+        by = asked.asker.someone
+        absence.confirm(engine, name, actor=by, unseen=unseen)
+        with engine.store.read() as looking:
+            doubt = explain.doubts(looking, sight)[name]
     if as_json:
-        emit({"connection": name, "episodes": sorted(doubt.episodes), "actor": str(account())})
+        emit({"connection": name, "episodes": sorted(doubt.episodes), "actor": str(by)})
     else:
         say(
-            f"{len(doubt.episodes)} alerts of {name} count as ended, confirmed by {account()}: "
+            f"{len(doubt.episodes)} alerts of {name} count as ended, confirmed by {by}: "
             "the next poll takes in those that are still missing"
         )
 
@@ -247,23 +297,25 @@ def confirm(workspace: str, connection: str, as_json: bool) -> None:
 @click.pass_obj
 def edit(workspace: str, incident: str, changes: tuple[str, ...], as_json: bool) -> None:
     """Change fields of INCIDENT, by its number or a ticket's key; every copy follows. An empty VALUE clears one."""
-    with engine_of(workspace) as engine:
+    with permitted(workspace, "incident.edit", of_incident(incident)) as (engine, asked):
         with engine.store.write() as tx:
-            item = explain.one_named(tx, incident)
+            sight = asked.asker.sight(tx)
+            item = explain.one_named(tx, incident, sight)
             fields = _parse(changes, CATALOGUE[item.kind])
             changed = _news(loading.load_incident(tx, item.id, lock=True), fields)
             if changed:
-                commit.edit(tx, engine, item.id, changed, actor=account(), reason=Reason.EDITED)
+                commit.edit(tx, engine, item.id, changed, actor=asked.asker.someone, reason=Reason.EDITED)
         if changed:
             _say_whether_it_waits(engine)
+    called = sight.called(item.id, item.number)
     unchanged = {name: value for name, value in fields.items() if name not in changed}
     if as_json:
-        emit({"incident": item.number, "changed": changed, "unchanged": unchanged})
+        emit({"incident": called, "changed": changed, "unchanged": unchanged})
         return
     for name, value in unchanged.items():
         is_so = "is empty" if _is_empty(value) else f"is {brief(value)}"
-        say(f"{item.number}: {name} {is_so} already")
-    say(f"{item.number} changed; its copies follow" if changed else "nothing was changed")
+        say(f"{called}: {name} {is_so} already")
+    say(f"{called} changed; its copies follow" if changed else "nothing was changed")
 
 
 def _news(current: Incident | None, fields: Fields) -> dict[str, Value]:
@@ -300,7 +352,7 @@ def _parse_change(change: str, catalogue: Mapping[str, FieldSpec]) -> tuple[str,
         raise click.UsageError(f"{change!r}: write FIELD=VALUE with a field of {', '.join(known)}")
     if name == ALERTS:
         raise click.UsageError(f"{name} is what fires now, and nobody's to write; write into description")
-    _prove_text(name, value)
+    prove_text(name, value)
     if value == "":
         if name in ("status", "title"):
             raise click.UsageError(f"an incident always has a {name}; give it another one instead of none")
@@ -321,7 +373,8 @@ def _parse_change(change: str, catalogue: Mapping[str, FieldSpec]) -> tuple[str,
         raise click.UsageError(f"{name}: {error}") from None
 
 
-def _prove_text(name: str, value: str) -> None:
+def prove_text(name: str, value: str) -> None:
+    """Raises UsageError for what cannot be kept as text."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -345,12 +398,15 @@ def comment(workspace: str, incident: str, body: str, public: bool, as_json: boo
     """Write BODY (Markdown) into every copy of INCIDENT."""
     if not body.strip():
         raise click.UsageError("an empty comment says nothing; write some words")
-    _prove_text("a comment", body)
+    prove_text("a comment", body)
     visibility = Visibility.PUBLIC if public else Visibility.INTERNAL
-    with changing(workspace) as engine, engine.store.write() as tx:
-        item = explain.one_named(tx, incident)
-        written = comments.write(tx, engine, item.id, str(account()), body, visibility)
+    right = "comment.publish" if public else "incident.comment"
+    with changing(workspace, right, of_incident(incident)) as (engine, asked), engine.store.write() as tx:
+        sight = asked.asker.sight(tx)
+        item = explain.one_named(tx, incident, sight)
+        called = sight.called(item.id, item.number)
+        written = comments.write(tx, engine, item.id, asked.asker.someone, body, visibility)
     if as_json:
-        emit({"incident": item.number, "comment": written, "visibility": visibility.value})
+        emit({"incident": called, "comment": written, "visibility": visibility.value})
     else:
-        say(f"{item.number}#{written} goes into every copy ({visibility.value})")
+        say(f"{called}#{written} goes into every copy ({visibility.value})")

@@ -9,6 +9,7 @@ import click
 
 from tieline.cli.open import configuration, store_of
 from tieline.cli.output import brief, emit, json_option, plain, say, table, text
+from tieline.cli.rights import asker, tell_of_reading
 from tieline.core.model import CATALOGUE, Status
 from tieline.core.settings import no_such
 from tieline.sync import explain
@@ -38,18 +39,24 @@ def incidents(
     config, _registry = configuration(workspace)
     if system and system not in config.connections:
         raise no_such("connection", system, config.connections)
-    with store_of(config) as store, store.read() as connection:
-        if incident is not None:
-            asked_for = explain.one_incident(connection, explain.one_named(connection, incident).id)
-            found = [asked_for] if asked_for is not None else []
-        else:
-            found = explain.incidents(connection, status=wanted or "", search=search, system=system, limit=limit)
-        not_known = unknown.firing_of(connection, [one.id for one, _copies in found])
+    with store_of(config) as store:
+        who = asker(config, store)
+        with store.read() as connection:
+            sight = who.sight(connection)
+            if incident is not None:
+                asked_for = explain.one_incident(connection, explain.one_named(connection, incident, sight).id)
+                found = [asked_for] if asked_for is not None else []
+            else:
+                found = explain.incidents(
+                    connection, status=wanted or "", search=search, system=system, limit=limit, sight=sight
+                )
+            not_known = unknown.firing_of(connection, [one.id for one, _copies in found])
+        tell_of_reading(store, who, sight, [one.id for one, _copies in found])
     if as_json:
         emit(
             [
                 {
-                    "incident": one.number,
+                    "incident": sight.called(one.id, one.number),
                     "id": one.uid,
                     "fields": plain_fields(one.fields),
                     "severity_unknown": [said.sentence for said in not_known.get(one.id, ())],
@@ -72,7 +79,7 @@ def incidents(
         one, copies = found[0]
         names = sorted({*one.fields, *(name for copy in copies for name in copy.observed)})
         table(
-            f"{one.number}  {text(one.fields.get('title'))}",
+            f"{sight.called(one.id, one.number)}  {text(one.fields.get('title'))}",
             ["field", "incident", *[f"{copy.connection} {_called(copy)}" for copy in copies]],
             [
                 (
@@ -93,7 +100,7 @@ def incidents(
         ["incident", "status", "severity", "title", "copies"],
         [
             (
-                one.number,
+                sight.called(one.id, one.number),
                 one.fields.get("status"),
                 one.fields.get("severity") or ("unknown" if one.id in not_known else None),
                 one.fields.get("title"),
@@ -120,15 +127,20 @@ def _called(copy: Replica) -> str:
 def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
     """Why FIELD of INCIDENT has its value: what every copy shows, and each step with its reason."""
     config, _registry = configuration(workspace)
-    with store_of(config) as store, store.read() as connection:
-        item = explain.one_named(connection, incident)
-        if field not in CATALOGUE[item.kind]:
-            raise no_such("field", field, CATALOGUE[item.kind])
-        found = explain.why(connection, item, field)
+    with store_of(config) as store:
+        who = asker(config, store)
+        with store.read() as connection:
+            sight = who.sight(connection)
+            item = explain.one_named(connection, incident, sight)
+            if field not in CATALOGUE[item.kind]:
+                raise no_such("field", field, CATALOGUE[item.kind])
+            found = explain.why(connection, item, field)
+        tell_of_reading(store, who, sight, [item.id])
+    called = sight.called(item.id, item.number)
     if as_json:
         emit(
             {
-                "incident": item.number,
+                "incident": called,
                 "field": field,
                 "value": plain(found.value),
                 "unknown": found.unknown,
@@ -148,7 +160,7 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
             }
         )
         return
-    say(f"{item.number}  {field} = {brief(found.value, whole=True)}")
+    say(f"{called}  {field} = {brief(found.value, whole=True)}")
     for sentence in found.unknown:
         say(f"not known: {sentence}")
     table(
@@ -177,15 +189,20 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
 def history(workspace: str, incident: str, as_json: bool) -> None:
     """What happened to INCIDENT, from the journal, oldest first."""
     config, _registry = configuration(workspace)
-    with store_of(config) as store, store.read() as connection:
-        item = explain.one_named(connection, incident)
-        found = explain.history(connection, item.id)
+    with store_of(config) as store:
+        who = asker(config, store)
+        with store.read() as connection:
+            sight = who.sight(connection)
+            item = explain.one_named(connection, incident, sight)
+            found = explain.history(connection, item.id)
+        tell_of_reading(store, who, sight, [item.id])
     if as_json:
         emit([{**entry, "changes": [_change(name, step) for name, step in explain.changes(entry)]} for entry in found])
         return
     columns = ["entry", "when (UTC)", "what", "connection", "who", "field", "from", "to", "reason"]
     ours = {"tieline", *config.connections}
-    table(item.number, columns, [row for entry in found for row in _told(entry, ours)], empty="")
+    called = sight.called(item.id, item.number)
+    table(called, columns, [row for entry in found for row in _told(entry, ours)], empty="")
 
 
 def _change(name: str, step: explain.Step) -> dict[str, Any]:

@@ -38,6 +38,9 @@ COMMANDS = {
     "doubts": ("tieline.cli.decide", "doubts", "Ends of alerts that are not believed, and confirming them."),
     "edit": ("tieline.cli.decide", "edit", "Change fields of an incident."),
     "comment": ("tieline.cli.decide", "comment", "Write a comment into every copy of an incident."),
+    "restrict": ("tieline.cli.restrict", "restrict", "Have an incident be there only for those who need to know."),
+    "unrestrict": ("tieline.cli.restrict", "unrestrict", "Have it be there for everybody again."),
+    "access": ("tieline.cli.access", "access", "Who may do what, and why."),
     "mapping": ("tieline.cli.mapping", "mapping", "Check and explain mappings."),
     "audit": ("tieline.cli.audit", "audit", "Prove that the journal is whole."),
     "store": ("tieline.cli.store", "store", "Move everything into another database."),
@@ -50,7 +53,7 @@ FOLLOWS: Final = {
     **dict.fromkeys(["run", "demo"], "nothing was started"),
     "check": "no connection was asked",
     **dict.fromkeys(["status", "incidents", "why", "history", "plugins"], "there is nothing to show"),
-    **dict.fromkeys(["edit", "comment", "store"], "nothing was changed"),
+    **dict.fromkeys(["edit", "comment", "restrict", "unrestrict", "store"], "nothing was changed"),
 }
 """What comes of a command whose configuration is refused; of the others, that nothing was done."""
 

@@ -15,8 +15,10 @@ from typing import Any
 
 import click
 
+from tieline.cli.accounts import account, owns_store
 from tieline.cli.open import clock, configuration_to_look, moment, store_of, unwritable
 from tieline.cli.output import emit, json_option, note, say, table
+from tieline.cli.rights import Asker
 from tieline.core.config import Config
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.store.store import Store
@@ -72,9 +74,11 @@ def status(workspace: str, as_json: bool) -> None:
     config, problems = configuration_to_look(workspace)
     with _looking_into(config, problems) as store:
         now = moment(config, store)
+        who = Asker(account(), owns_store(config), now)
         with store.read() as connection:
             daemon = life(connection, now, unwritable=unwritable(config))
-            found = {"daemon": {**daemon.facts(), **_elsewhere(config)}, **explain.status(connection, now)}
+            shown = explain.status(connection, now, who.sight(connection))
+            found = {"daemon": {**daemon.facts(), **_elsewhere(config)}, **shown}
     known = _known(config, daemon, refused=bool(problems))
     _tell_of_connections(found["connections"], known, running=daemon.running)
     found["file_problems"] = [asdict(one) for one in problems]

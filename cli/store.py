@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tieline.cli.accounts import account
 from tieline.cli.open import clock, configuration, store_of
 from tieline.cli.output import emit, json_option, say
+from tieline.cli.rights import asking, of_the_store
 from tieline.core.config import SQLITE, Config, store_beside
 from tieline.core.errors import ConfigError
 
@@ -51,7 +51,9 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
     with store_of(config) as source, _nobody_at_work(config, source), Store.open(where) as target:
         source.migrate()
         target.migrate()
-        found = copy_store(source, target, at=clock().now(), actor=account(), on_progress=_progress)
+        with asking(config, source, "store.move", of_the_store) as (guarded, asked):
+            by = asked.asker.someone
+            found = copy_store(guarded, target, at=clock().now(), actor=by, on_progress=_progress)
         # The path of a file is as good in `store:` as it is here: both count from the workspace.
         name = address if address.startswith(SQLITE) else target.name
     if as_json:
@@ -105,7 +107,11 @@ def reopen(workspace: str) -> None:
     from tieline.core.store.chain import Entry
 
     config, _registry = configuration(workspace)
-    with store_of(config, moved=True) as opened, opened.write() as tx:
+    with (
+        store_of(config, moved=True) as opened,
+        asking(config, opened, "store.move", of_the_store) as (guarded, asked),
+        guarded.write() as tx,
+    ):
         reopened = StoreReopened()
-        tx.journal(Entry(clock().now(), reopened.KIND, None, None, account(), "", reopened.facts()))
+        tx.journal(Entry(clock().now(), reopened.KIND, None, None, asked.asker.someone, "", reopened.facts()))
     say("the store is in use again; run one daemon on one store only")

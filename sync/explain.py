@@ -32,6 +32,7 @@ from tieline.sync import search as words
 from tieline.sync.alerts import absence, groups, unheeded, unknown
 from tieline.sync.intake import left_out
 from tieline.sync.records import OWN_DOING, Held, Hold, Incident, Replica, ReplicaState
+from tieline.sync.sight import OUTSIDER, Sight, records_of, without
 
 if TYPE_CHECKING:
     from tieline.sync.engine import Engine
@@ -193,9 +194,10 @@ def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:
     return found
 
 
-def conflicts(connection: Connection) -> list[OpenConflict]:
+def conflicts(connection: Connection, sight: Sight = OUTSIDER) -> list[OpenConflict]:
     """Every field that is held until a person acts, oldest first."""
-    found = connection.execute(select(t.replica.c.id).where(loading.WAITS_FOR_A_PERSON)).scalars()
+    waiting = select(t.replica.c.id).where(loading.WAITS_FOR_A_PERSON)
+    found = connection.execute(without(waiting, t.replica.c.incident_id, sight.hidden(connection))).scalars()
     copies = [copy for row in list(found) if (copy := loading.load_replica(connection, row)) is not None]
     held = [
         OpenConflict(copy.incident, copy.connection, name, hold, copy.kind)
@@ -259,8 +261,10 @@ def settle(
     return value
 
 
-def parked(connection: Connection) -> list[Parked]:
+def parked(connection: Connection | Transaction, sight: Sight = OUTSIDER) -> list[Parked]:
     """Everything that waits for a person."""
+    hidden = sight.hidden(connection)
+    records = records_of(connection, hidden)
     copies = [
         Parked("copy", row.id, IncidentId(row.incident_id), row.connection, row.parked, RecordKind(row.kind))
         for row in connection.execute(select(t.replica).where(text("state = 'parked'")).order_by(t.replica.c.id))
@@ -268,6 +272,7 @@ def parked(connection: Connection) -> list[Parked]:
     arrivals = [
         Parked("inbox", row.id, None, row.connection, f"{row.ref}: {row.parked}")
         for row in connection.execute(select(t.inbox).where(text("inbox.parked <> ''")).order_by(t.inbox.c.id))
+        if (row.connection, row.ref) not in records
     ]
     comments = [
         Parked("comment", row.id, IncidentId(row.incident_id), row.connection, row.parked, RecordKind(row.kind))
@@ -282,7 +287,8 @@ def parked(connection: Connection) -> list[Parked]:
         Parked("signal", row.id, IncidentId(row.incident_id), row.connection, row.parked)
         for row in connection.execute(select(t.signal).where(text("signal.parked <> ''")).order_by(t.signal.c.id))
     ]
-    return [*copies, *arrivals, *comments, *acts, *_parked_timers(connection)]
+    found = [*copies, *arrivals, *comments, *acts, *_parked_timers(connection, sight)]
+    return [one for one in found if one.incident not in hidden]
 
 
 _PARKED_TIMERS = (
@@ -294,12 +300,12 @@ _PARKED_TIMERS = (
 )
 
 
-def _parked_timers(connection: Connection) -> list[Parked]:
+def _parked_timers(connection: Connection | Transaction, sight: Sight) -> list[Parked]:
     found: list[Parked] = []
     for row in connection.execute(_PARKED_TIMERS):
         incident = _incident_of_timer(connection, row.facts)
         kind = _kind(connection, incident)
-        of = f", for {item_number(kind, incident)}" if incident is not None else ""
+        of = "" if incident is None else f", for {sight.called(incident, item_number(kind, incident))}"
         head = f"{row.kind} {row.key}, due at {row.due_at:%Y-%m-%d %H:%M:%S} UTC{of}"
         sentence = f"{head}: {_what_next(row.id, row.parked)}"
         found.append(Parked("timer", row.id, incident, "", sentence, kind))
@@ -312,7 +318,7 @@ def _what_next(number: int, words: str) -> str:
     return words if words == timers.UNREADABLE else f"{words} When that is mended: tieline parked retry timer {number}"
 
 
-def _incident_of_timer(connection: Connection, facts: str) -> IncidentId | None:
+def _incident_of_timer(connection: Connection | Transaction, facts: str) -> IncidentId | None:
     """The incident that a timer is about, or whose alert it is about, as far as it says so."""
     try:
         told = orjson.loads(facts)
@@ -401,16 +407,32 @@ def _refuse_unless_known(tx: Transaction, number: int) -> None:
         raise ValueError(f"{what} Install the plugin that set it again; it then happens by itself.")
 
 
+def incident_of_parked(connection: Connection | Transaction, what: str, number: int, sight: Sight) -> IncidentId | None:
+    """The incident that something parked is about, None where it is about none. Raises LookupError for what is not
+    parked, and for what is of an incident that they do not see."""
+    found = [one for one in parked(connection, sight) if (one.what, one.id) == (what, number)]
+    if not found:
+        raise _not_parked(what, number)
+    return found[0].incident
+
+
 def _not_parked(what: str, number: int) -> LookupError:
     return LookupError(f"{what} {number} is not parked; run `tieline parked` to see what is")
 
 
 def incidents(
-    connection: Connection, *, status: str = "", search: str = "", system: str = "", limit: int = 50
+    connection: Connection,
+    *,
+    status: str = "",
+    search: str = "",
+    system: str = "",
+    limit: int = 50,
+    sight: Sight = OUTSIDER,
 ) -> list[tuple[Incident, list[Replica]]]:
     """Incidents with their copies, newest first: those in a status, with these words in what a person reads of it or
     in the key of a ticket, and with a copy in a connection (`system`)."""
-    query = select(t.incident.c.id).order_by(t.incident.c.id.desc())
+    query = without(select(t.incident.c.id), t.incident.c.id, sight.hidden(connection))
+    query = query.order_by(t.incident.c.id.desc())
     copies = select(t.replica.c.incident_id)
     if status:
         query = query.where(t.incident.c.status == status)
@@ -427,8 +449,10 @@ def incidents(
     return found
 
 
-def status(connection: Connection, now: datetime) -> dict[str, Any]:
+def status(connection: Connection, now: datetime, sight: Sight = OUTSIDER) -> dict[str, Any]:
     """The state of everything in a few figures, from the store alone: it works while the daemon is down."""
+    hidden = sight.hidden(connection)
+    i, r, s = t.incident.c, t.replica.c, t.signal.c
 
     def count(query: Any) -> int:
         return int(connection.execute(query).scalar_one())
@@ -444,58 +468,66 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
     for row in connection.execute(select(t.connection)):
         found = connections.setdefault(row.name, {"polled_seconds_ago": None})
         found.update(state=row.state, reason=row.reason, since=row.since, next_try_at=row.next_at)
-    doubts = absence.doubts(connection)
-    for name, doubt in doubts.items():
+    doubted = doubts(connection, sight)
+    for name, doubt in doubted.items():
         one = connections.setdefault(name, not_started())
         one["doubt"] = doubt_as_facts(name, doubt)
-    without_severity = unknown.firing(connection)
+    without_severity = unknown.firing(connection, hidden)
     for name, said in _by_connection(without_severity).items():
         one = connections.setdefault(name, not_started())
         one["severity_unknown"] = said
     lost = left_out.found(connection)
-    for name, gone in lost.items():
+    for name, missed in lost.items():
         one = connections.setdefault(name, not_started())
-        one["left_out"] = left_out.as_facts(name, gone)
-    held = conflicts(connection)
+        one["left_out"] = left_out.as_facts(name, missed)
+    held = conflicts(connection, sight)
     for name in {one.connection for one in held}:
         one = connections.setdefault(name, not_started())
         one["held"] = held_as_facts([field for field in held if field.connection == name])
-    oldest = connection.execute(select(func.min(t.replica.c.dirty_since)).where(text("dirty"))).scalar_one()
+    dirty = select(func.min(r.dirty_since)).where(text("dirty"))
+    oldest = connection.execute(without(dirty, r.incident_id, hidden)).scalar_one()
+    gone = (
+        select(func.count())
+        .select_from(t.replica.join(t.incident, r.incident_id == i.id))
+        .where(r.state == ReplicaState.GONE.value, i.status.in_(open_states))
+    )
     return {
-        "incidents_open": count(select(func.count()).where(t.incident.c.status.in_(open_states))),
+        "incidents_open": count(without(select(func.count()).where(i.status.in_(open_states)), i.id, hidden)),
         "flapping": [
             {
-                "incident": incident_number(one.incident),
+                "incident": sight.called(one.incident, incident_number(one.incident)),
                 "title": one.title,
                 "flaps": one.flaps.count,
                 "held_until": one.flaps.held_until,
             }
             for one in groups.flapping(connection, now)
+            if one.incident not in hidden
         ],
         "resolved_while_firing": [
             {
-                "incident": incident_number(one.incident),
+                "incident": sight.called(one.incident, incident_number(one.incident)),
                 "title": one.title,
                 "status": one.status,
                 "alerts": one.firing,
                 "raised_again_at": one.again,
             }
             for one in unheeded.unheeded(connection)
+            if one.incident not in hidden
         ],
-        "signals_firing": count(select(func.count()).select_from(t.signal).where(text("firing"))),
+        "signals_firing": count(
+            without(select(func.count()).select_from(t.signal).where(text("firing")), s.incident_id, hidden)
+        ),
         "signals_left_out": sum(one.records for one in lost.values()),
         "inbox_waiting": count(select(func.count()).select_from(t.inbox).where(text("parked = ''"))),
-        "copies_gone": count(
-            select(func.count())
-            .select_from(t.replica.join(t.incident, t.replica.c.incident_id == t.incident.c.id))
-            .where(t.replica.c.state == ReplicaState.GONE.value, t.incident.c.status.in_(open_states))
+        "copies_gone": count(without(gone, r.incident_id, hidden)),
+        "copies_behind": count(
+            without(select(func.count()).select_from(t.replica).where(text("dirty")), r.incident_id, hidden)
         ),
-        "copies_behind": count(select(func.count()).select_from(t.replica).where(text("dirty"))),
         "oldest_undelivered_seconds": 0 if oldest is None else max(0, int((now - oldest).total_seconds())),
-        "parked": len(parked(connection)),
+        "parked": len(parked(connection, sight)),
         "conflicts": len(held),
         "severity_unknown": sum(one.alerts for one in without_severity),
-        "ends_doubted": sum(len(doubt.episodes) for doubt in doubts.values()),
+        "ends_doubted": sum(len(doubt.episodes) for doubt in doubted.values()),
         # By name: which one was first to come to rest says nothing.
         "connections": dict(sorted(connections.items())),
     }
@@ -547,38 +579,54 @@ def doubt_as_facts(name: ConnectionName, doubt: absence.Doubt) -> dict[str, Any]
     }
 
 
+def doubts(connection: Connection | Transaction, sight: Sight = OUTSIDER) -> dict[ConnectionName, absence.Doubt]:
+    """The ends of alerts that are not believed, by connection."""
+    found, records = absence.doubts(connection), records_of(connection, sight.hidden(connection))
+    if not records:
+        return found
+    seen: dict[ConnectionName, absence.Doubt] = {}
+    for name, doubt in found.items():
+        episodes = frozenset(one for one in doubt.episodes if (name, one) not in records)
+        fewer = len(doubt.episodes) - len(episodes)
+        if episodes:
+            seen[name] = replace(doubt, episodes=episodes, firing=doubt.firing - fewer, of=doubt.of - fewer)
+    return seen
+
+
 _KIND: Final = select(t.incident.c.kind).where(t.incident.c.id == bindparam("item"))
 
 
-def _kind(connection: Connection, item: IncidentId | None) -> RecordKind:
+def _kind(connection: Connection | Transaction, item: IncidentId | None) -> RecordKind:
     """What kind of item it is; an incident where it is not there."""
     return RecordKind(connection.execute(_KIND, {"item": item}).scalar() or RecordKind.INCIDENT)
 
 
-def named(connection: Connection | Transaction, words: str) -> list[Incident]:
-    """The items that a person means: by our number, or by the key, the id or the address of a ticket of theirs."""
-    wanted = words.strip()
+def named(connection: Connection | Transaction, words: str, sight: Sight = OUTSIDER) -> list[Incident]:
+    """The items that a person means: by our number, or by the key, the id or the address of a ticket of theirs. One
+    that is restricted is meant by its label too, and by nobody who may not read it."""
+    wanted, hidden = words.strip(), sight.hidden(connection)
+    labelled = sight.labelled(wanted)
     try:
-        kind, number = parse_item_number(wanted)
-        item = loading.load_incident(connection, number)
+        kind, number = (None, labelled) if labelled is not None else parse_item_number(wanted)
+        item = None if number in hidden else loading.load_incident(connection, number)
     except ValueError:
         kind = item = None
     if item is not None and kind in (None, item.kind):
         return [item]
     r = t.replica.c
     query = select(r.incident_id).where(or_(func.lower(r.key) == wanted.lower(), r.ref == wanted, r.url == wanted))
-    numbers = sorted({IncidentId(one) for one in connection.execute(query).scalars()})
+    numbers = sorted({IncidentId(one) for one in connection.execute(query).scalars()} - hidden)
     return [item for one in numbers if (item := loading.load_incident(connection, one)) is not None]
 
 
-def one_named(connection: Connection | Transaction, words: str) -> Incident:
+def one_named(connection: Connection | Transaction, words: str, sight: Sight = OUTSIDER) -> Incident:
     """The one item that a person means. Raises LookupError for none, and for several."""
-    found = named(connection, words)
+    found = named(connection, words, sight)
     if len(found) == 1:
         return found[0]
     if not found:
         raise LookupError(f"there is no incident and no ticket {words!r}; `tieline incidents` lists those that exist")
-    several = ", ".join(one.number for one in found)
+    several = ", ".join(sight.called(one.id, one.number) for one in found)
     raise LookupError(f"{words!r} names tickets of several incidents: {several}; name one of those")
 
 

@@ -37,6 +37,14 @@ _DOUBT: Final = {
     "sentence": "text",
 }
 
+_HOLDS: Final = {
+    "person": "text",
+    "role": "text",
+    "scope": "text",
+    "holds": "boolean",
+    "until": "moment or null",
+}
+
 SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     "tieline init": {"": {"file": "text", "tools": ["text"]}},
     "tieline check": {
@@ -201,6 +209,37 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
         "": {"incident": "text", "changed": {"<field>": "anything"}, "unchanged": {"<field>": "anything"}}
     },
     "tieline comment": {"": {"incident": "text", "comment": "integer", "visibility": "text"}},
+    "tieline restrict": {"": {"incident": "text", "was": "text", "restricted": "boolean"}},
+    "tieline unrestrict": {"": {"incident": "text", "was": "text", "restricted": "boolean"}},
+    "tieline access list": {
+        "": {
+            "owner": "text",
+            "grants": [
+                {
+                    "person": "text",
+                    "name": "text",
+                    "identities": ["text"],
+                    "role": "text",
+                    "scope": "text",
+                    "until": "moment or null",
+                    "stands": "boolean",
+                }
+            ],
+        }
+    },
+    "tieline access grant": {"": _HOLDS},
+    "tieline access revoke": {"": _HOLDS},
+    "tieline access why": {
+        "": {
+            "person": "text",
+            "right": "text",
+            "subject": "text",
+            "allowed": "boolean",
+            "rule": "text",
+            "by": "text",
+            "sentence": "text",
+        }
+    },
     "tieline mapping list": {"": ["text"]},
     "tieline mapping check": {"": ERROR["problems?"]},
     "tieline mapping explain": {

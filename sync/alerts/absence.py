@@ -179,8 +179,16 @@ def widened(doubt: Doubt, held: frozenset[Ref], fires: frozenset[Ref]) -> Doubt:
     return replace(doubt, episodes=episodes, firing=max(doubt.firing, len(fires | episodes)))
 
 
-def confirm(engine: Engine, name: ConnectionName, *, actor: Actor) -> Doubt:
-    """A person says that these alerts have ended: the next pass that lacks them takes that in. Good for them only.
+def not_doubted(name: ConnectionName) -> LookupError:
+    """What is said where nothing of a connection is doubted."""
+    return LookupError(f"no ends of {name} are doubted; run `tieline doubts` to see what is")
+
+
+def confirm(
+    engine: Engine, name: ConnectionName, *, actor: Actor, unseen: AbstractSet[tuple[str, str]] = frozenset()
+) -> Doubt:
+    """A person says that these alerts have ended: the next pass that lacks them takes that in. Good for them only, and
+    for none of those that the person does not see (`unseen`, each with its connection).
 
     Raises LookupError when nothing of that connection is doubted.
     """
@@ -189,12 +197,13 @@ def confirm(engine: Engine, name: ConnectionName, *, actor: Actor) -> Doubt:
         if doubt is None and name not in engine.connections:
             raise no_such("connection", name, engine.connections)
         if doubt is None or not doubt.is_loud:
-            raise LookupError(f"no ends of {name} are doubted; run `tieline doubts` to see what is")
-        confirmed = replace(doubt, confirmed=doubt.confirmed | doubt.episodes)
+            raise not_doubted(name)
+        said = frozenset(one for one in doubt.episodes if (name, one) not in unseen)
+        confirmed = replace(doubt, confirmed=doubt.confirmed | said)
         _save(tx, name, confirmed)
         engine.record(
             tx,
-            EndsConfirmed(episodes=sorted(doubt.open)),
+            EndsConfirmed(episodes=sorted(doubt.open & said)),
             connection=name,
             actor=actor,
             reason=Belief.CONFIRMED.value,

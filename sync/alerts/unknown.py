@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -45,9 +45,10 @@ class UnknownSeverity:
         return f"{self.alerts} {many} of {self.connection}: {why_unknown(self.word)}"
 
 
-def firing(connection: Connection | Transaction) -> tuple[UnknownSeverity, ...]:
-    """What fires without a known severity."""
-    return _counted((row.connection, row.fields) for row in connection.execute(_FIRING))
+def firing(connection: Connection | Transaction, hidden: Collection[IncidentId] = ()) -> tuple[UnknownSeverity, ...]:
+    """What fires without a known severity, without the alerts of these incidents."""
+    rows = connection.execute(_FIRING)
+    return _counted((row.connection, row.fields) for row in rows if row.incident_id not in hidden)
 
 
 def firing_of(

@@ -58,6 +58,15 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "edit": ("edit", "INC-1", "title=Disk full on db1"),
     "edit-unknown": ("edit", "INC-1", "titel=x"),
     "comment": ("comment", "INC-1", "Old logs; deleting them."),
+    "restrict": ("restrict", "INC-2", "--reason", "an insider is suspected"),
+    "restrict-refused": ("restrict", "INC-2", "--reason", "an insider is suspected"),
+    "unrestrict": ("unrestrict", "INC-2", "--reason", "nobody is suspected any more"),
+    "access-list": ("access", "list"),
+    "access-list-nobody": ("access", "list"),
+    "access-grant": ("access", "grant", "bin", "responder", "--scope", "team:storage", "--until", "2099-12-01T08:00Z"),
+    "access-revoke": ("access", "revoke", "bin", "responder"),
+    "access-why": ("access", "why", "bin", "incident.edit", "INC-1"),
+    "access-why-not": ("access", "why", "daemon", "incident.restrict", "INC-1"),
     "mapping-list": ("mapping", "list"),
     "mapping-check": ("mapping", "check", "jira-issue"),
     "mapping-check-broken": ("mapping", "check", "broken.yaml"),
@@ -71,6 +80,20 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "simulate-mutants": ("simulate", "--mutant", "list"),
     "plugins": ("plugins",),
 }
+
+GRANTED = ("access", "grant", "daemon", "security")
+FIRST: dict[str, tuple[tuple[str, ...], ...]] = {
+    "restrict": (GRANTED,),
+    "unrestrict": (GRANTED, COMMANDS["restrict"]),
+    "access-list": (
+        GRANTED,
+        ("access", "grant", "bin", "commander", "--until", "2026-11-23T20:00:00Z"),
+        COMMANDS["access-grant"],
+    ),
+    "access-revoke": (("access", "grant", "bin", "responder"),),
+    "access-why": (("access", "grant", "bin", "responder"),),
+}
+"""What was done before a command is looked at."""
 
 SHAPES: dict[str, tuple[int, dict[str, str]]] = {
     "80 columns": (80, {}),
@@ -108,6 +131,8 @@ def place(prepared, tmp_path, monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     (tmp_path / "loginuid").write_text(str(pwd.getpwnam("daemon").pw_uid))
     monkeypatch.setattr(accounts, "LOGIN", tmp_path / "loginuid")
+    (tmp_path / "hostname").write_text("db1")
+    monkeypatch.setattr(accounts, "HOST", tmp_path / "hostname")
     here = tmp_path / "here"
 
     def anew() -> ManualClock:
@@ -136,8 +161,11 @@ def _shortened(lines: list[str]) -> list[str]:
 
 
 def visible(text: str) -> str:
-    """Escape sequences as what they are, this machine's folder as `HERE`, and hashes, which change with the engine."""
-    return re.sub(r"\b[0-9a-f]{16,}\b", "HASH", text.replace("\x1b", "␛").replace(str(Path.cwd()), "HERE"))
+    """Escape sequences as what they are, this machine's folder as `HERE` and whoever runs the tests as `OWNER`,
+    hashes, which change with the engine, and what is drawn."""
+    text = re.sub(r"\bRES-[A-Z]{6}\b", "RES-DRAWNN", text.replace("\x1b", "␛").replace(str(Path.cwd()), "HERE"))
+    text = text.replace(f"os:{pwd.getpwuid(os.getuid()).pw_name}@", "os:OWNER@")
+    return re.sub(r"\b(p-)?[0-9a-f]{16,}\b", r"\1HASH", text)
 
 
 def when(name: str, clock: ManualClock) -> ManualClock:
@@ -157,15 +185,22 @@ def takes_json(arguments: tuple[str, ...]) -> bool:
 def test_a_command_looks_as_it_is_kept(name, place, monkeypatch):
     monkeypatch.setattr(mutants, "MUTANTS", {bug: mutants.MUTANTS[bug] for bug in PLANTED})
     arguments = COMMANDS[name]
+
+    def prepared_for(name: str) -> ManualClock:
+        clock: ManualClock = place()
+        for words in FIRST.get(name, ()):
+            shown(clock, words, 80)
+        return when(name, clock)
+
     shapes: dict[str, str] = {}
     for shape, (columns, environment) in SHAPES.items():
         with monkeypatch.context() as patched:
-            clock = place()
+            clock = prepared_for(name)
             for variable, value in {**environment, **({"COLUMNS": str(columns)} if columns else {})}.items():
                 patched.setenv(variable, value)
-            shapes[shape] = shown(when(name, clock), arguments, columns)
+            shapes[shape] = shown(clock, arguments, columns)
     if takes_json(arguments):
-        shapes["JSON"] = shown(when(name, place()), (*arguments, "--json"), 80)
+        shapes["JSON"] = shown(prepared_for(name), (*arguments, "--json"), 80)
     assert "␛" not in shapes["piped"] + shapes["80 columns, NO_COLOR"] + shapes.get("JSON", "")
     assert re.sub(r"␛\[\d*m", "", shapes["80 columns"]) == shapes.pop("80 columns, NO_COLOR")
     parts = [f"──── {shape} ────\n{text}" for shape, text in shapes.items()]

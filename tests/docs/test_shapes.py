@@ -18,6 +18,7 @@ from tests.sync.world import World
 
 from tieline.adapters.memory.faults import Fault
 from tieline.cli import main as cli_main
+from tieline.cli.accounts import account
 from tieline.cli.demo import stage, story, verdict
 from tieline.cli.demo.stage import DemoFailed
 from tieline.cli.main import cli
@@ -29,7 +30,13 @@ ELSEWHERE = {
 }
 """Commands whose output is held against its shape where it is costly to come by."""
 
+ME = account().identity
 ARGUMENTS = {
+    "access grant": (ME, "security"),
+    "access revoke": (ME, "security"),
+    "access why": (ME, "incident.edit", "INC-1"),
+    "restrict": ("INC-2", "--reason", "an insider is suspected"),
+    "unrestrict": ("INC-2", "--reason", "nobody is"),
     "conflicts settle": ("INC-1", "severity", "left", "--take", "ours"),
     "parked retry": ("copy", "1"),
     "doubts confirm": ("left",),
@@ -91,7 +98,7 @@ def test_each_command_that_prints_json_shows_its_shape() -> None:
 
 def test_each_command_prints_what_its_shape_says(workspace: Path) -> None:
     # What is settled or released is listed first.
-    last = ["conflicts settle", "parked retry", "store copy"]
+    last = ["restrict", "unrestrict", "access revoke", "conflicts settle", "parked retry", "store copy"]
     for command in [*(name for name in COMMANDS if name not in last), *last]:
         if f"tieline {command}" in ELSEWHERE:
             continue

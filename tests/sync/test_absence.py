@@ -736,6 +736,7 @@ def test_a_person_sees_a_doubt_and_confirms_it_by_commands(watch):
         assert result.exit_code == code, result.output
         return " ".join(result.stdout.split())
 
+    said("access", "grant", account().identity, "admin")
     # No daemon runs, which is what `status` says first.
     assert "tieline doubts confirm alerts" in said("status", code=1)
     assert json.loads(said("status", "--json", code=1))["connections"]["alerts"]["doubt"]["missing"] == 12

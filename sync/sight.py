@@ -1,0 +1,105 @@
+"""What somebody sees: every incident that is not restricted, and the restricted ones that they may read.
+
+To anybody else those are not there: neither what they say nor that they exist, by number, by a ticket's key, in a list
+or in a figure. Whoever asks without saying for whom sees what everybody may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import ColumnElement, Select, bindparam, select, text
+
+from tieline.core.access import READ_RESTRICTED, Facts, Scope, ScopeKind, Subject, may
+from tieline.core.identity import Someone
+from tieline.core.model import IncidentId, RecordKind, item_number
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Transaction
+
+_RESTRICTED: Final = select(t.incident.c.id).where(text("restricted"))
+_ROWS: Final = select(
+    t.incident.c.id, t.incident.c.kind, t.incident.c.fields, t.incident.c.restricted, t.incident.c.label
+).order_by(t.incident.c.id)
+_RESTRICTED_ROWS: Final = _ROWS.where(text("restricted"))
+_ROW: Final = _ROWS.where(t.incident.c.id == bindparam("incident"))
+_CONNECTIONS: Final = select(t.replica.c.connection).where(t.replica.c.incident_id == bindparam("incident"))
+_RECORDS: Final = (
+    select(t.replica.c.connection, t.replica.c.ref)
+    .where(t.replica.c.incident_id.in_(bindparam("incidents", expanding=True)), t.replica.c.ref.is_not(None))
+    .union(
+        select(t.signal.c.connection, t.signal.c.episode).where(
+            t.signal.c.incident_id.in_(bindparam("incidents", expanding=True))
+        )
+    )
+)
+
+
+N = TypeVar("N")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The restricted incidents that somebody may read, each with the label that it has instead of its number."""
+
+    reads: Mapping[IncidentId, str] = field(default_factory=dict)
+
+    def hidden(self, connection: Connection | Transaction) -> frozenset[IncidentId]:
+        """The incidents that are not there for them."""
+        return frozenset(map(IncidentId, connection.execute(_RESTRICTED).scalars())) - self.reads.keys()
+
+    def called(self, incident: IncidentId | None, number: N) -> str | N:
+        """How the item of this number is called that they see; the same for what is none."""
+        return (self.reads.get(incident) if incident is not None else None) or number
+
+    def labelled(self, words: str) -> IncidentId | None:
+        """The restricted incident that has this label, where they may read it."""
+        wanted = words.strip().upper()
+        return next((number for number, label in self.reads.items() if label == wanted), None)
+
+
+OUTSIDER: Final = Sight()
+"""What everybody sees."""
+
+
+def without(query: Select[Any], incident: ColumnElement[Any], hidden: frozenset[IncidentId]) -> Select[Any]:
+    """The query without the rows of these incidents. Where none is hidden it stays as it is, and as fast."""
+    return query.where(incident.is_(None) | incident.not_in(hidden)) if hidden else query
+
+
+def records_of(connection: Connection | Transaction, hidden: frozenset[IncidentId]) -> frozenset[tuple[str, str]]:
+    """The records and alerts of these incidents: each connection, and how it knows them."""
+    if not hidden:
+        return frozenset()
+    return frozenset((name, ref) for name, ref in connection.execute(_RECORDS, {"incidents": list(hidden)}))
+
+
+def sight_of(connection: Connection | Transaction, someone: Someone, facts: Facts) -> Sight:
+    """What this person sees."""
+    reads: dict[IncidentId, str] = {}
+    for row in connection.execute(_RESTRICTED_ROWS).all():
+        if may(someone, READ_RESTRICTED, _subject(connection, row), facts).allowed:
+            reads[IncidentId(row.id)] = row.label
+    return Sight(reads)
+
+
+def subject_of(connection: Connection | Transaction, incident: IncidentId) -> Subject:
+    """An incident as what somebody does something to. Raises LookupError."""
+    row = connection.execute(_ROW, {"incident": incident}).first()
+    if row is None:
+        raise LookupError(f"there is no incident {incident}; `tieline incidents` lists those that exist")
+    return _subject(connection, row)
+
+
+def _subject(connection: Connection | Transaction, row: Any) -> Subject:
+    named = {ScopeKind.TEAM: row.fields.get("team"), ScopeKind.SERVICE: row.fields.get("service")}
+    scopes = {Scope(kind, str(name)) for kind, name in named.items() if name}
+    scopes |= {of_connection(name) for name in connection.execute(_CONNECTIONS, {"incident": row.id}).scalars()}
+    name = row.label if row.restricted else item_number(RecordKind(row.kind), IncidentId(row.id))
+    return Subject(name, bool(row.restricted), frozenset(scopes))
+
+
+def of_connection(name: str) -> Scope:
+    """The scope of what a connection holds."""
+    return Scope(ScopeKind.CONNECTION, name)
