@@ -214,7 +214,7 @@ def _silences_pile_up() -> Patches:
 
 
 def _odd_alert_refuses_all() -> Patches:
-    def all_or_nothing(items: Any, understand: Any, _named: Any) -> Any:
+    def all_or_nothing(items: Any, understand: Any, *_told: Any) -> Any:
         return Understood([understand(item) for item in items], [])
 
     return [(alertmanager_webhook, "understood", all_or_nothing)]
