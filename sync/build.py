@@ -19,7 +19,7 @@ from tieline.core.registry import Registry
 from tieline.core.store.store import Store
 from tieline.mappings import Mapping as FieldMapping
 from tieline.mappings.board import ALERTS
-from tieline.sync.accounts.account import LATE, Account, SharedBudget
+from tieline.sync.accounts.account import LATE, Account, Member, SharedBudget
 from tieline.sync.accounts.memory import InProcess, InStore
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.limits import Budget, Pace, repeated_reads
@@ -61,7 +61,8 @@ def build(
         try:
             mapping = _mapping_of(config, connection, load_mapping)
             account = None if connection.settings.only_listens else accounts.get(connection.account)
-            budget = _budget(connection, account, clock, sleep)
+            member = None if account is None else Member(account, name)
+            budget = _budget(connection, member, clock, sleep)
             source = _connect(config, connection, Workbench(clock, sleep, (transports or {}).get(name), budget.spend))
         except ConfigError as error:
             failed[name] = error
@@ -69,7 +70,7 @@ def build(
         if not (Power.EDIT_COMMENT in connection.kind.powers and connection.comments.goes_out):
             mapping = mapping.without_pins()
         again = repeated_reads(sleep)
-        connections[name] = Connected(connection, source, mapping, budget, again, account, in_doubt=in_doubt)
+        connections[name] = Connected(connection, source, mapping, budget, again, member, in_doubt=in_doubt)
     if failed and broken is None:
         raise ConfigError([problem for error in failed.values() for problem in error.problems])
     if in_doubt_before is None and in_doubt:
@@ -110,11 +111,11 @@ def _accounts(
 
 
 def _budget(
-    connection: ConnectionConfig, account: Account | None, clock: Clock, sleep: Callable[[float], None]
+    connection: ConnectionConfig, member: Member | None, clock: Clock, sleep: Callable[[float], None]
 ) -> Budget:
-    if account is None:
+    if member is None:
         return Budget(connection.calls_per_minute, clock, sleep)
-    return SharedBudget(connection.calls_per_minute, clock, sleep, account, connection.name)
+    return SharedBudget(connection.calls_per_minute, clock, sleep, member)
 
 
 def _keeps_labels(registry: Registry, here: Connected) -> bool:

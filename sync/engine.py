@@ -37,7 +37,7 @@ from tieline.core.store import tables as t
 from tieline.core.store.store import Store, Transaction
 from tieline.mappings import Fitted
 from tieline.mappings import Mapping as FieldMapping
-from tieline.sync.accounts.account import Account
+from tieline.sync.accounts.account import Member
 from tieline.sync.limits import Budget
 from tieline.sync.outcomes import Standing, Then, Verb, outcome
 from tieline.sync.tokens import TOKEN_PREFIX
@@ -94,7 +94,7 @@ class Connected:
     budget: Budget
     again: Retrying
     """Repeats a read that failed for a moment, a few times at once; never a write."""
-    account: Account | None = None
+    account: Member | None = None
     """What it shares with other connections that log in as it does; None for one that shares nothing."""
     people: dict[str, tuple[str | None, float]] = field(default_factory=dict)
     """E-mail to the tool's id (None: it knows nobody of that address), and when it said so."""
@@ -179,7 +179,7 @@ class Connected:
     def _tell_account(self, spent: int, error: RemoteError | None) -> None:
         """What came of a call, where one was made: what an adapter remembers says nothing about its tool."""
         if self.account is not None and self.budget.calls > spent:
-            self.account.heard(self.name, error)
+            self.account.heard(error)
 
     def ask(self, verb: Verb, act: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         """The same for a read, which is repeated a few times at once where it failed for a moment."""

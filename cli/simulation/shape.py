@@ -100,6 +100,8 @@ class Shape:
     monitoring: str = SIMULATED
     calls_per_minute: int = 0
     """What one shipped tool may be asked; 0 for what its adapter allows itself."""
+    shared: bool = False
+    """Whether the memory tools are of one account, though each of them has troubles of its own."""
     tool_habits: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """What the shipped tools do by themselves: see `shipped.habits`."""
     alert_habits: frozenset[str] = frozenset()
@@ -185,7 +187,8 @@ def load(shape: Shape, page_size: int) -> tuple[Config, Registry]:
     """The configuration of a world of this shape."""
     lag = round(shape.lookup_lag.total_seconds())
     pace, silence = shape.calls_per_minute, shape.silence_for
-    return _load(shape.connections, shape.monitoring, shape.polls, page_size, shape.blunt, lag, pace, silence)
+    watch = shape.monitoring
+    return _load(shape.connections, watch, shape.polls, page_size, shape.blunt, lag, pace, silence, shape.shared)
 
 
 @cache
@@ -198,6 +201,7 @@ def _load(
     lag: int,
     pace: int,
     silence: str,
+    shared: bool,
 ) -> tuple[Config, Registry]:
     every = f"{POLL_EVERY}s" if polls else "3650d"
     signals = f"signals: {{window: 2m, silence_for: {silence}, doubt_from: {DOUBT_FROM}, {TIMES_OF_ALERTS}}}"
@@ -212,7 +216,8 @@ def _load(
         else:
             tool = "simulated-blunt" if name == blunt else "simulated"
             # The first pass reaches back further than any clock is set here.
-            lines.append(f"  {name}: {{tool: {tool}, opens: true, history: 30d, page_size: {page_size}}}")
+            account = ", account: desk" if shared else ""
+            lines.append(f"  {name}: {{tool: {tool}, opens: true, history: 30d, page_size: {page_size}{account}}}")
     config, registry = load_text("\n".join(lines), Path("simulated.yaml"), _provide)
     with_secrets = {name: _with_secret(one) for name, one in config.connections.items()}
     return replace(config, connections=with_secrets), registry

@@ -231,6 +231,7 @@ class World:
             dice=self.dice,
             transports={**{name: desk.transport for name, desk in self.tools.items()}, ALERTS: self.alerts.transport},
             load_mapping=load_mapping,
+            is_alone=len(self.workers) == 1,
         )
         engine.new_token = self._token
         worker.intake = Intake(engine)

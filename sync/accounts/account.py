@@ -4,17 +4,19 @@ made while the tool answers nobody."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from tieline.core.clock import Clock
 from tieline.core.errors import Limit, RemoteError, TryAgain, as_sentence
 from tieline.core.model import ConnectionName
 from tieline.sync.accounts import circuit
-from tieline.sync.accounts.circuit import Outage, Trouble, Wait, trouble_of
-from tieline.sync.accounts.memory import Keeper, Memory, spent
+from tieline.sync.accounts.circuit import Circuit, Outage, Trouble, Wait, trouble_of
+from tieline.sync.accounts.memory import Decide, Fence, Keeper, Memory, spent, unfenced
 from tieline.sync.limits import Budget, Pace
+
+T = TypeVar("T")
 
 LATE: Final = 1.0
 """Seconds after its moment within which a call is made; one that comes later waits for another moment."""
@@ -30,137 +32,143 @@ class Together(TryAgain):
         self.sentence = sentence
 
 
+@dataclass(slots=True)
 class Account:
     """What the connections named `everybody` share. `wake` tells one of them that something has changed."""
 
-    def __init__(
-        self,
-        name: str,
-        everybody: Sequence[ConnectionName],
-        pace: Pace,
-        keeper: Keeper,
-        wake: Callable[[ConnectionName], None],
-    ) -> None:
-        self.name = name
-        self.everybody = everybody
-        self._pace = pace
-        self._keeper = keeper
-        self._wake = wake
-        self._last = Memory(pace.burst, keeper.now())
+    name: str
+    everybody: Sequence[ConnectionName]
+    pace: Pace
+    keeper: Keeper
+    wake: Callable[[ConnectionName], None]
+    last: Memory = field(init=False)
+    """What is remembered, as far as is known here."""
+
+    def __post_init__(self) -> None:
+        self.last = Memory(self.pace.burst, self.keeper.now())
+
+
+class Member:
+    """One connection's part in its account."""
+
+    def __init__(self, account: Account, who: ConnectionName) -> None:
+        self.account = account
+        self.who = who
+        self.fence: Fence = unfenced
+        """Begins each change in the store: what a turn that is over believes to know is refused there."""
 
     @property
     def left(self) -> float:
         """Calls that may be made at once, as far as is known here."""
-        return max(0.0, self._pace.filled(self._last.left, self._keeper.now() - self._last.at))
+        last = self.account.last
+        return max(0.0, self.account.pace.filled(last.left, self.account.keeper.now() - last.at))
 
-    def take(self, who: ConnectionName) -> float:
+    def take(self) -> float:
         """Take a call. Answers in how many seconds it may be made. Raises Together, and StoreUnavailable."""
 
         def decide(memory: Memory, now: float) -> tuple[Memory, float | Together]:
-            wait = circuit.waits(memory.circuit, who, now)
+            wait = circuit.waits(memory.circuit, self.who, now)
             if wait is not None:
-                self._last = memory
-                return memory, self._together(who, wait, now)
-            left, at, pause = spent(memory, self._pace, now)
-            self._last = Memory(left, at, memory.circuit)
-            return self._last, pause
+                return memory, self._together(wait, now)
+            left, at, pause = spent(memory, self.account.pace, now)
+            return Memory(left, at, memory.circuit), pause
 
-        pause = self._keeper.change(decide)
+        pause = self._change(decide)
         if isinstance(pause, Together):
             raise pause
         return pause
 
-    def look(self, who: ConnectionName) -> None:
+    def look(self) -> None:
         """Raises Together where this one may not ask the tool any more, and StoreUnavailable."""
-        memory, now = self._keeper.read(), self._keeper.now()
-        wait = circuit.waits(memory.circuit, who, now)
+        memory, now = self.account.keeper.read(), self.account.keeper.now()
+        wait = circuit.waits(memory.circuit, self.who, now)
         if wait is not None:
-            raise self._together(who, wait, now)
+            raise self._together(wait, now)
 
-    def holds(self, who: ConnectionName) -> bool:
+    def holds(self) -> bool:
         """Whether this one waits with the others, whatever wait of its own it has. Raises StoreUnavailable."""
-        return self._keeper.read().circuit.holds(who)
+        return self.account.keeper.read().circuit.holds(self.who)
 
-    def ask(self, who: ConnectionName) -> bool:
+    def ask(self) -> bool:
         """Whether this one may begin its next work. True where it is the one that looks for all of them: then it is to
         ask the tool something at once. Raises Together, and StoreUnavailable."""
 
         def decide(memory: Memory, now: float) -> tuple[Memory, bool | Together]:
-            after, wait = circuit.asks(memory.circuit, who, self.everybody, now)
-            self._last = replace(memory, circuit=after)
-            return self._last, after.outage is not None if wait is None else self._together(who, wait, now)
+            after, wait = circuit.asks(memory.circuit, self.who, self.account.everybody, now)
+            told = after.outage is not None if wait is None else self._together(wait, now)
+            return replace(memory, circuit=after), told
 
-        memory = self._keeper.read()
-        after, told = decide(memory, self._keeper.now())
+        memory = self.account.keeper.read()
+        after, told = decide(memory, self.account.keeper.now())
         if after != memory:
-            told = self._keeper.change(decide)
+            told = self._change(decide)
         if isinstance(told, Together):
             raise told
         return told
 
-    def heard(self, who: ConnectionName, error: RemoteError | None) -> None:
+    def heard(self, error: RemoteError | None) -> None:
         """A call was made, and ended so. Raises StoreUnavailable."""
-        if trouble_of(error) is not Trouble.ANSWERED or not self._last.circuit.is_news(who):
-            return
-        self._note(lambda now: circuit.answered(now, who))
+        if trouble_of(error) is Trouble.ANSWERED and self.account.last.circuit.is_news(self.who):
+            self._note(lambda now: circuit.answered(now, self.who))
 
-    def met(self, who: ConnectionName, error: Exception, state: str, wait: timedelta) -> Together | None:
+    def met(self, error: Exception, state: str, wait: timedelta) -> Together | None:
         """Trouble has stopped this one's work. Answers what it is to do with the others, or None where it waits alone.
         Raises StoreUnavailable."""
-        now = self._keeper.now()
+        now, trouble = self.account.keeper.now(), trouble_of(error)
         status = error.status if isinstance(error, RemoteError) else None
-        words = as_sentence(error)
-        outage = Outage(state, f"{type(error).__name__} {status}", words, now + wait.total_seconds())
-        trouble = trouble_of(error)
-        after = self._note(lambda before: circuit.met(before, who, trouble, outage, self.everybody))
-        waits = circuit.waits(after, who, now)
-        return None if waits is None or not after.holds(who) else self._together(who, waits, now)
+        outage = Outage(state, f"{type(error).__name__} {status}", as_sentence(error), now + wait.total_seconds())
+        after = self._note(lambda before: circuit.met(before, self.who, trouble, outage, self.account.everybody))
+        told = circuit.waits(after, self.who, now)
+        return None if told is None or not after.holds(self.who) else self._together(told, now)
 
-    def _note(self, change: Callable[[circuit.Circuit], circuit.Circuit]) -> circuit.Circuit:
-        def decide(memory: Memory, _now: float) -> tuple[Memory, tuple[circuit.Circuit, circuit.Circuit]]:
+    def _note(self, change: Callable[[Circuit], Circuit]) -> Circuit:
+        def decide(memory: Memory, _now: float) -> tuple[Memory, tuple[Circuit, Circuit]]:
             after = change(memory.circuit)
-            self._last = replace(memory, circuit=after)
-            return self._last, (memory.circuit, after)
+            return replace(memory, circuit=after), (memory.circuit, after)
 
-        before, after = self._keeper.change(decide)
+        before, after = self._change(decide)
         if (before.outage is None) != (after.outage is None):
-            for name in self.everybody:
-                self._wake(name)
+            for name in self.account.everybody:
+                self.account.wake(name)
         return after
 
-    def _together(self, who: ConnectionName, wait: Wait, now: float) -> Together:
+    def _change(self, decide: Decide[T]) -> T:
+        def remember(memory: Memory, now: float) -> tuple[Memory, T]:
+            self.account.last, answer = decide(memory, now)
+            return self.account.last, answer
+
+        return self.account.keeper.change(remember, self.fence)
+
+    def _together(self, wait: Wait, now: float) -> Together:
         sentence = (
-            f"The account {self.name} ({', '.join(self.everybody)}) is not answered: {wait.outage.reason} "
-            "All of them wait together, and one looks again."
+            f"The account {self.account.name} ({', '.join(self.account.everybody)}) is not answered: "
+            f"{wait.outage.reason} All of them wait together, and one looks again."
         )
-        return Together(who, wait.outage.state, sentence, timedelta(seconds=max(0.0, wait.until - now)))
+        return Together(self.who, wait.outage.state, sentence, timedelta(seconds=max(0.0, wait.until - now)))
 
 
 class SharedBudget(Budget):
     """One connection's part in the budget of its account."""
 
-    def __init__(
-        self, per_minute: int, clock: Clock, sleep: Callable[[float], None], account: Account, who: ConnectionName
-    ) -> None:
+    def __init__(self, per_minute: int, clock: Clock, sleep: Callable[[float], None], member: Member) -> None:
         super().__init__(per_minute, clock, sleep)
-        self.account = account
-        self._who = who
+        self._member = member
 
     @property
     def left(self) -> float:
-        return self.account.left
+        return self._member.left
 
     def spend(self) -> None:
         """Take one call of the account's, sleeping until its moment has come. Raises Together, and StoreUnavailable."""
         self.permit()
-        while (pause := self.account.take(self._who)) > 0:
+        while (pause := self._member.take()) > 0:
             self.waited += pause
             began = self._clock.monotonic()
             self._sleep(pause)
             self.permit()
             if self._clock.monotonic() - began - pause < LATE:
                 # The trouble of another one may have begun meanwhile.
-                self.account.look(self._who)
+                self._member.look()
                 break
         self.calls += 1
 

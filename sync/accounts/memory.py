@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 from sqlalchemy import bindparam, select, text, update
 
 from tieline.core.store import tables as t
-from tieline.core.store.store import Store
+from tieline.core.store.store import Store, Transaction
 from tieline.sync.accounts.circuit import CLOSED, Circuit, Outage
 from tieline.sync.limits import Pace
 
@@ -63,6 +63,14 @@ Decide = Callable[[Memory, float], tuple[Memory, T]]
 """From what is remembered, and the time, to what is to be remembered and what is answered."""
 
 
+Fence = Callable[[Transaction], None]
+"""Raises LeaseLost where whoever changes something may not do so any more."""
+
+
+def unfenced(_tx: Transaction) -> None:
+    """Nobody else could have taken over."""
+
+
 class Keeper(Protocol):
     """Where it is remembered."""
 
@@ -70,7 +78,7 @@ class Keeper(Protocol):
         """What is remembered now. Raises StoreUnavailable."""
         ...
 
-    def change(self, decide: Decide[T]) -> T:
+    def change(self, decide: Decide[T], fence: Fence) -> T:
         """Remember something else. Raises StoreUnavailable."""
         ...
 
@@ -90,7 +98,7 @@ class InProcess:
     def read(self) -> Memory:
         return self._memory
 
-    def change(self, decide: Decide[T]) -> T:
+    def change(self, decide: Decide[T], fence: Fence) -> T:  # noqa: ARG002 - nobody takes over within a process
         with self._lock:
             self._memory, answer = decide(self._memory, self._now())
         return answer
@@ -113,8 +121,9 @@ class InStore:
             found = connection.execute(_LOOK, {"row_name": self._account}).scalar()
         return self._beginning() if found is None else from_facts(found)
 
-    def change(self, decide: Decide[T]) -> T:
+    def change(self, decide: Decide[T], fence: Fence) -> T:
         with self._store.write() as tx:
+            fence(tx)
             found = tx.execute(_LOCKED, {"row_name": self._account}).scalar()
             if found is None:
                 tx.execute(_FIRST, {"name": self._account, "memory": as_facts(self._beginning())})

@@ -173,10 +173,10 @@ class Lane:
         """Whether this moment is one to ask the tool, by what this connection knows and by what its account does."""
         rests = not self._together and not is_due(self.next_at, now)
         account = self.here.account
-        if account is None or (rests and not account.holds(self.here.name)):
+        if account is None or (rests and not account.holds()):
             return not rests
         try:
-            looks = account.ask(self.here.name)
+            looks = account.ask()
         except Together as told:
             self._wait_together(told)
             return False
@@ -564,7 +564,7 @@ class Lane:
     def _wait(self, state: LaneState, error: RemoteError, wait: timedelta) -> None:
         """Rest alone, or with all connections of the account where the trouble is everybody's."""
         account = self.here.account
-        told = None if account is None else account.met(self.here.name, error, state.value, wait)
+        told = None if account is None else account.met(error, state.value, wait)
         if told is not None:
             self._wait_together(told)
             return

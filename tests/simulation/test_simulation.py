@@ -61,6 +61,14 @@ def test_schedules_played_by_the_shipped_adapters_break_no_promise(first):
         assert outcome.violations == (), f"tieline simulate --seed {seed} --steps {SHIPPED_STEPS} --tools {SHIPPED}"
 
 
+@pytest.mark.parametrize("first", range(0, 2 * CHUNK, CHUNK))
+def test_schedules_whose_tools_are_of_one_account_break_no_promise(first):
+    for seed in range(first, first + CHUNK):
+        plan = Plan.drawn(seed, STEPS)
+        outcome = play(replace(plan, shape=replace(plan.shape, shared=True)))
+        assert outcome.violations == (), f"seed {seed}, {STEPS} steps, shared"
+
+
 EARLY = [
     "no-intent",
     "no-lag-wait",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,20 @@ from hypothesis import strategies as st
 from tests.core.store_backends import BACKENDS, postgres_database, postgres_server
 
 from tieline.adapters.testing.clock import ManualClock
-from tieline.core.errors import Limit, NeedsOperator, TryAgain
+from tieline.core.errors import LeaseLost, Limit, NeedsOperator, TryAgain
 from tieline.core.model import ConnectionName
 from tieline.core.store.store import Store
-from tieline.sync.accounts.account import LATE, Account, SharedBudget, Together
+from tieline.sync.accounts.account import LATE, Account, Member, SharedBudget, Together
 from tieline.sync.accounts.circuit import Circuit, Outage
 from tieline.sync.accounts.memory import AHEAD, InProcess, InStore, Keeper, Memory, as_facts, from_facts, spent
+from tieline.sync.daemon.jobs import lease
 from tieline.sync.limits import Pace
 
 __all__ = ["postgres_database", "postgres_server"]
 
 ONE, TWO = ConnectionName("one"), ConnectionName("two")
 PACE = Pace.of(60, LATE)
+HOUR = timedelta(hours=1)
 
 
 @given(st.lists(st.floats(0.0, 20.0), min_size=1, max_size=200), st.integers(1, 200), st.data())
@@ -86,6 +89,7 @@ class Bench:
         self.made: list[float] = []
         self.per_minute = per_minute
         self.shared = shared
+        self.members: dict[ConnectionName, Member] = {}
         self.alone = self.account(self.keeper())
         self.one, self.two = self.budget(ONE), self.budget(TWO)
 
@@ -100,7 +104,8 @@ class Bench:
 
     def budget(self, who: ConnectionName) -> SharedBudget:
         account = self.alone if self.shared is None else self.account(self.keeper())
-        return SharedBudget(self.per_minute, self.clock, self.clock.sleep, account, who)
+        member = self.members[who] = Member(account, who)
+        return SharedBudget(self.per_minute, self.clock, self.clock.sleep, member)
 
     def spend(self, budget: SharedBudget) -> None:
         budget.spend()
@@ -132,11 +137,28 @@ def test_two_have_together_what_one_would_have(here: Bench) -> None:
 
 def test_one_that_died_with_a_call_in_hand_has_cost_that_call_and_no_more(here: Bench) -> None:
     for _ in range(int(PACE.burst) + 1):
-        here.one.account.take(ONE)  # and is never heard of again
-    assert here.two.account.take(TWO) == pytest.approx(2 / PACE.rate)
+        here.members[ONE].take()  # and is never heard of again
+    assert here.members[TWO].take() == pytest.approx(2 / PACE.rate)
     here.clock.advance(3600)
-    assert here.budget(TWO).account.take(TWO) == 0.0
-    assert here.two.left == PACE.burst - 1 or here.two.left == pytest.approx(PACE.burst)
+    assert here.members[TWO].take() == 0.0
+    assert here.two.left == PACE.burst - 1
+
+
+def test_what_a_turn_that_is_over_believes_to_know_is_refused(postgres_database: str) -> None:
+    with Store.open(postgres_database) as store:
+        store.migrate()
+        here = Bench(store)
+        turn = lease.begin(store, ONE, "frozen", here.clock.now())
+        member = here.members[ONE]
+        member.fence = partial(lease.lock, turn=turn)
+        assert member.take() == 0.0
+        lease.begin(store, ONE, "another", here.clock.now())
+        for change in (member.take, lambda: member.met(TryAgain("one", "no", limit=Limit.CONNECTION), "waiting", HOUR)):
+            with pytest.raises(LeaseLost):
+                change()
+        assert here.members[TWO].ask() is False
+        here.members[TWO].take()
+        assert here.two.left == PACE.burst - 2
 
 
 def test_one_that_was_frozen_when_its_moment_came_waits_for_another(here: Bench) -> None:
@@ -148,9 +170,9 @@ def test_one_that_was_frozen_when_its_moment_came_waits_for_another(here: Bench)
         slept.append(seconds)
         here.clock.advance(seconds + (LATE if len(slept) == 1 else 0.0))
         if len(slept) == 1:
-            here.two.account.take(TWO)
+            here.members[TWO].take()
 
-    budget = SharedBudget(60, here.clock, frozen, here.one.account, ONE)
+    budget = SharedBudget(60, here.clock, frozen, here.members[ONE])
     budget.spend()
     assert len(slept) == 2
 
@@ -158,14 +180,14 @@ def test_one_that_was_frozen_when_its_moment_came_waits_for_another(here: Bench)
 def test_what_the_last_turn_left_is_not_asked(here: Bench) -> None:
     here.one.resume(0.0, 0.0)
     assert here.one.left == PACE.burst
-    here.one.account.take(ONE)
+    here.members[ONE].take()
     assert here.one.left == PACE.burst - 1
 
 
 def test_a_pause_of_one_is_everybodys(here: Bench) -> None:
     here.spend(here.one)
     error = TryAgain("one", "answered 429", limit=Limit.CONNECTION)
-    told = here.one.account.met(ONE, error, "waiting", timedelta(seconds=40))
+    told = here.members[ONE].met(error, "waiting", timedelta(seconds=40))
     assert told is not None
     assert sorted(here.woken) == [ONE, TWO]
     with pytest.raises(Together, match=r"The account desk \(one, two\) is not answered: one: answered 429\.") as raised:
@@ -182,8 +204,8 @@ def test_whoever_sleeps_for_its_moment_is_told_when_trouble_began_meanwhile(here
 
     def sleeping(seconds: float) -> None:
         here.clock.advance(seconds)
-        here.one.account.met(ONE, error, "stopped", timedelta(minutes=5))
+        here.members[ONE].met(error, "stopped", timedelta(minutes=5))
 
     with pytest.raises(Together):
-        SharedBudget(60, here.clock, sleeping, here.two.account, TWO).spend()
+        SharedBudget(60, here.clock, sleeping, here.members[TWO]).spend()
     assert here.two.calls == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from tieline.core.clock import Clock
 from tieline.core.store.store import Store
@@ -37,6 +38,8 @@ def take_turn(
     # Whoever died in its turn may have spent everything.
     budget.resume(*(0.0, 0.0) if turn.idle is None else (float(turn.memory.get("calls_left", 0.0)), turn.idle))
     budget.permit = lease.permit(store, turn, clock.monotonic)
+    if lane.here.account is not None:
+        lane.here.account.fence = partial(lease.lock, turn=turn)
     try:
         more = True
         while more and not lane.stopping():
