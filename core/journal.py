@@ -333,7 +333,6 @@ def forget(store: Store, who: str, *, at: datetime, actor: Actor) -> int:
         person = found[0][0]
         grants.let_go(tx, person, at=at, actor=actor)
         entry = tx.journal(_entry(PersonForgotten(person=person), at, actor))
-        tx.flush()
         tx.execute(_FORGET, {"row_id": person})
         tx.execute(_UNKNOWN, {"row_id": person})
     store.scrub()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -56,8 +58,8 @@ def tamper(address: str, *statements: str) -> None:
     engine.dispose()
 
 
-def first_bad(store: Store, **options: Any) -> int:
-    with pytest.raises(JournalBroken) as caught:
+def first_bad(store: Store, words: str | None = None, **options: Any) -> int:
+    with pytest.raises(JournalBroken, match=words) as caught:
         journal.verify(store, **options)
     return caught.value.seq
 
@@ -238,16 +240,27 @@ class TestVerifying:
 
     def test_of_several_payloads_that_are_gone_the_first_is_named(self, whole: Store, address: str) -> None:
         tamper(address, "DELETE FROM journal_payload WHERE seq IN (3, 4, 9)")
-        assert first_bad(whole) == 3
+        assert first_bad(whole, "the payload of journal entry 3 is gone") == 3
 
     def test_a_payload_without_an_entry_is_found(self, whole: Store, address: str) -> None:
         tamper(address, "INSERT INTO journal_payload (seq, payload, salt) VALUES (77, '{}', '')")
-        assert first_bad(whole) == 77
+        assert first_bad(whole, "a payload for journal entry 77, and no such entry") == 77
 
     @pytest.mark.parametrize("seq", [1, 4, 10])
     def test_a_removed_entry_is_named(self, whole: Store, address: str, seq: int) -> None:
         tamper(address, f"DELETE FROM journal WHERE seq = {seq}", f"DELETE FROM journal_payload WHERE seq = {seq}")
         assert first_bad(whole) == seq
+        assert [first_bad(whole, chunk=chunk) for chunk in (1, 2, 4)] == [seq] * 3
+
+    @pytest.mark.parametrize("changed", ["payload = x'7b7d'", "salt = x'00'"])
+    def test_what_is_no_text_is_no_payload(
+        self, tmp_path: Path, open_store: Callable[[str], Store], changed: str
+    ) -> None:
+        address = f"sqlite:///{tmp_path / 'tieline.db'}"
+        store = open_store(address)
+        ten(store)
+        tamper(address, f"UPDATE journal_payload SET {changed} WHERE seq = 4")
+        assert first_bad(store, "the payload of journal entry 4 was changed") == 4
 
     def test_a_removed_entry_is_found_though_the_chain_was_mended_around_it(self, whole: Store, address: str) -> None:
         with whole.read() as connection:
@@ -283,11 +296,11 @@ class TestVerifying:
 
     def test_entries_cut_off_at_the_end_no_longer_match_the_head(self, whole: Store, address: str) -> None:
         tamper(address, "DELETE FROM journal WHERE seq > 7", "DELETE FROM journal_payload WHERE seq > 7")
-        assert first_bad(whole) == 8
+        assert first_bad(whole, "ends at entry 7, and its head names entry 10") == 8
 
     def test_a_head_that_names_another_hash_is_found(self, whole: Store, address: str) -> None:
         tamper(address, f"UPDATE journal_head SET hash = '{'f' * 64}'")
-        assert first_bad(whole) == 10
+        assert first_bad(whole, "journal entry 10 is not the one") == 10
 
     def test_an_entry_rewritten_with_its_hash_breaks_the_next_one(self, whole: Store, address: str) -> None:
         with whole.read() as connection:
@@ -305,7 +318,7 @@ class TestVerifying:
         assert len(seen) == -(-10 // chunk)
 
     def test_entries_appended_while_it_reads_do_no_harm(self, whole: Store) -> None:
-        assert journal.verify(whole, on_progress=lambda _seq: append(whole, entry(50)), chunk=3).count >= 10
+        assert journal.verify(whole, on_progress=lambda _seq: append(whole, entry(50)), chunk=3).count == 10
 
 
 class TestCheckpoints:
@@ -326,6 +339,7 @@ class TestCheckpoints:
         assert journal.verify(sqlite_store, anchor=journal.checkpoint(sqlite_store)) == Verified(0, GENESIS, 0)
         ten(sqlite_store)
         anchor = journal.checkpoint(sqlite_store, tmp_path / "head.json")
+        assert (tmp_path / "head.json").read_text() == f'{{"checkpoint":1,"seq":10,"hash":"{anchor.hash}"}}\n'
         assert journal.read_checkpoint(tmp_path / "head.json") == anchor
         assert journal.verify(sqlite_store, anchor=anchor) == Verified(10, anchor.hash, 0)
 
@@ -333,16 +347,35 @@ class TestCheckpoints:
         file = tmp_path / ("x" * 255)
         assert journal.checkpoint(sqlite_store, file) == journal.read_checkpoint(file)
 
+    def test_a_checkpoint_that_finds_no_room_leaves_the_older_one_and_nothing_beside_it(
+        self, sqlite_store: Store, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "head.json"
+        before = journal.checkpoint(sqlite_store, file)
+        append(sqlite_store, entry(1))
+        files = set(tmp_path.iterdir())
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+        try:
+            with pytest.raises(ConfigError, match="JOURNAL001 File too large"):
+                journal.checkpoint(sqlite_store, file)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert journal.read_checkpoint(file) == before
+        assert set(tmp_path.iterdir()) == files
+
     @pytest.mark.parametrize("there", ["something else", "{}"])
     def test_a_checkpoint_replaces_nothing_else(self, sqlite_store: Store, tmp_path: Path, there: str) -> None:
         file = tmp_path / "head.json"
         file.write_text(there)
-        with pytest.raises(ConfigError, match="JOURNAL001"):
-            journal.checkpoint(sqlite_store, file)
-        with pytest.raises(ConfigError, match="JOURNAL001"):
-            journal.checkpoint(sqlite_store, tmp_path)
-        assert [one.name for one in tmp_path.glob("head*")] == ["head.json"]
+        pipe = tmp_path / "head.pipe"
+        os.mkfifo(pipe)
+        for taken in (file, tmp_path, pipe):
+            with pytest.raises(ConfigError, match=f"^{taken}:1:1: JOURNAL001 there is something else in it"):
+                journal.checkpoint(sqlite_store, taken)
+        assert {one.name for one in tmp_path.glob("*head*")} == {"head.json", "head.pipe"}
         assert file.read_text() == there
+        assert pipe.is_fifo()
 
     def test_a_checkpoint_replaces_an_empty_file_and_an_older_one(self, sqlite_store: Store, tmp_path: Path) -> None:
         file = tmp_path / "head.json"
@@ -361,7 +394,7 @@ class TestCheckpoints:
             "UPDATE journal_head SET seq = 7, hash = (SELECT hash FROM journal WHERE seq = 7)",
         )
         assert journal.verify(store).count == 7
-        assert first_bad(store, anchor=anchor) == 8
+        assert first_bad(store, "ends at entry 7, and the checkpoint knows entry 10", anchor=anchor) == 8
 
     def test_a_history_rewritten_from_end_to_end_is_found(
         self, pinned: tuple[Store, str, Checkpoint], tmp_path: Path, open_store: Callable[[str], Store]
@@ -390,8 +423,9 @@ class TestCheckpoints:
     def test_a_file_that_is_no_checkpoint_is_refused(self, tmp_path: Path, content: str) -> None:
         file = tmp_path / "head.json"
         file.write_text(content)
-        with pytest.raises(ConfigError, match="JOURNAL002"):
-            journal.read_checkpoint(file)
+        for none in (file, tmp_path, tmp_path / "nowhere"):
+            with pytest.raises(ConfigError, match=f"^{none}:1:1: JOURNAL002 this is not a checkpoint"):
+                journal.read_checkpoint(none)
 
     @pytest.mark.parametrize(
         ("where", "cause"),
@@ -407,7 +441,7 @@ class TestCheckpoints:
     ) -> None:
         (tmp_path / "file").touch()
         before = set(tmp_path.iterdir())
-        with pytest.raises(ConfigError, match=rf"JOURNAL001 {cause}\..*room\."):
+        with pytest.raises(ConfigError, match=rf"^{tmp_path / where}:1:1: JOURNAL001 {cause}\..*room\."):
             journal.checkpoint(sqlite_store, tmp_path / where)
         assert set(tmp_path.iterdir()) == before
 
@@ -522,10 +556,18 @@ class TestShredding:
         assert journal.shred(store, [3], at=NOON, actor="dpo", why="") is None
         assert journal.verify(store).count == 11
 
-    @pytest.mark.parametrize("seqs", [[], [0], [12], [3, 99]])
-    def test_only_entries_that_exist_can_be_shredded(self, store: Store, seqs: list[int]) -> None:
+    @pytest.mark.parametrize(
+        ("seqs", "words"),
+        [
+            ([], "between 1 and 1,000 journal entries to shred"),
+            ([0], "entry 0 does not exist"),
+            ([12], "entry 12 does not exist"),
+            ([1_000, 3, 11], "entry 11 does not exist"),
+        ],
+    )
+    def test_only_entries_that_exist_can_be_shredded(self, store: Store, seqs: list[int], words: str) -> None:
         ten(store)
-        with pytest.raises(ValueError, match="shred"):
+        with pytest.raises(ValueError, match=words):
             journal.shred(store, seqs, at=NOON, actor="dpo", why="")
         assert journal.verify(store) == journal.Verified(10, journal.verify(store).head, 0)
 
