@@ -132,7 +132,7 @@ def _unsayable(here: Connected, copy: Replica, incident: Incident, names: Abstra
     """Those of these fields that need not be tried: the mapping says so already, or what the tool told of them."""
     fields = {name: incident.fields[name] for name in names if name in incident.fields}
     kept = copy.originals or {}
-    said = here.mapping.denormalize(fields, incident.fields, EVERYONE, link=copy.url, originals=kept, present={})
+    said = here.mapping.denormalize(fields, incident.fields, EVERYONE, originals=kept, present={})
     return {*here.mapping.refusals(fields, EVERYONE), *(one.field for one in said.left_out), *(names - fields.keys())}
 
 

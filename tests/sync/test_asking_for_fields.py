@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +10,15 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import func, select
 from tests.sync.stands import RIGHT, edit, linked, save
 from tests.sync.world import World
 
 from tieline.adapters.testing.clock import ManualClock
+from tieline.core import journal
 from tieline.core.errors import TryAgain
 from tieline.core.port import FieldFact
+from tieline.core.store import tables as t
 from tieline.mappings import Fitted, fit, load
 from tieline.sync import explain
 from tieline.sync.fit import fitting
@@ -26,6 +29,11 @@ from tieline.sync.road import copy_states
 MEMORY: Final = load("memory-incident")
 FREE: Final = {"severity": FieldFact("severity", writable=True, required=False)}
 BARRED: Final = {"severity": FieldFact("severity", writable=False, required=False)}
+UNKNOWN: Final = {
+    "type": "doc",
+    "version": 1,
+    "content": [{"type": "paragraph", "content": [{"type": "text", "text": "one"}, {"type": "strange"}]}],
+}
 OLD: Final = fitting.OLD.total_seconds()
 SLOWLY: Final = fitting.SLOWLY.total_seconds()
 
@@ -274,3 +282,88 @@ def test_what_is_left_out_by_now_is_told_as_another_field_is_tried_anew(world: W
     fitting.try_anew(world.engine, here)
     [entry] = told(world, "left_out")
     assert (entry["connection"], list(entry["facts"]["fields"])) == ("right", ["title"])
+
+
+def meanwhile(world: World, act: Callable[[], object]) -> None:
+    """Somebody else is faster: their transaction comes between a look and the next write."""
+    store, write = world.engine.store, world.engine.store.write
+
+    def later() -> Any:
+        store.write = write  # type: ignore[method-assign]
+        act()
+        return write()
+
+    store.write = later  # type: ignore[method-assign]
+
+
+def remove(world: World) -> None:
+    with world.engine.store.write() as tx:
+        tx.execute(t.replica.delete().where(t.replica.c.connection == "right"))
+
+
+def test_a_copy_that_goes_before_it_is_tried_anew_is_left_alone(world: World) -> None:
+    save(world, holds={"severity": Hold(Held.UNWRITABLE, "high", None, world.clock.now(), "it cannot be told")})
+    woken = roused(world)
+    meanwhile(world, lambda: remove(world))
+    fitting.try_anew(world.engine, at_right(world))
+    assert woken == []
+
+
+@pytest.mark.parametrize(
+    ("act", "after"),
+    [
+        (remove, None),
+        (lambda one: save(one, parked="somebody is to look"), (ReplicaState.PARKED, "somebody is to look")),
+        (lambda one: save(one, state=ReplicaState.LINKED), (ReplicaState.LINKED, "no such column")),
+    ],
+    ids=["it goes", "it is put aside for something else", "a person lets it go on"],
+)
+def test_a_copy_that_became_another_before_it_is_resumed_is_left_as_it_is(
+    world: World, act: Callable[[World], object], after: tuple[ReplicaState, str] | None
+) -> None:
+    copy_states.park(world.engine, world.copy("right").id, "no such column", copy_states.UNFIT)
+    woken = roused(world)
+    meanwhile(world, lambda: act(world))
+    fitting.resume(world.engine, at_right(world))
+    if after is not None:
+        assert (world.copy("right").state, world.copy("right").parked) == after
+    assert woken == [] == told(world, "resumed")
+
+
+def test_what_was_put_aside_for_words_that_were_shredded_waits_for_a_person(world: World) -> None:
+    copy_states.park(world.engine, world.copy("right").id, "no such column", copy_states.UNFIT)
+    with world.engine.store.read() as connection:
+        last = connection.execute(select(func.max(t.journal.c.seq))).scalar_one()
+    journal.shred(world.engine.store, [last], at=world.clock.now(), actor="dpo", why="asked")
+    fitting.resume(world.engine, at_right(world))
+    assert world.copy("right").state is ReplicaState.PARKED
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "mapping", "originals"),
+    [
+        (
+            "description",
+            "full",
+            fit(MEMORY, {"description": FieldFact("description", writable=False, required=False)}).mapping,
+            {"description": "<p>full</p>"},
+        ),
+        ("priority", "p9", MEMORY, {}),
+        ("description", "", load("jira-issue"), {"description": UNKNOWN}),
+    ],
+    ids=[
+        "what the tool told of it",
+        "the mapping, which has no word for it",
+        "what stands there, which holds more than can be said",
+    ],
+)
+def test_what_is_known_against_a_field_is_enough_not_to_try_it(
+    world: World, field: str, value: str, mapping: Any, originals: Mapping[str, object]
+) -> None:
+    edit(world, **{field: value})
+    hold = Hold(Held.UNWRITABLE, value, None, world.clock.now(), "it cannot be told")
+    save(world, holds={field: hold}, originals=originals)
+    here = at_right(world)
+    here.mapping = mapping
+    fitting.try_anew(world.engine, here)
+    assert world.copy("right").holds[field] == hold
