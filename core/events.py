@@ -21,6 +21,9 @@ Upcast = Callable[[Facts], Facts]
 VERSION: Final = "event_version"
 """Under this name stands an event's version in its payload, from the second on."""
 
+CAUSE: Final = "cause"
+"""Under this name stands, in the payload of what an act brought about, the seq of the entry that says it was done."""
+
 EVENTS: Final[dict[str, type[Event]]] = {}
 """Every kind, in the order in which they are explained."""
 
@@ -334,6 +337,17 @@ class SignalTold(Event):
     signal: str
     act: str
     handle: str
+
+
+# -- what somebody did -----------------------------------------------------------------------------------------------
+
+
+@event("acted")
+class Acted(Event):
+    """somebody did what can be done, with these words; what it brought about names this entry as its cause"""
+
+    act: str
+    ask: Mapping[str, Fact]
 
 
 # -- Tieline itself --------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from tenacity import Retrying
 from tieline.core.clock import Clock
 from tieline.core.config import Config, ConnectionConfig
 from tieline.core.errors import RemoteError, StoreUnavailable, Unforeseen
-from tieline.core.events import Event
+from tieline.core.events import CAUSE, Event
 from tieline.core.hooks import Committed
 from tieline.core.journal import Actor, Entry
 from tieline.core.model import ConnectionName, IncidentId, RecordKind, Value
@@ -260,6 +260,8 @@ class Engine:
     ) -> int:
         """Journal one thing that happened, and tell the plugins once it is committed. Answers its seq."""
         facts = event.facts()
+        if tx.cause is not None:
+            facts[CAUSE] = tx.cause
         seq = tx.journal(Entry(self.clock.now(), event.KIND, incident, connection, actor, reason, facts))
         if self.is_command:
             tx.execute(_UNHEARD, {"seq": seq})

@@ -209,7 +209,14 @@ def conflicts(connection: Connection, sight: Sight = OUTSIDER) -> list[OpenConfl
 
 
 def settle(
-    engine: Engine, incident: IncidentId, field: str, connection: ConnectionName, *, theirs: bool, actor: Actor
+    tx: Transaction,
+    engine: Engine,
+    incident: IncidentId,
+    field: str,
+    connection: ConnectionName,
+    *,
+    theirs: bool,
+    actor: Actor,
 ) -> Value:
     """Settle a held field: take the tool's value or keep the incident's. Answers the value that stands.
 
@@ -220,44 +227,43 @@ def settle(
 
     if field not in INCIDENT_FIELDS:
         raise no_such("field", field, INCIDENT_FIELDS)
-    with engine.store.write() as tx:
-        current = loading.load_incident(tx, incident, lock=True)
-        copy = next((one for one in loading.load_replicas(tx, incident) if one.connection == connection), None)
-        if copy is None and connection not in engine.connections:
-            raise no_such("connection", connection, engine.connections)
-        if current is None or copy is None or field not in copy.holds:
-            raise LookupError(f"nothing is held for {field} in {connection}; run `tieline conflicts` to see what is")
-        hold = copy.holds[field]
-        if theirs and hold.kind is Held.UNMAPPED:
-            raise ValueError(f"{hold.theirs!r} has no word in the mapping; map it, or keep the incident's value")
-        value: Value = hold.theirs if theirs else current.fields.get(field)
-        plain = loading.plain({"kept": value, "lost": hold.theirs})
-        refused = {} if theirs else {field: {**plain, "reason": Reason.SETTLED.value, "open": False}}
-        engine.record(
-            tx,
-            Settled(field=field, took="theirs" if theirs else "ours", value=plain["kept"], conflicts=refused),
-            incident=incident,
-            connection=connection,
-            actor=actor,
-            reason=Reason.SETTLED.value,
-        )
-        holds = {name: one for name, one in copy.holds.items() if name != field}
-        in_vain = hold.kind in (*OWN_DOING, Held.UNWRITABLE) and not theirs
-        if in_vain:
-            # Written once more, and held anew if the tool does the same again.
-            holds[field] = replace(hold, again=True)
-        # What the tool shows is known to differ from the incident: without a base, keeping ours means writing it.
-        base = {name: one for name, one in copy.base.items() if name != field}
-        if hold.kind is Held.REPLACED or in_vain:
-            # The tool shows what we wrote (the edit that waited is in no record any more), or what it kept instead.
-            base = dict(copy.base)
-        elif hold.kind is Held.CONFLICT or theirs:
-            base[field] = hold.theirs
-        loading.save_replica(tx, replace(copy, holds=holds, base=base))
-        if theirs:
-            commit.edit(tx, engine, incident, {field: value}, actor=actor, reason=Reason.SETTLED)
-        else:
-            commit.spread(tx, engine, current)
+    current = loading.load_incident(tx, incident, lock=True)
+    copy = next((one for one in loading.load_replicas(tx, incident) if one.connection == connection), None)
+    if copy is None and connection not in engine.connections:
+        raise no_such("connection", connection, engine.connections)
+    if current is None or copy is None or field not in copy.holds:
+        raise LookupError(f"nothing is held for {field} in {connection}; run `tieline conflicts` to see what is")
+    hold = copy.holds[field]
+    if theirs and hold.kind is Held.UNMAPPED:
+        raise ValueError(f"{hold.theirs!r} has no word in the mapping; map it, or keep the incident's value")
+    value: Value = hold.theirs if theirs else current.fields.get(field)
+    plain = loading.plain({"kept": value, "lost": hold.theirs})
+    refused = {} if theirs else {field: {**plain, "reason": Reason.SETTLED.value, "open": False}}
+    engine.record(
+        tx,
+        Settled(field=field, took="theirs" if theirs else "ours", value=plain["kept"], conflicts=refused),
+        incident=incident,
+        connection=connection,
+        actor=actor,
+        reason=Reason.SETTLED.value,
+    )
+    holds = {name: one for name, one in copy.holds.items() if name != field}
+    in_vain = hold.kind in (*OWN_DOING, Held.UNWRITABLE) and not theirs
+    if in_vain:
+        # Written once more, and held anew if the tool does the same again.
+        holds[field] = replace(hold, again=True)
+    # What the tool shows is known to differ from the incident: without a base, keeping ours means writing it.
+    base = {name: one for name, one in copy.base.items() if name != field}
+    if hold.kind is Held.REPLACED or in_vain:
+        # The tool shows what we wrote (the edit that waited is in no record any more), or what it kept instead.
+        base = dict(copy.base)
+    elif hold.kind is Held.CONFLICT or theirs:
+        base[field] = hold.theirs
+    loading.save_replica(tx, replace(copy, holds=holds, base=base))
+    if theirs:
+        commit.edit(tx, engine, incident, {field: value}, actor=actor, reason=Reason.SETTLED)
+    else:
+        commit.spread(tx, engine, current)
     return value
 
 
@@ -334,54 +340,53 @@ def _incident_of_timer(connection: Connection | Transaction, facts: str) -> Inci
     return None
 
 
-def release(engine: Engine, what: str, number: int, *, actor: Actor) -> None:
+def release(tx: Transaction, engine: Engine, what: str, number: int, *, actor: Actor) -> None:
     """Let one parked thing try again. Raises LookupError when it is not parked, ValueError when nobody would try it."""
     from tieline.sync.fit import unfit
     from tieline.sync.road import commit
 
     if number > _LARGEST:
         raise _not_parked(what, number)
-    with engine.store.write() as tx:
-        if what in _OF_A_CONNECTION:
-            _refuse_unless_connected(tx, engine, what, number)
-        match what:
-            case "copy":
-                copy = loading.lock_replica(tx, number)
-                if copy is None or copy.state is not ReplicaState.PARKED:
-                    raise _not_parked(what, number)
-                connected = engine.connections.get(copy.connection)
-                if connected is not None and not connected.can(Power.FIND):
-                    # Nothing can look for the record; a person did, and says that there is none.
-                    copy = replace(copy, intent=None)
-                back = replace(copy, state=commit.resumed(copy), parked="", dirty=True, attempts=0, trail={})
-                back = replace(back, holds=unfit.tried_anew(back))
-                loading.save_replica(tx, replace(back, dirty_since=engine.clock.now(), next_at=None))
-                incident, connection = copy.incident, copy.connection
-                engine.rouse(tx, connection)
-                engine.record(tx, Released(what=what), incident=incident, connection=connection, actor=actor)
-                return
-            case "inbox":
-                change = update(t.inbox).where(t.inbox.c.id == number, t.inbox.c.parked != "")
-                found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
-            case "comment":
-                change = update(t.twin).where(t.twin.c.id == number, t.twin.c.state == "parked")
-                # Looked for before it is written: in a store that was put back, somebody may have said so before.
-                found = tx.execute(change, {"state": "sending", "parked": "", "attempts": 0, "next_at": None})
-            case "signal":
-                signal = tx.execute(select(t.signal.c.incident_id).where(t.signal.c.id == number)).first()
-                if signal is not None and signal.incident_id is not None:
-                    loading.lock_incident(tx, IncidentId(signal.incident_id))
-                change = update(t.signal).where(t.signal.c.id == number, t.signal.c.parked != "")
-                found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
-            case "timer":
-                _refuse_unless_known(tx, number)
-                change = update(t.timer).where(t.timer.c.id == number, t.timer.c.parked != "")
-                found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
-            case _:
-                raise LookupError(f"{what!r} is not copy, inbox, comment, signal or timer")
-        if found.rowcount == 0:
-            raise _not_parked(what, number)
-        engine.record(tx, Released(what=what, number=number), actor=actor)
+    if what in _OF_A_CONNECTION:
+        _refuse_unless_connected(tx, engine, what, number)
+    match what:
+        case "copy":
+            copy = loading.lock_replica(tx, number)
+            if copy is None or copy.state is not ReplicaState.PARKED:
+                raise _not_parked(what, number)
+            connected = engine.connections.get(copy.connection)
+            if connected is not None and not connected.can(Power.FIND):
+                # Nothing can look for the record; a person did, and says that there is none.
+                copy = replace(copy, intent=None)
+            back = replace(copy, state=commit.resumed(copy), parked="", dirty=True, attempts=0, trail={})
+            back = replace(back, holds=unfit.tried_anew(back))
+            loading.save_replica(tx, replace(back, dirty_since=engine.clock.now(), next_at=None))
+            incident, connection = copy.incident, copy.connection
+            engine.rouse(tx, connection)
+            engine.record(tx, Released(what=what), incident=incident, connection=connection, actor=actor)
+            return
+        case "inbox":
+            change = update(t.inbox).where(t.inbox.c.id == number, t.inbox.c.parked != "")
+            found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
+        case "comment":
+            change = update(t.twin).where(t.twin.c.id == number, t.twin.c.state == "parked")
+            # Looked for before it is written: in a store that was put back, somebody may have said so before.
+            found = tx.execute(change, {"state": "sending", "parked": "", "attempts": 0, "next_at": None})
+        case "signal":
+            signal = tx.execute(select(t.signal.c.incident_id).where(t.signal.c.id == number)).first()
+            if signal is not None and signal.incident_id is not None:
+                loading.lock_incident(tx, IncidentId(signal.incident_id))
+            change = update(t.signal).where(t.signal.c.id == number, t.signal.c.parked != "")
+            found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
+        case "timer":
+            _refuse_unless_known(tx, number)
+            change = update(t.timer).where(t.timer.c.id == number, t.timer.c.parked != "")
+            found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
+        case _:
+            raise LookupError(f"{what!r} is not copy, inbox, comment, signal or timer")
+    if found.rowcount == 0:
+        raise _not_parked(what, number)
+    engine.record(tx, Released(what=what, number=number), actor=actor)
 
 
 _OF_A_CONNECTION: Final = {"copy": t.replica, "inbox": t.inbox, "comment": t.twin, "signal": t.signal}

@@ -27,6 +27,8 @@ from tieline.cli.simulation.world import CYCLE, World
 from tieline.sync import explain
 from tieline.sync.alerts import absence
 from tieline.sync.limits import BREAKER_WINDOW
+from tieline.sync.office.office import Office
+from tieline.sync.office.own import OWN
 
 STEPS = 120
 
@@ -206,24 +208,22 @@ def _wait_out_the_lag(world: World) -> None:
         world.clock.advance(2 * world.shape.lookup_lag.total_seconds())
 
 
+PERSON: Final = "ann@example.com"
+
+
 def _decide(world: World) -> None:
     """A person looks at everything that is put aside or doubted, lets it try again, and says that it is true."""
     world.decided = True
     with world.store.read() as connection:
         parked, held, doubted = explain.parked(connection), explain.conflicts(connection), absence.doubts(connection)
+    office = Office(world.engine, OWN)
     for name in doubted:
-        absence.confirm(world.engine, name, actor="ann@example.com")
+        office.perform("doubts confirm", {"connection": name}, actor=PERSON)
     for one in parked:
-        explain.release(world.engine, one.what, one.id, actor="ann@example.com")
+        office.perform("parked retry", {"what": one.what, "number": one.id}, actor=PERSON)
     for conflict in held:
-        explain.settle(
-            world.engine,
-            conflict.incident,
-            conflict.field,
-            conflict.connection,
-            theirs=False,
-            actor="ann@example.com",
-        )
+        told = {"incident": conflict.number, "field": conflict.field, "connection": conflict.connection}
+        office.perform("conflicts settle", {**told, "take": "ours"}, actor=PERSON)
 
 
 def _trace(world: World, story: Sequence[str]) -> str:

@@ -68,6 +68,8 @@ class Transaction:
         self._connection = connection
         self._entropy = entropy
         self._given = given or Given()
+        self.cause: int | None = None
+        """The seq of the act that brings about whatever is journalled from here on."""
         self._chain: Chain | None = None
         self._callbacks: list[Callable[[], object]] = []
         self._failure: SQLAlchemyError | None = None

@@ -16,6 +16,7 @@ account                  what the connections of one account share, there
 doubt                    ends of alerts that are not believed yet
 left_out                 what a source's webhooks told of without its being taken in
 timer                    what is to happen later
+act_key                  what was asked for under a key
 """
 
 from __future__ import annotations
@@ -317,6 +318,18 @@ timer = Table(
     Index(None, "due_at"),
 )
 _partial("ix_timer_parked", timer.c.id, where=text("parked <> ''"))
+
+# What was asked for under a key of the asker's, and what was answered.
+act_key = Table(
+    "act_key",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("answer", JsonText, nullable=False),
+    Column("seq", BigInteger),  # of the entry that says it was done
+    Column("at", Instant, nullable=False),
+    Index(None, "at"),
+)
 
 journal = Table(
     "journal",

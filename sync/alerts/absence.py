@@ -185,30 +185,34 @@ def not_doubted(name: ConnectionName) -> LookupError:
 
 
 def confirm(
-    engine: Engine, name: ConnectionName, *, actor: Actor, unseen: AbstractSet[tuple[str, str]] = frozenset()
+    tx: Transaction,
+    engine: Engine,
+    name: ConnectionName,
+    *,
+    actor: Actor,
+    unseen: AbstractSet[tuple[str, str]] = frozenset(),
 ) -> Doubt:
     """A person says that these alerts have ended: the next pass that lacks them takes that in. Good for them only, and
     for none of those that the person does not see (`unseen`, each with its connection).
 
     Raises LookupError when nothing of that connection is doubted.
     """
-    with engine.store.write() as tx:
-        doubt = load(tx, name)
-        if doubt is None and name not in engine.connections:
-            raise no_such("connection", name, engine.connections)
-        if doubt is None or not doubt.is_loud:
-            raise not_doubted(name)
-        said = frozenset(one for one in doubt.episodes if (name, one) not in unseen)
-        confirmed = replace(doubt, confirmed=doubt.confirmed | said)
-        _save(tx, name, confirmed)
-        engine.record(
-            tx,
-            EndsConfirmed(episodes=sorted(doubt.open & said)),
-            connection=name,
-            actor=actor,
-            reason=Belief.CONFIRMED.value,
-        )
-        engine.rouse(tx, name)
+    doubt = load(tx, name)
+    if doubt is None and name not in engine.connections:
+        raise no_such("connection", name, engine.connections)
+    if doubt is None or not doubt.is_loud:
+        raise not_doubted(name)
+    said = frozenset(one for one in doubt.episodes if (name, one) not in unseen)
+    confirmed = replace(doubt, confirmed=doubt.confirmed | said)
+    _save(tx, name, confirmed)
+    engine.record(
+        tx,
+        EndsConfirmed(episodes=sorted(doubt.open & said)),
+        connection=name,
+        actor=actor,
+        reason=Belief.CONFIRMED.value,
+    )
+    engine.rouse(tx, name)
     return confirmed
 
 

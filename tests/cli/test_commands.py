@@ -357,9 +357,9 @@ def test_plugins_shows_what_is_allowed_and_what_is_not(workspace):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("edit", "INC-1", "description=\udcff"), 2, "description is text in UTF-8"),
-        (("edit", "INC-1", "tags=\udcff"), 2, "tags is text in UTF-8"),
-        (("comment", "INC-1", "\udcff"), 2, "a comment is text in UTF-8"),
+        (("edit", "INC-1", "description=\udcff"), 2, "changes.description: text is in UTF-8"),
+        (("edit", "INC-1", "tags=\udcff"), 2, "text is in UTF-8, and this is in another encoding"),
+        (("comment", "INC-1", "\udcff"), 2, "body: text is in UTF-8"),
         (("edit", "INC-1", "alerts=none"), 2, "alerts is what fires now, and nobody's to write"),
         (("edit", "INC-1", "status=new", "title=x", "status=closed"), 2, "status is there twice; write it once"),
         (("edit", "INC-1", "title=x", "title=x"), 2, "title is there twice"),
@@ -534,3 +534,12 @@ def test_a_store_is_not_copied_onto_itself(workspace):
     name = next(one.name for one in workspace.glob("*.db"))
     code, output = run("store", "copy", "--to", f"sqlite:///{name}", workspace=workspace)
     assert code == 2, output
+
+
+def test_a_command_under_a_key_is_done_once(workspace) -> None:
+    comment = ["-w", str(workspace), "comment", "INC-1", "on it", "--key", "k", "--json"]
+    first, second = (CliRunner().invoke(cli, comment) for _ in range(2))
+    assert json.loads(first.stdout) == json.loads(second.stdout)
+    told = CliRunner().invoke(cli, ["-w", str(workspace), "history", "INC-1", "--json"])
+    kinds = [entry["kind"] for entry in json.loads(told.stdout)]
+    assert (kinds.count("commented"), kinds.count("acted")) == (1, 1)

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 from structlog.testing import capture_logs
+from tests.sync.deciding import decide
 from tests.sync.office import Office
 from tests.sync.world import World
 
 from tieline.core import timers
 from tieline.core.errors import NeedsOperator, StoreUnavailable
-from tieline.core.journal import Someone
 from tieline.core.store import tables as t
 from tieline.sync import explain
 from tieline.sync.alerts import acts, unheeded
@@ -111,12 +111,12 @@ def test_one_that_was_put_aside_is_released_and_tried_from_the_beginning(world: 
         fire(world)
         world.clock.advance(600)
     (parked,) = waiting(world)
-    explain.release(world.engine, "timer", parked.id, actor="ann")
+    decide(world.engine, "parked retry", what="timer", number=parked.id)
     assert waiting(world) == []
     assert fire(world) == 1
     assert waiting(world) == [], "it is the first failure again"
     with pytest.raises(LookupError, match="timer 99 is not parked"):
-        explain.release(world.engine, "timer", 99, actor="ann")
+        decide(world.engine, "parked retry", what="timer", number=99)
 
 
 def test_a_kind_that_nothing_at_work_knows_stays_and_is_told_of_once(world: World) -> None:
@@ -130,7 +130,7 @@ def test_a_kind_that_nothing_at_work_knows_stays_and_is_told_of_once(world: Worl
         "install the plugin that set it again; it then happens by itself"
     )
     with pytest.raises(ValueError, match=r"timer \d+ cannot be tried: nothing at work knows .*oncall\.escalate"):
-        explain.release(world.engine, "timer", parked.id, actor=Someone("ann"))
+        decide(world.engine, "parked retry", what="timer", number=parked.id)
     assert waiting(world) == [parked], "nobody is told that it tries again"
 
 

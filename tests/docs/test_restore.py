@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.sync.deciding import decide
 from tests.sync.world import World
 
 from tieline.core.model import ConnectionName, IncidentId, Visibility, instant
 from tieline.core.port import Ref
-from tieline.sync import explain
 from tieline.sync.build import SKEW
 from tieline.sync.comments import comments, writing
 from tieline.sync.intake import inbox
@@ -183,7 +183,7 @@ def _outgoing(world: World) -> comments.Outgoing:
 
 def _let_try_again(world: World) -> None:
     [aside] = world.parked()
-    explain.release(world.engine, aside.what, aside.id, actor="ann@example.com")
+    decide(world.engine, "parked retry", what=aside.what, number=aside.id)
 
 
 def test_a_new_comment_is_not_taken_for_one_whose_number_it_was_given(tmp_path: Path) -> None:
@@ -368,7 +368,7 @@ def test_such_a_copy_that_a_person_lets_try_again_is_looked_for_too(tmp_path: Pa
     while world.step("left"):
         pass
     [aside] = world.parked()
-    explain.release(world.engine, aside.what, aside.id, actor="ann@example.com")
+    decide(world.engine, "parked retry", what=aside.what, number=aside.id)
     _deliver_in_right(world)
 
     [row] = world.tools["right"].rows()

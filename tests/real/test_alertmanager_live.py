@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 from tests.real.servers import HOOK_TOKEN, PASSWORD, USER, Receiver, Server, alertmanager, receiver, until
+from tests.sync.deciding import decide
 
 from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter, connect
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
@@ -340,7 +341,7 @@ def test_a_real_restart_with_an_empty_state_resolves_nothing(tmp_path: Path) -> 
             look_again(lane)
         assert firing(lane) == {*refs, new}
 
-        absence.confirm(lane.engine, lane.here.name, actor="ann@example.com")
+        decide(lane.engine, "doubts confirm", connection=lane.here.name)
         look_again(lane)
         assert firing(lane) == {new}
         lane.engine.store.close()

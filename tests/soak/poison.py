@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.soak.deliveries import Post
+from tests.sync.deciding import decide
 from tests.sync.world import World
 
 from tieline.adapters.memory.shelf import Row
@@ -19,7 +20,6 @@ from tieline.core.model import instant, parse_instant
 from tieline.core.port import Body
 from tieline.mappings import Mapping as FieldMapping
 from tieline.mappings import Normalized
-from tieline.sync import explain
 from tieline.sync.daemon.lane import LaneState
 
 LARGE: Final = "x" * (10 * 1024 * 1024)
@@ -169,7 +169,7 @@ class Ward:
         """What `tieline parked retry` does, once for each; answers how many there were."""
         waiting = self.world.parked()
         for one in waiting:
-            explain.release(self.world.engine, one.what, one.id, actor="ann@example.com")
+            decide(self.world.engine, "parked retry", what=one.what, number=one.id)
         self.wait(900)
         return len(waiting)
 

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 from tests.core.store_backends import BACKENDS, postgres_database, postgres_server
 from tests.docs.shapes import faults
+from tests.sync.deciding import decide
 
 from tieline.adapters.alertmanager.simulated.notify import Webhook
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
@@ -421,7 +422,7 @@ def test_what_a_person_confirms_ends_at_the_next_poll_and_is_journalled(watch):
     world.poll(2)
     world.forget()
     world.poll(2)
-    absence.confirm(world.engine, ALERTS, actor="ann@example.com")
+    decide(world.engine, "doubts confirm", connection=ALERTS)
     assert len(world.firing()) == 12
     world.poll()
 
@@ -443,7 +444,7 @@ def test_a_confirmation_is_good_for_those_alerts_and_no_others(watch):
     for ref in first:
         world.am.resolve(ref)
     world.poll(2)
-    absence.confirm(world.engine, ALERTS, actor="ann@example.com")
+    decide(world.engine, "doubts confirm", connection=ALERTS)
     world.forget()
     world.poll(3)
 
@@ -460,7 +461,7 @@ def test_a_confirmed_alert_that_is_listed_again_fires_on(watch):
     kept = dict(world.am.state.alerts)
     world.am.state.alerts.clear()
     world.poll()
-    absence.confirm(world.engine, ALERTS, actor="ann@example.com")
+    decide(world.engine, "doubts confirm", connection=ALERTS)
     world.am.state.alerts.update(kept)
     world.poll(2)
 
@@ -474,7 +475,7 @@ def test_there_is_nothing_to_confirm_where_nothing_is_doubted(watch):
     world.poll(2)
 
     with pytest.raises(LookupError, match="no ends of alerts are doubted"):
-        absence.confirm(world.engine, ALERTS, actor="ann@example.com")
+        decide(world.engine, "doubts confirm", connection=ALERTS)
 
 
 def test_a_doubt_survives_a_restart_and_so_does_its_confirmation(watch):
@@ -489,7 +490,7 @@ def test_a_doubt_survives_a_restart_and_so_does_its_confirmation(watch):
     assert world.firing() == set(refs)
     assert world.doubt() == before
 
-    absence.confirm(world.engine, ALERTS, actor="ann@example.com")
+    decide(world.engine, "doubts confirm", connection=ALERTS)
     world.restart()
     world.poll()
     assert world.firing() == set()
@@ -504,7 +505,7 @@ def test_alerts_that_only_webhooks_told_of_are_doubted_with_the_others(watch):
     world.poll(4)
     assert world.firing() == set(refs)
 
-    absence.confirm(world.engine, ALERTS, actor="ann@example.com")
+    decide(world.engine, "doubts confirm", connection=ALERTS)
     world.poll(2)
     assert world.firing() == set()
 

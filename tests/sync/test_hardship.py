@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
+from tests.sync.deciding import decide
 
 from tieline.adapters.memory.faults import Fault
 from tieline.core.errors import ConfigError
@@ -146,12 +147,11 @@ def test_a_create_that_nobody_can_look_for_waits_for_a_person_whatever_happens_m
 
 
 def test_releasing_a_create_in_doubt_looks_for_the_record_first(world):
-    from tieline.sync import explain
     from tieline.sync.road import copy_states
 
     both = doubt(world)
     copy_states.park(both.engine, both.copy("right").id, "somebody parked it")
-    explain.release(both.engine, "copy", both.copy("right").id, actor="ann")
+    decide(both.engine, "parked retry", what="copy", number=both.copy("right").id)
     both.settle()
     assert len(both.tools["right"].rows()) == 1
     assert both.copy("right").state is ReplicaState.LINKED

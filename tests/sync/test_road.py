@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.sync.deciding import decide
 
 from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.adapters.memory.faults import Fault
@@ -443,7 +444,7 @@ def test_an_internal_comment_that_a_tool_shows_to_everybody_is_put_aside_while_i
 
     [aside] = both.parked()
     assert (aside.what, "remove it there at once" in aside.sentence) == ("comment", True)
-    explain.release(both.engine, aside.what, aside.id, actor="ann@example.com")
+    decide(both.engine, "parked retry", what=aside.what, number=aside.id)
     both.settle()
     assert [one.what for one in both.parked()] == ["comment"]
     [row] = tool.rows()

@@ -1,7 +1,8 @@
 """One record that nobody understands: it is put aside by name, and the others go on."""
 
+from tests.sync.deciding import decide
+
 from tieline.core.port import Ref
-from tieline.sync import explain
 from tieline.sync.daemon.lane import LaneState
 from tieline.sync.intake import inbox
 from tieline.sync.polling.poll import poll
@@ -62,7 +63,7 @@ def test_an_odd_record_that_is_tried_again_is_read(world):
     both.settle(8)
     both.tools["left"].spoilt.clear()
     (aside,) = both.parked()
-    explain.release(both.engine, "inbox", aside.id, actor="ann")
+    decide(both.engine, "parked retry", what="inbox", number=aside.id)
     both.settle(2)
     assert both.shows("right", "title") == "said while it was odd"
     assert both.parked() == []

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.sync.deciding import decide
+
 from tieline.adapters.memory.plugin import UNCONDITIONAL
 from tieline.adapters.memory.tool import MemoryTool
 from tieline.adapters.testing.clock import ManualClock
@@ -169,6 +171,5 @@ class World:
         return journal.verify(self.engine.store).count
 
     def settle_conflict(self, tool: str, field: str, *, theirs: bool, number: int = 1) -> None:
-        explain.settle(
-            self.engine, IncidentId(number), field, ConnectionName(tool), theirs=theirs, actor="ann@example.com"
-        )
+        take = "theirs" if theirs else "ours"
+        decide(self.engine, "conflicts settle", incident=str(number), field=field, connection=tool, take=take)

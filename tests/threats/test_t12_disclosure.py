@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.sync.deciding import decide
 from tests.sync.world import World
 from tests.threats.conftest import Tally, cases
 
 from tieline.adapters.memory.faults import Fault
 from tieline.core.model import IncidentId, Tlp, Visibility
-from tieline.sync import explain
 from tieline.sync.comments import comments
 
 CEILINGS = list(Tlp)
@@ -93,7 +93,7 @@ def _play(world: World, dice: random.Random, ceiling: Tlp, label: Tlp, acts: lis
                 world.tools["vendor"].faults.queue.append(Fault(status=503, times=3))
             case "retry":
                 for one in world.parked():
-                    explain.release(world.engine, one.what, one.id, actor="ann@example.com")
+                    decide(world.engine, "parked retry", what=one.what, number=one.id)
             case "restart":
                 world.restart()
         world.settle(1)

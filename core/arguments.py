@@ -1,0 +1,135 @@
+"""How what an act is told is written: once for the command line, for calls, for forms and for the journal.
+
+Each type reads what a person types and what JSON holds, and writes one canonical text. What an act is told is kept for
+ever, so that there is one way to write it: no floats, and nothing that comes in another order each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
+
+from tieline.core import model, settings
+from tieline.core.store.chain import canonical
+
+
+class Ask(BaseModel):
+    """What an act is told. What is not declared is refused, and what was not said is told from what is empty."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def plain(self) -> dict[str, Any]:
+        """What was said, in the one form in which it is kept."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+    def digest(self) -> str:
+        """The same for two that say the same, in every process."""
+        return hashlib.sha256(canonical(self.plain())).hexdigest()
+
+
+class Answer(BaseModel):
+    """What an act answers: facts for programs, and a sentence for people."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def sentence(self) -> str:
+        """What is said to whoever asked for it."""
+        raise NotImplementedError
+
+
+def _duration(given: object) -> timedelta:
+    try:
+        return settings.parse_duration(given)
+    except ValueError as error:
+        raise ValueError(f"{error}; write it like 30s, 5m, 4h or 2d") from None
+
+
+def _instant(given: object) -> datetime:
+    if isinstance(given, datetime):
+        moment = given
+    else:
+        try:
+            moment = datetime.fromisoformat(given if isinstance(given, str) else "")
+        except ValueError:
+            raise ValueError(f"{given!r} is no time; write it like 2026-11-23T19:04:00Z") from None
+    if moment.tzinfo is None:
+        raise ValueError(f"{given} has no zone; write it like 2026-11-23T19:04:00Z")
+    return moment
+
+
+def _words(given: object) -> object:
+    """Text that every store can keep."""
+    if isinstance(given, str):
+        try:
+            given.encode()
+        except UnicodeEncodeError:
+            raise ValueError("text is in UTF-8, and this is in another encoding") from None
+        if "\0" in given:
+            raise ValueError("text holds no character of the code 0")
+    return given
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(settings.show_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": settings.DURATION, "examples": ["4h"]}),
+]
+"""A length of time, as `4h`."""
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    PlainSerializer(model.instant, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A moment with its zone."""
+
+Words = Annotated[str, BeforeValidator(_words)]
+"""Text of any length, such as Markdown."""
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), BeforeValidator(_words)]
+"""One line of text that says something."""
+
+ItemName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), BeforeValidator(_words)
+]
+"""An item, by its number (`INC-12`), or by the key, the id or the address of a ticket of it."""
+
+_SCALARS = (str, int, bool, datetime, timedelta)
+
+
+def misfits(ask: type[Ask]) -> list[str]:
+    """Sentences: what of a model cannot be an argument of an act."""
+    return [
+        f"{ask.__name__}.{name}: {words}"
+        for name, field in ask.model_fields.items()
+        for words in _misfits(field.annotation)
+    ]
+
+
+def _misfits(annotation: Any) -> Iterator[str]:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation in (float, complex):
+        yield "a float has no one way to be written; take a whole number, or text"
+    elif annotation in (set, frozenset) or origin in (set, frozenset):
+        yield "a set comes in another order each time; take a tuple"
+    elif origin is Annotated:
+        yield from _misfits(inner[0])
+    elif origin in (Union, UnionType):
+        for one in inner:
+            if one is not NoneType:
+                yield from _misfits(one)
+    elif origin is tuple and len(inner) == 2 and inner[1] is Ellipsis:
+        yield from _misfits(inner[0])
+    elif origin in (dict, Mapping):
+        for one in inner:
+            yield from _misfits(one)
+    elif not (origin is Literal or (isinstance(annotation, type) and issubclass(annotation, (*_SCALARS, Enum)))):
+        yield f"{annotation} cannot be written on a command line; take text, a number, a choice, or a tuple of these"

@@ -1,0 +1,75 @@
+"""What an act sees and what it may note. Nothing is written while it decides: the office does that, afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from tieline.core.events import Event
+from tieline.core.journal import Actor
+from tieline.core.model import Fields, IncidentId, RecordKind, Visibility
+
+
+class Item(Protocol):
+    """An item as an act sees it. Whoever looks at one acts on this state of it, or is asked once more."""
+
+    @property
+    def id(self) -> IncidentId: ...
+
+    @property
+    def uid(self) -> str:
+        """What it is known by for ever."""
+
+    @property
+    def kind(self) -> RecordKind: ...
+
+    @property
+    def number(self) -> str:
+        """The number people use: `INC-12`."""
+
+    @property
+    def revision(self) -> int: ...
+
+    @property
+    def fields(self) -> Fields: ...
+
+    @property
+    def is_open(self) -> bool: ...
+
+
+class Noted(Protocol):
+    """What a note will have made, once it is carried out."""
+
+    @property
+    def number(self) -> int:
+        """Its number. Raises LookupError before."""
+
+
+class Desk(Protocol):
+    """What an act decides at: it looks, and notes what is to follow."""
+
+    @property
+    def now(self) -> datetime: ...
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, as was proved."""
+
+    def item(self, name: str) -> Item:
+        """The item that is meant by a number or by a ticket. Raises LookupError for none, and for several."""
+
+    def called(self, item: Item) -> str:
+        """How whoever asks calls an item: by its number, or by the label of one that is restricted."""
+
+    def edit(self, item: Item, fields: Fields) -> None:
+        """Note new values; every copy follows."""
+
+    def comment(self, item: Item, body: str, visibility: Visibility) -> Noted:
+        """Note a comment in the name of whoever asks; it goes into every copy that may show it."""
+
+    def record(self, event: Event, item: Item | None = None) -> None:
+        """Note that something happened; of a kind that the act declares."""
+
+    def set_timer(self, key: str, kind: str, due: datetime, facts: Mapping[str, Any]) -> None:
+        """Note that something is to happen then; one of the same key takes the place of the other."""

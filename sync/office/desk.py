@@ -1,0 +1,98 @@
+"""The desk at which an act decides: what it looked at, and what it noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tieline.core import timers
+from tieline.core.acts import Act
+from tieline.core.desk import Item
+from tieline.core.events import Event
+from tieline.core.journal import Actor
+from tieline.core.model import Fields, IncidentId, Visibility
+from tieline.core.store.store import Connection, Transaction
+from tieline.sync import explain
+from tieline.sync.comments import comments
+from tieline.sync.engine import Engine
+from tieline.sync.records import Incident
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
+from tieline.sync.sight import OUTSIDER, Sight
+
+Effect = Callable[[Transaction], object]
+
+
+@dataclass(slots=True)
+class Made:
+    """What a note made, once it was carried out."""
+
+    made: int | None = None
+
+    @property
+    def number(self) -> int:
+        """Its number. Raises LookupError before it is there."""
+        if self.made is None:
+            raise LookupError("what was noted is not carried out yet; answer with a function that is called then")
+        return self.made
+
+
+@dataclass(slots=True)
+class EngineDesk:
+    """One act at one moment. `within` is for the engine's own acts: a plugin has what `Desk` has."""
+
+    engine: Engine
+    seen_in: Connection | Transaction
+    act: Act
+    actor: Actor
+    now: datetime
+    sight: Sight = OUTSIDER
+    """What whoever asks sees."""
+    looked_at: dict[IncidentId, Incident] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)
+
+    def item(self, name: str) -> Incident:
+        """The item that is meant by a number or by a ticket. Raises LookupError for none, and for several."""
+        found = explain.one_named(self.seen_in, name, self.sight)
+        return self.looked_at.setdefault(found.id, found)
+
+    def called(self, item: Item) -> str:
+        """How whoever asks calls an item: by its number, or by the label of one that is restricted."""
+        return self.sight.called(item.id, item.number)
+
+    def edit(self, item: Item, fields: Fields) -> None:
+        """Note new values; every copy follows."""
+        number, actor = item.id, self.actor
+        self.within(lambda tx: commit.edit(tx, self.engine, number, fields, actor=actor, reason=Reason.EDITED))
+
+    def comment(self, item: Item, body: str, visibility: Visibility) -> Made:
+        """Note a comment in the name of whoever asks; it goes into every copy that may show it."""
+        noted, number, author = Made(), item.id, self.actor
+
+        def write(tx: Transaction) -> None:
+            noted.made = comments.write(tx, self.engine, number, author, body, visibility)
+
+        self.within(write)
+        return noted
+
+    def record(self, event: Event, item: Item | None = None) -> None:
+        """Note that something happened. Raises TypeError for a kind that the act does not declare."""
+        if type(event) not in self.act.records:
+            raise TypeError(f"the act {self.act.name!r} does not declare that it records {event.KIND!r}")
+        number, actor = None if item is None else item.id, self.actor
+        self.within(lambda tx: self.engine.record(tx, event, incident=number, actor=actor))
+
+    def set_timer(self, key: str, kind: str, due: datetime, facts: Mapping[str, Any]) -> None:
+        """Note that something is to happen then; one of the same key takes the place of the other."""
+        self.within(lambda tx: timers.set_timer(tx, key, kind, due, facts))
+
+    def within(self, effect: Effect) -> None:
+        """Note what is to be done in the transaction, after what was noted before."""
+        self.effects.append(effect)
+
+
+def signed(actor: Actor) -> str:
+    """The name under which somebody acts."""
+    return str(actor)

@@ -1,0 +1,165 @@
+"""The office: an act is asked for, decided on a snapshot, and carried out in one transaction.
+
+    key locked -> items locked by number -> looked at again -> `acted` -> what was noted
+
+An act that was asked for under a key is done once, and answered the same way each time. One that saw an item which has
+moved since decides again, on what is there now and with it locked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from tieline.core.acts import Act, ActRefused, Acts, WrongWords
+from tieline.core.arguments import Answer, Ask
+from tieline.core.events import Acted
+from tieline.core.journal import Actor
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Transaction
+from tieline.sync import loading
+from tieline.sync.engine import Engine
+from tieline.sync.office.desk import EngineDesk, signed
+from tieline.sync.sight import OUTSIDER, Sight
+
+KEPT_FOR: Final = timedelta(days=7)
+"""How long what was asked for under a key is known again."""
+
+LONGEST_KEY: Final = 200
+TRIES: Final = 3
+"""So often an act looks anew, where whatever it means changes under it."""
+
+_ANSWERED: Final = select(t.act_key).where(t.act_key.c.id == bindparam("id"))
+_FORGET_OLD: Final = delete(t.act_key).where(t.act_key.c.at < bindparam("before"))
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What became of an act: facts for programs, a sentence for people, and the entry that says it was done; None for
+    one that had nothing to do. `again` is true where it had been done before, under the same key."""
+
+    facts: Mapping[str, Any]
+    sentence: str
+    seq: int | None
+    again: bool = False
+
+
+class KeyReused(ActRefused):
+    """Something else was asked for under this key before."""
+
+
+class _Moved(Exception):
+    """What was looked at inside the transaction is not what was locked for it."""
+
+
+Sees = Callable[[Connection | Transaction], Sight]
+"""What whoever asks sees at that moment."""
+
+
+def outsider(_seen_in: Connection | Transaction) -> Sight:
+    """What everybody sees."""
+    return OUTSIDER
+
+
+class Office:
+    """Carries acts out. Threads may share it. Whether somebody may is asked by the store of its engine, at the
+    beginning of each transaction; see `Store.guarded`."""
+
+    def __init__(self, engine: Engine, acts: Acts, sees: Sees = outsider) -> None:
+        self._engine = engine
+        self._acts = acts
+        self._sees = sees
+
+    def perform(self, name: str, given: Mapping[str, Any], *, actor: Actor, key: str = "") -> Performed:
+        """Do one act. Raises WrongWords, LookupError for what it means and is not there, ActRefused, and NotAllowed;
+        then nothing was done."""
+        act = self._acts[name]
+        return self.do(act, act.told(given), actor=actor, key=key)
+
+    def do(self, act: Act, ask: Ask, *, actor: Actor, key: str = "") -> Performed:
+        """The same for an act whose words are understood."""
+        if len(key) > LONGEST_KEY:
+            raise ActRefused(f"a key has at most {LONGEST_KEY} characters, and this one has {len(key)}; take another")
+        asked = _Asked(act, ask, actor, _named(act, actor, key) if key else "")
+        for _ in range(TRIES):
+            with self._engine.store.read() as connection:
+                desk, answer = self._decided(asked, connection)
+            try:
+                with self._engine.store.write() as tx:
+                    return self._carried_out(tx, asked, desk, answer)
+            except _Moved:
+                continue
+        raise ActRefused(f"{act.name}: what it is about changes faster than it can be looked at; ask again")
+
+    def _decided(self, asked: _Asked, seen_in: Connection | Transaction) -> tuple[EngineDesk, Any]:
+        desk = EngineDesk(self._engine, seen_in, asked.act, asked.actor, self._engine.clock.now(), self._sees(seen_in))
+        try:
+            return desk, asked.act.run(desk, asked.ask)
+        except ValueError as error:
+            raise WrongWords(asked.act.name, [("", str(error))]) from None
+
+    def _carried_out(self, tx: Transaction, asked: _Asked, desk: EngineDesk, answer: Any) -> Performed:
+        if asked.id:
+            tx.lock_names([asked.id])
+            before = tx.execute(_ANSWERED, {"id": asked.id}).first()
+            if before is not None:
+                return _the_same(asked, before)
+        locked = loading.load_incidents(tx, sorted(desk.looked_at))
+        if any(locked.get(number) != seen for number, seen in desk.looked_at.items()):
+            desk, answer = self._decided(asked, tx)
+            if not desk.looked_at.keys() <= locked.keys():
+                raise _Moved
+        seq = self._followed(tx, asked, desk) if desk.effects else None
+        found: Answer = answer() if callable(answer) else answer
+        done = Performed(found.model_dump(mode="json"), found.sentence(), seq)
+        if asked.id:
+            _keep(tx, asked, done, desk)
+        return done
+
+    def _followed(self, tx: Transaction, asked: _Asked, desk: EngineDesk) -> int:
+        acted = Acted(act=asked.act.name, ask=asked.ask.plain())
+        about = next(iter(desk.looked_at)) if len(desk.looked_at) == 1 else None
+        tx.cause = self._engine.record(tx, acted, incident=about, actor=asked.actor)
+        for effect in desk.effects:
+            effect(tx)
+        return tx.cause
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An act that somebody asks for. `id` stands for the key under which they do; "" for none."""
+
+    act: Act
+    ask: Ask
+    actor: Actor
+    id: str
+
+
+def _named(act: Act, actor: Actor, key: str) -> str:
+    """What a key is known by: it is the asker's own, and says nothing about them."""
+    return hashlib.sha256("\n".join((signed(actor), act.name, key)).encode("utf-8", "replace")).hexdigest()
+
+
+def _the_same(asked: _Asked, before: Any) -> Performed:
+    if before.digest != asked.ask.digest():
+        raise KeyReused(f"{asked.act.name}: something else was asked for under this key before; take another key")
+    return Performed(before.answer["facts"], before.answer["sentence"], before.seq, again=True)
+
+
+def _keep(tx: Transaction, asked: _Asked, done: Performed, desk: EngineDesk) -> None:
+    tx.execute(_FORGET_OLD, {"before": desk.now - KEPT_FOR})
+    tx.execute(
+        insert(t.act_key),
+        {
+            "id": asked.id,
+            "digest": asked.ask.digest(),
+            "answer": {"facts": done.facts, "sentence": done.sentence},
+            "seq": done.seq,
+            "at": desk.now,
+        },
+    )

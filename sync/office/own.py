@@ -1,0 +1,209 @@
+"""The engine's own acts: what a person does to an incident, and to what waits for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import Field
+
+from tieline.core.acts import Act, Acts
+from tieline.core.arguments import Answer, Ask, ItemName, Line, Words
+from tieline.core.model import CATALOGUE, ConnectionName, Visibility
+from tieline.core.store.store import Transaction
+from tieline.sync import explain
+from tieline.sync.alerts import absence
+from tieline.sync.loading import plain
+from tieline.sync.office.desk import EngineDesk, signed
+from tieline.sync.office.writing import news, shown, values
+from tieline.sync.sight import records_of
+
+
+class Edit(Ask):
+    """New values for fields of an item."""
+
+    incident: ItemName = Field(description="An incident, by its number or a ticket's key.")
+    changes: dict[str, Words] = Field(min_length=1, description="The new values; an empty one empties a field.")
+
+
+class Edited(Answer):
+    """What was changed, and what was so already."""
+
+    incident: str
+    changed: dict[str, Any]
+    unchanged: dict[str, Any]
+
+    def sentence(self) -> str:
+        said = [f"{self.incident}: {name} is {shown(value)} already" for name, value in self.unchanged.items()]
+        became = f"{self.incident} changed; its copies follow" if self.changed else "nothing was changed"
+        return "\n".join([*said, became])
+
+
+def edit(desk: EngineDesk, ask: Edit) -> Answer:
+    """Change fields of an incident; every copy follows."""
+    item = desk.item(ask.incident)
+    wanted = values(ask.changes, CATALOGUE[item.kind])
+    changed = news(item.fields, wanted)
+    if changed:
+        desk.edit(item, changed)
+    same = {name: value for name, value in wanted.items() if name not in changed}
+    return Edited(incident=desk.called(item), changed=plain(changed), unchanged=plain(same))
+
+
+class Comment(Ask):
+    """Words for every copy of an item."""
+
+    incident: ItemName = Field(description="An incident, by its number or a ticket's key.")
+    body: Words = Field(description="The comment, in Markdown.")
+    public: bool = Field(default=False, description="Customers may read it. Without this it is internal.")
+
+
+class CommentWritten(Answer):
+    """A comment that was written."""
+
+    incident: str
+    comment: int
+    visibility: str
+
+    def sentence(self) -> str:
+        return f"{self.incident}#{self.comment} goes into every copy ({self.visibility})"
+
+
+def comment(desk: EngineDesk, ask: Comment) -> Callable[[], Answer]:
+    """Write a comment into every copy of an incident."""
+    if not ask.body.strip():
+        raise ValueError("an empty comment says nothing; write some words")
+    item = desk.item(ask.incident)
+    visibility = Visibility.PUBLIC if ask.public else Visibility.INTERNAL
+    noted = desk.comment(item, ask.body, visibility)
+    return lambda: CommentWritten(incident=desk.called(item), comment=noted.number, visibility=visibility.value)
+
+
+def _right_to_comment(ask: Comment) -> str:
+    return "comment.publish" if ask.public else "incident.comment"
+
+
+class Side(StrEnum):
+    """Whose value stands."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
+
+
+class Settle(Ask):
+    """A decision about a held field."""
+
+    incident: ItemName = Field(description="An incident, by its number or a ticket's key.")
+    field: Line = Field(description="The field that is held.")
+    connection: Line = Field(description="The connection it is held against.")
+    take: Side = Field(description="Keep the incident's value, or the tool's.")
+
+
+class Settled(Answer):
+    """A field that was settled."""
+
+    incident: str
+    field: str
+    value: Any
+    by: str = Field(exclude=True)
+
+    def sentence(self) -> str:
+        return (
+            f"{self.incident}: {self.field} is {shown(self.value)}, settled by {self.by}. Every tool is told; one "
+            "that does not take it stands in `tieline conflicts` again."
+        )
+
+
+def settle(desk: EngineDesk, ask: Settle) -> Callable[[], Answer]:
+    """Settle a held field of an incident against a connection."""
+    item, kept = desk.item(ask.incident), []
+
+    def decide(tx: Transaction) -> None:
+        name, theirs = ConnectionName(ask.connection), ask.take is Side.THEIRS
+        kept.append(explain.settle(tx, desk.engine, item.id, ask.field, name, theirs=theirs, actor=desk.actor))
+
+    desk.within(decide)
+    return lambda: Settled(
+        incident=desk.called(item), field=ask.field, value=plain({"value": kept[0]})["value"], by=signed(desk.actor)
+    )
+
+
+class What(StrEnum):
+    """What is parked."""
+
+    COPY = "copy"
+    INBOX = "inbox"
+    COMMENT = "comment"
+    SIGNAL = "signal"
+    TIMER = "timer"
+
+
+class Retry(Ask):
+    """One thing that is parked."""
+
+    what: What = Field(description="What it is, as the list of what is parked says.")
+    number: int = Field(ge=0, description="Its number there.")
+
+
+class Released(Answer):
+    """A thing that tries again."""
+
+    released: str
+    id: int
+
+    def sentence(self) -> str:
+        return f"{self.released} {self.id} tries again"
+
+
+def retry(desk: EngineDesk, ask: Retry) -> Answer:
+    """Let one parked thing try again."""
+    desk.within(lambda tx: explain.release(tx, desk.engine, ask.what.value, ask.number, actor=desk.actor))
+    return Released(released=ask.what.value, id=ask.number)
+
+
+class Confirm(Ask):
+    """A source that no longer lists many of its alerts."""
+
+    connection: Line = Field(description="The connection whose ends are doubted.")
+
+
+class Confirmed(Answer):
+    """Alerts that count as ended."""
+
+    connection: str
+    episodes: list[str]
+    actor: str
+
+    def sentence(self) -> str:
+        return (
+            f"{len(self.episodes)} alerts of {self.connection} count as ended, confirmed by {self.actor}: the next "
+            "poll takes in those that are still missing"
+        )
+
+
+def confirm(desk: EngineDesk, ask: Confirm) -> Callable[[], Answer]:
+    """Confirm that the alerts that a connection no longer lists have ended: these, and no others later."""
+    name, found = ConnectionName(ask.connection), list[absence.Doubt]()
+
+    def decide(tx: Transaction) -> None:
+        if name in absence.doubts(tx) and name not in explain.doubts(tx, desk.sight):
+            raise absence.not_doubted(name)
+        unseen = records_of(tx, desk.sight.hidden(tx))
+        absence.confirm(tx, desk.engine, name, actor=desk.actor, unseen=unseen)
+        found.append(explain.doubts(tx, desk.sight)[name])
+
+    desk.within(decide)
+    return lambda: Confirmed(connection=name, episodes=sorted(found[0].episodes), actor=signed(desk.actor))
+
+
+OWN: Final = Acts(
+    [
+        Act("edit", edit, "incident.edit", ("incident", "changes")),
+        Act("comment", comment, _right_to_comment, ("incident", "body")),
+        Act("conflicts settle", settle, "conflicts.settle", ("incident", "field", "connection")),
+        Act("parked retry", retry, "parked.release", ("what", "number")),
+        Act("doubts confirm", confirm, "doubts.confirm", ("connection",)),
+    ]
+)
+"""What can be done without a plugin."""

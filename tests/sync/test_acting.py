@@ -1,0 +1,279 @@
+"""Acts are decided on a snapshot and carried out whole: once for a key, in the name of who asked, and journalled."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from tests.sync.world import World
+
+from tieline.core import journal
+from tieline.core.acts import Act, ActRefused, Acts, WrongWords
+from tieline.core.arguments import Answer, Ask, ItemName, Line
+from tieline.core.desk import Desk
+from tieline.core.errors import NotAllowed
+from tieline.core.events import Reloaded, Shredded
+from tieline.core.journal import Someone
+from tieline.core.store import tables as t
+from tieline.sync import explain
+from tieline.sync.office.office import KEPT_FOR, KeyReused, Office
+from tieline.sync.office.own import OWN
+
+ANN = Someone("ann")
+Worlds = Callable[..., World]
+
+
+def opened(world: World) -> World:
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle(2)
+    return world
+
+
+def entries(world: World) -> list[tuple[str, dict[str, Any]]]:
+    """What happened to the incident since it was opened: kinds and facts."""
+    with world.engine.store.read() as connection:
+        found = explain.history(connection, world.incident().id)
+    known = ("opened", "created", "create_intended", "commented")
+    return [(one["kind"], one["facts"]) for one in found if one["kind"] not in known]
+
+
+def journalled(world: World) -> int:
+    return journal.verify(world.engine.store).count
+
+
+class Note(Ask):
+    incident: ItemName
+    words: Line
+
+
+class Noticed(Answer):
+    number: str
+    revision: int
+
+    def sentence(self) -> str:
+        return f"{self.number} was seen at {self.revision}"
+
+
+def act(run: Callable[[Any, Note], Any], **options: Any) -> Acts:
+    run.__doc__ = run.__doc__ or "Do something."
+    return Acts([Act("try", run, "try.it", ("incident", "words"), **options)])
+
+
+def test_what_an_act_brings_about_names_it_as_its_cause(world: Worlds) -> None:
+    here = opened(world())
+    done = Office(here.engine, OWN).perform("edit", {"incident": "INC-1", "changes": {"team": "db"}}, actor=ANN)
+    assert done.facts == {"incident": "INC-1", "changed": {"team": "db"}, "unchanged": {}}
+    assert done.sentence == "INC-1 changed; its copies follow"
+    (acted, facts), (changed, told) = entries(here)[-2:]
+    assert (acted, changed) == ("acted", "changed")
+    assert facts == {"act": "edit", "ask": {"incident": "INC-1", "changes": {"team": "db"}}}
+    assert told["cause"] == done.seq
+    here.settle()
+    assert (here.shows("left", "team"), here.shows("right", "team")) == ("db", "db")
+
+
+def test_what_is_so_already_is_no_act(world: Worlds) -> None:
+    here = opened(world())
+    before = journalled(here)
+    office = Office(here.engine, OWN)
+    done = office.perform("edit", {"incident": "INC-1", "changes": {"title": "Disk full", "team": ""}}, actor=ANN)
+    assert (done.seq, journalled(here)) == (None, before)
+    assert done.sentence == ("INC-1: title is Disk full already\nINC-1: team is empty already\nnothing was changed")
+
+
+WRONG_WORDS: list[tuple[str, dict[str, Any], str]] = [
+    ("edit", {"incident": "INC-1"}, "edit: changes: it is missing"),
+    ("edit", {"incident": "INC-1", "changes": {}}, "edit: changes: Dictionary should have at least 1 item"),
+    ("edit", {"incident": "INC-1", "changes": {"status": "done"}}, "edit: status is one of new, in_progress"),
+    ("edit", {"incident": "INC-1", "changes": {"titel": "x"}}, "edit: there is no field 'titel'; did you mean"),
+    ("edit", {"incident": "INC-1", "changes": {"title": ""}}, "edit: an incident always has a title"),
+    ("edit", {"incident": "INC-1", "changes": {"alerts": "x"}}, "edit: alerts is what fires now"),
+    ("edit", {"incident": "INC-1", "changes": {"title": "a\nb"}}, "edit: title is one line"),
+    ("edit", {"incident": "INC-1", "changes": {"resolved_at": "soon"}}, "edit: resolved_at is a time with its"),
+    ("edit", {"incident": "INC-1", "changes": {"title": "\ud83d"}}, "text is in UTF-8"),
+    ("edit", {"incident": "INC-1", "changes": {"title": "a\0b"}}, "no character of the code 0"),
+    ("edit", {"incident": "INC-1", "changes": {"title": "x"}, "force": True}, "no argument 'force'"),
+    ("comment", {"incident": "INC-1", "body": " \n"}, "comment: an empty comment says nothing"),
+    ("comment", {"incident": "INC-1", "body": 3}, "comment: body: Input should be a valid string"),
+    ("parked retry", {"what": "thing", "number": 1}, "parked retry: what: Input should be 'copy', 'inbox'"),
+    ("parked retry", {"what": "copy", "number": -1}, "parked retry: number: Input should be greater"),
+]
+
+
+def test_words_that_it_does_not_take_are_refused_with_a_sentence(world: Worlds) -> None:
+    here = opened(world())
+    before = journalled(here)
+    for name, given, says in WRONG_WORDS:
+        with pytest.raises(WrongWords) as refused:
+            Office(here.engine, OWN).perform(name, given, actor=ANN)
+        assert says in str(refused.value)
+    assert journalled(here) == before
+
+
+NOT_THERE: list[tuple[str, dict[str, Any], str]] = [
+    ("edit", {"incident": "INC-9", "changes": {"team": "db"}}, "there is no incident and no ticket 'INC-9'"),
+    ("parked retry", {"what": "copy", "number": 7}, "copy 7 is not parked"),
+    ("doubts confirm", {"connection": "left"}, "no ends of left are doubted"),
+    ("edti", {}, "there is no act 'edti'; did you mean 'edit'?"),
+]
+
+
+def test_what_is_not_there_is_said_and_nothing_is_journalled(world: Worlds) -> None:
+    here = opened(world())
+    before = journalled(here)
+    for name, given, says in NOT_THERE:
+        with pytest.raises(LookupError) as missing:
+            Office(here.engine, OWN).perform(name, given, actor=ANN)
+        assert says in str(missing.value)
+    assert journalled(here) == before
+
+
+def test_a_comment_is_answered_with_its_number(world: Worlds) -> None:
+    here = opened(world())
+    done = Office(here.engine, OWN).perform("comment", {"incident": "INC-1", "body": "on it"}, actor=ANN)
+    assert (done.facts["comment"], done.sentence) == (1, "INC-1#1 goes into every copy (internal)")
+    here.settle()
+    assert [len(tool.rows()[0].notes) for tool in here.tools.values()] == [1, 1]
+
+
+def test_a_key_is_carried_out_once_and_answered_the_same(world: Worlds) -> None:
+    here = opened(world())
+    office, ask = Office(here.engine, OWN), {"incident": "INC-1", "body": "on it"}
+    first = office.perform("comment", ask, actor=ANN, key="k")
+    count = journalled(here)
+    second = office.perform("comment", ask, actor=ANN, key="k")
+    assert (second.facts, second.sentence, second.seq) == (first.facts, first.sentence, first.seq)
+    assert (first.again, second.again, journalled(here)) == (False, True, count)
+    with pytest.raises(KeyReused, match="something else was asked for under this key"):
+        office.perform("comment", {**ask, "body": "off it"}, actor=ANN, key="k")
+    assert office.perform("comment", ask, actor=Someone("bob"), key="k").again is False, "it is bob's own key"
+
+
+def test_a_key_says_nothing_of_who_used_it_and_goes_after_a_week(world: Worlds) -> None:
+    here = opened(world())
+    office, ask = Office(here.engine, OWN), {"incident": "INC-1", "body": "on it"}
+    office.perform("comment", ask, actor=ANN, key="ann-1")
+    here.clock.advance(KEPT_FOR.total_seconds() + 1)
+    office.perform("comment", ask, actor=ANN, key="ann-2")
+    with here.engine.store.read() as connection:
+        [row] = connection.execute(select(t.act_key)).all()
+    assert "ann" not in row.id
+    with pytest.raises(ActRefused, match="at most 200 characters, and this one has 201"):
+        office.perform("comment", ask, actor=ANN, key="k" * 201)
+
+
+def test_eight_that_ask_at_once_under_one_key_are_one(world: Worlds) -> None:
+    here = opened(world())
+    office, done = Office(here.engine, OWN), []
+
+    def ask() -> None:
+        done.append(office.perform("comment", {"incident": "INC-1", "body": "on it"}, actor=ANN, key="k"))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.again for one in done) == [False] + [True] * 7
+    assert {(one.seq, one.facts["comment"]) for one in done} == {(done[0].seq, 1)}
+
+
+def test_an_act_whose_item_moved_decides_again_on_what_is_there(world: Worlds) -> None:
+    here = opened(world())
+    seen: list[int] = []
+
+    def run(desk: Desk, ask: Note) -> Answer:
+        item = desk.item(ask.incident)
+        seen.append(item.revision)
+        if len(seen) == 1:
+            Office(here.engine, OWN).perform("edit", {"incident": "1", "changes": {"team": "db"}}, actor=Someone("bob"))
+        desk.edit(item, {"title": f"{ask.words} of {item.fields.get('team')}"})
+        return Noticed(number=item.number, revision=item.revision)
+
+    done = Office(here.engine, act(run)).perform("try", {"incident": "INC-1", "words": "Disk"}, actor=ANN)
+    assert seen == [1, 2]
+    assert done.facts["revision"] == 2
+    assert here.incident().fields["title"] == "Disk of db"
+
+
+def test_an_act_that_raises_leaves_nothing_behind(world: Worlds) -> None:
+    here = opened(world())
+    before = journalled(here)
+
+    def run(desk: Desk, ask: Note) -> Callable[[], Answer]:
+        desk.edit(desk.item(ask.incident), {"title": ask.words})
+
+        def answer() -> Answer:
+            raise ActRefused("not today")
+
+        return answer
+
+    with pytest.raises(ActRefused, match="not today"):
+        Office(here.engine, act(run)).perform("try", {"incident": "INC-1", "words": "x"}, actor=ANN, key="k")
+    assert (journalled(here), here.incident().fields["title"]) == (before, "Disk full")
+
+
+def test_an_event_that_is_not_declared_stores_nothing(world: Worlds) -> None:
+    here = opened(world())
+    before = journalled(here)
+
+    def run(desk: Desk, ask: Note) -> Answer:
+        item = desk.item(ask.incident)
+        desk.record(Reloaded(connections=[ask.words]), item)
+        return Noticed(number=item.number, revision=item.revision)
+
+    ask = {"incident": "INC-1", "words": "x"}
+    with pytest.raises(TypeError, match="does not declare that it records 'reloaded'"):
+        Office(here.engine, act(run, records=(Shredded,))).perform("try", ask, actor=ANN)
+    assert journalled(here) == before
+    done = Office(here.engine, act(run, records=(Reloaded,))).perform("try", ask, actor=ANN)
+    assert entries(here)[-1] == ("reloaded", {"connections": ["x"], "cause": done.seq})
+
+
+def test_who_may_not_is_refused_before_anything_is_done(world: Worlds) -> None:
+    here = opened(world())
+    before, store = journalled(here), here.engine.store
+
+    def nobody(_tx: Any) -> None:
+        raise NotAllowed("ask an admin")
+
+    here.engine.store = store.guarded(nobody)
+    with pytest.raises(NotAllowed, match="ask an admin"):
+        Office(here.engine, OWN).perform("comment", {"incident": "1", "body": "x"}, actor=ANN)
+    here.engine.store = store
+    assert journalled(here) == before
+
+
+class Odd(Ask):
+    share: float = 0.5
+    names: frozenset[str] = frozenset()
+    maybe: tuple[float, ...] | None = None
+
+
+def odd(_desk: Desk, _ask: Odd) -> Answer:
+    raise NotImplementedError
+
+
+def test_what_cannot_be_offered_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(TypeError) as refused:
+        Acts([Act("odd", odd, "odd.do", ("nothing",))])
+    words = str(refused.value)
+    assert "Odd.share: a float has no one way to be written" in words
+    assert "Odd.names: a set comes in another order each time" in words
+    assert "Odd.maybe: a float" in words
+    assert "it has no argument 'nothing'" in words
+    assert "its function has no docstring" in words
+    with pytest.raises(TypeError, match="another act is called so"):
+        Acts([OWN["edit"], OWN["edit"]])
+
+
+def test_two_that_say_the_same_have_one_digest() -> None:
+    one, other = (
+        OWN["edit"].told({"incident": "1", "changes": changes})
+        for changes in ({"a": "1", "b": "2"}, {"b": "2", "a": "1"})
+    )
+    assert one.digest() == other.digest()
+    assert one.digest() != OWN["edit"].told({"incident": "2", "changes": {"a": "1", "b": "2"}}).digest()
