@@ -132,6 +132,8 @@ class AlertmanagerAdapter:
         for odd in seen.unreadable:
             if odd.ref == ref:
                 raise Rejected(self._connection, f"the alert {odd.key} cannot be understood: {odd.sentence}")
+        if ref.partition("@")[0] in seen.odd:
+            raise Rejected(self._connection, f"an alert with this fingerprint is there and cannot be understood: {ref}")
         found, at = self._server()
         if found.may_have_forgotten(at, self._settings.restart_grace):
             raise TryAgain(
@@ -209,10 +211,10 @@ class AlertmanagerAdapter:
         mine = self._settings.receiver if routed else None
         told = [alert for alert in answer.json if mine is None or may_reach(alert, mine)]
         found = understood(told, sight, named, apart)
-        if found.unreadable and not found.found and not any(odd.ref for odd in found.unreadable):
-            raise self._wire.nonsense(ALERTS, found.unreadable[0].sentence)
         known = {one.episode.fingerprint for one in found.found}
         odd = hidden(told, fingerprint_of, known) if found.unreadable else NONE
+        if found.unreadable and not found.found and not odd:
+            raise self._wire.nonsense(ALERTS, found.unreadable[0].sentence)
         return Seen(tuple(found.found), tuple(found.unreadable), odd, answer.at)
 
     def _ended(self, missing: list[Episode]) -> list[Episode]:

@@ -88,6 +88,8 @@ class PrometheusAdapter:
         for odd in seen.unreadable:
             if odd.ref == ref:
                 raise Rejected(self._connection, f"the alert {odd.key} cannot be understood: {odd.sentence}")
+        if ref.partition("@")[0] in seen.odd:
+            raise Rejected(self._connection, f"an alert with this fingerprint is there and cannot be understood: {ref}")
         doubt = self._doubt(answer)
         if doubt:
             raise TryAgain(
@@ -124,12 +126,12 @@ class PrometheusAdapter:
             raise self._wire.nonsense("/alerts", "no list of alerts")
         alerts = [alert for alert in alerts if not is_over(alert)]
         told = understood(alerts, from_api, named, apart)
-        if told.unreadable and not told.found and not any(odd.ref for odd in told.unreadable):
-            raise self._wire.nonsense("/alerts", told.unreadable[0].sentence)
         counted = [body for body in told.found if self._settings.pending or body["state"] == "firing"]
         readings = distinct(reading(body, self._link) for body in counted)
         known = {body["fingerprint"] for body in told.found}
         odd = hidden(alerts, fingerprint_of, known) if told.unreadable else NONE
+        if told.unreadable and not told.found and not odd:
+            raise self._wire.nonsense("/alerts", told.unreadable[0].sentence)
         return Seen(readings, tuple(told.unreadable), odd), answer
 
     def _ended(self, missing: list[Episode], answer: Answer) -> list[Episode]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.adapters.alertmanager.test_webhook import DISK, alert, group
 from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter
 from tieline.adapters.alertmanager.simulated.driver import AlertmanagerDriver
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
-from tieline.core.episodes import fingerprint
+from tieline.core.episodes import Episode, Firing, fingerprint, stamp_of
 from tieline.core.errors import Gone, NeedsOperator, Rejected
 from tieline.core.port import Cursor, Page, Received
 
@@ -172,6 +173,29 @@ def test_an_odd_alert_of_a_listing_is_not_taken_for_ended(
     spoil(am, odd_one.ref)
     am.resolve(kept.ref)
     assert listing(adapter, page.cursor).absent == {kept.ref}
+
+
+NEVER = datetime(9999, 11, 30, 8, tzinfo=UTC)
+"""When alerts of some senders begin: versions before this one took that for a beginning."""
+
+
+def test_what_an_older_version_took_in_of_the_year_9999_is_not_taken_for_ended(
+    driver: AlertmanagerDriver, am: AlertmanagerSimulator
+) -> None:
+    adapter = driver.connect(history="1d", page_size=50)
+    lasting = am.fire(DISK)
+    old = Episode(lasting.fingerprint, NEVER)
+    kept = Firing({old: stamp_of("as it was")}).pack()
+    spoil(am, lasting.ref, startsAt="9999-11-30T08:00:00Z")
+    page = listing(adapter, kept)
+    assert (page.absent, len(page.unreadable)) == (frozenset(), 1)
+    assert list(Firing.unpack(page.cursor).stamps) == [old]
+    with pytest.raises(Rejected, match="an alert with this fingerprint is there and cannot be understood"):
+        adapter.read(old.ref)
+    am.resolve(lasting.ref)
+    assert listing(adapter, page.cursor).absent == {old.ref}
+    with pytest.raises(Gone):
+        adapter.read(old.ref)
 
 
 def test_an_alert_without_a_time_of_its_last_report_has_no_age_and_is_as_old_as_its_beginning(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tieline.adapters.prometheus.simulated.driver import PrometheusDriver
+from tieline.core.episodes import Episode, Firing, stamp_of
 from tieline.core.errors import NeedsOperator, Rejected
 
 
@@ -36,6 +38,21 @@ def test_an_odd_alert_of_a_listing_is_named_and_the_others_go_on(driver: Prometh
     assert page.unreadable[0].sentence
     # An alert without labels is nobody's; that one which shows them is odd does not say that it has ended.
     assert page.absent == ({kept} if odd != {"labels": None} else {kept, odd_one})
+
+
+def test_what_an_older_version_took_in_of_the_year_9999_is_not_taken_for_ended(driver: PrometheusDriver) -> None:
+    adapter = driver.connect(history="1d", page_size=50)
+    ref = driver.make("lasting")
+    old = Episode(ref.partition("@")[0], datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    driver.simulator.alerts[old.fingerprint].odd = {"activeAt": "9999-12-31T23:59:59Z"}
+    [page] = adapter.changes(Firing({old: stamp_of("as it was")}).pack())
+    assert (page.absent, len(page.unreadable)) == (frozenset(), 1)
+    assert list(Firing.unpack(page.cursor).stamps) == [old]
+    with pytest.raises(Rejected, match="an alert with this fingerprint is there and cannot be understood"):
+        adapter.read(old.ref)
+    driver.simulator.resolve(ref)
+    [page] = adapter.changes(page.cursor)
+    assert page.absent == {old.ref}
 
 
 @pytest.mark.parametrize("annotations", [None, [], {"summary": None, "list": []}], ids=str)
