@@ -29,6 +29,7 @@ def check(
     looks = Looks(wire.connection)
     nothing: Body = {}
     looks.at(lambda: _user(wire, settings, users), None)
+    looks.at(lambda: _owner(wire, settings), None)
     service = looks.at(lambda: _service(wire, settings), nothing)
     looks.at(lambda: _may_write(wire), None)
     looks.conclude()
@@ -42,6 +43,22 @@ def _user(wire: Wire, settings: PagerDutySettings, users: Users) -> None:
         raise NeedsOperator(
             wire.connection,
             f"the account has no user {settings.from_email}; set `from_email` to one, best a user of Tieline's own.",
+        )
+
+
+def _owner(wire: Wire, settings: PagerDutySettings) -> None:
+    """What is written with a user's key is written in that user's name, whatever `From` says: our own notes would not
+    be known for ours. A key of the account has no user, and is refused here."""
+    try:
+        user = wire.get("/users/me").json.get("user")
+    except (Gone, Rejected, NeedsOperator):
+        return
+    owner = str(user.get("email") or "").strip().lower() if isinstance(user, dict) else ""
+    if owner and owner != settings.from_email:
+        raise NeedsOperator(
+            wire.connection,
+            f"the key is one of the user {owner}, in whose name everything is written with it, and `from_email` is "
+            f"{settings.from_email}; set `from_email` to {owner}, or use a key of the account.",
         )
 
 

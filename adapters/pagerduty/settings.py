@@ -116,7 +116,8 @@ class PagerDutySettings(HttpSettings):
     )
     auth: Authentication = Field(default=Authentication.TOKEN, description="How `api_key` is sent.")
     from_email: str = Field(
-        description="The user in whose name we write. Give Tieline a user of its own: notes of this user count as ours."
+        description="The user in whose name we write, and whose key `api_key` is unless it is the account's. Give "
+        "Tieline a user of its own: notes of this user count as ours."
     )
     service: str = Field(description="The id of the service that new incidents are raised on.")
     watch: tuple[str, ...] = Field(

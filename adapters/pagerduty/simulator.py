@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -38,6 +39,8 @@ class PagerDutySimulator(Simulator):
         self.webhooks.subscription = Subscription(secrets=(DEMO_WEBHOOK_SECRET,))
         self.account.told = self.webhooks.tell
         self.keys = {DEMO_KEY: "full", READ_ONLY_KEY: "read"}
+        self.owners: dict[str, str] = {}
+        """The addresses of the users whose keys these are; the others are keys of the account."""
         self.token_path = "/oauth/token"  # noqa: S105 - an address
         self.desk = TokenDesk(
             lambda: self.clock(),
@@ -56,9 +59,12 @@ class PagerDutySimulator(Simulator):
         if request.path in ("/v2/enqueue", "/v2/change/enqueue"):
             return self.intake.answer(request)
         try:
-            self._authorise(request)
+            owner = self._authorise(request)
             headers = self._within_limit()
-            answer = self.rest.answer(request)
+            if owner:
+                # What is done with a user's key is done in that user's name, whatever `From` says.
+                request = replace(request, headers={**request.headers, "from": owner})
+            answer = self._me(owner) if request.path == "/users/me" else self.rest.answer(request)
         except _Limited as limited:
             return limited.response
         except Refusal as refusal:
@@ -128,16 +134,24 @@ class PagerDutySimulator(Simulator):
     def _shown(self, incident: Incident) -> dict[str, Any]:
         return shapes.incident_json(self.account, incident, whole=True, body=True)
 
-    def _authorise(self, request: Request) -> None:
+    def _me(self, owner: str) -> Response:
+        user = self.account.user_by_email(owner)
+        if user is None:
+            raise Refusal(400, 2001, "Invalid Input Provided", "Please use a user token")
+        return Response.of({"user": shapes.user_json(user)})
+
+    def _authorise(self, request: Request) -> str:
+        """Whose key it is; "" for one of the account."""
         sent = request.headers.get("authorization", "")
         if sent.startswith("Bearer ") and self.desk.holder(sent.removeprefix("Bearer ")) is not None:
-            return
+            return ""
         key = sent.removeprefix("Token token=") if sent.startswith("Token token=") else sent.removeprefix("Bearer ")
         rights = self.keys.get(key)
         if rights is None:
             raise Refusal(401, 2006, "Authentication failed")
         if rights == "read" and request.method != "GET":
             raise Refusal(403, 2010, "Access Denied")
+        return self.owners.get(key, "")
 
     def _within_limit(self) -> dict[str, str]:
         """The rate limit's headers. Raises _Limited with 429 and code 2020."""

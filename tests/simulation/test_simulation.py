@@ -180,7 +180,7 @@ IN_ADAPTERS = {
     "jira-not-found": "duplicate record",
     "jira-forged-taken": "crash",
     "pagerduty-notes-untold": "lost comment",
-    "pagerduty-second-dropped": "lost edit",
+    "pagerduty-second-dropped": "unlinked record",
     "pagerduty-key-by-chance": "orphan",
     "pagerduty-lost-answer-undone": "echo",
     "pagerduty-forged-taken": "crash",

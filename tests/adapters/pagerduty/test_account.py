@@ -45,6 +45,25 @@ def test_a_from_user_that_does_not_exist_asks_for_a_person(tool: PagerDutyDriver
         tool.connect(from_email="stranger@example.org").check()
 
 
+def test_a_key_of_a_user_goes_with_the_address_of_that_user(tool: PagerDutyDriver) -> None:
+    mine, other = (Secret.literal(f"u+KeyOfAUser{number}") for number in (1, 2))
+    for key, email in ((mine, "Tieline@example.org"), (other, tool.account.users[1].email)):
+        tool.simulator.keys[key.reveal()] = "full"
+        tool.simulator.owners[key.reveal()] = email
+    assert tool.connect(api_key=mine).check().notes == ()
+    with pytest.raises(NeedsOperator) as told:
+        tool.connect(api_key=other).check()
+    address = tool.account.users[1].email
+    assert f"the key is one of the user {address}" in str(told.value)
+    assert f"set `from_email` to {address}, or use a key of the account." in str(told.value)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_key_of_the_account_has_no_user(tool: PagerDutyDriver, status: int) -> None:
+    tool.simulator.fail(status, path="/users/me", body={"error": {"message": "no", "code": 2010}})
+    assert tool.connect().check().notes == ()
+
+
 def test_a_service_that_does_not_exist_or_is_disabled_asks_for_a_person(tool: PagerDutyDriver) -> None:
     with pytest.raises(NeedsOperator, match="no service PNOSUCH"):
         tool.connect(service="PNOSUCH").check()
