@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from tieline.mappings.convert import markdown, threeway
+from tieline.mappings.convert import markdown
 from tieline.mappings.convert.carrying import MARKED, Carrier, Piece
 from tieline.mappings.convert.cutting import is_cut
+from tieline.mappings.convert.joining import joined
 from tieline.mappings.convert.lifting import Old, aligned
 from tieline.mappings.convert.lines import units
 from tieline.mappings.convert.nodes import NodeWriter, holds_more
@@ -51,7 +52,7 @@ def carried(
     if theirs == before:
         return Carried(text)
     blocks = markdown.parse(text)
-    merged = threeway.merge(
+    merged = joined(
         *map(markdown.parse, (before, ours, theirs)), prefer_theirs=prefer_theirs
     )  # in the tool's own words, before anything is taken over
     carrier = Carrier()

@@ -1,12 +1,13 @@
 """Three-way merge of blocks: what two people changed in different blocks stands together.
 
 Both sides are held against the blocks that they last agreed on. Where both changed the same block there is no third
-text that either of them wrote, so the caller says whose stands.
+text that either of them wrote, so the caller says whose stands. A block that has parts of its own, as a list has items,
+is looked into: what they changed in different items stands together, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Generic, TypeVar
@@ -31,7 +32,19 @@ class _Hunk(Generic[One]):
     blocks: tuple[One, ...]
 
 
-def merge(base: Sequence[One], ours: Sequence[One], theirs: Sequence[One], *, prefer_theirs: bool) -> Merged[One]:
+Within = Callable[[One, One, One], Merged[One] | None]
+"""What both sides did to the parts of one block: of what they last agreed on, ours and theirs. None for one without
+parts, and where they are no longer of one kind."""
+
+
+def merge(
+    base: Sequence[One],
+    ours: Sequence[One],
+    theirs: Sequence[One],
+    *,
+    prefer_theirs: bool,
+    within: Within[One] = lambda _base, _ours, _theirs: None,
+) -> Merged[One]:
     """What both sides did to `base`. Of a place that both changed, one side's version stands."""
     merged: list[One] = []
     clashed = False
@@ -44,11 +57,35 @@ def merge(base: Sequence[One], ours: Sequence[One], theirs: Sequence[One], *, pr
             merged += mine if left else yours
         elif all(hunk.begin == hunk.end for hunk in (*left, *right)):
             merged += _both(mine, yours)
+        elif all(map(_is_even, (*left, *right))) and (parts := _one_by_one(base[begin:end], mine, yours, within)):
+            merged += [block for part in parts for block in part.blocks]
+            clashed |= any(part.clashed for part in parts)
         else:
             clashed = True
             merged += yours if prefer_theirs else mine
         at = end
     return Merged((*merged, *base[at:]), clashed)
+
+
+def _is_even(hunk: _Hunk[One]) -> bool:
+    """Whether as many blocks are there as before."""
+    return hunk.end - hunk.begin == len(hunk.blocks)
+
+
+def _one_by_one(
+    base: Sequence[One], mine: Sequence[One], yours: Sequence[One], within: Within[One]
+) -> list[Merged[One]]:
+    """Each block by itself, where all that both sides changed have parts; else none."""
+    found: list[Merged[One]] = []
+    for was, ours, theirs in zip(base, mine, yours, strict=True):
+        if ours == theirs or was in (ours, theirs):
+            part: Merged[One] | None = Merged((theirs if ours == was else ours,), clashed=False)
+        else:
+            part = within(was, ours, theirs)
+        if part is None:
+            return []
+        found.append(part)
+    return found
 
 
 def _hunks(base: Sequence[One], side: Sequence[One]) -> list[_Hunk[One]]:

@@ -50,6 +50,13 @@ def test_of_a_block_that_both_changed_one_version_stands(prefers: dict[str, bool
     assert (found.text, found.held, found.clashed) == (now, (), True)
 
 
+def test_two_people_who_changed_different_items_of_a_list_both_stand_in_the_richer_text() -> None:
+    shown = "- a\n\n  **1**\n\n- b\n\n- c"
+    found = carried(ADF, "- A\n\n  ## 1\n\n- b\n\n- c", shown, shown.replace("c", "C"))
+
+    assert (found.text, found.held, found.clashed) == ("- A\n\n  ## 1\n\n- b\n\n- C", (), False)
+
+
 def test_of_a_text_that_one_side_emptied_one_version_stands() -> None:
     found = carried(PLAIN, "", "x", "y")
 
