@@ -7,7 +7,7 @@ no word for (a file, a mention, a macro) stays as it is; a change of the words t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tieline.mappings.convert import adf
@@ -19,6 +19,7 @@ from tieline.mappings.convert.rich import (
     CodeBlock,
     Heading,
     Items,
+    Mark,
     Paragraph,
     Quote,
     Run,
@@ -135,6 +136,11 @@ class NodeWriter:
             case "heading", (Heading(before, said),), (Heading(level, runs),):
                 changed = self._inline(node, said, runs)
                 return changed if level == before or changed is None else [_with(changed[0], level=level)]
+            case "heading", (Paragraph(said),), (Paragraph(runs),) if (
+                _is_title(said) and _is_title(runs) and "\n" not in _plain(runs)
+            ):
+                # Where no heading can stand, it is read as a line of bold words.
+                return self._inline(node, _unbold(said), _unbold(runs))
             case "codeBlock", (CodeBlock(_, spoken_in),), (CodeBlock(text, language),):
                 made = adf.render((CodeBlock(text),))["content"][0]["content"]
                 return [_with({**node, "content": made}, **({"language": language} if language != spoken_in else {}))]
@@ -239,18 +245,19 @@ class NodeWriter:
             return node
         match node.get("content"):
             case [{"type": "paragraph" | "heading"} as inner]:
-                changed = self._inline(inner, was, now)
+                changed = self._inline(inner, was, now, in_one_line=True)
                 if changed is not None:
                     return {**node, "content": changed}
         if holds_more(node) or not _is_a_line(node.get("content") or ()):
             return self._keep(node, (Paragraph(was),))
         return {**node, "content": adf.render((Paragraph(now),))["content"]}
 
-    def _inline(self, node: Node, was: Runs, now: Runs) -> list[Any] | None:
-        """A paragraph or heading with other words: the inline nodes whose words stay are kept."""
+    def _inline(self, node: Node, was: Runs, now: Runs, *, in_one_line: bool = False) -> list[Any] | None:
+        """A paragraph or heading with other words: the inline nodes whose words stay are kept. `in_one_line` says that
+        its line breaks are read as spaces, as they are in a cell."""
         content = node.get("content")
         nodes = content if isinstance(content, list) else []
-        changed = _reworded(nodes, was, now)
+        changed = _reworded(nodes, was, now, " " if in_one_line else "\n")
         return None if changed is None else [{**node, "content": changed}]
 
 
@@ -267,6 +274,17 @@ def _parted_by_breaks(blocks: Blocks) -> Runs | None:
             return None
         done += [Run("\n\n"), *block.runs] if done else block.runs
     return tuple(done)
+
+
+def _is_title(runs: Runs) -> bool:
+    """Whether these words are as a heading's are where none can stand: bold, all of them. Beside code nothing is."""
+    said = [run for run in runs if run.text.strip()]
+    return any(Mark.STRONG in run.marks for run in said) and all({Mark.STRONG, Mark.CODE} & run.marks for run in said)
+
+
+def _unbold(runs: Runs) -> Runs:
+    """The same words, not bold."""
+    return tuple(replace(run, marks=run.marks - {Mark.STRONG}) for run in runs)
 
 
 def _unticked(runs: Runs) -> Runs:
@@ -301,10 +319,11 @@ def _is_known(mark: Any) -> bool:
     return isinstance(mark, Mapping) and mark.get("type") in (*adf.MARKS, "link")
 
 
-def _reworded(nodes: list[Any], was: Runs, now: Runs) -> list[Any] | None:
-    """Inline nodes that were read as `was` and now read as `now`; None where a node cannot be parted."""
+def _reworded(nodes: list[Any], was: Runs, now: Runs, line_break: str) -> list[Any] | None:
+    """Inline nodes that were read as `was` and now read as `now`; None where a node cannot be parted. `line_break` is
+    what a line break is read as."""
     each = adf.inline_runs([node if isinstance(node, Mapping) else {} for node in nodes])
-    places = _places(each, was)
+    places = _places(each, was, line_break)
     if places is None:
         return None
     kept: set[tuple[int, int]] = set()
@@ -331,10 +350,11 @@ def _marks(runs: Runs) -> list[tuple[Any, str]]:
     return [(run.marks, run.href) for run in runs for _ in run.text]
 
 
-def _places(each: list[Runs], was: Runs) -> list[tuple[int, int]] | None:
+def _places(each: list[Runs], was: Runs, line_break: str) -> list[tuple[int, int]] | None:
     """For each letter of what is read, the node and the place in its words that it comes from."""
+    read_as = {"\t": " ", "\n": line_break}
     letters = [
-        (number, place, " " if letter == "\t" else letter)
+        (number, place, read_as.get(letter, letter))
         for number, runs in enumerate(each)
         for place, letter in enumerate(_plain(runs))
     ]

@@ -167,6 +167,24 @@ CARD = {"type": "blockCard", "attrs": {"url": "https://example.org/"}}
             [node("panel", heading(3, text("h")), B, panelType="note")],
             id="below a panel's heading",
         ),
+        pytest.param(
+            [node("panel", heading(3, text("h")), A, panelType="note")],
+            "> **x**\n>\n> a",
+            [node("panel", heading(3, text("x")), A, panelType="note")],
+            id="a panel's heading",
+        ),
+        pytest.param(
+            [node("panel", heading(3, under("b"), text(" a")), A, panelType="note")],
+            "> **b c**\n>\n> a",
+            [node("panel", heading(3, under("b"), text(" "), text("c")), A, panelType="note")],
+            id="a panel's heading with a mark",
+        ),
+        pytest.param(
+            [node("panel", heading(3, text("h")), A, panelType="note")],
+            "> x\n>\n> a",
+            [node("panel", X, A, panelType="note")],
+            id="a panel's heading that is none any more",
+        ),
         pytest.param([bullets(item(HALF), TWO)], "- a b\n- x", [bullets(item(HALF), item(X))], id="an item"),
         pytest.param(
             [bullets(item(HALF), TWO)], "- a b\n- two\n- x", [bullets(item(HALF), TWO, item(X))], id="an item more"
@@ -245,8 +263,19 @@ CARD = {"type": "blockCard", "attrs": {"url": "https://example.org/"}}
         pytest.param(
             [table(row(head(A)), row(cell(node("paragraph", text("a"), BREAK, text("b")))))],
             "| a |\n| --- |\n| a c |",
-            [table(row(head(A)), row(cell(said("a c"))))],
+            [table(row(head(A)), row(cell(node("paragraph", text("a"), BREAK, text("c")))))],
             id="a cell with a line break",
+        ),
+        pytest.param(
+            [table(row(head(A)), row(cell(node("paragraph", text("a"), BREAK, text("b c"), BREAK, text("d")))))],
+            "| a |\n| --- |\n| a b x d |",
+            [
+                table(
+                    row(head(A)),
+                    row(cell(node("paragraph", text("a"), BREAK, text("b "), text("x"), BREAK, text("d")))),
+                )
+            ],
+            id="between a cell's line breaks",
         ),
         pytest.param(
             [table(row(head(A)), row(cell()), row(cell(EMPTY, background="#f")))],
