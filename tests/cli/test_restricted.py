@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from tests.cli.acting import Machine, machine, prepared
 
 from tieline.core.store import tables as t
@@ -183,3 +183,44 @@ def test_labels_do_not_count(machine: Machine) -> None:
     labels = [restricted(machine, number) for number in NUMBERS]
     assert len(set(labels)) == len(labels)
     assert not any(char.isdigit() for label in labels for char in label)
+
+
+def firing(machine: Machine, count: int) -> None:
+    """So many of the alerts that are doubted belong to INC-2."""
+    with Store.open(f"sqlite:///{machine.folder}/world.db") as store, store.write() as tx:
+        for number in range(count):
+            row = {
+                "connection": "snow",
+                "episode": f"episode-{number}",
+                "incident_id": 2,
+                "group_key": "",
+                "version": "",
+            }
+            signal = {**row, "firing": True, "fields": {}, "labels": {}, "judged": {}, "seen_at": machine.clock.now()}
+            tx.execute(insert(t.signal), signal)
+
+
+def test_a_doubt_that_is_only_about_it_is_none_for_an_outsider(machine: Machine) -> None:
+    firing(machine, 17)
+    label = restricted(machine, 2)
+    machine.grant("daemon", "responder")
+    assert machine.run("doubts") == (0, "no ends are doubted: every source is believed\n")
+    never = machine.run("doubts", "confirm", "jira-ops")
+    assert machine.run("doubts", "confirm", "snow") == (5, never[1].replace("jira-ops", "snow"))
+    assert machine.read("status")["ends_doubted"] == 0
+    machine.log_in("bin")
+    assert [one["missing"] for one in machine.read("doubts")] == [17]
+    code, told = machine.run("doubts", "confirm", "snow")
+    assert (code, told.startswith("17 alerts of snow count as ended")) == (0, True)
+    assert label not in told
+
+
+def test_an_outsider_confirms_what_they_see_and_no_more(machine: Machine) -> None:
+    firing(machine, 15)
+    restricted(machine, 2)
+    machine.grant("daemon", "responder")
+    assert machine.run("doubts", "confirm", "snow")[1].startswith("2 alerts of snow count as ended")
+    (seen,) = machine.read("doubts")
+    machine.log_in("bin")
+    (whole,) = machine.read("doubts")
+    assert (seen["missing"], seen["confirmed"], whole["missing"], whole["confirmed"]) == (2, True, 17, False)

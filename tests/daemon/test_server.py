@@ -4,10 +4,12 @@ import gzip
 import socket
 
 import pytest
+from sqlalchemy import insert, update
 from tests.daemon.conftest import eventually
 
 from tieline.core.model import ConnectionName
 from tieline.core.port import Received
+from tieline.core.store import tables as t
 from tieline.sync import explain
 from tieline.sync.intake.intake import Intake
 
@@ -154,3 +156,24 @@ def test_a_store_that_is_held_by_another_process_answers_503_and_recovers(runnin
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
     assert here.hook("left", row.ref).status_code == 202
+
+
+def test_what_is_restricted_is_in_no_gauge(running):
+    here = running()
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    eventually(lambda: len(here.tools["right"].rows()) == 1)
+    store = here.daemon.engine.store
+    with store.write() as tx:
+        tx.execute(update(t.replica).values(state="parked", parked="no right", waits=True))
+        row = {"connection": "left", "asked": 0, "received_at": here.daemon.engine.clock.now(), "parked": "unreadable"}
+        tx.execute(insert(t.inbox), {**row, "ref": "of-nobody"})
+    gauges = ('tieline_parked{kind="replica"}', 'tieline_parked{kind="inbox"}', "tieline_conflicts")
+
+    def told() -> list[float]:
+        lines = here.client.get("/metrics").text.splitlines()
+        return [float(line.rpartition(" ")[2]) for gauge in gauges for line in lines if line.startswith(f"{gauge} ")]
+
+    assert told() == [2.0, 1.0, 2.0]
+    with store.write() as tx:
+        tx.execute(update(t.incident).values(restricted=True, label="RES-BCDFGH"))
+    assert told() == [0.0, 1.0, 0.0]

@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text
 from tests.sync.golden import FOLDER, TOOLS, at_the_beginning, make, opened
 
 from tieline.core import journal
+from tieline.core.identity import of_account
 from tieline.core.model import ConnectionName
 from tieline.core.port import Ref
 from tieline.core.store import schema
@@ -230,3 +231,29 @@ def test_what_a_ticket_opened_is_known_after_an_upgrade(tmp_path):
         found = tokens.origin_of(tx, number)
     office.close()
     assert found == tokens.origin_of_record(ConnectionName("memory"), Ref("R 1"))
+
+
+def test_whoever_acted_before_stays_in_the_journal_and_whoever_is_called_so_now_is_somebody_else(old):
+    """Until schema 0012 whoever acted was found by their name."""
+    office, _known = old
+
+    def called(name: str) -> list[str]:
+        with office.engine.store.read() as connection:
+            return list(connection.execute(select(t.person.c.id).where(t.person.c.name == name)).scalars())
+
+    def told() -> list[tuple[int, str]]:
+        with office.engine.store.read() as connection:
+            return [(row.seq, journal.who(row)) for row in connection.execute(journal.ENTRIES)]
+
+    before, history = called("ann"), told()
+    ann = of_account("ann", "db1")
+    for _ in range(2):
+        with office.engine.store.write() as tx:
+            tx.journal(journal.Entry(office.clock.now(), "released", None, None, ann, "", {"what": "copy"}))
+    assert told()[: len(history)] == history
+    assert len(called("ann")) == len(before) + 1
+    assert set(called("ann")) >= set(before)
+    for one in before:
+        journal.forget(office.engine.store, one, at=office.clock.now(), actor="dpo")
+    assert "ann" not in {who for _seq, who in told()[: len(history)]} or not before
+    assert len(called("ann")) == 1
