@@ -22,8 +22,6 @@ from tieline.core.settings import no_such
 
 Later = Callable[[], Answer]
 """An answer that is known once what was noted is carried out, such as the number of a comment."""
-Right = str | Callable[[Any], str]
-"""The right to an act; where it depends on what is asked, a function of that."""
 Run = Callable[[Any, Any], Answer | Later]
 """Called with the desk (a `Desk`, and for acts of the engine more than that) and with what was asked."""
 
@@ -43,6 +41,14 @@ class WrongWords(TielineError):
 
 
 @dataclass(frozen=True, slots=True)
+class OneOf:
+    """Rights of which one is needed: `which` says of what is asked which."""
+
+    rights: tuple[str, ...]
+    which: Callable[[Any], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """One act. `needs` is the right to it; `words` are the arguments that stand without a name on the command line;
     `records` the kinds of events that it may journal beside what the engine does; `example` arguments that succeed on
@@ -50,7 +56,7 @@ class Act:
 
     name: str
     run: Run
-    needs: Right
+    needs: str | OneOf
     words: tuple[str, ...] = ()
     records: tuple[type[Event], ...] = ()
     example: Mapping[str, Any] = field(default_factory=dict)
@@ -73,7 +79,12 @@ class Act:
 
     def right(self, ask: Ask) -> str:
         """The right to do what is asked."""
-        return self.needs if isinstance(self.needs, str) else self.needs(ask)
+        return self.needs if isinstance(self.needs, str) else self.needs.which(ask)
+
+    @property
+    def rights(self) -> tuple[str, ...]:
+        """Every right that what may be asked needs."""
+        return (self.needs,) if isinstance(self.needs, str) else self.needs.rights
 
     def told(self, given: Mapping[str, Any]) -> Ask:
         """What it is told, understood. Raises WrongWords with all that is wrong."""

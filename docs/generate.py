@@ -7,6 +7,7 @@ from pathlib import Path
 
 from generator import (
     access,
+    acts,
     commands,
     configuration,
     guarantees,
@@ -27,6 +28,7 @@ def pages() -> dict[str, str]:
     """The text of every page by its file's name."""
     made = {
         "reference/access.md": access.page(),
+        "reference/acts.md": acts.page(),
         "reference/cli.md": commands.page(),
         "reference/configuration.md": configuration.page(),
         "reference/hooks.md": hooks.page(),

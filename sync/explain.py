@@ -496,8 +496,9 @@ def status(connection: Connection, now: datetime, sight: Sight = OUTSIDER) -> di
         .select_from(t.replica.join(t.incident, r.incident_id == i.id))
         .where(r.state == ReplicaState.GONE.value, i.status.in_(open_states))
     )
+    open_incidents = select(func.count()).where(i.status.in_(open_states), i.kind == RecordKind.INCIDENT.value)
     return {
-        "incidents_open": count(without(select(func.count()).where(i.status.in_(open_states)), i.id, hidden)),
+        "incidents_open": count(without(open_incidents, i.id, hidden)),
         "flapping": [
             {
                 "incident": sight.called(one.incident, incident_number(one.incident)),

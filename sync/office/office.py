@@ -124,7 +124,7 @@ class Office:
     def _followed(self, tx: Transaction, asked: _Asked, desk: EngineDesk) -> int:
         acted = Acted(act=asked.act.name, ask=asked.ask.plain())
         about = next(iter(desk.looked_at)) if len(desk.looked_at) == 1 else None
-        tx.cause = self._engine.record(tx, acted, incident=about, actor=asked.actor)
+        tx.cause = self._engine.record(tx, acted, incident=about, actor=asked.actor, reason=asked.act.name)
         for effect in desk.effects:
             effect(tx)
         return tx.cause

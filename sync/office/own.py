@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from tieline.core.acts import Act, Acts
+from tieline.core.acts import Act, Acts, OneOf
 from tieline.core.arguments import Answer, Ask, ItemName, Line, Words
 from tieline.core.model import CATALOGUE, ConnectionName, Visibility
 from tieline.core.store.store import Transaction
@@ -80,8 +80,9 @@ def comment(desk: EngineDesk, ask: Comment) -> Callable[[], Answer]:
     return lambda: CommentWritten(incident=desk.called(item), comment=noted.number, visibility=visibility.value)
 
 
-def _right_to_comment(ask: Comment) -> str:
-    return "comment.publish" if ask.public else "incident.comment"
+TO_COMMENT: Final = OneOf(
+    ("incident.comment", "comment.publish"), lambda ask: "comment.publish" if ask.public else "incident.comment"
+)
 
 
 class Side(StrEnum):
@@ -200,7 +201,7 @@ def confirm(desk: EngineDesk, ask: Confirm) -> Callable[[], Answer]:
 OWN: Final = Acts(
     [
         Act("edit", edit, "incident.edit", ("incident", "changes")),
-        Act("comment", comment, _right_to_comment, ("incident", "body")),
+        Act("comment", comment, TO_COMMENT, ("incident", "body")),
         Act("conflicts settle", settle, "conflicts.settle", ("incident", "field", "connection")),
         Act("parked retry", retry, "parked.release", ("what", "number")),
         Act("doubts confirm", confirm, "doubts.confirm", ("connection",)),

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from tests.sync.world import World
 
 from tieline.core import journal
+from tieline.core.access import CARRIES, RIGHTS
 from tieline.core.acts import Act, ActRefused, Acts, WrongWords
 from tieline.core.arguments import Answer, Ask, ItemName, Line
 from tieline.core.desk import Desk
@@ -277,3 +278,13 @@ def test_two_that_say_the_same_have_one_digest() -> None:
     )
     assert one.digest() == other.digest()
     assert one.digest() != OWN["edit"].told({"incident": "2", "changes": {"a": "1", "b": "2"}}).digest()
+
+
+def test_the_rights_to_what_the_engine_offers_are_rights_that_a_role_carries() -> None:
+    asked = {right for act in OWN.by_name.values() for right in act.rights}
+    assert asked <= RIGHTS.keys()
+    assert all(any(right in carried for carried in CARRIES.values()) for right in asked)
+    public, internal = (
+        OWN["comment"].told({"incident": "1", "body": "x", "public": public}) for public in (True, False)
+    )
+    assert [OWN["comment"].right(ask) for ask in (public, internal)] == ["comment.publish", "incident.comment"]

@@ -134,3 +134,11 @@ def test_an_item_has_an_id_of_its_own_which_its_journal_knows(world: World) -> N
         (items[0].uid, None),
         (items[1].uid, "problem"),
     ]
+
+
+def test_a_problem_is_no_open_incident_in_the_figures(world: World) -> None:
+    world.tools["left"].make({"title": "Checkout is slow", "status": "new"})
+    world.tools["causes"].make({"title": "A leak in the pool", "status": "new"})
+    world.settle()
+    with world.engine.store.read() as connection:
+        assert explain.status(connection, world.clock.now())["incidents_open"] == 1
