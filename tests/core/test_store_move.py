@@ -140,13 +140,22 @@ def test_numbers_go_on_where_they_were(source, address, tmp_path, open_store):
 
 def test_a_store_that_has_moved_is_refused_until_a_person_says_otherwise(source, tmp_path, open_store):
     copy(source, open_store(f"sqlite:///{tmp_path / 'copy.db'}"), at=NOW, actor="test")
-    with pytest.raises(ConfigError, match=r"STORE006.*copy\.db"):
+    with pytest.raises(ConfigError, match=rf"^{source.name}: STORE006 .* was copied into sqlite.*copy\.db, and"):
         source.migrate()
     source.migrate(moved=True)
     with source.write() as tx:
         tx.journal(Entry(NOW, "store_reopened", None, None, "test", "", {}))
     source.migrate()
     verify(source)
+
+
+def test_a_store_that_has_moved_is_known_as_that_though_it_cannot_say_where_it_went(sqlite_store, tmp_path, open_store):
+    copy(sqlite_store, open_store(f"sqlite:///{tmp_path / 'copy.db'}"), at=NOW, actor="test")
+    with sqlite_store.write() as tx:
+        tx.execute(text("DROP TRIGGER journal_payload_delete"))
+        tx.execute(text("DELETE FROM journal_payload"))
+    with pytest.raises(ConfigError, match="STORE006 .* was copied into another database, and"):
+        sqlite_store.migrate()
 
 
 def test_a_target_that_is_not_empty_is_refused_and_left_as_it_is(source, tmp_path, open_store):

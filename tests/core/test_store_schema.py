@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
@@ -15,7 +16,7 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 from tests.core.store_acts import entry, in_threads, names, put
 
 from tieline.core import journal
-from tieline.core.errors import ConfigError
+from tieline.core.errors import ConfigError, StoreUnavailable
 from tieline.core.store import schema
 from tieline.core.store import tables as t
 from tieline.core.store.engines import parse
@@ -55,27 +56,46 @@ class TestSchema:
         with store.write() as tx:
             tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
             put(tx, "snow-prod")
-        with pytest.raises(ConfigError, match=r"STORE002 the database .* is at schema 9999") as caught:
+        with pytest.raises(ConfigError, match=rf"^{re.escape(store.name)}: STORE002 .* is at schema 9999") as caught:
             store.migrate()
         assert "install the version that wrote it" in str(caught.value)
         assert names(store) == {"snow-prod"}
 
     @pytest.mark.parametrize(
         "spoilt",
-        ["DROP TABLE alembic_version", "UPDATE alembic_version SET version_num = '0008'"],
-        ids=["no revision", "an older revision"],
+        [
+            ["DROP TABLE alembic_version"],
+            ["UPDATE alembic_version SET version_num = '0008'"],
+            [
+                "UPDATE alembic_version SET version_num = '0008'",
+                "INSERT INTO alembic_version (version_num) VALUES ('another')",
+            ],
+        ],
+        ids=["no revision", "an older revision", "one of theirs beside one of ours"],
     )
     def test_tables_that_are_not_those_of_the_revision_are_refused_and_left_alone(
-        self, store: Store, spoilt: str
+        self, store: Store, spoilt: list[str]
     ) -> None:
         with store.write() as tx:
-            tx.execute(text(spoilt))
+            for statement in spoilt:
+                tx.execute(text(statement))
             put(tx, "snow-prod")
-        with pytest.raises(ConfigError, match=r"STORE003 .* could not be brought up to date: .*exists") as caught:
+        refused = rf"^{re.escape(store.name)}: STORE003 .* could not be brought up to date: "
+        with pytest.raises(ConfigError, match=refused) as caught:
             store.migrate()
         assert "sqlalche.me" not in str(caught.value)
         assert "restore the last backup" in str(caught.value)
         assert names(store) == {"snow-prod"}
+
+    def test_a_disk_without_room_for_the_tables_is_no_fault_of_the_database(self, tmp_path: Path) -> None:
+        with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}") as store:
+            with store.write() as tx:
+                tx.execute(text("PRAGMA max_page_count=10"))
+            with pytest.raises(StoreUnavailable, match="the disk is full"):
+                store.migrate()
+            with store.write() as tx:
+                tx.execute(text("PRAGMA max_page_count=100000"))
+            store.migrate()
 
     def test_the_revisions_lead_to_the_same_schema_as_a_new_database(
         self, address: str, tmp_path: Path, open_store: Callable[[str], Store]
