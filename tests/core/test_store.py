@@ -6,9 +6,10 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from sqlalchemy import event, insert, text
@@ -18,7 +19,10 @@ from tests.core.store_acts import COUNT, NOON, entry, in_threads, names, put
 from tieline.core import journal
 from tieline.core.errors import StoreUnavailable
 from tieline.core.store import tables as t
-from tieline.core.store.store import Store
+from tieline.core.store.many import Many
+from tieline.core.store.store import Store, Transaction
+
+ROW: Final = {"connection": "snow-prod", "cursor": "1", "polled_at": NOON}
 
 
 class TestTransactions:
@@ -109,6 +113,62 @@ class TestTransactions:
         in_threads(*(lambda worker=worker: write(worker) for worker in range(4)))
         assert len(names(store)) == 80
         assert journal.verify(store).count == 80
+
+    def test_whoever_reads_writes_nothing(self, store: Store) -> None:
+        with pytest.raises(StoreUnavailable, match="it can only be read"), store.read() as connection:
+            connection.execute(insert(t.cursor), ROW)
+        assert names(store) == set()
+
+    def test_it_counts_its_commits_and_nothing_else(self, store: Store) -> None:
+        before = store.commits
+        with suppress(ZeroDivisionError), store.write():
+            raise ZeroDivisionError
+        assert names(store) == set()
+        assert store.commits == before
+        with store.write() as tx:
+            put(tx, "snow-prod")
+        assert store.commits == before + 1
+
+    @pytest.mark.parametrize(
+        ("table", "act"),
+        [
+            ("cursor", lambda tx: put(tx, "snow-prod")),
+            ("cursor", lambda tx: tx.execute_many(Many.into(t.cursor), [ROW])),
+            ("cursor", lambda tx: tx.execute_each(Many.into(t.cursor), [ROW])),
+            ("incident", lambda tx: tx.new_ids(t.incident, 1)),
+            ("journal_head", lambda tx: tx.journal(entry())),
+            ("journal", lambda tx: tx.journal(entry()) and tx.flush()),
+        ],
+        ids=["a statement", "many rows", "row by row", "new ids", "an entry", "what waits to be written"],
+    )
+    def test_whatever_fails_ends_its_transaction_though_the_caller_overlooks_it(
+        self, sqlite_store: Store, table: str, act: Callable[[Transaction], object]
+    ) -> None:
+        with pytest.raises(StoreUnavailable, match="it has no tables yet"), sqlite_store.write() as tx:
+            tx.execute(text(f"ALTER TABLE {table} RENAME TO another"))
+            with suppress(SQLAlchemyError):
+                act(tx)
+            tx.execute(text("SELECT 1"))
+        with sqlite_store.write() as tx:
+            put(tx, "after")
+
+    def test_a_guarded_store_asks_before_each_write_and_shares_all_the_rest(self, sqlite_store: Store) -> None:
+        asked: list[int] = []
+
+        def check(tx: Transaction) -> None:
+            asked.append(tx.execute(COUNT).scalar_one())
+            if len(asked) == 2:
+                raise StoreUnavailable("it is another one's turn", timedelta(seconds=30))
+
+        guarded = sqlite_store.guarded(check)
+        assert guarded.name == sqlite_store.name
+        with guarded.write() as tx:
+            put(tx, "snow-prod")
+        with pytest.raises(StoreUnavailable), guarded.write() as tx:
+            put(tx, "jira")
+        assert asked == [0, 1]
+        assert names(sqlite_store) == names(guarded) == {"snow-prod"}
+        assert sqlite_store.refused == "it is another one's turn"
 
     def test_a_database_in_memory_reads_what_it_wrote(self) -> None:
         with Store.open("sqlite://") as store:

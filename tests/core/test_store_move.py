@@ -154,7 +154,7 @@ def test_a_store_that_has_moved_is_known_as_that_though_it_cannot_say_where_it_w
     with sqlite_store.write() as tx:
         tx.execute(text("DROP TRIGGER journal_payload_delete"))
         tx.execute(text("DELETE FROM journal_payload"))
-    with pytest.raises(ConfigError, match="STORE006 .* was copied into another database, and"):
+    with pytest.raises(ConfigError, match=r"STORE006 .* was copied into another database, and"):
         sqlite_store.migrate()
 
 

@@ -20,6 +20,7 @@ from tieline.core.errors import TryAgain
 from tieline.core.port import FieldFact
 from tieline.core.store import tables as t
 from tieline.mappings import Fitted, fit, load
+from tieline.mappings.board import ALERTS
 from tieline.sync import explain
 from tieline.sync.fit import fitting
 from tieline.sync.outcomes import Verb
@@ -261,14 +262,15 @@ def test_what_could_not_be_told_is_tried_anew_where_nothing_is_known_against_it(
 ) -> None:
     """The incident has no team any more."""
     hold = Hold(kind, "high", None, world.clock.now(), "it cannot be told", again=again)
-    save(world, holds={field: hold})
+    beside = replace(hold, kind=Held.CONFLICT, again=False)
+    save(world, holds={field: hold, "title": beside})
     here = at_right(world)
     here.mapping = fit(here.whole, facts).mapping
     before, woken = world.copy("right"), roused(world)
     fitting.try_anew(world.engine, here)
     after = world.copy("right")
     if is_tried:
-        assert after.holds == {field: replace(hold, again=True)}
+        assert after.holds == {field: replace(hold, again=True), "title": beside}
         assert (after.dirty, woken) == (True, ["right"])
     else:
         assert (after, woken) == (before, [])
@@ -367,3 +369,36 @@ def test_what_is_known_against_a_field_is_enough_not_to_try_it(
     here.mapping = mapping
     fitting.try_anew(world.engine, here)
     assert world.copy("right").holds[field] == hold
+
+
+def test_the_block_of_alerts_is_tried_anew_without_a_look_at_the_text_that_it_stands_in(world: World) -> None:
+    edit(world, **{ALERTS: "1 alert fires"})
+    hold = Hold(Held.UNWRITABLE, "1 alert fires", None, world.clock.now(), "it cannot be told")
+    save(world, holds={ALERTS: hold})
+    fitting.try_anew(world.engine, at_right(world))
+    assert world.copy("right").holds == {ALERTS: replace(hold, again=True)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_held", "state"),
+    [
+        ({"base": {"severity": "high"}}, False, ReplicaState.LINKED),
+        ({"state": ReplicaState.PARKED, "parked": "somebody is to look", "originals": None}, True, ReplicaState.PARKED),
+    ],
+    ids=["it shows there by now", "it waits for a person"],
+)
+def test_nobody_is_woken_for_a_copy_that_is_not_to_be_written(
+    world: World, changes: Mapping[str, Any], is_held: bool, state: ReplicaState
+) -> None:
+    hold = Hold(Held.UNWRITABLE, "high", None, world.clock.now(), "it cannot be told")
+    shown = {**world.copy("right").base, **changes.get("base", {})}
+    save(world, holds={"severity": hold}, **{**changes, "base": shown})
+    woken = roused(world)
+    fitting.try_anew(world.engine, at_right(world))
+    after = world.copy("right")
+    assert (after.holds, after.state, after.dirty) == (
+        {"severity": replace(hold, again=True)} if is_held else {},
+        state,
+        False,
+    )
+    assert woken == []
