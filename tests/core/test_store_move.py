@@ -190,6 +190,26 @@ def test_tables_that_would_be_left_behind_are_named_and_nothing_is_copied(source
     assert copy(source, target, at=NOW, actor="test").rows["incident"] == 2
 
 
+@pytest.mark.xdist_group("postgresql")
+def test_the_way_back_from_postgresql_is_the_same_way(postgres_database, tmp_path, open_store):
+    source, target = open_store(postgres_database), open_store(f"sqlite:///{tmp_path / 'copy.db'}")
+    fill(source, rows=3)
+    with source.write() as tx:
+        tx.execute(text("CREATE TABLE badge (id INTEGER)"))
+        tx.execute(text("CREATE TABLE shift (id INTEGER) PARTITION BY RANGE (id)"))
+        tx.execute(text("ALTER TABLE incident ADD COLUMN cost INTEGER"))
+        tx.execute(text("CREATE VIEW exercises AS SELECT id AS number FROM incident WHERE exercise"))
+    with pytest.raises(ConfigError, match=r"STORE010 .*leave behind: badge, incident\.cost, shift\."):
+        copy(source, target, at=NOW, actor="test")
+    with source.write() as tx:
+        tx.execute(text("DROP TABLE badge, shift"))
+        tx.execute(text("ALTER TABLE incident DROP COLUMN cost"))
+    before = everything(source)
+    copy(source, target, at=NOW, actor="test")
+    assert everything(target) == before
+    assert verify(target).count == 3
+
+
 def test_rows_that_arrive_changed_are_not_kept(source, tmp_path, open_store):
     target = open_store(f"sqlite:///{tmp_path / 'copy.db'}")
     with target.write() as tx:
