@@ -27,7 +27,7 @@ RIGHTS: Final[Mapping[str, str]] = {
     "incident.restrict": "restrict an incident or end that",
     "incident.edit": "change the fields of an incident",
     "incident.comment": "comment on an incident",
-    "comment.publish": "write what customers read",
+    "comment.publish": "write what partners, customers or the public read",
     "conflicts.settle": "settle conflicts",
     "parked.release": "let what is parked try again",
     "doubts.confirm": "confirm that alerts have ended",

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from tieline.core.events import Event
 from tieline.core.journal import Actor
-from tieline.core.model import Fields, IncidentId, RecordKind, Visibility
+from tieline.core.model import Audience, Fields, IncidentId, RecordKind
 
 
 class Item(Protocol):
@@ -65,7 +65,7 @@ class Desk(Protocol):
     def edit(self, item: Item, fields: Fields) -> None:
         """Note new values; every copy follows."""
 
-    def comment(self, item: Item, body: str, visibility: Visibility) -> Noted:
+    def comment(self, item: Item, body: str, audience: Audience) -> Noted:
         """Note a comment in the name of whoever asks; it goes into every copy that may show it."""
 
     def record(self, event: Event, item: Item | None = None) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypeVar, dataclass_transform
 
-from tieline.core.model import ABSENT, Absent
+from tieline.core.model import ABSENT, OF_VISIBILITY, Absent
 
 Fact = str | int | bool | None | Sequence["Fact"] | Mapping[str, "Fact"]
 Facts = Mapping[str, Any]
@@ -242,21 +242,28 @@ class RecordMerged(Event):
     heir_incident: int | None
 
 
-@event("commented")
+def _for_an_audience(facts: Facts) -> Facts:
+    """Until there were audiences, a comment was internal or public."""
+    known = OF_VISIBILITY.get(facts.get("visibility", ""))
+    rest = {name: value for name, value in facts.items() if name != "visibility"}
+    return facts if known is None else {**rest, "audience": known.value}
+
+
+@event("commented", _for_an_audience)
 class Commented(Event):
     """a comment was read in a tool, or written in Tieline"""
 
     comment: int
-    visibility: str
+    audience: str
 
 
-@event("comment_delivered")
+@event("comment_delivered", _for_an_audience)
 class CommentDelivered(Event):
     """a comment stands in another tool"""
 
     comment: int
     remote: str
-    visibility: str
+    audience: str
 
 
 # -- its alerts ------------------------------------------------------------------------------------------------------

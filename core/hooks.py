@@ -23,7 +23,7 @@ from typing import Any
 
 import pluggy
 
-from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Tlp, Visibility
+from tieline.core.model import Audience, ConnectionName, Fields, IncidentId, Signal, Tlp
 from tieline.core.port import AdapterKind
 
 PROJECT = "tieline"
@@ -71,9 +71,9 @@ class Hooks:
 
     @hookspec
     def tieline_disclose(
-        self, fields: Fields, visibility: Visibility | None, connection: ConnectionName, ceiling: Tlp
+        self, fields: Fields, audience: Audience | None, connection: ConnectionName, ceiling: Tlp
     ) -> frozenset[str]:
-        """The names of fields that must not reach this connection. For a comment, `visibility` is set and `fields` is
+        """The names of fields that must not reach this connection. For a comment, `audience` is set and `fields` is
         empty; the answer `{"comment"}` keeps it back. Every plugin is asked, and any refusal stands."""
         raise NotImplementedError
 

@@ -7,7 +7,7 @@ carry it, or says something we cannot map), `None` is *known to be empty*, anyth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
@@ -109,15 +109,42 @@ class Level(StrEnum):
     LOW = "low"
 
 
-class Visibility(StrEnum):
-    """Who may read a comment. `internal` is narrower than `public`; a copy is never wider than its original."""
+class Audience(StrEnum):
+    """Whom something is for, from the narrowest to the widest. Whoever belongs to one may see what is for a wider one;
+    a copy is never for a wider one than its original."""
 
-    INTERNAL = "internal"
-    PUBLIC = "public"
+    RESPONDERS = "responders"  # who work on this incident
+    STAFF = (
+        "staff"  # who works in the tools: reads ServiceNow's work notes, Jira's internal comments, PagerDuty's notes
+    )
+    EXECUTIVES = "executives"
+    PARTNERS = "partners"
+    CUSTOMERS = "customers"  # who is affected: reads ServiceNow's additional comments and Jira's replies to customers
+    PUBLIC = "public"  # everybody
 
-    def may_become(self, other: Visibility) -> bool:
-        """True when a copy with visibility `other` shows nobody anything new."""
-        return self is other or other is Visibility.INTERNAL
+    @property
+    def width(self) -> int:
+        return _WIDTHS[self]
+
+    @property
+    def is_outside(self) -> bool:
+        """True where people read it who do not work here."""
+        return self.width >= Audience.PARTNERS.width
+
+    def may_become(self, other: Audience) -> bool:
+        """True when a copy for `other` shows nobody anything new: it is never wider."""
+        return other.width <= self.width
+
+    def among(self, kept: Iterable[Audience]) -> Audience | None:
+        """The audience that this becomes where only those in `kept` are told apart: the one that leaves out the fewest
+        and shows nobody anything new, or None."""
+        return max((one for one in kept if self.may_become(one)), key=lambda one: one.width, default=None)
+
+
+_WIDTHS: Final[Mapping[Audience, int]] = {audience: width for width, audience in enumerate(Audience)}
+
+OF_VISIBILITY: Final[Mapping[str, Audience]] = {"internal": Audience.STAFF, "public": Audience.CUSTOMERS}
+"""What stores, journals and files wrote before there were audiences, under `visibility`."""
 
 
 class Tlp(StrEnum):
@@ -163,12 +190,13 @@ ChoiceEnum = type[StrEnum]
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One canonical field: its type, and its values where they are a closed set."""
+    """One canonical field: its type, its values where they are a closed set, and who may be shown it."""
 
     name: str
     type: FieldType
     meaning: str
     choices: ChoiceEnum | None = None
+    audience: Audience = Audience.RESPONDERS
 
 
 def _catalogue(*specs: FieldSpec) -> Mapping[str, FieldSpec]:
@@ -176,26 +204,31 @@ def _catalogue(*specs: FieldSpec) -> Mapping[str, FieldSpec]:
 
 
 INCIDENT_FIELDS: Final = _catalogue(
-    FieldSpec("title", FieldType.TEXT, "one line that says what is broken"),
-    FieldSpec("description", FieldType.RICH_TEXT, "what is known, in Markdown"),
-    FieldSpec("status", FieldType.CHOICE, "where the incident stands in its life", Status),
-    FieldSpec("severity", FieldType.CHOICE, "how bad it is", Severity),
-    FieldSpec("priority", FieldType.CHOICE, "in which order it is worked on", Priority),
-    FieldSpec("impact", FieldType.CHOICE, "ITIL impact", Level),
-    FieldSpec("urgency", FieldType.CHOICE, "ITIL urgency", Level),
-    FieldSpec("assignee", FieldType.PERSON, "who works on it"),
-    FieldSpec("reporter", FieldType.PERSON, "who reported it"),
-    FieldSpec("team", FieldType.TEXT, "the group it is assigned to"),
-    FieldSpec("service", FieldType.TEXT, "the business or technical service that suffers"),
-    FieldSpec("category", FieldType.TEXT, "its place in the taxonomy"),
-    FieldSpec("tags", FieldType.TAGS, "labels"),
-    FieldSpec("opened_at", FieldType.INSTANT, "when it was opened"),
-    FieldSpec("resolved_at", FieldType.INSTANT, "when it was resolved"),
-    FieldSpec("hold_reason", FieldType.TEXT, "what an incident on hold waits for"),
-    FieldSpec("close_code", FieldType.TEXT, "how it was resolved, as a code"),
-    FieldSpec("close_notes", FieldType.RICH_TEXT, "how it was resolved, in words"),
-    FieldSpec("tlp", FieldType.CHOICE, "who may know of it", Tlp),
-    FieldSpec("alerts", FieldType.RICH_TEXT, "which of its alerts fire now; kept by Tieline, and nobody's to edit"),
+    FieldSpec("title", FieldType.TEXT, "one line that says what is broken", audience=Audience.PARTNERS),
+    FieldSpec("description", FieldType.RICH_TEXT, "what is known, in Markdown", audience=Audience.STAFF),
+    FieldSpec("status", FieldType.CHOICE, "where the incident stands in its life", Status, Audience.PUBLIC),
+    FieldSpec("severity", FieldType.CHOICE, "how bad it is", Severity, Audience.CUSTOMERS),
+    FieldSpec("priority", FieldType.CHOICE, "in which order it is worked on", Priority, Audience.EXECUTIVES),
+    FieldSpec("impact", FieldType.CHOICE, "ITIL impact", Level, Audience.EXECUTIVES),
+    FieldSpec("urgency", FieldType.CHOICE, "ITIL urgency", Level, Audience.EXECUTIVES),
+    FieldSpec("assignee", FieldType.PERSON, "who works on it", audience=Audience.STAFF),
+    FieldSpec("reporter", FieldType.PERSON, "who reported it", audience=Audience.STAFF),
+    FieldSpec("team", FieldType.TEXT, "the group it is assigned to", audience=Audience.EXECUTIVES),
+    FieldSpec("service", FieldType.TEXT, "the business or technical service that suffers", audience=Audience.CUSTOMERS),
+    FieldSpec("category", FieldType.TEXT, "its place in the taxonomy", audience=Audience.STAFF),
+    FieldSpec("tags", FieldType.TAGS, "labels", audience=Audience.STAFF),
+    FieldSpec("opened_at", FieldType.INSTANT, "when it was opened", audience=Audience.CUSTOMERS),
+    FieldSpec("resolved_at", FieldType.INSTANT, "when it was resolved", audience=Audience.CUSTOMERS),
+    FieldSpec("hold_reason", FieldType.TEXT, "what an incident on hold waits for", audience=Audience.STAFF),
+    FieldSpec("close_code", FieldType.TEXT, "how it was resolved, as a code", audience=Audience.STAFF),
+    FieldSpec("close_notes", FieldType.RICH_TEXT, "how it was resolved, in words", audience=Audience.STAFF),
+    FieldSpec("tlp", FieldType.CHOICE, "who may know of it", Tlp, Audience.STAFF),
+    FieldSpec(
+        "alerts",
+        FieldType.RICH_TEXT,
+        "which of its alerts fire now; kept by Tieline, and nobody's to edit",
+        audience=Audience.STAFF,
+    ),
 )
 
 SIGNAL_FIELDS: Final = _catalogue(
@@ -229,6 +262,17 @@ CATALOGUE: Final[Mapping[RecordKind, Mapping[str, FieldSpec]]] = {
         FieldSpec("workaround", FieldType.RICH_TEXT, "what helps until it is mended"),
     ),
 }
+
+
+def shown_to(audience: Audience, fields: Fields) -> Fields:
+    """What of an incident an audience may see: the fields that are for it, or for a wider one. A field that the
+    catalogue does not have is for responders."""
+    narrowest = Audience.RESPONDERS
+    return {
+        name: value
+        for name, value in fields.items()
+        if (INCIDENT_FIELDS[name].audience if name in INCIDENT_FIELDS else narrowest).may_become(audience)
+    }
 
 
 @dataclass(frozen=True, slots=True)

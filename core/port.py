@@ -27,7 +27,7 @@ from pydantic import Field, field_validator
 
 from tieline.core.clock import Clock
 from tieline.core.letters import beginning
-from tieline.core.model import ConnectionName, RecordKind, Visibility
+from tieline.core.model import Audience, ConnectionName, RecordKind
 from tieline.core.secrets import Secret
 from tieline.core.settings import Checked, Forms
 from tieline.core.ways import Choice
@@ -75,7 +75,7 @@ class RemoteComment:
     body: Any
     author: str
     created_at: datetime | None
-    visibility: Visibility
+    audience: Audience
     ours: bool = False
     token: Token | None = None
 
@@ -322,16 +322,18 @@ class Receiver(Protocol):
 class Commenter(Protocol):
     """Reads and writes comments. `body` is the tool's own text format (the mapping converts)."""
 
+    @property
+    def audiences(self) -> frozenset[Audience]:
+        """Those that the tool tells apart: each comment there is for one of them, and shown to nobody wider."""
+        ...
+
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:
         """All comments of a record, oldest first. Raises Gone."""
         ...
 
-    def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
-        """Write one comment, with exactly this visibility, proved by what the tool answers or by reading it back.
-
-        Where the tool cannot make a comment internal, its comments all count as internal. Raises Rejected when the
-        visibility cannot be had: the comment is never shown wider.
-        """
+    def add_comment(self, ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:
+        """Write one comment for exactly this audience, one of `audiences`, proved by what the tool answers or by
+        reading it back. Raises Rejected when it cannot be had: the comment is never shown wider."""
         ...
 
 
@@ -339,7 +341,7 @@ class Commenter(Protocol):
 class CommentEditor(Protocol):
     """Writes a comment of ours anew, in its place."""
 
-    def edit_comment(self, ref: Ref, comment: str, body: Any, visibility: Visibility) -> RemoteComment:
+    def edit_comment(self, ref: Ref, comment: str, body: Any, audience: Audience) -> RemoteComment:
         """Give the comment with this id, which is ours, another body; it is as wide as asked, or the edit is Rejected.
         Raises Gone where the record or the comment is not there."""
         ...

@@ -21,7 +21,7 @@ import pluggy
 
 from tieline.core.errors import ConfigError
 from tieline.core.hooks import Committed
-from tieline.core.model import INCIDENT_FIELDS, ConnectionName, Fields, FieldSpec, Signal, Tlp, Visibility
+from tieline.core.model import INCIDENT_FIELDS, Audience, ConnectionName, Fields, FieldSpec, Signal, Tlp
 from tieline.core.patience import Listener, OutOfPatience, Patience
 from tieline.core.plugins import Plugin, collect_adapters, find_plugins, installed, register
 from tieline.core.port import AdapterKind
@@ -175,9 +175,9 @@ class Registry:
         refused = self._refusals(fields, None, connection, ceiling)
         return frozenset(fields) if refused is None else refused & fields.keys()
 
-    def refuses_comment(self, visibility: Visibility, connection: ConnectionName, ceiling: Tlp) -> bool:
+    def refuses_comment(self, audience: Audience, connection: ConnectionName, ceiling: Tlp) -> bool:
         """Whether a comment may not reach a connection: any plugin refuses, or one gives no answer."""
-        refused = self._refusals({}, visibility, connection, ceiling)
+        refused = self._refusals({}, audience, connection, ceiling)
         return refused is None or bool(refused)
 
     def metrics(self) -> bytes:
@@ -185,12 +185,12 @@ class Registry:
         return b"".join(self._answers("tieline_metrics", _bytes))
 
     def _refusals(
-        self, fields: Fields, visibility: Visibility | None, connection: ConnectionName, ceiling: Tlp
+        self, fields: Fields, audience: Audience | None, connection: ConnectionName, ceiling: Tlp
     ) -> frozenset[str] | None:
         asked = self._implementations["tieline_disclose"]
         if not asked:
             return frozenset()
-        facts = {"fields": fields, "visibility": visibility, "connection": connection, "ceiling": ceiling}
+        facts = {"fields": fields, "audience": audience, "connection": connection, "ceiling": ceiling}
         answers = list(self._answers("tieline_disclose", _names, **facts))
         # Silence is not consent: a guard that failed or was set aside counts as a refusal of everything.
         return frozenset().union(*answers) if len(answers) == len(asked) else None

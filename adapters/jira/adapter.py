@@ -28,7 +28,7 @@ from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion
 from tieline.core.http import asked_of_no_record, looking, not_there, written
 from tieline.core.letters import beginning
 from tieline.core.listing import alone
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import (
     Body,
     Cursor,
@@ -181,18 +181,22 @@ class JiraAdapter:
 
     # -- Commenter
 
+    @property
+    def audiences(self) -> frozenset[Audience]:
+        return self._comments.audiences
+
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:
         return self._comments.of(ref, self._account_id())
 
-    def edit_comment(self, ref: Ref, comment: str, body: Any, visibility: Visibility) -> RemoteComment:
+    def edit_comment(self, ref: Ref, comment: str, body: Any, audience: Audience) -> RemoteComment:
         with looking(self._name):
             account = self._account_id()
-        return self._comments.edit(ref, comment, body, visibility, account)
+        return self._comments.edit(ref, comment, body, audience, account)
 
-    def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
+    def add_comment(self, ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:
         with looking(self._name):
             account = self._account_id()
-        return self._comments.add(ref, body, visibility, token, account)
+        return self._comments.add(ref, body, audience, token, account)
 
     # -- Directory, Describer, Linker
 

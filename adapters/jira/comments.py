@@ -1,4 +1,4 @@
-"""Comments: their visibility is proved, never assumed."""
+"""Comments: who reads them is proved, never assumed."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from tieline.adapters.jira.issue import PROPERTY, is_by, moment, token_in, user_ids
-from tieline.adapters.jira.settings import Audience, JiraSettings
+from tieline.adapters.jira.settings import JiraSettings, Readers
 from tieline.adapters.jira.wire import Wire
 from tieline.core.errors import Gone, Rejected
 from tieline.core.http import written
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Body, Ref, RemoteComment, Token
 
 INTERNAL_PROPERTY: Final = "sd.public.comment"
 """The comment property that hides a comment from a service project's customers. The default is public."""
 
 
-def visibility(comment: Body, audience: Audience) -> Visibility:
+def audience(comment: Body, readers: Readers) -> Audience:
     """Who may read it. What does not prove itself public is internal."""
-    match audience:
-        case Audience.JSM:
+    match readers:
+        case Readers.JSM:
             # A role restriction does not hide a comment from the portal; only `jsdPublic` tells.
-            return Visibility.PUBLIC if comment.get("jsdPublic") is True else Visibility.INTERNAL
-        case Audience.PUBLIC:
-            return Visibility.INTERNAL if comment.get("visibility") else Visibility.PUBLIC
-        case Audience.INTERNAL:
-            return Visibility.INTERNAL
+            return Audience.CUSTOMERS if comment.get("jsdPublic") is True else Audience.STAFF
+        case Readers.PUBLIC:
+            return Audience.STAFF if comment.get("visibility") else Audience.CUSTOMERS
+        case Readers.INTERNAL:
+            return Audience.STAFF
 
 
 def properties(comment: Body) -> Mapping[str, Any] | None:
@@ -38,7 +38,7 @@ def properties(comment: Body) -> Mapping[str, Any] | None:
     return {str(one.get("key")): one.get("value") for one in held if isinstance(one, dict)}
 
 
-def remote_comment(comment: Body, account: str, audience: Audience, token: Token | None) -> RemoteComment:
+def remote_comment(comment: Body, account: str, readers: Readers, token: Token | None) -> RemoteComment:
     """The port's view of a comment; `account` is our own id."""
     author = comment.get("author") or {}
     identities = user_ids(author)
@@ -47,7 +47,7 @@ def remote_comment(comment: Body, account: str, audience: Audience, token: Token
         body=comment["body"],
         author=author.get("emailAddress") or author.get("displayName") or (identities[0] if identities else ""),
         created_at=moment(comment["created"]) if comment.get("created") else None,
-        visibility=visibility(comment, audience),
+        audience=audience(comment, readers),
         ours=is_by(author, account),
         token=token,
     )
@@ -58,20 +58,20 @@ def token_of(comment: Body) -> Token | None:
     return token_in((properties(comment) or {}).get(PROPERTY))
 
 
-def request(body: Any, visible: Visibility, token: Token, audience: Audience, role: str | None) -> dict[str, Any]:
+def request(body: Any, visible: Audience, token: Token, readers: Readers, role: str | None) -> dict[str, Any]:
     """The comment as Jira wants it written."""
     held: list[dict[str, Any]] = [{"key": PROPERTY, "value": {"token": token}}]
     written: dict[str, Any] = {"body": body, "properties": held}
-    if audience is Audience.JSM:
-        held.append({"key": INTERNAL_PROPERTY, "value": {"internal": visible is Visibility.INTERNAL}})
-    elif audience is Audience.PUBLIC and visible is Visibility.INTERNAL and role:
+    if readers is Readers.JSM:
+        held.append({"key": INTERNAL_PROPERTY, "value": {"internal": visible is not Audience.CUSTOMERS}})
+    elif readers is Readers.PUBLIC and visible is not Audience.CUSTOMERS and role:
         written["visibility"] = {"type": "role", "value": role}
     return written
 
 
-def edit_request(body: Any, visible: Visibility, audience: Audience, role: str | None) -> dict[str, Any]:
+def edit_request(body: Any, visible: Audience, readers: Readers, role: str | None) -> dict[str, Any]:
     """The edit as Jira wants it written. Who may read a comment is said anew, or the restriction would go."""
-    if audience is Audience.PUBLIC and visible is Visibility.INTERNAL and role:
+    if readers is Readers.PUBLIC and visible is not Audience.CUSTOMERS and role:
         return {"body": body, "visibility": {"type": "role", "value": role}}
     return {"body": body}
 
@@ -81,8 +81,19 @@ class Comments:
 
     def __init__(self, wire: Wire, settings: JiraSettings) -> None:
         self._wire = wire
-        self._audience = settings.audience
+        self._readers = settings.audience
         self._role = settings.internal_role
+
+    @property
+    def audiences(self) -> frozenset[Audience]:
+        """Whom a comment can be for here: an open project without a role for its own people has customers alone."""
+        match self._readers:
+            case Readers.JSM:
+                return frozenset({Audience.STAFF, Audience.CUSTOMERS})
+            case Readers.PUBLIC:
+                return frozenset({Audience.CUSTOMERS, Audience.STAFF} if self._role else {Audience.CUSTOMERS})
+            case Readers.INTERNAL:
+                return frozenset({Audience.STAFF})
 
     def of(self, ref: Ref, account: str) -> list[RemoteComment]:
         """All of them, oldest first; `account` is our own id. Raises Gone."""
@@ -104,15 +115,15 @@ class Comments:
             start = max(end - 1, start + 1)
         return [self._understood(one, account) for one in found.values()]
 
-    def add(self, ref: Ref, body: Any, visible: Visibility, token: Token, account: str) -> RemoteComment:
-        """Write, read back, and take it back when it came out with another visibility than asked."""
-        if self._audience is Audience.PUBLIC and visible is Visibility.INTERNAL and not self._role:
+    def add(self, ref: Ref, body: Any, visible: Audience, token: Token, account: str) -> RemoteComment:
+        """Write, read back, and take it back when it came out for others than asked."""
+        if self._readers is Readers.PUBLIC and visible is not Audience.CUSTOMERS and not self._role:
             raise Rejected(
                 self._wire.connection,
                 "comments are public here; set `internal_role` to the project role that may read internal ones.",
             )
         made = str(
-            self._wire.post(_path(ref), request(body, visible, token, self._audience, self._role), has=("id",)).json[
+            self._wire.post(_path(ref), request(body, visible, token, self._readers, self._role), has=("id",)).json[
                 "id"
             ]
         )
@@ -122,24 +133,24 @@ class Comments:
             raise self._taken_back(ref, made, visible)
         return self._understood(held, account)
 
-    def edit(self, ref: Ref, comment: str, body: Any, visible: Visibility, account: str) -> RemoteComment:
+    def edit(self, ref: Ref, comment: str, body: Any, visible: Audience, account: str) -> RemoteComment:
         """Give a comment of ours another body, and prove that it is as wide as it was. Raises Gone."""
         place = f"{_path(ref)}/{quote(comment, safe='')}"
-        self._wire.put(place, edit_request(body, visible, self._audience, self._role))
+        self._wire.put(place, edit_request(body, visible, self._readers, self._role))
         with written(self._wire.connection, f"comment {comment} was written"):
             held = self._wire.get(place, {"expand": "properties"}, has=("id", "body")).json
         if not self._as_asked(held, visible):
             raise self._taken_back(ref, comment, visible)
         return self._understood(held, account)
 
-    def _as_asked(self, held: Body, visible: Visibility) -> bool:
-        if self._audience is Audience.INTERNAL:
-            return "jsdPublic" not in held or held["jsdPublic"] is False or visible is Visibility.PUBLIC
-        if self._audience is Audience.JSM and "jsdPublic" not in held:
+    def _as_asked(self, held: Body, visible: Audience) -> bool:
+        if self._readers is Readers.INTERNAL:
+            return "jsdPublic" not in held or held["jsdPublic"] is False or visible is Audience.CUSTOMERS
+        if self._readers is Readers.JSM and "jsdPublic" not in held:
             return False
-        return visibility(held, self._audience) is visible
+        return audience(held, self._readers) is visible
 
-    def _taken_back(self, ref: Ref, made: str, visible: Visibility) -> Rejected:
+    def _taken_back(self, ref: Ref, made: str, visible: Audience) -> Rejected:
         try:
             self._wire.delete(f"{_path(ref)}/{made}")
             fate = "and was deleted again"
@@ -147,7 +158,7 @@ class Comments:
             fate = "and could not be deleted; delete it by hand"
         return Rejected(
             self._wire.connection,
-            f"comment {made} on issue {ref} did not come out {visible} {fate}. "
+            f"comment {made} on issue {ref} did not come out for {visible} alone {fate}. "
             "Check that `audience` says what the project is.",
         )
 
@@ -155,7 +166,7 @@ class Comments:
         token = token_of(comment)
         if token is None and properties(comment) is None and is_by(comment.get("author") or {}, account):
             token = self._token_alone(str(comment["id"]))
-        return remote_comment(comment, account, self._audience, token)
+        return remote_comment(comment, account, self._readers, token)
 
     def _token_alone(self, comment: str) -> Token | None:
         """For sites that do not send properties along: one more call for each comment of ours."""

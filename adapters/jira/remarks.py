@@ -11,7 +11,7 @@ from typing import Final
 from tieline.adapters.jira import comments
 from tieline.adapters.jira.settings import ANY, Deployment, JiraSettings
 from tieline.adapters.jira.workflow import Move
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Body, Token
 
 FIELD = "comment"
@@ -44,7 +44,7 @@ class Remarks:
             return None
         settings = self._settings
         body = _document(text) if settings.deployment is Deployment.CLOUD else text
-        said = comments.request(body, Visibility.INTERNAL, OURS, settings.audience, settings.internal_role)
+        said = comments.request(body, Audience.STAFF, OURS, settings.audience, settings.internal_role)
         return {FIELD: [{"add": said}]}
 
 

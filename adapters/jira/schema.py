@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from tieline.adapters.jira import jql
 from tieline.adapters.jira.naming import unknown_fields, unknown_transitions
-from tieline.adapters.jira.settings import Audience, Deployment, JiraSettings
+from tieline.adapters.jira.settings import Deployment, JiraSettings, Readers
 from tieline.adapters.jira.wire import NotThere, Wire
 from tieline.core.clock import Clock
 from tieline.core.errors import Gone, NeedsOperator, Rejected, as_sentence
@@ -167,13 +167,13 @@ class Schema:
     def _project(self) -> list[str]:
         project = self._wire.get(f"/project/{quote(self._settings.project)}", has=("key",)).json
         service = project.get("projectTypeKey") == "service_desk"
-        if service and self._settings.audience is not Audience.JSM:
+        if service and self._settings.audience is not Readers.JSM:
             raise NeedsOperator(
                 self._wire.connection,
                 f"project {self._settings.project} is a service project, whose customers read comments that are not "
                 "marked internal; set `audience: jsm` (or `tool: jira-jsm`).",
             )
-        if not service and self._settings.audience is Audience.JSM:
+        if not service and self._settings.audience is Readers.JSM:
             raise NeedsOperator(
                 self._wire.connection,
                 f"project {self._settings.project} is no service project; set `audience: internal` or `public`.",

@@ -28,7 +28,7 @@ class Deployment(StrEnum):
     DATACENTER = "datacenter"
 
 
-class Audience(StrEnum):
+class Readers(StrEnum):
     """Who reads a comment that carries no restriction.
 
     `internal`: everybody on the site is staff, so that all comments count as internal. `public`: the project is open,
@@ -141,7 +141,7 @@ class JiraSettings(HttpSettings):
         "transition, or of the status that it leads to; `*` for all others whose screen takes a comment. They are "
         "internal.",
     )
-    audience: Audience = Field(default=Audience.INTERNAL, description="Who reads an unrestricted comment.")
+    audience: Readers = Field(default=Readers.INTERNAL, description="Who reads an unrestricted comment.")
     internal_role: str | None = Field(
         default=None, description="With `audience: public`, the project role that internal comments are restricted to."
     )
@@ -202,7 +202,7 @@ class JiraSettings(HttpSettings):
             yield "give either `email` with `api_token`, or `pat`, or `oauth`"
         if self.oauth is not None and self.deployment is not Deployment.CLOUD:
             yield "`oauth` is Cloud's; give `pat`"
-        if self.transition_comments and self.audience is Audience.PUBLIC and not self.internal_role:
+        if self.transition_comments and self.audience is Readers.PUBLIC and not self.internal_role:
             yield "`transition_comments` would be public here; set `internal_role`"
         if not all(text.strip() for text in self.transition_comments.values()):
             yield "a comment of `transition_comments` says nothing"
@@ -218,7 +218,7 @@ class JsmSettings(JiraSettings):
     issue_type: str = Field(
         default="[System] Incident", description="The name of the issue type that carries incidents."
     )
-    audience: Audience = Field(default=Audience.JSM, description="Who reads an unrestricted comment.")
+    audience: Readers = Field(default=Readers.JSM, description="Who reads an unrestricted comment.")
 
 
 class DataCenterSettings(JiraSettings):

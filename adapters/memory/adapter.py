@@ -16,7 +16,7 @@ from tieline.adapters.memory.shelf import Note, Row
 from tieline.adapters.memory.tool import MemoryTool, Moved, Refused, age
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion
 from tieline.core.listing import alone, answered, understood
-from tieline.core.model import ConnectionName, FieldSpec, FieldType, RecordKind, Visibility, instant, parse_instant
+from tieline.core.model import Audience, ConnectionName, FieldSpec, FieldType, RecordKind, instant, parse_instant
 from tieline.core.port import (
     Act,
     Body,
@@ -148,20 +148,20 @@ class MemoryAdapter:
 
     # Commenter
 
+    audiences = frozenset({Audience.STAFF, Audience.CUSTOMERS})
+
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:
         return self._ask("comments", lambda: [self._comment(note) for note in self._tool.row(ref).notes])
 
-    def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
+    def add_comment(self, ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:
         author = self._settings.user
         return self._tell(
             "add_comment",
-            lambda: self._comment(self._tool.comment(ref, str(body), visibility, author=author, token=token)),
+            lambda: self._comment(self._tool.comment(ref, str(body), audience, author=author, token=token)),
         )
 
-    def edit_comment(self, ref: Ref, comment: str, body: Any, visibility: Visibility) -> RemoteComment:
-        return self._tell(
-            "edit_comment", lambda: self._comment(self._tool.rewrite(ref, comment, str(body), visibility))
-        )
+    def edit_comment(self, ref: Ref, comment: str, body: Any, audience: Audience) -> RemoteComment:
+        return self._tell("edit_comment", lambda: self._comment(self._tool.rewrite(ref, comment, str(body), audience)))
 
     # The smaller powers
 
@@ -287,7 +287,7 @@ class MemoryAdapter:
             body=note.text,
             author=note.author,
             created_at=parse_instant(note.at),
-            visibility=Visibility(note.visibility),
+            audience=Audience(note.audience),
             ours=note.author == self._settings.user,
             token=Token(note.token) if note.token is not None else None,
         )

@@ -12,7 +12,7 @@ from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.tool import EXACT, SIGNATURE, MemoryTool
 from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.driver import MISSING, ToolDriver
-from tieline.core.model import ConnectionName, Status, Visibility
+from tieline.core.model import Audience, ConnectionName, Status
 from tieline.core.port import Body, Delivery, Ref, Workbench
 from tieline.core.secrets import Secret
 
@@ -118,11 +118,11 @@ class MemoryDriver(ToolDriver):
     def missing_ref(self) -> Ref:
         return Ref("999999")
 
-    def comment(self, ref: Ref, text: str, visibility: Visibility) -> str:
-        return self.tool.comment(ref, text, visibility, author="ada").id
+    def comment(self, ref: Ref, text: str, audience: Audience) -> str:
+        return self.tool.comment(ref, text, audience, author="ada").id
 
     def public_comments(self, ref: Ref) -> Sequence[str]:
-        return [note.text for note in self.tool.row(ref).notes if note.visibility == Visibility.PUBLIC]
+        return [note.text for note in self.tool.row(ref).notes if note.audience == Audience.CUSTOMERS]
 
     def acts_in_force(self, ref: Ref) -> int:
         return self.tool.acts_in_force(ref)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tieline.core.errors import NeedsOperator
+from tieline.core.model import OF_VISIBILITY
 
 Document = dict[str, Any]
 """A body as the tool keeps it: canonical field names to strings, lists of strings or None."""
@@ -26,7 +27,7 @@ class Note:
     text: str
     author: str
     at: str
-    visibility: str
+    audience: str
     token: str | None = None
 
 
@@ -217,9 +218,15 @@ def _documents(rows: Any) -> Iterator[tuple[str, Document]]:
     yield from rows.items()
 
 
+def note_of(document: Document) -> Note:
+    """A comment, also one of a file that was written before there were audiences."""
+    known = {name: value for name, value in document.items() if name != "visibility"}
+    return Note(**{"audience": OF_VISIBILITY[document["visibility"]].value, **known} if known != document else known)
+
+
 def _row(document: Document) -> Row:
     row = Row(**{each.name: document[each.name] for each in fields(Row) if each.name in document})
-    row.notes = [Note(**note) for note in document["notes"]]
+    row.notes = [note_of(note) for note in document["notes"]]
     row.history = [Entry(**entry) for entry in document.get("history", ())]
     row.acts = {token: Act(**act) for token, act in document["acts"].items()}
     return row

@@ -19,7 +19,7 @@ from typing import Any
 from tieline.adapters.memory.faults import Faults
 from tieline.adapters.memory.shelf import Act, Document, Entry, Note, Row, Shelf, State
 from tieline.core import gap
-from tieline.core.model import CATALOGUE, FieldSpec, FieldType, RecordKind, Status, Visibility, instant, parse_instant
+from tieline.core.model import CATALOGUE, Audience, FieldSpec, FieldType, RecordKind, Status, instant, parse_instant
 from tieline.core.port import Delivery
 
 ODDITY = "yesterday"
@@ -257,7 +257,7 @@ class MemoryTool:
         self,
         ref: str,
         text: str,
-        visibility: Visibility = Visibility.INTERNAL,
+        audience: Audience = Audience.STAFF,
         *,
         author: str = "somebody",
         token: str | None = None,
@@ -267,12 +267,12 @@ class MemoryTool:
             row = _existing(state, ref)
             at = self._touch(state, row)
             carried = None if self.plain_comments else token
-            note = Note(f"note-{state.number()}", text, author, at, visibility.value, carried)
+            note = Note(f"note-{state.number()}", text, author, at, audience.value, carried)
             row.notes.append(note)
         self._tell(ref)
         return note
 
-    def rewrite(self, ref: str, note: str, text: str, visibility: Visibility) -> Note:
+    def rewrite(self, ref: str, note: str, text: str, audience: Audience) -> Note:
         """Somebody edits a comment. Raises LookupError."""
         with self._shelf.transaction() as state:
             row = _existing(state, ref)
@@ -280,7 +280,7 @@ class MemoryTool:
             if place is None:
                 raise LookupError(f"{ref} has no comment {note}")
             self._touch(state, row)
-            row.notes[place] = written = replace(row.notes[place], text=text, visibility=visibility.value)
+            row.notes[place] = written = replace(row.notes[place], text=text, audience=audience.value)
         self._tell(ref)
         return written
 

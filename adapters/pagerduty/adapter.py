@@ -21,7 +21,7 @@ from tieline.adapters.pagerduty.wire import Answer, Refused, Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
 from tieline.core.http import asked_of_no_record, looking, not_there, written
 from tieline.core.listing import alone
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import (
     WHOLE,
     Body,
@@ -175,15 +175,17 @@ class PagerDuty:
             ours=WHOLE if edited == frozenset() and doings.last_by(log, account) else frozenset(),
         )
 
+    audiences = notes.AUDIENCES
+
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:
         return notes.listed(self._wire, ref, self._users.id_of(self._settings.from_email))
 
-    def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:  # noqa: ARG002
-        """Internal whatever is asked: a note is seen inside the account only. It cannot carry the token."""
+    def add_comment(self, ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:  # noqa: ARG002
+        """For staff: a note is seen inside the account only. It cannot carry the token."""
         return notes.added(self._wire, ref, str(body), self._account())
 
-    def edit_comment(self, ref: Ref, comment: str, body: Any, visibility: Visibility) -> RemoteComment:  # noqa: ARG002
-        """As internal as every note."""
+    def edit_comment(self, ref: Ref, comment: str, body: Any, audience: Audience) -> RemoteComment:  # noqa: ARG002
+        """For staff, as every note."""
         return notes.edited(self._wire, ref, comment, str(body), self._account())
 
     def person_id(self, email: str) -> str | None:

@@ -1,7 +1,7 @@
 """Notes: PagerDuty's comments. Plain text, seen by everybody in the account and nobody outside.
 
-So all notes count as internal, and one that was asked for as public is narrower than asked, never wider. A note has no
-room for a token: ours are known by their author, the user of `from_email`.
+So all notes are for staff, and one that was written for customers is narrower there, never wider. A note has no room
+for a token: ours are known by their author, the user of `from_email`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from urllib.parse import quote
 
 from tieline.adapters.pagerduty.incident import moment
 from tieline.adapters.pagerduty.wire import Wire
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Body, Ref, RemoteComment
 
+_READERS: Final = Audience.STAFF
+AUDIENCES: Final = frozenset({_READERS})
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -49,6 +51,6 @@ def comment_of(note: Body, account: str | None) -> RemoteComment:
         body=str(note.get("content") or ""),
         author=str(user.get("summary") or user.get("id") or ""),
         created_at=moment(note.get("created_at")),
-        visibility=Visibility.INTERNAL,
+        audience=_READERS,
         ours=mine,
     )

@@ -34,7 +34,7 @@ from tieline.adapters.servicenow.wire import Single, Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion
 from tieline.core.http import looking
 from tieline.core.listing import answered, understood
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import (
     WHOLE,
     Body,
@@ -203,12 +203,14 @@ class ServiceNow:
 
     # Commenter, Directory, Describer
 
+    audiences = frozenset(journal.FIELD)
+
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:
         return journal.comments(self._wire, ref)
 
-    def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:  # noqa: ARG002
+    def add_comment(self, ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:  # noqa: ARG002
         # The journal has no place for the token; it is not told as if it were there.
-        return journal.add_comment(self._wire, ref, body, visibility)
+        return journal.add_comment(self._wire, ref, body, audience)
 
     def person_id(self, email: str) -> str | None:
         return self._people.person_id(email)

@@ -7,7 +7,7 @@ entries are rows of their own, which cannot be edited, and whose sys_id is the c
 from __future__ import annotations
 
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from tieline.adapters.servicenow.answers import Row, unread
 from tieline.adapters.servicenow.query import both, condition
@@ -15,11 +15,11 @@ from tieline.adapters.servicenow.rows import is_sys_id, moment
 from tieline.adapters.servicenow.wire import Wire
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError
 from tieline.core.http import looking
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Ref, RemoteComment
 
-FIELD = {Visibility.PUBLIC: "comments", Visibility.INTERNAL: "work_notes"}
-_VISIBILITY = {field: visibility for visibility, field in FIELD.items()}
+FIELD: Final = {Audience.CUSTOMERS: "comments", Audience.STAFF: "work_notes"}
+_AUDIENCE = {field: audience for audience, field in FIELD.items()}
 _FIELDS = ("sys_id", "element", "element_id", "value", "sys_created_on", "sys_created_by")
 
 
@@ -31,25 +31,25 @@ def comments(wire: Wire, ref: Ref) -> tuple[RemoteComment, ...]:
     return _entries(wire, ref)
 
 
-def add_comment(wire: Wire, ref: Ref, body: Any, visibility: Visibility) -> RemoteComment:
+def add_comment(wire: Wire, ref: Ref, body: Any, audience: Audience) -> RemoteComment:
     """Write one entry and find it again among the entries. The journal has no place for a token: a lost answer is
     settled by the entry's author and text."""
     if not isinstance(body, str) or not body.strip():
         raise Rejected(wire.connection, "a comment is text, and not an empty one")
     with looking(wire.connection):
         before = {comment.id for comment in comments(wire, ref)}
-    wire.patch(wire.settings.table, ref, {FIELD[visibility]: body})
+    wire.patch(wire.settings.table, ref, {FIELD[audience]: body})
     try:
         after = _entries(wire, ref)
     except RemoteError as error:
         raise unread(wire.connection, f"the comment was sent, but not seen again: {error}", error) from None
     new = [comment for comment in after if comment.id not in before and comment.ours]
-    written = [comment for comment in new if comment.visibility is visibility and _same(comment.body, body)]
-    written = written or [comment for comment in new if comment.visibility is visibility]
+    written = [comment for comment in new if comment.audience is audience and _same(comment.body, body)]
+    written = written or [comment for comment in new if comment.audience is audience]
     if not written:
         raise Rejected(
             wire.connection,
-            f"the record took no entry in `{FIELD[visibility]}`: the account lacks write access to that field, or read "
+            f"the record took no entry in `{FIELD[audience]}`: the account lacks write access to that field, or read "
             "access to sys_journal_field; grant both.",
         )
     return written[-1]
@@ -64,7 +64,7 @@ def _entries(wire: Wire, ref: Ref) -> tuple[RemoteComment, ...]:
     size = wire.settings.page_size
     for page in count():
         listing = wire.rows("sys_journal_field", query, limit=size, offset=page * size, fields=_FIELDS)
-        if any(row.get("element_id") != ref or row.get("element") not in _VISIBILITY for row in listing.rows):
+        if any(row.get("element_id") != ref or row.get("element") not in _AUDIENCE for row in listing.rows):
             raise NeedsOperator(
                 wire.connection,
                 "sys_journal_field answered with entries of other records: a part of the query was ignored. Give the "
@@ -96,7 +96,7 @@ def _comment(row: Row, account: str) -> RemoteComment:
         body=str(row.get("value", "")),
         author=author,
         created_at=created,
-        visibility=_VISIBILITY[str(row["element"])],
+        audience=_AUDIENCE[str(row["element"])],
         ours=author.casefold() == account.casefold(),
     )
 

@@ -20,9 +20,9 @@ from tieline.adapters.servicenow.simulated.query import Row
 from tieline.adapters.servicenow.simulated.seed import CHOICE_FIELDS, DEFAULTS, PRIORITY, REFERENCES
 from tieline.adapters.servicenow.simulated.tables import TASKS, Tables
 from tieline.adapters.testing.simulation import Request, Response, Simulator, run
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 
-JOURNALS = {"comments": Visibility.PUBLIC, "work_notes": Visibility.INTERNAL}
+JOURNALS = {"comments": Audience.CUSTOMERS, "work_notes": Audience.STAFF}
 _NEVER_SET = frozenset({"priority", "number", "comments_and_work_notes", "sys_class_name"})
 _SWITCHES = frozenset(
     {
@@ -297,7 +297,7 @@ class ServiceNowSimulator(Simulator):
     # People
 
     def control(self, action: str, arguments: Any) -> Any:
-        """`create {fields, user}`, `edit {record, fields, user}`, `comment {record, text, visibility, user}`,
+        """`create {fields, user}`, `edit {record, fields, user}`, `comment {record, text, audience, user}`,
         `delete {record}`, `get {record}`, `list {query}`, `comments {record}`, `switch {name: value}`,
         `webhook {url, secret, copies, delay, shared}`. A record is named by sys_id or number, a user by user_name."""
         self.run_jobs()
@@ -329,8 +329,8 @@ class ServiceNowSimulator(Simulator):
             return {"error": {"message": refused.message, "detail": refused.detail}}
 
     def _comment(self, table: str, arguments: Mapping[str, Any], user: str) -> Row:
-        visibility = Visibility(arguments.get("visibility", Visibility.PUBLIC))
-        element = next(name for name, shown in JOURNALS.items() if shown is visibility)
+        audience = Audience(arguments.get("audience", Audience.CUSTOMERS))
+        element = next(name for name, shown in JOURNALS.items() if shown is audience)
         sys_id = self._id(table, arguments)
         before = set(self.tables.rows["sys_journal_field"])
         self.save(table, sys_id, {element: arguments["text"]}, user)

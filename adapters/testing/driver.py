@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import LOST, Fault, Request, Response, Simulator
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Body, Delivery, Power, Ref, Source, Workbench
 from tieline.core.secrets import Secret
 
@@ -153,7 +153,7 @@ class ToolDriver:
         """A well-formed reference to nothing."""
         raise NotImplementedError
 
-    def comment(self, ref: Ref, text: str, visibility: Visibility) -> str:
+    def comment(self, ref: Ref, text: str, audience: Audience) -> str:
         """A person comments; answers with the comment's id as the adapter gives it."""
         raise NotImplementedError
 

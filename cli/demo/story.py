@@ -77,7 +77,7 @@ class Story:
             self.shows("INC-1", "priority", "p1")
         with self.act("A work note from ServiceNow stands in Jira and PagerDuty, with its author, internal"):
             text = "Rolled back release 4.2; error rate is falling."
-            stage.act("servicenow", "comment", record=snow, text=text, visibility="internal")
+            stage.act("servicenow", "comment", record=snow, text=text, audience="staff")
             stage.wait("the note in Jira", lambda: text in json.dumps(stage.act("jira", "get", ref=jira)["comments"]))
             pager = self.ref("INC-1", "pager")
             stage.wait("the note in PagerDuty", lambda: text in json.dumps(stage.act("pagerduty", "get", id=pager)))

@@ -15,7 +15,7 @@ from tieline.cli.simulation.shape import ALERTS, PAGE_SIZES, SIMULATED
 from tieline.cli.simulation.staff import PEOPLE
 from tieline.cli.simulation.world import FOR_GOOD, Post, World
 from tieline.core.errors import StoreUnavailable
-from tieline.core.model import IncidentId, Visibility
+from tieline.core.model import Audience, IncidentId
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.sync import explain
@@ -128,17 +128,26 @@ def work_here(world: World) -> str:
 
 def _comment_here(world: World, incident: IncidentId) -> str:
     text = f"remark {len(world.people.remarks)}."
-    visibility = world.dice.choice((Visibility.INTERNAL, Visibility.PUBLIC))
+    # In Tieline itself a comment may be for others than the tools tell apart; who they are costs no throw of the dice.
+    kept_in = world.dice.choice((True, False))
+    audience = _readers(kept_in, len(world.people.remarks))
 
     def write(tx: Transaction, engine: Engine) -> None:
-        comments.write(tx, engine, incident, PEOPLE[0], text, visibility)
+        comments.write(tx, engine, incident, PEOPLE[0], text, audience)
 
     trouble = _try_here(world, write)
     with world.store.read() as connection:
         stored = connection.execute(select(t.comment.c.id).where(t.comment.c.body == text)).first()
     if stored is not None:
-        world.people.remarks.append(Remark(text, HERE, str(incident), visibility.value))
+        world.people.remarks.append(Remark(text, HERE, str(incident), audience))
     return f"somebody comments on INC-{incident} in Tieline: {text}{trouble}"
+
+
+def _readers(kept_in: bool, number: int) -> Audience:
+    among = (
+        (Audience.STAFF, Audience.EXECUTIVES, Audience.PARTNERS) if kept_in else (Audience.CUSTOMERS, Audience.PUBLIC)
+    )
+    return among[number % len(among)]
 
 
 def _try_here(world: World, act: Callable[[Transaction, Engine], None]) -> str:

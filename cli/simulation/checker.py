@@ -16,7 +16,7 @@ from tieline.cli.simulation.shape import ALERTS
 from tieline.cli.simulation.world import World
 from tieline.core import journal
 from tieline.core.errors import JournalBroken
-from tieline.core.model import IncidentId
+from tieline.core.model import Audience, IncidentId
 from tieline.core.store import tables as t
 from tieline.mappings.board import split
 from tieline.sync import explain
@@ -505,8 +505,10 @@ def _doubled_remarks(scene: Scene) -> Iterator[Violation]:
 
 def _wide_remarks(scene: Scene) -> Iterator[Violation]:
     for remark, name, ref, notes in _notes(scene):
-        if remark.visibility == "internal" and any(note.visibility == "public" for note in notes):
-            yield Violation("shown wider", f"{remark.text!r} is internal and public on {ref} in {name}")
+        wider = [one.audience for one in notes if not remark.audience.may_become(Audience(one.audience))]
+        if wider:
+            what = f"{remark.text!r} is for {remark.audience} and shown to {wider[0]} on {ref} in {name}"
+            yield Violation("shown wider", what)
 
 
 _ASIDE = (

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from tieline.adapters.memory.faults import Faults
 from tieline.adapters.memory.shelf import Note, Row
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Delivery
 
 
@@ -162,7 +162,7 @@ class Desk(Protocol):
         """Somebody edits a record."""
         ...
 
-    def comment(self, ref: str, text: str, visibility: Visibility, *, author: str) -> Note:
+    def comment(self, ref: str, text: str, audience: Audience, *, author: str) -> Note:
         """Somebody comments. What it answers tells how visible the comment came out."""
         ...
 

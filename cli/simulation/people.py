@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tieline.core.model import Audience
 from tieline.mappings.board import split
 
 TEXTS = ("title", "description", "team", "category")
@@ -64,7 +65,7 @@ class Remark:
     text: str
     tool: str
     ref: str
-    visibility: str
+    audience: Audience
 
 
 @dataclass

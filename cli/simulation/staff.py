@@ -14,7 +14,7 @@ from tieline.adapters.memory.shelf import Row
 from tieline.adapters.memory.tool import Refused
 from tieline.cli.simulation.desk import Desk
 from tieline.cli.simulation.people import Chronicle, Remark
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 
 PEOPLE: Final = ("ann@example.com", "bob@example.com")
 
@@ -138,11 +138,11 @@ class Staff:
         if found is None:
             return ""
         name, row = found
-        visibility = self._dice.choice((Visibility.INTERNAL, Visibility.PUBLIC))
+        audience = self._dice.choice((Audience.STAFF, Audience.CUSTOMERS))
         text = f"remark {len(self._chronicle.remarks)}."
-        note = self._desks[name].comment(row.ref, text, visibility, author="Ann")
-        self._chronicle.remarks.append(Remark(text, name, row.ref, note.visibility))
-        return f"somebody comments on record {row.ref} in {name}: {text} ({note.visibility})"
+        note = self._desks[name].comment(row.ref, text, audience, author="Ann")
+        self._chronicle.remarks.append(Remark(text, name, row.ref, Audience(note.audience)))
+        return f"somebody comments on record {row.ref} in {name}: {text} ({note.audience})"
 
     def delete(self) -> str:
         """Somebody deletes a record, or takes one out of the bin."""

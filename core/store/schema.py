@@ -21,7 +21,7 @@ from tieline.core.store.chain import GENESIS
 from tieline.core.store.failures import unavailable
 from tieline.core.store.tables import metadata
 
-REVISION: Final = "0013"
+REVISION: Final = "0014"
 """The revision this code was written for. The newest file in `migrations/versions` carries the same."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

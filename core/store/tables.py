@@ -127,7 +127,7 @@ comment = Table(
     Column("id", BigId, primary_key=True, autoincrement=True),
     Column("incident_id", ForeignKey("incident.id"), nullable=False),
     Column("author", Text, nullable=False),
-    Column("visibility", String(10), nullable=False),
+    Column("audience", String(10), nullable=False),
     Column("body", Text, nullable=False),  # Markdown
     Column("origin", String(40), nullable=False),  # the connection it was written in, or "" for Tieline itself
     Column("written_at", Instant, nullable=False),

@@ -208,7 +208,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     "tieline edit": {
         "": {"incident": "text", "changed": {"<field>": "anything"}, "unchanged": {"<field>": "anything"}}
     },
-    "tieline comment": {"": {"incident": "text", "comment": "integer", "visibility": "text"}},
+    "tieline comment": {"": {"incident": "text", "comment": "integer", "audience": "text"}},
     "tieline restrict": {"": {"incident": "text", "was": "text", "restricted": "boolean"}},
     "tieline unrestrict": {"": {"incident": "text", "was": "text", "restricted": "boolean"}},
     "tieline access list": {

@@ -1,19 +1,20 @@
 """Keep fields and comments from connections that should not have them.
 
-Two rules, and each can only take away: a field with a TLP label of its own stays out of connections whose ceiling is
-below it, and a connection with an allow-list gets exactly the fields named and comments only as its entry says. The
-label of the incident as a whole is the engine's own business, and `status` goes everywhere.
+Three rules, and each can only take away: a field with a TLP label of its own stays out of connections whose ceiling is
+below it, a connection with an allow-list gets exactly the fields named and comments only as its entry says, and one
+that an audience reads gets what this audience may see. The label of the incident as a whole is the engine's own
+business, and `status` goes everywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tieline.core.hooks import hookimpl
-from tieline.core.model import INCIDENT_FIELDS, ConnectionName, Fields, Tlp, Visibility
+from tieline.core.model import INCIDENT_FIELDS, Audience, ConnectionName, Fields, Tlp, shown_to
 
 ALWAYS = frozenset({"status"})
 """Without its status a copy would mislead whoever reads it."""
@@ -30,14 +31,43 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    fields: tuple[str, ...] = Field(description="The fields that may be copied there; `status` always may.")
-    comments: Literal["all", "public", "none"] = Field(default="none", description="The comments that may.")
+    fields: tuple[str, ...] | None = Field(
+        default=None, description="The fields that may be copied there; `status` always may."
+    )
+    audience: Audience | None = Field(
+        default=None, description="Who reads there: fields and comments that are for somebody narrower stay out."
+    )
+    comments: Literal["all", "public", "none"] | None = Field(
+        default=None,
+        description="The comments that may; `public` are those for customers and wider. Without it, those for "
+        "`audience`, and none where that is not said.",
+    )
 
     @field_validator("fields")
     @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        _check_names(names)
+    def _known(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        _check_names(names or ())
         return names
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.fields is None and self.audience is None:
+            raise ValueError("it says neither which `fields` may be copied there nor which `audience` reads there")
+        return self
+
+    def keeps_out(self, fields: Fields) -> frozenset[str]:
+        """The fields that may not be copied there."""
+        listed = fields.keys() if self.fields is None else set(self.fields)
+        shown = fields if self.audience is None else shown_to(self.audience, fields)
+        return frozenset(fields.keys() - (listed & shown.keys()) - ALWAYS)
+
+    def takes(self, written_for: Audience) -> bool:
+        """Whether a comment for these readers may be copied there."""
+        if self.audience is not None and not written_for.may_become(self.audience):
+            return False
+        if self.comments is None:
+            return self.audience is not None
+        return self.comments == "all" or (self.comments == "public" and written_for.may_become(Audience.CUSTOMERS))
 
 
 class Settings(BaseModel):
@@ -67,20 +97,16 @@ class Disclosure:
 
     @hookimpl
     def tieline_disclose(
-        self, fields: Fields, visibility: Visibility | None, connection: ConnectionName, ceiling: Tlp
+        self, fields: Fields, audience: Audience | None, connection: ConnectionName, ceiling: Tlp
     ) -> frozenset[str]:
-        """The fields that are labelled above the ceiling or not on the list; `comment` for one it may not have."""
+        """The fields that are labelled above the ceiling, not on the list or for others; `comment` for one it may not
+        have."""
         entry = self._settings.connections.get(connection)
-        if visibility is not None:
-            return frozenset() if entry is None or _may_have(entry, visibility) else frozenset({"comment"})
+        if audience is not None:
+            return frozenset() if entry is None or entry.takes(audience) else frozenset({"comment"})
         labels = self._settings.labels
-        above = {name for name in fields if name in labels and labels[name].rank > ceiling.rank}
-        unlisted = fields.keys() - set(entry.fields) - ALWAYS if entry is not None else set()
-        return frozenset(above | unlisted)
-
-
-def _may_have(entry: Entry, visibility: Visibility) -> bool:
-    return entry.comments == "all" or (entry.comments == "public" and visibility is Visibility.PUBLIC)
+        above = frozenset(name for name in fields if name in labels and labels[name].rank > ceiling.rank)
+        return above | (entry.keeps_out(fields) if entry is not None else frozenset())
 
 
 plugin = Disclosure

@@ -8,10 +8,11 @@ says.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from tieline.core.errors import Rejected
 from tieline.core.events import FieldsLeftOut, Written
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import CommentEditor, Commenter, Ref, RemoteComment
 from tieline.mappings.board import ALERTS
 from tieline.sync import loading, tokens
@@ -22,13 +23,16 @@ from tieline.sync.outcomes import Verb
 from tieline.sync.records import Held, Hold, Incident, Replica
 from tieline.sync.road import commit
 
+_READERS: Final = Audience.STAFF
+"""Which alerts fire is no business of customers."""
+
 
 def pin(engine: Engine, here: Connected, replica: Replica, incident: Incident) -> None:
     """Bring the comment up to date. Raises RemoteError for the lane to act on; a refusal holds it alone."""
     if replica.ref is None:
         raise RuntimeError(f"replica {replica.id} is linked to no record")
     says = str(incident.fields[ALERTS])
-    if engine.registry.refuses_comment(Visibility.INTERNAL, here.name, here.config.ceiling):
+    if engine.registry.refuses_comment(_READERS, here.name, here.config.ceiling):
         _hold(engine, replica.id, incident, f"a comment may not leave for {here.name}: its label is above the ceiling")
         return
     try:
@@ -66,12 +70,15 @@ def _written(
     # A search that fails has failed the comment: it is not a look at the record that could go on without.
     listed = here.call(Verb.ADD_COMMENT, source.comments, ref)
     found = next((one for one in listed if comments.is_copy(one, here.mapping.from_text(one.body), token)), None)
+    told = _READERS.among(source.audiences)
+    if told is None:
+        raise Rejected(here.name, comments.why_untold(here.name, _READERS, source.audiences))
     if found is not None:
-        return here.call(Verb.ADD_COMMENT, source.edit_comment, ref, found.id, body, Visibility.INTERNAL)
+        return here.call(Verb.ADD_COMMENT, source.edit_comment, ref, found.id, body, told)
     if not board.says_more(says):
         return None
     _begin(engine, replica.id)
-    return here.call(Verb.ADD_COMMENT, source.add_comment, ref, body, Visibility.INTERNAL, token)
+    return here.call(Verb.ADD_COMMENT, source.add_comment, ref, body, told, token)
 
 
 def _begin(engine: Engine, replica_id: int) -> None:

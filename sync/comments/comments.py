@@ -8,7 +8,7 @@ copied: a store that was put back from a backup comes to the same one, and knows
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy import and_, bindparam, exists, insert, or_, select, text, updat
 
 from tieline.core.events import CommentDelivered, Commented
 from tieline.core.identity import Someone, told_by
-from tieline.core.model import ITEM_NUMBER, ConnectionName, IncidentId, RecordKind, Tlp, Visibility, item_number
+from tieline.core.model import ITEM_NUMBER, Audience, ConnectionName, IncidentId, RecordKind, Tlp, item_number
 from tieline.core.port import Power, Reading, Ref, RemoteComment, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
@@ -43,7 +43,7 @@ class Outgoing:
     state: str
     author: str
     origin: str
-    visibility: Visibility
+    audience: Audience
     body: str
     attempts: int
     tlp: Tlp | None = None
@@ -86,7 +86,7 @@ _KNOWN_BY_REF = (
     )
 )
 _SENDING = (
-    select(t.twin.c.id, t.twin.c.token, t.comment.c.visibility)
+    select(t.twin.c.id, t.twin.c.token, t.comment.c.audience)
     .join_from(t.twin, t.comment, t.twin.c.comment_id == t.comment.c.id)
     .where(t.twin.c.replica_id == bindparam("replica"), t.twin.c.state != "linked")
     .order_by(t.twin.c.id)
@@ -117,7 +117,7 @@ def take_in(
         body = here.mapping.from_text(comment.body)
         ours = next((row for row in sending if is_copy(comment, body, row.token)), None)
         if ours is not None:
-            if not is_wider(comment, Visibility(ours.visibility)):
+            if not is_wider(comment, Audience(ours.audience)):
                 _link(tx, ours.id, comment.id)
             sending.remove(ours)
             continue
@@ -130,9 +130,19 @@ def take_in(
     return len(new)
 
 
-def is_wider(shown: RemoteComment, visibility: Visibility) -> bool:
+def is_wider(shown: RemoteComment, audience: Audience) -> bool:
     """Whether a tool shows a comment to more people than it was written for."""
-    return shown.visibility is Visibility.PUBLIC and visibility is Visibility.INTERNAL
+    return not audience.may_become(shown.audience)
+
+
+def why_untold(name: ConnectionName, audience: Audience, kept: Iterable[Audience]) -> str:
+    """Why a connection that tells only these audiences apart is not told a comment: each would show it to others."""
+    known = sorted(kept, key=lambda one: one.width)
+    readers = " or ".join(known) or "nobody"
+    return (
+        f"{name} shows a comment to {readers}, and this one is for {audience} alone; write it anew for those who may "
+        "read it, or leave it where it is"
+    )
 
 
 def is_copy(comment: RemoteComment, body: str, token: str) -> bool:
@@ -158,7 +168,7 @@ def _add(
         {
             "incident_id": replica.incident,
             "author": author,
-            "visibility": comment.visibility.value,
+            "audience": comment.audience.value,
             "body": body.replace("\0", ""),  # PostgreSQL takes no NUL in a text
             "origin": here.name,
             "written_at": now,
@@ -179,7 +189,7 @@ def _add(
     )
     engine.record(
         tx,
-        Commented(comment=number, visibility=comment.visibility.value),
+        Commented(comment=number, audience=comment.audience.value),
         incident=replica.incident,
         connection=here.name,
         actor=told_by(here.name, author) if author else str(here.name),
@@ -188,7 +198,7 @@ def _add(
 
 
 def write(
-    tx: Transaction, engine: Engine, incident: IncidentId, author: Someone | str, body: str, visibility: Visibility
+    tx: Transaction, engine: Engine, incident: IncidentId, author: Someone | str, body: str, audience: Audience
 ) -> int:
     """A comment written in Tieline itself. Answers its number."""
     by = author if isinstance(author, Someone) else Someone(author)
@@ -197,14 +207,14 @@ def write(
         {
             "incident_id": incident,
             "author": by.name,
-            "visibility": visibility.value,
+            "audience": audience.value,
             "body": body,
             "origin": "",
             "written_at": engine.clock.now(),
         },
     )
     number = new_id(result)
-    commented = Commented(comment=number, visibility=visibility.value)
+    commented = Commented(comment=number, audience=audience.value)
     engine.record(tx, commented, incident=incident, actor=by)
     # Words that are new were copied nowhere.
     wish(tx, engine, incident, lambda one: one != number and engine.may_be_there(None))
@@ -272,7 +282,7 @@ _OUTGOING = (
         t.twin.c.attempts,
         t.comment.c.author,
         t.comment.c.origin,
-        t.comment.c.visibility,
+        t.comment.c.audience,
         t.comment.c.body,
         t.incident.c.fields,
     )
@@ -316,7 +326,7 @@ def outgoing(
             row.state,
             row.author,
             row.origin,
-            Visibility(row.visibility),
+            Audience(row.audience),
             row.body,
             row.attempts,
             Tlp(row.fields["tlp"]) if row.fields.get("tlp") else None,
@@ -367,7 +377,7 @@ def finish(tx: Transaction, engine: Engine, here: Connected, item: Outgoing, wri
     _link(tx, item.id, written.id)
     engine.record(
         tx,
-        CommentDelivered(comment=item.comment, remote=written.id, visibility=written.visibility.value),
+        CommentDelivered(comment=item.comment, remote=written.id, audience=written.audience.value),
         incident=item.incident,
         connection=here.name,
     )

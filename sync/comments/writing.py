@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tieline.core.errors import Gone, RemoteError
 from tieline.core.events import Parked
+from tieline.core.model import Audience
 from tieline.core.port import Commenter, RemoteComment
 from tieline.sync import limits
 from tieline.sync.comments import comments
@@ -17,12 +18,16 @@ def deliver(engine: Engine, here: Connected, item: comments.Outgoing) -> None:
     source = here.source
     if not isinstance(source, Commenter):
         raise TypeError(f"{here.name} claims to comment and cannot")
-    refused = engine.registry.refuses_comment(item.visibility, here.name, here.config.ceiling)
+    refused = engine.registry.refuses_comment(item.audience, here.name, here.config.ceiling)
     if refused or ceiling.is_above(here, item.tlp):
         park(engine, here, item, f"a comment may not leave for {here.name}: its label is above the ceiling")
         return
+    told = item.audience.among(source.audiences)
+    if told is None:
+        park(engine, here, item, comments.why_untold(here.name, item.audience, source.audiences))
+        return
     try:
-        written = _find_or_write(engine, here, source, item)
+        written = _find_or_write(engine, here, source, item, told)
     except RemoteError as error:
         becomes = outcome(error, Standing.LINKED)
         if becomes.done is Done.NO:
@@ -41,8 +46,9 @@ def deliver(engine: Engine, here: Connected, item: comments.Outgoing) -> None:
         return
     if written is None:
         return
-    if comments.is_wider(written, item.visibility):
-        park(engine, here, item, f"{here.name} shows an internal comment publicly: remove it there at once")
+    if comments.is_wider(written, item.audience):
+        readers = f"{written.audience}, though it is for {item.audience}"
+        park(engine, here, item, f"{here.name} shows a comment to {readers}: remove it there at once")
         return
     with engine.store.write() as tx:
         comments.finish(tx, engine, here, item, written)
@@ -59,8 +65,11 @@ def _ask(engine: Engine, here: Connected, item: comments.Outgoing, error: Remote
         comments.retry(tx, item, attempts, engine.clock.now() + copy_states.UNTIL_CERTAIN)
 
 
-def _find_or_write(engine: Engine, here: Connected, source: Commenter, item: comments.Outgoing) -> RemoteComment | None:
-    """The comment as it stands in the tool now; None where it is put aside instead, because robots talk."""
+def _find_or_write(
+    engine: Engine, here: Connected, source: Commenter, item: comments.Outgoing, told: Audience
+) -> RemoteComment | None:
+    """The comment as it stands in the tool now, where it is for `told`; None where it is put aside instead, because
+    robots talk."""
     if item.state == "sending":
         # A search that fails has not found that there is nothing: no look at the record, which could go on without.
         found = comments.search(here.call(Verb.FIND, source.comments, item.ref), here.mapping, item)
@@ -74,7 +83,7 @@ def _find_or_write(engine: Engine, here: Connected, source: Commenter, item: com
     with engine.store.write() as tx:
         comments.begin(tx, engine, item)
     words = comments.rendered(here.mapping, item)
-    return here.call(Verb.ADD_COMMENT, source.add_comment, item.ref, words, item.visibility, item.token)
+    return here.call(Verb.ADD_COMMENT, source.add_comment, item.ref, words, told, item.token)
 
 
 def park(engine: Engine, here: Connected, item: comments.Outgoing, sentence: str) -> None:

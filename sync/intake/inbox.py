@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, or_, select, text, update
 
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import OF_VISIBILITY, Audience, ConnectionName
 from tieline.core.port import Page, Reading, Received, Ref, RemoteComment, Token, Version
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
@@ -475,7 +475,7 @@ def _encode_comment(comment: RemoteComment) -> dict[str, Any]:
         "body": comment.body,
         "author": comment.author,
         "created_at": comment.created_at.isoformat() if comment.created_at else None,
-        "visibility": comment.visibility.value,
+        "audience": comment.audience.value,
         "ours": comment.ours,
         "token": comment.token,
     }
@@ -487,7 +487,7 @@ def _decode_comment(stored: Mapping[str, Any]) -> RemoteComment:
         body=stored["body"],
         author=stored["author"],
         created_at=datetime.fromisoformat(stored["created_at"]) if stored["created_at"] else None,
-        visibility=Visibility(stored["visibility"]),
+        audience=Audience(stored["audience"]) if "audience" in stored else OF_VISIBILITY[stored["visibility"]],
         ours=stored["ours"],
         token=Token(stored["token"]) if stored["token"] is not None else None,
     )

@@ -12,7 +12,7 @@ from tieline.core.acts import Act
 from tieline.core.desk import Item
 from tieline.core.events import Event
 from tieline.core.journal import Actor
-from tieline.core.model import Fields, IncidentId, Visibility
+from tieline.core.model import Audience, Fields, IncidentId
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain
 from tieline.sync.comments import comments
@@ -67,12 +67,12 @@ class EngineDesk:
         number, actor = item.id, self.actor
         self.within(lambda tx: commit.edit(tx, self.engine, number, fields, actor=actor, reason=Reason.EDITED))
 
-    def comment(self, item: Item, body: str, visibility: Visibility) -> Made:
+    def comment(self, item: Item, body: str, audience: Audience) -> Made:
         """Note a comment in the name of whoever asks; it goes into every copy that may show it."""
         noted, number, author = Made(), item.id, self.actor
 
         def write(tx: Transaction) -> None:
-            noted.made = comments.write(tx, self.engine, number, author, body, visibility)
+            noted.made = comments.write(tx, self.engine, number, author, body, audience)
 
         self.within(write)
         return noted

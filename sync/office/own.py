@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tieline.core.acts import Act, Acts, OneOf
 from tieline.core.arguments import Answer, Ask, ItemName, Line, Words
-from tieline.core.model import CATALOGUE, ConnectionName, Visibility
+from tieline.core.model import CATALOGUE, Audience, ConnectionName
 from tieline.core.store.store import Transaction
 from tieline.sync import explain
 from tieline.sync.alerts import absence
@@ -56,7 +56,23 @@ class Comment(Ask):
 
     incident: ItemName = Field(description="An incident, by its number or a ticket's key.")
     body: Words = Field(description="The comment, in Markdown.")
-    public: bool = Field(default=False, description="Customers may read it. Without this it is internal.")
+    audience: Audience | None = Field(
+        default=None,
+        description="Whom it is for; staff without this. A tool that does not tell them apart shows it to the widest "
+        "it has that shows nobody new, or not at all.",
+    )
+    public: bool = Field(default=False, description="Customers may read it: the audience is customers.")
+
+    @model_validator(mode="after")
+    def _for_one(self) -> Self:
+        if self.public and self.audience not in (None, Audience.CUSTOMERS):
+            raise ValueError(f"`public` is the audience customers, and not {self.audience}; write one of the two")
+        return self
+
+    @property
+    def readers(self) -> Audience:
+        """Whom it is for, said or not."""
+        return self.audience or (Audience.CUSTOMERS if self.public else Audience.STAFF)
 
 
 class CommentWritten(Answer):
@@ -64,10 +80,10 @@ class CommentWritten(Answer):
 
     incident: str
     comment: int
-    visibility: str
+    audience: Audience
 
     def sentence(self) -> str:
-        return f"{self.incident}#{self.comment} goes into every copy ({self.visibility})"
+        return f"{self.incident}#{self.comment} goes into every copy (for {self.audience})"
 
 
 def comment(desk: EngineDesk, ask: Comment) -> Callable[[], Answer]:
@@ -75,13 +91,13 @@ def comment(desk: EngineDesk, ask: Comment) -> Callable[[], Answer]:
     if not ask.body.strip():
         raise ValueError("an empty comment says nothing; write some words")
     item = desk.item(ask.incident)
-    visibility = Visibility.PUBLIC if ask.public else Visibility.INTERNAL
-    noted = desk.comment(item, ask.body, visibility)
-    return lambda: CommentWritten(incident=desk.called(item), comment=noted.number, visibility=visibility.value)
+    noted = desk.comment(item, ask.body, ask.readers)
+    return lambda: CommentWritten(incident=desk.called(item), comment=noted.number, audience=ask.readers)
 
 
 TO_COMMENT: Final = OneOf(
-    ("incident.comment", "comment.publish"), lambda ask: "comment.publish" if ask.public else "incident.comment"
+    ("incident.comment", "comment.publish"),
+    lambda ask: "comment.publish" if ask.readers.is_outside else "incident.comment",
 )
 
 

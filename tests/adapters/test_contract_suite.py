@@ -189,7 +189,7 @@ def test_a_waiver_for_a_test_that_is_not_about_the_tool_is_refused() -> None:
 
 def test_a_fault_is_told_in_a_sentence(session: Session) -> None:
     assert session.failed("TestLoud") == ["test_an_internal_comment_is_never_shown_wider"]
-    assert "a customer can read a comment that was to be internal" in session.told
+    assert "a customer can read a comment for staff" in session.told
 
 
 def test_a_waiver_excuses_one_test_and_no_other(session: Session) -> None:

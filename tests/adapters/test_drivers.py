@@ -10,7 +10,7 @@ from tieline.adapters.testing.clock import START, ManualClock
 from tieline.adapters.testing.contract import SimulatorDriver, ToolDriver
 from tieline.adapters.testing.contract.expect import needs
 from tieline.adapters.testing.simulation import Request, Response, Simulator
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Body, Ref
 
 READ, WRITE = Request("GET", "/records/1"), Request("POST", "/records")
@@ -113,7 +113,7 @@ def test_every_verb_that_is_not_filled_refuses() -> None:
     for act in (
         tool.connect,
         lambda: tool.make("Disk full"),
-        lambda: tool.comment(ref, "x", Visibility.PUBLIC),
+        lambda: tool.comment(ref, "x", Audience.CUSTOMERS),
         lambda: tool.delivery(ref),
         lambda: tool.fail(503),
         lambda: tool.advance(1),

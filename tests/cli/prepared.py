@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.sync.world import World
 
 from tieline.adapters.testing.clock import ManualClock
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Ref
 from tieline.sync.alerts import absence
 from tieline.sync.alerts.absence import Belief, Doubt
@@ -57,7 +57,7 @@ def _waiting_for_people(world: World) -> None:
     sentence = "the project OPS has no issue type Incident: add it there, or name another one"
     copy_states.park(engine, _row(world), sentence)
     with engine.store.write() as tx:
-        comments.write(tx, engine, world.incident(1).id, "ann@example.com", "On it.", Visibility.INTERNAL)
+        comments.write(tx, engine, world.incident(1).id, "ann@example.com", "On it.", Audience.STAFF)
     with engine.store.read() as connection:
         outgoing = comments.outgoing(connection, JIRA, now, now, 10)
     for one in outgoing:

@@ -15,6 +15,8 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("edit",): (("INC-1", "title=Disk is full"), "incident.edit"),
     ("comment",): (("INC-1", "on it"), "incident.comment"),
     ("comment", "--public"): (("INC-1", "on it"), "comment.publish"),
+    ("comment", "--audience=partners"): (("INC-1", "on it"), "comment.publish"),
+    ("comment", "--audience=executives"): (("INC-1", "on it"), "incident.comment"),
     ("conflicts", "settle"): (("INC-1", "severity", "jira-ops", "--take", "theirs"), "conflicts.settle"),
     ("parked", "retry"): (("copy", "4"), "parked.release"),
     ("doubts", "confirm"): (("snow",), "doubts.confirm"),

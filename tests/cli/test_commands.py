@@ -342,6 +342,23 @@ def test_check_says_which_secret_is_missing(tmp_path, monkeypatch):
     assert "SERVICENOW_PASSWORD" in output
 
 
+@pytest.mark.parametrize(
+    ("options", "audience"),
+    [
+        ((), "staff"),
+        (("--public",), "customers"),
+        (("--public", "--audience", "customers"), "customers"),
+        (("--audience", "public"), "public"),
+        (("--audience", "responders"), "responders"),
+    ],
+)
+def test_a_comment_says_whom_it_is_for(workspace, options, audience):
+    code, output = run("comment", "INC-1", "on it", *options, "--json", workspace=workspace)
+    assert (code, json.loads(output)["audience"]) == (0, audience)
+    history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])
+    assert history[-1]["facts"]["audience"] == audience
+
+
 def test_init_writes_a_tool_that_is_named_twice_once(tmp_path):
     assert run("init", "--tool", "memory", "--tool", "memory", workspace=tmp_path)[0] == 0
     assert run("check", workspace=tmp_path)[0] != 3
@@ -360,6 +377,7 @@ def test_plugins_shows_what_is_allowed_and_what_is_not(workspace):
         (("edit", "INC-1", "description=\udcff"), 2, "changes.description: text is in UTF-8"),
         (("edit", "INC-1", "tags=\udcff"), 2, "text is in UTF-8, and this is in another encoding"),
         (("comment", "INC-1", "\udcff"), 2, "body: text is in UTF-8"),
+        (("comment", "INC-1", "x", "--public", "--audience", "staff"), 2, "and not staff; write one of the two"),
         (("edit", "INC-1", "alerts=none"), 2, "alerts is what fires now, and nobody's to write"),
         (("edit", "INC-1", "status=new", "title=x", "status=closed"), 2, "status is there twice; write it once"),
         (("edit", "INC-1", "title=x", "title=x"), 2, "title is there twice"),
@@ -436,7 +454,7 @@ SIGNAL = {
 
 
 def _twin(tx, copy, row):
-    told = {"incident_id": 1, "author": "ann", "visibility": "internal", "body": "x", "origin": ""}
+    told = {"incident_id": 1, "author": "ann", "audience": "staff", "body": "x", "origin": ""}
     comment = loading.new_id(tx.execute(insert(t.comment), {**told, "written_at": datetime.now(UTC)}))
     twin = {**row, "comment_id": comment, "replica_id": copy, "state": "parked", "token": "t"}
     return loading.new_id(tx.execute(insert(t.twin), twin))

@@ -138,3 +138,10 @@ def test_a_kind_that_is_not_known_here_stays_as_it_is() -> None:
 def test_a_kind_is_declared_once(declared: type[Event]) -> None:
     with pytest.raises(ValueError, match="an event 'tested' already: Tested"):
         event("tested")(declared)
+
+
+@pytest.mark.parametrize("kind", ["commented", "comment_delivered"])
+@pytest.mark.parametrize(("before", "now"), [("internal", "staff"), ("public", "customers")])
+def test_a_comment_that_was_internal_or_public_is_read_as_for_an_audience(kind: str, before: str, now: str) -> None:
+    assert today(kind, {"comment": 1, "visibility": before}) == {"comment": 1, "audience": now}
+    assert today(kind, {"comment": 1, "audience": "public", "event_version": 2}) == {"comment": 1, "audience": "public"}

@@ -14,7 +14,7 @@ SIGNATURES = {
     "tieline_adapters": "(self) -> 'Sequence[AdapterKind]'",
     "tieline_classify": "(self, signal: 'Signal', fields: 'Fields') -> 'Fields | None'",
     "tieline_committed": "(self, event: 'Committed') -> 'None'",
-    "tieline_disclose": "(self, fields: 'Fields', visibility: 'Visibility | None', connection: 'ConnectionName', "
+    "tieline_disclose": "(self, fields: 'Fields', audience: 'Audience | None', connection: 'ConnectionName', "
     "ceiling: 'Tlp') -> 'frozenset[str]'",
     "tieline_group_key": "(self, signal: 'Signal') -> 'str | None'",
     "tieline_grouping": "(self) -> 'str | None'",

@@ -14,7 +14,7 @@ from tests.core.strangers import Strangers, allowed, event, plugin, signal, stra
 
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.hooks import Committed, hookimpl
-from tieline.core.model import ConnectionName, Fields, RecordKind, Signal, Tlp, Visibility
+from tieline.core.model import Audience, ConnectionName, Fields, RecordKind, Signal, Tlp
 from tieline.core.plugins import missing_powers, plugin_for_tool
 from tieline.core.port import AdapterKind, ConnectionSettings, Cursor, Health, Power, Reading, Ref, Source
 from tieline.core.registry import Limits, Registry
@@ -278,7 +278,7 @@ def test_without_plugins_there_is_no_answer() -> None:
     assert registry.group_key(signal()) is None
     assert registry.classify(signal(), {}) is None
     assert registry.refused_fields({"title": "x"}, SNOW, Tlp.CLEAR) == frozenset()
-    assert not registry.refuses_comment(Visibility.INTERNAL, SNOW, Tlp.CLEAR)
+    assert not registry.refuses_comment(Audience.STAFF, SNOW, Tlp.CLEAR)
     assert registry.metrics() == b""
     registry.tell(event())
 
@@ -374,7 +374,7 @@ class Guard:
         self.answer = answer
 
     @hookimpl
-    def tieline_disclose(self, fields: Fields, visibility: Visibility | None) -> frozenset[str]:
+    def tieline_disclose(self, fields: Fields, audience: Audience | None) -> frozenset[str]:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer  # type: ignore[no-any-return]  # some answers are wrong on purpose
@@ -395,13 +395,13 @@ def test_a_guard_without_an_answer_refuses_everything_even_when_it_is_set_aside(
     registry = Registry([plugin("a", Guard(frozenset())), plugin("b", Guard(answer))], limits=QUICK, alarm=Alarms())
     for _ in range(7):
         assert registry.refused_fields(FIELDS, SNOW, Tlp.RED) == FIELDS.keys()
-        assert registry.refuses_comment(Visibility.PUBLIC, SNOW, Tlp.RED)
+        assert registry.refuses_comment(Audience.CUSTOMERS, SNOW, Tlp.RED)
     assert "b" in registry.set_aside
 
 
 def test_a_comment_is_kept_back_by_name() -> None:
-    assert Registry([plugin("a", Guard(frozenset({"comment"})))]).refuses_comment(Visibility.PUBLIC, SNOW, Tlp.RED)
-    assert not Registry([plugin("a", Guard(frozenset()))]).refuses_comment(Visibility.PUBLIC, SNOW, Tlp.RED)
+    assert Registry([plugin("a", Guard(frozenset({"comment"})))]).refuses_comment(Audience.CUSTOMERS, SNOW, Tlp.RED)
+    assert not Registry([plugin("a", Guard(frozenset()))]).refuses_comment(Audience.CUSTOMERS, SNOW, Tlp.RED)
 
 
 # -- telling ---------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from tieline.core import journal
 from tieline.core.config import Config, load_text
 from tieline.core.errors import StoreUnavailable
 from tieline.core.hooks import hookimpl
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.plugins import Plugin
 from tieline.core.port import (
     Act,
@@ -150,16 +150,18 @@ class FarTool:
         received: Received = self._line.understand(self._name, "parse", delivery)
         return received
 
+    audiences = frozenset({Audience.STAFF, Audience.CUSTOMERS})
+
     def comments(self, ref: Ref) -> Sequence[RemoteComment]:
         found: Sequence[RemoteComment] = self._line.call(self._name, "comments", ref)
         return found
 
-    def add_comment(self, ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
-        written: RemoteComment = self._line.call(self._name, "add_comment", ref, body, visibility, token)
+    def add_comment(self, ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:
+        written: RemoteComment = self._line.call(self._name, "add_comment", ref, body, audience, token)
         return written
 
-    def edit_comment(self, ref: Ref, comment: str, body: Any, visibility: Visibility) -> RemoteComment:
-        written: RemoteComment = self._line.call(self._name, "edit_comment", ref, comment, body, visibility)
+    def edit_comment(self, ref: Ref, comment: str, body: Any, audience: Audience) -> RemoteComment:
+        written: RemoteComment = self._line.call(self._name, "edit_comment", ref, comment, body, audience)
         return written
 
     def acknowledge(self, ref: Ref, act: Act, *, until: datetime, note: str, token: Token) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tests.crash.process import Rest
 from tests.crash.tools import SILENT, TOOLS, Tools
 
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Ref
 from tieline.sync.records import ReplicaState
 
@@ -52,9 +52,9 @@ def _open(tool: str, title: str, **values: Any) -> Deed:
     return act
 
 
-def _remark(tool: str, title: str, words: str, visibility: Visibility = Visibility.INTERNAL) -> Deed:
+def _remark(tool: str, title: str, words: str, audience: Audience = Audience.STAFF) -> Deed:
     def act(tools: Tools, ledger: Ledger) -> None:
-        tools.tools[tool].comment(tools.find(tool, title).ref, words, visibility, author="somebody")
+        tools.tools[tool].comment(tools.find(tool, title).ref, words, audience, author="somebody")
         ledger.remarks.setdefault(title, []).append(words)
 
     return act
@@ -129,7 +129,7 @@ STEPS: Final = (
         "people comment, for each other and for everybody",
         (
             _remark("left", DISK, "looking at it"),
-            _remark("right", DISK, "we are on it", Visibility.PUBLIC),
+            _remark("right", DISK, "we are on it", Audience.CUSTOMERS),
             _remark("middle", DISK, "logs are growing"),
         ),
     ),

@@ -11,7 +11,7 @@ import pytest
 from tests.sync.deciding import decide
 from tests.sync.world import World
 
-from tieline.core.model import ConnectionName, IncidentId, Visibility, instant
+from tieline.core.model import Audience, ConnectionName, IncidentId, instant
 from tieline.core.port import Ref
 from tieline.sync.build import SKEW
 from tieline.sync.comments import comments, writing
@@ -161,7 +161,7 @@ def test_an_older_comment_is_looked_for_whatever_comes_in_with_it(tmp_path: Path
     world.file.write_text(f"{before}comments: both{after}", encoding="utf-8")
     world.restart()
     with world.engine.store.write() as tx:
-        comments.write(tx, world.engine, IncidentId(1), "ann@example.com", "Call the vendor.", Visibility.INTERNAL)
+        comments.write(tx, world.engine, IncidentId(1), "ann@example.com", "Call the vendor.", Audience.STAFF)
     world.settle()
     assert len(_remarks(world, "right", "On it.")) == 1
     put_back(world, tmp_path)
@@ -194,7 +194,7 @@ def test_a_new_comment_is_not_taken_for_one_whose_number_it_was_given(tmp_path: 
     world.settle()
     backed_up(world, tmp_path)
     with world.engine.store.write() as tx:
-        comments.write(tx, world.engine, IncidentId(1), "ann@example.com", "Call the vendor.", Visibility.INTERNAL)
+        comments.write(tx, world.engine, IncidentId(1), "ann@example.com", "Call the vendor.", Audience.STAFF)
     world.settle()
     world.tools["left"].comment(str(world.copy("left").ref), "Replaced the disk.")
     restore(world, tmp_path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tieline.core.config import load_text
 from tieline.core.hooks import Committed
-from tieline.core.model import ConnectionName, Signal, Tlp, Visibility
+from tieline.core.model import Audience, ConnectionName, Signal, Tlp
 from tieline.core.plugins import HOOKS, installed
 from tieline.core.registry import Registry
 
@@ -34,7 +34,7 @@ def test_settings_from_the_file_reach_the_plugins() -> None:
     assert plugins.classify(signal, signal.fields) == found
     left = ConnectionName("left")
     assert plugins.refused_fields({"title": "x", "team": "y"}, left, Tlp.RED) == {"team"}
-    assert plugins.refuses_comment(Visibility.PUBLIC, left, Tlp.RED)
+    assert plugins.refuses_comment(Audience.CUSTOMERS, left, Tlp.RED)
     plugins.tell(Committed(1, "opened", None, left, "ann", "", {}))
     assert plugins.drain()
     assert b'tieline_events_total{connection="left",kind="opened",reason=""} 1.0' in plugins.metrics()

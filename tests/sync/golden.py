@@ -21,9 +21,9 @@ from typing import Any
 
 from tests.sync.office import Office
 
-from tieline.adapters.memory.shelf import Act, Note, Row
+from tieline.adapters.memory.shelf import Act, Row, note_of
 from tieline.core import journal
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Ref
 from tieline.core.store import schema
 
@@ -48,7 +48,7 @@ def story(office: Office) -> None:
     first, second = (Ref(row.ref) for row in office.tools["memory"].rows()[:2])
     memory, other = office.tools["memory"], office.tools["second"]
     memory.edit(first, status="in_progress", team="storage")
-    memory.comment(first, "The *log* partition: cleaning up", Visibility.PUBLIC, author="ann")
+    memory.comment(first, "The *log* partition: cleaning up", Audience.CUSTOMERS, author="ann")
     other.comment(other.rows()[0].ref, "internal: db1 is next", author="bob")
     office.settle()
     other.ignored = frozenset({"category"})
@@ -101,7 +101,7 @@ def _hold(tool: Any, held: Mapping[str, Any]) -> None:
     with tool._shelf.transaction() as state:
         state.counter, state.last_change, state.people = held["counter"], held["last_change"], held["people"]
         for ref, row in held["rows"].items():
-            notes = [Note(**note) for note in row["notes"]]
+            notes = [note_of(note) for note in row["notes"]]
             acts = {token: Act(**act) for token, act in row["acts"].items()}
             state.rows[ref] = Row(**{**row, "notes": notes, "acts": acts})
 

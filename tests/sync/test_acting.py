@@ -135,7 +135,7 @@ def test_what_is_not_there_is_said_and_nothing_is_journalled(world: Worlds) -> N
 def test_a_comment_is_answered_with_its_number(world: Worlds) -> None:
     here = opened(world())
     done = Office(here.engine, OWN).perform("comment", {"incident": "INC-1", "body": "on it"}, actor=ANN)
-    assert (done.facts["comment"], done.sentence) == (1, "INC-1#1 goes into every copy (internal)")
+    assert (done.facts["comment"], done.sentence) == (1, "INC-1#1 goes into every copy (for staff)")
     here.settle()
     assert [len(tool.rows()[0].notes) for tool in here.tools.values()] == [1, 1]
 

@@ -13,7 +13,7 @@ from tests.sync.office import ALERTS, Office
 from tests.sync.test_unheeded import AFTER, later, one_alert
 
 from tieline.core.hooks import hookimpl
-from tieline.core.model import ConnectionName, Fields, Signal, Tlp, Visibility
+from tieline.core.model import Audience, ConnectionName, Fields, Signal, Tlp
 from tieline.core.registry import Limits, Registry
 from tieline.sync.alerts import judging
 from tieline.sync.alerts.judging import Judgements, NotJudged
@@ -52,7 +52,7 @@ class Writer:
 
     @hookimpl
     def tieline_disclose(
-        self, fields: Fields, visibility: Visibility | None, connection: ConnectionName, ceiling: Tlp
+        self, fields: Fields, audience: Audience | None, connection: ConnectionName, ceiling: Tlp
     ) -> frozenset[str]:
         self._write("disclose")
         return frozenset()

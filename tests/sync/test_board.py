@@ -16,7 +16,7 @@ from tests.sync.test_following import fire
 from tieline.adapters.memory.faults import Fault
 from tieline.adapters.servicenow.wire import Wire
 from tieline.core.errors import Rejected
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.options import SignalsConfig
 from tieline.core.port import Ref
 from tieline.core.store import tables as t
@@ -431,7 +431,7 @@ def test_people_comment_beside_it(room: tuple[Office, str]) -> None:
     office.settle()
     assert len(told_on(office, tool)) == 1
     with office.engine.store.write() as tx:
-        comments.write(tx, office.engine, office.incident().id, "ann", "I am on it", Visibility.INTERNAL)
+        comments.write(tx, office.engine, office.incident().id, "ann", "I am on it", Audience.STAFF)
     office.settle()
     over = fire(office, "c", "critical")
     office.settle()
@@ -454,7 +454,7 @@ def test_an_answer_that_was_lost_makes_no_second_comment(tmp_path: Path) -> None
     wait(office)
     office.settle(20)
     [row] = office.tools["memory"].rows()
-    assert [("2 alerts fire now" in note.text, note.visibility) for note in row.notes] == [(True, "internal")]
+    assert [("2 alerts fire now" in note.text, note.audience) for note in row.notes] == [(True, "staff")]
     office.close()
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tieline.core.model import ConnectionName, IncidentId, Visibility
+from tieline.core.model import Audience, ConnectionName, IncidentId
 from tieline.core.port import Reading, Ref, RemoteComment, Token, Version
 from tieline.mappings import Mapping, load
 from tieline.sync.comments import comments
@@ -23,7 +23,7 @@ HEAD: Final = "ann in snow (INC-12#89abcdef):"
 
 
 def shown(body: str, **facts: Any) -> RemoteComment:
-    known = {"id": "c1", "author": "bot", "body": body, "visibility": Visibility.PUBLIC, "ours": True}
+    known = {"id": "c1", "author": "bot", "body": body, "audience": Audience.CUSTOMERS, "ours": True}
     return RemoteComment(**{"created_at": NOW, **known, **facts})
 
 
@@ -36,7 +36,7 @@ def outgoing(**facts: Any) -> Outgoing:
         replica=3,
         ref=Ref("7"),
         token=TOKEN,
-        visibility=Visibility.PUBLIC,
+        audience=Audience.CUSTOMERS,
         attempts=0,
         **known,
     )
@@ -102,13 +102,14 @@ def test_a_comment_in_doubt_is_found_among_those_that_stand_there() -> None:
     assert comments.search(others[:1], MEMORY, outgoing()) is None
 
 
-@pytest.mark.parametrize("stands", Visibility)
-@pytest.mark.parametrize("written_for", Visibility)
-def test_only_an_internal_comment_that_stands_there_publicly_is_wider(
-    stands: Visibility, written_for: Visibility
+@pytest.mark.parametrize("stands", Audience)
+@pytest.mark.parametrize("written_for", Audience)
+def test_only_a_comment_that_stands_there_for_more_than_it_was_written_for_is_wider(
+    stands: Audience, written_for: Audience
 ) -> None:
-    wider = (stands, written_for) == (Visibility.PUBLIC, Visibility.INTERNAL)
-    assert comments.is_wider(shown("words", visibility=stands), written_for) is wider
+    order = ["responders", "staff", "executives", "partners", "customers", "public"]
+    wider = order.index(stands) > order.index(written_for)
+    assert comments.is_wider(shown("words", audience=stands), written_for) is wider
 
 
 class Known:

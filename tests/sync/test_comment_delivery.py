@@ -17,7 +17,7 @@ from tests.sync.world import World
 
 from tieline.core.errors import RemoteError
 from tieline.core.hooks import hookimpl
-from tieline.core.model import Tlp, Visibility
+from tieline.core.model import Audience, Tlp
 from tieline.core.registry import Registry
 from tieline.core.store import tables as t
 from tieline.sync import explain, limits
@@ -176,15 +176,44 @@ def test_a_comment_above_the_ceiling_does_not_leave(
 
 def test_an_internal_comment_that_is_shown_to_everybody_is_put_aside(world: World) -> None:
     honest = source(world).add_comment
-    source(world).add_comment = lambda *words: replace(honest(*words), visibility=Visibility.PUBLIC)
-    deliver(world, replace(waits(world), visibility=Visibility.INTERNAL))
+    source(world).add_comment = lambda *words: replace(honest(*words), audience=Audience.CUSTOMERS)
+    deliver(world, replace(waits(world), audience=Audience.STAFF))
     assert (len(notes(world)), twin(world).state) == (1, "parked")
     assert "remove it there at once" in twin(world).parked
 
 
+@pytest.mark.parametrize(
+    ("written_for", "stands"),
+    [
+        (Audience.STAFF, "staff"),
+        (Audience.EXECUTIVES, "staff"),
+        (Audience.PARTNERS, "staff"),
+        (Audience.CUSTOMERS, "customers"),
+        (Audience.PUBLIC, "customers"),
+    ],
+)
+def test_a_comment_goes_to_the_widest_readers_of_a_tool_that_are_nobody_new(
+    world: World, written_for: Audience, stands: str
+) -> None:
+    assert source(world).audiences == {Audience.STAFF, Audience.CUSTOMERS}
+    deliver(world, replace(waits(world), audience=written_for))
+    [row] = world.tools["right"].rows()
+    assert [one.audience for one in row.notes] == [stands]
+    assert twin(world).state == "linked"
+
+
+def test_a_comment_for_fewer_than_a_tool_can_show_it_to_is_held(world: World) -> None:
+    deliver(world, replace(waits(world), audience=Audience.RESPONDERS))
+    assert notes(world) == []
+    assert (twin(world).state, twin(world).attempts) == ("parked", 0)
+    assert twin(world).parked.startswith(
+        "right shows a comment to staff or customers, and this one is for responders alone"
+    )
+
+
 def test_robots_that_talk_are_stopped(world: World) -> None:
     incident, now = world.incident().id, world.clock.now()
-    said = {"incident_id": incident, "author": "bot", "visibility": "public", "body": "x", "written_at": now}
+    said = {"incident_id": incident, "author": "bot", "audience": "customers", "body": "x", "written_at": now}
     with world.engine.store.write() as tx:
         for _ in range(robots.ANSWERS):
             for origin in ("left", "right"):

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import insert, select, update
 
-from tieline.core.model import ConnectionName, IncidentId, Tlp, Visibility
+from tieline.core.model import Audience, ConnectionName, IncidentId, Tlp
 from tieline.core.port import Ref, Token
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
@@ -53,7 +53,7 @@ def store() -> Iterator[Store]:
                     "id": number,
                     "incident_id": incident,
                     "author": "ann",
-                    "visibility": "internal",
+                    "audience": "staff",
                     "origin": "snow",
                 }
                 tx.execute(insert(t.comment), {**row, "body": f"words {number}", "written_at": NOW})
@@ -90,7 +90,7 @@ def test_what_waits_is_known_with_all_that_is_written(store: Store) -> None:
             state="sending",
             author="ann",
             origin="snow",
-            visibility=Visibility.INTERNAL,
+            audience=Audience.STAFF,
             body="words 1",
             attempts=3,
             tlp=Tlp.AMBER,

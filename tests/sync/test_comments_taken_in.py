@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from tests.sync.stands import RIGHT, linked
 from tests.sync.world import World
 
-from tieline.core.model import ConnectionName, IncidentId, Visibility, incident_number
+from tieline.core.model import Audience, ConnectionName, IncidentId, incident_number
 from tieline.core.options import Comments
 from tieline.core.port import Power, Ref, RemoteComment, Token
 from tieline.core.store import tables as t
@@ -39,7 +39,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def said(number: str, body: str = "It is full.", **facts: Any) -> RemoteComment:
-    known = {"author": "bob", "created_at": None, "visibility": Visibility.INTERNAL, **facts}
+    known = {"author": "bob", "created_at": None, "audience": Audience.STAFF, **facts}
     return RemoteComment(number, body, **known)
 
 
@@ -53,7 +53,7 @@ def take_in(world: World, *brought: RemoteComment) -> int:
 def write(world: World, body: str = "We look at it.") -> int:
     """Somebody comments in Tieline."""
     with world.engine.store.write() as tx:
-        return comments.write(tx, world.engine, FIRST, "ann", body, Visibility.PUBLIC)
+        return comments.write(tx, world.engine, FIRST, "ann", body, Audience.CUSTOMERS)
 
 
 def rows(world: World, *columns: Any) -> list[tuple[Any, ...]]:
@@ -93,8 +93,8 @@ def test_words_are_kept_with_whose_they_are_and_wanted_in_the_other_tool(world: 
     world.engine.wake = roused.append
     assert take_in(world, said("c1", "It is\0 full.")) == 1
     columns = t.comment.c
-    kept = rows(world, columns.incident_id, columns.author, columns.visibility, columns.body, columns.origin)
-    assert kept == [(1, "bob", "internal", "It is full.", "right")]
+    kept = rows(world, columns.incident_id, columns.author, columns.audience, columns.body, columns.origin)
+    assert kept == [(1, "bob", "staff", "It is full.", "right")]
     assert rows(world, columns.written_at) == [(world.clock.now(),)]
     assert twins(world) == [(1, "right", "linked", "c1"), (1, "left", "wanted", None)]
     assert roused == ["left"]
@@ -102,7 +102,7 @@ def test_words_are_kept_with_whose_they_are_and_wanted_in_the_other_tool(world: 
         entry = next(one for one in explain.history(connection, FIRST) if one["kind"] == "commented")
         store_name = tokens.name_of(connection)
     assert (entry["connection"], entry["actor"]) == ("right", "bob")
-    assert entry["facts"] == {"comment": 1, "visibility": "internal"}
+    assert entry["facts"] == {"comment": 1, "audience": "staff"}
     origin = tokens.origin_of_comment(RIGHT, "c1")
     assert rows(world, t.twin.c.token) == [
         (tokens.token(store_name, f"{origin} on {world.copy(name).ref}", ConnectionName(name)),)
@@ -193,14 +193,14 @@ def test_what_was_on_its_way_is_linked_where_it_stands(world: World, state: str,
     assert standing(world) == [("linked", "c1"), ("linked", "c2")]
 
 
-@pytest.mark.parametrize(("shown", "is_linked"), [(Visibility.PUBLIC, False), (Visibility.INTERNAL, True)])
+@pytest.mark.parametrize(("shown", "is_linked"), [(Audience.CUSTOMERS, False), (Audience.STAFF, True)])
 def test_what_stands_wider_than_it_was_written_is_not_taken_for_delivered(
-    world: World, shown: Visibility, is_linked: bool
+    world: World, shown: Audience, is_linked: bool
 ) -> None:
     sending(world, "sending")
     with world.engine.store.write() as tx:
-        tx.execute(update(t.comment).values(visibility="internal"))
-    assert take_in(world, said("c1", token=SENT, ours=True, visibility=shown)) == 0
+        tx.execute(update(t.comment).values(audience="staff"))
+    assert take_in(world, said("c1", token=SENT, ours=True, audience=shown)) == 0
     assert standing(world) == [("linked", "c1") if is_linked else ("sending", None)]
 
 
@@ -252,7 +252,7 @@ def test_words_of_tieline_are_known_by_their_number_and_time(world: World) -> No
         store_name = tokens.name_of(connection)
         [entry] = [one for one in explain.history(connection, FIRST) if one["kind"] == "commented"]
     assert (entry["connection"], entry["actor"]) == (None, "ann")
-    assert entry["facts"] == {"comment": number, "visibility": "public"}
+    assert entry["facts"] == {"comment": number, "audience": "customers"}
     origin = tokens.origin_of_words(number, world.clock.now())
     assert rows(world, t.twin.c.token) == [
         (tokens.token(store_name, f"{origin} on {world.copy(name).ref}", ConnectionName(name)),)

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from tests.sync.stands import RIGHT, linked, save
 from tests.sync.world import World
 
-from tieline.core.model import ConnectionName, Fields, IncidentId, RecordKind, Signal, Visibility
+from tieline.core.model import Audience, ConnectionName, Fields, IncidentId, RecordKind, Signal
 from tieline.core.port import Power, Ref, Token, Version
 from tieline.core.store import tables as t
 from tieline.sync import explain
@@ -237,7 +237,7 @@ def test_a_copy_that_is_seen_is_there_and_one_that_waits_for_somebody_waits_on(
 )
 def test_a_copy_that_is_back_gets_the_comments_that_it_lacks(world: World, facts: dict[str, Any], gets: bool) -> None:
     with world.engine.store.write() as tx:
-        comments.write(tx, world.engine, IncidentId(1), "ann", "We look at it.", Visibility.PUBLIC)
+        comments.write(tx, world.engine, IncidentId(1), "ann", "We look at it.", Audience.CUSTOMERS)
         tx.execute(delete(t.twin))
     take_in(world, seen(world), **facts)
     with world.engine.store.read() as connection:

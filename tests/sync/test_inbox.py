@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Cursor, Hint, Page, Reading, Received, Ref, RemoteComment, Token, Version
 from tieline.core.store import tables as t
 from tieline.core.store.chain import Entry
@@ -461,7 +461,7 @@ def test_the_head_is_the_last_entry_of_the_journal(store: Store) -> None:
 
 # -- readings as they are stored ---------------------------------------------------------------------------------------
 
-SAID = RemoteComment("c1", {"type": "doc"}, "ann", NOW, Visibility.INTERNAL, True, Token("tl-1"))
+SAID = RemoteComment("c1", {"type": "doc"}, "ann", NOW, Audience.STAFF, True, Token("tl-1"))
 FULL = Reading(
     Ref("a"),
     Version("v"),
@@ -471,7 +471,7 @@ FULL = Reading(
     token=Token("tl-2"),
     age=timedelta(seconds=1.5),
     people={"u1": "ann@example.com"},
-    comments=(SAID, RemoteComment("c2", "words", "", None, Visibility.PUBLIC)),
+    comments=(SAID, RemoteComment("c2", "words", "", None, Audience.CUSTOMERS)),
     merged_into=Ref("b"),
     annotations={"editor": "ann"},
     born={"title": "y"},
@@ -496,6 +496,14 @@ def test_a_reading_comes_out_of_the_inbox_as_it_went_in(store: Store, reading: R
     put(store, reading)
     [found] = looked(store, inbox.waiting)
     assert found.reading == reading
+
+
+@pytest.mark.parametrize("one", [SAID, RemoteComment("c2", "words", "", None, Audience.CUSTOMERS)])
+def test_a_comment_that_waits_since_before_there_were_audiences_is_read_as_todays(one: RemoteComment) -> None:
+    stored = inbox._encode_comment(one)
+    assert inbox._decode_comment(stored) == one
+    stored["visibility"] = {"staff": "internal", "customers": "public"}[stored.pop("audience")]
+    assert inbox._decode_comment(stored) == one
 
 
 def test_what_few_readings_have_is_stored_only_with_those() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from tests.sync.world import World
 
 from tieline.core import journal
-from tieline.core.model import RecordKind, Visibility
+from tieline.core.model import Audience, RecordKind
 from tieline.core.port import Ref
 from tieline.core.store import tables as t
 from tieline.sync import explain, loading
@@ -62,7 +62,7 @@ def test_a_problem_is_kept_in_step_in_words_of_its_own(world: World) -> None:
     world.settle()
     world.edit("causes", status="root_cause")
     world.edit("roots", workaround="Restart it **daily**")
-    world.tools["causes"].comment(world.copy("causes").ref or "", "seen since May", Visibility.INTERNAL, author="ann")
+    world.tools["causes"].comment(world.copy("causes").ref or "", "seen since May", Audience.STAFF, author="ann")
     world.settle()
     for name in ("causes", "roots"):
         assert world.shows(name, "status", "workaround") == ("root_cause", "Restart it **daily**")

@@ -11,7 +11,7 @@ from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.adapters.memory.faults import Fault
 from tieline.adapters.memory.tool import MemoryTool
 from tieline.core.errors import NeedsOperator
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Version
 from tieline.sync import explain
 from tieline.sync.comments import comments, writing
@@ -426,8 +426,8 @@ def test_a_comment_on_a_record_in_the_bin_is_written_once_it_is_back(world):
 class Indiscreet(MemoryTool):
     """A tool that shows every comment of ours to everybody, whatever it was asked for."""
 
-    def comment(self, ref, text, visibility=Visibility.INTERNAL, **others):
-        return super().comment(ref, text, Visibility.PUBLIC if others.get("token") else visibility, **others)
+    def comment(self, ref, text, audience=Audience.STAFF, **others):
+        return super().comment(ref, text, Audience.CUSTOMERS if others.get("token") else audience, **others)
 
 
 @pytest.mark.parametrize("answer", ["given", "lost"])
@@ -439,7 +439,7 @@ def test_an_internal_comment_that_a_tool_shows_to_everybody_is_put_aside_while_i
     both.settle()
     if answer == "lost":
         tool.faults.queue.append(Fault(only_writes=True, after_effect=True))
-    both.tools["left"].comment(mine, "The customer is late.", Visibility.INTERNAL)
+    both.tools["left"].comment(mine, "The customer is late.", Audience.STAFF)
     both.settle()
 
     [aside] = both.parked()
@@ -454,11 +454,11 @@ def test_an_internal_comment_that_a_tool_shows_to_everybody_is_put_aside_while_i
 def test_an_internal_comment_stays_internal_and_a_public_one_stays_public(world):
     both = opened(world)
     ref = both.copy("left").ref
-    both.tools["left"].comment(ref, "between us", Visibility.INTERNAL)
-    both.tools["left"].comment(ref, "for customers", Visibility.PUBLIC)
+    both.tools["left"].comment(ref, "between us", Audience.STAFF)
+    both.tools["left"].comment(ref, "for customers", Audience.CUSTOMERS)
     both.settle()
     notes = both.tools["right"].row(both.copy("right").ref).notes
-    assert [note.visibility for note in notes] == ["internal", "public"]
+    assert [note.audience for note in notes] == ["staff", "customers"]
 
 
 def test_an_incident_above_the_ceiling_never_leaves(world):

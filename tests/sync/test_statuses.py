@@ -21,7 +21,7 @@ from tieline.adapters.prometheus.simulated.driver import PrometheusDriver
 from tieline.adapters.servicenow.simulated.driver import ServiceNowDriver
 from tieline.adapters.testing.contract import SimulatorDriver, ToolDriver
 from tieline.core.errors import RemoteError
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Act, Power, Ref, Token, Version
 from tieline.sync.outcomes import CALLED, OUTCOMES, Done, Failure, Then, Verb, failure_of
 
@@ -110,7 +110,7 @@ def calls(source: Any, tool: ToolDriver, ref: Ref, seen: Version) -> dict[Verb, 
         Verb.UPDATE: lambda: source.update(ref, tool.patch_title("Disk fuller"), seen),
         Verb.FIND: lambda: source.find(Token("tl-1")),
         Verb.COMMENTS: lambda: source.comments(ref),
-        Verb.ADD_COMMENT: lambda: source.add_comment(ref, tool.comment_body("df"), Visibility.INTERNAL, Token("tl-3")),
+        Verb.ADD_COMMENT: lambda: source.add_comment(ref, tool.comment_body("df"), Audience.STAFF, Token("tl-3")),
         Verb.ACKNOWLEDGE: lambda: source.acknowledge(ref, Act.ACKNOWLEDGE, until=until, note="df", token=Token("tl-4")),
         Verb.REPLACED: lambda: source.replaced(ref, seen),
         Verb.DESCRIBE: lambda: source.describe(),

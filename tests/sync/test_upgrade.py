@@ -78,6 +78,21 @@ def test_it_is_brought_to_the_present_schema_with_its_journal_whole(old):
     assert all(counted[name] > 0 for name in ("incident", "replica", "comment", "twin", "signal", "journal"))
 
 
+def test_comments_that_were_internal_are_for_staff_and_those_that_were_public_for_customers(old, request):
+    office, _known = old
+    with closing(sqlite3.connect(":memory:")) as database:
+        dump = request.node.callspec.params["old"]
+        database.executescript(gzip.decompress(dump.read_bytes()).decode())
+        columns = {row[1] for row in database.execute("PRAGMA table_info(comment)")}
+        word = "visibility" if "visibility" in columns else "audience"
+        before = dict(database.execute(f"SELECT id, {word} FROM comment").fetchall())
+    with office.engine.store.read() as connection:
+        after = dict(connection.execute(select(t.comment.c.id, t.comment.c.audience)).tuples().all())
+    now_called = {"internal": "staff", "public": "customers"}
+    assert after == {number: now_called.get(said, said) for number, said in before.items()}
+    assert set(after.values()) == {"staff", "customers"}
+
+
 def test_every_item_has_an_id_of_its_own_and_every_row_points_to_one_that_is_there(old):
     office, _known = old
     with office.engine.store.read() as connection:

@@ -13,7 +13,7 @@ from tests.sync.world import World
 from tieline.core import journal
 from tieline.core.identity import of_account
 from tieline.core.journal import Someone
-from tieline.core.model import IncidentId, Visibility
+from tieline.core.model import Audience, IncidentId
 from tieline.core.store import tables as t
 from tieline.core.store.persons import FORGOTTEN
 from tieline.sync import explain
@@ -42,7 +42,7 @@ def test_no_hashed_row_names_a_person(tmp_path):
     story(office)
     with office.engine.store.write() as tx:
         commit.edit(tx, office.engine, IncidentId(1), {"team": "network"}, actor=Someone("cleo"), reason=Reason.EDITED)
-        comments.write(tx, office.engine, IncidentId(1), "cleo", "on it", Visibility.INTERNAL)
+        comments.write(tx, office.engine, IncidentId(1), "cleo", "on it", Audience.STAFF)
     office.settle(2)
     names = {*office.engine.connections, "tieline", "tieline-golden"}
     strangers = {row.actor for row in hashed(office)} - names
@@ -64,11 +64,11 @@ def test_two_tools_and_an_account_that_say_the_same_name_are_three_persons(tmp_p
     office.settle()
     for name in ("memory", "second"):
         tool = office.tools[name]
-        tool.comment(tool.rows()[0].ref, f"seen in {name}", Visibility.INTERNAL, author="ann")
+        tool.comment(tool.rows()[0].ref, f"seen in {name}", Audience.STAFF, author="ann")
     office.settle()
     ann = of_account("ann", "db1")
     with office.engine.store.write() as tx:
-        comments.write(tx, office.engine, IncidentId(1), ann, "seen here", Visibility.INTERNAL)
+        comments.write(tx, office.engine, IncidentId(1), ann, "seen here", Audience.STAFF)
         commit.edit(tx, office.engine, IncidentId(1), {"team": "network"}, actor=ann, reason=Reason.EDITED)
     with office.engine.store.read() as connection:
         told = explain.history(connection, IncidentId(1))

@@ -14,7 +14,7 @@ from tests.threats.conftest import Tally
 
 from tieline.core.errors import RemoteError
 from tieline.core.http import same_origin
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Acknowledger, Act, Adapter, Commenter, Directory, Finder, Ref, Source, Token, Version
 
 
@@ -53,7 +53,7 @@ def everything(source: Source) -> list[Callable[[], object]]:
     if isinstance(source, Finder):
         calls.append(partial(source.find, token))
     if isinstance(source, Commenter):
-        calls += [partial(source.comments, ref), partial(source.add_comment, ref, "x", Visibility.INTERNAL, token)]
+        calls += [partial(source.comments, ref), partial(source.add_comment, ref, "x", Audience.STAFF, token)]
     if isinstance(source, Directory):
         calls.append(partial(source.person_id, "ann@example.com"))
     if isinstance(source, Acknowledger):

@@ -14,7 +14,7 @@ from tests.sync.world import World
 from tests.threats.conftest import Tally, cases
 
 from tieline.adapters.memory.faults import Fault
-from tieline.core.model import IncidentId, Tlp, Visibility
+from tieline.core.model import Audience, IncidentId, Tlp
 from tieline.sync.comments import comments
 
 CEILINGS = list(Tlp)
@@ -76,11 +76,11 @@ def _play(world: World, dice: random.Random, ceiling: Tlp, label: Tlp, acts: lis
                 soc.edit(row.ref, **{dice.choice(GUARDED): word})
                 secret += [word] if ceiling is not Tlp.RED else []
             case "comment" | "internal":
-                visible = Visibility.PUBLIC if act == "comment" else Visibility.INTERNAL
+                visible = Audience.CUSTOMERS if act == "comment" else Audience.STAFF
                 soc.comment(row.ref, word, visible)
             case "ours":
                 with world.engine.store.write() as tx:
-                    comments.write(tx, world.engine, IncidentId(1), word, word, Visibility.PUBLIC)
+                    comments.write(tx, world.engine, IncidentId(1), word, word, Audience.CUSTOMERS)
             case "clash":
                 for other in world.tools["vendor"].rows():
                     world.tools["vendor"].edit(other.ref, title=f"theirs {dice.random()}")
@@ -137,7 +137,7 @@ def test_the_search_would_find_what_arrives(tmp_path: Path) -> None:
     """The same story below the ceiling: its words are at the vendor's, so that looking for them means something."""
     world = soc_and_vendor(tmp_path, Tlp.AMBER, 1)
     row = world.tools["soc"].make({"title": "canary-title", "status": "new", "tlp": "green"})
-    world.tools["soc"].comment(row.ref, "canary-comment", Visibility.PUBLIC)
+    world.tools["soc"].comment(row.ref, "canary-comment", Audience.CUSTOMERS)
     world.settle()
     held = everything_at(world, "vendor")
     world.engine.store.close()
@@ -153,7 +153,7 @@ def test_once_the_label_is_raised_nothing_more_goes_out(tmp_path: Path, tally: T
     world.settle()
     assert "before" in everything_at(world, "vendor")
     soc.edit(row.ref, tlp="red", title="canary-after", status="in_progress")
-    soc.comment(row.ref, "canary-comment", Visibility.PUBLIC)
+    soc.comment(row.ref, "canary-comment", Audience.CUSTOMERS)
     world.settle()
     versions = [one.version for one in vendor.rows()]
     soc.edit(row.ref, title="canary-later", status="resolved", close_notes="canary-notes")
@@ -166,3 +166,30 @@ def test_once_the_label_is_raised_nothing_more_goes_out(tmp_path: Path, tally: T
     assert any("TLP:RED" in one.sentence for one in parked), "a person is told why"
     assert "canary" not in "".join(one.sentence for one in parked)
     tally(1, [word for word in ("canary-after", "canary-comment", "canary-later", "canary-notes") if word in held])
+
+
+def test_what_is_for_staff_never_reaches_partners(tmp_path: Path, tally: Tally) -> None:
+    world = World(
+        tmp_path,
+        ("soc", "vendor"),
+        top="plugins:\n  disclosure:\n    connections: {vendor: {audience: partners}}",
+        options={"soc": "comments: both", "vendor": "comments: both"},
+        seed=1,
+    )
+    soc = world.tools["soc"]
+    row = soc.make({"title": "for-partners", "status": "new", "description": "canary-words", "team": "canary-team"})
+    soc.comment(row.ref, "canary-note", Audience.STAFF)
+    soc.comment(row.ref, "for-customers", Audience.CUSTOMERS)
+    world.settle()
+    with world.engine.store.write() as tx:
+        for audience in Audience:
+            word = "canary" if Audience.PARTNERS.width > audience.width else "said"
+            comments.write(tx, world.engine, IncidentId(1), "ann", f"{word}-{audience}", audience)
+    world.settle(2)
+    soc.edit(row.ref, description="canary-later", assignee=None)
+    world.settle(2)
+    held = everything_at(world, "vendor")
+    world.engine.store.close()
+    world.engine.registry.close()
+    assert all(word in held for word in ("for-partners", "for-customers", "said-customers", "said-public"))
+    tally(1, [held[at : at + 20] for at in range(len(held)) if held.startswith("canary-", at)])

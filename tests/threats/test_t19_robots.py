@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.sync.world import World
 from tests.threats.conftest import Tally
 
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.sync.road.robots import ANSWERS, Voice, answers, robots
 
 
@@ -39,13 +39,13 @@ def copied(world: World, tool: str) -> int:
 
 def test_two_robots_that_answer_every_comment_are_stopped_and_named(world: World, tally: Tally) -> None:
     heard = {"left": 0, "right": 0}
-    world.tools["left"].comment(ref_in(world, "left"), "start", Visibility.PUBLIC, author="robot-l")
+    world.tools["left"].comment(ref_in(world, "left"), "start", Audience.CUSTOMERS, author="robot-l")
     for turn in range(60):
         world.settle(1)
         for tool, author in (("left", "robot-l"), ("right", "robot-r")):
             while heard[tool] < copied(world, tool):
                 heard[tool] += 1
-                world.tools[tool].comment(ref_in(world, tool), f"reaction {turn}", Visibility.PUBLIC, author=author)
+                world.tools[tool].comment(ref_in(world, tool), f"reaction {turn}", Audience.CUSTOMERS, author=author)
     writes = copied(world, "left") + copied(world, "right")
     sentences = [one.sentence for one in world.parked() if one.what == "comment"]
     world.verified()
@@ -78,7 +78,7 @@ def test_two_robots_that_answer_every_edit_with_something_new_are_stopped_and_na
 def test_people_who_talk_across_two_tools_are_let_talk(world: World) -> None:
     for turn in range(12):
         tool = ("left", "right")[turn % 2]
-        world.tools[tool].comment(ref_in(world, tool), f"words {turn}", Visibility.PUBLIC, author=f"person in {tool}")
+        world.tools[tool].comment(ref_in(world, tool), f"words {turn}", Audience.CUSTOMERS, author=f"person in {tool}")
         world.settle(5)  # two and a half minutes
     parked = world.parked()
     close(world)
@@ -87,7 +87,7 @@ def test_people_who_talk_across_two_tools_are_let_talk(world: World) -> None:
 
 def test_a_long_history_that_is_copied_at_once_is_no_conversation(world: World) -> None:
     for number in range(40):
-        world.tools["left"].comment(ref_in(world, "left"), f"old words {number}", Visibility.PUBLIC)
+        world.tools["left"].comment(ref_in(world, "left"), f"old words {number}", Audience.CUSTOMERS)
     world.settle()
     parked, written = world.parked(), copied(world, "right")
     close(world)

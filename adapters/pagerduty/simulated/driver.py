@@ -12,7 +12,7 @@ from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.adapters.pagerduty.simulator import PERSON, PagerDutySimulator
 from tieline.adapters.testing.driver import MISSING, SimulatorDriver
 from tieline.adapters.testing.simulation import Request, Response, requests_transport
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Body, Delivery, Ref
 from tieline.core.secrets import Secret
 
@@ -140,7 +140,7 @@ class PagerDutyDriver(SimulatorDriver):
     def missing_ref(self) -> Ref:
         return Ref("QNOSUCHINCIDEN")
 
-    def comment(self, ref: Ref, text: str, visibility: Visibility) -> str:  # noqa: ARG002 - notes know none
+    def comment(self, ref: Ref, text: str, audience: Audience) -> str:  # noqa: ARG002 - notes know none
         return self.account.note(self.account.incident(ref), PERSON, text).id
 
     def public_comments(self, ref: Ref) -> Sequence[str]:  # noqa: ARG002 - nobody outside reads notes

@@ -14,7 +14,7 @@ from tieline.adapters.servicenow.simulator import ServiceNowSimulator
 from tieline.adapters.servicenow.webhook import SIGNATURE, TIMESTAMP
 from tieline.adapters.testing.driver import MISSING, SimulatorDriver
 from tieline.adapters.testing.simulation import requests_transport
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Body, Delivery, Ref
 from tieline.core.secrets import Secret
 
@@ -115,8 +115,8 @@ class ServiceNowDriver(SimulatorDriver):
     def missing_ref(self) -> Ref:
         return Ref("0" * 32)
 
-    def comment(self, ref: Ref, text: str, visibility: Visibility) -> str:
-        entry = self.simulator.control("comment", {"record": ref, "text": text, "visibility": visibility})
+    def comment(self, ref: Ref, text: str, audience: Audience) -> str:
+        entry = self.simulator.control("comment", {"record": ref, "text": text, "audience": audience})
         return str(entry["sys_id"])
 
     def public_comments(self, ref: Ref) -> Sequence[str]:

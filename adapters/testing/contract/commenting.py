@@ -1,4 +1,4 @@
-"""What every adapter with comments owes: exactly the asked visibility, or a refusal; never wider."""
+"""What every adapter with comments owes: each for exactly whom it was asked for, or a refusal; never wider."""
 
 from __future__ import annotations
 
@@ -9,10 +9,23 @@ import pytest
 from tieline.adapters.testing.contract.expect import HOSTILE, HOUR, expect, here, listed, needs, raises, token
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.core.errors import Gone, Rejected, TryAgain
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import CommentEditor, Commenter, Power, Ref, RemoteComment
 
 TEXT = "The volume was extended"
+
+
+def _width(audience: Audience) -> int:
+    return audience.width
+
+
+def _narrowest(adapter: Commenter) -> Audience:
+    return min(adapter.audiences, key=_width)
+
+
+def _kept_in(adapter: Commenter) -> frozenset[Audience]:
+    """Those of its audiences that customers do not belong to."""
+    return frozenset(one for one in adapter.audiences if not one.may_become(Audience.CUSTOMERS))
 
 
 class CommentContract:
@@ -26,24 +39,24 @@ class CommentContract:
     @needs(Power.COMMENT, "make")
     def test_a_comment_reads_back(self, adapter: Commenter, tool: ToolDriver) -> None:
         ref = tool.make("Disk full")
-        added = self._add(adapter, tool, ref, Visibility.PUBLIC)
+        added = self._add(adapter, tool, ref, max(adapter.audiences, key=_width))
         found = adapter.comments(ref)
         expect([comment.id for comment in found] == [added.id], "comments() lists what add_comment() answered, once")
         said = tool.comment_text(found[0].body)
         expect(said == TEXT, f"the comment reads {said!r}")
-        expect(found[0].visibility is added.visibility, "the visibility is the one that add_comment() answered")
+        expect(found[0].audience is added.audience, "the audience is the one that add_comment() answered")
 
     @needs(Power.COMMENT, "make")
     def test_our_comment_is_ours(self, adapter: Commenter, tool: ToolDriver) -> None:
         ref = tool.make("Disk full")
-        added = self._add(adapter, tool, ref, Visibility.INTERNAL)
+        added = self._add(adapter, tool, ref, _narrowest(adapter))
         listed = adapter.comments(ref)[0]
         expect(added.ours and listed.ours, "a comment written by the connection's own account is ours")
 
     @needs(Power.COMMENT, "make", "comment")
     def test_a_persons_comment_is_not_ours(self, adapter: Commenter, tool: ToolDriver) -> None:
         ref = tool.make("Disk full")
-        made = tool.comment(ref, TEXT, Visibility.PUBLIC)
+        made = tool.comment(ref, TEXT, Audience.CUSTOMERS)
         found = adapter.comments(ref)
         expect([comment.id for comment in found] == [made], f"a person's comment is listed by its id {made!r}")
         expect(not found[0].ours, "a person's comment is not ours, whatever it says")
@@ -51,7 +64,7 @@ class CommentContract:
     @needs(Power.COMMENT, "make")
     def test_a_comment_tells_its_token(self, adapter: Commenter, tool: ToolDriver) -> None:
         ref, mine = tool.make("Disk full"), token()
-        added = adapter.add_comment(ref, tool.comment_body(TEXT), Visibility.INTERNAL, mine)
+        added = adapter.add_comment(ref, tool.comment_body(TEXT), _narrowest(adapter), mine)
         listed = adapter.comments(ref)[0]
         expect(listed.token in (mine, None), f"a comment carries the token it was written with, not {listed.token!r}")
         expect(added.token == listed.token, "add_comment() and comments() tell the same token")
@@ -59,37 +72,39 @@ class CommentContract:
 
     @needs(Power.COMMENT, "make", "public_comments")
     def test_an_internal_comment_is_never_shown_wider(self, adapter: Commenter, tool: ToolDriver) -> None:
-        ref = tool.make("Disk full")
-        try:
-            added = self._add(adapter, tool, ref, Visibility.INTERNAL)
-        except Rejected:
-            added = None
-        expect(TEXT not in tool.public_comments(ref), "a customer can read a comment that was to be internal")
-        if added is not None:
-            expect(added.visibility is Visibility.INTERNAL, "an internal comment says that it is internal")
+        for audience in _kept_in(adapter):
+            ref = tool.make("Disk full")
+            try:
+                added = self._add(adapter, tool, ref, audience)
+            except Rejected:
+                added = None
+            expect(TEXT not in tool.public_comments(ref), f"a customer can read a comment for {audience}")
+            if added is not None:
+                expect(added.audience is audience, f"a comment for {audience} says that it is for {added.audience}")
 
     @needs(Power.COMMENT, "make", "public_comments")
     def test_a_comment_called_public_can_be_read_by_customers(self, adapter: Commenter, tool: ToolDriver) -> None:
-        ref = tool.make("Disk full")
-        try:
-            added = self._add(adapter, tool, ref, Visibility.PUBLIC)
-        except Rejected:
-            # A tool that has none refuses them, and then shows none.
-            expect(TEXT not in tool.public_comments(ref), "a public comment that was refused can be read by customers")
-            return
-        seen = TEXT in tool.public_comments(ref)
-        expect(seen is (added.visibility is Visibility.PUBLIC), f"the tool shows it: {seen}; said: {added.visibility}")
+        for audience in adapter.audiences - _kept_in(adapter):
+            ref = tool.make("Disk full")
+            try:
+                added = self._add(adapter, tool, ref, audience)
+            except Rejected:
+                expect(TEXT not in tool.public_comments(ref), "a comment that was refused can be read by customers")
+                continue
+            seen = TEXT in tool.public_comments(ref)
+            expect(seen and added.audience is audience, f"the tool shows it: {seen}; said: {added.audience}")
 
     @needs(Power.COMMENT, "make", "comment", "public_comments")
-    @pytest.mark.parametrize("visibility", list(Visibility))
+    @pytest.mark.parametrize("audience", [Audience.STAFF, Audience.CUSTOMERS])
     def test_a_persons_comment_is_read_as_wide_as_it_is(
-        self, adapter: Commenter, tool: ToolDriver, visibility: Visibility
+        self, adapter: Commenter, tool: ToolDriver, audience: Audience
     ) -> None:
         ref = tool.make("Disk full")
-        tool.comment(ref, TEXT, visibility)
-        found = adapter.comments(ref)[0].visibility
-        wide = Visibility.PUBLIC if TEXT in tool.public_comments(ref) else Visibility.INTERNAL
-        expect(found is wide, f"customers {'can' if wide is Visibility.PUBLIC else 'cannot'} read it; read as {found}")
+        tool.comment(ref, TEXT, audience)
+        found = adapter.comments(ref)[0].audience
+        wide = TEXT in tool.public_comments(ref)
+        expect(found.may_become(Audience.CUSTOMERS) is wide, f"customers can read it: {wide}; read as for {found}")
+        expect(found in adapter.audiences, f"a comment is for one of `audiences`, and this one is for {found}")
 
     @needs(Power.COMMENT, "make", "comment", "advance")
     def test_a_comment_is_a_change(self, adapter: Any, tool: ToolDriver) -> None:
@@ -97,7 +112,7 @@ class CommentContract:
         tool.advance(HOUR)
         cursor, before = here(adapter), adapter.read(ref)
         tool.advance(61)
-        made = tool.comment(ref, TEXT, Visibility.INTERNAL)
+        made = tool.comment(ref, TEXT, Audience.STAFF)
         found = [reading for reading in listed(adapter, cursor) if reading.ref == ref]
         expect(len(found) > 0, "a record that somebody comments on is listed: nobody asks for comments otherwise")
         told = found[-1].comments
@@ -112,14 +127,14 @@ class CommentContract:
         ref, made = tool.make("Disk full"), []
         for number in range(3):
             tool.advance(61)
-            made.append(tool.comment(ref, f"{TEXT} {number}", Visibility.INTERNAL))
+            made.append(tool.comment(ref, f"{TEXT} {number}", Audience.STAFF))
         found = [comment.id for comment in adapter.comments(ref)]
         expect(found == made, f"comments come oldest first: {found} instead of {made}")
 
     @needs(Power.COMMENT, "make", "comment")
     def test_a_long_thread_is_listed_whole(self, adapter: Commenter, tool: ToolDriver) -> None:
         ref = tool.make("Disk full")
-        made = [tool.comment(ref, f"{TEXT} {n}", Visibility.INTERNAL) for n in range(2 * tool.page_size + 1)]
+        made = [tool.comment(ref, f"{TEXT} {n}", Audience.STAFF) for n in range(2 * tool.page_size + 1)]
         found = [comment.id for comment in adapter.comments(ref)]
         expect(sorted(found) == sorted(made), f"{len(made)} comments were written; {len(set(found))} ids are listed")
         expect(len(set(found)) == len(found), "an id stands for one comment")
@@ -127,7 +142,7 @@ class CommentContract:
     @needs(Power.COMMENT, "make", "comment")
     def test_equal_comments_are_two(self, adapter: Commenter, tool: ToolDriver) -> None:
         ref = tool.make("Disk full")
-        made = [tool.comment(ref, "+1", Visibility.INTERNAL) for _ in range(2)]
+        made = [tool.comment(ref, "+1", Audience.STAFF) for _ in range(2)]
         found = [comment.id for comment in adapter.comments(ref)]
         expect(sorted(found) == sorted(made), "two comments with the same words are two, with ids of their own")
 
@@ -135,7 +150,7 @@ class CommentContract:
     @pytest.mark.parametrize("what", [name for name, text in HOSTILE.items() if text.strip()])
     def test_hostile_words_are_kept(self, adapter: Commenter, tool: ToolDriver, what: str) -> None:
         ref, text = tool.make("Disk full"), HOSTILE[what]
-        adapter.add_comment(ref, tool.comment_body(text), Visibility.INTERNAL, token())
+        adapter.add_comment(ref, tool.comment_body(text), _narrowest(adapter), token())
         said = tool.comment_text(adapter.comments(ref)[0].body)
         expect(said == tool.text_kept(text), f"{what}: wrote {text!r:.60}, read {said!r:.60}")
 
@@ -143,7 +158,7 @@ class CommentContract:
     def test_comments_of_a_missing_record_say_gone(self, adapter: Commenter, tool: ToolDriver) -> None:
         ref = tool.missing_ref()
         raises(Gone, lambda: adapter.comments(ref), "the comments of a missing record")
-        raises(Gone, lambda: self._add(adapter, tool, ref, Visibility.INTERNAL), "a comment on a missing record")
+        raises(Gone, lambda: self._add(adapter, tool, ref, _narrowest(adapter)), "a comment on a missing record")
 
     @needs(Power.COMMENT, "make", "fail")
     def test_an_error_is_never_no_comments(self, adapter: Commenter, tool: ToolDriver) -> None:
@@ -155,7 +170,7 @@ class CommentContract:
     def test_a_comment_with_a_lost_answer_is_written_once(self, adapter: Commenter, tool: ToolDriver) -> None:
         ref = tool.make("Disk full")
         tool.lose_next_write(after_effect=True)
-        error = raises(TryAgain, lambda: self._add(adapter, tool, ref, Visibility.INTERNAL), "a lost answer")
+        error = raises(TryAgain, lambda: self._add(adapter, tool, ref, _narrowest(adapter)), "a lost answer")
         tool.heal()
         expect(isinstance(error, TryAgain) and error.maybe_done, "a comment with a lost answer says maybe_done")
         found = adapter.comments(ref)
@@ -164,11 +179,12 @@ class CommentContract:
     @needs(Power.EDIT_COMMENT, "make", "comment")
     def test_a_comment_of_ours_is_edited_in_its_place(self, adapter: Commenter, tool: ToolDriver) -> None:
         ref = tool.make("Disk full")
-        before = tool.comment(ref, "a person's words", Visibility.INTERNAL)
-        mine = adapter.add_comment(ref, tool.comment_body(TEXT), Visibility.INTERNAL, token())
+        before = tool.comment(ref, "a person's words", Audience.STAFF)
+        readers = _narrowest(adapter)
+        mine = adapter.add_comment(ref, tool.comment_body(TEXT), readers, token())
         expect(isinstance(adapter, CommentEditor), "whoever claims edit_comment has it")
         if isinstance(adapter, CommentEditor):
-            edited = adapter.edit_comment(ref, mine.id, tool.comment_body(f"{TEXT} twice"), Visibility.INTERNAL)
+            edited = adapter.edit_comment(ref, mine.id, tool.comment_body(f"{TEXT} twice"), readers)
             expect(edited.id == mine.id, "an edited comment keeps its id")
         found = {one.id: tool.comment_text(one.body) for one in adapter.comments(ref)}
         wanted = {before: "a person's words", mine.id: f"{TEXT} twice"}
@@ -176,14 +192,15 @@ class CommentContract:
 
     @needs(Power.EDIT_COMMENT, "make", "public_comments")
     def test_an_edit_shows_nothing_wider(self, adapter: Commenter, tool: ToolDriver) -> None:
-        ref = tool.make("Disk full")
-        try:
-            mine = self._add(adapter, tool, ref, Visibility.INTERNAL)
-        except Rejected:
-            return  # there is nothing internal that could be edited
-        if isinstance(adapter, CommentEditor):
-            adapter.edit_comment(ref, mine.id, tool.comment_body("edited"), Visibility.INTERNAL)
-        expect("edited" not in tool.public_comments(ref), "a customer can read a comment that was internal")
+        for audience in _kept_in(adapter):
+            ref = tool.make("Disk full")
+            try:
+                mine = self._add(adapter, tool, ref, audience)
+            except Rejected:
+                continue  # there is nothing that could be edited
+            if isinstance(adapter, CommentEditor):
+                adapter.edit_comment(ref, mine.id, tool.comment_body("edited"), audience)
+            expect("edited" not in tool.public_comments(ref), f"a customer can read a comment for {audience}")
 
-    def _add(self, adapter: Commenter, tool: ToolDriver, ref: Ref, visibility: Visibility) -> RemoteComment:
-        return adapter.add_comment(ref, tool.comment_body(TEXT), visibility, token())
+    def _add(self, adapter: Commenter, tool: ToolDriver, ref: Ref, audience: Audience) -> RemoteComment:
+        return adapter.add_comment(ref, tool.comment_body(TEXT), audience, token())

@@ -9,7 +9,7 @@ from typing import Any, Final
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.adapters.testing.saboteurs.base import Honest, Saboteur, Tamper, Verbs, answering, instead, throw
 from tieline.core.errors import Gone, Rejected, TryAgain
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Cursor, Page, Reading, Ref, RemoteComment, Token, Version
 
 Comments = Sequence[RemoteComment]
@@ -28,8 +28,8 @@ def _each(**values: Any) -> Callable[[Comments], Comments]:
 def _wider(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
     """Posts everything in public, and says what it was asked to say."""
 
-    def add_comment(ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
-        return replace(honest.add_comment(ref, body, Visibility.PUBLIC, token), visibility=visibility)
+    def add_comment(ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:
+        return replace(honest.add_comment(ref, body, Audience.CUSTOMERS, token), audience=audience)
 
     return {"add_comment": add_comment}
 
@@ -37,18 +37,18 @@ def _wider(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
 def _narrower(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
     """Posts everything internally, and calls it public for as long as it lives."""
 
-    def add_comment(ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
-        asked[token] = visibility
-        return replace(honest.add_comment(ref, body, Visibility.INTERNAL, token), visibility=visibility)
+    def add_comment(ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:
+        asked[token] = audience
+        return replace(honest.add_comment(ref, body, Audience.STAFF, token), audience=audience)
 
     def comments(ref: Ref) -> Comments:
         found = honest.comments(ref)
         return [
-            replace(comment, visibility=asked.get(comment.token, comment.visibility)) if comment.token else comment
+            replace(comment, audience=asked.get(comment.token, comment.audience)) if comment.token else comment
             for comment in found
         ]
 
-    asked: dict[Token, Visibility] = {}
+    asked: dict[Token, Audience] = {}
     return {"add_comment": add_comment, "comments": comments}
 
 
@@ -72,11 +72,11 @@ def _still(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
 def _stubborn(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
     """Repeats a comment whose answer was lost."""
 
-    def add_comment(ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
+    def add_comment(ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:
         try:
-            return honest.add_comment(ref, body, visibility, token)
+            return honest.add_comment(ref, body, audience, token)
         except TryAgain:
-            honest.add_comment(ref, body, visibility, token)
+            honest.add_comment(ref, body, audience, token)
             raise
 
     return {"add_comment": add_comment}
@@ -85,9 +85,9 @@ def _stubborn(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
 def _signed(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
     """Writes a marker into the words whenever it has a token."""
 
-    def add_comment(ref: Ref, body: Any, visibility: Visibility, token: Token) -> RemoteComment:
-        marked = f"{body} [{token}]" if visibility is Visibility.INTERNAL and body == _TEXT else body
-        return honest.add_comment(ref, marked, visibility, token)
+    def add_comment(ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:
+        marked = f"{body} [{token}]" if audience is Audience.STAFF and body == _TEXT else body
+        return honest.add_comment(ref, marked, audience, token)
 
     return {"add_comment": add_comment}
 
@@ -95,17 +95,22 @@ def _signed(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
 def _streaming(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
     """Writes another comment where one is to be edited."""
 
-    def edit_comment(ref: Ref, _comment: str, body: Any, visibility: Visibility) -> RemoteComment:
-        return honest.add_comment(ref, body, visibility, Token("another"))
+    def edit_comment(ref: Ref, _comment: str, body: Any, audience: Audience) -> RemoteComment:
+        return honest.add_comment(ref, body, audience, Token("another"))
 
     return {"edit_comment": edit_comment}
+
+
+def _boastful(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
+    """Names other readers of its comments than it has."""
+    return {"audiences": frozenset({Audience.CUSTOMERS})}
 
 
 def _forgetful(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
     """An edit takes the restriction away."""
 
-    def edit_comment(ref: Ref, comment: str, body: Any, _visibility: Visibility) -> RemoteComment:
-        return honest.edit_comment(ref, comment, body, Visibility.PUBLIC)
+    def edit_comment(ref: Ref, comment: str, body: Any, _audience: Audience) -> RemoteComment:
+        return honest.edit_comment(ref, comment, body, Audience.CUSTOMERS)
 
     return {"edit_comment": edit_comment}
 
@@ -120,7 +125,7 @@ def _unlike(comments: Comments) -> Comments:
 
 def _welcomed(comments: Comments) -> Comments:
     """Shows the tool's own greeting as a comment when there is none."""
-    return comments or [RemoteComment("0", "Thank you for your report", "system", None, Visibility.PUBLIC)]
+    return comments or [RemoteComment("0", "Thank you for your report", "system", None, Audience.CUSTOMERS)]
 
 
 def _with_other_ids(comments: Comments) -> Comments:
@@ -156,8 +161,11 @@ COMMENTING: Final = (
     ),
     Saboteur(
         "a person's internal comment reads as public",
-        _listing(_each(visibility=Visibility.PUBLIC)),
+        _listing(_each(audience=Audience.CUSTOMERS)),
         ("test_a_persons_comment_is_read_as_wide_as_it_is",),
+    ),
+    Saboteur(
+        "comments are for somebody it does not name", _boastful, ("test_a_persons_comment_is_read_as_wide_as_it_is",)
     ),
     Saboteur(
         "comments come newest first",

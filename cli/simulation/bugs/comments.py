@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tieline.cli.simulation.bugs.creating import another_token
 from tieline.cli.simulation.bugs.planting import Mutant, Patch, nothing, seen_by
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.sync.comments import comments
 from tieline.sync.daemon import lane
 from tieline.sync.road import commit
@@ -58,7 +58,7 @@ def _comments_shown_wider() -> Sequence[Patch]:
     outgoing = comments.outgoing
 
     def public(*args: Any) -> Any:
-        return [replace(one, visibility=Visibility.PUBLIC) for one in outgoing(*args)]
+        return [replace(one, audience=Audience.CUSTOMERS) for one in outgoing(*args)]
 
     return [(comments, "outgoing", public)]
 

@@ -24,7 +24,7 @@ from tieline.cli.simulation.shipped.seat import TOLD, ShippedDesk, spoilt
 from tieline.cli.simulation.shipped.texts import adf, wiki, words
 from tieline.cli.simulation.staff import PEOPLE
 from tieline.cli.simulation.tickets import Oddities
-from tieline.core.model import Visibility, instant
+from tieline.core.model import Audience, instant
 from tieline.core.port import Delivery
 from tieline.core.secrets import Secret
 
@@ -152,7 +152,7 @@ class JiraDesk(ShippedDesk):
 
     def _note(self, comment: Mapping[str, Any]) -> Note:
         public = comment.get("jsdPublic") is True
-        visible = Visibility.PUBLIC if public else Visibility.INTERNAL
+        visible = Audience.CUSTOMERS if public else Audience.STAFF
         text = words(comment["body"]) or ""
         return Note(comment["id"], text, comment["_author"], instant(comment["_created"]), visible.value)
 
@@ -188,9 +188,9 @@ class JiraDesk(ShippedDesk):
             self._done(lambda by: self.site.edit(issue, fields, by))
         return self._row(issue)
 
-    def comment(self, ref: str, text: str, visibility: Visibility, *, author: str) -> Note:  # noqa: ARG002 - it is one of its users
+    def comment(self, ref: str, text: str, audience: Audience, *, author: str) -> Note:  # noqa: ARG002 - it is one of its users
         issue = self._issue(ref)
-        hidden = {"sd.public.comment": {"internal": visibility is Visibility.INTERNAL}}
+        hidden = {"sd.public.comment": {"internal": audience is Audience.STAFF}}
         properties = hidden if issue.project.service else {}
         return self._note(self._done(lambda by: self.site.comment(issue, self._text(text), by, properties)))
 

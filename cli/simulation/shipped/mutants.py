@@ -37,7 +37,7 @@ from tieline.cli.simulation.people import SCRIBBLE
 from tieline.core import redaction
 from tieline.core.episodes import check_fingerprint
 from tieline.core.listing import Understood
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Act, Token
 from tieline.sync.alerts import pins
 from tieline.sync.comments import comments
@@ -101,7 +101,7 @@ def _servicenow_untold() -> Patches:
 
 
 def _servicenow_shown_wider() -> Patches:
-    return [(journal, "FIELD", dict.fromkeys(Visibility, "comments"))]
+    return [(journal, "FIELD", dict.fromkeys(Audience, "comments"))]
 
 
 def _servicenow_case() -> Patches:
@@ -149,7 +149,7 @@ def _jira_shown_wider() -> Patches:
     request = jira_comments.request
 
     def public(body: Any, _visible: Any, token: Token, audience: Any, role: Any) -> Any:
-        return request(body, Visibility.PUBLIC, token, audience, role)
+        return request(body, Audience.CUSTOMERS, token, audience, role)
 
     return [(jira_comments, "request", public), (jira_comments.Comments, "_as_asked", lambda *_args: True)]
 

@@ -17,7 +17,7 @@ from tieline.adapters.testing.simulation import Request
 from tieline.cli.simulation.shipped.seat import ShippedDesk, spoilt
 from tieline.cli.simulation.staff import PEOPLE
 from tieline.cli.simulation.tickets import Oddities
-from tieline.core.model import Visibility, instant
+from tieline.core.model import Audience, instant
 from tieline.core.port import Delivery
 from tieline.core.secrets import Secret
 
@@ -126,8 +126,7 @@ class PagerDutyDesk(ShippedDesk):
             version=sum(entry.incident == one.id for entry in self.simulator.account.log),
             token=one.key if one.key and one.key.startswith("tl-") else None,
             notes=[
-                Note(note.id, note.content, note.user, instant(note.at), Visibility.INTERNAL.value)
-                for note in one.notes
+                Note(note.id, note.content, note.user, instant(note.at), Audience.STAFF.value) for note in one.notes
             ],
             merged_into=one.merged_into,
         )
@@ -160,7 +159,7 @@ class PagerDutyDesk(ShippedDesk):
             raise Refused(str(refusal)) from None
         return self._row(one)
 
-    def comment(self, ref: str, text: str, visibility: Visibility, *, author: str) -> Note:  # noqa: ARG002 - notes know neither
+    def comment(self, ref: str, text: str, audience: Audience, *, author: str) -> Note:  # noqa: ARG002 - notes know neither
         self.clock.tick()
         self.simulator.account.note(self._incident(ref), self._somebody(), text)
         return self.row(ref).notes[-1]

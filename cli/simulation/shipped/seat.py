@@ -16,7 +16,7 @@ from tieline.cli.simulation.shipped.clock import ToolClock
 from tieline.cli.simulation.shipped.habits import Habitual
 from tieline.cli.simulation.shipped.line import Line
 from tieline.cli.simulation.tickets import Oddities
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Delivery
 
 TOLD: Final = re.compile(r"(?:No alert fires|One alert fires|\d+ alerts fire) now")
@@ -156,7 +156,7 @@ class ShippedDesk(Habitual):
     def edit(self, ref: str, **values: Any) -> Row:
         raise NotImplementedError
 
-    def comment(self, ref: str, text: str, visibility: Visibility, *, author: str) -> Note:
+    def comment(self, ref: str, text: str, audience: Audience, *, author: str) -> Note:
         raise NotImplementedError
 
     def delete(self, ref: str) -> None:

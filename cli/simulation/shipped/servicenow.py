@@ -23,7 +23,7 @@ from tieline.cli.simulation.shipped.seat import ShippedDesk, spoilt
 from tieline.cli.simulation.shipped.texts import words
 from tieline.cli.simulation.staff import PEOPLE
 from tieline.cli.simulation.tickets import Oddities
-from tieline.core.model import Visibility, instant
+from tieline.core.model import Audience, instant
 from tieline.core.port import Delivery
 from tieline.core.secrets import Secret
 from tieline.mappings.board import split
@@ -174,11 +174,11 @@ class ServiceNowDesk(ShippedDesk):
         self.row(ref)
         return self._save(ref, values)
 
-    def comment(self, ref: str, text: str, visibility: Visibility, *, author: str) -> Note:  # noqa: ARG002 - it is one of its users
+    def comment(self, ref: str, text: str, audience: Audience, *, author: str) -> Note:  # noqa: ARG002 - it is one of its users
         self.row(ref)
         self.clock.tick()
         user = self.dice.choice(PEOPLE).partition("@")[0]
-        said = {"record": ref, "text": text, "visibility": visibility, "user": user}
+        said = {"record": ref, "text": text, "audience": audience, "user": user}
         return _note(self.simulator.control("comment", said))
 
     def delete(self, ref: str) -> None:

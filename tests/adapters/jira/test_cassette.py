@@ -15,7 +15,7 @@ from tieline.adapters.jira.settings import JiraSettings
 from tieline.adapters.jira.simulated.desk import Desk, adf
 from tieline.adapters.jira.simulator import API_TOKEN, EMAIL
 from tieline.adapters.testing.clock import ManualClock
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Token, Workbench
 from tieline.core.secrets import Secret
 
@@ -34,7 +34,7 @@ def life(url: str) -> list[str]:
     adapter = JiraAdapter(ConnectionName("jira-ops"), settings, Workbench(clock, clock.sleep))
     cursor = list(adapter.changes(None))[-1].cursor
     made = adapter.create({"fields": {"summary": "Disk full 🔥", "description": adf("df says 100 %")}}, Token("01J"))
-    comment = adapter.add_comment(made.ref, adf("The volume was extended"), Visibility.INTERNAL, Token("01K"))
+    comment = adapter.add_comment(made.ref, adf("The volume was extended"), Audience.STAFF, Token("01K"))
     seen = adapter.read(made.ref)
     patch = {"fields": {"status": {"name": "Done"}, "resolution": {"name": "Done"}, "labels": ["db"]}}
     closed = adapter.update(made.ref, patch, seen.version)

@@ -14,7 +14,7 @@ from tieline.adapters.jira.simulator import EMAIL, JiraSimulator
 from tieline.adapters.testing.contract import AdapterContract, SimulatorDriver
 from tieline.adapters.testing.driver import MISSING
 from tieline.adapters.testing.simulation import requests_transport
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Body, Delivery, Ref, Source
 from tieline.core.secrets import Secret
 
@@ -145,8 +145,8 @@ class JiraDriver(SimulatorDriver):
     def missing_ref(self) -> Ref:
         return Ref("99999999")
 
-    def comment(self, ref: Ref, text: str, visibility: Visibility) -> str:
-        asked = {"ref": ref, "body": self.rich(text), "internal": visibility is Visibility.INTERNAL}
+    def comment(self, ref: Ref, text: str, audience: Audience) -> str:
+        asked = {"ref": ref, "body": self.rich(text), "internal": audience is Audience.STAFF}
         return str(self.simulator.control("comment", asked)["id"])
 
     def comment_body(self, text: str) -> Any:

@@ -12,8 +12,8 @@ from tieline.adapters.memory.adapter import MemoryAdapter, connect
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.testing.clock import ManualClock
 from tieline.core.errors import NeedsOperator
-from tieline.core.model import ConnectionName
-from tieline.core.port import Ref, Workbench
+from tieline.core.model import Audience, ConnectionName
+from tieline.core.port import Ref, Token, Workbench
 
 NAME = ConnectionName("left")
 EMPTY = {"rows": {}, "counter": 0, "last_change": "", "people": {}}
@@ -87,3 +87,16 @@ def test_people_of_the_settings_are_known_on_a_file_that_was_there(tmp_path: Pat
     path.write_text(json.dumps(EMPTY | {"people": {"bob@example.org": "person-1"}}))
     adapter = on_file(path)
     assert (adapter.person_id("Ada@example.org"), adapter.person_id("bob@example.org")) == ("person-2", "person-1")
+
+
+def test_comments_of_a_file_from_before_there_were_audiences_are_read_as_todays(tmp_path: Path) -> None:
+    path = tmp_path / "tool.json"
+    adapter = on_file(path)
+    ref = adapter.create({"title": "Disk full"}, Token("t")).ref
+    for audience in (Audience.STAFF, Audience.CUSTOMERS):
+        adapter.add_comment(ref, f"for {audience}", audience, Token(f"c-{audience}"))
+    state = json.loads(path.read_text())
+    for note in state["rows"][ref]["notes"]:
+        note["visibility"] = {"staff": "internal", "customers": "public"}[note.pop("audience")]
+    path.write_text(json.dumps(state))
+    assert [one.audience for one in on_file(path).comments(ref)] == [Audience.STAFF, Audience.CUSTOMERS]

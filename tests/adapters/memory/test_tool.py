@@ -19,7 +19,7 @@ from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.tool import MemoryTool, Refused
 from tieline.adapters.testing.clock import ManualClock
 from tieline.core.errors import Forged, Gone, NeedsOperator, Rejected, TryAgain
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Cursor, Delivery, Power, Ref, Token, Workbench
 from tieline.core.secrets import Secret
 
@@ -302,7 +302,7 @@ class TestWebhooks:
         tool.subscribers.append(sent.append)
         row = tool.make({"title": "Disk full"})
         tool.edit(row.ref, title="Disk full on db1")
-        tool.comment(row.ref, "on it", Visibility.PUBLIC)
+        tool.comment(row.ref, "on it", Audience.CUSTOMERS)
         tool.edit(row.ref, title="Disk full on db1")  # changes nothing
         for delivery in sent:
             adapter.verify(delivery, clock.now())

@@ -15,7 +15,7 @@ from tieline.adapters.pagerduty.simulated.driver import PagerDutyDriver
 from tieline.adapters.pagerduty.simulator import READ_ONLY_KEY
 from tieline.adapters.testing.clock import ManualClock
 from tieline.core.errors import NeedsOperator
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Token
 from tieline.core.secrets import Secret
 
@@ -135,7 +135,7 @@ def test_a_deleted_assignee_has_no_address(tool: PagerDutyDriver, adapter: Pager
 
 def test_a_note_of_ours_is_ours_however_our_address_is_written(tool: PagerDutyDriver) -> None:
     ref, adapter = tool.make("Disk full"), tool.connect(from_email="TieLine@Example.ORG")
-    assert adapter.add_comment(ref, "see runbook", Visibility.INTERNAL, Token("c1")).ours
+    assert adapter.add_comment(ref, "see runbook", Audience.STAFF, Token("c1")).ours
     tool.account.users = [replace(user, email=user.email.upper()) for user in tool.account.users]
     assert [note.ours for note in tool.connect(from_email="tieline@example.org").comments(ref)] == [True]
 

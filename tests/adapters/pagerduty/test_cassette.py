@@ -17,7 +17,7 @@ from vcr.record_mode import RecordMode
 from tieline.adapters.pagerduty.adapter import PagerDuty, connect
 from tieline.adapters.pagerduty.simulated.driver import KEY, PagerDutyDriver, settings_for_tests
 from tieline.adapters.testing.clock import ManualClock
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Token, Workbench
 
 CASSETTE = Path(__file__).parent / "cassettes" / "life_of_an_incident.yaml"
@@ -45,7 +45,7 @@ def live(adapter: PagerDuty) -> list[Any]:
     """The life of an incident, as an engine would lead it."""
     start = [page.cursor for page in adapter.changes(None)][-1]
     made = adapter.create({"title": "Disk full", "urgency": "low", "status": "acknowledged"}, Token("tl-cassette"))
-    note = adapter.add_comment(made.ref, "The volume was extended", Visibility.INTERNAL, Token("tl-note"))
+    note = adapter.add_comment(made.ref, "The volume was extended", Audience.STAFF, Token("tl-note"))
     done = adapter.update(made.ref, {"status": "resolved", "priority": {"summary": "P3"}}, made.version)
     found = adapter.find(Token("tl-cassette"))
     listed = [reading.ref for page in adapter.changes(start) for reading in page.readings]

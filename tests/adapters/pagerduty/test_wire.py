@@ -13,7 +13,7 @@ import pytest
 from tieline.adapters.pagerduty.adapter import PagerDuty, connect
 from tieline.adapters.pagerduty.simulated.driver import KEY, PagerDutyDriver, settings_for_tests
 from tieline.core.errors import NeedsOperator, Rejected, TryAgain
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Ref, Token
 from tieline.core.secrets import Secret
 
@@ -50,7 +50,7 @@ def test_a_note_whose_answer_was_lost_is_written_once(tool: PagerDutyDriver, ada
     ref = tool.make("Disk full")
     tool.simulator.lose(method="POST")
     with pytest.raises(TryAgain) as caught:
-        adapter.add_comment(ref, "once", Visibility.INTERNAL, Token("c-1"))
+        adapter.add_comment(ref, "once", Audience.STAFF, Token("c-1"))
     assert caught.value.maybe_done
     assert [note.content for note in tool.account.incident(ref).notes] == ["once"]
 

@@ -11,7 +11,7 @@ from tieline.adapters.pagerduty.simulated.account import Incident
 from tieline.adapters.pagerduty.simulated.driver import PagerDutyDriver
 from tieline.adapters.pagerduty.simulator import PERSON
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import Reading, Token
 
 TOKEN = Token("tl-1")
@@ -329,12 +329,12 @@ def test_an_api_that_refuses_the_include_is_read_without(tool: PagerDutyDriver, 
 
 def test_notes_are_internal_ours_by_author_and_oldest_first(tool: PagerDutyDriver, adapter: PagerDuty) -> None:
     made = make(adapter)
-    tool.comment(made.ref, "a person's", Visibility.INTERNAL)
-    adapter.add_comment(made.ref, "ours", Visibility.PUBLIC, Token("c-1"))
+    tool.comment(made.ref, "a person's", Audience.STAFF)
+    adapter.add_comment(made.ref, "ours", Audience.CUSTOMERS, Token("c-1"))
     found = adapter.comments(made.ref)
-    assert [(note.body, note.ours, note.visibility, note.token) for note in found] == [
-        ("a person's", False, Visibility.INTERNAL, None),
-        ("ours", True, Visibility.INTERNAL, None),
+    assert [(note.body, note.ours, note.audience, note.token) for note in found] == [
+        ("a person's", False, Audience.STAFF, None),
+        ("ours", True, Audience.STAFF, None),
     ]
 
 

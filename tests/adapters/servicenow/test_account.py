@@ -7,7 +7,7 @@ from tests.adapters.test_oauth import CLIENT, SECRET, ServiceNowByClient
 
 from tieline.adapters.servicenow.simulated.driver import ServiceNowDriver
 from tieline.adapters.testing.tokens import Client
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import WHOLE, Token
 
 OWNER = "beth.anglin"
@@ -25,7 +25,7 @@ def test_what_is_written_under_the_tokens_name_is_ours(driver: ServiceNowByClien
     adapter = driver.connect()
     made = adapter.create(driver.new_body("Disk full"), Token("a-token-of-ours"))
     assert made.ours == WHOLE
-    said = adapter.add_comment(made.ref, "A word of ours", Visibility.INTERNAL, Token("another-token"))
+    said = adapter.add_comment(made.ref, "A word of ours", Audience.STAFF, Token("another-token"))
     assert (said.author, said.ours) == (OWNER, True)
     assert not adapter.update(made.ref, driver.patch_title("Disk fuller"), adapter.read(made.ref).version).raced
 

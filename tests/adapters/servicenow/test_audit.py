@@ -8,7 +8,7 @@ from tieline.adapters.servicenow.adapter import ServiceNow
 from tieline.adapters.servicenow.simulated.driver import ServiceNowDriver
 from tieline.adapters.servicenow.simulator import ServiceNowSimulator
 from tieline.core.errors import TryAgain
-from tieline.core.model import Visibility
+from tieline.core.model import Audience
 from tieline.core.port import WHOLE, Body, Reading, Replaced, Token
 
 TOKEN = Token("tl-1")
@@ -129,7 +129,7 @@ def test_what_a_person_wrote_over_ours_is_not_ours_because_we_commented_since(
     made = adapter.create({"short_description": "disk full"}, TOKEN)
     adapter.update(made.ref, {"short_description": "disk full on db1", "description": "df"}, made.version)
     driver.edit(made.ref, {"short_description": "disk full, says a person"})
-    adapter.add_comment(made.ref, "The volume was extended", Visibility.INTERNAL, Token("tl-2"))
+    adapter.add_comment(made.ref, "The volume was extended", Audience.STAFF, Token("tl-2"))
     assert not adapter.read(made.ref).ours
     found = adapter.replaced(made.ref, made.version)
     assert found is not None and found.body is None

@@ -13,7 +13,7 @@ import vcr
 
 from tieline.adapters.servicenow.adapter import ServiceNow, connect
 from tieline.adapters.servicenow.simulated.driver import ServiceNowDriver
-from tieline.core.model import ConnectionName, Visibility
+from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Token
 
 CASSETTE = Path(__file__).parent / "cassettes" / "days_work.yaml"
@@ -28,7 +28,7 @@ def days_work(adapter: ServiceNow, person: str) -> list[object]:
     found = adapter.find(Token("t-1"))
     assigned = adapter.person_id(person)
     written = adapter.update(made.ref, {"state": "2", "assigned_to": assigned}, made.version)
-    added = adapter.add_comment(made.ref, "Looking at it", Visibility.INTERNAL, Token("c-1"))
+    added = adapter.add_comment(made.ref, "Looking at it", Audience.STAFF, Token("c-1"))
     changed = [reading.key for later in adapter.changes(page.cursor) for reading in later.readings]
     return [
         health.account,
@@ -36,7 +36,7 @@ def days_work(adapter: ServiceNow, person: str) -> list[object]:
         made.body["priority"],
         written.body["state"],
         sorted(written.people.values()),
-        (added.body, added.ours, added.visibility.value),
+        (added.body, added.ours, added.audience.value),
         changed,
     ]
 
@@ -56,7 +56,7 @@ def test_a_recorded_day_replays() -> None:
         "2",
         "2",
         ["beth.anglin@example.com", "tieline@example.com"],
-        ("Looking at it", True, "internal"),
+        ("Looking at it", True, "staff"),
         ["INC0010001", "INC0010002"],
     ]
 

@@ -208,7 +208,7 @@ def test_the_simulator_can_be_driven_over_http(driver: ServiceNowDriver) -> None
 
     with driver.simulator.serve() as url, httpx.Client(base_url=url, trust_env=False) as client:
         made = client.post("/_simulator/create", json={"fields": {"short_description": "disk full"}}).json()
-        client.post("/_simulator/comment", json={"record": made["number"], "text": "hello", "visibility": "internal"})
+        client.post("/_simulator/comment", json={"record": made["number"], "text": "hello", "audience": "staff"})
         entries = client.post("/_simulator/comments", json={"record": made["number"]}).json()
         listed = client.post("/_simulator/list", json={"query": urlencode({"number": made["number"]})}).json()
         client.post("/_simulator/delete", json={"record": made["number"]})
