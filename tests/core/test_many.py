@@ -1,6 +1,6 @@
 """One statement for many rows means the same as one statement a row, on both databases."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -57,6 +57,23 @@ def test_new_ids_are_free_and_the_database_goes_on_after_them(store):
         next_one = tx.execute(insert(t.incident), plain).inserted_primary_key[0]
     assert len({*numbers, next_one}) == 4
     assert next_one == max(numbers) + 1
+
+
+def test_a_number_that_was_given_in_a_forgotten_past_names_nothing_else(sqlite_store):
+    sqlite_store.given.items = 41
+    for store in (sqlite_store, sqlite_store.guarded(lambda _tx: None)):
+        with store.write() as tx:
+            assert list(tx.new_ids(t.incident, 2)) == [42, 43]
+            assert list(tx.new_ids(t.inbox, 1)) == [1]
+
+
+def test_an_id_tells_when_it_was_given_and_is_given_once(sqlite_store):
+    with sqlite_store.write() as tx:
+        first, second, later = (tx.new_uid(AT + timedelta(milliseconds=ms)) for ms in (0, 0, 1))
+    assert {len(bytes.fromhex(one)) for one in (first, second, later)} == {16}
+    assert int(first[:12], 16) == AT.timestamp() * 1_000
+    assert first != second
+    assert max(first, second) < later
 
 
 def test_it_answers_how_many_rows_it_touched(store):

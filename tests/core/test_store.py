@@ -171,7 +171,7 @@ class TestTransactions:
         assert sqlite_store.refused == "it is another one's turn"
 
     def test_a_database_in_memory_reads_what_it_wrote(self) -> None:
-        with Store.open("sqlite://") as store:
+        with Store.open("sqlite://", create=False) as store:
             store.migrate()
             with store.write() as tx:
                 put(tx, "snow-prod")

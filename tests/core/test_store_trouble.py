@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from tests.core.store_acts import names, put
 
 from tieline.core import journal
-from tieline.core.errors import ConfigError, StoreUnavailable
+from tieline.core.errors import ConfigError, LeaseLost, StoreUnavailable
 from tieline.core.store import engines, volume
 from tieline.core.store.engines import parse
 from tieline.core.store.failures import unavailable
@@ -329,6 +329,13 @@ def test_a_small_write_that_a_full_disk_still_takes_is_no_proof_that_it_has_room
     now[0] += 59
     assert refusal.sentence == "the disk is full", "whoever met it has not tried again"
     now[0] += 1
+    assert refusal.sentence == ""
+
+
+def test_a_turn_that_is_over_says_nothing_about_the_database() -> None:
+    refusal = Refusal()
+    with pytest.raises(LeaseLost), refusal.noted():
+        raise LeaseLost("another one took over", timedelta(seconds=30))
     assert refusal.sentence == ""
 
 
