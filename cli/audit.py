@@ -25,7 +25,7 @@ def audit() -> None:
 def verify(workspace: str, anchor: str | None, as_json: bool) -> None:
     """Walk the hash chain; names the first entry that was changed, removed or moved. Exit code 1 if there is one."""
     config, _registry = configuration(workspace)
-    with store_of(config, moved=True) as store:
+    with store_of(config, moved=True, sealed=True) as store:
         pinned = journal.read_checkpoint(Path(anchor)) if anchor else None
         found = journal.verify(store, anchor=pinned)
     if as_json:
@@ -40,6 +40,6 @@ def verify(workspace: str, anchor: str | None, as_json: bool) -> None:
 def checkpoint(workspace: str, file: str) -> None:
     """Write the journal's head to FILE. Kept elsewhere, it shows later whether entries were cut off at the end."""
     config, _registry = configuration(workspace)
-    with store_of(config, moved=True) as store:
+    with store_of(config, moved=True, sealed=True) as store:
         found = journal.checkpoint(store, Path(file))
     say(f"entry {found.seq} is pinned in {file}; verify with `tieline audit verify --anchor {file}`")

@@ -118,16 +118,17 @@ def store_to_check(config: Config) -> Iterator[tuple[Store, str]]:
 
 
 @contextmanager
-def store_of(config: Config, *, moved: bool = False) -> Iterator[Store]:
-    """The workspace's store, at the schema this version knows; one that was copied away only if `moved`.
+def store_of(config: Config, *, moved: bool = False, sealed: bool = False) -> Iterator[Store]:
+    """The workspace's store, at the schema this version knows; one that was copied away only if `moved`, and one whose
+    keys are not there only if nothing is read that was sealed with them (`sealed`).
 
     None is made where none is: whoever looks would take an empty one, and a typo, for the truth.
     """
     with config.telling_where("store"):
-        store = Store.open(config.store, create=False)
+        store = Store.open(config.store, create=False, keys=config.keys)
     try:
         with config.telling_where("store"):
-            store.migrate(moved=moved)
+            store.migrate(moved=moved, sealed=sealed)
         yield store
     finally:
         store.close()

@@ -95,7 +95,7 @@ def status(workspace: str, as_json: bool) -> None:
 def _looking_into(config: Config, problems: Sequence[Problem]) -> Iterator[Store]:
     """The store. Raises ConfigError where there is none, with the file's own problems first: it may be named there."""
     try:
-        with store_of(config) as store:
+        with store_of(config, sealed=True) as store:
             yield store
     except ConfigError as error:
         missing = [_with_what_may_still_run(config, one) for one in error.problems]

@@ -34,7 +34,8 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
 
     Stop the daemon first: while one runs, this is refused. The path of a SQLite file counts from the workspace, as in
     `store:`. A password can be in ~/.pgpass or PGPASSWORD, or in the variable that --to-env names. Nothing arrives
-    unless everything does: both sides are counted and hashed before the copy is kept.
+    unless everything does: both sides are counted and hashed before the copy is kept. A SQLite file gets a copy of the
+    keys that payloads are sealed with; for PostgreSQL, put one where `keys:` will say.
     """
     from tieline.core.store.move import copy as copy_store
     from tieline.core.store.store import Store
@@ -48,7 +49,7 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
     if where == config.store:
         raise click.UsageError("that is the store itself; name another database")
     _refuse_nowhere(where)
-    with store_of(config) as source, _nobody_at_work(config, source), Store.open(where) as target:
+    with store_of(config) as source, _nobody_at_work(config, source), Store.open(where, keys=config.keys) as target:
         source.migrate()
         target.migrate()
         with asking(config, source, "store.move", of_the_store) as (guarded, asked):
@@ -56,10 +57,16 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
             found = copy_store(guarded, target, at=clock().now(), actor=by, on_progress=_progress)
         # The path of a file is as good in `store:` as it is here: both count from the workspace.
         name = address if address.startswith(SQLITE) else target.name
+        kept = source.keys.file if source.keys is not None and target.keys is None else None
     if as_json:
         emit({"to": name, "rows": found.total, "tables": dict(found.rows)})
         return
     say(f"{found.total} rows are in {name}, the same as here. Write its address into `store:`, then start.")
+    if kept is not None:
+        say(
+            f"The journal's payloads stay sealed with the keys in {kept}: copy that file into a folder that all "
+            "workers share, and write its path there into `keys:`."
+        )
 
 
 def _refuse_nowhere(where: str) -> None:
@@ -115,3 +122,20 @@ def reopen(workspace: str) -> None:
         reopened = StoreReopened()
         tx.journal(Entry(clock().now(), reopened.KIND, None, None, asked.asker.someone, "", reopened.facts()))
     say("the store is in use again; run one daemon on one store only")
+
+
+@store.command("renew-keys")
+@click.pass_obj
+def renew_keys(workspace: str) -> None:
+    """Make new keys for the journal where their file is lost, and no copy of it is left. What was sealed with the lost
+    ones stays in the journal, and nobody can read it any more."""
+    from tieline.core import journal
+
+    config, _registry = configuration(workspace)
+    with (
+        store_of(config, sealed=True) as opened,
+        asking(config, opened, "store.keys", of_the_store) as (guarded, asked),
+    ):
+        journal.renew_keys(guarded, at=clock().now(), actor=asked.asker.someone)
+        kept = opened.keys.file if opened.keys is not None else None
+    say(f"new keys are in {kept}; keep a copy of that file, apart from those of the store")

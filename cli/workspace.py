@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -22,6 +23,7 @@ from tieline.core.port import Health
 from tieline.core.redaction import redacted
 from tieline.core.reference import unresolved_beside, unresolved_in
 from tieline.core.settings import no_such
+from tieline.core.store import engines
 from tieline.sync import explain
 from tieline.sync.alerts import unknown
 from tieline.sync.daemon.heartbeat import life
@@ -29,6 +31,10 @@ from tieline.sync.engine import Connected, Engine
 from tieline.sync.explain import MOST_WORDS
 from tieline.sync.fit.preflight import left_out, preflight, unseen
 from tieline.sync.outcomes import Verb
+
+PLAIN: Final = (
+    "what the journal says is kept as it is, in every backup too; `keys:` names a file with which it is sealed"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,8 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
                 note(f.connection, sentence)
         if absent:
             say(absent)
+        if engines.is_postgres(config.store) and config.keys is None:
+            say(PLAIN)
     sys.exit(3 if any(one.refused for one in found) else 0 if all(one.works for one in found) else 1)
 
 

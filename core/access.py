@@ -32,6 +32,7 @@ RIGHTS: Final[Mapping[str, str]] = {
     "parked.release": "let what is parked try again",
     "doubts.confirm": "confirm that alerts have ended",
     "store.move": "copy the store into another database, or reopen it",
+    "store.keys": "make new keys for the journal where they are lost",
     "access.read": "see who holds which role",
     GRANT: "grant and revoke roles",
 }

@@ -70,6 +70,7 @@ class Config:
 
     file: Path
     store: str = field(repr=False)
+    keys: Path | None
     plugins: Mapping[str, Mapping[str, Any]]
     server: ServerConfig
     signals: SignalsConfig
@@ -93,12 +94,14 @@ class Config:
 
     @contextmanager
     def telling_where(self, option: str) -> Iterator[None]:
-        """What is found wrong here by whoever knows no file is told where the option stands."""
+        """What is found wrong here by whoever knows no file is told where the option stands, or the one that it
+        names."""
         try:
             yield
         except ConfigError as error:
-            at = self.place(option)
-            raise ConfigError([one if one.line else one.at(at) for one in error.problems]) from error
+            at = {name: self.place(name if name in self.places else option) for name in (option, "keys")}
+            told = [one if one.line else one.at(at.get(one.file, at[option])) for one in error.problems]
+            raise ConfigError(told) from error
 
 
 SQLITE: Final = "sqlite:///"
@@ -220,6 +223,7 @@ class _Reader:
         config = Config(
             file=self._file,
             store=store,
+            keys=self._keys(workspace.keys) if workspace.keys else None,
             plugins={name: node.plain() or {} for name, node in plugins.items()},
             server=workspace.server,
             signals=workspace.signals,
@@ -465,6 +469,18 @@ class _Reader:
 
     def _beside(self, path: str) -> Path:
         return (self._file.parent / path).resolve()
+
+    def _keys(self, path: str) -> Path | None:
+        """The file may be made by whoever opens the store; what is no file is refused here."""
+        try:
+            found = self._beside(path)
+            if not found.is_dir():
+                return found
+            what, fix = f"{found} is a folder, and no file.", "name a file in it."
+        except (OSError, RuntimeError, ValueError):  # too long, a link to itself, a NUL
+            what, fix = f"{path[:200]!r} is no path.", "paths are relative to this file; correct it."
+        self._findings.note(_option(self._root, "keys") or self._root, "CFG018", what, fix)
+        return None
 
     def _store_alone(self) -> str:
         """The store of a file whose other options are refused: what is wrong with it is told with them."""

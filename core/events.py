@@ -409,6 +409,23 @@ class Shredded(Event):
     why: str
 
 
+@event("keys_renewed")
+class KeysRenewed(Event):
+    """the keys of the journal's payloads were lost, and others are in use: what was sealed before cannot be read"""
+
+    was: str
+    now: str
+
+
+@event("incidents_forgotten")
+class IncidentsForgotten(Event):
+    """the keys of incidents were forgotten: what had been told of them cannot be read any more; the chain still
+    verifies"""
+
+    incidents: Sequence[int]
+    why: str
+
+
 @event("person_forgotten")
 class PersonForgotten(Event):
     """a person's name was let go of; what they did stays, done by somebody who was forgotten"""

@@ -1,8 +1,8 @@
 """The journal: everything that happened, in order, provably. Times and metrics derive from it.
 
-Entries are appended by `Transaction.journal`, in the same transaction as what they tell of. Here the whole chain is
-verified, pinned outside the store, and personal payloads are let go of. Someone who can rewrite every row can also
-recompute every hash: only a checkpoint kept elsewhere shows that.
+Entries are appended by `Transaction.journal`, in the same transaction as what they tell of. Here they are read, the
+whole chain is verified, pinned outside the store, and what is personal is let go of. Someone who can rewrite every row
+can also recompute every hash: only a checkpoint kept elsewhere shows that.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ import orjson
 from sqlalchemy import bindparam, select, text
 
 from tieline.core import events, grants
-from tieline.core.errors import ConfigError, JournalBroken, Problem
-from tieline.core.events import Event, PersonForgotten, Shredded
+from tieline.core.errors import ConfigError, JournalBroken, Problem, StoreUnavailable
+from tieline.core.events import Event, IncidentsForgotten, KeysRenewed, PersonForgotten, Shredded
 from tieline.core.identity import Actor, Someone
+from tieline.core.model import IncidentId, incident_number
 from tieline.core.store import persons
 from tieline.core.store import tables as t
-from tieline.core.store.chain import GENESIS, Entry, canonical, entry_hash, payload_hash
-from tieline.core.store.store import Connection, Store
+from tieline.core.store.chain import GENESIS, Entry, about, canonical, entry_hash, payload_hash, sealed_hash
+from tieline.core.store.store import Connection, Store, Transaction, keys_of
 
 __all__ = [
     "ENTRIES",
     "GENESIS",
+    "TOLD",
     "Actor",
     "Checkpoint",
     "Entry",
@@ -39,19 +41,36 @@ __all__ = [
     "checkpoint",
     "facts",
     "forget",
+    "forget_incidents",
     "read_checkpoint",
+    "renew_keys",
     "shred",
     "verify",
     "who",
 ]
 
 ENTRIES: Final = (
-    select(t.journal, t.journal_payload.c.payload, t.person.c.id.label("person"), t.person.c.name)
+    select(
+        t.journal,
+        t.journal_payload.c.payload,
+        t.journal_payload.c.sealed,
+        t.person.c.id.label("person"),
+        t.person.c.name,
+    )
     .join(t.journal_payload, t.journal.c.seq == t.journal_payload.c.seq, isouter=True)
     .join(t.person, t.journal.c.actor == t.person.c.id, isouter=True)
     .order_by(t.journal.c.seq)
 )
 """Entries in order, each with its payload, None where that was shredded, and with the person its actor stands for."""
+
+TOLD: Final = (
+    t.journal.c.seq,
+    t.journal.c.kind,
+    t.journal.c.incident_id,
+    t.journal_payload.c.payload,
+    t.journal_payload.c.sealed,
+)
+"""What `facts` has to know of an entry."""
 
 
 def who(row: Any) -> str:
@@ -59,17 +78,33 @@ def who(row: Any) -> str:
     return persons.shown(row.actor, row.person, row.name)
 
 
-def facts(kind: str, payload: str | None) -> events.Facts | None:
-    """What an entry's payload says, as its kind has it today; None where it was shredded. Raises ValueError for one
-    that is no JSON: then somebody else wrote into the store."""
-    return None if payload is None else events.today(kind, orjson.loads(payload))
+def facts(source: Connection | Transaction, row: Any | None) -> events.Facts | None:
+    """What the payload of one of ENTRIES says, or of a row with TOLD, as its kind has it today; None where it was
+    shredded, its incident's key was forgotten, or there is no such row. `source` is what the row was read from.
 
+    Raises ValueError for one that is no JSON, or was not sealed with our keys: then somebody else wrote into the store.
+    """
+    if row is None or row.payload is None:
+        return None
+    payload = row.payload if row.sealed is None else _unsealed(source, row)
+    return None if payload is None else events.today(row.kind, orjson.loads(payload))
+
+
+def _unsealed(source: Connection | Transaction, row: Any) -> bytes | None:
+    keys = keys_of(source)
+    if keys is None:
+        raise StoreUnavailable("the journal's payloads are sealed. Name the file of their keys in `keys:`.")
+    return keys.fresh().unseal(row.incident_id, about(row.seq, row.kind), bytes(row.sealed))
+
+
+MOST: Final = 1_000
+"""So much is let go of at a time."""
 
 _CHUNK: Final = 5_000
 # Raw columns: the hash is over what is stored, before any type makes something nicer of it.
 _ROWS = text(
     "SELECT j.seq, j.at, j.kind, j.incident_id, j.connection, j.actor, j.reason, j.payload_sha, j.prev, j.hash, "
-    "p.payload, p.salt FROM journal AS j LEFT JOIN journal_payload AS p ON p.seq = j.seq "
+    "p.payload, p.salt, p.sealed FROM journal AS j LEFT JOIN journal_payload AS p ON p.seq = j.seq "
     "WHERE j.seq > :after AND j.seq <= :upto ORDER BY j.seq"
 )
 _HEAD = text("SELECT seq, hash FROM journal_head WHERE id = 1")
@@ -108,7 +143,7 @@ class _Walk:
         """Walk over the next entries. Raises JournalBroken at the first that is not as it was written."""
         seq, head = self.seq, self.hash
         anchored = self.anchor.seq if self.anchor is not None else -1
-        for found, at, kind, incident, connection, actor, reason, sha, prev, digest, payload, salt in rows:
+        for found, at, kind, incident, connection, actor, reason, sha, prev, digest, payload, salt, sealed in rows:
             seq += 1
             if found != seq:
                 raise JournalBroken(seq, f"journal entry {seq} is missing; the next one found is {found}.")
@@ -124,7 +159,7 @@ class _Walk:
                 raise JournalBroken(seq, f"journal entry {seq} was changed after it was written.")
             if payload is None:
                 self.missing.add(seq)
-            elif _sha(salt, payload) != sha:
+            elif _sha(salt, payload, sealed) != sha:
                 raise JournalBroken(seq, f"the payload of journal entry {seq} was changed after it was written.")
             elif kind == Shredded.KIND:
                 self._forgive(orjson.loads(payload)["seqs"], seq)
@@ -145,8 +180,10 @@ class _Walk:
                 )
 
 
-def _sha(salt: Any, payload: Any) -> str:
+def _sha(salt: Any, payload: Any, sealed: Any) -> str:
     """The hash of a payload as it stands in the store; "" where what stands there cannot be one."""
+    if sealed is not None:
+        return sealed_hash(sealed) if isinstance(sealed, bytes) and (salt, payload) == ("", "") else ""
     if not isinstance(payload, str) or not isinstance(salt, str) or not salt.isascii():
         return ""
     return payload_hash(salt, payload.encode())
@@ -289,8 +326,8 @@ def shred(store: Store, seqs: Sequence[int], *, at: datetime, actor: Actor, why:
     can try what the payload may have said. Backups and replicas of the database keep their own copies.
     """
     wanted = sorted(set(seqs))
-    if not 0 < len(wanted) <= 1_000:
-        raise ValueError("name between 1 and 1,000 journal entries to shred.")
+    if not 0 < len(wanted) <= MOST:
+        raise ValueError(f"name between 1 and {MOST:,} journal entries to shred.")
     with store.write() as tx:
         kinds = {row.seq: row.kind for row in tx.execute(_KINDS, {"seqs": wanted})}
         for seq in wanted:
@@ -337,3 +374,67 @@ def forget(store: Store, who: str, *, at: datetime, actor: Actor) -> int:
         tx.execute(_UNKNOWN, {"row_id": person})
     store.scrub()
     return entry
+
+
+_KNOWN = select(t.journal.c.incident_id).where(t.journal.c.incident_id.in_(bindparam("incidents", expanding=True)))
+_PLAIN = (
+    select(t.journal.c.seq)
+    .join(t.journal_payload, t.journal_payload.c.seq == t.journal.c.seq)
+    .where(
+        t.journal.c.incident_id.in_(bindparam("incidents", expanding=True)),
+        t.journal_payload.c.sealed.is_(None),
+    )
+    .order_by(t.journal.c.seq)
+    .limit(MOST)
+)
+
+
+def forget_incidents(store: Store, incidents: Sequence[int], *, at: datetime, actor: Actor, why: str) -> int:
+    """Let go of everything that the journal says of incidents: payloads that are sealed by forgetting their keys, so
+    that no copy of the database can be read either, and those that are not by shredding them. Their entries stay, and
+    the chain verifies. What is told of them later is readable. At most 1,000 at a time.
+
+    Answers the seq of the entry that says so, which is kept before a key is forgotten: a process that dies in between
+    leaves that to the next start. Raises LookupError for an incident that the journal does not know, and
+    StoreUnavailable where the keys cannot be replaced now. Copies of their file keep what they know.
+    """
+    wanted = sorted(set(incidents))
+    if not 0 < len(wanted) <= MOST:
+        raise ValueError(f"name between 1 and {MOST:,} incidents to forget.")
+    with store.read() as connection:
+        known = set(connection.execute(_KNOWN.distinct(), {"incidents": wanted}).scalars())
+    for incident in wanted:
+        if incident not in known:
+            raise LookupError(f"the journal knows no {incident_number(IncidentId(incident))}")
+    while plain := _plain(store, wanted):
+        shred(store, plain, at=at, actor=actor, why=why)
+    with store.write() as tx:
+        entry = tx.journal(_entry(IncidentsForgotten(incidents=wanted, why=why), at, actor))
+        tx.forget_incidents(wanted, entry)
+    store.forget_keys()
+    store.scrub()
+    return entry
+
+
+def _plain(store: Store, incidents: Sequence[int]) -> list[int]:
+    with store.read() as connection:
+        return list(connection.execute(_PLAIN, {"incidents": incidents}).scalars())
+
+
+_KEYS_IN_USE = select(t.journal_head.c.key_name)
+_NAME_KEYS = t.journal_head.update().values(key_name=bindparam("name"))
+
+
+def renew_keys(store: Store, *, at: datetime, actor: Actor) -> int:
+    """Use new keys in the place of lost ones: what was sealed until now cannot be read any more, and the store is in
+    use again. Answers the seq of the entry that says so. Raises LookupError where the file is still there."""
+    with store.write() as tx:
+        keys = tx.keys
+        if keys is None or keys.file is None:
+            raise LookupError("this store has no file of keys; name one in `keys:`")
+        if keys.file.exists():
+            raise LookupError(f"{keys.file} is still there; if it cannot be used, move it away first")
+        was = tx.execute(_KEYS_IN_USE).scalar_one()
+        keys.attach(make=True)
+        tx.execute(_NAME_KEYS, {"name": keys.tree.name})
+        return tx.journal(_entry(KeysRenewed(was=was, now=keys.tree.name), at, actor))

@@ -211,6 +211,12 @@ class Workspace(Section):
         default="sqlite:///tieline.db",
         description="sqlite:///path (relative to this file), postgresql://… without a password, or a reference to it.",
     )
+    keys: str = Field(
+        default="",
+        description="The file of the keys that the journal's payloads are sealed with, relative to this file; its copy "
+        "is kept apart from those of the store. By default the SQLite file's name with `.keys` after it; on PostgreSQL "
+        "none, and payloads are kept as they are: name one in a folder that all workers share.",
+    )
     plugins: Any = Field(default=(), description="Plugins by name: a list, or a mapping of names to settings.")
     server: ServerConfig = Field(default=ServerConfig(), description="Where webhooks come in and metrics go out.")
     signals: SignalsConfig = Field(default=SignalsConfig(), description="How alerts become incidents.")

@@ -93,6 +93,7 @@ def show_config(config: Config) -> dict[str, Any]:
     return {
         "file": str(config.file),
         "store": _without_password(config.store),
+        "keys": str(config.keys) if config.keys is not None else None,
         "plugins": {name: plain_value(settings) for name, settings in config.plugins.items()},
         "server": plain_value(config.server),
         "signals": plain_value(config.signals),

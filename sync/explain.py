@@ -121,7 +121,7 @@ def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]
             "actor": journal.who(row),
             "person": row.person,
             "reason": row.reason,
-            "facts": {"shredded": True} if (facts := journal.facts(row.kind, row.payload)) is None else facts,
+            "facts": {"shredded": True} if (facts := journal.facts(connection, row)) is None else facts,
         }
         for row in connection.execute(_HISTORY, {"incident": incident})
     ]

@@ -23,8 +23,9 @@ from sqlalchemy import Connection, Engine, Table, create_engine, func, insert, s
 from sqlalchemy.pool import NullPool, StaticPool
 
 from tieline.cli.simulation.fate import Fate
-from tieline.core.store import engines
+from tieline.core.store import engines, schema
 from tieline.core.store import tables as t
+from tieline.core.store.keys import Keys
 from tieline.core.store.persons import Entropy
 from tieline.core.store.store import Store, Transaction
 from tieline.core.store.writers import PooledWriter
@@ -100,8 +101,11 @@ class SimulatedStore(Store):
         fate.after_commit()
 
     def draw_from(self, entropy: Entropy) -> None:
-        """Salts and ids come from there: who plays a schedule again meets the same ones."""
+        """Keys, salts and ids come from there: who plays a schedule again meets the same ones."""
         self._entropy = entropy
+        self._keys = Keys(None, entropy)
+        with self._writer.transaction() as connection:
+            schema.attach_keys(connection, self._name, self._keys)
 
     def stay_connected(self) -> None:
         """Read on one connection from now on, without transactions; on PostgreSQL, write on one as well."""

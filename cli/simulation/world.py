@@ -11,7 +11,6 @@ from functools import partial
 from itertools import count
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import CursorResult, bindparam, select
 
 from tieline.adapters.memory.faults import Fault
@@ -38,6 +37,7 @@ from tieline.cli.simulation.shipped.monitoring import Monitoring
 from tieline.cli.simulation.staff import PEOPLE, Staff
 from tieline.cli.simulation.store import Copy, SimulatedStore
 from tieline.cli.simulation.tickets import Oddities, SimulatedTool
+from tieline.core import journal
 from tieline.core.errors import Forged, LeaseLost, StoreUnavailable
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Receiver, Token
@@ -590,11 +590,11 @@ class World:
     def remember_journal(self) -> None:
         """Keep what the journal says, because a backup is about to take its place, or to judge it."""
         with self.store.read() as connection:
-            entries = select(t.journal_payload.c.payload, t.journal.c.connection, t.journal.c.incident_id)
+            entries = select(*journal.TOLD, t.journal.c.connection)
             entries = entries.join_from(t.journal_payload, t.journal, t.journal.c.seq == t.journal_payload.c.seq)
             for row in connection.execute(entries.order_by(t.journal_payload.c.seq)):
                 where = {"connection": row.connection, "incident": row.incident_id}
-                self.forgotten.append({**orjson.loads(row.payload), **where})
+                self.forgotten.append({**(journal.facts(connection, row) or {}), **where})
 
 
 def _flat(values: Iterable[Any]) -> Iterator[Secret]:

@@ -1,18 +1,20 @@
 """The journal's hash chain: what an entry is, its one canonical form, and how it is appended.
 
-    payload_sha = SHA-256(salt, canonical payload)
+    payload_sha = SHA-256(sealed payload), or SHA-256(salt, canonical payload) of one that is not sealed
     hash        = SHA-256(canonical [seq, at, kind, incident, connection, actor, reason, payload_sha, prev])
 
 `prev` is the hash before it, sixty-four zeros for the first. The chain runs over the payloads' hashes, so that a
-payload can be shredded and everything still verifies. The salt, thirty-two hexadecimal digits, goes with the payload:
-without it the hash that stays says nothing, however few words the payload can have been. Persons stand in the hashed
-rows as ids. Entries of schemas before 0009 have neither.
+payload can be shredded and everything still verifies. What is told of an incident is sealed with that incident's key,
+which stands outside of the database (`keys`) and can be forgotten: the chain verifies without any. Everything else has
+a salt, thirty-two hexadecimal digits, which goes with the payload: without it the hash that stays says nothing, however
+few words the payload can have been. Persons stand in the hashed rows as ids. Entries of schemas before 0015 are not
+sealed, and those of schemas before 0009 have neither salts nor ids.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -21,12 +23,14 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, text
 
-from tieline.core.errors import JournalBroken
+from tieline.core.errors import JournalBroken, StoreUnavailable
 from tieline.core.identity import Actor, Someone
 from tieline.core.store import persons
+from tieline.core.store.keys import Keys
+from tieline.core.store.keytree import NONCE, KeyTree, Subject
 from tieline.core.store.many import Many
 from tieline.core.store.persons import Entropy
-from tieline.core.store.tables import journal, journal_payload
+from tieline.core.store.tables import journal, journal_forgotten, journal_payload
 from tieline.core.store.types import to_micros
 
 GENESIS: Final = "0" * 64
@@ -35,9 +39,11 @@ _LARGEST = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, JSON readers may di
 _DEEPEST = 64
 _WORD = 40  # the width of the columns `kind`, `reason` and `connection`
 
-_HEAD = text("SELECT seq, hash FROM journal_head WHERE id = 1")
-_HEAD_LOCKED = text("SELECT seq, hash FROM journal_head WHERE id = 1 FOR UPDATE")
+_HEAD = text("SELECT seq, hash, key_name, forgotten FROM journal_head WHERE id = 1")
+_HEAD_LOCKED = text("SELECT seq, hash, key_name, forgotten FROM journal_head WHERE id = 1 FOR UPDATE")
 _MOVE_HEAD = text("UPDATE journal_head SET seq = :seq, hash = :hash WHERE id = 1")
+_COUNT_FORGOTTEN = text("UPDATE journal_head SET forgotten = :forgotten WHERE id = 1")
+_TO_FORGET = text("SELECT number, incident_id, life FROM journal_forgotten WHERE number > :after")
 _ENTRY = Many.into(journal)
 _PAYLOAD = Many.into(journal_payload)
 
@@ -99,6 +105,21 @@ def payload_hash(salt: str, payload: bytes) -> str:
     return sha256(salt.encode("ascii") + payload).hexdigest()
 
 
+def sealed_hash(sealed: bytes) -> str:
+    """The hash of a payload that is sealed."""
+    return sha256(sealed).hexdigest()
+
+
+def about(seq: int, kind: str) -> bytes:
+    """Beside what a payload was sealed: it opens nowhere else."""
+    return f"{seq} {kind}".encode()
+
+
+def to_forget(connection: Connection, after: int) -> dict[int, Subject]:
+    """What is to be forgotten, by its number."""
+    return {row.number: (row.incident_id, row.life) for row in connection.execute(_TO_FORGET, {"after": after})}
+
+
 def entry_hash(row: tuple[Any, ...]) -> str:
     """The hash of (seq, at in microseconds, kind, incident, connection, actor, reason, payload_sha, prev)."""
     return sha256(orjson.dumps(row)).hexdigest()
@@ -107,9 +128,18 @@ def entry_hash(row: tuple[Any, ...]) -> str:
 class Chain:
     """The journal's end within one transaction: reads the head once, then appends in memory until it is flushed."""
 
-    def __init__(self, connection: Connection, entropy: Entropy = os.urandom) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        entropy: Entropy = os.urandom,
+        keys: Keys | None = None,
+        behind: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`behind` is called where something is to be forgotten that the keys still know."""
         self._connection = connection
         self._entropy = entropy
+        self._keys = keys
+        self._behind = behind
         # SQLite knows no row locks, and needs none: its write transaction is alone.
         locked = connection.dialect.name != "sqlite"
         head = connection.execute(_HEAD_LOCKED if locked else _HEAD).first()
@@ -117,18 +147,49 @@ class Chain:
             raise JournalBroken(0, "the journal's head is missing; restore the last backup before anything is written.")
         self._seq: int = head[0]
         self._hash: str = head[1]
+        self._forgotten: int = head[3]
+        self._key_name: str = head[2]
+        self._tree: KeyTree | None = None
         self._entries: list[dict[str, Any]] = []
         self._payloads: list[dict[str, Any]] = []
+
+    def _sealing(self) -> KeyTree | None:
+        """The keys without those that are to be forgotten; None where payloads are kept as they are."""
+        if self._tree is None and self._key_name:
+            self._tree = self._known(self._keys, self._key_name)
+        return self._tree
+
+    def _known(self, keys: Keys | None, name: str) -> KeyTree:
+        if keys is None:
+            raise StoreUnavailable("the journal's payloads are sealed by now. Name the file of its keys in `keys:`.")
+        tree = keys.tree
+        if tree.forgotten < self._forgotten:
+            tree = keys.fresh()
+        if tree.name != name:
+            raise StoreUnavailable(
+                f"{keys.file} holds other keys than those of this store. Put back the right ones, then start again."
+            )
+        if tree.forgotten < self._forgotten:
+            self._behind()
+            tree = tree.without(to_forget(self._connection, tree.forgotten).values(), self._forgotten)
+        return tree
 
     def append(self, entry: Entry) -> int:
         """Chain one entry and answer its seq. Raises ValueError for one that cannot be written on every store."""
         payload = canonical(entry.payload)
-        salt = self._entropy(16).hex()
-        sha = payload_hash(salt, payload)
         at = to_micros(entry.at)
         kind, connection, reason = _words(entry)
         actor = self._actor(entry.actor)
         seq = self._seq + 1
+        tree = None if entry.incident is None else self._sealing()
+        if tree is not None and entry.incident is not None:
+            sealed = tree.seal(entry.incident, about(seq, kind), payload, self._entropy(NONCE))
+            kept = {"seq": seq, "payload": "", "salt": "", "sealed": sealed}
+            sha = sealed_hash(sealed)
+        else:
+            salt = self._entropy(16).hex()
+            kept = {"seq": seq, "payload": payload.decode(), "salt": salt, "sealed": None}
+            sha = payload_hash(salt, payload)
         digest = entry_hash((seq, at, kind, entry.incident, connection, actor, reason, sha, self._hash))
         self._entries.append(
             {
@@ -144,9 +205,26 @@ class Chain:
                 "hash": digest,
             }
         )
-        self._payloads.append({"seq": seq, "payload": payload.decode(), "salt": salt})
+        self._payloads.append(kept)
         self._seq, self._hash = seq, digest
         return seq
+
+    def forget(self, incidents: Sequence[int], entry: int) -> None:
+        """Note that the keys of these incidents are to be forgotten, as an entry says that follows from it."""
+        tree = self._sealing()
+        if tree is None:
+            return
+        subjects = [(incident, tree.life_of(incident)) for incident in incidents]
+        # Beside a store that was put back, the keys have forgotten more than it knows of.
+        first = max(self._forgotten, tree.forgotten) + 1
+        rows = [
+            {"number": number, "incident_id": incident, "life": life, "entry": entry}
+            for number, (incident, life) in enumerate(subjects, first)
+        ]
+        self._connection.execute(journal_forgotten.insert(), rows)
+        self._forgotten = first + len(rows) - 1
+        self._connection.execute(_COUNT_FORGOTTEN, {"forgotten": self._forgotten})
+        self._tree = tree.without(subjects, self._forgotten)
 
     def _actor(self, actor: Actor) -> str:
         if isinstance(actor, Someone):

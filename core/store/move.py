@@ -71,6 +71,7 @@ def copy(
                     raise _problem(
                         "STORE005", target.name, f"the rows of {table.name} arrived changed; nothing was kept."
                     )
+            target.take_keys(source)
         moved = StoreMoved(to=target.name, rows=sum(counted.values()))
         here.journal(Entry(at, moved.KIND, None, None, actor, "", moved.facts()))
     return Copied(counted)
@@ -133,7 +134,8 @@ def _copy_table(here: Transaction, there: Transaction, table: Table, on_progress
     columns, values = ", ".join(f'"{name}"' for name in names), ", ".join(f":{name}" for name in names)
     put = text(f'INSERT INTO "{table.name}" ({columns}) VALUES ({values})')  # noqa: S608 - our own names
     if table.name == "journal_head":
-        put = text("UPDATE journal_head SET seq = :seq, hash = :hash WHERE id = :id")
+        sets = ", ".join(f"{name} = :{name}" for name in names if name != "id")
+        put = text(f"UPDATE journal_head SET {sets} WHERE id = :id")  # noqa: S608 - our own names
     count = 0
     for rows in _pages(here, table):
         there.execute(put, [{**row, **{name: bool(row[name]) for name in booleans}} for row in rows])

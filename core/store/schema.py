@@ -6,7 +6,7 @@ for every program that opens the database.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +19,10 @@ from tieline.core.events import StoreMoved
 from tieline.core.store import ownership
 from tieline.core.store.chain import GENESIS
 from tieline.core.store.failures import unavailable
+from tieline.core.store.keys import Keys
 from tieline.core.store.tables import metadata
 
-REVISION: Final = "0014"
+REVISION: Final = "0015"
 """The revision this code was written for. The newest file in `migrations/versions` carries the same."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -34,6 +35,7 @@ _APPEND_ONLY = {
     "journal_shredded": ("UPDATE", "DELETE"),
     "journal_head": ("DELETE",),
 }
+_APPEND_ONLY_SINCE = {"journal_forgotten": ("UPDATE", "DELETE")}
 _MAY_GO = (
     "SELECT 1 FROM journal_shredded AS s JOIN journal AS j ON j.seq = s.entry "
     "WHERE s.seq = OLD.seq AND j.kind = 'shredded' AND j.seq > s.seq"
@@ -42,12 +44,23 @@ _MAY_GO = (
 
 def triggers(dialect: str) -> list[str]:
     """The statements that make the journal append-only, and its payloads deletable only through `shred`."""
+    return [
+        *_append_only(dialect, _APPEND_ONLY),
+        _refuse(dialect, "journal_payload", "DELETE", "a payload goes only through shred", unless=_MAY_GO),
+    ]
+
+
+def triggers_of_keys(dialect: str) -> list[str]:
+    """The same for what was to be forgotten, which schemas before 0015 had no table for."""
+    return _append_only(dialect, _APPEND_ONLY_SINCE)
+
+
+def _append_only(dialect: str, tables: Mapping[str, Sequence[str]]) -> list[str]:
     made = [
         _refuse(dialect, table, verb, f"{table} is append-only: {verb} is refused")
-        for table, verbs in _APPEND_ONLY.items()
+        for table, verbs in tables.items()
         for verb in verbs
     ]
-    made.append(_refuse(dialect, "journal_payload", "DELETE", "a payload goes only through shred", unless=_MAY_GO))
     if dialect == "sqlite":
         return made
     return [
@@ -56,7 +69,7 @@ def triggers(dialect: str) -> list[str]:
         *(
             f"CREATE TRIGGER {table}_truncate BEFORE TRUNCATE ON {table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION journal_truncate_refused()"
-            for table in _APPEND_ONLY
+            for table in tables
         ),
     ]
 
@@ -132,9 +145,43 @@ def _refuse_if_moved(connection: Connection, name: str) -> None:
     raise ConfigError([Problem(name, 0, 0, "STORE006", what, fix)])
 
 
+_KEYS = text("SELECT key_name, seq, forgotten FROM journal_head WHERE id = 1")
+_KEYS_LOCKED = text("SELECT key_name, seq, forgotten FROM journal_head WHERE id = 1 FOR UPDATE")
+_NAME_KEYS = text("UPDATE journal_head SET key_name = :name WHERE id = 1")
+
+
+def attach_keys(connection: Connection, name: str, keys: Keys | None) -> bool:
+    """Make sure that these are the keys which this journal's payloads are sealed with. Where none are yet, they are
+    from now on, and made where there are none. Answers whether some of them are still to be forgotten. Raises
+    ConfigError where its own are missing, or others are named."""
+    head = connection.execute(_KEYS if connection.dialect.name == "sqlite" else _KEYS_LOCKED).first()
+    if head is None:
+        return False  # whoever appends, or verifies, says what is wrong
+    known, seq, forgotten = head
+    if keys is None:
+        if known and seq:
+            what = f"the journal's payloads in {name} are sealed, and the file of their keys is not named."
+            fix = "write its path into `keys:`; it is a copy of the file that they were sealed with."
+            raise ConfigError([Problem(name, 0, 0, "STORE011", what, fix)])
+        if known:
+            connection.execute(_NAME_KEYS, {"name": ""})
+        return False
+    in_use = bool(known and seq)  # as long as nothing is journalled, any will do
+    keys.attach(make=not in_use)
+    found = keys.tree.name
+    if in_use and known != found:
+        what = f"{keys.file} holds other keys than those that the journal's payloads in {name} were sealed with."
+        raise ConfigError([Problem("keys", 0, 0, "STORE012", what, "put back the file that belongs to this store.")])
+    if known != found:
+        connection.execute(_NAME_KEYS, {"name": found})
+    return bool(forgotten > keys.tree.forgotten)
+
+
 def _create(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)
     install_journal(connection)
+    for statement in triggers_of_keys(connection.dialect.name):
+        connection.exec_driver_sql(statement)
     connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:revision)"), {"revision": REVISION})
 

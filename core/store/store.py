@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,8 +35,9 @@ from sqlalchemy.sql.elements import ClauseElement, TextClause
 from tieline.core.errors import LeaseLost, StoreUnavailable
 from tieline.core.identity import Someone
 from tieline.core.store import engines, ownership, schema, volume
-from tieline.core.store.chain import Chain, Entry
+from tieline.core.store.chain import Chain, Entry, to_forget
 from tieline.core.store.failures import unavailable
+from tieline.core.store.keys import Keys
 from tieline.core.store.many import Many, lock_names, new_ids
 from tieline.core.store.persons import Entropy
 from tieline.core.store.tables import incident, journal, journal_head, journal_payload
@@ -45,6 +47,9 @@ from tieline.core.store.writers import PooledWriter, SerialWriter, Writer
 __all__ = ["Connection", "Store", "Transaction"]
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+_KEYS = "tieline.keys"
+"""Under this name a connection has the keys of what is sealed in it."""
 
 _log = logging.getLogger("tieline.store")
 _JOURNAL = frozenset({journal, journal_payload, journal_head})
@@ -64,12 +69,21 @@ class Transaction:
     A statement that fails ends it, on both databases: who catches that error and goes on meets it again.
     """
 
-    def __init__(self, connection: Connection, entropy: Entropy = os.urandom, given: Given | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        entropy: Entropy = os.urandom,
+        given: Given | None = None,
+        keys: Keys | None = None,
+        forget_keys: Callable[[], object] = lambda: None,
+    ) -> None:
         self._connection = connection
         self._entropy = entropy
         self._given = given or Given()
         self.cause: int | None = None
         """The seq of the act that brings about whatever is journalled from here on."""
+        self._keys = keys
+        self._forget_keys = forget_keys
         self._chain: Chain | None = None
         self._callbacks: list[Callable[[], object]] = []
         self._failure: SQLAlchemyError | None = None
@@ -113,19 +127,26 @@ class Transaction:
 
     def journal(self, entry: Entry) -> int:
         """Append to the journal and answer the entry's seq. If it cannot be written, nothing is."""
-        return self._begun().append(entry)
+        return self.hold_journal().append(entry)
 
     def person(self, someone: Someone) -> str:
         """The id that stands for somebody in the journal. From here on the journal's head is locked."""
-        chain = self._begun()
+        chain = self.hold_journal()
         with self._ended_by_failure():
             return chain.person(someone)
 
-    def _begun(self) -> Chain:
+    def hold_journal(self) -> Chain:
+        """The journal's end, which nobody else has until this transaction ends."""
         if self._chain is None:
             with self._ended_by_failure():
-                self._chain = Chain(self._connection, self._entropy)
+                behind = partial(self.on_commit, self._forget_keys)
+                self._chain = Chain(self._connection, self._entropy, self._keys, behind)
         return self._chain
+
+    @property
+    def keys(self) -> Keys | None:
+        """The keys of what is sealed in its journal."""
+        return self._keys
 
     def journal_many(self, entries: Iterable[Entry]) -> list[int]:
         """Append entries in order and answer their seqs."""
@@ -140,6 +161,12 @@ class Transaction:
         with self._ended_by_failure():
             if self._chain is not None:
                 self._chain.flush()
+
+    def forget_incidents(self, incidents: Sequence[int], entry: int) -> None:
+        """Note that the keys of these incidents are to be forgotten, as a journal entry says."""
+        chain = self.hold_journal()
+        with self._ended_by_failure():
+            chain.forget(incidents, entry)
 
     @contextmanager
     def _ended_by_failure(self) -> Iterator[None]:
@@ -197,6 +224,12 @@ class Refusal:
         self._kept = True
 
 
+def keys_of(source: Connection | Transaction) -> Keys | None:
+    """The keys of what a store's connection reads."""
+    keys: Keys | None = source.keys if isinstance(source, Transaction) else source.info.get(_KEYS)
+    return keys
+
+
 _statements: WeakKeyDictionary[Executable, bool] = WeakKeyDictionary()
 
 
@@ -226,6 +259,7 @@ class Store:
         file: ownership.SameFile | None = None,
         entropy: Entropy = os.urandom,
         given: Given | None = None,
+        keys: Keys | None = None,
     ) -> None:
         self._name = name
         self._writer = writer
@@ -235,6 +269,7 @@ class Store:
         self._file = file or ownership.SameFile()
         self._entropy = entropy
         self.given = given or Given()
+        self._keys = keys
         self.commits = 0
         """Grows with every transaction that this store has committed: whether anything happened, and not how much."""
 
@@ -248,8 +283,12 @@ class Store:
         turn: timedelta = timedelta(seconds=30),
         share: timedelta = timedelta(milliseconds=5),
         create: bool = True,
+        keys: Path | None = None,
     ) -> Store:
         """Open `sqlite:///path`, `sqlite://` (in memory) or `postgresql://…`. Creates a SQLite file with mode 0600.
+
+        `keys` is the file of the keys that journal payloads are sealed with: by default the one beside a SQLite file,
+        and none on PostgreSQL, where they are then kept as they are.
 
         Raises ConfigError for a file of another program, and for one that is not there and may not be
         made (`create`).
@@ -264,27 +303,27 @@ class Store:
             engine = engines.postgres(url)
             # A read sees one state throughout, as it does on SQLite; writes stay READ COMMITTED.
             reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            return cls(name, PooledWriter(engine), reading.begin)
+            return cls(name, PooledWriter(engine), reading.begin, keys=Keys(keys) if keys is not None else None)
         if not engines.in_memory(url):
             ownership.examine(Path(str(url.database)), create=create)
         writing = engines.sqlite_writer(url, busy)
         if engines.in_memory(url):
             alone = SerialWriter(name, writing, group_commit, turn, share)
-            return cls(name, alone, alone.look)
+            return cls(name, alone, alone.look, keys=Keys(None))
         readers = engines.sqlite_readers(url, busy)
         writer = SerialWriter(name, writing, group_commit, turn, share, beside=readers)
         file = Path(str(url.database))
         refusal = Refusal(look=lambda: volume.trouble(file))
-        return cls(name, writer, readers.begin, refusal=refusal, file=ownership.SameFile(file))
+        kept = Keys(keys or file.with_name(f"{file.name}.keys"))
+        return cls(name, writer, readers.begin, refusal=refusal, file=ownership.SameFile(file), keys=kept)
 
     def guarded(self, check: Callable[[Transaction], None]) -> Store:
         """The same database, whose every write begins with `check`: what it raises ends the transaction.
 
         It shares everything with this store, and is not closed by itself.
         """
-        return Store(
-            self._name, self._writer, self._reader, check, self._refusal, self._file, self._entropy, self.given
-        )
+        shared = self._refusal, self._file, self._entropy, self.given, self._keys
+        return Store(self._name, self._writer, self._reader, check, *shared)
 
     @property
     def name(self) -> str:
@@ -302,7 +341,7 @@ class Store:
         another writer that shares the commit took longer than the wait for a turn."""
         with self._refusal.noted(), self._translated(), self._writer.transaction() as connection:
             self._file.prove(self._name)
-            tx = Transaction(connection, self._entropy, self.given)
+            tx = Transaction(connection, self._entropy, self.given, self._keys, self.forget_keys)
             if self._check is not None:
                 self._check(tx)
             yield tx
@@ -315,13 +354,40 @@ class Store:
     def read(self) -> Iterator[Connection]:
         """One consistent state of the database, for reading only."""
         with self._translated(), self._reader() as connection:
+            connection.info[_KEYS] = self._keys
             yield connection
 
-    def migrate(self, *, moved: bool = False) -> None:
-        """Bring the schema up to date, in one transaction. Raises ConfigError for a database newer than this code, and
-        for one that was copied into another database, unless `moved` says that it is only looked at."""
+    def migrate(self, *, moved: bool = False, sealed: bool = False) -> None:
+        """Bring the schema up to date, in one transaction, and forget what was to be forgotten. Raises ConfigError for
+        a database newer than this code, for one whose keys are missing or others, unless it is only looked at as it
+        is stored (`sealed`), and for one that was copied into another database, unless that is known (`moved`)."""
         with self._translated(), self._writer.transaction() as connection:
             schema.migrate(connection, self._name, moved=moved)
+            is_behind = not sealed and schema.attach_keys(connection, self._name, self._keys)
+        if is_behind:
+            self.forget_keys()
+
+    def forget_keys(self) -> None:
+        """Forget for good whatever the journal says is to be forgotten: of what is committed, and while nobody else
+        writes. Raises StoreUnavailable where that cannot be; whoever writes next tries again."""
+        if self._keys is None:
+            return
+        with self.read() as connection:
+            rows = to_forget(connection, self._keys.tree.forgotten)
+        if rows:
+            with self.write() as tx:
+                tx.hold_journal()
+                self._keys.forget(rows)
+
+    def take_keys(self, other: Store) -> None:
+        """Use the keys of a store whose rows are copied into this one."""
+        if self._keys is not None and other._keys is not None:
+            self._keys.take(other._keys)
+
+    @property
+    def keys(self) -> Keys | None:
+        """The keys of what is sealed in its journal; None where nothing is."""
+        return self._keys
 
     def ping(self) -> None:
         """Raises StoreUnavailable unless the database answers, and took the last write: a full disk is read well."""

@@ -7,6 +7,7 @@ incident 1─n signal      the alerts that opened or feed it
 inbox, cursor, connection     what came in, how far we read, how each connection is doing
 journal, journal_payload      what happened, in order, provably
 journal_head, journal_shredded     the journal's last entry, locked by whoever appends; the payloads let go of
+journal_forgotten        the keys of payloads that are to be forgotten
 person 1─n identity      whom the journal's ids stand for, and by what they are known
 person 1─n role_grant    the roles that somebody holds
 lately                   what is journalled once a minute
@@ -31,6 +32,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -351,8 +353,9 @@ journal_payload = Table(
     "journal_payload",
     metadata,
     Column("seq", BigId, primary_key=True, autoincrement=False),
-    Column("payload", Text, nullable=False),
+    Column("payload", Text, nullable=False),  # "" where it is sealed
     Column("salt", String(32), nullable=False, default=""),  # hashed in front of it; "" in entries of before
+    Column("sealed", LargeBinary),  # with the key of the entry's incident
 )
 
 # Who acted. A journal entry holds the id for ever, and the name goes when somebody is forgotten.
@@ -405,6 +408,18 @@ journal_head = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("key_name", String(32), nullable=False, default="", server_default=text("''")),  # the name of those in use
+    Column("forgotten", BigInteger, nullable=False, default=0, server_default=text("0")),  # the last number of those
+)
+
+# Whose key is to be forgotten, and as which entry says. The file of the keys follows, up to the number that it names.
+journal_forgotten = Table(
+    "journal_forgotten",
+    metadata,
+    Column("number", BigId, primary_key=True, autoincrement=False),
+    Column("incident_id", BigInteger, nullable=False),
+    Column("life", Integer, nullable=False),
+    Column("entry", BigInteger, nullable=False),
 )
 
 # A payload may be deleted only when its seq stands here, beside the journal entry that says so.

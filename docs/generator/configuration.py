@@ -66,6 +66,8 @@ OTHERS: Mapping[str, str] = {
     "STORE008": "`store` names a file of another program, or one that is no database",
     "STORE009": "`store` names a folder, or something else that is no file",
     "STORE010": "a store that is to be copied has tables or columns that are not Tieline's",
+    "STORE011": "the file of the keys that the journal's payloads are sealed with is missing, or is not named",
+    "STORE012": "the file in `keys` is not the one that the journal's payloads are sealed with",
     "RUN003": "nothing can be made in the store's folder",
     "RUN002": "another daemon works on the same SQLite store",
     "RUN004": "a reload is to change what only a restart changes",

@@ -80,7 +80,7 @@ class Daemon:
             prove_mappings(config)
         with config.telling_where("store"):
             self._alone = only_daemon(config)
-            self._store = Store.open(config.store)
+            self._store = Store.open(config.store, keys=config.keys)
             self._store.migrate()
         if fresh:
             self._log.info("store_created", store=self._store.name)

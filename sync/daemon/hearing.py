@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, select
 from tieline.core import journal
 from tieline.core.hooks import Committed
 from tieline.core.store import tables as t
+from tieline.core.store.store import Transaction
 from tieline.sync.engine import Engine
 
 AT_ONCE: Final = 100
@@ -32,16 +33,16 @@ def hear(engine: Engine, at_once: int = AT_ONCE) -> int:
         with engine.store.write() as tx:
             seqs = list(tx.execute(_NEXT, {"limit": at_once}).scalars())
             for row in tx.execute(_ENTRIES, {"seqs": seqs}) if seqs else ():
-                tx.on_commit(partial(engine.registry.tell, _committed(row)))
+                tx.on_commit(partial(engine.registry.tell, _committed(tx, row)))
             tx.execute(_HEARD, {"seqs": seqs})
         told += len(seqs)
         is_any = len(seqs) == at_once
     return told
 
 
-def _committed(row: Any) -> Committed:
+def _committed(tx: Transaction, row: Any) -> Committed:
     try:
-        facts = journal.facts(row.kind, row.payload) or {}
+        facts = journal.facts(tx, row) or {}
     except ValueError:
         # Somebody else wrote into the store, which is for `tieline audit verify` to say, and no reason to end here.
         facts = {}

@@ -79,6 +79,7 @@ def unchangeable(before: Config, after: Config) -> list[Problem]:
     """What another file says anew, and only a restart can change."""
     options = {
         "store": before.store != after.store,
+        "keys": before.keys != after.keys,
         "server.listen": before.server.listen != after.server.listen,
     }
     fix = "restart the daemon, or write back what stood there."

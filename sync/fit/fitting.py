@@ -36,7 +36,7 @@ SLOWLY: Final = timedelta(hours=6)
 _HELD = select(t.replica.c.id).where(t.replica.c.connection == bindparam("connection"), loading.WAITS_FOR_A_PERSON)
 _PARKED = select(t.replica.c.id).where(t.replica.c.connection == bindparam("connection"), text("state = 'parked'"))
 _WHY = (
-    select(t.journal_payload.c.payload)
+    select(*journal.TOLD)
     .join(t.journal, t.journal.c.seq == t.journal_payload.c.seq)
     .where(
         t.journal.c.incident_id == bindparam("incident"),
@@ -115,7 +115,7 @@ def resume(engine: Engine, here: Connected) -> None:
 
 def _is_unfit(connection: Connection, copy: Replica) -> bool:
     facts = {"incident": copy.incident, "connection": copy.connection, "reason": copy_states.UNFIT}
-    told = journal.facts(Parked.KIND, connection.execute(_WHY, facts).scalar())
+    told = journal.facts(connection, connection.execute(_WHY, facts).first())
     return told is not None and str(told.get("sentence"))[:2000] == copy.parked
 
 

@@ -45,7 +45,7 @@ ASKED_FOR: Final = timedelta(hours=6)
 """How often, and for how long, a tool is asked again for somebody who could not be looked up when it was to be told of
 them: what stands in front of it refuses for a while, and a right that lacks is lacking for good."""
 _LAST_LEFT_OUT = (
-    select(t.journal_payload.c.payload)
+    select(*journal.TOLD)
     .join(t.journal, t.journal.c.seq == t.journal_payload.c.seq)
     .where(
         t.journal.c.incident_id == bindparam("incident"),
@@ -244,8 +244,8 @@ def _tell_left_out(engine: Engine, here: Connected, incident: Incident, names: S
     }
     with engine.store.write() as tx:
         loading.load_incident(tx, incident.id, lock=True)
-        last = tx.execute(_LAST_LEFT_OUT, {"incident": incident.id, "connection": here.name}).scalar()
-        if (journal.facts(FieldsLeftOut.KIND, last) or {}).get("fields") != facts:
+        last = tx.execute(_LAST_LEFT_OUT, {"incident": incident.id, "connection": here.name}).first()
+        if (journal.facts(tx, last) or {}).get("fields") != facts:
             engine.record(tx, FieldsLeftOut(fields=facts), incident=incident.id, connection=here.name, reason=LEFT_OUT)
 
 

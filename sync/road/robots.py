@@ -74,7 +74,7 @@ def of_comments(connection: Connection | Transaction, incident: IncidentId, numb
 def of_field(connection: Connection | Transaction, copy: Replica, field: str, now: datetime) -> str:
     """The sentence about tools that keep setting one field against each other, or ""."""
     found = connection.execute(_CHANGES, {"incident": copy.incident, "since": now - WINDOW})
-    changes = [(row.connection or "", journal.facts(Changed.KIND, row.payload) or {}) for row in found]
+    changes = [(row.connection or "", journal.facts(connection, row) or {}) for row in found]
     fighting = robots(Voice(origin) for origin, told in changes if field in _changed(told))
     if not fighting:
         return ""
@@ -101,7 +101,7 @@ _COMMENTS = (
     .order_by(t.comment.c.id)
 )
 _CHANGES = (
-    select(t.journal.c.connection, t.journal_payload.c.payload)
+    select(t.journal.c.connection, *journal.TOLD)
     .join(t.journal_payload, t.journal_payload.c.seq == t.journal.c.seq)
     .where(
         t.journal.c.incident_id == bindparam("incident"),

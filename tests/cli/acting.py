@@ -76,7 +76,7 @@ class Machine:
         """The entries of these kinds: kind, who, incident and facts."""
         with Store.open(f"sqlite:///{self.folder}/world.db") as store, store.read() as connection:
             return [
-                (row.kind, journal.who(row), row.incident_id, journal.facts(row.kind, row.payload))
+                (row.kind, journal.who(row), row.incident_id, journal.facts(connection, row))
                 for row in connection.execute(journal.ENTRIES)
                 if row.kind in kinds
             ]

@@ -24,6 +24,7 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("unrestrict",): (("INC-1", "--reason", "over"), "incident.restrict"),
     ("store", "copy"): (("--to", "sqlite:///copy.db"), "store.move"),
     ("store", "reopen"): ((), "store.move"),
+    ("store", "renew-keys"): ((), "store.keys"),
     ("access", "list"): ((), "access.read"),
     ("access", "grant"): (("daemon", "admin"), "access.grant"),
     ("access", "revoke"): (("daemon", "admin"), "access.grant"),

@@ -76,6 +76,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "audit-checkpoint": ("audit", "checkpoint", "pin"),
     "store-copy": ("store", "copy", "--to", "sqlite:///copy.db"),
     "store-reopen": ("store", "reopen"),
+    "store-renew-keys": ("store", "renew-keys"),
     "simulate": ("simulate", "--mutant", "nobody planted this"),
     "simulate-mutants": ("simulate", "--mutant", "list"),
     "plugins": ("plugins",),

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tieline.cli.main import cli
 from tieline.cli.open import configuration
 from tieline.core.config import load_text
 from tieline.core.errors import ConfigError, Problem
+from tieline.core.journal import Entry
 from tieline.core.store.store import Store
 from tieline.sync.daemon.daemon import Daemon, only_daemon
 from tieline.sync.daemon.running import unchangeable
@@ -107,6 +109,22 @@ def after_it_was_copied(folder: Path) -> None:
     daemon(folder)
 
 
+def without_its_keys(folder: Path) -> None:
+    with Store.open(f"sqlite:///{folder}/tieline.db") as store:
+        store.migrate()
+        with store.write() as tx:
+            tx.journal(
+                Entry(datetime(2026, 11, 23, tzinfo=UTC), "reloaded", None, None, "ann", "", {"connections": []})
+            )
+    (folder / "tieline.db.keys").unlink()
+    daemon(folder)
+
+
+def with_what_is_no_keys(folder: Path) -> None:
+    (folder / "my.keys").write_text("swordfish", "utf-8")
+    daemon(folder)
+
+
 def where_nothing_can_be_made(folder: Path) -> None:
     (folder / "file").write_text("", "utf-8")
     daemon(folder)
@@ -183,6 +201,11 @@ MISTAKES = [
     one("STORE007", command("incidents"), f"§{IN_FILE.replace(HERE, '').replace('store', '# store')}"),
     one("STORE008", over_a_strange_file, IN_FILE),
     *(one("STORE009", meets, IN_FILE.replace("tieline.db", ".")) for meets in (daemon, check, command("status"))),
+    one("STORE011", without_its_keys, IN_FILE),
+    one("STORE011", without_its_keys, "tieline: 1\nkeys: §elsewhere.keys\n" + MEMORY),
+    one("STORE012", with_what_is_no_keys, "tieline: 1\nkeys: §my.keys\n" + MEMORY),
+    one("RUN004", moved_under_a_daemon, "tieline: 1\nkeys: §other.keys\n" + MEMORY),
+    one("CFG018", daemon, "tieline: 1\nkeys: §.\n" + MEMORY),
     one("STORE008", checked_over_a_strange_file, IN_FILE),
 ]
 

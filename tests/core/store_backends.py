@@ -117,12 +117,12 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def open_store() -> Iterator[Callable[[str], Store]]:
+def open_store() -> Iterator[Callable[..., Store]]:
     """Opens stores with their schema, and closes them in the end."""
     opened: list[Store] = []
 
-    def open_one(where: str) -> Store:
-        store = Store.open(where)
+    def open_one(where: str, keys: Path | None = None) -> Store:
+        store = Store.open(where, keys=keys)
         opened.append(store)
         store.migrate()
         return store

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
-import sqlite3
-from contextlib import closing
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -15,10 +12,11 @@ import pytest
 from tests.sync import golden
 from tests.sync.office import Office
 
-from tieline.core import events
+from tieline.core import events, journal
 from tieline.core.events import CAUSE, EVENTS, Event, event, today
 from tieline.core.model import ABSENT, Absent
 from tieline.core.store.chain import canonical
+from tieline.core.store.store import Store
 
 SHAPES = golden.FOLDER.parent / "events.json"
 """The facts of every version of every kind. TIELINE_EVENTS=write adds what is new, and never changes what is there.
@@ -46,28 +44,31 @@ def test_a_kind_keeps_its_facts() -> None:
     assert kept.keys() == EVENTS.keys(), "what was ever written is read for ever"
 
 
-def misfits(rows: list[Any]) -> list[str]:
+def entries(store: Store) -> list[tuple[str, Any]]:
+    """The kind and the facts of every entry."""
+    with store.read() as connection:
+        return [(row.kind, journal.facts(connection, row)) for row in connection.execute(journal.ENTRIES).all()]
+
+
+def misfits(rows: list[tuple[str, Any]]) -> list[str]:
     """Entries of a journal that are not as their kind is declared."""
     found = []
-    for kind, payload in rows:
+    for kind, facts in rows:
         if kind not in EVENTS:
             found.append(f"{kind} is not declared")
             continue
-        facts = today(kind, json.loads(payload))
         named = {one.name: one.default is MISSING for one in fields(EVENTS[kind])}  # type: ignore[arg-type]
         found += [f"{kind} lacks {name}" for name, needed in named.items() if needed and name not in facts]
         found += [f"{kind} has {name}" for name in facts if name not in (*named, CAUSE)]
     return found
 
 
-ROWS = "SELECT j.kind, p.payload FROM journal AS j JOIN journal_payload AS p ON p.seq = j.seq"
-
-
 @pytest.mark.parametrize("path", sorted(golden.FOLDER.glob("*.sql.gz")), ids=lambda path: path.name.partition(".")[0])
-def test_the_journals_of_older_versions_are_as_it_is_declared(path: Path) -> None:
-    with closing(sqlite3.connect(":memory:")) as database:
-        database.executescript(gzip.decompress(path.read_bytes()).decode())
-        rows = database.execute(ROWS).fetchall()
+def test_the_journals_of_older_versions_are_as_it_is_declared(path: Path, tmp_path: Path) -> None:
+    golden.put(path, tmp_path)
+    with Store.open(f"sqlite:///{tmp_path / 'office.db'}") as store:
+        store.migrate()
+        rows = entries(store)
     assert len(rows) > 10
     assert misfits(rows) == []
 
@@ -78,10 +79,9 @@ def test_what_happens_is_as_it_is_declared(tmp_path: Path) -> None:
     office.fire(1)
     office.fire(2)
     golden.story(office)
-    with office.engine.store.read() as connection:
-        rows = [tuple(row) for row in connection.exec_driver_sql(ROWS)]
+    rows = entries(office.engine.store)
     office.close()
-    assert {"opened", "changed", "written", "signal_ended", "commented"} <= {kind for kind, _payload in rows}
+    assert {"opened", "changed", "written", "signal_ended", "commented"} <= {kind for kind, _facts in rows}
     assert misfits(rows) == []
 
 

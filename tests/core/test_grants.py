@@ -41,7 +41,7 @@ def known(store: Store, someone: Someone, now: datetime = NOW) -> Any:
 
 def told(store: Store) -> list[tuple[str, Any]]:
     with store.read() as connection:
-        return [(row.kind, journal.facts(row.kind, row.payload)) for row in connection.execute(journal.ENTRIES)]
+        return [(row.kind, journal.facts(connection, row)) for row in connection.execute(journal.ENTRIES)]
 
 
 def has_owner(store: Store) -> bool:

@@ -477,7 +477,7 @@ class TestForgetting:
 
     def test_a_salt_that_was_changed_is_found(self, address: str, open_store: Callable[[str], Store]) -> None:
         store = open_store(address)
-        ten(store)
+        append(store, *(Entry(NOON, "reloaded", None, None, "tieline", "", {}) for _ in range(5)))
         for salt in ("", "0" * 32, "ü"):
             tamper(address, f"UPDATE journal_payload SET salt = '{salt}' WHERE seq = 4")
             assert first_bad(store) == 4
@@ -614,8 +614,11 @@ class TestShredding:
         assert (found.count, found.shredded) == (11, 1)
 
     def test_nothing_of_it_stays_in_the_files(self, sqlite_store: Store, tmp_path: Path) -> None:
-        append(sqlite_store, entry(1, title="swordfish " * 2_000), entry(2, title="swordfish"))
-        append(sqlite_store, *(entry(number) for number in range(3, 50)))
+        def plain(**payload: Any) -> Entry:
+            return Entry(NOON, "changed", None, "snow-prod", "ann@example.com", "ours_newer", payload)
+
+        append(sqlite_store, plain(title="swordfish " * 2_000), plain(title="swordfish"))
+        append(sqlite_store, *(plain() for _ in range(3, 50)))
         assert any(b"swordfish" in file.read_bytes() for file in tmp_path.glob("tieline.db*"))
         journal.shred(sqlite_store, [1, 2], at=NOON, actor="dpo", why="")
         assert not any(b"swordfish" in file.read_bytes() for file in tmp_path.glob("tieline.db*"))

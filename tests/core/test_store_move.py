@@ -125,7 +125,7 @@ def test_a_side_that_waits_for_the_other_one_is_not_given_up(source, address, tm
 
 
 def test_numbers_go_on_where_they_were(source, address, tmp_path, open_store):
-    target = open_store(target_of(address, tmp_path))
+    target = open_store(target_of(address, tmp_path), tmp_path / "target.keys")
     copy(source, target, at=NOW, actor="test")
     with target.write() as tx:
         assert tx.journal(Entry(NOW, "opened", None, None, "test", "", {})) == 2_501

@@ -267,7 +267,7 @@ class TestFiles:
         with Store.open(f"sqlite:///{path}") as store:
             store.migrate()
             modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
-        assert modes == {"tieline.db": 0o600, "tieline.db-wal": 0o600, "tieline.db-shm": 0o600}
+        assert modes == dict.fromkeys(("tieline.db", "tieline.db-wal", "tieline.db-shm", "tieline.db.keys"), 0o600)
 
     def test_a_file_that_others_could_read_is_closed_to_them(self, tmp_path: Path) -> None:
         path = tmp_path / "tieline.db"

@@ -108,7 +108,7 @@ def test_what_somebody_else_wrote_into_the_store_keeps_nothing_from_being_told(w
     with world.engine.store.write() as tx:
         for trigger in tx.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all():
             tx.execute(text(f"DROP TRIGGER {trigger}"))
-        tx.execute(text("UPDATE journal_payload SET payload = '{' WHERE seq = (SELECT min(seq) FROM unheard)"))
+        tx.execute(text("UPDATE journal_payload SET sealed = x'00' WHERE seq = (SELECT min(seq) FROM unheard)"))
     assert hearing.hear(world.engine) == 2
     assert [bool(event.facts) for event in ears.heard] == [False, True]
 

@@ -126,7 +126,7 @@ esac
 @pytest.mark.skipif(shutil.which("sqlite3") is None, reason="sqlite3 is not installed")
 def test_operating_and_growing_go_as_the_pages_say(machine: Machine, tmp_path: Path, postgres_database: str) -> None:
     """Against simulated tools, and a `systemctl` that starts and stops what the unit does."""
-    places = {name: tmp_path / name for name in ("etc", "var", "backups", "credentials")}
+    places = {name: tmp_path / name for name in ("etc", "var", "backups", "shared", "credentials")}
     for place in places.values():
         place.mkdir()
     with Stage(tmp_path, ACCOUNTS) as stage:
@@ -137,6 +137,7 @@ def test_operating_and_growing_go_as_the_pages_say(machine: Machine, tmp_path: P
             "/etc/tieline": str(places["etc"]),
             "/var/lib/tieline": str(places["var"]),
             "/var/backups": str(places["backups"]),
+            "/srv/tieline": str(places["shared"]),
             "/run/credentials/tieline.service": str(places["credentials"]),
             "https://alertmanager.example.com": stage.urls["alertmanager"],
             "https://example.service-now.com": stage.urls["servicenow"],
@@ -158,7 +159,7 @@ def test_operating_and_growing_go_as_the_pages_say(machine: Machine, tmp_path: P
             _wait_for_the_daemon(shell)
             assert follow(shell, places["etc"], HOW_TO / "operate.md", put) == 8
             _wait_for_the_daemon(shell)
-            assert follow(shell, places["etc"], HOW_TO / "scale-out.md", put) == 7
+            assert follow(shell, places["etc"], HOW_TO / "scale-out.md", put) == 8
             _wait_for_the_daemon(shell)
             forgotten = f"tieline: 1\nstore: sqlite:///{places['var']}/tieline.db\nconnections: {{}}\n"
             (tmp_path / "tieline.yaml").write_text(forgotten, encoding="utf-8")

@@ -28,7 +28,8 @@ def backed_up(world: World, folder: Path) -> None:
 def put_back(world: World, folder: Path) -> None:
     world.engine.store.close()
     for file in folder.glob("world.db*"):
-        file.unlink()
+        if file.suffix != ".keys":
+            file.unlink()
     shutil.copy(folder / "backup.db", folder / "world.db")
     world.start()
 

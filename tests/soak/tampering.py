@@ -28,7 +28,10 @@ CHANGES: Final = (
     "UPDATE journal SET payload_sha = hash WHERE seq = :seq",
     "UPDATE journal SET prev = payload_sha WHERE seq = :seq",
     "UPDATE journal SET hash = payload_sha WHERE seq = :seq",
-    "UPDATE journal_payload SET payload = replace(payload, 'Disk', 'Disc') WHERE seq = :seq",
+    "UPDATE journal_payload SET payload = CASE payload WHEN '' THEN '{}' ELSE replace(payload, 'Disk', 'Disc') END "
+    "WHERE seq = :seq",
+    "UPDATE journal_payload SET sealed = CASE WHEN sealed IS NULL THEN x'01' ELSE substr(sealed, 1, 80) END "
+    "WHERE seq = :seq",
     "DELETE FROM journal_payload WHERE seq = :seq",
     "DELETE FROM journal WHERE seq = :seq",
     "UPDATE journal SET seq = -seq WHERE seq IN (:seq, :next);"

@@ -3,7 +3,7 @@
     python -m tests.sync.golden
 
 writes the store of the present schema to `tests/golden/stores`, once for each schema and before it is changed: the
-database as gzipped SQL, and beside it what the tools held at that moment.
+database as gzipped SQL, and beside it what the tools held at that moment, and the keys of the journal.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tieline.core.model import Audience
 from tieline.core.port import Ref
 from tieline.core.store import schema
 
+KEYS = "office.db.keys"
 FOLDER = Path(__file__).parents[1] / "golden" / "stores"
 TOOLS = ("memory", "second")
 """Two ticket tools of one kind, so that there is somewhere to carry an edit to."""
@@ -68,6 +69,7 @@ def make(folder: Path) -> Path:
         held = {
             "seconds": office.clock.monotonic(),
             "journal": journal.verify(office.engine.store).count,
+            "keys": json.loads((Path(name) / KEYS).read_bytes()),
             "tools": {tool: _held(office.tools[tool]) for tool in TOOLS},
         }
         office.close()
@@ -80,11 +82,21 @@ def make(folder: Path) -> Path:
     return target
 
 
-def opened(dump: Path, folder: Path) -> tuple[Office, Mapping[str, Any]]:
-    """This version's engine on that store, with the tools as they were; and what else was known of it."""
+def put(dump: Path, folder: Path) -> Mapping[str, Any]:
+    """That store into a folder, as `office.db`, with its keys; and what else was known of it."""
     with closing(sqlite3.connect(folder / "office.db")) as database:
         database.executescript(gzip.decompress(dump.read_bytes()).decode())
-    known = json.loads(dump.with_name(dump.name.removesuffix(".sql.gz") + ".json").read_text("utf-8"))
+    known: Mapping[str, Any] = json.loads(
+        dump.with_name(dump.name.removesuffix(".sql.gz") + ".json").read_text("utf-8")
+    )
+    if "keys" in known:
+        (folder / KEYS).write_text(json.dumps(known["keys"]), encoding="utf-8")
+    return known
+
+
+def opened(dump: Path, folder: Path) -> tuple[Office, Mapping[str, Any]]:
+    """This version's engine on that store, with the tools as they were; and what else was known of it."""
+    known = put(dump, folder)
     office = at_the_beginning(folder)
     office.clock.advance(known["seconds"])
     for tool, held in known["tools"].items():

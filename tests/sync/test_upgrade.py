@@ -223,13 +223,10 @@ def test_what_opened_an_incident_is_known_without_the_journals_words(path, tmp_p
     office, _known = opened(path, tmp_path)
     with office.engine.store.read() as connection:
         found = connection.execute(select(t.incident.c.origin)).scalars().all()
-        opened_by = connection.execute(
-            select(t.journal.c.actor, t.journal_payload.c.payload)
-            .join(t.journal_payload, t.journal_payload.c.seq == t.journal.c.seq)
-            .where(t.journal.c.kind == "opened")
-        ).all()
+        rows = connection.execute(journal.ENTRIES.where(t.journal.c.kind == "opened")).all()
+        opened_by = [(row.actor, journal.facts(connection, row)) for row in rows]
     office.close()
-    assert sorted(found) == sorted(f"signal {row.actor} {json.loads(row.payload)['signal']}" for row in opened_by)
+    assert sorted(found) == sorted(f"signal {actor} {facts['signal']}" for actor, facts in opened_by if facts)
 
 
 def test_what_a_ticket_opened_is_known_after_an_upgrade(tmp_path):
