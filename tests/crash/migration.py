@@ -45,7 +45,7 @@ def upgrade() -> None:
     op.create_index("ix_made_up_address", "made_up", ["address"])
     op.execute("UPDATE replica SET url = '' WHERE id IN (SELECT replica_id FROM made_up)")
     op.execute("DELETE FROM delivery WHERE received_at < (SELECT max(received_at) FROM delivery)")
-    op.drop_column("connection", "fingerprint")
+    op.drop_column("connection", "reason")
 '''
 
 
