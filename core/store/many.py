@@ -58,7 +58,7 @@ class Many:
             return 0
         compiled = self._compiled_for(connection.dialect)
         if connection.dialect.name == "sqlite":
-            with _drivers_cursor(connection, compiled.text) as cursor:
+            with drivers_cursor(connection, compiled.text) as cursor:
                 return cursor.executemany(compiled.text, compiled.rows(rows)).rowcount
         return connection.exec_driver_sql(compiled.text, compiled.rows(rows)).rowcount
 
@@ -68,7 +68,7 @@ class Many:
         if connection.dialect.name != "sqlite":
             return None
         compiled = self._compiled_for(connection.dialect)
-        with _drivers_cursor(connection, compiled.text) as cursor:
+        with drivers_cursor(connection, compiled.text) as cursor:
             return [cursor.execute(compiled.text, row).rowcount for row in compiled.rows(rows)]
 
     def _compiled_for(self, dialect: Dialect) -> _Compiled:
@@ -88,7 +88,7 @@ class Many:
 
 
 @contextmanager
-def _drivers_cursor(connection: Connection, statement: str) -> Iterator[sqlite3.Cursor]:
+def drivers_cursor(connection: Connection, statement: str) -> Iterator[sqlite3.Cursor]:
     """SQLite's own cursor, with SQLAlchemy's errors: what SQLAlchemy puts around a statement takes longer than SQLite
     does for a few rows, and a sender with one connection pays it for every alert."""
     cursor = connection.connection.cursor()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from tieline.core.errors import StoreUnavailable
 from tieline.core.store.failures import unavailable
 from tieline.core.store.locks import FairLock
+from tieline.core.store.many import drivers_cursor
+
+_FOLD: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
 
 
 class Writer(Protocol):
@@ -145,7 +148,8 @@ class SerialWriter:
         self._take_turn()
         try:
             self._finish()
-            self._open().connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            with drivers_cursor(self._open(), _FOLD) as cursor:
+                cursor.execute(_FOLD)
         finally:
             self._leave()
 

@@ -109,10 +109,10 @@ def test_a_store_whose_file_is_taken_away_under_it_takes_nothing_more(tmp_path: 
         if after == "replaced":
             file.write_bytes(elsewhere.read_bytes())
         for refused in (store, guarded):
-            with pytest.raises(StoreUnavailable, match="moved, deleted or replaced"), refused.write():
-                pass
             with pytest.raises(StoreUnavailable, match="moved, deleted or replaced"):
                 refused.ping()
+            with pytest.raises(StoreUnavailable, match="moved, deleted or replaced"), refused.write():
+                pass
         if after == "moved":
             elsewhere.rename(file)
             with store.write():

@@ -76,6 +76,14 @@ class TestTrouble:
             put(tx, "after", "x" * 1_000_000)
         assert names(sqlite_store) == {"before", "after"}
 
+    def test_a_scrub_that_the_database_refuses_is_told_in_a_sentence(self, sqlite_store: Store) -> None:
+        writer: Any = sqlite_store._writer
+        writer._driver().execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="another connection holds the write lock"):
+            sqlite_store.scrub()
+        writer._driver().rollback()
+        sqlite_store.scrub()
+
     def test_a_full_disk_that_the_caller_overlooked_is_no_commit(self, sqlite_store: Store) -> None:
         with sqlite_store.write() as tx:
             pages = tx.execute(text("PRAGMA page_count")).scalar_one()
