@@ -406,12 +406,14 @@ PROMISES: Sequence[Promise] = (
         "tieline simulate --mutant all --schedules 1000",
     ),
     Promise(
-        "**Rate limits are kept, and used.** No minute sees more calls than `calls_per_minute`; a limit that nobody "
+        "**Rate limits are kept, and used.** No minute sees more calls than `calls_per_minute`, of a connection or "
+        "of all that share its account, whichever workers serve them; a limit that nobody "
         "told us of is met once in each of its windows, and no call comes before the moment that the tool named. What "
         "one record or one kind of call is refused holds up no other.",
         "The window of a limit that the tool does not tell: the first pause is then a minute.",
         (
             "tests/soak/test_limits.py::test_a_declared_limit_is_never_met_and_is_used",
+            "tests/fleet/test_accounts.py::test_two_workers_make_together_no_more_calls_than_the_account_has",
             "tests/soak/test_limits.py::test_an_unknown_limit_is_met_once_in_a_window_and_is_used",
             "tests/soak/test_limits.py::test_an_issue_that_may_not_be_written_again_yet_holds_up_no_other",
         ),

@@ -9,8 +9,13 @@ from sqlalchemy import Engine, event
 from tests.sync.world import World
 
 from tieline.adapters.memory.faults import Fault
+from tieline.core.errors import Gone, TryAgain
+from tieline.core.model import ConnectionName
+from tieline.core.port import Ref
 from tieline.sync import explain
+from tieline.sync.accounts.circuit import Circuit
 from tieline.sync.daemon.lane import RECHECK, LaneState
+from tieline.sync.outcomes import Verb
 
 BOTH = ("left", "right")
 
@@ -172,6 +177,26 @@ def test_one_that_was_refused_something_keeps_no_other_waiting_after_a_pause(bot
     assert states(both) == {LaneState.WAITING}
     seconds(both, 70)
     assert {name: lane.state.value for name, lane in both.lanes.items()} == {"left": "working", "right": "stopped"}
+
+
+def test_a_record_that_is_not_there_is_an_answer(both: World) -> None:
+    left, right = (both.engine.connections[ConnectionName(name)] for name in BOTH)
+    assert left.account is not None
+    left.account.met(TryAgain("left", "no answer"), "waiting", timedelta(seconds=30))
+    with pytest.raises(Gone):
+        right.call(Verb.READ, right.source.read, Ref("nowhere"))
+    assert left.account.account.last.circuit == Circuit(apart=("left",))
+
+
+def test_the_one_that_looks_does_so_at_once_however_seldom_it_is_polled(worlds: Callable[..., World]) -> None:
+    world = worlds(right="account: desk\npoll_every: 12h")
+    world.settle(2)
+    before = world.tools["right"].faults.asked
+    fails(world, "left", status=401)
+    seconds(world, 40)
+    assert world.tools["right"].faults.asked > before
+    assert world.lanes["right"].state is LaneState.WORKING
+    assert said(world, "left").startswith("left: ")
 
 
 def test_both_together_make_the_calls_of_one(worlds: Callable[..., World]) -> None:

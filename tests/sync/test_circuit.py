@@ -234,3 +234,40 @@ def test_every_one_that_asks_looks_once_in_each_round_whoever_asks_first(order: 
                 looked[who] += 1
                 circuit = met(circuit, who, Trouble.UNCLEAR, outage(until=now + 1.0))
     assert max(looked.values()) - min(looked.values()) <= 1
+
+
+def test_a_pause_that_one_with_trouble_of_its_own_is_asked_for_is_waited_out_by_it_too() -> None:
+    down = met(Circuit(apart=("one",)), "one", Trouble.PACED, outage(until=10.0))
+    assert down.holds("one")
+    assert down.apart == ()
+
+
+def test_one_with_trouble_of_its_own_is_not_asked_what_it_thinks() -> None:
+    known = Circuit(troubled=("one",), apart=("three",))
+    down = met(known, "two", Trouble.UNCLEAR, outage())
+    assert asks(down, "three", NAMES, 1.0)[1] is not None
+
+
+def test_only_one_looks_before_the_time_also_when_it_gives_up() -> None:
+    looks, _ = asks(met(CLOSED, "one", Trouble.REFUSED, outage()), "two", NAMES, 1.0)
+    given_up = met(looks, "two", Trouble.SILENT, outage())
+    assert asks(given_up, "three", NAMES, 2.0)[1] is not None
+
+
+def test_one_that_looked_for_too_long_is_stopped_and_lets_another_one_look() -> None:
+    looks, _ = asks(DOWN, "two", NAMES, 10.0)
+    looks, _ = asks(looks, "three", NAMES, 10.0)
+    late = 10.0 + PROBE
+    assert waits(looks, "two", late - 0.1) is None
+    assert waits(looks, "two", late) is not None
+    assert asks(looks, "two", NAMES, late)[1] is not None
+    assert asks(looks, "three", NAMES, late)[1] is None
+
+
+@pytest.mark.parametrize(
+    ("circuit", "is_news"),
+    [(CLOSED, False), (Circuit(troubled=("two",)), True), (Circuit(apart=("one",)), True), (DOWN, True)],
+)
+def test_an_answer_is_news_where_somebody_has_trouble_or_had_it_alone(circuit: Circuit, is_news: bool) -> None:
+    assert circuit.is_news("one") is is_news
+    assert Circuit(apart=("two",)).is_news("one") is False

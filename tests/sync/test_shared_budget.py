@@ -209,3 +209,19 @@ def test_whoever_sleeps_for_its_moment_is_told_when_trouble_began_meanwhile(here
     with pytest.raises(Together):
         SharedBudget(60, here.clock, sleeping, here.members[TWO]).spend()
     assert here.two.calls == 0
+
+
+def test_one_with_trouble_of_its_own_that_looks_in_a_pause_waits_by_itself(here: Bench) -> None:
+    one, two = here.members[ONE], here.members[TWO]
+    assert one.met(TryAgain("one", "no answer"), "waiting", HOUR) is None
+    two.take()
+    two.heard(None)
+    assert (
+        two.met(TryAgain("two", "answered 429", limit=Limit.CONNECTION), "waiting", timedelta(seconds=40)) is not None
+    )
+    here.clock.advance(40)
+    assert one.ask() is True
+    denied = NeedsOperator("one", "answered 403", status=403)
+    denied.verb = "check"
+    assert one.met(denied, "stopped", HOUR) is None
+    assert two.ask() is True
