@@ -542,7 +542,7 @@ class TestSharedCommits:
             store.close()
             becomes_true(other, "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = :pid", pid=own)
 
-    def test_a_closed_store_says_so_and_leaves_its_file_and_nothing_beside_it(self, tmp_path: Path) -> None:
+    def test_a_closed_store_says_so_and_leaves_no_log_beside_its_file(self, tmp_path: Path) -> None:
         store = Store.open(f"sqlite:///{tmp_path / 'tieline.db'}")
         store.migrate()
         with store.write() as tx:
@@ -553,4 +553,5 @@ class TestSharedCommits:
             with pytest.raises(StoreUnavailable, match=rf"{store.name}: it is closed") as caught, store.write():
                 pass
             assert caught.value.wait == timedelta(seconds=1)
-        assert [file.name for file in tmp_path.iterdir()] == ["tieline.db"]
+        assert (tmp_path / "tieline.db").exists()
+        assert list(tmp_path.glob("tieline.db-*")) == [], "its log was folded into it"
