@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.cli.test_commands import run
+from tests.core.store_backends import postgres_database, postgres_server
 
 from tieline.adapters.memory.adapter import MemoryAdapter
 from tieline.adapters.testing.clock import ManualClock
@@ -22,6 +23,8 @@ from tieline.core.store.store import Store
 from tieline.sync.build import build
 from tieline.sync.daemon.heartbeat import Heartbeat
 from tieline.sync.daemon.lane import Lane, LaneState
+
+__all__ = ["postgres_database", "postgres_server"]
 
 EURO = "pass€word 🔑"
 JIRA = "tool: jira, url: '{url}', project: OPS, email: 'zoë@example.com', api_token: {{env: ODD}}"
@@ -276,3 +279,15 @@ def test_after_a_repair_check_says_what_resumes_the_connection(tmp_path: Path, a
     assert code == 0
     assert words in found["fine"]["notes"][-1]
     assert words not in " ".join(found["odd"]["notes"])
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_it_says_where_what_the_journal_says_is_not_sealed(tmp_path: Path, postgres_database: str) -> None:
+    for line, is_told in (("", True), ("keys: fleet.keys\n", False)):
+        text = (
+            f"tieline: 1\nstore: '{postgres_database}'\n{line}connections:\n  fine: {{tool: memory, path: fine.json}}\n"
+        )
+        (tmp_path / "tieline.yaml").write_text(text, encoding="utf-8")
+        code, told = run("check", workspace=tmp_path)
+        said = "`keys:` names a file with which it is sealed" in " ".join(told.split())
+        assert (code, said) == (0, is_told)
