@@ -47,12 +47,12 @@ _DECIMALS: Sequence[str] = (
     "1234567890123456789012345.123456789",
 )
 _AMOUNTS: Sequence[str] = (
-    "12.50 {0}",
-    "0.00 {0}",
-    "-3.075 {0}",
-    "1200.00 {0}",
-    "0.0125 {0}",
-    "98765432101234567.89 {0}",
+    "12.50",
+    "0.00",
+    "-3.075",
+    "1200.00",
+    "0.0125",
+    "98765432101234567.89",
 )
 _LENGTHS: Sequence[int] = (5_400_000, 0, 1, 59_999, 90_061_001, 365 * 24 * 3_600_000, 2**53 - 1)
 _REFERENCES: Sequence[str] = ("incident INC-12", "problem snow 9d385017c611228701d22104cc95c371", "change jira 10001")
@@ -98,7 +98,7 @@ def samples(spec: FieldSpec, rule: FieldRule) -> Iterator[Value]:
 def _moneys(rule: FieldRule) -> Iterator[Value]:
     """Amounts in the rule's currency, then in others, with as few and as many decimal places as there are."""
     for currency in dict.fromkeys([rule.currency or "EUR", "EUR", "JPY", "KWD"]):
-        yield from (money_text(parse_money(amount.format(currency))) for amount in _AMOUNTS)
+        yield from (money_text(parse_money(f"{amount} {currency}")) for amount in _AMOUNTS)
 
 
 def readable_words(rule: FieldRule) -> list[Value]:
