@@ -26,6 +26,9 @@ from tieline.core.store.store import Store
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 Opener = Callable[[], Store]
 
+NOT_SEALED = pytest.mark.parametrize("address", ["postgresql"], indirect=True)
+"""Payloads in a SQLite file are always sealed."""
+
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
@@ -211,9 +214,8 @@ class TestForgetting:
         assert told(nine, 54) == told(elsewhere, 54) == [None, None, None]
         assert journal.verify(nine).count == 13
 
+    @NOT_SEALED
     def test_what_was_never_sealed_is_shredded(self, address: str, keys: Path, opener: Opener) -> None:
-        if address.startswith("sqlite"):
-            pytest.skip("payloads in a SQLite file are always sealed")
         with Store.open(address) as plain:
             plain.migrate()
             say(plain, 57, "ann")
@@ -226,9 +228,8 @@ class TestForgetting:
         assert "ann" not in rows(store)
         assert journal.verify(store).shredded == 1
 
+    @NOT_SEALED
     def test_without_keys_it_is_shredded(self, address: str) -> None:
-        if address.startswith("sqlite"):
-            pytest.skip("payloads in a SQLite file are always sealed")
         with Store.open(address) as plain:
             plain.migrate()
             say(plain, 57, "ann")
@@ -419,9 +420,8 @@ class TestWrongKeys:
         with Store.open(address) as nameless, pytest.raises(ConfigError, match=r"STORE011 "):
             nameless.migrate()
 
+    @NOT_SEALED
     def test_whoever_was_started_before_the_keys_were_named_writes_nothing(self, address: str, opener: Opener) -> None:
-        if address.startswith("sqlite"):
-            pytest.skip("payloads in a SQLite file are always sealed")
         with Store.open(address) as before:
             before.migrate()
             say(before, 57, "ann")
