@@ -433,7 +433,7 @@ def renew_keys(store: Store, *, at: datetime, actor: Actor) -> int:
         if keys is None or keys.file is None:
             raise LookupError("this store has no file of keys; name one in `keys:`")
         if keys.file.exists():
-            raise LookupError(f"{keys.file} is still there; if it cannot be used, move it away first")
+            raise LookupError(f"the file {keys.file.name} is still there; if it cannot be used, move it away first")
         was = tx.execute(_KEYS_IN_USE).scalar_one()
         keys.attach(make=True)
         tx.execute(_NAME_KEYS, {"name": keys.tree.name})

@@ -145,8 +145,8 @@ def test_an_outsider_confirms_no_end_that_they_do_not_see(watch: Watch) -> None:
     with watch.engine.store.read() as connection:
         told = explain.doubts(connection, sight)[ALERTS]
         (entry,) = [row for row in connection.execute(journal.ENTRIES) if row.kind == "ends_confirmed"]
+        facts = journal.facts(connection, entry)
     assert told.open == hidden
-    facts = journal.facts(entry.kind, entry.payload)
     assert facts is not None
     assert not hidden & set(facts["episodes"])
 
