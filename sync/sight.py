@@ -6,7 +6,7 @@ or in a figure. Whoever asks without saying for whom sees what everybody may.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -25,6 +25,11 @@ _ROWS: Final = select(
 _RESTRICTED_ROWS: Final = _ROWS.where(text("restricted"))
 _ROW: Final = _ROWS.where(t.incident.c.id == bindparam("incident"))
 _CONNECTIONS: Final = select(t.replica.c.connection).where(t.replica.c.incident_id == bindparam("incident"))
+_RESTRICTED_IN: Final = (
+    select(t.replica.c.incident_id, t.replica.c.connection)
+    .join(t.incident, t.incident.c.id == t.replica.c.incident_id)
+    .where(text("incident.restricted"))
+)
 _RECORDS: Final = (
     select(t.replica.c.connection, t.replica.c.ref)
     .where(t.replica.c.incident_id.in_(bindparam("incidents", expanding=True)), t.replica.c.ref.is_not(None))
@@ -77,11 +82,17 @@ def records_of(connection: Connection | Transaction, hidden: frozenset[IncidentI
 
 def sight_of(connection: Connection | Transaction, someone: Someone, facts: Facts) -> Sight:
     """What this person sees."""
-    reads: dict[IncidentId, str] = {}
-    for row in connection.execute(_RESTRICTED_ROWS).all():
-        if may(someone, READ_RESTRICTED, _subject(connection, row), facts).allowed:
-            reads[IncidentId(row.id)] = row.label
-    return Sight(reads)
+    rows = connection.execute(_RESTRICTED_ROWS).all()
+    held: dict[int, list[str]] = {}
+    for row in connection.execute(_RESTRICTED_IN) if rows else ():
+        held.setdefault(row.incident_id, []).append(row.connection)
+    return Sight(
+        {
+            IncidentId(row.id): row.label
+            for row in rows
+            if may(someone, READ_RESTRICTED, _subject(row, held.get(row.id, ())), facts).allowed
+        }
+    )
 
 
 def subject_of(connection: Connection | Transaction, incident: IncidentId) -> Subject:
@@ -89,13 +100,13 @@ def subject_of(connection: Connection | Transaction, incident: IncidentId) -> Su
     row = connection.execute(_ROW, {"incident": incident}).first()
     if row is None:
         raise LookupError(f"there is no incident {incident}; `tieline incidents` lists those that exist")
-    return _subject(connection, row)
+    return _subject(row, connection.execute(_CONNECTIONS, {"incident": row.id}).scalars())
 
 
-def _subject(connection: Connection | Transaction, row: Any) -> Subject:
+def _subject(row: Any, connections: Iterable[str]) -> Subject:
     named = {ScopeKind.TEAM: row.fields.get("team"), ScopeKind.SERVICE: row.fields.get("service")}
     scopes = {Scope(kind, str(name)) for kind, name in named.items() if name}
-    scopes |= {of_connection(name) for name in connection.execute(_CONNECTIONS, {"incident": row.id}).scalars()}
+    scopes |= {of_connection(name) for name in connections}
     name = row.label if row.restricted else item_number(RecordKind(row.kind), IncidentId(row.id))
     return Subject(name, bool(row.restricted), frozenset(scopes))
 

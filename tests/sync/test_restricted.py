@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import event, insert, select, update
 from tests.sync.test_absence import ALERTS, TOKEN, Watch
 from tests.sync.world import World
 
@@ -51,6 +51,27 @@ def test_it_stays_in_step_with_its_tools(tmp_path: Path) -> None:
     assert world.tools["left"].rows()[0].body["status"] == "resolved"
     assert world.incident().fields["status"] == "resolved"
     assert journal.verify(world.engine.store).count > 0
+    world.engine.store.close()
+
+
+def test_who_sees_what_is_asked_in_as_many_queries_however_much_is_restricted(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for title in ("Disk full", "Host down", "Link lost"):
+        world.tools["left"].make({"title": title, "status": "new"})
+    world.settle()
+    asked: list[int] = []
+    for number in (1, 2, 3):
+        restrict(world.engine, number)
+        asked.append(0)
+        with world.engine.store.read() as connection:
+
+            def count(*_query: object) -> None:
+                asked[-1] += 1
+
+            event.listen(connection, "before_cursor_execute", count)
+            assert len(sight_of(connection, ANN, SECURITY).reads) == number
+            event.remove(connection, "before_cursor_execute", count)
+    assert asked == [2, 2, 2]
     world.engine.store.close()
 
 
