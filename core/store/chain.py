@@ -163,7 +163,7 @@ class Chain:
         if keys is None:
             raise StoreUnavailable("the journal's payloads are sealed by now. Name the file of its keys in `keys:`.")
         tree = keys.tree
-        if tree.forgotten < self._forgotten:
+        if tree.name != name or tree.forgotten < self._forgotten:
             tree = keys.fresh()
         if tree.name != name:
             raise StoreUnavailable(

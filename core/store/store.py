@@ -374,10 +374,17 @@ class Store:
             return
         with self.read() as connection:
             rows = to_forget(connection, self._keys.tree.forgotten)
-        if rows:
-            with self.write() as tx:
-                tx.hold_journal()
+        if not rows:
+            return
+        failed: StoreUnavailable | None = None
+        with self.write() as tx:
+            tx.hold_journal()
+            try:
                 self._keys.forget(rows)
+            except StoreUnavailable as error:
+                failed = error  # of the file: within the transaction, the database would be said to take no writes
+        if failed is not None:
+            raise failed
 
     def take_keys(self, other: Store) -> None:
         """Use the keys of a store whose rows are copied into this one."""

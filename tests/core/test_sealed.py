@@ -289,6 +289,15 @@ class TestDying:
         assert keys.read_bytes() == before
         assert told(opener(), 57) == ["ann"]
 
+    def test_keys_that_cannot_be_replaced_now_say_nothing_of_the_database(self, store: Store, keys: Path) -> None:
+        say(store, 57, "ann")
+        keys.with_name(f".{keys.name}.new").mkdir()
+        with pytest.raises(StoreUnavailable, match="cannot be replaced"):
+            forget(store, 57)
+        say(store, 58, "bob")
+        assert store.refused == ""
+        store.ping()
+
     def test_keys_that_cannot_be_replaced_now_are_replaced_later(
         self, store: Store, opener: Opener, keys: Path
     ) -> None:
@@ -463,6 +472,17 @@ class TestLostKeys:
         say(again, 57, "later")
         assert told(again, 57) == [None, None, "later"]
         assert journal.verify(again).count == 5
+
+    def test_whoever_is_at_work_meanwhile_goes_on_with_the_new_ones(
+        self, store: Store, opener: Opener, address: str, keys: Path
+    ) -> None:
+        say(store, 57, "ann")
+        keys.unlink()
+        with Store.open(address, keys=keys) as lost:
+            lost.migrate(sealed=True)
+            journal.renew_keys(lost, at=NOON, actor="ann")
+        say(store, 57, "later")
+        assert (told(store, 57), told(opener(), 57)) == ([None, "later"], [None, "later"])
 
     def test_one_that_has_none_is_told_so(self) -> None:
         with Store.open("sqlite://") as passing:
