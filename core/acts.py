@@ -36,7 +36,6 @@ class WrongWords(TielineError):
     def __init__(self, name: str, problems: Iterable[tuple[str, str]]) -> None:
         self.problems = tuple(problems)
         words = "; ".join(f"{place}: {words}" if place else words for place, words in self.problems)
-        words = "; ".join(f"{place}: {words}" if place else words for place, words in self.problems)
         super().__init__(f"{name}: {words}")
 
 

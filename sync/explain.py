@@ -413,12 +413,56 @@ def _refuse_unless_known(tx: Transaction, number: int) -> None:
 
 
 def incident_of_parked(connection: Connection | Transaction, what: str, number: int, sight: Sight) -> IncidentId | None:
-    """The incident that something parked is about, None where it is about none. Raises LookupError for what is not
-    parked, and for what is of an incident that they do not see."""
-    found = [one for one in parked(connection, sight) if (one.what, one.id) == (what, number)]
-    if not found:
+    """The incident that something is about which is parked, or was; None for one that they do not see, as where it is
+    about none or is not there any more."""
+    owner, _is_hidden = _owner(connection, what, number, sight)
+    return owner
+
+
+def hold_parked(tx: Transaction, what: str, number: int, sight: Sight) -> None:
+    """Lock what is to be released, and its incident before it, as whoever works on it does. Raises LookupError for what
+    is not there, and for what is of an incident that they do not see."""
+    owner, is_hidden = _owner(tx, what, number, sight)
+    if is_hidden:
         raise _not_parked(what, number)
-    return found[0].incident
+    if owner is not None and what != "timer":
+        loading.lock_incident(tx, owner)
+    row = _PARKED_IN[what].c.id
+    if number > _LARGEST or tx.execute(select(row).where(row == number).with_for_update()).first() is None:
+        raise _not_parked(what, number)
+
+
+_PARKED_IN: Final = {**_OF_A_CONNECTION, "timer": t.timer}
+
+
+def _owner(
+    connection: Connection | Transaction, what: str, number: int, sight: Sight
+) -> tuple[IncidentId | None, bool]:
+    """The incident that something parked is about, and whether it is one that they do not see; then None stands for
+    it."""
+    if number > _LARGEST:
+        return None, False
+    hidden = sight.hidden(connection)
+    if what == "inbox":
+        row = connection.execute(_ARRIVAL, {"number": number}).first()
+        return None, row is not None and (row.connection, row.ref) in records_of(connection, hidden)
+    if what == "timer":
+        facts = connection.execute(_FACTS, {"number": number}).scalar()
+        found = None if facts is None else _incident_of_timer(connection, facts)
+    else:
+        found = connection.execute(_OWNERS[what], {"number": number}).scalar()
+    return (None, True) if found in hidden else (found, False)
+
+
+_ARRIVAL: Final = select(t.inbox.c.connection, t.inbox.c.ref).where(t.inbox.c.id == bindparam("number"))
+_FACTS: Final = select(type_coerce(t.timer.c.payload, Text)).where(t.timer.c.id == bindparam("number"))
+_OWNERS: Final = {
+    "copy": select(t.replica.c.incident_id).where(t.replica.c.id == bindparam("number")),
+    "comment": select(t.replica.c.incident_id)
+    .join(t.twin, t.twin.c.replica_id == t.replica.c.id)
+    .where(t.twin.c.id == bindparam("number")),
+    "signal": select(t.signal.c.incident_id).where(t.signal.c.id == bindparam("number")),
+}
 
 
 def _not_parked(what: str, number: int) -> LookupError:

@@ -52,6 +52,7 @@ class EngineDesk:
     """What whoever asks sees."""
     looked_at: dict[IncidentId, Incident] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
+    holds: list[Effect] = field(default_factory=list)
 
     def item(self, name: str) -> Incident:
         """The item that is meant by a number or by a ticket. Raises LookupError for none, and for several."""
@@ -88,9 +89,12 @@ class EngineDesk:
         """Note that something is to happen then; one of the same key takes the place of the other."""
         self.within(lambda tx: timers.set_timer(tx, key, kind, due, facts))
 
-    def within(self, effect: Effect) -> None:
-        """Note what is to be done in the transaction, after what was noted before."""
+    def within(self, effect: Effect, *, hold: Effect | None = None) -> None:
+        """Note what is to be done in the transaction, after what was noted before. `hold` locks the rows that it
+        changes beside those of the items: before `acted` is journalled, or it and the daemon wait for one another."""
         self.effects.append(effect)
+        if hold is not None:
+            self.holds.append(hold)
 
 
 def signed(actor: Actor) -> str:

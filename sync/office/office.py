@@ -1,6 +1,6 @@
 """The office: an act is asked for, decided on a snapshot, and carried out in one transaction.
 
-    key locked -> items locked by number -> looked at again -> `acted` -> what was noted
+    key locked -> items locked by number -> looked at again -> other rows locked -> `acted` -> what was noted
 
 An act that was asked for under a key is done once, and answered the same way each time. One that saw an item which has
 moved since decides again, on what is there now and with it locked.
@@ -122,6 +122,8 @@ class Office:
         return done
 
     def _followed(self, tx: Transaction, asked: _Asked, desk: EngineDesk) -> int:
+        for hold in desk.holds:
+            hold(tx)
         acted = Acted(act=asked.act.name, ask=asked.ask.plain())
         about = next(iter(desk.looked_at)) if len(desk.looked_at) == 1 else None
         tx.cause = self._engine.record(tx, acted, incident=about, actor=asked.actor, reason=asked.act.name)

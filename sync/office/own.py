@@ -175,7 +175,11 @@ class Released(Answer):
 
 def retry(desk: EngineDesk, ask: Retry) -> Answer:
     """Let one parked thing try again."""
-    desk.within(lambda tx: explain.release(tx, desk.engine, ask.what.value, ask.number, actor=desk.actor))
+    what, number = ask.what.value, ask.number
+    desk.within(
+        lambda tx: explain.release(tx, desk.engine, what, number, actor=desk.actor),
+        hold=lambda tx: explain.hold_parked(tx, what, number, desk.sight),
+    )
     return Released(released=ask.what.value, id=ask.number)
 
 
@@ -210,7 +214,7 @@ def confirm(desk: EngineDesk, ask: Confirm) -> Callable[[], Answer]:
         absence.confirm(tx, desk.engine, name, actor=desk.actor, unseen=unseen)
         found.append(explain.doubts(tx, desk.sight)[name])
 
-    desk.within(decide)
+    desk.within(decide, hold=lambda tx: absence.load(tx, name))
     return lambda: Confirmed(connection=name, episodes=sorted(found[0].episodes), actor=signed(desk.actor))
 
 

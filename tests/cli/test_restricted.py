@@ -115,6 +115,20 @@ def test_what_is_parked_of_it_is_not_parked_for_an_outsider(machine: Machine) ->
     assert machine.run("parked", "retry", "copy", "4")[0] == 0
 
 
+def test_who_may_not_let_it_try_again_learns_nothing_of_whether_it_is_parked(machine: Machine) -> None:
+    restricted(machine, 2)
+    machine.grant("daemon", "viewer")
+    never = machine.run("parked", "retry", "copy", "999")
+    assert "may not let what is parked try again" in never[1]
+    assert machine.run("parked", "retry", "copy", "4") == never
+
+
+def test_what_was_let_try_again_under_a_key_is_answered_the_same(machine: Machine) -> None:
+    machine.grant("daemon", "responder")
+    assert machine.run("parked", "retry", "copy", "4", "--key", "k")[0] == 0
+    assert machine.run("parked", "retry", "copy", "4", "--key", "k")[1].splitlines()[-1] == "copy 4 tries again"
+
+
 def test_whoever_may_read_it_finds_it_by_its_label_its_number_and_its_key(machine: Machine) -> None:
     label = restricted(machine, 2)
     machine.log_in("bin")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 from tests.sync.world import World
 
 from tieline.core import journal
@@ -18,9 +18,13 @@ from tieline.core.desk import Desk
 from tieline.core.errors import NotAllowed
 from tieline.core.events import Reloaded, Shredded
 from tieline.core.journal import Someone
+from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
-from tieline.sync import explain
-from tieline.sync.office.office import KEPT_FOR, KeyReused, Office
+from tieline.core.store.store import Transaction
+from tieline.sync import explain, loading
+from tieline.sync.alerts import absence
+from tieline.sync.alerts.board import BOARD
+from tieline.sync.office.office import KEPT_FOR, KeyReused, Office, Performed
 from tieline.sync.office.own import OWN
 
 ANN = Someone("ann")
@@ -288,3 +292,36 @@ def test_the_rights_to_what_the_engine_offers_are_rights_that_a_role_carries() -
         OWN["comment"].told({"incident": "1", "body": "x", "public": public}) for public in (True, False)
     )
     assert [OWN["comment"].right(ask) for ask in (public, internal)] == ["comment.publish", "incident.comment"]
+
+
+HELD_BESIDE: list[tuple[str, dict[str, Any], Callable[[Transaction, World], object]]] = [
+    ("parked retry", {"what": "copy"}, lambda tx, here: loading.lock_incident(tx, here.incident().id)),
+    ("parked retry", {"what": "timer"}, lambda tx, _here: tx.execute(select(t.timer.c.id).with_for_update())),
+    ("doubts confirm", {"connection": "left"}, lambda tx, _here: absence.load(tx, ConnectionName("left"))),
+]
+
+
+@pytest.mark.parametrize(("name", "ask", "hold"), HELD_BESIDE, ids=["copy", "timer", "doubt"])
+def test_an_act_and_who_works_on_the_same_at_that_moment_do_not_block_one_another(
+    name: str, ask: dict[str, Any], hold: Callable[[Transaction, World], object], world: Worlds
+) -> None:
+    here = opened(world())
+    store, now = here.engine.store, here.clock.now()
+    doubt = {"since": now, "reason": "too_many", "fired": 1, "firing": 1, "episodes": ["a"], "confirmed": []}
+    copy = here.copy("right").id
+    with store.write() as tx:
+        tx.execute(update(t.replica).where(t.replica.c.id == copy), {"state": "parked", "parked": "odd"})
+        tx.execute(insert(t.timer), {"key": "k", "kind": BOARD, "due_at": now, "payload": {}, "parked": "odd"})
+        tx.execute(insert(t.doubt), {"connection": "left", **doubt})
+        timer = tx.execute(select(t.timer.c.id)).scalar_one()
+    if "what" in ask:
+        ask = {**ask, "number": copy if ask["what"] == "copy" else timer}
+    done: list[Performed] = []
+    person = threading.Thread(target=lambda: done.append(Office(here.engine, OWN).perform(name, ask, actor=ANN)))
+    with store.write() as tx:
+        hold(tx, here)
+        person.start()
+        person.join(0.5)  # as far as it gets
+        here.engine.record(tx, Reloaded(connections=[]))
+    person.join()
+    assert len(done) == 1
