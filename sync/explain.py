@@ -14,7 +14,7 @@ from tieline.core import journal, timers
 from tieline.core.events import Released, Settled
 from tieline.core.journal import Actor
 from tieline.core.model import (
-    INCIDENT_FIELDS,
+    CATALOGUE,
     ConnectionName,
     IncidentId,
     RecordKind,
@@ -225,9 +225,10 @@ def settle(
     from tieline.sync.road import commit
     from tieline.sync.road.merge import Reason
 
-    if field not in INCIDENT_FIELDS:
-        raise no_such("field", field, INCIDENT_FIELDS)
     current = loading.load_incident(tx, incident, lock=True)
+    known = CATALOGUE[RecordKind.INCIDENT if current is None else current.kind]
+    if field not in known:
+        raise no_such("field", field, known)
     copy = next((one for one in loading.load_replicas(tx, incident) if one.connection == connection), None)
     if copy is None and connection not in engine.connections:
         raise no_such("connection", connection, engine.connections)

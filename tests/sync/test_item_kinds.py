@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
+from tests.sync.deciding import decide
 from tests.sync.world import World
 
 from tieline.core import journal
@@ -101,6 +102,18 @@ def test_what_waits_for_a_person_is_told_with_the_number_of_its_kind(world: Worl
     world.edit("causes", workaround="none")
     world.settle()
     assert [(one.number, one.connection, one.field) for one in world.conflicts()] == [("PRB-1", "roots", "workaround")]
+
+
+def test_a_field_that_only_problems_have_is_settled(world: World) -> None:
+    world.tools["causes"].make({"title": "A leak in the pool", "status": "assess"})
+    world.settle()
+    world.tools["roots"].ignored = frozenset({"workaround"})
+    world.edit("causes", workaround="none")
+    world.settle()
+    world.tools["roots"].ignored = frozenset()
+    decide(world.engine, "conflicts settle", incident="PRB-1", field="workaround", connection="roots", take="ours")
+    world.settle()
+    assert (world.shows("roots", "workaround"), world.conflicts()) == ("none", [])
 
 
 def test_two_copies_in_one_connection_have_each_a_purpose(world: World) -> None:
