@@ -8,8 +8,8 @@ behind that count brings it up to it. A file that is ahead of its database stand
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +34,7 @@ class Keys:
         self._entropy = entropy
         self._tree: KeyTree | None = KeyTree.planted(entropy) if file is None else None
         self._stamp: _Stamp | None = None
+        self._is_made = False
 
     @property
     def file(self) -> Path | None:
@@ -60,6 +61,7 @@ class Keys:
             try:
                 self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 _write(self._file, KeyTree.planted(self._entropy))
+                self._is_made = True
             except OSError as error:
                 what = f"the journal's keys cannot be kept in {self._file} ({error.strerror})."
                 raise _problem("STORE012", what, "name a file in a folder that can be written in `keys:`.") from error
@@ -74,17 +76,29 @@ class Keys:
             self._replace(tree.without(subjects, max(rows)))
 
     def take(self, other: Keys) -> None:
-        """Become the keys of another store, which this one's rows were copied from."""
-        if self._file is None or self._file != other.file:
-            self._replace(other.fresh())
+        """Become the keys of another store, which this one's rows were copied from. Keys that lay there before stay
+        beside them, under their name: they may be a third store's, which was put away."""
+        if self._file is not None and self._file == other.file:
+            return
+        theirs = other.fresh()
+        if self._file is not None and not self._is_made and self.tree.name != theirs.name:
+            # What has another name is not overwritten when it is replaced.
+            with self._replacing(), suppress(FileExistsError):
+                self._file.with_name(f"{self._file.name}.{self.tree.name[:8]}").hardlink_to(self._file)
+        self._replace(theirs)
 
     def _replace(self, tree: KeyTree) -> None:
         if self._file is None:
             self._tree = tree
             return
-        try:
+        with self._replacing():
             _write(self._file, tree)
             self._take((tree, _stamp(self._file)))
+
+    @contextmanager
+    def _replacing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise StoreUnavailable(
                 f"the journal's keys in {self._file} cannot be replaced ({error.strerror}). Make its folder writable.",

@@ -492,6 +492,22 @@ class TestLostKeys:
 
 
 class TestMoving:
+    def test_keys_that_lay_there_before_are_not_lost(self, store: Store, tmp_path: Path) -> None:
+        say(store, 57, "ann")
+        file, aside = tmp_path / "third.db", tmp_path / "aside.db"
+        with Store.open(f"sqlite:///{file}") as third:
+            third.migrate()
+            say(third, 57, "bob")
+        file.rename(aside)  # its keys stay where they are
+        with Store.open(f"sqlite:///{file}") as target:
+            target.migrate()
+            copy(store, target, at=NOON, actor="test")
+            assert told(target, 57) == ["ann"]
+        [kept] = tmp_path.glob("third.db.keys.*")
+        with Store.open(f"sqlite:///{aside}", keys=kept) as third:
+            third.migrate()
+            assert told(third, 57) == ["bob"]
+
     @pytest.fixture
     def target(self, tmp_path: Path) -> Iterator[Store]:
         with Store.open(f"sqlite:///{tmp_path / 'target.db'}") as opened:
