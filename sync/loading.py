@@ -103,6 +103,16 @@ def replica_by_token(connection: Connection | Transaction, token: Token) -> Repl
     return None if row is None else _replica(row)
 
 
+_RESTRICTED = select(t.incident.c.restricted).where(t.incident.c.id == bindparam("incident"))
+
+
+def known_as(tx: Transaction, replica: Replica) -> tuple[str, IncidentId | None]:
+    """How what a copy belongs to is called where everybody reads it, and its number: of a restricted one, neither."""
+    if tx.execute(_RESTRICTED, {"incident": replica.incident}).scalar():
+        return "another incident", None
+    return replica.number, replica.incident
+
+
 def insert_incident(
     tx: Transaction,
     fields: Fields,
@@ -344,6 +354,7 @@ def _incident(row: Row[Any]) -> Incident:
         opened_at=row.opened_at,
         uid=row.uid,
         kind=RecordKind(row.kind),
+        restricted=bool(row.restricted),
     )
 
 

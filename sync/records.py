@@ -89,6 +89,7 @@ class Incident:
     opened_at: datetime
     uid: str = ""
     kind: RecordKind = RecordKind.INCIDENT
+    restricted: bool = False
 
     @property
     def number(self) -> str:

@@ -67,8 +67,9 @@ def lose(engine: Engine, here: Connected, replica_id: int, error: Gone) -> None:
             return
         heir = Ref(error.merged_into) if error.merged_into else None
         other = loading.replica_by_ref(tx, here.name, here.kind.record, heir) if heir is not None else None
+        called, number = loading.known_as(tx, other) if other is not None else ("", None)
         happened = (RecordGone if heir is None else RecordMerged)(
-            ref=replica.ref or "", merged_into=heir or "", heir_incident=other.incident if other else None
+            ref=replica.ref or "", merged_into=heir or "", heir_incident=number
         )
         engine.record(tx, happened, incident=replica.incident, connection=here.name, reason="gone")
         if heir is not None and other is None:
@@ -80,7 +81,7 @@ def lose(engine: Engine, here: Connected, replica_id: int, error: Gone) -> None:
             return
         sentence = f"{as_sentence(error)} The incident and its other copies stay as they are."
         if other is not None:
-            taken = f"Its place was taken by {other.key}, the copy of {other.number}."
+            taken = f"Its place was taken by {other.key}, the copy of {called}."
             sentence = f"{as_sentence(error)} {taken}"
         gone = replace(replica, state=ReplicaState.GONE, dirty=False, dirty_since=None, ledger={}, parked=sentence)
         loading.save_replica(tx, replace(gone, holds={}))

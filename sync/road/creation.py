@@ -208,10 +208,11 @@ def _make_way(tx: Transaction, engine: Engine, replica: Replica, reading: Readin
     squatter = loading.replica_by_ref(tx, replica.connection, replica.kind, reading.ref)
     if squatter is None or squatter.id == replica.id:
         return
-    sentence = f"{squatter.key} was merged into {reading.key}, the copy of {replica.number}."
+    called, number = loading.known_as(tx, replica)
+    sentence = f"{squatter.key} was merged into {reading.key}, the copy of {called}."
     engine.record(
         tx,
-        RecordGone(ref=reading.ref, merged_into=reading.ref, heir_incident=replica.incident),
+        RecordGone(ref=reading.ref, merged_into=reading.ref, heir_incident=number),
         incident=squatter.incident,
         connection=squatter.connection,
         reason="gone",

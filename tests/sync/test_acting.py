@@ -21,7 +21,7 @@ from tieline.core.journal import Someone
 from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
-from tieline.sync import explain, loading
+from tieline.sync import explain, loading, restricting
 from tieline.sync.alerts import absence
 from tieline.sync.alerts.board import BOARD
 from tieline.sync.office.office import KEPT_FOR, KeyReused, Office, Performed
@@ -202,6 +202,21 @@ def test_an_act_whose_item_moved_decides_again_on_what_is_there(world: Worlds) -
     assert seen == [1, 2]
     assert done.facts["revision"] == 2
     assert here.incident().fields["title"] == "Disk of db"
+
+
+def test_an_item_that_is_restricted_meanwhile_is_not_there_any_more(world: Worlds) -> None:
+    here = opened(world())
+
+    def run(desk: Desk, ask: Note) -> Answer:
+        item = desk.item(ask.incident)
+        with here.engine.store.write() as tx:
+            restricting.restrict(tx, here.engine, item.id, "an insider", actor=ANN)
+        desk.edit(item, {"title": ask.words})
+        return Noticed(number=item.number, revision=item.revision)
+
+    with pytest.raises(LookupError, match="there is no incident"):
+        Office(here.engine, act(run)).perform("try", {"incident": "INC-1", "words": "mine"}, actor=ANN)
+    assert here.incident().fields["title"] == "Disk full"
 
 
 def test_an_act_that_raises_leaves_nothing_behind(world: Worlds) -> None:

@@ -14,14 +14,16 @@ from tests.sync.world import World
 
 from tieline.core import journal
 from tieline.core.access import Facts, Grant, Role
+from tieline.core.errors import Gone
 from tieline.core.identity import of_account
-from tieline.core.model import IncidentId
+from tieline.core.model import ConnectionName, IncidentId
 from tieline.core.port import Ref
 from tieline.core.store import tables as t
 from tieline.sync import explain, restricting
 from tieline.sync.alerts import absence
 from tieline.sync.daemon import metrics
 from tieline.sync.engine import Engine
+from tieline.sync.road import copy_states
 from tieline.sync.sight import OUTSIDER, Sight, records_of, sight_of
 
 ANN = of_account("ann", "db1")
@@ -244,3 +246,22 @@ def test_no_gauge_counts_it(busy: World, status: str) -> None:
     assert len(before) == 7 + (status == "resolved"), before
     restrict(busy.engine, 1)
     assert {name: value for name, value in gauges(busy).items() if value} == {"tieline_store_up": 1}
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_whose_place_was_taken_says_nothing_of_a_restricted_one(tmp_path: Path, hidden: bool) -> None:
+    world = World(tmp_path)
+    for title in ("Disk full", "Disk 2 full"):
+        world.tools["left"].make({"title": title, "status": "new"})
+    world.settle()
+    if hidden:
+        restrict(world.engine, 2)
+    heir = world.copy("right", 2).ref
+    here, gone = world.engine.connections[ConnectionName("right")], Gone("right", "it was merged", merged_into=heir)
+    copy_states.lose(world.engine, here, world.copy("right").id, gone)
+    said = world.copy("right").parked
+    with world.engine.store.read() as connection:
+        [told] = [one["facts"] for one in explain.history(connection, IncidentId(1)) if one["kind"] == "merged"]
+    assert ("INC-2" in said, told["heir_incident"]) == ((False, None) if hidden else (True, 2))
+    assert "Its place was taken by" in said
+    world.engine.store.close()
