@@ -126,7 +126,7 @@ def postgres(url: URL) -> Engine:
 
 
 def _create_private(path: Path) -> None:
-    """Make the file readable by its owner alone, before SQLite first writes to it; its WAL inherits the mode."""
+    """Make the file readable by its owner alone, or by a group that may write it, before SQLite first writes to it; its WAL inherits the mode."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -134,8 +134,8 @@ def _create_private(path: Path) -> None:
         # Somebody else's file keeps its mode; whether it can be used shows at the first statement.
         with suppress(PermissionError):
             mode = path.stat().st_mode & 0o777
-            if mode & 0o077 and _may_be_ours(path):
-                path.chmod(mode & 0o700)
+            if mode != ownership.kept_mode(mode) and _may_be_ours(path):
+                path.chmod(ownership.kept_mode(mode))
     except OSError as error:
         raise StoreUnavailable(
             f"sqlite:///{path}: it cannot be created ({error.strerror}). Make its folder writable.",

@@ -19,6 +19,7 @@ import orjson
 
 from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 from tieline.core.store.keytree import KeyTree, Subject
+from tieline.core.store.ownership import kept_mode
 from tieline.core.store.persons import Entropy
 
 _Stamp = tuple[int, int, int]
@@ -140,8 +141,9 @@ class Keys:
             what = f"the file with the journal's keys, {file}, cannot be read ({error.strerror})."
             raise _problem("STORE011", what, "name a file in `keys:` that this user may read and write.") from error
         with suppress(OSError):
-            if file.stat().st_mode & 0o077:
-                file.chmod(0o600)
+            mode = file.stat().st_mode & 0o777
+            if mode != kept_mode(mode):
+                file.chmod(kept_mode(mode))
         try:
             return _parsed(content), stamp
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -210,6 +212,8 @@ def _write(file: Path, tree: KeyTree) -> None:
         with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as handle:
             handle.write(orjson.dumps({**told, "sum": _sum(told)}, option=orjson.OPT_INDENT_2) + b"\n")
             handle.flush()
+            with suppress(OSError):
+                _share(handle.fileno(), file.stat())
             os.fsync(handle.fileno())
         with file.open("r+b") if file.exists() else nullcontext() as replaced:
             beside.replace(file)
@@ -220,6 +224,12 @@ def _write(file: Path, tree: KeyTree) -> None:
         with suppress(OSError):
             _erase(beside)
         raise
+
+
+def _share(handle: int, replaced: os.stat_result) -> None:
+    """Have the group of the file that is replaced keep its hold. Raises OSError where it cannot be given to it."""
+    os.fchown(handle, -1, replaced.st_gid)
+    os.fchmod(handle, kept_mode(replaced.st_mode & 0o777) & 0o660 | 0o600)
 
 
 def _sync(folder: Path) -> None:

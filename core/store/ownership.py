@@ -25,6 +25,11 @@ _OURS: Final = frozenset({"journal", "journal_head", "replica", "alembic_version
 """The tables by which a store is known that was made before stores said whose they are."""
 
 
+def kept_mode(mode: int) -> int:
+    """What of a file's permissions stays: nothing for others, and for its group all where it may write, else nothing."""
+    return mode & (0o770 if mode & 0o020 else 0o700)
+
+
 def examine(path: Path, *, create: bool) -> None:
     """Raises ConfigError for a file of another program, for what is no file, and, unless it may be created, for one
     that is not there.

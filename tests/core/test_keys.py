@@ -33,6 +33,15 @@ def test_it_is_its_owners_alone_and_stays_so(file: Path) -> None:
     assert list(file.parent.iterdir()) == [file]
 
 
+def test_one_that_a_group_may_write_stays_the_groups_and_nobody_elses(file: Path) -> None:
+    made(file)
+    file.chmod(0o666)
+    keys = made(file)
+    assert file.stat().st_mode & 0o777 == 0o660
+    keys.forget({1: (57, 0)})
+    assert file.stat().st_mode & 0o777 == 0o660
+
+
 def test_what_is_there_is_not_made_anew(file: Path) -> None:
     assert made(file).tree.name == made(file).tree.name
 

@@ -283,6 +283,14 @@ class TestFiles:
         Store.open(f"sqlite:///{path}").close()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
+    def test_a_file_that_a_group_may_write_stays_the_groups_and_nobody_elses(self, tmp_path: Path) -> None:
+        path = tmp_path / "tieline.db"
+        path.touch()
+        path.chmod(0o666)
+        with Store.open(f"sqlite:///{path}") as store:
+            store.migrate()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
     def test_every_commit_reaches_the_disk_and_references_are_checked(self, sqlite_store: Store) -> None:
         with sqlite_store.write() as tx:
             settings = {
