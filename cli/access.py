@@ -88,7 +88,7 @@ def _until(held: Grant, now: datetime) -> str:
 
 @access.command()
 @click.argument("person")
-@click.argument("role", type=click.Choice([one.value for one in Role]))
+@click.argument("role", type=click.Choice([one.value for one in Role]), metavar="ROLE")
 @scope_option
 @click.option("--until", default="", help="Until this time, like 2026-11-23T19:04:00Z. Without it, for ever.")
 @json_option
@@ -111,7 +111,7 @@ def grant(workspace: str, person: str, role: str, scope: str, until: str, as_jso
 
 @access.command()
 @click.argument("person")
-@click.argument("role", type=click.Choice([one.value for one in Role]))
+@click.argument("role", type=click.Choice([one.value for one in Role]), metavar="ROLE")
 @scope_option
 @json_option
 @click.pass_obj

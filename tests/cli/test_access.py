@@ -159,3 +159,10 @@ def test_what_was_mistyped_is_said(words: tuple[str, ...], code: int, told: str,
     with machine.owner():
         found = machine.run(*words)
     assert (found[0], told in found[1], "Traceback" in found[1]) == (code, True, False), found
+
+
+@pytest.mark.parametrize("verb", ["grant", "revoke"])
+def test_the_usage_names_the_role_as_the_words_beside_it_do(verb: str) -> None:
+    command = cli.get_command(click.Context(cli), "access")
+    assert isinstance(command, click.Group)
+    assert "PERSON ROLE" in command.commands[verb].get_usage(click.Context(command.commands[verb], info_name=verb))
