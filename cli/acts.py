@@ -23,10 +23,12 @@ def command(act: Act, perform: Perform) -> click.Command:
     """The command of an act. What was not said is left to the act."""
 
     @click.pass_obj
-    def run(workspace: str, /, as_json: bool, key: str, **given: Any) -> None:
+    def run(workspace: str, /, as_json: bool, key: str | None, **given: Any) -> None:
+        if key is not None and not key.strip():
+            raise click.UsageError("--key is empty: name one, or leave it out to have it done each time")
         try:
             ask = act.told(_said(act.ask.model_fields, given))
-            done = perform(workspace, act, ask, key)
+            done = perform(workspace, act, ask, key or "")
         except WrongWords as wrong:
             told = [f"{place}: {words}" if place else words for place, words in wrong.problems]
             raise click.UsageError("; ".join(told)) from None
@@ -40,7 +42,7 @@ def command(act: Act, perform: Perform) -> click.Command:
     made.params = [
         *(_argument(name, fields[name]) for name in act.words),
         *(_option(name, field) for name, field in fields.items() if name not in act.words),
-        click.Option(["--key"], default="", help="Do it once, however often it is asked for under this key."),
+        click.Option(["--key"], default=None, help="Do it once, however often it is asked for under this key."),
     ]
     return json_option(made)
 

@@ -11,7 +11,7 @@ import click
 
 from tieline.cli.open import clock, configuration, store_of
 from tieline.cli.output import emit, json_option, say
-from tieline.cli.rights import asking, of_the_store
+from tieline.cli.rights import ask, asker, asking, of_the_store
 from tieline.core.config import SQLITE, Config, store_beside
 from tieline.core.errors import ConfigError
 
@@ -49,7 +49,11 @@ def copy(workspace: str, address: str, variable: str, as_json: bool) -> None:
     if where == config.store:
         raise click.UsageError("that is the store itself; name another database")
     _refuse_nowhere(where)
-    with store_of(config) as source, _nobody_at_work(config, source), Store.open(where, keys=config.keys) as target:
+    with (
+        store_of(config) as source,
+        _nobody_at_work(config, source, "copy", "and what that takes in meanwhile would not be in the copy"),
+        Store.open(where, keys=config.keys) as target,
+    ):
         source.migrate()
         target.migrate()
         with asking(config, source, "store.move", of_the_store) as (guarded, asked):
@@ -86,17 +90,17 @@ def _refuse_nowhere(where: str) -> None:
 
 
 @contextmanager
-def _nobody_at_work(config: Config, store: Store) -> Iterator[None]:
-    """What a daemon took in while, or after, the rows were read would be in the old store alone."""
+def _nobody_at_work(config: Config, store: Store, then: str, because: str) -> Iterator[None]:
+    """Raises ConfigError where a daemon works on the store, with what would become of it."""
     from tieline.sync.daemon.daemon import only_daemon
     from tieline.sync.daemon.heartbeat import life
 
-    fix = "stop it (on PostgreSQL every worker), then copy."
+    fix = f"stop it (on PostgreSQL every worker), then {then}."
     with only_daemon(config, fix) or nullcontext():
         with store.read() as connection:
             found = life(connection, clock().now())
         if found.running:
-            what = "store: a daemon works on it, and what that takes in meanwhile would not be in the copy."
+            what = f"store: a daemon works on it, {because}."
             raise ConfigError([config.problem("store", "RUN002", what, fix)])
         yield
 
@@ -128,14 +132,16 @@ def reopen(workspace: str) -> None:
 @click.pass_obj
 def renew_keys(workspace: str) -> None:
     """Make new keys for the journal where their file is lost, and no copy of it is left. What was sealed with the lost
-    ones stays in the journal, and nobody can read it any more."""
+    ones stays in the journal, and nobody can read it any more, not even where their file is found again."""
     from tieline.core import journal
 
     config, _registry = configuration(workspace)
-    with (
-        store_of(config, sealed=True) as opened,
-        asking(config, opened, "store.keys", of_the_store) as (guarded, asked),
-    ):
-        journal.renew_keys(guarded, at=clock().now(), actor=asked.asker.someone)
+    with store_of(config, sealed=True) as opened:
+        ask(opened, asker(config, opened), "store.keys")
+        with (
+            _nobody_at_work(config, opened, "make new keys", "which may know the keys still"),
+            asking(config, opened, "store.keys", of_the_store) as (guarded, asked),
+        ):
+            journal.renew_keys(guarded, at=clock().now(), actor=asked.asker.someone)
         kept = opened.keys.file if opened.keys is not None else None
     say(f"new keys are in {kept}; keep a copy of that file, apart from those of the store")

@@ -126,7 +126,8 @@ def postgres(url: URL) -> Engine:
 
 
 def _create_private(path: Path) -> None:
-    """Make the file readable by its owner alone, or by a group that may write it, before SQLite first writes to it; its WAL inherits the mode."""
+    """Make the file readable by its owner alone, or by a group that may write it, before SQLite first writes to it; its
+    WAL inherits the mode."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

@@ -26,7 +26,7 @@ _OURS: Final = frozenset({"journal", "journal_head", "replica", "alembic_version
 
 
 def kept_mode(mode: int) -> int:
-    """What of a file's permissions stays: nothing for others, and for its group all where it may write, else nothing."""
+    """What stays of a file's permissions: for others nothing, for its group nothing unless it may write."""
     return mode & (0o770 if mode & 0o020 else 0o700)
 
 

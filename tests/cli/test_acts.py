@@ -104,6 +104,7 @@ def test_its_help_says_what_it_does_and_what_stands_for_each_word() -> None:
         (["tea", "--within", "soon"], "within: 'soon' is no duration; write it like 30s, 5m, 4h or 2d"),
         (["tea", "--at", "2026-11-23T20:04:00"], "at: 2026-11-23T20:04:00 has no zone"),
         (["tea", "--at", "noon"], "at: 'noon' is no time; write it like 2026-11-23T19:04:00Z"),
+        (["tea", "--key", " "], "--key is empty: name one"),
         ([" "], "what: String should have at least 1 character"),
     ],
 )

@@ -530,6 +530,9 @@ def test_a_store_that_a_daemon_works_on_is_not_copied_away(workspace, capsys):
         capsys.readouterr()
         assert run("store", "copy", "--to", "sqlite:///new.db", workspace=workspace)[0] == 3
         assert "RUN002" in (told := capsys.readouterr().err) and "stop it" in told
+        assert run("store", "renew-keys", workspace=workspace)[0] == 3
+        assert "RUN002" in (told := capsys.readouterr().err) and "then make new keys" in told
+        assert not (workspace / "tieline.db.keys").exists()
     assert not (workspace / "new.db").exists()
     with Store.open(config.store) as store:
         heartbeat = Heartbeat(store, "elsewhere:1", alone=False)
