@@ -177,9 +177,12 @@ def why(workspace: str, incident: str, field: str, as_json: bool) -> None:
         "How it came about",
         ["entry", "when (UTC)", "what", "who", "from", "to", "reason"],
         [(step.seq, step.at, step.kind, step.who, step.before, step.after, step.reason) for step in found.steps],
-        empty=f"the journal has nothing about {field}",
+        empty=f"the journal has nothing about {field}" if not found.unreadable else "",
         whole=True,
     )
+    if found.unreadable:
+        entries = "one entry" if found.unreadable == 1 else f"{found.unreadable} entries"
+        say(f"what {entries} of its journal said can no longer be read: it was let go of, or its keys are lost")
 
 
 @click.command()

@@ -68,6 +68,8 @@ class Why:
     steps: tuple[Step, ...]
     unknown: tuple[str, ...] = ()
     """Sentences: why nobody knows it, where alerts that fire should tell."""
+    unreadable: int = 0
+    """Entries of which nobody can read any more what they said: shredded, forgotten, or sealed with lost keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,11 @@ def why(connection: Connection, item: Incident, field: str) -> Why:
         }
         for copy in loading.load_replicas(connection, item.id)
     }
-    steps = [step for entry in history(connection, item.id) for step in _steps(entry, field)]
+    entries = history(connection, item.id)
+    steps = [step for entry in entries for step in _steps(entry, field)]
+    lost = sum("shredded" in entry["facts"] for entry in entries)
     said = unknown.firing_of(connection, [item.id]).get(item.id, ()) if field == "severity" else ()
-    return Why(item.id, field, item.fields.get(field), copies, tuple(steps), tuple(one.sentence for one in said))
+    return Why(item.id, field, item.fields.get(field), copies, tuple(steps), tuple(one.sentence for one in said), lost)
 
 
 def _waits(copy: Replica) -> str:

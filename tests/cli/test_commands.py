@@ -17,6 +17,7 @@ from tieline.cli import main as cli_main
 from tieline.cli.main import COMMANDS, cli
 from tieline.cli.open import clock, configuration
 from tieline.cli.output import report
+from tieline.core import journal
 from tieline.core.journal import Entry, Someone
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
@@ -129,6 +130,17 @@ def test_why_names_both_sides_and_the_reason(workspace):
     assert code == 0
     assert {found["copies"][name]["shows"] for name in ("left", "right")} == {"low", "high"}
     assert "manual" in {step["reason"] for step in found["steps"]}
+
+
+def test_why_says_that_entries_can_no_longer_be_read(workspace):
+    config, _registry = configuration(str(workspace))
+    with Store.open(config.store) as store:
+        with store.read() as connection:
+            seqs = [entry["seq"] for entry in explain.history(connection, 1)]
+        journal.shred(store, seqs, at=clock().now(), actor="ann", why="asked for")
+    _code, output = run("why", "INC-1", "severity", workspace=workspace)
+    assert f"what {len(seqs)} entries of its journal said can no longer be read" in output
+    assert "has nothing about" not in output
 
 
 @pytest.mark.parametrize(("number", "code"), [("INC-99", 5), ("99", 5), ("nonsense", 5)])
