@@ -19,6 +19,7 @@ from tieline.cli.open import clock, configuration
 from tieline.cli.output import report
 from tieline.core import journal
 from tieline.core.journal import Entry, Someone
+from tieline.core.model import IncidentId
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
 from tieline.sync import explain, loading
@@ -136,7 +137,7 @@ def test_why_says_that_entries_can_no_longer_be_read(workspace):
     config, _registry = configuration(str(workspace))
     with Store.open(config.store) as store:
         with store.read() as connection:
-            seqs = [entry["seq"] for entry in explain.history(connection, 1)]
+            seqs = [entry["seq"] for entry in explain.history(connection, IncidentId(1))]
         journal.shred(store, seqs, at=clock().now(), actor="ann", why="asked for")
     _code, output = run("why", "INC-1", "severity", workspace=workspace)
     assert f"what {len(seqs)} entries of its journal said can no longer be read" in output
