@@ -27,7 +27,7 @@ from tieline.sync.build import build
 from tieline.sync.daemon import elsewhere
 from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Engine
-from tieline.sync.office import own
+from tieline.sync.office import deciding, own
 from tieline.sync.office.office import Office, Performed
 from tieline.sync.sight import of_connection, subject_of
 
@@ -205,7 +205,7 @@ def _about(ask: Ask) -> About:
         case own.Retry():
 
             def parked_one(asker: Asker, tx: Transaction) -> tuple[Subject, IncidentId | None]:
-                found = explain.incident_of_parked(tx, ask.what.value, ask.number, asker.sight(tx))
+                found = deciding.incident_of_parked(tx, ask.what.value, ask.number, asker.sight(tx))
                 return (STORE if found is None else subject_of(tx, found)), found
 
             return parked_one

@@ -15,6 +15,7 @@ from tieline.core.store.store import Transaction
 from tieline.sync import explain
 from tieline.sync.alerts import absence
 from tieline.sync.loading import plain
+from tieline.sync.office import deciding
 from tieline.sync.office.desk import EngineDesk, signed
 from tieline.sync.office.writing import news, shown, values
 from tieline.sync.sight import records_of
@@ -138,7 +139,7 @@ def settle(desk: EngineDesk, ask: Settle) -> Callable[[], Answer]:
 
     def decide(tx: Transaction) -> None:
         name, theirs = ConnectionName(ask.connection), ask.take is Side.THEIRS
-        kept.append(explain.settle(tx, desk.engine, item.id, ask.field, name, theirs=theirs, actor=desk.actor))
+        kept.append(deciding.settle(tx, desk.engine, item.id, ask.field, name, theirs=theirs, actor=desk.actor))
 
     desk.within(decide)
     return lambda: Settled(
@@ -177,8 +178,8 @@ def retry(desk: EngineDesk, ask: Retry) -> Answer:
     """Let one parked thing try again."""
     what, number = ask.what.value, ask.number
     desk.within(
-        lambda tx: explain.release(tx, desk.engine, what, number, actor=desk.actor),
-        hold=lambda tx: explain.hold_parked(tx, what, number, desk.sight),
+        lambda tx: deciding.release(tx, desk.engine, what, number, actor=desk.actor),
+        hold=lambda tx: deciding.hold_parked(tx, what, number, desk.sight),
     )
     return Released(released=ask.what.value, id=ask.number)
 
