@@ -227,7 +227,7 @@ def parked(connection: Connection | Transaction, sight: Sight = OUTSIDER) -> lis
         Parked("signal", row.id, IncidentId(row.incident_id), row.connection, row.parked)
         for row in connection.execute(select(t.signal).where(text("signal.parked <> ''")).order_by(t.signal.c.id))
     ]
-    found = [*copies, *arrivals, *comments, *acts, *_parked_timers(connection, sight)]
+    found = [*copies, *arrivals, *comments, *acts, *parked_timers(connection, sight)]
     return [one for one in found if one.incident not in hidden]
 
 
@@ -240,7 +240,8 @@ _PARKED_TIMERS = (
 )
 
 
-def _parked_timers(connection: Connection | Transaction, sight: Sight) -> list[Parked]:
+def parked_timers(connection: Connection | Transaction, sight: Sight = OUTSIDER) -> list[Parked]:
+    """The timers that wait for a person."""
     found: list[Parked] = []
     for row in connection.execute(_PARKED_TIMERS):
         incident = incident_of_timer(connection, row.facts)

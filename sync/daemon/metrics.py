@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter as Counted
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol
@@ -11,10 +10,10 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, or_, select, text
 
 from tieline.core.errors import StoreUnavailable
-from tieline.core.model import ConnectionName
+from tieline.core.model import ConnectionName, IncidentId
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection
 from tieline.sync import explain, loading
@@ -128,7 +127,7 @@ class _Collector(Collector):
             yield dirty
             yield behind
             parked = GaugeMetricFamily("tieline_parked", "What waits for a person", labels=["kind"])
-            for kind, rows in _parked(connection, any_hidden=bool(hidden)).items():
+            for kind, rows in _parked(connection, hidden).items():
                 parked.add_metric([kind], rows)
             yield parked
             doubted = GaugeMetricFamily(
@@ -194,21 +193,41 @@ class _Collector(Collector):
 _PARKED: Final = {
     # In the words of the partial indexes: with a parameter in it, a database would read every row.
     "copy": select(func.count()).where(text("state = 'parked'")).select_from(t.replica),
-    "inbox": select(func.count()).select_from(t.inbox).where(text("parked <> ''")),
-    "comment": select(func.count()).select_from(t.twin).where(text("state = 'parked'")),
+    "inbox": select(func.count()).select_from(t.inbox).where(text("inbox.parked <> ''")),
+    "comment": select(func.count())
+    .select_from(t.twin.join(t.replica, t.twin.c.replica_id == t.replica.c.id))
+    .where(text("twin.state = 'parked'")),
     "signal": select(func.count()).select_from(t.signal).where(text("parked <> ''")),
     "timer": select(func.count()).select_from(t.timer).where(text("parked <> ''")),
 }
-_CALLED: Final = {"copy": "replica"}
-"""What the metric calls otherwise than people do."""
 
 
-def _parked(connection: Connection, *, any_hidden: bool) -> dict[str, int]:
-    """How much waits for a person, by kind. What is restricted is told from the rest row by row."""
-    if any_hidden:
-        found = Counted(one.what for one in explain.parked(connection))
-        return {_CALLED.get(kind, kind): found[kind] for kind in _PARKED}
-    return {_CALLED.get(kind, kind): _count(connection, query) for kind, query in _PARKED.items()}
+def _parked(connection: Connection, hidden: frozenset[IncidentId]) -> dict[str, int]:
+    """How much waits for a person, by kind, without what is of these incidents."""
+    of_them = or_(
+        exists().where(
+            t.replica.c.connection == t.inbox.c.connection,
+            t.replica.c.ref == t.inbox.c.ref,
+            t.replica.c.incident_id.in_(hidden),
+        ),
+        exists().where(
+            t.signal.c.connection == t.inbox.c.connection,
+            t.signal.c.episode == t.inbox.c.ref,
+            t.signal.c.incident_id.in_(hidden),
+        ),
+    )
+    arrivals = _PARKED["inbox"]
+    counted = {
+        "replica": without(_PARKED["copy"], t.replica.c.incident_id, hidden),
+        "inbox": arrivals.where(~of_them) if hidden else arrivals,
+        "comment": without(_PARKED["comment"], t.replica.c.incident_id, hidden),
+        "signal": without(_PARKED["signal"], t.signal.c.incident_id, hidden),
+    }
+    found = {kind: _count(connection, query) for kind, query in counted.items()}
+    if not hidden:
+        return {**found, "timer": _count(connection, _PARKED["timer"])}
+    # What a timer is about stands in what it holds, and few of them ever wait.
+    return {**found, "timer": sum(one.incident not in hidden for one in explain.parked_timers(connection))}
 
 
 def _count(connection: Connection, query: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -198,6 +199,7 @@ def busy(tmp_path: Path):
     world.engine.store.close()
 
 
+KINDS = ("replica", "inbox", "comment", "signal", "timer")
 FIGURES = (
     *("incidents_open", "signals_firing", "copies_gone", "copies_behind", "oldest_undelivered_seconds"),
     *("parked", "conflicts", "severity_unknown"),
@@ -246,6 +248,34 @@ def test_no_gauge_counts_it(busy: World, status: str) -> None:
     assert len(before) == 7 + (status == "resolved"), before
     restrict(busy.engine, 1)
     assert {name: value for name, value in gauges(busy).items() if value} == {"tieline_store_up": 1}
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_the_gauge_of_what_is_parked_counts_what_the_list_has(busy: World, hidden: bool) -> None:
+    now, ref = busy.clock.now(), busy.copy("left").ref
+    busy.tools["left"].make({"title": "Another one", "status": "new"})
+    busy.settle(2)
+    other = busy.copy("left", 2)
+    timer = {"kind": "x", "due_at": now, "parked": "it waits"}
+    arrival = {"connection": "left", "asked": 0, "received_at": now, "parked": "it cannot be read"}
+    with busy.engine.store.write() as tx:
+        tx.execute(insert(t.timer), [{**timer, "key": f"k{one}", "payload": {"incident": one}} for one in (1, 2)])
+        tx.execute(insert(t.inbox), [{**arrival, "ref": one} for one in (ref, "e", other.ref, "of-nobody")])
+        for number, copy in ((1, busy.copy("left")), (2, other)):
+            said = {"incident_id": number, "author": "ann", "audience": "staff", "body": "x", "origin": ""}
+            comment = tx.execute(insert(t.comment), {**said, "written_at": now}).inserted_primary_key[0]
+            twin = {"comment_id": comment, "connection": "left", "replica_id": copy.id, "token": f"c{number}"}
+            tx.execute(insert(t.twin), {**twin, "state": "parked", "parked": "refused"})
+    if hidden:
+        restrict(busy.engine, 1)
+    with busy.engine.store.read() as connection:
+        listed = Counter(one.what for one in explain.parked(connection))
+    kinds = {"replica": "copy", **{kind: kind for kind in ("inbox", "comment", "signal", "timer")}}
+    told = gauges(busy)
+    assert {kind: told[f"tieline_parked{kind}"] for kind in kinds} == {
+        kind: listed[what] for kind, what in kinds.items()
+    }
+    assert sum(listed.values()) == (4 if hidden else 10)
 
 
 @pytest.mark.parametrize("hidden", [True, False])
