@@ -183,6 +183,11 @@ def test_two_who_are_called_the_same_are_not_the_same() -> None:
             "The role responder of team:network does not reach it. Ask an admin for",
         ),
         (
+            "incident.restrict",
+            facts(owns_store=True, admins=("cleo",)),
+            "You may grant it to yourself: `tieline access grant os:ann@db1 ",
+        ),
+        (
             "incident.edit",
             facts(any_admin=False),
             "Nobody is admin here yet: whoever opens the store first becomes it with "
