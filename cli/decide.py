@@ -5,25 +5,21 @@ They work on the store, beside a running daemon; its lanes find what changed wit
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
 from tieline.cli.acts import command
-from tieline.cli.open import clock, configuration, moment, store_of
+from tieline.cli.open import clock, configuration, engine_on, moment, store_of
 from tieline.cli.output import emit, json_option, note, say, table
 from tieline.cli.rights import About, Asked, Asker, asker, asking, of_incident, of_the_store, tell_of_reading
 from tieline.core.access import STORE, Subject
 from tieline.core.acts import Act
 from tieline.core.arguments import Ask
-from tieline.core.config import Config
 from tieline.core.model import ConnectionName, IncidentId
-from tieline.core.registry import Registry
-from tieline.core.store.store import Store, Transaction
+from tieline.core.store.store import Transaction
 from tieline.sync import explain
-from tieline.sync.build import build
 from tieline.sync.daemon import elsewhere
 from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Engine
@@ -37,22 +33,8 @@ def engine_of(workspace: str) -> Iterator[Engine]:
     """An engine without lanes: enough to look at everything as the daemon does."""
     config, registry = configuration(workspace)
     with store_of(config) as store:
-        yield _engine_on(store, config, registry)
+        yield engine_on(config, store, registry)
         registry.close()
-
-
-def _engine_on(store: Store, config: Config, registry: Registry) -> Engine:
-    """An engine without lanes: enough to change the store as the daemon would."""
-    return build(
-        config,
-        store,
-        registry,
-        clock=clock(),
-        sleep=lambda _seconds: None,
-        wake=lambda _name: None,
-        dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
-        is_command=True,
-    )
 
 
 @contextmanager
@@ -69,7 +51,7 @@ def permitted(workspace: str, right: str, about: About) -> Iterator[tuple[Engine
     """The same, for what need not be a change."""
     config, registry = configuration(workspace)
     with store_of(config) as store, asking(config, store, right, about) as (guarded, asked):
-        yield _engine_on(guarded, config, registry), asked
+        yield engine_on(config, guarded, registry), asked
         registry.close()
 
 
@@ -216,14 +198,6 @@ def _about(ask: Ask) -> About:
             return of_incident(ask.incident)
         case _:
             return of_the_store
-
-
-def prove_text(name: str, value: str) -> None:
-    """Raises UsageError for what cannot be kept as text."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise click.UsageError(f"{name} is text in UTF-8, and this is in another encoding") from None
 
 
 def _perform(workspace: str, act: Act, ask: Ask, key: str) -> Performed:

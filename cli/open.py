@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,9 +15,13 @@ from tieline.cli.main import CLOCK
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config, load_workspace, mappings_named, store_named
 from tieline.core.errors import ConfigError, Problem
+from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
 from tieline.core.store import engines, volume
 from tieline.core.store.store import Store
+
+if TYPE_CHECKING:
+    from tieline.sync.engine import Engine
 
 FILE = "tieline.yaml"
 
@@ -132,3 +137,23 @@ def store_of(config: Config, *, moved: bool = False, sealed: bool = False) -> It
         yield store
     finally:
         store.close()
+
+
+def engine_on(
+    config: Config, store: Store, registry: Registry, broken: dict[ConnectionName, ConfigError] | None = None
+) -> Engine:
+    """An engine without lanes: enough to look at the tools, and to change the store, as the daemon would. Raises
+    ConfigError with the problems of every connection; given `broken`, it puts them there."""
+    from tieline.sync.build import build
+
+    return build(
+        config,
+        store,
+        registry,
+        clock=clock(),
+        sleep=lambda _seconds: None,
+        wake=lambda _name: None,
+        dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
+        is_command=True,
+        broken=broken,
+    )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
-from tieline.cli.decide import changing, prove_text
+from tieline.cli.decide import changing
 from tieline.cli.output import emit, json_option, say
-from tieline.cli.rights import of_incident
+from tieline.cli.rights import Asker, of_incident
+from tieline.core.store.store import Transaction
 from tieline.sync import restricting
+from tieline.sync.engine import Engine
+from tieline.sync.records import Incident
 
 reason_option = click.option("--reason", required=True, help="Why, for the journal.")
 
@@ -19,13 +25,8 @@ reason_option = click.option("--reason", required=True, help="Why, for the journ
 @click.pass_obj
 def restrict(workspace: str, incident: str, reason: str, as_json: bool) -> None:
     """Have INCIDENT be there only for those who may read what is restricted. It stays in step with its tools."""
-    _prove(reason)
-    with (
-        changing(workspace, "incident.restrict", of_incident(incident)) as (engine, asked),
-        engine.store.write() as tx,
-    ):
-        item = asked.asker.find(tx, incident)
-        label = restricting.restrict(tx, engine, item.id, reason, actor=asked.asker.someone)
+    with _found(workspace, incident, reason) as (tx, engine, asker, item):
+        label = restricting.restrict(tx, engine, item.id, reason, actor=asker.someone)
     if as_json:
         emit({"incident": label, "was": item.number, "restricted": True})
     else:
@@ -40,21 +41,26 @@ def restrict(workspace: str, incident: str, reason: str, as_json: bool) -> None:
 @click.pass_obj
 def unrestrict(workspace: str, incident: str, reason: str, as_json: bool) -> None:
     """Have INCIDENT be there for everybody again, with all that was written meanwhile."""
-    _prove(reason)
-    with (
-        changing(workspace, "incident.restrict", of_incident(incident)) as (engine, asked),
-        engine.store.write() as tx,
-    ):
-        item = asked.asker.find(tx, incident)
-        called = asked.asker.sight(tx).called(item.id, item.number)
-        restricting.unrestrict(tx, engine, item.id, reason, actor=asked.asker.someone)
+    with _found(workspace, incident, reason) as (tx, engine, asker, item):
+        called = asker.sight(tx).called(item.id, item.number)
+        restricting.unrestrict(tx, engine, item.id, reason, actor=asker.someone)
     if as_json:
         emit({"incident": item.number, "was": called, "restricted": False})
     else:
         say(f"{called} is there for everybody again, as {item.number}")
 
 
-def _prove(reason: str) -> None:
-    prove_text("a reason", reason)
+@contextmanager
+def _found(workspace: str, incident: str, reason: str) -> Iterator[tuple[Transaction, Engine, Asker, Incident]]:
+    """The incident that is meant, for one change by whoever has the right to it."""
+    try:
+        reason.encode()
+    except UnicodeEncodeError:
+        raise click.UsageError("a reason is text in UTF-8, and this is in another encoding") from None
     if not reason.strip():
         raise click.UsageError("an empty reason says nothing; write some words")
+    with (
+        changing(workspace, "incident.restrict", of_incident(incident)) as (engine, asked),
+        engine.store.write() as tx,
+    ):
+        yield tx, engine, asked.asker, asked.asker.find(tx, incident)

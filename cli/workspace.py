@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from typing import Final
 
 import click
 
-from tieline.cli.open import FILE, clock, configuration, configuration_to_act, moment, store_to_check
+from tieline.cli.open import FILE, configuration, configuration_to_act, engine_on, moment, store_to_check
 from tieline.cli.output import emit, harmless, json_option, note, say, table
 from tieline.core.config import ConnectionConfig
 from tieline.core.errors import ConfigError, NeedsOperator, TielineError
@@ -56,8 +55,6 @@ class Found:
 @click.pass_obj
 def check(workspace: str, connection: str | None, as_json: bool) -> None:
     """Check the configuration, then prove every CONNECTION: address, credentials, permissions, clock, schema."""
-    from tieline.sync.build import build
-
     try:
         config, registry = configuration_to_act(workspace)
     except ConfigError as error:
@@ -66,16 +63,7 @@ def check(workspace: str, connection: str | None, as_json: bool) -> None:
         raise no_such("connection", connection, config.connections)
     broken: dict[ConnectionName, ConfigError] = {}
     with store_to_check(config) as (store, absent):
-        engine = build(
-            config,
-            store,
-            registry,
-            clock=clock(),
-            sleep=lambda _seconds: None,
-            wake=lambda _name: None,
-            dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
-            broken=broken,
-        )
+        engine = engine_on(config, store, registry, broken)
         asked = [one for name, one in config.connections.items() if connection in (None, name)]
         with ThreadPoolExecutor(max_workers=8) as pool:
             found = list(pool.map(partial(_row, engine, broken), asked))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from pydantic import ValidationError
@@ -26,7 +26,7 @@ Run = Callable[[Any, Any], Answer | Later]
 """Called with the desk (a `Desk`, and for acts of the engine more than that) and with what was asked."""
 
 
-class ActRefused(TielineError):
+class NotDone(TielineError):
     """The act cannot be done as things are; nothing was. Its message says why, and what to do next."""
 
 
@@ -50,15 +50,13 @@ class OneOf:
 @dataclass(frozen=True, slots=True)
 class Act:
     """One act. `needs` is the right to it; `words` are the arguments that stand without a name on the command line;
-    `records` the kinds of events that it may journal beside what the engine does; `example` arguments that succeed on
-    an item that the contract makes."""
+    `records` the kinds of events that it may journal beside what the engine does."""
 
     name: str
     run: Run
     needs: str | OneOf
     words: tuple[str, ...] = ()
     records: tuple[type[Event], ...] = ()
-    example: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ask(self) -> type[Ask]:

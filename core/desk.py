@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from tieline.core.events import Event
 from tieline.core.journal import Actor
@@ -70,6 +69,3 @@ class Desk(Protocol):
 
     def record(self, event: Event, item: Item | None = None) -> None:
         """Note that something happened; of a kind that the act declares."""
-
-    def set_timer(self, key: str, kind: str, due: datetime, facts: Mapping[str, Any]) -> None:
-        """Note that something is to happen then; one of the same key takes the place of the other."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from tieline.core import timers
 from tieline.core.acts import Act
 from tieline.core.desk import Item
 from tieline.core.events import Event
@@ -85,18 +83,9 @@ class EngineDesk:
         number, actor = None if item is None else item.id, self.actor
         self.within(lambda tx: self.engine.record(tx, event, incident=number, actor=actor))
 
-    def set_timer(self, key: str, kind: str, due: datetime, facts: Mapping[str, Any]) -> None:
-        """Note that something is to happen then; one of the same key takes the place of the other."""
-        self.within(lambda tx: timers.set_timer(tx, key, kind, due, facts))
-
     def within(self, effect: Effect, *, hold: Effect | None = None) -> None:
         """Note what is to be done in the transaction, after what was noted before. `hold` locks the rows that it
         changes beside those of the items: before `acted` is journalled, or it and the daemon wait for one another."""
         self.effects.append(effect)
         if hold is not None:
             self.holds.append(hold)
-
-
-def signed(actor: Actor) -> str:
-    """The name under which somebody acts."""
-    return str(actor)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from tieline.core.acts import Act, ActRefused, Acts, WrongWords
+from tieline.core.acts import Act, Acts, Later, NotDone, WrongWords
 from tieline.core.arguments import Answer, Ask
 from tieline.core.events import Acted
 from tieline.core.journal import Actor
@@ -24,7 +24,7 @@ from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import loading
 from tieline.sync.engine import Engine
-from tieline.sync.office.desk import EngineDesk, signed
+from tieline.sync.office.desk import EngineDesk
 from tieline.sync.sight import OUTSIDER, Sight
 
 KEPT_FOR: Final = timedelta(days=7)
@@ -49,7 +49,7 @@ class Performed:
     again: bool = False
 
 
-class KeyReused(ActRefused):
+class KeyReused(NotDone):
     """Something else was asked for under this key before."""
 
 
@@ -76,7 +76,7 @@ class Office:
         self._sees = sees
 
     def perform(self, name: str, given: Mapping[str, Any], *, actor: Actor, key: str = "") -> Performed:
-        """Do one act. Raises WrongWords, LookupError for what it means and is not there, ActRefused, and NotAllowed;
+        """Do one act. Raises WrongWords, LookupError for what it means and is not there, NotDone, and NotAllowed;
         then nothing was done."""
         act = self._acts[name]
         return self.do(act, act.told(given), actor=actor, key=key)
@@ -84,41 +84,45 @@ class Office:
     def do(self, act: Act, ask: Ask, *, actor: Actor, key: str = "") -> Performed:
         """The same for an act whose words are understood."""
         if len(key) > LONGEST_KEY:
-            raise ActRefused(f"a key has at most {LONGEST_KEY} characters, and this one has {len(key)}; take another")
+            raise NotDone(f"a key has at most {LONGEST_KEY} characters, and this one has {len(key)}; take another")
         asked = _Asked(act, ask, actor, _named(act, actor, key) if key else "")
         for _ in range(TRIES):
             with self._engine.store.read() as connection:
-                desk, answer = self._decided(asked, connection)
+                # What was done under this key is answered, however things are now.
+                decided = None if _answered(connection, asked) is not None else self._decided(asked, connection)
             try:
                 with self._engine.store.write() as tx:
-                    return self._carried_out(tx, asked, desk, answer)
+                    return self._carried_out(tx, asked, decided)
             except _Moved:
                 continue
-        raise ActRefused(f"{act.name}: what it is about changes faster than it can be looked at; ask again")
+        raise NotDone(f"{act.name}: what it is about changes faster than it can be looked at; ask again")
 
-    def _decided(self, asked: _Asked, seen_in: Connection | Transaction) -> tuple[EngineDesk, Any]:
+    def _decided(self, asked: _Asked, seen_in: Connection | Transaction) -> _Decided:
         desk = EngineDesk(self._engine, seen_in, asked.act, asked.actor, self._engine.clock.now(), self._sees(seen_in))
         try:
-            return desk, asked.act.run(desk, asked.ask)
+            return _Decided(desk, asked.act.run(desk, asked.ask))
         except ValueError as error:
             raise WrongWords(asked.act.name, [("", str(error))]) from None
 
-    def _carried_out(self, tx: Transaction, asked: _Asked, desk: EngineDesk, answer: Any) -> Performed:
+    def _carried_out(self, tx: Transaction, asked: _Asked, decided: _Decided | None) -> Performed:
         if asked.id:
             tx.lock_names([asked.id])
-            before = tx.execute(_ANSWERED, {"id": asked.id}).first()
-            if before is not None:
-                return _the_same(asked, before)
-        locked = loading.load_incidents(tx, sorted(desk.looked_at))
-        if any(locked.get(number) != seen for number, seen in desk.looked_at.items()):
-            desk, answer = self._decided(asked, tx)
-            if not desk.looked_at.keys() <= locked.keys():
+        before = _answered(tx, asked)
+        if before is not None:
+            return _the_same(asked, before)
+        if decided is None:
+            raise _Moved
+        looked_at = decided.desk.looked_at
+        locked = loading.load_incidents(tx, sorted(looked_at))
+        if any(locked.get(number) != seen for number, seen in looked_at.items()):
+            decided = self._decided(asked, tx)
+            if not decided.desk.looked_at.keys() <= locked.keys():
                 raise _Moved
-        seq = self._followed(tx, asked, desk) if desk.effects else None
-        found: Answer = answer() if callable(answer) else answer
+        seq = self._followed(tx, asked, decided.desk) if decided.desk.effects else None
+        found = decided.answer() if callable(decided.answer) else decided.answer
         done = Performed(found.model_dump(mode="json"), found.sentence(), seq)
         if asked.id:
-            _keep(tx, asked, done, desk)
+            _keep(tx, asked, done, decided.desk)
         return done
 
     def _followed(self, tx: Transaction, asked: _Asked, desk: EngineDesk) -> int:
@@ -142,9 +146,22 @@ class _Asked:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What an act noted at its desk, and what it answers."""
+
+    desk: EngineDesk
+    answer: Answer | Later
+
+
+def _answered(seen_in: Connection | Transaction, asked: _Asked) -> Any | None:
+    """The row of what was answered under this key; None where nothing was, or no key was given."""
+    return seen_in.execute(_ANSWERED, {"id": asked.id}).first() if asked.id else None
+
+
 def _named(act: Act, actor: Actor, key: str) -> str:
     """What a key is known by: it is the asker's own, and says nothing about them."""
-    return hashlib.sha256("\n".join((signed(actor), act.name, key)).encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256("\n".join((str(actor), act.name, key)).encode("utf-8", "replace")).hexdigest()
 
 
 def _the_same(asked: _Asked, before: Any) -> Performed:

@@ -16,7 +16,7 @@ from tieline.sync import explain
 from tieline.sync.alerts import absence
 from tieline.sync.loading import plain
 from tieline.sync.office import deciding
-from tieline.sync.office.desk import EngineDesk, signed
+from tieline.sync.office.desk import EngineDesk
 from tieline.sync.office.writing import news, shown, values
 from tieline.sync.sight import records_of
 
@@ -143,7 +143,7 @@ def settle(desk: EngineDesk, ask: Settle) -> Callable[[], Answer]:
 
     desk.within(decide)
     return lambda: Settled(
-        incident=desk.called(item), field=ask.field, value=plain({"value": kept[0]})["value"], by=signed(desk.actor)
+        incident=desk.called(item), field=ask.field, value=plain({"value": kept[0]})["value"], by=str(desk.actor)
     )
 
 
@@ -216,7 +216,7 @@ def confirm(desk: EngineDesk, ask: Confirm) -> Callable[[], Answer]:
         found.append(explain.doubts(tx, desk.sight)[name])
 
     desk.within(decide, hold=lambda tx: absence.load(tx, name))
-    return lambda: Confirmed(connection=name, episodes=sorted(found[0].episodes), actor=signed(desk.actor))
+    return lambda: Confirmed(connection=name, episodes=sorted(found[0].episodes), actor=str(desk.actor))
 
 
 OWN: Final = Acts(

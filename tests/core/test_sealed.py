@@ -37,19 +37,9 @@ def keys(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opener(address: str, keys: Path) -> Iterator[Opener]:
+def opener(address: str, keys: Path, open_store: Callable[..., Store]) -> Opener:
     """Opens the same store again and again, each time as another process would."""
-    opened: list[Store] = []
-
-    def open_one() -> Store:
-        store = Store.open(address, keys=keys)
-        opened.append(store)
-        store.migrate()
-        return store
-
-    yield open_one
-    for store in opened:
-        store.close()
+    return lambda: open_store(address, keys=keys)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.sync.world import World
 
 from tieline.core import journal
 from tieline.core.access import CARRIES, RIGHTS
-from tieline.core.acts import Act, ActRefused, Acts, WrongWords
+from tieline.core.acts import Act, Acts, NotDone, WrongWords
 from tieline.core.arguments import Answer, Ask, ItemName, Line
 from tieline.core.desk import Desk
 from tieline.core.errors import NotAllowed
@@ -108,16 +108,6 @@ WRONG_WORDS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-def test_words_that_it_does_not_take_are_refused_with_a_sentence(world: Worlds) -> None:
-    here = opened(world())
-    before = journalled(here)
-    for name, given, says in WRONG_WORDS:
-        with pytest.raises(WrongWords) as refused:
-            Office(here.engine, OWN).perform(name, given, actor=ANN)
-        assert says in str(refused.value)
-    assert journalled(here) == before
-
-
 NOT_THERE: list[tuple[str, dict[str, Any], str]] = [
     ("edit", {"incident": "INC-9", "changes": {"team": "db"}}, "there is no incident and no ticket 'INC-9'"),
     ("parked retry", {"what": "copy", "number": 7}, "copy 7 is not parked"),
@@ -126,13 +116,16 @@ NOT_THERE: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-def test_what_is_not_there_is_said_and_nothing_is_journalled(world: Worlds) -> None:
+@pytest.mark.parametrize(("rows", "error"), [(WRONG_WORDS, WrongWords), (NOT_THERE, LookupError)])
+def test_what_cannot_be_done_is_said_in_a_sentence_and_nothing_is_journalled(
+    world: Worlds, rows: list[tuple[str, dict[str, Any], str]], error: type[Exception]
+) -> None:
     here = opened(world())
     before = journalled(here)
-    for name, given, says in NOT_THERE:
-        with pytest.raises(LookupError) as missing:
+    for name, given, says in rows:
+        with pytest.raises(error) as refused:
             Office(here.engine, OWN).perform(name, given, actor=ANN)
-        assert says in str(missing.value)
+        assert says in str(refused.value)
     assert journalled(here) == before
 
 
@@ -157,6 +150,25 @@ def test_a_key_is_carried_out_once_and_answered_the_same(world: Worlds) -> None:
     assert office.perform("comment", ask, actor=Someone("bob"), key="k").again is False, "it is bob's own key"
 
 
+def test_what_was_done_under_a_key_is_answered_however_things_are_now(world: Worlds) -> None:
+    here, over = opened(world()), list[bool]()
+
+    def run(desk: Desk, ask: Note) -> Answer:
+        if over:
+            raise NotDone("it is over")
+        item = desk.item(ask.incident)
+        desk.edit(item, {"title": ask.words})
+        return Noticed(number=item.number, revision=item.revision)
+
+    office, ask = Office(here.engine, act(run)), {"incident": "INC-1", "words": "mine"}
+    first = office.perform("try", ask, actor=ANN, key="k")
+    over.append(True)
+    second = office.perform("try", ask, actor=ANN, key="k")
+    assert (second.facts, second.seq, second.again) == (first.facts, first.seq, True)
+    with pytest.raises(NotDone, match="it is over"):
+        office.perform("try", ask, actor=ANN)
+
+
 def test_a_key_says_nothing_of_who_used_it_and_goes_after_a_week(world: Worlds) -> None:
     here = opened(world())
     office, ask = Office(here.engine, OWN), {"incident": "INC-1", "body": "on it"}
@@ -166,7 +178,7 @@ def test_a_key_says_nothing_of_who_used_it_and_goes_after_a_week(world: Worlds) 
     with here.engine.store.read() as connection:
         [row] = connection.execute(select(t.act_key)).all()
     assert "ann" not in row.id
-    with pytest.raises(ActRefused, match="at most 200 characters, and this one has 201"):
+    with pytest.raises(NotDone, match="at most 200 characters, and this one has 201"):
         office.perform("comment", ask, actor=ANN, key="k" * 201)
 
 
@@ -227,11 +239,11 @@ def test_an_act_that_raises_leaves_nothing_behind(world: Worlds) -> None:
         desk.edit(desk.item(ask.incident), {"title": ask.words})
 
         def answer() -> Answer:
-            raise ActRefused("not today")
+            raise NotDone("not today")
 
         return answer
 
-    with pytest.raises(ActRefused, match="not today"):
+    with pytest.raises(NotDone, match="not today"):
         Office(here.engine, act(run)).perform("try", {"incident": "INC-1", "words": "x"}, actor=ANN, key="k")
     assert (journalled(here), here.incident().fields["title"]) == (before, "Disk full")
 

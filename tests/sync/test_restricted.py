@@ -20,7 +20,7 @@ from tieline.core.identity import of_account
 from tieline.core.model import ConnectionName, IncidentId
 from tieline.core.port import Ref
 from tieline.core.store import tables as t
-from tieline.sync import explain, restricting
+from tieline.sync import explain, loading, restricting
 from tieline.sync.alerts import absence
 from tieline.sync.daemon import metrics
 from tieline.sync.engine import Engine
@@ -263,7 +263,7 @@ def test_the_gauge_of_what_is_parked_counts_what_the_list_has(busy: World, hidde
         tx.execute(insert(t.inbox), [{**arrival, "ref": one} for one in (ref, "e", other.ref, "of-nobody")])
         for number, copy in ((1, busy.copy("left")), (2, other)):
             said = {"incident_id": number, "author": "ann", "audience": "staff", "body": "x", "origin": ""}
-            comment = tx.execute(insert(t.comment), {**said, "written_at": now}).inserted_primary_key[0]
+            comment = loading.new_id(tx.execute(insert(t.comment), {**said, "written_at": now}))
             twin = {"comment_id": comment, "connection": "left", "replica_id": copy.id, "token": f"c{number}"}
             tx.execute(insert(t.twin), {**twin, "state": "parked", "parked": "refused"})
     if hidden:
