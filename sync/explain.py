@@ -189,9 +189,9 @@ def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:
 
 def conflicts(connection: Connection, sight: Sight = OUTSIDER) -> list[OpenConflict]:
     """Every field that is held until a person acts, oldest first."""
-    waiting = select(t.replica.c.id).where(loading.WAITS_FOR_A_PERSON)
-    found = connection.execute(without(waiting, t.replica.c.incident_id, sight.hidden(connection))).scalars()
-    copies = [copy for row in list(found) if (copy := loading.load_replica(connection, row)) is not None]
+    waiting = select(t.replica).where(loading.WAITS_FOR_A_PERSON)
+    rows = connection.execute(without(waiting, t.replica.c.incident_id, sight.hidden(connection)))
+    copies = map(loading.replica_of, rows)
     held = [
         OpenConflict(copy.incident, copy.connection, name, hold, copy.kind)
         for copy in copies

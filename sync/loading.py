@@ -70,13 +70,13 @@ def load_incidents(tx: Transaction, incidents: Sequence[IncidentId]) -> dict[Inc
 
 def load_replicas(connection: Connection | Transaction, incident: IncidentId) -> list[Replica]:
     """The copies that say what one item says."""
-    return [_replica(row) for row in connection.execute(_REPLICAS, {"incident": incident})]
+    return [replica_of(row) for row in connection.execute(_REPLICAS, {"incident": incident})]
 
 
 def load_replica(connection: Connection | Transaction, replica: int) -> Replica | None:
     """One copy, by its row id."""
     row = connection.execute(_REPLICA, {"replica": replica}).first()
-    return None if row is None else _replica(row)
+    return None if row is None else replica_of(row)
 
 
 def lock_replica(tx: Transaction, replica: int) -> Replica | None:
@@ -94,13 +94,13 @@ def replica_by_ref(
 ) -> Replica | None:
     """The copy that stands for a record of this kind."""
     row = connection.execute(_BY_REF, {"connection": name, "ref": ref, "kind": kind.value}).first()
-    return None if row is None else _replica(row)
+    return None if row is None else replica_of(row)
 
 
 def replica_by_token(connection: Connection | Transaction, token: Token) -> Replica | None:
     """The copy that a record carrying our token belongs to."""
     row = connection.execute(_BY_TOKEN, {"token": token}).first()
-    return None if row is None else _replica(row)
+    return None if row is None else replica_of(row)
 
 
 _RESTRICTED = select(t.incident.c.restricted).where(t.incident.c.id == bindparam("incident"))
@@ -309,7 +309,8 @@ def _stored_intent(stored: Mapping[str, Any]) -> Intent | None:
     return Intent(_moment(stored["since"]), None if fields is None else _fields(fields))
 
 
-def _replica(row: Row[Any]) -> Replica:
+def replica_of(row: Row[Any]) -> Replica:
+    """The copy that a whole row of the table says."""
     return Replica(
         id=row.id,
         incident=IncidentId(row.incident_id),
