@@ -13,19 +13,18 @@ import click
 from tieline.cli.acts import command
 from tieline.cli.open import clock, configuration, engine_on, moment, store_of
 from tieline.cli.output import emit, json_option, note, say, table
-from tieline.cli.rights import About, Asked, Asker, asker, asking, of_incident, of_the_store, tell_of_reading
-from tieline.core.access import STORE, Subject
+from tieline.cli.rights import About, Asked, Asker, asker, asking, tell_of_reading
+from tieline.core.access import Subject
 from tieline.core.acts import Act
 from tieline.core.arguments import Ask
-from tieline.core.model import ConnectionName, IncidentId
+from tieline.core.model import IncidentId
 from tieline.core.store.store import Transaction
 from tieline.sync import explain
 from tieline.sync.daemon import elsewhere
 from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Engine
-from tieline.sync.office import deciding, own
-from tieline.sync.office.office import Office, Performed
-from tieline.sync.sight import of_connection, subject_of
+from tieline.sync.office import own
+from tieline.sync.office.office import Office, Performed, subject
 
 
 @contextmanager
@@ -181,27 +180,11 @@ def doubts(ctx: click.Context, as_json: bool) -> None:
         note(name, doubt.sentence(name))
 
 
-def _about(ask: Ask) -> About:
-    """What an act is about: an incident, something that is parked, or a connection."""
-    match ask:
-        case own.Retry():
-
-            def parked_one(asker: Asker, tx: Transaction) -> tuple[Subject, IncidentId | None]:
-                found = deciding.incident_of_parked(tx, ask.what.value, ask.number, asker.sight(tx))
-                return (STORE if found is None else subject_of(tx, found)), found
-
-            return parked_one
-        case own.Confirm():
-            name = ConnectionName(ask.connection)
-            return lambda _asker, _tx: (Subject(name, scopes=frozenset({of_connection(name)})), None)
-        case own.Edit() | own.Comment() | own.Settle():
-            return of_incident(ask.incident)
-        case _:
-            return of_the_store
-
-
 def _perform(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
-    with permitted(workspace, act.right(ask), _about(ask)) as (engine, asked):
+    def about(asker: Asker, tx: Transaction) -> tuple[Subject, IncidentId | None]:
+        return subject(act, ask, tx, asker.sight(tx))
+
+    with permitted(workspace, act.right(ask), about) as (engine, asked):
         done = Office(engine, own.OWN, asked.asker.sight).do(act, ask, actor=asked.asker.someone, key=key)
         if done.seq is not None:
             _say_whether_it_waits(engine)

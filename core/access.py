@@ -267,7 +267,7 @@ def _refusal(actor: Someone, right: str, subject: Subject, facts: Facts, why: st
     if not facts.any_admin:
         ask = f"Nobody is admin here yet: whoever opens the store first becomes it with {_command(actor, Role.ADMIN)}"
     elif next(_sources(GRANT, STORE, facts), None) is not None:
-        ask = f"You may grant it to yourself: {_command(actor, roles[0])}"
+        ask = f"{actor.name} may grant it, to themselves as well: {_command(actor, roles[0])}"
     else:
         ask = f"Ask {_or(list(facts.admins)) if facts.admins else 'an admin'} for {_command(actor, roles[0])}"
     return " ".join(filter(None, [takes, why, ask]))

@@ -15,13 +15,19 @@ from typing import Any, get_type_hints
 
 from pydantic import ValidationError
 
-from tieline.core.arguments import Answer, Ask, misfits
+from tieline.core.access import Subject
+from tieline.core.arguments import Answer, Ask, item_fields, misfits
 from tieline.core.errors import TielineError
 from tieline.core.events import Event
+from tieline.core.model import IncidentId
 from tieline.core.settings import no_such
+from tieline.core.store.store import Connection, Transaction
 
 Later = Callable[[], Answer]
 """An answer that is known once what was noted is carried out, such as the number of a comment."""
+About = Callable[[Connection | Transaction, Any, Any], tuple[Subject, IncidentId | None]]
+"""What an act is about, and the item that it is done to, if any: called with the store as it is, with what was asked,
+and with what whoever asks sees."""
 Run = Callable[[Any, Any], Answer | Later]
 """Called with the desk (a `Desk`, and for acts of the engine more than that) and with what was asked."""
 
@@ -50,13 +56,15 @@ class OneOf:
 @dataclass(frozen=True, slots=True)
 class Act:
     """One act. `needs` is the right to it; `words` are the arguments that stand without a name on the command line;
-    `records` the kinds of events that it may journal beside what the engine does."""
+    `records` the kinds of events that it may journal beside what the engine does. What it is about, for whoever is
+    asked whether it may be done, is the item that its words name, or the store; `about` says otherwise."""
 
     name: str
     run: Run
     needs: str | OneOf
     words: tuple[str, ...] = ()
     records: tuple[type[Event], ...] = ()
+    about: About | None = None
 
     @property
     def ask(self) -> type[Ask]:
@@ -124,6 +132,8 @@ class Acts:
 def _declared(act: Act) -> list[str]:
     wrong = misfits(act.ask)
     wrong += [f"it has no argument {word!r}" for word in act.words if word not in act.ask.model_fields]
+    if act.about is None and len(item_fields(act.ask)) > 1:
+        wrong.append("it names several items, and does not say which of them it is `about`")
     if not act.summary:
         wrong.append("its function has no docstring, which is what people read of it")
     return wrong

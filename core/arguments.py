@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
 
@@ -97,10 +97,23 @@ Words = Annotated[str, BeforeValidator(_words)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), BeforeValidator(_words)]
 """One line of text that says something."""
 
+
+class _Names:
+    """Says of a text that it names an item."""
+
+
+ITEM: Final = _Names()
+
 ItemName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), BeforeValidator(_words)
+    str, ITEM, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), BeforeValidator(_words)
 ]
 """An item, by its number (`INC-12`), or by the key, the id or the address of a ticket of it."""
+
+
+def item_fields(ask: type[Ask]) -> list[str]:
+    """The arguments that name items."""
+    return [name for name, field in ask.model_fields.items() if ITEM in field.metadata]
+
 
 _SCALARS = (str, int, bool, datetime, timedelta)
 

@@ -8,17 +8,18 @@ from typing import Any, Final, Self
 
 from pydantic import Field, model_validator
 
+from tieline.core.access import STORE, Subject
 from tieline.core.acts import Act, Acts, OneOf
 from tieline.core.arguments import Answer, Ask, ItemName, Line, Words
-from tieline.core.model import CATALOGUE, Audience, ConnectionName
-from tieline.core.store.store import Transaction
+from tieline.core.model import CATALOGUE, Audience, ConnectionName, IncidentId
+from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain
 from tieline.sync.alerts import absence
 from tieline.sync.loading import plain
 from tieline.sync.office import deciding
 from tieline.sync.office.desk import EngineDesk
 from tieline.sync.office.writing import news, shown, values
-from tieline.sync.sight import records_of
+from tieline.sync.sight import Sight, of_connection, records_of, subject_of
 
 
 class Edit(Ask):
@@ -174,6 +175,11 @@ class Released(Answer):
         return f"{self.released} {self.id} tries again"
 
 
+def _of_parked(seen_in: Connection | Transaction, ask: Retry, sight: Sight) -> tuple[Subject, IncidentId | None]:
+    found = deciding.incident_of_parked(seen_in, ask.what.value, ask.number, sight)
+    return (STORE if found is None else subject_of(seen_in, found)), found
+
+
 def retry(desk: EngineDesk, ask: Retry) -> Answer:
     """Let one parked thing try again."""
     what, number = ask.what.value, ask.number
@@ -204,6 +210,10 @@ class Confirmed(Answer):
         )
 
 
+def _of_connection(_seen_in: Connection | Transaction, ask: Confirm, _sight: Sight) -> tuple[Subject, None]:
+    return Subject(ask.connection, scopes=frozenset({of_connection(ask.connection)})), None
+
+
 def confirm(desk: EngineDesk, ask: Confirm) -> Callable[[], Answer]:
     """Confirm that the alerts that a connection no longer lists have ended: these, and no others later."""
     name, found = ConnectionName(ask.connection), list[absence.Doubt]()
@@ -224,8 +234,8 @@ OWN: Final = Acts(
         Act("edit", edit, "incident.edit", ("incident", "changes")),
         Act("comment", comment, TO_COMMENT, ("incident", "body")),
         Act("conflicts settle", settle, "conflicts.settle", ("incident", "field", "connection")),
-        Act("parked retry", retry, "parked.release", ("what", "number")),
-        Act("doubts confirm", confirm, "doubts.confirm", ("connection",)),
+        Act("parked retry", retry, "parked.release", ("what", "number"), about=_of_parked),
+        Act("doubts confirm", confirm, "doubts.confirm", ("connection",), about=_of_connection),
     ]
 )
 """What can be done without a plugin."""

@@ -185,7 +185,7 @@ def test_two_who_are_called_the_same_are_not_the_same() -> None:
         (
             "incident.restrict",
             facts(owns_store=True, admins=("cleo",)),
-            "You may grant it to yourself: `tieline access grant os:ann@db1 ",
+            "ann may grant it, to themselves as well: `tieline access grant os:ann@db1 ",
         ),
         (
             "incident.edit",

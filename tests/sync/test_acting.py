@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from tests.sync.world import World
 
 from tieline.core import journal
-from tieline.core.access import CARRIES, RIGHTS
+from tieline.core.access import CARRIES, RIGHTS, STORE
 from tieline.core.acts import Act, Acts, NotDone, WrongWords
 from tieline.core.arguments import Answer, Ask, ItemName, Line
 from tieline.core.desk import Desk
@@ -24,8 +24,9 @@ from tieline.core.store.store import Transaction
 from tieline.sync import explain, loading, restricting
 from tieline.sync.alerts import absence
 from tieline.sync.alerts.board import BOARD
-from tieline.sync.office.office import KEPT_FOR, KeyReused, Office, Performed
+from tieline.sync.office.office import KEPT_FOR, KeyReused, Office, Performed, subject
 from tieline.sync.office.own import OWN
+from tieline.sync.sight import OUTSIDER
 
 ANN = Someone("ann")
 Worlds = Callable[..., World]
@@ -277,6 +278,43 @@ def test_who_may_not_is_refused_before_anything_is_done(world: Worlds) -> None:
         Office(here.engine, OWN).perform("comment", {"incident": "1", "body": "x"}, actor=ANN)
     here.engine.store = store
     assert journalled(here) == before
+
+
+class Two(Ask):
+    one: ItemName
+    other: ItemName
+
+
+def join(_desk: Desk, _ask: Two) -> Answer:
+    """Join two items."""
+    raise NotImplementedError
+
+
+class Nothing(Ask):
+    words: Line = "x"
+
+
+def tidy(_desk: Desk, _ask: Nothing) -> Answer:
+    """Tidy up."""
+    raise NotImplementedError
+
+
+def test_an_act_is_about_the_item_that_its_words_name_or_about_the_store(world: Worlds) -> None:
+    here = opened(world())
+    with here.engine.store.read() as connection:
+        edit, tidies = OWN["edit"], Act("tidy", tidy, "store.move")
+        about, number = subject(edit, edit.told({"incident": "1", "changes": {"team": "x"}}), connection, OUTSIDER)
+        assert (about.name, number) == ("INC-1", 1)
+        assert {str(scope) for scope in about.scopes} == {"connection:left", "connection:right"}
+        assert subject(tidies, tidies.told({}), connection, OUTSIDER) == (STORE, None)
+        with pytest.raises(LookupError):
+            subject(edit, edit.told({"incident": "9", "changes": {"team": "x"}}), connection, OUTSIDER)
+
+
+def test_an_act_that_names_several_items_says_which_it_is_about() -> None:
+    with pytest.raises(TypeError, match="several items, and does not say which of them it is `about`"):
+        Acts([Act("join", join, "incident.edit")])
+    Acts([Act("join", join, "incident.edit", about=lambda _seen_in, _ask, _sight: (STORE, None))])
 
 
 class Odd(Ask):
