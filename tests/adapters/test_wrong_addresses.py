@@ -6,12 +6,13 @@ Certificates that do not prove the tool are in `tests/threats/test_t22_tls.py`, 
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
+from tests.adapters.strangers import stranger
 from tests.threats.canaries import TOOLS, connect, reply, serving
 
 from tieline.core.errors import RemoteError
@@ -38,28 +39,6 @@ def silent() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-def saying(words: bytes) -> Callable[[], AbstractContextManager[str]]:
-    """Something that says so to everybody who comes, and hangs up."""
-
-    @contextmanager
-    def standing() -> Iterator[str]:
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            threading.Thread(target=_answer_all, args=(listening, words), daemon=True).start()
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-    return standing
-
-
-def _answer_all(listening: socket.socket, words: bytes) -> None:
-    with suppress(OSError):
-        while True:
-            caller, _ = listening.accept()
-            with caller, suppress(OSError):
-                caller.settimeout(5)
-                caller.recv(65_536)
-                caller.sendall(words)
-
-
 def answering(status: int, headers: dict[str, str], body: bytes) -> Callable[[], AbstractContextManager[str]]:
     @contextmanager
     def standing() -> Iterator[str]:
@@ -83,8 +62,9 @@ CAUSES = {
     "refused": Cause(closed, "refused the connection"),
     "unresolved": Cause(nowhere, "has a name that does not resolve"),
     "silent": Cause(silent, "did not answer in time"),
-    "hangs up": Cause(saying(b""), "closed the connection without an answer"),
-    "another protocol": Cause(saying(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), "does not answer in HTTP"),
+    "hangs up": Cause(stranger, "closed the connection without an answer"),
+    "resets": Cause(partial(stranger, resets=True), "broke the connection off"),
+    "another protocol": Cause(partial(stranger, b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), "does not answer in HTTP"),
     "a page": Cause(answering(200, HTML, PAGE), "page", 200),
     "a page that asks to log in": Cause(
         answering(302, {"location": "https://login.example.com/sso?token=canary"}, b""),
