@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from collections.abc import Callable
+from typing import Any
 
 import click
-from pydantic.fields import FieldInfo
 
+from tieline.cli.declared import help_of, parameters, told, wrong_usage
 from tieline.cli.output import emit, json_option, say
-from tieline.core.acts import Act, WrongWords
+from tieline.core.acts import Act
 from tieline.core.arguments import Ask
+from tieline.core.declared import WrongWords
 from tieline.sync.office.office import Performed
 
 Perform = Callable[[str, Act, Ask, str], Performed]
@@ -27,98 +26,17 @@ def command(act: Act, perform: Perform) -> click.Command:
         if key is not None and not key.strip():
             raise click.UsageError("--key is empty: name one, or leave it out to have it done each time")
         try:
-            ask = act.told(_said(act.ask.model_fields, given))
-            done = perform(workspace, act, ask, key or "")
+            done = perform(workspace, act, told(act, given), key or "")
         except WrongWords as wrong:
-            told = [f"{place}: {words}" if place else words for place, words in wrong.problems]
-            raise click.UsageError("; ".join(told)) from None
+            raise wrong_usage(wrong) from None
         if as_json:
             emit(done.facts)
         else:
             say(done.sentence)
 
-    fields = act.ask.model_fields
-    made = click.command(act.name.rpartition(" ")[2], help=_help(act, fields))(run)
+    made = click.command(act.name.rpartition(" ")[2], help=help_of(act))(run)
     made.params = [
-        *(_argument(name, fields[name]) for name in act.words),
-        *(_option(name, field) for name, field in fields.items() if name not in act.words),
+        *parameters(act),
         click.Option(["--key"], default=None, help="Do it once, however often it is asked for under this key."),
     ]
     return json_option(made)
-
-
-def _help(act: Act, fields: Mapping[str, FieldInfo]) -> str:
-    """What the act does, and what stands for each of its words: click explains options alone."""
-    named = {_placeholder(name, fields[name]): fields[name].description or "" for name in act.words}
-    wide = max(map(len, named), default=0)
-    lines = [f"{placeholder:{wide}}  {words}" for placeholder, words in named.items()]
-    return "\n".join([act.help, "", "\b", *lines])
-
-
-def _placeholder(name: str, field: FieldInfo) -> str:
-    return "FIELD=VALUE..." if _is_map(field.annotation) else name.upper()
-
-
-def _said(fields: Mapping[str, FieldInfo], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What was said, as the model takes it."""
-    said = {name: value for name, value in given.items() if value not in (None, ())}
-    return {name: _named(value) if _is_map(fields[name].annotation) else value for name, value in said.items()}
-
-
-def _named(pairs: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise click.UsageError(f"{pair!r}: write FIELD=VALUE, a field's name and what it is to be")
-        if name in found:
-            raise click.UsageError(f"{name} is there twice; write it once")
-        found[name] = value
-    return found
-
-
-def _argument(name: str, field: FieldInfo) -> click.Argument:
-    many = -1 if _is_many(field) else 1
-    metavar = _placeholder(name, field) if _is_map(field.annotation) else None
-    return click.Argument([name], nargs=many, required=field.is_required(), metavar=metavar, type=_type(field))
-
-
-def _option(name: str, field: FieldInfo) -> click.Option:
-    written = f"--{name.replace('_', '-')}"
-    if _bare(field.annotation) is bool:
-        return click.Option([written], is_flag=True, default=None, help=field.description)
-    many = _is_many(field)
-    return click.Option(
-        [written], multiple=many, required=field.is_required(), help=field.description, type=_type(field)
-    )
-
-
-def _type(field: FieldInfo) -> click.ParamType[Any] | type:
-    """What click is told of a type: the choices, and whole numbers. The model knows the rest."""
-    bare = _bare(field.annotation)
-    if isinstance(bare, type) and issubclass(bare, Enum):
-        return click.Choice([str(one.value) for one in bare])
-    if get_origin(bare) is Literal:
-        return click.Choice([str(one) for one in get_args(bare)])
-    return int if bare is int else str
-
-
-def _bare(annotation: Any) -> Any:
-    """The type without what is around it: `X | None`, a tuple of X."""
-    if get_origin(annotation) is Annotated:
-        return _bare(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, UnionType):
-        return _bare(next(one for one in get_args(annotation) if one is not NoneType))
-    return _bare(get_args(annotation)[0]) if _is_list(annotation) else annotation
-
-
-def _is_many(field: FieldInfo) -> bool:
-    return _is_map(field.annotation) or _is_list(field.annotation)
-
-
-def _is_map(annotation: Any) -> bool:
-    return get_origin(annotation) in (dict, Mapping)
-
-
-def _is_list(annotation: Any) -> bool:
-    return get_origin(annotation) is tuple

@@ -24,7 +24,8 @@ from tieline.sync.daemon import elsewhere
 from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Engine
 from tieline.sync.office import own
-from tieline.sync.office.office import Office, Performed, subject
+from tieline.sync.office.office import Office, Performed
+from tieline.sync.office.subjects import subject
 
 
 @contextmanager

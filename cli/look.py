@@ -8,115 +8,15 @@ from typing import Any
 import click
 
 from tieline.cli.open import configuration, store_of
-from tieline.cli.output import brief, emit, json_option, plain, say, table, text
+from tieline.cli.output import brief, emit, json_option, plain, say, table
 from tieline.cli.rights import asker, tell_of_reading
-from tieline.core.model import CATALOGUE, Status
+from tieline.cli.views import command
+from tieline.core.model import CATALOGUE
 from tieline.core.settings import no_such
 from tieline.sync import explain
-from tieline.sync.alerts import unknown
-from tieline.sync.loading import plain as plain_fields
-from tieline.sync.records import Replica, ReplicaState
+from tieline.sync.office.own_views import OWN_VIEWS
 
-
-@click.command()
-@click.argument("incident", required=False)
-@click.option(
-    "--status",
-    "wanted",
-    type=click.Choice([one.value for one in Status]),
-    help="Only in this status.",
-)
-@click.option("--search", default="", help="Only with these words in a text, person or tag, or in a ticket's key.")
-@click.option("--connection", "system", default="", help="Only with a copy in this connection.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
-@json_option
-@click.pass_obj
-def incidents(
-    workspace: str, incident: str | None, wanted: str | None, search: str, system: str, limit: int, as_json: bool
-) -> None:
-    """Incidents and their copies, newest first; or one INCIDENT with all its fields, by its number or the key of any
-    of its tickets. A star is at a copy that is not written yet."""
-    config, _registry = configuration(workspace)
-    if system and system not in config.connections:
-        raise no_such("connection", system, config.connections)
-    with store_of(config) as store:
-        who = asker(config, store)
-        with store.read() as connection:
-            sight = who.sight(connection)
-            if incident is not None:
-                asked_for = explain.one_incident(connection, explain.one_named(connection, incident, sight).id)
-                found = [asked_for] if asked_for is not None else []
-            else:
-                found = explain.incidents(
-                    connection, status=wanted or "", search=search, system=system, limit=limit, sight=sight
-                )
-            not_known = unknown.firing_of(connection, [one.id for one, _copies in found])
-        tell_of_reading(store, who, sight, [one.id for one, _copies in found])
-    if as_json:
-        emit(
-            [
-                {
-                    "incident": sight.called(one.id, one.number),
-                    "id": one.uid,
-                    "fields": plain_fields(one.fields),
-                    "severity_unknown": [said.sentence for said in not_known.get(one.id, ())],
-                    "copies": {
-                        copy.connection: {
-                            "key": copy.key,
-                            "ref": copy.ref,
-                            "url": copy.url,
-                            "state": copy.state.value,
-                            "behind": copy.dirty,
-                        }
-                        for copy in copies
-                    },
-                }
-                for one, copies in found
-            ]
-        )
-        return
-    if incident is not None:
-        one, copies = found[0]
-        names = sorted({*one.fields, *(name for copy in copies for name in copy.observed)})
-        table(
-            f"{sight.called(one.id, one.number)}  {text(one.fields.get('title'))}",
-            ["field", "incident", *[f"{copy.connection} {_called(copy)}" for copy in copies]],
-            [
-                (
-                    name,
-                    one.fields.get(name),
-                    *[copy.observed.get(name, "—") for copy in copies],
-                )
-                for name in names
-            ],
-            empty="",
-            whole=True,
-        )
-        for said in not_known.get(one.id, ()):
-            say(f"severity not known: {said.sentence}")
-        return
-    table(
-        "Incidents",
-        ["incident", "status", "severity", "title", "copies"],
-        [
-            (
-                sight.called(one.id, one.number),
-                one.fields.get("status"),
-                one.fields.get("severity") or ("unknown" if one.id in not_known else None),
-                one.fields.get("title"),
-                "  ".join(f"{_called(copy)}{'*' if copy.dirty else ''}" for copy in copies),
-            )
-            for one, copies in found
-        ],
-        empty="no incident is like that" if search or system or wanted else "no incidents yet",
-    )
-
-
-def _called(copy: Replica) -> str:
-    """The copy's key, and what has to be said of it before anybody looks for it over there."""
-    if copy.state is ReplicaState.GONE:
-        return f"{copy.key or copy.ref or copy.connection} (gone)"
-    return copy.key or copy.state.value
+incidents = command(OWN_VIEWS["incidents"])
 
 
 @click.command()

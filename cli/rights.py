@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import click
@@ -15,12 +15,11 @@ from tieline.core import grants
 from tieline.core.access import GRANT, STORE, Facts, Rule, Subject, Verdict, may
 from tieline.core.config import Config
 from tieline.core.errors import NotAllowed
-from tieline.core.events import RestrictedRead
 from tieline.core.identity import Someone
-from tieline.core.journal import Entry
 from tieline.core.model import IncidentId
 from tieline.core.store.store import Connection, Store, Transaction
 from tieline.sync import explain
+from tieline.sync.office import enquiries
 from tieline.sync.records import Incident
 from tieline.sync.sight import Sight, sight_of, subject_of
 
@@ -38,7 +37,8 @@ class Asker:
 
     def facts(self, connection: Connection | Transaction) -> Facts:
         """What is known of them."""
-        return grants.facts_of(connection, self.someone, self.now, owns_store=self.owns_store)
+        found = grants.facts_of(connection, self.someone, self.now, owns_store=self.owns_store)
+        return replace(found, opened_store=True)
 
     def sight(self, connection: Connection | Transaction) -> Sight:
         """What they see."""
@@ -125,11 +125,5 @@ def command() -> str:
 
 def tell_of_reading(store: Store, asker: Asker, sight: Sight, shown: Iterable[IncidentId | None]) -> None:
     """Journal which of these incidents are restricted, before they are shown: once a minute for each of them."""
-    restricted = sorted({one for one in shown if one is not None} & sight.reads.keys())
-    if not restricted:
-        return
-    with store.write() as tx:
-        for number in restricted:
-            if grants.is_news(tx, f"read {tx.person(asker.someone)} {number}", asker.now):
-                happened = RestrictedRead(act=command())
-                tx.journal(Entry(asker.now, happened.KIND, number, None, asker.someone, "", happened.facts()))
+    restricted = {one for one in shown if one is not None} & sight.reads.keys()
+    enquiries.tell_of_reading(store, command(), asker.someone, asker.now, restricted)

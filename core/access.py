@@ -18,11 +18,12 @@ from typing import Final
 
 from tieline.core.identity import Someone
 
+READ: Final = "incident.read"
 READ_RESTRICTED: Final = "incident.read_restricted"
 GRANT: Final = "access.grant"
 
 RIGHTS: Final[Mapping[str, str]] = {
-    "incident.read": "read incidents",
+    READ: "read incidents",
     READ_RESTRICTED: "read restricted incidents, and know that they exist",
     "incident.restrict": "restrict an incident or end that",
     "incident.edit": "change the fields of an incident",
@@ -76,6 +77,7 @@ class Rule(StrEnum):
     OWNER = "owner"  # the store's file is theirs, which makes them admin
     ROLE = "role"  # a role that was granted to them carries the right
     RELATION = "relation"  # how they stand to the subject carries it
+    OPENED = "opened"  # they opened the store by themselves, and what is not restricted stands there to be read
     FIRST_ADMIN = "first_admin"  # nobody is admin yet, and whoever can open the store may become it
     NO_RIGHT = "no_right"  # nothing gives it to them
     EXPIRED = "expired"  # what gave it to them is over
@@ -187,7 +189,8 @@ STORE: Final = Subject()
 class Facts:
     """What is known of the actor, now. `grants` and `relations` are the actor's own, `duties` those of the act.
 
-    `admins` are those who could grant what is missing, for the sentence. `any_admin` is False where nobody can.
+    `opened_store` is true where it is not we who show it to them. `admins` are those who could grant what is missing,
+    for the sentence. `any_admin` is False where nobody can.
     """
 
     now: datetime
@@ -195,6 +198,7 @@ class Facts:
     relations: frozenset[Relation] = frozenset()
     duties: frozenset[Duty] = frozenset()
     owns_store: bool = False
+    opened_store: bool = False
     any_admin: bool = True
     admins: tuple[str, ...] = ()
 
@@ -239,6 +243,8 @@ def _sources(right: str, subject: Subject, facts: Facts) -> Iterator[tuple[Rule,
     for relation in sorted(facts.relations):
         if right in STANDING[relation]:
             yield Rule.RELATION, relation.value
+    if facts.opened_store and right == READ:
+        yield Rule.OPENED, ""
     if right == GRANT and not facts.any_admin:
         yield Rule.FIRST_ADMIN, ""
 

@@ -7,7 +7,7 @@ ever, so that there is one way to write it: no floats, and nothing that comes in
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from types import NoneType, UnionType
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
 
 from tieline.core import model, settings
+from tieline.core.shown import Part
 from tieline.core.store.chain import canonical
 
 
@@ -34,13 +35,21 @@ class Ask(BaseModel):
 
 
 class Answer(BaseModel):
-    """What an act answers: facts for programs, and a sentence for people."""
+    """What is answered: facts for programs, and for people a sentence, or more than one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def sentence(self) -> str:
         """What is said to whoever asked for it."""
         raise NotImplementedError
+
+    def shown(self) -> Sequence[Part]:
+        """What is shown to whoever asked for it."""
+        return (self.sentence(),)
+
+    def facts(self) -> dict[str, Any]:
+        """The same for programs, as plain JSON."""
+        return self.model_dump(mode="json")
 
 
 def _duration(given: object) -> timedelta:
@@ -98,6 +107,13 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 """One line of text that says something."""
 
 
+Filter = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), BeforeValidator(_words)]
+"""Words to look for; empty ones look for nothing."""
+
+Cursor = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[A-Za-z0-9_-]+$")]
+"""A place in a list, as a page of it said."""
+
+
 class _Names:
     """Says of a text that it names an item."""
 
@@ -112,7 +128,12 @@ ItemName = Annotated[
 
 def item_fields(ask: type[Ask]) -> list[str]:
     """The arguments that name items."""
-    return [name for name, field in ask.model_fields.items() if ITEM in field.metadata]
+    return [name for name, field in ask.model_fields.items() if ITEM in field.metadata or _names_item(field.annotation)]
+
+
+def _names_item(annotation: Any) -> bool:
+    """Whether it names one where it is said at all: `ItemName | None`."""
+    return any(ITEM in getattr(one, "__metadata__", ()) for one in get_args(annotation))
 
 
 _SCALARS = (str, int, bool, datetime, timedelta)

@@ -1,4 +1,5 @@
-"""What an act sees and what it may note. Nothing is written while it decides: the office does that, afterwards."""
+"""What a view and an act see, and what an act may note. Nothing is written while it decides: the office does that,
+afterwards."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from tieline.core.model import Audience, Fields, IncidentId, RecordKind
 
 
 class Item(Protocol):
-    """An item as an act sees it. Whoever looks at one acts on this state of it, or is asked once more."""
+    """An item as it is seen. An act that looks at one acts on this state of it, or decides once more."""
 
     @property
     def id(self) -> IncidentId: ...
@@ -45,8 +46,8 @@ class Noted(Protocol):
         """Its number. Raises LookupError before."""
 
 
-class Desk(Protocol):
-    """What an act decides at: it looks, and notes what is to follow."""
+class Look(Protocol):
+    """What a view looks at: the store as one moment found it, without what whoever asks may not see."""
 
     @property
     def now(self) -> datetime: ...
@@ -60,6 +61,10 @@ class Desk(Protocol):
 
     def called(self, item: Item) -> str:
         """How whoever asks calls an item: by its number, or by the label of one that is restricted."""
+
+
+class Desk(Look, Protocol):
+    """What an act decides at: it looks, and notes what is to follow."""
 
     def edit(self, item: Item, fields: Fields) -> None:
         """Note new values; every copy follows."""

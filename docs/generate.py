@@ -16,6 +16,7 @@ from generator import (
     mapping_files,
     metrics,
     outcomes,
+    views,
     words,
 )
 
@@ -36,6 +37,7 @@ def pages() -> dict[str, str]:
         "reference/metrics.md": metrics.page(),
         "reference/outcomes.md": outcomes.page(),
         "reference/reasons.md": words.page(),
+        "reference/views.md": views.page(),
         "explanation/guarantees.md": guarantees.page(),
     }
     written = {name: f"{NOTE}\n{text.strip()}\n" for name, text in made.items()}

@@ -282,10 +282,11 @@ def incidents(
     search: str = "",
     system: str = "",
     limit: int = 50,
+    before: int | None = None,
     sight: Sight = OUTSIDER,
 ) -> list[tuple[Incident, list[Replica]]]:
     """Incidents with their copies, newest first: those in a status, with these words in what a person reads of it or
-    in the key of a ticket, and with a copy in a connection (`system`)."""
+    in the key of a ticket, and with a copy in a connection (`system`); opened `before` the one of this number."""
     query = without(select(t.incident.c.id), t.incident.c.id, sight.hidden(connection))
     query = query.order_by(t.incident.c.id.desc())
     copies = select(t.replica.c.incident_id)
@@ -293,15 +294,12 @@ def incidents(
         query = query.where(t.incident.c.status == status)
     if system:
         query = query.where(t.incident.c.id.in_(copies.where(t.replica.c.connection == system)))
-    found: list[tuple[Incident, list[Replica]]] = []
+    if before is not None:
+        query = query.where(t.incident.c.id < before)
     numbers = (
         words.found(connection, query, search, limit) if search else connection.execute(query.limit(limit)).scalars()
     )
-    for number in list(numbers):
-        incident = loading.load_incident(connection, IncidentId(number))
-        if incident is not None:
-            found.append((incident, loading.load_replicas(connection, incident.id)))
-    return found
+    return loading.load_with_copies(connection, [IncidentId(number) for number in numbers])
 
 
 def status(connection: Connection, now: datetime, sight: Sight = OUTSIDER) -> dict[str, Any]:

@@ -29,6 +29,16 @@ _REPLICAS = (
     .where(t.replica.c.incident_id == bindparam("incident"), t.replica.c.purpose == RECORD)
     .order_by(t.replica.c.id)
 )
+_ALL: Final = (
+    select(t.incident).where(t.incident.c.id.in_(bindparam("incidents", expanding=True))).order_by(t.incident.c.id)
+)
+_ALL_REPLICAS: Final = (
+    select(t.replica)
+    .where(t.replica.c.incident_id.in_(bindparam("incidents", expanding=True)), t.replica.c.purpose == RECORD)
+    .order_by(t.replica.c.id)
+)
+_AT_ONCE: Final = 10_000
+"""Numbers that one query names."""
 _REPLICA = select(t.replica).where(t.replica.c.id == bindparam("replica"))
 _INCIDENT_OF = select(t.replica.c.incident_id).where(t.replica.c.id == bindparam("replica"))
 _LOCK = select(t.incident.c.id).where(t.incident.c.id == _INCIDENT_OF.scalar_subquery()).with_for_update()
@@ -71,6 +81,20 @@ def load_incidents(tx: Transaction, incidents: Sequence[IncidentId]) -> dict[Inc
 def load_replicas(connection: Connection | Transaction, incident: IncidentId) -> list[Replica]:
     """The copies that say what one item says."""
     return [replica_of(row) for row in connection.execute(_REPLICAS, {"incident": incident})]
+
+
+def load_with_copies(
+    connection: Connection | Transaction, incidents: Sequence[IncidentId]
+) -> list[tuple[Incident, list[Replica]]]:
+    """These items in this order, each with the copies that say what it says: two queries, however many they are."""
+    items: dict[int, Incident] = {}
+    copies: dict[int, list[Replica]] = {}
+    for start in range(0, len(incidents), _AT_ONCE):
+        these = {"incidents": incidents[start : start + _AT_ONCE]}
+        items |= {row.id: _incident(row) for row in connection.execute(_ALL, these)}
+        for row in connection.execute(_ALL_REPLICAS, these):
+            copies.setdefault(row.incident_id, []).append(replica_of(row))
+    return [(items[number], copies.get(number, [])) for number in incidents if number in items]
 
 
 def load_replica(connection: Connection | Transaction, replica: int) -> Replica | None:

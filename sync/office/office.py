@@ -16,18 +16,17 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from tieline.core.access import STORE, Subject
-from tieline.core.acts import Act, Acts, Later, NotDone, WrongWords
-from tieline.core.arguments import Answer, Ask, item_fields
+from tieline.core.acts import Act, Acts, Later, NotDone
+from tieline.core.arguments import Answer, Ask
+from tieline.core.declared import WrongWords
 from tieline.core.events import Acted
 from tieline.core.journal import Actor
-from tieline.core.model import IncidentId
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import explain, loading
+from tieline.sync import loading
 from tieline.sync.engine import Engine
 from tieline.sync.office.desk import EngineDesk
-from tieline.sync.sight import OUTSIDER, Sight, subject_of
+from tieline.sync.sight import OUTSIDER, Sight
 
 KEPT_FOR: Final = timedelta(days=7)
 """How long what was asked for under a key is known again."""
@@ -66,17 +65,6 @@ Sees = Callable[[Connection | Transaction], Sight]
 def outsider(_seen_in: Connection | Transaction) -> Sight:
     """What everybody sees."""
     return OUTSIDER
-
-
-def subject(act: Act, ask: Ask, seen_in: Connection | Transaction, sight: Sight) -> tuple[Subject, IncidentId | None]:
-    """What an act is about, and the item that it is done to. Raises LookupError for one that is not there for whoever
-    asks."""
-    if act.about is not None:
-        return act.about(seen_in, ask, sight)
-    for name in item_fields(act.ask):
-        item = explain.one_named(seen_in, str(getattr(ask, name)), sight)
-        return subject_of(seen_in, item.id), item.id
-    return STORE, None
 
 
 class Office:

@@ -9,8 +9,9 @@ from typing import Any, Final, Self
 from pydantic import Field, model_validator
 
 from tieline.core.access import STORE, Subject
-from tieline.core.acts import Act, Acts, OneOf
+from tieline.core.acts import Act, Acts
 from tieline.core.arguments import Answer, Ask, ItemName, Line, Words
+from tieline.core.declared import OneOf
 from tieline.core.model import CATALOGUE, Audience, ConnectionName, IncidentId
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain

@@ -224,7 +224,7 @@ def test_a_person_who_is_called_like_a_part_of_ours_is_told_from_it(workspace):
 
 
 def test_an_incident_is_edited_and_commented_by_the_key_of_a_ticket_of_it(workspace):
-    (incident,) = json.loads(run("incidents", "INC-1", "--json", workspace=workspace)[1])
+    (incident,) = json.loads(run("incidents", "INC-1", "--json", workspace=workspace)[1])["items"]
     key = next(copy["key"] for copy in incident["copies"].values() if copy["key"])
     done = [
         run("edit", key, "title=Disk is full", "--json", workspace=workspace),

@@ -43,7 +43,7 @@ def test_an_incident_is_found_by_the_key_of_any_of_its_tickets(tmp_path, keys, c
 
 
 def _found(tmp_path, *filters):
-    return [one["incident"] for one in json.loads(run("incidents", *filters, "--json", workspace=tmp_path)[1])]
+    return [one["incident"] for one in json.loads(run("incidents", *filters, "--json", workspace=tmp_path)[1])["items"]]
 
 
 def test_incidents_are_searched_and_filtered(tmp_path, keys):

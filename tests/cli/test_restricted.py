@@ -50,7 +50,7 @@ def ways_to(machine: Machine, number: int) -> list[str]:
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_an_outsider_finds_nothing_of_it_anywhere(number: int, machine: Machine) -> None:
-    title = machine.read("incidents", f"INC-{number}")[0]["fields"]["title"]
+    title = machine.read("incidents", f"INC-{number}")["items"][0]["fields"]["title"]
     label = restricted(machine, number)
     words = {f"INC-{number}", label, title}
     for look in LOOKS:
@@ -133,7 +133,7 @@ def test_whoever_may_read_it_finds_it_by_its_label_its_number_and_its_key(machin
     label = restricted(machine, 2)
     machine.log_in("bin")
     for way in (*ways_to(machine, 2), label, label.lower()):
-        (found,) = machine.read("incidents", way)
+        (found,) = machine.read("incidents", way)["items"]
         assert found["incident"] == label
     assert label in machine.run("incidents")[1]
     assert "INC-2" not in machine.run("incidents")[1]

@@ -35,7 +35,7 @@ def test_the_incident_says_so(workspace: Path) -> None:
     assert "unknown" in run("incidents", workspace=workspace)[1]
     _code, output = run("incidents", "INC-1", workspace=workspace)
     assert "severity not known: 1 alert of alerts: 'P1' is a rank" in output
-    [one] = json.loads(run("incidents", "--json", workspace=workspace)[1])
+    [one] = json.loads(run("incidents", "--json", workspace=workspace)[1])["items"]
     assert "'P1' is a rank" in one["severity_unknown"][0]
 
 

@@ -121,12 +121,21 @@ CASES: dict[str, tuple[str, Subject, Facts, Rule]] = {
         facts(Grant(Role.COMMUNICATIONS), duties=frozenset({Duty.NOT_THE_AUTHOR})),
         Rule.ROLE,
     ),
+    "who opened the store": ("incident.read", DISK, facts(opened_store=True), Rule.OPENED),
+    "who opened the store, by a role as well": (
+        "incident.read",
+        DISK,
+        facts(Grant(Role.VIEWER), opened_store=True),
+        Rule.ROLE,
+    ),
+    "who opened the store, and what is restricted": ("incident.read", SECRET, facts(opened_store=True), Rule.HIDDEN),
+    "who opened the store, and more than reading": ("incident.edit", DISK, facts(opened_store=True), Rule.NO_RIGHT),
     "nobody is admin": ("access.grant", STORE, facts(any_admin=False), Rule.FIRST_ADMIN),
     "nobody is admin, and nothing else follows": ("incident.edit", DISK, facts(any_admin=False), Rule.NO_RIGHT),
     "somebody is admin": ("access.grant", STORE, facts(), Rule.NO_RIGHT),
     "no such right": ("incident.*", DISK, facts(Grant(Role.ADMIN), owns_store=True), Rule.UNKNOWN_RIGHT),
 }
-YES = {Rule.OWNER, Rule.ROLE, Rule.RELATION, Rule.FIRST_ADMIN}
+YES = {Rule.OWNER, Rule.ROLE, Rule.RELATION, Rule.OPENED, Rule.FIRST_ADMIN}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -12,8 +12,9 @@ from tests.sync.world import World
 
 from tieline.core import journal
 from tieline.core.access import CARRIES, RIGHTS, STORE
-from tieline.core.acts import Act, Acts, NotDone, WrongWords
+from tieline.core.acts import Act, Acts, NotDone
 from tieline.core.arguments import Answer, Ask, ItemName, Line
+from tieline.core.declared import WrongWords
 from tieline.core.desk import Desk
 from tieline.core.errors import NotAllowed
 from tieline.core.events import Reloaded, Shredded
@@ -24,8 +25,9 @@ from tieline.core.store.store import Transaction
 from tieline.sync import explain, loading, restricting
 from tieline.sync.alerts import absence
 from tieline.sync.alerts.board import BOARD
-from tieline.sync.office.office import KEPT_FOR, KeyReused, Office, Performed, subject
+from tieline.sync.office.office import KEPT_FOR, KeyReused, Office, Performed
 from tieline.sync.office.own import OWN
+from tieline.sync.office.subjects import subject
 from tieline.sync.sight import OUTSIDER
 
 ANN = Someone("ann")

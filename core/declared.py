@@ -1,0 +1,140 @@
+"""What can be asked for by name, each thing declared once: an act, which does something, and a view, which only looks.
+
+A declaration says what it is told (a model), what it needs (a right) and what it is about. Its command, its call and
+its page in the reference follow from that.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from inspect import get_annotations
+from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from tieline.core.access import Subject
+from tieline.core.arguments import Ask, item_fields, misfits
+from tieline.core.errors import TielineError
+from tieline.core.model import IncidentId
+from tieline.core.settings import no_such
+from tieline.core.store.store import Connection, Transaction
+
+About = Callable[[Connection | Transaction, Any, Any], tuple[Subject, IncidentId | None]]
+"""What it is about, and the item that it concerns, if any: called with the store as it is, with what was asked, and
+with what whoever asks sees."""
+
+
+class WrongWords(TielineError):
+    """What something was told is not what it takes. `problems` are pairs of the argument's name and a sentence."""
+
+    def __init__(self, name: str, problems: Iterable[tuple[str, str]]) -> None:
+        self.problems = tuple(problems)
+        words = "; ".join(f"{place}: {words}" if place else words for place, words in self.problems)
+        super().__init__(f"{name}: {words}")
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Rights of which one is needed: `which` says of what is asked which."""
+
+    rights: tuple[str, ...]
+    which: Callable[[Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One thing to ask for. `needs` is the right to it; `words` are the arguments that stand without a name on the
+    command line. What it is about, for whoever is asked whether it may be, is the item that its words name, or the
+    store; `about` says otherwise."""
+
+    name: str
+    run: Callable[[Any, Any], Any]
+    needs: str | OneOf
+    words: tuple[str, ...] = ()
+    about: About | None = None
+
+    @property
+    def ask(self) -> type[Ask]:
+        """The model of what it is told, from the function's own annotation."""
+        hints: dict[str, type[Ask]] = get_type_hints(self.run)
+        return hints[list(inspect.signature(self.run).parameters)[1]]
+
+    @property
+    def fields(self) -> dict[str, FieldInfo]:
+        """What it is told, its own first and then what many are, such as how a list is paged."""
+        own = get_annotations(self.ask)
+        return dict(sorted(self.ask.model_fields.items(), key=lambda one: one[0] not in own))
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one line: the first of the function's docstring."""
+        return (inspect.getdoc(self.run) or "").split("\n", 1)[0]
+
+    @property
+    def help(self) -> str:
+        """What it does, and with what: the function's docstring."""
+        return inspect.getdoc(self.run) or ""
+
+    def right(self, ask: Ask) -> str:
+        """The right to what is asked."""
+        return self.needs if isinstance(self.needs, str) else self.needs.which(ask)
+
+    @property
+    def rights(self) -> tuple[str, ...]:
+        """Every right that what may be asked needs."""
+        return (self.needs,) if isinstance(self.needs, str) else self.needs.rights
+
+    def told(self, given: Mapping[str, Any]) -> Ask:
+        """What it is told, understood. Raises WrongWords with all that is wrong."""
+        try:
+            return self.ask.model_validate(dict(given))
+        except ValidationError as error:
+            raise WrongWords(self.name, [_problem(one, self.ask) for one in error.errors()]) from None
+
+
+def _problem(error: Any, ask: type[Ask]) -> tuple[str, str]:
+    place = ".".join(str(step) for step in error["loc"])
+    match error["type"]:
+        case "extra_forbidden":
+            return place, str(no_such("argument", place, ask.model_fields)).removeprefix("'").removesuffix("'")
+        case "missing":
+            return place, "it is missing"
+        case "value_error":
+            return place, str(error["ctx"]["error"])
+        case _:
+            return place, str(error["msg"])
+
+
+D = TypeVar("D", bound=Declared)
+
+
+class Register(Generic[D]):
+    """What of one kind can be asked for, by name. Raises TypeError for what cannot be offered."""
+
+    WHAT: ClassVar[str]
+
+    def __init__(self, declared: Iterable[D]) -> None:
+        self.by_name: dict[str, D] = {}
+        for one in declared:
+            wrong = [*_misdeclared(one), *([f"another {self.WHAT} is called so"] if one.name in self.by_name else [])]
+            if wrong:
+                raise TypeError(f"the {self.WHAT} {one.name!r} cannot be offered: {'; '.join(wrong)}")
+            self.by_name[one.name] = one
+
+    def __getitem__(self, name: str) -> D:
+        if name not in self.by_name:
+            raise no_such(self.WHAT, name, self.by_name)
+        return self.by_name[name]
+
+
+def _misdeclared(one: Declared) -> list[str]:
+    wrong = misfits(one.ask)
+    wrong += [f"it has no argument {word!r}" for word in one.words if word not in one.ask.model_fields]
+    if one.about is None and len(item_fields(one.ask)) > 1:
+        wrong.append("it names several items, and does not say which of them it is `about`")
+    if not one.summary:
+        wrong.append("its function has no docstring, which is what people read of it")
+    return wrong

@@ -1,0 +1,116 @@
+"""Enquiries: what somebody wants to see is asked for, and shown in one consistent state.
+
+understood -> what it is about -> whether they may -> looked at -> journalled where it is restricted -> shown
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+
+from tieline.core import grants
+from tieline.core.access import Facts, Rule, Verdict, may
+from tieline.core.arguments import Answer, Ask
+from tieline.core.config import Config
+from tieline.core.declared import WrongWords
+from tieline.core.errors import NotAllowed
+from tieline.core.events import RestrictedRead
+from tieline.core.identity import Someone
+from tieline.core.journal import Entry
+from tieline.core.model import IncidentId
+from tieline.core.store.store import Connection, Store, Transaction
+from tieline.core.views import View, Views
+from tieline.sync.office.look import EngineLook
+from tieline.sync.office.subjects import subject
+from tieline.sync.sight import Sight, sight_of
+
+
+class Enquirer(Protocol):
+    """Whoever asks, as was proved."""
+
+    @property
+    def someone(self) -> Someone: ...
+
+    @property
+    def now(self) -> datetime: ...
+
+    def facts(self, connection: Connection | Transaction) -> Facts:
+        """What is known of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there is to see: the answer as it is shown to people, and its facts for programs."""
+
+    answer: Answer
+    facts: Mapping[str, Any]
+    sight: Sight
+
+    @property
+    def version(self) -> str:
+        """Another one as soon as anything of it is another, and for whoever sees other items than they do."""
+        told = [self.facts, sorted(self.sight.reads.values())]
+        return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+class Enquiries:
+    """Answers what is asked. Threads may share it."""
+
+    def __init__(self, store: Store, config: Config, views: Views) -> None:
+        self._store = store
+        self._config = config
+        self._views = views
+
+    def see(self, name: str, given: Mapping[str, Any], who: Enquirer) -> Seen:
+        """What one view shows them. Raises WrongWords, LookupError for what it means and is not there, NotAllowed, of
+        which the journal tells, and StoreUnavailable."""
+        view = self._views[name]
+        return self.look(view, view.told(given), who)
+
+    def look(self, view: View, ask: Ask, who: Enquirer) -> Seen:
+        """The same for a view whose words are understood."""
+        with self._store.read() as connection:
+            facts = who.facts(connection)
+            sight = sight_of(connection, who.someone, facts)
+            about, item = subject(view, ask, connection, sight)
+            verdict = may(who.someone, view.right(ask), about, facts)
+            look = EngineLook(connection, self._config, who.someone, who.now, sight)
+            answer = _run(view, look, ask) if verdict.allowed else None
+        if answer is None:
+            raise self._refused(view, ask, who, verdict, item)
+        tell_of_reading(self._store, view.name, who.someone, who.now, look.shown & sight.reads.keys())
+        return Seen(answer, answer.facts(), sight)
+
+    def _refused(
+        self, view: View, ask: Ask, who: Enquirer, verdict: Verdict, item: IncidentId | None
+    ) -> NotAllowed | LookupError:
+        if verdict.rule is Rule.HIDDEN:
+            return LookupError(verdict.sentence)
+        with self._store.write() as tx:
+            grants.refused(tx, who.someone, view.name, view.right(ask), verdict, item, who.now)
+        return NotAllowed(verdict.sentence)
+
+
+def _run(view: View, look: EngineLook, ask: Ask) -> Answer:
+    try:
+        answer: Answer = view.run(look, ask)
+    except ValueError as error:
+        raise WrongWords(view.name, [("", str(error))]) from None
+    return answer
+
+
+def tell_of_reading(store: Store, act: str, someone: Someone, now: datetime, restricted: Iterable[IncidentId]) -> None:
+    """Journal that these restricted items are read, before they are shown: once a minute for each of them."""
+    numbers = sorted(restricted)
+    if not numbers:
+        return
+    with store.write() as tx:
+        for number in numbers:
+            if grants.is_news(tx, f"read {tx.person(someone)} {number}", now):
+                happened = RestrictedRead(act=act)
+                tx.journal(Entry(now, happened.KIND, number, None, someone, "", happened.facts()))

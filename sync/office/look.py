@@ -1,0 +1,44 @@
+"""What a view looks at: the store as one moment found it, and what whoever asks sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tieline.core.config import Config
+from tieline.core.desk import Item
+from tieline.core.identity import Someone
+from tieline.core.model import IncidentId
+from tieline.core.store.store import Connection
+from tieline.sync import explain
+from tieline.sync.records import Incident
+from tieline.sync.sight import Sight
+
+
+@dataclass(slots=True)
+class EngineLook:
+    """One look at one moment. `seen_in`, `config` and `sight` are for the engine's own views: a plugin has what `Look`
+    has."""
+
+    seen_in: Connection
+    config: Config
+    actor: Someone
+    now: datetime
+    sight: Sight
+    shown: set[IncidentId] = field(default_factory=set)
+    """The items of which something is shown: that a restricted one is read is journalled."""
+
+    def item(self, name: str) -> Incident:
+        """The item that is meant by a number or by a ticket. Raises LookupError for none, and for several."""
+        found = explain.one_named(self.seen_in, name, self.sight)
+        self.shown.add(found.id)
+        return found
+
+    def called(self, item: Item) -> str:
+        """How whoever asks calls an item: by its number, or by the label of one that is restricted."""
+        return self.sight.called(item.id, item.number)
+
+    def shows(self, items: Iterable[IncidentId | None]) -> None:
+        """Note that something of these is shown; None is of no item."""
+        self.shown.update(one for one in items if one is not None)

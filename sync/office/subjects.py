@@ -1,0 +1,26 @@
+"""What it is about that somebody asks for: whether they may is asked of that."""
+
+from __future__ import annotations
+
+from tieline.core.access import STORE, Subject
+from tieline.core.arguments import Ask, item_fields
+from tieline.core.declared import Declared
+from tieline.core.model import IncidentId
+from tieline.core.store.store import Connection, Transaction
+from tieline.sync import explain
+from tieline.sync.sight import Sight, subject_of
+
+# Who only looks does not wait for the engine: nothing of it is imported here.
+
+
+def subject(
+    declared: Declared, ask: Ask, seen_in: Connection | Transaction, sight: Sight
+) -> tuple[Subject, IncidentId | None]:
+    """What an act or a view is about, and the item that it concerns, if any. Raises LookupError for one that is not
+    there for whoever asks."""
+    if declared.about is not None:
+        return declared.about(seen_in, ask, sight)
+    for words in filter(None, (getattr(ask, name) for name in item_fields(declared.ask))):
+        item = explain.one_named(seen_in, str(words), sight)
+        return subject_of(seen_in, item.id), item.id
+    return STORE, None

@@ -1,0 +1,247 @@
+"""What there is to see is asked for with a right, in pages, and without what whoever asks may not see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+from tests.sync.world import World
+
+from tieline.core import journal
+from tieline.core.access import CARRIES, RIGHTS, Facts, Grant, Role
+from tieline.core.declared import WrongWords
+from tieline.core.errors import NotAllowed
+from tieline.core.identity import Someone, of_account
+from tieline.core.model import IncidentId
+from tieline.core.store.store import Connection, Transaction
+from tieline.sync import loading, restricting
+from tieline.sync.office.enquiries import Enquiries, Seen
+from tieline.sync.office.own_views import OWN_VIEWS
+from tieline.sync.records import Stamp
+
+ANN = of_account("ann", "db1")
+Worlds = Callable[..., World]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Somebody with these roles."""
+
+    now: datetime
+    roles: tuple[Role, ...] = (Role.VIEWER,)
+    someone: Someone = field(default=ANN)
+
+    def facts(self, connection: Connection | Transaction) -> Facts:
+        return Facts(self.now, tuple(map(Grant, self.roles)))
+
+
+def opened(world: World, count: int = 3) -> World:
+    """A world with so many incidents, of which each has a copy in each tool."""
+    for number in range(count):
+        world.tools["left"].make({"title": f"Disk {number}", "status": "new"})
+    world.settle(2)
+    return world
+
+
+def asks(world: World, name: str, given: dict[str, Any] | None = None, *roles: Role) -> Seen:
+    who = Asking(world.clock.now(), roles or (Role.VIEWER,))
+    return Enquiries(world.engine.store, world.engine.config, OWN_VIEWS).see(name, given or {}, who)
+
+
+def restrict(world: World, number: int) -> str:
+    with world.engine.store.write() as tx:
+        return restricting.restrict(tx, world.engine, IncidentId(number), "an insider", actor=ANN)
+
+
+def told(world: World, *kinds: str) -> list[tuple[str, str, int | None, Any]]:
+    with world.engine.store.read() as connection:
+        return [
+            (row.kind, journal.who(row), row.incident_id, journal.facts(connection, row))
+            for row in connection.execute(journal.ENTRIES)
+            if row.kind in kinds
+        ]
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """The statements that are executed meanwhile."""
+    found: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        found.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+
+
+def numbers(seen: Seen) -> list[str]:
+    return [one["incident"] for one in seen.facts["items"]]
+
+
+def test_pages_follow_one_another_while_incidents_are_opened(world: Worlds) -> None:
+    here = opened(world(), 5)
+    first = asks(here, "incidents", {"limit": 2})
+    assert numbers(first) == ["INC-5", "INC-4"]
+    opened(here, 2)
+    second = asks(here, "incidents", {"limit": 2, "after": first.facts["next"]})
+    assert numbers(second) == ["INC-3", "INC-2"]
+    last = asks(here, "incidents", {"limit": 2, "after": second.facts["next"]})
+    assert (numbers(last), last.facts["next"]) == (["INC-1"], None)
+    assert first.answer.shown()[-1] == f"There are more: --after {first.facts['next']}"
+    assert len(last.answer.shown()) == 1
+    assert numbers(asks(here, "incidents", {"search": "disk", "limit": 2, "after": first.facts["next"]})) == [
+        "INC-3",
+        "INC-2",
+    ]
+
+
+def test_a_long_list_is_paged_through_without_loss(world: Worlds) -> None:
+    here = world()
+    with here.engine.store.write() as tx:
+        stamps: dict[str, Stamp] = {}
+        opening = [({"title": f"Disk {number}", "status": "new"}, stamps) for number in range(2_500)]
+        loading.insert_incidents(tx, opening, [f"made {number}" for number in range(2_500)], here.clock.now())
+    found, after = [], None
+    while True:
+        page = asks(here, "incidents", {"limit": 300, **({"after": after} if after else {})})
+        found += numbers(page)
+        after = page.facts["next"]
+        if after is None:
+            break
+    assert found == [f"INC-{number}" for number in range(2_500, 0, -1)]
+
+
+LISTS: dict[str, dict[str, Any]] = {"incidents": {}}
+SINGLE: dict[str, dict[str, Any]] = {"incidents": {"incident": "INC-1"}}
+
+
+@pytest.mark.parametrize("roles", [(Role.VIEWER,), (Role.SECURITY,)], ids=str)
+def test_a_page_is_read_in_as_many_queries_however_many_rows_it_has(roles: tuple[Role, ...], world: Worlds) -> None:
+    here = opened(world(), 2)
+    restrict(here, 1)
+    asked: list[dict[str, int]] = []
+    for _more in range(2):
+        for name, given in LISTS.items():
+            asks(here, name, given, *roles)  # who reads what is restricted is journalled once a minute
+            with counted() as statements:
+                asks(here, name, given, *roles)
+            asked.append({name: len(statements)})
+        opened(here, 10)
+    half = len(asked) // 2
+    assert asked[:half] == asked[half:]
+    assert all(count <= 12 for one in asked for count in one.values())
+
+
+def test_who_has_not_the_right_is_refused_and_the_journal_says_so_once(world: Worlds) -> None:
+    here = opened(world(), 1)
+    nobody = Asking(here.clock.now(), ())
+    for _again in range(2):
+        for name, given in SINGLE.items():
+            with pytest.raises(NotAllowed, match=r"ann may not read incidents .*that takes incident\.read"):
+                Enquiries(here.engine.store, here.engine.config, OWN_VIEWS).see(name, given, nobody)
+    refused = told(here, "act_refused")
+    assert [(facts["act"], facts["right"], facts["rule"]) for _kind, _who, _incident, facts in refused] == [
+        (name, "incident.read", "no_right") for name in SINGLE
+    ]
+
+
+def test_who_opened_the_store_reads_without_a_role_what_is_not_restricted_and_nothing_else(world: Worlds) -> None:
+    here = opened(world(), 2)
+    restrict(here, 2)
+
+    @dataclass(frozen=True)
+    class AtTheStore(Asking):
+        def facts(self, connection: Connection | Transaction) -> Facts:
+            return replace(super().facts(connection), opened_store=True)
+
+    who = AtTheStore(here.clock.now(), ())
+    enquiries = Enquiries(here.engine.store, here.engine.config, OWN_VIEWS)
+    assert numbers(enquiries.see("incidents", {}, who)) == ["INC-1"]
+    with pytest.raises(LookupError, match="there is no incident and no ticket 'INC-2'"):
+        enquiries.see("incidents", {"incident": "INC-2"}, who)
+    assert told(here, "act_refused", "restricted_read") == []
+
+
+def test_whoever_only_claims_to_be_somebody_sees_nothing(world: Worlds) -> None:
+    here = opened(world(), 1)
+    claimed = Asking(here.clock.now(), (Role.ADMIN,), Someone("ann"))
+    with pytest.raises(NotAllowed, match="nobody may act as 'named:ann'"):
+        Enquiries(here.engine.store, here.engine.config, OWN_VIEWS).see("incidents", {}, claimed)
+
+
+def test_that_a_restricted_one_is_read_is_journalled_before_it_is_shown_once_a_minute(world: Worlds) -> None:
+    here = opened(world(), 2)
+    label = restrict(here, 2)
+    for given in ({}, {}, {"incident": label}, {"incident": "INC-1"}):
+        asks(here, "incidents", given, Role.SECURITY)
+    asks(here, "incidents", {})
+    assert told(here, "restricted_read") == [("restricted_read", "ann", 2, {"act": "incidents"})]
+
+
+def test_a_version_is_another_one_for_another_sight_and_after_a_change_and_no_other(world: Worlds) -> None:
+    here = opened(world(), 2)
+
+    def versions() -> tuple[str, str]:
+        return asks(here, "incidents").version, asks(here, "incidents", {}, Role.SECURITY).version
+
+    outside, inside = versions()
+    assert (outside, inside) == versions()
+    assert outside == inside, "nothing is restricted, so that they are of one class"
+    restrict(here, 2)
+    without, within = versions()
+    assert len({outside, without, within}) == 3
+    here.edit("left", 2, title="Quietly")
+    here.settle()
+    later = versions()
+    assert later[0] == without, "what is not there for them changes nothing that they see"
+    assert later[1] != within
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("incidents", {"limit": 0}, "limit: Input should be greater than or equal to 1"),
+    ("incidents", {"limit": "1.5"}, "limit: Input should be a valid integer"),
+    ("incidents", {"status": "done"}, "status: Input should be 'new', 'in_progress'"),
+    ("incidents", {"titel": "x"}, "there is no argument 'titel'"),
+    ("incidents", {"search": "x" * 301}, "search: String should have at most 300 characters"),
+    ("incidents", {"search": "\ud83d"}, "search: text is in UTF-8"),
+    ("incidents", {"search": ["x"]}, "search: Input should be a valid string"),
+    ("incidents", {"incident": "\0"}, "incident: text holds no character of the code 0"),
+    ("incidents", {"incident": ""}, "incident: String should have at least 1 character"),
+    ("incidents", {"after": "bm9uZQ"}, "take `next` of a page of `incidents`, as it is"),
+]
+NOT_THERE: list[tuple[str, dict[str, Any], str]] = [
+    ("incidents", {"incident": "INC-99"}, "there is no incident and no ticket 'INC-99'"),
+    ("incidents", {"connection": "lefd"}, "there is no connection 'lefd'; did you mean 'left'?"),
+    ("incident", {}, "there is no view 'incident'; did you mean 'incidents'?"),
+]
+
+
+@pytest.mark.parametrize(("rows", "error"), [(WRONG, WrongWords), (NOT_THERE, LookupError)])
+def test_what_cannot_be_shown_is_said_in_a_sentence(
+    world: Worlds, rows: list[tuple[str, dict[str, Any], str]], error: type[Exception]
+) -> None:
+    here = opened(world(), 1)
+    before = journal.verify(here.engine.store).count
+    for name, given, says in rows:
+        with pytest.raises(error) as refused:
+            asks(here, name, given)
+        assert says in str(refused.value)
+        assert "\n" not in str(refused.value)
+    assert journal.verify(here.engine.store).count == before
+
+
+def test_each_view_has_a_right_that_a_role_carries_and_says_what_it_and_each_of_its_words_is() -> None:
+    for view in OWN_VIEWS.by_name.values():
+        assert set(view.rights) <= RIGHTS.keys(), view.name
+        assert all(any(right in carried for carried in CARRIES.values()) for right in view.rights), view.name
+        assert view.summary, view.name
+        assert [name for name, one in view.fields.items() if not one.description] == [], view.name
+        assert view.answer.model_json_schema(mode="serialization")["type"] == "object", view.name
