@@ -12,4 +12,10 @@ settings.register_profile("ci", derandomize=True, print_blob=True)
 settings.register_profile("explore", print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "explore")
 
-pytest_plugins = ["tests.suite.scratch", "tests.suite.order", "tests.suite.skips", "tests.suite.traces"]
+pytest_plugins = [
+    "tests.suite.heap",
+    "tests.suite.order",
+    "tests.suite.scratch",
+    "tests.suite.skips",
+    "tests.suite.traces",
+]

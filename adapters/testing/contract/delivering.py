@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -28,10 +28,9 @@ GARBAGE = {
     "not UTF-8": b'{"a": "\xff"}',
     "a lone surrogate": b'{"a": "\\ud800"}',
     "a million digits": b'{"a": ' + b"1" * 1_000_000 + b"}",
-    "depth": b"[" * 200_000,
-    "depth of objects": b'{"a":' * 200_000,
     "a form": b"payload=%7B%7D&x=1",
 }
+DEEP = {"depth": b"[" * 200_000, "depth of objects": b'{"a":' * 200_000}
 
 
 @contextmanager
@@ -153,10 +152,11 @@ class DeliveryContract:
         expect(all(one.sentence for one in received.unreadable), "an unreadable record says what is odd")
 
     @needs(Power.RECEIVE, "connect")
-    @pytest.mark.parametrize("what", GARBAGE)
+    @pytest.mark.parametrize("what", [*GARBAGE, *DEEP])
     def test_garbage_raises_value_error_only(self, adapter: Receiver, what: str) -> None:
-        with _collected():
-            self._parse(adapter, Delivery({}, GARBAGE[what]), what)
+        # Looking through everything takes a while, and only depth asks for it.
+        with _collected() if what in DEEP else nullcontext():
+            self._parse(adapter, Delivery({}, {**GARBAGE, **DEEP}[what]), what)
 
     @needs(Power.RECEIVE, "make", "delivery")
     def test_a_damaged_delivery_raises_value_error_only(self, adapter: Receiver, tool: ToolDriver) -> None:
