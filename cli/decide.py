@@ -8,23 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
 from tieline.cli.acts import command
 from tieline.cli.open import clock, configuration, engine_on, moment, store_of
-from tieline.cli.output import emit, json_option, note, say, table
-from tieline.cli.rights import About, Asked, Asker, asker, asking, tell_of_reading
+from tieline.cli.output import say
+from tieline.cli.rights import About, Asked, Asker, asking
+from tieline.cli.views import group
 from tieline.core.access import Subject
 from tieline.core.acts import Act
 from tieline.core.arguments import Ask
 from tieline.core.model import IncidentId
 from tieline.core.store.store import Transaction
-from tieline.sync import explain
 from tieline.sync.daemon import elsewhere
 from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Engine
 from tieline.sync.office import own
 from tieline.sync.office.office import Office, Performed
+from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.office.subjects import subject
 
 
@@ -64,123 +63,6 @@ def _say_whether_it_waits(engine: Engine) -> None:
             say(elsewhere.sentence(address, engine.config.file.name), err=True)
 
 
-@click.group(invoke_without_command=True)
-@json_option
-@click.pass_context
-def conflicts(ctx: click.Context, as_json: bool) -> None:
-    """Fields that wait for a person, oldest first."""
-    if ctx.invoked_subcommand is not None:
-        return
-    config, _registry = configuration(ctx.obj)
-    with store_of(config) as store:
-        who = asker(config, store)
-        with store.read() as connection:
-            sight = who.sight(connection)
-            found = explain.conflicts(connection, sight)
-        tell_of_reading(store, who, sight, [one.incident for one in found])
-    rows = [
-        {
-            "incident": sight.called(one.incident, one.number),
-            "field": one.field,
-            "connection": one.connection,
-            "kind": one.hold.kind.value,
-            "ours": one.hold.ours,
-            "theirs": one.hold.theirs,
-            "since": one.hold.since,
-            "what_to_do": one.hold.sentence(),
-        }
-        for one in found
-    ]
-    if as_json:
-        emit(rows)
-        return
-    table(
-        "Conflicts",
-        ["incident", "field", "connection", "why", "incident says", "tool says"],
-        [
-            (
-                row["incident"],
-                row["field"],
-                row["connection"],
-                row["kind"],
-                row["ours"],
-                row["theirs"],
-            )
-            for row in rows
-        ],
-        empty="no conflicts: nothing waits for a person",
-    )
-    for row in rows:
-        note(f"{row['incident']} {row['field']}", str(row["what_to_do"]))
-
-
-@click.group(invoke_without_command=True)
-@json_option
-@click.pass_context
-def parked(ctx: click.Context, as_json: bool) -> None:
-    """Records that wait for a person, and the sentence that says what is missing."""
-    if ctx.invoked_subcommand is not None:
-        return
-    config, _registry = configuration(ctx.obj)
-    with store_of(config) as store:
-        who = asker(config, store)
-        with store.read() as connection:
-            sight = who.sight(connection)
-            found = explain.parked(connection, sight)
-        tell_of_reading(store, who, sight, [one.incident for one in found])
-    rows = [
-        {
-            "what": one.what,
-            "id": one.id,
-            "incident": sight.called(one.incident, one.number),
-            "connection": one.connection,
-            "sentence": one.sentence,
-        }
-        for one in found
-    ]
-    if as_json:
-        emit(rows)
-        return
-    table(
-        "Parked",
-        ["what", "id", "incident", "connection"],
-        [(row["what"], row["id"], row["incident"], row["connection"]) for row in rows],
-        empty="nothing is parked",
-    )
-    for row in rows:
-        note(f"{row['what']} {row['id']}", str(row["sentence"]))
-
-
-@click.group(invoke_without_command=True)
-@json_option
-@click.pass_context
-def doubts(ctx: click.Context, as_json: bool) -> None:
-    """Alerts that a source no longer lists, too many at once for them to be taken for ended."""
-    if ctx.invoked_subcommand is not None:
-        return
-    config, _registry = configuration(ctx.obj)
-    with store_of(config) as store:
-        who = asker(config, store)
-        with store.read() as connection:
-            found = explain.doubts(connection, who.sight(connection))
-    if as_json:
-        emit(
-            [
-                {"connection": name, **explain.doubt_as_facts(name, doubt), "episodes": sorted(doubt.episodes)}
-                for name, doubt in found.items()
-            ]
-        )
-        return
-    table(
-        "Doubts",
-        ["connection", "missing", "of", "since (UTC)"],
-        [(name, len(doubt.episodes), doubt.of, doubt.since) for name, doubt in sorted(found.items())],
-        empty="no ends are doubted: every source is believed",
-    )
-    for name, doubt in sorted(found.items()):
-        note(name, doubt.sentence(name))
-
-
 def _perform(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
     def about(asker: Asker, tx: Transaction) -> tuple[Subject, IncidentId | None]:
         return subject(act, ask, tx, asker.sight(tx))
@@ -191,6 +73,8 @@ def _perform(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
             _say_whether_it_waits(engine)
     return done
 
+
+conflicts, parked, doubts = (group(OWN_VIEWS[name]) for name in ("conflicts", "parked", "doubts"))
 
 edit = command(own.OWN["edit"], _perform)
 comment = command(own.OWN["comment"], _perform)

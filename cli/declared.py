@@ -36,8 +36,10 @@ def wrong_usage(wrong: WrongWords) -> click.UsageError:
 def help_of(declared: Declared) -> str:
     """What it does, and what stands for each of its words: click explains options alone."""
     fields = declared.fields
+    if not declared.words:
+        return declared.help
     named = {_placeholder(name, fields[name]): fields[name].description or "" for name in declared.words}
-    wide = max(map(len, named), default=0)
+    wide = max(map(len, named))
     lines = [f"{placeholder:{wide}}  {words}" for placeholder, words in named.items()]
     return "\n".join([declared.help, "", "\b", *lines])
 
@@ -76,7 +78,7 @@ def _option(name: str, field: FieldInfo) -> click.Option:
         return click.Option([written], is_flag=True, default=None, help=field.description)
     words, many = field.description or "", _is_many(field)
     if isinstance(field.default, int):
-        words += f"  [default: {field.default}]"
+        words += f"  [default: {field.default:,}]"
     return click.Option([written], multiple=many, required=field.is_required(), help=words, type=_type(field))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +19,6 @@ from tieline.core.identity import Someone
 from tieline.core.model import IncidentId
 from tieline.core.store.store import Connection, Store, Transaction
 from tieline.sync import explain
-from tieline.sync.office import enquiries
 from tieline.sync.records import Incident
 from tieline.sync.sight import Sight, sight_of, subject_of
 
@@ -121,9 +120,3 @@ def command() -> str:
     """The words of the command that runs: `conflicts settle`."""
     context = click.get_current_context(silent=True)
     return "" if context is None else context.command_path.partition(" ")[2]
-
-
-def tell_of_reading(store: Store, asker: Asker, sight: Sight, shown: Iterable[IncidentId | None]) -> None:
-    """Journal which of these incidents are restricted, before they are shown: once a minute for each of them."""
-    restricted = {one for one in shown if one is not None} & sight.reads.keys()
-    enquiries.tell_of_reading(store, command(), asker.someone, asker.now, restricted)

@@ -49,7 +49,7 @@ class Answer(BaseModel):
 
     def facts(self) -> dict[str, Any]:
         """The same for programs, as plain JSON."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", by_alias=True)
 
 
 def _duration(given: object) -> timedelta:

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar, get_type_hints
 
 import orjson
-from pydantic import BaseModel, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from tieline.core.arguments import Answer, Ask, Cursor
 from tieline.core.declared import Declared, Register
@@ -26,11 +26,19 @@ from tieline.core.declared import Declared, Register
 Moment = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str)]
 """A moment that an answer tells."""
 
-R = TypeVar("R", bound=BaseModel)
+
+class Row(BaseModel):
+    """One row of a list, or a part of an answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 
 MOST: Final = 10_000
 """Rows of one page."""
+_LIMIT: Final = f"At most so many; {MOST:,} is the most."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,14 @@ class Views(Register[View]):
 class Paged(Ask):
     """What a list is asked for."""
 
-    limit: int = Field(default=50, ge=1, le=MOST, description=f"At most so many; {MOST:,} is the most.")
+    limit: int = Field(default=50, ge=1, le=MOST, description=_LIMIT)
     after: Cursor | None = Field(default=None, description="Go on where a page ended: its `next`.")
+
+
+class Long(Paged):
+    """What a list is asked for that mostly is one page."""
+
+    limit: int = Field(default=1_000, ge=1, le=MOST, description=_LIMIT)
 
 
 class Listing(Answer, Generic[R]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -97,12 +97,14 @@ class Parked:
         return None if self.incident is None else item_number(self.kind, self.incident)
 
 
-_HISTORY = journal.ENTRIES.where(t.journal.c.incident_id == bindparam("incident"))
+_HISTORY = journal.ENTRIES.where(t.journal.c.incident_id == bindparam("incident"), t.journal.c.seq > bindparam("after"))
 
 
-def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]]:
-    """Everything the journal says about one incident, oldest first. `person` is the id of a person who acted; entries
-    of schemas before 0009 have none."""
+def history(
+    connection: Connection, incident: IncidentId, *, after: int = 0, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """Everything the journal says about one incident, oldest first, from after an entry on. `person` is the id of a
+    person who acted; entries of schemas before 0009 have none."""
     return [
         {
             "seq": row.seq,
@@ -114,7 +116,7 @@ def history(connection: Connection, incident: IncidentId) -> list[dict[str, Any]
             "reason": row.reason,
             "facts": {"shredded": True} if (facts := journal.facts(connection, row)) is None else facts,
         }
-        for row in connection.execute(_HISTORY, {"incident": incident})
+        for row in connection.execute(_HISTORY.limit(limit), {"incident": incident, "after": after})
     ]
 
 
@@ -198,11 +200,15 @@ def conflicts(connection: Connection, sight: Sight = OUTSIDER) -> list[OpenConfl
         for name, hold in copy.holds.items()
         if hold.waits
     ]
-    return sorted(held, key=lambda one: (one.hold.since, one.incident, one.field))
+    return sorted(held, key=lambda one: (one.hold.since, one.incident, one.field, one.connection))
+
+
+PARKED: Final = ("copy", "inbox", "comment", "signal", "timer")
+"""What may be parked, in the order in which it is listed."""
 
 
 def parked(connection: Connection | Transaction, sight: Sight = OUTSIDER) -> list[Parked]:
-    """Everything that waits for a person."""
+    """Everything that waits for a person, by what it is and then by number."""
     hidden = sight.hidden(connection)
     records = records_of(connection, hidden)
     copies = [
@@ -242,10 +248,13 @@ _PARKED_TIMERS = (
 
 def parked_timers(connection: Connection | Transaction, sight: Sight = OUTSIDER) -> list[Parked]:
     """The timers that wait for a person."""
+    rows = connection.execute(_PARKED_TIMERS).all()
+    owners = _owners(connection, [row.facts for row in rows])
+    kinds = _kinds(connection, owners)
     found: list[Parked] = []
-    for row in connection.execute(_PARKED_TIMERS):
-        incident = incident_of_timer(connection, row.facts)
-        kind = _kind(connection, incident)
+    for row, incident in zip(rows, owners, strict=True):
+        # An incident where it is not there any more.
+        kind = RecordKind.INCIDENT if incident is None else kinds.get(incident, RecordKind.INCIDENT)
         of = "" if incident is None else f", for {sight.called(incident, item_number(kind, incident))}"
         head = f"{row.kind} {row.key}, due at {row.due_at:%Y-%m-%d %H:%M:%S} UTC{of}"
         sentence = f"{head}: {_what_next(row.id, row.parked)}"
@@ -261,18 +270,43 @@ def _what_next(number: int, words: str) -> str:
 
 def incident_of_timer(connection: Connection | Transaction, facts: str) -> IncidentId | None:
     """The incident that a timer is about, or whose alert it is about, as far as it says so."""
+    [owner] = _owners(connection, [facts])
+    return owner
+
+
+_INCIDENTS_OF: Final = select(t.signal.c.id, t.signal.c.incident_id).where(
+    t.signal.c.id.in_(bindparam("signals", expanding=True)), t.signal.c.incident_id.is_not(None)
+)
+_KINDS: Final = select(t.incident.c.id, t.incident.c.kind).where(
+    t.incident.c.id.in_(bindparam("items", expanding=True))
+)
+
+
+def _owners(connection: Connection | Transaction, payloads: Sequence[str]) -> list[IncidentId | None]:
+    """The incident that each of these timers is about, of which this is what it was set with."""
+    told = [_named_by(payload) for payload in payloads]
+    signals = sorted({signal for incident, signal in told if incident is None and signal is not None})
+    found = connection.execute(_INCIDENTS_OF, {"signals": signals}) if signals else ()
+    owners = {row.id: IncidentId(row.incident_id) for row in found}
+    return [owners.get(signal) if incident is None else incident for incident, signal in told]
+
+
+def _named_by(payload: str) -> tuple[IncidentId | None, int | None]:
+    """The incident that a timer names, and the alert."""
     try:
-        told = orjson.loads(facts)
+        told = orjson.loads(payload)
     except orjson.JSONDecodeError:
-        return None
+        return None, None
     named = told if isinstance(told, dict) else {}
-    match named.get("incident"), named.get("signal"):
-        case int() as number, _:
-            return IncidentId(number)
-        case _, int() as signal:
-            owner = connection.execute(select(t.signal.c.incident_id).where(t.signal.c.id == signal)).scalar()
-            return None if owner is None else IncidentId(owner)
-    return None
+    incident, signal = named.get("incident"), named.get("signal")
+    return IncidentId(incident) if isinstance(incident, int) else None, signal if isinstance(signal, int) else None
+
+
+def _kinds(connection: Connection | Transaction, items: Iterable[IncidentId | None]) -> dict[IncidentId, RecordKind]:
+    """What kind of item each of these is that are there."""
+    numbers = sorted({one for one in items if one is not None})
+    found = connection.execute(_KINDS, {"items": numbers}) if numbers else ()
+    return {IncidentId(row.id): RecordKind(row.kind) for row in found}
 
 
 def incidents(
@@ -445,14 +479,6 @@ def doubts(connection: Connection | Transaction, sight: Sight = OUTSIDER) -> dic
         if episodes:
             seen[name] = replace(doubt, episodes=episodes, firing=doubt.firing - fewer, of=doubt.of - fewer)
     return seen
-
-
-_KIND: Final = select(t.incident.c.kind).where(t.incident.c.id == bindparam("item"))
-
-
-def _kind(connection: Connection | Transaction, item: IncidentId | None) -> RecordKind:
-    """What kind of item it is; an incident where it is not there."""
-    return RecordKind(connection.execute(_KIND, {"item": item}).scalar() or RecordKind.INCIDENT)
 
 
 def named(connection: Connection | Transaction, words: str, sight: Sight = OUTSIDER) -> list[Incident]:

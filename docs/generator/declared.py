@@ -40,7 +40,9 @@ def _said(field: FieldInfo) -> str:
 
 
 def _default(value: object) -> str:
-    return "no" if value is False else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _type(field: FieldInfo) -> str:

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from datetime import datetime
+from types import NoneType
+from typing import Annotated, Any, Final, get_args, get_origin
+
+from pydantic import BaseModel
+
+from tieline.core.model import ConnectionName
+from tieline.sync.office.own_views import OWN_VIEWS
 
 ERROR: Final[Any] = {
     "error": "text",
@@ -19,7 +26,6 @@ ERROR: Final[Any] = {
     ],
 }
 
-_CHANGE: Final = {"field": "text", "what": "text", "from": "anything", "to": "anything", "reason": "text or null"}
 _FAILURE: Final = {
     "seed": "integer",
     "world": "text",
@@ -45,7 +51,38 @@ _HOLDS: Final = {
     "until": "moment or null",
 }
 
+
+def of_model(model: type[BaseModel]) -> dict[str, Any]:
+    """The shape of what a model writes."""
+    return {
+        field.serialization_alias or name: _of(field.annotation, name)
+        for name, field in model.model_fields.items()
+        if not field.exclude
+    }
+
+
+def _of(annotation: Any, name: str) -> Any:
+    inner = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        return _of(inner[0], name)
+    if NoneType in inner:
+        return f"{_of(inner[0], name)} or null"
+    if get_origin(annotation) is tuple:
+        return [_of(inner[0], name)]
+    if get_origin(annotation) is dict:
+        named = "connection" if inner[0] is ConnectionName else name.removesuffix("s")
+        return {f"<{named}>": _of(inner[1], named)}
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return of_model(annotation)
+    return "anything" if annotation is Any else _WORDS.get(annotation, "text")
+
+
+_WORDS: Final[Mapping[object, str]] = {int: "integer", bool: "boolean", datetime: "moment"}
+
+_VIEWS: Final = {f"tieline {view.name}": {"": of_model(view.answer)} for view in OWN_VIEWS.by_name.values()}
+
 SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
+    **_VIEWS,
     "tieline init": {"": {"file": "text", "tools": ["text"]}},
     "tieline check": {
         "": [{"connection": "text", "tool": "text", "works": "boolean", "account": "text", "notes": ["text"]}]
@@ -121,89 +158,8 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
             "file_problems": ERROR["problems?"],
         }
     },
-    "tieline incidents": {
-        "": [
-            {
-                "incident": "text",
-                "id": "text",
-                "fields": {"<field>": "anything"},
-                "severity_unknown": ["text"],
-                "copies": {
-                    "<connection>": {
-                        "key": "text",
-                        "ref": "text or null",
-                        "url": "text",
-                        "state": "text",
-                        "behind": "boolean",
-                    }
-                },
-            }
-        ]
-    },
-    "tieline why": {
-        "": {
-            "incident": "text",
-            "field": "text",
-            "value": "anything",
-            "unknown": ["text"],
-            "copies": {
-                "<connection>": {
-                    "key": "text",
-                    "shows": "anything",
-                    "agreed": "anything",
-                    "held": "text",
-                    "waits": "text",
-                    "state": "text",
-                }
-            },
-            "steps": [
-                {
-                    "seq": "integer",
-                    "at": "moment",
-                    "what": "text",
-                    "who": "text",
-                    "before": "anything",
-                    "after": "anything",
-                    "reason": "text or null",
-                }
-            ],
-        }
-    },
-    "tieline history": {
-        "": [
-            {
-                "seq": "integer",
-                "at": "moment",
-                "kind": "text",
-                "connection": "text or null",
-                "actor": "text or null",
-                "person": "text or null",
-                "reason": "text or null",
-                "facts": {"<fact>": "anything"},
-                "changes": [_CHANGE],
-            }
-        ]
-    },
-    "tieline conflicts": {
-        "": [
-            {
-                "incident": "text",
-                "field": "text",
-                "connection": "text",
-                "kind": "text",
-                "ours": "anything",
-                "theirs": "anything",
-                "since": "moment",
-                "what_to_do": "text",
-            }
-        ]
-    },
     "tieline conflicts settle": {"": {"incident": "text", "field": "text", "value": "anything"}},
-    "tieline parked": {
-        "": [{"what": "text", "id": "integer", "incident": "text or null", "connection": "text", "sentence": "text"}]
-    },
     "tieline parked retry": {"": {"released": "text", "id": "integer"}},
-    "tieline doubts": {"": [{"connection": "text", **_DOUBT, "episodes": ["text"]}]},
     "tieline doubts confirm": {"": {"connection": "text", "episodes": ["text"], "actor": "text"}},
     "tieline edit": {
         "": {"incident": "text", "changed": {"<field>": "anything"}, "unchanged": {"<field>": "anything"}}

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import orjson
+from pydantic import ValidationError
 
 from tieline.core import grants
 from tieline.core.access import Facts, Rule, Verdict, may
@@ -99,6 +100,8 @@ class Enquiries:
 def _run(view: View, look: EngineLook, ask: Ask) -> Answer:
     try:
         answer: Answer = view.run(look, ask)
+    except ValidationError:
+        raise  # of what it answers, and not of what it was told
     except ValueError as error:
         raise WrongWords(view.name, [("", str(error))]) from None
     return answer

@@ -151,11 +151,11 @@ def test_what_is_not_there_has_its_own_exit_code(workspace, number, code):
 
 def test_a_conflict_is_listed_settled_and_gone(workspace):
     _code, output = run("conflicts", "--json", workspace=workspace)
-    (held,) = json.loads(output)
+    (held,) = json.loads(output)["items"]
     assert held["field"] == "severity"
     arguments = ("conflicts", "settle", held["incident"], "severity", held["connection"], "--take", "theirs")
     assert run(*arguments, workspace=workspace)[0] == 0
-    assert json.loads(run("conflicts", "--json", workspace=workspace)[1]) == []
+    assert json.loads(run("conflicts", "--json", workspace=workspace)[1])["items"] == []
     assert run(*arguments, workspace=workspace)[0] == 5
 
 
@@ -202,7 +202,7 @@ def test_an_edit_and_a_comment_are_journalled_under_the_account_that_made_them(w
     monkeypatch.setattr(accounts, "LOGIN", tmp_path / "nowhere")
     assert run("edit", "INC-1", "title=Disk may be full", workspace=workspace)[0] == 0
     assert run("edit", "INC-1", "title=x", "--as", "ann", workspace=workspace)[0] == 2
-    history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])
+    history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])["items"]
     me = pwd.getpwuid(os.getuid()).pw_name
     told = [entry["actor"] for entry in history if entry["kind"] in ("changed", "commented")]
     assert told[-5:] == ["daemon", "nobody", "uid 4000000000", me, me]
@@ -214,7 +214,7 @@ def test_a_person_who_is_called_like_a_part_of_ours_is_told_from_it(workspace):
         with store.write() as tx:
             tx.journal(Entry(datetime.now(UTC), "released", 1, None, Someone(name), "", {"what": "copy"}))
     store.close()
-    history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])
+    history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])["items"]
     assert [entry["actor"] for entry in history][-3:] == ["tieline", "left", "ann"]
     assert [(entry["person"] or "")[:2] for entry in history][-3:] == ["p-"] * 3
     assert history[0]["person"] is None
@@ -239,7 +239,7 @@ def test_an_edit_to_what_already_is_so_changes_nothing_and_says_so(workspace):
     assert run("edit", "INC-1", "title=Disk is full", "tags=disk", workspace=workspace)[0] == 0
 
     def journal():
-        return json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])
+        return json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])["items"]
 
     before = journal()
     again = ("edit", "INC-1", "title=Disk is full", "team=", "tags=disk")
@@ -264,7 +264,7 @@ def test_of_an_edit_only_what_was_not_so_is_called_changed(workspace):
         "changed": {"team": "Storage"},
         "unchanged": {"title": "Disk is full"},
     }
-    history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])
+    history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])["items"]
     assert [change["field"] for change in history[-1]["changes"]] == ["team"]
 
 
@@ -280,7 +280,7 @@ def test_a_change_that_waits_for_a_daemon_says_so(workspace, command, as_json):
     def said():
         return CliRunner().invoke(cli, ["-w", str(workspace), *command, *options]).stderr
 
-    (held,) = json.loads(run("conflicts", "--json", workspace=workspace)[1])
+    (held,) = json.loads(run("conflicts", "--json", workspace=workspace)[1])["items"]
     command = tuple(held["connection"] if word == "right" else word for word in command)
     store = Store.open(f"sqlite:///{workspace}/world.db")
     heart = Heartbeat(store, "here:1", alone=True, process=processes.this())
@@ -368,7 +368,7 @@ def test_check_says_which_secret_is_missing(tmp_path, monkeypatch):
 def test_a_comment_says_whom_it_is_for(workspace, options, audience):
     code, output = run("comment", "INC-1", "on it", *options, "--json", workspace=workspace)
     assert (code, json.loads(output)["audience"]) == (0, audience)
-    history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])
+    history = json.loads(run("history", "INC-1", "--json", workspace=workspace)[1])["items"]
     assert history[-1]["facts"]["audience"] == audience
 
 
@@ -575,5 +575,5 @@ def test_a_command_under_a_key_is_done_once(workspace) -> None:
     first, second = (CliRunner().invoke(cli, comment) for _ in range(2))
     assert json.loads(first.stdout) == json.loads(second.stdout)
     told = CliRunner().invoke(cli, ["-w", str(workspace), "history", "INC-1", "--json"])
-    kinds = [entry["kind"] for entry in json.loads(told.stdout)]
+    kinds = [entry["kind"] for entry in json.loads(told.stdout)["items"]]
     assert (kinds.count("commented"), kinds.count("acted")) == (1, 1)

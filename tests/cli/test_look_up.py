@@ -67,7 +67,7 @@ def test_a_deleted_ticket_is_shown_as_gone(tmp_path, keys):
 
 @pytest.mark.usefixtures("keys")
 def test_history_says_which_field_from_what_to_what(tmp_path):
-    entries = json.loads(run("history", "INC-1", "--json", workspace=tmp_path)[1])
+    entries = json.loads(run("history", "INC-1", "--json", workspace=tmp_path)[1])["items"]
     told = [(one["field"], one["from"], one["to"]) for entry in entries for one in entry["changes"]]
     assert ("title", "Disk full", "Disk is full") in told
     (opened,) = (entry for entry in entries if entry["kind"] == "opened")

@@ -110,7 +110,7 @@ def test_what_is_parked_of_it_is_not_parked_for_an_outsider(machine: Machine) ->
     machine.grant("daemon", "responder")
     never = machine.run("parked", "retry", "copy", "999")
     assert machine.run("parked", "retry", "copy", "4") == (5, never[1].replace("999", "4"))
-    assert [one["id"] for one in machine.read("parked")] == [2]
+    assert [one["id"] for one in machine.read("parked")["items"]] == [2]
     machine.log_in("bin")
     assert machine.run("parked", "retry", "copy", "4")[0] == 0
 
@@ -223,7 +223,7 @@ def test_a_doubt_that_is_only_about_it_is_none_for_an_outsider(machine: Machine)
     assert machine.run("doubts", "confirm", "snow") == (5, never[1].replace("jira-ops", "snow"))
     assert machine.read("status")["ends_doubted"] == 0
     machine.log_in("bin")
-    assert [one["missing"] for one in machine.read("doubts")] == [17]
+    assert [one["missing"] for one in machine.read("doubts")["items"]] == [17]
     code, told = machine.run("doubts", "confirm", "snow")
     assert (code, told.startswith("17 alerts of snow count as ended")) == (0, True)
     assert label not in told
@@ -234,7 +234,7 @@ def test_an_outsider_confirms_what_they_see_and_no_more(machine: Machine) -> Non
     restricted(machine, 2)
     machine.grant("daemon", "responder")
     assert machine.run("doubts", "confirm", "snow")[1].startswith("2 alerts of snow count as ended")
-    (seen,) = machine.read("doubts")
+    (seen,) = machine.read("doubts")["items"]
     machine.log_in("bin")
-    (whole,) = machine.read("doubts")
+    (whole,) = machine.read("doubts")["items"]
     assert (seen["missing"], seen["confirmed"], whole["missing"], whole["confirmed"]) == (2, True, 17, False)

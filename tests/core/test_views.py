@@ -8,17 +8,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from tieline.core.arguments import Answer
 from tieline.core.desk import Look
-from tieline.core.views import Keyset, Listing, Paged, View, Views
+from tieline.core.views import Keyset, Listing, Paged, Row, View, Views
 
 PARTS = Keyset("parts", str, int)
 keys = st.tuples(st.text(st.characters(exclude_categories=["Cs"])), st.integers(-(2**63) + 1, 2**63 - 1))
 
 
-class Part(BaseModel):
+class Part(Row):
     name: str
 
 

@@ -105,10 +105,10 @@ def test_each_command_prints_what_its_shape_says(workspace: Path) -> None:
         folder = workspace / "new" if command == "init" else workspace
         arguments = ARGUMENTS.get(command, ())
         if command == "parked retry":
-            (waits,) = json.loads(printed(workspace, "parked"))
+            (waits,) = json.loads(printed(workspace, "parked"))["items"]
             arguments = (waits["what"], str(waits["id"]))
         if command == "conflicts settle":
-            open_one = json.loads(printed(workspace, "conflicts"))[0]
+            open_one = json.loads(printed(workspace, "conflicts"))["items"][0]
             arguments = (open_one["incident"], open_one["field"], open_one["connection"], "--take", "ours")
         assert faults(f"tieline {command}", printed(folder, *command.split(), *arguments)) == [], command
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, insert, update
 from tests.sync.world import World
 
 from tieline.core import journal
@@ -17,12 +17,19 @@ from tieline.core.access import CARRIES, RIGHTS, Facts, Grant, Role
 from tieline.core.declared import WrongWords
 from tieline.core.errors import NotAllowed
 from tieline.core.identity import Someone, of_account
-from tieline.core.model import IncidentId
+from tieline.core.model import Audience, ConnectionName, IncidentId
+from tieline.core.port import Ref
+from tieline.core.shown import Note, Table
+from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
+from tieline.core.views import Keyset, Paged
 from tieline.sync import loading, restricting
+from tieline.sync.alerts import absence
+from tieline.sync.alerts.absence import Belief, Doubt
+from tieline.sync.comments import comments
 from tieline.sync.office.enquiries import Enquiries, Seen
 from tieline.sync.office.own_views import OWN_VIEWS
-from tieline.sync.records import Stamp
+from tieline.sync.records import Held, Hold, ReplicaState, Stamp
 
 ANN = of_account("ann", "db1")
 Worlds = Callable[..., World]
@@ -119,37 +126,114 @@ def test_a_long_list_is_paged_through_without_loss(world: Worlds) -> None:
     assert found == [f"INC-{number}" for number in range(2_500, 0, -1)]
 
 
-LISTS: dict[str, dict[str, Any]] = {"incidents": {}}
-SINGLE: dict[str, dict[str, Any]] = {"incidents": {"incident": "INC-1"}}
+GIVEN: dict[str, dict[str, Any]] = {
+    "why": {"incident": "INC-1", "field": "title"},
+    "history": {"incident": "INC-1"},
+}
+"""What a view is asked for where it takes no less."""
+
+
+def waiting(world: World, count: int, prefix: str = "thing") -> None:
+    """So many of everything that waits for a person."""
+    engine, now = world.engine, world.clock.now()
+    copies = [(world.copy("left", number), world.copy("right", number)) for number in range(1, count + 1)]
+    with engine.store.write() as tx:
+        for number, (left, right) in enumerate(copies):
+            name = f"{prefix}-{number}"
+            hold = Hold(Held.CONFLICT, "ours", "theirs", now, "both sides changed it")
+            loading.save_replica(tx, replace(left, holds={"title": hold, "team": hold}))
+            loading.save_replica(tx, replace(right, state=ReplicaState.PARKED, parked="it has no type"))
+            arrival = {"connection": "left", "ref": name, "asked": 0, "received_at": now, "parked": "unreadable"}
+            tx.execute(insert(t.inbox), arrival)
+            comments.write(tx, engine, IncidentId(1), ANN, name, Audience.STAFF)
+            alert = {"connection": "left", "episode": name, "incident_id": 1, "group_key": "", "version": ""}
+            empty: dict[str, Any] = {"fields": {}, "labels": {}, "judged": {}}
+            made = tx.execute(
+                insert(t.signal), {**alert, **empty, "firing": False, "seen_at": now, "parked": "it was refused"}
+            )
+            for about in ({"incident": 1}, {"signal": loading.new_id(made)}):
+                timer = {"key": f"{name} {about}", "kind": "page", "due_at": now, "payload": about, "parked": "unknown"}
+                tx.execute(insert(t.timer), timer)
+            absence._save(tx, ConnectionName(name), Doubt(now, frozenset({Ref(name)}), 1, Belief.TOO_MANY, 1))
+        tx.execute(update(t.twin).values(state="parked", parked="no right to comment"))
 
 
 @pytest.mark.parametrize("roles", [(Role.VIEWER,), (Role.SECURITY,)], ids=str)
 def test_a_page_is_read_in_as_many_queries_however_many_rows_it_has(roles: tuple[Role, ...], world: Worlds) -> None:
-    here = opened(world(), 2)
-    restrict(here, 1)
+    here = opened(world(), 6)
+    restrict(here, 6)
     asked: list[dict[str, int]] = []
-    for _more in range(2):
-        for name, given in LISTS.items():
+    rows: list[dict[str, int]] = []
+    for count in (1, 5):
+        waiting(here, count, f"of-{count}")
+        asked.append({})
+        rows.append({})
+        for name in OWN_VIEWS.by_name:
+            given = GIVEN.get(name, {})
             asks(here, name, given, *roles)  # who reads what is restricted is journalled once a minute
             with counted() as statements:
-                asks(here, name, given, *roles)
-            asked.append({name: len(statements)})
+                seen = asks(here, name, given, *roles)
+            asked[-1][name] = len(statements)
+            rows[-1][name] = len(seen.facts.get("items", ()))
         opened(here, 10)
-    half = len(asked) // 2
-    assert asked[:half] == asked[half:]
-    assert all(count <= 12 for one in asked for count in one.values())
+    assert asked[0] == asked[1]
+    assert all(count <= 14 for count in asked[0].values()), asked
+    paged = [name for name in OWN_VIEWS.by_name if issubclass(OWN_VIEWS[name].ask, Paged)]
+    assert all(rows[0][name] < rows[1][name] for name in paged), rows
+
+
+@pytest.mark.parametrize("name", ["history", "conflicts", "parked", "doubts"])
+def test_a_list_is_the_same_in_pages_of_any_length(name: str, world: Worlds) -> None:
+    here = opened(world(), 3)
+    waiting(here, 3)
+    given = GIVEN.get(name, {})
+    whole = asks(here, name, given).facts
+    assert (whole["next"], len(whole["items"]) >= 3) == (None, True)
+    for limit in (1, 2, len(whole["items"])):
+        found: list[Any] = []
+        after: dict[str, str] = {}
+        while True:
+            page = asks(here, name, {**given, "limit": limit, **after})
+            found += page.facts["items"]
+            if page.facts["next"] is None:
+                break
+            assert len(page.facts["items"]) == limit
+            assert page.answer.shown()[-1] == f"There are more: --after {page.facts['next']}"
+            after = {"after": page.facts["next"]}
+        assert found == whole["items"]
+
+
+def test_what_was_settled_meanwhile_moves_nothing_of_the_next_page(world: Worlds) -> None:
+    here = opened(world(), 3)
+    waiting(here, 3)
+    first = asks(here, "parked", {"limit": 2})
+    with here.engine.store.write() as tx:
+        tx.execute(update(t.replica).where(t.replica.c.id <= first.facts["items"][-1]["id"]).values(state="linked"))
+    second = asks(here, "parked", {"limit": 1, "after": first.facts["next"]})
+    assert [(one["what"], one["id"]) for one in second.facts["items"]] == [("copy", here.copy("right", 3).id)]
+
+
+def test_how_many_fired_is_the_same_number_in_the_table_as_in_the_sentence_below_it(world: Worlds) -> None:
+    here = opened(world(), 1)
+    with here.engine.store.write() as tx:
+        missing = frozenset({Ref("a"), Ref("b")})
+        absence._save(tx, ConnectionName("left"), Doubt(here.clock.now(), missing, 9, Belief.TOO_MANY, 7))
+    table, note = asks(here, "doubts").answer.shown()
+    assert isinstance(table, Table)
+    assert isinstance(note, Note)
+    assert (table.rows[0][:3], "2 of 7 alerts" in note.sentence) == (("left", 2, 7), True)
 
 
 def test_who_has_not_the_right_is_refused_and_the_journal_says_so_once(world: Worlds) -> None:
     here = opened(world(), 1)
     nobody = Asking(here.clock.now(), ())
     for _again in range(2):
-        for name, given in SINGLE.items():
-            with pytest.raises(NotAllowed, match=r"ann may not read incidents .*that takes incident\.read"):
-                Enquiries(here.engine.store, here.engine.config, OWN_VIEWS).see(name, given, nobody)
+        for name in OWN_VIEWS.by_name:
+            with pytest.raises(NotAllowed, match=r"ann may not read incidents.*: that takes incident\.read"):
+                Enquiries(here.engine.store, here.engine.config, OWN_VIEWS).see(name, GIVEN.get(name, {}), nobody)
     refused = told(here, "act_refused")
     assert [(facts["act"], facts["right"], facts["rule"]) for _kind, _who, _incident, facts in refused] == [
-        (name, "incident.read", "no_right") for name in SINGLE
+        (name, "incident.read", "no_right") for name in OWN_VIEWS.by_name
     ]
 
 
@@ -215,11 +299,17 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("incidents", {"search": ["x"]}, "search: Input should be a valid string"),
     ("incidents", {"incident": "\0"}, "incident: text holds no character of the code 0"),
     ("incidents", {"incident": ""}, "incident: String should have at least 1 character"),
-    ("incidents", {"after": "bm9uZQ"}, "take `next` of a page of `incidents`, as it is"),
+    *(
+        (name, {**GIVEN.get(name, {}), "after": Keyset("others", int).cursor(1)}, f"take `next` of a page of `{name}`")
+        for name in ("incidents", "history", "conflicts", "parked", "doubts")
+    ),
+    ("why", {"incident": "INC-1"}, "field: it is missing"),
+    ("why", {"incident": "INC-1", "field": ""}, "field: String should have at least 1 character"),
 ]
 NOT_THERE: list[tuple[str, dict[str, Any], str]] = [
     ("incidents", {"incident": "INC-99"}, "there is no incident and no ticket 'INC-99'"),
     ("incidents", {"connection": "lefd"}, "there is no connection 'lefd'; did you mean 'left'?"),
+    ("why", {"incident": "INC-1", "field": "titel"}, "there is no field 'titel'; did you mean 'title'?"),
     ("incident", {}, "there is no view 'incident'; did you mean 'incidents'?"),
 ]
 
