@@ -17,7 +17,7 @@ from tieline.core.config import Config, load_workspace, mappings_named, store_na
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
-from tieline.core.store import engines, volume
+from tieline.core.store import engines
 from tieline.core.store.store import Store
 
 if TYPE_CHECKING:
@@ -99,13 +99,6 @@ def configuration_to_look(workspace: str) -> tuple[Config, tuple[Problem, ...]]:
             raise ConfigError(refused.problems, STORE_UNKNOWN) from None
     registry.close()
     return config, ()
-
-
-def unwritable(config: Config) -> str:
-    """Why nobody can write into the store, as far as that shows from outside; "" where it does not."""
-    file = engines.file_of(config.store)
-    words = volume.trouble(file) if file is not None else ""
-    return f"{config.store}: {words}." if words else ""
 
 
 @contextmanager

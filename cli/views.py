@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
@@ -11,7 +12,7 @@ from tieline.cli.declared import help_of, parameters, told, wrong_usage
 from tieline.cli.open import configuration, store_of
 from tieline.cli.output import brief, emit, json_option, note, say, table
 from tieline.cli.rights import asker
-from tieline.core.arguments import Ask
+from tieline.core.arguments import Answer, Ask
 from tieline.core.declared import WrongWords
 from tieline.core.shown import Fact, Note, Part, Table
 from tieline.core.views import View
@@ -22,6 +23,12 @@ See = Callable[[str, View, Ask], Seen]
 """Looks at something in a workspace, in the name of whoever runs the command."""
 
 
+class End(Protocol):
+    """What is done last, after what was seen is printed: it answers the exit code."""
+
+    def __call__(self, answer: Any, /, *, as_json: bool) -> int: ...
+
+
 def see(workspace: str, view: View, ask: Ask) -> Seen:
     """What the view shows of the workspace's store to whoever runs the command."""
     config, _registry = configuration(workspace)
@@ -29,16 +36,20 @@ def see(workspace: str, view: View, ask: Ask) -> Seen:
         return Enquiries(store, config, OWN_VIEWS).look(view, ask, asker(config, store))
 
 
-def command(view: View, look: See = see) -> click.Command:
+def _well(_answer: Answer, *, as_json: bool) -> int:  # noqa: ARG001 - as `End` is called
+    return 0
+
+
+def command(view: View, look: See = see, end: End = _well) -> click.Command:
     """The command of a view. What was not said is left to the view."""
-    made = click.command(view.name.rpartition(" ")[2], help=help_of(view))(_run(view, look))
+    made = click.command(view.name.rpartition(" ")[2], help=help_of(view))(_run(view, look, end))
     made.params = parameters(view)
     return json_option(made)
 
 
 def group(view: View, look: See = see) -> click.Group:
     """The same where acts have their commands below it: by itself, it shows."""
-    run = _run(view, look)
+    run = _run(view, look, _well)
 
     @click.pass_context
     def unless_below(ctx: click.Context, /, **given: Any) -> None:
@@ -50,7 +61,7 @@ def group(view: View, look: See = see) -> click.Group:
     return json_option(made)
 
 
-def _run(view: View, look: See) -> Callable[..., None]:
+def _run(view: View, look: See, end: End) -> Callable[..., None]:
     @click.pass_obj
     def run(workspace: str, /, as_json: bool, **given: Any) -> None:
         try:
@@ -61,6 +72,8 @@ def _run(view: View, look: See) -> Callable[..., None]:
             emit(seen.facts)
         else:
             show(seen.answer.shown())
+        if code := end(seen.answer, as_json=as_json):
+            sys.exit(code)
 
     return run
 

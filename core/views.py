@@ -15,15 +15,29 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar, cast, get_type_hints
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    model_serializer,
+)
+from pydantic_core import CoreSchema
 
 from tieline.core.arguments import Answer, Ask, Cursor
 from tieline.core.declared import Declared, Register
 
-Moment = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str)]
+Moment = Annotated[
+    datetime,
+    PlainSerializer(datetime.isoformat, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 """A moment that an answer tells."""
 
 
@@ -31,6 +45,20 @@ class Row(BaseModel):
     """One row of a list, or a part of an answer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sparse(Row):
+    """A part of an answer whose fields are left out where they do not apply: those that were not given."""
+
+    @model_serializer(mode="wrap")
+    def _given(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in write(self).items() if name in self.model_fields_set}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> dict[str, Any]:
+        """Of its fields: what is left out changes nothing of the others."""
+        fields = {name: part for name, part in core_schema.items() if name != "serialization"}
+        return handler(cast("CoreSchema", fields))
 
 
 R = TypeVar("R", bound=Row)

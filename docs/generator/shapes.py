@@ -14,8 +14,10 @@ from types import NoneType
 from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from tieline.core.model import ConnectionName
+from tieline.core.views import Sparse
 from tieline.sync.office.own_views import OWN_VIEWS
 
 ERROR: Final[Any] = {
@@ -34,15 +36,6 @@ _FAILURE: Final = {
     "violations": ["text"],
     "trace": "text",
 }
-_DOUBT: Final = {
-    "missing": "integer",
-    "of": "integer",
-    "since": "moment",
-    "reason": "text",
-    "confirmed": "boolean",
-    "sentence": "text",
-}
-
 _HOLDS: Final = {
     "person": "text",
     "role": "text",
@@ -54,11 +47,14 @@ _HOLDS: Final = {
 
 def of_model(model: type[BaseModel]) -> dict[str, Any]:
     """The shape of what a model writes."""
-    return {
-        field.serialization_alias or name: _of(field.annotation, name)
-        for name, field in model.model_fields.items()
-        if not field.exclude
-    }
+    fields = {name: field for name, field in model.model_fields.items() if not field.exclude}
+    return {_name(model, name, field): _of(field.annotation, name) for name, field in fields.items()}
+
+
+def _name(model: type[BaseModel], name: str, field: FieldInfo) -> str:
+    """As it is written; with a question mark where it may be left out."""
+    mark = "?" if issubclass(model, Sparse) and not field.is_required() else ""
+    return (field.serialization_alias or name) + mark
 
 
 def _of(annotation: Any, name: str) -> Any:
@@ -66,7 +62,8 @@ def _of(annotation: Any, name: str) -> Any:
     if get_origin(annotation) is Annotated:
         return _of(inner[0], name)
     if NoneType in inner:
-        return f"{_of(inner[0], name)} or null"
+        told = _of(inner[0], name)
+        return f"{told} or null" if isinstance(told, str) else told
     if get_origin(annotation) is tuple:
         return [_of(inner[0], name)]
     if get_origin(annotation) is dict:
@@ -100,63 +97,6 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
                 "tools": ["text"],
             }
         ]
-    },
-    "tieline status": {
-        "": {
-            "daemon": {
-                "running": "boolean",
-                "refused": "text",
-                "seen_seconds_ago": "integer or null",
-                "sentence": "text",
-                "reload_refused": [{"worker": "text", "at": "moment", "reason": "text", "sentence": "text"}],
-                "workers": [{"worker": "text", "running": "boolean", "seen_seconds_ago": "integer"}],
-                "elsewhere": [{"store": "text", "sentence": "text"}],
-            },
-            "incidents_open": "integer",
-            "flapping": [{"incident": "text", "title": "text", "flaps": "integer", "held_until": "moment or null"}],
-            "resolved_while_firing": [
-                {
-                    "incident": "text",
-                    "title": "text",
-                    "status": "text",
-                    "alerts": "integer",
-                    "raised_again_at": "moment or null",
-                }
-            ],
-            "signals_firing": "integer",
-            "signals_left_out": "integer",
-            "inbox_waiting": "integer",
-            "copies_gone": "integer",
-            "copies_behind": "integer",
-            "oldest_undelivered_seconds": "integer",
-            "parked": "integer",
-            "conflicts": "integer",
-            "severity_unknown": "integer",
-            "ends_doubted": "integer",
-            "connections": {
-                "<connection>": {
-                    "state": "text",
-                    "reason": "text",
-                    "polled_seconds_ago": "integer or null",
-                    "since?": "moment",
-                    "next_try_at?": "moment or null",
-                    "last_state?": "text",
-                    "risks": ["text"],
-                    "file_says": "text",
-                    "doubt?": _DOUBT,
-                    "left_out?": {
-                        "records": "integer",
-                        "since": "moment",
-                        "last_at": "moment",
-                        "why": "text",
-                        "sentence": "text",
-                    },
-                    "held?": [{"field": "text", "kind": "text", "copies": "integer", "sentence": "text"}],
-                    "severity_unknown?": [{"word": "text", "alerts": "integer", "sentence": "text"}],
-                }
-            },
-            "file_problems": ERROR["problems?"],
-        }
     },
     "tieline conflicts settle": {"": {"incident": "text", "field": "text", "value": "anything"}},
     "tieline parked retry": {"": {"released": "text", "id": "integer"}},

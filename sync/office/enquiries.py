@@ -26,7 +26,7 @@ from tieline.core.journal import Entry
 from tieline.core.model import IncidentId
 from tieline.core.store.store import Connection, Store, Transaction
 from tieline.core.views import View, Views
-from tieline.sync.office.look import EngineLook
+from tieline.sync.office.look import EngineLook, Outside
 from tieline.sync.office.subjects import subject
 from tieline.sync.sight import Sight, sight_of
 
@@ -62,10 +62,11 @@ class Seen:
 class Enquiries:
     """Answers what is asked. Threads may share it."""
 
-    def __init__(self, store: Store, config: Config, views: Views) -> None:
+    def __init__(self, store: Store, config: Config, views: Views, outside: Outside = Outside()) -> None:  # noqa: B008 - frozen
         self._store = store
         self._config = config
         self._views = views
+        self._outside = outside
 
     def see(self, name: str, given: Mapping[str, Any], who: Enquirer) -> Seen:
         """What one view shows them. Raises WrongWords, LookupError for what it means and is not there, NotAllowed, of
@@ -80,7 +81,7 @@ class Enquiries:
             sight = sight_of(connection, who.someone, facts)
             about, item = subject(view, ask, connection, sight)
             verdict = may(who.someone, view.right(ask), about, facts)
-            look = EngineLook(connection, self._config, who.someone, who.now, sight)
+            look = EngineLook(connection, self._config, who.someone, who.now, sight, self._outside)
             answer = _run(view, look, ask) if verdict.allowed else None
         if answer is None:
             raise self._refused(view, ask, who, verdict, item)

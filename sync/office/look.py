@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tieline.core.config import Config
 from tieline.core.desk import Item
+from tieline.core.errors import Problem
 from tieline.core.identity import Someone
 from tieline.core.model import IncidentId
 from tieline.core.store.store import Connection
@@ -16,16 +17,25 @@ from tieline.sync.records import Incident
 from tieline.sync.sight import Sight
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What is known of the workspace beside its store, where somebody looked: what is wrong with its file as it is now,
+    and the stores that daemons still work on which it named before."""
+
+    problems: tuple[Problem, ...] = ()
+    stores_left: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class EngineLook:
-    """One look at one moment. `seen_in`, `config` and `sight` are for the engine's own views: a plugin has what `Look`
-    has."""
+    """One look at one moment. What `Look` has not is for the engine's own views."""
 
     seen_in: Connection
     config: Config
     actor: Someone
     now: datetime
     sight: Sight
+    outside: Outside
     shown: set[IncidentId] = field(default_factory=set)
     """The items of which something is shown: that a restricted one is read is journalled."""
 

@@ -8,6 +8,7 @@ from tieline.core.access import READ
 from tieline.core.views import View, Views
 from tieline.sync.views.history import history, why
 from tieline.sync.views.incidents import incidents
+from tieline.sync.views.status import status
 from tieline.sync.views.waiting import conflicts, doubts, parked
 
 OWN_VIEWS: Final = Views(
@@ -18,5 +19,6 @@ OWN_VIEWS: Final = Views(
         View("conflicts", conflicts, READ),
         View("parked", parked, READ),
         View("doubts", doubts, READ),
+        View("status", status, READ),
     ]
 )

@@ -125,16 +125,26 @@ def _parked(look: EngineLook, one: explain.Parked) -> ParkedThing:
     )
 
 
-class DoubtedEnds(Row):
-    """Alerts that a source no longer lists. `of` is how many fired."""
+class Doubted(Row):
+    """Alerts that a source no longer lists. `of` is how many fire."""
 
-    connection: str
     missing: int
     of: int
     since: Moment
     reason: str
     confirmed: bool
     sentence: str
+
+
+class OfConnection(Row):
+    """What is told of one connection."""
+
+    connection: str
+
+
+class DoubtedEnds(Doubted, OfConnection):
+    """The same with where, and which."""
+
     episodes: tuple[str, ...]
 
 

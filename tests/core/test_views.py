@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tieline.core.arguments import Answer
 from tieline.core.desk import Look
-from tieline.core.views import Keyset, Listing, Paged, Row, View, Views
+from tieline.core.views import Keyset, Listing, Paged, Row, Sparse, View, Views
 
 PARTS = Keyset("parts", str, int)
 keys = st.tuples(st.text(st.characters(exclude_categories=["Cs"])), st.integers(-(2**63) + 1, 2**63 - 1))
@@ -108,3 +108,16 @@ def undescribed(_look: Look, _ask: Paged) -> Answer:
 def test_a_view_that_nobody_describes_cannot_be_offered() -> None:
     with pytest.raises(TypeError, match="its function has no docstring"):
         Views([View("parts", undescribed, "incident.read")])
+
+
+class Tool(Sparse):
+    name: str
+    state: str | None = None
+    tries: int = 0
+
+
+def test_what_was_not_given_of_a_part_is_left_out_and_what_is_nothing_is_not() -> None:
+    assert Tool(name="left").model_dump(mode="json") == {"name": "left"}
+    assert Tool(name="left", state=None).model_dump(mode="json") == {"name": "left", "state": None}
+    schema = Tool.model_json_schema(mode="serialization")
+    assert (list(schema["properties"]), schema["required"]) == (["name", "state", "tries"], ["name"])
