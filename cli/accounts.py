@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tieline.core.config import Config
-from tieline.core.identity import Someone, is_proved, of_account
+from tieline.core.identity import Someone, called, is_proved, of_account
 from tieline.core.store import engines
 
 LOGIN = Path("/proc/self/loginuid")
@@ -38,7 +38,7 @@ def meant(words: str) -> Someone:
     """The account that somebody names, as `os:ann@db1`, or as `ann` where this machine has such a one. Raises
     ValueError for what is neither."""
     if is_proved(words):
-        return Someone(words.partition(":")[2].rpartition("@")[0] or words, words)
+        return called(words)
     try:
         return of_account(pwd.getpwnam(words).pw_name, _host())
     except (KeyError, ValueError):

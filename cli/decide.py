@@ -11,20 +11,17 @@ from contextlib import contextmanager
 from tieline.cli.acts import command
 from tieline.cli.open import clock, configuration, engine_on, moment, store_of
 from tieline.cli.output import say
-from tieline.cli.rights import About, Asked, Asker, asking
+from tieline.cli.rights import About, Asked, asker, asking
 from tieline.cli.views import group
-from tieline.core.access import Subject
 from tieline.core.acts import Act
 from tieline.core.arguments import Ask
-from tieline.core.model import IncidentId
-from tieline.core.store.store import Transaction
 from tieline.sync.daemon import elsewhere
 from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Engine
 from tieline.sync.office import own
-from tieline.sync.office.office import Office, Performed
+from tieline.sync.office.office import Performed
 from tieline.sync.office.own_views import OWN_VIEWS
-from tieline.sync.office.subjects import subject
+from tieline.sync.office.performing import perform
 
 
 @contextmanager
@@ -40,17 +37,11 @@ def engine_of(workspace: str) -> Iterator[Engine]:
 def changing(workspace: str, right: str, about: About) -> Iterator[tuple[Engine, Asked]]:
     """An engine for one change, by whoever has the right to it; says so where no daemon runs that would carry the
     change on."""
-    with permitted(workspace, right, about) as (engine, asked):
-        yield engine, asked
-        _say_whether_it_waits(engine)
-
-
-@contextmanager
-def permitted(workspace: str, right: str, about: About) -> Iterator[tuple[Engine, Asked]]:
-    """The same, for what need not be a change."""
     config, registry = configuration(workspace)
     with store_of(config) as store, asking(config, store, right, about) as (guarded, asked):
-        yield engine_on(config, guarded, registry), asked
+        engine = engine_on(config, guarded, registry)
+        yield engine, asked
+        _say_whether_it_waits(engine)
         registry.close()
 
 
@@ -64,13 +55,13 @@ def _say_whether_it_waits(engine: Engine) -> None:
 
 
 def _perform(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
-    def about(asker: Asker, tx: Transaction) -> tuple[Subject, IncidentId | None]:
-        return subject(act, ask, tx, asker.sight(tx))
-
-    with permitted(workspace, act.right(ask), about) as (engine, asked):
-        done = Office(engine, own.OWN, asked.asker.sight).do(act, ask, actor=asked.asker.someone, key=key)
+    config, registry = configuration(workspace)
+    with store_of(config) as store:
+        engine = engine_on(config, store, registry)
+        done = perform(engine, act, ask, asker(config, store), key=key)
         if done.seq is not None:
             _say_whether_it_waits(engine)
+        registry.close()
     return done
 
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
-from tieline.core.arguments import Ask
+from tieline.cli.accounts import meant
+from tieline.core.arguments import Ask, person_fields
 from tieline.core.declared import Declared, WrongWords
 
 
@@ -25,7 +26,7 @@ def parameters(declared: Declared) -> list[click.Parameter]:
 
 def told(declared: Declared, given: Mapping[str, Any]) -> Ask:
     """What it is told, of what stands on the command line; what was not said is left to it."""
-    return declared.told(_said(declared.fields, given))
+    return declared.told({**_said(declared.fields, given), **_persons(declared.ask, given)})
 
 
 def wrong_usage(wrong: WrongWords) -> click.UsageError:
@@ -52,6 +53,11 @@ def _said(fields: Mapping[str, FieldInfo], given: Mapping[str, Any]) -> dict[str
     """What was said, as the model takes it."""
     said = {name: value for name, value in given.items() if value not in (None, ())}
     return {name: _named(value) if _is_map(fields[name].annotation) else value for name, value in said.items()}
+
+
+def _persons(ask: type[Ask], given: Mapping[str, Any]) -> dict[str, str]:
+    """The persons who were named. An account of this machine may be named without it."""
+    return {name: meant(given[name]).identity for name in person_fields(ask) if given.get(name)}
 
 
 def _named(pairs: Sequence[str]) -> dict[str, str]:

@@ -41,6 +41,8 @@ COMMANDS = {
     "restrict": ("tieline.cli.restrict", "restrict", "Have an incident be there only for those who need to know."),
     "unrestrict": ("tieline.cli.restrict", "unrestrict", "Have it be there for everybody again."),
     "access": ("tieline.cli.access", "access", "Who may do what, and why."),
+    "token": ("tieline.cli.token", "token", "Tokens, by which programs act for somebody through the API."),
+    "web": ("tieline.cli.web", "web", "Serve the API, until told to stop."),
     "mapping": ("tieline.cli.mapping", "mapping", "Check and explain mappings."),
     "audit": ("tieline.cli.audit", "audit", "Prove that the journal is whole."),
     "store": ("tieline.cli.store", "store", "Move everything into another database."),
@@ -50,7 +52,7 @@ COMMANDS = {
 
 
 FOLLOWS: Final = {
-    **dict.fromkeys(["run", "demo"], "nothing was started"),
+    **dict.fromkeys(["run", "demo", "web"], "nothing was started"),
     "check": "no connection was asked",
     **dict.fromkeys(["status", "incidents", "why", "history", "plugins"], "there is nothing to show"),
     **dict.fromkeys(["edit", "comment", "restrict", "unrestrict", "store"], "nothing was changed"),

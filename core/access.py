@@ -21,6 +21,8 @@ from tieline.core.identity import Someone
 READ: Final = "incident.read"
 READ_RESTRICTED: Final = "incident.read_restricted"
 GRANT: Final = "access.grant"
+OWN_TOKENS: Final = "access.token"
+ALL_TOKENS: Final = "access.tokens"
 
 RIGHTS: Final[Mapping[str, str]] = {
     READ: "read incidents",
@@ -36,8 +38,14 @@ RIGHTS: Final[Mapping[str, str]] = {
     "store.keys": "make new keys for the journal where they are lost",
     "access.read": "see who holds which role",
     GRANT: "grant and revoke roles",
+    OWN_TOKENS: "issue tokens by which a program acts for oneself, and revoke them",
+    ALL_TOKENS: "issue and revoke tokens of others",
 }
 """Every right, and what it lets somebody do."""
+
+
+NEVER_BY_TOKEN: Final = frozenset({OWN_TOKENS, ALL_TOKENS})
+"""What no token reaches: one that is stolen makes no other, which would outlive it."""
 
 
 class Role(StrEnum):
@@ -83,33 +91,35 @@ class Rule(StrEnum):
     EXPIRED = "expired"  # what gave it to them is over
     OUT_OF_SCOPE = "out_of_scope"  # they have it elsewhere
     NOT_PROVED = "not_proved"  # somebody else says who they are
+    BOUND = "bound"  # they have it, and the token by which they ask is bound to less
     HIDDEN = "hidden"  # the subject is restricted, and does not exist for them
     DUTY = "duty"  # they have it, and this act is not for them
     UNKNOWN_RIGHT = "unknown_right"  # there is no such right
 
 
 _WORK: Final = frozenset({"incident.read", "incident.edit", "incident.comment", "conflicts.settle"})
-_RESPOND: Final = _WORK | {"parked.release", "doubts.confirm"}
+_EACH: Final = frozenset({"incident.read", OWN_TOKENS})
+_RESPOND: Final = _WORK | _EACH | {"parked.release", "doubts.confirm"}
 _RESTRICT: Final = frozenset({READ_RESTRICTED, "incident.restrict"})
 
 CARRIES: Final[Mapping[Role, frozenset[str]]] = {
-    Role.VIEWER: frozenset({"incident.read"}),
+    Role.VIEWER: _EACH,
     Role.RESPONDER: _RESPOND,
     Role.COMMANDER: _RESPOND | {"comment.publish"},
-    Role.COMMUNICATIONS: frozenset({"incident.read", "incident.comment", "comment.publish"}),
-    Role.BUSINESS: frozenset({"incident.read", "incident.comment"}),
-    Role.LEGAL: frozenset({"incident.read", "incident.comment"}) | _RESTRICT,
+    Role.COMMUNICATIONS: _EACH | {"incident.comment", "comment.publish"},
+    Role.BUSINESS: _EACH | {"incident.comment"},
+    Role.LEGAL: _EACH | {"incident.comment"} | _RESTRICT,
     Role.SECURITY: _RESPOND | _RESTRICT,
-    Role.MANAGER: frozenset({"incident.read", "incident.comment", "access.read"}),
+    Role.MANAGER: _EACH | {"incident.comment", "access.read"},
     # Need to know: an admin reads what is restricted only with a role of its own, whose grant the journal tells of.
     Role.ADMIN: frozenset(RIGHTS) - _RESTRICT,
-    Role.AUDITOR: frozenset({"incident.read", "access.read"}),
+    Role.AUDITOR: _EACH | {"access.read"},
     Role.SERVICE: frozenset({"incident.read", "incident.edit", "incident.comment"}),
 }
 """The rights that come with each role, and nothing else gives a right but a relation."""
 
 STANDING: Final[Mapping[Relation, frozenset[str]]] = {
-    Relation.COMMANDER: CARRIES[Role.COMMANDER] | {READ_RESTRICTED},
+    Relation.COMMANDER: (CARRIES[Role.COMMANDER] - {OWN_TOKENS}) | {READ_RESTRICTED},
     Relation.MEMBER: _WORK | {READ_RESTRICTED},
     Relation.RECEIVER: frozenset({"incident.read", READ_RESTRICTED}),
     Relation.AUTHOR: frozenset(),
@@ -186,11 +196,30 @@ STORE: Final = Subject()
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """What a token reaches of what its owner may do."""
+
+    token: str
+    rights: frozenset[str]
+    scope: Scope | None = None
+
+    def reaches(self, right: str, subject: Subject) -> bool:
+        """Whether this may be done to that by it, if by its owner."""
+        within = self.scope is None or self.scope in subject.scopes
+        return right in self.rights - NEVER_BY_TOKEN and within
+
+    def __str__(self) -> str:
+        rights = ", ".join(right for right in RIGHTS if right in self.rights - NEVER_BY_TOKEN) or "nothing"
+        return rights if self.scope is None else f"{rights} of {self.scope}"
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of the actor, now. `grants` and `relations` are the actor's own, `duties` those of the act.
 
     `opened_store` is true where it is not we who show it to them. `admins` are those who could grant what is missing,
-    for the sentence. `any_admin` is False where nobody can.
+    for the sentence. `any_admin` is False where nobody can. `bound` is that of the token by which they ask; None where
+    they ask themselves.
     """
 
     now: datetime
@@ -201,6 +230,7 @@ class Facts:
     opened_store: bool = False
     any_admin: bool = True
     admins: tuple[str, ...] = ()
+    bound: Bound | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,16 +251,26 @@ def may(actor: Someone, right: str, subject: Subject, facts: Facts) -> Verdict:
     if not actor.is_proved:
         sentence = f"nobody may act as {actor.identity!r}: that is what somebody says, and no sign-in proves it."
         return Verdict(False, Rule.NOT_PROVED, sentence=sentence)
-    if subject.restricted and next(_sources(READ_RESTRICTED, subject, facts), None) is None:
+    if subject.restricted and not (_has(READ_RESTRICTED, subject, facts) and _reaches(READ_RESTRICTED, subject, facts)):
         return Verdict(False, Rule.HIDDEN, sentence=f"there is no {subject.name}.")
     found = next(_sources(right, subject, facts), None)
     if found is None:
         rule, why = _missing(right, subject, facts)
         return Verdict(False, rule, sentence=_refusal(actor, right, subject, facts, why))
+    if not _reaches(right, subject, facts):
+        return Verdict(False, Rule.BOUND, found[1], _token_refusal(actor, right, subject, facts))
     if Duty.NOT_THE_AUTHOR in facts.duties and Relation.AUTHOR in facts.relations:
         sentence = f"{actor.name} may not {_does(right, subject)}: its author may not. Ask somebody else to."
         return Verdict(False, Rule.DUTY, found[1], sentence)
     return Verdict(True, *found)
+
+
+def _has(right: str, subject: Subject, facts: Facts) -> bool:
+    return next(_sources(right, subject, facts), None) is not None
+
+
+def _reaches(right: str, subject: Subject, facts: Facts) -> bool:
+    return facts.bound is None or facts.bound.reaches(right, subject)
 
 
 def _sources(right: str, subject: Subject, facts: Facts) -> Iterator[tuple[Rule, str]]:
@@ -272,11 +312,21 @@ def _refusal(actor: Someone, right: str, subject: Subject, facts: Facts, why: st
     takes = f"{actor.name} may not {_does(right, subject)}: that takes {right}, which comes with {_or(roles)}."
     if not facts.any_admin:
         ask = f"Nobody is admin here yet: whoever opens the store first becomes it with {_command(actor, Role.ADMIN)}"
-    elif next(_sources(GRANT, STORE, facts), None) is not None:
+    elif _has(GRANT, STORE, facts):
         ask = f"{actor.name} may grant it, to themselves as well: {_command(actor, roles[0])}"
     else:
         ask = f"Ask {_or(list(facts.admins)) if facts.admins else 'an admin'} for {_command(actor, roles[0])}"
     return " ".join(filter(None, [takes, why, ask]))
+
+
+def _token_refusal(actor: Someone, right: str, subject: Subject, facts: Facts) -> str:
+    if facts.bound is None:
+        raise TypeError("whoever asks without a token is not refused for one")
+    does = f"{actor.name} may {_does(right, subject)}"
+    if right in NEVER_BY_TOKEN:
+        return f"{does}, and no token does: use the command `tieline token` as yourself."
+    bound = f"{does}, and the token {facts.bound.token} does not reach that: it is bound to {facts.bound}."
+    return f"{bound} Have another one issued, with `--right {right}`."
 
 
 def _does(right: str, subject: Subject) -> str:

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic.fields import FieldInfo
 
 from tieline.core import model, settings
+from tieline.core.identity import is_proved
 from tieline.core.shown import Part
 from tieline.core.store.chain import canonical
 
@@ -50,6 +52,11 @@ class Answer(BaseModel):
     def facts(self) -> dict[str, Any]:
         """The same for programs, as plain JSON."""
         return self.model_dump(mode="json", by_alias=True)
+
+    def kept(self) -> Self:
+        """The same without what is told once: what is answered to whoever asks again under the same key."""
+        once = {name: "" for name, field in type(self).model_fields.items() if ONCE in field.metadata}
+        return self.model_copy(update=once) if once else self
 
 
 def _duration(given: object) -> timedelta:
@@ -114,11 +121,13 @@ Cursor = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern
 """A place in a list, as a page of it said."""
 
 
-class _Names:
-    """Says of a text that it names an item."""
+class _Says:
+    """Says of a text what it stands for."""
 
 
-ITEM: Final = _Names()
+ITEM: Final = _Says()
+PERSON: Final = _Says()
+ONCE: Final = _Says()
 
 ItemName = Annotated[
     str, ITEM, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), BeforeValidator(_words)
@@ -126,14 +135,32 @@ ItemName = Annotated[
 """An item, by its number (`INC-12`), or by the key, the id or the address of a ticket of it."""
 
 
+def _identity(given: object) -> object:
+    if isinstance(given, str) and not (is_proved(given) and given.isprintable()):
+        raise ValueError(f"{given[:60]!r} is no identity that can be proved; write it like os:ann@db1 or token:grafana")
+    return given
+
+
+PersonName = Annotated[str, PERSON, StringConstraints(max_length=300), BeforeValidator(_identity)]
+"""Somebody, by their identity (`os:ann@db1`). The journal keeps their id in its place."""
+
+Once = Annotated[str, ONCE]
+"""What is told when it is made, and never again: it stands in nothing that is kept."""
+
+
+def person_fields(ask: type[Ask]) -> list[str]:
+    """The arguments that name persons."""
+    return [name for name, field in ask.model_fields.items() if _is(PERSON, field)]
+
+
+def _is(mark: _Says, field: FieldInfo) -> bool:
+    """Also of one that may be left out, whose marks stand a level deeper."""
+    return mark in field.metadata or any(mark in getattr(one, "__metadata__", ()) for one in get_args(field.annotation))
+
+
 def item_fields(ask: type[Ask]) -> list[str]:
     """The arguments that name items."""
-    return [name for name, field in ask.model_fields.items() if ITEM in field.metadata or _names_item(field.annotation)]
-
-
-def _names_item(annotation: Any) -> bool:
-    """Whether it names one where it is said at all: `ItemName | None`."""
-    return any(ITEM in getattr(one, "__metadata__", ()) for one in get_args(annotation))
+    return [name for name, field in ask.model_fields.items() if _is(ITEM, field)]
 
 
 _SCALARS = (str, int, bool, datetime, timedelta)

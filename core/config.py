@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 from tieline.core.errors import ConfigError, Place, Problem, as_sentence
 from tieline.core.expressions import Condition, ExpressionError, compile_condition, variables_of
 from tieline.core.model import CATALOGUE, ConnectionName, RecordKind, Tlp
-from tieline.core.options import NAME, Comments, ConnectionSection, ServerConfig, SignalsConfig, Workspace
+from tieline.core.options import NAME, Comments, ConnectionSection, ServerConfig, SignalsConfig, WebConfig, Workspace
 from tieline.core.plugins import installed, plugin_for_tool
 from tieline.core.port import AdapterKind, ConnectionSettings, HttpSettings, Power
 from tieline.core.redaction import conceal
@@ -73,6 +73,7 @@ class Config:
     keys: Path | None
     plugins: Mapping[str, Mapping[str, Any]]
     server: ServerConfig
+    web: WebConfig
     signals: SignalsConfig
     poll_every: timedelta
     stop_within: timedelta
@@ -226,6 +227,7 @@ class _Reader:
             keys=self._keys(workspace.keys) if workspace.keys else None,
             plugins={name: node.plain() or {} for name, node in plugins.items()},
             server=workspace.server,
+            web=workspace.web,
             signals=workspace.signals,
             poll_every=workspace.poll_every,
             stop_within=workspace.stop_within,

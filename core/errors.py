@@ -5,6 +5,7 @@ TielineError
 ├── StoreUnavailable    keep nothing in memory, answer 503, try again: the disk is full, locked or away
 │   └── LeaseLost       stop this turn: another worker has taken the work over; nothing was written
 ├── JournalBroken       stop: what was recorded no longer verifies
+├── NotProved           do nothing: whoever asks has not shown who they are
 ├── NotAllowed          do nothing, journal that it was tried, and tell who could
 └── RemoteError         one tool; `connection` names which
     ├── TryAgain        keep the work, come back after `wait`; `maybe_done` says the write may have taken effect
@@ -102,6 +103,10 @@ class JournalBroken(TielineError):
     def __init__(self, seq: int, message: str) -> None:
         super().__init__(message)
         self.seq = seq
+
+
+class NotProved(TielineError):
+    """Whoever asks has not proved who they are, or what proved it is over."""
 
 
 class NotAllowed(TielineError):

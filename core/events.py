@@ -351,10 +351,12 @@ class SignalTold(Event):
 
 @event("acted")
 class Acted(Event):
-    """somebody did what can be done, with these words; what it brought about names this entry as its cause"""
+    """somebody did what can be done, with these words; what it brought about names this entry as its cause. With the
+    token by which a program did it for them"""
 
     act: str
     ask: Mapping[str, Fact]
+    by_token: str | Absent = ABSENT
 
 
 # -- Tieline itself --------------------------------------------------------------------------------------------------
@@ -465,6 +467,29 @@ class ActRefused(Event):
     act: str
     right: str
     rule: str
+    by_token: str | Absent = ABSENT
+
+
+@event("token_issued")
+class TokenIssued(Event):
+    """a token was issued, by which a program acts for somebody: what it is called, and what it reaches until when of
+    what its owner may do. Its secret is kept nowhere"""
+
+    token: str
+    person: str
+    name: str
+    role: str
+    rights: Sequence[str]
+    scope: str
+    until: str
+
+
+@event("token_revoked")
+class TokenRevoked(Event):
+    """a token is not taken any more"""
+
+    token: str
+    person: str
 
 
 @event("restricted")
@@ -488,3 +513,4 @@ class RestrictedRead(Event):
     """somebody read a restricted incident; with the command. Once a minute for each of them and each incident"""
 
     act: str
+    by_token: str | Absent = ABSENT

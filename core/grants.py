@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, or_, select
 
-from tieline.core.access import Facts, Grant, Role, Rule, Verdict, parse_scope
+from tieline.core.access import Bound, Facts, Grant, Role, Rule, Verdict, parse_scope
 from tieline.core.errors import NotAllowed
 from tieline.core.events import ActRefused, Event, Granted, Revoked
 from tieline.core.identity import Someone
-from tieline.core.model import IncidentId
+from tieline.core.model import ABSENT, IncidentId
 from tieline.core.store import persons
 from tieline.core.store import tables as t
 from tieline.core.store.chain import Entry
@@ -77,8 +77,16 @@ def lock(tx: Transaction) -> None:
     tx.lock_names(["access"])
 
 
-def facts_of(connection: Connection | Transaction, someone: Someone, now: datetime, *, owns_store: bool) -> Facts:
-    """What is known of somebody who acts. `owns_store` is whether the store's file is theirs."""
+def facts_of(
+    connection: Connection | Transaction,
+    someone: Someone,
+    now: datetime,
+    *,
+    owns_store: bool,
+    bound: Bound | None = None,
+) -> Facts:
+    """What is known of somebody who acts. `owns_store` is whether the store's file is theirs, `bound` that of the token
+    by which they ask."""
     rows = connection.execute(_OF, {"known_as": kept_identity(someone)})
     admins = connection.execute(_ADMINS).all()
     has_owner = _has_owner(connection)
@@ -89,7 +97,14 @@ def facts_of(connection: Connection | Transaction, someone: Someone, now: dateti
         owns_store=owns_store,
         any_admin=has_owner or any(row.until is None for row in admins),
         admins=(*([OWNER] if has_owner else []), *dict.fromkeys(named)),
+        bound=bound,
     )
+
+
+def person_of(connection: Connection | Transaction, someone: Someone) -> str | None:
+    """The id that stands for somebody; None for whom nobody knows yet."""
+    found: str | None = connection.execute(_FIND, {"known_as": kept_identity(someone)}).scalar()
+    return found
 
 
 def _has_owner(connection: Connection | Transaction) -> bool:
@@ -190,7 +205,7 @@ def refused(
 ) -> None:
     """Journal that somebody may not do what they tried to, once a minute for each act."""
     if is_news(tx, f"refused {tx.person(someone)} {act}", now):
-        happened = ActRefused(act=act, right=right, rule=verdict.rule.value)
+        happened = ActRefused(act=act, right=right, rule=verdict.rule.value, by_token=someone.token or ABSENT)
         _journal(tx, happened, now, someone, incident)
 
 

@@ -1,6 +1,7 @@
 """Who somebody is: an identity, which a sign-in proved or somebody else's tool told of. A name is only for people.
 
     os:ann@db1              an account of an operating system, and the machine that says so
+    token:grafana           what has no account anywhere, and is known by its tokens alone
     told:jira-ops:ann       whoever a tool calls so: a claim, which proves nothing
     named:ann               somebody of whom no more than the name is known
 
@@ -12,16 +13,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-PROVED: Final = frozenset({"os"})
+PROVED: Final = frozenset({"os", "token"})
 """The kinds of identity that a sign-in proves. Nothing is granted to any other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Someone:
-    """A person who acted, with the name that they or a tool gave. The journal keeps an id in its place."""
+    """A person who acted, with the name that they or a tool gave. The journal keeps an id in its place. `token` is the
+    id of the token by which a program does it for them, "" where they do it themselves."""
 
     name: str
     identity: str = ""
+    token: str = ""
 
     def __post_init__(self) -> None:
         if not self.identity:
@@ -44,6 +47,12 @@ def is_proved(identity: str) -> bool:
     """Whether a sign-in proves an identity of this kind."""
     kind, colon, rest = identity.partition(":")
     return bool(colon and rest) and kind in PROVED
+
+
+def called(identity: str) -> Someone:
+    """Whoever is known so, and as far as nothing else is said is called so."""
+    name = identity.partition(":")[2]
+    return Someone(name.rpartition("@")[0] or name or identity, identity)
 
 
 def of_account(name: str, host: str) -> Someone:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from ipaddress import ip_address
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from tieline.core.model import Level, Severity, Tlp
 from tieline.core.secrets import Secret
@@ -69,6 +70,24 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+def _address(listen: str) -> str:
+    host, colon, port = listen.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not port.isascii() or int(port) > 65535:
+        raise ValueError("write an address and a port, like 127.0.0.1:8484 or [::1]:8484")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise ValueError("write an IPv6 address in brackets, like [::1]:8484")
+    return listen
+
+
+def is_loopback(listen: str) -> bool:
+    """Whether only this machine reaches it."""
+    host = listen.rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 class ServerConfig(Section):
     """Where webhooks come in and metrics go out."""
 
@@ -80,13 +99,8 @@ class ServerConfig(Section):
 
     @field_validator("listen")
     @classmethod
-    def _address(cls, listen: str) -> str:
-        host, colon, port = listen.rpartition(":")
-        if not colon or not host or not port.isdecimal() or not port.isascii() or int(port) > 65535:
-            raise ValueError("write an address and a port, like 127.0.0.1:8484 or [::1]:8484")
-        if ":" in host and not (host.startswith("[") and host.endswith("]")):
-            raise ValueError("write an IPv6 address in brackets, like [::1]:8484")
-        return listen
+    def _reached(cls, listen: str) -> str:
+        return _address(listen)
 
     @field_validator("public_url")
     @classmethod
@@ -95,6 +109,39 @@ class ServerConfig(Section):
         if url and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
             raise ValueError("write an address like https://tieline.example.com")
         return url.rstrip("/")
+
+
+class WebConfig(Section):
+    """Where programs reach the API, which `tieline web` serves."""
+
+    listen: str = Field(default="127.0.0.1:8081", description="Address and port to listen on.")
+    certificate: str = Field(
+        default="", description="A file with the certificate and those above it, in PEM: with it, TLS is spoken."
+    )
+    private_key: str = Field(default="", description="The file of its key, in PEM, where that is another one.")
+    behind_proxy: bool = Field(
+        default=False,
+        description="A proxy stands before it, on this machine or in a network that nobody else reaches: it speaks "
+        "TLS, and what it adds to `X-Forwarded-For` is believed.",
+    )
+    body_limit: Size = Field(default=256 * 1024, description="The largest call that is taken.")
+    calls_per_minute: int = Field(default=1_200, ge=1, le=1_000_000, description="How often one token may be used.")
+
+    @field_validator("listen")
+    @classmethod
+    def _reached(cls, listen: str) -> str:
+        return _address(listen)
+
+    @model_validator(mode="after")
+    def _nobody_listens_in(self) -> Self:
+        if not (is_loopback(self.listen) or self.certificate or self.behind_proxy):
+            raise ValueError(
+                f"{self.listen} is reached from other machines, and tokens would go there in the open: name a "
+                "`certificate`, or say `behind_proxy: true` where a proxy before it speaks TLS"
+            )
+        if self.private_key and not self.certificate:
+            raise ValueError("a `private_key` is of no use without its `certificate`")
+        return self
 
 
 class SignalsConfig(Section):
@@ -219,6 +266,7 @@ class Workspace(Section):
     )
     plugins: Any = Field(default=(), description="Plugins by name: a list, or a mapping of names to settings.")
     server: ServerConfig = Field(default=ServerConfig(), description="Where webhooks come in and metrics go out.")
+    web: WebConfig = Field(default=WebConfig(), description="Where programs reach the API, which `tieline web` serves.")
     signals: SignalsConfig = Field(default=SignalsConfig(), description="How alerts become incidents.")
     poll_every: timedelta = Field(
         default=timedelta(seconds=30),

@@ -115,6 +115,10 @@ class Transaction:
         """An id that is given once and never again, for something that is made at this moment."""
         return uid(at, self._entropy)
 
+    def draw(self, count: int) -> bytes:
+        """So many bytes that nobody can guess."""
+        return self._entropy(count)
+
     def lock_names(self, names: Sequence[str]) -> None:
         """Keep other transactions from passing here with any of these names, until this one ends."""
         with self._ended_by_failure():

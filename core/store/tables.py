@@ -10,6 +10,7 @@ journal_head, journal_shredded     the journal's last entry, locked by whoever a
 journal_forgotten        the keys of payloads that are to be forgotten
 person 1─n identity      whom the journal's ids stand for, and by what they are known
 person 1─n role_grant    the roles that somebody holds
+person 1─n token    what programs act for somebody by
 lately                   what is journalled once a minute
 unheard                  what commands did, until the daemon tells its observers
 lease                    whose turn at a connection it is, where several workers share the store
@@ -384,6 +385,25 @@ role_grant = Table(
     Column("scope", String(200), primary_key=True),  # "" is everything
     Column("until", Instant),
     Column("entry", BigInteger, nullable=False),  # the journal's that tells of it
+)
+
+# What a program acts for somebody by: its secret is told once, and only its hash is kept.
+token = Table(
+    "token",
+    metadata,
+    Column("id", String(20), primary_key=True),
+    Column("person", ForeignKey("person.id"), nullable=False),
+    Column("name", Text, nullable=False),  # what its owner calls it
+    Column("hash", String(64), nullable=False),
+    Column("role", String(20), nullable=False),  # whose rights it reaches, beside these
+    Column("rights", JsonText, nullable=False),
+    Column("scope", String(200), nullable=False),  # "" is everything
+    Column("made_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("used_at", Instant),  # to the hour
+    Column("revoked_at", Instant),
+    Column("entry", BigInteger, nullable=False),  # the journal's that tells of it
+    Index(None, "person"),
 )
 
 # What was journalled a moment ago and, as often as it happens within that minute, is not journalled again.

@@ -39,6 +39,7 @@ A reload (SIGHUP) builds and checks a whole new configuration, then swaps it; `s
 with a restart.
 """
 ROOT = Path(__file__).parents[2]
+SECTIONS = ("server", "web", "signals")
 GOLDEN = ROOT / "tests" / "golden" / "config"
 OTHERS: Mapping[str, str] = {
     "CFG000": "there is no `tieline.yaml` in the folder",
@@ -55,7 +56,7 @@ OTHERS: Mapping[str, str] = {
     "YAML008": "a key that stands there twice",
     "YAML009": "an anchor or an alias",
     "YAML010": "a tag",
-    "RUN001": "the address in `server.listen` cannot be taken",
+    "RUN001": "the address in `server.listen` or `web.listen` cannot be taken",
     "STORE001": "the store's address is no database address",
     "STORE002": "the database was written by another program, or by a newer version of Tieline",
     "STORE003": "the database could not be brought up to date",
@@ -71,6 +72,7 @@ OTHERS: Mapping[str, str] = {
     "RUN003": "nothing can be made in the store's folder",
     "RUN002": "another daemon works on the same SQLite store",
     "RUN004": "a reload is to change what only a restart changes",
+    "RUN005": "TLS cannot be spoken with `web.certificate`",
     "JOURNAL001": "a checkpoint cannot be written to the file",
     "JOURNAL002": "the file is no checkpoint",
 }
@@ -81,8 +83,8 @@ def page() -> str:
     """The whole file, top down."""
     registry = Registry.load({point.name: Node({}, 1, 1) for point in shipped()})
     schema = config_schema(registry.adapters)
-    parts = [ABOUT, "## The file\n", _options(schema["properties"], schema, skip=("server", "signals"))]
-    for name in ("server", "signals"):
+    parts = [ABOUT, "## The file\n", _options(schema["properties"], schema, skip=SECTIONS)]
+    for name in SECTIONS:
         section = _resolved(schema["properties"][name], schema)
         parts += [f"\n### `{name}`\n\n{section['description']}\n", _options(section["properties"], schema, required=())]
     parts += ["\n## Every connection\n", _shared(schema)]

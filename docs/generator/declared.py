@@ -51,6 +51,8 @@ def _type(field: FieldInfo) -> str:
         return ", ".join(code(str(one.value)) for one in annotation)
     if typing.get_origin(annotation) is dict:
         return "`NAME=VALUE`, any number of them"
+    if typing.get_origin(annotation) is tuple:
+        return f"{_MEANT[_bare(typing.get_args(annotation)[0])]}, any number of them"
     return _MEANT[annotation]
 
 

@@ -136,6 +136,25 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
             "sentence": "text",
         }
     },
+    "tieline token issue": {
+        "": {"id": "text", "name": "text", "owner": "text", "reaches": "text", "until": "moment", "token": "text"}
+    },
+    "tieline token list": {
+        "": [
+            {
+                "id": "text",
+                "name": "text",
+                "person": "text",
+                "owner": "text",
+                "reaches": "text",
+                "made_at": "moment",
+                "until": "moment",
+                "used_at": "moment or null",
+                "state": "text",
+            }
+        ]
+    },
+    "tieline token revoke": {"": {"id": "text", "name": "text", "already": "boolean"}},
     "tieline mapping list": {"": ["text"]},
     "tieline mapping check": {"": ERROR["problems?"]},
     "tieline mapping explain": {

@@ -18,7 +18,7 @@ class NotTaken(Exception):
         self.fix = fix
 
 
-def take(listen: str) -> socket.socket:
+def take(listen: str, option: str = "server.listen") -> socket.socket:
     """Listen on `host:port` or `[host]:port`. Raises NotTaken."""
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
@@ -28,31 +28,31 @@ def take(listen: str) -> socket.socket:
         [found, *_others] = socket.getaddrinfo(host, int(port), family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
         raise NotTaken(
-            f"server.listen: {host} in {listen} is no address, and no name that leads to one.",
+            f"{option}: {host} in {listen} is no address, and no name that leads to one.",
             "write an address of this machine, like 127.0.0.1, or 0.0.0.0 for all that it has.",
         ) from None
     try:
         return socket.create_server(found[4][:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        raise _not_taken(listen, host, error) from None
+        raise _not_taken(listen, option, host, error) from None
 
 
-def _not_taken(listen: str, host: str, error: OSError) -> NotTaken:
+def _not_taken(listen: str, option: str, host: str, error: OSError) -> NotTaken:
     match error.errno:
         case errno.EADDRINUSE:
             return NotTaken(
-                f"server.listen: {listen} is taken.", "stop what holds it (another Tieline?), or listen elsewhere."
+                f"{option}: {listen} is taken.", "stop what holds it (another Tieline?), or listen elsewhere."
             )
         case errno.EADDRNOTAVAIL:
             return NotTaken(
-                f"server.listen: {host} is no address of this machine.",
+                f"{option}: {host} is no address of this machine.",
                 "write one that it has, like 127.0.0.1, or 0.0.0.0 for all of them.",
             )
         case errno.EACCES | errno.EPERM:
             return NotTaken(
-                f"server.listen: this account may not listen on {listen}.",
+                f"{option}: this account may not listen on {listen}.",
                 "choose a port from 1024 on, or give the service the right to (CAP_NET_BIND_SERVICE).",
             )
         case _:
             why = error.strerror or type(error).__name__
-            return NotTaken(f"server.listen: {listen} cannot be taken: {why}.", "listen on another address or port.")
+            return NotTaken(f"{option}: {listen} cannot be taken: {why}.", "listen on another address or port.")

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tieline.core.access import Rule, Subject, Verdict
 from tieline.core.acts import Act
 from tieline.core.desk import Item
 from tieline.core.events import Event
-from tieline.core.journal import Actor
+from tieline.core.identity import Actor, Someone
 from tieline.core.model import Audience, Fields, IncidentId
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain
@@ -21,6 +22,13 @@ from tieline.sync.road.merge import Reason
 from tieline.sync.sight import OUTSIDER, Sight
 
 Effect = Callable[[Transaction], object]
+May = Callable[[Connection | Transaction, str, Subject], Verdict]
+"""Whether whoever asks may do this to that, at that moment."""
+
+
+def nobody(_seen_in: Connection | Transaction, _right: str, _subject: Subject) -> Verdict:
+    """No."""
+    return Verdict(False, Rule.NO_RIGHT)
 
 
 @dataclass(slots=True)
@@ -48,9 +56,17 @@ class EngineDesk:
     now: datetime
     sight: Sight = OUTSIDER
     """What whoever asks sees."""
+    may: May = nobody
     looked_at: dict[IncidentId, Incident] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     holds: list[Effect] = field(default_factory=list)
+
+    @property
+    def asking(self) -> Someone:
+        """Who asks. Raises TypeError where that is a part of Tieline."""
+        if isinstance(self.actor, Someone):
+            return self.actor
+        raise TypeError(f"{self.actor} is nobody who could ask for that")
 
     def item(self, name: str) -> Incident:
         """The item that is meant by a number or by a ticket. Raises LookupError for none, and for several."""

@@ -23,7 +23,7 @@ from tieline.core.errors import NotAllowed
 from tieline.core.events import RestrictedRead
 from tieline.core.identity import Someone
 from tieline.core.journal import Entry
-from tieline.core.model import IncidentId
+from tieline.core.model import ABSENT, IncidentId
 from tieline.core.store.store import Connection, Store, Transaction
 from tieline.core.views import View, Views
 from tieline.sync.office.look import EngineLook, Outside
@@ -116,5 +116,5 @@ def tell_of_reading(store: Store, act: str, someone: Someone, now: datetime, res
     with store.write() as tx:
         for number in numbers:
             if grants.is_news(tx, f"read {tx.person(someone)} {number}", now):
-                happened = RestrictedRead(act=act)
+                happened = RestrictedRead(act=act, by_token=someone.token or ABSENT)
                 tx.journal(Entry(now, happened.KIND, number, None, someone, "", happened.facts()))

@@ -17,15 +17,16 @@ from typing import Any, Final
 from sqlalchemy import bindparam, delete, insert, select
 
 from tieline.core.acts import Act, Acts, Later, NotDone
-from tieline.core.arguments import Answer, Ask
+from tieline.core.arguments import Answer, Ask, person_fields
 from tieline.core.declared import WrongWords
 from tieline.core.events import Acted
-from tieline.core.journal import Actor
+from tieline.core.identity import Actor, Someone, called
+from tieline.core.model import ABSENT
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import loading
 from tieline.sync.engine import Engine
-from tieline.sync.office.desk import EngineDesk
+from tieline.sync.office.desk import EngineDesk, May, nobody
 from tieline.sync.sight import OUTSIDER, Sight
 
 KEPT_FOR: Final = timedelta(days=7)
@@ -54,6 +55,10 @@ class KeyReused(NotDone):
     """Something else was asked for under this key before."""
 
 
+class Changed(NotDone):
+    """The item is no longer as whoever asks saw it."""
+
+
 class _Moved(Exception):
     """What was looked at inside the transaction is not what was locked for it."""
 
@@ -71,10 +76,11 @@ class Office:
     """Carries acts out. Threads may share it. Whether somebody may is asked by the store of its engine, at the
     beginning of each transaction; see `Store.guarded`."""
 
-    def __init__(self, engine: Engine, acts: Acts, sees: Sees = outsider) -> None:
+    def __init__(self, engine: Engine, acts: Acts, sees: Sees = outsider, may: May = nobody) -> None:
         self._engine = engine
         self._acts = acts
         self._sees = sees
+        self._may = may
 
     def perform(self, name: str, given: Mapping[str, Any], *, actor: Actor, key: str = "") -> Performed:
         """Do one act. Raises WrongWords, LookupError for what it means and is not there, NotDone, and NotAllowed;
@@ -82,11 +88,12 @@ class Office:
         act = self._acts[name]
         return self.do(act, act.told(given), actor=actor, key=key)
 
-    def do(self, act: Act, ask: Ask, *, actor: Actor, key: str = "") -> Performed:
-        """The same for an act whose words are understood."""
+    def do(self, act: Act, ask: Ask, *, actor: Actor, key: str = "", revision: int | None = None) -> Performed:
+        """The same for an act whose words are understood. With a `revision` it is done only to the one item that it
+        looks at, and while that is at this revision; raises Changed otherwise."""
         if len(key) > LONGEST_KEY:
             raise NotDone(f"a key has at most {LONGEST_KEY} characters, and this one has {len(key)}; take another")
-        asked = _Asked(act, ask, actor, _named(act, actor, key) if key else "")
+        asked = _Asked(act, ask, actor, _named(act, actor, key) if key else "", revision)
         for _ in range(TRIES):
             with self._engine.store.read() as connection:
                 # What was done under this key is answered, however things are now.
@@ -99,7 +106,8 @@ class Office:
         raise NotDone(f"{act.name}: what it is about changes faster than it can be looked at; ask again")
 
     def _decided(self, asked: _Asked, seen_in: Connection | Transaction) -> _Decided:
-        desk = EngineDesk(self._engine, seen_in, asked.act, asked.actor, self._engine.clock.now(), self._sees(seen_in))
+        now, sight = self._engine.clock.now(), self._sees(seen_in)
+        desk = EngineDesk(self._engine, seen_in, asked.act, asked.actor, now, sight, self._may)
         try:
             return _Decided(desk, asked.act.run(desk, asked.ask))
         except ValueError as error:
@@ -119,17 +127,18 @@ class Office:
             decided = self._decided(asked, tx)
             if not decided.desk.looked_at.keys() <= locked.keys():
                 raise _Moved
+        _check_revision(asked, decided.desk)
         seq = self._followed(tx, asked, decided.desk) if decided.desk.effects else None
         found = decided.answer() if callable(decided.answer) else decided.answer
-        done = Performed(found.model_dump(mode="json"), found.sentence(), seq)
         if asked.id:
-            _keep(tx, asked, done, decided.desk)
-        return done
+            _keep(tx, asked, _performed(found.kept(), seq), decided.desk)
+        return _performed(found, seq)
 
     def _followed(self, tx: Transaction, asked: _Asked, desk: EngineDesk) -> int:
         for hold in desk.holds:
             hold(tx)
-        acted = Acted(act=asked.act.name, ask=asked.ask.plain())
+        token = asked.actor.token if isinstance(asked.actor, Someone) else ""
+        acted = Acted(act=asked.act.name, ask=_journalled(tx, asked.ask), by_token=token or ABSENT)
         about = next(iter(desk.looked_at)) if len(desk.looked_at) == 1 else None
         tx.cause = self._engine.record(tx, acted, incident=about, actor=asked.actor, reason=asked.act.name)
         for effect in desk.effects:
@@ -145,6 +154,7 @@ class _Asked:
     ask: Ask
     actor: Actor
     id: str
+    revision: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +171,34 @@ def _answered(seen_in: Connection | Transaction, asked: _Asked) -> Any | None:
 
 
 def _named(act: Act, actor: Actor, key: str) -> str:
-    """What a key is known by: it is the asker's own, and says nothing about them."""
-    return hashlib.sha256("\n".join((str(actor), act.name, key)).encode("utf-8", "replace")).hexdigest()
+    """What a key is known by: it is the asker's own, whatever others are called, and says nothing about them."""
+    whose = actor.identity if isinstance(actor, Someone) else actor
+    return hashlib.sha256("\n".join((whose, act.name, key)).encode("utf-8", "replace")).hexdigest()
+
+
+def _performed(answer: Answer, seq: int | None) -> Performed:
+    return Performed(answer.model_dump(mode="json"), answer.sentence(), seq)
+
+
+def _journalled(tx: Transaction, ask: Ask) -> dict[str, Any]:
+    """What was asked, with ids in the place of persons."""
+    said = ask.plain()
+    named = {name: said[name] for name in person_fields(type(ask)) if said.get(name)}
+    return {**said, **{name: tx.person(called(identity)) for name, identity in named.items()}}
+
+
+def _check_revision(asked: _Asked, desk: EngineDesk) -> None:
+    """Raises Changed where the item is not as it was seen. What was looked at is locked by now."""
+    if asked.revision is None:
+        return
+    items = list(desk.looked_at.values())
+    if len(items) != 1:
+        raise NotDone(f"{asked.act.name}: it is about no one item, and has no revision to be held against")
+    if items[0].revision != asked.revision:
+        raise Changed(
+            f"{desk.called(items[0])} is at revision {items[0].revision} by now, and not at {asked.revision}; look at "
+            "it again, and ask anew"
+        )
 
 
 def _the_same(asked: _Asked, before: Any) -> Performed:

@@ -67,6 +67,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "access-revoke": ("access", "revoke", "bin", "responder"),
     "access-why": ("access", "why", "bin", "incident.edit", "INC-1"),
     "access-why-not": ("access", "why", "daemon", "incident.restrict", "INC-1"),
+    "token-list": ("token", "list"),
+    "token-issue": ("token", "issue", "grafana on mon1", "--right", "incident.read", "--for-time", "30d"),
+    "token-revoke": ("token", "revoke", "0123456789ab"),
+    "web": ("-w", "nowhere", "web"),
     "mapping-list": ("mapping", "list"),
     "mapping-check": ("mapping", "check", "jira-issue"),
     "mapping-check-broken": ("mapping", "check", "broken.yaml"),
@@ -90,6 +94,10 @@ FIRST: dict[str, tuple[tuple[str, ...], ...]] = {
         GRANTED,
         ("access", "grant", "bin", "commander", "--until", "2026-11-23T20:00:00Z"),
         COMMANDS["access-grant"],
+    ),
+    "token-list": (
+        ("token", "issue", "grafana on mon1", "--person", "bin", "--role", "viewer"),
+        ("token", "issue", "deploys", "--role", "responder", "--scope", "team:shop", "--until", "2026-12-01T08:00Z"),
     ),
     "access-revoke": (("access", "grant", "bin", "responder"),),
     "access-why": (("access", "grant", "bin", "responder"),),
@@ -166,6 +174,8 @@ def visible(text: str) -> str:
     hashes, which change with the engine, and what is drawn."""
     text = re.sub(r"\bRES-[A-Z]{6}\b", "RES-DRAWNN", text.replace("\x1b", "␛").replace(str(Path.cwd()), "HERE"))
     text = text.replace(f"os:{pwd.getpwuid(os.getuid()).pw_name}@", "os:OWNER@")
+    text = re.sub(r"\btl_[0-9a-f]{12}_[0-9a-f]{64}\b", "tl_0123456789ab_SECRET", text)
+    text = re.sub(r"\b[0-9a-f]{12}\b", "0123456789ab", text)
     return re.sub(r"\b(p-)?[0-9a-f]{16,}\b", r"\1HASH", text)
 
 

@@ -234,6 +234,7 @@ ELSEWHERE = {
     "CFG001": "a file that cannot be read has none either",
     "STORE003": "only a migration of ours that fails, which test_store_schema plays",
     "STORE004": "the address stands on the command line",
+    "RUN005": "only the web process meets it, as test_serving plays",
     "STORE010": "it is about what stands in a database",
     "STORE005": "a fault of the database that is copied into; its address stands on the command line",
     "JOURNAL001": "the file is named on the command line, and is no text",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from tieline.core.access import (
     RIGHTS,
     STANDING,
     STORE,
+    Bound,
     Duty,
     Facts,
     Grant,
@@ -43,6 +45,12 @@ MOMENT = timedelta(seconds=1)
 
 def facts(*grants: Grant, **known: object) -> Facts:
     return Facts(NOW, grants=grants, **known)  # type: ignore[arg-type]
+
+
+def by_token(
+    *grants: Grant, rights: Iterable[str] = ("incident.edit",), scope: Scope | None = None, **known: object
+) -> Facts:
+    return facts(*grants, bound=Bound("4f1c09be77d2", frozenset(rights), scope), **known)
 
 
 CASES: dict[str, tuple[str, Subject, Facts, Rule]] = {
@@ -133,6 +141,53 @@ CASES: dict[str, tuple[str, Subject, Facts, Rule]] = {
     "nobody is admin": ("access.grant", STORE, facts(any_admin=False), Rule.FIRST_ADMIN),
     "nobody is admin, and nothing else follows": ("incident.edit", DISK, facts(any_admin=False), Rule.NO_RIGHT),
     "somebody is admin": ("access.grant", STORE, facts(), Rule.NO_RIGHT),
+    "by a token that reaches it": ("incident.edit", DISK, by_token(Grant(Role.RESPONDER)), Rule.ROLE),
+    "by a token within its scope": ("incident.edit", DISK, by_token(Grant(Role.RESPONDER), scope=STORAGE), Rule.ROLE),
+    "by a token of another scope": (
+        "incident.edit",
+        DISK,
+        by_token(Grant(Role.RESPONDER), scope=Scope(ScopeKind.TEAM, "network")),
+        Rule.BOUND,
+    ),
+    "by a token of a scope, to the store": (
+        "parked.release",
+        STORE,
+        by_token(Grant(Role.ADMIN), rights={"parked.release"}, scope=STORAGE),
+        Rule.BOUND,
+    ),
+    "by a token that does not reach it": ("incident.comment", DISK, by_token(Grant(Role.RESPONDER)), Rule.BOUND),
+    "by a token of somebody who may not": ("incident.edit", DISK, by_token(Grant(Role.VIEWER)), Rule.NO_RIGHT),
+    "by a token of somebody whose role is over": (
+        "incident.edit",
+        DISK,
+        by_token(Grant(Role.RESPONDER, until=NOW)),
+        Rule.EXPIRED,
+    ),
+    "by a token of the owner": ("incident.edit", DISK, by_token(owns_store=True), Rule.OWNER),
+    "by a token that does not read what is restricted": (
+        "incident.edit",
+        SECRET,
+        by_token(Grant(Role.SECURITY)),
+        Rule.HIDDEN,
+    ),
+    "by a token that does": (
+        "incident.edit",
+        SECRET,
+        by_token(Grant(Role.SECURITY), rights={"incident.edit", READ_RESTRICTED}),
+        Rule.ROLE,
+    ),
+    "by a token that reads what its owner does not": (
+        "incident.edit",
+        SECRET,
+        by_token(Grant(Role.RESPONDER), rights={"incident.edit", READ_RESTRICTED}),
+        Rule.HIDDEN,
+    ),
+    "by a token, issuing another one": (
+        "access.token",
+        STORE,
+        by_token(Grant(Role.ADMIN), rights={"access.token", "access.tokens"}),
+        Rule.BOUND,
+    ),
     "no such right": ("incident.*", DISK, facts(Grant(Role.ADMIN), owns_store=True), Rule.UNKNOWN_RIGHT),
 }
 YES = {Rule.OWNER, Rule.ROLE, Rule.RELATION, Rule.OPENED, Rule.FIRST_ADMIN}
@@ -148,6 +203,17 @@ def test_what_decides(case: str) -> None:
 
 def test_every_rule_decides_somewhere() -> None:
     assert {rule for _right, _subject, _known, rule in CASES.values()} | {Rule.NOT_PROVED} == set(Rule)
+
+
+def test_what_a_token_does_not_reach_is_told_with_what_it_reaches() -> None:
+    known = by_token(Grant(Role.RESPONDER), rights=["incident.read", "access.token"], scope=STORAGE)
+    assert may(ANN, "incident.edit", DISK, known).sentence == (
+        "ann may change the fields of an incident (INC-1), and the token 4f1c09be77d2 does not reach that: it is bound "
+        "to incident.read of team:storage. Have another one issued, with `--right incident.edit`."
+    )
+    assert may(ANN, "access.token", DISK, known).sentence.endswith(
+        "and no token does: use the command `tieline token` as yourself."
+    )
 
 
 @pytest.mark.parametrize(

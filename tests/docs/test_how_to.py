@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from tests.docs.pages import DOCS, ROOT, blocks
-from tests.docs.shell import Shell
+from tests.docs.shell import Shell, says, steps
+from tests.sync.world import World
 
 import tieline.adapters.servicenow.webhook
 from tieline.core.config import load_text
+from tieline.core.options import is_loopback
 from tieline.core.store.store import Store
 
 HOW_TO = DOCS / "how-to"
@@ -81,13 +83,37 @@ def test_the_manual_page_is_one_that_man_takes() -> None:
 
 
 @needs("systemd-analyze")
-def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
-    text = (PACKAGING / "tieline.service").read_text("utf-8").replace("/opt/tieline/bin/tieline", sys.executable)
-    unit = tmp_path / "tieline.service"
+@pytest.mark.parametrize("name", ["tieline.service", "tieline-web.service"])
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path, name: str) -> None:
+    text = (PACKAGING / name).read_text("utf-8").replace("/opt/tieline/bin/tieline", sys.executable)
+    unit = tmp_path / name
     unit.write_text(text, encoding="utf-8")
     done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60)
 
-    assert done.returncode == 0 and "tieline.service" not in done.stderr, done.stderr
+    assert done.returncode == 0 and name not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("file", ["web.yaml", "proxy.yaml"])
+def test_what_the_page_says_of_the_api_is_accepted(tmp_path: Path, file: str) -> None:
+    config, registry = load_text(f"tieline: 1\nconnections: {{}}\n{operate(file)}", tmp_path / "tieline.yaml")
+    registry.close()
+
+    assert not is_loopback(config.web.listen)
+
+
+@needs("curl")
+def test_the_calls_of_the_page_are_answered_as_it_says(tmp_path: Path) -> None:
+    world = World(tmp_path, top="web: {listen: '127.0.0.1:0'}")
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle(2)
+    world.engine.store.close()
+    world.engine.registry.close()
+    with Shell(tmp_path) as shell:
+        shell.run("tieline web --log json > log 2>&1 & until grep -q web_started log; do sleep 0.1; done")
+        address = re.findall(r"http://127.0.0.1:\d+", (tmp_path / "log").read_text("utf-8"))[0]
+        for step in (step for block in blocks(HOW_TO / "call-the-api.md") for step in steps(block.text)):
+            said = shell.run(step.command.replace("http://127.0.0.1:8081", address))
+            assert says(said, step.output), f"{step.command}\n{said}"
 
 
 def test_every_event_of_the_log_is_explained_and_no_other() -> None:

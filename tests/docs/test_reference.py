@@ -21,7 +21,7 @@ from tieline.core import config
 from tieline.core.errors import TielineError
 from tieline.core.events import EVENTS
 from tieline.core.hooks import Hooks
-from tieline.core.options import ConnectionSection, ServerConfig, SignalsConfig, Workspace
+from tieline.core.options import ConnectionSection, ServerConfig, SignalsConfig, WebConfig, Workspace
 from tieline.core.plugins import installed
 from tieline.core.registry import Registry
 from tieline.core.settings import fields_of
@@ -91,8 +91,9 @@ def test_every_hook_stands_there_with_its_exact_signature() -> None:
 
 
 def test_every_option_of_the_file_stands_there() -> None:
-    assert set(fields_of(Workspace)) - {"server", "signals"} <= first_cells("configuration.md", "## The file")
+    assert set(fields_of(Workspace)) - {"server", "web", "signals"} <= first_cells("configuration.md", "## The file")
     assert set(fields_of(ServerConfig)) <= first_cells("configuration.md", "### `server`")
+    assert set(fields_of(WebConfig)) <= first_cells("configuration.md", "### `web`")
     assert set(fields_of(SignalsConfig)) <= first_cells("configuration.md", "### `signals`")
     assert set(fields_of(ConnectionSection)) <= first_cells("configuration.md", "## Every connection")
 

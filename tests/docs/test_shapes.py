@@ -48,6 +48,7 @@ ARGUMENTS = {
     "mapping explain": ("memory-incident",),
     "init": ("--tool", "memory"),
     "store copy": ("--to", "sqlite:///copied.db"),
+    "token issue": ("grafana",),
     "simulate": ("--schedules", "1", "--steps", "5"),
 }
 
@@ -98,7 +99,7 @@ def test_each_command_that_prints_json_shows_its_shape() -> None:
 
 def test_each_command_prints_what_its_shape_says(workspace: Path) -> None:
     # What is settled or released is listed first.
-    last = ["restrict", "unrestrict", "access revoke", "conflicts settle", "parked retry", "store copy"]
+    last = ["restrict", "unrestrict", "access revoke", "conflicts settle", "parked retry", "token revoke", "store copy"]
     for command in [*(name for name in COMMANDS if name not in last), *last]:
         if f"tieline {command}" in ELSEWHERE:
             continue
@@ -107,6 +108,9 @@ def test_each_command_prints_what_its_shape_says(workspace: Path) -> None:
         if command == "parked retry":
             (waits,) = json.loads(printed(workspace, "parked"))["items"]
             arguments = (waits["what"], str(waits["id"]))
+        if command == "token revoke":
+            (issued,) = json.loads(printed(workspace, "token", "list"))
+            arguments = (issued["id"],)
         if command == "conflicts settle":
             open_one = json.loads(printed(workspace, "conflicts"))["items"][0]
             arguments = (open_one["incident"], open_one["field"], open_one["connection"], "--take", "ours")

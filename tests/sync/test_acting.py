@@ -10,14 +10,15 @@ import pytest
 from sqlalchemy import insert, select, update
 from tests.sync.world import World
 
-from tieline.core import journal
+from tieline.core import grants, journal
 from tieline.core.access import CARRIES, RIGHTS, STORE
 from tieline.core.acts import Act, Acts, NotDone
-from tieline.core.arguments import Answer, Ask, ItemName, Line
+from tieline.core.arguments import Answer, Ask, ItemName, Line, Once, PersonName
 from tieline.core.declared import WrongWords
 from tieline.core.desk import Desk
 from tieline.core.errors import NotAllowed
 from tieline.core.events import Reloaded, Shredded
+from tieline.core.identity import called
 from tieline.core.journal import Someone
 from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
@@ -25,7 +26,7 @@ from tieline.core.store.store import Transaction
 from tieline.sync import explain, loading, restricting
 from tieline.sync.alerts import absence
 from tieline.sync.alerts.board import BOARD
-from tieline.sync.office.office import KEPT_FOR, KeyReused, Office, Performed
+from tieline.sync.office.office import KEPT_FOR, Changed, KeyReused, Office, Performed
 from tieline.sync.office.own import OWN
 from tieline.sync.office.subjects import subject
 from tieline.sync.sight import OUTSIDER
@@ -392,3 +393,105 @@ def test_an_act_and_who_works_on_the_same_at_that_moment_do_not_block_one_anothe
         here.engine.record(tx, Reloaded(connections=[]))
     person.join()
     assert len(done) == 1
+
+
+class Sealed(Answer):
+    """What was made, and the words that open it, which are told once."""
+
+    number: str
+    words: Once
+
+    def sentence(self) -> str:
+        return f"{self.number} is made" + (
+            f"; it opens by {self.words}" if self.words else ", and what opens it was told"
+        )
+
+
+def test_what_is_told_once_is_not_kept_for_whoever_asks_again(world: Worlds) -> None:
+    here = opened(world())
+
+    def run(desk: Desk, ask: Note) -> Answer:
+        item = desk.item(ask.incident)
+        desk.edit(item, {"title": ask.words})
+        return Sealed(number=item.number, words="open sesame")
+
+    office, ask = Office(here.engine, act(run)), {"incident": "INC-1", "words": "mine"}
+    first, second = (office.perform("try", ask, actor=ANN, key="k") for _ in range(2))
+    assert first.facts == {"number": "INC-1", "words": "open sesame"}
+    assert second.facts == {"number": "INC-1", "words": ""}
+    assert second.sentence == "INC-1 is made, and what opens it was told"
+    with here.engine.store.read() as connection:
+        rows = [list(map(str, row)) for table in t.metadata.sorted_tables for row in connection.execute(select(table))]
+    assert "sesame" not in str(rows) + str(entries(here))
+
+
+class Hand(Ask):
+    incident: ItemName
+    to: PersonName
+
+
+def test_whoever_is_named_stands_in_the_journal_by_their_id(world: Worlds) -> None:
+    here = opened(world())
+
+    def run(desk: Desk, ask: Hand) -> Answer:
+        """Hand it over."""
+        item = desk.item(ask.incident)
+        desk.edit(item, {"title": "handed over"})
+        return Noticed(number=item.number, revision=item.revision)
+
+    office = Office(here.engine, Acts([Act("hand", run, "try.it", ("incident", "to"))]))
+    office.perform("hand", {"incident": "INC-1", "to": "os:bob@db1"}, actor=ANN)
+    acted = entries(here)[-2][1]
+    with here.engine.store.read() as connection:
+        bob = grants.person_of(connection, called("os:bob@db1"))
+    assert acted["ask"] == {"incident": "INC-1", "to": bob}
+    for claimed in ("bob", "told:jira-ops:bob", "os:", "os:bob\n@db1"):
+        with pytest.raises(WrongWords, match="no identity that can be proved"):
+            office.perform("hand", {"incident": "INC-1", "to": claimed}, actor=ANN)
+
+
+def test_a_key_is_the_askers_own_whatever_others_are_called(world: Worlds) -> None:
+    here = opened(world())
+    office, ask = Office(here.engine, OWN), {"incident": "INC-1", "body": "on it"}
+    askers = (Someone("ann", "os:ann@db1"), Someone("ann", "os:ann@db2"), Someone("ann", "os:ann@db1", "4f1c09be77d2"))
+    assert [office.perform("comment", ask, actor=one, key="k").facts["comment"] for one in askers] == [1, 2, 1]
+
+
+def test_an_act_at_a_revision_is_done_only_while_the_item_is_there(world: Worlds) -> None:
+    here = opened(world())
+    office = Office(here.engine, OWN)
+    seen = here.incident().revision
+
+    def edit(title: str, revision: int) -> Performed:
+        ask = OWN["edit"].told({"incident": "INC-1", "changes": {"title": title}})
+        return office.do(OWN["edit"], ask, actor=ANN, revision=revision)
+
+    assert edit("first", seen).seq
+    before = journalled(here)
+    with pytest.raises(Changed, match=f"INC-1 is at revision {seen + 1} by now, and not at {seen}; look at it again"):
+        edit("second", seen)
+    with pytest.raises(Changed):
+        edit("first", seen)
+    assert journalled(here) == before
+    ask = OWN["parked retry"].told({"what": "copy", "number": 1})
+    with pytest.raises(NotDone, match="it is about no one item"):
+        office.do(OWN["parked retry"], ask, actor=ANN, revision=1)
+
+
+def test_an_item_that_moves_between_the_look_and_the_lock_is_not_at_its_revision(world: Worlds) -> None:
+    here = opened(world())
+    seen = here.incident().revision
+
+    def run(desk: Desk, ask: Note) -> Answer:
+        item = desk.item(ask.incident)
+        if item.revision == seen:
+            here.edit("left", title="somebody was faster")
+            here.settle()
+        desk.edit(item, {"title": ask.words})
+        return Noticed(number=item.number, revision=item.revision)
+
+    acts = act(run)
+    ask = acts["try"].told({"incident": "INC-1", "words": "mine"})
+    with pytest.raises(Changed):
+        Office(here.engine, acts).do(acts["try"], ask, actor=ANN, revision=seen)
+    assert here.incident().fields["title"] == "somebody was faster"

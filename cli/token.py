@@ -1,0 +1,76 @@
+"""`tieline token`: issuing tokens, by which programs act for somebody, looking through them, and revoking them."""
+
+from __future__ import annotations
+
+import click
+
+from tieline.cli.acts import command
+from tieline.cli.open import configuration, engine_on, store_of
+from tieline.cli.output import emit, json_option, table
+from tieline.cli.rights import asker
+from tieline.core import grants, tokens
+from tieline.core.access import ALL_TOKENS, STORE
+from tieline.core.acts import Act
+from tieline.core.arguments import Ask
+from tieline.sync.office.office import Performed
+from tieline.sync.office.own import OWN
+from tieline.sync.office.performing import perform
+
+
+@click.group()
+def token() -> None:
+    """Tokens, by which programs act for somebody through the API."""
+
+
+@token.command("list")
+@json_option
+@click.pass_obj
+def list_tokens(workspace: str, as_json: bool) -> None:
+    """Your tokens; everybody's where you may see who holds what."""
+    config, _registry = configuration(workspace)
+    with store_of(config) as store:
+        who = asker(config, store)
+        with store.read() as connection:
+            own = grants.person_of(connection, who.someone)
+            everybody = any(who.may(connection, right, STORE).allowed for right in (ALL_TOKENS, "access.read"))
+            found = [one for one in tokens.held(connection) if everybody or one.person == own]
+    if as_json:
+        emit(
+            [
+                {
+                    "id": one.id,
+                    "name": one.name,
+                    "person": one.person,
+                    "owner": one.owner,
+                    "reaches": str(one.bound),
+                    "made_at": one.made_at,
+                    "until": one.terms.until,
+                    "used_at": one.used_at,
+                    "state": one.state(who.now),
+                }
+                for one in found
+            ]
+        )
+        return
+    table(
+        "Tokens",
+        ["id", "name", "acts for", "reaches", "until (UTC)", "last used (UTC)", "state"],
+        [
+            (one.id, one.name, one.owner, one.bound, one.terms.until, one.used_at or "never", one.state(who.now))
+            for one in found
+        ],
+        empty="there are no tokens: `tieline token issue NAME` makes one",
+    )
+
+
+def _perform(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
+    config, registry = configuration(workspace)
+    with store_of(config) as store:
+        # No tool has part in it, and one that cannot be connected keeps nobody from revoking a token.
+        done = perform(engine_on(config, store, registry, {}), act, ask, asker(config, store), key=key)
+        registry.close()
+    return done
+
+
+token.add_command(command(OWN["token issue"], _perform))
+token.add_command(command(OWN["token revoke"], _perform))

@@ -1,0 +1,202 @@
+"""The API as an ASGI application: one door in, one door out.
+
+    who asks -> which call -> what was said -> the office -> an answer, or a problem
+
+Whoever shows no token learns nothing, not even which calls there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from datetime import timedelta
+from typing import Any, Final, Protocol, TypeVar
+
+import orjson
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tieline.core.access import NEVER_BY_TOKEN
+from tieline.core.acts import Act, NotDone
+from tieline.core.declared import WrongWords
+from tieline.core.errors import NotAllowed, NotProved, StoreUnavailable, TielineError
+from tieline.core.identity import Someone
+from tieline.sync.api import bodies, signing_in
+from tieline.sync.api.problems import Kind, Problem
+from tieline.sync.api.signing_in import CHALLENGE, SigningIn
+from tieline.sync.engine import Engine
+from tieline.sync.office.asking import Asker
+from tieline.sync.office.office import LONGEST_KEY, Changed, KeyReused, Performed
+from tieline.sync.office.performing import perform
+
+ROOT: Final = "/api/v1/"
+MOST_WAITING: Final = 200
+"""Calls that wait for the store at once."""
+
+HEADERS: Final[Mapping[str, str]] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Authorization",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What goes with every answer. No other page may read one: there is no CORS."""
+
+_KEY: Final = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_KEY}}}")
+_ENTITY_TAG: Final = re.compile(r'"(\d{1,18})"')
+
+T = TypeVar("T")
+
+
+class Host(Protocol):
+    """What the API needs of the process around it."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def workers(self) -> Executor: ...
+
+    def owns_store(self, someone: Someone) -> bool:
+        """Whether the store's file is theirs."""
+        ...
+
+
+class Api:
+    """The application."""
+
+    def __init__(self, host: Host, acts: Mapping[str, Act]) -> None:
+        self._host = host
+        # What no token reaches is no call.
+        offered = {name: act for name, act in acts.items() if set(act.rights) - NEVER_BY_TOKEN}
+        self._calls = {ROOT + name.replace(" ", "/"): act for name, act in offered.items()}
+        web = host.engine.config.web
+        self._signing_in = SigningIn(calls_per_minute=web.calls_per_minute, behind_proxy=web.behind_proxy)
+        self._secure = {"Strict-Transport-Security": "max-age=31536000"} if web.certificate or web.behind_proxy else {}
+        self._waiting = 0
+        self._log: Any = structlog.get_logger("tieline.web")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            response = await self._answer(scope, receive)
+        except Problem as problem:
+            response = problem.response()
+        except ClientDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the log has it and the next call is served
+            self._log.error("call_failed", path=scope["path"][:200], exc_info=error)
+            response = Problem(Kind.BROKEN, "something failed that nobody expected; the log says what").response()
+        for name, value in {**HEADERS, **self._secure}.items():
+            response.headers.setdefault(name, value)
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        if scope["path"] == "/healthz":
+            return PlainTextResponse("alive\n")
+        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        asker = await self._proved(scope, headers)
+        act = self._calls.get(scope["path"])
+        if act is None:
+            raise Problem(Kind.NOT_THERE, f"there is no call {scope['path'][:200]!r}; see {ROOT}openapi.json")
+        if scope["method"] != "POST":
+            raise Problem(Kind.METHOD, f"{scope['path']} is asked for by POST", headers={"Allow": "POST"})
+        return await self._performed(act, asker, headers, receive)
+
+    async def _proved(self, scope: Scope, headers: Mapping[str, str]) -> Asker:
+        engine = self._host.engine
+        now = engine.clock.monotonic()
+        address = self._signing_in.address(scope.get("client"), headers)
+        words = self._signing_in.shown(headers, address, now)
+        try:
+            asker = await self._in_thread(
+                lambda: signing_in.proved(engine.store, words, engine.clock.now(), self._host.owns_store)
+            )
+        except Problem as problem:
+            if problem.kind is Kind.NOT_PROVED:
+                self._signing_in.note_wrong(address, now)
+            raise
+        self._signing_in.note_right(words, asker.someone.token, now)
+        return asker
+
+    async def _performed(self, act: Act, asker: Asker, headers: Mapping[str, str], receive: Receive) -> Response:
+        key, revision = _key(headers), _revision(headers)
+        engine = self._host.engine
+        given = bodies.understood(await bodies.read(headers, receive, engine.config.web.body_limit))
+
+        def do() -> Performed:
+            return perform(engine, act, act.told(given), asker, key=key, revision=revision)
+
+        done = await self._in_thread(do)
+        again = {"Idempotent-Replayed": "true"} if done.again else {}
+        # In one order, as an answer that was kept comes back.
+        said = orjson.dumps(done.facts, option=orjson.OPT_SORT_KEYS)
+        return Response(said, headers=again, media_type="application/json")
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        """Do what asks the store. Raises Problem for whatever it says no with."""
+        if self._waiting >= MOST_WAITING:
+            raise Problem(Kind.BUSY, "too many calls wait for the store; come back", wait=timedelta(seconds=1))
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._host.workers, work)
+        except StoreUnavailable as error:
+            raise Problem(Kind.BUSY, f"the store does not answer: {error}", wait=error.wait) from None
+        except (TielineError, LookupError, ValueError) as error:
+            problem = _problem(error)
+            if problem is None:
+                raise
+            raise problem from None
+        finally:
+            self._waiting -= 1
+
+
+def _problem(error: Exception) -> Problem | None:
+    """What an act says no with, as the problem that it is; None for what is told otherwise."""
+    match error:
+        case NotProved():
+            return Problem(Kind.NOT_PROVED, str(error), headers=CHALLENGE)
+        case WrongWords():
+            return Problem(Kind.WRONG_WORDS, str(error), errors=error.problems)
+        case NotAllowed():
+            return Problem(Kind.NOT_ALLOWED, str(error))
+        case KeyReused():
+            return Problem(Kind.KEY_REUSED, str(error))
+        case Changed():
+            return Problem(Kind.CHANGED, str(error))
+        case NotDone():
+            return Problem(Kind.NOT_DONE, str(error))
+        case KeyError() | IndexError() | UnicodeError() | TielineError():
+            return None
+        case LookupError():
+            return Problem(Kind.NOT_THERE, str(error))
+        case _:
+            return Problem(Kind.NOT_DONE, str(error))
+
+
+def _key(headers: Mapping[str, str]) -> str:
+    """The key under which something is asked for; "" for none. Raises Problem."""
+    key = headers.get("idempotency-key")
+    if key is None:
+        return ""
+    if not _KEY.fullmatch(key):
+        sentence = f"an Idempotency-Key is 1 to {LONGEST_KEY} letters, digits and marks of ASCII, such as a UUID"
+        raise Problem(Kind.MALFORMED, sentence)
+    return key
+
+
+def _revision(headers: Mapping[str, str]) -> int | None:
+    """The revision that an item has to be at; None for any. Raises Problem."""
+    named = headers.get("if-match")
+    if named is None or named.strip() == "*":
+        return None
+    found = _ENTITY_TAG.fullmatch(named.strip())
+    if found is None:
+        raise Problem(Kind.MALFORMED, 'If-Match is the revision of one item in quotes, like "12", or *')
+    return int(found[1])

@@ -1,0 +1,101 @@
+"""Whoever asks for something, and asking whether they may: in the transaction of what they do, whether a command or a
+call of a program brings it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tieline.core import grants, tokens
+from tieline.core.access import GRANT, STORE, Facts, Rule, Subject, Verdict, may
+from tieline.core.errors import NotAllowed
+from tieline.core.identity import Someone
+from tieline.core.model import IncidentId
+from tieline.core.store.store import Connection, Store, Transaction
+from tieline.sync import explain
+from tieline.sync.records import Incident
+from tieline.sync.sight import Sight, sight_of
+
+About = Callable[["Asker", Transaction], tuple[Subject, IncidentId | None]]
+"""What an act is about, and the incident that it is done to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Whoever asks, by themselves or by a token."""
+
+    someone: Someone
+    owns_store: bool
+    now: datetime
+    opened_store: bool = False
+    """Whether it is not we who show it to them."""
+
+    def facts(self, connection: Connection | Transaction) -> Facts:
+        """What is known of them. Raises NotProved for a token that no longer stands."""
+        bound = tokens.bound_of(connection, self.someone, self.now)
+        found = grants.facts_of(connection, self.someone, self.now, owns_store=self.owns_store, bound=bound)
+        return replace(found, opened_store=self.opened_store)
+
+    def may(self, connection: Connection | Transaction, right: str, subject: Subject) -> Verdict:
+        """Whether they may do this to that."""
+        return may(self.someone, right, subject, self.facts(connection))
+
+    def sight(self, connection: Connection | Transaction) -> Sight:
+        """What they see."""
+        return sight_of(connection, self.someone, self.facts(connection))
+
+    def find(self, connection: Connection | Transaction, words: str) -> Incident:
+        """The item that they mean. Raises LookupError for one that is not there for them."""
+        return explain.one_named(connection, words, self.sight(connection))
+
+
+@dataclass(slots=True)
+class Asked:
+    """One act of one person. Called at the beginning of each of its transactions, it asks whether they may."""
+
+    asker: Asker
+    right: str
+    about: About
+    verdict: Verdict | None = None
+    incident: IncidentId | None = None
+
+    def __call__(self, tx: Transaction) -> None:
+        """Raises NotAllowed, and LookupError for what is not there for them."""
+        if self.right == GRANT:
+            grants.lock(tx)
+        subject, self.incident = self.about(self.asker, tx)
+        self.verdict = self.asker.may(tx, self.right, subject)
+        if self.verdict.rule is Rule.HIDDEN:
+            raise LookupError(self.verdict.sentence)
+        if not self.verdict.allowed:
+            raise NotAllowed(self.verdict.sentence)
+
+
+@contextmanager
+def asking(store: Store, asked: Asked, act: str) -> Iterator[Store]:
+    """A store whose every write asks first. A no is journalled."""
+    try:
+        yield store.guarded(asked)
+    except NotAllowed:
+        if asked.verdict is not None and not asked.verdict.allowed:
+            journal_refusal(store, asked.asker, act, asked.right, asked.verdict, asked.incident)
+        raise
+
+
+def ask(store: Store, asker: Asker, act: str, right: str) -> None:
+    """Ask, before anything of the store as a whole is shown. A no is journalled, and raised as NotAllowed."""
+    with store.read() as connection:
+        verdict = asker.may(connection, right, STORE)
+    if not verdict.allowed:
+        journal_refusal(store, asker, act, right, verdict, None)
+        raise NotAllowed(verdict.sentence)
+
+
+def journal_refusal(
+    store: Store, asker: Asker, act: str, right: str, verdict: Verdict, incident: IncidentId | None
+) -> None:
+    """Journal that somebody may not do what they tried to."""
+    with store.write() as tx:
+        grants.refused(tx, asker.someone, act, right, verdict, incident, asker.now)

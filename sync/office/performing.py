@@ -1,0 +1,29 @@
+"""Doing an act in the name of whoever asks for it: by a command and by a call alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tieline.core.access import Subject
+from tieline.core.acts import Act
+from tieline.core.arguments import Ask
+from tieline.core.model import IncidentId
+from tieline.core.store.store import Transaction
+from tieline.sync.engine import Engine
+from tieline.sync.office.asking import Asked, Asker, asking
+from tieline.sync.office.office import Office, Performed
+from tieline.sync.office.own import OWN
+from tieline.sync.office.subjects import subject
+
+
+def perform(
+    engine: Engine, act: Act, ask: Ask, asker: Asker, *, key: str = "", revision: int | None = None
+) -> Performed:
+    """Do one act. Raises what `Office.do` does, and NotAllowed, which is journalled."""
+
+    def about(asker: Asker, tx: Transaction) -> tuple[Subject, IncidentId | None]:
+        return subject(act, ask, tx, asker.sight(tx))
+
+    with asking(engine.store, Asked(asker, act.right(ask), about), act.name) as store:
+        office = Office(replace(engine, store=store), OWN, asker.sight, asker.may)
+        return office.do(act, ask, actor=asker.someone, key=key, revision=revision)
