@@ -9,16 +9,18 @@ from typing import Any
 
 import click
 
-from tieline.cli.accounts import meant, owner_of, owns_store
+from tieline.cli.accounts import meant, owns_store
 from tieline.cli.open import configuration, store_of
-from tieline.cli.output import emit, json_option, say, table
+from tieline.cli.output import emit, json_option, say
 from tieline.cli.rights import About, Asker, ask, asker, asking
+from tieline.cli.views import command
 from tieline.core import grants
 from tieline.core.access import GRANT, RIGHTS, STORE, Grant, Role, Subject, may, parse_scope
 from tieline.core.errors import NotAllowed
 from tieline.core.identity import Someone
 from tieline.core.settings import no_such
 from tieline.core.store.store import Connection
+from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.sight import subject_of
 
 scope_option = click.option("--scope", default="", help="Only within team:NAME, connection:NAME or service:NAME.")
@@ -29,61 +31,11 @@ def access() -> None:
     """Who may do what."""
 
 
-@access.command("list")
-@json_option
-@click.pass_obj
-def list_roles(workspace: str, as_json: bool) -> None:
-    """Who holds which role."""
-    config, _registry = configuration(workspace)
-    with store_of(config) as store:
-        who = asker(config, store)
-        ask(store, who, "access.read")
-        with store.read() as connection:
-            any_admin = who.facts(connection).any_admin
-            found = grants.held(connection)
-        owner = owner_of(config)
-    if as_json:
-        emit(
-            {
-                "owner": owner,
-                "grants": [
-                    {
-                        "person": one.person,
-                        "name": one.name,
-                        "identities": one.identities,
-                        "role": one.grant.role.value,
-                        "scope": _within(one.grant),
-                        "until": one.grant.until,
-                        "stands": one.grant.stands(who.now),
-                    }
-                    for one in found
-                ],
-            }
-        )
-        return
-    table(
-        "Roles",
-        ["who", "known as", "role", "within", "until (UTC)"],
-        [
-            (one.name, one.identities, one.grant.role, _within(one.grant) or "everything", _until(one.grant, who.now))
-            for one in found
-        ],
-        empty="nobody holds a role",
-    )
-    if owner:
-        say(f"{owner} owns the store's file, and is admin without a grant.")
-    elif not any_admin:
-        say(f"Nobody is admin yet: `tieline access grant {who.someone.identity} admin` makes you the first.")
+access.add_command(command(OWN_VIEWS["access list"]))
 
 
 def _within(held: Grant) -> str:
     return "" if held.scope is None else str(held.scope)
-
-
-def _until(held: Grant, now: datetime) -> str:
-    if held.until is None:
-        return "for ever"
-    return f"{held.until:%Y-%m-%d %H:%M:%S}" + ("" if held.stands(now) else " (over)")
 
 
 @access.command()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import click
 
+from tieline.cli.accounts import owner_of
 from tieline.cli.declared import help_of, parameters, told, wrong_usage
 from tieline.cli.open import configuration, store_of
 from tieline.cli.output import brief, emit, json_option, note, say, table
@@ -17,6 +18,7 @@ from tieline.core.declared import WrongWords
 from tieline.core.shown import Fact, Note, Part, Table
 from tieline.core.views import View
 from tieline.sync.office.enquiries import Enquiries, Seen
+from tieline.sync.office.look import Outside
 from tieline.sync.office.own_views import OWN_VIEWS
 
 See = Callable[[str, View, Ask], Seen]
@@ -33,7 +35,9 @@ def see(workspace: str, view: View, ask: Ask) -> Seen:
     """What the view shows of the workspace's store to whoever runs the command."""
     config, _registry = configuration(workspace)
     with store_of(config) as store:
-        return Enquiries(store, config, OWN_VIEWS).look(view, ask, asker(config, store))
+        return Enquiries(store, config, OWN_VIEWS, Outside(owner=owner_of(config))).look(
+            view, ask, asker(config, store)
+        )
 
 
 def _well(_answer: Answer, *, as_json: bool) -> int:  # noqa: ARG001 - as `End` is called

@@ -107,22 +107,6 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     "tieline comment": {"": {"incident": "text", "comment": "integer", "audience": "text"}},
     "tieline restrict": {"": {"incident": "text", "was": "text", "restricted": "boolean"}},
     "tieline unrestrict": {"": {"incident": "text", "was": "text", "restricted": "boolean"}},
-    "tieline access list": {
-        "": {
-            "owner": "text",
-            "grants": [
-                {
-                    "person": "text",
-                    "name": "text",
-                    "identities": ["text"],
-                    "role": "text",
-                    "scope": "text",
-                    "until": "moment or null",
-                    "stands": "boolean",
-                }
-            ],
-        }
-    },
     "tieline access grant": {"": _HOLDS},
     "tieline access revoke": {"": _HOLDS},
     "tieline access why": {

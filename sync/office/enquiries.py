@@ -81,7 +81,7 @@ class Enquiries:
             sight = sight_of(connection, who.someone, facts)
             about, item = subject(view, ask, connection, sight)
             verdict = may(who.someone, view.right(ask), about, facts)
-            look = EngineLook(connection, self._config, who.someone, who.now, sight, self._outside)
+            look = EngineLook(connection, self._config, who.someone, who.now, facts, sight, self._outside)
             answer = _run(view, look, ask) if verdict.allowed else None
         if answer is None:
             raise self._refused(view, ask, who, verdict, item)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tieline.core.access import Facts
 from tieline.core.config import Config
 from tieline.core.desk import Item
 from tieline.core.errors import Problem
@@ -20,10 +21,11 @@ from tieline.sync.sight import Sight
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What is known of the workspace beside its store, where somebody looked: what is wrong with its file as it is now,
-    and the stores that daemons still work on which it named before."""
+    the stores that daemons still work on which it named before, and whose the store's file is."""
 
     problems: tuple[Problem, ...] = ()
     stores_left: tuple[str, ...] = ()
+    owner: str = ""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class EngineLook:
     config: Config
     actor: Someone
     now: datetime
+    facts: Facts
     sight: Sight
     outside: Outside
     shown: set[IncidentId] = field(default_factory=set)

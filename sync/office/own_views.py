@@ -8,6 +8,7 @@ from tieline.core.access import READ
 from tieline.core.views import View, Views
 from tieline.sync.views.history import history, why
 from tieline.sync.views.incidents import incidents
+from tieline.sync.views.roles import roles
 from tieline.sync.views.status import status
 from tieline.sync.views.waiting import conflicts, doubts, parked
 
@@ -20,5 +21,6 @@ OWN_VIEWS: Final = Views(
         View("parked", parked, READ),
         View("doubts", doubts, READ),
         View("status", status, READ),
+        View("access list", roles, "access.read"),
     ]
 )
