@@ -163,6 +163,11 @@ def item_fields(ask: type[Ask]) -> list[str]:
     return [name for name, field in ask.model_fields.items() if _is(ITEM, field)]
 
 
+def is_many(annotation: Any) -> bool:
+    """Whether any number of them may be said: a tuple."""
+    return get_origin(annotation) is tuple or any(get_origin(one) is tuple for one in get_args(annotation))
+
+
 _SCALARS = (str, int, bool, datetime, timedelta)
 
 

@@ -20,20 +20,21 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from tieline.core.access import NEVER_BY_TOKEN
-from tieline.core.acts import Act, NotDone
+from tieline.core.acts import Act, Acts, NotDone
 from tieline.core.declared import WrongWords
 from tieline.core.errors import NotAllowed, NotProved, StoreUnavailable, TielineError
 from tieline.core.identity import Someone
-from tieline.sync.api import bodies, signing_in
+from tieline.core.views import Listing, View, Views
+from tieline.sync.api import bodies, calls, signing_in
+from tieline.sync.api.calls import ROOT
 from tieline.sync.api.problems import Kind, Problem
 from tieline.sync.api.signing_in import CHALLENGE, SigningIn
 from tieline.sync.engine import Engine
 from tieline.sync.office.asking import Asker
+from tieline.sync.office.enquiries import Enquiries
 from tieline.sync.office.office import LONGEST_KEY, Changed, KeyReused, Performed
 from tieline.sync.office.performing import perform
 
-ROOT: Final = "/api/v1/"
 MOST_WAITING: Final = 200
 """Calls that wait for the store at once."""
 
@@ -70,11 +71,10 @@ class Host(Protocol):
 class Api:
     """The application."""
 
-    def __init__(self, host: Host, acts: Mapping[str, Act]) -> None:
+    def __init__(self, host: Host, acts: Acts, views: Views) -> None:
         self._host = host
-        # What no token reaches is no call.
-        offered = {name: act for name, act in acts.items() if set(act.rights) - NEVER_BY_TOKEN}
-        self._calls = {ROOT + name.replace(" ", "/"): act for name, act in offered.items()}
+        self._views = views
+        self._calls = calls.calls([*acts.by_name.values(), *views.by_name.values()])
         web = host.engine.config.web
         self._signing_in = SigningIn(calls_per_minute=web.calls_per_minute, behind_proxy=web.behind_proxy)
         self._secure = {"Strict-Transport-Security": "max-age=31536000"} if web.certificate or web.behind_proxy else {}
@@ -102,12 +102,17 @@ class Api:
             return PlainTextResponse("alive\n")
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         asker = await self._proved(scope, headers)
-        act = self._calls.get(scope["path"])
-        if act is None:
+        methods = self._calls.get(scope["path"])
+        if methods is None:
             raise Problem(Kind.NOT_THERE, f"there is no call {scope['path'][:200]!r}; see {ROOT}openapi.json")
-        if scope["method"] != "POST":
-            raise Problem(Kind.METHOD, f"{scope['path']} is asked for by POST", headers={"Allow": "POST"})
-        return await self._performed(act, asker, headers, receive)
+        match methods.get("GET" if scope["method"] == "HEAD" else scope["method"]):
+            case Act() as act:
+                return await self._performed(act, asker, headers, receive)
+            case View() as view:
+                return await self._seen(view, asker, headers, scope)
+            case _:
+                allow = calls.allowed(methods)
+                raise Problem(Kind.METHOD, f"{scope['path']} is asked for by {allow}", headers={"Allow": allow})
 
     async def _proved(self, scope: Scope, headers: Mapping[str, str]) -> Asker:
         engine = self._host.engine
@@ -138,6 +143,22 @@ class Api:
         # In one order, as an answer that was kept comes back.
         said = orjson.dumps(done.facts, option=orjson.OPT_SORT_KEYS)
         return Response(said, headers=again, media_type="application/json")
+
+    async def _seen(self, view: View, asker: Asker, headers: Mapping[str, str], scope: Scope) -> Response:
+        given, engine = calls.asked(view, scope["query_string"]), self._host.engine
+        enquiries = Enquiries(engine.store, engine.config, self._views)
+        seen = await self._in_thread(lambda: enquiries.look(view, view.told(given), asker))
+        tag = f'"{seen.version}"'
+        told = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        cursor = seen.facts.get("next") if isinstance(seen.answer, Listing) else None
+        if cursor is not None:
+            told["Link"] = calls.following(scope["path"], scope["query_string"], cursor)
+        if _is_known(headers.get("if-none-match", ""), tag):
+            return Response(status_code=304, headers=told)
+        response = Response(orjson.dumps(seen.facts), headers=told, media_type="application/json")
+        if scope["method"] == "HEAD":
+            response.body = b""
+        return response
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Do what asks the store. Raises Problem for whatever it says no with."""
@@ -189,6 +210,11 @@ def _key(headers: Mapping[str, str]) -> str:
         sentence = f"an Idempotency-Key is 1 to {LONGEST_KEY} letters, digits and marks of ASCII, such as a UUID"
         raise Problem(Kind.MALFORMED, sentence)
     return key
+
+
+def _is_known(named: str, tag: str) -> bool:
+    """Whether one of the answers that somebody has is this one (RFC 9110, 13.1.2)."""
+    return named.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in named.split(",")]
 
 
 def _revision(headers: Mapping[str, str]) -> int | None:

@@ -32,6 +32,7 @@ from tieline.sync.engine import Engine
 from tieline.sync.intake import slow_clients
 from tieline.sync.intake.server import OneLength
 from tieline.sync.office.own import OWN
+from tieline.sync.office.own_views import OWN_VIEWS
 
 WORKERS: Final = 8
 """Threads that ask the store."""
@@ -81,7 +82,7 @@ class Web:
 
     def application(self) -> OneLength:
         """What is served."""
-        return OneLength(Api(self, OWN.by_name))
+        return OneLength(Api(self, OWN, OWN_VIEWS))
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT. Answers the exit code."""

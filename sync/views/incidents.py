@@ -43,10 +43,11 @@ class CopyShown(Row):
 
 
 class IncidentShown(Row):
-    """An incident and its copies, by connection."""
+    """An incident and its copies, by connection. `revision` grows by one with every change of it."""
 
     incident: str
     id: str
+    revision: int
     fields: dict[str, Any]
     severity_unknown: tuple[str, ...]
     copies: dict[ConnectionName, CopyShown]
@@ -126,6 +127,7 @@ def _shown(look: EngineLook, found: Sequence[tuple[Incident, Sequence[Replica]]]
         IncidentShown(
             incident=look.called(one),
             id=one.uid,
+            revision=one.revision,
             fields=plain(one.fields),
             severity_unknown=tuple(said.sentence for said in not_known.get(one.id, ())),
             copies={

@@ -18,6 +18,7 @@ from tieline.core.tokens import Terms
 from tieline.sync.api.application import Api
 from tieline.sync.engine import Engine
 from tieline.sync.office.own import OWN
+from tieline.sync.office.own_views import OWN_VIEWS
 
 ANN, BOB = of_account("ann", "db1"), of_account("bob", "db1")
 EDIT: Mapping[str, Any] = {"incident": "INC-1", "changes": {"title": "Disk full on db1"}}
@@ -32,7 +33,7 @@ class Caller:
         self.grant(ANN, Role.RESPONDER)
         self.token = self.issue(ANN, Role.RESPONDER)
         self._loop = asyncio.Runner()
-        transport = httpx.ASGITransport(Api(self, OWN.by_name), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(Api(self, OWN, OWN_VIEWS), raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://tieline.test")
 
     @property
@@ -77,6 +78,12 @@ class Caller:
         said = {"authorization": f"Bearer {token or self.token}"}
         said |= {header.replace("_", "-"): value for header, value in headers.items()}
         return self.request("POST", f"/api/v1/{name}", json=body, headers=said)
+
+    def get(self, name: str, *, token: str | None = None, **headers: str) -> httpx.Response:
+        """Look. The name may have a query."""
+        said = {"authorization": f"Bearer {token or self.token}"}
+        said |= {header.replace("_", "-"): value for header, value in headers.items()}
+        return self.request("GET", f"/api/v1/{name}", headers=said)
 
     def send(self, name: str, content: bytes, **headers: str) -> httpx.Response:
         """Call by bytes."""

@@ -206,7 +206,7 @@ def test_a_body_that_is_too_large_is_not_read(caller: Caller) -> None:
 
 def test_a_call_that_there_is_not_and_a_method_that_it_does_not_take(caller: Caller) -> None:
     problem(caller.post("edit/", EDIT), "not-there")
-    problem(caller.post("conflicts", EDIT), "not-there")
+    problem(caller.post("settle", EDIT), "not-there")
     for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
         answer = caller.request(method, "/api/v1/edit", headers={"authorization": f"Bearer {caller.token}"})
         problem(answer, "method")

@@ -1,0 +1,71 @@
+"""The calls that there are: every act and every view that a token may reach, by path and method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+from tieline.core.access import NEVER_BY_TOKEN
+from tieline.core.acts import Act
+from tieline.core.arguments import is_many
+from tieline.core.declared import Declared
+from tieline.core.views import View
+from tieline.sync.api.problems import Kind, Problem
+
+ROOT: Final = "/api/v1/"
+MOST_PARAMETERS: Final = 100
+
+Calls = Mapping[str, Mapping[str, Declared]]
+"""What is asked for, by path and method."""
+
+
+def calls(declared: Iterable[Declared]) -> Calls:
+    """The calls for these. What no token reaches is none."""
+    found: dict[str, dict[str, Declared]] = {}
+    for one in declared:
+        if set(one.rights) - NEVER_BY_TOKEN:
+            found.setdefault(path_of(one), {})[method_of(one)] = one
+    return found
+
+
+def path_of(declared: Declared) -> str:
+    """Where it is called."""
+    return ROOT + declared.name.replace(" ", "/")
+
+
+def method_of(declared: Declared) -> str:
+    """How it is called: an act changes something, a view does not."""
+    return "POST" if isinstance(declared, Act) else "GET"
+
+
+def allowed(methods: Iterable[str]) -> str:
+    """What `Allow` says: whatever is read may also be asked for without its body."""
+    return ", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])}))
+
+
+def asked(view: View, query: bytes) -> dict[str, Any]:
+    """What a view is asked, as a query says it. Raises Problem."""
+    try:
+        text = query.decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+    except UnicodeError:
+        raise Problem(Kind.MALFORMED, "the query is not UTF-8, written with % and two hexadecimal digits") from None
+    except ValueError:
+        raise Problem(Kind.MALFORMED, f"the query has more than {MOST_PARAMETERS} parameters") from None
+    said: dict[str, Any] = {}
+    for name, value in pairs:
+        field = view.ask.model_fields.get(name)
+        if field is not None and is_many(field.annotation):
+            said[name] = (*said.get(name, ()), value)
+        elif name in said:
+            raise Problem(Kind.MALFORMED, f"{name[:60]!r} is there twice in the query; write it once")
+        else:
+            said[name] = value
+    return said
+
+
+def following(path: str, query: bytes, cursor: str) -> str:
+    """The `Link` that leads to the next page."""
+    others = [pair for pair in parse_qsl(query.decode("ascii"), keep_blank_values=True) if pair[0] != "after"]
+    return f'<{path}?{urlencode([*others, ("after", cursor)])}>; rel="next"'
