@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from tests.api.calling import ANN, BOB, EDIT, Caller
@@ -33,28 +35,24 @@ def restrict(caller: Caller) -> None:
         restricting.restrict(tx, caller.engine, caller.world.incident().id, "an insider", actor=BOB)
 
 
-@pytest.mark.parametrize(
-    ("query", "given"),
-    [
-        ("incidents", {}),
-        ("incidents?incident=INC-1", {"incident": "INC-1"}),
-        ("incidents?status=new&search=disk%20full&limit=1", {"status": "new", "search": "disk full", "limit": 1}),
-        ("why?incident=INC-1&field=title", {"incident": "INC-1", "field": "title"}),
-        ("history?incident=INC-1", {"incident": "INC-1"}),
-        ("conflicts", {}),
-        ("parked", {}),
-        ("doubts", {}),
-        ("status", {}),
-    ],
-)
-def test_a_view_shows_what_its_command_does(caller: Caller, query: str, given: dict[str, Any]) -> None:
-    answer = caller.get(query)
+NEEDED: Mapping[str, Mapping[str, Any]] = {
+    "why": {"incident": "INC-1", "field": "title"},
+    "history": {"incident": "INC-1"},
+}
+"""What a view has to be told."""
+QUERIES = [
+    *((name, dict(NEEDED.get(name, {}))) for name in OWN_VIEWS.by_name),
+    ("incidents", {"incident": "INC-1"}),
+    ("incidents", {"status": "new", "search": "disk full", "limit": "1"}),
+]
+
+
+@pytest.mark.parametrize(("name", "given"), QUERIES)
+def test_a_view_shows_what_its_command_does(caller: Caller, name: str, given: dict[str, Any]) -> None:
+    caller.grant(ANN, Role.ADMIN)
+    answer = caller.get(f"{name.replace(' ', '/')}?{urlencode(given)}", token=caller.issue(ANN, Role.ADMIN))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json"), answer.text
-    assert answer.json() == told(caller, query.partition("?")[0], **given)
-
-
-def test_every_view_is_looked_at_here() -> None:
-    assert set(OWN_VIEWS.by_name) == {"incidents", "why", "history", "conflicts", "parked", "doubts", "status"}
+    assert answer.json() == told(caller, name, **given)
 
 
 def test_a_list_is_read_to_its_end_by_the_links(caller: Caller) -> None:
