@@ -33,8 +33,9 @@ and `{}` before there is any. It holds what repositories said, and how old that 
 _RANK: Final = re.compile(r"\d\|[0-9a-z]{4,}:[0-9a-z]*")
 """A place in a backlog. The site deals them out anew when they get too long."""
 
-_JAVA: Final = re.compile(r"([\w.]+)@[0-9a-f]{4,}(?=\[)")
-"""An object as Data Center prints it, with its address in memory: `…sprint.Sprint@1f39f706[id=1,state=ACTIVE]`."""
+_IN_MEMORY: Final = re.compile(r"(?<=[\w.])@[0-9a-f]{4,}(?=\[)")
+"""The address in memory of an object as Data Center prints it: `…sprint.Sprint@1f39f706[id=1,state=ACTIVE]`. What stands
+before it is looked back at: to look for a name first would be to look at a long word once for each of its letters."""
 
 
 def lasting(fields: Mapping[str, Any], volatile: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def essence(value: Any) -> Any:
     if isinstance(value, list):
         return sorted((essence(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
     if isinstance(value, str):
-        return _JAVA.sub(r"\1", value)
+        return _IN_MEMORY.sub("", value)
     if not isinstance(value, dict) or value.get("type") == "doc":
         return value
     for name in ("epochMillis", "accountId", "id", "key", "name", "value"):

@@ -91,3 +91,31 @@ def test_no_text_of_a_ticket_keeps_a_converter_busy(tally: Tally) -> None:
     )
     assert ended.returncode in (0, -9, -24), ended.stderr
     tally(len(texts) * len(TextDialect), [name for name in texts if name not in ended.stdout.splitlines()])
+
+
+LONG = {
+    "a word": "x" * 200_000,
+    "names": "a." * 100_000,
+    "objects": "a@1f39f706" * 20_000,
+    "addresses in memory": "@1f39f706[" * 20_000,
+    "digits": "@" + "0" * 200_000,
+    "a panel": "{a={" * 50_000,
+    "a place": "0|" + "0" * 200_000,
+}
+
+READER = """
+import json, resource, sys
+resource.setrlimit(resource.RLIMIT_CPU, (5, 5))
+from tieline.adapters.jira.essence import lasting
+for name, text in json.load(sys.stdin).items():
+    lasting({"description": text, "customfield_10020": [text]})
+    print(name, flush=True)
+"""
+
+
+def test_no_text_of_a_ticket_keeps_the_version_of_an_issue_busy(tally: Tally) -> None:
+    """Quadratic, the first of them alone would take four times that many CPU seconds."""
+    command = [sys.executable, "-c", READER]
+    ended = subprocess.run(command, input=json.dumps(LONG), capture_output=True, text=True, check=False)
+    assert ended.returncode in (0, -9, -24), ended.stderr
+    tally(len(LONG), [name for name in LONG if name not in ended.stdout.splitlines()])
