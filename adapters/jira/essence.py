@@ -34,8 +34,8 @@ _RANK: Final = re.compile(r"\d\|[0-9a-z]{4,}:[0-9a-z]*")
 """A place in a backlog. The site deals them out anew when they get too long."""
 
 _IN_MEMORY: Final = re.compile(r"(?<=[\w.])@[0-9a-f]{4,}(?=\[)")
-"""The address in memory of an object as Data Center prints it: `…sprint.Sprint@1f39f706[id=1,state=ACTIVE]`. What stands
-before it is looked back at: to look for a name first would be to look at a long word once for each of its letters."""
+"""The address in memory of an object as Data Center prints it: `…sprint.Sprint@1f39f706[id=1,state=ACTIVE]`. A name
+before it is looked back at, and not looked for: that would read a long word once for each of its letters."""
 
 
 def lasting(fields: Mapping[str, Any], volatile: frozenset[str] = frozenset()) -> dict[str, Any]:
