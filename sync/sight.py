@@ -39,6 +39,9 @@ _RECORDS: Final = (
         )
     )
 )
+_ALERTS: Final = select(t.signal.c.connection, t.signal.c.episode, t.signal.c.incident_id).where(
+    t.signal.c.incident_id.in_(bindparam("incidents", expanding=True))
+)
 
 
 N = TypeVar("N")
@@ -78,6 +81,15 @@ def records_of(connection: Connection | Transaction, hidden: frozenset[IncidentI
     if not hidden:
         return frozenset()
     return frozenset((name, ref) for name, ref in connection.execute(_RECORDS, {"incidents": list(hidden)}))
+
+
+def alerts_of(
+    connection: Connection | Transaction, incidents: Iterable[IncidentId]
+) -> dict[tuple[str, str], IncidentId]:
+    """The alerts of these incidents: each connection, and how it knows one, and whose it is."""
+    numbers = list(incidents)
+    found = connection.execute(_ALERTS, {"incidents": numbers}) if numbers else ()
+    return {(row.connection, row.episode): IncidentId(row.incident_id) for row in found}
 
 
 def sight_of(connection: Connection | Transaction, someone: Someone, facts: Facts) -> Sight:

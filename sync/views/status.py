@@ -277,6 +277,9 @@ def status(look: EngineLook, _ask: Status) -> StatusShown:
     writes of it; 3 while the file is refused."""
     daemon = life(look.seen_in, look.now, unwritable=_unwritable(look.config))
     found = explain.status(look.seen_in, look.now, look.sight)
+    for one in (*found["flapping"], *found["resolved_while_firing"]):
+        # Whoever reads what is restricted is journalled, and the status is to be seen where nothing can be written.
+        one["title"] = "" if look.sight.labelled(one["incident"]) is not None else one["title"]
     _tell_of_connections(found["connections"], _known(look, daemon), running=daemon.running)
     file = look.config.file.name
     left = [{"store": one, "sentence": elsewhere.sentence(one, file)} for one in look.outside.stores_left]

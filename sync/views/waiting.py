@@ -11,6 +11,7 @@ from tieline.core.views import Keyset, Listing, Long, Moment, Row
 from tieline.sync import explain
 from tieline.sync.alerts.absence import Doubt
 from tieline.sync.office.look import EngineLook
+from tieline.sync.sight import alerts_of
 
 
 class Conflict(Row):
@@ -172,6 +173,8 @@ def doubts(look: EngineLook, ask: Long) -> Doubts:
     after = _DOUBTED.after(ask.after) if ask.after is not None else ()
     found = [one for one in sorted(explain.doubts(look.seen_in, look.sight).items()) if (one[0],) > after]
     page, following = _DOUBTED.page(found, ask, lambda one: (one[0],))
+    alerts = alerts_of(look.seen_in, look.sight.reads)
+    look.shows(alerts.get((name, episode)) for name, doubt in page for episode in doubt.episodes)
     return Doubts(items=tuple(_doubted(*one) for one in page), next=following)
 
 

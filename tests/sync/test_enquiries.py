@@ -270,6 +270,46 @@ def test_that_a_restricted_one_is_read_is_journalled_before_it_is_shown_once_a_m
     assert told(here, "restricted_read") == [("restricted_read", "ann", 2, {"act": "incidents"})]
 
 
+SHOWS_SOMETHING_OF = [name for name in OWN_VIEWS.by_name if name not in ("status", "access list")]
+
+
+@pytest.mark.parametrize("name", SHOWS_SOMETHING_OF)
+def test_each_view_that_shows_something_of_a_restricted_one_has_that_journalled(name: str, world: Worlds) -> None:
+    here = opened(world(), 1)
+    waiting(here, 1)
+    with here.engine.store.write() as tx:
+        gone = Doubt(here.clock.now(), frozenset({Ref("thing-0")}), 1, Belief.TOO_MANY, 1)
+        absence._save(tx, ConnectionName("left"), gone)
+    asks(here, name, GIVEN.get(name, {}), Role.SECURITY)
+    assert told(here, "restricted_read") == []
+    restrict(here, 1)
+    asks(here, name, GIVEN.get(name, {}), Role.SECURITY)
+    assert told(here, "restricted_read") == [("restricted_read", "ann", 1, {"act": name})]
+
+
+@pytest.mark.parametrize("name", SHOWS_SOMETHING_OF)
+def test_what_is_not_shown_of_a_restricted_one_is_not_journalled(name: str, world: Worlds) -> None:
+    here = opened(world(), 3)
+    waiting(here, 2)
+    restrict(here, 3)
+    asks(here, name, {**GIVEN.get(name, {}), **({"search": "Disk 0"} if name == "incidents" else {})}, Role.SECURITY)
+    assert told(here, "restricted_read") == []
+
+
+def test_the_status_names_a_restricted_one_without_its_title_and_writes_nothing(world: Worlds) -> None:
+    here = opened(world(), 1)
+    waiting(here, 1)
+    with here.engine.store.write() as tx:
+        tx.execute(update(t.signal).values(firing=True))
+        tx.execute(update(t.incident).values(status="resolved"))
+    [firing] = asks(here, "status").facts["resolved_while_firing"]
+    label = restrict(here, 1)
+    [seen] = asks(here, "status", {}, Role.SECURITY).facts["resolved_while_firing"]
+    assert seen == {**firing, "incident": label, "title": ""}
+    assert asks(here, "status").facts["resolved_while_firing"] == []
+    assert told(here, "restricted_read") == []
+
+
 def test_a_version_is_another_one_for_another_sight_and_after_a_change_and_no_other(world: Worlds) -> None:
     here = opened(world(), 2)
 
