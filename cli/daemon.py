@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
 from tieline.cli.logs import set_up_logs
 from tieline.cli.open import configuration_to_act
 
+C = TypeVar("C", bound=Callable[..., object])
+
+
+def log_options(command: C) -> C:
+    """The options of a command that runs on and logs."""
+    formats, levels = click.Choice(["auto", "json", "text"]), click.Choice(["debug", "info", "warning", "error"])
+    command = click.option("--level", type=levels, default="info", show_default=True)(command)
+    return click.option("--log", "log_format", type=formats, default="auto", show_default=True)(command)
+
 
 @click.command()
-@click.option("--log", "log_format", type=click.Choice(["auto", "json", "text"]), default="auto", show_default=True)
-@click.option("--level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
+@log_options
+@click.option("--alone", is_flag=True, help="Start no process beside it: `tieline work` runs by itself.")
 @click.pass_obj
-def run(workspace: str, log_format: str, level: str) -> None:
-    """Keep the incidents in step, until SIGTERM. SIGHUP reads the configuration again."""
+def run(workspace: str, log_format: str, level: str, alone: bool) -> None:
+    """Keep the incidents in step, until SIGTERM. SIGHUP reads the configuration again.
+
+    What plugins do by themselves goes on in a process beside it, which is started, watched and ended with it.
+    """
     set_up_logs(log_format, level)
+    from tieline.sync.daemon.beside import Beside
     from tieline.sync.daemon.daemon import Daemon
 
     daemon = Daemon(lambda: configuration_to_act(workspace))
+    if not alone:
+        command = [sys.executable, "-m", "tieline.cli.main", "--workspace", workspace, "work"]
+        command += ["--log", log_format, "--level", level]
+        daemon.beside.append(Beside("work", command, lambda: bool(daemon.engine.registry.offers.by_group)))
     _look_for_cycles_less_often()
     sys.exit(daemon.run())
 

@@ -54,7 +54,8 @@ def _say_whether_it_waits(engine: Engine) -> None:
             say(elsewhere.sentence(address, engine.config.file.name), err=True)
 
 
-def _perform(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
+def do(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
+    """Do an act in a workspace, in the name of whoever runs the command. Raises what `perform` does."""
     config, registry = configuration(workspace)
     with store_of(config) as store:
         engine = engine_on(config, store, registry)
@@ -67,8 +68,8 @@ def _perform(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
 
 conflicts, parked, doubts = (group(OWN_VIEWS[name]) for name in ("conflicts", "parked", "doubts"))
 
-edit = command(own.OWN["edit"], _perform)
-comment = command(own.OWN["comment"], _perform)
-conflicts.add_command(command(own.OWN["conflicts settle"], _perform))
-parked.add_command(command(own.OWN["parked retry"], _perform))
-doubts.add_command(command(own.OWN["doubts confirm"], _perform))
+edit = command(own.OWN["edit"], do)
+comment = command(own.OWN["comment"], do)
+conflicts.add_command(command(own.OWN["conflicts settle"], do))
+parked.add_command(command(own.OWN["parked retry"], do))
+doubts.add_command(command(own.OWN["doubts confirm"], do))

@@ -6,8 +6,9 @@ import errno
 import importlib
 import io
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -24,10 +25,14 @@ _UNWRITTEN: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 CLOCK = "tieline.clock"
 """Under this name a clock stands in the context's `meta`, where `cli` was called with one as its `obj`."""
 
+_OFFERED: Final = "tieline.offered"
+"""Under this name the groups of plugins stand in the context's `meta`."""
+
 COMMANDS = {
     "init": ("tieline.cli.init", "init", "Write a workspace: tieline.yaml, and what it needs."),
     "check": ("tieline.cli.workspace", "check", "Check the configuration, and prove every connection."),
     "run": ("tieline.cli.daemon", "run", "Keep the incidents in step, until told to stop."),
+    "work": ("tieline.cli.work", "work", "Do what plugins do by themselves, beside `run`."),
     "demo": ("tieline.cli.demo_command", "demo", "Watch real alerts live through three simulated tools."),
     "status": ("tieline.cli.status", "status", "The state of everything in a few figures."),
     "incidents": ("tieline.cli.look", "incidents", "Incidents and their copies."),
@@ -52,7 +57,7 @@ COMMANDS = {
 
 
 FOLLOWS: Final = {
-    **dict.fromkeys(["run", "demo", "web"], "nothing was started"),
+    **dict.fromkeys(["run", "work", "web", "demo"], "nothing was started"),
     "check": "no connection was asked",
     **dict.fromkeys(["status", "incidents", "why", "history", "plugins"], "there is nothing to show"),
     **dict.fromkeys(["edit", "comment", "restrict", "unrestrict", "store"], "nothing was changed"),
@@ -74,37 +79,57 @@ class LazyGroup(click.Group):
                 error.follows = FOLLOWS.get(ctx.invoked_subcommand or "", "")
             raise
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(COMMANDS)
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *_offered(ctx)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            if cmd_name not in _offered(ctx):
+                return None
+            found: click.Group | None = _of_plugins().group(str(ctx.params["workspace"]), cmd_name)
+            return found
         module, name, _help = COMMANDS[cmd_name]
         command: Any = getattr(importlib.import_module(module), name)
         return command if isinstance(command, click.Command) else None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """As click's own, without importing every command at each press of Tab."""
-        named = [
-            CompletionItem(name, help=text) for name, (_, _, text) in COMMANDS.items() if name.startswith(incomplete)
-        ]
+        known = {**{name: text for name, (_, _, text) in COMMANDS.items()}, **_offered(ctx)}
+        named = [CompletionItem(name, help=text) for name, text in known.items() if name.startswith(incomplete)]
         return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_module, _name, text) in COMMANDS.items()])
+        of_plugins = _offered(ctx)
+        if of_plugins:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(list(of_plugins.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and args[0] not in _offered(ctx):
             import difflib
 
-            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            near = difflib.get_close_matches(args[0], [*COMMANDS, *_offered(ctx)], 1)
             hint = f" Did you mean `tieline {near[0]}`?" if near else ""
             ctx.fail(f"there is no command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
+
+
+def _of_plugins() -> Any:
+    """What knows the commands of plugins. Nothing is imported for them before there is a need."""
+    return importlib.import_module("tieline.cli.offered")
+
+
+def _offered(ctx: click.Context) -> Mapping[str, str]:
+    """The groups of the workspace's plugins, each with its summary."""
+    if _OFFERED not in ctx.meta:
+        found = _of_plugins().groups(str(ctx.params.get("workspace") or os.environ.get("TIELINE_WORKSPACE") or "."))
+        ctx.meta[_OFFERED] = {name: text for name, text in found.items() if name not in COMMANDS}
+    known: Mapping[str, str] = ctx.meta[_OFFERED]
+    return known
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -115,6 +140,7 @@ class LazyGroup(click.Group):
     default=".",
     show_default=True,
     type=click.Path(file_okay=False),
+    is_eager=True,  # help tells of the plugins that are allowed there
     help="The folder with tieline.yaml.",
 )
 @click.version_option(None, "-V", "--version", package_name="tieline", message="tieline %(version)s")

@@ -9,7 +9,7 @@ import click
 
 from tieline.cli.accounts import account, owns_store
 from tieline.cli.open import moment
-from tieline.core.access import STORE, Subject
+from tieline.core.access import OWN_RULES, STORE, Rules, Subject
 from tieline.core.config import Config
 from tieline.core.model import IncidentId
 from tieline.core.store.store import Store, Transaction
@@ -20,9 +20,9 @@ from tieline.sync.sight import subject_of
 __all__ = ["About", "Asked", "Asker"]
 
 
-def asker(config: Config, store: Store) -> Asker:
-    """Whoever runs this command."""
-    return Asker(account(), owns_store(config), moment(config, store), opened_store=True)
+def asker(config: Config, store: Store, rules: Rules = OWN_RULES) -> Asker:
+    """Whoever runs this command. `rules` are the rights that there are, where those of plugins count."""
+    return Asker(account(), owns_store(config), moment(config, store), opened_store=True, rules=rules)
 
 
 def ask(store: Store, asker: Asker, right: str) -> None:

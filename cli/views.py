@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from tieline.core.arguments import Answer, Ask
 from tieline.core.declared import WrongWords
 from tieline.core.shown import Fact, Note, Part, Table
 from tieline.core.views import View
+from tieline.sync.office import projecting
 from tieline.sync.office.enquiries import Enquiries, Seen
 from tieline.sync.office.look import Outside
 from tieline.sync.office.own_views import OWN_VIEWS
@@ -33,11 +35,15 @@ class End(Protocol):
 
 def see(workspace: str, view: View, ask: Ask) -> Seen:
     """What the view shows of the workspace's store to whoever runs the command."""
-    config, _registry = configuration(workspace)
+    config, registry = configuration(workspace)
+    offers = registry.offers
+    registry.close()
     with store_of(config) as store:
-        return Enquiries(store, config, OWN_VIEWS, Outside(owner=owner_of(config))).look(
-            view, ask, asker(config, store)
-        )
+        offer = offers.of_view(view.name)
+        if offer is not None:
+            projecting.make_all(store, offer, secrets.token_hex(8))
+        enquiries = Enquiries(store, config, OWN_VIEWS, Outside(owner=owner_of(config)), offers)
+        return enquiries.look(view, ask, asker(config, store, offers.rules))
 
 
 def _well(_answer: Answer, *, as_json: bool) -> int:  # noqa: ARG001 - as `End` is called

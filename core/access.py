@@ -10,7 +10,7 @@ well, and a duty refuses whoever has the right. What somebody is called, and wha
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -127,6 +127,33 @@ STANDING: Final[Mapping[Relation, frozenset[str]]] = {
 """The rights that come with each relation, to the one subject that it is to."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Every right that there is, what it lets somebody do, and the rights that come with each role: those of Tieline,
+    and those that plugins offer."""
+
+    rights: Mapping[str, str]
+    carries: Mapping[Role, frozenset[str]]
+
+    def beside(self, name: str, does: str, roles: Iterable[Role]) -> Rules:
+        """The same, and one right more, which comes with these roles and with admin. Raises ValueError for a right
+        that is there."""
+        if name in self.rights:
+            raise ValueError(f"there is a right {name!r} already: {self.rights[name]}")
+        holders = {Role.ADMIN, *roles}
+        carries = {role: held | {name} if role in holders else held for role, held in self.carries.items()}
+        return Rules({**self.rights, name: does}, carries)
+
+    def roles_with(self, right: str) -> list[Role]:
+        """The roles that carry a right, the smallest first, and at the end what is for machines."""
+        carrying = [role for role in Role if right in self.carries[role]]
+        return sorted(carrying, key=lambda role: (role is Role.SERVICE, len(self.carries[role])))
+
+
+OWN_RULES: Final = Rules(RIGHTS, CARRIES)
+"""What there is without plugins."""
+
+
 class ScopeKind(StrEnum):
     """What a grant may be bound to. Closed."""
 
@@ -219,7 +246,7 @@ class Facts:
 
     `opened_store` is true where it is not we who show it to them. `admins` are those who could grant what is missing,
     for the sentence. `any_admin` is False where nobody can. `bound` is that of the token by which they ask; None where
-    they ask themselves.
+    they ask themselves. `rules` are the rights that there are.
     """
 
     now: datetime
@@ -231,6 +258,7 @@ class Facts:
     any_admin: bool = True
     admins: tuple[str, ...] = ()
     bound: Bound | None = None
+    rules: Rules = OWN_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +274,9 @@ class Verdict:
 
 def may(actor: Someone, right: str, subject: Subject, facts: Facts) -> Verdict:
     """Whether somebody may do this to that."""
-    if right not in RIGHTS:
-        return Verdict(False, Rule.UNKNOWN_RIGHT, sentence=f"there is no right {right!r}: {', '.join(RIGHTS)}.")
+    known = facts.rules.rights
+    if right not in known:
+        return Verdict(False, Rule.UNKNOWN_RIGHT, sentence=f"there is no right {right!r}: {', '.join(known)}.")
     if not actor.is_proved:
         sentence = f"nobody may act as {actor.identity!r}: that is what somebody says, and no sign-in proves it."
         return Verdict(False, Rule.NOT_PROVED, sentence=sentence)
@@ -260,7 +289,7 @@ def may(actor: Someone, right: str, subject: Subject, facts: Facts) -> Verdict:
     if not _reaches(right, subject, facts):
         return Verdict(False, Rule.BOUND, found[1], _token_refusal(actor, right, subject, facts))
     if Duty.NOT_THE_AUTHOR in facts.duties and Relation.AUTHOR in facts.relations:
-        sentence = f"{actor.name} may not {_does(right, subject)}: its author may not. Ask somebody else to."
+        sentence = f"{actor.name} may not {_does(right, subject, facts)}: its author may not. Ask somebody else to."
         return Verdict(False, Rule.DUTY, found[1], sentence)
     return Verdict(True, *found)
 
@@ -275,10 +304,11 @@ def _reaches(right: str, subject: Subject, facts: Facts) -> bool:
 
 def _sources(right: str, subject: Subject, facts: Facts) -> Iterator[tuple[Rule, str]]:
     """What gives the right, the widest first."""
-    if facts.owns_store and right in CARRIES[Role.ADMIN]:
+    carries = facts.rules.carries
+    if facts.owns_store and right in carries[Role.ADMIN]:
         yield Rule.OWNER, Role.ADMIN.value
     for grant in facts.grants:
-        if right in CARRIES[grant.role] and grant.stands(facts.now) and grant.reaches(subject):
+        if right in carries[grant.role] and grant.stands(facts.now) and grant.reaches(subject):
             yield Rule.ROLE, str(grant)
     for relation in sorted(facts.relations):
         if right in STANDING[relation]:
@@ -291,7 +321,7 @@ def _sources(right: str, subject: Subject, facts: Facts) -> Iterator[tuple[Rule,
 
 def _missing(right: str, subject: Subject, facts: Facts) -> tuple[Rule, str]:
     """Which rule refuses, where nothing gives the right: what comes nearest to giving it, and a sentence about that."""
-    carrying = [grant for grant in facts.grants if right in CARRIES[grant.role]]
+    carrying = [grant for grant in facts.grants if right in facts.rules.carries[grant.role]]
     over = next((one for one in carrying if one.reaches(subject) and not one.stands(facts.now)), None)
     if over is not None and over.until is not None:
         return Rule.EXPIRED, f"The role {over} ended at {over.until:%Y-%m-%d %H:%M:%S} UTC."
@@ -301,15 +331,9 @@ def _missing(right: str, subject: Subject, facts: Facts) -> tuple[Rule, str]:
     return Rule.NO_RIGHT, ""
 
 
-def roles_with(right: str) -> list[Role]:
-    """The roles that carry a right, the smallest first, and at the end what is for machines."""
-    carrying = [role for role in Role if right in CARRIES[role]]
-    return sorted(carrying, key=lambda role: (role is Role.SERVICE, len(CARRIES[role])))
-
-
 def _refusal(actor: Someone, right: str, subject: Subject, facts: Facts, why: str) -> str:
-    roles = roles_with(right)
-    takes = f"{actor.name} may not {_does(right, subject)}: that takes {right}, which comes with {_or(roles)}."
+    roles = facts.rules.roles_with(right)
+    takes = f"{actor.name} may not {_does(right, subject, facts)}: that takes {right}, which comes with {_or(roles)}."
     if not facts.any_admin:
         ask = f"Nobody is admin here yet: whoever opens the store first becomes it with {_command(actor, Role.ADMIN)}"
     elif _has(GRANT, STORE, facts):
@@ -322,15 +346,15 @@ def _refusal(actor: Someone, right: str, subject: Subject, facts: Facts, why: st
 def _token_refusal(actor: Someone, right: str, subject: Subject, facts: Facts) -> str:
     if facts.bound is None:
         raise TypeError("whoever asks without a token is not refused for one")
-    does = f"{actor.name} may {_does(right, subject)}"
+    does = f"{actor.name} may {_does(right, subject, facts)}"
     if right in NEVER_BY_TOKEN:
         return f"{does}, and no token does: use the command `tieline token` as yourself."
     bound = f"{does}, and the token {facts.bound.token} does not reach that: it is bound to {facts.bound}."
     return f"{bound} Have another one issued, with `--right {right}`."
 
 
-def _does(right: str, subject: Subject) -> str:
-    return RIGHTS[right] + (f" ({subject.name})" if subject.name else "")
+def _does(right: str, subject: Subject, facts: Facts) -> str:
+    return facts.rules.rights[right] + (f" ({subject.name})" if subject.name else "")
 
 
 def _command(actor: Someone, role: Role) -> str:

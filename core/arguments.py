@@ -171,8 +171,8 @@ def is_many(annotation: Any) -> bool:
 _SCALARS = (str, int, bool, datetime, timedelta)
 
 
-def misfits(ask: type[Ask]) -> list[str]:
-    """Sentences: what of a model cannot be an argument of an act."""
+def misfits(ask: type[BaseModel]) -> list[str]:
+    """Sentences: what of a model cannot be an argument of an act, or a fact of an event."""
     return [
         f"{ask.__name__}.{name}: {words}"
         for name, field in ask.model_fields.items()

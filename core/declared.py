@@ -119,7 +119,7 @@ class Register(Generic[D]):
     def __init__(self, declared: Iterable[D]) -> None:
         self.by_name: dict[str, D] = {}
         for one in declared:
-            wrong = [*_misdeclared(one), *([f"another {self.WHAT} is called so"] if one.name in self.by_name else [])]
+            wrong = [*faults(one), *([f"another {self.WHAT} is called so"] if one.name in self.by_name else [])]
             if wrong:
                 raise TypeError(f"the {self.WHAT} {one.name!r} cannot be offered: {'; '.join(wrong)}")
             self.by_name[one.name] = one
@@ -130,7 +130,8 @@ class Register(Generic[D]):
         return self.by_name[name]
 
 
-def _misdeclared(one: Declared) -> list[str]:
+def faults(one: Declared) -> list[str]:
+    """Sentences: what of a declaration cannot be offered."""
     wrong = misfits(one.ask)
     wrong += [f"it has no argument {word!r}" for word in one.words if word not in one.ask.model_fields]
     if one.about is None and len(item_fields(one.ask)) > 1:

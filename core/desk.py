@@ -3,12 +3,14 @@ afterwards."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from tieline.core.events import Event
+from tieline.core.events import Event, Fact
 from tieline.core.journal import Actor
 from tieline.core.model import Audience, Fields, IncidentId, RecordKind
+from tieline.core.projections import RowsSeen
 
 
 class Item(Protocol):
@@ -62,6 +64,14 @@ class Look(Protocol):
     def called(self, item: Item) -> str:
         """How whoever asks calls an item: by its number, or by the label of one that is restricted."""
 
+    def called_by_id(self, subjects: Iterable[str]) -> Mapping[str, str]:
+        """How whoever asks calls the items of these ids, as rows know them by; those that are not there for them are
+        left out."""
+
+    @property
+    def rows(self) -> RowsSeen:
+        """The rows of the plugin's own tables, of whatever whoever asks may see."""
+
 
 class Desk(Look, Protocol):
     """What an act decides at: it looks, and notes what is to follow."""
@@ -73,4 +83,19 @@ class Desk(Look, Protocol):
         """Note a comment in the name of whoever asks; it goes into every copy that may show it."""
 
     def record(self, event: Event, item: Item | None = None) -> None:
-        """Note that something happened; of a kind that the act declares."""
+        """Note that something happened; of a kind that is declared."""
+
+    def set_timer(
+        self,
+        kind: str,
+        at: datetime,
+        item: Item | None = None,
+        *,
+        key: str = "",
+        facts: Mapping[str, Fact] | None = None,
+    ) -> None:
+        """Note a timer of a kind that the plugin offers; one is set for each kind, item and key, and moved by setting
+        it again. `facts` is what is told when it is due."""
+
+    def cancel_timer(self, kind: str, item: Item | None = None, *, key: str = "") -> None:
+        """Note that a timer is taken back; there need not be one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Final, Self, TypeVar, dataclass_transform
 
 from tieline.core.model import ABSENT, OF_VISIBILITY, Absent
 
@@ -25,7 +25,10 @@ CAUSE: Final = "cause"
 """Under this name stands, in the payload of what an act brought about, the seq of the entry that says it was done."""
 
 EVENTS: Final[dict[str, type[Event]]] = {}
-"""Every kind, in the order in which they are explained."""
+"""Every kind of Tieline's own, in the order in which they are explained."""
+
+OF_PLUGINS: Final[dict[str, type[Event]]] = {}
+"""The kinds of the plugins that are imported; see `core/plugin_events.py`."""
 
 
 class Event:
@@ -47,6 +50,15 @@ class Event:
             found[VERSION] = len(self.UPCASTS) + 1
         return found
 
+    @classmethod
+    def from_facts(cls, facts: Facts) -> Self:
+        """The event that these facts of today tell of. What an older entry lacks is ABSENT, and what a later version
+        added is passed over."""
+        found = cls.__new__(cls)
+        for name in cls.__slots__:
+            object.__setattr__(found, name, facts.get(name, ABSENT))
+        return found
+
 
 E = TypeVar("E", bound=Event)
 
@@ -66,10 +78,15 @@ def event(kind: str, *upcasts: Upcast) -> Callable[[type[E]], type[E]]:
     return declared
 
 
+def kind_of(kind: str) -> type[Event] | None:
+    """The declaration of a kind; None for one of a plugin that is not at work here, or of a later version."""
+    return EVENTS.get(kind) or OF_PLUGINS.get(kind)
+
+
 def today(kind: str, facts: Facts) -> Facts:
     """The facts of an entry as its kind has them today, whatever version wrote it. Of a kind that is not known here,
     and of a later version than this one, they stay as they are."""
-    known = EVENTS.get(kind)
+    known = kind_of(kind)
     if known is None or not known.UPCASTS:
         return facts
     written = facts.get(VERSION, 1)
@@ -347,6 +364,14 @@ class SignalTold(Event):
 
 
 # -- what somebody did -----------------------------------------------------------------------------------------------
+
+
+@event("timer_fired")
+class TimerFired(Event):
+    """what a plugin had set a timer for was done, so late; what it brought about names this entry as its cause"""
+
+    timer: str
+    late_ms: int
 
 
 @event("acted")

@@ -1,6 +1,6 @@
 """The hooks: how plugins join in. Three kinds, each documented by its exact signature.
 
-register    asked once, at start                        tieline_adapters
+register    asked once, at start                        tieline_adapters, tieline_offer
 ask         asked for an answer, with a time limit      tieline_group_key, tieline_grouping, tieline_classify,
                                                         tieline_disclose, tieline_metrics
 tell        told after a commit, each observer alone    tieline_committed
@@ -24,6 +24,7 @@ from typing import Any
 import pluggy
 
 from tieline.core.model import Audience, ConnectionName, Fields, IncidentId, Signal, Tlp
+from tieline.core.offer import Offer
 from tieline.core.port import AdapterKind
 
 PROJECT = "tieline"
@@ -51,6 +52,11 @@ class Hooks:
     @hookspec
     def tieline_adapters(self) -> Sequence[AdapterKind]:
         """Register the tools this plugin speaks to."""
+        raise NotImplementedError
+
+    @hookspec
+    def tieline_offer(self) -> Offer:
+        """Register what can be done with this plugin, what it remembers, and what it does by itself."""
         raise NotImplementedError
 
     @hookspec(firstresult=True)

@@ -39,6 +39,9 @@ class Someone:
         return is_proved(self.identity)
 
 
+PLUGIN: Final = "plugin:"
+"""What a plugin's group is written behind where it acts by itself."""
+
 Actor = str | Someone
 """Who acted: a person, or by its own name a connection or a part of Tieline."""
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from tieline.core.errors import as_sentence
 from tieline.core.hooks import PROJECT, Hooks
+from tieline.core.offer import Offer, Offers
 from tieline.core.options import ConnectionSection
 from tieline.core.port import (
     Acknowledger,
@@ -251,6 +252,21 @@ def collect_adapters(
                 _check_powers(plugin, kind, findings)
                 _check_options(plugin, kind, findings)
     return kinds
+
+
+def collect_offers(answers: Iterable[tuple[Plugin, Callable[[], object]]], findings: Findings) -> Offers:
+    """What the plugins offer. What is wrong with one of them is noted, and nothing of it is offered."""
+    offers = Offers()
+    for plugin, ask in answers:
+        try:
+            answer = ask()
+            if not isinstance(answer, Offer):
+                raise TypeError(f"it answers {type(answer).__name__}, not an Offer")
+            offers.add(answer)
+        except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything, and all of it has one answer
+            what = f"the plugin {plugin.name!r} cannot offer what it has: {as_sentence(error)}"
+            findings.note_key(plugin.node, "CFG028", what, "repair or upgrade it, or remove it from the file.")
+    return offers
 
 
 def _check_powers(plugin: Plugin, kind: AdapterKind, findings: Findings) -> None:

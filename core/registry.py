@@ -23,7 +23,7 @@ from tieline.core.errors import ConfigError
 from tieline.core.hooks import Committed
 from tieline.core.model import INCIDENT_FIELDS, Audience, ConnectionName, Fields, FieldSpec, Signal, Tlp
 from tieline.core.patience import Listener, OutOfPatience, Patience
-from tieline.core.plugins import Plugin, collect_adapters, find_plugins, installed, register
+from tieline.core.plugins import Plugin, collect_adapters, collect_offers, find_plugins, installed, register
 from tieline.core.port import AdapterKind
 from tieline.core.settings import Findings
 from tieline.core.values import is_canonical
@@ -112,6 +112,14 @@ class Registry:
         self._owners = {tool: owner for tool, (_kind, owner) in kinds.items()}
         self.adapters: Mapping[str, AdapterKind] = {tool: kind for tool, (kind, _owner) in kinds.items()}
         """The tools that can be spoken to, by name."""
+        self.offers = collect_offers(
+            [
+                (self._guards[one.plugin_name].plugin, partial(_call, one, {}))
+                for one in self._implementations["tieline_offer"]
+            ],
+            found,
+        )
+        """What can be done with the plugins, what they remember, and what they do by themselves."""
         if findings is None and found.problems:
             raise ConfigError(found.sorted())
 

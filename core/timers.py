@@ -64,8 +64,7 @@ def _is_due() -> ColumnElement[bool]:
 
 
 _ANY_DUE = select(exists().where(_is_due()))
-# Workers side by side take different timers instead of waiting for each other; SQLite has one worker and no such words.
-_DUE = (
+_OVERDUE = (
     select(
         t.timer.c.id,
         t.timer.c.key,
@@ -77,8 +76,9 @@ _DUE = (
     .where(_is_due())
     .order_by(t.timer.c.due_at, t.timer.c.id)
     .limit(bindparam("limit"))
-    .with_for_update(skip_locked=True)
 )
+# Workers side by side take different timers instead of waiting for each other; SQLite has one worker and no such words.
+_DUE = _OVERDUE.with_for_update(skip_locked=True)
 _STRANGE = and_(
     t.timer.c.due_at <= bindparam("now", type_=t.timer.c.due_at.type),
     t.timer.c.kind.not_in(bindparam("kinds", expanding=True)),
@@ -94,6 +94,7 @@ _PUT_OFF = (
 _SET_ASIDE = (
     update(t.timer).where(t.timer.c.id == bindparam("row_id")).values(parked=bindparam("sentence"), next_at=None)
 )
+_TAKE = delete(t.timer).where(t.timer.c.key == bindparam("its_key"), t.timer.c.due_at == bindparam("its_due_at"))
 _FIRED = delete(t.timer).where(t.timer.c.id == bindparam("row_id"))
 
 
@@ -131,13 +132,41 @@ def due(tx: Transaction, now: datetime, limit: int, kinds: Collection[str]) -> l
             try:
                 facts = orjson.loads(row.facts)
             except orjson.JSONDecodeError:
-                tx.execute(_SET_ASIDE, {"row_id": row.id, "sentence": UNREADABLE})
+                set_aside(tx, [row.id])
                 continue
             tx.execute(_FIRED, {"row_id": row.id})
             found.append(Timer(row.key, row.kind, row.due_at, facts, now - row.due_at, row.attempts))
         if len(found) == limit:
             break
     return found
+
+
+def overdue(
+    source: Connection | Transaction, now: datetime, limit: int, kinds: Collection[str]
+) -> tuple[list[Timer], list[int]]:
+    """What is due of these kinds, longest overdue first, which stays where it is; and the rows that cannot be read, for
+    `set_aside`."""
+    found, unreadable = list[Timer](), list[int]()
+    for row in source.execute(_OVERDUE, {"now": now, "limit": limit, "kinds": list(kinds)}):
+        try:
+            facts = orjson.loads(row.facts)
+        except orjson.JSONDecodeError:
+            unreadable.append(row.id)
+            continue
+        found.append(Timer(row.key, row.kind, row.due_at, facts, now - row.due_at, row.attempts))
+    return found, unreadable
+
+
+def set_aside(tx: Transaction, rows: Collection[int]) -> None:
+    """Put timers that nobody can read among what waits for people."""
+    for row in rows:
+        tx.execute(_SET_ASIDE, {"row_id": row, "sentence": UNREADABLE})
+
+
+def take(tx: Transaction, timer: Timer) -> bool:
+    """Take one out that is due. False where somebody else did, or it was moved. Act in this same transaction, and it
+    fires once."""
+    return tx.execute(_TAKE, {"its_key": timer.key, "its_due_at": timer.due_at}).rowcount > 0
 
 
 def put_off(tx: Transaction, timer: Timer, next_at: datetime | None, parked: str = "") -> None:

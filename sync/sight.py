@@ -52,9 +52,13 @@ class Sight:
     """The restricted incidents that somebody may read, each with the label that it has instead of its number."""
 
     reads: Mapping[IncidentId, str] = field(default_factory=dict)
+    is_whole: bool = False
+    """True for a part of Tieline itself, to which nothing is hidden."""
 
     def hidden(self, connection: Connection | Transaction) -> frozenset[IncidentId]:
         """The incidents that are not there for them."""
+        if self.is_whole:
+            return frozenset()
         return frozenset(map(IncidentId, connection.execute(_RESTRICTED).scalars())) - self.reads.keys()
 
     def called(self, incident: IncidentId | None, number: N) -> str | N:
@@ -69,6 +73,33 @@ class Sight:
 
 OUTSIDER: Final = Sight()
 """What everybody sees."""
+
+WHOLE: Final = Sight(is_whole=True)
+"""What a part of Tieline sees that acts by itself: everything, by its number."""
+
+_UIDS: Final = select(t.incident.c.uid).where(t.incident.c.id.in_(bindparam("incidents", expanding=True)))
+
+
+def uids_of(connection: Connection | Transaction, incidents: Iterable[IncidentId]) -> frozenset[str]:
+    """The ids that these incidents have for ever."""
+    return frozenset(connection.execute(_UIDS, {"incidents": list(incidents)}).scalars())
+
+
+_BY_UID: Final = select(t.incident.c.id, t.incident.c.kind, t.incident.c.uid, t.incident.c.restricted).where(
+    t.incident.c.uid.in_(bindparam("uids", expanding=True))
+)
+
+
+def called_by_uid(
+    connection: Connection | Transaction, sight: Sight, uids: Iterable[str]
+) -> dict[str, tuple[IncidentId, str]]:
+    """The items of these ids that somebody sees, each with how they call it."""
+    wanted = sorted({*uids})
+    return {
+        row.uid: (number, str(sight.called(number, item_number(RecordKind(row.kind), number))))
+        for row in (connection.execute(_BY_UID, {"uids": wanted}) if wanted else ())
+        if (number := IncidentId(row.id)) in sight.reads or sight.is_whole or not row.restricted
+    }
 
 
 def without(query: Select[Any], incident: ColumnElement[Any], hidden: frozenset[IncidentId]) -> Select[Any]:

@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Boolean, Table, text
+from sqlalchemy import Boolean, Table, select, text
 
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.events import StoreMoved
 from tieline.core.identity import Actor
 from tieline.core.store.chain import Entry
 from tieline.core.store.store import Store, Transaction
-from tieline.core.store.tables import metadata
+from tieline.core.store.tables import metadata, projected
 
 _CHUNK: Final = 1_000
-_LEAVE: Final = frozenset({"lease", "account"})
-"""Whose turn it was over there, and how many calls were left then, says nothing here."""
+_LEAVE: Final = frozenset({"lease", "account", "projected"})
+"""Whose turn it was over there, and how many calls were left then, says nothing here. The tables of plugins are made
+anew from the journal, and where none are said to be made, they are."""
 
 
 Progress = Callable[[str, int], object]
@@ -97,16 +98,20 @@ _COLUMNS: Final = {
 }
 
 
+_PROJECTIONS: Final = select(projected.c.name)
+
+
 def _refuse_strange(here: Transaction, name: str) -> None:
     """What is not ours would be left behind, and the source is given up afterwards."""
     ours = {table.name: set(table.columns.keys()) for table in metadata.sorted_tables} | {
         "alembic_version": {"version_num"}
     }
+    groups = {str(name).partition(".")[0] for name in here.execute(_PROJECTIONS).scalars()}
     strange = sorted(
         {
             table if table not in ours else f"{table}.{column}"
             for table, column in here.execute(_COLUMNS[here.dialect]).tuples()
-            if column not in ours.get(table, ())
+            if column not in ours.get(table, ()) and table.partition("__")[0] not in groups
         }
     )
     if strange:

@@ -19,6 +19,8 @@ doubt                    ends of alerts that are not believed yet
 left_out                 what a source's webhooks told of without its being taken in
 timer                    what is to happen later
 act_key                  what was asked for under a key
+projected                the tables that plugins derive from the journal, and how far they have come
+follower 1─n follower_backlog     how far what plugins do about it has come; and what of it failed, or waits behind that
 """
 
 from __future__ import annotations
@@ -333,6 +335,39 @@ act_key = Table(
     Column("at", Instant, nullable=False),
     Index(None, "at"),
 )
+
+# The tables of plugins are made from the journal, and made anew where this says so.
+projected = Table(
+    "projected",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("version", Integer, nullable=False),  # of the declaration that they were made by
+    Column("is_current", Boolean, nullable=False),  # false while they are made anew
+    Column("seq", BigInteger, nullable=False),  # the last entry that is in them
+    Column("builder", String(32), nullable=False),  # who makes them anew; "" for nobody
+)
+
+follower = Table(
+    "follower",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("seq", BigInteger, nullable=False),  # the last entry that it has dealt with, or put into its backlog
+)
+
+follower_backlog = Table(
+    "follower_backlog",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("follower", String(60), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("incident_id", BigInteger),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Instant),
+    Column("parked", Text, nullable=False, default=""),
+    UniqueConstraint("follower", "seq"),
+    Index(None, "follower", "incident_id"),
+)
+_partial("ix_follower_backlog_parked", follower_backlog.c.id, where=text("parked <> ''"))
 
 journal = Table(
     "journal",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from generator.markdown import code, table
 from generator.sources import members
-from tieline.core.access import CARRIES, RIGHTS, STANDING, Relation, Role, Rule, roles_with
+from tieline.core.access import CARRIES, OWN_RULES, RIGHTS, STANDING, Relation, Role, Rule
 
 ABOUT = """\
 # Rights and roles
@@ -23,7 +23,7 @@ def page() -> str:
             "## Rights\n",
             table(
                 ["right", "what it lets somebody do", "comes with"],
-                [(code(right), said, ", ".join(roles_with(right))) for right, said in RIGHTS.items()],
+                [(code(right), said, ", ".join(OWN_RULES.roles_with(right))) for right, said in RIGHTS.items()],
             ),
             "\n## Roles\n",
             table(["role", "rights"], [(code(role), _listed(CARRIES[role])) for role in Role]),

@@ -44,6 +44,7 @@ GOLDEN = ROOT / "tests" / "golden" / "config"
 OTHERS: Mapping[str, str] = {
     "CFG000": "there is no `tieline.yaml` in the folder",
     "CFG026": "`tieline check` of a refused file: a reference in it leads to no secret",
+    "CFG028": "what a plugin offers is declared wrongly",
     "CFG024": "a mapping gives a field to an owner that is no connection",
     "CFG022": "an adapter could not be made from its options",
     "YAML001": "not UTF-8",

@@ -47,7 +47,7 @@ def _specifications() -> list[tuple[str, Callable[..., Any]]]:
 
 
 def _hook(name: str, function: Callable[..., Any], users: list[str]) -> str:
-    if name in ("tieline_adapters",):
+    if name in ("tieline_adapters", "tieline_offer"):
         kind = "register: asked once, at start"
     elif name == "tieline_committed":
         kind = "tell: told after a commit"

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, exists, insert, or_, select, text, update
 
 from tieline.core.events import CommentDelivered, Commented
-from tieline.core.identity import Someone, told_by
+from tieline.core.identity import PLUGIN, Actor, told_by
 from tieline.core.model import ITEM_NUMBER, Audience, ConnectionName, IncidentId, RecordKind, Tlp, item_number
 from tieline.core.port import Power, Reading, Ref, RemoteComment, Token
 from tieline.core.store import tables as t
@@ -197,16 +197,13 @@ def _add(
     return number
 
 
-def write(
-    tx: Transaction, engine: Engine, incident: IncidentId, author: Someone | str, body: str, audience: Audience
-) -> int:
-    """A comment written in Tieline itself. Answers its number."""
-    by = author if isinstance(author, Someone) else Someone(author)
+def write(tx: Transaction, engine: Engine, incident: IncidentId, author: Actor, body: str, audience: Audience) -> int:
+    """A comment written in Tieline itself, by somebody or by a part of it. Answers its number."""
     result = tx.execute(
         insert(t.comment),
         {
             "incident_id": incident,
-            "author": by.name,
+            "author": str(author).removeprefix(PLUGIN),
             "audience": audience.value,
             "body": body,
             "origin": "",
@@ -215,7 +212,7 @@ def write(
     )
     number = new_id(result)
     commented = Commented(comment=number, audience=audience.value)
-    engine.record(tx, commented, incident=incident, actor=by)
+    engine.record(tx, commented, incident=incident, actor=author)
     # Words that are new were copied nowhere.
     wish(tx, engine, incident, lambda one: one != number and engine.may_be_there(None))
     return number

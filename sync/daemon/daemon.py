@@ -31,6 +31,7 @@ from tieline.core.store.store import Store
 from tieline.sync.alerts import signals
 from tieline.sync.build import build, prove_mappings
 from tieline.sync.daemon import address, elsewhere, processes, running
+from tieline.sync.daemon.beside import Beside
 from tieline.sync.daemon.firing import TIMERS_AT_ONCE, fire_timers
 from tieline.sync.daemon.hearing import hear
 from tieline.sync.daemon.heartbeat import Heartbeat, this_process
@@ -95,6 +96,8 @@ class Daemon:
         self.engine = self._build(config, registry, not whole, self._past.in_doubt_before)
         self.intake = Intake(self.engine)
         self._tell_what_runs()
+        self.beside: list[Beside] = []
+        """The processes that are kept running beside this one."""
         self._pulse = Pulse(self._store.ping, self._clock.monotonic)
         self._metrics = Metrics(self)
 
@@ -148,6 +151,8 @@ class Daemon:
         self._heartbeat.beat(self._clock.now())
         self._jobs.start(self.engine)
         self._loops.spawn("timers", self._run_timers)
+        for process in self.beside:
+            self._loops.spawn(process.name, process.watch)
         if listener is not None:
             self._start_server(listener)
         self._log.info("started", connections=sorted(self.engine.connections), address=self.address)
@@ -180,6 +185,8 @@ class Daemon:
             self._http.should_exit = True
             self._loops.join(["http"], deadline)
         self.intake.stop()
+        for process in self.beside:
+            process.end()
         self._loops.join(["intake"], deadline)
         self._loops.wake_all()
         left = self._loops.join(self._loops.names, deadline)
@@ -217,6 +224,9 @@ class Daemon:
         before.registry.close()
         self._jobs.start(engine)
         self.refusal = None
+        for process in self.beside:
+            process.reload()
+            self._loops.wake(process.name)
         self._tell_what_runs()
         self._log.info("reloaded", connections=sorted(engine.connections))
         return True

@@ -43,13 +43,13 @@ MEANING: Final[Mapping[str, str]] = {
 
 def fire_timers(engine: Engine, now: datetime, handlers: Handlers = HANDLERS) -> int:
     """Fire what is due, at most TIMERS_AT_ONCE. Answers how many were taken up, those that failed among them."""
-    taken = 0
+    taken, known = 0, {*handlers, *engine.registry.offers.timers}
     with engine.store.read() as connection:
         are_due = timers.any_due(connection, now, handlers)
-        are_strange = timers.any_strange(connection, now, handlers)
+        are_strange = timers.any_strange(connection, now, known)
     if are_strange:
         with engine.store.write() as tx:
-            strange = timers.say_strange(tx, now, handlers)
+            strange = timers.say_strange(tx, now, known)
         structlog.get_logger("tieline.timers").error("timers_unknown", timers=strange, fix=timers.NOBODY_KNOWS)
     while are_due and taken < TIMERS_AT_ONCE:
         are_due = _fire_next(engine, now, handlers)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tieline.core import grants, tokens
-from tieline.core.access import GRANT, STORE, Facts, Rule, Subject, Verdict, may
+from tieline.core.access import GRANT, OWN_RULES, STORE, Facts, Rule, Rules, Subject, Verdict, may
 from tieline.core.errors import NotAllowed
 from tieline.core.identity import Someone
 from tieline.core.model import IncidentId
@@ -31,12 +31,14 @@ class Asker:
     now: datetime
     opened_store: bool = False
     """Whether it is not we who show it to them."""
+    rules: Rules = OWN_RULES
+    """The rights that there are."""
 
     def facts(self, connection: Connection | Transaction) -> Facts:
         """What is known of them. Raises NotProved for a token that no longer stands."""
         bound = tokens.bound_of(connection, self.someone, self.now)
         found = grants.facts_of(connection, self.someone, self.now, owns_store=self.owns_store, bound=bound)
-        return replace(found, opened_store=self.opened_store)
+        return replace(found, opened_store=self.opened_store, rules=self.rules)
 
     def may(self, connection: Connection | Transaction, right: str, subject: Subject) -> Verdict:
         """Whether they may do this to that."""

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
+from tieline.core import timers
 from tieline.core.access import Rule, Subject, Verdict
-from tieline.core.acts import Act
 from tieline.core.desk import Item
-from tieline.core.events import Event
+from tieline.core.errors import NotAllowed
+from tieline.core.events import Event, Fact
 from tieline.core.identity import Actor, Someone
 from tieline.core.model import Audience, Fields, IncidentId
+from tieline.core.offer import Offer
+from tieline.core.projections import Happened, RowsSeen
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain
 from tieline.sync.comments import comments
 from tieline.sync.engine import Engine
+from tieline.sync.office import projecting
+from tieline.sync.office.rows import rows_of
 from tieline.sync.records import Incident
 from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
-from tieline.sync.sight import OUTSIDER, Sight
+from tieline.sync.sight import OUTSIDER, Sight, called_by_uid
 
 Effect = Callable[[Transaction], object]
 May = Callable[[Connection | Transaction, str, Subject], Verdict]
@@ -29,6 +35,9 @@ May = Callable[[Connection | Transaction, str, Subject], Verdict]
 def nobody(_seen_in: Connection | Transaction, _right: str, _subject: Subject) -> Verdict:
     """No."""
     return Verdict(False, Rule.NO_RIGHT)
+
+
+LONGEST_TIMER_KEY: Final = 200
 
 
 @dataclass(slots=True)
@@ -45,21 +54,39 @@ class Made:
         return self.made
 
 
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Who decides at a desk, and what that may come to. `records` are the kinds of events that may be noted; `rights`
+    are those of whoever is not a person: a person was asked for theirs."""
+
+    name: str
+    actor: Actor
+    records: Collection[type[Event]] = ()
+    offer: Offer | None = None
+    rights: frozenset[str] | None = None
+
+
 @dataclass(slots=True)
 class EngineDesk:
     """One act at one moment. `within` is for the engine's own acts: a plugin has what `Desk` has."""
 
     engine: Engine
     seen_in: Connection | Transaction
-    act: Act
-    actor: Actor
+    whose: Whose
     now: datetime
     sight: Sight = OUTSIDER
     """What whoever asks sees."""
     may: May = nobody
     looked_at: dict[IncidentId, Incident] = field(default_factory=dict)
+    read: dict[str, int] = field(default_factory=dict)
+    """The projections that were read, each with the last entry that was in it."""
     effects: list[Effect] = field(default_factory=list)
     holds: list[Effect] = field(default_factory=list)
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, as was proved."""
+        return self.whose.actor
 
     @property
     def asking(self) -> Someone:
@@ -77,13 +104,25 @@ class EngineDesk:
         """How whoever asks calls an item: by its number, or by the label of one that is restricted."""
         return self.sight.called(item.id, item.number)
 
+    def called_by_id(self, subjects: Iterable[str]) -> Mapping[str, str]:
+        """How whoever asks calls the items of these ids; those that are not there for them are left out."""
+        found = called_by_uid(self.seen_in, self.sight, subjects)
+        return {uid: called for uid, (_number, called) in found.items()}
+
+    @property
+    def rows(self) -> RowsSeen:
+        """The rows of the plugin's own tables, of whatever whoever asks may see."""
+        return rows_of(self._offer(), self.seen_in, self.sight, self.read.setdefault)
+
     def edit(self, item: Item, fields: Fields) -> None:
         """Note new values; every copy follows."""
+        self._ask("incident.edit")
         number, actor = item.id, self.actor
         self.within(lambda tx: commit.edit(tx, self.engine, number, fields, actor=actor, reason=Reason.EDITED))
 
     def comment(self, item: Item, body: str, audience: Audience) -> Made:
         """Note a comment in the name of whoever asks; it goes into every copy that may show it."""
+        self._ask("comment.publish" if audience.is_outside else "incident.comment")
         noted, number, author = Made(), item.id, self.actor
 
         def write(tx: Transaction) -> None:
@@ -93,11 +132,30 @@ class EngineDesk:
         return noted
 
     def record(self, event: Event, item: Item | None = None) -> None:
-        """Note that something happened. Raises TypeError for a kind that the act does not declare."""
-        if type(event) not in self.act.records:
-            raise TypeError(f"the act {self.act.name!r} does not declare that it records {event.KIND!r}")
-        number, actor = None if item is None else item.id, self.actor
-        self.within(lambda tx: self.engine.record(tx, event, incident=number, actor=actor))
+        """Note that something happened. Raises TypeError for a kind that is not declared."""
+        if type(event) not in self.whose.records:
+            raise TypeError(f"{self.whose.name!r} does not declare that it records {event.KIND!r}")
+        self.within(lambda tx: self._recorded(tx, event, item))
+
+    def set_timer(
+        self,
+        kind: str,
+        at: datetime,
+        item: Item | None = None,
+        *,
+        key: str = "",
+        facts: Mapping[str, Fact] | None = None,
+    ) -> None:
+        """Note a timer of a kind that the plugin offers; one is set for each kind, item and key, and moved by setting
+        it again. `facts` is what is told when it is due. Raises TypeError for a kind that is not offered."""
+        name, row = self._timer(kind), self._timer_key(kind, item, key)
+        told = {"incident": None if item is None else item.id, "facts": dict(facts or {})}
+        self.within(lambda tx: timers.set_timer(tx, row, name, at, told))
+
+    def cancel_timer(self, kind: str, item: Item | None = None, *, key: str = "") -> None:
+        """Note that a timer is taken back; there need not be one. Raises TypeError for a kind that is not offered."""
+        row = self._timer_key(kind, item, key)
+        self.within(lambda tx: timers.cancel(tx, row))
 
     def within(self, effect: Effect, *, hold: Effect | None = None) -> None:
         """Note what is to be done in the transaction, after what was noted before. `hold` locks the rows that it
@@ -105,3 +163,39 @@ class EngineDesk:
         self.effects.append(effect)
         if hold is not None:
             self.holds.append(hold)
+
+    @property
+    def written(self) -> set[str]:
+        """The projections that its plugin's events may be written into."""
+        offer = self.whose.offer
+        return set() if offer is None or not self.effects else {*projecting.in_step(offer)}
+
+    def _recorded(self, tx: Transaction, event: Event, item: Item | None) -> None:
+        number, actor = (None, self.actor) if item is None else (item.id, self.actor)
+        seq = self.engine.record(tx, event, incident=number, actor=actor)
+        if self.whose.offer is not None:
+            label, subject = ("", "") if item is None else (item.number, item.uid)
+            who = tx.person(actor) if isinstance(actor, Someone) else actor
+            happened = Happened(seq, self.now, event, number, label, subject, who, "")
+            projecting.write(tx, self.whose.offer, happened)
+
+    def _ask(self, right: str) -> None:
+        if self.whose.rights is not None and right not in self.whose.rights:
+            raise NotAllowed(f"{self.whose.name} needs the right {right}, and its offer does not say so in `does`")
+
+    def _offer(self) -> Offer:
+        if self.whose.offer is None:
+            raise TypeError(f"{self.whose.name!r} is of no plugin, and has no tables and no timers")
+        return self.whose.offer
+
+    def _timer(self, kind: str) -> str:
+        offer = self._offer()
+        if kind not in {one.name for one in offer.timers}:
+            raise TypeError(f"{offer.group!r} offers no timer {kind!r}")
+        return f"{offer.group}.{kind}"
+
+    def _timer_key(self, kind: str, item: Item | None, key: str) -> str:
+        found = f"{self._timer(kind)} {'' if item is None else item.uid} {key}"
+        if len(found) > LONGEST_TIMER_KEY:
+            raise ValueError(f"the key {key[:40]!r} of a timer is too long; take one that stands for it")
+        return found

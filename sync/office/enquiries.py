@@ -24,6 +24,7 @@ from tieline.core.events import RestrictedRead
 from tieline.core.identity import Someone
 from tieline.core.journal import Entry
 from tieline.core.model import ABSENT, IncidentId
+from tieline.core.offer import Offers
 from tieline.core.store.store import Connection, Store, Transaction
 from tieline.core.views import View, Views
 from tieline.sync.office.look import EngineLook, Outside
@@ -62,11 +63,19 @@ class Seen:
 class Enquiries:
     """Answers what is asked. Threads may share it."""
 
-    def __init__(self, store: Store, config: Config, views: Views, outside: Outside = Outside()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        store: Store,
+        config: Config,
+        views: Views,
+        outside: Outside = Outside(),  # noqa: B008 - frozen
+        offers: Offers | None = None,
+    ) -> None:
         self._store = store
         self._config = config
         self._views = views
         self._outside = outside
+        self._offers = offers or Offers()
 
     def see(self, name: str, given: Mapping[str, Any], who: Enquirer) -> Seen:
         """What one view shows them. Raises WrongWords, LookupError for what it means and is not there, NotAllowed, of
@@ -81,7 +90,8 @@ class Enquiries:
             sight = sight_of(connection, who.someone, facts)
             about, item = subject(view, ask, connection, sight)
             verdict = may(who.someone, view.right(ask), about, facts)
-            look = EngineLook(connection, self._config, who.someone, who.now, facts, sight, self._outside)
+            offer = self._offers.of_view(view.name)
+            look = EngineLook(connection, self._config, who.someone, who.now, facts, sight, self._outside, offer)
             answer = _run(view, look, ask) if verdict.allowed else None
         if answer is None:
             raise self._refused(view, ask, who, verdict, item)

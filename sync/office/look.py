@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,10 +12,13 @@ from tieline.core.desk import Item
 from tieline.core.errors import Problem
 from tieline.core.identity import Someone
 from tieline.core.model import IncidentId
+from tieline.core.offer import Offer
+from tieline.core.projections import RowsSeen
 from tieline.core.store.store import Connection
 from tieline.sync import explain
+from tieline.sync.office.rows import rows_of
 from tieline.sync.records import Incident
-from tieline.sync.sight import Sight
+from tieline.sync.sight import Sight, called_by_uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class EngineLook:
     facts: Facts
     sight: Sight
     outside: Outside
+    offer: Offer | None = None
+    """What the plugin offers whose view it is."""
     shown: set[IncidentId] = field(default_factory=set)
     """The items of which something is shown: that a restricted one is read is journalled."""
 
@@ -51,6 +56,19 @@ class EngineLook:
     def called(self, item: Item) -> str:
         """How whoever asks calls an item: by its number, or by the label of one that is restricted."""
         return self.sight.called(item.id, item.number)
+
+    def called_by_id(self, subjects: Iterable[str]) -> Mapping[str, str]:
+        """How whoever asks calls the items of these ids; those that are not there for them are left out."""
+        found = called_by_uid(self.seen_in, self.sight, subjects)
+        self.shows(number for number, _called in found.values())
+        return {uid: called for uid, (_number, called) in found.items()}
+
+    @property
+    def rows(self) -> RowsSeen:
+        """The rows of the plugin's own tables, of whatever whoever asks may see."""
+        if self.offer is None:
+            raise TypeError("a view of Tieline's own has no tables of a plugin")
+        return rows_of(self.offer, self.seen_in, self.sight)
 
     def shows(self, items: Iterable[IncidentId | None]) -> None:
         """Note that something of these is shown; None is of no item."""

@@ -9,9 +9,11 @@ moved since decides again, on what is there now and with it locked.
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select
@@ -24,9 +26,11 @@ from tieline.core.identity import Actor, Someone, called
 from tieline.core.model import ABSENT
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import loading
 from tieline.sync.engine import Engine
-from tieline.sync.office.desk import EngineDesk, May, nobody
+from tieline.sync.office import projecting
+from tieline.sync.office.desk import EngineDesk, May, Whose, nobody
+from tieline.sync.office.holding import Moved, follow, stands
+from tieline.sync.office.own import OWN
 from tieline.sync.sight import OUTSIDER, Sight
 
 KEPT_FOR: Final = timedelta(days=7)
@@ -59,10 +63,6 @@ class Changed(NotDone):
     """The item is no longer as whoever asks saw it."""
 
 
-class _Moved(Exception):
-    """What was looked at inside the transaction is not what was locked for it."""
-
-
 Sees = Callable[[Connection | Transaction], Sight]
 """What whoever asks sees at that moment."""
 
@@ -70,6 +70,18 @@ Sees = Callable[[Connection | Transaction], Sight]
 def outsider(_seen_in: Connection | Transaction) -> Sight:
     """What everybody sees."""
     return OUTSIDER
+
+
+def offered(engine: Engine) -> Acts:
+    """All that can be done: Tieline's own acts, and those of its plugins."""
+    return Acts([*OWN.by_name.values(), *engine.registry.offers.acts.values()])
+
+
+def make_tables(engine: Engine, act: Act) -> None:
+    """Make the tables of the plugin whose act this is, where that was not done yet."""
+    offer = engine.registry.offers.of_act(act.name)
+    if offer is not None:
+        projecting.make_all(engine.store, offer, secrets.token_hex(8))
 
 
 class Office:
@@ -101,13 +113,15 @@ class Office:
             try:
                 with self._engine.store.write() as tx:
                     return self._carried_out(tx, asked, decided)
-            except _Moved:
+            except Moved:
                 continue
         raise NotDone(f"{act.name}: what it is about changes faster than it can be looked at; ask again")
 
     def _decided(self, asked: _Asked, seen_in: Connection | Transaction) -> _Decided:
         now, sight = self._engine.clock.now(), self._sees(seen_in)
-        desk = EngineDesk(self._engine, seen_in, asked.act, asked.actor, now, sight, self._may)
+        offer = self._engine.registry.offers.of_act(asked.act.name)
+        whose = Whose(asked.act.name, asked.actor, asked.act.records, offer)
+        desk = EngineDesk(self._engine, seen_in, whose, now, sight, self._may)
         try:
             return _Decided(desk, asked.act.run(desk, asked.ask))
         except ValueError as error:
@@ -120,30 +134,20 @@ class Office:
         if before is not None:
             return _the_same(asked, before)
         if decided is None:
-            raise _Moved
-        looked_at = decided.desk.looked_at
-        locked = loading.load_incidents(tx, sorted(looked_at))
-        if any(locked.get(number) != seen for number, seen in looked_at.items()):
-            decided = self._decided(asked, tx)
-            if not decided.desk.looked_at.keys() <= locked.keys():
-                raise _Moved
+            raise Moved
+        decided = stands(tx, decided, partial(self._decided, asked))
         _check_revision(asked, decided.desk)
-        seq = self._followed(tx, asked, decided.desk) if decided.desk.effects else None
+        seq = follow(tx, decided.desk, partial(self._acted, asked, decided.desk)) if decided.desk.effects else None
         found = decided.answer() if callable(decided.answer) else decided.answer
         if asked.id:
             _keep(tx, asked, _performed(found.kept(), seq), decided.desk)
         return _performed(found, seq)
 
-    def _followed(self, tx: Transaction, asked: _Asked, desk: EngineDesk) -> int:
-        for hold in desk.holds:
-            hold(tx)
+    def _acted(self, asked: _Asked, desk: EngineDesk, tx: Transaction) -> int:
         token = asked.actor.token if isinstance(asked.actor, Someone) else ""
         acted = Acted(act=asked.act.name, ask=_journalled(tx, asked.ask), by_token=token or ABSENT)
         about = next(iter(desk.looked_at)) if len(desk.looked_at) == 1 else None
-        tx.cause = self._engine.record(tx, acted, incident=about, actor=asked.actor, reason=asked.act.name)
-        for effect in desk.effects:
-            effect(tx)
-        return tx.cause
+        return self._engine.record(tx, acted, incident=about, actor=asked.actor, reason=asked.act.name)
 
 
 @dataclass(frozen=True, slots=True)

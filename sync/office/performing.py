@@ -11,8 +11,7 @@ from tieline.core.model import IncidentId
 from tieline.core.store.store import Transaction
 from tieline.sync.engine import Engine
 from tieline.sync.office.asking import Asked, Asker, asking
-from tieline.sync.office.office import Office, Performed
-from tieline.sync.office.own import OWN
+from tieline.sync.office.office import Office, Performed, make_tables, offered
 from tieline.sync.office.subjects import subject
 
 
@@ -24,6 +23,8 @@ def perform(
     def about(asker: Asker, tx: Transaction) -> tuple[Subject, IncidentId | None]:
         return subject(act, ask, tx, asker.sight(tx))
 
+    asker = replace(asker, rules=engine.registry.offers.rules)
+    make_tables(engine, act)
     with asking(engine.store, Asked(asker, act.right(ask), about), act.name) as store:
-        office = Office(replace(engine, store=store), OWN, asker.sight, asker.may)
+        office = Office(replace(engine, store=store), offered(engine), asker.sight, asker.may)
         return office.do(act, ask, actor=asker.someone, key=key, revision=revision)

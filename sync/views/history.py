@@ -8,7 +8,9 @@ from typing import Any, Final
 from pydantic import Field
 
 from tieline.core.arguments import Answer, Ask, ItemName, Line
+from tieline.core.events import kind_of
 from tieline.core.model import CATALOGUE, ConnectionName
+from tieline.core.plugin_events import PluginEvent
 from tieline.core.settings import no_such
 from tieline.core.shown import Fact, Part, Table
 from tieline.core.views import Keyset, Listing, Long, Moment, Row
@@ -164,9 +166,17 @@ class HistoryShown(Listing[Entry]):
             who = f"{who} (a person)"
         head = (entry.seq, entry.at, entry.kind, entry.connection, who)
         if not entry.changes:
-            yield (*head, None, None, None, entry.reason)
+            yield (*head, None, None, None, entry.reason or self._facts(entry))
         for one in entry.changes:
             yield (*head, one.field, one.before, one.after, one.reason or entry.reason)
+
+    def _facts(self, entry: Entry) -> str:
+        """What an entry of a plugin's tells, in the order in which its kind declares it."""
+        declared = kind_of(entry.kind)
+        if not (isinstance(declared, type) and issubclass(declared, PluginEvent)):
+            return ""
+        facts = ((name, entry.facts.get(name)) for name in declared.model_fields)
+        return ", ".join(f"{name} {fact}" for name, fact in facts if fact is not None)
 
 
 _OLDEST: Final = Keyset("history", int)

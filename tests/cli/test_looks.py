@@ -71,6 +71,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "token-issue": ("token", "issue", "grafana on mon1", "--right", "incident.read", "--for-time", "30d"),
     "token-revoke": ("token", "revoke", "0123456789ab"),
     "web": ("-w", "nowhere", "web"),
+    "work": ("-w", "nowhere", "work"),
     "mapping-list": ("mapping", "list"),
     "mapping-check": ("mapping", "check", "jira-issue"),
     "mapping-check-broken": ("mapping", "check", "broken.yaml"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tieline.core.access import (
     CARRIES,
+    OWN_RULES,
     READ_RESTRICTED,
     RIGHTS,
     STANDING,
@@ -28,7 +29,6 @@ from tieline.core.access import (
     Subject,
     may,
     parse_scope,
-    roles_with,
 )
 from tieline.core.identity import Someone, is_proved, of_account, told_by
 
@@ -324,11 +324,11 @@ def test_every_right_comes_with_a_role_and_every_role_with_rights() -> None:
     assert {right for role in Role for right in CARRIES[role]} == set(RIGHTS)
     assert set(CARRIES) == set(Role)
     assert set(STANDING) == set(Relation)
-    assert all(roles_with(right) for right in RIGHTS)
+    assert all(OWN_RULES.roles_with(right) for right in RIGHTS)
 
 
 def test_whoever_may_restrict_sees_what_they_restricted() -> None:
-    assert all(READ_RESTRICTED in CARRIES[role] for role in roles_with("incident.restrict"))
+    assert all(READ_RESTRICTED in CARRIES[role] for role in OWN_RULES.roles_with("incident.restrict"))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -363,3 +363,18 @@ def test_what_is_no_scope_is_refused(words: str) -> None:
 
 def test_no_scope_is_everything() -> None:
     assert parse_scope("") is None
+
+
+def test_a_right_of_a_plugin_comes_with_its_roles_and_with_admin() -> None:
+    rules = OWN_RULES.beside("escalation.pause", "pause the escalation of an incident", [Role.COMMANDER])
+    by_commander = Facts(NOW, grants=(Grant(Role.COMMANDER),), rules=rules)
+    by_viewer = Facts(NOW, grants=(Grant(Role.VIEWER),), rules=rules)
+    assert may(ANN, "escalation.pause", STORE, by_commander).by == "commander"
+    assert may(ANN, "escalation.pause", STORE, Facts(NOW, owns_store=True, rules=rules)).rule is Rule.OWNER
+    refused = may(ANN, "escalation.pause", STORE, by_viewer)
+    assert refused.rule is Rule.NO_RIGHT
+    assert "may not pause the escalation of an incident: that takes escalation.pause" in refused.sentence
+    assert "commander" in refused.sentence
+    assert may(ANN, "escalation.pause", STORE, Facts(NOW, grants=by_commander.grants)).rule is Rule.UNKNOWN_RIGHT
+    with pytest.raises(ValueError, match=r"there is a right 'incident\.edit' already: change the fields"):
+        OWN_RULES.beside("incident.edit", "edit", [])

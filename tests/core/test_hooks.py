@@ -12,6 +12,7 @@ from tieline.core.plugins import HOOKS
 
 SIGNATURES = {
     "tieline_adapters": "(self) -> 'Sequence[AdapterKind]'",
+    "tieline_offer": "(self) -> 'Offer'",
     "tieline_classify": "(self, signal: 'Signal', fields: 'Fields') -> 'Fields | None'",
     "tieline_committed": "(self, event: 'Committed') -> 'None'",
     "tieline_disclose": "(self, fields: 'Fields', audience: 'Audience | None', connection: 'ConnectionName', "

@@ -4,7 +4,7 @@ import gzip
 import socket
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from tests.daemon.conftest import eventually
 
 from tieline.core.model import ConnectionName
@@ -161,8 +161,14 @@ def test_a_store_that_is_held_by_another_process_answers_503_and_recovers(runnin
 def test_what_is_restricted_is_in_no_gauge(running):
     here = running()
     here.tools["left"].make({"title": "Disk full", "status": "new"})
-    eventually(lambda: len(here.tools["right"].rows()) == 1)
     store = here.daemon.engine.store
+
+    def linked() -> int:
+        with store.read() as connection:
+            return list(connection.execute(select(t.replica.c.state)).scalars()).count("linked")
+
+    # A record is there before the lane that made it has written down that it is.
+    eventually(lambda: linked() == 2)
     with store.write() as tx:
         tx.execute(update(t.replica).values(state="parked", parked="no right", waits=True))
         row = {"connection": "left", "asked": 0, "received_at": here.daemon.engine.clock.now(), "parked": "unreadable"}

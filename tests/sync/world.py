@@ -18,6 +18,7 @@ from tieline.core import journal
 from tieline.core.config import load_text
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName, IncidentId, RecordKind
+from tieline.core.offer import Offer
 from tieline.core.port import Token
 from tieline.core.store.store import Store
 from tieline.sync import explain
@@ -26,6 +27,7 @@ from tieline.sync.daemon.firing import fire_timers
 from tieline.sync.daemon.lane import Lane
 from tieline.sync.engine import Engine
 from tieline.sync.records import Incident, Replica
+from tieline.sync.work.turn import turn
 
 PEOPLE = ("ann@example.com", "bob@example.com")
 
@@ -33,7 +35,8 @@ PEOPLE = ("ann@example.com", "bob@example.com")
 class World:
     """Tools named by connection, and one engine between them. `restart` is a crash: only store and tools remain.
 
-    The tool `blunt` refuses no write on an old version; `problems` are those of them that hold problems.
+    The tool `blunt` refuses no write on an old version; `problems` are those of them that hold problems; `offers` are
+    what plugins offer.
     """
 
     def __init__(
@@ -47,7 +50,9 @@ class World:
         seed: int = 0,
         blunt: str = "",
         problems: tuple[str, ...] = (),
+        offers: tuple[Offer, ...] = (),
     ) -> None:
+        self.offers = offers
         self.clock = ManualClock()
         self.random = random.Random(seed)
         self.blunt = ConnectionName(blunt)
@@ -75,6 +80,8 @@ class World:
     def start(self) -> None:
         """Start the engine on whatever the store holds."""
         config, registry = load_text(self.file.read_bytes(), self.file)
+        for offer in self.offers:
+            registry.offers.add(offer)
         store = Store.open(config.store)
         store.migrate()
         self.engine = build(
@@ -118,6 +125,14 @@ class World:
                     if not self.step(lane.here.name):
                         break
             fire_timers(self.engine, self.clock.now())
+            self.work()
+
+    def work(self) -> None:
+        """Have every plugin do what it does by itself, until nothing is left to be done."""
+        for offer in self.offers:
+            for _ in range(50):
+                if not turn(self.engine, offer, "world"):
+                    break
 
     # -- what people see -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,100 @@
+"""The commands of plugins: a group for each that offers something, and in it a command for each of its acts.
+
+Which groups there are stands in an index beside `tieline.yaml`, so that help answers at once. It is made anew where the
+file, a plugin or Python has changed, is believed of nothing but names, and costs a start of the plugins where it cannot
+be kept.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import orjson
+
+INDEX: Final = ".tieline-commands.json"
+FILE: Final = "tieline.yaml"
+
+
+def groups(workspace: str) -> Mapping[str, str]:
+    """The groups that the plugins of a workspace offer, each with its summary; none where the workspace is refused."""
+    folder = Path(workspace)
+    known = _read(folder)
+    if known is not None:
+        return known
+    if not (folder / FILE).exists():
+        return {}
+    from tieline.core.config import load_workspace
+    from tieline.core.errors import ConfigError
+
+    try:
+        _config, registry = load_workspace(folder / FILE)
+    except ConfigError:
+        return {}
+    found = {name: offer.summary for name, offer in registry.offers.by_group.items()}
+    files = {file for one in registry.states() if (file := _file_of(one.origin)) is not None}
+    registry.close()
+    _write(folder, found, sorted(files))
+    return found
+
+
+def group(workspace: str, name: str) -> click.Group | None:
+    """The commands of one group, from the plugins themselves."""
+    from tieline.cli import acts, views
+    from tieline.cli.decide import do
+    from tieline.cli.open import configuration
+
+    _config, registry = configuration(workspace)
+    offers = registry.offers
+    registry.close()
+    offer = offers.by_group.get(name)
+    if offer is None:
+        return None
+    made = click.Group(name, help=offer.summary)
+    for view in offer.views:
+        made.add_command(views.command(offers.views[f"{name} {view.name}"]))
+    for act in offer.acts:
+        made.add_command(acts.command(offers.acts[f"{name} {act.name}"], do))
+    return made
+
+
+def _read(folder: Path) -> Mapping[str, str] | None:
+    try:
+        index: Any = orjson.loads((folder / INDEX).read_bytes())
+        files, found = index["files"], index["groups"]
+        if index["stamp"] != _stamp(folder, files):
+            return None
+        return {str(name): str(summary) for name, summary in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _write(folder: Path, found: Mapping[str, str], files: list[str]) -> None:
+    index = {"stamp": _stamp(folder, files), "files": files, "groups": found}
+    beside = folder / f"{INDEX}.{os.getpid()}"
+    with suppress(OSError):
+        beside.write_bytes(orjson.dumps(index))
+        beside.replace(folder / INDEX)
+
+
+def _stamp(folder: Path, files: list[str]) -> list[Any]:
+    """What is another whenever other groups may be offered: Python, its paths, the workspace's file, the plugins'."""
+    return [sys.version, *(_when(place) for place in [str(folder / FILE), *sys.path, *files])]
+
+
+def _when(place: str) -> list[Any]:
+    try:
+        found = Path(place or ".").stat()
+    except OSError:
+        return [place, None]
+    return [place, found.st_mtime_ns, found.st_size]
+
+
+def _file_of(origin: str) -> str | None:
+    module = sys.modules.get(origin.partition(":")[0])
+    return None if module is None else getattr(module, "__file__", None)

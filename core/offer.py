@@ -1,0 +1,211 @@
+"""What a plugin offers: declared once, and everything else follows.
+
+    OFFER = Offer(
+        group="escalation",
+        summary="Nothing waits unseen: reminders, and somebody else in the end.",
+        acts=(Act("pause", pause, "escalation.pause", ("incident",), records=(Paused,)),),
+        rights={"escalation.pause": Right("pause the escalation of an incident", (Role.COMMANDER,))},
+        events=(Paused, Reminded),
+        projections=(Projection("pauses", (PAUSE,), {Paused: paused}),),
+        followers=(Follower("start", (Opened,), start),),
+        timers=(TimerKind("remind", remind),),
+        does=frozenset({"incident.edit", "incident.comment"}),
+    )
+
+A plugin registers it with the hook `tieline_offer`. What it offers is called by its group: `tieline escalation pause`,
+the event `escalation.paused`, the timer `escalation.remind`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from tieline.core.access import OWN_RULES, Role, Rules
+from tieline.core.acts import Act
+from tieline.core.declared import Declared, faults
+from tieline.core.events import Event
+from tieline.core.identity import PLUGIN
+from tieline.core.plugin_events import PluginEvent
+from tieline.core.projections import Happened, Projection
+from tieline.core.views import View
+
+GROUP: Final = re.compile(r"[a-z][a-z0-9_]{1,19}")
+"""A group's name: it stands in front of a command, of a kind of event and of a table."""
+
+NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,19}")
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A right of a plugin's own: what it lets somebody do, and the roles that it comes with beside admin."""
+
+    does: str
+    roles: tuple[Role, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """What a plugin does about what happened: for each event of these kinds, in order, once, after a crash as well.
+
+    It decides at a desk, as an act does. One that fails is tried again and in the end waits for a person; what happens
+    to the same item waits behind it, and nothing else does. A rebuild does not run it.
+    """
+
+    name: str
+    on: tuple[type[Event], ...]
+    run: Callable[[Any, Happened], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A timer that is due. `item` is the number of the item that it was set for, "" for none; `late` is how long ago
+    it should have fired: never negative, large after an outage."""
+
+    at: datetime
+    late: timedelta
+    item: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TimerKind:
+    """What a plugin does at a time that it had set: once in the fleet, at a desk, as an act does."""
+
+    name: str
+    run: Callable[[Any, Due], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """All that one plugin offers. `does` are the rights with which its followers and timers act."""
+
+    group: str
+    summary: str
+    acts: tuple[Act, ...] = ()
+    views: tuple[View, ...] = ()
+    rights: Mapping[str, Right] = field(default_factory=dict)
+    events: tuple[type[PluginEvent], ...] = ()
+    projections: tuple[Projection, ...] = ()
+    followers: tuple[Follower, ...] = ()
+    timers: tuple[TimerKind, ...] = ()
+    does: frozenset[str] = frozenset()
+
+    @property
+    def actor(self) -> str:
+        """By what name its followers and timers act."""
+        return f"{PLUGIN}{self.group}"
+
+    def is_in_step(self, projection: Projection) -> bool:
+        """Whether a projection is written together with the events that it is made from: they are all its own."""
+        return {*projection.applies} <= {*self.events}
+
+
+class Offers:
+    """What all plugins offer, by full names. Raises TypeError, with a sentence, for what cannot be offered."""
+
+    def __init__(self, offers: Iterable[Offer] = ()) -> None:
+        self.by_group: dict[str, Offer] = {}
+        self.acts: dict[str, Act] = {}
+        self.views: dict[str, View] = {}
+        self.timers: dict[str, tuple[Offer, TimerKind]] = {}
+        self.followers: dict[str, tuple[Offer, Follower]] = {}
+        self.projections: dict[str, tuple[Offer, Projection]] = {}
+        self.rules: Rules = OWN_RULES
+        for offer in offers:
+            self.add(offer)
+
+    def add(self, offer: Offer) -> None:
+        """Take one in. Raises TypeError where it cannot be, and nothing of it is then."""
+        wrong = list(_wrong(offer))
+        if offer.group in self.by_group:
+            wrong.insert(0, "another plugin offers a group of that name")
+        if wrong:
+            raise TypeError(f"the offer {offer.group!r}: {'; '.join(wrong)}")
+        self.by_group[offer.group] = offer
+        for name, right in offer.rights.items():
+            self.rules = self.rules.beside(name, right.does, right.roles)
+        for act in offer.acts:
+            name = f"{offer.group} {act.name}"
+            self.acts[name] = replace(act, name=name)
+        for view in offer.views:
+            name = f"{offer.group} {view.name}"
+            self.views[name] = replace(view, name=name)
+        self.timers.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.timers})
+        self.followers.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.followers})
+        self.projections.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.projections})
+
+    def of_act(self, name: str) -> Offer | None:
+        """Whose an act is; None for one of Tieline's own."""
+        return self.by_group.get(name.partition(" ")[0]) if name in self.acts else None
+
+    def of_view(self, name: str) -> Offer | None:
+        """Whose a view is; None for one of Tieline's own."""
+        return self.by_group.get(name.partition(" ")[0]) if name in self.views else None
+
+
+def _wrong(offer: Offer) -> Iterator[str]:
+    group = offer.group
+    if not GROUP.fullmatch(group):
+        yield "a group has a name of 2 to 20 small letters, digits and underscores"
+    if not offer.summary.strip():
+        yield "its summary is empty, and that is what people read of it"
+    yield from _wrong_rights(offer)
+    for act in offer.acts:
+        yield from (f"the act {act.name!r}: {words}" for words in _wrong_act(offer, act))
+    for view in offer.views:
+        yield from (f"the view {view.name!r}: {words}" for words in _misdeclared(offer, view))
+    for event in offer.events:
+        if not event.KIND.startswith(f"{group}."):
+            yield f"the event {event.KIND!r} belongs to another group; call it {group}.{event.KIND.rpartition('.')[2]}"
+    for projection in offer.projections:
+        yield from (f"the projection {projection.name!r}: {words}" for words in _wrong_projection(group, projection))
+    for follower in offer.followers:
+        if not follower.on:
+            yield f"the follower {follower.name!r} follows no kind of event"
+    for names in (
+        [one.name for one in (*offer.acts, *offer.views)],
+        [one.name for one in offer.projections],
+        [one.name for one in offer.followers],
+        [one.name for one in offer.timers],
+    ):
+        yield from _wrong_names(names)
+
+
+def _wrong_names(names: list[str]) -> Iterator[str]:
+    yield from (f"{name!r} is no name: small letters, digits and -" for name in names if not NAME.fullmatch(name))
+    yield from (f"two of its parts are called {name!r}" for name in sorted({*names}) if names.count(name) > 1)
+
+
+def _wrong_rights(offer: Offer) -> Iterator[str]:
+    known = {*OWN_RULES.rights, *offer.rights}
+    for name in offer.rights:
+        if not name.startswith(f"{offer.group}.") or name in OWN_RULES.rights:
+            yield f"the right {name!r} is not called {offer.group}.something"
+    yield from (f"there is no right {name!r}, with which it would act" for name in sorted(offer.does - known))
+
+
+def _wrong_act(offer: Offer, act: Act) -> Iterator[str]:
+    yield from _misdeclared(offer, act)
+    yield from (f"{one.KIND!r} is no event that is offered" for one in act.records if one not in offer.events)
+
+
+def _misdeclared(offer: Offer, one: Declared) -> Iterator[str]:
+    yield from faults(one)
+    known = {*OWN_RULES.rights, *offer.rights}
+    yield from (f"there is no right {name!r}" for name in one.rights if name not in known)
+
+
+def _wrong_projection(group: str, projection: Projection) -> Iterator[str]:
+    if not projection.tables:
+        yield "it has no tables"
+    if not projection.applies:
+        yield "it is made from no kind of event"
+    if projection.version < 1:
+        yield "its version is a whole number from 1 on"
+    for table in projection.tables:
+        if not table.name.startswith(f"{group}__"):
+            yield f"the table {table.name} is not one of plugin_table({group!r}, …)"

@@ -1,0 +1,231 @@
+"""Projections: tables that a plugin derives from what happened, for its acts and views to read.
+
+    PAUSE = plugin_table("escalation", "pause", subject_column(primary_key=True), Column("until", Instant))
+
+    def paused(rows: Rows, event: Paused, happened: Happened) -> None:
+        rows.put(PAUSE, subject=happened.subject, until=event.until)
+
+    Projection("pauses", (PAUSE,), {Paused: paused})
+
+Nothing else writes these tables, so that they can be made anew from the journal, and are: where `version` is another
+than the one they were made by, where the plugin was away, where the store was copied. Every table has a column
+`subject`, which says whose the row is: whoever may not see an item sees none of its rows, and forgetting the item takes
+them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Column, Float, LargeBinary, MetaData, Numeric, Row, Table, Text, and_, bindparam, delete, select
+from sqlalchemy import update as plain_update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import ClauseElement, visitors
+from sqlalchemy.sql.elements import TextClause
+
+from tieline.core.events import Event
+from tieline.core.model import IncidentId
+from tieline.core.store.many import Many
+from tieline.core.store.store import Connection, Transaction
+
+SUBJECT: Final = "subject"
+"""The column that says whose a row is: an item's id, or a thing such as `rota:payments`."""
+
+NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def subject_column(*, primary_key: bool = False) -> Column[str]:
+    """The column that says whose a row is."""
+    return Column(SUBJECT, Text, primary_key=primary_key, nullable=False)
+
+
+def plugin_table(group: str, name: str, *columns: Column[Any]) -> Table:
+    """A table of the plugin that offers this group. Raises TypeError for one that cannot be kept alike everywhere."""
+    table = Table(f"{group}__{name}", MetaData(), *columns)
+    wrong = [
+        *([] if NAME.fullmatch(group) and NAME.fullmatch(name) else ["its name is small letters, digits and _"]),
+        *([] if SUBJECT in table.c else [f"it has no column {SUBJECT!r}, which says whose a row is"]),
+        *([] if table.primary_key.columns else ["it has no primary key"]),
+        *(
+            f"{column.name}: a number that is not whole is rounded in another way by each database"
+            for column in table.c
+            if isinstance(column.type, Float | Numeric)
+        ),
+        *(
+            f"{column.name}: bytes are no fact of an event"
+            for column in table.c
+            if isinstance(column.type, LargeBinary)
+        ),
+        *(
+            f"{column.name}: what a row holds is said by whoever writes it, and not by a default"
+            for column in table.c
+            if column.default is not None or column.server_default is not None or column.onupdate is not None
+        ),
+        *(f"{column.name}: rows of others come and go without asking" for column in table.c if column.foreign_keys),
+    ]
+    if wrong:
+        raise TypeError(f"the table {name!r} of {group!r}: {'; '.join(wrong)}")
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One entry of the journal, as projections and followers are told of it. `item` is the number by which people, and
+    a desk, know the item that it is about, "" for none; `subject` is the id that item has for ever; `actor` is
+    somebody's id, or the name of a connection or a part of Tieline."""
+
+    seq: int
+    at: datetime
+    event: Event
+    incident: IncidentId | None
+    item: str
+    subject: str
+    actor: str
+    reason: str
+
+
+Apply = Callable[["Rows", Any, Happened], None]
+"""Writes what one event means for the tables: called with the rows, the event, and the entry that tells of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Tables, and what each kind of event means for them. `version` grows with every change of either.
+
+    One that is made from its plugin's own events alone is written together with them; one that others' are needed for
+    follows a moment later.
+    """
+
+    name: str
+    tables: tuple[Table, ...]
+    applies: Mapping[type[Event], Apply]
+    version: int = 1
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that it is made from."""
+        return tuple(event.KIND for event in self.applies)
+
+    def apply(self, rows: Rows, happened: Happened) -> None:
+        """Write what happened into the tables."""
+        self.applies[type(happened.event)](rows, happened.event, happened)
+
+
+class Rows:
+    """The rows of one projection, for whoever writes them. Raises PermissionError for a table of somebody else's."""
+
+    def __init__(self, tx: Transaction, tables: Mapping[Table, Table]) -> None:
+        """`tables` are the projection's own, each with the one that is written in its place."""
+        self._tx = tx
+        self._tables = tables
+
+    def put(self, table: Table, **values: Any) -> None:
+        """Have a row with these values: a new one, or new values for the one that has this primary key."""
+        names = tuple(sorted(values))
+        self._tx.execute_many(_put(self._own(table), names, self._tx.dialect), [values])
+
+    def change(self, table: Table, where: Mapping[str, Any], **values: Any) -> int:
+        """Give new values to the rows that are so. Answers how many they are."""
+        many = _change(self._own(table), tuple(sorted(where)), tuple(sorted(values)))
+        row = {f"is_{name}": value for name, value in where.items()}
+        return self._tx.execute_many(many, [{**row, **{f"new_{name}": value for name, value in values.items()}}])
+
+    def drop(self, table: Table, **where: Any) -> int:
+        """Take away the rows that are so. Answers how many they were."""
+        many = _drop(self._own(table), tuple(sorted(where)))
+        return self._tx.execute_many(many, [{f"is_{name}": value for name, value in where.items()}])
+
+    def find(self, table: Table, **where: Any) -> Sequence[Row[Any]]:
+        """The rows that are so, in the order of their primary keys."""
+        statement = _find(self._own(table), tuple(sorted(where)))
+        return self._tx.execute(statement, {f"is_{name}": value for name, value in where.items()}).all()
+
+    def _own(self, table: Table) -> Table:
+        if table not in self._tables:
+            raise PermissionError(f"the table {table.name} belongs to somebody else")
+        return self._tables[table]
+
+
+@cache
+def _put(table: Table, names: tuple[str, ...], dialect: str) -> Many:
+    keys = [column.name for column in table.primary_key.columns]
+    values = {name: bindparam(name, type_=table.c[name].type) for name in names}
+    rest = [name for name in names if name not in keys]
+    made = (sqlite if dialect == "sqlite" else postgresql).insert(table).values(values)
+    if rest:
+        made = made.on_conflict_do_update(index_elements=keys, set_={name: made.excluded[name] for name in rest})
+    else:
+        made = made.on_conflict_do_nothing(index_elements=keys)
+    return Many(made)
+
+
+@cache
+def _change(table: Table, where: tuple[str, ...], names: tuple[str, ...]) -> Many:
+    values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+    return Many(plain_update(table).where(_is(table, where)).values(values))
+
+
+@cache
+def _drop(table: Table, where: tuple[str, ...]) -> Many:
+    return Many(delete(table).where(_is(table, where)))
+
+
+@cache
+def _find(table: Table, where: tuple[str, ...]) -> Any:
+    return select(table).where(_is(table, where)).order_by(*table.primary_key.columns)
+
+
+def _is(table: Table, where: tuple[str, ...]) -> Any:
+    return and_(True, *(table.c[name] == bindparam(f"is_{name}", type_=table.c[name].type) for name in where))
+
+
+class RowsSeen:
+    """The rows that a plugin's act or view may read: those of its own tables, of items that whoever asks sees."""
+
+    def __init__(
+        self,
+        source: Connection | Transaction,
+        tables: Iterable[Table],
+        hidden: Callable[[], frozenset[str]],
+        noted: Callable[[Table], object] = lambda _table: None,
+    ) -> None:
+        """`hidden` are the subjects that are not there for them; `noted` is told of each table that is read."""
+        self._source = source
+        self._tables = frozenset(tables)
+        self._hidden = hidden
+        self._noted = noted
+
+    def all(self, query: Any, **values: Any) -> Sequence[Row[Any]]:
+        """The rows of a `select` over own tables. Raises PermissionError for one that reaches further."""
+        for table in _tables_of(query):
+            if table not in self._tables:
+                raise PermissionError(f"the table {table.name} belongs to somebody else")
+            self._noted(table)
+        hidden = self._hidden()
+        if hidden:
+            for table in _tables_of(query):
+                query = query.where(table.c[SUBJECT].not_in(hidden))
+        return self._source.execute(query, values).all()
+
+    def first(self, query: Any, **values: Any) -> Row[Any] | None:
+        """The first row, or None."""
+        return next(iter(self.all(query.limit(1), **values)), None)
+
+
+def _tables_of(query: ClauseElement) -> list[Table]:
+    """The tables that a query reads. Raises PermissionError for one whose tables cannot be known, or hidden, one by
+    one."""
+    found: list[Table] = []
+    for element in visitors.iterate(query):
+        if isinstance(element, TextClause):
+            raise PermissionError("a query of a plugin is built of its own tables' columns, and not of text")
+        if element is not query and getattr(element, "is_select", False) and not isinstance(element, Table):
+            raise PermissionError("a query of a plugin is one `select`, without another one inside")
+        if isinstance(element, Table) and element not in found:
+            found.append(element)
+    return found

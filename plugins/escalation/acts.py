@@ -1,0 +1,165 @@
+"""What happens to the clocks: by what happens to the incident, by the time that passes, by whoever puts them off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pydantic import Field
+from sqlalchemy import select
+
+from tieline.core.acts import NotDone
+from tieline.core.arguments import Answer, Ask, Duration, Instant, ItemName, Line
+from tieline.core.desk import Desk, Item
+from tieline.core.model import Audience, RecordKind
+from tieline.core.offer import Due
+from tieline.core.projections import Happened
+from tieline.core.settings import show_duration
+from tieline.plugins.escalation.clocks import Clock, limited, next_step
+from tieline.plugins.escalation.policy import UPDATE, Settings
+from tieline.plugins.escalation.tables import CLOCK, Alarmed, Expired, Reminded, Snoozed, Started, Stopped
+
+TICK: Final = "tick"
+NO_TIME: Final = timedelta(0)
+WORTH_TELLING: Final = timedelta(minutes=2)
+"""From when on it is told how late somebody is told."""
+
+ACTOR: Final = "plugin:escalation"
+
+NOT_YET: Final[Mapping[str, str]] = {
+    "acknowledge": "nobody has taken it yet",
+    "update": "nobody has worked on it since",
+    "resolve": "it is not resolved yet",
+}
+"""What is missing while a clock runs."""
+
+
+class Snooze(Ask):
+    """An escalation that is put off."""
+
+    incident: ItemName = Field(description="An incident, by its number or a ticket's key.")
+    time: Duration = Field(description="For how long, like 30m or 2h.")
+    why: Line = Field(description="Why that is right, for whoever asks later.")
+
+
+class PutOff(Answer):
+    """An escalation that was put off."""
+
+    incident: str
+    until: Instant
+
+    def sentence(self) -> str:
+        return f"{self.incident}: nobody is reminded before {self.until:%Y-%m-%d %H:%M} UTC; its clocks run on"
+
+
+class Escalation:
+    """What the plugin does, with its settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def follow(self, desk: Desk, happened: Happened) -> None:
+        """Start, stop and count anew the clocks of an incident to which something happened."""
+        if happened.actor == ACTOR:
+            return
+        item = desk.item(happened.item)
+        if item.kind is not RecordKind.INCIDENT:
+            return
+        running, limits = self._running(desk, item), self._settings.limits_of(item.fields)
+        wanted = {what: length for what in limited(item.fields) if (length := limits.of(what)) is not None}
+        for what in running.keys() - wanted.keys():
+            late = happened.at - running[what].ends_at
+            desk.record(Stopped(what=what, late=late if late > NO_TIME else None), item)
+            desk.cancel_timer(TICK, item, key=what)
+        for what, length in wanted.items():
+            row = running.get(what)
+            began = happened.at if row is None or what == UPDATE else row.began_at
+            clock = Clock(what, began, length, self._settings.counted(limits))
+            if row is None or (row.began_at, row.ends_at) != (began, clock.ends):
+                self._start(desk, item, clock, 0 if row is None else row.told)
+
+    def tick(self, desk: Desk, due: Due) -> None:
+        """Tell what is to be told of a clock by now: a reminder, its end, an alarm."""
+        if not due.item:
+            return
+        item = desk.item(due.item)
+        row = self._running(desk, item).get(str(due.facts["what"]))
+        if row is None:
+            return
+        if row.snoozed_until is not None and desk.now < row.snoozed_until:
+            self._set(desk, item, row.what, row.snoozed_until)
+        elif row.told >= 100:
+            self._alarm(desk, item, row, due.late)
+        elif (percent := next_step(row.told, self._settings.remind)) < 100:
+            self._remind(desk, item, row, percent, due.late)
+        else:
+            self._expire(desk, item, row, due.late)
+
+    def snooze(self, desk: Desk, ask: Snooze) -> Answer:
+        """Put off the reminders and alarms of an incident; its clocks run on."""
+        item = desk.item(ask.incident)
+        if not NO_TIME < ask.time <= self._settings.snooze_at_most:
+            most = show_duration(self._settings.snooze_at_most)
+            raise ValueError(f"an escalation is put off for some time, and for {most} at most")
+        running = self._running(desk, item)
+        if not running:
+            raise NotDone(f"{desk.called(item)}: no clock runs that could be put off")
+        until = desk.now + ask.time
+        desk.record(Snoozed(until=until, why=ask.why), item)
+        for what, row in running.items():
+            self._set(desk, item, what, max(until, row.next_at))
+        return PutOff(incident=desk.called(item), until=until)
+
+    def _running(self, desk: Desk, item: Item) -> dict[str, Any]:
+        return {row.what: row for row in desk.rows.all(select(CLOCK).where(CLOCK.c.subject == item.uid))}
+
+    def _start(self, desk: Desk, item: Item, clock: Clock, told: int) -> None:
+        told = min(told, clock.reached(self._settings.remind, desk.now))
+        at = clock.at(next_step(told, self._settings.remind))
+        desk.record(Started(what=clock.what, began=clock.began, ends=clock.ends, next=at, told=told), item)
+        self._set(desk, item, clock.what, at)
+
+    def _remind(self, desk: Desk, item: Item, row: Any, percent: int, late: timedelta) -> None:
+        at = self._clock(item, row).at(next_step(percent, self._settings.remind))
+        desk.record(Reminded(what=row.what, percent=percent, next=at, late=late), item)
+        words = f"{percent} % of the time to {row.what} are over: {NOT_YET[row.what]}"
+        self._say(desk, item, f"{words}; it may take until {row.ends_at:%Y-%m-%d %H:%M} UTC.", late)
+        self._set(desk, item, row.what, at)
+
+    def _expire(self, desk: Desk, item: Item, row: Any, late: timedelta) -> None:
+        at, fallback = desk.now + self._settings.again, self._settings.fallback
+        to = fallback.assignee or fallback.team
+        desk.record(Expired(what=row.what, next=at, late=late, to=to or None), item)
+        if fallback.fields:
+            desk.edit(item, fallback.fields)
+        goes = f" It goes to {to}." if to else ""
+        self._say(desk, item, f"The time to {row.what} is over, and {NOT_YET[row.what]}.{goes}", late)
+        self._set(desk, item, row.what, at)
+
+    def _alarm(self, desk: Desk, item: Item, row: Any, late: timedelta) -> None:
+        at, manager = desk.now + self._settings.again, self._settings.manager
+        desk.record(Alarmed(what=row.what, times=row.alarms + 1, next=at, late=late, manager=manager or None), item)
+        if manager:
+            desk.edit(item, {"assignee": manager.lower()})
+        whom = f" {manager} is on duty." if manager else ""
+        self._say(
+            desk, item, f"Alarm {row.alarms + 1}: the time to {row.what} is over, and {NOT_YET[row.what]}.{whom}", late
+        )
+        self._set(desk, item, row.what, at)
+
+    def _clock(self, item: Item, row: Any) -> Clock:
+        limits = self._settings.limits_of(item.fields)
+        return Clock(row.what, row.began_at, limits.of(row.what) or NO_TIME, self._settings.counted(limits))
+
+    def _say(self, desk: Desk, item: Item, words: str, late: timedelta) -> None:
+        told = f" (told {_roughly(late)} late)" if late >= WORTH_TELLING else ""
+        desk.comment(item, f"{words}{told}", Audience.STAFF)
+
+    def _set(self, desk: Desk, item: Item, what: str, at: datetime) -> None:
+        desk.set_timer(TICK, at, item, key=what, facts={"what": what})
+
+
+def _roughly(length: timedelta) -> str:
+    unit = next(unit for unit in (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)) if length >= 2 * unit)
+    return show_duration(length // unit * unit)

@@ -1,0 +1,286 @@
+"""What plugins do by themselves: about what happened, and when a time has come.
+
+Each is decided at a desk on a snapshot and committed together with what says that it was done: the cursor of a follower
+moves, the row of a timer goes. So it has its effect once, after a crash and in a fleet as well. What fails is tried
+again, then waits for a person; behind an event only others about the same item wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import bindparam, delete, exists, func, insert, or_, select, update
+
+from tieline.core import timers
+from tieline.core.acts import NotDone
+from tieline.core.errors import StoreUnavailable, TielineError, as_sentence
+from tieline.core.events import TimerFired
+from tieline.core.model import IncidentId
+from tieline.core.offer import Due, Follower, Offer, TimerKind
+from tieline.core.projections import Happened
+from tieline.core.redaction import redacted
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Transaction
+from tieline.core.timers import Timer
+from tieline.sync import loading
+from tieline.sync.engine import Engine
+from tieline.sync.limits import TRIES, doubled
+from tieline.sync.office import happenings
+from tieline.sync.office.desk import EngineDesk, Whose
+from tieline.sync.office.holding import Moved, follow, stands
+from tieline.sync.sight import WHOLE
+
+WINDOW: Final = 2_000
+"""So many entries of the journal a follower looks through at a time."""
+
+AT_ONCE: Final = 100
+"""So many timers of a plugin's fire before whatever else it does."""
+
+LOOKS: Final = 3
+"""So often it looks anew, where whatever it looks at changes under it."""
+
+_CURSORS: Final = select(t.follower).order_by(t.follower.c.name)
+_CURSOR: Final = select(t.follower.c.seq).where(t.follower.c.name == bindparam("follower"))
+_NEW: Final = insert(t.follower)
+_MOVE: Final = (
+    update(t.follower)
+    .where(t.follower.c.name == bindparam("follower"), t.follower.c.seq < bindparam("upto"))
+    .values(seq=bindparam("upto"))
+)
+_BEHIND: Final = insert(t.follower_backlog)
+_HAS_BACKLOG: Final = select(
+    exists().where(
+        t.follower_backlog.c.follower == bindparam("follower"),
+        t.follower_backlog.c.incident_id == bindparam("incident"),
+    )
+)
+_FIRST: Final = (
+    select(func.min(t.follower_backlog.c.seq))
+    .where(t.follower_backlog.c.follower == bindparam("follower"))
+    .group_by(func.coalesce(t.follower_backlog.c.incident_id, -t.follower_backlog.c.seq))
+)
+_READY: Final = (
+    select(t.follower_backlog)
+    .where(
+        t.follower_backlog.c.follower == bindparam("follower"),
+        t.follower_backlog.c.parked == "",
+        or_(t.follower_backlog.c.next_at.is_(None), t.follower_backlog.c.next_at <= bindparam("now")),
+        t.follower_backlog.c.seq.in_(_FIRST),
+    )
+    .order_by(t.follower_backlog.c.seq)
+    .limit(bindparam("limit"))
+)
+_DEALT_WITH: Final = delete(t.follower_backlog).where(t.follower_backlog.c.id == bindparam("row_id"))
+_PUT_OFF: Final = (
+    update(t.follower_backlog)
+    .where(t.follower_backlog.c.id == bindparam("row_id"))
+    .values(attempts=bindparam("tries"), next_at=bindparam("again_at"), parked=bindparam("sentence"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _ByItself:
+    """What a plugin decided, of its own accord."""
+
+    desk: EngineDesk
+
+
+def _do(
+    engine: Engine,
+    whose: Whose,
+    run: Callable[[EngineDesk], object],
+    claim: Callable[[Transaction], bool],
+    cause: Callable[[Transaction], int],
+) -> bool:
+    """Decide, and carry it out together with `claim`, which says that it is done; False from it: somebody else did."""
+
+    def decide(seen_in: Connection | Transaction) -> _ByItself:
+        desk = EngineDesk(engine, seen_in, whose, engine.clock.now(), WHOLE)
+        run(desk)
+        return _ByItself(desk)
+
+    for _ in range(LOOKS):
+        with engine.store.read() as connection:
+            decided = decide(connection)
+        try:
+            with engine.store.write() as tx:
+                if not claim(tx):
+                    return False
+                decided = stands(tx, decided, decide)
+                if decided.desk.effects:
+                    follow(tx, decided.desk, cause)
+                return True
+        except Moved:
+            continue
+    raise NotDone(f"{whose.name}: what it is about changes faster than it can be looked at")
+
+
+def _whose(offer: Offer, name: str) -> Whose:
+    return Whose(name, offer.actor, offer.events, offer, offer.does)
+
+
+# -- followers ---------------------------------------------------------------------------------------------------------
+
+
+def keep_up(engine: Engine, offer: Offer, follower: Follower) -> int:
+    """Deal with what happened since the last time, and with what waits to be tried again. Answers how many entries of
+    the journal were looked through."""
+    name = f"{offer.group}.{follower.name}"
+    _try_again(engine, offer, follower, name)
+    with engine.store.read() as connection:
+        seq = connection.execute(_CURSOR, {"follower": name}).scalar()
+        end = happenings.last(connection)
+        if seq is not None and seq < end:
+            upto = min(int(seq) + WINDOW, end)
+            found = happenings.between(connection, int(seq), upto, [event.KIND for event in follower.on])
+    if seq is None:
+        # What happened before it was there is not its business.
+        with engine.store.write() as tx:
+            tx.lock_names([f"follower {name}"])
+            if tx.execute(_CURSOR, {"follower": name}).first() is None:
+                tx.execute(_NEW, {"name": name, "seq": happenings.last(tx)})
+        return 0
+    if seq >= end:
+        return 0
+    for happened in found:
+        _react(engine, offer, follower, name, happened)
+    with engine.store.write() as tx:
+        tx.execute(_MOVE, {"follower": name, "upto": upto})
+    return upto - int(seq)
+
+
+def _react(engine: Engine, offer: Offer, follower: Follower, name: str, happened: Happened) -> None:
+    def move(tx: Transaction) -> bool:
+        return tx.execute(_MOVE, {"follower": name, "upto": happened.seq}).rowcount > 0
+
+    if happened.incident is not None:
+        with engine.store.read() as connection:
+            waits = bool(connection.execute(_HAS_BACKLOG, {"follower": name, "incident": happened.incident}).scalar())
+        if waits:
+            _put_behind(engine, name, happened, move, None)
+            return
+    try:
+        _do(engine, _whose(offer, name), lambda desk: follower.run(desk, happened), move, lambda _tx: happened.seq)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it waits, and nobody else does
+        _tell(name, happened.seq, 1, error)
+        _put_behind(engine, name, happened, move, engine.clock.now() + doubled(1))
+
+
+def _put_behind(
+    engine: Engine, name: str, happened: Happened, move: Callable[[Transaction], bool], next_at: datetime | None
+) -> None:
+    with engine.store.write() as tx:
+        if move(tx):
+            row = {"follower": name, "seq": happened.seq, "incident_id": happened.incident}
+            tx.execute(_BEHIND, {**row, "attempts": 0 if next_at is None else 1, "next_at": next_at, "parked": ""})
+
+
+def _try_again(engine: Engine, offer: Offer, follower: Follower, name: str) -> None:
+    with engine.store.read() as connection:
+        asked = {"follower": name, "now": engine.clock.now(), "limit": AT_ONCE}
+        rows = connection.execute(_READY, asked).all()
+    for row in rows:
+        with engine.store.read() as connection:
+            found = happenings.between(connection, row.seq - 1, row.seq, [event.KIND for event in follower.on])
+        claim = partial(_is_dealt_with, row.id)
+        if not found:
+            with engine.store.write() as tx:
+                claim(tx)  # what it was about was let go of
+            continue
+        happened = found[0]
+        run = partial(_run, follower, happened)
+        try:
+            _do(engine, _whose(offer, name), run, claim, partial(_seq_of, happened))
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            attempts = row.attempts + 1
+            _tell(name, row.seq, attempts, error)
+            sentence = _why(f"what it does about entry {row.seq}", attempts, error) if attempts >= TRIES else ""
+            again = None if sentence else engine.clock.now() + doubled(attempts)
+            with engine.store.write() as tx:
+                tx.execute(
+                    _PUT_OFF, {"row_id": row.id, "tries": attempts, "again_at": again, "sentence": redacted(sentence)}
+                )
+
+
+def _run(follower: Follower, happened: Happened, desk: EngineDesk) -> object:
+    return follower.run(desk, happened)
+
+
+def _seq_of(happened: Happened, _tx: Transaction) -> int:
+    return happened.seq
+
+
+def _is_dealt_with(row: int, tx: Transaction) -> bool:
+    return tx.execute(_DEALT_WITH, {"row_id": row}).rowcount > 0
+
+
+def _tell(name: str, seq: int, attempts: int, error: Exception) -> None:
+    log = structlog.get_logger("tieline.followers")
+    log.error("follower_failed", follower=name, entry=seq, attempts=attempts, exc_info=error)
+
+
+def _why(what: str, attempts: int, error: Exception) -> str:
+    if isinstance(error, TielineError):
+        return f"{what} failed {attempts} times, at last because of this: {as_sentence(error)}"
+    return f"{what} failed {attempts} times, at last by a mistake in the plugin; the log tells which"
+
+
+# -- timers ------------------------------------------------------------------------------------------------------------
+
+
+def fire(engine: Engine, offer: Offer, now: datetime) -> int:
+    """Fire what is due of an offer's timers. Answers how many were taken up."""
+    kinds = {f"{offer.group}.{one.name}": one for one in offer.timers}
+    if not kinds:
+        return 0
+    with engine.store.read() as connection:
+        due, unreadable = timers.overdue(connection, now, AT_ONCE, kinds)
+    if unreadable:
+        with engine.store.write() as tx:
+            timers.set_aside(tx, unreadable)
+    for timer in due:
+        _fire(engine, offer, kinds[timer.kind], timer, now)
+    return len(due)
+
+
+def _fire(engine: Engine, offer: Offer, kind: TimerKind, timer: Timer, now: datetime) -> None:
+    incident = timer.payload.get("incident")
+
+    def run(desk: EngineDesk) -> object:
+        item = "" if incident is None else _number(desk.seen_in, IncidentId(incident))
+        return kind.run(desk, Due(timer.due_at, timer.late, item, timer.payload.get("facts", {})))
+
+    def cause(tx: Transaction) -> int:
+        fired = TimerFired(timer=timer.kind, late_ms=int(timer.late.total_seconds() * 1000))
+        return engine.record(tx, fired, incident=incident, actor=offer.actor, reason=timer.kind)
+
+    try:
+        _do(engine, _whose(offer, timer.kind), run, lambda tx: timers.take(tx, timer), cause)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it waits, and nobody else does
+        attempts = timer.attempts + 1
+        sentence = redacted(_why("what was to happen then", attempts, error)) if attempts >= TRIES else ""
+        with engine.store.write() as tx:
+            timers.put_off(tx, timer, None if sentence else now + doubled(attempts), sentence)
+        facts = {"kind": timer.kind, "key": timer.key, "attempts": attempts, "parked": bool(sentence)}
+        structlog.get_logger("tieline.timers").error("timer_failed", **facts, exc_info=error)
+
+
+def _number(seen_in: Connection | Transaction, incident: IncidentId) -> str:
+    found = loading.load_incident(seen_in, incident)
+    return "" if found is None else found.number
+
+
+def lags(source: Connection | Transaction) -> dict[str, Any]:
+    """How far each follower has come: the last entry that it has dealt with or put behind."""
+    return {row.name: row.seq for row in source.execute(_CURSORS)}

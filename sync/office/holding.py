@@ -1,0 +1,64 @@
+"""Between deciding and doing: what was looked at is locked, and looked at again.
+
+Locks are taken in one order, by everybody: items by number, projections by name, other rows, the journal's head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from tieline.core.store.store import Connection, Transaction
+from tieline.sync import loading
+from tieline.sync.office import projecting
+from tieline.sync.office.desk import EngineDesk
+
+
+class Moved(Exception):
+    """What was looked at inside the transaction is not what was locked for it."""
+
+
+class Decided(Protocol):
+    """Whatever was decided at a desk."""
+
+    @property
+    def desk(self) -> EngineDesk: ...
+
+
+D = TypeVar("D", bound=Decided)
+
+
+def stands(tx: Transaction, decided: D, decide: Callable[[Connection | Transaction], D]) -> D:
+    """What was decided, with all that it was decided on locked; decided anew where that has moved since. Raises Moved
+    where the second look went to something else, and NotDone where tables are not made yet."""
+    items, projections = decided.desk.looked_at, _projections(decided.desk)
+    locked = loading.load_incidents(tx, sorted(items))
+    states = projecting.lock(tx, projections)
+    is_as_seen = all(locked.get(number) == seen for number, seen in items.items()) and all(
+        name in states and states[name].seq == seq for name, seq in decided.desk.read.items()
+    )
+    if not is_as_seen:
+        decided = decide(tx)
+        if not (decided.desk.looked_at.keys() <= items.keys() and _projections(decided.desk) <= projections):
+            raise Moved
+    offer = decided.desk.whose.offer
+    for projection in offer.projections if offer is not None else ():
+        name = f"{offer.group}.{projection.name}" if offer is not None else ""
+        if name in decided.desk.written:
+            projecting.refuse_unless_current(states.get(name), name, projection)
+    return decided
+
+
+def _projections(desk: EngineDesk) -> set[str]:
+    return {*desk.read, *desk.written}
+
+
+def follow(tx: Transaction, desk: EngineDesk, cause: Callable[[Transaction], int]) -> int:
+    """Carry out what was noted, as brought about by the entry that `cause` answers, which is journalled after the other
+    rows are locked and before everything else. Answers that entry's seq."""
+    for hold in desk.holds:
+        hold(tx)
+    tx.cause = cause(tx)
+    for effect in desk.effects:
+        effect(tx)
+    return tx.cause

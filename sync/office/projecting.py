@@ -1,0 +1,185 @@
+"""Making the tables of plugins: together with the act that an event comes of, behind the journal, or anew.
+
+A projection whose events are all its own plugin's is written in the transaction that journals them. One that others'
+are needed for is brought up behind them. Either is made anew, in tables of their own that take the place of the others
+in the end, where its declaration is another than the one that it was made by, and whenever somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import MetaData, Table, bindparam, select, text, update
+from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
+from sqlalchemy.sql.elements import quoted_name
+
+from tieline.core.acts import NotDone
+from tieline.core.offer import Offer
+from tieline.core.projections import Happened, Projection, Rows
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Store, Transaction
+from tieline.sync.office import happenings
+
+WINDOW: Final = 5_000
+"""So many entries of the journal are looked through in one transaction."""
+
+_STATES: Final = select(t.projected).order_by(t.projected.c.name)
+_STATE: Final = select(t.projected).where(t.projected.c.name == bindparam("projection"))
+_LOCKED: Final = (
+    select(t.projected)
+    .where(t.projected.c.name.in_(bindparam("projections", expanding=True)))
+    .order_by(t.projected.c.name)
+    .with_for_update()
+)
+_NEW: Final = t.projected.insert()
+_MOVE: Final = update(t.projected).where(t.projected.c.name == bindparam("projection")).values(seq=bindparam("upto"))
+_BEGIN: Final = update(t.projected).where(t.projected.c.name == bindparam("projection")).values(builder=bindparam("by"))
+_END: Final = (
+    update(t.projected)
+    .where(t.projected.c.name == bindparam("projection"))
+    .values(builder="", is_current=True, seq=bindparam("upto"), version=bindparam("made_by"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far one projection has come. `seq` is the last entry that is in it; it is of no use before it is current."""
+
+    name: str
+    version: int
+    is_current: bool
+    seq: int
+
+
+def states(source: Connection | Transaction) -> dict[str, State]:
+    """Every projection that there ever was."""
+    return {row.name: State(row.name, row.version, row.is_current, row.seq) for row in source.execute(_STATES)}
+
+
+def lock(tx: Transaction, names: Collection[str]) -> dict[str, State]:
+    """These projections, which nobody else writes until this transaction ends."""
+    rows = tx.execute(_LOCKED, {"projections": sorted(names)}) if names else ()
+    return {row.name: State(row.name, row.version, row.is_current, row.seq) for row in rows}
+
+
+def is_made(store: Store, name: str, projection: Projection) -> bool:
+    """Whether its tables are those of its declaration."""
+    with store.read() as connection:
+        state = states(connection).get(name)
+    return state is not None and state.is_current and state.version == projection.version
+
+
+def make_all(store: Store, offer: Offer, by: str) -> None:
+    """Make those of an offer that are not made. `by` is an id of whoever does, which nobody else has."""
+    for one in offer.projections:
+        name = f"{offer.group}.{one.name}"
+        if not is_made(store, name, one):
+            make(store, name, one, by)
+
+
+def make(store: Store, name: str, projection: Projection, by: str) -> bool:
+    """Make the tables of a projection anew, beside those in use, which they replace in the end. False where somebody
+    else began to do so later, and does it."""
+    fresh = {table: _beside(table, by) for table in projection.tables}
+    with store.write() as tx:
+        _begin(tx, name, projection, fresh.values(), by)
+    seq = 0
+    while True:
+        with store.write() as tx:
+            if not _is_builder(tx, name, by):
+                return False
+            end = happenings.last(tx)
+            upto = min(seq + WINDOW, end)
+            is_last = upto == end
+            if is_last:
+                # Nobody appends from here on: what is in these tables is all there is.
+                tx.hold_journal()
+                end = upto = happenings.last(tx)
+            _apply(tx, projection, fresh, happenings.between(tx, seq, upto, projection.kinds))
+            seq = upto
+            if is_last:
+                _take_place(tx, fresh)
+                tx.execute(_END, {"projection": name, "upto": seq, "made_by": projection.version})
+                return True
+
+
+def _beside(table: Table, by: str) -> Table:
+    made = table.to_metadata(MetaData(), name=f"{table.name}__new")
+    # A name is one in the whole database, and this table is called otherwise in the end.
+    for index in made.indexes:
+        index.name = quoted_name(f"{index.name}_{by}", quote=None)
+    return made
+
+
+def _begin(tx: Transaction, name: str, projection: Projection, fresh: Collection[Table], by: str) -> None:
+    tx.lock_names([f"projection {name}"])
+    known = tx.execute(_STATE, {"projection": name}).first()
+    if known is None:
+        row = {"name": name, "version": projection.version, "is_current": False, "seq": 0, "builder": by}
+        tx.execute(_NEW, row)
+    else:
+        tx.execute(_BEGIN, {"projection": name, "by": by})
+    for table in fresh:
+        tx.execute(DropTable(table, if_exists=True))
+        tx.execute(CreateTable(table))
+        for index in table.indexes:
+            tx.execute(CreateIndex(index))
+
+
+def _is_builder(tx: Transaction, name: str, by: str) -> bool:
+    state = tx.execute(_STATE.with_for_update(), {"projection": name}).first()
+    return state is not None and bool(state.builder == by)
+
+
+def _take_place(tx: Transaction, fresh: Mapping[Table, Table]) -> None:
+    for table, made in fresh.items():
+        tx.execute(DropTable(table, if_exists=True))
+        tx.execute(text(f"ALTER TABLE {made.name} RENAME TO {table.name}"))
+
+
+def _apply(tx: Transaction, projection: Projection, tables: Mapping[Table, Table], what: Sequence[Happened]) -> None:
+    rows = Rows(tx, tables)
+    for happened in what:
+        projection.apply(rows, happened)
+
+
+def in_step(offer: Offer) -> list[str]:
+    """The projections that are written together with the events of an offer."""
+    return [f"{offer.group}.{one.name}" for one in offer.projections if offer.is_in_step(one)]
+
+
+def current(source: Connection | Transaction, name: str, projection: Projection) -> State:
+    """How far a projection has come. Raises NotDone for tables that are not made yet."""
+    return refuse_unless_current(states(source).get(name), name, projection)
+
+
+def refuse_unless_current(state: State | None, name: str, projection: Projection) -> State:
+    """The same of what is known already."""
+    if state is None or not state.is_current or state.version != projection.version:
+        raise NotDone(f"{name} is being made anew from the journal; ask again in a moment")
+    return state
+
+
+def write(tx: Transaction, offer: Offer, happened: Happened) -> None:
+    """Write one event of a plugin's own into its tables."""
+    for projection in offer.projections:
+        if offer.is_in_step(projection) and type(happened.event) in projection.applies:
+            _apply(tx, projection, {table: table for table in projection.tables}, [happened])
+            tx.execute(_MOVE, {"projection": f"{offer.group}.{projection.name}", "upto": happened.seq})
+
+
+def catch_up(store: Store, name: str, projection: Projection) -> int:
+    """Bring one that follows others' events some way up. Answers how many entries it looked through."""
+    with store.read() as connection:
+        state = states(connection).get(name)
+        if state is None or not state.is_current or happenings.last(connection) <= state.seq:
+            return 0
+    with store.write() as tx:
+        locked = lock(tx, [name])[name]
+        upto = min(locked.seq + WINDOW, happenings.last(tx))
+        own = {table: table for table in projection.tables}
+        _apply(tx, projection, own, happenings.between(tx, locked.seq, upto, projection.kinds))
+        tx.execute(_MOVE, {"projection": name, "upto": upto})
+        return upto - locked.seq

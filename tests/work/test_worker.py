@@ -1,0 +1,134 @@
+"""The worker: plugins do what they do by themselves, each in its own time, beside whatever else goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from tests.daemon.conftest import eventually
+from tests.sync.test_offers import SEATS
+from tests.sync.world import World
+
+from tieline.core.config import Config, load_text
+from tieline.core.desk import Desk
+from tieline.core.events import Opened
+from tieline.core.offer import Follower, Offer
+from tieline.core.plugin_events import PluginEvent
+from tieline.core.projections import Happened
+from tieline.core.registry import Registry
+from tieline.sync import explain
+from tieline.sync.office.following import lags
+from tieline.sync.work import worker
+from tieline.sync.work.worker import Worker
+
+Worlds = Callable[..., World]
+
+
+class Seen(PluginEvent, kind="others.seen"):
+    """somebody saw an incident"""
+
+
+def see(desk: Desk, happened: Happened) -> None:
+    desk.record(Seen(), desk.item(happened.item))
+
+
+OTHERS = Offer("others", "See incidents.", events=(Seen,), followers=(Follower("see", (Opened,), see),))
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[MutableMapping[str, Any]]]:
+    with capture_logs() as lines:
+        yield lines
+
+
+def works(world: World, *offers: Offer) -> Worker:
+    """A worker with these offers, on the store of a world."""
+
+    def load() -> tuple[Config, Registry]:
+        config, registry = load_text(world.file.read_bytes(), world.file)
+        for offer in offers:
+            registry.offers.add(offer)
+        return config, registry
+
+    return Worker(load, clock=world.clock)
+
+
+def kinds(world: World, number: int = 1) -> list[str]:
+    with world.engine.store.read() as connection:
+        return [one["kind"] for one in explain.history(connection, world.incident(number).id)]
+
+
+def opened(world: World, number: int) -> None:
+    world.tools["left"].make({"title": f"Disk {number} full", "status": "new"})
+    world.settle(1)
+    assert len(world.incidents()) == number
+
+
+def test_a_plugin_that_hangs_or_raises_delays_no_other(
+    world: Worlds, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
+) -> None:
+    monkeypatch.setattr(worker, "SWEEP", 0.02)
+    goes_on = threading.Event()
+
+    def hang(_desk: Desk, _happened: Happened) -> None:
+        goes_on.wait(60)
+
+    def fail(_desk: Desk, _happened: Happened) -> None:
+        raise RuntimeError("no")
+
+    hangs = replace(SEATS, followers=(Follower("hang", (Opened,), hang),), timers=())
+    fails = Offer("fails", "It fails.", followers=(Follower("fail", (Opened,), fail),))
+    one = world("left")
+    here = works(one, hangs, fails, OTHERS)
+    here.start()
+    eventually(lambda: kept(one) == 3)
+    opened(one, 1)
+    eventually(lambda: "others.seen" in kinds(one))
+    one.clock.advance(61)
+    here.tell_stuck()
+    stuck = [line for line in logged if line["event"] == "plugin_stuck"]
+    assert "seats" in {line["plugin"] for line in stuck}
+    opened(one, 2)
+    eventually(lambda: "others.seen" in kinds(one, 2))
+    goes_on.set()
+    assert here.stop() == 0
+    assert kinds(one).count("others.seen") == 1
+    assert any(line["event"] == "follower_failed" for line in logged)
+
+
+def kept(world: World) -> int:
+    """How many followers have begun."""
+    with world.engine.store.read() as connection:
+        return len(lags(connection))
+
+
+def test_a_reload_puts_the_new_plugins_to_work_and_a_refused_one_leaves_the_old(
+    world: Worlds, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
+) -> None:
+    monkeypatch.setattr(worker, "SWEEP", 0.02)
+    one = world("left")
+    offers: list[Offer] = []
+
+    def load() -> tuple[Config, Registry]:
+        config, registry = load_text(one.file.read_bytes(), one.file)
+        for offer in offers:
+            registry.offers.add(offer)
+        return config, registry
+
+    here = Worker(load, clock=one.clock)
+    here.start()
+    offers.append(OTHERS)
+    assert here.reload()
+    eventually(lambda: kept(one) == 1)
+    good = one.file.read_text("utf-8")
+    one.file.write_text("tieline: [", "utf-8")
+    assert not here.reload()
+    assert any(line["event"] == "reload_refused" for line in logged)
+    one.file.write_text(good, "utf-8")
+    opened(one, 1)
+    eventually(lambda: "others.seen" in kinds(one))
+    assert here.stop() == 0
