@@ -5,7 +5,10 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 XDIST ?= 4
 
-.PHONY: bench demo test soak check lint types servers docs lock figures clean help
+# Whoever told Python to keep no bytecode would have every worker and every daemon of the tests compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: bench demo test soak check lint types mypy pyright servers collected docs lock figures clean help
 
 help:
 	@echo "make demo   set up, then watch real alerts live through three simulated tools"
@@ -34,7 +37,9 @@ demo: .venv/.run
 servers:
 	@sh tests/real/install.sh
 
-test: .venv/.dev servers lint types
+# No check needs another one, and the servers come over the network.
+test: .venv/.dev
+	@$(MAKE) --no-print-directory -j3 servers lint types collected
 	$(BIN)/python -m pytest -n $(XDIST) --dist loadgroup -q
 
 # Before a release, and at night. Every part leaves its figures in .soak/ as JSON and fails when it found something.
@@ -63,6 +68,11 @@ soak: .venv/.dev servers
 	$(BIN)/python -m tests.soak journal --out .soak/journal.json
 	TIELINE_SOAK=true $(BIN)/python -m pytest -q --timeout=0 tests/threats tests/mappings/test_survival.py
 
+# All modules of the tests are compiled once, before the workers begin with them side by side. What cannot be collected is
+# told by their run.
+collected: .venv/.dev servers
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 || true
+
 check: lint types
 
 lint: .venv/.dev
@@ -70,9 +80,10 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-types: .venv/.dev
-	$(BIN)/mypy
-	$(BIN)/pyright
+types: mypy pyright
+
+mypy pyright: .venv/.dev
+	$(BIN)/$@
 
 # Hashes and versions only: where packages come from is the business of whoever installs them.
 lock:
