@@ -3,7 +3,7 @@
 import pytest
 from tests.crash.commands import crash, needs_postgres
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_what_was_acknowledged_is_kept_when_the_daemon_is_killed_or_stopped(tmp_path):

@@ -6,7 +6,7 @@ Here as many points die as fit in the time of a test run, one of each kind in ea
 import pytest
 from tests.crash.commands import crash, needs_postgres
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 HERE = 480
 """Points of a test run, of about 1,200."""

@@ -8,7 +8,7 @@ import pytest
 from tests.crash.commands import crash, needs, needs_postgres
 from tests.crash.storm import LARGEST, STEEPEST, slope_of
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_a_write_that_fails_anywhere_in_any_way_loses_and_doubles_nothing(tmp_path):

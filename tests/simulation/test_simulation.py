@@ -29,6 +29,8 @@ from tieline.core.errors import StoreUnavailable
 
 __all__ = ["postgres_database", "postgres_server"]
 
+pytestmark = pytest.mark.slow
+
 STEPS = 120
 SHIPPED_STEPS = 60
 """Shorter: each call goes through a real library and a simulator of some thousand lines."""

@@ -3,7 +3,7 @@
 import pytest
 from tests.soak.poison import poison
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_one_bad_record_in_a_hundred_is_listed_and_holds_up_no_other(tmp_path):

@@ -62,6 +62,17 @@ def run(folder: Path, seed: int, *options: str) -> list[str]:
     return [line.partition("%")[0].rpartition("[")[0].strip() for line in done.stdout.splitlines() if "::" in line]
 
 
+SLOW = """
+import pytest
+
+@pytest.mark.parametrize("number", range(3))
+def test_that_is_quick(number): ...
+
+@pytest.mark.slow
+def test_that_takes_long(): ...
+"""
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[str]]:
     return {seed: run(tmp_path_factory.mktemp(f"order-{seed}"), seed) for seed in (0, 7, 8)}
@@ -86,3 +97,14 @@ def test_what_is_dear_to_make_is_made_once(ran: dict[int, list[str]]) -> None:
         assert len(set(files)) == sum(before != after for before, after in zip(["", *files], files, strict=False))
         together = [place for place, one in enumerate(order) if "test_first.py::TestTogether" in one]
         assert together[1] - together[0] == 1
+
+
+@pytest.mark.parametrize("seed", [7, 8])
+def test_files_with_slow_tests_come_first_in_an_order_of_their_own(tmp_path: Path, seed: int) -> None:
+    for name in ("test_fourth.py", "test_fifth.py"):
+        (tmp_path / name).write_text(SLOW, encoding="utf-8")
+    order = run(tmp_path, seed, "-o", "markers=slow: takes its time")
+    files = list(dict.fromkeys(one.partition("::")[0] for one in order))
+    assert set(files[:2]) == {"test_fourth.py", "test_fifth.py"}
+    assert len(files) == 5
+    assert len(order) == 8 + 3 * 12
