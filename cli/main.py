@@ -47,6 +47,7 @@ COMMANDS = {
     "unrestrict": ("tieline.cli.restrict", "unrestrict", "Have it be there for everybody again."),
     "access": ("tieline.cli.access", "access", "Who may do what, and why."),
     "token": ("tieline.cli.token", "token", "Tokens, by which programs act for somebody through the API."),
+    "api": ("tieline.cli.api", "api", "What the API says of itself."),
     "web": ("tieline.cli.web", "web", "Serve the API, until told to stop."),
     "mapping": ("tieline.cli.mapping", "mapping", "Check and explain mappings."),
     "audit": ("tieline.cli.audit", "audit", "Prove that the journal is whole."),

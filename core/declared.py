@@ -7,16 +7,17 @@ its page in the reference follow from that.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import get_annotations
-from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from tieline.core.access import Subject
-from tieline.core.arguments import Ask, item_fields, misfits
+from tieline.core.arguments import Answer, Ask, item_fields, misfits
 from tieline.core.errors import TielineError
 from tieline.core.model import IncidentId
 from tieline.core.settings import no_such
@@ -63,6 +64,13 @@ class Declared:
         return hints[list(inspect.signature(self.run).parameters)[1]]
 
     @property
+    def answer(self) -> type[Answer]:
+        """The model of what it answers, from the function's own annotation: at once, or once it is called."""
+        found: Any = get_type_hints(self.run)["return"]
+        answer: type[Answer] = get_args(found)[1] if get_origin(found) is not None else found
+        return answer
+
+    @property
     def fields(self) -> dict[str, FieldInfo]:
         """What it is told, its own first and then what many are, such as how a list is paged."""
         own = get_annotations(self.ask)
@@ -88,9 +96,20 @@ class Declared:
         return (self.needs,) if isinstance(self.needs, str) else self.needs.rights
 
     def told(self, given: Mapping[str, Any]) -> Ask:
-        """What it is told, understood. Raises WrongWords with all that is wrong."""
-        try:
+        """What it is told, understood; a text may stand for what it is written as. Raises WrongWords with all that is
+        wrong."""
+        with self._misfits_told():
             return self.ask.model_validate(dict(given))
+
+    def told_in_json(self, document: str) -> Ask:
+        """The same of a JSON document, where a number is a number and a text a text."""
+        with self._misfits_told():
+            return self.ask.model_validate_json(document, strict=True)
+
+    @contextmanager
+    def _misfits_told(self) -> Iterator[None]:
+        try:
+            yield
         except ValidationError as error:
             raise WrongWords(self.name, [_problem(one, self.ask) for one in error.errors()]) from None
 

@@ -15,7 +15,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar, cast
 
 import orjson
 from pydantic import (
@@ -75,12 +75,6 @@ class View(Declared):
     what was asked, and answers what there is to see."""
 
     run: Callable[[Any, Any], Answer]
-
-    @property
-    def answer(self) -> type[Answer]:
-        """The model of what it answers, from the function's own annotation."""
-        hints: dict[str, type[Answer]] = get_type_hints(self.run)
-        return hints["return"]
 
 
 class Views(Register[View]):

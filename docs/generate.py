@@ -8,6 +8,7 @@ from pathlib import Path
 from generator import (
     access,
     acts,
+    api,
     commands,
     configuration,
     guarantees,
@@ -30,6 +31,7 @@ def pages() -> dict[str, str]:
     made = {
         "reference/access.md": access.page(),
         "reference/acts.md": acts.page(),
+        "reference/api.md": api.page(),
         "reference/cli.md": commands.page(),
         "reference/configuration.md": configuration.page(),
         "reference/hooks.md": hooks.page(),

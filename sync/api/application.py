@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any, Final, Protocol, TypeVar
 
 import orjson
@@ -25,8 +26,7 @@ from tieline.core.declared import WrongWords
 from tieline.core.errors import NotAllowed, NotProved, StoreUnavailable, TielineError
 from tieline.core.identity import Someone
 from tieline.core.views import Listing, View, Views
-from tieline.sync.api import bodies, calls, signing_in
-from tieline.sync.api.calls import ROOT
+from tieline.sync.api import bodies, calls, openapi, signing_in
 from tieline.sync.api.problems import Kind, Problem
 from tieline.sync.api.signing_in import CHALLENGE, SigningIn
 from tieline.sync.engine import Engine
@@ -75,6 +75,7 @@ class Api:
         self._host = host
         self._views = views
         self._calls = calls.calls([*acts.by_name.values(), *views.by_name.values()])
+        self._description = orjson.dumps(openapi.description(self._calls))
         web = host.engine.config.web
         self._signing_in = SigningIn(calls_per_minute=web.calls_per_minute, behind_proxy=web.behind_proxy)
         self._secure = {"Strict-Transport-Security": "max-age=31536000"} if web.certificate or web.behind_proxy else {}
@@ -102,9 +103,11 @@ class Api:
             return PlainTextResponse("alive\n")
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         asker = await self._proved(scope, headers)
+        if scope["path"] == openapi.PATH:
+            return self._described(scope, headers)
         methods = self._calls.get(scope["path"])
         if methods is None:
-            raise Problem(Kind.NOT_THERE, f"there is no call {scope['path'][:200]!r}; see {ROOT}openapi.json")
+            raise Problem(Kind.NOT_THERE, f"there is no call {scope['path'][:200]!r}; see {openapi.PATH}")
         match methods.get("GET" if scope["method"] == "HEAD" else scope["method"]):
             case Act() as act:
                 return await self._performed(act, asker, headers, receive)
@@ -133,10 +136,10 @@ class Api:
     async def _performed(self, act: Act, asker: Asker, headers: Mapping[str, str], receive: Receive) -> Response:
         key, revision = _key(headers), _revision(headers)
         engine = self._host.engine
-        given = bodies.understood(await bodies.read(headers, receive, engine.config.web.body_limit))
+        document = bodies.understood(await bodies.read(headers, receive, engine.config.web.body_limit))
 
         def do() -> Performed:
-            return perform(engine, act, act.told(given), asker, key=key, revision=revision)
+            return perform(engine, act, act.told_in_json(document), asker, key=key, revision=revision)
 
         done = await self._in_thread(do)
         again = {"Idempotent-Replayed": "true"} if done.again else {}
@@ -148,17 +151,15 @@ class Api:
         given, engine = calls.asked(view, scope["query_string"]), self._host.engine
         enquiries = Enquiries(engine.store, engine.config, self._views)
         seen = await self._in_thread(lambda: enquiries.look(view, view.told(given), asker))
-        tag = f'"{seen.version}"'
-        told = {"ETag": tag, "Cache-Control": "private, no-cache"}
         cursor = seen.facts.get("next") if isinstance(seen.answer, Listing) else None
-        if cursor is not None:
-            told["Link"] = calls.following(scope["path"], scope["query_string"], cursor)
-        if _is_known(headers.get("if-none-match", ""), tag):
-            return Response(status_code=304, headers=told)
-        response = Response(orjson.dumps(seen.facts), headers=told, media_type="application/json")
-        if scope["method"] == "HEAD":
-            response.body = b""
-        return response
+        link = {"Link": calls.following(scope["path"], scope["query_string"], cursor)} if cursor is not None else {}
+        return _tagged(orjson.dumps(seen.facts), seen.version, scope, headers, link)
+
+    def _described(self, scope: Scope, headers: Mapping[str, str]) -> Response:
+        if scope["method"] not in ("GET", "HEAD"):
+            allow = calls.allowed(["GET"])
+            raise Problem(Kind.METHOD, f"{openapi.PATH} is asked for by {allow}", headers={"Allow": allow})
+        return _tagged(self._description, sha256(self._description).hexdigest(), scope, headers, {})
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Do what asks the store. Raises Problem for whatever it says no with."""
@@ -176,6 +177,18 @@ class Api:
             raise problem from None
         finally:
             self._waiting -= 1
+
+
+def _tagged(body: bytes, version: str, scope: Scope, headers: Mapping[str, str], others: Mapping[str, str]) -> Response:
+    """An answer that is not sent again to whoever has it."""
+    tag = f'"{version}"'
+    told = {"ETag": tag, "Cache-Control": "private, no-cache", **others}
+    if _is_known(headers.get("if-none-match", ""), tag):
+        return Response(status_code=304, headers=told)
+    response = Response(body, headers=told, media_type="application/json")
+    if scope["method"] == "HEAD":
+        response.body = b""
+    return response
 
 
 def _problem(error: Exception) -> Problem | None:

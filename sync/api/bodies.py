@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
@@ -53,8 +54,8 @@ async def read(headers: Mapping[str, str], receive: Receive, limit: int) -> byte
     return bytes(body)
 
 
-def understood(body: bytes) -> dict[str, Any]:
-    """The object that a body is. Raises Problem."""
+def understood(body: bytes) -> str:
+    """The document that a body is: one object in plain JSON. Raises Problem."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -73,7 +74,11 @@ def understood(body: bytes) -> dict[str, Any]:
     if not isinstance(root, dict):
         raise Problem(Kind.MALFORMED, "the body is no JSON object; write {…} with the arguments by name")
     _check_depth(root)
-    return root
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError as error:  # what json lets pass: halves of pairs, numbers without end
+        raise Problem(Kind.MALFORMED, f"the body is no JSON that can be kept: {error}") from None
+    return text
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Edited(Answer):
         return "\n".join([*said, became])
 
 
-def edit(desk: EngineDesk, ask: Edit) -> Answer:
+def edit(desk: EngineDesk, ask: Edit) -> Edited:
     """Change fields of an incident; every copy follows."""
     item = desk.item(ask.incident)
     wanted = values(ask.changes, CATALOGUE[item.kind])
@@ -89,7 +89,7 @@ class CommentWritten(Answer):
         return f"{self.incident}#{self.comment} goes into every copy (for {self.audience})"
 
 
-def comment(desk: EngineDesk, ask: Comment) -> Callable[[], Answer]:
+def comment(desk: EngineDesk, ask: Comment) -> Callable[[], CommentWritten]:
     """Write a comment into every copy of an incident."""
     if not ask.body.strip():
         raise ValueError("an empty comment says nothing; write some words")
@@ -135,7 +135,7 @@ class Settled(Answer):
         )
 
 
-def settle(desk: EngineDesk, ask: Settle) -> Callable[[], Answer]:
+def settle(desk: EngineDesk, ask: Settle) -> Callable[[], Settled]:
     """Settle a held field of an incident against a connection."""
     item, kept = desk.item(ask.incident), []
 
@@ -181,7 +181,7 @@ def _of_parked(seen_in: Connection | Transaction, ask: Retry, sight: Sight) -> t
     return (STORE if found is None else subject_of(seen_in, found)), found
 
 
-def retry(desk: EngineDesk, ask: Retry) -> Answer:
+def retry(desk: EngineDesk, ask: Retry) -> Released:
     """Let one parked thing try again."""
     what, number = ask.what.value, ask.number
     desk.within(
@@ -215,7 +215,7 @@ def _of_connection(_seen_in: Connection | Transaction, ask: Confirm, _sight: Sig
     return Subject(ask.connection, scopes=frozenset({of_connection(ask.connection)})), None
 
 
-def confirm(desk: EngineDesk, ask: Confirm) -> Callable[[], Answer]:
+def confirm(desk: EngineDesk, ask: Confirm) -> Callable[[], Confirmed]:
     """Confirm that the alerts that a connection no longer lists have ended: these, and no others later."""
     name, found = ConnectionName(ask.connection), list[absence.Doubt]()
 

@@ -118,7 +118,7 @@ class Issued(Answer):
         return f"{said}\nIt is told this once, and kept nowhere:\n{self.token}"
 
 
-def issue(desk: EngineDesk, ask: Issue) -> Callable[[], Answer]:
+def issue(desk: EngineDesk, ask: Issue) -> Callable[[], Issued]:
     """Issue a token, by which a program acts for somebody through the API.
 
     What it does is never more than its owner may at that moment, and than it reaches itself.
@@ -172,7 +172,7 @@ class Revoked(Answer):
         return f"the token {self.id} ({self.name}) {'was revoked before' if self.already else 'is not taken any more'}"
 
 
-def revoke(desk: EngineDesk, ask: Revoke) -> Callable[[], Answer]:
+def revoke(desk: EngineDesk, ask: Revoke) -> Callable[[], Revoked]:
     """Revoke a token at once."""
     found = tokens.find(desk.seen_in, ask.token)
     own = grants.person_of(desk.seen_in, desk.asking)

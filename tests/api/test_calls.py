@@ -164,7 +164,8 @@ BODIES: dict[str, tuple[bytes, str, str]] = {
     "100,000 lists without an end": (b"[" * 100_000, "malformed", "deeper than 64 levels"),
     "66 lists": (b'{"a": ' + b"[" * 66 + b"]" * 66 + b"}", "malformed", "deeper than 64 levels"),
     "a huge number": (b'{"incident": ' + b"9" * 5_000 + b"}", "malformed", "larger than any number that is taken"),
-    "half of a pair": (b'{"incident": "\\ud800", "changes": {"title": "x"}}', "wrong-words", "in another encoding"),
+    "half of a pair": (b'{"incident": "\\ud800", "changes": {"title": "x"}}', "malformed", "surrogate"),
+    "a number without end": (b'{"incident": 1e999}', "malformed", "can be kept"),
     "a zero": (b'{"incident": "INC-\\u0000", "changes": {"title": "x"}}', "wrong-words", "the code 0"),
     "nothing said": (b"{}", "wrong-words", "incident: it is missing; changes: it is missing"),
     "an unknown argument": (b'{"incident": "INC-1", "chnages": {}}', "wrong-words", "did you mean 'changes'?"),
@@ -179,6 +180,24 @@ def test_a_body_that_cannot_be_is_refused_with_a_sentence(caller: Caller, case: 
     content, slug, words = BODIES[case]
     assert words in problem(caller.send("edit", content), slug)["detail"]
     assert caller.journal("acted") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "field"),
+    [
+        ("parked/retry", {"what": "copy", "number": "4"}, "number"),
+        ("parked/retry", {"what": "copy", "number": 4.0}, "number"),
+        ("parked/retry", {"what": "copy", "number": True}, "number"),
+        ("parked/retry", {"what": "Copy", "number": 4}, "what"),
+        ("comment", {"incident": "INC-1", "body": "x", "public": "true"}, "public"),
+        ("comment", {"incident": "INC-1", "body": "x", "public": 1}, "public"),
+        ("edit", {"incident": "INC-1", "changes": {"title": 1}}, "changes.title"),
+        ("edit", {"incident": "INC-1", "changes": {"title": None}}, "changes.title"),
+    ],
+)
+def test_in_json_a_number_is_a_number_and_a_text_a_text(caller: Caller, name: str, body: Any, field: str) -> None:
+    said = problem(caller.post(name, body), "wrong-words")
+    assert [one["field"] for one in said["errors"]] == [field]
 
 
 def test_each_argument_that_is_wrong_is_named(caller: Caller) -> None:

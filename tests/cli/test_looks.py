@@ -70,6 +70,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "token-list": ("token", "list"),
     "token-issue": ("token", "issue", "grafana on mon1", "--right", "incident.read", "--for-time", "30d"),
     "token-revoke": ("token", "revoke", "0123456789ab"),
+    "api-openapi": ("api", "openapi"),
     "web": ("-w", "nowhere", "web"),
     "work": ("-w", "nowhere", "work"),
     "mapping-list": ("mapping", "list"),

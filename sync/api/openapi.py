@@ -1,0 +1,215 @@
+"""The API described as OpenAPI 3.1: from the declarations of acts and views, and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import models_json_schema
+
+from tieline.core.declared import Declared
+from tieline.core.views import View
+from tieline.sync.api.calls import ROOT, Calls
+from tieline.sync.api.problems import MEDIA_TYPE, Kind
+from tieline.sync.office.office import LONGEST_KEY
+
+PATH: Final = f"{ROOT}openapi.json"
+Mode = Literal["validation", "serialization"]
+_SCHEMAS: Final = "#/components/schemas/{model}"
+
+ALWAYS: Final = (Kind.MALFORMED, Kind.NOT_PROVED, Kind.TOO_OFTEN, Kind.BROKEN, Kind.BUSY)
+LOOKING: Final = (*ALWAYS, Kind.NOT_ALLOWED, Kind.NOT_THERE, Kind.WRONG_WORDS)
+ACTING: Final = (
+    *LOOKING,
+    Kind.TOO_SLOW,
+    Kind.NOT_DONE,
+    Kind.CHANGED,
+    Kind.TOO_LARGE,
+    Kind.MEDIA_TYPE,
+    Kind.KEY_REUSED,
+)
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one argument; `field` is empty where it is about several."""
+
+    field: str
+    detail: str
+
+
+class ProblemDetails(BaseModel):
+    """What is wrong with a call (RFC 9457)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(description="What programs know it by; it stays.")
+    title: str
+    status: int
+    detail: str = Field(description="The sentence that a command would say.")
+    errors: list[FieldProblem] = Field(default=[], description="Where arguments are wrong: each of them.")
+
+
+def description(calls: Calls) -> dict[str, Any]:
+    """The document."""
+    schemas = _Schemas([one for methods in calls.values() for one in methods.values()])
+    paths = {
+        path: {method.lower(): _operation(path, one, schemas) for method, one in methods.items()}
+        for path, methods in calls.items()
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tieline",
+            "version": "1",
+            "description": "Keeps one incident in step across its tools. Every act is a POST, every view a GET.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas.all,
+            "responses": {kind.slug: _problem(kind) for kind in Kind},
+            "parameters": _PARAMETERS,
+            "headers": _HEADERS,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "tl_ID_SECRET",
+                    "description": "From `tieline token issue`.",
+                }
+            },
+        },
+        "security": [{"token": []}],
+    }
+
+
+_PARAMETERS: Final = {
+    "idempotency-key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Under one key it is done once within a week, and answered the same.",
+        "schema": {"type": "string", "pattern": f"^[!-~]{{1,{LONGEST_KEY}}}$"},
+    },
+    "if-match": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The revision that the one item has to be at, in quotes; 412 where it is at another.",
+        "schema": {"type": "string", "pattern": r'^("[0-9]{1,18}"|\*)$'},
+    },
+    "if-none-match": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The `ETag` of what is known: 304 where that is still so.",
+        "schema": {"type": "string"},
+    },
+}
+_HEADERS: Final = {
+    "etag": {"description": "Another one as soon as anything of it is.", "schema": {"type": "string"}},
+    "link": {"description": 'The next page, as `rel="next"`.', "schema": {"type": "string"}},
+    "retry-after": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "www-authenticate": {"description": "How to show a token.", "schema": {"type": "string"}},
+    "replayed": {"description": "`true` where it had been done before, under its key.", "schema": {"type": "string"}},
+}
+
+
+_PROBLEM: Final[list[tuple[type[BaseModel], Mode]]] = [(ProblemDetails, "serialization")]
+
+
+class _Schemas:
+    """The schemas of all that is told and answered."""
+
+    def __init__(self, declared: Iterable[Declared]) -> None:
+        told: list[tuple[type[BaseModel], Mode]] = [(one.ask, "validation") for one in declared]
+        answered: list[tuple[type[BaseModel], Mode]] = [(one.answer, "serialization") for one in declared]
+        inputs = [*told, *answered, *_PROBLEM]
+        self._refs, schema = models_json_schema(inputs, ref_template=_SCHEMAS)
+        self.all: dict[str, Any] = schema["$defs"]
+
+    def ask(self, declared: Declared) -> dict[str, str]:
+        """Where the schema of what it is told stands."""
+        return dict(self._refs[declared.ask, "validation"])
+
+    def answer(self, declared: Declared) -> dict[str, str]:
+        """Where the schema of what it answers stands."""
+        return dict(self._refs[declared.answer, "serialization"])
+
+    def whole(self, declared: Declared) -> dict[str, Any]:
+        """The schema of what it is told."""
+        whole: dict[str, Any] = self.all[self.ask(declared)["$ref"].rpartition("/")[2]]
+        return whole
+
+
+def _operation(path: str, declared: Declared, schemas: _Schemas) -> dict[str, Any]:
+    rights = " or ".join(f"`{right}`" for right in declared.rights)
+    words = {
+        "operationId": path.removeprefix(ROOT).replace("/", "_"),
+        "summary": _sentence(declared.help),
+        "description": f"{declared.help}\n\nIt takes the right {rights}.",
+        "tags": [declared.name.partition(" ")[0]],
+    }
+    return {**words, **(_looking if isinstance(declared, View) else _acting)(declared, schemas)}
+
+
+def _sentence(words: str) -> str:
+    """The first of them, whatever lines they stand in."""
+    return " ".join(words.split()).partition(". ")[0].removesuffix(".") + "."
+
+
+def _acting(act: Declared, schemas: _Schemas) -> dict[str, Any]:
+    return {
+        "parameters": [_ref("parameters", name) for name in ("idempotency-key", "if-match")],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schemas.ask(act)}}},
+        "responses": {
+            "200": _done("It is done.", schemas.answer(act), {"Idempotent-Replayed": _ref("headers", "replayed")}),
+            **_problems(ACTING),
+        },
+    }
+
+
+def _looking(view: Declared, schemas: _Schemas) -> dict[str, Any]:
+    whole = schemas.whole(view)
+    required = whole.get("required", ())
+    parameters = [_parameter(name, schema, required) for name, schema in whole["properties"].items()]
+    headers = {"ETag": _ref("headers", "etag"), "Link": _ref("headers", "link")}
+    return {
+        "parameters": [*parameters, _ref("parameters", "if-none-match")],
+        "responses": {
+            "200": _done("What there is to see.", schemas.answer(view), headers),
+            "304": {"description": "It is still as it is known.", "headers": {"ETag": _ref("headers", "etag")}},
+            **_problems(LOOKING),
+        },
+    }
+
+
+def _parameter(name: str, schema: Mapping[str, Any], required: Iterable[str]) -> dict[str, Any]:
+    """An argument in a query, where nothing stands for null."""
+    plain = {key: value for key, value in schema.items() if key not in ("description", "title", "anyOf", "default")}
+    plain |= next((one for one in schema.get("anyOf", ()) if one.get("type") != "null"), {})
+    if schema.get("default") is not None:
+        plain["default"] = schema["default"]
+    told = {"name": name, "in": "query", "required": name in required, "schema": plain}
+    return {**told, "description": schema["description"]} if "description" in schema else told
+
+
+def _done(words: str, schema: Mapping[str, str], headers: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": words, "headers": dict(headers), "content": {"application/json": {"schema": schema}}}
+
+
+def _problems(kinds: Iterable[Kind]) -> dict[str, Any]:
+    """By status; of several kinds of one status, which their `type` tells apart, the one that is met most."""
+    most = {kind.status: kind for kind in reversed(list(kinds))}
+    return {str(status): _ref("responses", most[status].slug) for status in sorted(most)}
+
+
+def _problem(kind: Kind) -> dict[str, Any]:
+    headers = {}
+    if kind in (Kind.TOO_OFTEN, Kind.BUSY):
+        headers["Retry-After"] = _ref("headers", "retry-after")
+    if kind is Kind.NOT_PROVED:
+        headers["WWW-Authenticate"] = _ref("headers", "www-authenticate")
+    content = {MEDIA_TYPE: {"schema": {"$ref": _SCHEMAS.format(model=ProblemDetails.__name__)}}}
+    return {"description": f"{kind.title}. {kind.meaning}", "headers": headers, "content": content}
+
+
+def _ref(what: str, name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/{what}/{name}"}
