@@ -1,4 +1,4 @@
-"""Commands that look: incidents, why, history. They read the store and work while the daemon is down."""
+"""Commands that look. They read the store and work while the daemon is down."""
 
 from __future__ import annotations
 
@@ -8,3 +8,5 @@ from tieline.sync.office.own_views import OWN_VIEWS
 incidents = command(OWN_VIEWS["incidents"])
 why = command(OWN_VIEWS["why"])
 history = command(OWN_VIEWS["history"])
+followers = command(OWN_VIEWS["followers"])
+timers = command(OWN_VIEWS["timers"])

@@ -41,6 +41,8 @@ COMMANDS = {
     "conflicts": ("tieline.cli.decide", "conflicts", "Fields that wait for a person, and settling them."),
     "parked": ("tieline.cli.decide", "parked", "Records that wait for a person, and releasing them."),
     "doubts": ("tieline.cli.decide", "doubts", "Ends of alerts that are not believed, and confirming them."),
+    "followers": ("tieline.cli.look", "followers", "How far plugins have come with what happened."),
+    "timers": ("tieline.cli.look", "timers", "What is to happen later, by itself, and when."),
     "edit": ("tieline.cli.decide", "edit", "Change fields of an incident."),
     "comment": ("tieline.cli.decide", "comment", "Write a comment into every copy of an incident."),
     "restrict": ("tieline.cli.restrict", "restrict", "Have an incident be there only for those who need to know."),
@@ -60,7 +62,9 @@ COMMANDS = {
 FOLLOWS: Final = {
     **dict.fromkeys(["run", "work", "web", "demo"], "nothing was started"),
     "check": "no connection was asked",
-    **dict.fromkeys(["status", "incidents", "why", "history", "plugins"], "there is nothing to show"),
+    **dict.fromkeys(
+        ["status", "incidents", "why", "history", "followers", "timers", "plugins"], "there is nothing to show"
+    ),
     **dict.fromkeys(["edit", "comment", "restrict", "unrestrict", "store"], "nothing was changed"),
 }
 """What comes of a command whose configuration is refused; of the others, that nothing was done."""

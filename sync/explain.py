@@ -203,7 +203,7 @@ def conflicts(connection: Connection, sight: Sight = OUTSIDER) -> list[OpenConfl
     return sorted(held, key=lambda one: (one.hold.since, one.incident, one.field, one.connection))
 
 
-PARKED: Final = ("copy", "inbox", "comment", "signal", "timer")
+PARKED: Final = ("copy", "inbox", "comment", "signal", "timer", "reaction")
 """What may be parked, in the order in which it is listed."""
 
 
@@ -233,8 +233,28 @@ def parked(connection: Connection | Transaction, sight: Sight = OUTSIDER) -> lis
         Parked("signal", row.id, IncidentId(row.incident_id), row.connection, row.parked)
         for row in connection.execute(select(t.signal).where(text("signal.parked <> ''")).order_by(t.signal.c.id))
     ]
-    found = [*copies, *arrivals, *comments, *acts, *parked_timers(connection, sight)]
+    found = [*copies, *arrivals, *comments, *acts, *parked_timers(connection, sight), *_parked_reactions(connection)]
     return [one for one in found if one.incident not in hidden]
+
+
+_PARKED_REACTIONS: Final = (
+    select(t.follower_backlog, t.incident.c.kind)
+    .join(t.incident, t.incident.c.id == t.follower_backlog.c.incident_id, isouter=True)
+    .where(text("follower_backlog.parked <> ''"))
+    .order_by(t.follower_backlog.c.id)
+)
+
+
+def _parked_reactions(connection: Connection | Transaction) -> list[Parked]:
+    """What plugins failed to do about what happened."""
+    found = []
+    for row in connection.execute(_PARKED_REACTIONS):
+        words = f"{row.follower}: {row.parked}. Whatever happens to the same item waits behind it."
+        sentence = f"{words} When that is mended: tieline parked retry reaction {row.id}"
+        incident = None if row.incident_id is None else IncidentId(row.incident_id)
+        kind = RecordKind.INCIDENT if row.kind is None else RecordKind(row.kind)
+        found.append(Parked("reaction", row.id, incident, "", sentence, kind))
+    return found
 
 
 _PARKED_TIMERS = (
@@ -249,10 +269,10 @@ _PARKED_TIMERS = (
 def parked_timers(connection: Connection | Transaction, sight: Sight = OUTSIDER) -> list[Parked]:
     """The timers that wait for a person."""
     rows = connection.execute(_PARKED_TIMERS).all()
-    owners = _owners(connection, [row.facts for row in rows])
-    kinds = _kinds(connection, owners)
+    about = owners(connection, [row.facts for row in rows])
+    kinds = _kinds(connection, about)
     found: list[Parked] = []
-    for row, incident in zip(rows, owners, strict=True):
+    for row, incident in zip(rows, about, strict=True):
         # An incident where it is not there any more.
         kind = RecordKind.INCIDENT if incident is None else kinds.get(incident, RecordKind.INCIDENT)
         of = "" if incident is None else f", for {sight.called(incident, item_number(kind, incident))}"
@@ -270,7 +290,7 @@ def _what_next(number: int, words: str) -> str:
 
 def incident_of_timer(connection: Connection | Transaction, facts: str) -> IncidentId | None:
     """The incident that a timer is about, or whose alert it is about, as far as it says so."""
-    [owner] = _owners(connection, [facts])
+    [owner] = owners(connection, [facts])
     return owner
 
 
@@ -282,13 +302,13 @@ _KINDS: Final = select(t.incident.c.id, t.incident.c.kind).where(
 )
 
 
-def _owners(connection: Connection | Transaction, payloads: Sequence[str]) -> list[IncidentId | None]:
+def owners(connection: Connection | Transaction, payloads: Sequence[str]) -> list[IncidentId | None]:
     """The incident that each of these timers is about, of which this is what it was set with."""
     told = [_named_by(payload) for payload in payloads]
     signals = sorted({signal for incident, signal in told if incident is None and signal is not None})
     found = connection.execute(_INCIDENTS_OF, {"signals": signals}) if signals else ()
-    owners = {row.id: IncidentId(row.incident_id) for row in found}
-    return [owners.get(signal) if incident is None else incident for incident, signal in told]
+    known = {row.id: IncidentId(row.incident_id) for row in found}
+    return [known.get(signal) if incident is None else incident for incident, signal in told]
 
 
 def _named_by(payload: str) -> tuple[IncidentId | None, int | None]:

@@ -102,6 +102,21 @@ def called_by_uid(
     }
 
 
+_BY_NUMBER: Final = select(t.incident.c.id, t.incident.c.kind).where(
+    t.incident.c.id.in_(bindparam("incidents", expanding=True))
+)
+
+
+def called_by_number(
+    connection: Connection | Transaction, sight: Sight, incidents: Iterable[IncidentId | None]
+) -> dict[IncidentId, str]:
+    """How somebody calls these items that they see."""
+    wanted = sorted({one for one in incidents if one is not None})
+    rows = connection.execute(_BY_NUMBER, {"incidents": wanted}) if wanted else ()
+    numbers = {IncidentId(row.id): item_number(RecordKind(row.kind), IncidentId(row.id)) for row in rows}
+    return {number: str(sight.called(number, words)) for number, words in numbers.items()}
+
+
 def without(query: Select[Any], incident: ColumnElement[Any], hidden: frozenset[IncidentId]) -> Select[Any]:
     """The query without the rows of these incidents. Where none is hidden it stays as it is, and as fast."""
     return query.where(incident.is_(None) | incident.not_in(hidden)) if hidden else query

@@ -24,6 +24,7 @@ from tieline.sync.daemon.pulse import Pulse
 from tieline.sync.daemon.running import Refusal
 from tieline.sync.engine import Engine
 from tieline.sync.intake.intake import Intake
+from tieline.sync.office import happenings
 from tieline.sync.sight import OUTSIDER, without
 
 ALERTED: Final = ("401", "503")
@@ -130,6 +131,13 @@ class _Collector(Collector):
             for kind, rows in _parked(connection, hidden).items():
                 parked.add_metric([kind], rows)
             yield parked
+            unread = GaugeMetricFamily(
+                "tieline_follower_behind", "Journal entries that a plugin has not looked at yet", labels=["follower"]
+            )
+            last = happenings.last(connection)
+            for name, seq in connection.execute(select(t.follower.c.name, t.follower.c.seq)):
+                unread.add_metric([name], last - seq)
+            yield unread
             doubted = GaugeMetricFamily(
                 "tieline_ends_doubted",
                 "Alerts that are no longer listed and not taken for ended",
@@ -199,6 +207,7 @@ _PARKED: Final = {
     .where(text("twin.state = 'parked'")),
     "signal": select(func.count()).select_from(t.signal).where(text("parked <> ''")),
     "timer": select(func.count()).select_from(t.timer).where(text("parked <> ''")),
+    "reaction": select(func.count()).select_from(t.follower_backlog).where(text("parked <> ''")),
 }
 
 
@@ -222,6 +231,7 @@ def _parked(connection: Connection, hidden: frozenset[IncidentId]) -> dict[str, 
         "inbox": arrivals.where(~of_them) if hidden else arrivals,
         "comment": without(_PARKED["comment"], t.replica.c.incident_id, hidden),
         "signal": without(_PARKED["signal"], t.signal.c.incident_id, hidden),
+        "reaction": without(_PARKED["reaction"], t.follower_backlog.c.incident_id, hidden),
     }
     found = {kind: _count(connection, query) for kind, query in counted.items()}
     if not hidden:

@@ -122,11 +122,16 @@ def release(tx: Transaction, engine: Engine, what: str, number: int, *, actor: A
             change = update(t.signal).where(t.signal.c.id == number, t.signal.c.parked != "")
             found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
         case "timer":
-            _refuse_unless_known(tx, number)
+            _refuse_unless_known(tx, engine, number)
             change = update(t.timer).where(t.timer.c.id == number, t.timer.c.parked != "")
             found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
+        case "reaction":
+            _refuse_unless_followed(tx, engine, number)
+            backlog = t.follower_backlog
+            change = update(backlog).where(backlog.c.id == number, backlog.c.parked != "")
+            found = tx.execute(change, {"parked": "", "attempts": 0, "next_at": None})
         case _:
-            raise LookupError(f"{what!r} is not copy, inbox, comment, signal or timer")
+            raise LookupError(f"{what!r} is not copy, inbox, comment, signal, timer or reaction")
     if found.rowcount == 0:
         raise _not_parked(what, number)
     engine.record(tx, Released(what=what, number=number), actor=actor)
@@ -145,13 +150,21 @@ def _refuse_unless_connected(tx: Transaction, engine: Engine, what: str, number:
         raise ValueError(f"{what} {number} cannot be tried: {why} Write it there again, or leave what is parked.")
 
 
-def _refuse_unless_known(tx: Transaction, number: int) -> None:
+def _refuse_unless_known(tx: Transaction, engine: Engine, number: int) -> None:
     """Raises ValueError for a timer that nothing here would fire."""
-
     kind = tx.execute(select(t.timer.c.kind).where(t.timer.c.id == number, t.timer.c.parked != "")).scalar()
-    if kind is not None and kind not in HANDLERS:
+    if kind is not None and kind not in HANDLERS and kind not in engine.registry.offers.timers:
         what = f"timer {number} cannot be tried: nothing at work knows what {kind} is."
         raise ValueError(f"{what} Install the plugin that set it again; it then happens by itself.")
+
+
+def _refuse_unless_followed(tx: Transaction, engine: Engine, number: int) -> None:
+    """Raises ValueError for a reaction of a plugin that is not at work."""
+    backlog = t.follower_backlog.c
+    name = tx.execute(select(backlog.follower).where(backlog.id == number, backlog.parked != "")).scalar()
+    if name is not None and name not in engine.registry.offers.followers:
+        what = f"reaction {number} cannot be tried: no plugin at work has the follower {name}."
+        raise ValueError(f"{what} Allow it again; then release this.")
 
 
 def incident_of_parked(connection: Connection | Transaction, what: str, number: int, sight: Sight) -> IncidentId | None:
@@ -167,14 +180,14 @@ def hold_parked(tx: Transaction, what: str, number: int, sight: Sight) -> None:
     owner, is_hidden = _owner(tx, what, number, sight)
     if is_hidden:
         raise _not_parked(what, number)
-    if owner is not None and what != "timer":
+    if owner is not None and what not in ("timer", "reaction"):
         loading.lock_incident(tx, owner)
     row = _PARKED_IN[what].c.id
     if number > _LARGEST or tx.execute(select(row).where(row == number).with_for_update()).first() is None:
         raise _not_parked(what, number)
 
 
-_PARKED_IN: Final = {**_OF_A_CONNECTION, "timer": t.timer}
+_PARKED_IN: Final = {**_OF_A_CONNECTION, "timer": t.timer, "reaction": t.follower_backlog}
 
 
 def _owner(
@@ -204,6 +217,7 @@ _OWNERS: Final = {
     .join(t.twin, t.twin.c.replica_id == t.replica.c.id)
     .where(t.twin.c.id == bindparam("number")),
     "signal": select(t.signal.c.incident_id).where(t.signal.c.id == bindparam("number")),
+    "reaction": select(t.follower_backlog.c.incident_id).where(t.follower_backlog.c.id == bindparam("number")),
 }
 
 

@@ -224,14 +224,14 @@ def _is_dealt_with(row: int, tx: Transaction) -> bool:
 
 
 def _tell(name: str, seq: int, attempts: int, error: Exception) -> None:
-    log = structlog.get_logger("tieline.followers")
-    log.error("follower_failed", follower=name, entry=seq, attempts=attempts, exc_info=error)
+    facts = {"follower": name, "entry": seq, "attempts": attempts}
+    structlog.get_logger("tieline.followers").error("follower_failed", **facts, exc_info=error)
 
 
 def _why(what: str, attempts: int, error: Exception) -> str:
     if isinstance(error, TielineError):
         return f"{what} failed {attempts} times, at last because of this: {as_sentence(error)}"
-    return f"{what} failed {attempts} times, at last by a mistake in the plugin; the log tells which"
+    return f"{what} failed {attempts} times, at last by a mistake in the plugin: the log tells which"
 
 
 # -- timers ------------------------------------------------------------------------------------------------------------

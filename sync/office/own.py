@@ -157,6 +157,7 @@ class What(StrEnum):
     COMMENT = "comment"
     SIGNAL = "signal"
     TIMER = "timer"
+    REACTION = "reaction"
 
 
 class Retry(Ask):

@@ -11,6 +11,7 @@ from tieline.sync.views.incidents import incidents
 from tieline.sync.views.roles import roles
 from tieline.sync.views.status import status
 from tieline.sync.views.waiting import conflicts, doubts, parked
+from tieline.sync.views.work import followers, timers
 
 OWN_VIEWS: Final = Views(
     [
@@ -20,6 +21,8 @@ OWN_VIEWS: Final = Views(
         View("conflicts", conflicts, READ),
         View("parked", parked, READ),
         View("doubts", doubts, READ),
+        View("followers", followers, READ),
+        View("timers", timers, READ),
         View("status", status, READ),
         View("access list", roles, "access.read"),
     ]

@@ -155,7 +155,7 @@ class Worker:
                 self._log.error("store_unavailable", plugin=offer.group, error=str(error))
                 rest = max(SWEEP, error.wait.total_seconds())
             except Exception:  # noqa: BLE001 - one plugin's fault is no other one's
-                self._log.error("plugin_failed", plugin=offer.group, exc_info=True)
+                self._log.error("turn_failed", plugin=offer.group, exc_info=True)
                 rest = REST
             finally:
                 self._began.pop(offer.group, None)

@@ -38,7 +38,7 @@ NOT_ASKED = {
     *(("init",), ("check",), ("run",), ("demo",), ("status",), ("incidents",), ("why",), ("history",), ("conflicts",)),
     *(("parked",), ("doubts",), ("audit", "verify"), ("audit", "checkpoint"), ("simulate",), ("plugins",)),
     ("token", "list"),
-    *(("web",), ("work",), ("api", "openapi")),
+    *(("web",), ("api", "openapi"), ("work",), ("followers",), ("timers",)),
     *(("mapping", name) for name in ("list", "check", "explain", "schema")),
 }
 

@@ -55,6 +55,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "parked-retry": ("parked", "retry", "copy", "4"),
     "doubts": ("doubts",),
     "doubts-confirm": ("doubts", "confirm", "snow"),
+    "followers": ("followers",),
+    "timers": ("timers",),
     "edit": ("edit", "INC-1", "title=Disk full on db1"),
     "edit-unknown": ("edit", "INC-1", "titel=x"),
     "comment": ("comment", "INC-1", "Old logs; deleting them."),

@@ -101,6 +101,15 @@ def test_what_the_page_says_of_the_api_is_accepted(tmp_path: Path, file: str) ->
     assert not is_loopback(config.web.listen)
 
 
+def test_the_limits_of_the_page_are_accepted(tmp_path: Path) -> None:
+    _config, registry = load_text(
+        f"tieline: 1\nconnections: {{}}\n{operate('escalation.yaml')}", tmp_path / "tieline.yaml"
+    )
+    registry.close()
+
+    assert "escalation" in registry.offers.by_group
+
+
 @needs("curl")
 def test_the_calls_of_the_page_are_answered_as_it_says(tmp_path: Path) -> None:
     world = World(tmp_path, top="web: {listen: '127.0.0.1:0'}")
