@@ -12,7 +12,7 @@ from tieline.cli.open import moment
 from tieline.core.access import OWN_RULES, STORE, Rules, Subject
 from tieline.core.config import Config
 from tieline.core.model import IncidentId
-from tieline.core.store.store import Store, Transaction
+from tieline.core.store.store import Connection, Store, Transaction
 from tieline.sync.office import asking as office
 from tieline.sync.office.asking import About, Asked, Asker
 from tieline.sync.sight import subject_of
@@ -38,7 +38,7 @@ def asking(config: Config, store: Store, right: str, about: About) -> Iterator[t
         yield guarded, asked
 
 
-def of_the_store(_asker: Asker, _tx: Transaction) -> tuple[Subject, None]:
+def of_the_store(_asker: Asker, _seen_in: Connection | Transaction) -> tuple[Subject, None]:
     """An act on the store as a whole."""
     return STORE, None
 
@@ -46,9 +46,9 @@ def of_the_store(_asker: Asker, _tx: Transaction) -> tuple[Subject, None]:
 def of_incident(words: str) -> About:
     """An act on the incident that these words mean."""
 
-    def about(asker: Asker, tx: Transaction) -> tuple[Subject, IncidentId]:
-        item = asker.find(tx, words)
-        return subject_of(tx, item.id), item.id
+    def about(asker: Asker, seen_in: Connection | Transaction) -> tuple[Subject, IncidentId]:
+        item = asker.find(seen_in, words)
+        return subject_of(seen_in, item.id), item.id
 
     return about
 

@@ -18,7 +18,7 @@ from tieline.sync import explain
 from tieline.sync.records import Incident
 from tieline.sync.sight import Sight, sight_of
 
-About = Callable[["Asker", Transaction], tuple[Subject, IncidentId | None]]
+About = Callable[["Asker", Connection | Transaction], tuple[Subject, IncidentId | None]]
 """What an act is about, and the incident that it is done to."""
 
 
@@ -55,7 +55,8 @@ class Asker:
 
 @dataclass(slots=True)
 class Asked:
-    """One act of one person. Called at the beginning of each of its transactions, it asks whether they may."""
+    """One act of one person. Asked before it is decided, and at the beginning of each of its transactions, whether they
+    may."""
 
     asker: Asker
     right: str
@@ -67,8 +68,12 @@ class Asked:
         """Raises NotAllowed, and LookupError for what is not there for them."""
         if self.right == GRANT:
             grants.lock(tx)
-        subject, self.incident = self.about(self.asker, tx)
-        self.verdict = self.asker.may(tx, self.right, subject)
+        self.ask(tx)
+
+    def ask(self, seen_in: Connection | Transaction) -> None:
+        """The same as things are now. What is decided before that would tell of them in why it cannot be done."""
+        subject, self.incident = self.about(self.asker, seen_in)
+        self.verdict = self.asker.may(seen_in, self.right, subject)
         if self.verdict.rule is Rule.HIDDEN:
             raise LookupError(self.verdict.sentence)
         if not self.verdict.allowed:

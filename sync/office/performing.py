@@ -8,7 +8,7 @@ from tieline.core.access import Subject
 from tieline.core.acts import Act
 from tieline.core.arguments import Ask
 from tieline.core.model import IncidentId
-from tieline.core.store.store import Transaction
+from tieline.core.store.store import Connection, Transaction
 from tieline.sync.engine import Engine
 from tieline.sync.office.asking import Asked, Asker, asking
 from tieline.sync.office.office import Office, Performed, make_tables, offered
@@ -20,11 +20,14 @@ def perform(
 ) -> Performed:
     """Do one act. Raises what `Office.do` does, and NotAllowed, which is journalled."""
 
-    def about(asker: Asker, tx: Transaction) -> tuple[Subject, IncidentId | None]:
-        return subject(act, ask, tx, asker.sight(tx))
+    def about(asker: Asker, seen_in: Connection | Transaction) -> tuple[Subject, IncidentId | None]:
+        return subject(act, ask, seen_in, asker.sight(seen_in))
 
     asker = replace(asker, rules=engine.registry.offers.rules)
     make_tables(engine, act)
-    with asking(engine.store, Asked(asker, act.right(ask), about), act.name) as store:
+    asked = Asked(asker, act.right(ask), about)
+    with asking(engine.store, asked, act.name) as store:
+        with store.read() as connection:
+            asked.ask(connection)
         office = Office(replace(engine, store=store), offered(engine), asker.sight, asker.may)
         return office.do(act, ask, actor=asker.someone, key=key, revision=revision)

@@ -18,6 +18,7 @@ from tieline.core.access import Role
 from tieline.core.acts import Act, Acts, NotDone
 from tieline.core.arguments import Answer, Ask, ItemName
 from tieline.core.desk import Desk
+from tieline.core.errors import NotAllowed
 from tieline.core.events import Changed, Opened
 from tieline.core.journal import Someone
 from tieline.core.model import Audience
@@ -28,7 +29,8 @@ from tieline.core.store import move
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
 from tieline.sync import explain, restricting
-from tieline.sync.office import following, happenings, projecting
+from tieline.sync.office import following, happenings, performing, projecting
+from tieline.sync.office.asking import Asker
 from tieline.sync.office.office import Office, Performed
 from tieline.sync.office.own import OWN
 from tieline.sync.work.turn import turn
@@ -165,6 +167,16 @@ def test_an_act_reads_and_writes_its_plugins_own_tables(world: Worlds) -> None:
 def history(world: World) -> list[dict[str, Any]]:
     with world.engine.store.read() as connection:
         return explain.history(connection, world.incident().id)
+
+
+def test_whoever_may_not_is_refused_before_anything_is_decided(world: Worlds) -> None:
+    one = opened(world)
+    perform(one, 7)
+    act = one.engine.registry.offers.acts["seats take"]
+    nobody = Asker(Someone("nobody", "os:nobody@here"), owns_store=False, now=one.clock.now())
+    with pytest.raises(NotAllowed):  # and not that the seat is taken
+        performing.perform(one.engine, act, act.told({"incident": "INC-1", "seat": 7}), nobody)
+    assert "act_refused" in kinds(one)
 
 
 def test_two_who_want_one_seat_do_not_both_get_it(world: Worlds) -> None:
