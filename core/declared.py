@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import get_annotations
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin, get_type_hints
 
@@ -49,13 +49,15 @@ class OneOf:
 class Declared:
     """One thing to ask for. `needs` is the right to it; `words` are the arguments that stand without a name on the
     command line. What it is about, for whoever is asked whether it may be, is the item that its words name, or the
-    store; `about` says otherwise."""
+    store; `about` says otherwise. `example` is what it may be told, as JSON, so that it succeeds; of an item it says
+    INC-1, and whoever tries it takes one that there is."""
 
     name: str
     run: Callable[[Any, Any], Any]
     needs: str | OneOf
     words: tuple[str, ...] = ()
     about: About | None = None
+    example: Mapping[str, Any] | None = field(default=None, compare=False)
 
     @property
     def ask(self) -> type[Ask]:
@@ -157,4 +159,16 @@ def faults(one: Declared) -> list[str]:
         wrong.append("it names several items, and does not say which of them it is `about`")
     if not one.summary:
         wrong.append("its function has no docstring, which is what people read of it")
+    if one.example is not None and not wrong:
+        wrong += _wrong_example(one, one.example)
     return wrong
+
+
+def _wrong_example(one: Declared, example: Mapping[str, Any]) -> list[str]:
+    try:
+        one.told(example)
+    except WrongWords as error:
+        return [
+            f"its example: {place}: {words}" if place else f"its example: {words}" for place, words in error.problems
+        ]
+    return []

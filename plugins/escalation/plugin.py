@@ -29,7 +29,16 @@ class Plugin:
         return Offer(
             group="escalation",
             summary="Reminders while time runs out for an incident, and somebody else when it has.",
-            acts=(Act("snooze", does.snooze, "escalation.snooze", ("incident", "time"), records=(Snoozed,)),),
+            acts=(
+                Act(
+                    "snooze",
+                    does.snooze,
+                    "escalation.snooze",
+                    ("incident", "time"),
+                    example={"incident": "INC-1", "time": "30m", "why": "The vendor calls back at noon."},
+                    records=(Snoozed,),
+                ),
+            ),
             views=(View("clocks", clocks, READ, ("incident",)),),
             rights={
                 "escalation.snooze": Right(

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 IMPORT_EVERYTHING = """
 import importlib, importlib.metadata, pkgutil, tieline
-skipped = ("tieline.adapters.testing.contract", "tieline.core.store.migrations")
+skipped = ("tieline.adapters.testing.contract", "tieline.sync.testing", "tieline.core.store.migrations")
 for found in pkgutil.walk_packages(tieline.__path__, "tieline."):
     if not found.name.startswith(skipped):
         importlib.import_module(found.name)

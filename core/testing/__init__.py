@@ -1,0 +1,1 @@
+"""The ground that contracts and simulations stand on."""

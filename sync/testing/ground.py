@@ -1,0 +1,325 @@
+"""The ground of the contract for plugins: an engine, one tool in memory, a clock that is moved by hand, and a store
+that a process may be killed at."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from tieline.core import journal
+from tieline.core.access import Facts
+from tieline.core.config import load_text
+from tieline.core.errors import StoreUnavailable
+from tieline.core.events import CAUSE
+from tieline.core.identity import Someone
+from tieline.core.model import ConnectionName, IncidentId
+from tieline.core.offer import Offer
+from tieline.core.port import Adapter, Body, Ref, Token
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection, Store, Transaction
+from tieline.core.testing.clock import ManualClock
+from tieline.core.views import Views
+from tieline.sync import explain, restricting
+from tieline.sync.build import build
+from tieline.sync.daemon.firing import fire_timers
+from tieline.sync.daemon.lane import Lane
+from tieline.sync.engine import Engine
+from tieline.sync.office.asking import Asker
+from tieline.sync.office.enquiries import Enquiries, Seen
+from tieline.sync.office.office import Office, Performed, make_tables, offered
+from tieline.sync.office.performing import perform
+from tieline.sync.records import Incident
+from tieline.sync.work.turn import turn
+
+DESK: Final = ConnectionName("desk")
+OWNER: Final = Someone("owner", "os:owner@contract")
+NOBODY: Final = Someone("nobody", "os:nobody@contract")
+TURNS: Final = 60
+"""Turns after which a plugin has come to rest, or never does."""
+
+FIELDS: Final[Body] = {"title": "Disk full", "status": "new", "severity": "critical"}
+
+
+class Killed(BaseException):
+    """The process ends here, and nothing of it is there any more."""
+
+
+class Restless(Exception):
+    """A plugin goes on for ever."""
+
+
+@dataclass(slots=True)
+class Fate:
+    """What becomes of one of the commits to come: of the `at`th, before it is kept or right after that."""
+
+    at: int = 0
+    is_kept: bool = False
+    raises: Callable[[], BaseException] = Killed
+    commits: int = 0
+
+    @contextmanager
+    def over(self, write: Callable[[], Any]) -> Iterator[Transaction]:
+        with write() as tx:
+            yield tx
+            self.commits += 1
+            if self.commits == self.at and not self.is_kept:
+                raise self.raises()
+        if self.commits == self.at and self.is_kept:
+            raise self.raises()
+
+
+class MortalStore(Store):
+    """A store whose commits may be the last."""
+
+    fate: Fate = Fate()
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        with self.fate.over(super().write) as tx:
+            yield tx
+
+
+def unavailable() -> BaseException:
+    """What a store raises that takes no writes."""
+    return StoreUnavailable("the contract has the store take no writes")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whoever asks the contract's questions."""
+
+    asker: Asker
+
+    @property
+    def someone(self) -> Someone:
+        return self.asker.someone
+
+    @property
+    def now(self) -> datetime:
+        return self.asker.now
+
+    def facts(self, connection: Connection | Transaction) -> Facts:
+        return self.asker.facts(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the journal."""
+
+    seq: int
+    kind: str
+    incident: int | None
+    actor: str
+    facts: Mapping[str, Any]
+
+    @property
+    def cause(self) -> int | None:
+        """The entry that brought it about."""
+        found: int | None = self.facts.get(CAUSE)
+        return found
+
+
+class Ground:
+    """One plugin at work, or none. `restart` is a crash: only the store and the tool's records remain."""
+
+    def __init__(self, folder: Path, make: Callable[[], Offer] | None, clock: ManualClock | None = None) -> None:
+        self.folder = folder
+        self.make = make
+        self.clock = clock or ManualClock()
+        self.random = random.Random(0)  # noqa: S311 - a story, and no secret
+        self._tokens = count(1)
+        self.engine: Engine
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "tieline.yaml").write_text(
+            "tieline: 1\nstore: sqlite:///contract.db\nconnections:\n  desk:\n    tool: memory\n"
+            f"    path: '{folder}/desk.json'\n    opens: true\n    history: 1d\n    people: [ann@example.com]\n",
+            encoding="utf-8",
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start the engine on whatever the store holds."""
+        file = self.folder / "tieline.yaml"
+        config, registry = load_text(file.read_bytes(), file)
+        if self.make is not None:
+            registry.offers.add(self.make())
+        store = MortalStore.open(config.store)
+        store.migrate()
+        self.engine = build(
+            config,
+            store,
+            registry,
+            clock=self.clock,
+            sleep=self.clock.advance,
+            wake=lambda _name: None,
+            dice=self.random,
+        )
+        self.lane = Lane(self.engine, self.engine.connections[DESK])
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.engine.store.close()
+        self.engine.registry.close()
+
+    def restart(self) -> None:
+        """Forget everything that is not in the store, as a killed process does."""
+        self.close()
+        self.start()
+
+    def copied(self, folder: Path) -> Ground:
+        """The same as it is now, elsewhere."""
+        self.close()
+        shutil.copytree(self.folder, folder)
+        self.start()
+        return Ground(folder, self.make, ManualClock(self.clock.now()))
+
+    @property
+    def offer(self) -> Offer:
+        """What the plugin offers. Raises LookupError where it is set aside."""
+        return next(iter(self.engine.registry.offers.by_group.values()))
+
+    # -- what happens ----------------------------------------------------------------------------------------------
+
+    @property
+    def _tool(self) -> Adapter:
+        source = self.engine.connections[DESK].source
+        if not isinstance(source, Adapter):
+            raise TypeError("the tool of the contract takes writes")
+        return source
+
+    def open(self, **fields: Any) -> str:
+        """Somebody opens a record in the tool. Answers the number of its incident, once nothing is left to be done."""
+        number = self.arrive(**fields)
+        self.work()
+        return number
+
+    def arrive(self, **fields: Any) -> str:
+        """Somebody opens a record in the tool, and the plugin has not done anything about it yet."""
+        made = self._tool.create({**FIELDS, **fields}, Token(f"contract-{next(self._tokens)}-{self.random.random()}"))
+        self.poll()
+        with self.engine.store.read() as connection:
+            query = select(t.replica.c.incident_id).where(t.replica.c.ref == made.ref)
+            found = connection.execute(query).scalar_one()
+        return f"INC-{found}"
+
+    def edit(self, number: str, **fields: Any) -> None:
+        """Somebody edits the record in the tool."""
+        with self.engine.store.read() as connection:
+            query = select(t.replica.c.ref).where(t.replica.c.incident_id == self.incident(number).id)
+            ref = Ref(connection.execute(query).scalar_one())
+        self._tool.update(ref, fields, self._tool.read(ref).version)
+        self.settle()
+
+    def settle(self) -> None:
+        """Let the poll come due, and everything come to rest."""
+        self.poll()
+        self.work()
+
+    def poll(self) -> None:
+        """Let the poll come due, while the plugin does nothing by itself."""
+        self.clock.advance(31)
+        for _ in range(TURNS):
+            if not self.lane.step():
+                break
+        fire_timers(self.engine, self.clock.now())
+
+    def work(self) -> None:
+        """Have the plugin do what it does by itself. Raises Restless where that never ends."""
+        if self.make is None:
+            return
+        for _ in range(TURNS):
+            if not turn(self.engine, self.offer, "contract"):
+                return
+        raise Restless(
+            f"{self.offer.group} does not come to rest: what it does by itself brings about more of the same"
+        )
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.advance(seconds)
+        self.settle()
+
+    def restrict(self, number: str) -> None:
+        """Have an item be there for nobody who has no business with it."""
+        with self.engine.store.write() as tx:
+            restricting.restrict(tx, self.engine, self.incident(number).id, "contract", actor=OWNER)
+
+    # -- what is asked ---------------------------------------------------------------------------------------------
+
+    def person(self, someone: Someone = OWNER) -> Person:
+        """The owner of the store, or somebody who may do nothing."""
+        rules = self.engine.registry.offers.rules
+        return Person(Asker(someone, someone == OWNER, self.clock.now(), rules=rules))
+
+    def perform(self, act: str, given: Mapping[str, Any], someone: Someone = OWNER, key: str = "") -> Performed:
+        """Do one act of the plugin's, as a call does. Raises what that does."""
+        declared = self.engine.registry.offers.acts[act]
+        return perform(self.engine, declared, declared.told(given), self.person(someone).asker, key=key)
+
+    def perform_unguarded(self, act: str, given: Mapping[str, Any], key: str) -> Performed:
+        """The same without asking whether they may, so that each commit is one of the store's own."""
+        declared, asker = self.engine.registry.offers.acts[act], self.person().asker
+        make_tables(self.engine, declared)
+        office = Office(self.engine, offered(self.engine), asker.sight, asker.may)
+        return office.do(declared, declared.told(given), actor=asker.someone, key=key)
+
+    def see(self, view: str, given: Mapping[str, Any], someone: Someone = OWNER) -> Seen:
+        """Ask for one view of the plugin's. Raises what that does."""
+        offers = self.engine.registry.offers
+        enquiries = Enquiries(self.engine.store, self.engine.config, Views(offers.views.values()), offers=offers)
+        return enquiries.see(view, given, self.person(someone))
+
+    # -- what there is ---------------------------------------------------------------------------------------------
+
+    def incident(self, number: str) -> Incident:
+        """One incident."""
+        with self.engine.store.read() as connection:
+            found = explain.one_incident(connection, IncidentId(int(number.removeprefix("INC-"))))
+        if found is None:
+            raise LookupError(f"there is no {number}")
+        return found[0]
+
+    def entries(self) -> list[Entry]:
+        """The journal."""
+        with self.engine.store.read() as connection:
+            return [
+                Entry(row.seq, row.kind, row.incident_id, row.actor, journal.facts(connection, row) or {})
+                for row in connection.execute(journal.ENTRIES).all()
+            ]
+
+    def told(self) -> list[Entry]:
+        """Those of the plugin's own."""
+        return [one for one in self.entries() if one.kind.startswith(f"{self.offer.group}.")]
+
+    def counts(self) -> Counter[tuple[str, int | None]]:
+        """How often what happened, to which item: acts, timers, comments and all."""
+        return Counter((one.kind, one.incident) for one in self.entries())
+
+    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """The rows of the plugin's tables."""
+        tables = [table for one in self.offer.projections for table in one.tables]
+        with self.engine.store.read() as connection:
+            return {
+                table.name: [
+                    tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns))
+                ]
+                for table in tables
+            }
+
+    def failures(self) -> list[str]:
+        """What of the plugin's failed and is tried again, or waits for a person."""
+        with self.engine.store.read() as connection:
+            behind = connection.execute(select(t.follower_backlog)).all()
+            late = connection.execute(select(t.timer).where(t.timer.c.attempts > 0)).all()
+        told = [f"the follower {row.follower} failed at entry {row.seq}" for row in behind]
+        return told + [f"the timer {row.kind} failed" for row in late]

@@ -1,0 +1,153 @@
+"""A plugin that keeps the contract, for its saboteurs to corrupt: who takes care of an item, and that it was looked
+after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from pydantic import Field
+from sqlalchemy import Column, Integer, String, select
+
+from tieline.core.access import READ, Role
+from tieline.core.acts import Act
+from tieline.core.arguments import Answer, Ask, ItemName, Words
+from tieline.core.desk import Desk, Look
+from tieline.core.events import Changed, Opened
+from tieline.core.offer import Due, Follower, Offer, Right, TimerKind
+from tieline.core.plugin_events import PluginEvent
+from tieline.core.projections import Happened, Projection, Rows, plugin_table, subject_column
+from tieline.core.views import Keyset, Listing, Paged, Row, View
+
+CARE: Final = plugin_table(
+    "toy", "care", Column("seq", Integer, primary_key=True), subject_column(), Column("words", String, nullable=False)
+)
+LOOKS: Final = plugin_table("toy", "looks", subject_column(primary_key=True), Column("looks", Integer, nullable=False))
+EDITS: Final = plugin_table("toy", "edits", subject_column(primary_key=True), Column("edits", Integer, nullable=False))
+LOOK: Final = timedelta(minutes=30)
+
+
+class Cared(PluginEvent, kind="toy.cared"):
+    """somebody said what they do about an item"""
+
+    words: Words
+
+
+class Watched(PluginEvent, kind="toy.watched"):
+    """an item is looked after from now on"""
+
+
+class Looked(PluginEvent, kind="toy.looked"):
+    """it was time to look after an item"""
+
+
+class Care(Ask):
+    """What somebody does about an item."""
+
+    incident: ItemName = Field(description="An incident, by its number or a ticket's key.")
+    words: Words = Field(description="What you do about it.")
+
+
+class Caring(Answer):
+    """What was said."""
+
+    incident: str
+    words: str
+
+    def sentence(self) -> str:
+        return f"{self.incident}: it is known what you do"
+
+
+def care(desk: Desk, ask: Care) -> Answer:
+    """Say what you do about an item."""
+    item = desk.item(ask.incident)
+    desk.record(Cared(words=ask.words), item)
+    return Caring(incident=desk.called(item), words=ask.words)
+
+
+class Cares(Paged):
+    """Who takes care."""
+
+
+class CareShown(Row):
+    """What somebody does about an item."""
+
+    incident: str
+    words: str
+
+
+class CaresShown(Listing[CareShown]):
+    """All of it."""
+
+
+ORDER: Final = Keyset("toy cares", int)
+
+
+def cares(look: Look, ask: Cares) -> CaresShown:
+    """What is done about items."""
+    after = 0 if ask.after is None else ORDER.after(ask.after)[0]
+    query = select(CARE).where(CARE.c.seq > after).order_by(CARE.c.seq).limit(ask.limit + 1)
+    page, following = ORDER.page(look.rows.all(query), ask, lambda row: (row.seq,))
+    called = look.called_by_id(row.subject for row in page)
+    items = tuple(CareShown(incident=called[row.subject], words=row.words) for row in page)
+    return CaresShown(items=items, next=following)
+
+
+def cared(rows: Rows, event: Cared, happened: Happened) -> None:
+    rows.put(CARE, seq=happened.seq, subject=happened.subject, words=event.words)
+
+
+def looked(rows: Rows, _event: Looked, happened: Happened) -> None:
+    found = rows.find(LOOKS, subject=happened.subject)
+    rows.put(LOOKS, subject=happened.subject, looks=1 + (found[0].looks if found else 0))
+
+
+def edited(rows: Rows, _event: Changed, happened: Happened) -> None:
+    found = rows.find(EDITS, subject=happened.subject)
+    rows.put(EDITS, subject=happened.subject, edits=1 + (found[0].edits if found else 0))
+
+
+def watch(desk: Desk, happened: Happened) -> None:
+    item = desk.item(happened.item)
+    desk.record(Watched(), item)
+    desk.set_timer("look", desk.now + LOOK, item)
+
+
+def look_after(desk: Desk, due: Due) -> None:
+    desk.record(Looked(), desk.item(due.item))
+
+
+class Toy:
+    """What the entry point would name. `offer` replaces what it offers."""
+
+    def __init__(self, offer: Callable[[], Offer] | None = None) -> None:
+        self._offer = offer or toy
+
+    def tieline_offer(self) -> Offer:
+        """What it offers."""
+        return self._offer()
+
+
+ACT: Final = Act(
+    "care", care, "toy.care", ("incident",), example={"incident": "INC-1", "words": "I look."}, records=(Cared,)
+)
+
+
+def toy() -> Offer:
+    """A plugin that keeps the contract."""
+    return Offer(
+        group="toy",
+        summary="Who takes care of what.",
+        acts=(ACT,),
+        views=(View("cares", cares, READ),),
+        rights={"toy.care": Right("say what you do about an item", (Role.RESPONDER,))},
+        events=(Cared, Watched, Looked),
+        projections=(
+            Projection("cares", (CARE,), {Cared: cared}),
+            Projection("looks", (LOOKS,), {Looked: looked}),
+            Projection("edits", (EDITS,), {Changed: edited}),
+        ),
+        followers=(Follower("watch", (Opened,), watch),),
+        timers=(TimerKind("look", look_after),),
+    )
