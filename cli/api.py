@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from tieline.cli.open import FILE, configuration
 from tieline.cli.output import emit
 
 
@@ -13,10 +16,15 @@ def api() -> None:
 
 
 @api.command("openapi")
-def openapi() -> None:
-    """The API described as OpenAPI 3.1, in JSON."""
+@click.pass_obj
+def openapi(workspace: str) -> None:
+    """The API described as OpenAPI 3.1, in JSON; with what the workspace's plugins offer, where there is one."""
+    from tieline.core.offer import Offers
     from tieline.sync.api import calls, openapi
-    from tieline.sync.office.own import OWN
-    from tieline.sync.office.own_views import OWN_VIEWS
 
-    emit(openapi.description(calls.calls([*OWN.by_name.values(), *OWN_VIEWS.by_name.values()])))
+    offers = Offers()
+    if (Path(workspace) / FILE).exists():
+        _config, registry = configuration(workspace)
+        offers = registry.offers
+        registry.close()
+    emit(openapi.description(calls.calls(calls.offered(offers))))

@@ -27,9 +27,11 @@ def token() -> None:
 @click.pass_obj
 def list_tokens(workspace: str, as_json: bool) -> None:
     """Your tokens; everybody's where you may see who holds what."""
-    config, _registry = configuration(workspace)
+    config, registry = configuration(workspace)
+    rules = registry.offers.rules
+    registry.close()
     with store_of(config) as store:
-        who = asker(config, store)
+        who = asker(config, store, rules)
         with store.read() as connection:
             own = grants.person_of(connection, who.someone)
             everybody = any(who.may(connection, right, STORE).allowed for right in (ALL_TOKENS, "access.read"))
@@ -42,7 +44,7 @@ def list_tokens(workspace: str, as_json: bool) -> None:
                     "name": one.name,
                     "person": one.person,
                     "owner": one.owner,
-                    "reaches": str(one.bound),
+                    "reaches": str(one.bound(rules)),
                     "made_at": one.made_at,
                     "until": one.terms.until,
                     "used_at": one.used_at,
@@ -56,7 +58,7 @@ def list_tokens(workspace: str, as_json: bool) -> None:
         "Tokens",
         ["id", "name", "acts for", "reaches", "until (UTC)", "last used (UTC)", "state"],
         [
-            (one.id, one.name, one.owner, one.bound, one.terms.until, one.used_at or "never", one.state(who.now))
+            (one.id, one.name, one.owner, one.bound(rules), one.terms.until, one.used_at or "never", one.state(who.now))
             for one in found
         ],
         empty="there are no tokens: `tieline token issue NAME` makes one",

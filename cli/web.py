@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from tieline.cli.accounts import owns_store
+from tieline.cli.accounts import owner_of, owns_store
 from tieline.cli.logs import set_up_logs
 from tieline.cli.open import configuration_to_act
 
@@ -20,4 +20,4 @@ def web(workspace: str, log_format: str, level: str) -> None:
     set_up_logs(log_format, level)
     from tieline.sync.api.serving import Web
 
-    sys.exit(Web(lambda: configuration_to_act(workspace), owns_store).run())
+    sys.exit(Web(lambda: configuration_to_act(workspace), owns_store, owner_of).run())

@@ -236,7 +236,8 @@ class Bound:
         return right in self.rights - NEVER_BY_TOKEN and within
 
     def __str__(self) -> str:
-        rights = ", ".join(right for right in RIGHTS if right in self.rights - NEVER_BY_TOKEN) or "nothing"
+        own = [right for right in RIGHTS if right in self.rights - NEVER_BY_TOKEN]
+        rights = ", ".join([*own, *sorted(self.rights - RIGHTS.keys())]) or "nothing"
         return rights if self.scope is None else f"{rights} of {self.scope}"
 
 

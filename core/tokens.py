@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, or_, select, update
 
-from tieline.core.access import CARRIES, Bound, Role, Scope, parse_scope
+from tieline.core.access import OWN_RULES, Bound, Role, Rules, Scope, parse_scope
 from tieline.core.errors import NotProved
 from tieline.core.events import TokenIssued, TokenRevoked
 from tieline.core.identity import Actor, Someone, is_proved
@@ -73,9 +73,9 @@ class Terms:
     scope: Scope | None
     until: datetime
 
-    def bound(self, token: str) -> Bound:
+    def bound(self, token: str, rules: Rules) -> Bound:
         """The bound of the token with this id."""
-        carried = CARRIES[self.role] if self.role is not None else frozenset[str]()
+        carried = rules.carries[self.role] if self.role is not None else frozenset[str]()
         return Bound(token, carried | frozenset(self.rights), self.scope)
 
     def check(self, at: datetime) -> None:
@@ -102,10 +102,9 @@ class Token:
     def name(self) -> str:
         return self.terms.name
 
-    @property
-    def bound(self) -> Bound:
+    def bound(self, rules: Rules) -> Bound:
         """What it reaches of what its owner may do."""
-        return self.terms.bound(self.id)
+        return self.terms.bound(self.id, rules)
 
     def state(self, now: datetime) -> str:
         """One word for it: `stands`, `revoked`, or `over`."""
@@ -210,7 +209,9 @@ def prove(connection: Connection, words: str, now: datetime) -> tuple[Someone, T
     return Someone(found.owner, identity, found.id), found
 
 
-def bound_of(connection: Connection | Transaction, someone: Someone, now: datetime) -> Bound | None:
+def bound_of(
+    connection: Connection | Transaction, someone: Someone, now: datetime, rules: Rules = OWN_RULES
+) -> Bound | None:
     """What the token by which they ask reaches, now; None where they ask themselves. Raises NotProved."""
     if not someone.token:
         return None
@@ -219,7 +220,7 @@ def bound_of(connection: Connection | Transaction, someone: Someone, now: dateti
     except LookupError as error:
         raise NotProved(str(error)) from None
     found.check(now)
-    return found.bound
+    return found.bound(rules)
 
 
 def is_stale(token: Token, now: datetime) -> bool:

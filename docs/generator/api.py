@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from generator.markdown import code, table
+from tieline.core.offer import Offers
 from tieline.sync.api import calls, openapi
 from tieline.sync.api.application import HEADERS
 from tieline.sync.api.problems import MEDIA_TYPE, Kind
-from tieline.sync.office.own import OWN
-from tieline.sync.office.own_views import OWN_VIEWS
 
 ABOUT = """\
 # The API
@@ -18,7 +17,8 @@ ABOUT = """\
 `tieline web` serves it under `/api/v1` ([how to call it](../how-to/call-the-api.md)). Every call shows a token, as
 `Authorization: Bearer tl_…`. `GET /api/v1/openapi.json` describes all of it as OpenAPI 3.1, and so does
 `tieline api openapi`. What an act or a view is told, and the right that it takes, stands at [acts](acts.md) and
-[views](views.md): an act is told a JSON object, a view a query.
+[views](views.md): an act is told a JSON object, a view a query. What a plugin offers is called the same way, as
+`POST /api/v1/GROUP/ACT`, and stands in the description of the workspace that allows it.
 
 ## Calls
 
@@ -35,7 +35,7 @@ and `detail`.
 
 def page() -> str:
     """The tables."""
-    description = openapi.description(calls.calls([*OWN.by_name.values(), *OWN_VIEWS.by_name.values()]))
+    description = openapi.description(calls.calls(calls.offered(Offers())))
     operations = [
         (path, method, operation)
         for path, methods in description["paths"].items()

@@ -11,6 +11,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final, Protocol, TypeVar
@@ -21,18 +22,20 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from tieline.core.acts import Act, Acts, NotDone
+from tieline.core.acts import Act, NotDone
 from tieline.core.declared import WrongWords
 from tieline.core.errors import NotAllowed, NotProved, StoreUnavailable, TielineError
 from tieline.core.identity import Someone
-from tieline.core.views import Listing, View, Views
+from tieline.core.views import Listing, View
 from tieline.sync.api import bodies, calls, openapi, signing_in
 from tieline.sync.api.problems import Kind, Problem
 from tieline.sync.api.signing_in import CHALLENGE, SigningIn
 from tieline.sync.engine import Engine
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries
+from tieline.sync.office.look import Outside
 from tieline.sync.office.office import LONGEST_KEY, Changed, KeyReused, Performed
+from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.office.performing import perform
 
 MOST_WAITING: Final = 200
@@ -67,14 +70,17 @@ class Host(Protocol):
         """Whether the store's file is theirs."""
         ...
 
+    def outside(self) -> Outside:
+        """What is known of the workspace beside its store."""
+        ...
+
 
 class Api:
     """The application."""
 
-    def __init__(self, host: Host, acts: Acts, views: Views) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
-        self._views = views
-        self._calls = calls.calls([*acts.by_name.values(), *views.by_name.values()])
+        self._calls = calls.calls(calls.offered(host.engine.registry.offers))
         self._description = orjson.dumps(openapi.description(self._calls))
         web = host.engine.config.web
         self._signing_in = SigningIn(calls_per_minute=web.calls_per_minute, behind_proxy=web.behind_proxy)
@@ -131,7 +137,7 @@ class Api:
                 self._signing_in.note_wrong(address, now)
             raise
         self._signing_in.note_right(words, asker.someone.token, now)
-        return asker
+        return replace(asker, rules=engine.registry.offers.rules)
 
     async def _performed(self, act: Act, asker: Asker, headers: Mapping[str, str], receive: Receive) -> Response:
         key, revision = _key(headers), _revision(headers)
@@ -149,7 +155,7 @@ class Api:
 
     async def _seen(self, view: View, asker: Asker, headers: Mapping[str, str], scope: Scope) -> Response:
         given, engine = calls.asked(view, scope["query_string"]), self._host.engine
-        enquiries = Enquiries(engine.store, engine.config, self._views)
+        enquiries = Enquiries(engine.store, engine.config, OWN_VIEWS, self._host.outside(), engine.registry.offers)
         seen = await self._in_thread(lambda: enquiries.look(view, view.told(given), asker))
         cursor = seen.facts.get("next") if isinstance(seen.answer, Listing) else None
         link = {"Link": calls.following(scope["path"], scope["query_string"], cursor)} if cursor is not None else {}

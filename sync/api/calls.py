@@ -10,14 +10,22 @@ from tieline.core.access import NEVER_BY_TOKEN
 from tieline.core.acts import Act
 from tieline.core.arguments import is_many
 from tieline.core.declared import Declared
+from tieline.core.offer import Offers
 from tieline.core.views import View
 from tieline.sync.api.problems import Kind, Problem
+from tieline.sync.office.own import OWN
+from tieline.sync.office.own_views import OWN_VIEWS
 
 ROOT: Final = "/api/v1/"
 MOST_PARAMETERS: Final = 100
 
 Calls = Mapping[str, Mapping[str, Declared]]
 """What is asked for, by path and method."""
+
+
+def offered(offers: Offers) -> list[Declared]:
+    """All that there is: Tieline's own acts and views, and those of plugins."""
+    return [*OWN.by_name.values(), *OWN_VIEWS.by_name.values(), *offers.acts.values(), *offers.views.values()]
 
 
 def calls(declared: Iterable[Declared]) -> Calls:

@@ -4,6 +4,7 @@ It opens the store itself; what is done through it reaches the daemon as what co
 from __future__ import annotations
 
 import random
+import secrets
 import signal
 import socket
 import threading
@@ -31,8 +32,8 @@ from tieline.sync.daemon.jobs.clock import StoreClock
 from tieline.sync.engine import Engine
 from tieline.sync.intake import slow_clients
 from tieline.sync.intake.server import OneLength
-from tieline.sync.office.own import OWN
-from tieline.sync.office.own_views import OWN_VIEWS
+from tieline.sync.office import projecting
+from tieline.sync.office.look import Outside
 
 WORKERS: Final = 8
 """Threads that ask the store."""
@@ -44,16 +45,24 @@ class Web:
     """Everything `tieline web` starts. Tests start it in process."""
 
     def __init__(
-        self, load: Load, owns_store: Callable[[Config, Someone], bool], *, clock: Clock | None = None
+        self,
+        load: Load,
+        owns_store: Callable[[Config, Someone], bool],
+        owner_of: Callable[[Config], str],
+        *,
+        clock: Clock | None = None,
     ) -> None:
         self._log: Any = structlog.get_logger("tieline.web")
         self._owns_store = owns_store
+        self._owner_of = owner_of
         config, registry = load()
         with config.telling_where("store"):
             self._store = Store.open(config.store, create=False, keys=config.keys)
             self._store.migrate()
         self._clock = clock or (StoreClock(self._store) if is_postgres(config.store) else SystemClock())
         self.engine = self._build(config, registry)
+        for offer in registry.offers.by_group.values():
+            projecting.make_all(self._store, offer, secrets.token_hex(8))
         self.workers = ThreadPoolExecutor(WORKERS, "store")
         self.address = ""
         self._http: uvicorn.Server | None = None
@@ -80,9 +89,13 @@ class Web:
         """Whether the store's file is theirs."""
         return self._owns_store(self.engine.config, someone)
 
+    def outside(self) -> Outside:
+        """What is known of the workspace beside its store."""
+        return Outside(owner=self._owner_of(self.engine.config))
+
     def application(self) -> OneLength:
         """What is served."""
-        return OneLength(Api(self, OWN, OWN_VIEWS))
+        return OneLength(Api(self))
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT. Answers the exit code."""

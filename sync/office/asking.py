@@ -36,7 +36,7 @@ class Asker:
 
     def facts(self, connection: Connection | Transaction) -> Facts:
         """What is known of them. Raises NotProved for a token that no longer stands."""
-        bound = tokens.bound_of(connection, self.someone, self.now)
+        bound = tokens.bound_of(connection, self.someone, self.now, self.rules)
         found = grants.facts_of(connection, self.someone, self.now, owns_store=self.owns_store, bound=bound)
         return replace(found, opened_store=self.opened_store, rules=self.rules)
 

@@ -14,7 +14,6 @@ from tieline.core.access import (
     LONGEST_SCOPE,
     NEVER_BY_TOKEN,
     OWN_TOKENS,
-    RIGHTS,
     STORE,
     Bound,
     Role,
@@ -32,8 +31,6 @@ from tieline.sync.office.desk import EngineDesk
 
 
 def _right(given: object) -> object:
-    if isinstance(given, str) and given not in RIGHTS:
-        raise ValueError(str(no_such("right", given, RIGHTS)).strip("'"))
     if given in NEVER_BY_TOKEN:
         raise ValueError(f"no token reaches {given}: one that is stolen would make another, which outlives it")
     return given
@@ -126,11 +123,14 @@ def issue(desk: EngineDesk, ask: Issue) -> Callable[[], Issued]:
     owner = desk.asking if ask.person is None else called(ask.person)
     terms = tokens.Terms(ask.name, ask.reaches, ask.right, parse_scope(ask.scope), ask.ends(desk.now))
     terms.check(desk.now)
+    rules = desk.engine.registry.offers.rules
+    for unknown in {*ask.right} - rules.rights.keys():
+        raise ValueError(str(no_such("right", unknown, rules.rights)).strip("'"))
     made: list[tuple[str, str]] = []
 
     def hand_out(tx: Transaction) -> None:
         if ask.person is not None:
-            _check_handing_out(desk, tx, terms.bound(""))
+            _check_handing_out(desk, tx, terms.bound("", rules))
         made.append(tokens.issue(tx, owner, terms, at=desk.now, actor=desk.actor))
 
     desk.within(hand_out, hold=grants.lock)
@@ -138,7 +138,7 @@ def issue(desk: EngineDesk, ask: Issue) -> Callable[[], Issued]:
         id=made[0][0],
         name=ask.name,
         owner=owner.identity,
-        reaches=str(terms.bound("")),
+        reaches=str(terms.bound("", rules)),
         until=instant(terms.until),
         token=made[0][1],
     )

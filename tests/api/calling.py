@@ -17,8 +17,7 @@ from tieline.core.identity import Someone, of_account
 from tieline.core.tokens import Terms
 from tieline.sync.api.application import Api
 from tieline.sync.engine import Engine
-from tieline.sync.office.own import OWN
-from tieline.sync.office.own_views import OWN_VIEWS
+from tieline.sync.office.look import Outside
 
 ANN, BOB = of_account("ann", "db1"), of_account("bob", "db1")
 EDIT: Mapping[str, Any] = {"incident": "INC-1", "changes": {"title": "Disk full on db1"}}
@@ -33,7 +32,7 @@ class Caller:
         self.grant(ANN, Role.RESPONDER)
         self.token = self.issue(ANN, Role.RESPONDER)
         self._loop = asyncio.Runner()
-        transport = httpx.ASGITransport(Api(self, OWN, OWN_VIEWS), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(Api(self), raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://tieline.test")
 
     @property
@@ -42,6 +41,9 @@ class Caller:
 
     def owns_store(self, someone: Someone) -> bool:
         return someone.name == "owner"
+
+    def outside(self) -> Outside:
+        return Outside()
 
     def grant(self, someone: Someone, role: Role, scope: Scope | None = None) -> None:
         with self.engine.store.write() as tx:

@@ -41,7 +41,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     def serve(web: str = "{listen: '127.0.0.1:0'}") -> Web:
         world = opened(tmp_path, web)
         made.append(world.engine.store)
-        one = Web(lambda: load_workspace(tmp_path / "tieline.yaml"), lambda _config, _someone: True)
+        one = Web(lambda: load_workspace(tmp_path / "tieline.yaml"), lambda _config, _someone: True, lambda _config: "")
         made.insert(0, one)
         one.start()
         return one
@@ -104,7 +104,7 @@ def test_an_address_that_is_taken_is_told(served: Served, tmp_path: Path) -> Non
     taken = served().address.removeprefix("http://")
     other = tmp_path / "tieline.yaml"
     other.write_text(other.read_text("utf-8").replace("127.0.0.1:0", taken), encoding="utf-8")
-    web = Web(lambda: load_workspace(other), lambda _config, _someone: True)
+    web = Web(lambda: load_workspace(other), lambda _config, _someone: True, lambda _config: "")
     with pytest.raises(ConfigError, match=rf"tieline.yaml:3:\d+: RUN001 web.listen: {taken} is taken"):
         web.start()
     web.stop()

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from tieline.core import journal, tokens
-from tieline.core.access import Role, Scope, ScopeKind
+from tieline.core.access import OWN_RULES, Role, Scope, ScopeKind
 from tieline.core.errors import NotProved
 from tieline.core.identity import Someone, called, of_account
 from tieline.core.redaction import redacted
@@ -56,7 +56,7 @@ def test_a_token_stands_for_whoever_it_was_issued_for(store: Store) -> None:
     someone, token = prove(store, told)
     assert (someone.name, someone.identity, someone.token) == ("ann", "os:ann@db1", token.id)
     assert tokens.FORM.fullmatch(told)
-    assert str(token.bound) == "incident.read, incident.edit of team:shop"
+    assert str(token.bound(OWN_RULES)) == "incident.read, incident.edit of team:shop"
     assert prove(store, issue(store, GRAFANA))[0].identity == "token:grafana"
 
 
@@ -154,7 +154,7 @@ def test_the_bound_is_asked_for_at_that_moment(store: Store) -> None:
     told = issue(store, until=NOW + timedelta(hours=1))
     someone, token = prove(store, told)
     with store.read() as connection:
-        assert tokens.bound_of(connection, someone, NOW) == token.bound
+        assert tokens.bound_of(connection, someone, NOW) == token.bound(OWN_RULES)
         assert tokens.bound_of(connection, ANN, NOW) is None
         with pytest.raises(NotProved, match="ended at"):
             tokens.bound_of(connection, someone, NOW + timedelta(hours=1))
