@@ -9,12 +9,15 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import Engine, event, insert, update
 from tests.sync.world import World
 
 from tieline.core import journal
-from tieline.core.access import CARRIES, RIGHTS, Facts, Grant, Role
+from tieline.core.access import CARRIES, RIGHTS, Facts, Grant, Role, Subject
+from tieline.core.arguments import Ask
 from tieline.core.declared import WrongWords
+from tieline.core.desk import Look
 from tieline.core.errors import NotAllowed
 from tieline.core.identity import Someone, of_account
 from tieline.core.model import Audience, ConnectionName, IncidentId
@@ -22,7 +25,7 @@ from tieline.core.port import Ref
 from tieline.core.shown import Note, Table
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
-from tieline.core.views import Keyset, Paged
+from tieline.core.views import Keyset, Listing, Paged, Row, View, Views
 from tieline.sync import loading, restricting
 from tieline.sync.alerts import absence
 from tieline.sync.alerts.absence import Belief, Doubt
@@ -327,6 +330,42 @@ def test_a_version_is_another_one_for_another_sight_and_after_a_change_and_no_ot
     later = versions()
     assert later[0] == without, "what is not there for them changes nothing that they see"
     assert later[1] != within
+
+
+class Nothing(Ask):
+    """It is told nothing."""
+
+
+def broken(_look: Look, _ask: Nothing) -> Listing[Row]:
+    """Answer what is no answer."""
+    return Listing[Row].model_validate({"items": 7})
+
+
+def of_something_hidden(_seen_in: object, _ask: object, _sight: object) -> tuple[Subject, None]:
+    return Subject("RES-BCDFGH", restricted=True), None
+
+
+def test_what_a_view_is_about_is_not_there_for_who_may_not_know_of_it(world: Worlds) -> None:
+    here = world()
+    views = Views([View("secret", broken, "incident.read", about=of_something_hidden)])
+    with pytest.raises(LookupError, match="there is no RES-BCDFGH"):
+        Enquiries(here.engine.store, here.engine.config, views).see("secret", {}, Asking(here.clock.now()))
+    assert told(here, "act_refused") == []
+
+
+def test_an_answer_that_cannot_be_is_nobody_s_wrong_words(world: Worlds) -> None:
+    here = world()
+    views = Views([View("broken", broken, "incident.read")])
+    with pytest.raises(ValidationError):
+        Enquiries(here.engine.store, here.engine.config, views).see("broken", {}, Asking(here.clock.now()))
+
+
+def test_the_same_answer_has_another_version_for_who_sees_more_elsewhere(world: Worlds) -> None:
+    here = opened(world(), 2)
+    restrict(here, 2)
+    outside, inside = (asks(here, "incidents", {"search": "Disk 0"}, role) for role in (Role.VIEWER, Role.SECURITY))
+    assert outside.facts == inside.facts
+    assert outside.version != inside.version
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
