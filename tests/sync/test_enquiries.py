@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, event, insert, update
 from tests.sync.world import World
 
-from tieline.core import journal
-from tieline.core.access import CARRIES, RIGHTS, Facts, Grant, Role, Subject
+from tieline.core import grants, journal
+from tieline.core.access import CARRIES, RIGHTS, Facts, Grant, Role, Rule, Subject, Verdict
 from tieline.core.arguments import Ask
 from tieline.core.declared import WrongWords
 from tieline.core.desk import Look
@@ -145,7 +145,8 @@ def waiting(world: World, count: int, prefix: str = "thing") -> None:
             name = f"{prefix}-{number}"
             hold = Hold(Held.CONFLICT, "ours", "theirs", now, "both sides changed it")
             loading.save_replica(tx, replace(left, holds={"title": hold, "team": hold}))
-            loading.save_replica(tx, replace(right, state=ReplicaState.PARKED, parked="it has no type"))
+            parked = replace(right, state=ReplicaState.PARKED, parked="it has no type", holds={"title": hold})
+            loading.save_replica(tx, parked)
             arrival = {"connection": "left", "ref": name, "asked": 0, "received_at": now, "parked": "unreadable"}
             tx.execute(insert(t.inbox), arrival)
             comments.write(tx, engine, IncidentId(1), ANN, name, Audience.STAFF)
@@ -192,6 +193,9 @@ def test_a_list_is_the_same_in_pages_of_any_length(name: str, world: Worlds) -> 
     given = GIVEN.get(name, {})
     whole = asks(here, name, given).facts
     assert (whole["next"], len(whole["items"]) >= 3) == (None, True)
+    assert asks(here, name, {**given, "limit": len(whole["items"])}).facts == whole, (
+        "nothing follows a page that is full"
+    )
     for limit in (1, 2, len(whole["items"])):
         found: list[Any] = []
         after: dict[str, str] = {}
@@ -214,6 +218,28 @@ def test_what_was_settled_meanwhile_moves_nothing_of_the_next_page(world: Worlds
         tx.execute(update(t.replica).where(t.replica.c.id <= first.facts["items"][-1]["id"]).values(state="linked"))
     second = asks(here, "parked", {"limit": 1, "after": first.facts["next"]})
     assert [(one["what"], one["id"]) for one in second.facts["items"]] == [("copy", here.copy("right", 3).id)]
+
+
+def test_a_parked_timer_is_of_the_incident_that_it_names_or_whose_alert_it_names(world: Worlds) -> None:
+    here = opened(world(), 1)
+    waiting(here, 1)
+    timers = [one for one in asks(here, "parked").facts["items"] if one["what"] == "timer"]
+    assert [one["incident"] for one in timers] == ["INC-1", "INC-1"]
+    assert all("for INC-1: " in one["sentence"] for one in timers)
+
+
+def test_a_role_that_is_over_is_said_to_be_so(world: Worlds) -> None:
+    here = world()
+    now = here.clock.now()
+    given = Grant(Role.VIEWER, until=now + timedelta(hours=1))
+    with here.engine.store.write() as tx:
+        grants.grant(tx, ANN, given, at=now, actor=ANN, verdict=Verdict(True, Rule.OWNER))
+    stands = asks(here, "access list", {}, Role.AUDITOR)
+    here.clock.advance(3_600)
+    over = asks(here, "access list", {}, Role.AUDITOR)
+    assert [one.facts["grants"][0]["stands"] for one in (stands, over)] == [True, False]
+    tables = [one.answer.shown()[0] for one in (stands, over)]
+    assert [str(table.rows[0][-1]).endswith(" (over)") for table in tables if isinstance(table, Table)] == [False, True]
 
 
 def test_how_many_fired_is_the_same_number_in_the_table_as_in_the_sentence_below_it(world: Worlds) -> None:
