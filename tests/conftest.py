@@ -14,6 +14,7 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "explore")
 
 pytest_plugins = [
     "tests.suite.heap",
+    "tests.suite.logs",
     "tests.suite.order",
     "tests.suite.scratch",
     "tests.suite.skips",
