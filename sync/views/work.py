@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from pydantic import Field
-from sqlalchemy import Select, Text, and_, bindparam, func, or_, select, text, type_coerce
+from sqlalchemy import Select, Text, and_, func, or_, select, text, type_coerce
 
 from tieline.core.model import IncidentId
 from tieline.core.shown import Part, Table
@@ -19,8 +19,11 @@ from tieline.sync.office import happenings
 from tieline.sync.office.look import EngineLook
 from tieline.sync.sight import called_by_number, without
 
-_FOLLOWERS: Final = select(t.follower).order_by(t.follower.c.name)
-_AFTER: Final = select(t.journal.c.at).where(t.journal.c.seq == bindparam("seq"))
+_FOLLOWERS: Final = (
+    select(t.follower, t.journal.c.at.label("since"))
+    .outerjoin(t.journal, t.journal.c.seq == t.follower.c.seq + 1)
+    .order_by(t.follower.c.name)
+)
 
 
 class FollowerShown(Row):
@@ -60,7 +63,7 @@ def followers(look: EngineLook, ask: Long) -> Followers:
             FollowerShown(
                 follower=row.name,
                 behind=last - row.seq,
-                since=None if row.seq >= last else look.seen_in.execute(_AFTER, {"seq": row.seq + 1}).scalar(),
+                since=None if row.seq >= last else row.since,
                 waiting=waiting.get(row.name, 0),
                 parked=parked.get(row.name, 0),
             )
@@ -102,6 +105,9 @@ class TimersShown(Listing[TimerShown]):
         return (Table("Timers", columns, rows, empty="nothing is to happen later"), *self.more())
 
 
+_AT_ONCE: Final = 500
+"""Timers that are looked at together: of those before a page, many may be hidden."""
+
 _BY_TIME: Final = Keyset("timers", int, int)
 _SOONEST: Final = (
     select(t.timer.c.id, t.timer.c.kind, t.timer.c.due_at, t.timer.c.attempts, t.timer.c.parked)
@@ -114,11 +120,12 @@ def _visible(look: EngineLook, ask: Timers, place: tuple[int, int] | None) -> It
     """The timers after a place, each with the item that it is about, without those of items that are hidden."""
     hidden = look.sight.hidden(look.seen_in)
     query = _SOONEST.where(t.timer.c.due_at <= look.now) if ask.overdue else _SOONEST
+    most = max(ask.limit, _AT_ONCE)
     while True:
-        rows = look.seen_in.execute(_behind(query, place).limit(ask.limit + 1)).all()
+        rows = look.seen_in.execute(_behind(query, place).limit(most + 1)).all()
         owners = explain.owners(look.seen_in, [row.facts for row in rows])
         yield from ((row, owner) for row, owner in zip(rows, owners, strict=True) if owner not in hidden)
-        if len(rows) <= ask.limit:
+        if len(rows) <= most:
             return
         place = (to_micros(rows[-1].due_at), rows[-1].id)
 

@@ -159,6 +159,7 @@ def waiting(world: World, count: int, prefix: str = "thing") -> None:
                 timer = {"key": f"{name} {about}", "kind": "page", "due_at": now, "payload": about, "parked": "unknown"}
                 tx.execute(insert(t.timer), timer)
             absence._save(tx, ConnectionName(name), Doubt(now, frozenset({Ref(name)}), 1, Belief.TOO_MANY, 1))
+            tx.execute(insert(t.follower), {"name": name, "seq": number})
         tx.execute(update(t.twin).values(state="parked", parked="no right to comment"))
 
 
@@ -186,7 +187,21 @@ def test_a_page_is_read_in_as_many_queries_however_many_rows_it_has(roles: tuple
     assert all(rows[0][name] < rows[1][name] for name in paged), rows
 
 
-@pytest.mark.parametrize("name", ["history", "conflicts", "parked", "doubts"])
+def test_a_page_of_timers_is_read_in_as_many_queries_however_many_before_it_are_hidden(world: Worlds) -> None:
+    here = opened(world(), 2)
+    restrict(here, 1)
+    asked: list[int] = []
+    for count in (10, 100):
+        with here.engine.store.write() as tx:
+            timer: dict[str, Any] = {"kind": "page", "due_at": here.clock.now(), "payload": {"incident": 1}}
+            tx.execute(insert(t.timer), [{**timer, "key": f"{count} {number}"} for number in range(count)])
+        with counted() as statements:
+            assert asks(here, "timers", {"limit": 1}).facts["items"] == []
+        asked.append(len(statements))
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize("name", ["history", "conflicts", "parked", "doubts", "followers", "timers"])
 def test_a_list_is_the_same_in_pages_of_any_length(name: str, world: Worlds) -> None:
     here = opened(world(), 3)
     waiting(here, 3)
@@ -299,7 +314,7 @@ def test_that_a_restricted_one_is_read_is_journalled_before_it_is_shown_once_a_m
     assert told(here, "restricted_read") == [("restricted_read", "ann", 2, {"act": "incidents"})]
 
 
-SHOWS_SOMETHING_OF = [name for name in OWN_VIEWS.by_name if name not in ("status", "access list")]
+SHOWS_SOMETHING_OF = [name for name in OWN_VIEWS.by_name if name not in ("status", "access list", "followers")]
 
 
 @pytest.mark.parametrize("name", SHOWS_SOMETHING_OF)
@@ -406,7 +421,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("incidents", {"incident": ""}, "incident: String should have at least 1 character"),
     *(
         (name, {**GIVEN.get(name, {}), "after": Keyset("others", int).cursor(1)}, f"take `next` of a page of `{name}`")
-        for name in ("incidents", "history", "conflicts", "parked", "doubts")
+        for name in ("incidents", "history", "conflicts", "parked", "doubts", "followers", "timers")
     ),
     ("why", {"incident": "INC-1"}, "field: it is missing"),
     ("why", {"incident": "INC-1", "field": ""}, "field: String should have at least 1 character"),
