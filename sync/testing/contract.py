@@ -25,6 +25,8 @@ from tieline.sync.testing.dying import DyingContract
 from tieline.sync.testing.ground import Ground
 from tieline.sync.testing.hostility import HostileContract
 from tieline.sync.testing.lasting import LastingContract
+from tieline.sync.testing.remembering import RememberingContract
+from tieline.sync.testing.seeing import SeeingContract
 
 __all__ = ["PluginContract"]
 
@@ -43,7 +45,7 @@ def offering(plugin: Any, settings: Mapping[str, Any]) -> Callable[[], Offer]:
     return make
 
 
-class PluginContract(ActContract, DyingContract, HostileContract, LastingContract):
+class PluginContract(ActContract, DyingContract, HostileContract, LastingContract, RememberingContract, SeeingContract):
     """What a plugin owes. `plugin` is what its entry point names: a class, a function, a module or an object."""
 
     plugin: ClassVar[Any] = None

@@ -5,18 +5,40 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import field_serializer
+from sqlalchemy import select
 
+from tieline.core.access import READ
 from tieline.core.acts import NotDone
 from tieline.core.arguments import Answer
-from tieline.core.desk import Desk
+from tieline.core.desk import Desk, Look
 from tieline.core.errors import NotAllowed
-from tieline.core.events import Event
-from tieline.core.offer import Due, Offer, TimerKind
+from tieline.core.events import Event, Opened
+from tieline.core.offer import Due, Follower, Offer, TimerKind
+from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened, Projection, Rows
-from tieline.sync.testing.toy import ACT, LOOKS, Care, Cared, Caring, Looked, care, look_after, toy
+from tieline.core.views import Keyset, View
+from tieline.sync.testing.toy import (
+    ACT,
+    CARE,
+    LOOKS,
+    Care,
+    Cared,
+    Cares,
+    CareShown,
+    CaresShown,
+    Caring,
+    Looked,
+    Watched,
+    care,
+    cares,
+    look_after,
+    toy,
+    watch,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +160,88 @@ def _never_fires() -> Offer:
     return replace(toy(), timers=(*toy().timers, TimerKind("never", look_after)))
 
 
+def _told_to_all() -> Offer:
+    def everybody(rows: Rows, event: Cared, happened: Happened) -> None:
+        rows.put(CARE, seq=happened.seq, subject="everything", words=event.words)
+
+    def shown(look: Look, ask: Cares) -> CaresShown:
+        """What is done about items."""
+        rows = look.rows.all(select(CARE).limit(ask.limit))
+        return CaresShown(items=tuple(CareShown(incident="", words=row.words) for row in rows))
+
+    others = tuple(one for one in toy().projections if one.name != "cares")
+    told = Projection("cares", (CARE,), {Cared: everybody})
+    return replace(toy(), projections=(told, *others), views=(View("cares", shown, READ),))
+
+
+def _loses_rows() -> Offer:
+    order = Keyset("toy cares", str)
+
+    def by_words(look: Look, ask: Cares) -> CaresShown:
+        """What is done about items."""
+        after = "" if ask.after is None else order.after(ask.after)[0]
+        query = select(CARE).where(CARE.c.words > after).order_by(CARE.c.words).limit(ask.limit + 1)
+        page, following = order.page(look.rows.all(query), ask, lambda row: (row.words,))
+        return CaresShown(items=tuple(CareShown(incident="", words=row.words) for row in page), next=following)
+
+    return replace(toy(), views=(View("cares", by_words, READ),))
+
+
+def _asks_for_each() -> Offer:
+    def one_by_one(look: Look, ask: Cares) -> CaresShown:
+        """What is done about items."""
+        said = cares(look, ask)
+        for _item in said.items:
+            look.rows.first(select(LOOKS))
+        return said
+
+    return replace(toy(), views=(View("cares", one_by_one, READ),))
+
+
+def _endless() -> Offer:
+    def again(desk: Desk, due: Due) -> None:
+        look_after(desk, due)
+        desk.set_timer("look", due.at, desk.item(due.item))
+
+    return replace(toy(), timers=(TimerKind("look", again),))
+
+
+def _forgets() -> Offer:
+    known: set[str] = set()
+
+    def noting(desk: Desk, happened: Happened) -> None:
+        known.add(happened.item)
+        watch(desk, happened)
+
+    def knowing(desk: Desk, due: Due) -> None:
+        if due.item in known:
+            look_after(desk, due)
+
+    return replace(toy(), followers=(Follower("watch", (Opened,), noting),), timers=(TimerKind("look", knowing),))
+
+
+def _only_what_is_new() -> Offer:
+    def fresh(desk: Desk, happened: Happened) -> None:
+        if desk.now - happened.at < timedelta(hours=1):
+            watch(desk, happened)
+
+    return replace(toy(), followers=(Follower("watch", (Opened,), fresh),))
+
+
+class Seen(PluginEvent, kind="toy.seen"):
+    """an item was seen"""
+
+
+def _renamed() -> Offer:
+    def seen(desk: Desk, due: Due) -> None:
+        desk.record(Seen(), desk.item(due.item))
+
+    projections = tuple(one for one in toy().projections if one.name != "looks")
+    return replace(toy(), events=(Cared, Watched, Seen), projections=projections, timers=(TimerKind("look", seen),))
+
+
+_ONCE: Final = "test_what_it_does_by_itself_is_done_once_over_restarts_clock_steps_and_two_workers"
+_PAGES: Final = "test_a_list_shows_each_of_10_000_rows_once"
 _ACT_LINE: Final = "test_every_act_has_an_example_that_succeeds"
 _DECLARES: Final = "test_it_records_what_it_declares"
 _REBUILD: Final = "test_tables_made_anew_are_those_that_were_kept_in_step"
@@ -179,5 +283,22 @@ SABOTEURS: Final = (
     ),
     Saboteur("a title that is a format", _formats_titles, "test_an_item_may_say_anything", "ends in TypeError"),
     Saboteur("rows that depend on memory", _counts_in_memory, _REBUILD, "made anew from the journal is not what"),
+    Saboteur(
+        "rows that belong to everybody",
+        _told_to_all,
+        "test_nothing_of_a_restricted_item_is_in_an_outsiders_answer",
+        "which is of a restricted item",
+    ),
+    Saboteur("an order in which rows share a place", _loses_rows, _PAGES, "some are lost"),
+    Saboteur("a query for each row", _asks_for_each, _PAGES, "queries for 1000 rows"),
+    Saboteur("a timer that sets itself for what is over", _endless, _ONCE, "does not come to rest"),
+    Saboteur("a timer that knows only what this process saw", _forgets, _ONCE, "too few"),
+    Saboteur(
+        "a follower that passes over what is old",
+        _only_what_is_new,
+        "test_what_happens_while_it_is_set_aside_is_not_lost",
+        "is lost",
+    ),
+    Saboteur("an event that is called otherwise", _renamed, "test_what_was_ever_recorded_is_read", "offered no more"),
     Saboteur("a timer that nothing sets", _never_fires, _REBUILD, "never fired"),
 )

@@ -21,8 +21,14 @@ def lines() -> dict[str, Callable[..., None]]:
     return {name: test for name, test in found if name.startswith("test_")}
 
 
-def objection(line: str, make: Callable[[], Offer], folder: Path) -> str:
-    """With what sentence a line of the contract rejects an offer; "" where it keeps it."""
+def objection(line: str, make: Callable[[], Offer], folder: Path, journals: Path) -> str:
+    """With what sentence a line of the contract rejects an offer; "" where it keeps it. `journals` is the file of the
+    events that were ever recorded."""
+
+    class Trial(PluginContract):
+        pass
+
+    Trial.journals = journals
     ground = Ground(folder / "ground", make)
     given: dict[str, Any] = {"ground": ground, "tmp_path": folder}
     test = lines()[line]
@@ -30,7 +36,7 @@ def objection(line: str, make: Callable[[], Offer], folder: Path) -> str:
     try:
         with capture_logs():
             ground.work()
-            test(PluginContract(), **{name: given[name] for name in wanted})
+            test(Trial(), **{name: given[name] for name in wanted})
     except (pytest.fail.Exception, AssertionError) as failure:
         return str(failure) or "it is rejected without a word"
     except Exception as error:  # noqa: BLE001 - that it crashed is the finding

@@ -10,15 +10,17 @@ from tieline.sync.testing.saboteurs import SABOTEURS, Saboteur
 from tieline.sync.testing.toy import toy
 from tieline.sync.testing.trial import lines, objection
 
+JOURNALS = Path(__file__).with_name("toy.events.json")
+
 
 @pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda saboteur: saboteur.fault)
 def test_the_named_line_rejects_the_saboteur(saboteur: Saboteur, tmp_path: Path) -> None:
-    assert saboteur.words in objection(saboteur.rejected_by, saboteur.offer, tmp_path)
+    assert saboteur.words in objection(saboteur.rejected_by, saboteur.offer, tmp_path, JOURNALS)
 
 
 @pytest.mark.parametrize("line", lines())
 def test_a_plugin_without_a_fault_keeps_every_line(line: str, tmp_path: Path) -> None:
-    assert objection(line, toy, tmp_path) == ""
+    assert objection(line, toy, tmp_path, JOURNALS) == ""
 
 
 def test_every_line_rejects_a_saboteur() -> None:

@@ -1,0 +1,159 @@
+"""What may be seen: nothing of what is restricted, and all of the rest, page by page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+import pytest
+from sqlalchemy import Engine as Database
+from sqlalchemy import Table, bindparam, event, func, insert, select
+
+from tieline.core.acts import NotDone
+from tieline.core.arguments import item_fields
+from tieline.core.declared import WrongWords
+from tieline.core.store import tables as t
+from tieline.core.store.many import Many
+from tieline.core.store.store import Transaction
+from tieline.core.views import Paged, View
+from tieline.sync.testing.acting import acts_of, fail_for
+from tieline.sync.testing.ground import Ground
+from tieline.sync.testing.hostility import text_arguments
+from tieline.sync.testing.story import asked_of
+
+CANARY: Final = "canary 7f3a19"
+"""Words that stand nowhere else."""
+
+ROWS: Final = 10_000
+PAGE: Final = 1_000
+FEW: Final = 10
+MORE_QUERIES: Final = 8
+"""So many queries more may a page of PAGE rows take than one of FEW."""
+
+
+class SeeingContract:
+    """Views, and what acts answer."""
+
+    def test_nothing_of_a_restricted_item_is_in_an_outsiders_answer(self, ground: Ground) -> None:
+        secret, other = ground.open(title=CANARY), ground.open()
+        for act in acts_of(ground):
+            _try(ground, act.name, asked_of(act, secret, **dict.fromkeys(text_arguments(act), CANARY)))
+            _try(ground, act.name, asked_of(act, other))
+        ground.pass_time(3_600)
+        hidden = ground.incident(secret)
+        ground.restrict(secret)
+        leak = re.compile(rf"{CANARY}|{hidden.uid}|\b{secret}\b")
+        for view in ground.engine.registry.offers.views.values():
+            seen = ground.see(view.name, asked_of(view, other))
+            _fail_if_told(f"the view {view.name!r}", leak, orjson.dumps(seen.facts).decode())
+            for name in item_fields(view.ask):
+                with pytest.raises(LookupError):
+                    ground.see(view.name, {**asked_of(view, other), name: secret})
+        for act in acts_of(ground):
+            _fail_if_told(f"the act {act.name!r}", leak, _try(ground, act.name, asked_of(act, other)))
+            if item_fields(act.ask):
+                with pytest.raises(LookupError):
+                    ground.perform(act.name, asked_of(act, secret))
+
+    def test_a_list_shows_each_of_10_000_rows_once(self, ground: Ground) -> None:
+        number = ground.open()
+        for act in acts_of(ground):
+            _try(ground, act.name, asked_of(act, number))
+        _grow(ground, number)
+        for view in ground.engine.registry.offers.views.values():
+            if issubclass(view.ask, Paged):
+                fail_for(f"the view {view.name!r} {words}" for words in _lost(ground, view, number))
+
+
+def _try(ground: Ground, act: str, asked: dict[str, Any]) -> str:
+    try:
+        done = ground.perform(act, asked)
+    except (NotDone, WrongWords, LookupError) as error:
+        return str(error)
+    return f"{done.sentence} {orjson.dumps(done.facts).decode()}"
+
+
+def _fail_if_told(what: str, leak: re.Pattern[str], told: str) -> None:
+    found = leak.search(told)
+    if found is not None:
+        pytest.fail(f"{what} tells an outsider {found[0]!r}, which is of a restricted item")
+
+
+def _lost(ground: Ground, view: View, number: str) -> Iterator[str]:
+    given = {name: value for name, value in asked_of(view, number).items() if name not in item_fields(view.ask)}
+    (few, _next), few_queries = _page(ground, view, {**given, "limit": FEW})
+    whole, following = _page(ground, view, {**given, "limit": ROWS})[0]
+    if len(few) < FEW or len(whole) < PAGE or following is not None:
+        yield f"shows {len(whole)} of {ROWS} rows, and something behind them: {following}"
+        return
+    found: list[Any] = []
+    after: dict[str, Any] = {}
+    while True:
+        (rows, following), queries = _page(ground, view, {**given, "limit": PAGE, **after})
+        found += rows
+        if queries > few_queries + MORE_QUERIES:
+            yield f"takes {queries} queries for {len(rows)} rows, and {few_queries} for {FEW}"
+            return
+        if following is None or len(found) > len(whole):
+            break
+        after = {"after": following}
+    if found != whole:
+        yield f"shows {len(found)} rows in pages, and {len(whole)} at once: some are lost, or there twice"
+
+
+def _page(ground: Ground, view: View, given: Mapping[str, Any]) -> tuple[tuple[list[Any], str | None], int]:
+    with _counting() as queries:
+        facts = ground.see(view.name, given).facts
+    return (list(facts["items"]), facts.get("next")), len(queries)
+
+
+@contextmanager
+def _counting() -> Iterator[list[str]]:
+    asked: list[str] = []
+
+    def note(*told: Any) -> None:
+        asked.append(str(told[2]))
+
+    event.listen(Database, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(Database, "before_cursor_execute", note)
+
+
+def _grow(ground: Ground, number: str) -> None:
+    """Have 10,000 rows in each table that has one, each of an item of its own."""
+    item = ground.incident(number)
+    with ground.engine.store.write() as tx:
+        first = int(tx.execute(select(func.max(t.incident.c.id))).scalar_one()) + 1
+        model = tx.execute(select(t.incident).where(t.incident.c.id == item.id)).one()._asdict()
+        uids = [f"contract{count:08d}" for count in range(ROWS)]
+        _insert(tx, t.incident, [{**model, "id": first + count, "uid": uid} for count, uid in enumerate(uids)])
+        for table in (table for one in ground.offer.projections for table in one.tables):
+            rows = tx.execute(select(table).order_by(*table.primary_key.columns)).all()
+            if rows:
+                model = rows[0]._asdict()
+                missing = enumerate(uids[: ROWS - len(rows)])
+                _insert(tx, table, [_another(table, model, uid, count) for count, uid in missing])
+
+
+def _another(table: Table, row: Mapping[str, Any], uid: str, count: int) -> dict[str, Any]:
+    keys = {column.name for column in table.primary_key.columns}
+    made = {name: _moved(value, count) if name in keys else value for name, value in row.items()}
+    return {**made, "subject": uid}
+
+
+def _moved(value: Any, count: int) -> Any:
+    """Another key for each."""
+    if isinstance(value, int):
+        return value + 1_000_000 + count
+    return value if isinstance(value, datetime) else f"{value}-{count}"
+
+
+def _insert(tx: Transaction, table: Table, rows: list[dict[str, Any]]) -> None:
+    values = {column.name: bindparam(column.name, type_=column.type) for column in table.c}
+    tx.execute_many(Many(insert(table).values(values)), rows)
