@@ -41,7 +41,7 @@ class Enquirer(Protocol):
     @property
     def now(self) -> datetime: ...
 
-    def facts(self, connection: Connection | Transaction) -> Facts:
+    def facts(self, connection: Connection | Transaction, /) -> Facts:
         """What is known of them."""
 
 
