@@ -27,9 +27,11 @@ from tieline.core.declared import WrongWords
 from tieline.core.errors import NotAllowed, NotProved, StoreUnavailable, TielineError
 from tieline.core.identity import Someone
 from tieline.core.views import Listing, View
-from tieline.sync.api import bodies, calls, openapi, signing_in
+from tieline.sync.api import bodies, calls, openapi, signing_in, stream
+from tieline.sync.api.happenings import NoPlace
 from tieline.sync.api.problems import Kind, Problem
 from tieline.sync.api.signing_in import CHALLENGE, SigningIn
+from tieline.sync.api.stream import Streams
 from tieline.sync.engine import Engine
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries
@@ -65,6 +67,14 @@ class Host(Protocol):
 
     @property
     def workers(self) -> Executor: ...
+
+    @property
+    def streams(self) -> Streams: ...
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether streams are to end."""
+        ...
 
     def owns_store(self, someone: Someone) -> bool:
         """Whether the store's file is theirs."""
@@ -111,6 +121,8 @@ class Api:
         asker = await self._proved(scope, headers)
         if scope["path"] == openapi.PATH:
             return self._described(scope, headers)
+        if scope["path"] == openapi.EVENTS:
+            return await self._streamed(scope, headers, asker)
         methods = self._calls.get(scope["path"])
         if methods is None:
             raise Problem(Kind.NOT_THERE, f"there is no call {scope['path'][:200]!r}; see {openapi.PATH}")
@@ -160,6 +172,21 @@ class Api:
         cursor = seen.facts.get("next") if isinstance(seen.answer, Listing) else None
         link = {"Link": calls.following(scope["path"], scope["query_string"], cursor)} if cursor is not None else {}
         return _tagged(orjson.dumps(seen.facts), seen.version, scope, headers, link)
+
+    async def _streamed(self, scope: Scope, headers: Mapping[str, str], asker: Asker) -> Response:
+        if scope["method"] != "GET":
+            raise Problem(Kind.METHOD, f"{scope['path']} is asked for by GET", headers={"Allow": "GET"})
+        self._host.streams.check(asker.someone.token)
+        store, told = self._host.engine.store, headers.get("last-event-id") or None
+        try:
+            begun = await self._in_thread(lambda: stream.begin(store, asker, told))
+        except NoPlace as error:
+            raise Problem(Kind.MALFORMED, str(error)) from None
+        frames = stream.frames(self._in_thread, store, lambda: self._now(asker), begun)
+        return stream.Stream(frames, self._host.streams, asker.someone.token, lambda: self._host.is_stopping)
+
+    def _now(self, asker: Asker) -> Asker:
+        return replace(asker, now=self._host.engine.clock.now())
 
     def _described(self, scope: Scope, headers: Mapping[str, str]) -> Response:
         if scope["method"] not in ("GET", "HEAD"):
@@ -212,6 +239,8 @@ def _problem(error: Exception) -> Problem | None:
             return Problem(Kind.CHANGED, str(error))
         case NotDone():
             return Problem(Kind.NOT_DONE, str(error))
+        case NoPlace():
+            return None
         case KeyError() | IndexError() | UnicodeError() | TielineError():
             return None
         case LookupError():

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from tieline.core.access import READ
 from tieline.core.declared import Declared
 from tieline.core.views import View
 from tieline.sync.api.calls import ROOT, Calls
@@ -15,6 +16,7 @@ from tieline.sync.api.problems import MEDIA_TYPE, Kind
 from tieline.sync.office.office import LONGEST_KEY
 
 PATH: Final = f"{ROOT}openapi.json"
+EVENTS: Final = f"{ROOT}events"
 Mode = Literal["validation", "serialization"]
 _SCHEMAS: Final = "#/components/schemas/{model}"
 
@@ -64,7 +66,7 @@ def description(calls: Calls) -> dict[str, Any]:
             "version": "1",
             "description": "Keeps one incident in step across its tools. Every act is a POST, every view a GET.",
         },
-        "paths": paths,
+        "paths": {**paths, EVENTS: {"get": _EVENTS}},
         "components": {
             "schemas": schemas.all,
             "responses": {kind.slug: _problem(kind) for kind in Kind},
@@ -113,6 +115,35 @@ _HEADERS: Final = {
 
 
 _PROBLEM: Final[list[tuple[type[BaseModel], Mode]]] = [(ProblemDetails, "serialization")]
+
+
+def _refs_of(kinds: Iterable[Kind]) -> dict[str, Any]:
+    return {str(kind.status): {"$ref": f"#/components/responses/{kind.slug}"} for kind in kinds}
+
+
+_EVENTS: Final = {
+    "operationId": "events",
+    "summary": "What happens, as it does.",
+    "description": "Server-sent events: each entry of the journal about an item or a connection, with its kind, when, "
+    "who, and about what. It begins with what happens from now on, or after the event of `Last-Event-ID`.\n\nIt takes "
+    f"the right `{READ}`.",
+    "tags": ["events"],
+    "parameters": [
+        {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "Go on after the event of this id, without loss; `begin` is before everything.",
+            "schema": {"type": "string", "pattern": "^([0-9a-f]{32}|begin)$"},
+        }
+    ],
+    "responses": {
+        "200": {
+            "description": "It goes on until one of the two sides ends it.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **_refs_of((*ALWAYS, Kind.NOT_ALLOWED)),
+    },
+}
 
 
 class _Schemas:

@@ -3,6 +3,7 @@ It opens the store itself; what is done through it reaches the daemon as what co
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
 import signal
@@ -10,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -19,13 +21,14 @@ import uvicorn
 
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
-from tieline.core.errors import ConfigError
+from tieline.core.errors import ConfigError, StoreUnavailable
 from tieline.core.identity import Someone
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
 from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
 from tieline.sync.api.application import Api
+from tieline.sync.api.stream import Streams
 from tieline.sync.build import build
 from tieline.sync.daemon import address
 from tieline.sync.daemon.jobs.clock import StoreClock
@@ -38,7 +41,37 @@ from tieline.sync.office.look import Outside
 WORKERS: Final = 8
 """Threads that ask the store."""
 
+LOOK_AT_CLOCK_EVERY: Final = 60.0
+"""Seconds between two looks at the time that all workers on PostgreSQL share."""
+STALLED: Final = 30.0
+"""Seconds that somebody may leave an answer unread."""
+
 Load = Callable[[], tuple[Config, Registry]]
+
+
+class StalledDoor(slow_clients.Door):
+    """The door, which also lets go of whoever asks and does not read: what is not taken is not kept for them."""
+
+    stalled_timeout = STALLED
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(self.stalled_timeout, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._read_on()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._read_on()
+        super().connection_lost(exc)
+
+    def _read_on(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    _stalled: asyncio.TimerHandle | None = None
 
 
 class Web:
@@ -65,6 +98,8 @@ class Web:
             projecting.make_all(self._store, offer, secrets.token_hex(8))
         self.workers = ThreadPoolExecutor(WORKERS, "store")
         self.address = ""
+        self.is_stopping = False
+        self.streams = Streams()
         self._http: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -107,8 +142,12 @@ class Web:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
         self.start()
+        looked = self._clock.monotonic()
         while not stopping.wait(1.0) and self._thread is not None and self._thread.is_alive():
-            pass
+            if isinstance(self._clock, StoreClock) and self._clock.monotonic() - looked >= LOOK_AT_CLOCK_EVERY:
+                looked = self._clock.monotonic()
+                with suppress(StoreUnavailable):
+                    self._clock.look()
         died = not stopping.is_set()
         self.stop()
         return 1 if died else 0
@@ -126,6 +165,7 @@ class Web:
 
     def stop(self) -> None:
         """Stop within `stop_within`: calls that are being served are ended."""
+        self.is_stopping = True
         if self._http is not None and self._thread is not None:
             self._http.should_exit = True
             self._thread.join(self.engine.config.stop_within.total_seconds())
@@ -153,7 +193,7 @@ class Web:
             access_log=False,
             lifespan="off",
             proxy_headers=False,
-            http=slow_clients.Door,
+            http=StalledDoor,
             ws="none",
             loop="asyncio",
             limit_concurrency=2_000,

@@ -16,6 +16,7 @@ from tieline.core.access import Grant, Role, Rule, Scope, Verdict
 from tieline.core.identity import Someone, of_account
 from tieline.core.tokens import Terms
 from tieline.sync.api.application import Api
+from tieline.sync.api.stream import Streams
 from tieline.sync.engine import Engine
 from tieline.sync.office.look import Outside
 
@@ -28,6 +29,8 @@ class Caller:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.is_stopping = False
+        self.streams = Streams()
         self.workers: Executor = ThreadPoolExecutor(4)
         self.grant(ANN, Role.RESPONDER)
         self.token = self.issue(ANN, Role.RESPONDER)

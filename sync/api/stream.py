@@ -1,0 +1,165 @@
+"""The stream of what happens, as server-sent events: each by itself, so that one that is slow holds up nobody.
+
+Nothing is kept for whoever does not read: what happens stands in the journal, and the next look goes on where the last
+one ended. Who they are and what they see is asked anew at each look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Final, Protocol, TypeVar
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tieline.core.access import READ, STORE
+from tieline.core.errors import NotAllowed
+from tieline.core.store.store import Store
+from tieline.sync.api import happenings
+from tieline.sync.api.happenings import Happening
+from tieline.sync.api.problems import Kind, Problem
+from tieline.sync.office import asking
+from tieline.sync.office.asking import Asker
+
+MOST: Final = 100
+"""Streams at once."""
+MOST_OF_A_TOKEN: Final = 4
+LOOK_EVERY: Final = 0.5
+"""Seconds between two looks at whether anything happened."""
+BEAT_EVERY: Final = 15.0
+"""Seconds after which a stream on which nothing happens gives a sign of life, and who reads it is asked anew."""
+COME_BACK: Final = 2_000
+"""Milliseconds after which a browser comes back."""
+
+T = TypeVar("T")
+
+
+class InThread(Protocol):
+    """Does what asks the store. Raises Problem for whatever it says no with."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
+
+
+class Streams:
+    """The streams that are open. One thread's: the loop of the server."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def one_more(self, token: str) -> Iterator[None]:
+        """While one is open. Raises Problem where there are too many."""
+        self.check(token)
+        self._open[token] += 1
+        try:
+            yield
+        finally:
+            self._open[token] -= 1
+            if not self._open[token]:
+                del self._open[token]
+
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return self._open.total()
+
+    def check(self, token: str) -> None:
+        """Raises Problem where there are too many to open another one."""
+        if self._open[token] >= MOST_OF_A_TOKEN:
+            sentence = f"the token has {MOST_OF_A_TOKEN} streams open, and no more at once; close one"
+            raise Problem(Kind.TOO_OFTEN, sentence, wait=timedelta(seconds=30))
+        if self.count >= MOST:
+            raise Problem(Kind.BUSY, "too many streams are open; come back", wait=timedelta(seconds=30))
+
+
+def begin(store: Store, asker: Asker, told: str | None) -> tuple[int, str]:
+    """Where a stream begins: after the event of the id that was told, or after what has happened by now. Raises
+    NotAllowed, which is journalled, and NoPlace."""
+    asking.ask(store, asker, "events", READ)
+    with store.read() as connection:
+        if told is not None:
+            return happenings.place(connection, told), told
+        return happenings.last(connection, asker.sight(connection))
+
+
+def look(store: Store, asker: Asker, seq: int) -> list[Happening]:
+    """What happened since. Raises NotProved and NotAllowed."""
+    with store.read() as connection:
+        verdict = asker.may(connection, READ, STORE)
+        if not verdict.allowed:
+            raise NotAllowed(verdict.sentence)
+        return happenings.after(connection, seq, asker.sight(connection))
+
+
+def head(store: Store) -> int:
+    """The number of the last entry."""
+    with store.read() as connection:
+        return int(connection.execute(happenings.HEAD).scalar_one())
+
+
+class Stream(Response):
+    """One stream, until whoever reads it goes, may no longer, or the process stops."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, frames: AsyncIterator[bytes], streams: Streams, token: str, is_stopping: Callable[[], bool]
+    ) -> None:
+        super().__init__(headers={"Cache-Control": "no-store"}, media_type=self.media_type)
+        del self.headers["content-length"]
+        self._frames, self._streams, self._token, self._is_stopping = frames, streams, token, is_stopping
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        with self._streams.one_more(self._token):
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            gone = asyncio.ensure_future(_gone(receive))
+            try:
+                async for frame in self._frames:
+                    if gone.done() or self._is_stopping():
+                        break
+                    if frame:
+                        await send({"type": "http.response.body", "body": frame, "more_body": True})
+            finally:
+                gone.cancel()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def frames(
+    in_thread: InThread, store: Store, asker: Callable[[], Asker], begun: tuple[int, str]
+) -> AsyncIterator[bytes]:
+    """What a stream says; nothing, every now and then, where nothing is to be said. It ends with whoever reads it."""
+    seq, place = begun
+    yield f"retry: {COME_BACK}\nid: {place}\n\n".encode()
+    seen, silent = -1, 0.0
+    while True:
+        said = b""
+        try:
+            now = await in_thread(partial(head, store))
+            found = await in_thread(partial(look, store, asker(), seq)) if now != seen or silent >= BEAT_EVERY else []
+            # A full page may have more behind it.
+            seen = -1 if len(found) == happenings.AT_ONCE else now
+            seq, said = (found[-1].seq, b"".join(map(_frame, found))) if found else (seq, b"")
+        except Problem as problem:
+            if problem.kind is not Kind.BUSY:
+                return
+        if not said and silent >= BEAT_EVERY:
+            said = b": still here\n\n"
+        silent = 0.0 if said else silent + LOOK_EVERY
+        yield said
+        if seen != -1 or not said:
+            await asyncio.sleep(LOOK_EVERY)
+
+
+def _frame(one: Happening) -> bytes:
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (one.id.encode(), one.kind.encode(), orjson.dumps(one.facts))
