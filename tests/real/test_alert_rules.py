@@ -13,7 +13,7 @@ import pytest
 from tests.real.failing import FAILURES, SECRET, SECRET_NAME, patients
 from tests.real.servers import Server, metrics_of, until
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
 
 RULES = Path(__file__).parents[2] / "packaging" / "alerts.yml"
 SOON = "6s"

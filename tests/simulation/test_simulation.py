@@ -29,7 +29,7 @@ from tieline.core.errors import StoreUnavailable
 
 __all__ = ["postgres_database", "postgres_server"]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 STEPS = 120
 SHIPPED_STEPS = 60
