@@ -15,7 +15,7 @@ from tieline.cli.output import emit, json_option, say
 from tieline.cli.rights import About, Asker, ask, asker, asking
 from tieline.cli.views import command
 from tieline.core import grants
-from tieline.core.access import GRANT, RIGHTS, STORE, Grant, Role, Subject, may, parse_scope
+from tieline.core.access import GRANT, STORE, Grant, Role, Subject, may, parse_scope
 from tieline.core.errors import NotAllowed
 from tieline.core.identity import Someone
 from tieline.core.settings import no_such
@@ -116,9 +116,11 @@ def _moment(words: str) -> datetime | None:
 @click.pass_obj
 def why(workspace: str, person: str, right: str, subject: str | None, as_json: bool) -> None:
     """Whether PERSON has a RIGHT, to the incident SUBJECT or to everything, and by which rule. Exit code 1 for a no."""
-    if right not in RIGHTS:
-        raise no_such("right", right, RIGHTS)
-    config, _registry = configuration(workspace)
+    config, registry = configuration(workspace)
+    rules = registry.offers.rules
+    registry.close()
+    if right not in rules.rights:
+        raise no_such("right", right, rules.rights)
     whom = meant(person)
     with store_of(config) as store:
         who = asker(config, store)
@@ -129,7 +131,8 @@ def why(workspace: str, person: str, right: str, subject: str | None, as_json: b
             about = _subject(connection, who, subject)
             # Of whom else nobody knows who they would run it as: the file is theirs where the account is its owner.
             theirs = who.owns_store if of_themselves else owns_store(config, whom)
-            verdict = may(whom, right, about, replace(who, someone=whom, owns_store=theirs).facts(connection))
+            asked = replace(who, someone=whom, owns_store=theirs, rules=rules)
+            verdict = may(whom, right, about, asked.facts(connection))
     if as_json:
         emit(
             {
@@ -144,7 +147,7 @@ def why(workspace: str, person: str, right: str, subject: str | None, as_json: b
         )
     elif verdict.allowed:
         by = f" ({verdict.by})" if verdict.by else ""
-        say(f"yes: {whom.identity} may {RIGHTS[right]}, by the rule {verdict.rule}{by}")
+        say(f"yes: {whom.identity} may {rules.rights[right]}, by the rule {verdict.rule}{by}")
     else:
         say(f"no, by the rule {verdict.rule}: {verdict.sentence}")
     sys.exit(0 if verdict.allowed else 1)

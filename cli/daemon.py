@@ -24,12 +24,15 @@ def log_options(command: C) -> C:
 
 @click.command()
 @log_options
-@click.option("--alone", is_flag=True, help="Start no process beside it: `tieline work` runs by itself.")
+@click.option(
+    "--alone", is_flag=True, help="Start no process beside it: `tieline work` and `tieline web` run by themselves."
+)
 @click.pass_obj
 def run(workspace: str, log_format: str, level: str, alone: bool) -> None:
     """Keep the incidents in step, until SIGTERM. SIGHUP reads the configuration again.
 
-    What plugins do by themselves goes on in a process beside it, which is started, watched and ended with it.
+    What plugins do by themselves goes on in a process beside it, which is started, watched and ended with it; and so
+    does the API, where `web.beside_run` says so.
     """
     set_up_logs(log_format, level)
     from tieline.sync.daemon.beside import Beside
@@ -37,9 +40,12 @@ def run(workspace: str, log_format: str, level: str, alone: bool) -> None:
 
     daemon = Daemon(lambda: configuration_to_act(workspace))
     if not alone:
-        command = [sys.executable, "-m", "tieline.cli.main", "--workspace", workspace, "work"]
-        command += ["--log", log_format, "--level", level]
-        daemon.beside.append(Beside("work", command, lambda: bool(daemon.engine.registry.offers.by_group)))
+        words = [sys.executable, "-m", "tieline.cli.main", "--workspace", workspace]
+        logs = ["--log", log_format, "--level", level]
+        daemon.beside += [
+            Beside("work", [*words, "work", *logs], lambda: bool(daemon.engine.registry.offers.by_group)),
+            Beside("web", [*words, "web", *logs], lambda: daemon.engine.config.web.beside_run, reloads=False),
+        ]
     _look_for_cycles_less_often()
     sys.exit(daemon.run())
 

@@ -7,17 +7,19 @@ import sys
 import click
 
 from tieline.cli.accounts import owner_of, owns_store
+from tieline.cli.daemon import log_options
 from tieline.cli.logs import set_up_logs
 from tieline.cli.open import configuration_to_act
 
 
 @click.command()
-@click.option("--log", "log_format", type=click.Choice(["auto", "json", "text"]), default="auto", show_default=True)
-@click.option("--level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
+@log_options
 @click.pass_obj
 def web(workspace: str, log_format: str, level: str) -> None:
     """Serve the API under /api/v1, until SIGTERM. The daemon runs beside it."""
     set_up_logs(log_format, level)
     from tieline.sync.api.serving import Web
+    from tieline.sync.daemon.beside import end_with_parent
 
+    end_with_parent()
     sys.exit(Web(lambda: configuration_to_act(workspace), owns_store, owner_of).run())

@@ -126,6 +126,9 @@ class WebConfig(Section):
     )
     body_limit: Size = Field(default=256 * 1024, description="The largest call that is taken.")
     calls_per_minute: int = Field(default=1_200, ge=1, le=1_000_000, description="How often one token may be used.")
+    beside_run: bool = Field(
+        default=False, description="`tieline run` starts `tieline web` beside itself, and keeps it running."
+    )
 
     @field_validator("listen")
     @classmethod

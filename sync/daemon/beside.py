@@ -28,10 +28,15 @@ SOON: Final = 60.0
 
 
 class Beside:
-    """One process, `name`, of the command line `command`, kept running while it `is_needed`."""
+    """One process, `name`, of the command line `command`, kept running while it `is_needed`. One that `reloads`
+    reads the configuration again on SIGHUP; any other ends then, and begins again."""
 
-    def __init__(self, name: str, command: Sequence[str], is_needed: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], is_needed: Callable[[], bool] = lambda: True, *, reloads: bool = True
+    ) -> None:
         self.name = name
+        self._reloads = reloads
+        self._is_renewed = False
         self._command = list(command)
         self._is_needed = is_needed
         self._process: subprocess.Popen[bytes] | None = None
@@ -50,7 +55,8 @@ class Beside:
                 continue
             began = time.monotonic()
             code = process.wait()
-            if not self._is_wanted():
+            if self._is_renewed or not self._is_wanted():
+                self._is_renewed = False
                 continue
             rest = FIRST_REST if time.monotonic() - began > SOON else min(2 * rest, LONGEST_REST)
             self._log.error("process_ended", process=self.name, exit_code=code, again_in=rest)
@@ -73,8 +79,11 @@ class Beside:
     def reload(self) -> None:
         """Have it read the configuration again, or end where it is no longer needed."""
         with self._lock:
-            if self._process is not None and self._process.poll() is None:
-                self._process.send_signal(signal.SIGHUP if self._is_needed() else signal.SIGTERM)
+            if self._process is None or self._process.poll() is not None:
+                return
+            stays = self._is_needed() and self._reloads
+            self._is_renewed = not stays
+            self._process.send_signal(signal.SIGHUP if stays else signal.SIGTERM)
 
     def end(self) -> None:
         """Have it end, and not begin again."""

@@ -39,7 +39,10 @@ def run(here: tuple[Path, ManualClock], *words: str) -> tuple[int, str]:
     """The exit code of a command, and what it wrote."""
     written = io.StringIO()
     with contextlib.redirect_stdout(written), contextlib.redirect_stderr(written):
-        code = perform(("-w", str(here[0]), *words), here[1])
+        try:
+            code = perform(("-w", str(here[0]), *words), here[1])
+        except SystemExit as ended:
+            code = int(ended.code or 0)
     return code, written.getvalue()
 
 
@@ -65,6 +68,14 @@ def test_an_act_and_a_view_of_it_are_commands(here: tuple[Path, ManualClock]) ->
     code, shown = run(here, "history", "INC-1")
     assert "escalation.snoozed" in shown
     assert "why the vendor is on it" in shown
+
+
+def test_why_somebody_has_a_right_of_a_plugin_is_told(here: tuple[Path, ManualClock]) -> None:
+    code, shown = run(here, "access", "why", "nobody", "escalation.snooze", "INC-1")
+    assert code == 1
+    assert "may not put off the escalation of an incident (INC-1)" in shown
+    assert "tieline access grant os:nobody@" in shown
+    assert run(here, "access", "why", "nobody", "escalation.snoze")[0] == 5
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,9 @@ def logged() -> Iterator[list[MutableMapping[str, Any]]]:
 class Watched:
     """One process, and the thread that watches it."""
 
-    def __init__(self, folder: Path, is_needed: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, folder: Path, is_needed: Callable[[], bool] = lambda: True, *, reloads: bool = True) -> None:
         self.told = folder / "told"
-        self.one = Beside("work", [sys.executable, "-c", WAITS, str(self.told)], is_needed)
+        self.one = Beside("work", [sys.executable, "-c", WAITS, str(self.told)], is_needed, reloads=reloads)
         self.wake = threading.Event()
         self.thread = threading.Thread(target=self.one.watch, args=(self.wake,), daemon=True)
         self.thread.start()
@@ -86,22 +86,31 @@ def test_it_runs_only_while_it_is_needed(tmp_path: Path) -> None:
     assert here.lines() == ["begin"]
 
 
+def test_one_that_does_not_reload_begins_anew_and_nobody_complains(
+    tmp_path: Path, logged: list[MutableMapping[str, Any]]
+) -> None:
+    here = Watched(tmp_path, reloads=False)
+    eventually(lambda: here.lines() == ["begin"])
+    here.one.reload()
+    eventually(lambda: here.lines() == ["begin"] * 2)
+    here.end()
+    assert [line for line in logged if line["event"] == "process_ended"] == []
+
+
 def test_it_ends_when_the_daemon_is_killed() -> None:
     child = "from tieline.sync.daemon.beside import end_with_parent; end_with_parent(); import time; time.sleep(60)"
     parent = f"""
-import sys, threading
+import sys, threading, time
 from tieline.sync.daemon.beside import Beside
 one = Beside("work", [sys.executable, "-c", {child!r}])
 threading.Thread(target=one.watch, args=(threading.Event(),), daemon=True).start()
-while one.pid is None: pass
+while one.pid is None: time.sleep(0.01)
 print(one.pid, flush=True)
 threading.Event().wait()
 """
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as daemon:
         assert daemon.stdout is not None
-        line = ""
-        while not line.strip().isdigit():
-            line = daemon.stdout.readline()
+        line = next(line for line in daemon.stdout if line.strip().isdigit())
         daemon.kill()
         eventually(lambda: not Path(f"/proc/{int(line)}").exists() or "Z (" in _state(int(line)))
 
