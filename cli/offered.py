@@ -12,10 +12,13 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import orjson
+
+if TYPE_CHECKING:
+    from tieline.core.offer import Offers
 
 INDEX: Final = ".tieline-commands.json"
 FILE: Final = "tieline.yaml"
@@ -45,16 +48,20 @@ def groups(workspace: str) -> Mapping[str, str]:
 
 def group(workspace: str, name: str) -> click.Group | None:
     """The commands of one group, from the plugins themselves."""
-    from tieline.cli import acts, views
-    from tieline.cli.decide import do
     from tieline.cli.open import configuration
 
     _config, registry = configuration(workspace)
     offers = registry.offers
     registry.close()
-    offer = offers.by_group.get(name)
-    if offer is None:
-        return None
+    return commands(offers, name) if name in offers.by_group else None
+
+
+def commands(offers: Offers, name: str) -> click.Group:
+    """The commands of one group that is offered."""
+    from tieline.cli import acts, views
+    from tieline.cli.decide import do
+
+    offer = offers.by_group[name]
     made = click.Group(name, help=offer.summary)
     for view in offer.views:
         made.add_command(views.command(offers.views[f"{name} {view.name}"]))

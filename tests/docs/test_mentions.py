@@ -12,10 +12,16 @@ import pytest
 from tests.docs.pages import DOCS, ROOT, blocks
 
 from tieline.cli.main import COMMANDS, cli
+from tieline.cli.offered import commands
+from tieline.core.offer import Offers
+from tieline.plugins.escalation.plugin import Plugin as Escalation
+from tieline.plugins.escalation.policy import Settings
 
 PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md"))]
 ELSEWHERE = ("tieline_acme", "tieline-acme")
 """Packages of the pages' own making."""
+
+SHIPPED = Offers([Escalation(Settings()).tieline_offer()])
 
 SPAN = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(
@@ -56,6 +62,8 @@ def complaint(words: list[str]) -> str | None:
                 return f"there is no option {word}"
         elif isinstance(command, click.Group):
             inner = command.get_command(context, word)
+            if command is cli and word in SHIPPED.by_group:
+                inner = commands(SHIPPED, word)
             if inner is None and command is not cli:
                 return f"there is no command {word}" if not command.params else None
             if inner is None and re.fullmatch(r"[a-z]+", word) and not _is_value(words, word):
