@@ -81,6 +81,7 @@ _VIEWS: Final = {f"tieline {view.name}": {"": of_model(view.answer)} for view in
 SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     **_VIEWS,
     "tieline init": {"": {"file": "text", "tools": ["text"]}},
+    "tieline plugin new": {"": {"folder": "text", "files": ["text"]}},
     "tieline check": {
         "": [{"connection": "text", "tool": "text", "works": "boolean", "account": "text", "notes": ["text"]}]
     },

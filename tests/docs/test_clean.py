@@ -32,6 +32,9 @@ LOOKS = re.compile(
 
 PATIENCE = 60.0
 
+EXAMPLES = ("tieline_acme/", "test_acme", "tieline_promises/", "test_promises", "pyproject")
+"""Files of the examples, of which the pages show parts."""
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -70,7 +73,7 @@ def follow(shell: Shell, folder: Path, page: Path, put: Mapping[str, str] | None
         text = block.text
         for word, here in (put or {}).items():
             text = text.replace(word, here)
-        if block.file and not block.file.startswith(("tieline_acme/", "test_acme", "pyproject")):
+        if block.file and not block.file.startswith(EXAMPLES):
             (folder / block.file).write_text(text, encoding="utf-8")
         elif block.language == "console":
             for step in steps(text):
@@ -108,6 +111,13 @@ def test_writing_an_adapter_goes_as_the_page_says(machine: Machine, tmp_path: Pa
     clean.checkout(tmp_path / "tieline")
     with machine.shell(tmp_path, installed=False) as shell:
         assert follow(shell, tmp_path, HOW_TO / "write-an-adapter.md", {"8901": _free_port()}) > 10
+        assert shell.run("which python").strip() == str(tmp_path / "venv" / "bin" / "python")
+
+
+def test_writing_a_plugin_goes_as_the_page_says(machine: Machine, tmp_path: Path) -> None:
+    clean.checkout(tmp_path / "tieline")
+    with machine.shell(tmp_path, installed=False) as shell:
+        assert follow(shell, tmp_path, HOW_TO / "write-a-plugin.md") > 7
         assert shell.run("which python").strip() == str(tmp_path / "venv" / "bin" / "python")
 
 

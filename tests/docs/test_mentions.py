@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +19,11 @@ from tieline.plugins.escalation.plugin import Plugin as Escalation
 from tieline.plugins.escalation.policy import Settings
 
 PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md"))]
-ELSEWHERE = ("tieline_acme", "tieline-acme")
+ELSEWHERE = ("tieline_acme", "tieline-acme", "tieline_promises", "tieline-promises")
 """Packages of the pages' own making."""
 
-SHIPPED = Offers([Escalation(Settings()).tieline_offer()])
+PROMISES = runpy.run_path(str(ROOT / "examples" / "plugin" / "tieline_promises" / "plugin.py"), run_name="promises")
+KNOWN = Offers([Escalation(Settings()).tieline_offer(), PROMISES["tieline_offer"]()])
 
 SPAN = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(
@@ -62,8 +64,8 @@ def complaint(words: list[str]) -> str | None:
                 return f"there is no option {word}"
         elif isinstance(command, click.Group):
             inner = command.get_command(context, word)
-            if command is cli and word in SHIPPED.by_group:
-                inner = commands(SHIPPED, word)
+            if command is cli and word in KNOWN.by_group:
+                inner = commands(KNOWN, word)
             if inner is None and command is not cli:
                 return f"there is no command {word}" if not command.params else None
             if inner is None and re.fullmatch(r"[a-z]+", word) and not _is_value(words, word):

@@ -47,6 +47,7 @@ ARGUMENTS = {
     "mapping check": ("memory-incident",),
     "mapping explain": ("memory-incident",),
     "init": ("--tool", "memory"),
+    "plugin new": ("notes",),
     "store copy": ("--to", "sqlite:///copied.db"),
     "token issue": ("grafana",),
     "simulate": ("--schedules", "1", "--steps", "5"),
@@ -219,6 +220,7 @@ def test_what_goes_wrong_is_json_under_every_command(
         "demo": ("--folder", str(tmp_path)),
         "simulate": ("--mutant", "nonsense"),
         "mapping list": ("nonsense",),
+        "plugin new": ("No name",),
         "mapping check": (str(tmp_path / "nowhere.yaml"),),
         "mapping explain": (str(tmp_path / "nowhere.yaml"),),
     }
