@@ -13,6 +13,7 @@ settings.register_profile("explore", print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "explore")
 
 pytest_plugins = [
+    "tests.suite.groups",
     "tests.suite.heap",
     "tests.suite.logs",
     "tests.suite.order",

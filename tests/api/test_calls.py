@@ -299,6 +299,10 @@ def test_a_token_is_used_as_often_as_it_may(caller: Caller) -> None:
     assert [one.status_code for one in answers] == [422] * 120 + [429] * 2
     problem(answers[-1], "too-often")
     assert answers[-1].headers["retry-after"] == "1"
+    caller.revoke_token(caller.token)
+    problem(caller.post("edit", {}), "too-often")
+    caller.token = caller.issue(ANN, Role.RESPONDER)
+    assert [caller.post("edit", {}).status_code for _ in range(121)] == [422] * 120 + [429]
     assert caller.post("edit", {}, token=caller.issue(ANN, Role.RESPONDER)).status_code == 422
     caller.world.clock.advance(1)
     assert [caller.post("edit", {}).status_code for _ in range(21)] == [422] * 20 + [429]

@@ -281,7 +281,6 @@ def test_after_a_repair_check_says_what_resumes_the_connection(tmp_path: Path, a
     assert words not in " ".join(found["odd"]["notes"])
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_it_says_where_what_the_journal_says_is_not_sealed(tmp_path: Path, postgres_database: str) -> None:
     for line, is_told in (("", True), ("keys: fleet.keys\n", False)):
         text = (

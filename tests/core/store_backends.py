@@ -21,8 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from tieline.core.store.store import Store
 
-# All tests on PostgreSQL run in one worker, so that one server is enough.
-POSTGRES = pytest.param("postgresql", marks=[pytest.mark.xdist_group("postgresql")])
+POSTGRES = "postgresql"
 BACKENDS = ["sqlite", POSTGRES]
 _NOBODY = 65534
 
@@ -50,7 +49,8 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """A server of our own on a free port, in a folder of its own. Yields the address of its first database."""
+    """A server of our own on a free port, in a folder of its own: one for each worker, so that none waits for another.
+    Yields the address of its first database."""
     binaries = postgres_binaries()
     if binaries is None:
         pytest.skip("PostgreSQL is not installed; on Debian: apt-get install postgresql")

@@ -184,7 +184,6 @@ class TestAppendOnly:
             with pytest.raises(IntegrityError), store.write() as tx:
                 tx.execute(text(act))
 
-    @pytest.mark.xdist_group("postgresql")
     @pytest.mark.parametrize("table", ["journal", "journal_payload", "journal_head", "journal_shredded"])
     def test_truncate_is_refused(self, postgres_database: str, open_store: Callable[[str], Store], table: str) -> None:
         store = open_store(postgres_database)

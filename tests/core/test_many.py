@@ -110,7 +110,6 @@ def test_names_may_be_locked_twice_and_in_any_order(store):
         tx.lock_names([])
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_a_name_is_locked_for_all_other_transactions_until_this_one_ends(postgres_database, open_store):
     store = open_store(postgres_database)
     free = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 7))")

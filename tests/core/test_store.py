@@ -520,7 +520,6 @@ class TestSharedCommits:
             put(tx, "after")
         assert names(line.store) == {"after"}
 
-    @pytest.mark.xdist_group("postgresql")
     def test_a_scrub_has_postgresql_overwrite_what_payloads_left_behind(
         self, postgres_database: str, open_store: Callable[[str], Store]
     ) -> None:
@@ -532,7 +531,6 @@ class TestSharedCommits:
             "WHERE relname = 'journal_payload' AND schemaname = current_schema()",
         )
 
-    @pytest.mark.xdist_group("postgresql")
     def test_a_closed_store_leaves_no_connection_behind(self, postgres_database: str) -> None:
         with Store.open(postgres_database) as other:
             store = Store.open(postgres_database)

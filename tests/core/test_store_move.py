@@ -190,7 +190,6 @@ def test_tables_that_would_be_left_behind_are_named_and_nothing_is_copied(source
     assert copy(source, target, at=NOW, actor="test").rows["incident"] == 2
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_the_way_back_from_postgresql_is_the_same_way(postgres_database, tmp_path, open_store):
     source, target = open_store(postgres_database), open_store(f"sqlite:///{tmp_path / 'copy.db'}")
     fill(source, rows=3)

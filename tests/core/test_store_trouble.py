@@ -144,7 +144,6 @@ class TestTrouble:
         assert "swordfish" not in str(caught.value)
         assert store.name == "postgresql://tieline:***@127.0.0.1:1/tieline"
 
-    @pytest.mark.xdist_group("postgresql")
     def test_a_connection_cut_in_a_transaction_undoes_it_and_the_next_one_works(
         self, postgres_database: str, open_store: Callable[[str], Store]
     ) -> None:
@@ -159,7 +158,6 @@ class TestTrouble:
             put(tx, "after")
         assert names(store) == {"after"}
 
-    @pytest.mark.xdist_group("postgresql")
     def test_a_promise_survives_a_server_that_commits_lazily(
         self, postgres_database: str, open_store: Callable[[str], Store]
     ) -> None:
@@ -367,7 +365,6 @@ def test_a_refusal_stands_until_a_write_is_kept_however_long_ago_it_was() -> Non
     assert refusal.sentence == ""
 
 
-@pytest.mark.xdist_group("postgresql")
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [

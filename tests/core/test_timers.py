@@ -88,7 +88,6 @@ def test_a_look_tells_whether_and_when_something_is_due(store: Store) -> None:
         assert timers.any_due(connection, NOON, KINDS)
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_workers_side_by_side_fire_different_timers(postgres_database: str) -> None:
     with Store.open(postgres_database) as store:
         store.migrate()

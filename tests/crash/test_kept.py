@@ -14,7 +14,6 @@ def test_what_was_acknowledged_is_kept_when_the_daemon_is_killed_or_stopped(tmp_
     assert figures["deaths"] == {"kill": 4, "term": 4}
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_and_when_the_database_server_is_killed(tmp_path):
     needs_postgres()
     figures = crash(

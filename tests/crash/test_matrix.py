@@ -32,7 +32,6 @@ def test_nor_do_two_kills(tmp_path):
     assert figures["twice"] == figures["twice_clean"] == 40
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_nor_does_one_on_postgresql(tmp_path):
     needs_postgres()
     figures = crash(tmp_path, "matrix", "--store", "postgresql", "--only", "did create")
@@ -53,7 +52,7 @@ def test_a_planted_bug_is_found(tmp_path, bug, where, words):
     assert any(words in failure for failure in figures["failures"]), figures
 
 
-@pytest.mark.parametrize("store", ["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))])
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
 def test_a_migration_killed_at_any_statement_ends_as_an_undisturbed_one(tmp_path, store):
     if store == "postgresql":
         needs_postgres()

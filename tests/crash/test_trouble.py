@@ -40,7 +40,6 @@ def test_a_database_held_by_another_program_is_refused_by_503_and_resumed_from(t
     assert figures["answers"]["503"] >= 1
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_sessions_that_are_cut_again_and_again_lose_nothing(tmp_path):
     needs_postgres()
     figures = crash(tmp_path, "trouble", "cut", "--every", "0.3", "--times", "8")

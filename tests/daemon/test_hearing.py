@@ -113,7 +113,6 @@ def test_what_somebody_else_wrote_into_the_store_keeps_nothing_from_being_told(w
     assert [bool(event.facts) for event in ears.heard] == [False, True]
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_of_two_workers_one_tells(postgres_database: str, tmp_path: Path, ears: Ears) -> None:
     world = World(tmp_path, ("left",), store=postgres_database)
     world.tools["left"].make({"title": "Disk full", "status": "new"})

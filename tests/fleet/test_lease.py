@@ -143,7 +143,6 @@ def test_a_connection_that_waits_for_its_tool_is_left_alone_until_then(store):
     assert due(store, NOW - timedelta(days=1))
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_a_worker_that_goes_silent_in_a_write_lets_go_after_as_long_as_a_lease_lasts(postgres_database, monkeypatch):
     """What it has locked keeps all others from the journal, and what it had begun is nobody's any more."""
     assert Workspace.model_fields["lease"].default == timedelta(seconds=20)

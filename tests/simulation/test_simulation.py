@@ -289,7 +289,6 @@ def test_at_least_twenty_five_planted_bugs_are_found_in_every_run():
     assert len({name for name in EARLY if name in MUTANTS}) >= 25
 
 
-@pytest.mark.xdist_group("postgresql")
 @pytest.mark.timeout(240)
 def test_a_seed_plays_the_same_on_postgresql(postgres_server):
     frozen = 0
@@ -303,7 +302,6 @@ def test_a_seed_plays_the_same_on_postgresql(postgres_server):
     assert frozen, "no worker was frozen on PostgreSQL"
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_the_stores_of_a_simulation_leave_nothing_behind_on_postgresql(postgres_server):
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
@@ -323,7 +321,6 @@ def test_the_stores_of_a_simulation_leave_nothing_behind_on_postgresql(postgres_
     assert schemas() == before
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_a_read_in_a_simulation_sees_what_is_written_and_writes_nothing_on_postgresql(postgres_server):
     with stores_at(postgres_server) as stores, stores.empty() as store:
         for seq in (1, 2):

@@ -299,7 +299,6 @@ def test_what_an_older_version_could_leave_behind_is_taken_back(office: Office) 
     assert (office.silenced(), waiting(office)) == (0, 0)
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_an_answer_and_a_decision_at_one_moment_do_not_block_one_another(
     fleet_office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,7 +325,6 @@ def test_an_answer_and_a_decision_at_one_moment_do_not_block_one_another(
     assert told == ["acknowledge", "release"]
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_an_end_and_a_decision_at_one_moment_do_not_block_one_another(
     fleet_office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -432,7 +430,6 @@ def test_what_was_taken_back_in_part_is_silenced_again(office: Office, monkeypat
     assert (office.silenced(), waiting(office)) == (1, 0)
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_renewals_and_a_decision_at_one_moment_do_not_block_one_another(
     fleet_office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

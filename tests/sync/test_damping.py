@@ -132,7 +132,6 @@ def test_after_a_hold_an_incident_is_as_its_alerts_are_unless_a_person_said_othe
     assert then == status or firing.incident().fields["alerts"] == shown
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_a_hold_that_is_over_while_a_person_decides_leaves_what_was_decided(fleet_office: Office) -> None:
     fire(fleet_office)
     stand(fleet_office, "new", fires=False)

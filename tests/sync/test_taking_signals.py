@@ -644,7 +644,6 @@ def again(news: News, **how: Any) -> News:
     return replace(news, **{"summary": "fuller", **how})
 
 
-@pytest.mark.xdist_group("postgresql")
 @pytest.mark.parametrize(
     ("batch", "over"),
     [
@@ -680,7 +679,6 @@ def test_batches_that_come_to_their_incidents_in_opposite_orders_go_one_after_th
     assert [row.version for row in kept.values() if row.episode in gone] == ["forgotten"] * len(gone)
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_an_alert_whose_group_went_on_is_taken_in_with_its_own_incident_held(fleet_office: Office) -> None:
     office = fleet_office
     began = office.clock.now()
@@ -699,7 +697,6 @@ def test_an_alert_whose_group_went_on_is_taken_in_with_its_own_incident_held(fle
     assert [row.firing for row in rows(office)] == [False, False, True]
 
 
-@pytest.mark.xdist_group("postgresql")
 def test_ends_that_belong_nowhere_yet_keep_nobody_waiting(fleet_office: Office) -> None:
     office = fleet_office
     here = office.engine.connections[ALERTS]
