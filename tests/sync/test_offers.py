@@ -290,7 +290,7 @@ def test_what_keeps_failing_is_parked_with_a_sentence(world: Worlds) -> None:
         one.work()
     with one.engine.store.read() as connection:
         (row,) = connection.execute(select(t.follower_backlog)).all()
-    assert row.parked.endswith("at last by a mistake in the plugin; the log tells which")
+    assert row.parked.endswith("at last by a mistake in the plugin: the log tells which")
     assert "s3cret" not in row.parked
 
 

@@ -58,6 +58,7 @@ class Office(World):
         settings = "\n    ".join([*SETTINGS[name].split(", "), secret])
         self.file.write_text(CONFIG.format(name=name, settings=settings), encoding="utf-8")
         self._tokens = 0
+        self.offers = ()
         self.start()
 
     def opened(self, **fields: Any) -> None:
