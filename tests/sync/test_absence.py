@@ -743,7 +743,7 @@ def test_a_person_sees_a_doubt_and_confirms_it_by_commands(watch):
     assert json.loads(said("status", "--json", code=1))["connections"]["alerts"]["doubt"]["missing"] == 12
     assert faults("tieline status", said("status", "--json", code=1)) == []
     assert faults("tieline doubts", said("doubts", "--json")) == []
-    (listed,) = json.loads(said("doubts", "--json"))
+    (listed,) = json.loads(said("doubts", "--json"))["items"]
     assert (listed["connection"], listed["missing"], len(listed["episodes"])) == ("alerts", 12, 12)
     assert faults("tieline doubts confirm", said("doubts", "confirm", "alerts", "--json")) == []
     assert f"confirmed by {account()}" in said("doubts", "confirm", "alerts")

@@ -42,7 +42,7 @@ def test_no_hashed_row_names_a_person(tmp_path):
     story(office)
     with office.engine.store.write() as tx:
         commit.edit(tx, office.engine, IncidentId(1), {"team": "network"}, actor=Someone("cleo"), reason=Reason.EDITED)
-        comments.write(tx, office.engine, IncidentId(1), "cleo", "on it", Audience.STAFF)
+        comments.write(tx, office.engine, IncidentId(1), Someone("cleo"), "on it", Audience.STAFF)
     office.settle(2)
     names = {*office.engine.connections, "tieline", "tieline-golden"}
     strangers = {row.actor for row in hashed(office)} - names
