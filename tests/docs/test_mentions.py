@@ -15,6 +15,7 @@ from tests.docs.pages import DOCS, ROOT, blocks
 from tieline.cli.main import COMMANDS, cli
 from tieline.cli.offered import commands
 from tieline.core.offer import Offers
+from tieline.plugins.durations.plugin import Plugin as Durations
 from tieline.plugins.escalation.plugin import Plugin as Escalation
 from tieline.plugins.escalation.policy import Settings
 
@@ -23,7 +24,7 @@ ELSEWHERE = ("tieline_acme", "tieline-acme", "tieline_promises", "tieline-promis
 """Packages of the pages' own making."""
 
 PROMISES = runpy.run_path(str(ROOT / "examples" / "plugin" / "tieline_promises" / "plugin.py"), run_name="promises")
-KNOWN = Offers([Escalation(Settings()).tieline_offer(), PROMISES["tieline_offer"]()])
+KNOWN = Offers([Escalation(Settings()).tieline_offer(), Durations().tieline_offer(), PROMISES["tieline_offer"]()])
 
 SPAN = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(
