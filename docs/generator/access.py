@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from generator.markdown import code, table
+from generator.shipped import offers
 from generator.sources import members
-from tieline.core.access import CARRIES, OWN_RULES, RIGHTS, STANDING, Relation, Role, Rule
+from tieline.core.access import STANDING, Relation, Role, Rule
 
 ABOUT = """\
 # Rights and roles
@@ -16,17 +17,18 @@ everywhere or within a scope (`team:NAME`, `connection:NAME`, `service:NAME`), f
 
 
 def page() -> str:
-    """The three tables."""
+    """The three tables, with the rights of shipped plugins."""
+    rules = offers().rules
     return "\n".join(
         [
             ABOUT,
             "## Rights\n",
             table(
                 ["right", "what it lets somebody do", "comes with"],
-                [(code(right), said, ", ".join(OWN_RULES.roles_with(right))) for right, said in RIGHTS.items()],
+                [(code(right), said, ", ".join(rules.roles_with(right))) for right, said in rules.rights.items()],
             ),
             "\n## Roles\n",
-            table(["role", "rights"], [(code(role), _listed(CARRIES[role])) for role in Role]),
+            table(["role", "rights"], [(code(role), _listed(rules.carries[role])) for role in Role]),
             "\n## Relations\n\nWhat comes with how somebody stands to one incident, and to that one only.\n",
             table(["relation", "rights"], [(code(one), _listed(STANDING[one])) for one in Relation]),
             "\n## Rules\n",
@@ -36,4 +38,4 @@ def page() -> str:
 
 
 def _listed(rights: frozenset[str]) -> str:
-    return ", ".join(code(right) for right in RIGHTS if right in rights) or "none"
+    return ", ".join(code(right) for right in offers().rules.rights if right in rights) or "none"

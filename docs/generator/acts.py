@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from generator.declared import section
+from generator.shipped import offers
 from tieline.sync.office.own import OWN
 
 ABOUT = """\
@@ -16,5 +17,5 @@ for again under the same key within a week, an act is not done again, and gives 
 
 
 def page() -> str:
-    """Each act, in the order in which they are offered."""
-    return ABOUT + "\n".join(section(act) for act in OWN.by_name.values())
+    """Each act, in the order in which they are offered; those of shipped plugins last."""
+    return ABOUT + "\n".join(section(act) for act in [*OWN.by_name.values(), *offers().acts.values()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import typing
 from datetime import datetime, timedelta
 from enum import Enum
@@ -10,7 +11,7 @@ from types import NoneType
 from pydantic.fields import FieldInfo
 
 from generator.markdown import code, table
-from tieline.core.access import CARRIES
+from generator.shipped import offers
 from tieline.core.declared import Declared
 
 _MEANT: dict[object, str] = {
@@ -28,9 +29,11 @@ def section(declared: Declared) -> str:
         (code(name), _type(field), _said(field), field.description or "") for name, field in declared.fields.items()
     ]
     rights = " or ".join(map(code, declared.rights))
-    who = ", ".join(str(role) for role, carried in CARRIES.items() if carried & set(declared.rights))
+    who = ", ".join(str(role) for role, carried in offers().rules.carries.items() if carried & set(declared.rights))
     told = f"{table(['argument', 'what', '', 'meaning'], rows)}\n\n" if rows else ""
-    return f"## `tieline {declared.name}`\n\n{declared.help}\n\n{told}Right: {rights}. Roles that carry it: {who}.\n"
+    example = "" if declared.example is None else f"For example: {code(json.dumps(dict(declared.example)))}.\n\n"
+    who_may = f"Right: {rights}. Roles that carry it: {who}.\n"
+    return f"## `tieline {declared.name}`\n\n{declared.help}\n\n{told}{example}{who_may}"
 
 
 def _said(field: FieldInfo) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from generator.declared import section
+from generator.shipped import offers
 from tieline.sync.office.own_views import OWN_VIEWS
 
 ABOUT = """\
@@ -20,5 +21,5 @@ Whoever opens the store themselves, as every command does, may read what is not 
 
 
 def page() -> str:
-    """Each view, in the order in which they are offered."""
-    return ABOUT + "\n".join(section(view) for view in OWN_VIEWS.by_name.values())
+    """Each view, in the order in which they are offered; those of shipped plugins last."""
+    return ABOUT + "\n".join(section(view) for view in [*OWN_VIEWS.by_name.values(), *offers().views.values()])

@@ -8,6 +8,7 @@ from dataclasses import MISSING, fields
 from enum import Enum
 
 from generator.markdown import code, table
+from generator.shipped import offers
 from generator.sources import members
 from tieline.core import errors
 from tieline.core.errors import TielineError
@@ -68,6 +69,8 @@ def page() -> str:
             "\n## What the journal records\n\nThe facts in brackets are not in every entry of their kind. A kind keeps "
             "its facts: one that gets others gets the next version (`core/events.py`).\n",
             table(["kind", "what happened", "facts"], list(happened())),
+            "\n## What shipped plugins record\n",
+            table(["kind", "what happened", "facts"], list(recorded())),
             "\n## Where a copy stands\n",
             _words("state", ReplicaState, {"linked": "a record is there and is kept in step"}),
             "\n## Why a field is held\n\nA held field is left alone on both sides; `tieline conflicts` lists it, but "
@@ -97,6 +100,13 @@ def _words(head: str, kind: type[Enum], more: Mapping[str, str] | None = None) -
 def classes() -> list[type[Exception]]:
     """Every error class that is raised on purpose, in the order of the file."""
     return [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TielineError)]
+
+
+def recorded() -> Iterator[tuple[str, str, str]]:
+    """Every kind of journal entry of the shipped plugins."""
+    for offer in offers().by_group.values():
+        for event in offer.events:
+            yield code(event.KIND), " ".join((event.__doc__ or "").split()), ", ".join(map(code, event.model_fields))
 
 
 def happened() -> Iterator[tuple[str, str, str]]:
