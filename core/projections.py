@@ -22,11 +22,29 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, Float, LargeBinary, MetaData, Numeric, Row, Table, Text, and_, bindparam, delete, select
+from sqlalchemy import (
+    Column,
+    ColumnClause,
+    Float,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Row,
+    Select,
+    Table,
+    TableClause,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    or_,
+    select,
+)
 from sqlalchemy import update as plain_update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.elements import TextClause
+from sqlalchemy.sql.selectable import AliasedReturnsRows
 
 from tieline.core.events import Event
 from tieline.core.model import IncidentId
@@ -209,7 +227,8 @@ class RowsSeen:
         hidden = self._hidden()
         if hidden:
             for table in _tables_of(query):
-                query = query.where(table.c[SUBJECT].not_in(hidden))
+                # An outer join has rows that have no subject on its other side, and hides nothing there.
+                query = query.where(or_(table.c[SUBJECT].is_(None), table.c[SUBJECT].not_in(hidden)))
         return self._source.execute(query, values).all()
 
     def first(self, query: Any, **values: Any) -> Row[Any] | None:
@@ -220,12 +239,23 @@ class RowsSeen:
 def _tables_of(query: ClauseElement) -> list[Table]:
     """The tables that a query reads. Raises PermissionError for one whose tables cannot be known, or hidden, one by
     one."""
+    if not isinstance(query, Select):
+        raise PermissionError("a query of a plugin is one `select`")
     found: list[Table] = []
     for element in visitors.iterate(query):
-        if isinstance(element, TextClause):
+        if isinstance(element, TextClause) or (isinstance(element, ColumnClause) and _is_text(element)):
             raise PermissionError("a query of a plugin is built of its own tables' columns, and not of text")
-        if element is not query and getattr(element, "is_select", False) and not isinstance(element, Table):
+        if element is not query and getattr(element, "is_select", False):
             raise PermissionError("a query of a plugin is one `select`, without another one inside")
+        if isinstance(element, AliasedReturnsRows) and not getattr(element.element, "is_select", False):
+            raise PermissionError("a query of a plugin calls a table by its own name, and not by another one")
+        if isinstance(element, TableClause) and not isinstance(element, Table):
+            raise PermissionError(f"the table {element.name} belongs to somebody else")
         if isinstance(element, Table) and element not in found:
             found.append(element)
     return found
+
+
+def _is_text(column: ColumnClause[Any]) -> bool:
+    """Whether it is copied into the statement as it is. `count()` counts `*`."""
+    return column.is_literal and column.name != "*"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Column, Integer, func, select
+from sqlalchemy import Boolean, Column, Integer, column, delete, func, insert, literal_column, select, table
 from structlog.testing import capture_logs
 from tests.sync.world import World
 
@@ -324,12 +324,37 @@ def test_rows_of_what_somebody_may_not_see_are_not_there(world: Worlds) -> None:
     assert seen == [1]
 
 
+def test_a_row_without_its_match_is_there_whether_or_not_something_else_is_hidden(world: Worlds) -> None:
+    one = opened(world, count=2)
+    perform(one, 1, incident="INC-2")
+    both: list[list[tuple[int, int | None]]] = []
+
+    def beside(desk: Desk, ask: Take) -> Answer:
+        """Look at seats, each with how often it was looked after."""
+        query = select(SEAT.c.seat, WATCH.c.looks).select_from(SEAT.outerjoin(WATCH, WATCH.c.subject == SEAT.c.subject))
+        both.append([tuple(row) for row in desk.rows.all(query)])
+        return Sits(seat=ask.seat)
+
+    one.engine.registry.offers.acts["seats take"] = Act("seats take", beside, "seats.take", ("incident", "seat"))
+    perform(one, 1, incident="INC-2")
+    with one.engine.store.write() as tx:
+        restricting.restrict(tx, one.engine, one.incident(1).id, reason="hr", actor=ANN)
+    perform(one, 1, incident="INC-2")
+    assert both == [[(1, None)], [(1, None)]]
+
+
 @pytest.mark.parametrize(
     ("query", "why"),
     [
         (select(t.incident), "the table incident belongs to somebody else"),
         (select(func.count()).select_from(select(SEAT).subquery()), "one `select`, without another one inside"),
         (select(SEAT).where(SEAT.c.seat.in_(select(WATCH.c.looks))), "one `select`, without another one inside"),
+        (select(SEAT.alias().c.seat), "by its own name, and not by another one"),
+        (select(SEAT.tablesample(func.bernoulli(50)).c.seat), "by its own name, and not by another one"),
+        (select(table("incident", column("title"))), "the table incident belongs to somebody else"),
+        (select(literal_column("title")).select_from(SEAT), "its own tables' columns, and not of text"),
+        (delete(SEAT).returning(SEAT.c.seat), "a query of a plugin is one `select`"),
+        (insert(SEAT).values(seat=1, subject="x").returning(SEAT.c.seat), "a query of a plugin is one `select`"),
     ],
 )
 def test_a_query_that_reaches_further_is_refused(world: Worlds, query: Any, why: str) -> None:
