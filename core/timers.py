@@ -50,6 +50,12 @@ _SET_UNLESS_SET = Many(
         "ON CONFLICT (key) DO NOTHING"
     ).bindparams(bindparam("due_at", type_=t.timer.c.due_at.type), bindparam("payload", type_=t.timer.c.payload.type))
 )
+_LOCKED = (
+    select(t.timer.c.id)
+    .where(t.timer.c.key.in_(bindparam("keys", expanding=True)))
+    .order_by(t.timer.c.key)
+    .with_for_update()
+)
 _CANCEL = delete(t.timer).where(t.timer.c.key == bindparam("key"))
 
 
@@ -111,6 +117,13 @@ def set_unless_set(
         _SET_UNLESS_SET,
         [{"key": key, "kind": kind, "due_at": due_at, "payload": dict(payload)} for key, payload in wanted],
     )
+
+
+def lock(tx: Transaction, keys: Collection[str]) -> None:
+    """Keep everybody else from moving, cancelling or firing the timers that have these keys, until this transaction
+    ends. Whoever sets timers locks theirs before the journal's head: whoever fires one has its row, and wants that."""
+    if keys:
+        tx.execute(_LOCKED, {"keys": sorted(keys)})
 
 
 def cancel(tx: Transaction, key: str) -> bool:

@@ -80,6 +80,8 @@ class EngineDesk:
     looked_at: dict[IncidentId, Incident] = field(default_factory=dict)
     read: dict[str, int] = field(default_factory=dict)
     """The projections that were read, each with the last entry that was in it."""
+    timers: set[str] = field(default_factory=set)
+    """The keys of the timers that are set, taken back or fired."""
     effects: list[Effect] = field(default_factory=list)
     holds: list[Effect] = field(default_factory=list)
 
@@ -150,11 +152,13 @@ class EngineDesk:
         it again. `facts` is what is told when it is due. Raises TypeError for a kind that is not offered."""
         name, row = self._timer(kind), self._timer_key(kind, item, key)
         told = {"incident": None if item is None else item.id, "facts": dict(facts or {})}
+        self.timers.add(row)
         self.within(lambda tx: timers.set_timer(tx, row, name, at, told))
 
     def cancel_timer(self, kind: str, item: Item | None = None, *, key: str = "") -> None:
         """Note that a timer is taken back; there need not be one. Raises TypeError for a kind that is not offered."""
         row = self._timer_key(kind, item, key)
+        self.timers.add(row)
         self.within(lambda tx: timers.cancel(tx, row))
 
     def within(self, effect: Effect, *, hold: Effect | None = None) -> None:

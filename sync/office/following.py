@@ -7,7 +7,7 @@ again, then waits for a person; behind an event only others about the same item 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -96,11 +96,13 @@ def _do(
     run: Callable[[EngineDesk], object],
     claim: Callable[[Transaction], bool],
     cause: Callable[[Transaction], int],
+    fires: Collection[str] = (),
 ) -> bool:
-    """Decide, and carry it out together with `claim`, which says that it is done; False from it: somebody else did."""
+    """Decide, and carry it out together with `claim`, which says that it is done; False from it: somebody else did.
+    `fires` is the key of the timer that it does away with."""
 
     def decide(seen_in: Connection | Transaction) -> _ByItself:
-        desk = EngineDesk(engine, seen_in, whose, engine.clock.now(), WHOLE)
+        desk = EngineDesk(engine, seen_in, whose, engine.clock.now(), WHOLE, timers={*fires})
         run(desk)
         return _ByItself(desk)
 
@@ -109,12 +111,10 @@ def _do(
             decided = decide(connection)
         try:
             with engine.store.write() as tx:
-                if not claim(tx):
-                    return False
-                decided = stands(tx, decided, decide)
-                if decided.desk.effects:
-                    follow(tx, decided.desk, cause)
-                return True
+                stood = stands(tx, decided, decide, claim)
+                if stood is not None and stood.desk.effects:
+                    follow(tx, stood.desk, cause)
+                return stood is not None
         except Moved:
             continue
     raise NotDone(f"{whose.name}: what it is about changes faster than it can be looked at")
@@ -264,7 +264,7 @@ def _fire(engine: Engine, offer: Offer, kind: TimerKind, timer: Timer, now: date
         return engine.record(tx, fired, incident=incident, actor=offer.actor, reason=timer.kind)
 
     try:
-        _do(engine, _whose(offer, timer.kind), run, lambda tx: timers.take(tx, timer), cause)
+        _do(engine, _whose(offer, timer.kind), run, lambda tx: timers.take(tx, timer), cause, [timer.key])
     except StoreUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it waits, and nobody else does

@@ -1,6 +1,7 @@
 """Between deciding and doing: what was looked at is locked, and looked at again.
 
-Locks are taken in one order, by everybody: items by number, projections by name, other rows, the journal's head.
+Locks are taken in one order, by everybody: items by number, projections by name, timers by key, other rows, the
+journal's head.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from tieline.core import timers
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import loading
 from tieline.sync.office import projecting
@@ -28,18 +30,32 @@ class Decided(Protocol):
 D = TypeVar("D", bound=Decided)
 
 
-def stands(tx: Transaction, decided: D, decide: Callable[[Connection | Transaction], D]) -> D:
-    """What was decided, with all that it was decided on locked; decided anew where that has moved since. Raises Moved
-    where the second look went to something else, and NotDone where tables are not made yet."""
-    items, projections = decided.desk.looked_at, _projections(decided.desk)
+def _anyway(_tx: Transaction) -> bool:
+    return True
+
+
+def stands(
+    tx: Transaction,
+    decided: D,
+    decide: Callable[[Connection | Transaction], D],
+    claim: Callable[[Transaction], bool] = _anyway,
+) -> D | None:
+    """What was decided, with all that it was decided on locked; decided anew where that has moved since. None where
+    `claim`, which is asked once all is locked, says that somebody else did it. Raises Moved where the second look went
+    to something else, and NotDone where tables are not made yet."""
+    items, projections, keys = decided.desk.looked_at, _projections(decided.desk), {*decided.desk.timers}
     locked = loading.load_incidents(tx, sorted(items))
     states = projecting.lock(tx, projections)
+    timers.lock(tx, keys)
+    if not claim(tx):
+        return None
     is_as_seen = all(locked.get(number) == seen for number, seen in items.items()) and all(
         name in states and states[name].seq == seq for name, seq in decided.desk.read.items()
     )
     if not is_as_seen:
         decided = decide(tx)
-        if not (decided.desk.looked_at.keys() <= items.keys() and _projections(decided.desk) <= projections):
+        desk = decided.desk
+        if not (desk.looked_at.keys() <= items.keys() and _projections(desk) <= projections and desk.timers <= keys):
             raise Moved
     offer = decided.desk.whose.offer
     for projection in offer.projections if offer is not None else ():

@@ -136,6 +136,8 @@ class Office:
         if decided is None:
             raise Moved
         decided = stands(tx, decided, partial(self._decided, asked))
+        if decided is None:
+            raise Moved
         _check_revision(asked, decided.desk)
         seq = follow(tx, decided.desk, partial(self._acted, asked, decided.desk)) if decided.desk.effects else None
         found = decided.answer() if callable(decided.answer) else decided.answer
