@@ -8,6 +8,7 @@ be kept.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 INDEX: Final = ".tieline-commands.json"
 FILE: Final = "tieline.yaml"
+LARGEST: Final = 256 * 1024
+"""Bytes of an index; no workspace has so many groups."""
+
+LONGEST: Final = 20
+"""Characters of a group's name."""
 
 
 def groups(workspace: str) -> Mapping[str, str]:
@@ -72,20 +78,36 @@ def commands(offers: Offers, name: str) -> click.Group:
 
 def _read(folder: Path) -> Mapping[str, str] | None:
     try:
-        index: Any = orjson.loads((folder / INDEX).read_bytes())
+        index: Any = orjson.loads(_kept(folder / INDEX))
         files, found = index["files"], index["groups"]
-        if index["stamp"] != _stamp(folder, files):
+        if index["stamp"] != _stamp(folder, files) or not all(_can_be(*one) for one in found.items()):
             return None
-        return {str(name): str(summary) for name, summary in found.items()}
+        return dict(found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
+def _kept(file: Path) -> bytes:
+    """What a file holds. Raises OSError for one that is none, or is too large: anybody may have put it there."""
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as opened:
+        found = os.fstat(opened.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
+            raise OSError(f"{file.name} is no index")
+        return opened.read()
+
+
+def _can_be(name: str, summary: str) -> bool:
+    is_name = name.isascii() and name.isidentifier() and name.islower() and len(name) <= LONGEST
+    return is_name and summary.isprintable()
+
+
 def _write(folder: Path, found: Mapping[str, str], files: list[str]) -> None:
     index = {"stamp": _stamp(folder, files), "files": files, "groups": found}
-    beside = folder / f"{INDEX}.{os.getpid()}"
+    beside = folder / f"{INDEX}.{os.urandom(4).hex()}"
     with suppress(OSError):
-        beside.write_bytes(orjson.dumps(index))
+        # A new file, or none: whoever may write into the folder could have put a link in its place.
+        with beside.open("xb") as made:
+            made.write(orjson.dumps(index))
         beside.replace(folder / INDEX)
 
 

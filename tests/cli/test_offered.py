@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -107,7 +108,7 @@ def test_the_index_is_made_anew_when_something_changes(here: tuple[Path, ManualC
     run(here, "--help")
     index = here[0] / INDEX
     known: dict[str, Any] = json.loads(index.read_bytes())
-    index.write_text(json.dumps({**known, "groups": {"from-the-index": "It is believed."}}))
+    index.write_text(json.dumps({**known, "groups": {"from_the_index": "It is believed."}}))
     assert "It is believed." in run(here, "--help")[1]
     index.write_text("{no index")
     assert "escalation" in run(here, "--help")[1]
@@ -146,3 +147,40 @@ print(sorted(one for one in ("sqlalchemy", "pydantic", "pluggy") if one in sys.m
     second = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True, env=environment)
     assert "escalation" in first.stdout
     assert second.stdout.endswith("[]\n")
+
+
+@pytest.mark.parametrize("name", ["--version", "../x", "Shout", "a\x1b[31mb", "x" * 40])
+def test_what_can_be_no_group_is_not_believed_of_the_index(here: tuple[Path, ManualClock], name: str) -> None:
+    run(here, "--help")
+    index = here[0] / INDEX
+    known: dict[str, Any] = json.loads(index.read_bytes())
+    index.write_text(json.dumps({**known, "groups": {name: "Pay here: \x1b[2J"}}))
+    _code, shown = run(here, "--help")
+    assert "Pay here" not in shown
+    assert "escalation" in shown
+
+
+def test_help_waits_for_no_pipe_in_the_place_of_the_index(here: tuple[Path, ManualClock]) -> None:
+    os.mkfifo(here[0] / INDEX)
+    code = "from tieline.cli.main import perform; import sys; perform(['-w', sys.argv[1], '--help'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(here[0])], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "escalation" in done.stdout
+
+
+def test_an_index_that_is_far_too_large_is_not_read(here: tuple[Path, ManualClock]) -> None:
+    run(here, "--help")
+    index = here[0] / INDEX
+    index.write_text(index.read_text("utf-8") + " " * 2_000_000)
+    assert "escalation" in run(here, "--help")[1]
+    assert index.stat().st_size < 100_000
+
+
+def test_the_index_is_written_over_no_file_that_somebody_else_put_there(here: tuple[Path, ManualClock]) -> None:
+    precious = here[0] / "precious"
+    precious.write_text("mine", "utf-8")
+    (here[0] / f"{INDEX}.{os.getpid()}").symlink_to(precious)
+    run(here, "--help")
+    assert precious.read_text("utf-8") == "mine"
+    assert not [one for one in here[0].glob(f"{INDEX}.*") if not one.is_symlink()]
