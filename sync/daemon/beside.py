@@ -48,7 +48,15 @@ class Beside:
         """Keep it running until `end`. `pause` is set whenever there may be something to do."""
         rest = FIRST_REST
         while not self._is_over:
-            process = self._begin()
+            try:
+                process = self._begin()
+            except OSError as error:
+                # No memory for it, or Python is being replaced: what the daemon does itself goes on.
+                rest = min(2 * rest, LONGEST_REST)
+                self._log.error("process_not_started", process=self.name, error=str(error), again_in=rest)
+                pause.wait(rest)
+                pause.clear()
+                continue
             if process is None:
                 pause.wait()
                 pause.clear()
@@ -101,7 +109,7 @@ class Beside:
 
 def end_with_parent() -> None:
     """Ask this process to end when the one that started it is gone, where one did that watches it."""
-    if VARIABLE not in os.environ:
+    if os.environ.pop(VARIABLE, None) is None:  # what a plugin starts from here has another input
         return
 
     def wait() -> None:

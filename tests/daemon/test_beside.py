@@ -97,6 +97,40 @@ def test_one_that_does_not_reload_begins_anew_and_nobody_complains(
     assert [line for line in logged if line["event"] == "process_ended"] == []
 
 
+def test_one_that_cannot_be_started_is_told_of_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
+) -> None:
+    monkeypatch.setattr(beside, "FIRST_REST", 0.05)
+    python = tmp_path / "python"
+    told = tmp_path / "told"
+    one = Beside("work", [str(python), "-c", WAITS, str(told)])
+    wake = threading.Event()
+    thread = threading.Thread(target=one.watch, args=(wake,), daemon=True)
+    thread.start()
+    eventually(lambda: any(line["event"] == "process_not_started" for line in logged))
+    python.symlink_to(sys.executable)
+    eventually(told.exists)
+    one.end()
+    wake.set()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_what_it_starts_itself_does_not_end_with_its_own_input() -> None:
+    child = """
+import os
+from tieline.sync.daemon.beside import VARIABLE, end_with_parent
+end_with_parent()
+print(VARIABLE in os.environ)
+"""
+    environment = {**os.environ, beside.VARIABLE: "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", child], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as one:
+        assert one.stdout is not None
+        assert one.stdout.read() == "False\n"
+
+
 def test_it_ends_when_the_daemon_is_killed() -> None:
     child = "from tieline.sync.daemon.beside import end_with_parent; end_with_parent(); import time; time.sleep(60)"
     parent = f"""
