@@ -16,6 +16,7 @@ from tieline.core.model import Audience, RecordKind
 from tieline.core.offer import Due
 from tieline.core.projections import Happened
 from tieline.core.settings import show_duration
+from tieline.plugins.escalation.calendar import Hours
 from tieline.plugins.escalation.clocks import Clock, limited, next_step
 from tieline.plugins.escalation.policy import UPDATE, Settings
 from tieline.plugins.escalation.tables import CLOCK, Alarmed, Expired, Reminded, Snoozed, Started, Stopped
@@ -66,18 +67,15 @@ class Escalation:
         item = desk.item(happened.item)
         if item.kind is not RecordKind.INCIDENT:
             return
-        running, limits = self._running(desk, item), self._settings.limits_of(item.fields)
-        wanted = {what: length for what in limited(item.fields) if (length := limits.of(what)) is not None}
-        for what in running.keys() - wanted.keys():
-            late = happened.at - running[what].ends_at
-            desk.record(Stopped(what=what, late=late if late > NO_TIME else None), item)
-            desk.cancel_timer(TICK, item, key=what)
-        for what, length in wanted.items():
+        running, wanted = self._running(desk, item), self._wanted(item)
+        for what, (length, hours) in wanted.items():
             row = running.get(what)
             began = happened.at if row is None or what == UPDATE else row.began_at
-            clock = Clock(what, began, length, self._settings.counted(limits))
+            clock = Clock(what, began, length, hours)
             if row is None or (row.began_at, row.ends_at) != (began, clock.ends):
                 self._start(desk, item, clock, 0 if row is None else row.told)
+        for what in running.keys() - wanted.keys():
+            self._stop(desk, item, running[what], happened.at)
 
     def tick(self, desk: Desk, due: Due) -> None:
         """Tell what is to be told of a clock by now: a reminder, its end, an alarm."""
@@ -87,12 +85,20 @@ class Escalation:
         row = self._running(desk, item).get(str(due.facts["what"]))
         if row is None:
             return
-        if row.snoozed_until is not None and desk.now < row.snoozed_until:
+        length, hours = self._wanted(item).get(row.what, (None, None))
+        if length is None:
+            # Nothing happened to the incident: somebody took the limit away.
+            self._stop(desk, item, row, desk.now)
+            return
+        clock = Clock(row.what, row.began_at, length, hours)
+        if clock.ends != row.ends_at:
+            self._start(desk, item, clock, row.told)
+        elif row.snoozed_until is not None and desk.now < row.snoozed_until:
             self._set(desk, item, row.what, row.snoozed_until)
         elif row.told >= 100:
             self._alarm(desk, item, row, due.late)
         elif (percent := next_step(row.told, self._settings.remind)) < 100:
-            self._remind(desk, item, row, percent, due.late)
+            self._remind(desk, item, row, clock.at(next_step(percent, self._settings.remind)), percent, due.late)
         else:
             self._expire(desk, item, row, due.late)
 
@@ -120,8 +126,12 @@ class Escalation:
         desk.record(Started(what=clock.what, began=clock.began, ends=clock.ends, next=at, told=told), item)
         self._set(desk, item, clock.what, at)
 
-    def _remind(self, desk: Desk, item: Item, row: Any, percent: int, late: timedelta) -> None:
-        at = self._clock(item, row).at(next_step(percent, self._settings.remind))
+    def _stop(self, desk: Desk, item: Item, row: Any, at: datetime) -> None:
+        late = at - row.ends_at
+        desk.record(Stopped(what=row.what, late=late if late > NO_TIME else None), item)
+        desk.cancel_timer(TICK, item, key=row.what)
+
+    def _remind(self, desk: Desk, item: Item, row: Any, at: datetime, percent: int, late: timedelta) -> None:
         desk.record(Reminded(what=row.what, percent=percent, next=at, late=late), item)
         words = f"{percent} % of the time to {row.what} are over: {NOT_YET[row.what]}"
         self._say(desk, item, f"{words}; it may take until {row.ends_at:%Y-%m-%d %H:%M} UTC.", late)
@@ -148,9 +158,11 @@ class Escalation:
         )
         self._set(desk, item, row.what, at)
 
-    def _clock(self, item: Item, row: Any) -> Clock:
+    def _wanted(self, item: Item) -> dict[str, tuple[timedelta, Hours | None]]:
+        """What of an incident is limited, as it and the settings stand: for how long, and in which hours it counts."""
         limits = self._settings.limits_of(item.fields)
-        return Clock(row.what, row.began_at, limits.of(row.what) or NO_TIME, self._settings.counted(limits))
+        hours = self._settings.counted(limits)
+        return {what: (length, hours) for what in limited(item.fields) if (length := limits.of(what)) is not None}
 
     def _say(self, desk: Desk, item: Item, words: str, late: timedelta) -> None:
         told = f" (told {_roughly(late)} late)" if late >= WORTH_TELLING else ""

@@ -76,6 +76,8 @@ class Snoozed(PluginEvent, kind="escalation.snoozed"):
 
 
 def _started(rows: Rows, event: Started, happened: Happened) -> None:
+    # What is put off is the incident's escalation: a clock that begins meanwhile is put off with the others.
+    others = rows.find(CLOCK, subject=happened.subject)
     rows.put(
         CLOCK,
         subject=happened.subject,
@@ -85,6 +87,7 @@ def _started(rows: Rows, event: Started, happened: Happened) -> None:
         told=event.told,
         alarms=0,
         next_at=event.next,
+        snoozed_until=max((one.snoozed_until for one in others if one.snoozed_until is not None), default=None),
     )
 
 
@@ -120,4 +123,5 @@ CLOCKS = Projection(
         Alarmed: _alarmed,
         Snoozed: _snoozed,
     },
+    version=2,
 )

@@ -234,3 +234,43 @@ def test_the_clocks_made_anew_are_those_that_run(world: Worlds) -> None:
 def test_settings_that_do_not_fit_are_told_with_what_would(given: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         Settings.model_validate(given)
+
+
+def told_otherwise(world: World, **critical: str) -> None:
+    """Start anew with other limits for what is critical."""
+    limits = {**GIVEN["limits"], "critical": critical}
+    world.offers = (Plugin(Settings.model_validate({**GIVEN, "limits": limits})).tieline_offer(),)
+    world.restart()
+
+
+def test_a_limit_that_is_taken_away_is_not_over_at_once(world: Worlds) -> None:
+    one = began(world)
+    passes(one, 4)
+    told_otherwise(one, resolve="4h")
+    passes(one, 20)
+    assert told(one) == []
+    assert running(one) == ["resolve"]
+
+
+def test_a_limit_that_is_made_longer_is_counted_anew_from_where_it_began(world: Worlds) -> None:
+    one = began(world)
+    passes(one, 4)
+    told_otherwise(one, **{**CRITICAL, "acknowledge": "1h"})
+    passes(one, 25)
+    assert told(one) == []
+    passes(one, 4)
+    assert told(one) == [("acknowledge reminded", 50)]
+
+
+def test_a_clock_that_begins_while_an_escalation_is_put_off_is_put_off_as_well(world: Worlds) -> None:
+    one = began(world, "low", limits={"low": {"acknowledge": "1h", "update": "10m"}})
+    Office(one.engine, offered(one.engine)).perform(
+        "escalation snooze", {"incident": "INC-1", "time": "2h", "why": "the vendor is on it"}, actor=ANN
+    )
+    one.edit("left", status="in_progress")
+    one.settle(1)
+    passes(one, 110)
+    assert running(one) == ["update"]
+    assert told(one) == []
+    passes(one, 15)
+    assert told(one)
