@@ -8,7 +8,7 @@ in the end, where its declaration is another than the one that it was made by, a
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import MetaData, Table, bindparam, select, text, update
@@ -35,7 +35,7 @@ _LOCKED: Final = (
 )
 _NEW: Final = t.projected.insert()
 _MOVE: Final = update(t.projected).where(t.projected.c.name == bindparam("projection")).values(seq=bindparam("upto"))
-_BEGIN: Final = update(t.projected).where(t.projected.c.name == bindparam("projection")).values(builder=bindparam("by"))
+_BUILT: Final = update(t.projected).where(t.projected.c.name == bindparam("projection")).values(builder=bindparam("by"))
 _END: Final = (
     update(t.projected)
     .where(t.projected.c.name == bindparam("projection"))
@@ -51,6 +51,31 @@ class State:
     version: int
     is_current: bool
     seq: int
+
+
+LONGEST: Final = 8
+"""Characters of the id of whoever began."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Building:
+    """Tables that are being made: who began, by which declaration, and the last entry that is in them."""
+
+    by: str
+    version: int
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.by}:{self.version}:{self.seq}"
+
+    @classmethod
+    def parsed(cls, builder: str) -> _Building | None:
+        """What it is written as; None where nobody makes them."""
+        match builder.split(":"):
+            case [by, version, seq] if version.isdigit() and seq.isdigit():
+                return cls(by, int(version), int(seq))
+            case _:
+                return None
 
 
 def states(source: Connection | Transaction) -> dict[str, State]:
@@ -75,34 +100,44 @@ def make_all(store: Store, offer: Offer, by: str) -> None:
     """Make those of an offer that are not made. `by` is an id of whoever does, which nobody else has."""
     for one in offer.projections:
         name = f"{offer.group}.{one.name}"
-        if not is_made(store, name, one):
+        if not is_made(store, name, one) and not _go_on(store, name, one):
             make(store, name, one, by)
 
 
 def make(store: Store, name: str, projection: Projection, by: str) -> bool:
     """Make the tables of a projection anew, beside those in use, which they replace in the end. False where somebody
-    else began to do so later, and does it."""
-    fresh = {table: _beside(table, by) for table in projection.tables}
+    else makes those of another declaration meanwhile."""
+    building = _Building(by[:LONGEST], projection.version, 0)
     with store.write() as tx:
-        _begin(tx, name, projection, fresh.values(), by)
-    seq = 0
+        _begin(tx, name, projection, building)
+    return _go_on(store, name, projection)
+
+
+def _go_on(store: Store, name: str, projection: Projection) -> bool:
+    """Make tables that are being made, from where whoever did so last has come: so those who do it side by side help
+    each other, and a crash costs one window. False where nobody makes those of this declaration."""
     while True:
         with store.write() as tx:
-            if not _is_builder(tx, name, by):
+            state = tx.execute(_STATE.with_for_update(), {"projection": name}).first()
+            if state is None:
                 return False
+            building = _Building.parsed(state.builder)
+            if building is None or building.version != projection.version:
+                return building is None and state.is_current and bool(state.version == projection.version)
             end = happenings.last(tx)
-            upto = min(seq + WINDOW, end)
+            upto = min(building.seq + WINDOW, end)
             is_last = upto == end
             if is_last:
                 # Nobody appends from here on: what is in these tables is all there is.
                 tx.hold_journal()
                 end = upto = happenings.last(tx)
-            _apply(tx, projection, fresh, happenings.between(tx, seq, upto, projection.kinds))
-            seq = upto
+            fresh = {table: _beside(table, building.by) for table in projection.tables}
+            _apply(tx, projection, fresh, happenings.between(tx, building.seq, upto, projection.kinds))
             if is_last:
                 _take_place(tx, fresh)
-                tx.execute(_END, {"projection": name, "upto": seq, "made_by": projection.version})
+                tx.execute(_END, {"projection": name, "upto": upto, "made_by": projection.version})
                 return True
+            tx.execute(_BUILT, {"projection": name, "by": str(replace(building, seq=upto))})
 
 
 def _beside(table: Table, by: str) -> Table:
@@ -113,24 +148,20 @@ def _beside(table: Table, by: str) -> Table:
     return made
 
 
-def _begin(tx: Transaction, name: str, projection: Projection, fresh: Collection[Table], by: str) -> None:
+def _begin(tx: Transaction, name: str, projection: Projection, building: _Building) -> None:
     tx.lock_names([f"projection {name}"])
     known = tx.execute(_STATE, {"projection": name}).first()
     if known is None:
-        row = {"name": name, "version": projection.version, "is_current": False, "seq": 0, "builder": by}
+        row = {"name": name, "version": projection.version, "is_current": False, "seq": 0, "builder": str(building)}
         tx.execute(_NEW, row)
     else:
-        tx.execute(_BEGIN, {"projection": name, "by": by})
-    for table in fresh:
-        tx.execute(DropTable(table, if_exists=True))
-        tx.execute(CreateTable(table))
-        for index in table.indexes:
+        tx.execute(_BUILT, {"projection": name, "by": str(building)})
+    for table in projection.tables:
+        made = _beside(table, building.by)
+        tx.execute(DropTable(made, if_exists=True))
+        tx.execute(CreateTable(made))
+        for index in made.indexes:
             tx.execute(CreateIndex(index))
-
-
-def _is_builder(tx: Transaction, name: str, by: str) -> bool:
-    state = tx.execute(_STATE.with_for_update(), {"projection": name}).first()
-    return state is not None and bool(state.builder == by)
 
 
 def _take_place(tx: Transaction, fresh: Mapping[Table, Table]) -> None:
@@ -174,10 +205,13 @@ def catch_up(store: Store, name: str, projection: Projection) -> int:
     """Bring one that follows others' events some way up. Answers how many entries it looked through."""
     with store.read() as connection:
         state = states(connection).get(name)
-        if state is None or not state.is_current or happenings.last(connection) <= state.seq:
+        is_of_use = state is not None and state.is_current and state.version == projection.version
+        if state is None or not is_of_use or happenings.last(connection) <= state.seq:
             return 0
     with store.write() as tx:
         locked = lock(tx, [name])[name]
+        if locked.version != projection.version:
+            return 0
         upto = min(locked.seq + WINDOW, happenings.last(tx))
         own = {table: table for table in projection.tables}
         _apply(tx, projection, own, happenings.between(tx, locked.seq, upto, projection.kinds))

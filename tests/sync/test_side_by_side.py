@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
-from tests.sync.test_offers import HOUR, SEATS, Sits, Take, opened, perform
+from tests.sync.test_offers import EDITS, HOUR, SEAT, SEATS, Sits, Take, Taken, edited, opened, perform, rows_of, taken
 from tests.sync.world import World
 
 from tieline.core.acts import Act
 from tieline.core.arguments import Answer
 from tieline.core.desk import Desk
 from tieline.core.errors import StoreUnavailable
+from tieline.core.events import Changed
 from tieline.core.model import Audience
 from tieline.core.offer import Due, TimerKind
+from tieline.core.projections import Happened, Projection, Rows
 from tieline.core.store import tables as t
-from tieline.sync.office import following
+from tieline.sync.office import following, projecting
 
 Worlds = Callable[..., World]
+
+
+class Stopped(Exception):
+    """A process ends here."""
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +85,40 @@ def test_whoever_moves_a_timer_and_whoever_fires_it_do_not_wait_for_each_other(w
         assert together(move_thrice, fire_thrice) == []
     with one.engine.store.read() as connection:
         assert len(connection.execute(select(t.timer).where(t.timer.c.kind == "seats.look")).all()) == 1
+
+
+def test_two_who_make_the_same_tables_anew_help_each_other(world: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = opened(world, count=3)
+    for seat in range(6):
+        perform(one, seat)
+    before = rows_of(one, SEAT)
+    monkeypatch.setattr(projecting, "WINDOW", 1)
+    applied = list[int]()
+
+    def count(rows: Rows, event: Taken, happened: Happened) -> None:
+        applied.append(event.seat)
+        if len(applied) % 2:
+            raise Stopped
+        taken(rows, event, happened)
+
+    (offer,) = one.offers
+    newer = replace(offer, projections=(Projection("seats", (SEAT,), {Taken: count}, version=2),))
+    for number in range(12):
+        # Each is stopped at the next seat, and somebody else is at it then.
+        with suppress(Stopped):
+            projecting.make_all(one.engine.store, newer, f"{number:08x}")
+    assert applied == [seat for seat in range(6) for _ in range(2)]
+    assert rows_of(one, SEAT) == before
+
+
+def test_tables_that_are_being_made_by_another_declaration_are_not_brought_up(world: Worlds) -> None:
+    one = opened(world)
+    newer = Projection("edits", (EDITS,), {Changed: edited}, version=2)
+    one.edit("left", title="Another title")
+    one.settle(1)
+    before = rows_of(one, EDITS)
+    one.offers = ()
+    one.edit("left", title="One more title")
+    one.settle(1)
+    assert projecting.catch_up(one.engine.store, "seats.edits", newer) == 0
+    assert rows_of(one, EDITS) == before
