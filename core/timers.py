@@ -38,6 +38,9 @@ UNREADABLE: Final = "what it is about is kept in a form that is no JSON: somebod
 NOBODY_KNOWS: Final = "nothing at work knows what is to happen then: install the plugin that set it again"
 """What is said of a due timer whose kind no worker knows. Whoever knows it fires it all the same."""
 
+NO_WAIT: Final = timedelta(hours=1)
+"""Nothing that failed waits so long: a moment beyond that was set by a clock that has been put back since."""
+
 
 _SET = text(
     "INSERT INTO timer (key, kind, due_at, payload) VALUES (:key, :kind, :due_at, :payload) "
@@ -63,7 +66,7 @@ def _is_due() -> ColumnElement[bool]:
     timer, now = t.timer.c, bindparam("now", type_=t.timer.c.due_at.type)
     return and_(
         timer.due_at <= now,
-        or_(timer.next_at.is_(None), timer.next_at <= now),
+        or_(timer.next_at.is_(None), timer.next_at <= now, timer.next_at > bindparam("no_wait", type_=now.type)),
         timer.kind.in_(bindparam("kinds", expanding=True)),
         timer.parked.in_(("", NOBODY_KNOWS)),
     )
@@ -133,14 +136,18 @@ def cancel(tx: Transaction, key: str) -> bool:
 
 def any_due(connection: Connection | Transaction, now: datetime, kinds: Collection[str]) -> bool:
     """True when at least one timer of these kinds is due: a look that takes no write lock."""
-    return bool(connection.execute(_ANY_DUE, {"now": now, "kinds": list(kinds)}).scalar_one())
+    return bool(connection.execute(_ANY_DUE, _asked(now, kinds)).scalar_one())
+
+
+def _asked(now: datetime, kinds: Collection[str]) -> dict[str, object]:
+    return {"now": now, "no_wait": now + NO_WAIT, "kinds": list(kinds)}
 
 
 def due(tx: Transaction, now: datetime, limit: int, kinds: Collection[str]) -> list[Timer]:
     """Take out what is due of these kinds, longest overdue first. Act in this same transaction, and each timer fires
     once. One that cannot be read is put aside, and the next one stands in its place."""
     found: list[Timer] = []
-    while rows := tx.execute(_DUE, {"now": now, "limit": limit - len(found), "kinds": list(kinds)}).all():
+    while rows := tx.execute(_DUE, {**_asked(now, kinds), "limit": limit - len(found)}).all():
         for row in rows:
             try:
                 facts = orjson.loads(row.facts)
@@ -160,7 +167,7 @@ def overdue(
     """What is due of these kinds, longest overdue first, which stays where it is; and the rows that cannot be read, for
     `set_aside`."""
     found, unreadable = list[Timer](), list[int]()
-    for row in source.execute(_OVERDUE, {"now": now, "limit": limit, "kinds": list(kinds)}):
+    for row in source.execute(_OVERDUE, {**_asked(now, kinds), "limit": limit}):
         try:
             facts = orjson.loads(row.facts)
         except orjson.JSONDecodeError:

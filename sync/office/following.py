@@ -20,6 +20,7 @@ from tieline.core import timers
 from tieline.core.acts import NotDone
 from tieline.core.errors import StoreUnavailable, TielineError, as_sentence
 from tieline.core.events import TimerFired
+from tieline.core.identity import PLUGIN
 from tieline.core.model import IncidentId
 from tieline.core.offer import Due, Follower, Offer, TimerKind
 from tieline.core.projections import Happened
@@ -43,6 +44,9 @@ AT_ONCE: Final = 100
 
 LOOKS: Final = 3
 """So often it looks anew, where whatever it looks at changes under it."""
+
+LONGEST_CHAIN: Final = 16
+"""So many events of plugins in a row bring each other about; no more."""
 
 _CURSORS: Final = select(t.follower).order_by(t.follower.c.name)
 _CURSOR: Final = select(t.follower.c.seq).where(t.follower.c.name == bindparam("follower"))
@@ -69,7 +73,11 @@ _READY: Final = (
     .where(
         t.follower_backlog.c.follower == bindparam("follower"),
         t.follower_backlog.c.parked == "",
-        or_(t.follower_backlog.c.next_at.is_(None), t.follower_backlog.c.next_at <= bindparam("now")),
+        or_(
+            t.follower_backlog.c.next_at.is_(None),
+            t.follower_backlog.c.next_at <= bindparam("now"),
+            t.follower_backlog.c.next_at > bindparam("no_wait"),  # the clock was put back since
+        ),
         t.follower_backlog.c.seq.in_(_FIRST),
     )
     .order_by(t.follower_backlog.c.seq)
@@ -165,10 +173,11 @@ def _react(engine: Engine, offer: Offer, follower: Follower, name: str, happened
             _put_behind(engine, name, happened, move, None)
             return
     try:
-        _do(engine, _whose(offer, name), lambda desk: follower.run(desk, happened), move, lambda _tx: happened.seq)
+        run = partial(_run, follower, happened)
+        _do(engine, _whose(offer, name), run, move, partial(_seq_of, happened))
     except StoreUnavailable:
         raise
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it waits, and nobody else does
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may raise anything; it waits, and nobody else does
         _tell(name, happened.seq, 1, error)
         _put_behind(engine, name, happened, move, engine.clock.now() + doubled(1))
 
@@ -184,7 +193,8 @@ def _put_behind(
 
 def _try_again(engine: Engine, offer: Offer, follower: Follower, name: str) -> None:
     with engine.store.read() as connection:
-        asked = {"follower": name, "now": engine.clock.now(), "limit": AT_ONCE}
+        now = engine.clock.now()
+        asked = {"follower": name, "now": now, "no_wait": now + timers.NO_WAIT, "limit": AT_ONCE}
         rows = connection.execute(_READY, asked).all()
     for row in rows:
         with engine.store.read() as connection:
@@ -200,7 +210,7 @@ def _try_again(engine: Engine, offer: Offer, follower: Follower, name: str) -> N
             _do(engine, _whose(offer, name), run, claim, partial(_seq_of, happened))
         except StoreUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001 - as above
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
             attempts = row.attempts + 1
             _tell(name, row.seq, attempts, error)
             sentence = _why(f"what it does about entry {row.seq}", attempts, error) if attempts >= TRIES else ""
@@ -212,6 +222,11 @@ def _try_again(engine: Engine, offer: Offer, follower: Follower, name: str) -> N
 
 
 def _run(follower: Follower, happened: Happened, desk: EngineDesk) -> object:
+    if happened.actor.startswith(PLUGIN) and happenings.chain(desk.seen_in, happened.seq, LONGEST_CHAIN):
+        raise NotDone(
+            f"{desk.whose.name} reacts to what it brought about itself, or plugins do to one another, {LONGEST_CHAIN} "
+            "times in a row; have the plugin pass over what plugins did"
+        )
     return follower.run(desk, happened)
 
 
@@ -223,12 +238,12 @@ def _is_dealt_with(row: int, tx: Transaction) -> bool:
     return tx.execute(_DEALT_WITH, {"row_id": row}).rowcount > 0
 
 
-def _tell(name: str, seq: int, attempts: int, error: Exception) -> None:
+def _tell(name: str, seq: int, attempts: int, error: BaseException) -> None:
     facts = {"follower": name, "entry": seq, "attempts": attempts}
     structlog.get_logger("tieline.followers").error("follower_failed", **facts, exc_info=error)
 
 
-def _why(what: str, attempts: int, error: Exception) -> str:
+def _why(what: str, attempts: int, error: BaseException) -> str:
     if isinstance(error, TielineError):
         return f"{what} failed {attempts} times, at last because of this: {as_sentence(error)}"
     return f"{what} failed {attempts} times, at last by a mistake in the plugin: the log tells which"
@@ -267,7 +282,7 @@ def _fire(engine: Engine, offer: Offer, kind: TimerKind, timer: Timer, now: date
         _do(engine, _whose(offer, timer.kind), run, lambda tx: timers.take(tx, timer), cause, [timer.key])
     except StoreUnavailable:
         raise
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it waits, and nobody else does
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may raise anything; it waits, and nobody else does
         attempts = timer.attempts + 1
         sentence = redacted(_why("what was to happen then", attempts, error)) if attempts >= TRIES else ""
         with engine.store.write() as tx:

@@ -8,7 +8,8 @@ from typing import Any, Final
 from sqlalchemy import bindparam, func, select
 
 from tieline.core import journal
-from tieline.core.events import kind_of
+from tieline.core.events import CAUSE, kind_of
+from tieline.core.identity import PLUGIN
 from tieline.core.model import IncidentId, RecordKind, item_number
 from tieline.core.projections import Happened
 from tieline.core.store import tables as t
@@ -36,6 +37,12 @@ _ENTRIES: Final = (
     )
     .order_by(t.journal.c.seq)
 )
+_ENTRY: Final = (
+    select(t.journal.c.seq, t.journal.c.kind, t.journal.c.incident_id, t.journal.c.actor)
+    .add_columns(t.journal_payload.c.payload, t.journal_payload.c.sealed)
+    .join(t.journal_payload, t.journal.c.seq == t.journal_payload.c.seq, isouter=True)
+    .where(t.journal.c.seq == bindparam("seq"))
+)
 _LAST: Final = select(func.coalesce(func.max(t.journal.c.seq), 0))
 
 
@@ -49,6 +56,17 @@ def between(source: Connection | Transaction, after: int, upto: int, kinds: Coll
     the meaning of, is left out."""
     rows = source.execute(_ENTRIES, {"after": after, "upto": upto, "kinds": list(kinds)})
     return [happened for row in rows.all() if (happened := _happened(source, row)) is not None]
+
+
+def chain(source: Connection | Transaction, seq: int, length: int) -> bool:
+    """Whether an entry is the last of at least so many of plugins that brought each other about."""
+    for _ in range(length):
+        row = source.execute(_ENTRY, {"seq": seq}).first()
+        facts = journal.facts(source, row)
+        if row is None or facts is None or not row.actor.startswith(PLUGIN) or CAUSE not in facts:
+            return False
+        seq = facts[CAUSE]
+    return True
 
 
 def _happened(source: Connection | Transaction, row: Any) -> Happened | None:

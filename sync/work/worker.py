@@ -154,7 +154,7 @@ class Worker:
             except StoreUnavailable as error:
                 self._log.error("store_unavailable", plugin=offer.group, error=str(error))
                 rest = max(SWEEP, error.wait.total_seconds())
-            except Exception:  # noqa: BLE001 - one plugin's fault is no other one's
+            except (Exception, SystemExit):  # noqa: BLE001 - one plugin's fault is no other one's
                 self._log.error("turn_failed", plugin=offer.group, exc_info=True)
                 rest = REST
             finally:

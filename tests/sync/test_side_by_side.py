@@ -11,16 +11,31 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
-from tests.sync.test_offers import EDITS, HOUR, SEAT, SEATS, Sits, Take, Taken, edited, opened, perform, rows_of, taken
+from tests.sync.test_offers import (
+    EDITS,
+    HOUR,
+    SEAT,
+    SEATS,
+    Looked,
+    Sits,
+    Take,
+    Taken,
+    edited,
+    kinds,
+    opened,
+    perform,
+    rows_of,
+    taken,
+)
 from tests.sync.world import World
 
 from tieline.core.acts import Act
 from tieline.core.arguments import Answer
 from tieline.core.desk import Desk
 from tieline.core.errors import StoreUnavailable
-from tieline.core.events import Changed
+from tieline.core.events import Changed, Opened
 from tieline.core.model import Audience
-from tieline.core.offer import Due, TimerKind
+from tieline.core.offer import Due, Follower, TimerKind
 from tieline.core.projections import Happened, Projection, Rows
 from tieline.core.store import tables as t
 from tieline.sync.office import following, projecting
@@ -122,3 +137,55 @@ def test_tables_that_are_being_made_by_another_declaration_are_not_brought_up(wo
     one.settle(1)
     assert projecting.catch_up(one.engine.store, "seats.edits", newer) == 0
     assert rows_of(one, EDITS) == before
+
+
+def test_a_clock_that_is_put_back_a_day_keeps_no_plugin_waiting(world: Worlds) -> None:
+    is_broken, done = [True], list[str]()
+
+    def react(_desk: Desk, happened: Happened) -> None:
+        if is_broken:
+            raise RuntimeError("no")
+        done.append(happened.item)
+
+    def look(_desk: Desk, due: Due) -> None:
+        if is_broken:
+            raise RuntimeError("no")
+        done.append(due.item)
+
+    def set_one(desk: Desk, ask: Take) -> Answer:
+        """Have it looked after."""
+        desk.set_timer("look", desk.now - 48 * HOUR, desk.item(ask.incident))
+        return Sits(seat=ask.seat)
+
+    acts = (Act("take", set_one, "seats.take", ("incident", "seat")),)
+    followers, timers = (Follower("react", (Opened,), react),), (TimerKind("look", look),)
+    one = opened(world, replace(SEATS, acts=acts, followers=followers, timers=timers))
+    perform(one, 1)
+    one.work()
+    is_broken.clear()
+    one.clock.step(-24 * 3600)
+    one.work()
+    assert done == ["INC-1", "INC-1"]
+
+
+def test_a_plugin_that_would_end_the_process_only_fails(world: Worlds) -> None:
+    def react(_desk: Desk, _happened: Happened) -> None:
+        raise SystemExit(3)
+
+    one = opened(world, replace(SEATS, followers=(Follower("react", (Opened,), react),), timers=()))
+    with one.engine.store.read() as connection:
+        assert len(connection.execute(select(t.follower_backlog)).all()) == 1
+
+
+def test_a_plugin_that_reacts_to_itself_for_ever_is_stopped_and_told_of(world: Worlds) -> None:
+    def react(desk: Desk, happened: Happened) -> None:
+        desk.record(Looked(late=happened.seq), desk.item(happened.item))
+
+    one = opened(world, replace(SEATS, followers=(Follower("react", (Opened, Looked), react),), timers=()))
+    for _ in range(8):
+        one.clock.advance(3600)
+        one.work()
+    with one.engine.store.read() as connection:
+        (row,) = connection.execute(select(t.follower_backlog)).all()
+    assert "reacts to what it brought about itself" in row.parked
+    assert kinds(one).count("seats.looked") == following.LONGEST_CHAIN
