@@ -222,6 +222,8 @@ def _try_again(engine: Engine, offer: Offer, follower: Follower, name: str) -> N
 
 
 def _run(follower: Follower, happened: Happened, desk: EngineDesk) -> object:
+    if isinstance(happened.event, happenings.Unread):
+        happened.event.refuse()
     if happened.actor.startswith(PLUGIN) and happenings.chain(desk.seen_in, happened.seq, LONGEST_CHAIN):
         raise NotDone(
             f"{desk.whose.name} reacts to what it brought about itself, or plugins do to one another, {LONGEST_CHAIN} "

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
 
 from sqlalchemy import bindparam, func, select
 
 from tieline.core import journal
-from tieline.core.events import CAUSE, kind_of
+from tieline.core.acts import NotDone
+from tieline.core.events import CAUSE, Event, Facts, kind_of
 from tieline.core.identity import PLUGIN
 from tieline.core.model import IncidentId, RecordKind, item_number
 from tieline.core.projections import Happened
@@ -79,4 +81,26 @@ def _happened(source: Connection | Transaction, row: Any) -> Happened | None:
         return None
     incident = None if row.incident_id is None else IncidentId(row.incident_id)
     number = "" if incident is None or row.item_kind is None else item_number(RecordKind(row.item_kind), incident)
-    return Happened(row.seq, row.at, declared.from_facts(facts), incident, number, row.uid or "", row.actor, row.reason)
+    return Happened(row.seq, row.at, _event(declared, facts), incident, number, row.uid or "", row.actor, row.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread(Event):
+    """An event whose facts are none of its kind, as the plugin declares it by now. It waits, and nothing else does."""
+
+    kind: str
+    why: Exception
+
+    def refuse(self) -> NoReturn:
+        """Raises NotDone."""
+        raise NotDone(
+            f"its facts cannot be read as {self.kind}, as the plugin declares it; install a version of the plugin that "
+            "still reads them"
+        ) from self.why
+
+
+def _event(declared: type[Event], facts: Facts) -> Event:
+    try:
+        return declared.from_facts(facts)
+    except Exception as error:  # noqa: BLE001 - a stranger's class may raise anything
+        return Unread(declared.KIND, error)

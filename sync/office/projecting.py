@@ -173,6 +173,8 @@ def _take_place(tx: Transaction, fresh: Mapping[Table, Table]) -> None:
 def _apply(tx: Transaction, projection: Projection, tables: Mapping[Table, Table], what: Sequence[Happened]) -> None:
     rows = Rows(tx, tables)
     for happened in what:
+        if isinstance(happened.event, happenings.Unread):
+            happened.event.refuse()
         projection.apply(rows, happened)
 
 

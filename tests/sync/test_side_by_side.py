@@ -34,6 +34,7 @@ from tieline.core.arguments import Answer
 from tieline.core.desk import Desk
 from tieline.core.errors import StoreUnavailable
 from tieline.core.events import Changed, Opened
+from tieline.core.journal import Entry
 from tieline.core.model import Audience
 from tieline.core.offer import Due, Follower, TimerKind
 from tieline.core.projections import Happened, Projection, Rows
@@ -189,3 +190,25 @@ def test_a_plugin_that_reacts_to_itself_for_ever_is_stopped_and_told_of(world: W
         (row,) = connection.execute(select(t.follower_backlog)).all()
     assert "reacts to what it brought about itself" in row.parked
     assert kinds(one).count("seats.looked") == following.LONGEST_CHAIN
+
+
+def test_an_event_that_nobody_can_read_any_more_is_parked_and_delays_no_other_item(world: Worlds) -> None:
+    done = list[str]()
+
+    def react(_desk: Desk, happened: Happened) -> None:
+        done.append(happened.item)
+
+    one = opened(world, replace(SEATS, followers=(Follower("react", (Taken,), react),), timers=()), count=2)
+    with one.engine.store.write() as tx:
+        tx.journal(
+            Entry(one.clock.now(), "seats.taken", one.incident(1).id, None, "plugin:seats", "", {"seat": "gone"})
+        )
+    perform(one, 2, incident="INC-2")
+    for _ in range(8):
+        one.clock.advance(3600)
+        with suppress(ValueError):  # the tables that are made of it cannot be brought up
+            one.work()
+    assert done == ["INC-2"]
+    with one.engine.store.read() as connection:
+        (row,) = connection.execute(select(t.follower_backlog)).all()
+    assert "cannot be read as seats.taken" in row.parked
