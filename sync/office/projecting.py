@@ -128,6 +128,9 @@ def _go_on(store: Store, name: str, projection: Projection) -> bool:
             upto = min(building.seq + WINDOW, end)
             is_last = upto == end
             if is_last:
+                # A plugin that hangs over its rows is waited for here, and not once everybody waits for us.
+                for table in projection.tables:
+                    tx.execute(DropTable(table, if_exists=True))
                 # Nobody appends from here on: what is in these tables is all there is.
                 tx.hold_journal()
                 end = upto = happenings.last(tx)
@@ -166,7 +169,6 @@ def _begin(tx: Transaction, name: str, projection: Projection, building: _Buildi
 
 def _take_place(tx: Transaction, fresh: Mapping[Table, Table]) -> None:
     for table, made in fresh.items():
-        tx.execute(DropTable(table, if_exists=True))
         tx.execute(text(f"ALTER TABLE {made.name} RENAME TO {table.name}"))
 
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from structlog.testing import capture_logs
+from tests.daemon.conftest import eventually
 from tests.sync.test_offers import (
     EDITS,
     HOUR,
@@ -212,3 +213,26 @@ def test_an_event_that_nobody_can_read_any_more_is_parked_and_delays_no_other_it
     with one.engine.store.read() as connection:
         (row,) = connection.execute(select(t.follower_backlog)).all()
     assert "cannot be read as seats.taken" in row.parked
+
+
+def test_a_plugin_that_hangs_over_its_rows_keeps_nobody_from_the_journal_while_they_are_made_anew(
+    world: Worlds,
+) -> None:
+    one = opened(world)
+    perform(one, 1)
+    store, seats = one.engine.store, one.offers[0].projections[0]
+    made = threading.Thread(target=projecting.make, args=(store, "seats.seats", seats, "again"))
+    with store.read() as hangs:
+        hangs.execute(select(SEAT)).all()
+        made.start()
+        if hangs.dialect.name == "postgresql":
+            eventually(lambda: _is_waited_for(one))
+        with store.write() as tx:
+            tx.hold_journal()
+    made.join(30)
+    assert len(rows_of(one, SEAT)) == 1
+
+
+def _is_waited_for(world: World) -> bool:
+    with world.engine.store.read() as connection:
+        return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
