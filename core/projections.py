@@ -56,6 +56,12 @@ SUBJECT: Final = "subject"
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
+LONGEST: Final = 40
+"""Characters of a table's name, with its group."""
+
+LONGEST_INDEX: Final = 54
+"""Characters of an index's name. PostgreSQL knows 63 of any, and 9 say who made it."""
+
 
 def subject_column(*, primary_key: bool = False) -> Column[str]:
     """The column that says whose a row is."""
@@ -67,6 +73,12 @@ def plugin_table(group: str, name: str, *columns: Column[Any]) -> Table:
     table = Table(f"{group}__{name}", MetaData(), *columns)
     wrong = [
         *([] if NAME.fullmatch(group) and NAME.fullmatch(name) else ["its name is small letters, digits and _"]),
+        *([] if len(table.name) <= LONGEST else [f"its name, {table.name}, has more than {LONGEST} characters"]),
+        *(
+            f"the index of {', '.join(index.columns.keys())} has a name of more than {LONGEST_INDEX} characters"
+            for index in table.indexes
+            if len(str(index.name)) > LONGEST_INDEX
+        ),
         *([] if SUBJECT in table.c else [f"it has no column {SUBJECT!r}, which says whose a row is"]),
         *([] if table.primary_key.columns else ["it has no primary key"]),
         *(
