@@ -100,9 +100,9 @@ def test_a_table_that_cannot_be_kept_alike_everywhere_is_refused(columns: tuple[
 
 
 def test_a_name_that_is_too_long_for_a_database_is_refused() -> None:
-    with pytest.raises(TypeError, match="its name, seats__x+, has more than 40 characters"):
+    with pytest.raises(TypeError, match=r"its name, seats__x+, has more than 40 characters"):
         plugin_table("seats", "x" * 34, subject_column(primary_key=True))
-    with pytest.raises(TypeError, match="the index of c+ has a name of more than 54 characters"):
+    with pytest.raises(TypeError, match=r"the index of c+ has a name of more than 54 characters"):
         plugin_table("seats", "odd", subject_column(primary_key=True), Column("c" * 42, Integer, index=True))
 
 
