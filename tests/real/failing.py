@@ -162,9 +162,10 @@ def dead(one: Patient) -> None:
 
 
 def full_disk(one: Patient) -> None:
-    """Small writes in place still succeed, as they do on a real disk; what comes in finds no room."""
+    """Small writes in place still succeed, as they do on a real disk; what comes in finds no room: it is larger than
+    whatever was freed before, which may be a good deal."""
     one.disk(full=True)
-    one.left.make({"title": "What does not fit", "description": "x" * 30_000, "status": "new"})
+    one.left.make({"title": "What does not fit", "description": "x" * 500_000, "status": "new"})
 
 
 def late_delivery(one: Patient) -> None:
