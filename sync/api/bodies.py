@@ -3,16 +3,15 @@ guessed. A program that calls can be mended; see `sync/intake/bodies.py` for too
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from tieline.sync.api.problems import Kind, Problem
+from tieline.sync.intake.receiving import BodyTooLarge, received
 
 TIMEOUT: Final = 30.0
 """Seconds that a body may take."""
@@ -33,25 +32,13 @@ async def read(headers: Mapping[str, str], receive: Receive, limit: int) -> byte
     charset = parameters.strip().lower().replace('"', "")
     if type_.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
         raise Problem(Kind.MEDIA_TYPE, "a body is `Content-Type: application/json`, in UTF-8", headers=CLOSE)
-    length = headers.get("content-length", "")
-    too_large = Problem(Kind.TOO_LARGE, f"the body is larger than {limit} bytes (web.body_limit)", headers=CLOSE)
-    if length.isdecimal() and (len(length) > 18 or int(length) > limit):
-        raise too_large
-    body = bytearray()
     try:
-        async with asyncio.timeout(TIMEOUT):
-            more = True
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                body += message.get("body", b"")
-                more = message.get("more_body", False)
-                if len(body) > limit:
-                    raise too_large
+        return await received(headers.get("content-length", ""), receive, limit, TIMEOUT)
+    except BodyTooLarge:
+        what = f"the body is larger than {limit} bytes (web.body_limit)"
+        raise Problem(Kind.TOO_LARGE, what, headers=CLOSE) from None
     except TimeoutError:
         raise Problem(Kind.TOO_SLOW, f"the body did not arrive within {TIMEOUT:.0f} s", headers=CLOSE) from None
-    return bytes(body)
 
 
 def understood(body: bytes) -> str:

@@ -29,6 +29,7 @@ from tieline.sync.engine import Connected, Engine
 from tieline.sync.intake.bodies import plain
 from tieline.sync.intake.complaints import Complaint, Complaints, Mistake
 from tieline.sync.intake.intake import Full, Intake
+from tieline.sync.intake.receiving import BodyTooLarge, received
 
 BODY_TIMEOUT: Final = 30.0
 """Seconds a sender may take over one body."""
@@ -277,21 +278,9 @@ async def _body(headers: Mapping[str, str], receive: Receive, limit: int) -> byt
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", ""):
         raise Refused(415, f"send the body as it is: content-encoding {encoding[:40]!r} is not taken")
-    length = headers.get("content-length", "")
-    if length.isdecimal() and int(length) > limit:
-        raise Refused(413, f"the body is larger than {limit} bytes (server.body_limit)")
-    body = bytearray()
     try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            more = True
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                body += message.get("body", b"")
-                more = message.get("more_body", False)
-                if len(body) > limit:
-                    raise Refused(413, f"the body is larger than {limit} bytes (server.body_limit)")
+        return await received(headers.get("content-length", ""), receive, limit, BODY_TIMEOUT)
+    except BodyTooLarge:
+        raise Refused(413, f"the body is larger than {limit} bytes (server.body_limit)") from None
     except TimeoutError:
         raise Refused(408, f"the body did not arrive within {BODY_TIMEOUT:.0f} s") from None
-    return bytes(body)
