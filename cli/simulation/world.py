@@ -318,6 +318,7 @@ class World:
                 self.clock,
                 ends=lambda: next(asked) >= slice_of_time,
                 lingers=lambda: False,
+                pause=lambda _seconds: None,  # whoever is silent here is frozen, and no longer believes in its turn
             )
             return next(asked) > 1  # nobody asks twice when the first step found nothing
 

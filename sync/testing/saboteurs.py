@@ -132,7 +132,7 @@ def _formats() -> Offer:
     def formatting(desk: Desk, ask: Care) -> Answer:
         """Say what you do about an item."""
         said = care(desk, ask)
-        return Caring(incident=ask.words.format(), words=said.sentence())
+        return Caring(incident=ask.words % (), words=said.sentence())
 
     return _acting(formatting)
 
@@ -279,7 +279,7 @@ SABOTEURS: Final = (
         "words that are a format",
         _formats,
         "test_hostile_words_are_refused_in_a_sentence_or_kept_as_they_are",
-        "ends in IndexError",
+        "ends in TypeError",
     ),
     Saboteur("a title that is a format", _formats_titles, "test_an_item_may_say_anything", "ends in TypeError"),
     Saboteur("rows that depend on memory", _counts_in_memory, _REBUILD, "made anew from the journal is not what"),

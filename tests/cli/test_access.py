@@ -37,7 +37,7 @@ NOT_ASKED = {
     # They look, and show nobody what is restricted; or they work on files and not on the store.
     *(("init",), ("check",), ("run",), ("demo",), ("status",), ("incidents",), ("why",), ("history",), ("conflicts",)),
     *(("parked",), ("doubts",), ("audit", "verify"), ("audit", "checkpoint"), ("simulate",), ("plugins",)),
-    ("token", "list"),
+    *(("token", "list"), ("plugin", "new")),
     *(("web",), ("api", "openapi"), ("work",), ("followers",), ("timers",)),
     *(("mapping", name) for name in ("list", "check", "explain", "schema")),
 }

@@ -231,6 +231,7 @@ def place(file: Path, text: str) -> tuple[str, int, int]:
 ELSEWHERE = {
     "CFG000": "no file is there that would have lines",
     "CFG026": "it stands beside what refuses the file, as test_check plays",
+    "CFG028": "only a plugin meets it that is wrong in itself, as test_offer_faults plays",
     "CFG001": "a file that cannot be read has none either",
     "STORE003": "only a migration of ours that fails, which test_store_schema plays",
     "STORE004": "the address stands on the command line",

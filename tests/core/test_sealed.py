@@ -137,9 +137,9 @@ class TestSealing:
     def test_a_store_in_memory_has_its_keys_there(self) -> None:
         with Store.open("sqlite://") as passing:
             passing.migrate()
-            say(passing, 57, "ann")
-            assert "ann" not in rows(passing)
-            assert told(passing, 57) == ["ann"]
+            say(passing, 57, "eve@example.com")
+            assert "eve@example.com" not in rows(passing)
+            assert told(passing, 57) == ["eve@example.com"]
             forget(passing, 57)
             assert told(passing, 57) == [None]
 
@@ -147,10 +147,10 @@ class TestSealing:
         self, address: str, open_store: Callable[[str], Store], tmp_path: Path
     ) -> None:
         store = open_store(address)
-        say(store, 57, "ann")
+        say(store, 57, "eve@example.com")
         sealed = address.startswith("sqlite")
-        assert ((tmp_path / "tieline.db.keys").exists(), "ann" not in rows(store)) == (sealed, sealed)
-        assert told(store, 57) == ["ann"]
+        assert ((tmp_path / "tieline.db.keys").exists(), "eve@example.com" not in rows(store)) == (sealed, sealed)
+        assert told(store, 57) == ["eve@example.com"]
 
 
 class TestForgetting:
@@ -208,14 +208,14 @@ class TestForgetting:
     def test_what_was_never_sealed_is_shredded(self, address: str, keys: Path, opener: Opener) -> None:
         with Store.open(address) as plain:
             plain.migrate()
-            say(plain, 57, "ann")
+            say(plain, 57, "eve@example.com")
             say(plain, 58, "bob")
         store = opener()
         say(store, 57, "later")
-        assert told(store, 57) == ["ann", "later"]
+        assert told(store, 57) == ["eve@example.com", "later"]
         forget(store, 57)
         assert (told(store, 57), told(store, 58)) == ([None, None], ["bob"])
-        assert "ann" not in rows(store)
+        assert "eve@example.com" not in rows(store)
         assert journal.verify(store).shredded == 1
 
     @NOT_SEALED

@@ -7,14 +7,47 @@ from tests.core.store_backends import postgres_database, postgres_server
 from tests.sync.conftest import world
 
 from tieline.adapters.memory.faults import Fault
+from tieline.core.errors import LeaseLost
+from tieline.sync.daemon.jobs import lease
 from tieline.sync.daemon.jobs.turn import take_turn
 from tieline.sync.daemon.lane import Lane
 
 __all__ = ["postgres_database", "postgres_server", "world"]
 
 
-def turn(here, worker, lane, *, ends=lambda: False, lingers=lambda: False):
-    return take_turn(here.engine.store, lane, worker, here.clock, ends=ends, lingers=lingers)
+def turn(here, worker, lane, *, ends=lambda: False, lingers=lambda: False, pause=lambda _seconds: None):
+    return take_turn(here.engine.store, lane, worker, here.clock, ends=ends, lingers=lingers, pause=pause)
+
+
+def test_whoever_takes_over_from_one_that_is_only_silent_waits_until_that_one_asks_again(world):
+    here, asked = world(), list[str]()
+    lane, other = here.lanes["left"], Lane(here.engine, here.engine.connections["left"])
+    store, steady = here.engine.store, here.clock.monotonic
+    silent = lease.begin(store, lane.here.name, "silent", here.clock.now())
+    may = lease.permit(store, silent, steady)
+
+    def permitted():
+        try:
+            may()
+        except LeaseLost:
+            return False
+        return True
+
+    def pause(seconds):
+        here.clock.advance(0.9)
+        asked.append(f"while it waits: {permitted()}")
+        here.clock.advance(seconds - 0.9)
+
+    assert turn(here, "other", other, pause=pause) is False
+    asked.append(f"afterwards: {permitted()}")
+    assert asked == ["while it waits: True", "afterwards: False"]
+
+
+def test_nobody_waits_where_the_last_turn_ended_in_order_or_there_was_none(world):
+    here, waited = world(), list[float]()
+    for worker in ("one", "other", "one"):
+        turn(here, worker, here.lanes["left"], pause=waited.append)
+    assert waited == []
 
 
 def test_a_turn_goes_on_where_the_turn_of_another_worker_ended(world):

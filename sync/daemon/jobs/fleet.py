@@ -289,6 +289,7 @@ class Fleet:
             self._clock,
             ends=lambda: self._ends(retired) or time.monotonic() > ends_at,
             lingers=lambda: self._busy.wait(name, LINGER),
+            pause=self._pause,
         )
         if more:
             self.wake(name)

@@ -34,6 +34,8 @@ class Turn:
     memory: Mapping[str, Any]
     idle: float | None
     poll_soon: bool
+    takes_over: bool = False
+    """Whether the last turn never said that it ended: its worker died in it, or is only silent and still goes on."""
 
 
 _LOCKED = select(t.lease).where(t.lease.c.lane == bindparam("row_lane")).with_for_update()
@@ -67,7 +69,8 @@ def begin(store: Store, lane: ConnectionName, worker: str, now: datetime) -> Tur
             },
         )
     idle = None if row.released_at is None else max(0.0, (now - row.released_at).total_seconds())
-    return Turn(lane, token, worker, row.memory, idle, bool(row.poll_soon))
+    takes_over = row.token > 0 and row.released_at is None
+    return Turn(lane, token, worker, row.memory, idle, bool(row.poll_soon), takes_over)
 
 
 def give_back(

@@ -20,14 +20,20 @@ def take_turn(
     *,
     ends: Callable[[], bool],
     lingers: Callable[[], bool],
+    pause: Callable[[float], None],
 ) -> bool:
     """Take the lane, work until it has run dry or the turn `ends` (asked between records), and give it back.
 
     A lane that has run dry goes on when it `lingers` and was woken. Answers whether there is more to do. Raises
     LeaseLost when another worker has taken the lane over, and StoreUnavailable; whatever is raised, the turn is not
     given back then.
+
+    A turn that takes over from a worker that went silent begins with a `pause`, in seconds: that one may be at work all
+    the same, where only its sign of life was held up, and believes for so long in a turn that the store knows is over.
     """
     turn = lease.begin(store, lane.here.name, worker, clock.now())
+    if turn.takes_over:
+        pause(lease.TRUSTED)
     plain = lane.engine
     lane.engine = replace(plain, store=lease.fenced(store, turn))
     lane.stopping = ends
