@@ -183,6 +183,11 @@ class Stage:
             raise DemoFailed(f"`tieline {' '.join(arguments)}` said: {done.stderr.decode().strip()}")
         return json.loads(done.stdout)
 
+    def listed(self, view: str) -> list[Any]:
+        """All that a list shows, as JSON; it is short here."""
+        found: list[Any] = self.tieline(view)["items"]
+        return found
+
     def look(self, question: Callable[[Connection], Answer]) -> Answer:
         """Ask the store, as `tieline status` and its like do, without starting a process for each question."""
         if self._store is None:

@@ -107,8 +107,8 @@ class Story:
         stage = self.stage
         with self.act("They also disagree about the priority: `tieline conflicts` asks, a person settles it"):
             stage.wait("the conflict", lambda: stage.look(explain.conflicts))
-            held = stage.tieline("conflicts")
-            conflict = next(one for one in held["items"] if one["field"] == "priority")
+            held = stage.listed("conflicts")
+            conflict = next(one for one in held if one["field"] == "priority")
             arguments = (conflict["incident"], conflict["field"], conflict["connection"])
             stage.tieline("conflicts", "settle", *arguments, "--take", "theirs")
             stage.wait("no conflict", lambda: not stage.look(explain.conflicts))

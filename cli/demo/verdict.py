@@ -30,7 +30,7 @@ def judge(stage: Stage) -> list[Check]:
     """Check everything, against the tools themselves."""
     quiet = _quiet(stage)
     copies, journal_check = _copies_and_journal(stage)
-    parked, conflicts = stage.tieline("parked"), stage.tieline("conflicts")
+    parked, conflicts = stage.listed("parked"), stage.listed("conflicts")
     return [
         *copies,
         _duplicates(stage),
@@ -79,7 +79,7 @@ def _copies_and_journal(stage: Stage) -> tuple[list[Check], Check]:
 
 
 def _duplicates(stage: Stage) -> Check:
-    incidents = len(stage.tieline("incidents"))
+    incidents = len(stage.listed("incidents"))
     counts: dict[str, Any] = {
         "ServiceNow": len(stage.act("servicenow", "list")),
         "Jira": len(stage.act("jira", "list", project="OPS")),
