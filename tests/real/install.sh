@@ -6,6 +6,9 @@ missing=""
 [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] || missing="$missing postgresql"
 # One test fails single writes of the store by a small C library.
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
+# What the pages have people type.
+command -v curl >/dev/null || missing="$missing curl"
+command -v sqlite3 >/dev/null || missing="$missing sqlite3"
 # The shells in which Tab is tested, beside bash.
 command -v zsh >/dev/null || missing="$missing zsh"
 command -v fish >/dev/null || missing="$missing fish"
