@@ -21,7 +21,7 @@ import structlog
 
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
-from tieline.core.errors import ConfigError, StoreUnavailable
+from tieline.core.errors import ConfigError, StoreUnavailable, TielineError
 from tieline.core.offer import Offer
 from tieline.core.registry import Registry
 from tieline.core.store.engines import is_postgres
@@ -130,18 +130,28 @@ class Worker:
         return 1 if self._failure is not None else 0
 
     def reload(self) -> bool:
-        """Work on with the new configuration, once it is whole; else with the one before."""
+        """Work on with the new configuration, once it is whole; on any problem, whatever it is, with the one before."""
+        registry: Registry | None = None
         try:
             config, registry = self._load()
             engine = self._build(config, registry)
-        except ConfigError as error:
-            self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
+        except Exception as error:  # noqa: BLE001 - a worker is not ended by a file that somebody edits
+            self._refuse_reload(error)
+            if registry is not None:
+                registry.close()
             return False
         before, self.engine = self.engine, engine
         self.start()
         self._loops.wake_all()
         before.registry.close()
         return True
+
+    def _refuse_reload(self, error: Exception) -> None:
+        if isinstance(error, ConfigError):
+            self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
+            return
+        ours = not isinstance(error, TielineError)
+        self._log.error("reload_refused", reason=f"{type(error).__name__}: {error}", exc_info=error if ours else None)
 
     def _work(self, offer: Offer, generation: int, event: threading.Event) -> None:
         by = secrets.token_hex(8)

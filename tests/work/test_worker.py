@@ -106,6 +106,30 @@ def kept(world: World) -> int:
         return len(lags(connection))
 
 
+def test_a_reload_that_fails_in_any_way_leaves_the_old_at_work(
+    world: Worlds, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
+) -> None:
+    monkeypatch.setattr(worker, "SWEEP", 0.02)
+    one, broken = world("left"), list[Exception]()
+
+    def load() -> tuple[Config, Registry]:
+        if broken:
+            raise broken[0]
+        config, registry = load_text(one.file.read_bytes(), one.file)
+        registry.offers.add(OTHERS)
+        return config, registry
+
+    here = Worker(load, clock=one.clock)
+    here.start()
+    eventually(lambda: kept(one) == 1)
+    broken.append(PermissionError(13, "Permission denied", str(one.file)))
+    assert not here.reload()
+    assert any(line["event"] == "reload_refused" and "PermissionError" in line["reason"] for line in logged)
+    opened(one, 1)
+    eventually(lambda: "others.seen" in kinds(one))
+    assert here.stop() == 0
+
+
 def test_a_reload_puts_the_new_plugins_to_work_and_a_refused_one_leaves_the_old(
     world: Worlds, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
 ) -> None:
