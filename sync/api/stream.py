@@ -147,9 +147,12 @@ async def frames(
         try:
             now = await in_thread(partial(head, store))
             found = await in_thread(partial(look, store, asker(), seq)) if now != seen or silent >= BEAT_EVERY else []
-            # A full page may have more behind it.
-            seen = -1 if len(found) == happenings.AT_ONCE else now
-            seq, said = (found[-1].seq, b"".join(map(_frame, found))) if found else (seq, b"")
+            said = b"".join(map(_frame, found))
+            # A full page may have more behind it. Behind any other one all is looked at, also what is hidden, up to the
+            # end that was asked for before.
+            is_full = len(found) == happenings.AT_ONCE
+            seen = -1 if is_full else now
+            seq = max([seq, *(one.seq for one in found[-1:]), *([] if is_full else [now])])
         except Problem as problem:
             if problem.kind is not Kind.BUSY:
                 return
