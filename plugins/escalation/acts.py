@@ -12,7 +12,9 @@ from sqlalchemy import select
 from tieline.core.acts import NotDone
 from tieline.core.arguments import Answer, Ask, Duration, Instant, ItemName, Line
 from tieline.core.desk import Desk, Item
-from tieline.core.model import Audience, RecordKind
+from tieline.core.events import Changed
+from tieline.core.identity import PLUGIN
+from tieline.core.model import ABSENT, Audience, RecordKind
 from tieline.core.offer import Due
 from tieline.core.projections import Happened
 from tieline.core.settings import show_duration
@@ -70,7 +72,7 @@ class Escalation:
         running, wanted = self._running(desk, item), self._wanted(item)
         for what, (length, hours) in wanted.items():
             row = running.get(what)
-            began = happened.at if row is None or what == UPDATE else row.began_at
+            began = happened.at if row is None or (what == UPDATE and _is_work(happened)) else row.began_at
             clock = Clock(what, began, length, hours)
             if row is None or (row.began_at, row.ends_at) != (began, clock.ends):
                 self._start(desk, item, clock, 0 if row is None else row.told)
@@ -170,6 +172,12 @@ class Escalation:
 
     def _set(self, desk: Desk, item: Item, what: str, at: datetime) -> None:
         desk.set_timer(TICK, at, item, key=what, facts={"what": what})
+
+
+def _is_work(happened: Happened) -> bool:
+    """Whether somebody did it, in any tool: no plugin, and no alert."""
+    is_of_alert = isinstance(happened.event, Changed) and happened.event.signal is not ABSENT
+    return not (is_of_alert or happened.actor.startswith(PLUGIN))
 
 
 def _roughly(length: timedelta) -> str:

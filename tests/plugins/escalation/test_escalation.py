@@ -17,6 +17,7 @@ from tests.sync.world import World
 
 from tieline.core.acts import NotDone
 from tieline.core.declared import WrongWords
+from tieline.core.events import Changed
 from tieline.core.journal import Someone
 from tieline.core.model import ConnectionName
 from tieline.core.port import Commenter, Ref
@@ -274,3 +275,16 @@ def test_a_clock_that_begins_while_an_escalation_is_put_off_is_put_off_as_well(w
     assert told(one) == []
     passes(one, 15)
     assert told(one)
+
+
+def test_what_an_alert_or_another_plugin_changes_is_no_sign_of_work(world: Worlds) -> None:
+    one = began(world)
+    one.edit("left", status="in_progress")
+    one.settle(1)
+    passes(one, 25)
+    with one.engine.store.write() as tx:
+        alerts = Changed(changes={}, conflicts={}, signal="alerts 4f1c")
+        one.engine.record(tx, alerts, incident=one.incident().id, actor="alerts")
+    decide(one.engine, "edit", actor="plugin:others", incident="INC-1", changes={"category": "storage"})
+    passes(one, 10)
+    assert told(one) == [("update reminded", 50)]
