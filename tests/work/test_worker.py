@@ -72,9 +72,10 @@ def test_a_plugin_that_hangs_or_raises_delays_no_other(
     world: Worlds, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
 ) -> None:
     monkeypatch.setattr(worker, "SWEEP", 0.02)
-    goes_on = threading.Event()
+    hangs_by_now, goes_on = threading.Event(), threading.Event()
 
     def hang(_desk: Desk, _happened: Happened) -> None:
+        hangs_by_now.set()
         goes_on.wait(60)
 
     def fail(_desk: Desk, _happened: Happened) -> None:
@@ -88,16 +89,17 @@ def test_a_plugin_that_hangs_or_raises_delays_no_other(
     eventually(lambda: kept(one) == 3)
     opened(one, 1)
     eventually(lambda: "others.seen" in kinds(one))
+    assert hangs_by_now.wait(20)
     one.clock.advance(61)
     here.tell_stuck()
     stuck = [line for line in logged if line["event"] == "plugin_stuck"]
     assert "seats" in {line["plugin"] for line in stuck}
     opened(one, 2)
     eventually(lambda: "others.seen" in kinds(one, 2))
+    eventually(lambda: any(line["event"] == "follower_failed" for line in logged))
     goes_on.set()
     assert here.stop() == 0
     assert kinds(one).count("others.seen") == 1
-    assert any(line["event"] == "follower_failed" for line in logged)
 
 
 def kept(world: World) -> int:
