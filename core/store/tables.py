@@ -21,6 +21,8 @@ timer                    what is to happen later
 act_key                  what was asked for under a key
 projected                the tables that plugins derive from the journal, and how far they have come
 follower 1─n follower_backlog     how far what plugins do about it has come; and what of it failed, or waits behind that
+job 1─n job_item         long work, how far it has come, and of which items it tells
+job 1─1 blob             what it came to
 """
 
 from __future__ import annotations
@@ -368,6 +370,56 @@ follower_backlog = Table(
     Index(None, "follower", "incident_id"),
 )
 _partial("ix_follower_backlog_parked", follower_backlog.c.id, where=text("parked <> ''"))
+
+# Long work, done step by step. Its row is never deleted, so that its number names no other.
+job = Table(
+    "job",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("kind", String(60), nullable=False),
+    Column("incident_id", BigInteger),  # the item that it is about, if any
+    Column("actor", Text, nullable=False),  # as the journal names whoever started it
+    Column("ask", JsonText, nullable=False),
+    Column("status", String(12), nullable=False),  # running, parked, done, cancelled
+    Column("state", JsonText),  # what its next step is told; null before the first
+    Column("steps", BigInteger, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("of", BigInteger),  # so much there is to be done, where that is known
+    Column("entry", BigInteger, nullable=False),  # the journal's that says that it was started
+    Column("started_at", Instant, nullable=False),
+    Column("since", Instant, nullable=False),  # when it was started or resumed: its bound counts from there
+    Column("stepped_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("attempts", Integer, nullable=False),  # at its next step
+    Column("next_at", Instant),
+    Column("parked", Text, nullable=False),
+    Column("worker", String(80), nullable=False),  # whoever does a step now; "" for nobody
+    Column("token", BigInteger, nullable=False),  # grows with each step that is begun
+    Column("leased_until", Instant),  # nobody else begins one before
+)
+_partial("ix_job_running", job.c.stepped_at, job.c.id, where=text("status = 'running'"))
+_partial("ix_job_parked", job.c.id, where=text("status = 'parked'"))
+
+job_item = Table(
+    "job_item",
+    metadata,
+    Column("job", ForeignKey("job.id"), primary_key=True),
+    Column("incident_id", BigInteger, primary_key=True),
+    Index(None, "incident_id"),
+)
+
+blob = Table(
+    "blob",
+    metadata,
+    Column("job", ForeignKey("job.id"), primary_key=True),
+    Column("sha", String(64), nullable=False),  # SHA-256 of the body
+    Column("size", BigInteger, nullable=False),
+    Column("media_type", String(100), nullable=False),
+    Column("readers", String(60), nullable=False),  # the right to read it
+    Column("retention", String(40), nullable=False),  # its class
+    Column("made_at", Instant, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
 
 journal = Table(
     "journal",
