@@ -6,6 +6,7 @@ from tieline.cli.views import command
 from tieline.sync.office.own_views import OWN_VIEWS
 
 incidents = command(OWN_VIEWS["incidents"])
+items = command(OWN_VIEWS["items"])
 why = command(OWN_VIEWS["why"])
 history = command(OWN_VIEWS["history"])
 followers = command(OWN_VIEWS["followers"])

@@ -36,6 +36,7 @@ COMMANDS = {
     "demo": ("tieline.cli.demo_command", "demo", "Watch real alerts live through three simulated tools."),
     "status": ("tieline.cli.status", "status", "The state of everything in a few figures."),
     "incidents": ("tieline.cli.look", "incidents", "Incidents and their copies."),
+    "items": ("tieline.cli.look", "items", "What there is of another kind, and its copies."),
     "why": ("tieline.cli.look", "why", "Why a field has its value."),
     "history": ("tieline.cli.look", "history", "What happened to an incident, from the journal."),
     "conflicts": ("tieline.cli.decide", "conflicts", "Fields that wait for a person, and settling them."),
@@ -64,7 +65,7 @@ FOLLOWS: Final = {
     **dict.fromkeys(["run", "work", "web", "demo"], "nothing was started"),
     "check": "no connection was asked",
     **dict.fromkeys(
-        ["status", "incidents", "why", "history", "followers", "timers", "plugins"], "there is nothing to show"
+        ["status", "incidents", "items", "why", "history", "followers", "timers", "plugins"], "there is nothing to show"
     ),
     **dict.fromkeys(["edit", "comment", "restrict", "unrestrict", "store"], "nothing was changed"),
 }

@@ -138,7 +138,7 @@ def _prove(engine: Engine, here: Connected) -> Found:
 
 def _risks(engine: Engine, config: ConnectionConfig) -> tuple[str, ...]:
     """What is said of a connection whether or not it works."""
-    signals = config.kind.record is RecordKind.SIGNAL
+    signals = config.kind.record == RecordKind.SIGNAL
     return (*config.settings.risks, *([engine.registry.grouping] if signals else ()))
 
 

@@ -298,13 +298,13 @@ class _Reader:
         shared = ConnectionSection.model_fields.keys()
         section = validated(ConnectionSection, _part(node, lambda key: key in shared), where, self._findings)
         kind = self._kind(node.value.get("tool"), registry)
-        if kind is None:
+        if kind is None or not self._is_known(_option(node, "tool") or node, kind):
             return None
         own = _part(node, lambda key: key not in shared)
         settings = validated(kind.settings, own, where, self._findings, also=shared)
         self._check_powers(where, node, kind)
         opens = self._condition(where, node, "opens", kind.record)
-        copied = RecordKind.INCIDENT if kind.record is RecordKind.SIGNAL else kind.record
+        copied = RecordKind.INCIDENT if kind.record == RecordKind.SIGNAL else kind.record
         copies = self._condition(where, node, "copies", copied)
         before = len(self._findings.problems)
         mapping = self._mapping(named, node) if (named := _text(node, "mapping")) else kind.mapping
@@ -328,7 +328,7 @@ class _Reader:
             account=section.account,
             comments=section.comments,
             ceiling=section.ceiling,
-            opens=opens or Condition.constant(kind.record is RecordKind.SIGNAL),
+            opens=opens or Condition.constant(kind.record == RecordKind.SIGNAL),
             copies=copies or Condition.constant(Power.WRITE in kind.powers),
             webhook_silence=section.webhook_silence,
         )
@@ -342,6 +342,14 @@ class _Reader:
             fix = did_you_mean(tool.value, known, "see `tieline plugins`, or install the adapter for it.")
             self._findings.note(tool, "CFG009", f"no adapter speaks to {tool.value!r}.", fix)
         return kind
+
+    def _is_known(self, node: Node, kind: AdapterKind) -> bool:
+        """Whether somebody says what the records of a tool are."""
+        if kind.record in CATALOGUE:
+            return True
+        what = f"records of {kind.tool} are of the kind {kind.record.value!r}, which no plugin here offers."
+        self._findings.note(node, "CFG029", what, "allow the plugin that offers it, under `plugins`.")
+        return False
 
     def _check_powers(self, where: str, node: Node, kind: AdapterKind) -> None:
         """An option that asks for what the tool cannot do would be silently without effect."""

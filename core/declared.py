@@ -57,6 +57,8 @@ class Declared:
     needs: str | OneOf
     words: tuple[str, ...] = ()
     about: About | None = None
+    kind: str = ""
+    """The kind of item that its words name; "" where it may be of any."""
     example: Mapping[str, Any] | None = field(default=None, compare=False)
 
     @property

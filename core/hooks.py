@@ -23,7 +23,7 @@ from typing import Any
 
 import pluggy
 
-from tieline.core.model import Audience, ConnectionName, Fields, IncidentId, Signal, Tlp
+from tieline.core.model import Audience, ConnectionName, Fields, IncidentId, RecordKind, Signal, Tlp
 from tieline.core.offer import Offer
 from tieline.core.port import AdapterKind
 
@@ -77,10 +77,11 @@ class Hooks:
 
     @hookspec
     def tieline_disclose(
-        self, fields: Fields, audience: Audience | None, connection: ConnectionName, ceiling: Tlp
+        self, fields: Fields, audience: Audience | None, connection: ConnectionName, ceiling: Tlp, kind: RecordKind
     ) -> frozenset[str]:
-        """The names of fields that must not reach this connection. For a comment, `audience` is set and `fields` is
-        empty; the answer `{"comment"}` keeps it back. Every plugin is asked, and any refusal stands."""
+        """The names of fields of an item of this kind that must not reach this connection. For a comment, `audience` is
+        set and `fields` is empty; the answer `{"comment"}` keeps it back. Every plugin is asked, and any refusal
+        stands."""
         raise NotImplementedError
 
     @hookspec

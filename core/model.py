@@ -7,11 +7,13 @@ carry it, or says something we cannot map), `None` is *known to be empty*, anyth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from typing import Final, NewType
+from types import MappingProxyType
+from typing import ClassVar, Final, NewType
 
 Value = str | int | bool | None | tuple[str, ...]
 Fields = Mapping[str, Value]
@@ -32,13 +34,26 @@ class Absent(Enum):
 ABSENT: Final = Absent.ABSENT
 
 
-class RecordKind(StrEnum):
-    """What a record in a tool is."""
+class RecordKind(str):
+    """What a record in a tool is, and an item of the store, by name: one of these, or a kind that a plugin offers."""
 
-    INCIDENT = "incident"
-    SIGNAL = "signal"
-    CHANGE = "change"
-    PROBLEM = "problem"
+    __slots__ = ()
+
+    INCIDENT: ClassVar[RecordKind]
+    SIGNAL: ClassVar[RecordKind]
+    CHANGE: ClassVar[RecordKind]
+    PROBLEM: ClassVar[RecordKind]
+
+    @property
+    def value(self) -> str:
+        """Its name, as plain text."""
+        return str(self)
+
+
+RecordKind.INCIDENT = RecordKind("incident")
+RecordKind.SIGNAL = RecordKind("signal")
+RecordKind.CHANGE = RecordKind("change")
+RecordKind.PROBLEM = RecordKind("problem")
 
 
 class Status(StrEnum):
@@ -244,7 +259,7 @@ SIGNAL_FIELDS: Final = _catalogue(
     FieldSpec("ended_at", FieldType.INSTANT, "when this episode ended"),
 )
 
-CATALOGUE: Final[Mapping[RecordKind, Mapping[str, FieldSpec]]] = {
+OWN_CATALOGUE: Final[Mapping[RecordKind, Mapping[str, FieldSpec]]] = {
     RecordKind.INCIDENT: INCIDENT_FIELDS,
     RecordKind.SIGNAL: SIGNAL_FIELDS,
     RecordKind.CHANGE: _catalogue(
@@ -262,17 +277,6 @@ CATALOGUE: Final[Mapping[RecordKind, Mapping[str, FieldSpec]]] = {
         FieldSpec("workaround", FieldType.RICH_TEXT, "what helps until it is mended"),
     ),
 }
-
-
-def shown_to(audience: Audience, fields: Fields) -> Fields:
-    """What of an incident an audience may see: the fields that are for it, or for a wider one. A field that the
-    catalogue does not have is for responders."""
-    narrowest = Audience.RESPONDERS
-    return {
-        name: value
-        for name, value in fields.items()
-        if (INCIDENT_FIELDS[name].audience if name in INCIDENT_FIELDS else narrowest).may_become(audience)
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,28 +352,124 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class ItemKind:
-    """A kind of item: the letters in front of its numbers, and the statuses in which nobody works on it any more."""
+    """A kind of item, and the letters in front of its numbers.
 
+    `statuses` are told in the order of its life: it is opened in the first, and nobody works on it any more in those
+    that are `over`. Beside title, description and status it has `fields`, which may also say more of one of these
+    three. What is `kept` is changed by acts of the plugin and by tools, and not by `tieline edit`.
+    """
+
+    name: str
     prefix: str
+    summary: str
+    statuses: ChoiceEnum
     over: frozenset[str]
+    fields: tuple[FieldSpec, ...] = ()
+    kept: frozenset[str] = frozenset()
+
+    @property
+    def record(self) -> RecordKind:
+        """What a record of it is."""
+        return RecordKind(self.name)
+
+    @property
+    def first(self) -> str:
+        """The status that it is opened in."""
+        return next(iter(self.statuses)).value
+
+    @property
+    def catalogue(self) -> Mapping[str, FieldSpec]:
+        """All its fields."""
+        return _catalogue(
+            FieldSpec("title", FieldType.TEXT, "what it is, in one line"),
+            FieldSpec("description", FieldType.RICH_TEXT, "what is known of it, in Markdown"),
+            FieldSpec("status", FieldType.CHOICE, "where it stands in its life", self.statuses),
+            *self.fields,
+        )
 
 
-ITEM_KINDS: Final[Mapping[RecordKind, ItemKind]] = {
-    RecordKind.INCIDENT: ItemKind("INC", frozenset({Status.RESOLVED, Status.CLOSED, Status.CANCELLED})),
-    RecordKind.CHANGE: ItemKind("CHG", frozenset({ChangeStatus.CLOSED, ChangeStatus.CANCELLED})),
-    RecordKind.PROBLEM: ItemKind(
-        "PRB", frozenset({ProblemStatus.RESOLVED, ProblemStatus.CLOSED, ProblemStatus.CANCELLED})
+NO_KIND: Final = "ITEM"
+"""Stands in front of the numbers of items whose plugin is not at work, and in front of any other as well."""
+
+OWN_KINDS: Final = (
+    ItemKind(
+        RecordKind.INCIDENT,
+        "INC",
+        "what is broken",
+        Status,
+        frozenset({Status.RESOLVED, Status.CLOSED, Status.CANCELLED}),
+        tuple(INCIDENT_FIELDS.values()),
     ),
-}
-"""What a store holds items of. All kinds share one series of numbers: `INC-12` and `PRB-13`, and no `PRB-12` beside."""
+    ItemKind(
+        RecordKind.CHANGE,
+        "CHG",
+        "what is changed",
+        ChangeStatus,
+        frozenset({ChangeStatus.CLOSED, ChangeStatus.CANCELLED}),
+        tuple(OWN_CATALOGUE[RecordKind.CHANGE].values()),
+    ),
+    ItemKind(
+        RecordKind.PROBLEM,
+        "PRB",
+        "what breaks things",
+        ProblemStatus,
+        frozenset({ProblemStatus.RESOLVED, ProblemStatus.CLOSED, ProblemStatus.CANCELLED}),
+        tuple(OWN_CATALOGUE[RecordKind.PROBLEM].values()),
+    ),
+)
+"""The kinds of item that there are without a plugin."""
 
-ITEM_NUMBER: Final = rf"(?:{'|'.join(kind.prefix for kind in ITEM_KINDS.values())})-\d+"
-"""A regular expression for the number of an item of any kind."""
+_kinds: Final = {kind.record: kind for kind in OWN_KINDS}
+_catalogues: Final = {**OWN_CATALOGUE}
+
+ITEM_KINDS: Final[Mapping[RecordKind, ItemKind]] = MappingProxyType(_kinds)
+"""What a store holds items of. All kinds share one series of numbers: `INC-12` and `PRB-13`, and no `PRB-12` beside.
+Those of plugins come along as these are loaded: a number is read and written in places that know of no plugin."""
+
+CATALOGUE: Final[Mapping[RecordKind, Mapping[str, FieldSpec]]] = MappingProxyType(_catalogues)
+"""The fields of every kind of record."""
+
+PREFIX: Final = re.compile(r"[A-Z]{2,6}")
+
+ITEM_NUMBER: Final = rf"{PREFIX.pattern}-\d+"
+"""A regular expression for the number of an item of any kind, whether its plugin is at work or not."""
+
+
+def learn_kind(kind: ItemKind) -> None:
+    """From now on items of this kind are known by their prefix and their fields. Raises ValueError for one that is
+    Tieline's own."""
+    if kind.record in OWN_CATALOGUE:
+        raise ValueError(f"{kind.name!r} is a kind of Tieline's own")
+    _kinds[kind.record] = kind
+    _catalogues[kind.record] = kind.catalogue
+
+
+def fields_of(kind: RecordKind) -> Mapping[str, FieldSpec]:
+    """The fields of items of a kind. Raises LookupError for one whose plugin is not at work."""
+    if kind not in CATALOGUE:
+        raise LookupError(f"no plugin at work offers items of the kind {kind.value!r}; see `tieline plugins`")
+    return CATALOGUE[kind]
+
+
+def is_over(kind: RecordKind, status: object) -> bool:
+    """Whether nobody works any more on an item of this kind that is in this status."""
+    return kind in ITEM_KINDS and status in ITEM_KINDS[kind].over
+
+
+def shown_to(audience: Audience, fields: Fields, kind: RecordKind = RecordKind.INCIDENT) -> Fields:
+    """What of an item an audience may see: the fields that are for it, or for a wider one. A field that the catalogue
+    does not have is for responders."""
+    known, narrowest = CATALOGUE.get(kind, {}), Audience.RESPONDERS
+    return {
+        name: value
+        for name, value in fields.items()
+        if (known[name].audience if name in known else narrowest).may_become(audience)
+    }
 
 
 def item_number(kind: RecordKind, item: IncidentId) -> str:
-    """The number people use: `INC-12`, `PRB-13`."""
-    return f"{ITEM_KINDS[kind].prefix}-{item}"
+    """The number people use: `INC-12`, `PRB-13`; `ITEM-14` where its plugin is not at work."""
+    return f"{ITEM_KINDS[kind].prefix if kind in ITEM_KINDS else NO_KIND}-{item}"
 
 
 def incident_number(incident: IncidentId) -> str:
@@ -381,7 +481,8 @@ def parse_item_number(text: str) -> tuple[RecordKind | None, IncidentId]:
     """The kind and the id behind `PRB-12`; behind plain `12`, no kind. Raises ValueError with a sentence for people."""
     prefix, dash, digits = text.strip().upper().rpartition("-")
     kind = next((kind for kind, described in ITEM_KINDS.items() if dash and described.prefix == prefix), None)
-    if (dash and kind is None) or not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:
+    is_known = not dash or kind is not None or prefix == NO_KIND
+    if not is_known or not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:
         raise ValueError(f"{text!r} is not an incident number; write it like INC-12")
     return kind, IncidentId(int(digits))
 

@@ -29,6 +29,7 @@ from tieline.core.acts import Act
 from tieline.core.declared import Declared, faults
 from tieline.core.events import Event
 from tieline.core.identity import PLUGIN
+from tieline.core.model import NO_KIND, OWN_KINDS, PREFIX, FieldType, ItemKind, RecordKind, learn_kind
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened, Projection
 from tieline.core.views import View
@@ -37,6 +38,15 @@ GROUP: Final = re.compile(r"[a-z][a-z0-9_]{1,19}")
 """A group's name: it stands in front of a command, of a kind of event and of a table."""
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,19}")
+
+_LABEL: Final = "RES"
+"""Stands in front of what items are called that are restricted."""
+
+_ALERTS: Final = "alerts"
+"""The field of incidents that says which alerts fire."""
+
+_FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_STATUS: Final = re.compile(r"[a-z][a-z0-9_]{0,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,7 @@ class Offer:
     projections: tuple[Projection, ...] = ()
     followers: tuple[Follower, ...] = ()
     timers: tuple[TimerKind, ...] = ()
+    kinds: tuple[ItemKind, ...] = ()
     does: frozenset[str] = frozenset()
 
     @property
@@ -114,18 +125,22 @@ class Offers:
         self.timers: dict[str, tuple[Offer, TimerKind]] = {}
         self.followers: dict[str, tuple[Offer, Follower]] = {}
         self.projections: dict[str, tuple[Offer, Projection]] = {}
+        self.kinds: dict[RecordKind, ItemKind] = {kind.record: kind for kind in OWN_KINDS}
         self.rules: Rules = OWN_RULES
         for offer in offers:
             self.add(offer)
 
     def add(self, offer: Offer) -> None:
         """Take one in. Raises TypeError where it cannot be, and nothing of it is then."""
-        wrong = list(_wrong(offer))
+        wrong = [*_wrong(offer), *self._taken(offer)]
         if offer.group in self.by_group:
             wrong.insert(0, "another plugin offers a group of that name")
         if wrong:
             raise TypeError(f"the offer {offer.group!r}: {'; '.join(wrong)}")
         self.by_group[offer.group] = offer
+        for kind in offer.kinds:
+            learn_kind(kind)
+            self.kinds[kind.record] = kind
         for name, right in offer.rights.items():
             self.rules = self.rules.beside(name, right.does, right.roles)
         for act in offer.acts:
@@ -137,6 +152,14 @@ class Offers:
         self.timers.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.timers})
         self.followers.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.followers})
         self.projections.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.projections})
+
+    def _taken(self, offer: Offer) -> Iterator[str]:
+        """Sentences: which of its kinds of item are called as others are."""
+        for kind in offer.kinds:
+            if kind.record in self.kinds or kind.record == RecordKind.SIGNAL:
+                yield f"another kind of item is called {kind.name!r}"
+            if kind.prefix in {NO_KIND, _LABEL, *(one.prefix for one in self.kinds.values())}:
+                yield f"{kind.prefix}- stands in front of other numbers; take other letters for {kind.name!r}"
 
     def of_act(self, name: str) -> Offer | None:
         """Whose an act is; None for one of Tieline's own."""
@@ -166,8 +189,11 @@ def _wrong(offer: Offer) -> Iterator[str]:
     for follower in offer.followers:
         if not follower.on:
             yield f"the follower {follower.name!r} follows no kind of event"
+    for kind in offer.kinds:
+        yield from (f"the kind {kind.name!r}: {words}" for words in _wrong_kind(kind))
     for names in (
         [one.name for one in (*offer.acts, *offer.views)],
+        [one.prefix.lower() for one in offer.kinds],
         [one.name for one in offer.projections],
         [one.name for one in offer.followers],
         [one.name for one in offer.timers],
@@ -197,6 +223,30 @@ def _misdeclared(offer: Offer, one: Declared) -> Iterator[str]:
     yield from faults(one)
     known = {*OWN_RULES.rights, *offer.rights}
     yield from (f"there is no right {name!r}" for name in one.rights if name not in known)
+
+
+def _wrong_kind(kind: ItemKind) -> Iterator[str]:
+    if not GROUP.fullmatch(kind.name):
+        yield "a kind has a name of 2 to 20 small letters, digits and underscores"
+    if not PREFIX.fullmatch(kind.prefix):
+        yield f"its prefix {kind.prefix!r} is not 2 to 6 capital letters"
+    if not kind.summary.strip():
+        yield "its summary is empty, and that is what people read of it"
+    statuses = [one.value for one in kind.statuses]
+    yield from (f"the status {one!r} is not 1 to 20 small letters" for one in statuses if not _STATUS.fullmatch(one))
+    if not statuses or kind.first in kind.over:
+        yield "its first status, in which it is opened, is not there or is one of those that are over"
+    yield from (f"{one!r} is over, and none of its statuses" for one in sorted(kind.over - {*statuses}))
+    names = [one.name for one in kind.fields]
+    yield from (f"two of its fields are called {name!r}" for name in sorted({*names}) if names.count(name) > 1)
+    for one in kind.fields:
+        if not _FIELD.fullmatch(one.name) or one.name == _ALERTS:
+            yield f"{one.name!r} is no name of a field: small letters, digits and _, and not {_ALERTS}"
+        if (one.type is FieldType.CHOICE) is (one.choices is None):
+            yield f"the field {one.name!r} has choices if and only if its type is a choice"
+        if one.name == "status" and one.choices is not kind.statuses:
+            yield "its field status has other choices than its statuses"
+    yield from (f"{name!r} is kept, and none of its fields" for name in sorted(kind.kept - kind.catalogue.keys()))
 
 
 def _wrong_projection(group: str, projection: Projection) -> Iterator[str]:

@@ -21,12 +21,12 @@ import pluggy
 
 from tieline.core.errors import ConfigError
 from tieline.core.hooks import Committed
-from tieline.core.model import INCIDENT_FIELDS, Audience, ConnectionName, Fields, FieldSpec, Signal, Tlp
+from tieline.core.model import INCIDENT_FIELDS, Audience, ConnectionName, Fields, RecordKind, Signal, Tlp
 from tieline.core.patience import Listener, OutOfPatience, Patience
 from tieline.core.plugins import Plugin, collect_adapters, collect_offers, find_plugins, installed, register
 from tieline.core.port import AdapterKind
 from tieline.core.settings import Findings
-from tieline.core.values import is_canonical
+from tieline.core.values import fits
 from tieline.core.yaml import Node
 
 Alarm = Callable[[str, str], None]
@@ -178,14 +178,18 @@ class Registry:
             found = [self.classify(signal, fields) for signal, fields in pairs]
         return keys, found
 
-    def refused_fields(self, fields: Fields, connection: ConnectionName, ceiling: Tlp) -> frozenset[str]:
+    def refused_fields(
+        self, fields: Fields, connection: ConnectionName, ceiling: Tlp, kind: RecordKind = RecordKind.INCIDENT
+    ) -> frozenset[str]:
         """The fields that may not reach a connection: what any plugin refuses, and all when one gives no answer."""
-        refused = self._refusals(fields, None, connection, ceiling)
+        refused = self._refusals(kind, fields, None, connection, ceiling)
         return frozenset(fields) if refused is None else refused & fields.keys()
 
-    def refuses_comment(self, audience: Audience, connection: ConnectionName, ceiling: Tlp) -> bool:
+    def refuses_comment(
+        self, audience: Audience, connection: ConnectionName, ceiling: Tlp, kind: RecordKind = RecordKind.INCIDENT
+    ) -> bool:
         """Whether a comment may not reach a connection: any plugin refuses, or one gives no answer."""
-        refused = self._refusals({}, audience, connection, ceiling)
+        refused = self._refusals(kind, {}, audience, connection, ceiling)
         return refused is None or bool(refused)
 
     def metrics(self) -> bytes:
@@ -193,12 +197,12 @@ class Registry:
         return b"".join(self._answers("tieline_metrics", _bytes))
 
     def _refusals(
-        self, fields: Fields, audience: Audience | None, connection: ConnectionName, ceiling: Tlp
+        self, kind: RecordKind, fields: Fields, audience: Audience | None, connection: ConnectionName, ceiling: Tlp
     ) -> frozenset[str] | None:
         asked = self._implementations["tieline_disclose"]
         if not asked:
             return frozenset()
-        facts = {"fields": fields, "audience": audience, "connection": connection, "ceiling": ceiling}
+        facts = {"kind": kind, "fields": fields, "audience": audience, "connection": connection, "ceiling": ceiling}
         answers = list(self._answers("tieline_disclose", _names, **facts))
         # Silence is not consent: a guard that failed or was set aside counts as a refusal of everything.
         return frozenset().union(*answers) if len(answers) == len(asked) else None
@@ -409,14 +413,6 @@ def _fields(answer: Any) -> Fields | None:
         raise TypeError(f"answered {type(answer).__name__}, not fields")
     for name, value in answer.items():
         spec = INCIDENT_FIELDS.get(name)
-        if spec is None or not _fits(spec, value):
+        if spec is None or not fits(spec, value):
             raise ValueError(f"answered a value that the field {name!r} cannot have")
     return answer
-
-
-def _fits(spec: FieldSpec, value: Any) -> bool:
-    if value is None:
-        return True
-    if spec.choices is not None:
-        return value in {choice.value for choice in spec.choices}
-    return is_canonical(spec.type, value)

@@ -21,7 +21,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tieline.core.currencies import PLACES
-from tieline.core.model import FieldType, Value
+from tieline.core.model import FieldSpec, FieldType, Value
 
 MOST_DIGITS: Final = 34
 """Digits of a number, as in IEEE 754's decimal128: more is no amount of anything."""
@@ -230,6 +230,15 @@ def is_canonical(kind: FieldType, value: Any) -> bool:
         return parse(kind, render(kind, value)) == value
     except ValueError:
         return False
+
+
+def fits(spec: FieldSpec, value: Any) -> bool:
+    """Whether a field can have this value. None is no value."""
+    if value is None:
+        return True
+    if spec.choices is not None:
+        return value in {choice.value for choice in spec.choices}
+    return is_canonical(spec.type, value)
 
 
 _KINDS: Final[Mapping[FieldType, type]] = {FieldType.INTEGER: int, FieldType.DURATION: int, FieldType.FLAG: bool}

@@ -83,6 +83,9 @@ def lint(root: Node, name: str, digest: str, shape: Shape, catalogue: Catalogue 
         return None
     top = entries(root)
     record = RecordKind(word(top["record"]))
+    if record not in catalogue:
+        shape.report(top["record"], "MAP002", f"record cannot be `{record}`.", nearest(record, catalogue))
+        return None
     specs = catalogue[record]
     text = TextDialect(word(top["text"])) if "text" in top else TextDialect.MARKDOWN
     case = Case(word(top["case"])) if "case" in top else Case.EXACT
@@ -221,7 +224,7 @@ def _write(
 ) -> tuple[When, dict[str, dict[Path, Scalar]]]:
     """When the field is written, and the parts that each value is written as where `write` is a table."""
     node = keys.get("write")
-    if setting.record is RecordKind.SIGNAL:
+    if setting.record == RecordKind.SIGNAL:
         if node is not None and node.value != "never":
             shape.report(node, "MAP018", f"{spec.name} of a signal is never written.", "take `write` out.", at_key=True)
         return When.NEVER, {}
@@ -246,7 +249,7 @@ def _words(spec: FieldSpec, keys: dict[str, Node], setting: Setting, shape: Shap
     """Whether the field is read by the table of `core.severities`. Nothing could be written by it."""
     if "words" not in keys:
         return False
-    if spec.choices is not Severity or setting.record is not RecordKind.SIGNAL:
+    if spec.choices is not Severity or setting.record != RecordKind.SIGNAL:
         what = f"`words` says nothing about {spec.name} of a record of kind `{setting.record}`."
         shape.report(keys["words"], "MAP018", what, "use values and read_also.", at_key=True)
     return True

@@ -6,9 +6,9 @@ The declaration is JSON Schema itself, in the small part of it that `tieline.map
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
-from tieline.core.model import CATALOGUE, RecordKind
+from tieline.core.model import OWN_CATALOGUE
 from tieline.mappings.document import FORMATS, Case, PolicyKind, Shown, TextDialect, When
 
 Schema = dict[str, Any]
@@ -171,6 +171,8 @@ EXAMPLE: Schema = {
     },
 }
 
+RECORD_IS: Final = f"What a record is: {', '.join(OWN_CATALOGUE)}, or a kind of item that a plugin offers."
+
 DOCUMENT: Schema = {
     "type": "object",
     "additionalProperties": False,
@@ -178,7 +180,7 @@ DOCUMENT: Schema = {
     "properties": {
         "about": {"type": "string", "description": "What this mapping is for."},
         "tool": {"type": "string", "minLength": 1, "description": "The tool it speaks to."},
-        "record": {"type": "string", "enum": [str(kind) for kind in RecordKind], "description": "What a record is."},
+        "record": {"type": "string", "pattern": "^[a-z][a-z0-9_]{1,19}$", "description": RECORD_IS},
         "text": {
             "type": "string",
             "enum": [str(dialect) for dialect in TextDialect],
@@ -225,10 +227,13 @@ DOCUMENT: Schema = {
 
 def json_schema() -> Schema:
     """The format as JSON Schema, for editors. `mappings/schema.json` is this, written down."""
-    names = sorted({name for fields in CATALOGUE.values() for name in fields})
+    names = sorted({name for fields in OWN_CATALOGUE.values() for name in fields})
     properties = {**DOCUMENT["properties"]}
     for key in ("fields", "policy", "defaults"):
-        properties[key] = {**properties[key], "propertyNames": {"enum": names}}
+        properties[key] = {
+            **properties[key],
+            "propertyNames": {"anyOf": [{"enum": names}, {"pattern": "^[a-z][a-z0-9_]*$"}]},
+        }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Tieline mapping",

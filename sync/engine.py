@@ -139,7 +139,7 @@ class Connected:
     @property
     def signals(self) -> bool:
         """True for monitoring: its records are signals, not tickets."""
-        return self.kind.record is RecordKind.SIGNAL
+        return self.kind.record == RecordKind.SIGNAL
 
     def can(self, power: Power) -> bool:
         """True when the adapter claims this power, and the settings leave a way to it."""

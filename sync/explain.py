@@ -338,11 +338,14 @@ def incidents(
     limit: int = 50,
     before: int | None = None,
     sight: Sight = OUTSIDER,
+    kind: RecordKind | None = None,
 ) -> list[tuple[Incident, list[Replica]]]:
-    """Incidents with their copies, newest first: those in a status, with these words in what a person reads of it or
-    in the key of a ticket, and with a copy in a connection (`system`); opened `before` the one of this number."""
+    """Items with their copies, newest first: those of a kind, in a status, with these words in what a person reads of
+    it or in the key of a ticket, and with a copy in a connection (`system`); opened `before` the one of this number."""
     query = without(select(t.incident.c.id), t.incident.c.id, sight.hidden(connection))
     query = query.order_by(t.incident.c.id.desc())
+    if kind is not None:
+        query = query.where(t.incident.c.kind == kind.value)
     copies = select(t.replica.c.incident_id)
     if status:
         query = query.where(t.incident.c.status == status)

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from tieline.core.model import ITEM_KINDS, ConnectionName, Fields, IncidentId, RecordKind, Value, item_number
+from tieline.core.model import ConnectionName, Fields, IncidentId, RecordKind, Value, is_over, item_number
 from tieline.core.port import Ref, Token, Version
 
 RECORD: Final = "record"
@@ -99,7 +99,7 @@ class Incident:
     @property
     def is_open(self) -> bool:
         """True while somebody is to work on it."""
-        return self.fields["status"] not in ITEM_KINDS[self.kind].over
+        return not is_over(self.kind, self.fields["status"])
 
 
 @dataclass(frozen=True, slots=True)

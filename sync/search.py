@@ -13,15 +13,11 @@ from unicodedata import normalize
 
 from sqlalchemy import ColumnElement, Select, Text, func, or_, select, type_coerce
 
-from tieline.core.model import INCIDENT_FIELDS, FieldType
+from tieline.core.model import CATALOGUE, FieldType, RecordKind
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection
 
-_WORDS: Final = tuple(
-    name
-    for name, spec in INCIDENT_FIELDS.items()
-    if spec.type in (FieldType.TEXT, FieldType.RICH_TEXT, FieldType.PERSON, FieldType.PERSONS, FieldType.TAGS)
-)
+_WORDS: Final = (FieldType.TEXT, FieldType.RICH_TEXT, FieldType.PERSON, FieldType.PERSONS, FieldType.TAGS)
 _PAGE: Final = 500
 """Rows that are looked at together: a search that finds enough early reads no further."""
 
@@ -31,17 +27,18 @@ def found(connection: Connection, query: Select[tuple[int]], words: str, limit: 
     wanted = [folded(word) for word in words.split()]
     part = max(map(kept_as, words.split()), key=len, default="")
     numbers: list[int] = []
-    for number, fields, keys in _narrowed(connection, query, part):
-        if has_words(fields, wanted, keys):
+    for number, kind, fields, keys in _narrowed(connection, query, part):
+        if _has_words(kind, fields, wanted, keys):
             numbers.append(number)
         if len(numbers) == limit:
             break
     return numbers
 
 
-def has_words(fields: Mapping[str, Any], wanted: Iterable[str], keys: Iterable[str] = ()) -> bool:
+def _has_words(kind: RecordKind, fields: Mapping[str, Any], wanted: Iterable[str], keys: Iterable[str]) -> bool:
     """Whether each word stands in a text, a person, a tag or a ticket's key; `wanted` as `folded` gives them."""
-    said = [folded(text) for name in _WORDS for text in _texts(fields.get(name))] + [folded(key) for key in keys]
+    names = [name for name, spec in CATALOGUE.get(kind, {}).items() if spec.type in _WORDS]
+    said = [folded(text) for name in names for text in _texts(fields.get(name))] + [folded(key) for key in keys]
     return all(any(word in text for text in said) for word in wanted)
 
 
@@ -63,13 +60,13 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _narrowed(
     connection: Connection, query: Select[tuple[int]], part: str
-) -> Iterator[tuple[int, Mapping[str, Any], list[str]]]:
+) -> Iterator[tuple[int, RecordKind, Mapping[str, Any], list[str]]]:
     copies = select(t.replica.c.incident_id)
     near: ColumnElement[bool] = or_(
         _contains(type_coerce(t.incident.c.fields, Text), part),
         t.incident.c.id.in_(copies.where(_contains(t.replica.c.key, part))),
     )
-    page = query.add_columns(t.incident.c.fields).where(near).limit(_PAGE)
+    page = query.add_columns(t.incident.c.kind, t.incident.c.fields).where(near).limit(_PAGE)
     while rows := connection.execute(page).all():
         last = rows[-1].id
         keys: dict[int, list[str]] = {}
@@ -78,8 +75,10 @@ def _narrowed(
         )
         for number, key in connection.execute(asked):
             keys.setdefault(number, []).append(key)
-        yield from ((row.id, row.fields, keys.get(row.id, [])) for row in rows)
-        page = query.add_columns(t.incident.c.fields).where(near, t.incident.c.id < last).limit(_PAGE)
+        yield from ((row.id, RecordKind(row.kind), row.fields, keys.get(row.id, [])) for row in rows)
+        page = (
+            query.add_columns(t.incident.c.kind, t.incident.c.fields).where(near, t.incident.c.id < last).limit(_PAGE)
+        )
 
 
 def _contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:

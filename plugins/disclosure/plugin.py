@@ -14,16 +14,17 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tieline.core.hooks import hookimpl
-from tieline.core.model import INCIDENT_FIELDS, Audience, ConnectionName, Fields, Tlp, shown_to
+from tieline.core.model import CATALOGUE, Audience, ConnectionName, Fields, RecordKind, Tlp, shown_to
 
 ALWAYS = frozenset({"status"})
 """Without its status a copy would mislead whoever reads it."""
 
 
 def _check_names(names: Iterable[str]) -> None:
+    known = dict.fromkeys(name for kind, fields in CATALOGUE.items() if kind != RecordKind.SIGNAL for name in fields)
     for name in names:
-        if name not in INCIDENT_FIELDS:
-            raise ValueError(f"{name!r} is not a field; the fields are {', '.join(INCIDENT_FIELDS)}")
+        if name not in known:
+            raise ValueError(f"{name!r} is not a field; the fields are {', '.join(known)}")
 
 
 class Entry(BaseModel):
@@ -55,10 +56,10 @@ class Entry(BaseModel):
             raise ValueError("it says neither which `fields` may be copied there nor which `audience` reads there")
         return self
 
-    def keeps_out(self, fields: Fields) -> frozenset[str]:
+    def keeps_out(self, kind: RecordKind, fields: Fields) -> frozenset[str]:
         """The fields that may not be copied there."""
         listed = fields.keys() if self.fields is None else set(self.fields)
-        shown = fields if self.audience is None else shown_to(self.audience, fields)
+        shown = fields if self.audience is None else shown_to(self.audience, fields, kind)
         return frozenset(fields.keys() - (listed & shown.keys()) - ALWAYS)
 
     def takes(self, written_for: Audience) -> bool:
@@ -97,7 +98,7 @@ class Disclosure:
 
     @hookimpl
     def tieline_disclose(
-        self, fields: Fields, audience: Audience | None, connection: ConnectionName, ceiling: Tlp
+        self, fields: Fields, audience: Audience | None, connection: ConnectionName, ceiling: Tlp, kind: RecordKind
     ) -> frozenset[str]:
         """The fields that are labelled above the ceiling, not on the list or for others; `comment` for one it may not
         have."""
@@ -106,7 +107,7 @@ class Disclosure:
             return frozenset() if entry is None or entry.takes(audience) else frozenset({"comment"})
         labels = self._settings.labels
         above = frozenset(name for name in fields if name in labels and labels[name].rank > ceiling.rank)
-        return above | (entry.keeps_out(fields) if entry is not None else frozenset())
+        return above | (entry.keeps_out(kind, fields) if entry is not None else frozenset())
 
 
 plugin = Disclosure

@@ -67,7 +67,7 @@ class Escalation:
         if happened.actor == ACTOR:
             return
         item = desk.item(happened.item)
-        if item.kind is not RecordKind.INCIDENT:
+        if item.kind != RecordKind.INCIDENT:
             return
         running, wanted = self._running(desk, item), self._wanted(item)
         for what, (length, hours) in wanted.items():

@@ -18,7 +18,7 @@ def deliver(engine: Engine, here: Connected, item: comments.Outgoing) -> None:
     source = here.source
     if not isinstance(source, Commenter):
         raise TypeError(f"{here.name} claims to comment and cannot")
-    refused = engine.registry.refuses_comment(item.audience, here.name, here.config.ceiling)
+    refused = engine.registry.refuses_comment(item.audience, here.name, here.config.ceiling, item.kind)
     if refused or ceiling.is_above(here, item.tlp):
         park(engine, here, item, f"a comment may not leave for {here.name}: its label is above the ceiling")
         return

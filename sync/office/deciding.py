@@ -10,7 +10,7 @@ from sqlalchemy import Text, bindparam, select, type_coerce, update
 
 from tieline.core.events import Released, Settled
 from tieline.core.journal import Actor
-from tieline.core.model import CATALOGUE, ConnectionName, IncidentId, RecordKind, Value
+from tieline.core.model import ConnectionName, IncidentId, RecordKind, Value, fields_of
 from tieline.core.port import Power
 from tieline.core.settings import no_such
 from tieline.core.store import tables as t
@@ -44,7 +44,7 @@ def settle(
     Raises LookupError when nothing is held there, ValueError when the tool's value has no word in the mapping.
     """
     current = loading.load_incident(tx, incident, lock=True)
-    known = CATALOGUE[RecordKind.INCIDENT if current is None else current.kind]
+    known = fields_of(RecordKind.INCIDENT if current is None else current.kind)
     if field not in known:
         raise no_such("field", field, known)
     copy = next((one for one in loading.load_replicas(tx, incident) if one.connection == connection), None)

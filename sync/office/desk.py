@@ -13,15 +13,17 @@ from tieline.core.desk import Item
 from tieline.core.errors import NotAllowed
 from tieline.core.events import Event, Fact
 from tieline.core.identity import Actor, Someone
-from tieline.core.model import Audience, Fields, IncidentId
+from tieline.core.model import ITEM_KINDS, OWN_KINDS, Audience, Fields, IncidentId, RecordKind
 from tieline.core.offer import Offer
 from tieline.core.projections import Happened, RowsSeen
+from tieline.core.settings import no_such
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain
 from tieline.sync.comments import comments
 from tieline.sync.engine import Engine
 from tieline.sync.office import projecting
 from tieline.sync.office.rows import rows_of
+from tieline.sync.office.writing import checked
 from tieline.sync.records import Incident
 from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
@@ -52,6 +54,44 @@ class Made:
         if self.made is None:
             raise LookupError("what was noted is not carried out yet; answer with a function that is called then")
         return self.made
+
+
+@dataclass(slots=True)
+class MadeItem:
+    """An item that a note opens, once it was carried out."""
+
+    kind: RecordKind
+    fields: Fields
+    made: Incident | None = None
+
+    @property
+    def item(self) -> Incident:
+        """The item. Raises LookupError before it is there."""
+        if self.made is None:
+            raise LookupError("what was noted is not carried out yet; answer with a function that is called then")
+        return self.made
+
+    @property
+    def id(self) -> IncidentId:
+        return self.item.id
+
+    @property
+    def uid(self) -> str:
+        """What it is known by for ever."""
+        return self.item.uid
+
+    @property
+    def number(self) -> str:
+        """The number people use: `INC-12`."""
+        return self.item.number
+
+    @property
+    def revision(self) -> int:
+        return self.item.revision
+
+    @property
+    def is_open(self) -> bool:
+        return self.item.is_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +159,29 @@ class EngineDesk:
     def edit(self, item: Item, fields: Fields) -> None:
         """Note new values; every copy follows."""
         self._ask("incident.edit")
-        number, actor = item.id, self.actor
-        self.within(lambda tx: commit.edit(tx, self.engine, number, fields, actor=actor, reason=Reason.EDITED))
+        values, actor = checked(fields, item.kind), self.actor
+        self.within(lambda tx: commit.edit(tx, self.engine, item.id, values, actor=actor, reason=Reason.EDITED))
+
+    def open(self, kind: str, fields: Fields) -> MadeItem:
+        """Note a new item of a kind that the plugin offers, or of Tieline's own; its copies follow."""
+        self._ask("incident.edit")
+        record, actor = self._kind(kind), self.actor
+        values = checked({"title": None, "status": ITEM_KINDS[record].first, **fields}, record)
+        made = MadeItem(record, values)
+
+        def write(tx: Transaction) -> None:
+            made.made = commit.open_item(tx, self.engine, record, values, actor=actor, reason=Reason.OPENED)
+
+        self.within(write)
+        return made
 
     def comment(self, item: Item, body: str, audience: Audience) -> Made:
         """Note a comment in the name of whoever asks; it goes into every copy that may show it."""
         self._ask("comment.publish" if audience.is_outside else "incident.comment")
-        noted, number, author = Made(), item.id, self.actor
+        noted, author = Made(), self.actor
 
         def write(tx: Transaction) -> None:
-            noted.made = comments.write(tx, self.engine, number, author, body, audience)
+            noted.made = comments.write(tx, self.engine, item.id, author, body, audience)
 
         self.within(write)
         return noted
@@ -150,10 +203,15 @@ class EngineDesk:
     ) -> None:
         """Note a timer of a kind that the plugin offers; one is set for each kind, item and key, and moved by setting
         it again. `facts` is what is told when it is due. Raises TypeError for a kind that is not offered."""
-        name, row = self._timer(kind), self._timer_key(kind, item, key)
-        told = {"incident": None if item is None else item.id, "facts": dict(facts or {})}
-        self.timers.add(row)
-        self.within(lambda tx: timers.set_timer(tx, row, name, at, told))
+        name = self._timer(kind)
+        if not isinstance(item, MadeItem):  # nobody else knows of one that is not there yet
+            self.timers.add(self._timer_key(kind, item, key))
+
+        def write(tx: Transaction) -> None:
+            told = {"incident": None if item is None else item.id, "facts": dict(facts or {})}
+            timers.set_timer(tx, self._timer_key(kind, item, key), name, at, told)
+
+        self.within(write)
 
     def cancel_timer(self, kind: str, item: Item | None = None, *, key: str = "") -> None:
         """Note that a timer is taken back; there need not be one. Raises TypeError for a kind that is not offered."""
@@ -191,6 +249,13 @@ class EngineDesk:
         if self.whose.offer is None:
             raise TypeError(f"{self.whose.name!r} is of no plugin, and has no tables and no timers")
         return self.whose.offer
+
+    def _kind(self, name: str) -> RecordKind:
+        kind, offer = RecordKind(name), self.whose.offer
+        own = {one.record: one for one in (*OWN_KINDS, *(offer.kinds if offer is not None else ()))}
+        if kind not in own:
+            raise no_such("kind of item", name, own)
+        return kind
 
     def _timer(self, kind: str) -> str:
         offer = self._offer()

@@ -9,10 +9,10 @@ from typing import Any, Final, Self
 from pydantic import Field, model_validator
 
 from tieline.core.access import STORE, Subject
-from tieline.core.acts import Act, Acts
+from tieline.core.acts import Act, Acts, NotDone
 from tieline.core.arguments import Answer, Ask, ItemName, Line, Words
 from tieline.core.declared import OneOf
-from tieline.core.model import CATALOGUE, Audience, ConnectionName, IncidentId
+from tieline.core.model import ITEM_KINDS, Audience, ConnectionName, IncidentId, fields_of
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain
 from tieline.sync.alerts import absence
@@ -46,7 +46,9 @@ class Edited(Answer):
 def edit(desk: EngineDesk, ask: Edit) -> Edited:
     """Change fields of an incident; every copy follows."""
     item = desk.item(ask.incident)
-    wanted = values(ask.changes, CATALOGUE[item.kind])
+    wanted = values(ask.changes, fields_of(item.kind))
+    if kept := sorted(ITEM_KINDS[item.kind].kept & wanted.keys()):
+        raise NotDone(f"{', '.join(kept)} of {desk.called(item)} is changed by what is done to it, and not by hand")
     changed = news(item.fields, wanted)
     if changed:
         desk.edit(item, changed)

@@ -7,7 +7,7 @@ from typing import Final
 from tieline.core.access import READ
 from tieline.core.views import View, Views
 from tieline.sync.views.history import history, why
-from tieline.sync.views.incidents import incidents
+from tieline.sync.views.incidents import incidents, items
 from tieline.sync.views.roles import roles
 from tieline.sync.views.status import status
 from tieline.sync.views.waiting import conflicts, doubts, parked
@@ -16,6 +16,7 @@ from tieline.sync.views.work import followers, timers
 OWN_VIEWS: Final = Views(
     [
         View("incidents", incidents, READ, ("incident",)),
+        View("items", items, READ, ("kind",)),
         View("why", why, READ, ("incident", "field")),
         View("history", history, READ, ("incident",)),
         View("conflicts", conflicts, READ),

@@ -22,5 +22,8 @@ def subject(
         return declared.about(seen_in, ask, sight)
     for words in filter(None, (getattr(ask, name) for name in item_fields(declared.ask))):
         item = explain.one_named(seen_in, str(words), sight)
+        if declared.kind and item.kind != declared.kind:
+            called = sight.called(item.id, item.number)
+            raise LookupError(f"{called} is of the kind {item.kind}, and {declared.name} is about a {declared.kind}")
         return subject_of(seen_in, item.id), item.id
     return STORE, None

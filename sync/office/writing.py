@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from tieline.core.model import Fields, FieldSpec, FieldType, Value, instant
+from tieline.core.model import Fields, FieldSpec, FieldType, RecordKind, Value, fields_of, instant
 from tieline.core.settings import no_such
-from tieline.core.values import parse
+from tieline.core.values import fits, parse
 from tieline.mappings.board import ALERTS
 
 NEVER_EMPTY: Final = frozenset({"status", "title"})
@@ -18,6 +18,23 @@ def values(changes: Mapping[str, str], catalogue: Mapping[str, FieldSpec]) -> di
     """The values that are meant; an empty text empties a field. Raises ValueError with a sentence for the first that
     cannot be."""
     return {name: _value(name, text, catalogue) for name, text in changes.items()}
+
+
+def checked(fields: Fields, kind: RecordKind) -> dict[str, Value]:
+    """The fields as plain values. Raises ValueError with a sentence for the first value that items of this kind cannot
+    have, and LookupError for a field that they do not have, and for a kind whose plugin is not at work."""
+    known = fields_of(kind)
+    for name, value in fields.items():
+        if name not in known:
+            raise no_such("field", name, known)
+        if is_empty(value):
+            if name in NEVER_EMPTY:
+                raise ValueError(f"it always has a {name}; give it one")
+        elif not fits(known[name], value):
+            choices = known[name].choices
+            wanted = f"one of {', '.join(choices)}" if choices is not None else f"{known[name].type.value}"
+            raise ValueError(f"{name} is {wanted}; not {value!r:.80}")
+    return {name: str(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def news(known: Fields, wanted: Mapping[str, Value]) -> dict[str, Value]:

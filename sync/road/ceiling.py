@@ -25,5 +25,5 @@ def refusal(here: Connected, incident: Incident) -> str:
 
 def may_leave(engine: Engine, here: Connected, fields: Fields) -> Fields:
     """The fields that no plugin refuses to disclose to this connection."""
-    refused = engine.registry.refused_fields(fields, here.name, here.config.ceiling)
+    refused = engine.registry.refused_fields(fields, here.name, here.config.ceiling, here.kind.record)
     return {name: value for name, value in fields.items() if name not in refused}

@@ -9,7 +9,18 @@ from typing import Any, Final
 
 from tieline.core.events import Attempted, Changed, FieldHeld, Opened, Overwritten, Refused, Written
 from tieline.core.identity import Actor, told_by
-from tieline.core.model import ABSENT, ConnectionName, Fields, IncidentId, RecordKind, Signal, Status, parse_instant
+from tieline.core.model import (
+    ABSENT,
+    ITEM_KINDS,
+    Absent,
+    ConnectionName,
+    Fields,
+    IncidentId,
+    RecordKind,
+    Signal,
+    Status,
+    parse_instant,
+)
 from tieline.core.port import Power
 from tieline.core.store.store import Transaction
 from tieline.mappings.board import ALERTS
@@ -155,7 +166,7 @@ def change(
     fields = {**incident.fields, **{name: step.after for name, step in changes.items()}}
     stamps = {**incident.stamps, **{name: Stamp(at, str(who)) for name in changes}}
     changed = loading.save_incident(tx, replace(incident, fields=fields, stamps=stamps), engine.clock.now())
-    if "status" in changes and incident.kind is RecordKind.INCIDENT:
+    if "status" in changes and incident.kind == RecordKind.INCIDENT:
         vigil.watch(tx, engine, changed, changes["status"].before, who)
     return changed
 
@@ -205,14 +216,14 @@ def open_incident(
 ) -> Incident:
     """A new item that a ticket opened: `origin`, its first copy. With it come the copies it is to get."""
     now = engine.clock.now()
-    fields = {"status": Status.NEW.value, **fields}
+    fields = {"status": ITEM_KINDS[origin.kind].first, **fields}
     opened_by = tokens.origin_of_record(origin.connection, origin.ref) if origin.ref is not None else ""
     stamps = dict.fromkeys(fields, Stamp(at, actor))
     incident = loading.insert_incident(tx, fields, stamps, now, kind=origin.kind, origin=opened_by)
     happened = Opened(
         fields=loading.plain(incident.fields),
         uid=incident.uid,
-        item=ABSENT if incident.kind is RecordKind.INCIDENT else incident.kind.value,
+        item=_told_kind(incident.kind),
         ref=origin.ref or "",
         key=origin.key,
     )
@@ -220,6 +231,25 @@ def open_incident(
     first = loading.insert_replica(tx, replace(origin, incident=incident.id, touched=max(seq, origin.touched)))
     spread(tx, engine, incident, here=first)
     return incident
+
+
+def open_item(
+    tx: Transaction, engine: Engine, kind: RecordKind, fields: Fields, *, actor: Actor, reason: Reason
+) -> Incident:
+    """A new item that an act opens, in the first status of its kind where the fields say no other, and the copies it
+    is to get."""
+    now = engine.clock.now()
+    fields = {"status": ITEM_KINDS[kind].first, **fields}
+    incident = loading.insert_incident(tx, fields, dict.fromkeys(fields, Stamp(now, str(actor))), now, kind=kind)
+    happened = Opened(fields=loading.plain(incident.fields), uid=incident.uid, item=_told_kind(kind))
+    engine.record(tx, happened, incident=incident.id, actor=actor, reason=reason.value)
+    spread(tx, engine, incident)
+    return incident
+
+
+def _told_kind(kind: RecordKind) -> str | Absent:
+    """What an entry says of what was opened: nothing of an incident."""
+    return ABSENT if kind == RecordKind.INCIDENT else kind.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +396,7 @@ def resumed(copy: Replica) -> ReplicaState:
 
 def _should_copy(connected: Connected, incident: Incident, copies: Sequence[Replica]) -> bool:
     return (
-        connected.kind.record is incident.kind
+        connected.kind.record == incident.kind
         and connected.can(Power.WRITE)
         and all(copy.connection != connected.name for copy in copies)
         and incident.is_open

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 from tieline.core.errors import Gone, Rejected, RemoteError
-from tieline.core.model import ITEM_KINDS, IncidentId
+from tieline.core.model import IncidentId, is_over
 from tieline.core.port import Finder, Power, Reading, Ref
 from tieline.core.store.store import Connection, Transaction
 from tieline.mappings.board import ALERTS
@@ -199,7 +199,7 @@ def _meet(tx: Transaction, engine: Engine, here: Connected, sighting: Sighting) 
     """
     reading = sighting.reading
     status = sighting.fields.get("status")
-    if reading.merged_into is not None or status in ITEM_KINDS[here.kind.record].over:
+    if reading.merged_into is not None or is_over(here.kind.record, status):
         return
     if reading.token is not None and reading.token.startswith(TOKEN_PREFIX):
         raise Rejected(

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tieline.core.arguments import Answer, Ask, ItemName, Line
 from tieline.core.events import kind_of
-from tieline.core.model import CATALOGUE, ConnectionName
+from tieline.core.model import ConnectionName, fields_of
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.settings import no_such
 from tieline.core.shown import Fact, Part, Table
@@ -92,8 +92,8 @@ class WhyShown(Answer):
 def why(look: EngineLook, ask: Why) -> WhyShown:
     """Why FIELD of INCIDENT has its value: what every copy shows, and each step with its reason."""
     item = look.item(ask.incident)
-    if ask.field not in CATALOGUE[item.kind]:
-        raise no_such("field", ask.field, CATALOGUE[item.kind])
+    if ask.field not in (known := fields_of(item.kind)):
+        raise no_such("field", ask.field, known)
     found = explain.why(look.seen_in, item, ask.field)
     return WhyShown(
         incident=look.called(item),

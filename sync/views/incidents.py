@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from tieline.core.arguments import Filter, ItemName
-from tieline.core.model import ConnectionName, Status
+from tieline.core.arguments import Filter, ItemName, Line
+from tieline.core.model import ITEM_KINDS, ConnectionName, RecordKind, Status
 from tieline.core.settings import no_such
 from tieline.core.shown import Part, Table
 from tieline.core.views import Keyset, Listing, Paged, Row
@@ -26,6 +26,17 @@ class Incidents(Paged):
         default=None, description="One incident with all its fields, by its number or the key of any of its tickets."
     )
     status: Status | None = Field(default=None, description="Only in this status.")
+    search: Filter = Field(
+        default="", description="Only with these words in a text, person or tag, or in a ticket's key."
+    )
+    connection: Filter = Field(default="", description="Only with a copy in this connection.")
+
+
+class Items(Paged):
+    """Which items are meant."""
+
+    kind: Line = Field(description="Of which kind they are, like problem, or one that a plugin offers.")
+    status: Filter = Field(default="", description="Only in this status.")
     search: Filter = Field(
         default="", description="Only with these words in a text, person or tag, or in a ticket's key."
     )
@@ -53,6 +64,17 @@ class IncidentShown(Row):
     copies: dict[ConnectionName, CopyShown]
 
 
+class ItemsShown(Listing[IncidentShown]):
+    """Items of a kind, the newest first."""
+
+    kind: str = Field(exclude=True)
+
+    def shown(self) -> Sequence[Part]:
+        columns = ["item", "status", "title", "copies"]
+        rows = [(one.incident, one.fields.get("status"), one.fields.get("title"), _copies(one)) for one in self.items]
+        return (Table(self.kind, columns, rows, "none is like that"), *self.more())
+
+
 class IncidentsShown(Listing[IncidentShown]):
     """Incidents, the newest first; or one, with what its copies show."""
 
@@ -73,8 +95,12 @@ def _in_a_row(one: IncidentShown) -> tuple[Any, ...]:
         one.fields.get("status"),
         one.fields.get("severity") or ("unknown" if one.severity_unknown else None),
         one.fields.get("title"),
-        "  ".join(f"{_ticket(name, copy)}{'*' if copy.behind else ''}" for name, copy in one.copies.items()),
+        _copies(one),
     )
+
+
+def _copies(one: IncidentShown) -> str:
+    return "  ".join(f"{_ticket(name, copy)}{'*' if copy.behind else ''}" for name, copy in one.copies.items())
 
 
 def _whole(one: IncidentShown, observed: Mapping[str, Mapping[str, Any]]) -> Sequence[Part]:
@@ -98,12 +124,32 @@ _NEWEST: Final = Keyset("incidents", int)
 def incidents(look: EngineLook, ask: Incidents) -> IncidentsShown:
     """Incidents and their copies, newest first; or one INCIDENT with all its fields, by its number or the key of any
     of its tickets. A star is at a copy that is not written yet."""
-    if ask.connection and ask.connection not in look.config.connections:
-        raise no_such("connection", ask.connection, look.config.connections)
     if ask.incident is not None:
         [(one, copies)] = loading.load_with_copies(look.seen_in, [look.item(ask.incident).id])
         observed = {str(copy.connection): dict(copy.observed) for copy in copies}
         return IncidentsShown(items=_shown(look, [(one, copies)]), observed=observed)
+    page, following = _page(look, ask, RecordKind.INCIDENT)
+    is_filtered = bool(ask.search or ask.connection or ask.status)
+    return IncidentsShown(items=_shown(look, page), next=following, is_filtered=is_filtered)
+
+
+def items(look: EngineLook, ask: Items) -> ItemsShown:
+    """Items of a KIND and their copies, newest first. A star is at a copy that is not written yet."""
+    kind = RecordKind(ask.kind)
+    if kind not in ITEM_KINDS:
+        raise no_such("kind of item", ask.kind, ITEM_KINDS)
+    statuses = [one.value for one in ITEM_KINDS[kind].statuses]
+    if ask.status and ask.status not in statuses:
+        raise no_such("status", ask.status, statuses)
+    page, following = _page(look, ask, kind)
+    return ItemsShown(items=_shown(look, page), next=following, kind=ask.kind)
+
+
+def _page(
+    look: EngineLook, ask: Incidents | Items, kind: RecordKind
+) -> tuple[Sequence[tuple[Incident, Sequence[Replica]]], str | None]:
+    if ask.connection and ask.connection not in look.config.connections:
+        raise no_such("connection", ask.connection, look.config.connections)
     [before] = _NEWEST.after(ask.after) if ask.after is not None else [None]
     found = explain.incidents(
         look.seen_in,
@@ -113,10 +159,9 @@ def incidents(look: EngineLook, ask: Incidents) -> IncidentsShown:
         limit=ask.limit + 1,
         before=before,
         sight=look.sight,
+        kind=kind,
     )
-    page, following = _NEWEST.page(found, ask, lambda row: (row[0].id,))
-    is_filtered = bool(ask.search or ask.connection or ask.status)
-    return IncidentsShown(items=_shown(look, page), next=following, is_filtered=is_filtered)
+    return _NEWEST.page(found, ask, lambda row: (row[0].id,))
 
 
 def _shown(look: EngineLook, found: Sequence[tuple[Incident, Sequence[Replica]]]) -> tuple[IncidentShown, ...]:

@@ -125,6 +125,7 @@ THERE: Mapping[str, Sequence[str]] = {
     "field": ["title", "severity"],
     "connection": ["left", "right"],
     "status": ["new"],
+    "kind": ["incident", "problem"],
 }
 """What is there, and would hardly be thought of."""
 SELDOM: Final = {"POST /api/v1/conflicts/settle", "POST /api/v1/parked/retry", "POST /api/v1/doubts/confirm"}

@@ -35,7 +35,18 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
 }
 NOT_ASKED = {
     # They look, and show nobody what is restricted; or they work on files and not on the store.
-    *(("init",), ("check",), ("run",), ("demo",), ("status",), ("incidents",), ("why",), ("history",), ("conflicts",)),
+    *(
+        ("init",),
+        ("check",),
+        ("run",),
+        ("demo",),
+        ("status",),
+        ("incidents",),
+        ("items",),
+        ("why",),
+        ("history",),
+        ("conflicts",),
+    ),
     *(("parked",), ("doubts",), ("audit", "verify"), ("audit", "checkpoint"), ("simulate",), ("plugins",)),
     *(("token", "list"), ("plugin", "new")),
     *(("web",), ("api", "openapi"), ("work",), ("followers",), ("timers",)),

@@ -47,6 +47,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "incidents-none": ("incidents", "--search", "nobody wrote this"),
     "incidents-one": ("incidents", "INC-2"),
     "incidents-gone": ("incidents", "INC-3"),
+    "items": ("items", "problem"),
+    "items-unknown": ("items", "problems"),
     "why": ("why", "INC-1", "severity"),
     "history": ("history", "INC-1"),
     "history-unknown": ("history", "INC-99"),

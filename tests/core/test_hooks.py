@@ -16,7 +16,7 @@ SIGNATURES = {
     "tieline_classify": "(self, signal: 'Signal', fields: 'Fields') -> 'Fields | None'",
     "tieline_committed": "(self, event: 'Committed') -> 'None'",
     "tieline_disclose": "(self, fields: 'Fields', audience: 'Audience | None', connection: 'ConnectionName', "
-    "ceiling: 'Tlp') -> 'frozenset[str]'",
+    "ceiling: 'Tlp', kind: 'RecordKind') -> 'frozenset[str]'",
     "tieline_group_key": "(self, signal: 'Signal') -> 'str | None'",
     "tieline_grouping": "(self) -> 'str | None'",
     "tieline_metrics": "(self) -> 'bytes'",

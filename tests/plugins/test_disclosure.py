@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tieline.core.model import INCIDENT_FIELDS, Audience, ConnectionName, Fields, Tlp
+from tieline.core.model import INCIDENT_FIELDS, Audience, ConnectionName, Fields, RecordKind, Tlp
 from tieline.plugins.disclosure.plugin import Disclosure, Settings
 
 SOC: Fields = {"title": "phishing", "status": "new", "description": "who fell for it", "close_notes": None}
@@ -19,19 +19,24 @@ def refused(
     fields: Fields = SOC, connection: str = "vendor", ceiling: Tlp = Tlp.AMBER, **settings: Any
 ) -> frozenset[str]:
     plugin = Disclosure(Settings.model_validate(settings))
-    return plugin.tieline_disclose(fields, None, ConnectionName(connection), ceiling)
+    return plugin.tieline_disclose(fields, None, ConnectionName(connection), ceiling, RecordKind.INCIDENT)
 
 
 def keeps_back(audience: Audience, comments: str | None) -> bool:
     entry = {"fields": ["title"]} if comments is None else {"fields": ["title"], "comments": comments}
     plugin = Disclosure(Settings.model_validate({"connections": {"vendor": entry}}))
-    return plugin.tieline_disclose({}, audience, ConnectionName("vendor"), Tlp.AMBER) == {"comment"}
+    return plugin.tieline_disclose({}, audience, ConnectionName("vendor"), Tlp.AMBER, RecordKind.INCIDENT) == {
+        "comment"
+    }
 
 
 def test_a_connection_without_a_list_gets_everything() -> None:
     assert refused() == frozenset()
     plugin = Disclosure(Settings())
-    assert plugin.tieline_disclose({}, Audience.STAFF, ConnectionName("vendor"), Tlp.CLEAR) == frozenset()
+    assert (
+        plugin.tieline_disclose({}, Audience.STAFF, ConnectionName("vendor"), Tlp.CLEAR, RecordKind.INCIDENT)
+        == frozenset()
+    )
 
 
 def test_a_connection_with_a_list_gets_what_is_on_it_and_the_status() -> None:
@@ -108,7 +113,7 @@ def test_a_connection_that_an_audience_reads_gets_what_it_may_see() -> None:
 def test_a_comment_reaches_only_those_for_whom_it_was_written(entry: dict[str, Any], takes: set[str]) -> None:
     plugin = Disclosure(Settings.model_validate({"connections": {"vendor": entry}}))
     name = ConnectionName("vendor")
-    taken = {str(one) for one in Audience if not plugin.tieline_disclose({}, one, name, Tlp.AMBER)}
+    taken = {str(one) for one in Audience if not plugin.tieline_disclose({}, one, name, Tlp.AMBER, RecordKind.INCIDENT)}
     assert taken == takes
 
 

@@ -35,8 +35,8 @@ PEOPLE = ("ann@example.com", "bob@example.com")
 class World:
     """Tools named by connection, and one engine between them. `restart` is a crash: only store and tools remain.
 
-    The tool `blunt` refuses no write on an old version; `problems` are those of them that hold problems; `offers` are
-    what plugins offer.
+    The tool `blunt` refuses no write on an old version; `problems` are those of them that hold problems, or what
+    `kinds` says, told in the words of problems; `offers` are what plugins offer.
     """
 
     def __init__(
@@ -51,8 +51,10 @@ class World:
         blunt: str = "",
         problems: tuple[str, ...] = (),
         offers: tuple[Offer, ...] = (),
+        kinds: Mapping[str, RecordKind] | None = None,
     ) -> None:
         self.offers = offers
+        self.kinds = kinds or {}
         self.clock = ManualClock()
         self.random = random.Random(seed)
         self.blunt = ConnectionName(blunt)
@@ -98,6 +100,9 @@ class World:
         if self.blunt:
             here = self.engine.connections[self.blunt]
             here.config = replace(here.config, kind=replace(here.kind, powers=UNCONDITIONAL))
+        for name, kind in self.kinds.items():
+            here = self.engine.connections[ConnectionName(name)]
+            here.config = replace(here.config, kind=replace(here.kind, record=kind))
         self.lanes = {name: Lane(self.engine, here) for name, here in self.engine.connections.items()}
 
     def _token(self) -> Token:
