@@ -2,7 +2,7 @@
 
 register    asked once, at start                        tieline_adapters, tieline_offer
 ask         asked for an answer, with a time limit      tieline_group_key, tieline_grouping, tieline_classify,
-                                                        tieline_disclose, tieline_metrics
+                                                        tieline_disclose, tieline_review, tieline_metrics
 tell        told after a commit, each observer alone    tieline_committed
 
 A plugin is what an entry point in the group `tieline` names:
@@ -23,7 +23,7 @@ from typing import Any
 
 import pluggy
 
-from tieline.core.model import Audience, ConnectionName, Fields, IncidentId, RecordKind, Signal, Tlp
+from tieline.core.model import Audience, ConnectionName, Fields, IncidentId, RecordKind, Signal, Tlp, Value
 from tieline.core.offer import Offer
 from tieline.core.port import AdapterKind
 
@@ -44,6 +44,31 @@ class Committed:
     actor: str
     reason: str
     facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What somebody edited in a tool, before it becomes the item's. Who that is, is told by the tool and proved by
+    nobody: `editor` is like `told:jira-ops:ann`, or the connection's name where the tool does not say.
+
+    `fields` is what the item says; `changes` are the fields that would change, with their new values.
+    """
+
+    kind: RecordKind
+    number: str
+    connection: ConnectionName
+    editor: str
+    fields: Fields
+    changes: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why an edit is not taken before a person agrees. Whoever settles it has `conflicts.settle` and, where one is
+    named, this right as well."""
+
+    why: str
+    right: str = ""
 
 
 class Hooks:
@@ -82,6 +107,12 @@ class Hooks:
         """The names of fields of an item of this kind that must not reach this connection. For a comment, `audience` is
         set and `fields` is empty; the answer `{"comment"}` keeps it back. Every plugin is asked, and any refusal
         stands."""
+        raise NotImplementedError
+
+    @hookspec
+    def tieline_review(self, edited: Edited) -> Mapping[str, Objection]:
+        """The fields of an edit in a tool that are held there until a person agrees, each with the reason. Every plugin
+        is asked, and any objection stands; what nobody objects to is taken."""
         raise NotImplementedError
 
     @hookspec

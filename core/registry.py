@@ -20,7 +20,7 @@ from typing import Any, Final
 import pluggy
 
 from tieline.core.errors import ConfigError
-from tieline.core.hooks import Committed
+from tieline.core.hooks import Committed, Edited, Objection
 from tieline.core.model import INCIDENT_FIELDS, Audience, ConnectionName, Fields, RecordKind, Signal, Tlp
 from tieline.core.patience import Listener, OutOfPatience, Patience
 from tieline.core.plugins import Plugin, collect_adapters, collect_offers, find_plugins, installed, register
@@ -191,6 +191,23 @@ class Registry:
         """Whether a comment may not reach a connection: any plugin refuses, or one gives no answer."""
         refused = self._refusals(kind, {}, audience, connection, ceiling)
         return refused is None or bool(refused)
+
+    @property
+    def reviews(self) -> bool:
+        """Whether any plugin is asked before an edit in a tool is taken."""
+        return bool(self._implementations["tieline_review"])
+
+    def objections(self, edited: Edited) -> Mapping[str, Objection]:
+        """The fields of an edit that are not taken before a person agrees: what any plugin objects to, and all of them
+        where one gives no answer."""
+        found: dict[str, Objection] = {}
+        for one in self._implementations["tieline_review"]:
+            answer = self._answer(one, "tieline_review", _objections, {"edited": edited})
+            if answer is None:
+                # Silence is not consent.
+                answer = dict.fromkeys(edited.changes, Objection(f"the plugin {one.plugin_name} gave no answer"))
+            found = {**answer, **found}
+        return {name: found[name] for name in sorted(edited.changes) if name in found}
 
     def metrics(self) -> bytes:
         """What the plugins measure, in Prometheus' text format."""
@@ -404,6 +421,12 @@ def _names(answer: Any) -> frozenset[str]:
     if isinstance(answer, (frozenset, set)) and all(isinstance(name, str) for name in answer):
         return frozenset(answer)
     raise TypeError(f"answered {type(answer).__name__}, not a set of field names")
+
+
+def _objections(answer: Any) -> Mapping[str, Objection]:
+    if isinstance(answer, Mapping) and all(isinstance(one, Objection) and one.why for one in answer.values()):
+        return answer
+    raise TypeError(f"answered {type(answer).__name__}, not objections by field, each with its reason")
 
 
 def _fields(answer: Any) -> Fields | None:

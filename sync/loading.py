@@ -304,6 +304,7 @@ def _state(replica: Replica) -> dict[str, Any]:
                 hold.words,
                 hold.tries,
                 hold.again,
+                *([hold.right] if hold.right else []),
             ]
             for name, hold in replica.holds.items()
         },
@@ -357,7 +358,7 @@ def replica_of(row: Row[Any]) -> Replica:
         },
         intent=_stored_intent(row.intent or {}),
         holds={
-            # Stores of before the tries were counted hold five values.
+            # Stores of before the tries were counted hold five values, and few holds name a right.
             name: Hold(Held(kind), _value(ours), _value(theirs), _moment(since), words, *counted)
             for name, (kind, ours, theirs, since, words, *counted) in row.holds.items()
         },

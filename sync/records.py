@@ -37,6 +37,7 @@ class Held(StrEnum):
     ALTERED = "altered"  # the tool made something else of it: a default, a rule, its own clock, a cut text
     REPLACED = "replaced"  # as conflict, but our write has replaced the edit in the tool
     UNWRITABLE = "unwritable"  # the tool cannot be told the incident's value
+    REVIEW = "review"  # somebody edited it in the tool, and a plugin wants a person to agree before it is taken
     DEFAULT = "default"  # the tool's own, where the record was made without a value; it waits for nobody
 
 
@@ -56,7 +57,8 @@ OWN_DOING: Final = frozenset({Held.IGNORED, Held.ALTERED, Held.DEFAULT})
 class Hold:
     """One held field: both values and since when. `words` is the sentence for the person who settles it.
 
-    `tries` counts how often ours was written in vain; `again` says that it is to be written once more.
+    `tries` counts how often ours was written in vain; `again` says that it is to be written once more. `right` is what
+    whoever settles it needs beside the right to settle.
     """
 
     kind: Held
@@ -66,6 +68,7 @@ class Hold:
     words: str
     tries: int = 0
     again: bool = False
+    right: str = ""
 
     @property
     def waits(self) -> bool:

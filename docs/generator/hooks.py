@@ -27,7 +27,8 @@ RULES = """\
 Every implementation is called alone: what it raises is counted and silences nobody else. Five failures in a row, one
 question that is not answered within 5 s, or one event that is not heard within 30 s set the plugin aside until the next
 reload, with an alarm (`plugin_failed` in the log, `tieline_plugins_set_aside` in the metrics). While a plugin that
-implements `tieline_disclose` gives no answer, nothing is disclosed.
+implements `tieline_disclose` gives no answer, nothing is disclosed; while one that implements `tieline_review` gives
+none, no edit in a tool is taken.
 """
 
 

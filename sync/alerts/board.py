@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Row, bindparam, case, func, select, text
 
 from tieline.core import timers
+from tieline.core.grades import GRADED, place
 from tieline.core.model import ConnectionName, Fields, IncidentId, Status, parse_instant
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.mappings.convert.lines import clean_line, fit_line
 from tieline.mappings.convert.markdown import careful
-from tieline.sync.alerts import flaps, grades, groups, unheeded
+from tieline.sync.alerts import flaps, groups, unheeded
 from tieline.sync.alerts.telling import told_apart
 
 if TYPE_CHECKING:
@@ -35,11 +36,8 @@ LONGEST_TITLE: Final = 90
 ALONE: Final = "One alert fires now:"
 
 _WORST_FIRST = case(
-    *(
-        (text(f'signal.judged LIKE \'%"severity":"{word}"%\''), place)
-        for word, place in grades.GRADED["severity"].items()
-    ),
-    else_=len(grades.GRADED["severity"]),
+    *((text(f'signal.judged LIKE \'%"severity":"{word}"%\''), rank) for word, rank in GRADED["severity"].items()),
+    else_=len(GRADED["severity"]),
 )
 _COUNTED = select(func.count(), func.sum(case((t.signal.c.firing, 1), else_=0))).where(
     t.signal.c.incident_id == bindparam("incident")
@@ -88,7 +86,7 @@ def says_more(words: object) -> bool:
 def first(alerts: Sequence[Alert], rows: int) -> str:
     """The words of an incident that these alerts open."""
     if len(alerts) > 1:
-        alerts = sorted(alerts, key=lambda one: grades.place("severity", one.grade))
+        alerts = sorted(alerts, key=lambda one: place("severity", one.grade))
     return rendered(alerts[:rows], len(alerts), 0)
 
 
@@ -143,12 +141,12 @@ def _apart(alerts: Sequence[Alert], titles: Sequence[str]) -> list[str]:
     """What is said of each alert to tell it from others that are shown by the same name."""
     found = [""] * len(alerts)
     named: dict[str, list[int]] = {}
-    for place, title in enumerate(titles):
-        named.setdefault(title, []).append(place)
-    for places in named.values():
-        if len(places) > 1:
-            for place, words in zip(places, told_apart([alerts[one].labels for one in places]), strict=True):
-                found[place] = words
+    for number, title in enumerate(titles):
+        named.setdefault(title, []).append(number)
+    for numbers in named.values():
+        if len(numbers) > 1:
+            for number, words in zip(numbers, told_apart([alerts[one].labels for one in numbers]), strict=True):
+                found[number] = words
     return found
 
 

@@ -8,25 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 
-from tieline.core.model import Fields, Level, Priority, Severity, Value
-
-
-def _places(words: type[StrEnum]) -> Mapping[Value, int]:
-    return {word.value: place for place, word in enumerate(words)}
-
-
-_LEVELS: Final = _places(Level)
-
-GRADED: Final[Mapping[str, Mapping[Value, int]]] = {
-    "severity": _places(Severity),
-    "priority": _places(Priority),
-    "impact": _LEVELS,
-    "urgency": _LEVELS,
-}
-"""The fields that are followed, with the places of their words, the worst first."""
+from tieline.core.grades import GRADED, place
+from tieline.core.model import Fields, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +61,3 @@ def lowered(standing: Standing, firing: Fields) -> dict[str, Value]:
         for name, value in grade(firing).items()
         if name in standing.by_alerts and place(name, standing.fields) < place(name, firing)
     }
-
-
-def place(name: str, fields: Fields) -> int:
-    """How bad it is by one of the fields: small is bad, and unknown is last."""
-    places = GRADED[name]
-    return places.get(fields.get(name), len(places))

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from sqlalchemy import bindparam, select
 
+from tieline.core.grades import GRADED
 from tieline.core.model import ConnectionName, Fields, IncidentId, Signal, Status, Value
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
@@ -184,7 +185,7 @@ def _follow(
 
 
 def _standing(tx: Transaction, engine: Engine, incident: Incident) -> Standing:
-    by_alerts = frozenset(name for name in grades.GRADED if is_by_alerts(engine, incident, name))
+    by_alerts = frozenset(name for name in GRADED if is_by_alerts(engine, incident, name))
     return Standing(incident.fields, by_alerts, _heard(tx, incident.id))
 
 

@@ -53,6 +53,15 @@ class Asker:
         return explain.one_named(connection, words, self.sight(connection))
 
 
+class Lacking(NotAllowed):
+    """Whoever asks lacks a right beside the one that the act itself needs."""
+
+    def __init__(self, right: str, verdict: Verdict) -> None:
+        super().__init__(verdict.sentence)
+        self.right = right
+        self.verdict = verdict
+
+
 @dataclass(slots=True)
 class Asked:
     """One act of one person. Asked before it is decided, and at the beginning of each of its transactions, whether they
@@ -85,6 +94,9 @@ def asking(store: Store, asked: Asked, act: str) -> Iterator[Store]:
     """A store whose every write asks first. A no is journalled."""
     try:
         yield store.guarded(asked)
+    except Lacking as error:
+        journal_refusal(store, asked.asker, act, error.right, error.verdict, asked.incident)
+        raise
     except NotAllowed:
         if asked.verdict is not None and not asked.verdict.allowed:
             journal_refusal(store, asked.asker, act, asked.right, asked.verdict, asked.incident)

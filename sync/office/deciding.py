@@ -3,6 +3,7 @@ again."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -38,8 +39,10 @@ def settle(
     *,
     theirs: bool,
     actor: Actor,
+    demand: Callable[[str], object],
 ) -> Value:
-    """Settle a held field: take the tool's value or keep the incident's. Answers the value that stands.
+    """Settle a held field: take the tool's value or keep the incident's. Answers the value that stands. `demand` is
+    asked for the right that the hold itself names, and raises where it is lacking.
 
     Raises LookupError when nothing is held there, ValueError when the tool's value has no word in the mapping.
     """
@@ -53,6 +56,8 @@ def settle(
     if current is None or copy is None or field not in copy.holds:
         raise LookupError(f"nothing is held for {field} in {connection}; run `tieline conflicts` to see what is")
     hold = copy.holds[field]
+    if hold.right:
+        demand(hold.right)
     if theirs and hold.kind is Held.UNMAPPED:
         raise ValueError(f"{hold.theirs!r} has no word in the mapping; map it, or keep the incident's value")
     value: Value = hold.theirs if theirs else current.fields.get(field)
@@ -73,7 +78,10 @@ def settle(
         holds[field] = replace(hold, again=True)
     # What the tool shows is known to differ from the incident: without a base, keeping ours means writing it.
     base = {name: one for name, one in copy.base.items() if name != field}
-    if hold.kind is Held.REPLACED or in_vain:
+    if hold.kind is Held.REVIEW:
+        # The tool shows the edit, as far as it can: of a set or a text the incident's words may be more.
+        base = {**base, **{name: one for name, one in copy.observed.items() if name == field}}
+    elif hold.kind is Held.REPLACED or in_vain:
         # The tool shows what we wrote (the edit that waited is in no record any more), or what it kept instead.
         base = dict(copy.base)
     elif hold.kind is Held.CONFLICT or theirs:

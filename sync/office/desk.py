@@ -22,12 +22,13 @@ from tieline.sync import explain
 from tieline.sync.comments import comments
 from tieline.sync.engine import Engine
 from tieline.sync.office import projecting
+from tieline.sync.office.asking import Lacking
 from tieline.sync.office.rows import rows_of
 from tieline.sync.office.writing import checked
 from tieline.sync.records import Incident
 from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
-from tieline.sync.sight import OUTSIDER, Sight, called_by_uid
+from tieline.sync.sight import OUTSIDER, Sight, called_by_uid, subject_of
 
 Effect = Callable[[Transaction], object]
 May = Callable[[Connection | Transaction, str, Subject], Verdict]
@@ -240,6 +241,12 @@ class EngineDesk:
             who = tx.person(actor) if isinstance(actor, Someone) else actor
             happened = Happened(seq, self.now, event, number, label, subject, who, "")
             projecting.write(tx, self.whose.offer, happened)
+
+    def demand(self, tx: Transaction, item: Item, right: str) -> None:
+        """Ask for a right beside the one that the act itself needs. Raises Lacking."""
+        verdict = self.may(tx, right, subject_of(tx, item.id))
+        if not verdict.allowed:
+            raise Lacking(right, verdict)
 
     def _ask(self, right: str) -> None:
         if self.whose.rights is not None and right not in self.whose.rights:

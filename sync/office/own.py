@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final, Self
 
 from pydantic import Field, model_validator
@@ -143,7 +144,10 @@ def settle(desk: EngineDesk, ask: Settle) -> Callable[[], Settled]:
 
     def decide(tx: Transaction) -> None:
         name, theirs = ConnectionName(ask.connection), ask.take is Side.THEIRS
-        kept.append(deciding.settle(tx, desk.engine, item.id, ask.field, name, theirs=theirs, actor=desk.actor))
+        demand = partial(desk.demand, tx, item)
+        kept.append(
+            deciding.settle(tx, desk.engine, item.id, ask.field, name, theirs=theirs, actor=desk.actor, demand=demand)
+        )
 
     desk.within(decide)
     return lambda: Settled(

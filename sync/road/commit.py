@@ -31,8 +31,10 @@ from tieline.sync.comments import comments
 from tieline.sync.engine import EVERYONE, Connected, Engine, expression_value
 from tieline.sync.fit import unfit
 from tieline.sync.records import OWN_DOING, Held, Incident, Intent, Replica, ReplicaState, Stamp
+from tieline.sync.road import reviewing
 from tieline.sync.road.merge import Reason
 from tieline.sync.road.reconcile import Change, Conflict, Decision, Moment, Sighting, reconcile, wanted
+from tieline.sync.road.reviewing import Reviews
 
 OWN_REASONS: Final = frozenset({Reason.IGNORED, Reason.ALTERED})
 """What becomes of a field that was written and does not show it."""
@@ -45,8 +47,10 @@ def take_in(
     replica: Replica,
     sighting: Sighting,
     moment: Moment = Moment.LATER,
+    *,
+    reviews: Reviews,
 ) -> None:
-    """Reconcile one sighting of a known copy and commit what follows from it.
+    """Reconcile one sighting of a known copy and commit what follows from it. Raises NotReviewed.
 
     The decision is made inside the transaction, on the incident as it is now: nobody can come in between.
     """
@@ -58,6 +62,9 @@ def take_in(
     decision = reconcile(
         incident, replica, sighting, projection, here.mapping, now, moment, here.kind.look_at or "its rules and rights"
     )
+    editor = _editor(here, sighting)
+    edits = {name: step.after for name, step in decision.changes.items()}
+    decision = reviewing.held(decision, reviews.of(here, incident, editor, edits), incident, replica, now)
     seq = max(replica.touched, sighting.asked, _tell_own_doing(tx, engine, here, replica, sighting, decision, moment))
     if decision.changes or decision.conflicts:
         happened = Changed if decision.changes else Refused
@@ -67,7 +74,7 @@ def take_in(
             happened(changes=changes, conflicts=_told_conflicts(decision.conflicts)),
             incident=incident.id,
             connection=here.name,
-            actor=_editor(here, sighting),
+            actor=editor,
             reason=_main_reason(decision),
         )
     if decision.overwritten or sighting.untold:
@@ -348,7 +355,7 @@ def _wish_for_copies(tx: Transaction, engine: Engine, incident: Incident, copies
 
 def mark(copy: Replica, incident: Incident, connected: Connected, now: datetime, *, moved: bool) -> Replica:
     """The copy with its dirty mark as it should be. A parked copy gets another chance when the incident moves on."""
-    copy = _tried_anew(copy, incident)
+    copy = _tried_anew(_overtaken(copy, incident), incident)
     copy = unfit.by_facts(copy, incident, connected.mapping, now)
     match copy.state:
         case ReplicaState.GONE:
@@ -367,6 +374,19 @@ def mark(copy: Replica, incident: Incident, connected: Connected, now: datetime,
     if needs and copy.state is ReplicaState.PARKED:
         return replace(copy, state=resumed(copy), parked="", dirty=True, dirty_since=now, attempts=0, next_at=None)
     return replace(copy, dirty=needs, dirty_since=now if needs else None, attempts=0, next_at=None)
+
+
+def _overtaken(copy: Replica, incident: Incident) -> Replica:
+    """An edit that waits for somebody to agree waits no longer when the incident says something else than it did: the
+    tool is to show that."""
+    moved = {
+        name for name, hold in copy.holds.items() if hold.kind is Held.REVIEW and hold.ours != incident.fields.get(name)
+    }
+    if not moved:
+        return copy
+    shown = {name: value for name, value in copy.observed.items() if name in moved}
+    left = {name: hold for name, hold in copy.holds.items() if name not in moved}
+    return replace(copy, holds=left, base={**copy.base, **shown})
 
 
 def _tried_anew(copy: Replica, incident: Incident) -> Replica:

@@ -25,6 +25,7 @@ from tieline.sync.records import Incident, Intent, Replica, ReplicaState
 from tieline.sync.road import ceiling, commit, copy_states
 from tieline.sync.road.read import sight, take_comments, with_comments
 from tieline.sync.road.reconcile import Moment, Sighting
+from tieline.sync.road.reviewing import Reviews, with_reviews
 
 LONGEST_CALL: Final = timedelta(seconds=60)
 """Longer than any adapter waits for an answer."""
@@ -156,10 +157,15 @@ def _find_one(here: Connected, finder: Finder, token: Token) -> Reading | None:
 
 def _adopt(engine: Engine, here: Connected, replica_id: int, sighting: Sighting, moment: Moment = Moment.LATER) -> None:
     token = sighting.reading.token
-    with engine.store.write() as tx:
-        replica = loading.lock_replica(tx, replica_id)
-        if replica is not None and replica.ref is None:
-            adopt(tx, engine, here, replace(replica, token=token or replica.token), sighting, moment)
+
+    def take(reviews: Reviews) -> None:
+        with engine.store.write() as tx:
+            replica = loading.lock_replica(tx, replica_id)
+            if replica is not None and replica.ref is None:
+                named = replace(replica, token=token or replica.token)
+                adopt(tx, engine, here, named, sighting, moment, reviews=reviews)
+
+    with_reviews(engine, take)
 
 
 def adopt(
@@ -169,6 +175,8 @@ def adopt(
     replica: Replica,
     sighting: Sighting,
     moment: Moment = Moment.LATER,
+    *,
+    reviews: Reviews,
 ) -> None:
     """The record is ours: link it, with what we sent as the base. The create call's answer, a search for the token or
     a poll may be the first to bring it; where the tool tells how it was born, that is taken in before what it shows."""
@@ -195,11 +203,11 @@ def adopt(
         born = sight(engine, here, replace(reading, body=reading.born), asked=sighting.asked)
         untold = {n: v for n, v in replica.intended.items() if n in sighting.fields and n not in born.fields}
         born = replace(born, fields={**born.fields, **untold})
-        commit.take_in(tx, engine, here, unfit.born(linked, born.fields), born, Moment.FOUND)
+        commit.take_in(tx, engine, here, unfit.born(linked, born.fields), born, Moment.FOUND, reviews=reviews)
         linked = loading.lock_replica(tx, replica.id) or linked
     else:
         linked = unfit.born(linked, sighting.fields)
-    commit.take_in(tx, engine, here, linked, sighting, moment)
+    commit.take_in(tx, engine, here, linked, sighting, moment, reviews=reviews)
     take_comments(tx, engine, here, replace(linked, ref=reading.ref), reading)
 
 

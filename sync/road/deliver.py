@@ -38,6 +38,7 @@ from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, Replica
 from tieline.sync.road import ceiling, commit, copy_states, creation, robots
 from tieline.sync.road.read import look_again, sight, with_replaced
 from tieline.sync.road.reconcile import Moment, wanted
+from tieline.sync.road.reviewing import Reviews, with_reviews
 
 LEFT_OUT: Final = "left_out"
 ASKED_AGAIN: Final = timedelta(seconds=REMEMBER_PEOPLE + 1)
@@ -169,16 +170,20 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     sighting = sight(engine, here, reading, asked=None, sent=patch.body)
     if reading.raced:
         sighting = with_replaced(here, replica, sighting, watched)
-    with engine.store.write() as tx:
-        current = loading.lock_replica(tx, replica.id)
-        if current is not None:
-            changed = {name: value for name, value in watched.items() if value != replica.base.get(name)}
-            trail = limits.extend_trail(trail, changed, engine.clock.now())
-            landed = replace(current, attempts=0, next_at=None, trail=trail)
-            landed = unfit.left_over(landed, here.mapping, sighting, meant, engine.clock.now())
-            unfit.tell(tx, engine, current, landed)
-            commit.take_in(tx, engine, here, landed, sighting, Moment.WRITTEN)
-            comments.take_in(tx, engine, here, current, reading.comments or ())
+    changed = {name: value for name, value in watched.items() if value != replica.base.get(name)}
+    trail = limits.extend_trail(trail, changed, engine.clock.now())
+
+    def take(reviews: Reviews) -> None:
+        with engine.store.write() as tx:
+            current = loading.lock_replica(tx, replica.id)
+            if current is not None:
+                landed = replace(current, attempts=0, next_at=None, trail=trail)
+                landed = unfit.left_over(landed, here.mapping, sighting, meant, engine.clock.now())
+                unfit.tell(tx, engine, current, landed)
+                commit.take_in(tx, engine, here, landed, sighting, Moment.WRITTEN, reviews=reviews)
+                comments.take_in(tx, engine, here, current, reading.comments or ())
+
+    with_reviews(engine, take)
 
 
 def _as_it_stands(engine: Engine, here: Connected, replica: Replica) -> Body | None:

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     UNION = "union"  # both changed a set; both changes were kept
     MERGED = "merged"  # both changed a text, in different blocks; both changes were kept
     UNWRITABLE = "unwritable"  # the tool's edit of words that stand for something it cannot say; it was not taken over
+    REVIEW = "review"  # somebody edited it in the tool, and a plugin wants a person to agree before it is taken
     MANUAL = "manual"  # both changed; a person must settle it
     SETTLED = "settled"  # a person settled it
     ONE_WAY = "one_way"  # the policy lets nothing in from this tool

@@ -21,6 +21,7 @@ from tieline.sync.outcomes import Standing, Then, Verb, outcome
 from tieline.sync.records import Replica
 from tieline.sync.road import commit
 from tieline.sync.road.reconcile import Sighting
+from tieline.sync.road.reviewing import Reviews, with_reviews
 
 UNREAD: Final = "comments_unread"
 """The annotation of a reading whose comments could not be had: why."""
@@ -120,11 +121,15 @@ def look_again(engine: Engine, here: Connected, replica: Replica) -> None:
     sighting = with_replaced(here, replica, read(engine, here, replica.ref), replica.ledger)
     if sighting.reading.merged_into is not None:
         raise Gone(here.name, f"{replica.key} was merged", merged_into=sighting.reading.merged_into)
-    with engine.store.write() as tx:
-        current = loading.lock_replica(tx, replica.id)
-        if current is not None:
-            commit.take_in(tx, engine, here, current, sighting)
-            take_comments(tx, engine, here, current, sighting.reading)
+
+    def take(reviews: Reviews) -> None:
+        with engine.store.write() as tx:
+            current = loading.lock_replica(tx, replica.id)
+            if current is not None:
+                commit.take_in(tx, engine, here, current, sighting, reviews=reviews)
+                take_comments(tx, engine, here, current, sighting.reading)
+
+    with_reviews(engine, take)
 
 
 def take_comments(tx: Transaction, engine: Engine, here: Connected, replica: Replica, reading: Reading) -> None:

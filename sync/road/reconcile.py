@@ -212,6 +212,8 @@ def _still_held(case: Case, name: str) -> Finding | None:
         # What could be written of a text was; the rest stays as the tool has it.
         same = known.kind is Held.UNWRITABLE and theirs == known.theirs == case.replica.ledger[name][-1].written
         return Finding(Reason.OURS, base=_or_none(theirs), hold=known) if same else None
+    if known.kind is Held.REVIEW:
+        return Finding(Reason.REVIEW, hold=known) if theirs == case.replica.observed.get(name, ABSENT) else None
     if known.kind is Held.REPLACED:
         same = bool(theirs == case.replica.base.get(name, ABSENT))
         return Finding(Reason.MANUAL, hold=known) if same else None

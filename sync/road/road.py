@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from tieline.core.errors import Gone, Rejected, RemoteError
@@ -32,6 +33,7 @@ from tieline.sync.records import Replica, ReplicaState
 from tieline.sync.road import commit, copy_states, creation
 from tieline.sync.road.read import UNREAD, read, sight, with_comments, with_replaced
 from tieline.sync.road.reconcile import Sighting
+from tieline.sync.road.reviewing import Reviews, with_reviews
 from tieline.sync.tokens import TOKEN_PREFIX
 
 COMMENTS_AGAIN: Final = timedelta(minutes=1)
@@ -72,6 +74,10 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
         here.denied.pop(item.ref, None)
         raise
     here.denied.pop(item.ref, None)
+    with_reviews(engine, partial(_take, engine, here, item, sighting))
+
+
+def _take(engine: Engine, here: Connected, item: Waiting, sighting: Sighting, reviews: Reviews) -> None:
     with engine.store.write() as tx:
         inbox.done(tx, item)
         reading = sighting.reading
@@ -80,12 +86,12 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
         if copy is None:
             _meet(tx, engine, here, sighting)
         elif copy.ref is None:
-            creation.adopt(tx, engine, here, copy, sighting)
-            _ask_for_comments(tx, engine, here, sighting.reading)
+            creation.adopt(tx, engine, here, copy, sighting, reviews=reviews)
+            _ask_for_comments(tx, engine, here, reading)
         else:
-            commit.take_in(tx, engine, here, copy, sighting)
-            comments.take_in(tx, engine, here, copy, sighting.reading.comments or ())
-            if UNREAD in sighting.reading.annotations and copy.state is not ReplicaState.GONE:
+            commit.take_in(tx, engine, here, copy, sighting, reviews=reviews)
+            comments.take_in(tx, engine, here, copy, reading.comments or ())
+            if UNREAD in reading.annotations and copy.state is not ReplicaState.GONE:
                 _ask_for_them_later(tx, engine, item)
 
 

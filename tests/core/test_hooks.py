@@ -19,6 +19,7 @@ SIGNATURES = {
     "ceiling: 'Tlp', kind: 'RecordKind') -> 'frozenset[str]'",
     "tieline_group_key": "(self, signal: 'Signal') -> 'str | None'",
     "tieline_grouping": "(self) -> 'str | None'",
+    "tieline_review": "(self, edited: 'Edited') -> 'Mapping[str, Objection]'",
     "tieline_metrics": "(self) -> 'bytes'",
 }
 

@@ -24,6 +24,7 @@ from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
 from tieline.sync.road.read import sight
 from tieline.sync.road.reconcile import Moment, Sighting
+from tieline.sync.road.reviewing import Reviews
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -108,7 +109,8 @@ def take_in(world: World, sighting: Sighting, moment: Moment = Moment.LATER, **f
     """A sighting of the copy in `right`, of which the store says `facts`; answers the copy as it is then."""
     save(world, **facts)
     with world.engine.store.write() as tx:
-        commit.take_in(tx, world.engine, world.engine.connections[RIGHT], world.copy("right"), sighting, moment)
+        here, copy = world.engine.connections[RIGHT], world.copy("right")
+        commit.take_in(tx, world.engine, here, copy, sighting, moment, reviews=Reviews())
     return world.copy("right")
 
 
@@ -345,7 +347,7 @@ def test_a_copy_of_no_incident_is_a_fault(world: World) -> None:
     lost = replace(world.copy("right"), incident=IncidentId(7))
     sighting = seen(world)
     with pytest.raises(RuntimeError, match="belongs to no incident"), world.engine.store.write() as tx:
-        commit.take_in(tx, world.engine, world.engine.connections[RIGHT], lost, sighting)
+        commit.take_in(tx, world.engine, world.engine.connections[RIGHT], lost, sighting, reviews=Reviews())
 
 
 # -- which tools get a copy --------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from enum import StrEnum
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tieline.core.grades import GRADED
 from tieline.core.model import Fields, Level, Priority, Severity
 from tieline.sync.alerts import grades
 from tieline.sync.alerts.grades import Standing
@@ -19,11 +20,11 @@ def _word(words: type[StrEnum]) -> st.SearchStrategy[str | None]:
 GRADES = st.fixed_dictionaries(
     {"severity": _word(Severity), "priority": _word(Priority), "impact": _word(Level), "urgency": _word(Level)}
 ).map(grades.grade)
-OWN = st.frozensets(st.sampled_from(sorted(grades.GRADED)))
+OWN = st.frozensets(st.sampled_from(sorted(GRADED)))
 
 P1 = {"severity": "critical", "priority": "p1", "impact": "high", "urgency": "high"}
 P3 = {"severity": "medium", "priority": "p3", "impact": "medium", "urgency": "medium"}
-THEIRS = frozenset(grades.GRADED)
+THEIRS = frozenset(GRADED)
 
 
 @given(st.lists(GRADES, max_size=5))

@@ -91,10 +91,11 @@ def _lost_create_not_made() -> Sequence[Patch]:
 def _adopt_as_it_is() -> Sequence[Patch]:
     adopt = creation.adopt
 
-    def trusting(tx: Any, engine: Any, here: Any, replica: Any, sighting: Any, *moment: Any) -> None:
+    def trusting(tx: Any, engine: Any, here: Any, replica: Any, sighting: Any, *moment: Any, **more: Any) -> None:
         # What a tool tells of a record's birth would cover for it.
         unborn = replace(sighting, reading=replace(sighting.reading, born=None))
-        adopt(tx, engine, here, replace(replica, intent=Intent(engine.clock.now(), sighting.fields)), unborn, *moment)
+        known = replace(replica, intent=Intent(engine.clock.now(), sighting.fields))
+        adopt(tx, engine, here, known, unborn, *moment, **more)
 
     return [(creation, "adopt", trusting)]
 

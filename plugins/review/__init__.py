@@ -1,0 +1,1 @@
+"""Review: which edits in a tool wait for somebody who may agree to them."""
