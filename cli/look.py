@@ -5,6 +5,7 @@ from __future__ import annotations
 from tieline.cli.views import command
 from tieline.sync.office.own_views import OWN_VIEWS
 
+overview = command(OWN_VIEWS["overview"])
 incidents = command(OWN_VIEWS["incidents"])
 items = command(OWN_VIEWS["items"])
 why = command(OWN_VIEWS["why"])

@@ -35,6 +35,7 @@ COMMANDS = {
     "work": ("tieline.cli.work", "work", "Do what plugins do by themselves, beside `run`."),
     "demo": ("tieline.cli.demo_command", "demo", "Watch real alerts live through three simulated tools."),
     "status": ("tieline.cli.status", "status", "The state of everything in a few figures."),
+    "overview": ("tieline.cli.look", "overview", "What is wrong now: open incidents, the worst first."),
     "incidents": ("tieline.cli.look", "incidents", "Incidents and their copies."),
     "items": ("tieline.cli.look", "items", "What there is of another kind, and its copies."),
     "why": ("tieline.cli.look", "why", "Why a field has its value."),
@@ -51,7 +52,7 @@ COMMANDS = {
     "access": ("tieline.cli.access", "access", "Who may do what, and why."),
     "token": ("tieline.cli.token", "token", "Tokens, by which programs act for somebody through the API."),
     "api": ("tieline.cli.api", "api", "What the API says of itself."),
-    "web": ("tieline.cli.web", "web", "Serve the API, until told to stop."),
+    "web": ("tieline.cli.web", "web", "Serve the console and the API, until told to stop."),
     "mapping": ("tieline.cli.mapping", "mapping", "Check and explain mappings."),
     "audit": ("tieline.cli.audit", "audit", "Prove that the journal is whole."),
     "store": ("tieline.cli.store", "store", "Move everything into another database."),
@@ -65,7 +66,8 @@ FOLLOWS: Final = {
     **dict.fromkeys(["run", "work", "web", "demo"], "nothing was started"),
     "check": "no connection was asked",
     **dict.fromkeys(
-        ["status", "incidents", "items", "why", "history", "followers", "timers", "plugins"], "there is nothing to show"
+        ["status", "overview", "incidents", "items", "why", "history", "followers", "timers", "plugins"],
+        "there is nothing to show",
     ),
     **dict.fromkeys(["edit", "comment", "restrict", "unrestrict", "store"], "nothing was changed"),
 }

@@ -45,7 +45,8 @@ def groups(workspace: str) -> Mapping[str, str]:
         _config, registry = load_workspace(folder / FILE)
     except ConfigError:
         return {}
-    found = {name: offer.summary for name, offer in registry.offers.by_group.items()}
+    offers = registry.offers.by_group
+    found = {name: offer.summary for name, offer in offers.items() if offer.views or offer.acts}
     files = {file for one in registry.states() if (file := _file_of(one.origin)) is not None}
     registry.close()
     _write(folder, found, sorted(files))

@@ -1,4 +1,4 @@
-"""`tieline web`: the API in the foreground, in a process of its own beside the daemon."""
+"""`tieline web`: the console and the API in the foreground, in a process of its own beside the daemon."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tieline.cli.open import configuration_to_act
 @log_options
 @click.pass_obj
 def web(workspace: str, log_format: str, level: str) -> None:
-    """Serve the API under /api/v1, until SIGTERM. The daemon runs beside it."""
+    """Serve the console, and the API under /api/v1, until SIGTERM. The daemon runs beside it."""
     set_up_logs(log_format, level)
     from tieline.sync.api.serving import Web
     from tieline.sync.daemon.beside import end_with_parent

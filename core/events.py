@@ -517,6 +517,14 @@ class TokenRevoked(Event):
     person: str
 
 
+@event("signed_in")
+class SignedIn(Event):
+    """somebody signed in with a browser: by which token, or by which local account"""
+
+    token: str
+    account: str
+
+
 @event("restricted")
 class Restricted(Event):
     """an incident is from now on there only for those who may read what is restricted; with why, and how it is called

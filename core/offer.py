@@ -22,6 +22,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from tieline.core.access import OWN_RULES, Role, Rules
@@ -30,6 +31,7 @@ from tieline.core.declared import Declared, faults
 from tieline.core.events import Event
 from tieline.core.identity import PLUGIN
 from tieline.core.model import NO_KIND, OWN_KINDS, PREFIX, FieldType, ItemKind, RecordKind, learn_kind
+from tieline.core.pages import Page
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened, Projection
 from tieline.core.views import View
@@ -91,7 +93,8 @@ class TimerKind:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """All that one plugin offers. `does` are the rights with which its followers and timers act."""
+    """All that one plugin offers. `does` are the rights with which its followers and timers act, and `templates` is the
+    folder of what its pages are drawn by."""
 
     group: str
     summary: str
@@ -104,6 +107,8 @@ class Offer:
     timers: tuple[TimerKind, ...] = ()
     kinds: tuple[ItemKind, ...] = ()
     does: frozenset[str] = frozenset()
+    pages: tuple[Page, ...] = ()
+    templates: Path | None = None
 
     @property
     def actor(self) -> str:
@@ -126,6 +131,7 @@ class Offers:
         self.followers: dict[str, tuple[Offer, Follower]] = {}
         self.projections: dict[str, tuple[Offer, Projection]] = {}
         self.kinds: dict[RecordKind, ItemKind] = {kind.record: kind for kind in OWN_KINDS}
+        self.pages: dict[str, tuple[Offer, Page]] = {}
         self.rules: Rules = OWN_RULES
         for offer in offers:
             self.add(offer)
@@ -135,6 +141,8 @@ class Offers:
         wrong = [*_wrong(offer), *self._taken(offer)]
         if offer.group in self.by_group:
             wrong.insert(0, "another plugin offers a group of that name")
+        taken = [page.path for page in offer.pages if page.path in self.pages]
+        wrong += [f"the page {path!r}: another plugin's stands there" for path in taken]
         if wrong:
             raise TypeError(f"the offer {offer.group!r}: {'; '.join(wrong)}")
         self.by_group[offer.group] = offer
@@ -151,6 +159,7 @@ class Offers:
             self.views[name] = replace(view, name=name)
         self.timers.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.timers})
         self.followers.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.followers})
+        self.pages.update({page.path: (offer, page) for page in offer.pages})
         self.projections.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.projections})
 
     def _taken(self, offer: Offer) -> Iterator[str]:
@@ -191,6 +200,9 @@ def _wrong(offer: Offer) -> Iterator[str]:
             yield f"the follower {follower.name!r} follows no kind of event"
     for kind in offer.kinds:
         yield from (f"the kind {kind.name!r}: {words}" for words in _wrong_kind(kind))
+    for page in offer.pages:
+        yield from (f"the page {page.path!r}: {words}" for words in page.faults(offer.templates))
+    yield from (f"two of its pages stand at {path!r}" for path in _twice([page.path for page in offer.pages]))
     for names in (
         [one.name for one in (*offer.acts, *offer.views)],
         [one.prefix.lower() for one in offer.kinds],
@@ -203,7 +215,11 @@ def _wrong(offer: Offer) -> Iterator[str]:
 
 def _wrong_names(names: list[str]) -> Iterator[str]:
     yield from (f"{name!r} is no name: small letters, digits and -" for name in names if not NAME.fullmatch(name))
-    yield from (f"two of its parts are called {name!r}" for name in sorted({*names}) if names.count(name) > 1)
+    yield from (f"two of its parts are called {name!r}" for name in _twice(names))
+
+
+def _twice(names: list[str]) -> list[str]:
+    return [name for name in sorted({*names}) if names.count(name) > 1]
 
 
 def _wrong_rights(offer: Offer) -> Iterator[str]:

@@ -223,6 +223,14 @@ def bound_of(
     return found.bound(rules)
 
 
+def check(connection: Connection | Transaction, token_id: str, now: datetime) -> None:
+    """Raises NotProved unless the token of this id stands."""
+    try:
+        find(connection, token_id).check(now)
+    except LookupError as error:
+        raise NotProved(str(error)) from None
+
+
 def is_stale(token: Token, now: datetime) -> bool:
     """Whether that it is used now is to be kept."""
     return token.used_at is None or token.used_at < now - TOLD_EVERY

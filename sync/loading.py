@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, insert, select, text, update
 
-from tieline.core.model import ConnectionName, Fields, IncidentId, RecordKind, Value
+from tieline.core.model import ConnectionName, Fields, IncidentId, RecordKind, Severity, Value
 from tieline.core.port import Ref, Token, Version
 from tieline.core.store import tables as t
 from tieline.core.store.many import Many
@@ -54,6 +54,18 @@ _UPDATE_REPLICA = update(t.replica).where(t.replica.c.id == bindparam("row_id"))
 _UPDATE_INCIDENT = update(t.incident).where(
     t.incident.c.id == bindparam("row_id"), t.incident.c.revision == bindparam("row_revision")
 )
+
+_RANKS: Final[Mapping[object, int]] = {
+    severity: 10 * number for number, severity in enumerate(reversed(Severity), start=1)
+}
+UNKNOWN_RANK: Final = 35
+"""The rank of what nobody knows to be harmless: below what is known to be bad."""
+
+
+def rank_of(fields: Fields) -> int:
+    """How bad an item is: the larger, the worse."""
+    return _RANKS.get(fields.get("severity"), UNKNOWN_RANK)
+
 
 WAITS_FOR_A_PERSON: Final = text("waits")
 """Of a copy: that one of its fields is held until a person acts."""
@@ -159,6 +171,7 @@ def insert_incident(
             "fields": _plain(fields),
             "stamps": _stamps(stamps),
             "status": str(fields.get("status") or "new"),
+            "rank": rank_of(fields),
             "exercise": exercise,
             "restricted": False,
             "label": "",
@@ -189,6 +202,7 @@ def insert_incidents(
                 "fields": _plain(one.fields),
                 "stamps": _stamps(one.stamps),
                 "status": str(one.fields.get("status") or "new"),
+                "rank": rank_of(one.fields),
                 "exercise": False,
                 "restricted": False,
                 "label": "",
@@ -213,6 +227,7 @@ def save_incident(tx: Transaction, incident: Incident, now: datetime) -> Inciden
             "fields": _plain(incident.fields),
             "stamps": _stamps(incident.stamps),
             "status": str(incident.fields.get("status") or "new"),
+            "rank": rank_of(incident.fields),
             "updated_at": now,
         },
     )

@@ -11,6 +11,7 @@ journal_forgotten        the keys of payloads that are to be forgotten
 person 1─n identity      whom the journal's ids stand for, and by what they are known
 person 1─n role_grant    the roles that somebody holds
 person 1─n token    what programs act for somebody by
+person 1─n local_account 1─n session     by what people sign in with a browser, and for how long they did
 lately                   what is journalled once a minute
 unheard                  what commands did, until the daemon tells its observers
 lease                    whose turn at a connection it is, where several workers share the store
@@ -71,6 +72,8 @@ incident = Table(
     Column("fields", JsonText, nullable=False),
     Column("stamps", JsonText, nullable=False),  # field -> [edited_at in our clock, who]
     Column("status", String(20), nullable=False),
+    # How bad it is: 50 critical, 40 high, 35 not known, 30 medium, 20 low, 10 info.
+    Column("rank", Integer, nullable=False, default=35, server_default=text("'35'")),
     Column("exercise", Boolean, nullable=False, default=False),
     Column("restricted", Boolean, nullable=False, default=False),
     Column("label", String(20), nullable=False, default=""),  # shown instead of its number while it is restricted
@@ -79,6 +82,16 @@ incident = Table(
     Column("updated_at", Instant, nullable=False),
     Index("uq_incident_uid", "uid", unique=True),
     Index(None, "status"),
+)
+_OPEN = text("status IN ('new', 'in_progress', 'on_hold')")
+Index(
+    "ix_incident_open",
+    incident.c.kind,
+    incident.c.rank,
+    incident.c.opened_at,
+    incident.c.id,
+    sqlite_where=_OPEN,
+    postgresql_where=_OPEN,
 )
 Index("ix_incident_restricted", incident.c.id, sqlite_where=text("restricted"), postgresql_where=text("restricted"))
 
@@ -491,6 +504,35 @@ token = Table(
     Column("revoked_at", Instant),
     Column("entry", BigInteger, nullable=False),  # the journal's that tells of it
     Index(None, "person"),
+)
+
+# By what somebody signs in who has no other account; of a password and of a code no more than hashes are kept.
+local_account = Table(
+    "local_account",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("person", ForeignKey("person.id"), nullable=False),
+    Column("hash", Text, nullable=False),  # "" until a password is chosen
+    Column("code", String(64), nullable=False),  # the hash of the code by which it is chosen; "" for none
+    Column("code_until", Instant),
+    Column("made_at", Instant, nullable=False),
+    Column("entry", BigInteger, nullable=False),  # the journal's that tells of it
+    Index(None, "person"),
+)
+
+# Who is signed in with a browser, by the hash of what that shows.
+session = Table(
+    "session",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("person", ForeignKey("person.id"), nullable=False),
+    Column("token", String(20), nullable=False),  # the one by which they signed in; "" for none
+    Column("account", String(60), nullable=False),  # the same
+    Column("made_at", Instant, nullable=False),
+    Column("used_at", Instant, nullable=False),  # to the minute
+    Column("until", Instant, nullable=False),
+    Index(None, "person"),
+    Index(None, "until"),
 )
 
 # What was journalled a moment ago and, as often as it happens within that minute, is not journalled again.

@@ -204,7 +204,7 @@ class Api:
         except StoreUnavailable as error:
             raise Problem(Kind.BUSY, f"the store does not answer: {error}", wait=error.wait) from None
         except (TielineError, LookupError, ValueError) as error:
-            problem = _problem(error)
+            problem = problem_of(error)
             if problem is None:
                 raise
             raise problem from None
@@ -224,7 +224,7 @@ def _tagged(body: bytes, version: str, scope: Scope, headers: Mapping[str, str],
     return response
 
 
-def _problem(error: Exception) -> Problem | None:
+def problem_of(error: Exception) -> Problem | None:
     """What an act says no with, as the problem that it is; None for what is told otherwise."""
     match error:
         case NotProved():

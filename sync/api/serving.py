@@ -27,7 +27,6 @@ from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
 from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
-from tieline.sync.api.application import Api
 from tieline.sync.api.stream import Streams
 from tieline.sync.build import build
 from tieline.sync.daemon import address
@@ -37,6 +36,7 @@ from tieline.sync.intake import slow_clients
 from tieline.sync.intake.server import OneLength
 from tieline.sync.office import projecting
 from tieline.sync.office.look import Outside
+from tieline.sync.web.front import Front
 
 WORKERS: Final = 8
 """Threads that ask the store."""
@@ -130,7 +130,7 @@ class Web:
 
     def application(self) -> OneLength:
         """What is served."""
-        return OneLength(Api(self))
+        return OneLength(Front(self))
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT. Answers the exit code."""

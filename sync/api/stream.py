@@ -49,7 +49,8 @@ class InThread(Protocol):
 class Streams:
     """The streams that are open. One thread's: the loop of the server."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST, of_one: int = MOST_OF_A_TOKEN, whose: str = "the token") -> None:
+        self._most, self._of_one, self._whose = most, of_one, whose
         self._open: Counter[str] = Counter()
 
     @contextmanager
@@ -71,10 +72,10 @@ class Streams:
 
     def check(self, token: str) -> None:
         """Raises Problem where there are too many to open another one."""
-        if self._open[token] >= MOST_OF_A_TOKEN:
-            sentence = f"the token has {MOST_OF_A_TOKEN} streams open, and no more at once; close one"
+        if self._open[token] >= self._of_one:
+            sentence = f"{self._whose} has {self._of_one} streams open, and no more at once; close one"
             raise Problem(Kind.TOO_OFTEN, sentence, wait=timedelta(seconds=30))
-        if self.count >= MOST:
+        if self.count >= self._most:
             raise Problem(Kind.BUSY, "too many streams are open; come back", wait=timedelta(seconds=30))
 
 

@@ -47,11 +47,13 @@ class Enquirer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What there is to see: the answer as it is shown to people, and its facts for programs."""
+    """What there is to see: the answer as it is shown to people, its facts for programs, and the restricted items of
+    which it shows something."""
 
     answer: Answer
     facts: Mapping[str, Any]
     sight: Sight
+    restricted: frozenset[IncidentId] = frozenset()
 
     @property
     def version(self) -> str:
@@ -95,8 +97,9 @@ class Enquiries:
             answer = _run(view, look, ask) if verdict.allowed else None
         if answer is None:
             raise self._refused(view, ask, who, verdict, item)
-        tell_of_reading(self._store, view.name, who.someone, who.now, look.shown & sight.reads.keys())
-        return Seen(answer, answer.facts(), sight)
+        restricted = frozenset(look.shown & sight.reads.keys())
+        tell_of_reading(self._store, view.name, who.someone, who.now, restricted)
+        return Seen(answer, answer.facts(), sight, restricted)
 
     def _refused(
         self, view: View, ask: Ask, who: Enquirer, verdict: Verdict, item: IncidentId | None

@@ -8,6 +8,7 @@ from tieline.core.access import READ
 from tieline.core.views import View, Views
 from tieline.sync.views.history import history, why
 from tieline.sync.views.incidents import incidents, items
+from tieline.sync.views.overview import overview
 from tieline.sync.views.roles import roles
 from tieline.sync.views.status import status
 from tieline.sync.views.waiting import conflicts, doubts, parked
@@ -15,6 +16,7 @@ from tieline.sync.views.work import followers, timers
 
 OWN_VIEWS: Final = Views(
     [
+        View("overview", overview, READ),
         View("incidents", incidents, READ, ("incident",)),
         View("items", items, READ, ("kind",)),
         View("why", why, READ, ("incident", "field")),

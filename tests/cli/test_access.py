@@ -41,6 +41,7 @@ NOT_ASKED = {
         ("run",),
         ("demo",),
         ("status",),
+        ("overview",),
         ("incidents",),
         ("items",),
         ("why",),

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("-w", "nowhere", "run"),
     "demo": ("demo", "--folder", "."),
     "status": ("status",),
+    "overview": ("overview",),
     "incidents": ("incidents",),
     "incidents-none": ("incidents", "--search", "nobody wrote this"),
     "incidents-one": ("incidents", "INC-2"),

@@ -1,4 +1,5 @@
-"""Long work that is done step by step, and what it comes to."""
+"""Long work that is done step by step, and what it comes to; who signs in with a browser; and how bad each item is, by
+which lists of them go."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,12 +7,16 @@ from alembic import op
 revision = "0018"
 down_revision = "0017"
 
+_RANKS = {"critical": 50, "high": 40, "medium": 30, "low": 20, "info": 10}
+_UNKNOWN = 35
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """There was none before."""
+    """There was none of it before."""
     _jobs()
+    _sessions()
+    _ranks()
 
 
 def _jobs() -> None:
@@ -65,4 +70,52 @@ def _jobs() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["job"], ["job.id"], name=op.f("fk_blob_job")),
         sa.PrimaryKeyConstraint("job", name=op.f("pk_blob")),
+    )
+
+
+def _sessions() -> None:
+    op.create_table(
+        "local_account",
+        sa.Column("name", sa.String(60), nullable=False),
+        sa.Column("person", sa.String(24), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("code", sa.String(64), nullable=False),
+        sa.Column("code_until", sa.BigInteger(), nullable=True),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_local_account")),
+        sa.ForeignKeyConstraint(["person"], ["person.id"], name=op.f("fk_local_account_person_person")),
+    )
+    op.create_index(op.f("ix_local_account_person"), "local_account", ["person"])
+    op.create_table(
+        "session",
+        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("person", sa.String(24), nullable=False),
+        sa.Column("token", sa.String(20), nullable=False),
+        sa.Column("account", sa.String(60), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
+        sa.ForeignKeyConstraint(["person"], ["person.id"], name=op.f("fk_session_person_person")),
+    )
+    op.create_index(op.f("ix_session_person"), "session", ["person"])
+    op.create_index(op.f("ix_session_until"), "session", ["until"])
+
+
+def _ranks() -> None:
+    column = sa.Column("rank", sa.Integer(), nullable=False, server_default=sa.text(f"'{_UNKNOWN}'"))
+    op.add_column("incident", column)
+    severity = "json_extract(fields, '$.severity')"
+    if op.get_bind().dialect.name != "sqlite":
+        severity = "CAST(fields AS json) ->> 'severity'"
+    cases = " ".join(f"WHEN '{word}' THEN {rank}" for word, rank in _RANKS.items())
+    op.execute(f"UPDATE incident SET rank = CASE {severity} {cases} ELSE {_UNKNOWN} END")  # noqa: S608 - our own words
+    still_open = sa.text("status IN ('new', 'in_progress', 'on_hold')")
+    op.create_index(
+        "ix_incident_open",
+        "incident",
+        ["kind", "rank", "opened_at", "id"],
+        sqlite_where=still_open,
+        postgresql_where=still_open,
     )

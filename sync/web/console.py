@@ -1,0 +1,369 @@
+"""The console as an ASGI application: one door in, one door out.
+
+    who is signed in -> which page -> what its views show them -> drawn, or the page of what is wrong
+
+Whoever is not signed in is led to the sign-in, whatever they ask for. No page is kept by a browser, none stands in a
+frame, and none runs a script or takes a style but our own files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl, quote, urlencode
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tieline.core import sessions
+from tieline.core.errors import NotProved, StoreUnavailable, TielineError
+from tieline.core.sessions import Session
+from tieline.sync.api import signing_in
+from tieline.sync.api.application import MOST_WAITING, Host, problem_of
+from tieline.sync.api.problems import Kind, Problem
+from tieline.sync.api.signing_in import SigningIn
+from tieline.sync.api.stream import Stream, Streams
+from tieline.sync.intake.receiving import BodyTooLarge, received
+from tieline.sync.office.asking import Asker
+from tieline.sync.office.enquiries import Enquiries
+from tieline.sync.office.own_views import OWN_VIEWS
+from tieline.sync.web import gate, live, pages
+from tieline.sync.web.drawing import SHELL, Drawing, file_at
+from tieline.sync.web.gate import SESSION, VISIT, Cookies, Guesses
+from tieline.sync.web.live import Live
+from tieline.sync.web.pages import Meant, Pages
+
+HEADERS: Final[Mapping[str, str]] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "Vary": "Cookie",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What goes with every answer."""
+
+MOST_STREAMS: Final = 500
+MOST_OF_A_SESSION: Final = 12
+"""Pages that are open at once."""
+BODY_TIMEOUT: Final = 30.0
+"""Seconds that a form may take."""
+MOST_FIELDS: Final = 200
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+THEMES: Final = ("system", "light", "dark")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, as it came in."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Whoever is signed in, and what their browser shows for it."""
+
+    session: Session
+    shown: str
+    asker: Asker
+
+
+class Console:
+    """The application."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        offers = host.engine.registry.offers
+        web = host.engine.config.web
+        self._pages = Pages(offers)
+        self._drawing = Drawing(offers)
+        self._addresses = SigningIn(calls_per_minute=web.calls_per_minute, behind_proxy=web.behind_proxy)
+        self._guesses = Guesses()
+        is_secure = bool(web.certificate) or web.behind_proxy
+        self._cookies = Cookies(is_secure)
+        self._secure = {"Strict-Transport-Security": "max-age=31536000"} if is_secure else {}
+        self._streams = Streams(MOST_STREAMS, MOST_OF_A_SESSION, "this sign-in")
+        self._live = Live(host.engine.store, self._in_thread, self._drawing, self._enquiries)
+        self._waiting = 0
+        self._log: Any = structlog.get_logger("tieline.web")
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether any plugin offers one."""
+        return bool(self._pages.menu)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        address = self._addresses.address(scope.get("client"), headers)
+        query = scope["query_string"].decode("latin-1")
+        call = Call("GET" if scope["method"] == "HEAD" else scope["method"], scope["path"], query, headers, address)
+        try:
+            response = await self._answer(call, receive)
+        except ClientDisconnect:
+            return
+        for name, value in {**HEADERS, **self._secure}.items():
+            response.headers.setdefault(name, value)
+        await response(scope, receive, send)
+
+    async def _answer(self, call: Call, receive: Receive) -> Response:
+        if call.path.startswith("/static/"):
+            return self._file(call)
+        signed: Signed | None = None
+        try:
+            if call.method not in ("GET", "POST"):
+                raise Problem(Kind.METHOD, "a page is asked for by GET, and a form is sent by POST")
+            form = await self._form(call, receive) if call.method == "POST" else {}
+            if call.path == "/signin":
+                return await self._sign_in(call, form)
+            signed = await self._signed(call)
+            if signed is None:
+                return self._to_sign_in(call)
+            if call.method == "POST":
+                gate.check_mark(signed.shown, form.get("mark", ""))
+                return await self._done(call, form, signed)
+            if call.path == "/live":
+                return await self._streamed(call, signed)
+            return await self._page(call, signed)
+        except Problem as problem:
+            return self._wrong(call, problem, signed)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the log has it and the next page is served
+            self._log.error("page_failed", path=call.path[:200], exc_info=error)
+            broken = Problem(Kind.BROKEN, "something failed that nobody expected; the log says what")
+            return self._wrong(call, broken, signed)
+
+    def _file(self, call: Call) -> Response:
+        found = file_at(call.path)
+        if found is None:
+            return Response("there is no such file\n", 404, media_type="text/plain")
+        media_type, content = found
+        return Response(content, headers={"Cache-Control": FOR_EVER, "Content-Type": media_type})
+
+    async def _form(self, call: Call, receive: Receive) -> dict[str, str]:
+        """What a form says. Raises Problem."""
+        gate.check_origin(call.headers)
+        limit = self._host.engine.config.web.body_limit
+        if call.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+            raise Problem(Kind.MEDIA_TYPE, "a form is `Content-Type: application/x-www-form-urlencoded`")
+        try:
+            body = await received(call.headers.get("content-length", ""), receive, limit, BODY_TIMEOUT)
+            pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        except BodyTooLarge:
+            raise Problem(Kind.TOO_LARGE, f"what was sent is larger than {limit} bytes (web.body_limit)") from None
+        except TimeoutError:
+            raise Problem(Kind.TOO_SLOW, f"the form did not arrive within {BODY_TIMEOUT:.0f} s") from None
+        except ValueError:
+            raise Problem(Kind.MALFORMED, "the form is not UTF-8, or has too many fields") from None
+        # A browser ends a line of a text area by two characters; nobody typed the first.
+        return {name: words.replace("\r\n", "\n") for name, words in pairs}
+
+    async def _signed(self, call: Call) -> Signed | None:
+        """Who is signed in; None for nobody."""
+        shown = self._cookies.of(call.headers, SESSION)
+        return await self._in_thread(lambda: self._proved(shown)) if shown else None
+
+    def _proved(self, shown: str) -> Signed | None:
+        engine = self._host.engine
+        now = engine.clock.now()
+        try:
+            with engine.store.read() as connection:
+                found = sessions.prove(connection, shown, now)
+        except NotProved:
+            return None
+        if sessions.is_stale(found, now):
+            # A store that takes no writes may still be read.
+            with suppress(StoreUnavailable), engine.store.write() as tx:
+                sessions.note_use(tx, found, now)
+        rules = engine.registry.offers.rules
+        return Signed(found, shown, Asker(found.someone, self._host.owns_store(found.someone), now, rules=rules))
+
+    def _to_sign_in(self, call: Call) -> Response:
+        if call.method != "GET" or call.path == "/live":
+            raise Problem(Kind.NOT_PROVED, "you are signed out; sign in, and send it again")
+        asked = call.path + (f"?{call.query}" if call.query else "")
+        behind = "" if asked == "/" else f"?{urlencode({'next': gate.back(asked)})}"
+        return _led_to(f"/signin{behind}")
+
+    async def _sign_in(self, call: Call, form: Mapping[str, str]) -> Response:
+        told = dict(parse_qsl(call.query))
+        back = gate.back(form.get("next", told.get("next", "/")))
+        visit = self._cookies.of(call.headers, VISIT)
+        if call.method == "GET":
+            return self._gate(back, visit or gate.new_visit())
+        gate.check_mark(visit, form.get("mark", ""))
+        engine = self._host.engine
+        wait = self._guesses.wait(call.address, "", engine.clock.monotonic())
+        if wait:
+            return self._gate(back, visit, wrong=_too_often(wait), status=429, wait=wait)
+        self._guesses.take(call.address, "", engine.clock.monotonic())
+        words = form.get("token", "").strip()
+        try:
+            shown = await self._in_thread(lambda: self._begin(words))
+        except Problem as problem:
+            if problem.kind is not Kind.NOT_PROVED:
+                raise
+            self._log.warning("sign_in_refused", address=call.address)
+            return self._gate(back, visit, wrong="This is no token that stands.", status=422)
+        response = _led_to(back)
+        response.headers.append("Set-Cookie", self._cookies.session(shown))
+        response.headers.append("Set-Cookie", self._cookies.set(VISIT, "", 0))
+        return response
+
+    def _begin(self, words: str) -> str:
+        engine = self._host.engine
+        now = engine.clock.now()
+        asker = signing_in.proved(engine.store, words, now, self._host.owns_store)
+        with engine.store.write() as tx:
+            return sessions.begin(tx, asker.someone, account="", at=now)
+
+    def _gate(self, back: str, visit: str, *, wrong: str = "", status: int = 200, wait: float = 0) -> Response:
+        facts = {"back": back, "mark": gate.mark_of(visit), "wrong": wrong, "theme": "system"}
+        response = HTMLResponse(self._drawing.draw(f"{SHELL}/signin.html", facts), status)
+        response.headers.append("Set-Cookie", self._cookies.set(VISIT, visit, None))
+        if wait:
+            response.headers["Retry-After"] = str(max(1, round(wait)))
+        return response
+
+    async def _done(self, call: Call, form: Mapping[str, str], signed: Signed) -> Response:
+        """What a form does."""
+        match call.path:
+            case "/signout":
+                await self._in_thread(lambda: self._end(signed.session))
+                response = _led_to("/signin")
+                response.headers.append("Set-Cookie", self._cookies.session(""))
+                return response
+            case "/theme":
+                theme = form.get("theme", "")
+                response = _led_to(gate.back(form.get("next", "/")))
+                kept = self._cookies.set("theme", theme, 31_536_000) if theme in THEMES else ""
+                if kept:
+                    response.headers.append("Set-Cookie", kept)
+                return response
+            case _:
+                raise Problem(Kind.NOT_THERE, f"nothing is done at {call.path[:200]}")
+
+    def _end(self, session: Session) -> None:
+        with self._host.engine.store.write() as tx:
+            sessions.end(tx, session)
+
+    def _meant(self, path: str, query: str) -> Meant:
+        try:
+            meant = self._pages.meant(path, query)
+        except (TielineError, LookupError, ValueError) as error:
+            problem = problem_of(error)
+            if problem is None:
+                raise
+            raise problem from None
+        if meant is None:
+            raise Problem(Kind.NOT_THERE, f"there is no page at {path[:200]}")
+        return meant
+
+    async def _page(self, call: Call, signed: Signed) -> Response:
+        meant = self._meant(call.path, call.query)
+        return HTMLResponse(await self._in_thread(lambda: self._drawn(call, meant, signed)))
+
+    def _drawn(self, call: Call, meant: Meant, signed: Signed) -> str:
+        seen = pages.answers(pages.see(meant, self._enquiries(), signed.asker))
+        asked = f"{call.path}?{call.query}" if call.query else call.path
+        order = live.order_of(tuple(meant.page.rows(seen)))
+        stream = f"/live?page={quote(asked, safe='')}&order={order}" if meant.page.live else ""
+        parts = {name: meant.template(template) for name, template in meant.page.live.items()}
+        facts = {**self._shell(call, signed), **seen, "title": meant.page.title, "stream": stream, "parts": parts}
+        return self._drawing.draw(meant.template(meant.page.template), facts)
+
+    def _shell(self, call: Call, signed: Signed) -> dict[str, Any]:
+        """What every page is drawn with."""
+        theme = self._cookies.of(call.headers, "theme")
+        return {
+            "me": signed.asker.someone,
+            "mark": gate.mark_of(signed.shown),
+            "menu": self._pages.menu,
+            "here": call.path,
+            "back": call.path + (f"?{call.query}" if call.query else ""),
+            "theme": theme if theme in THEMES else "system",
+            "now": signed.asker.now,
+            "version": version("tieline"),
+            "stream": "",
+        }
+
+    async def _streamed(self, call: Call, signed: Signed) -> Response:
+        told = dict(parse_qsl(call.query))
+        path, _, query = told.get("page", "").partition("?")
+        meant = self._meant(path, query)
+        if not meant.page.live:
+            raise Problem(Kind.NOT_THERE, "nothing of that page is drawn anew")
+        self._streams.check(signed.session.id)
+
+        async def now() -> Asker:
+            found = await self._in_thread(lambda: self._proved(signed.shown))
+            if found is None:
+                raise Problem(Kind.NOT_PROVED, "signed out")
+            return found.asker
+
+        clock = self._host.engine.clock.monotonic
+        frames = self._live.frames(meant, now, told.get("order", ""), clock)
+        return Stream(frames, self._streams, signed.session.id, lambda: self._host.is_stopping)
+
+    def _wrong(self, call: Call, problem: Problem, signed: Signed | None) -> Response:
+        """The page of what is wrong: within the shell for whoever is signed in, and saying no more than its kind to
+        anybody else."""
+        if call.path == "/live":
+            return problem.response()
+        facts: dict[str, Any] = {"problem": problem, "kind": problem.kind.slug, "path": call.path[:200]}
+        facts |= {"title": problem.kind.title, "theme": "system"}
+        if signed is not None:
+            facts |= self._shell(call, signed)
+        template = f"{SHELL}/{'problem' if signed is not None else 'closed'}.html"
+        response = HTMLResponse(self._drawing.draw(template, facts), problem.kind.status)
+        if problem.wait is not None:
+            response.headers["Retry-After"] = str(max(1, round(problem.wait.total_seconds())))
+        return response
+
+    def _enquiries(self) -> Enquiries:
+        engine = self._host.engine
+        return Enquiries(engine.store, engine.config, OWN_VIEWS, self._host.outside(), engine.registry.offers)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        """Do what asks the store. Raises Problem for whatever it says no with."""
+        if self._waiting >= MOST_WAITING:
+            raise Problem(Kind.BUSY, "too many pages wait for the store; come back", wait=timedelta(seconds=1))
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._host.workers, work)
+        except StoreUnavailable as error:
+            raise Problem(Kind.BUSY, f"the store does not answer: {error}", wait=error.wait) from None
+        except (TielineError, LookupError, ValueError) as error:
+            problem = problem_of(error)
+            if problem is None:
+                raise
+            raise problem from None
+        finally:
+            self._waiting -= 1
+
+
+def _led_to(place: str) -> Response:
+    return Response(status_code=303, headers={"Location": place})
+
+
+def _too_often(wait: float) -> str:
+    seconds = max(1, round(wait))
+    return f"Too many tries came from here. Wait {seconds} s, and look at what you use before you try again."

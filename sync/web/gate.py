@@ -1,0 +1,111 @@
+"""The gate: who is signed in, by an opaque cookie; signing in and out; and what keeps out other sites and those who
+guess.
+
+Whatever changes something shows a mark that only our own pages have (against forgery from another site), comes from
+our own address, and is never cached.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+from urllib.parse import urlsplit
+
+from tieline.core.sessions import LASTS
+from tieline.sync.api.problems import Kind, Problem
+from tieline.sync.api.rates import Rates
+
+ATTEMPTS_PER_MINUTE: Final = 6
+ATTEMPTS_AT_ONCE: Final = 12
+"""Signing in with something wrong: of one address, and of one name."""
+
+VISIT: Final = "visit"
+SESSION: Final = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """How cookies are called and set. Under TLS a browser takes them from this very host alone (`__Host-`)."""
+
+    is_secure: bool
+
+    def name(self, what: str) -> str:
+        """What one is called."""
+        return f"__Host-tieline-{what}" if self.is_secure else f"tieline-{what}"
+
+    def of(self, headers: Mapping[str, str], what: str) -> str:
+        """What a browser shows; "" for nothing, and for several of one name, of which one is somebody else's."""
+        wanted = self.name(what)
+        pairs = (one.strip().partition("=") for one in headers.get("cookie", "").split(";"))
+        found = [value for name, _, value in pairs if name == wanted]
+        return found[0] if len(found) == 1 else ""
+
+    def set(self, what: str, value: str, seconds: int | None) -> str:
+        """The header that sets one; with 0 seconds it takes it back, and with None it lasts as long as the browser."""
+        age = "" if seconds is None else f"; Max-Age={seconds}"
+        secure = "; Secure" if self.is_secure else ""
+        return f"{self.name(what)}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}"
+
+    def session(self, shown: str) -> str:
+        """The header that has a browser be signed in; or signed out, for ""."""
+        return self.set(SESSION, shown, int(LASTS.total_seconds()) if shown else 0)
+
+
+def mark_of(shown: str) -> str:
+    """What the forms of a session, or of a visit before it, carry: nobody knows it who does not know the cookie."""
+    return hmac.new(shown.encode(), b"a form of tieline", sha256).hexdigest()
+
+
+def new_visit() -> str:
+    """What stands for a browser before anybody signed in."""
+    return secrets.token_hex(16)
+
+
+def check_mark(shown: str, told: str) -> None:
+    """Raises Problem for a form that is none of ours."""
+    if not shown or not hmac.compare_digest(mark_of(shown), told.encode("ascii", "replace").decode()):
+        raise Problem(Kind.NOT_ALLOWED, "this form is none of this sign-in: load the page again, and send it anew")
+
+
+def check_origin(headers: Mapping[str, str]) -> None:
+    """Raises Problem for what another site sends (Fetch Metadata; RFC 6454 where a browser says no more)."""
+    site = headers.get("sec-fetch-site")
+    if site is not None and site not in ("same-origin", "none"):
+        raise Problem(Kind.NOT_ALLOWED, "another site sent this, and nothing was done")
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+        raise Problem(Kind.NOT_ALLOWED, "another site sent this, and nothing was done")
+
+
+class Guesses:
+    """Counts what was wrong, by address and by name. One thread's: the loop of the server."""
+
+    def __init__(self) -> None:
+        self._addresses = Rates(ATTEMPTS_PER_MINUTE, ATTEMPTS_AT_ONCE)
+        self._names = Rates(ATTEMPTS_PER_MINUTE, ATTEMPTS_AT_ONCE)
+
+    def wait(self, address: str, name: str, now: float) -> float:
+        """Seconds until somebody may try; 0 for now. The same whether there is somebody of that name or not."""
+        of_name = self._names.wait(_folded(name), now) if name else 0.0
+        return max(self._addresses.wait(address, now), of_name)
+
+    def take(self, address: str, name: str, now: float) -> None:
+        """Take one of each, before it is looked at: those that are looked at at the same time count as well."""
+        self._addresses.take(address, now)
+        if name:
+            self._names.take(_folded(name), now)
+
+
+def _folded(name: str) -> str:
+    return sha256(name.strip().casefold().encode("utf-8", "replace")).hexdigest()
+
+
+def back(told: str) -> str:
+    """Where somebody comes from: an address of ours, as it is written; "/" for anything else."""
+    parts = urlsplit(told)
+    is_ours = told.startswith("/") and not told.startswith("//") and not parts.netloc
+    return told[:2000] if is_ours and told.isascii() and told.isprintable() and "\\" not in told else "/"
