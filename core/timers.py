@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import ColumnElement, Text, and_, bindparam, delete, exists, or_, select, text, type_coerce, update
 
 from tieline.core.store import tables as t
+from tieline.core.store.among import among
 from tieline.core.store.many import Many
 from tieline.core.store.store import Connection, Transaction
 
@@ -55,7 +56,7 @@ _SET_UNLESS_SET = Many(
 )
 _LOCKED = (
     select(t.timer.c.id)
-    .where(t.timer.c.key.in_(bindparam("keys", expanding=True)))
+    .where(among(t.timer.c.key, "keys"))
     .order_by(t.timer.c.key)
     .with_for_update()
 )

@@ -12,6 +12,7 @@ from sqlalchemy import Row, bindparam, insert, select, text, update
 from tieline.core.model import ConnectionName, Fields, IncidentId, RecordKind, Severity, Value
 from tieline.core.port import Ref, Token, Version
 from tieline.core.store import tables as t
+from tieline.core.store.among import among
 from tieline.core.store.many import Many
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync.records import RECORD, Attempt, Held, Hold, Incident, Intent, Replica, ReplicaState, Stamp
@@ -20,7 +21,7 @@ _INCIDENT = select(t.incident).where(t.incident.c.id == bindparam("incident"))
 _INCIDENT_FOR_UPDATE = _INCIDENT.with_for_update()
 _INCIDENTS_FOR_UPDATE = (
     select(t.incident)
-    .where(t.incident.c.id.in_(bindparam("incidents", expanding=True)))
+    .where(among(t.incident.c.id, "incidents"))
     .order_by(t.incident.c.id)
     .with_for_update()
 )
@@ -30,7 +31,7 @@ _REPLICAS = (
     .order_by(t.replica.c.id)
 )
 _ALL: Final = (
-    select(t.incident).where(t.incident.c.id.in_(bindparam("incidents", expanding=True))).order_by(t.incident.c.id)
+    select(t.incident).where(among(t.incident.c.id, "incidents")).order_by(t.incident.c.id)
 )
 _ALL_REPLICAS: Final = (
     select(t.replica)

@@ -16,6 +16,7 @@ from tieline.core.access import READ_RESTRICTED, Facts, Scope, ScopeKind, Subjec
 from tieline.core.identity import Someone
 from tieline.core.model import IncidentId, RecordKind, item_number
 from tieline.core.store import tables as t
+from tieline.core.store.among import among, not_among
 from tieline.core.store.store import Connection, Transaction
 
 _RESTRICTED: Final = select(t.incident.c.id).where(text("restricted"))
@@ -32,15 +33,15 @@ _RESTRICTED_IN: Final = (
 )
 _RECORDS: Final = (
     select(t.replica.c.connection, t.replica.c.ref)
-    .where(t.replica.c.incident_id.in_(bindparam("incidents", expanding=True)), t.replica.c.ref.is_not(None))
+    .where(among(t.replica.c.incident_id, "incidents"), t.replica.c.ref.is_not(None))
     .union(
         select(t.signal.c.connection, t.signal.c.episode).where(
-            t.signal.c.incident_id.in_(bindparam("incidents", expanding=True))
+            among(t.signal.c.incident_id, "incidents")
         )
     )
 )
 _ALERTS: Final = select(t.signal.c.connection, t.signal.c.episode, t.signal.c.incident_id).where(
-    t.signal.c.incident_id.in_(bindparam("incidents", expanding=True))
+    among(t.signal.c.incident_id, "incidents")
 )
 
 
@@ -77,7 +78,7 @@ OUTSIDER: Final = Sight()
 WHOLE: Final = Sight(is_whole=True)
 """What a part of Tieline sees that acts by itself: everything, by its number."""
 
-_UIDS: Final = select(t.incident.c.uid).where(t.incident.c.id.in_(bindparam("incidents", expanding=True)))
+_UIDS: Final = select(t.incident.c.uid).where(among(t.incident.c.id, "incidents"))
 
 
 def uids_of(connection: Connection | Transaction, incidents: Iterable[IncidentId]) -> frozenset[str]:
@@ -86,7 +87,7 @@ def uids_of(connection: Connection | Transaction, incidents: Iterable[IncidentId
 
 
 _BY_UID: Final = select(t.incident.c.id, t.incident.c.kind, t.incident.c.uid, t.incident.c.restricted).where(
-    t.incident.c.uid.in_(bindparam("uids", expanding=True))
+    among(t.incident.c.uid, "uids")
 )
 
 
@@ -103,7 +104,7 @@ def called_by_uid(
 
 
 _BY_NUMBER: Final = select(t.incident.c.id, t.incident.c.kind).where(
-    t.incident.c.id.in_(bindparam("incidents", expanding=True))
+    among(t.incident.c.id, "incidents")
 )
 
 
@@ -119,7 +120,7 @@ def called_by_number(
 
 def without(query: Select[Any], incident: ColumnElement[Any], hidden: frozenset[IncidentId]) -> Select[Any]:
     """The query without the rows of these incidents. Where none is hidden it stays as it is, and as fast."""
-    return query.where(incident.is_(None) | incident.not_in(hidden)) if hidden else query
+    return query.where(incident.is_(None) | not_among(incident, hidden)) if hidden else query
 
 
 def records_of(connection: Connection | Transaction, hidden: frozenset[IncidentId]) -> frozenset[tuple[str, str]]:

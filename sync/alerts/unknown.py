@@ -7,12 +7,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import select, text
 
 from tieline.core.model import ConnectionName, IncidentId
 from tieline.core.port import Body
 from tieline.core.severities import why_unknown
 from tieline.core.store import tables as t
+from tieline.core.store.among import among
 from tieline.core.store.store import Connection, Transaction
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _FIRING = (
     .where(text("firing"), text(f"judged {_LACKS}"), text(f"fields {_LACKS}"), t.signal.c.incident_id.is_not(None))
     .order_by(t.signal.c.id)
 )
-_FIRING_OF = _FIRING.where(t.signal.c.incident_id.in_(bindparam("incidents", expanding=True)))
+_FIRING_OF = _FIRING.where(among(t.signal.c.incident_id, "incidents"))
 
 
 @dataclass(frozen=True, slots=True)

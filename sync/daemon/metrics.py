@@ -15,6 +15,7 @@ from sqlalchemy import exists, func, or_, select, text
 from tieline.core.errors import StoreUnavailable
 from tieline.core.model import ConnectionName, IncidentId
 from tieline.core.store import tables as t
+from tieline.core.store.among import among
 from tieline.core.store.store import Connection
 from tieline.sync import explain, loading
 from tieline.sync.alerts import groups, unheeded
@@ -217,12 +218,12 @@ def _parked(connection: Connection, hidden: frozenset[IncidentId]) -> dict[str, 
         exists().where(
             t.replica.c.connection == t.inbox.c.connection,
             t.replica.c.ref == t.inbox.c.ref,
-            t.replica.c.incident_id.in_(hidden),
+            among(t.replica.c.incident_id, hidden),
         ),
         exists().where(
             t.signal.c.connection == t.inbox.c.connection,
             t.signal.c.episode == t.inbox.c.ref,
-            t.signal.c.incident_id.in_(hidden),
+            among(t.signal.c.incident_id, hidden),
         ),
     )
     arrivals = _PARKED["inbox"]

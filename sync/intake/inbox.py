@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, delete, exists, func, or_, select, text, updat
 from tieline.core.model import OF_VISIBILITY, Audience, ConnectionName
 from tieline.core.port import Page, Reading, Received, Ref, RemoteComment, Token, Version
 from tieline.core.store import tables as t
+from tieline.core.store.among import among
 from tieline.core.store.many import Many
 from tieline.core.store.store import Connection, Transaction
 
@@ -236,7 +237,7 @@ def _group(name: ConnectionName, ref: Ref, members: Sequence[Any]) -> Waiting:
 _WAITING_REFS = select(t.inbox.c.ref).where(
     t.inbox.c.connection == bindparam("connection"),
     text("inbox.parked = ''"),
-    t.inbox.c.ref.in_(bindparam("refs", expanding=True)),
+    among(t.inbox.c.ref, "refs"),
 )
 
 
@@ -300,7 +301,7 @@ def ask(tx: Transaction, name: ConnectionName, ref: Ref, now: datetime, by: date
 _ASKED_REFS = select(t.inbox.c.ref).where(
     t.inbox.c.connection == bindparam("connection"),
     t.inbox.c.reading.is_(None),
-    t.inbox.c.ref.in_(bindparam("refs", expanding=True)),
+    among(t.inbox.c.ref, "refs"),
 )
 _READ = t.inbox.alias("read")
 _ASIDE = select(t.inbox.c.ref).where(
