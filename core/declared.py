@@ -22,6 +22,7 @@ from tieline.core.errors import TielineError
 from tieline.core.model import IncidentId
 from tieline.core.settings import no_such
 from tieline.core.store.store import Connection, Transaction
+from tieline.core.strangers import guarded
 
 About = Callable[[Connection | Transaction, Any, Any], tuple[Subject, IncidentId | None]]
 """What it is about, and the item that it concerns, if any: called with the store as it is, with what was asked, and
@@ -113,7 +114,8 @@ class Declared:
     @contextmanager
     def _misfits_told(self) -> Iterator[None]:
         try:
-            yield
+            with guarded(self.name, ValidationError):
+                yield
         except ValidationError as error:
             raise WrongWords(self.name, [_problem(one, self.ask) for one in error.errors()]) from None
 

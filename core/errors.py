@@ -7,6 +7,7 @@ TielineError
 ├── JournalBroken       stop: what was recorded no longer verifies
 ├── NotProved           do nothing: whoever asks has not shown who they are
 ├── NotAllowed          do nothing, journal that it was tried, and tell who could
+├── PluginFault         do nothing of it: the code of a plugin raised what it may not raise
 └── RemoteError         one tool; `connection` names which
     ├── TryAgain        keep the work, come back after `wait`; `maybe_done` says the write may have taken effect
     ├── NeedsOperator   stop this connection, keep its work, tell a person
@@ -15,6 +16,9 @@ TielineError
     ├── Rejected        the tool refused the values; park this record only
     ├── Unforeseen      the adapter raised anything else: its own fault; nobody knows what was done
     └── Forged          a delivery that is not from the tool: 401, counted, never stored
+
+NotThere (a LookupError) and Misfit (a ValueError) are what somebody asked for and cannot have. They are raised on
+purpose, where a KeyError of any code is a mistake.
 """
 
 from __future__ import annotations
@@ -111,6 +115,18 @@ class NotProved(TielineError):
 
 class NotAllowed(TielineError):
     """Whoever acts has not the right to. The message says who could, and what to ask for."""
+
+
+class PluginFault(TielineError):
+    """The code of a plugin raised what it may not raise: its own fault. The cause is what it raised."""
+
+
+class NotThere(LookupError):
+    """What is meant is not there for whoever asks. The message is the sentence that they are told."""
+
+
+class Misfit(ValueError):
+    """What was asked for is not what it takes. The message is the sentence that they are told."""
 
 
 class RemoteError(TielineError):

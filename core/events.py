@@ -83,17 +83,29 @@ def kind_of(kind: str) -> type[Event] | None:
     return EVENTS.get(kind) or OF_PLUGINS.get(kind)
 
 
+class NotUpcast(ValueError):
+    """A plugin's function from one version of an event's facts to the next raised something. `facts` are those that
+    were written."""
+
+    def __init__(self, message: str, facts: Facts) -> None:
+        super().__init__(message)
+        self.facts = facts
+
+
 def today(kind: str, facts: Facts) -> Facts:
     """The facts of an entry as its kind has them today, whatever version wrote it. Of a kind that is not known here,
-    and of a later version than this one, they stay as they are."""
+    and of a later version than this one, they stay as they are. Raises NotUpcast."""
     known = kind_of(kind)
     if known is None or not known.UPCASTS:
         return facts
-    written = facts.get(VERSION, 1)
-    facts = {name: value for name, value in facts.items() if name != VERSION}
-    for upcast in known.UPCASTS[written - 1 :]:
-        facts = upcast(facts)
-    return facts
+    written = {name: value for name, value in facts.items() if name not in (VERSION, CAUSE)}
+    found: Facts = written
+    try:
+        for upcast in known.UPCASTS[facts.get(VERSION, 1) - 1 :]:
+            found = {**upcast(found)}
+    except (Exception, SystemExit) as error:
+        raise NotUpcast(f"the facts of {kind} cannot be made those of today", written) from error
+    return {**found, CAUSE: facts[CAUSE]} if CAUSE in facts else found
 
 
 # -- the life of an incident -----------------------------------------------------------------------------------------

@@ -43,11 +43,13 @@ from sqlalchemy import (
 from sqlalchemy import update as plain_update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement, visitors
-from sqlalchemy.sql.elements import TextClause
+from sqlalchemy.sql.elements import Over, TextClause
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import AliasedReturnsRows
 
 from tieline.core.events import Event
 from tieline.core.model import IncidentId
+from tieline.core.store.among import not_among
 from tieline.core.store.many import Many
 from tieline.core.store.store import Connection, Transaction
 
@@ -153,6 +155,11 @@ class Rows:
         """`tables` are the projection's own, each with the one that is written in its place."""
         self._tx = tx
         self._tables = tables
+        self._is_over = False
+
+    def end(self) -> None:
+        """It is written: from now on these rows are nobody's to change here."""
+        self._is_over = True
 
     def put(self, table: Table, **values: Any) -> None:
         """Have a row with these values: a new one, or new values for the one that has this primary key."""
@@ -176,6 +183,8 @@ class Rows:
         return self._tx.execute(statement, {f"is_{name}": value for name, value in where.items()}).all()
 
     def _own(self, table: Table) -> Table:
+        if self._is_over:
+            raise TypeError("what happened is written; write rows only within the function that is given them")
         if table not in self._tables:
             raise PermissionError(f"the table {table.name} belongs to somebody else")
         return self._tables[table]
@@ -223,29 +232,52 @@ class RowsSeen:
         tables: Iterable[Table],
         hidden: Callable[[], frozenset[str]],
         noted: Callable[[Table], object] = lambda _table: None,
+        shown: Callable[[Iterable[str]], object] | None = None,
     ) -> None:
-        """`hidden` are the subjects that are not there for them; `noted` is told of each table that is read."""
+        """`hidden` are the subjects that are not there for them; `noted` is told of each table that is read, and
+        `shown`, where anybody wants to know, of whose rows an answer was made."""
         self._source = source
         self._tables = frozenset(tables)
         self._hidden = hidden
         self._noted = noted
+        self._shown = shown
 
     def all(self, query: Any, **values: Any) -> Sequence[Row[Any]]:
         """The rows of a `select` over own tables. Raises PermissionError for one that reaches further."""
-        for table in _tables_of(query):
+        tables = _tables_of(query)
+        for table in tables:
             if table not in self._tables:
                 raise PermissionError(f"the table {table.name} belongs to somebody else")
             self._noted(table)
         hidden = self._hidden()
         if hidden:
-            for table in _tables_of(query):
+            for table in tables:
                 # An outer join has rows that have no subject on its other side, and hides nothing there.
-                query = query.where(or_(table.c[SUBJECT].is_(None), table.c[SUBJECT].not_in(hidden)))
+                query = query.where(or_(table.c[SUBJECT].is_(None), not_among(table.c[SUBJECT], hidden)))
+        if self._shown is not None:
+            self._shown(subject for row in self._source.execute(_whose(query, tables), values) for subject in row)
         return self._source.execute(query, values).all()
 
     def first(self, query: Any, **values: Any) -> Row[Any] | None:
         """The first row, or None."""
         return next(iter(self.all(query.limit(1), **values)), None)
+
+
+def _whose(query: Select[Any], tables: Sequence[Table]) -> Select[Any]:
+    """Whose the rows are that a query answers, or makes its figures of."""
+    subjects = [table.c[SUBJECT] for table in tables]
+    if _is_plain(query):
+        return query.with_only_columns(*subjects, maintain_column_froms=True)
+    found = select(*subjects).select_from(*query.get_final_froms()).distinct()
+    return found if query.whereclause is None else found.where(query.whereclause)
+
+
+def _is_plain(query: Select[Any]) -> bool:
+    """Whether each row that it answers is one of each table."""
+    made = [one for column in query.selected_columns for one in visitors.iterate(column)]
+    is_made = any(isinstance(one, FunctionElement | Over) for one in made)
+    kept: Any = query
+    return not (is_made or kept._group_by_clauses or kept._distinct or kept._having_criteria)
 
 
 def _tables_of(query: ClauseElement) -> list[Table]:

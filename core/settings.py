@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from tieline.core.errors import Problem, as_sentence
+from tieline.core.errors import NotThere, Problem, as_sentence
 from tieline.core.model import ConnectionName
 from tieline.core.secrets import Secret
 from tieline.core.yaml import Node
@@ -120,7 +120,7 @@ def no_such(what: str, word: str, known: Iterable[str]) -> LookupError:
     """What is said to whoever names something that is not there."""
     names = list(known)
     there_are = f"there are {', '.join(names)}" if names else "there is none"
-    return LookupError(f"there is no {what} {word!r}; {did_you_mean(word, names, there_are)}")
+    return NotThere(f"there is no {what} {word!r}; {did_you_mean(word, names, there_are)}")
 
 
 class Findings:

@@ -54,12 +54,7 @@ _SET_UNLESS_SET = Many(
         "ON CONFLICT (key) DO NOTHING"
     ).bindparams(bindparam("due_at", type_=t.timer.c.due_at.type), bindparam("payload", type_=t.timer.c.payload.type))
 )
-_LOCKED = (
-    select(t.timer.c.id)
-    .where(among(t.timer.c.key, "keys"))
-    .order_by(t.timer.c.key)
-    .with_for_update()
-)
+_LOCKED = select(t.timer.c.id).where(among(t.timer.c.key, "keys")).order_by(t.timer.c.key).with_for_update()
 _CANCEL = delete(t.timer).where(t.timer.c.key == bindparam("key"))
 
 

@@ -32,6 +32,7 @@ from pydantic_core import CoreSchema
 
 from tieline.core.arguments import Answer, Ask, Cursor
 from tieline.core.declared import Declared, Register
+from tieline.core.errors import Misfit
 
 Moment = Annotated[
     datetime,
@@ -140,7 +141,7 @@ class Keyset:
         return rows, self.cursor(*key(rows[-1])) if len(found) > ask.limit else None
 
     def _not_one(self) -> ValueError:
-        return ValueError(f"that is no place in this list; take `next` of a page of `{self._name}`, as it is")
+        return Misfit(f"that is no place in this list; take `next` of a page of `{self._name}`, as it is")
 
 
 def _is_kept(part: object) -> bool:

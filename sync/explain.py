@@ -11,6 +11,8 @@ import orjson
 from sqlalchemy import Text, bindparam, func, or_, select, text, type_coerce
 
 from tieline.core import journal, timers
+from tieline.core.errors import NotThere
+from tieline.core.events import Facts, NotUpcast
 from tieline.core.model import (
     ConnectionName,
     IncidentId,
@@ -21,6 +23,7 @@ from tieline.core.model import (
     parse_item_number,
 )
 from tieline.core.store import tables as t
+from tieline.core.store.among import among
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import loading
 from tieline.sync import search as words
@@ -114,10 +117,18 @@ def history(
             "actor": journal.who(row),
             "person": row.person,
             "reason": row.reason,
-            "facts": {"shredded": True} if (facts := journal.facts(connection, row)) is None else facts,
+            "facts": {"shredded": True} if (facts := _facts(connection, row)) is None else facts,
         }
         for row in connection.execute(_HISTORY.limit(limit), {"incident": incident, "after": after})
     ]
+
+
+def _facts(connection: Connection, row: Any) -> Facts | None:
+    """What an entry says; as it was written, where its plugin cannot say it in today's words."""
+    try:
+        return journal.facts(connection, row)
+    except NotUpcast as error:
+        return error.facts
 
 
 def why(connection: Connection, item: Incident, field: str) -> Why:
@@ -295,11 +306,9 @@ def incident_of_timer(connection: Connection | Transaction, facts: str) -> Incid
 
 
 _INCIDENTS_OF: Final = select(t.signal.c.id, t.signal.c.incident_id).where(
-    t.signal.c.id.in_(bindparam("signals", expanding=True)), t.signal.c.incident_id.is_not(None)
+    among(t.signal.c.id, "signals"), t.signal.c.incident_id.is_not(None)
 )
-_KINDS: Final = select(t.incident.c.id, t.incident.c.kind).where(
-    t.incident.c.id.in_(bindparam("items", expanding=True))
-)
+_KINDS: Final = select(t.incident.c.id, t.incident.c.kind).where(among(t.incident.c.id, "items"))
 
 
 def owners(connection: Connection | Transaction, payloads: Sequence[str]) -> list[IncidentId | None]:
@@ -528,9 +537,9 @@ def one_named(connection: Connection | Transaction, words: str, sight: Sight = O
     if len(found) == 1:
         return found[0]
     if not found:
-        raise LookupError(f"there is no incident and no ticket {words!r}; `tieline incidents` lists those that exist")
+        raise NotThere(f"there is no incident and no ticket {words!r}; `tieline incidents` lists those that exist")
     several = ", ".join(sight.called(one.id, one.number) for one in found)
-    raise LookupError(f"{words!r} names tickets of several incidents: {several}; name one of those")
+    raise NotThere(f"{words!r} names tickets of several incidents: {several}; name one of those")
 
 
 def one_incident(connection: Connection | Transaction, number: IncidentId) -> tuple[Incident, list[Replica]] | None:

@@ -20,19 +20,14 @@ from tieline.sync.records import RECORD, Attempt, Held, Hold, Incident, Intent, 
 _INCIDENT = select(t.incident).where(t.incident.c.id == bindparam("incident"))
 _INCIDENT_FOR_UPDATE = _INCIDENT.with_for_update()
 _INCIDENTS_FOR_UPDATE = (
-    select(t.incident)
-    .where(among(t.incident.c.id, "incidents"))
-    .order_by(t.incident.c.id)
-    .with_for_update()
+    select(t.incident).where(among(t.incident.c.id, "incidents")).order_by(t.incident.c.id).with_for_update()
 )
 _REPLICAS = (
     select(t.replica)
     .where(t.replica.c.incident_id == bindparam("incident"), t.replica.c.purpose == RECORD)
     .order_by(t.replica.c.id)
 )
-_ALL: Final = (
-    select(t.incident).where(among(t.incident.c.id, "incidents")).order_by(t.incident.c.id)
-)
+_ALL: Final = select(t.incident).where(among(t.incident.c.id, "incidents")).order_by(t.incident.c.id)
 _ALL_REPLICAS: Final = (
     select(t.replica)
     .where(t.replica.c.incident_id.in_(bindparam("incidents", expanding=True)), t.replica.c.purpose == RECORD)

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import ColumnElement, Select, bindparam, select, text
 
 from tieline.core.access import READ_RESTRICTED, Facts, Scope, ScopeKind, Subject, may
+from tieline.core.errors import NotThere
 from tieline.core.identity import Someone
 from tieline.core.model import IncidentId, RecordKind, item_number
 from tieline.core.store import tables as t
@@ -34,11 +35,7 @@ _RESTRICTED_IN: Final = (
 _RECORDS: Final = (
     select(t.replica.c.connection, t.replica.c.ref)
     .where(among(t.replica.c.incident_id, "incidents"), t.replica.c.ref.is_not(None))
-    .union(
-        select(t.signal.c.connection, t.signal.c.episode).where(
-            among(t.signal.c.incident_id, "incidents")
-        )
-    )
+    .union(select(t.signal.c.connection, t.signal.c.episode).where(among(t.signal.c.incident_id, "incidents")))
 )
 _ALERTS: Final = select(t.signal.c.connection, t.signal.c.episode, t.signal.c.incident_id).where(
     among(t.signal.c.incident_id, "incidents")
@@ -103,9 +100,7 @@ def called_by_uid(
     }
 
 
-_BY_NUMBER: Final = select(t.incident.c.id, t.incident.c.kind).where(
-    among(t.incident.c.id, "incidents")
-)
+_BY_NUMBER: Final = select(t.incident.c.id, t.incident.c.kind).where(among(t.incident.c.id, "incidents"))
 
 
 def called_by_number(
@@ -158,7 +153,7 @@ def subject_of(connection: Connection | Transaction, incident: IncidentId) -> Su
     """An incident as what somebody does something to. Raises LookupError."""
     row = connection.execute(_ROW, {"incident": incident}).first()
     if row is None:
-        raise LookupError(f"there is no incident {incident}; `tieline incidents` lists those that exist")
+        raise NotThere(f"there is no incident {incident}; `tieline incidents` lists those that exist")
     return _subject(row, connection.execute(_CONNECTIONS, {"incident": row.id}).scalars())
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from tieline.core.acts import NotDone
 from tieline.core.arguments import Answer, Ask, Duration, Instant, ItemName, Line
 from tieline.core.desk import Desk, Item
+from tieline.core.errors import Misfit
 from tieline.core.events import Changed
 from tieline.core.identity import PLUGIN
 from tieline.core.model import ABSENT, Audience, RecordKind
@@ -109,7 +110,7 @@ class Escalation:
         item = desk.item(ask.incident)
         if not NO_TIME < ask.time <= self._settings.snooze_at_most:
             most = show_duration(self._settings.snooze_at_most)
-            raise ValueError(f"an escalation is put off for some time, and for {most} at most")
+            raise Misfit(f"an escalation is put off for some time, and for {most} at most")
         running = self._running(desk, item)
         if not running:
             raise NotDone(f"{desk.called(item)}: no clock runs that could be put off")

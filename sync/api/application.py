@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 
 from tieline.core.acts import Act, NotDone
 from tieline.core.declared import WrongWords
-from tieline.core.errors import NotAllowed, NotProved, StoreUnavailable, TielineError
+from tieline.core.errors import NotAllowed, NotProved, PluginFault, StoreUnavailable, TielineError
 from tieline.core.identity import Someone
 from tieline.core.views import Listing, View
 from tieline.sync.api import bodies, calls, openapi, signing_in, stream
@@ -239,6 +239,8 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem(Kind.CHANGED, str(error))
         case NotDone():
             return Problem(Kind.NOT_DONE, str(error))
+        case PluginFault():
+            return Problem(Kind.PLUGIN_FAULT, str(error))
         case NoPlace():
             return None
         case KeyError() | IndexError() | UnicodeError() | TielineError():

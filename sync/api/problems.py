@@ -84,6 +84,12 @@ class Kind(Enum):
         "Too many calls",
         "The token is used more often than `web.calls_per_minute`, or too many wrong ones came from this address.",
     )
+    PLUGIN_FAULT = (
+        "plugin-fault",
+        500,
+        "A plugin has a fault",
+        "The code of a plugin failed; the detail says where, and the log more. Nothing was done.",
+    )
     BROKEN = ("broken", 500, "This is a fault of ours", "The log says what happened. Nothing was done by halves.")
     BUSY = (
         "busy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from tieline.core import timers
 from tieline.core.access import Rule, Subject, Verdict
 from tieline.core.desk import Item
-from tieline.core.errors import NotAllowed
+from tieline.core.errors import Misfit, NotAllowed
 from tieline.core.events import Event, Fact
 from tieline.core.identity import Actor, Someone
 from tieline.core.model import ITEM_KINDS, OWN_KINDS, Audience, Fields, IncidentId, RecordKind
@@ -18,17 +18,17 @@ from tieline.core.offer import Offer
 from tieline.core.projections import Happened, RowsSeen
 from tieline.core.settings import no_such
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import explain
 from tieline.sync.comments import comments
 from tieline.sync.engine import Engine
 from tieline.sync.office import projecting
 from tieline.sync.office.asking import Lacking
 from tieline.sync.office.rows import rows_of
+from tieline.sync.office.seeing import Seeing
 from tieline.sync.office.writing import checked
 from tieline.sync.records import Incident
 from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
-from tieline.sync.sight import OUTSIDER, Sight, called_by_uid, subject_of
+from tieline.sync.sight import OUTSIDER, Sight, subject_of
 
 Effect = Callable[[Transaction], object]
 May = Callable[[Connection | Transaction, str, Subject], Verdict]
@@ -108,7 +108,7 @@ class Whose:
 
 
 @dataclass(slots=True)
-class EngineDesk:
+class EngineDesk(Seeing):
     """One act at one moment. `within` is for the engine's own acts: a plugin has what `Desk` has."""
 
     engine: Engine
@@ -125,6 +125,11 @@ class EngineDesk:
     """The keys of the timers that are set, taken back or fired."""
     effects: list[Effect] = field(default_factory=list)
     holds: list[Effect] = field(default_factory=list)
+    is_over: bool = False
+
+    def end(self) -> None:
+        """It is decided: from now on nothing is looked at, and nothing is noted."""
+        self.is_over = True
 
     @property
     def actor(self) -> Actor:
@@ -140,22 +145,13 @@ class EngineDesk:
 
     def item(self, name: str) -> Incident:
         """The item that is meant by a number or by a ticket. Raises LookupError for none, and for several."""
-        found = explain.one_named(self.seen_in, name, self.sight)
+        found = self.found(name)
         return self.looked_at.setdefault(found.id, found)
-
-    def called(self, item: Item) -> str:
-        """How whoever asks calls an item: by its number, or by the label of one that is restricted."""
-        return self.sight.called(item.id, item.number)
-
-    def called_by_id(self, subjects: Iterable[str]) -> Mapping[str, str]:
-        """How whoever asks calls the items of these ids; those that are not there for them are left out."""
-        found = called_by_uid(self.seen_in, self.sight, subjects)
-        return {uid: called for uid, (_number, called) in found.items()}
 
     @property
     def rows(self) -> RowsSeen:
         """The rows of the plugin's own tables, of whatever whoever asks may see."""
-        return rows_of(self._offer(), self.seen_in, self.sight, self.read.setdefault)
+        return rows_of(self._offer(), self, self.read.setdefault)
 
     def edit(self, item: Item, fields: Fields) -> None:
         """Note new values; every copy follows."""
@@ -204,6 +200,7 @@ class EngineDesk:
     ) -> None:
         """Note a timer of a kind that the plugin offers; one is set for each kind, item and key, and moved by setting
         it again. `facts` is what is told when it is due. Raises TypeError for a kind that is not offered."""
+        self.refuse_if_over()
         name = self._timer(kind)
         if not isinstance(item, MadeItem):  # nobody else knows of one that is not there yet
             self.timers.add(self._timer_key(kind, item, key))
@@ -217,12 +214,14 @@ class EngineDesk:
     def cancel_timer(self, kind: str, item: Item | None = None, *, key: str = "") -> None:
         """Note that a timer is taken back; there need not be one. Raises TypeError for a kind that is not offered."""
         row = self._timer_key(kind, item, key)
-        self.timers.add(row)
         self.within(lambda tx: timers.cancel(tx, row))
+        self.timers.add(row)
 
     def within(self, effect: Effect, *, hold: Effect | None = None) -> None:
         """Note what is to be done in the transaction, after what was noted before. `hold` locks the rows that it
-        changes beside those of the items: before `acted` is journalled, or it and the daemon wait for one another."""
+        changes beside those of the items: before `acted` is journalled, or it and the daemon wait for one another.
+        Raises TypeError once it is decided."""
+        self.refuse_if_over()
         self.effects.append(effect)
         if hold is not None:
             self.holds.append(hold)
@@ -273,5 +272,5 @@ class EngineDesk:
     def _timer_key(self, kind: str, item: Item | None, key: str) -> str:
         found = f"{self._timer(kind)} {'' if item is None else item.uid} {key}"
         if len(found) > LONGEST_TIMER_KEY:
-            raise ValueError(f"the key {key[:40]!r} of a timer is too long; take one that stands for it")
+            raise Misfit(f"the key {key[:40]!r} of a timer is too long; take one that stands for it")
         return found

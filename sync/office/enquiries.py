@@ -27,6 +27,7 @@ from tieline.core.model import ABSENT, IncidentId
 from tieline.core.offer import Offers
 from tieline.core.store.store import Connection, Store, Transaction
 from tieline.core.views import View, Views
+from tieline.sync.office.answering import answering
 from tieline.sync.office.look import EngineLook, Outside
 from tieline.sync.office.subjects import subject
 from tieline.sync.sight import Sight, sight_of
@@ -90,16 +91,18 @@ class Enquiries:
         with self._store.read() as connection:
             facts = who.facts(connection)
             sight = sight_of(connection, who.someone, facts)
-            about, item = subject(view, ask, connection, sight)
-            verdict = may(who.someone, view.right(ask), about, facts)
             offer = self._offers.of_view(view.name)
+            with answering(offer, view.name):
+                about, item = subject(view, ask, connection, sight)
+            verdict = may(who.someone, view.right(ask), about, facts)
             look = EngineLook(connection, self._config, who.someone, who.now, facts, sight, self._outside, offer)
             answer = _run(view, look, ask) if verdict.allowed else None
         if answer is None:
             raise self._refused(view, ask, who, verdict, item)
         restricted = frozenset(look.shown & sight.reads.keys())
         tell_of_reading(self._store, view.name, who.someone, who.now, restricted)
-        return Seen(answer, answer.facts(), sight, restricted)
+        with answering(offer, view.name):
+            return Seen(answer, answer.facts(), sight, restricted)
 
     def _refused(
         self, view: View, ask: Ask, who: Enquirer, verdict: Verdict, item: IncidentId | None
@@ -113,11 +116,14 @@ class Enquiries:
 
 def _run(view: View, look: EngineLook, ask: Ask) -> Answer:
     try:
-        answer: Answer = view.run(look, ask)
+        with answering(look.offer, view.name):
+            answer: Answer = view.run(look, ask)
     except ValidationError:
         raise  # of what it answers, and not of what it was told
     except ValueError as error:
         raise WrongWords(view.name, [("", str(error))]) from None
+    finally:
+        look.end()
     return answer
 
 

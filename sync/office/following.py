@@ -27,6 +27,7 @@ from tieline.core.projections import Happened
 from tieline.core.redaction import redacted
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
+from tieline.core.strangers import guarded
 from tieline.core.timers import Timer
 from tieline.sync import loading
 from tieline.sync.engine import Engine
@@ -111,7 +112,11 @@ def _do(
 
     def decide(seen_in: Connection | Transaction) -> _ByItself:
         desk = EngineDesk(engine, seen_in, whose, engine.clock.now(), WHOLE, timers={*fires})
-        run(desk)
+        try:
+            with guarded(whose.name):
+                run(desk)
+        finally:
+            desk.end()
         return _ByItself(desk)
 
     for _ in range(LOOKS):
@@ -121,7 +126,8 @@ def _do(
             with engine.store.write() as tx:
                 stood = stands(tx, decided, decide, claim)
                 if stood is not None and stood.desk.effects:
-                    follow(tx, stood.desk, cause)
+                    with guarded(whose.name):
+                        follow(tx, stood.desk, cause)
                 return stood is not None
         except Moved:
             continue
@@ -248,7 +254,7 @@ def _tell(name: str, seq: int, attempts: int, error: BaseException) -> None:
 def _why(what: str, attempts: int, error: BaseException) -> str:
     if isinstance(error, TielineError):
         return f"{what} failed {attempts} times, at last because of this: {as_sentence(error)}"
-    return f"{what} failed {attempts} times, at last by a mistake in the plugin: the log tells which"
+    return f"{what} failed {attempts} times, at last by what nobody expected: the log tells what"
 
 
 # -- timers ------------------------------------------------------------------------------------------------------------

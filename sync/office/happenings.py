@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 
 from tieline.core import journal
 from tieline.core.acts import NotDone
-from tieline.core.events import CAUSE, Event, Facts, kind_of
+from tieline.core.events import CAUSE, Event, Facts, NotUpcast, kind_of
 from tieline.core.identity import PLUGIN
 from tieline.core.model import IncidentId, RecordKind, item_number
 from tieline.core.projections import Happened
@@ -64,24 +64,37 @@ def chain(source: Connection | Transaction, seq: int, length: int) -> bool:
     """Whether an entry is the last of at least so many of plugins that brought each other about."""
     for _ in range(length):
         row = source.execute(_ENTRY, {"seq": seq}).first()
-        facts = journal.facts(source, row)
+        facts = _written(source, row)
         if row is None or facts is None or not row.actor.startswith(PLUGIN) or CAUSE not in facts:
             return False
         seq = facts[CAUSE]
     return True
 
 
+def _written(source: Connection | Transaction, row: Any) -> Facts | None:
+    try:
+        return journal.facts(source, row)
+    except ValueError:
+        return None
+
+
 def _happened(source: Connection | Transaction, row: Any) -> Happened | None:
     declared = kind_of(row.kind)
+    if declared is None:
+        return None
+    event: Event
     try:
         facts = journal.facts(source, row)
+        if facts is None:
+            return None
+        event = _event(declared, facts)
+    except NotUpcast as error:
+        event = Unread(declared.KIND, error)
     except ValueError:
         return None  # written by somebody else, which is for `tieline audit verify` to say
-    if declared is None or facts is None:
-        return None
     incident = None if row.incident_id is None else IncidentId(row.incident_id)
     number = "" if incident is None or row.item_kind is None else item_number(RecordKind(row.item_kind), incident)
-    return Happened(row.seq, row.at, _event(declared, facts), incident, number, row.uid or "", row.actor, row.reason)
+    return Happened(row.seq, row.at, event, incident, number, row.uid or "", row.actor, row.reason)
 
 
 @dataclass(frozen=True, slots=True)

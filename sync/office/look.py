@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from tieline.core.access import Facts
 from tieline.core.config import Config
-from tieline.core.desk import Item
 from tieline.core.errors import Problem
 from tieline.core.identity import Someone
 from tieline.core.model import IncidentId
 from tieline.core.offer import Offer
 from tieline.core.projections import RowsSeen
 from tieline.core.store.store import Connection
-from tieline.sync import explain
 from tieline.sync.office.rows import rows_of
+from tieline.sync.office.seeing import Seeing
 from tieline.sync.records import Incident
-from tieline.sync.sight import Sight, called_by_uid
+from tieline.sync.sight import Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Outside:
 
 
 @dataclass(slots=True)
-class EngineLook:
+class EngineLook(Seeing):
     """One look at one moment. What `Look` has not is for the engine's own views."""
 
     seen_in: Connection
@@ -46,29 +45,24 @@ class EngineLook:
     """What the plugin offers whose view it is."""
     shown: set[IncidentId] = field(default_factory=set)
     """The items of which something is shown: that a restricted one is read is journalled."""
+    is_over: bool = False
+
+    def end(self) -> None:
+        """It is answered: from now on nothing is looked at."""
+        self.is_over = True
 
     def item(self, name: str) -> Incident:
         """The item that is meant by a number or by a ticket. Raises LookupError for none, and for several."""
-        found = explain.one_named(self.seen_in, name, self.sight)
+        found = self.found(name)
         self.shown.add(found.id)
         return found
-
-    def called(self, item: Item) -> str:
-        """How whoever asks calls an item: by its number, or by the label of one that is restricted."""
-        return self.sight.called(item.id, item.number)
-
-    def called_by_id(self, subjects: Iterable[str]) -> Mapping[str, str]:
-        """How whoever asks calls the items of these ids; those that are not there for them are left out."""
-        found = called_by_uid(self.seen_in, self.sight, subjects)
-        self.shows(number for number, _called in found.values())
-        return {uid: called for uid, (_number, called) in found.items()}
 
     @property
     def rows(self) -> RowsSeen:
         """The rows of the plugin's own tables, of whatever whoever asks may see."""
         if self.offer is None:
             raise TypeError("a view of Tieline's own has no tables of a plugin")
-        return rows_of(self.offer, self.seen_in, self.sight)
+        return rows_of(self.offer, self)
 
     def shows(self, items: Iterable[IncidentId | None]) -> None:
         """Note that something of these is shown; None is of no item."""

@@ -28,6 +28,7 @@ from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync.engine import Engine
 from tieline.sync.office import projecting
+from tieline.sync.office.answering import answering
 from tieline.sync.office.desk import EngineDesk, May, Whose, nobody
 from tieline.sync.office.holding import Moved, follow, stands
 from tieline.sync.office.own import OWN
@@ -95,8 +96,8 @@ class Office:
         self._may = may
 
     def perform(self, name: str, given: Mapping[str, Any], *, actor: Actor, key: str = "") -> Performed:
-        """Do one act. Raises WrongWords, LookupError for what it means and is not there, NotDone, and NotAllowed;
-        then nothing was done."""
+        """Do one act. Raises WrongWords, LookupError for what it means and is not there, NotDone, NotAllowed, and
+        PluginFault; then nothing was done."""
         act = self._acts[name]
         return self.do(act, act.told(given), actor=actor, key=key)
 
@@ -123,9 +124,12 @@ class Office:
         whose = Whose(asked.act.name, asked.actor, asked.act.records, offer)
         desk = EngineDesk(self._engine, seen_in, whose, now, sight, self._may)
         try:
-            return _Decided(desk, asked.act.run(desk, asked.ask))
+            with answering(offer, asked.act.name):
+                return _Decided(desk, asked.act.run(desk, asked.ask))
         except ValueError as error:
             raise WrongWords(asked.act.name, [("", str(error))]) from None
+        finally:
+            desk.end()
 
     def _carried_out(self, tx: Transaction, asked: _Asked, decided: _Decided | None) -> Performed:
         if asked.id:
@@ -139,11 +143,12 @@ class Office:
         if decided is None:
             raise Moved
         _check_revision(asked, decided.desk)
-        seq = follow(tx, decided.desk, partial(self._acted, asked, decided.desk)) if decided.desk.effects else None
-        found = decided.answer() if callable(decided.answer) else decided.answer
-        if asked.id:
-            _keep(tx, asked, _performed(found.kept(), seq), decided.desk)
-        return _performed(found, seq)
+        with answering(decided.desk.whose.offer, asked.act.name):
+            seq = follow(tx, decided.desk, partial(self._acted, asked, decided.desk)) if decided.desk.effects else None
+            found = decided.answer() if callable(decided.answer) else decided.answer
+            if asked.id:
+                _keep(tx, asked, _performed(found.kept(), seq), decided.desk)
+            return _performed(found, seq)
 
     def _acted(self, asked: _Asked, desk: EngineDesk, tx: Transaction) -> int:
         token = asked.actor.token if isinstance(asked.actor, Someone) else ""

@@ -10,6 +10,7 @@ from tieline.core.arguments import Ask
 from tieline.core.model import IncidentId
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync.engine import Engine
+from tieline.sync.office.answering import answering
 from tieline.sync.office.asking import Asked, Asker, asking
 from tieline.sync.office.office import Office, Performed, make_tables, offered
 from tieline.sync.office.subjects import subject
@@ -20,8 +21,12 @@ def perform(
 ) -> Performed:
     """Do one act. Raises what `Office.do` does, and NotAllowed, which is journalled."""
 
+    offer = engine.registry.offers.of_act(act.name)
+
     def about(asker: Asker, seen_in: Connection | Transaction) -> tuple[Subject, IncidentId | None]:
-        return subject(act, ask, seen_in, asker.sight(seen_in))
+        sight = asker.sight(seen_in)
+        with answering(offer, act.name):
+            return subject(act, ask, seen_in, sight)
 
     asker = replace(asker, rules=engine.registry.offers.rules)
     make_tables(engine, act)

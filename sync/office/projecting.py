@@ -20,6 +20,7 @@ from tieline.core.offer import Offer
 from tieline.core.projections import Happened, Projection, Rows
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Store, Transaction
+from tieline.core.strangers import guarded
 from tieline.sync.office import happenings
 
 WINDOW: Final = 5_000
@@ -173,11 +174,15 @@ def _take_place(tx: Transaction, fresh: Mapping[Table, Table]) -> None:
 
 
 def _apply(tx: Transaction, projection: Projection, tables: Mapping[Table, Table], what: Sequence[Happened]) -> None:
-    rows = Rows(tx, tables)
     for happened in what:
+        rows = Rows(tx, tables)
         if isinstance(happened.event, happenings.Unread):
             happened.event.refuse()
-        projection.apply(rows, happened)
+        try:
+            with guarded(f"the tables of {projection.name!r}, entry {happened.seq}"):
+                projection.apply(rows, happened)
+        finally:
+            rows.end()
 
 
 def in_step(offer: Offer) -> list[str]:

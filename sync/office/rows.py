@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import Table
 
 from tieline.core.offer import Offer
 from tieline.core.projections import RowsSeen
-from tieline.core.store.store import Connection, Transaction
 from tieline.sync.office import projecting
-from tieline.sync.sight import Sight, uids_of
+from tieline.sync.office.seeing import Seeing
+from tieline.sync.sight import called_by_uid, uids_of
 
 
-def rows_of(
-    offer: Offer,
-    seen_in: Connection | Transaction,
-    sight: Sight,
-    read: Callable[[str, int], object] = lambda _name, _seq: None,
-) -> RowsSeen:
+def rows_of(offer: Offer, seeing: Seeing, read: Callable[[str, int], object] = lambda _name, _seq: None) -> RowsSeen:
     """The rows of a plugin's own tables, without those of items that are not there for whoever asks. `read` is told of
     each projection that is read, with the last entry that is in it. Reading raises NotDone for tables that are not
-    made yet."""
+    made yet, and TypeError once whoever reads is done."""
     tables = {table: one for one in offer.projections for table in one.tables}
+    seen_in, sight = seeing.seen_in, seeing.sight
 
     def hidden() -> frozenset[str]:
         found = sight.hidden(seen_in)
         return uids_of(seen_in, found) if found else frozenset()
 
-    def current(name: str) -> None:
-        one = next(one for one in offer.projections if one.name == name)
-        full = f"{offer.group}.{name}"
+    def current(table: Table) -> None:
+        seeing.refuse_if_over()
+        one = tables[table]
+        full = f"{offer.group}.{one.name}"
         read(full, projecting.current(seen_in, full, one).seq)
 
-    return RowsSeen(seen_in, tables, hidden, lambda table: current(tables[table].name))
+    def shown(subjects: Iterable[str]) -> None:
+        seeing.shows(number for number, _called in called_by_uid(seen_in, sight, filter(None, subjects)).values())
+
+    return RowsSeen(seen_in, tables, hidden, current, shown if sight.reads else None)

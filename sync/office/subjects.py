@@ -5,6 +5,7 @@ from __future__ import annotations
 from tieline.core.access import STORE, Subject
 from tieline.core.arguments import Ask, item_fields
 from tieline.core.declared import Declared
+from tieline.core.errors import NotThere
 from tieline.core.model import IncidentId
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain
@@ -24,6 +25,6 @@ def subject(
         item = explain.one_named(seen_in, str(words), sight)
         if declared.kind and item.kind != declared.kind:
             called = sight.called(item.id, item.number)
-            raise LookupError(f"{called} is of the kind {item.kind}, and {declared.name} is about a {declared.kind}")
+            raise NotThere(f"{called} is of the kind {item.kind}, and {declared.name} is about a {declared.kind}")
         return subject_of(seen_in, item.id), item.id
     return STORE, None

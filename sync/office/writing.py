@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
+from tieline.core.errors import Misfit
 from tieline.core.model import Fields, FieldSpec, FieldType, RecordKind, Value, fields_of, instant
 from tieline.core.settings import no_such
 from tieline.core.values import fits, parse
@@ -21,19 +22,19 @@ def values(changes: Mapping[str, str], catalogue: Mapping[str, FieldSpec]) -> di
 
 
 def checked(fields: Fields, kind: RecordKind) -> dict[str, Value]:
-    """The fields as plain values. Raises ValueError with a sentence for the first value that items of this kind cannot
-    have, and LookupError for a field that they do not have, and for a kind whose plugin is not at work."""
+    """The fields as plain values. Raises Misfit with a sentence for the first value that items of this kind cannot
+    have, and NotThere for a field that they do not have, and for a kind whose plugin is not at work."""
     known = fields_of(kind)
     for name, value in fields.items():
         if name not in known:
             raise no_such("field", name, known)
         if is_empty(value):
             if name in NEVER_EMPTY:
-                raise ValueError(f"it always has a {name}; give it one")
+                raise Misfit(f"it always has a {name}; give it one")
         elif not fits(known[name], value):
             choices = known[name].choices
             wanted = f"one of {', '.join(choices)}" if choices is not None else f"{known[name].type.value}"
-            raise ValueError(f"{name} is {wanted}; not {value!r:.80}")
+            raise Misfit(f"{name} is {wanted}; not {value!r:.80}")
     return {name: str(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 

@@ -10,6 +10,7 @@ import pytest
 from tieline.core.acts import Act, NotDone
 from tieline.core.arguments import item_fields, person_fields
 from tieline.core.declared import WrongWords
+from tieline.core.errors import PluginFault
 from tieline.sync.testing.acting import acts_of, fail_for
 from tieline.sync.testing.ground import Ground
 from tieline.sync.testing.story import asked_of
@@ -71,9 +72,11 @@ def _told(ground: Ground, act: Act, asked: dict[str, Any], name: str, text: str)
     try:
         done = ground.perform(act.name, asked)
     except (NotDone, WrongWords, LookupError) as error:
-        # A KeyError or an IndexError is a LookupError, and mostly a mistake.
-        if isinstance(error, IndexError) or len(str(error).split()) < 3:
+        if len(str(error).split()) < 3:
             pytest.fail(f"{act.name!r} with {name} = {shown} ends in {type(error).__name__}, and not in a sentence")
+    except PluginFault as fault:
+        raised = type(fault.__cause__).__name__
+        pytest.fail(f"{act.name!r} with {name} = {shown} ends in {raised}, and not in a sentence: {fault}")
     except Exception as error:  # noqa: BLE001 - whatever it raises, that is the finding
         pytest.fail(
             f"{act.name!r} with {name} = {shown} ends in {type(error).__name__}, and not in a sentence: {error}"
