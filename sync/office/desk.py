@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from tieline.core import timers
 from tieline.core.access import Rule, Subject, Verdict
@@ -41,6 +41,9 @@ def nobody(_seen_in: Connection | Transaction, _right: str, _subject: Subject) -
 
 
 LONGEST_TIMER_KEY: Final = 200
+
+AT_ONCE: Final = timedelta(seconds=1)
+"""A timer that is set for sooner than this is brought about by what set it, and not by the time that passes."""
 
 
 @dataclass(slots=True)
@@ -206,7 +209,9 @@ class EngineDesk(Seeing):
             self.timers.add(self._timer_key(kind, item, key))
 
         def write(tx: Transaction) -> None:
-            told = {"incident": None if item is None else item.id, "facts": dict(facts or {})}
+            told: dict[str, Any] = {"incident": None if item is None else item.id, "facts": dict(facts or {})}
+            if at < self.now + AT_ONCE:
+                told["cause"] = tx.cause
             timers.set_timer(tx, self._timer_key(kind, item, key), name, at, told)
 
         self.within(write)

@@ -276,13 +276,19 @@ def fire(engine: Engine, offer: Offer, now: datetime) -> int:
 
 
 def _fire(engine: Engine, offer: Offer, kind: TimerKind, timer: Timer, now: datetime) -> None:
-    incident = timer.payload.get("incident")
+    incident, set_by = timer.payload.get("incident"), timer.payload.get("cause")
 
     def run(desk: EngineDesk) -> object:
+        if set_by is not None and happenings.chain(desk.seen_in, set_by, LONGEST_CHAIN):
+            raise NotDone(
+                f"{desk.whose.name} is set for at once by what it brought about itself, or plugins do so to one "
+                f"another, {LONGEST_CHAIN} times in a row; have the plugin set it for later"
+            )
         item = "" if incident is None else _number(desk.seen_in, IncidentId(incident))
         return kind.run(desk, Due(timer.due_at, timer.late, item, timer.payload.get("facts", {})))
 
     def cause(tx: Transaction) -> int:
+        tx.cause = set_by
         fired = TimerFired(timer=timer.kind, late_ms=int(timer.late.total_seconds() * 1000))
         return engine.record(tx, fired, incident=incident, actor=offer.actor, reason=timer.kind)
 

@@ -291,7 +291,7 @@ SABOTEURS: Final = (
     ),
     Saboteur("an order in which rows share a place", _loses_rows, _PAGES, "some are lost"),
     Saboteur("a query for each row", _asks_for_each, _PAGES, "queries for 1000 rows"),
-    Saboteur("a timer that sets itself for what is over", _endless, _ONCE, "does not come to rest"),
+    Saboteur("a timer that sets itself for what is over", _endless, _ONCE, "toy.looked of INC-1 12 times too often"),
     Saboteur("a timer that knows only what this process saw", _forgets, _ONCE, "too few"),
     Saboteur(
         "a follower that passes over what is old",

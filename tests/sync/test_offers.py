@@ -408,3 +408,52 @@ def test_a_copied_store_makes_the_tables_of_plugins_anew(world: Worlds, tmp_path
     assert rows_of(one, SEAT) == before
     perform(one, 5)
     target.close()
+
+
+def timers_of(world: World) -> list[tuple[str, int, str]]:
+    with world.engine.store.read() as connection:
+        query = select(t.timer.c.kind, t.timer.c.attempts, t.timer.c.parked).where(t.timer.c.kind.like("seats.%"))
+        return [tuple(row) for row in connection.execute(query.order_by(t.timer.c.kind))]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), -HOUR, timedelta(milliseconds=1)])
+def test_a_timer_that_sets_itself_for_at_once_is_stopped_and_told_of(world: Worlds, ahead: timedelta) -> None:
+    def again(desk: Desk, due: Due) -> None:
+        desk.set_timer("look", desk.now + ahead, desk.item(due.item))
+
+    one = opened(world, replace(SEATS, timers=(TimerKind("look", again),)))
+    one.clock.advance(3700)
+    for _ in range(20):
+        one.clock.advance(1)
+        one.work()
+    assert 16 <= kinds(one).count("timer_fired") <= 17
+    for _ in range(30):
+        one.clock.advance(7200)
+        one.work()
+    assert kinds(one).count("timer_fired") <= 17
+    ((_kind, _attempts, parked),) = timers_of(one)
+    assert "seats.look is set for at once by what it brought about itself" in parked
+
+
+def test_a_timer_and_a_follower_that_bring_each_other_about_are_stopped(world: Worlds) -> None:
+    def at_once(desk: Desk, happened: Happened) -> None:
+        desk.set_timer("look", desk.now, desk.item(happened.item))
+
+    def tells(desk: Desk, due: Due) -> None:
+        desk.record(Looked(late=0), desk.item(due.item))
+
+    followers = (Follower("watch", (Opened, Looked), at_once),)
+    one = opened(world, replace(SEATS, followers=followers, timers=(TimerKind("look", tells),)))
+    one.work()
+    assert kinds(one).count("timer_fired") <= 17
+
+
+def test_a_timer_that_sets_itself_for_later_goes_on_for_ever(world: Worlds) -> None:
+    def again(desk: Desk, due: Due) -> None:
+        desk.set_timer("look", desk.now + HOUR, desk.item(due.item))
+
+    one = opened(world, replace(SEATS, timers=(TimerKind("look", again),)))
+    for _ in range(40):
+        one.clock.advance(3601)
+        one.work()
+    assert kinds(one).count("timer_fired") == 40
