@@ -11,6 +11,7 @@ from tieline.core.store import tables as t
 from tieline.core.store.chain import Entry
 from tieline.core.store.many import Many
 from tieline.core.store.store import Store
+from tieline.sync.loading import rank_of
 
 _AT = datetime(2026, 1, 5, 8, tzinfo=UTC)
 _INCIDENTS = Many.into(t.incident)
@@ -48,6 +49,7 @@ def _incident(number: int) -> dict[str, Any]:
         "fields": _fields(number),
         "stamps": dict.fromkeys(_fields(number), stamp),
         "status": "resolved",
+        "rank": rank_of(_fields(number)),
         "exercise": False,
         "restricted": False,
         "label": "",

@@ -19,8 +19,8 @@ import httpx
 from pydantic import create_model
 from tests.core.store_backends import postgres_binaries
 
+from benchmarks import beside, floors, machine
 from benchmarks import fleet as fleets
-from benchmarks import floors, machine
 from benchmarks import pair as pairs
 from benchmarks.alerts import SECRET, storm
 from benchmarks.figures import Figure, Points, percentile, slope
@@ -537,6 +537,17 @@ def command_line(form: Form) -> list[Figure]:
         Figure(
             "cli.help", "`tieline --help`", "ms", run("-m", "tieline.cli.main", "--help"), False, 150, "floor.click"
         ),
+        *beside.commands(form.linked[-1], form.repeats),
+    ]
+
+
+def beside_the_alerts(form: Form) -> list[Figure]:
+    """What goes on beside the alerts, and what it makes of them."""
+    return [
+        *beside.acts(form.paced, form.repeats),
+        *beside.timers(min(form.entries // 10, 10_000), form.repeats),
+        *beside.tables(form.entries, form.repeats),
+        *beside.storm_with_all(form.storms[0], form.repeats),
     ]
 
 
@@ -564,4 +575,5 @@ MEASURES: dict[str, Callable[[Form], list[Figure]]] = {
     "mapping": mapping,
     "journal": chain,
     "cli": command_line,
+    "beside": beside_the_alerts,
 }

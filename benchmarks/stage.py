@@ -33,7 +33,7 @@ PATIENCE = 120.0
 class Stage:
     """One workspace and, while it runs, its daemon."""
 
-    def __init__(self, folder: Path, connections: str, poll_every: str, store: str) -> None:
+    def __init__(self, folder: Path, connections: str, poll_every: str, store: str, plugins: str, top: str) -> None:
         self.folder = folder
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
@@ -41,7 +41,7 @@ class Stage:
         self.started_in = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "tieline.yaml").write_text(
-            f"tieline: 1\nstore: {store}\nplugins: [grouping, severity, measurement]\n"
+            f"tieline: 1\nstore: {store}\nplugins: {plugins}\n{top}"
             f"server: {{listen: '127.0.0.1:{self.port}'}}\npoll_every: {poll_every}\nconnections:\n{connections}",
             encoding="utf-8",
         )
@@ -97,10 +97,20 @@ class Stage:
 
 
 @contextmanager
-def stage(connections: str = "", *, poll_every: str = "10m", store: str = "sqlite:///tieline.db") -> Iterator[Stage]:
-    """A workspace with a simulated Alertmanager and, beside it, these connections. The daemon is not started yet."""
+def stage(
+    connections: str = "",
+    *,
+    poll_every: str = "10m",
+    store: str = "sqlite:///tieline.db",
+    plugins: str = "[grouping, severity, measurement]",
+    top: str = "",
+) -> Iterator[Stage]:
+    """A workspace with a simulated Alertmanager and, beside it, these connections; `top` are lines of its file. The
+    daemon is not started yet."""
     with TemporaryDirectory(prefix="tieline-benchmark-") as folder, AlertmanagerSimulator().serve() as alertmanager:
-        made = Stage(Path(folder), ALERTS.format(alertmanager=alertmanager) + connections, poll_every, store)
+        made = Stage(
+            Path(folder), ALERTS.format(alertmanager=alertmanager) + connections, poll_every, store, plugins, top
+        )
         try:
             yield made
         finally:

@@ -148,13 +148,39 @@ class Projection:
         self.applies[type(happened.event)](rows, happened.event, happened)
 
 
-class Rows:
-    """The rows of one projection, for whoever writes them. Raises PermissionError for a table of somebody else's."""
+class Putting:
+    """Rows that are put one after the other and written together. Of use for one transaction."""
 
-    def __init__(self, tx: Transaction, tables: Mapping[Table, Table]) -> None:
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._written_by: Many | None = None
+        self._rows: list[Mapping[str, Any]] = []
+
+    def put(self, many: Many, row: Mapping[str, Any]) -> None:
+        """Have this row written, after those before it."""
+        if many is not self._written_by:
+            self.flush()
+            self._written_by = many
+        self._rows.append(row)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._written_by is not None and self._rows:
+            waiting, self._rows = self._rows, []
+            self._tx.execute_many(self._written_by, waiting)
+
+
+class Rows:
+    """The rows of one projection, for whoever writes them. Raises PermissionError for a table of somebody else's.
+
+    What is put is written together with what is put next, and before anything else is done here.
+    """
+
+    def __init__(self, tx: Transaction, tables: Mapping[Table, Table], putting: Putting) -> None:
         """`tables` are the projection's own, each with the one that is written in its place."""
         self._tx = tx
         self._tables = tables
+        self._putting = putting
         self._is_over = False
 
     def end(self) -> None:
@@ -163,23 +189,25 @@ class Rows:
 
     def put(self, table: Table, **values: Any) -> None:
         """Have a row with these values: a new one, or new values for the one that has this primary key."""
-        names = tuple(sorted(values))
-        self._tx.execute_many(_put(self._own(table), names, self._tx.dialect), [values])
+        self._putting.put(_put(self._own(table), tuple(sorted(values)), self._tx.dialect), values)
 
     def change(self, table: Table, where: Mapping[str, Any], **values: Any) -> int:
         """Give new values to the rows that are so. Answers how many they are."""
         many = _change(self._own(table), tuple(sorted(where)), tuple(sorted(values)))
         row = {f"is_{name}": value for name, value in where.items()}
+        self._putting.flush()
         return self._tx.execute_many(many, [{**row, **{f"new_{name}": value for name, value in values.items()}}])
 
     def drop(self, table: Table, **where: Any) -> int:
         """Take away the rows that are so. Answers how many they were."""
         many = _drop(self._own(table), tuple(sorted(where)))
+        self._putting.flush()
         return self._tx.execute_many(many, [{f"is_{name}": value for name, value in where.items()}])
 
     def find(self, table: Table, **where: Any) -> Sequence[Row[Any]]:
         """The rows that are so, in the order of their primary keys."""
         statement = _find(self._own(table), tuple(sorted(where)))
+        self._putting.flush()
         return self._tx.execute(statement, {f"is_{name}": value for name, value in where.items()}).all()
 
     def _own(self, table: Table) -> Table:

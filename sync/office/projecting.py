@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import quoted_name
 
 from tieline.core.acts import NotDone
 from tieline.core.offer import Offer
-from tieline.core.projections import Happened, Projection, Rows
+from tieline.core.projections import Happened, Projection, Putting, Rows
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Store, Transaction
 from tieline.core.strangers import guarded
@@ -174,8 +174,9 @@ def _take_place(tx: Transaction, fresh: Mapping[Table, Table]) -> None:
 
 
 def _apply(tx: Transaction, projection: Projection, tables: Mapping[Table, Table], what: Sequence[Happened]) -> None:
+    putting = Putting(tx)
     for happened in what:
-        rows = Rows(tx, tables)
+        rows = Rows(tx, tables, putting)
         if isinstance(happened.event, happenings.Unread):
             happened.event.refuse()
         try:
@@ -183,6 +184,9 @@ def _apply(tx: Transaction, projection: Projection, tables: Mapping[Table, Table
                 projection.apply(rows, happened)
         finally:
             rows.end()
+    if what:
+        with guarded(f"the tables of {projection.name!r}, entries {what[0].seq} to {what[-1].seq}"):
+            putting.flush()
 
 
 def in_step(offer: Offer) -> list[str]:

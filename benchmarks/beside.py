@@ -1,0 +1,209 @@
+"""What goes on beside the alerts: acts over the API, timers, tables of plugins, a storm with all plugins, commands."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from tests.sync.world import World
+
+from benchmarks.alerts import SECRET
+from benchmarks.figures import Figure, percentile
+from benchmarks.filling import fill
+from benchmarks.floors import commits_alone
+from benchmarks.stage import PATIENCE, Stage, free_port, stage
+from benchmarks.storm import blow
+from tieline.core.arguments import Line
+from tieline.core.offer import Due, Offer, TimerKind
+from tieline.core.plugin_events import PluginEvent
+from tieline.core.store.store import Store
+from tieline.core.timers import set_timer
+from tieline.plugins.durations.tables import STAMPED
+from tieline.sync.office import projecting
+from tieline.sync.work.turn import turn
+
+EVERY: Final = 0.02
+"""Seconds between two acts: 50 a second."""
+
+CALLERS: Final = 4
+ALERTS_NEED: Final = "[grouping, severity, measurement]"
+ALL_PLUGINS: Final = "[grouping, severity, measurement, escalation, durations]"
+
+
+class Fired(PluginEvent, kind="bench.fired"):
+    """a timer of the benchmark fired"""
+
+    what: Line
+
+
+def acts(acts_done: int, repeats: int) -> list[Figure]:
+    """Edits of incidents over the API, 50 a second, beside a daemon that runs; from the moment that each is due."""
+    took: list[tuple[float, ...]] = []
+    for _ in range(repeats):
+        port = free_port()
+        with stage(top=f"web: {{listen: '127.0.0.1:{port}'}}\n") as at:
+            fill(at.database, 1_000)
+            at.start()
+            token = json.loads(tieline(at, "token", "issue", "bench", "--role", "responder", "--json"))["token"]
+            with web(at, port):
+                _edits(port, token, min(20, acts_done))
+                took.append(tuple(_edits(port, token, acts_done)))
+    floor = tuple(1e3 / commits_alone(400) for _ in range(repeats))
+    what = f"act over the API at 50/s, of {acts_done}"
+    return [
+        Figure("floor.commit", "floor: a bare commit of one row, one after the other", "ms", floor),
+        Figure("act.p50", f"{what}, p50", "ms", tuple(percentile(one, 0.5) for one in took), floor="floor.commit"),
+        Figure("act.p95", f"{what}, p95", "ms", tuple(percentile(one, 0.95) for one in took), False, 25),
+    ]
+
+
+def _edits(port: int, token: str, count: int) -> list[float]:
+    head = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    began = time.perf_counter() + 0.05
+
+    def call(caller: int) -> list[float]:
+        took, connection = [], http.client.HTTPConnection("127.0.0.1", port)
+        for number in range(caller, count, CALLERS):
+            due = began + number * EVERY
+            time.sleep(max(0.0, due - time.perf_counter()))
+            changes = {"title": f"Edited at {due:.4f}"}
+            body = json.dumps({"incident": f"INC-{number % 1_000 + 1}", "changes": changes})
+            connection.request("POST", "/api/v1/edit", body, head)
+            answer = connection.getresponse()
+            said = answer.read()
+            if answer.status != 200:
+                raise RuntimeError(f"an act was answered {answer.status}: {said[:200]!r}")
+            took.append((time.perf_counter() - due) * 1e3)
+        connection.close()
+        return took
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        return [one for took in pool.map(call, range(CALLERS)) for one in took]
+
+
+@contextmanager
+def web(at: Stage, port: int) -> Iterator[None]:
+    """`tieline web` over a workspace, in a process of its own."""
+    with (at.folder / "web.log").open("ab") as log:
+        process = subprocess.Popen(command(at, "web", "--log", "json"), stdout=log, stderr=log, env=environment())
+    try:
+        at.wait("the API to listen", lambda: _answers(port))
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/api/v1/incidents")
+        return connection.getresponse().status == 401
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def command(at: Stage, *words: str) -> list[str]:
+    """A command of Tieline's over a workspace."""
+    return [sys.executable, "-m", "tieline.cli.main", "-w", str(at.folder), *words]
+
+
+def environment() -> dict[str, str]:
+    """What such a command is started with."""
+    return {**os.environ, "TIELINE_BENCHMARK": SECRET}
+
+
+def tieline(at: Stage, *words: str) -> str:
+    """What a command prints."""
+    return subprocess.run(command(at, *words), check=True, capture_output=True, text=True, env=environment()).stdout
+
+
+def timers(count: int, repeats: int) -> list[Figure]:
+    """So many timers of a plugin that are due at once, each fired in a transaction of its own that journals it."""
+    rates = tuple(_fired(count) for _ in range(repeats))
+    return [
+        Figure("floor.alone", "floor: bare commits of one row", "/s", (commits_alone(min(count, 1_000)),), more=True),
+        Figure("timers.rate", f"timers fired, {count:,} due at once", "/s", rates, True, 1_000, "floor.alone"),
+    ]
+
+
+def _fired(count: int) -> float:
+    def fire(desk: Any, due: Due) -> None:
+        desk.record(Fired(what=str(due.facts["what"])))
+
+    offer = Offer("bench", "A timer that says so.", events=(Fired,), timers=(TimerKind("fire", fire),))
+    with TemporaryDirectory(prefix="tieline-benchmark-") as folder:
+        world = World(Path(folder), offers=(offer,), store=f"sqlite:///{folder}/world.db")
+        with world.engine.store.write() as tx:
+            for number in range(count):
+                told = {"incident": None, "facts": {"what": str(number)}}
+                set_timer(tx, f"bench.fire::{number}", "bench.fire", world.clock.now(), told)
+        world.clock.advance(1)
+        began = time.perf_counter()
+        while turn(world.engine, offer, "bench"):
+            pass
+        took = time.perf_counter() - began
+        with world.engine.store.read() as connection:
+            fired = connection.exec_driver_sql("SELECT count(*) FROM journal WHERE kind = 'bench.fired'").scalar()
+        world.engine.store.close()
+        world.engine.registry.close()
+    if fired != count:
+        raise RuntimeError(f"{fired} of {count} timers fired")
+    return count / took
+
+
+def tables(entries: int, repeats: int) -> list[Figure]:
+    """The tables of `durations` made anew from the journal, beside those in use."""
+    rates = []
+    for _ in range(repeats):
+        with TemporaryDirectory(prefix="tieline-benchmark-") as folder:
+            database = Path(folder) / "tieline.db"
+            fill(database, entries)
+            with Store.open(f"sqlite:///{database}") as store:
+                projecting.make(store, "durations.stamps", STAMPED, "warm")
+                began = time.perf_counter()
+                projecting.make(store, "durations.stamps", STAMPED, "bench")
+                rates.append(entries / (time.perf_counter() - began))
+    what = f"tables of a plugin made anew from {entries:,} events"
+    return [Figure("rebuild", what, "/s", tuple(rates), True, 20_000)]
+
+
+def storm_with_all(alerts: int, repeats: int) -> list[Figure]:
+    """A storm with every shipped plugin at work, worker included, and one with those that alerts need."""
+    alone, together = list[float](), list[float]()
+    for _ in range(repeats):
+        for plugins, found in (("", alone), (ALL_PLUGINS, together)):
+            with stage(plugins=plugins or ALERTS_NEED) as at:
+                at.start()
+                blow(at, 200, 10)
+                found.append(blow(at, alerts, 10, first=1_000_000).visible)
+    times = tuple(both / one for both, one in zip(together, alone, strict=True))
+    what = f"a storm of {alerts:,} with all plugins, times one without"
+    return [Figure("storm.plugins", what, "times", times, False, 1.5)]
+
+
+def commands(incidents: int, repeats: int) -> list[Figure]:
+    """A command that looks into the store, beside the start of Python with click."""
+    with stage() as at:
+        fill(at.database, incidents)
+        tieline(at, "incidents", "--json")
+        took = []
+        for _ in range(repeats * 3):
+            began = time.perf_counter()
+            tieline(at, "incidents", "--json")
+            took.append((time.perf_counter() - began) * 1e3)
+    what = f"`tieline incidents` over {incidents:,}"
+    return [Figure("cli.incidents", what, "ms", tuple(took), False, 300, "floor.click")]
