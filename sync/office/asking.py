@@ -65,11 +65,13 @@ class Lacking(NotAllowed):
 @dataclass(slots=True)
 class Asked:
     """One act of one person. Asked before it is decided, and at the beginning of each of its transactions, whether they
-    may."""
+    may: what gave them the right may end meanwhile, and `clock` says what time it is by then. Without one it is asked
+    as of the time at which they came."""
 
     asker: Asker
     right: str
     about: About
+    clock: Callable[[], datetime] | None = None
     verdict: Verdict | None = None
     incident: IncidentId | None = None
 
@@ -81,8 +83,9 @@ class Asked:
 
     def ask(self, seen_in: Connection | Transaction) -> None:
         """The same as things are now. What is decided before that would tell of them in why it cannot be done."""
-        subject, self.incident = self.about(self.asker, seen_in)
-        self.verdict = self.asker.may(seen_in, self.right, subject)
+        asker = self.asker if self.clock is None else replace(self.asker, now=self.clock())
+        subject, self.incident = self.about(asker, seen_in)
+        self.verdict = asker.may(seen_in, self.right, subject)
         if self.verdict.rule is Rule.HIDDEN:
             raise LookupError(self.verdict.sentence)
         if not self.verdict.allowed:

@@ -28,11 +28,19 @@ def perform(
         with answering(offer, act.name):
             return subject(act, ask, seen_in, sight)
 
+    def by_now() -> Asker:
+        return replace(asker, now=engine.clock.now())
+
     asker = replace(asker, rules=engine.registry.offers.rules)
     make_tables(engine, act)
-    asked = Asked(asker, act.right(ask), about)
+    asked = Asked(asker, act.right(ask), about, engine.clock.now)
     with asking(engine.store, asked, act.name) as store:
         with store.read() as connection:
             asked.ask(connection)
-        office = Office(replace(engine, store=store), offered(engine), asker.sight, asker.may)
+        office = Office(
+            replace(engine, store=store),
+            offered(engine),
+            lambda seen_in: by_now().sight(seen_in),
+            lambda seen_in, right, about: by_now().may(seen_in, right, about),
+        )
         return office.do(act, ask, actor=asker.someone, key=key, revision=revision)

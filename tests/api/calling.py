@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import httpx
@@ -48,9 +48,9 @@ class Caller:
     def outside(self) -> Outside:
         return Outside()
 
-    def grant(self, someone: Someone, role: Role, scope: Scope | None = None) -> None:
+    def grant(self, someone: Someone, role: Role, scope: Scope | None = None, until: datetime | None = None) -> None:
         with self.engine.store.write() as tx:
-            given = Grant(role, scope)
+            given = Grant(role, scope, until)
             grants.grant(tx, someone, given, at=self.world.clock.now(), actor=ANN, verdict=Verdict(True, Rule.ROLE))
 
     def revoke(self, someone: Someone, role: Role) -> None:

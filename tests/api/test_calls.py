@@ -11,6 +11,7 @@ import pytest
 from tests.api.calling import ANN, BOB, EDIT, Caller
 
 from tieline.core.access import Role, Scope, ScopeKind
+from tieline.core.errors import NotAllowed, NotProved
 from tieline.core.identity import called, of_account
 from tieline.sync import restricting
 from tieline.sync.api import problems, signing_in
@@ -317,3 +318,16 @@ def test_wrong_tokens_of_one_address_are_looked_at_for_a_while(caller: Caller) -
     problem(caller.post("edit", {}, token=caller.issue(ANN, Role.RESPONDER)), "too-often")
     caller.world.clock.advance(6)
     assert caller.post("edit", {}, token=caller.issue(ANN, Role.RESPONDER)).status_code == 422
+
+
+@pytest.mark.parametrize("ends", ["token", "role"])
+def test_what_ends_while_a_call_is_on_its_way_gives_no_right_any_more(caller: Caller, ends: str) -> None:
+    token = caller.issue(ANN, Role.RESPONDER, lasts=timedelta(seconds=30 if ends == "token" else 3_000))
+    if ends == "role":
+        caller.revoke(ANN, Role.RESPONDER)
+        caller.grant(ANN, Role.RESPONDER, until=caller.world.clock.now() + timedelta(seconds=30))
+    asker = signing_in.proved(caller.engine.store, token, caller.world.clock.now(), caller.owns_store)
+    caller.world.clock.advance(30)
+    with pytest.raises(NotProved if ends == "token" else NotAllowed, match="ended at"):
+        perform(caller.engine, OWN["edit"], OWN["edit"].told(EDIT), asker)
+    assert caller.journal("acted") == []
