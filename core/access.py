@@ -204,7 +204,7 @@ class Grant:
 
     def reaches(self, subject: Subject) -> bool:
         """Whether the subject lies within its scope."""
-        return self.scope is None or self.scope in subject.scopes
+        return self.scope is None or subject.is_any or self.scope in subject.scopes
 
     def __str__(self) -> str:
         return f"{self.role} of {self.scope}" if self.scope is not None else str(self.role)
@@ -212,14 +212,19 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an act is about. `name` is for people, "" for the store as a whole; `scopes` are those that it lies in."""
+    """What an act is about. `name` is for people, "" for the store as a whole; `scopes` are those that it lies in.
+    `is_any` is true for whatever lies where somebody has the right, as a list shows it."""
 
     name: str = ""
     restricted: bool = False
     scopes: frozenset[Scope] = frozenset()
+    is_any: bool = False
 
 
 STORE: Final = Subject()
+
+WHAT_THEY_SEE: Final = Subject(is_any=True)
+"""What a list is about: it shows to each what they may read, and is refused to whoever may read nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +237,7 @@ class Bound:
 
     def reaches(self, right: str, subject: Subject) -> bool:
         """Whether this may be done to that by it, if by its owner."""
-        within = self.scope is None or self.scope in subject.scopes
+        within = self.scope is None or subject.is_any or self.scope in subject.scopes
         return right in self.rights - NEVER_BY_TOKEN and within
 
     def __str__(self) -> str:
@@ -293,6 +298,47 @@ def may(actor: Someone, right: str, subject: Subject, facts: Facts) -> Verdict:
         sentence = f"{actor.name} may not {_does(right, subject, facts)}: its author may not. Ask somebody else to."
         return Verdict(False, Rule.DUTY, found[1], sentence)
     return Verdict(True, *found)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where somebody has a right: everywhere or within any of these scopes, and of that only `within` this one where a
+    token is bound to it."""
+
+    everywhere: bool = False
+    scopes: frozenset[Scope] = frozenset()
+    within: Scope | None = None
+
+    @property
+    def is_nowhere(self) -> bool:
+        return not self.everywhere and not self.scopes
+
+    @property
+    def is_all(self) -> bool:
+        return self.everywhere and self.within is None
+
+    def holds(self, scopes: frozenset[Scope]) -> bool:
+        """Whether something lies there that lies in these scopes."""
+        return (self.everywhere or not self.scopes.isdisjoint(scopes)) and (
+            self.within is None or self.within in scopes
+        )
+
+
+NOWHERE: Final = Reach()
+EVERYWHERE: Final = Reach(everywhere=True)
+
+
+def reach(actor: Someone, right: str, facts: Facts) -> Reach:
+    """Where somebody has a right, whatever they are asked about: there, and nowhere else, `may` finds it."""
+    if not actor.is_proved or (right != READ and facts.bound is not None and right not in facts.bound.rights):
+        # A token that does not reach what is read reaches no list, and may be bound to editing what its owner reads.
+        return NOWHERE
+    carried = [one.scope for one in facts.grants if right in facts.rules.carries[one.role] and one.stands(facts.now)]
+    owns = facts.owns_store and right in facts.rules.carries[Role.ADMIN]
+    everywhere = owns or None in carried or (facts.opened_store and right == READ)
+    scopes = frozenset() if everywhere else frozenset(one for one in carried if one is not None)
+    bound = facts.bound.scope if facts.bound is not None and (everywhere or scopes) else None
+    return Reach(everywhere, scopes, bound)
 
 
 def _has(right: str, subject: Subject, facts: Facts) -> bool:

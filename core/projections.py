@@ -25,6 +25,7 @@ from typing import Any, Final
 from sqlalchemy import (
     Column,
     ColumnClause,
+    ColumnElement,
     Float,
     LargeBinary,
     MetaData,
@@ -37,7 +38,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    or_,
     select,
 )
 from sqlalchemy import update as plain_update
@@ -49,7 +49,6 @@ from sqlalchemy.sql.selectable import AliasedReturnsRows
 
 from tieline.core.events import Event
 from tieline.core.model import IncidentId
-from tieline.core.store.among import not_among
 from tieline.core.store.many import Many
 from tieline.core.store.store import Connection, Transaction
 
@@ -258,15 +257,15 @@ class RowsSeen:
         self,
         source: Connection | Transaction,
         tables: Iterable[Table],
-        hidden: Callable[[], frozenset[str]],
+        sees: Callable[[ColumnElement[str]], ColumnElement[bool] | None],
         noted: Callable[[Table], object] = lambda _table: None,
         shown: Callable[[Iterable[str]], object] | None = None,
     ) -> None:
-        """`hidden` are the subjects that are not there for them; `noted` is told of each table that is read, and
-        `shown`, where anybody wants to know, of whose rows an answer was made."""
+        """`sees` says of a column which of its subjects are there for them, None for each; `noted` is told of each
+        table that is read, and `shown`, where anybody wants to know, of whose rows an answer was made."""
         self._source = source
         self._tables = frozenset(tables)
-        self._hidden = hidden
+        self._sees = sees
         self._noted = noted
         self._shown = shown
 
@@ -277,11 +276,10 @@ class RowsSeen:
             if table not in self._tables:
                 raise PermissionError(f"the table {table.name} belongs to somebody else")
             self._noted(table)
-        hidden = self._hidden()
-        if hidden:
-            for table in tables:
-                # An outer join has rows that have no subject on its other side, and hides nothing there.
-                query = query.where(or_(table.c[SUBJECT].is_(None), not_among(table.c[SUBJECT], hidden)))
+        for table in tables:
+            # An outer join has rows that have no subject on its other side, and hides nothing there.
+            seen = self._sees(table.c[SUBJECT])
+            query = query if seen is None else query.where(seen)
         if self._shown is not None:
             self._shown(subject for row in self._source.execute(_whose(query, tables), values) for subject in row)
         return self._source.execute(query, values).all()

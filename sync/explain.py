@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Text, bindparam, func, or_, select, text, type_coerce
+from sqlalchemy import ColumnElement, Select, Text, bindparam, func, not_, or_, select, text, type_coerce
 
 from tieline.core import journal, timers
 from tieline.core.errors import NotThere
@@ -22,6 +23,7 @@ from tieline.core.model import (
     item_number,
     parse_item_number,
 )
+from tieline.core.port import Ref
 from tieline.core.store import tables as t
 from tieline.core.store.among import among
 from tieline.core.store.store import Connection, Transaction
@@ -30,7 +32,7 @@ from tieline.sync import search as words
 from tieline.sync.alerts import absence, groups, unheeded, unknown
 from tieline.sync.intake import left_out
 from tieline.sync.records import OWN_DOING, Held, Hold, Incident, Replica, ReplicaState
-from tieline.sync.sight import OUTSIDER, Sight, records_of, without
+from tieline.sync.sight import OUTSIDER, Sight
 
 # Who only looks (`tieline status`) does not wait for the engine and the mappings: what is decided is in the office.
 
@@ -203,7 +205,7 @@ def _steps(entry: Mapping[str, Any], field: str) -> list[Step]:
 def conflicts(connection: Connection, sight: Sight = OUTSIDER) -> list[OpenConflict]:
     """Every field that is held until a person acts, oldest first."""
     waiting = select(t.replica).where(loading.WAITS_FOR_A_PERSON)
-    rows = connection.execute(without(waiting, t.replica.c.incident_id, sight.hidden(connection)))
+    rows = connection.execute(sight.within(waiting, t.replica.c.incident_id))
     copies = map(loading.replica_of, rows)
     held = [
         OpenConflict(copy.incident, copy.connection, name, hold, copy.kind)
@@ -220,33 +222,41 @@ PARKED: Final = ("copy", "inbox", "comment", "signal", "timer", "reaction")
 
 def parked(connection: Connection | Transaction, sight: Sight = OUTSIDER) -> list[Parked]:
     """Everything that waits for a person, by what it is and then by number."""
-    hidden = sight.hidden(connection)
-    records = records_of(connection, hidden)
+
+    def rows(what: str, incident: ColumnElement[Any]) -> Sequence[Any]:
+        return connection.execute(sight.within(_PARKED_ROWS[what], incident)).all()
+
+    of_copy, of_signal = t.replica.c.incident_id, t.signal.c.incident_id
     copies = [
         Parked("copy", row.id, IncidentId(row.incident_id), row.connection, row.parked, RecordKind(row.kind))
-        for row in connection.execute(select(t.replica).where(text("state = 'parked'")).order_by(t.replica.c.id))
+        for row in rows("copy", of_copy)
     ]
+    seen = sight.sees_record(t.inbox.c.connection, t.inbox.c.ref)
     arrivals = [
         Parked("inbox", row.id, None, row.connection, f"{row.ref}: {row.parked}")
-        for row in connection.execute(select(t.inbox).where(text("inbox.parked <> ''")).order_by(t.inbox.c.id))
-        if (row.connection, row.ref) not in records
+        for row in connection.execute(_PARKED_ROWS["inbox"].where(seen))
     ]
     comments = [
         Parked("comment", row.id, IncidentId(row.incident_id), row.connection, row.parked, RecordKind(row.kind))
-        for row in connection.execute(
-            select(t.twin, t.replica.c.incident_id, t.replica.c.kind)
-            .join(t.replica, t.twin.c.replica_id == t.replica.c.id)
-            .where(text("twin.state = 'parked'"))
-            .order_by(t.twin.c.id)
-        )
+        for row in rows("comment", of_copy)
     ]
     acts = [
         Parked("signal", row.id, IncidentId(row.incident_id), row.connection, row.parked)
-        for row in connection.execute(select(t.signal).where(text("signal.parked <> ''")).order_by(t.signal.c.id))
+        for row in rows("signal", of_signal)
     ]
-    found = [*copies, *arrivals, *comments, *acts, *parked_timers(connection, sight), *_parked_reactions(connection)]
-    return [one for one in found if one.incident not in hidden]
+    found = [*copies, *arrivals, *comments, *acts, *parked_timers(connection, sight)]
+    return [*found, *_parked_reactions(connection, sight)]
 
+
+_PARKED_ROWS: Final[Mapping[str, Select[Any]]] = {
+    "copy": select(t.replica).where(text("state = 'parked'")).order_by(t.replica.c.id),
+    "inbox": select(t.inbox).where(text("inbox.parked <> ''")).order_by(t.inbox.c.id),
+    "comment": select(t.twin, t.replica.c.incident_id, t.replica.c.kind)
+    .join(t.replica, t.twin.c.replica_id == t.replica.c.id)
+    .where(text("twin.state = 'parked'"))
+    .order_by(t.twin.c.id),
+    "signal": select(t.signal).where(text("signal.parked <> ''")).order_by(t.signal.c.id),
+}
 
 _PARKED_REACTIONS: Final = (
     select(t.follower_backlog, t.incident.c.kind)
@@ -256,10 +266,10 @@ _PARKED_REACTIONS: Final = (
 )
 
 
-def _parked_reactions(connection: Connection | Transaction) -> list[Parked]:
+def _parked_reactions(connection: Connection | Transaction, sight: Sight) -> list[Parked]:
     """What plugins failed to do about what happened."""
     found = []
-    for row in connection.execute(_PARKED_REACTIONS):
+    for row in connection.execute(sight.within(_PARKED_REACTIONS, t.follower_backlog.c.incident_id)):
         words = f"{row.follower}: {row.parked}. Whatever happens to the same item waits behind it."
         sentence = f"{words} When that is mended: tieline parked retry reaction {row.id}"
         incident = None if row.incident_id is None else IncidentId(row.incident_id)
@@ -281,9 +291,11 @@ def parked_timers(connection: Connection | Transaction, sight: Sight = OUTSIDER)
     """The timers that wait for a person."""
     rows = connection.execute(_PARKED_TIMERS).all()
     about = owners(connection, [row.facts for row in rows])
-    kinds = _kinds(connection, about)
+    kinds, is_seen = _kinds(connection, about), sight.among(connection, about)
     found: list[Parked] = []
     for row, incident in zip(rows, about, strict=True):
+        if not is_seen(incident):
+            continue
         # An incident where it is not there any more.
         kind = RecordKind.INCIDENT if incident is None else kinds.get(incident, RecordKind.INCIDENT)
         of = "" if incident is None else f", for {sight.called(incident, item_number(kind, incident))}"
@@ -351,7 +363,7 @@ def incidents(
 ) -> list[tuple[Incident, list[Replica]]]:
     """Items with their copies, newest first: those of a kind, in a status, with these words in what a person reads of
     it or in the key of a ticket, and with a copy in a connection (`system`); opened `before` the one of this number."""
-    query = without(select(t.incident.c.id), t.incident.c.id, sight.hidden(connection))
+    query = select(t.incident.c.id).where(sight.sees_item(t.incident))
     query = query.order_by(t.incident.c.id.desc())
     if kind is not None:
         query = query.where(t.incident.c.kind == kind.value)
@@ -370,32 +382,34 @@ def incidents(
 
 def status(connection: Connection, now: datetime, sight: Sight = OUTSIDER) -> dict[str, Any]:
     """The state of everything in a few figures, from the store alone: it works while the daemon is down."""
-    hidden = sight.hidden(connection)
     i, r, s = t.incident.c, t.replica.c, t.signal.c
 
     def count(query: Any) -> int:
         return int(connection.execute(query).scalar_one())
 
+    def of_theirs(query: Any, incident: Any) -> int:
+        return count(sight.within(query, incident))
+
     open_states = ["new", "in_progress", "on_hold"]
     connections: dict[str, dict[str, Any]] = {}
-    for row in connection.execute(select(t.cursor)):
+    for row in connection.execute(select(t.cursor).where(sight.sees_connection(t.cursor.c.connection))):
         connections[row.connection] = {
             "polled_seconds_ago": max(0, int((now - row.polled_at).total_seconds())),
             "state": "working",
             "reason": "",
         }
-    for row in connection.execute(select(t.connection)):
+    for row in connection.execute(select(t.connection).where(sight.sees_connection(t.connection.c.name))):
         found = connections.setdefault(row.name, {"polled_seconds_ago": None})
         found.update(state=row.state, reason=row.reason, since=row.since, next_try_at=row.next_at)
     doubted = doubts(connection, sight)
     for name, doubt in doubted.items():
         one = connections.setdefault(name, not_started())
         one["doubt"] = doubt_as_facts(name, doubt)
-    without_severity = unknown.firing(connection, hidden)
+    without_severity = unknown.firing(connection, sight)
     for name, said in _by_connection(without_severity).items():
         one = connections.setdefault(name, not_started())
         one["severity_unknown"] = said
-    lost = left_out.found(connection)
+    lost = {name: one for name, one in left_out.found(connection).items() if sight.has_all_of(name)}
     for name, missed in lost.items():
         one = connections.setdefault(name, not_started())
         one["left_out"] = left_out.as_facts(name, missed)
@@ -404,15 +418,18 @@ def status(connection: Connection, now: datetime, sight: Sight = OUTSIDER) -> di
         one = connections.setdefault(name, not_started())
         one["held"] = held_as_facts([field for field in held if field.connection == name])
     dirty = select(func.min(r.dirty_since)).where(text("dirty"))
-    oldest = connection.execute(without(dirty, r.incident_id, hidden)).scalar_one()
+    oldest = connection.execute(sight.within(dirty, r.incident_id)).scalar_one()
     gone = (
         select(func.count())
         .select_from(t.replica.join(t.incident, r.incident_id == i.id))
         .where(r.state == ReplicaState.GONE.value, i.status.in_(open_states))
     )
+    flapping, over = groups.flapping(connection, now), unheeded.unheeded(connection)
+    is_seen = sight.among(connection, [*(one.incident for one in flapping), *(one.incident for one in over)])
+    arrivals = select(func.count()).select_from(t.inbox).where(text("parked = ''"))
     open_incidents = select(func.count()).where(i.status.in_(open_states), i.kind == RecordKind.INCIDENT.value)
     return {
-        "incidents_open": count(without(open_incidents, i.id, hidden)),
+        "incidents_open": count(open_incidents.where(sight.sees_item(t.incident))),
         "flapping": [
             {
                 "incident": sight.called(one.incident, incident_number(one.incident)),
@@ -420,8 +437,8 @@ def status(connection: Connection, now: datetime, sight: Sight = OUTSIDER) -> di
                 "flaps": one.flaps.count,
                 "held_until": one.flaps.held_until,
             }
-            for one in groups.flapping(connection, now)
-            if one.incident not in hidden
+            for one in flapping
+            if is_seen(one.incident)
         ],
         "resolved_while_firing": [
             {
@@ -431,18 +448,14 @@ def status(connection: Connection, now: datetime, sight: Sight = OUTSIDER) -> di
                 "alerts": one.firing,
                 "raised_again_at": one.again,
             }
-            for one in unheeded.unheeded(connection)
-            if one.incident not in hidden
+            for one in over
+            if is_seen(one.incident)
         ],
-        "signals_firing": count(
-            without(select(func.count()).select_from(t.signal).where(text("firing")), s.incident_id, hidden)
-        ),
+        "signals_firing": of_theirs(select(func.count()).select_from(t.signal).where(text("firing")), s.incident_id),
         "signals_left_out": sum(one.records for one in lost.values()),
-        "inbox_waiting": count(select(func.count()).select_from(t.inbox).where(text("parked = ''"))),
-        "copies_gone": count(without(gone, r.incident_id, hidden)),
-        "copies_behind": count(
-            without(select(func.count()).select_from(t.replica).where(text("dirty")), r.incident_id, hidden)
-        ),
+        "inbox_waiting": count(arrivals.where(sight.has_all_in(t.inbox.c.connection))),
+        "copies_gone": of_theirs(gone, r.incident_id),
+        "copies_behind": of_theirs(select(func.count()).select_from(t.replica).where(text("dirty")), r.incident_id),
         "oldest_undelivered_seconds": 0 if oldest is None else max(0, int((now - oldest).total_seconds())),
         "parked": len(parked(connection, sight)),
         "conflicts": len(held),
@@ -457,6 +470,14 @@ def resting(connection: Connection) -> dict[str, datetime | None]:
     """The connections that the daemon leaves alone after a failure, and when it tries each next."""
     rest = select(t.connection.c.name, t.connection.c.next_at).where(t.connection.c.state != "working")
     return {row.name: row.next_at for row in connection.execute(rest)}
+
+
+def connections(connection: Connection, sight: Sight, names: Iterable[str]) -> frozenset[str]:
+    """The connections, of these, of which somebody is told: something that they see is there."""
+    if sight.is_wide:
+        return frozenset(names)
+    found = connection.execute(select(t.connection.c.name).where(sight.sees_connection(t.connection.c.name))).scalars()
+    return frozenset(found) | {name for name in names if sight.has_all_of(name)}
 
 
 def not_started() -> dict[str, Any]:
@@ -500,35 +521,80 @@ def doubt_as_facts(name: ConnectionName, doubt: absence.Doubt) -> dict[str, Any]
 
 
 def doubts(connection: Connection | Transaction, sight: Sight = OUTSIDER) -> dict[ConnectionName, absence.Doubt]:
-    """The ends of alerts that are not believed, by connection."""
-    found, records = absence.doubts(connection), records_of(connection, sight.hidden(connection))
-    if not records:
+    """The ends of alerts that are not believed, by connection: of those that they see, and counted over those."""
+    found = absence.doubts(connection)
+    if sight.is_whole or not found:
         return found
-    seen: dict[ConnectionName, absence.Doubt] = {}
-    for name, doubt in found.items():
-        episodes = frozenset(one for one in doubt.episodes if (name, one) not in records)
-        fewer = len(doubt.episodes) - len(episodes)
-        if episodes:
-            seen[name] = replace(doubt, episodes=episodes, firing=doubt.firing - fewer, of=doubt.of - fewer)
-    return seen
+    if sight.is_wide:
+        unseen = unseen_of(connection, sight, found)
+        theirs = {name: doubt.episodes - unseen[name] for name, doubt in found.items()}
+        fewer = {name: len(doubt.episodes & unseen[name]) for name, doubt in found.items()}
+    else:
+        seen, firing = _seen_alerts(connection, sight, found)
+        theirs = {name: doubt.episodes & seen[name] for name, doubt in found.items()}
+        fewer = {name: doubt.firing - firing[name] for name, doubt in found.items()}
+    return {
+        name: replace(
+            doubt, episodes=theirs[name], firing=doubt.firing - fewer[name], of=max(doubt.of - fewer[name], 0)
+        )
+        for name, doubt in found.items()
+        if theirs[name]
+    }
+
+
+def unseen_of(
+    connection: Connection | Transaction, sight: Sight, names: Iterable[ConnectionName]
+) -> dict[ConnectionName, frozenset[Ref]]:
+    """The alerts and records of these connections that are of what somebody does not see."""
+    found: dict[ConnectionName, set[Ref]] = {name: set() for name in names}
+    for where, ref, incident in (
+        (t.replica.c.connection, t.replica.c.ref, t.replica.c.incident_id),
+        (t.signal.c.connection, t.signal.c.episode, t.signal.c.incident_id),
+    ):
+        query = select(where, ref).where(where.in_([*found]), incident.is_not(None), ref.is_not(None))
+        for name, one in connection.execute(query.where(not_(sight.sees(incident)))):
+            found[ConnectionName(name)].add(Ref(one))
+    return {name: frozenset(refs) for name, refs in found.items()}
+
+
+def _seen_alerts(
+    connection: Connection | Transaction, sight: Sight, names: Iterable[ConnectionName]
+) -> tuple[dict[ConnectionName, frozenset[Ref]], Counter[ConnectionName]]:
+    """The alerts of these connections that somebody sees, and how many of them fire."""
+    found: dict[ConnectionName, set[Ref]] = {name: set() for name in names}
+    firing = Counter[ConnectionName]()
+    query = select(t.signal.c.connection, t.signal.c.episode, t.signal.c.firing)
+    for row in connection.execute(
+        sight.within(query.where(t.signal.c.connection.in_([*found])), t.signal.c.incident_id)
+    ):
+        found[ConnectionName(row.connection)].add(Ref(row.episode))
+        firing[ConnectionName(row.connection)] += bool(row.firing)
+    return {name: frozenset(refs) for name, refs in found.items()}, firing
 
 
 def named(connection: Connection | Transaction, words: str, sight: Sight = OUTSIDER) -> list[Incident]:
     """The items that a person means: by our number, or by the key, the id or the address of a ticket of theirs. One
     that is restricted is meant by its label too, and by nobody who may not read it."""
-    wanted, hidden = words.strip(), sight.hidden(connection)
+    wanted = words.strip()
     labelled = sight.labelled(wanted)
     try:
         kind, number = (None, labelled) if labelled is not None else parse_item_number(wanted)
-        item = None if number in hidden else loading.load_incident(connection, number)
+        found = [number]
     except ValueError:
-        kind = item = None
-    if item is not None and kind in (None, item.kind):
-        return [item]
+        kind, found = None, []
+    # In as many queries for what they do not see as for what is not there.
+    items = _seen(connection, sight, found)
+    if items and kind in (None, items[0].kind):
+        return items
     r = t.replica.c
     query = select(r.incident_id).where(or_(func.lower(r.key) == wanted.lower(), r.ref == wanted, r.url == wanted))
-    numbers = sorted({IncidentId(one) for one in connection.execute(query).scalars()} - hidden)
+    numbers = sorted({IncidentId(one) for one in connection.execute(sight.within(query, r.incident_id)).scalars()})
     return [item for one in numbers if (item := loading.load_incident(connection, one)) is not None]
+
+
+def _seen(connection: Connection | Transaction, sight: Sight, numbers: Sequence[IncidentId]) -> list[Incident]:
+    is_seen = sight.among(connection, numbers)
+    return [item for one in numbers if is_seen(one) and (item := loading.load_incident(connection, one)) is not None]
 
 
 def one_named(connection: Connection | Transaction, words: str, sight: Sight = OUTSIDER) -> Incident:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, insert, select, text, update
 
+from tieline.core.access import ScopeKind, parse_scope
 from tieline.core.model import ConnectionName, Fields, IncidentId, RecordKind, Severity, Value
 from tieline.core.port import Ref, Token, Version
 from tieline.core.store import tables as t
@@ -168,6 +169,7 @@ def insert_incident(
             "stamps": _stamps(stamps),
             "status": str(fields.get("status") or "new"),
             "rank": rank_of(fields),
+            **_scopes(fields),
             "exercise": exercise,
             "restricted": False,
             "label": "",
@@ -199,6 +201,7 @@ def insert_incidents(
                 "stamps": _stamps(one.stamps),
                 "status": str(one.fields.get("status") or "new"),
                 "rank": rank_of(one.fields),
+                **_scopes(one.fields),
                 "exercise": False,
                 "restricted": False,
                 "label": "",
@@ -224,12 +227,26 @@ def save_incident(tx: Transaction, incident: Incident, now: datetime) -> Inciden
             "stamps": _stamps(incident.stamps),
             "status": str(incident.fields.get("status") or "new"),
             "rank": rank_of(incident.fields),
+            **_scopes(incident.fields),
             "updated_at": now,
         },
     )
     if result.rowcount != 1:
         raise RuntimeError(f"incident {incident.id} moved under a transaction that had locked it")
     return replace(incident, revision=incident.revision + 1)
+
+
+def _scopes(fields: Fields) -> dict[str, str]:
+    """The scopes that an item lies in by its fields. What no scope can name is none."""
+    return {kind.value: _scope(kind, str(fields.get(kind.value) or "")) for kind in (ScopeKind.TEAM, ScopeKind.SERVICE)}
+
+
+def _scope(kind: ScopeKind, name: str) -> str:
+    try:
+        scope = parse_scope(f"{kind}:{name}")
+    except ValueError:
+        scope = None
+    return "" if scope is None else scope.name
 
 
 def insert_replica(tx: Transaction, replica: Replica) -> Replica:

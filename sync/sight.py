@@ -1,63 +1,164 @@
-"""What somebody sees: every incident that is not restricted, and the restricted ones that they may read.
+"""What somebody sees: of the items that are not restricted those that they may read, everywhere or within a scope, and
+the restricted ones that they may read.
 
-To anybody else those are not there: neither what they say nor that they exist, by number, by a ticket's key, in a list
-or in a figure. Whoever asks without saying for whom sees what everybody may.
+To them there are no others: neither what those say nor that they exist, by number, by a ticket's key, in a list or in a
+figure. That is a condition of each query, so that a page is full and a figure right whatever share of it they see.
+Whoever asks without saying for whom sees what everybody may who reads everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, text
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    false,
+    literal_column,
+    not_,
+    or_,
+    select,
+    text,
+    true,
+)
 
-from tieline.core.access import READ_RESTRICTED, Facts, Scope, ScopeKind, Subject, may
+from tieline.core.access import EVERYWHERE, NOWHERE, READ, READ_RESTRICTED, Facts, Reach, Scope, ScopeKind, Subject
+from tieline.core.access import reach as reach_of
 from tieline.core.errors import NotThere
 from tieline.core.identity import Someone
 from tieline.core.model import IncidentId, RecordKind, item_number
 from tieline.core.store import tables as t
-from tieline.core.store.among import among, not_among
+from tieline.core.store.among import among
 from tieline.core.store.store import Connection, Transaction
 
-_RESTRICTED: Final = select(t.incident.c.id).where(text("restricted"))
-_ROWS: Final = select(
-    t.incident.c.id, t.incident.c.kind, t.incident.c.fields, t.incident.c.restricted, t.incident.c.label
-).order_by(t.incident.c.id)
-_RESTRICTED_ROWS: Final = _ROWS.where(text("restricted"))
-_ROW: Final = _ROWS.where(t.incident.c.id == bindparam("incident"))
+_ROW: Final = select(
+    t.incident.c.id, t.incident.c.kind, t.incident.c.team, t.incident.c.service, t.incident.c.restricted
+).add_columns(t.incident.c.label)
+_THIS_ROW: Final = _ROW.where(t.incident.c.id == bindparam("incident"))
 _CONNECTIONS: Final = select(t.replica.c.connection).where(t.replica.c.incident_id == bindparam("incident"))
-_RESTRICTED_IN: Final = (
-    select(t.replica.c.incident_id, t.replica.c.connection)
-    .join(t.incident, t.incident.c.id == t.replica.c.incident_id)
-    .where(text("incident.restricted"))
-)
-_RECORDS: Final = (
-    select(t.replica.c.connection, t.replica.c.ref)
-    .where(among(t.replica.c.incident_id, "incidents"), t.replica.c.ref.is_not(None))
-    .union(select(t.signal.c.connection, t.signal.c.episode).where(among(t.signal.c.incident_id, "incidents")))
-)
 _ALERTS: Final = select(t.signal.c.connection, t.signal.c.episode, t.signal.c.incident_id).where(
     among(t.signal.c.incident_id, "incidents")
 )
 
+# Of their own names: a query that asks for the same tables is not to be mixed up with what it is held against.
+_ITEM: Final = t.incident.alias("seen_item")
+_COPY: Final = t.replica.alias("copy_in_scope")
+_RECORD: Final = t.replica.alias("seen_record")
+_ALERT: Final = t.signal.alias("seen_alert")
 
 N = TypeVar("N")
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The restricted incidents that somebody may read, each with the label that it has instead of its number."""
+    """What somebody sees: where they read `items`, where also `restricted` ones, and the restricted ones that they may
+    read, each with the label that it has instead of its number."""
 
     reads: Mapping[IncidentId, str] = field(default_factory=dict)
     is_whole: bool = False
     """True for a part of Tieline itself, to which nothing is hidden."""
+    items: Reach = EVERYWHERE
+    restricted: Reach = NOWHERE
 
-    def hidden(self, connection: Connection | Transaction) -> frozenset[IncidentId]:
-        """The incidents that are not there for them."""
+    @property
+    def is_wide(self) -> bool:
+        """Whether they see whatever is of no item."""
+        return self.is_whole or self.items.is_all
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether there is nothing that they could see."""
+        return not self.is_whole and self.items.is_nowhere
+
+    @property
+    def words(self) -> str:
+        """What they see, for people: the same for all who see the same."""
         if self.is_whole:
-            return frozenset()
-        return frozenset(map(IncidentId, connection.execute(_RESTRICTED).scalars())) - self.reads.keys()
+            return "everything"
+        if self.restricted == self.items:
+            return _words(self.items)
+        beside = "" if self.restricted.is_nowhere else f", and what is restricted of {_words(self.restricted)}"
+        return f"{_words(self.items)}, as far as it is not restricted{beside}"
+
+    def within(self, query: Select[Any], incident: ColumnElement[Any]) -> Select[Any]:
+        """The rows of a query that are of items that they see, and where they see everything also those of none."""
+        if self.is_whole:
+            return query
+        return query.where(self.sees(incident))
+
+    def sees(self, incident: ColumnElement[Any]) -> ColumnElement[bool]:
+        """That a row is of an item of this number that they see, or of none where they see everything."""
+        if self.is_whole:
+            return true()
+        if self.items.is_all:
+            return or_(incident.is_(None), incident.not_in(select(_ITEM.c.id).where(*self._restricted_away())))
+        return _any(_ITEM.c.id == incident, self.sees_item(_ITEM), of=_ITEM)
+
+    def sees_subject(self, subject: ColumnElement[Any]) -> ColumnElement[bool] | None:
+        """That a row is not of an item of this id for ever that they do not see; None where they see each."""
+        if self.is_whole:
+            return None
+        if self.items.is_all:
+            return or_(subject.is_(None), subject.not_in(select(_ITEM.c.uid).where(*self._restricted_away())))
+        return not_(_any(_ITEM.c.uid == subject, not_(self.sees_item(_ITEM)), of=_ITEM))
+
+    def sees_record(self, connection: ColumnElement[Any], ref: ColumnElement[Any]) -> ColumnElement[bool]:
+        """That what a connection knows by this ref is a record or an alert of what they see, or of nothing where they
+        see everything, or all of what is in that connection."""
+        if self.is_whole:
+            return true()
+        copies = (_RECORD.c.connection == connection, _RECORD.c.ref == ref)
+        alerts = (_ALERT.c.connection == connection, _ALERT.c.episode == ref, _ALERT.c.incident_id.is_not(None))
+        copy = _any(*copies, not_(self.sees(_RECORD.c.incident_id)), of=_RECORD)
+        alert = _any(*alerts, not_(self.sees(_ALERT.c.incident_id)), of=_ALERT)
+        seen = not_(or_(copy, alert))
+        if self.items.is_all:
+            return seen
+        copy = _any(*copies, self.sees(_RECORD.c.incident_id), of=_RECORD)
+        alert = _any(*alerts, self.sees(_ALERT.c.incident_id), of=_ALERT)
+        return or_(copy, alert, and_(seen, self.has_all_in(connection)))
+
+    def sees_connection(self, connection: ColumnElement[Any]) -> ColumnElement[bool]:
+        """That something which they see is in this connection, or they see everything."""
+        if self.is_wide:
+            return true()
+        copy = _any(_RECORD.c.connection == connection, self.sees(_RECORD.c.incident_id), of=_RECORD)
+        alert = _any(_ALERT.c.connection == connection, self.sees(_ALERT.c.incident_id), of=_ALERT)
+        return or_(self.has_all_in(connection), copy, alert)
+
+    def has_all_of(self, connection: str) -> bool:
+        """Whether they read whatever is in this connection, as far as it is not restricted."""
+        own = Scope(ScopeKind.CONNECTION, connection)
+        return (
+            self.is_wide
+            or (own in self.items.scopes and self.items.within in (None, own))
+            or (self.items.everywhere and self.items.within == own)
+        )
+
+    def has_all_in(self, connection: ColumnElement[Any]) -> ColumnElement[bool]:
+        """The same of the connection that a column names."""
+        if self.is_wide:
+            return true()
+        named = {*self.items.scopes, *([] if self.items.within is None else [self.items.within])}
+        own = sorted(one.name for one in named if one.kind is ScopeKind.CONNECTION and self.has_all_of(one.name))
+        return connection.in_(own) if own else false()
+
+    def sees_item(self, item: FromClause) -> ColumnElement[bool]:
+        """That a row of `incident` is an item that they see."""
+        if self.is_whole:
+            return true()
+        return and_(_lies(self.items, item), or_(not_(item.c.restricted), _lies(self.restricted, item)))
+
+    def _restricted_away(self) -> tuple[ColumnElement[bool], ...]:
+        """Of whoever reads everything: that an item is restricted, and not theirs to read."""
+        # In the words of the index over the few that are.
+        few: ColumnElement[bool] = literal_column(f"{_ITEM.name}.restricted")
+        return few, not_(_lies(self.restricted, _ITEM))
 
     def called(self, incident: IncidentId | None, number: N) -> str | N:
         """How the item of this number is called that they see; the same for what is none."""
@@ -68,24 +169,69 @@ class Sight:
         wanted = words.strip().upper()
         return next((number for number, label in self.reads.items() if label == wanted), None)
 
+    def among(
+        self, connection: Connection | Transaction, incidents: Iterable[IncidentId | None]
+    ) -> Callable[[IncidentId | None], bool]:
+        """Which of these they see; what is of none is seen by whoever sees everything."""
+        if self.is_whole:
+            return lambda _incident: True
+        numbers = sorted({one for one in incidents if one is not None})
+        asked = select(t.incident.c.id).where(among(t.incident.c.id, "incidents"), self.sees_item(t.incident))
+        seen = frozenset(connection.execute(asked, {"incidents": numbers}).scalars())
+        return lambda incident: self.is_wide if incident is None else incident in seen
+
+
+def _any(*conditions: ColumnElement[bool], of: FromClause) -> ColumnElement[bool]:
+    return select(literal_column("1")).select_from(of).where(*conditions).correlate_except(of).exists()
+
+
+def _lies(reach: Reach, item: FromClause) -> ColumnElement[bool]:
+    """That an item lies within a reach."""
+    if reach.is_nowhere:
+        return false()
+    return and_(
+        true() if reach.everywhere else _in_one_of(reach.scopes, item),
+        true() if reach.within is None else _in_one_of((reach.within,), item),
+    )
+
+
+def _in_one_of(scopes: Iterable[Scope], item: FromClause) -> ColumnElement[bool]:
+    names: dict[ScopeKind, list[str]] = {}
+    for one in sorted(scopes):
+        names.setdefault(one.kind, []).append(one.name)
+    return or_(*(_IN[kind](item, found) for kind, found in names.items()))
+
+
+def _in_column(name: str) -> Callable[[FromClause, list[str]], ColumnElement[bool]]:
+    # In the words of the partial indexes: a value that is bound shows no database that there is one.
+    return lambda item, names: and_(item.c[name].in_(names), item.c[name] != literal_column("''"))
+
+
+def _in_connection(item: FromClause, names: list[str]) -> ColumnElement[bool]:
+    return _any(_COPY.c.incident_id == item.c.id, _COPY.c.connection.in_(names), of=_COPY)
+
+
+_IN: Final = {
+    ScopeKind.TEAM: _in_column("team"),
+    ScopeKind.SERVICE: _in_column("service"),
+    ScopeKind.CONNECTION: _in_connection,
+}
+
+
+def _words(reach: Reach) -> str:
+    if reach.is_nowhere:
+        return "nothing"
+    of = "everything" if reach.everywhere else ", ".join(map(str, sorted(reach.scopes)))
+    return of if reach.within is None else str(reach.within) if reach.everywhere else f"{of}, within {reach.within}"
+
 
 OUTSIDER: Final = Sight()
-"""What everybody sees."""
+"""What everybody sees who reads everything."""
 
 WHOLE: Final = Sight(is_whole=True)
 """What a part of Tieline sees that acts by itself: everything, by its number."""
 
-_UIDS: Final = select(t.incident.c.uid).where(among(t.incident.c.id, "incidents"))
-
-
-def uids_of(connection: Connection | Transaction, incidents: Iterable[IncidentId]) -> frozenset[str]:
-    """The ids that these incidents have for ever."""
-    return frozenset(connection.execute(_UIDS, {"incidents": list(incidents)}).scalars())
-
-
-_BY_UID: Final = select(t.incident.c.id, t.incident.c.kind, t.incident.c.uid, t.incident.c.restricted).where(
-    among(t.incident.c.uid, "uids")
-)
+_BY_UID: Final = select(t.incident.c.id, t.incident.c.kind, t.incident.c.uid).where(among(t.incident.c.uid, "uids"))
 
 
 def called_by_uid(
@@ -95,8 +241,8 @@ def called_by_uid(
     wanted = sorted({*uids})
     return {
         row.uid: (number, str(sight.called(number, item_number(RecordKind(row.kind), number))))
-        for row in (connection.execute(_BY_UID, {"uids": wanted}) if wanted else ())
-        if (number := IncidentId(row.id)) in sight.reads or sight.is_whole or not row.restricted
+        for row in (connection.execute(_BY_UID.where(sight.sees_item(t.incident)), {"uids": wanted}) if wanted else ())
+        for number in (IncidentId(row.id),)
     }
 
 
@@ -113,18 +259,6 @@ def called_by_number(
     return {number: str(sight.called(number, words)) for number, words in numbers.items()}
 
 
-def without(query: Select[Any], incident: ColumnElement[Any], hidden: frozenset[IncidentId]) -> Select[Any]:
-    """The query without the rows of these incidents. Where none is hidden it stays as it is, and as fast."""
-    return query.where(incident.is_(None) | not_among(incident, hidden)) if hidden else query
-
-
-def records_of(connection: Connection | Transaction, hidden: frozenset[IncidentId]) -> frozenset[tuple[str, str]]:
-    """The records and alerts of these incidents: each connection, and how it knows them."""
-    if not hidden:
-        return frozenset()
-    return frozenset((name, ref) for name, ref in connection.execute(_RECORDS, {"incidents": list(hidden)}))
-
-
 def alerts_of(
     connection: Connection | Transaction, incidents: Iterable[IncidentId]
 ) -> dict[tuple[str, str], IncidentId]:
@@ -136,31 +270,25 @@ def alerts_of(
 
 def sight_of(connection: Connection | Transaction, someone: Someone, facts: Facts) -> Sight:
     """What this person sees."""
-    rows = connection.execute(_RESTRICTED_ROWS).all()
-    held: dict[int, list[str]] = {}
-    for row in connection.execute(_RESTRICTED_IN) if rows else ():
-        held.setdefault(row.incident_id, []).append(row.connection)
-    return Sight(
-        {
-            IncidentId(row.id): row.label
-            for row in rows
-            if may(someone, READ_RESTRICTED, _subject(row, held.get(row.id, ())), facts).allowed
-        }
-    )
+    items, restricted = (reach_of(someone, right, facts) for right in (READ, READ_RESTRICTED))
+    sight = Sight(items=items, restricted=restricted)
+    if items.is_nowhere or restricted.is_nowhere:
+        return sight
+    rows = connection.execute(_LABELS.where(sight.sees_item(t.incident)))
+    return replace(sight, reads={IncidentId(row.id): row.label for row in rows})
+
+
+_LABELS: Final = select(t.incident.c.id, t.incident.c.label).where(text("restricted")).order_by(t.incident.c.id)
 
 
 def subject_of(connection: Connection | Transaction, incident: IncidentId) -> Subject:
     """An incident as what somebody does something to. Raises LookupError."""
-    row = connection.execute(_ROW, {"incident": incident}).first()
+    row = connection.execute(_THIS_ROW, {"incident": incident}).first()
     if row is None:
         raise NotThere(f"there is no incident {incident}; `tieline incidents` lists those that exist")
-    return _subject(row, connection.execute(_CONNECTIONS, {"incident": row.id}).scalars())
-
-
-def _subject(row: Any, connections: Iterable[str]) -> Subject:
-    named = {ScopeKind.TEAM: row.fields.get("team"), ScopeKind.SERVICE: row.fields.get("service")}
-    scopes = {Scope(kind, str(name)) for kind, name in named.items() if name}
-    scopes |= {of_connection(name) for name in connections}
+    named = {ScopeKind.TEAM: row.team, ScopeKind.SERVICE: row.service}
+    scopes = {Scope(kind, name) for kind, name in named.items() if name}
+    scopes |= {of_connection(name) for name in connection.execute(_CONNECTIONS, {"incident": row.id}).scalars()}
     name = row.label if row.restricted else item_number(RecordKind(row.kind), IncidentId(row.id))
     return Subject(name, bool(row.restricted), frozenset(scopes))
 

@@ -74,6 +74,9 @@ incident = Table(
     Column("status", String(20), nullable=False),
     # How bad it is: 50 critical, 40 high, 35 not known, 30 medium, 20 low, 10 info.
     Column("rank", Integer, nullable=False, default=35, server_default=text("'35'")),
+    # The scopes that its fields put it in, "" for none: what somebody may read of a list is asked of these.
+    Column("team", String(200), nullable=False, default="", server_default=text("''")),
+    Column("service", String(200), nullable=False, default="", server_default=text("''")),
     Column("exercise", Boolean, nullable=False, default=False),
     Column("restricted", Boolean, nullable=False, default=False),
     Column("label", String(20), nullable=False, default=""),  # shown instead of its number while it is restricted
@@ -94,6 +97,9 @@ Index(
     postgresql_where=_OPEN,
 )
 Index("ix_incident_restricted", incident.c.id, sqlite_where=text("restricted"), postgresql_where=text("restricted"))
+for _scope in (incident.c.team, incident.c.service):
+    _some = text(f"{_scope.name} <> ''")
+    Index(f"ix_incident_{_scope.name}", _scope, incident.c.id, sqlite_where=_some, postgresql_where=_some)
 
 replica = Table(
     "replica",

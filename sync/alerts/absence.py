@@ -190,10 +190,10 @@ def confirm(
     name: ConnectionName,
     *,
     actor: Actor,
-    unseen: AbstractSet[tuple[str, str]] = frozenset(),
+    theirs: AbstractSet[Ref] | None = None,
 ) -> Doubt:
     """A person says that these alerts have ended: the next pass that lacks them takes that in. Good for them only, and
-    for none of those that the person does not see (`unseen`, each with its connection).
+    of them for those that the person sees (`theirs`; None for each).
 
     Raises LookupError when nothing of that connection is doubted.
     """
@@ -202,7 +202,7 @@ def confirm(
         raise no_such("connection", name, engine.connections)
     if doubt is None or not doubt.is_loud:
         raise not_doubted(name)
-    said = frozenset(one for one in doubt.episodes if (name, one) not in unseen)
+    said = doubt.episodes if theirs is None else doubt.episodes & theirs
     confirmed = replace(doubt, confirmed=doubt.confirmed | said)
     _save(tx, name, confirmed)
     engine.record(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ from tieline.core.severities import why_unknown
 from tieline.core.store import tables as t
 from tieline.core.store.among import among
 from tieline.core.store.store import Connection, Transaction
+from tieline.sync.sight import WHOLE, Sight
 
 if TYPE_CHECKING:
     # Who only looks (`tieline status`) does not wait for the engine.
@@ -46,10 +47,10 @@ class UnknownSeverity:
         return f"{self.alerts} {many} of {self.connection}: {why_unknown(self.word)}"
 
 
-def firing(connection: Connection | Transaction, hidden: Collection[IncidentId] = ()) -> tuple[UnknownSeverity, ...]:
-    """What fires without a known severity, without the alerts of these incidents."""
-    rows = connection.execute(_FIRING)
-    return _counted((row.connection, row.fields) for row in rows if row.incident_id not in hidden)
+def firing(connection: Connection | Transaction, sight: Sight = WHOLE) -> tuple[UnknownSeverity, ...]:
+    """What fires without a known severity, of what somebody sees."""
+    rows = connection.execute(sight.within(_FIRING, t.signal.c.incident_id))
+    return _counted((row.connection, row.fields) for row in rows)
 
 
 def firing_of(

@@ -13,13 +13,13 @@ from hashlib import sha256
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from sqlalchemy import Select, bindparam, or_, select
+from sqlalchemy import Select, and_, bindparam, or_, select
 
 from tieline.core.model import IncidentId, RecordKind, item_number
 from tieline.core.store import persons
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection
-from tieline.sync.sight import Sight, without
+from tieline.sync.sight import Sight
 
 BEGINNING: Final = "begin"
 """The id before everything."""
@@ -47,6 +47,7 @@ _SEEN: Final = (
 )
 _AFTER: Final = _SEEN.where(t.journal.c.seq > bindparam("after")).order_by(t.journal.c.seq).limit(AT_ONCE)
 _LAST: Final = _SEEN.order_by(t.journal.c.seq.desc()).limit(1)
+_CONNECTION: Final = t.journal.c.connection
 _HASH: Final = select(t.journal.c.hash).where(t.journal.c.seq == bindparam("seq"))
 HEAD: Final = select(t.journal_head.c.seq)
 
@@ -97,7 +98,9 @@ def place(connection: Connection, told: str) -> int:
 
 
 def _rows(connection: Connection, query: Select[Any], given: Mapping[str, Any], sight: Sight) -> Sequence[Any]:
-    return connection.execute(without(query, t.journal.c.incident_id, sight.hidden(connection)), given).all()
+    of_none = and_(t.incident.c.id.is_(None), or_(t.journal.c.connection.is_(None), sight.sees_connection(_CONNECTION)))
+    seen = or_(of_none, and_(t.incident.c.id.is_not(None), sight.sees_item(t.incident)))
+    return connection.execute(query.where(seen), given).all()
 
 
 def _happening(row: Any, cipher: Cipher[modes.ECB], sight: Sight) -> Happening:

@@ -18,7 +18,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tieline.core.access import READ, STORE
+from tieline.core.access import READ, WHAT_THEY_SEE
 from tieline.core.errors import NotAllowed
 from tieline.core.store.store import Store
 from tieline.sync.api import happenings
@@ -82,7 +82,7 @@ class Streams:
 def begin(store: Store, asker: Asker, told: str | None) -> tuple[int, str]:
     """Where a stream begins: after the event of the id that was told, or after what has happened by now. Raises
     NotAllowed, which is journalled, and NoPlace."""
-    asking.ask(store, asker, "events", READ)
+    asking.ask(store, asker, "events", READ, WHAT_THEY_SEE)
     with store.read() as connection:
         if told is not None:
             return happenings.place(connection, told), told
@@ -92,7 +92,7 @@ def begin(store: Store, asker: Asker, told: str | None) -> tuple[int, str]:
 def look(store: Store, asker: Asker, seq: int) -> list[Happening]:
     """What happened since. Raises NotProved and NotAllowed."""
     with store.read() as connection:
-        verdict = asker.may(connection, READ, STORE)
+        verdict = asker.may(connection, READ, WHAT_THEY_SEE)
         if not verdict.allowed:
             raise NotAllowed(verdict.sentence)
         return happenings.after(connection, seq, asker.sight(connection))

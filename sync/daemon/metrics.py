@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -10,12 +10,11 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
-from sqlalchemy import exists, func, or_, select, text
+from sqlalchemy import func, select, text
 
 from tieline.core.errors import StoreUnavailable
-from tieline.core.model import ConnectionName, IncidentId
+from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
-from tieline.core.store.among import among
 from tieline.core.store.store import Connection
 from tieline.sync import explain, loading
 from tieline.sync.alerts import groups, unheeded
@@ -26,7 +25,7 @@ from tieline.sync.daemon.running import Refusal
 from tieline.sync.engine import Engine
 from tieline.sync.intake.intake import Intake
 from tieline.sync.office import happenings
-from tieline.sync.sight import OUTSIDER, without
+from tieline.sync.sight import OUTSIDER
 
 ALERTED: Final = ("401", "503")
 """What deliveries are refused with that an alert rule counts."""
@@ -100,7 +99,6 @@ class _Collector(Collector):
         self._watched.pulse.feel()
         with engine.store.read() as connection:
             # Nobody knows who reads this: what is restricted is in none of the figures.
-            hidden = OUTSIDER.hidden(connection)
             yield GaugeMetricFamily("tieline_store_up", "1 while the store answers and takes writes", value=1)
             waiting = GaugeMetricFamily("tieline_inbox", "Rows that wait to be read", labels=["connection"])
             lag = GaugeMetricFamily("tieline_inbox_lag_seconds", "Age of the oldest waiting row", labels=["connection"])
@@ -123,13 +121,13 @@ class _Collector(Collector):
                 .where(text("dirty"))
                 .group_by(t.replica.c.connection)
             )
-            for name, count, oldest in connection.execute(without(query, t.replica.c.incident_id, hidden)):
+            for name, count, oldest in connection.execute(OUTSIDER.within(query, t.replica.c.incident_id)):
                 dirty.add_metric([name], count)
                 behind.add_metric([name], _seconds(now, oldest))
             yield dirty
             yield behind
             parked = GaugeMetricFamily("tieline_parked", "What waits for a person", labels=["kind"])
-            for kind, rows in _parked(connection, hidden).items():
+            for kind, rows in _parked(connection).items():
                 parked.add_metric([kind], rows)
             yield parked
             unread = GaugeMetricFamily(
@@ -150,22 +148,21 @@ class _Collector(Collector):
             yield GaugeMetricFamily(
                 "tieline_alerts_flapping",
                 "Groups of alerts that go off and on, so that what they do is held",
-                value=sum(one.incident not in hidden for one in groups.flapping(connection, now)),
+                value=_seen(connection, groups.flapping(connection, now)),
             )
             yield GaugeMetricFamily(
                 "tieline_resolved_while_firing",
                 "Incidents that are over while their alerts fire",
-                value=sum(one.incident not in hidden for one in unheeded.unheeded(connection)),
+                value=_seen(connection, unheeded.unheeded(connection)),
             )
             yield GaugeMetricFamily(
                 "tieline_conflicts",
                 "Copies with a field that waits for a person",
                 value=_count(
                     connection,
-                    without(
+                    OUTSIDER.within(
                         select(func.count()).select_from(t.replica).where(loading.WAITS_FOR_A_PERSON),
                         t.replica.c.incident_id,
-                        hidden,
                     ),
                 ),
             )
@@ -212,33 +209,24 @@ _PARKED: Final = {
 }
 
 
-def _parked(connection: Connection, hidden: frozenset[IncidentId]) -> dict[str, int]:
-    """How much waits for a person, by kind, without what is of these incidents."""
-    of_them = or_(
-        exists().where(
-            t.replica.c.connection == t.inbox.c.connection,
-            t.replica.c.ref == t.inbox.c.ref,
-            among(t.replica.c.incident_id, hidden),
-        ),
-        exists().where(
-            t.signal.c.connection == t.inbox.c.connection,
-            t.signal.c.episode == t.inbox.c.ref,
-            among(t.signal.c.incident_id, hidden),
-        ),
-    )
-    arrivals = _PARKED["inbox"]
+def _parked(connection: Connection) -> dict[str, int]:
+    """How much waits for a person, by kind, as far as it is not restricted."""
+    of_copy = t.replica.c.incident_id
     counted = {
-        "replica": without(_PARKED["copy"], t.replica.c.incident_id, hidden),
-        "inbox": arrivals.where(~of_them) if hidden else arrivals,
-        "comment": without(_PARKED["comment"], t.replica.c.incident_id, hidden),
-        "signal": without(_PARKED["signal"], t.signal.c.incident_id, hidden),
-        "reaction": without(_PARKED["reaction"], t.follower_backlog.c.incident_id, hidden),
+        "replica": OUTSIDER.within(_PARKED["copy"], of_copy),
+        "inbox": _PARKED["inbox"].where(OUTSIDER.sees_record(t.inbox.c.connection, t.inbox.c.ref)),
+        "comment": OUTSIDER.within(_PARKED["comment"], of_copy),
+        "signal": OUTSIDER.within(_PARKED["signal"], t.signal.c.incident_id),
+        "reaction": OUTSIDER.within(_PARKED["reaction"], t.follower_backlog.c.incident_id),
     }
     found = {kind: _count(connection, query) for kind, query in counted.items()}
-    if not hidden:
-        return {**found, "timer": _count(connection, _PARKED["timer"])}
     # What a timer is about stands in what it holds, and few of them ever wait.
-    return {**found, "timer": sum(one.incident not in hidden for one in explain.parked_timers(connection))}
+    return {**found, "timer": len(explain.parked_timers(connection))}
+
+
+def _seen(connection: Connection, found: Sequence[groups.Flapping] | Sequence[unheeded.Unheeded]) -> int:
+    is_seen = OUTSIDER.among(connection, [one.incident for one in found])
+    return sum(is_seen(one.incident) for one in found)
 
 
 def _count(connection: Connection, query: Any) -> int:

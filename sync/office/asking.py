@@ -106,10 +106,11 @@ def asking(store: Store, asked: Asked, act: str) -> Iterator[Store]:
         raise
 
 
-def ask(store: Store, asker: Asker, act: str, right: str) -> None:
-    """Ask, before anything of the store as a whole is shown. A no is journalled, and raised as NotAllowed."""
+def ask(store: Store, asker: Asker, act: str, right: str, about: Subject = STORE) -> None:
+    """Ask, before anything is shown: of the store as a whole, where nothing else is said. A no is journalled, and
+    raised as NotAllowed."""
     with store.read() as connection:
-        verdict = asker.may(connection, right, STORE)
+        verdict = asker.may(connection, right, about)
     if not verdict.allowed:
         journal_refusal(store, asker, act, right, verdict, None)
         raise NotAllowed(verdict.sentence)

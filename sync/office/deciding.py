@@ -24,7 +24,7 @@ from tieline.sync.fit import unfit
 from tieline.sync.records import OWN_DOING, Held, ReplicaState
 from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
-from tieline.sync.sight import Sight, records_of
+from tieline.sync.sight import Sight
 
 _LARGEST: Final = 2**63 - 1
 """No row of a store has a larger number."""
@@ -205,16 +205,18 @@ def _owner(
     it."""
     if number > _LARGEST:
         return None, False
-    hidden = sight.hidden(connection)
     if what == "inbox":
-        row = connection.execute(_ARRIVAL, {"number": number}).first()
-        return None, row is not None and (row.connection, row.ref) in records_of(connection, hidden)
+        there = connection.execute(_ARRIVAL, {"number": number}).first()
+        seen = connection.execute(
+            _ARRIVAL.where(sight.sees_record(t.inbox.c.connection, t.inbox.c.ref)), {"number": number}
+        )
+        return None, there is not None and seen.first() is None
     if what == "timer":
         facts = connection.execute(_FACTS, {"number": number}).scalar()
         found = None if facts is None else incident_of_timer(connection, facts)
     else:
         found = connection.execute(_OWNERS[what], {"number": number}).scalar()
-    return (None, True) if found in hidden else (found, False)
+    return (found, False) if sight.among(connection, [found])(found) else (None, True)
 
 
 _ARRIVAL: Final = select(t.inbox.c.connection, t.inbox.c.ref).where(t.inbox.c.id == bindparam("number"))

@@ -58,8 +58,9 @@ class Seen:
 
     @property
     def version(self) -> str:
-        """Another one as soon as anything of it is another, and for whoever sees other items than they do."""
-        told = [self.facts, sorted(self.sight.reads.values())]
+        """Another one as soon as anything of it is another, and for whoever may see other items than they do. It is
+        made of nothing that they do not see."""
+        told = [self.facts, self.sight.words]
         return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

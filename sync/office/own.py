@@ -21,7 +21,7 @@ from tieline.sync.loading import plain
 from tieline.sync.office import deciding, token_acts
 from tieline.sync.office.desk import EngineDesk
 from tieline.sync.office.writing import news, shown, values
-from tieline.sync.sight import Sight, of_connection, records_of, subject_of
+from tieline.sync.sight import Sight, of_connection, subject_of
 
 
 class Edit(Ask):
@@ -227,10 +227,11 @@ def confirm(desk: EngineDesk, ask: Confirm) -> Callable[[], Confirmed]:
     name, found = ConnectionName(ask.connection), list[absence.Doubt]()
 
     def decide(tx: Transaction) -> None:
-        if name in absence.doubts(tx) and name not in explain.doubts(tx, desk.sight):
+        seen = explain.doubts(tx, desk.sight).get(name)
+        if seen is None and name in absence.doubts(tx):
             raise absence.not_doubted(name)
-        unseen = records_of(tx, desk.sight.hidden(tx))
-        absence.confirm(tx, desk.engine, name, actor=desk.actor, unseen=unseen)
+        theirs = None if seen is None else seen.episodes
+        absence.confirm(tx, desk.engine, name, actor=desk.actor, theirs=theirs)
         found.append(explain.doubts(tx, desk.sight)[name])
 
     desk.within(decide, hold=lambda tx: absence.load(tx, name))

@@ -10,7 +10,7 @@ from tieline.core.offer import Offer
 from tieline.core.projections import RowsSeen
 from tieline.sync.office import projecting
 from tieline.sync.office.seeing import Seeing
-from tieline.sync.sight import called_by_uid, uids_of
+from tieline.sync.sight import called_by_uid
 
 
 def rows_of(offer: Offer, seeing: Seeing, read: Callable[[str, int], object] = lambda _name, _seq: None) -> RowsSeen:
@@ -19,10 +19,6 @@ def rows_of(offer: Offer, seeing: Seeing, read: Callable[[str, int], object] = l
     made yet, and TypeError once whoever reads is done."""
     tables = {table: one for one in offer.projections for table in one.tables}
     seen_in, sight = seeing.seen_in, seeing.sight
-
-    def hidden() -> frozenset[str]:
-        found = sight.hidden(seen_in)
-        return uids_of(seen_in, found) if found else frozenset()
 
     def current(table: Table) -> None:
         seeing.refuse_if_over()
@@ -33,4 +29,4 @@ def rows_of(offer: Offer, seeing: Seeing, read: Callable[[str, int], object] = l
     def shown(subjects: Iterable[str]) -> None:
         seeing.shows(number for number, _called in called_by_uid(seen_in, sight, filter(None, subjects)).values())
 
-    return RowsSeen(seen_in, tables, hidden, current, shown if sight.reads else None)
+    return RowsSeen(seen_in, tables, sight.sees_subject, current, shown if sight.reads else None)

@@ -21,7 +21,6 @@ from tieline.sync import explain, loading
 from tieline.sync.daemon.heartbeat import ago, life
 from tieline.sync.office.look import EngineLook
 from tieline.sync.records import Incident, Replica, ReplicaState
-from tieline.sync.sight import without
 
 MOST_TOLD: Final = 5
 """Things that wait for a person, and tools in trouble, that are told one by one."""
@@ -146,9 +145,8 @@ _WORST: Final = Keyset("overview", int, int, int)
 def overview(look: EngineLook, ask: Overview) -> OverviewShown:
     """What is wrong now: open incidents, the worst and newest first, and what waits for a person."""
     i = t.incident.c
-    hidden = look.sight.hidden(look.seen_in)
     query = select(i.id, i.rank, i.opened_at, i.restricted).where(_INCIDENTS, _OPEN)
-    query = without(query, i.id, hidden).order_by(i.rank.desc(), i.opened_at.desc(), i.id.desc())
+    query = query.where(look.sight.sees_item(t.incident)).order_by(i.rank.desc(), i.opened_at.desc(), i.id.desc())
     if ask.after is not None:
         rank, micros, number = _WORST.after(ask.after)
         at = from_micros(micros)
@@ -159,7 +157,7 @@ def overview(look: EngineLook, ask: Overview) -> OverviewShown:
     look.shows(IncidentId(row.id) for row in page)
     daemon = life(look.seen_in, look.now)
     parked = explain.parked(look.seen_in, look.sight)
-    figures = _figures(look, hidden, len(parked))
+    figures = _figures(look, len(parked))
     return OverviewShown(
         items=_items(look, {IncidentId(row.id): row for row in page}),
         next=following,
@@ -169,7 +167,7 @@ def overview(look: EngineLook, ask: Overview) -> OverviewShown:
         figures=figures,
         waiting=_waiting(look, figures, parked),
         connections=_in_trouble(look),
-        connections_known=len(look.config.connections),
+        connections_known=len(explain.connections(look.seen_in, look.sight, look.config.connections)),
         is_paged=ask.after is not None,
     )
 
@@ -230,18 +228,18 @@ def _condition(copy: Replica) -> tuple[str, str]:
             return "in_step", "in step"
 
 
-def _figures(look: EngineLook, hidden: frozenset[IncidentId], parked: int) -> Figures:
-    i, r = t.incident.c, t.replica.c
+def _figures(look: EngineLook, parked: int) -> Figures:
+    i, r, sight = t.incident.c, t.replica.c, look.sight
     ranked = select(i.rank, func.count()).where(_INCIDENTS, _OPEN).group_by(i.rank)
-    of_rank = {row[0]: row[1] for row in look.seen_in.execute(without(ranked, i.id, hidden))}
+    of_rank = {row[0]: row[1] for row in look.seen_in.execute(ranked.where(sight.sees_item(t.incident)))}
     dirty = select(func.count(), func.min(r.dirty_since)).select_from(t.replica).where(text("dirty"))
-    behind, oldest = look.seen_in.execute(without(dirty, r.incident_id, hidden)).one()
+    behind, oldest = look.seen_in.execute(sight.within(dirty, r.incident_id)).one()
     waits = select(func.count()).select_from(t.replica).where(loading.WAITS_FOR_A_PERSON)
     severities = {one.value: of_rank.get(loading.rank_of({"severity": one}), 0) for one in Severity}
     return Figures(
         **severities,
         without_severity=of_rank.get(loading.UNKNOWN_RANK, 0),
-        to_decide=int(look.seen_in.execute(without(waits, r.incident_id, hidden)).scalar_one()),
+        to_decide=int(look.seen_in.execute(sight.within(waits, r.incident_id)).scalar_one()),
         parked=parked,
         ends_doubted=sum(1 for one in explain.doubts(look.seen_in, look.sight).values() if one.open),
         copies_behind=int(behind),
@@ -288,6 +286,6 @@ _TROUBLE: Final = select(t.connection).where(t.connection.c.state != "working").
 def _in_trouble(look: EngineLook) -> tuple[InTrouble, ...]:
     return tuple(
         InTrouble(connection=row.name, state=row.state, reason=row.reason, since=row.since, next_try_at=row.next_at)
-        for row in look.seen_in.execute(_TROUBLE)
+        for row in look.seen_in.execute(_TROUBLE.where(look.sight.sees_connection(t.connection.c.name)))
         if ConnectionName(row.name) in look.config.connections
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field
 
@@ -172,35 +172,39 @@ class FileProblem(Row):
 
 
 class StatusShown(Answer):
-    """The state of everything."""
+    """The state of everything, counted over what whoever asks sees. What is of no item yet is counted for whoever reads
+    all of its connection; of the file, and of those who work, whoever reads everything is told."""
 
     daemon: DaemonSeen
-    incidents_open: int
+    counted_over: str = Field(description="What they see, and the figures count: everything, or scopes.")
+    incidents_open: int = Field(description="Incidents that are not over.")
     flapping: tuple[Flapping, ...]
     resolved_while_firing: tuple[StillFiring, ...]
-    signals_firing: int
-    signals_left_out: int
-    inbox_waiting: int
-    copies_gone: int
-    copies_behind: int
-    oldest_undelivered_seconds: int
-    parked: int
-    conflicts: int
-    severity_unknown: int
-    ends_doubted: int
+    signals_firing: int = Field(description="Alerts that fire.")
+    signals_left_out: int = Field(description="Alerts that sources told of and that were left out, of no incident.")
+    inbox_waiting: int = Field(description="Records that wait to be read, whatever they belong to.")
+    copies_gone: int = Field(description="Copies of open items that were deleted over there.")
+    copies_behind: int = Field(description="Copies that wait to be written.")
+    oldest_undelivered_seconds: int = Field(description="Since when the first of those waits.")
+    parked: int = Field(description="What was put aside and waits for a person.")
+    conflicts: int = Field(description="Fields that wait for a person.")
+    severity_unknown: int = Field(description="Alerts that fire with a word that nobody knows for how bad they are.")
+    ends_doubted: int = Field(description="Alerts that are no longer listed and not taken for ended.")
     connections: dict[ConnectionName, ConnectionNow]
     file_problems: tuple[FileProblem, ...]
     file: str = Field(exclude=True)
     now: datetime = Field(exclude=True)
+    is_wide: bool = Field(exclude=True)
 
     def shown(self) -> Sequence[Part]:
-        figures = [(name.replace("_", " "), str(value)) for name, value in self if isinstance(value, int)]
+        figures = [(name.replace("_", " "), str(value)) for name, value in self if type(value) is int]
         connections = [one.row(name, self.now) for name, one in self.connections.items()]
         refused = [_refused(self.file, len(self.file_problems), running=self.daemon.running)]
         return (
             *self.daemon.shown(),
             *(refused if self.file_problems else ()),
             Table("Tieline", ["what", "now"], figures),
+            *([] if self.is_wide else [f"Counted over what you see: {self.counted_over}."]),
             Table("Connections", ["connection", "state", "polled"], connections, "no connections are configured"),
             *(Note(name, sentence) for name, one in self.connections.items() for sentence in one.what_to_do()),
             *self._alerts(),
@@ -281,11 +285,17 @@ def status(look: EngineLook, _ask: Status) -> StatusShown:
         # Whoever reads what is restricted is journalled, and the status is to be seen where nothing can be written.
         one["title"] = "" if look.sight.labelled(one["incident"]) is not None else one["title"]
     _tell_of_connections(found["connections"], _known(look, daemon), running=daemon.running)
+    wide = look.sight.is_wide
     file = look.config.file.name
     left = [{"store": one, "sentence": elsewhere.sentence(one, file)} for one in look.outside.stores_left]
-    problems = [asdict(one) for one in look.outside.problems]
-    told = {**found, "daemon": {**daemon.facts(), "elsewhere": left}, "file_problems": problems}
-    return StatusShown.model_validate({**told, "file": file, "now": look.now})
+    at_work = {**daemon.facts(), "elsewhere": left} if wide else {**daemon.facts(), **_OF_THE_WORKSPACE}
+    problems = [asdict(one) for one in look.outside.problems] if wide else []
+    told = {**found, "daemon": at_work, "counted_over": look.sight.words, "file_problems": problems}
+    return StatusShown.model_validate({**told, "file": file, "now": look.now, "is_wide": wide})
+
+
+_OF_THE_WORKSPACE: Final[Mapping[str, tuple[()]]] = {"reload_refused": (), "workers": (), "elsewhere": ()}
+"""What is left out of what is told of the daemon, for whoever reads within a scope only."""
 
 
 def _unwritable(config: Config) -> str:
@@ -296,8 +306,14 @@ def _unwritable(config: Config) -> str:
 
 
 def _known(look: EngineLook, daemon: Life) -> Known:
-    connections = {str(name): loaded(one) for name, one in look.config.connections.items()}
-    return Known(look.config.file.name, daemon.connections, None if look.outside.problems else connections)
+    written = {str(name): loaded(one) for name, one in look.config.connections.items()}
+    seen = explain.connections(look.seen_in, look.sight, {*written, *(daemon.connections or ())})
+
+    def theirs(connections: Mapping[str, Loaded]) -> Mapping[str, Loaded]:
+        return {name: one for name, one in connections.items() if name in seen}
+
+    at_work = None if daemon.connections is None else theirs(daemon.connections)
+    return Known(look.config.file.name, at_work, None if look.outside.problems else theirs(written))
 
 
 def _tell_of_connections(found: dict[str, dict[str, Any]], known: Known, *, running: bool) -> None:

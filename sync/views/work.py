@@ -17,7 +17,7 @@ from tieline.core.views import Keyset, Listing, Long, Moment, Paged, Row
 from tieline.sync import explain
 from tieline.sync.office import happenings
 from tieline.sync.office.look import EngineLook
-from tieline.sync.sight import called_by_number, without
+from tieline.sync.sight import called_by_number
 
 _FOLLOWERS: Final = (
     select(t.follower, t.journal.c.at.label("since"))
@@ -28,11 +28,11 @@ _FOLLOWERS: Final = (
 
 class FollowerShown(Row):
     """How far a plugin has come with what happened. `behind` counts the entries of the journal that it has not looked
-    at, and `since` is when the first of them was written; `waiting` counts what failed and is tried again, or waits
-    behind that, and `parked` what waits for a person."""
+    at, and `since` is when the first of them was written: null for whoever reads within a scope only. `waiting` counts
+    what failed and is tried again, or waits behind that, and `parked` what waits for a person, of what they see."""
 
     follower: str
-    behind: int
+    behind: int | None
     since: Moment | None
     waiting: int
     parked: int
@@ -55,15 +55,14 @@ def followers(look: EngineLook, ask: Long) -> Followers:
     [after] = _BY_NAME.after(ask.after) if ask.after is not None else [""]
     rows = look.seen_in.execute(_FOLLOWERS.where(t.follower.c.name > after).limit(ask.limit + 1)).all()
     page, following = _BY_NAME.page(rows, ask, lambda row: (row.name,))
-    hidden = look.sight.hidden(look.seen_in)
-    parked, waiting = _counted(look, hidden, is_parked=True), _counted(look, hidden, is_parked=False)
+    parked, waiting = _counted(look, is_parked=True), _counted(look, is_parked=False)
     last = happenings.last(look.seen_in)
     return Followers(
         items=tuple(
             FollowerShown(
                 follower=row.name,
-                behind=last - row.seq,
-                since=None if row.seq >= last else row.since,
+                behind=last - row.seq if look.sight.is_wide else None,
+                since=None if row.seq >= last or not look.sight.is_wide else row.since,
                 waiting=waiting.get(row.name, 0),
                 parked=parked.get(row.name, 0),
             )
@@ -73,11 +72,12 @@ def followers(look: EngineLook, ask: Long) -> Followers:
     )
 
 
-def _counted(look: EngineLook, hidden: frozenset[IncidentId], *, is_parked: bool) -> dict[str, int]:
+def _counted(look: EngineLook, *, is_parked: bool) -> dict[str, int]:
     backlog = t.follower_backlog.c
     query = select(backlog.follower, func.count()).group_by(backlog.follower)
     query = query.where(text("parked <> ''") if is_parked else text("parked = ''"))
-    return {str(name): int(count) for name, count in look.seen_in.execute(without(query, backlog.incident_id, hidden))}
+    found = look.seen_in.execute(look.sight.within(query, backlog.incident_id))
+    return {str(name): int(count) for name, count in found}
 
 
 class Timers(Paged):
@@ -118,13 +118,13 @@ _SOONEST: Final = (
 
 def _visible(look: EngineLook, ask: Timers, place: tuple[int, int] | None) -> Iterator[tuple[Any, IncidentId | None]]:
     """The timers after a place, each with the item that it is about, without those of items that are hidden."""
-    hidden = look.sight.hidden(look.seen_in)
     query = _SOONEST.where(t.timer.c.due_at <= look.now) if ask.overdue else _SOONEST
     most = max(ask.limit, _AT_ONCE)
     while True:
         rows = look.seen_in.execute(_behind(query, place).limit(most + 1)).all()
         owners = explain.owners(look.seen_in, [row.facts for row in rows])
-        yield from ((row, owner) for row, owner in zip(rows, owners, strict=True) if owner not in hidden)
+        is_seen = look.sight.among(look.seen_in, owners)
+        yield from ((row, owner) for row, owner in zip(rows, owners, strict=True) if is_seen(owner))
         if len(rows) <= most:
             return
         place = (to_micros(rows[-1].due_at), rows[-1].id)

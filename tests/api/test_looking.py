@@ -123,8 +123,10 @@ def test_who_may_not_look_is_told_and_the_journal_says_so(caller: Caller) -> Non
     nobody = caller.issue(BOB, Role.RESPONDER)
     comments = caller.issue(ANN, rights=["incident.comment"])
     elsewhere = caller.issue(ANN, Role.VIEWER, scope=Scope(ScopeKind.TEAM, "network"))
-    for token in (nobody, comments, elsewhere):
-        problem(caller.get("incidents?incident=INC-1", token=token), "not-allowed")
+    there = [problem(caller.get("incidents?incident=INC-1", token=one), "not-allowed") for one in (nobody, comments)]
+    assert problem(caller.get("incidents?incident=INC-9", token=nobody), "not-allowed") == there[0]
+    problem(caller.get("incidents?incident=INC-1", token=elsewhere), "not-there")
+    assert caller.get("incidents", token=elsewhere).json()["items"] == []
     refused = caller.journal("act_refused")
     assert [(who, facts["rule"]) for _kind, who, facts in refused] == [("bob", "no_right"), ("ann", "bound")]
     here = caller.issue(ANN, Role.VIEWER, scope=Scope(ScopeKind.CONNECTION, "left"))

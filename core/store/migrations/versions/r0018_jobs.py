@@ -1,5 +1,10 @@
-"""Long work that is done step by step, and what it comes to; who signs in with a browser; and how bad each item is, by
-which lists of them go."""
+"""Long work that is done step by step, and what it comes to; who signs in with a browser; how bad each item is, and
+which team and service it lies in, by which lists of them go."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +14,10 @@ down_revision = "0017"
 
 _RANKS = {"critical": 50, "high": 40, "medium": 30, "low": 20, "info": 10}
 _UNKNOWN = 35
+AT_ONCE = 1_000
+LONGEST_SCOPE = 200
+"""Characters of a scope as it is written, `team:` among them."""
+
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -17,6 +26,7 @@ def upgrade() -> None:
     _jobs()
     _sessions()
     _ranks()
+    _scopes()
 
 
 def _jobs() -> None:
@@ -119,3 +129,28 @@ def _ranks() -> None:
         sqlite_where=still_open,
         postgresql_where=still_open,
     )
+
+
+def _scopes() -> None:
+    for name in ("team", "service"):
+        op.add_column("incident", sa.Column(name, sa.String(200), nullable=False, server_default=sa.text("''")))
+    connection, last = op.get_bind(), 0
+    page = sa.text("SELECT id, fields FROM incident WHERE id > :last ORDER BY id LIMIT :most")
+    write = sa.text("UPDATE incident SET team = :team, service = :service WHERE id = :id")
+    while rows := connection.execute(page, {"last": last, "most": AT_ONCE}).all():
+        last = rows[-1].id
+        found = [{"id": row.id, **_scopes_of(json.loads(row.fields))} for row in rows]
+        if placed := [one for one in found if one["team"] or one["service"]]:
+            connection.execute(write, placed)
+    for name in ("team", "service"):
+        some = sa.text(f"{name} <> ''")
+        op.create_index(f"ix_incident_{name}", "incident", [name, "id"], sqlite_where=some, postgresql_where=some)
+
+
+def _scopes_of(fields: dict[str, Any]) -> dict[str, str]:
+    return {name: _scope(name, str(fields.get(name) or "")) for name in ("team", "service")}
+
+
+def _scope(kind: str, name: str) -> str:
+    is_one = name.strip() and name.isprintable() and len(f"{kind}:{name}") <= LONGEST_SCOPE
+    return name if is_one else ""
