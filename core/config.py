@@ -329,7 +329,7 @@ class _Reader:
             comments=section.comments,
             ceiling=section.ceiling,
             opens=opens or Condition.constant(kind.record == RecordKind.SIGNAL),
-            copies=copies or Condition.constant(Power.WRITE in kind.powers),
+            copies=copies or self._copies(ConnectionName(name), kind),
             webhook_silence=section.webhook_silence,
         )
 
@@ -342,6 +342,12 @@ class _Reader:
             fix = did_you_mean(tool.value, known, "see `tieline plugins`, or install the adapter for it.")
             self._findings.note(tool, "CFG009", f"no adapter speaks to {tool.value!r}.", fix)
         return kind
+
+    def _copies(self, name: ConnectionName, kind: AdapterKind) -> Condition:
+        """What is copied where the file does not say."""
+        if kind.copies is None:
+            return Condition.constant(Power.WRITE in kind.powers)
+        return compile_condition(kind.copies(name), variables_of(CATALOGUE[kind.record]))
 
     def _is_known(self, node: Node, kind: AdapterKind) -> bool:
         """Whether somebody says what the records of a tool are."""

@@ -43,6 +43,7 @@ class RecordKind(str):
     SIGNAL: ClassVar[RecordKind]
     CHANGE: ClassVar[RecordKind]
     PROBLEM: ClassVar[RecordKind]
+    EXECUTION: ClassVar[RecordKind]
 
     @property
     def value(self) -> str:
@@ -54,6 +55,7 @@ RecordKind.INCIDENT = RecordKind("incident")
 RecordKind.SIGNAL = RecordKind("signal")
 RecordKind.CHANGE = RecordKind("change")
 RecordKind.PROBLEM = RecordKind("problem")
+RecordKind.EXECUTION = RecordKind("execution")
 
 
 class Status(StrEnum):
@@ -94,6 +96,24 @@ class ProblemStatus(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
     CANCELLED = "cancelled"
+
+
+class ExecutionStatus(StrEnum):
+    """The life of what a runner executes. Of what is `lost` nobody knows whether it was done."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+class Order(StrEnum):
+    """What is wanted of a runner."""
+
+    RUN = "run"
+    CANCEL = "cancel"  # while it has not begun, and as far as it can be stopped
 
 
 class Severity(StrEnum):
@@ -276,6 +296,20 @@ OWN_CATALOGUE: Final[Mapping[RecordKind, Mapping[str, FieldSpec]]] = {
         FieldSpec("status", FieldType.CHOICE, "where the problem stands in its life", ProblemStatus),
         FieldSpec("workaround", FieldType.RICH_TEXT, "what helps until it is mended"),
     ),
+    RecordKind.EXECUTION: _catalogue(
+        FieldSpec("title", FieldType.TEXT, "what is executed"),
+        FieldSpec("description", FieldType.RICH_TEXT, "what it is for"),
+        FieldSpec("status", FieldType.CHOICE, "how far it has come, as its runner says", ExecutionStatus),
+        FieldSpec("wanted", FieldType.CHOICE, "what the runner is to do", Order),
+        FieldSpec("runner", FieldType.TEXT, "the connection that is to execute it, and no other"),
+        FieldSpec("command", FieldType.TEXT, "what is executed, in the runner's own words"),
+        FieldSpec("dry_run", FieldType.FLAG, "whether it is only tried, without an effect"),
+        FieldSpec("timeout", FieldType.INTEGER, "after how many seconds the runner is to stop it"),
+        FieldSpec("run", FieldType.TEXT, "what it is a step of"),
+        FieldSpec("exit_code", FieldType.INTEGER, "with what number it ended"),
+        FieldSpec("output", FieldType.RICH_TEXT, "what it wrote, or the end of that"),
+        FieldSpec("output_sha256", FieldType.TEXT, "the hash of all that it wrote"),
+    ),
 }
 
 
@@ -415,6 +449,22 @@ OWN_KINDS: Final = (
         ProblemStatus,
         frozenset({ProblemStatus.RESOLVED, ProblemStatus.CLOSED, ProblemStatus.CANCELLED}),
         tuple(OWN_CATALOGUE[RecordKind.PROBLEM].values()),
+    ),
+    ItemKind(
+        RecordKind.EXECUTION,
+        "EXE",
+        "what a runner executes",
+        ExecutionStatus,
+        frozenset(
+            {
+                ExecutionStatus.SUCCEEDED,
+                ExecutionStatus.FAILED,
+                ExecutionStatus.CANCELLED,
+                ExecutionStatus.LOST,
+            }
+        ),
+        tuple(OWN_CATALOGUE[RecordKind.EXECUTION].values()),
+        frozenset(OWN_CATALOGUE[RecordKind.EXECUTION]),
     ),
 )
 """The kinds of item that there are without a plugin."""

@@ -560,5 +560,7 @@ class AdapterKind:
     """The text dialect of comments: plain, markdown, jira_wiki, jira_adf, servicenow_journal."""
     calls_per_minute: int = 600
     """The default budget, below what the vendor allows."""
+    copies: Callable[[ConnectionName], str] | None = None
+    """What is copied into a connection of this name where its `copies` does not say: a condition; without it, all."""
     look_at: str = ""
     """Where a person looks when the tool answers success and does something else: its rights, screens and rules."""

@@ -30,6 +30,7 @@ def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
         "pagerduty-incident",
         "prometheus-alert",
         "servicenow-incident",
+        "spool-execution",
     ]
 
 

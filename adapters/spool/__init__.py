@@ -1,0 +1,1 @@
+"""Speaks to a folder in which runners take jobs and leave results."""

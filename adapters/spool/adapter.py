@@ -1,0 +1,216 @@
+"""A spool as a tool: a job is a record, and its folder is asked for under the token that it was made with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from tieline.adapters.spool.folder import Job, Spool
+from tieline.adapters.spool.settings import SpoolSettings
+from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
+from tieline.core.listing import alone, understood
+from tieline.core.model import ConnectionName, ExecutionStatus, Order
+from tieline.core.port import Body, Cursor, Health, Page, Reading, Ref, Token, Version, Workbench
+
+T = TypeVar("T")
+
+MADE_WITH: Final = ("title", "description", "wanted", "runner", "command", "dry_run", "timeout", "run")
+"""What is told when a job is made."""
+
+SAID: Final = ("title", "description", "wanted")
+"""What may be said otherwise later. The rest is what the runner was told to do."""
+
+OVERLAP: Final = 50_000_000
+"""Nanoseconds that are looked through again: stamps are as coarse as the file system's clock."""
+
+
+def connect(name: ConnectionName, settings: SpoolSettings, workbench: Workbench) -> SpoolAdapter:
+    """An adapter on the folder that the settings name."""
+    return SpoolAdapter(name, settings, workbench)
+
+
+class SpoolAdapter:
+    """One connection to a spool. It keeps nothing."""
+
+    lookup_lag = timedelta(0)
+
+    def __init__(self, name: ConnectionName, settings: SpoolSettings, workbench: Workbench) -> None:
+        self._name = name
+        self._settings = settings
+        self._workbench = workbench
+        self._spool = Spool(settings.path, settings.output_bytes)
+
+    def __repr__(self) -> str:
+        return f"SpoolAdapter({self._name!r})"
+
+    # Source
+
+    def check(self) -> Health:
+        self._ask("check", self._spool.prepare)
+        return Health("the owner of this process", "spool 1")
+
+    def changes(self, since: Cursor | None) -> Iterator[Page]:
+        """Pages of one listing. The cursor is the time of the file system before it was made."""
+        now = self._ask("changes", self._spool.prepare) - OVERLAP
+        start = now - int(self._settings.history.total_seconds() * 1e9) if since is None else self._place(since)
+        found = self._ask("changes", lambda: sorted(self._changed(start)))
+        size = self._settings.page_size
+        for first in range(0, max(len(found), 1), size):
+            part = found[first : first + size]
+            told = understood([name for _at, name in part], self._read, lambda name: (Ref(name), name[:8]))
+            more = first + size < len(found)
+            upto = part[-1][0] if more else max(now, start)
+            yield Page(told.found, Cursor(str(upto)), more, unreadable=told.unreadable)
+
+    def read(self, ref: Ref) -> Reading:
+        def look() -> Reading:
+            self._spool.must_have(ref)
+            return alone(self._name, f"read: job {ref}", lambda: self._read(ref))
+
+        return self._ask("read", look)
+
+    # Adapter
+
+    def create(self, body: Body, token: Token) -> Reading:
+        self._check(body)
+        name = _named(token)
+        said = {**{one: body.get(one) for one in MADE_WITH}, "token": token}
+
+        def make() -> Reading:
+            self._spool.prepare()
+            self._spool.put(name, said)
+            return _left(self._read(name), BORN)
+
+        return self._ask("create", make, writes=True)
+
+    def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
+        self._check({"title": "-", "command": "-", "runner": self._name, **patch}, SAID)
+
+        def write() -> Reading:
+            with self._spool.alone():
+                before = self._read(ref)
+                if before.version != seen:
+                    raise StaleVersion(self._name, f"update: job {ref} is not as it was seen")
+                self._spool.say(ref, {**self._spool.said(ref), **patch})
+                return _left(self._read(ref), before.body)
+
+        return self._ask("update", write, writes=True)
+
+    # Finder
+
+    def find(self, token: Token) -> Reading | None:
+        """A job is called by its token, so that it is found as soon as it is there."""
+        name = _named(token)
+
+        def look() -> Reading | None:
+            self._spool.prepare()
+            self._spool.finish(name)
+            try:
+                return self._read(name)
+            except LookupError:
+                return None
+
+        return self._ask("find", look)
+
+    # What is the same for all of them
+
+    def _check(self, body: Body, taken: tuple[str, ...] = MADE_WITH) -> None:
+        """Raises Rejected for what no runner could do, or for what another connection is to do."""
+        for name, value in body.items():
+            if name in _MUST and not (isinstance(value, str) and value.strip()):
+                self._reject(f"a job has no {name}", name)
+            if name not in {*taken, *_MUST}:
+                self._reject(f"a job has no member {name!r:.40}, or it does not change", name)
+        for name in _MUST:
+            if name not in body:
+                self._reject(f"a job has no {name}", name)
+        if body["runner"] != self._name:
+            self._reject(f"the job is for the runner {body['runner']!r:.40}, and this is {self._name}", "runner")
+        if body.get("wanted", Order.RUN) not in {one.value for one in Order}:
+            self._reject(f"`wanted` is {body['wanted']!r:.40}; it is run or cancel", "wanted")
+
+    def _reject(self, words: str, member: str) -> None:
+        raise Rejected(self._name, words, refused={member: words})
+
+    def _changed(self, start: int) -> Iterator[tuple[int, str]]:
+        for name in self._spool.names():
+            if (at := self._spool.changed(name)) >= start:
+                yield at, name
+
+    def _place(self, since: Cursor) -> int:
+        if not (since.isascii() and since.isdecimal()):
+            raise NeedsOperator(self._name, f"the cursor {since!r:.80} is not one of ours; start anew")
+        return int(since)
+
+    def _read(self, name: str) -> Reading:
+        job = self._spool.job(name)
+        token = job.said.get("token")
+        return Reading(
+            ref=Ref(name),
+            version=Version(job.version),
+            body=_body(job),
+            key=name[:8],
+            url=f"spool:{self._name}/{name}",
+            token=Token(token) if isinstance(token, str) else None,
+        )
+
+    def _ask(self, verb: str, act: Callable[[], T], *, writes: bool = False) -> T:
+        self._workbench.spend()
+        try:
+            return act()
+        except LookupError as error:
+            raise Gone(self._name, f"{verb}: there is no job {error.args[0]!r:.80}") from None
+        except (PermissionError, NotADirectoryError) as error:
+            words = f"{verb}: {self._settings.path} cannot be used ({error.strerror}); correct its path or its rights"
+            raise NeedsOperator(self._name, words) from None
+        except OSError as error:
+            words = f"{verb}: {self._settings.path}: {error.strerror or error}"
+            raise TryAgain(self._name, words, maybe_done=writes) from None
+
+
+_MUST: Final = ("title", "command", "runner")
+
+
+def _named(token: Token) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _body(job: Job) -> dict[str, Any]:
+    said = {name: job.said.get(name) for name in MADE_WITH}
+    result = job.result
+    return {
+        **said,
+        "status": job.status.value,
+        "exit_code": None if result is None else result.exit_code,
+        "output": None if result is None or not result.output else fenced(result.output),
+        "output_sha256": None if result is None else result.sha256,
+    }
+
+
+BORN: Final[Body] = {"status": ExecutionStatus.QUEUED.value, "exit_code": None, "output": None, "output_sha256": None}
+"""What a runner has said of a job that was just made."""
+
+
+def _left(written: Reading, before: Body) -> Reading:
+    """The record as our write left it: what came of it, and what a runner said meanwhile, is for the next reading."""
+    of_runner = {name: before[name] for name in BORN}
+    if all(written.body[name] == value for name, value in of_runner.items()):
+        return written
+    return replace(written, body={**written.body, **of_runner}, version=Version(f"{written.version}-before"))
+
+
+def fenced(text: str) -> str:
+    """A text as it stands, in Markdown."""
+    ticks = max((len(run) for run in _runs(text)), default=0)
+    fence = "`" * max(3, ticks + 1)
+    return f"{fence}\n{text.rstrip()}\n{fence}"
+
+
+def _runs(text: str) -> Iterator[str]:
+    run = ""
+    for letter in text:
+        run = run + letter if letter == "`" else ""
+        yield run

@@ -1,0 +1,36 @@
+"""Registers the spool."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tieline.adapters.spool.adapter import connect
+from tieline.adapters.spool.settings import SpoolSettings
+from tieline.core.hooks import hookimpl
+from tieline.core.model import ConnectionName, RecordKind
+from tieline.core.port import AdapterKind, Power
+
+
+def its_own(name: ConnectionName) -> str:
+    """Only what is for this runner."""
+    return f'runner == "{name}"'
+
+
+KIND: Final = AdapterKind(
+    "spool",
+    RecordKind.EXECUTION,
+    SpoolSettings,
+    connect,
+    frozenset({Power.WRITE, Power.WRITE_IF_UNCHANGED, Power.FIND}),
+    "spool-execution",
+    "markdown",
+    calls_per_minute=60_000,
+    copies=its_own,
+    look_at="the folder and its runner",
+)
+
+
+@hookimpl
+def tieline_adapters() -> list[AdapterKind]:
+    """One kind."""
+    return [KIND]

@@ -1,0 +1,21 @@
+"""What a connection to a spool is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from tieline.core.port import ConnectionSettings
+
+
+class SpoolSettings(ConnectionSettings):
+    """Settings of one connection."""
+
+    account_options = ("path",)
+
+    path: Path = Field(description="The folder, which the runner shares: on one file system, since jobs are moved.")
+    page_size: int = Field(default=100, ge=1, le=1000, description="Jobs read at once.")
+    output_bytes: int = Field(
+        default=16_384, ge=0, le=262_144, description="So much of the end of an output is read; all of it is hashed."
+    )

@@ -1,0 +1,10 @@
+"""The spool keeps the contract."""
+
+from __future__ import annotations
+
+from tieline.adapters.spool.driver import SpoolDriver
+from tieline.adapters.testing.contract import AdapterContract
+
+
+class TestSpool(AdapterContract):
+    driver = SpoolDriver
