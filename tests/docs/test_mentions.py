@@ -18,13 +18,22 @@ from tieline.core.offer import Offers
 from tieline.plugins.durations.plugin import Plugin as Durations
 from tieline.plugins.escalation.plugin import Plugin as Escalation
 from tieline.plugins.escalation.policy import Settings
+from tieline.plugins.runbook.plugin import Plugin as Runbook
+from tieline.plugins.runbook.policy import Settings as Runbooks
 
 PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md"))]
 ELSEWHERE = ("tieline_acme", "tieline-acme", "tieline_promises", "tieline-promises")
 """Packages of the pages' own making."""
 
 PROMISES = runpy.run_path(str(ROOT / "examples" / "plugin" / "tieline_promises" / "plugin.py"), run_name="promises")
-KNOWN = Offers([Escalation(Settings()).tieline_offer(), Durations().tieline_offer(), PROMISES["tieline_offer"]()])
+KNOWN = Offers(
+    [
+        Escalation(Settings()).tieline_offer(),
+        Durations().tieline_offer(),
+        Runbook(Runbooks()).tieline_offer(),
+        PROMISES["tieline_offer"](),
+    ]
+)
 
 SPAN = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(

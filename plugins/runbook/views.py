@@ -1,0 +1,123 @@
+"""What there is to see of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pydantic import Field
+from sqlalchemy import select
+
+from tieline.core.arguments import Answer, Ask, ItemName
+from tieline.core.desk import Look
+from tieline.core.errors import NotThere
+from tieline.core.shown import Part, Table
+from tieline.core.views import Listing, Moment, Paged, Row
+from tieline.plugins.runbook.policy import Mode, Runbook, Settings
+from tieline.plugins.runbook.tables import RUN, STEP
+
+
+class Show(Ask):
+    """Which run is meant."""
+
+    run: ItemName = Field(description="A run, by its number.")
+
+
+class StepShown(Row):
+    """A step that began. `execution` is its item, whose output it has; `outcome` is "" while it is at work."""
+
+    step: str
+    is_undoing: bool
+    execution: str
+    status: str
+    outcome: str
+
+
+class RunShown(Answer):
+    """A run, its plan and what was done of it. `incident` is None for one that is not there for whoever asks."""
+
+    run: str
+    runbook: str
+    status: str
+    reason: str
+    incident: str | None
+    dry_run: bool
+    until: Moment | None
+    plan: tuple[str, ...]
+    steps: tuple[StepShown, ...]
+
+    def shown(self) -> Sequence[Part]:
+        rows = [
+            (f"undo {one.step}" if one.is_undoing else one.step, one.execution, one.status, one.outcome or "at work")
+            for one in self.steps
+        ]
+        tried = " (only tried)" if self.dry_run else ""
+        head = f"{self.run}  {self.runbook}{tried} for {self.incident or 'what you do not see'}: {self.status}"
+        said = (self.reason,) if self.reason else ()
+        return (*said, Table(head, ["step", "execution", "status", "outcome"], rows, "no step began"))
+
+
+def show(look: Look, ask: Show) -> RunShown:
+    """A run: where it stands, and what became of each step."""
+    item = look.item(ask.run)
+    row = look.rows.first(select(RUN).where(RUN.c.subject == item.uid))
+    if row is None:
+        raise NotThere(f"{look.called(item)} was not started as a runbook")
+    found = look.rows.all(select(STEP).where(STEP.c.run == item.uid).order_by(STEP.c.seq))
+    called = look.called_by_id([row.incident, *(one.subject for one in found)])
+    steps = [(one, look.item(called[one.subject])) for one in found if one.subject in called]
+    return RunShown(
+        run=look.called(item),
+        runbook=row.runbook,
+        status=str(item.fields["status"]),
+        reason=str(item.fields.get("reason") or ""),
+        incident=called.get(row.incident),
+        dry_run=row.dry_run,
+        until=row.until,
+        plan=tuple(step.name for step in Runbook.model_validate_json(row.plan).steps),
+        steps=tuple(
+            StepShown(
+                step=one.name,
+                is_undoing=one.is_undoing,
+                execution=called[one.subject],
+                status=str(execution.fields["status"]),
+                outcome=one.outcome,
+            )
+            for one, execution in steps
+        ),
+    )
+
+
+class Books(Paged):
+    """Which runbooks there are."""
+
+
+class BookShown(Row):
+    """A runbook."""
+
+    runbook: str
+    title: str
+    mode: Mode
+    steps: tuple[str, ...]
+
+
+class BooksShown(Listing[BookShown]):
+    """Runbooks, by name."""
+
+    def shown(self) -> Sequence[Part]:
+        rows = [(one.runbook, one.mode, one.title, ", ".join(one.steps)) for one in self.items]
+        return (Table("Runbooks", ["runbook", "mode", "what it does", "steps"], rows, "none is configured"),)
+
+
+def books(settings: Settings) -> Callable[[Look, Books], BooksShown]:
+    """The view of what is configured."""
+
+    def books(_look: Look, _ask: Books) -> BooksShown:
+        """The runbooks that there are."""
+        return BooksShown(
+            items=tuple(
+                BookShown(runbook=name, title=one.title, mode=one.mode, steps=tuple(step.name for step in one.steps))
+                for name, one in sorted(settings.runbooks.items())
+            )
+        )
+
+    return books

@@ -1,0 +1,164 @@
+"""A workspace with one ticket tool, a spool and runbooks, and the runner at that spool."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+from tieline.adapters.memory.tool import MemoryTool
+from tieline.adapters.testing.clock import ManualClock
+from tieline.core.config import load_text
+from tieline.core.identity import Someone
+from tieline.core.store.store import Store
+from tieline.core.views import Views
+from tieline.sync import explain
+from tieline.sync.build import build
+from tieline.sync.daemon.firing import fire_timers
+from tieline.sync.daemon.lane import Lane
+from tieline.sync.engine import Engine
+from tieline.sync.office.asking import Asker
+from tieline.sync.office.enquiries import Enquiries
+from tieline.sync.office.office import Performed
+from tieline.sync.office.performing import perform
+from tieline.sync.work.turn import turn
+
+ANN = Someone("ann", "os:ann@here")
+
+
+class Bench:
+    """`restart` is a crash: only the store, the tool and the spool remain."""
+
+    def __init__(self, folder: Path, runbooks: str) -> None:
+        self.folder, self.spool = folder, folder / "spool"
+        self.clock, self.dice = ManualClock(), random.Random(0)
+        self.tool = MemoryTool(self.clock.now)
+        self.file = folder / "tieline.yaml"
+        lines = [
+            *("tieline: 1", "store: sqlite:///bench.db", "connections:"),
+            *("  desk:", "    tool: memory", "    opens: true", "    history: 1d"),
+            *("  shell:", "    tool: spool", f"    path: '{self.spool}'"),
+            *("  other:", "    tool: spool", f"    path: '{folder / 'other'}'"),
+            *("plugins:", "  runbook:", "    runbooks:"),
+            *(f"      {line}" for line in runbooks.strip("\n").splitlines()),
+        ]
+        self.file.write_text("\n".join(lines), encoding="utf-8")
+        self.engine: Engine
+        self.start()
+
+    def start(self) -> None:
+        config, registry = load_text(self.file.read_bytes(), self.file)
+        store = Store.open(config.store)
+        store.migrate()
+        self.engine = build(
+            config,
+            store,
+            registry,
+            clock=self.clock,
+            sleep=self.clock.advance,
+            wake=lambda _name: None,
+            dice=self.dice,
+            transports={"desk": self.tool},
+        )
+        self.lanes = [Lane(self.engine, here) for here in self.engine.connections.values()]
+
+    def close(self) -> None:
+        self.engine.store.close()
+        self.engine.registry.close()
+
+    def restart(self) -> None:
+        self.close()
+        self.start()
+
+    def settle(self, rounds: int = 6, seconds: float = 31) -> None:
+        """Have everything come to rest, while so much time passes in each round."""
+        for _ in range(rounds):
+            self.clock.advance(seconds)
+            self.lanes_run()
+            self.work()
+
+    def lanes_run(self) -> None:
+        for lane in self.lanes:
+            for _ in range(50):
+                if not lane.step():
+                    break
+        fire_timers(self.engine, self.clock.now())
+
+    def work(self) -> None:
+        offer = self.engine.registry.offers.by_group["runbook"]
+        for _ in range(50):
+            if not turn(self.engine, offer, "bench"):
+                return
+
+    def incident(self, **fields: Any) -> str:
+        made = self.tool.make({"title": "Disk full", "status": "new", **fields})
+        self.settle(2)
+        with self.engine.store.read() as connection:
+            return explain.one_named(connection, made.ref).number
+
+    # -- what people do --------------------------------------------------------------------------------------------
+
+    def do(self, act: str, **given: Any) -> Performed:
+        offers = self.engine.registry.offers
+        declared = offers.acts[f"runbook {act}"]
+        asker = Asker(ANN, True, self.clock.now(), rules=offers.rules)
+        return perform(self.engine, declared, declared.told(given), asker)
+
+    def see(self, view: str, **given: Any) -> Any:
+        offers = self.engine.registry.offers
+        enquiries = Enquiries(self.engine.store, self.engine.config, Views(offers.views.values()), offers=offers)
+        asker = Asker(ANN, True, self.clock.now(), rules=offers.rules)
+        return enquiries.see(f"runbook {view}", given, asker).facts
+
+    def run(self, runbook: str, incident: str, **given: Any) -> str:
+        started = str(self.do("start", runbook=runbook, incident=incident, **given).facts["run"])
+        self.settle(2)
+        return started
+
+    def status(self, run: str) -> str:
+        return str(self.fields(run)["status"])
+
+    def fields(self, item: str) -> Any:
+        with self.engine.store.read() as connection:
+            return explain.one_named(connection, item).fields
+
+    def told(self, item: str) -> list[str]:
+        """The kinds of what happened to an item."""
+        with self.engine.store.read() as connection:
+            found = explain.one_named(connection, item)
+            return [entry["kind"] for entry in explain.history(connection, found.id)]
+
+    # -- the runner ------------------------------------------------------------------------------------------------
+
+    def waiting(self, spool: str = "spool") -> list[str]:
+        """The commands that wait in the queue."""
+        queue = self.folder / spool / "queue"
+        return sorted((job / "command").read_text() for job in queue.iterdir()) if queue.exists() else []
+
+    def take(self) -> Path:
+        """The runner begins the one that waits."""
+        [job] = (self.spool / "queue").iterdir()
+        return job.rename(self.spool / "taken" / job.name)
+
+    def end(self, job: Path, code: int | None = 0, output: str = "done\n") -> None:
+        """What it took is over."""
+        made = self.spool / "results" / f".{job.name}"
+        made.mkdir()
+        if code is not None:
+            (made / "exit_code").write_text(str(code))
+        (made / "output").write_text(output)
+        made.rename(self.spool / "results" / job.name)
+
+    def does(self, code: int | None = 0, output: str = "done\n") -> str:
+        """The runner does the one that waits. Answers its command."""
+        job = self.take()
+        command = (job / "command").read_text()
+        self.end(job, code, output)
+        self.settle(3)
+        return command
+
+    def begun(self) -> list[str]:
+        """The commands of all jobs that there ever were."""
+        found = [*(self.spool / "queue").iterdir(), *(self.spool / "taken").iterdir()]
+        found += [*(self.spool / "cancelled").iterdir()]
+        return sorted((job / "command").read_text() for job in found)

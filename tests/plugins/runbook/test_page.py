@@ -1,0 +1,77 @@
+"""The page's workspace, and the runner that it names, at work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.docs.pages import DOCS, ROOT, blocks
+from tests.plugins.runbook.bench import Bench
+
+from tieline.core.config import load_text
+
+RUNNER = ROOT / "examples" / "runner" / "spool-runner.sh"
+BOOKS = """
+shell:
+  title: Something with a shell
+  mode: auto
+  runner: shell
+  steps:
+    - {name: write, run: 'echo one >> log; echo "it says so"'}
+    - {name: slow, run: 'echo two >> log; sleep 60'}
+fails:
+  title: Something that fails
+  mode: auto
+  runner: shell
+  steps:
+    - {name: fail, run: 'echo no >&2; exit 3'}
+"""
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path, BOOKS)
+    yield made
+    made.close()
+
+
+def test_the_workspace_of_the_page_is_accepted(tmp_path: Path) -> None:
+    [found] = [one for one in blocks(DOCS / "how-to" / "run-a-runbook.md") if one.file == "tieline.yaml"]
+    _config, registry = load_text(found.text, tmp_path / "tieline.yaml")
+    registry.close()
+    assert "runbook start" in registry.offers.acts
+
+
+def once(bench: Bench) -> None:
+    subprocess.run([RUNNER, bench.spool, "once"], cwd=bench.folder, check=True, timeout=30)
+    bench.settle(3)
+
+
+def test_the_shell_runner_does_what_it_is_told(bench: Bench) -> None:
+    run = bench.run("fails", bench.incident())
+    once(bench)
+    [step] = bench.see("show", run=run)["steps"]
+    found = bench.fields(step["execution"])
+    assert (bench.status(run), found["exit_code"], found["output"]) == ("failed", 3, "```\nno\n```")
+
+
+def test_what_a_killed_runner_had_begun_is_not_done_again(bench: Bench) -> None:
+    run = bench.run("shell", bench.incident())
+    once(bench)
+    assert bench.waiting() == ["echo two >> log; sleep 60"]
+    runner = subprocess.Popen([RUNNER, bench.spool], cwd=bench.folder, start_new_session=True)
+    try:
+        while (bench.folder / "log").read_text() != "one\ntwo\n":
+            time.sleep(0.02)
+    finally:
+        os.killpg(runner.pid, signal.SIGKILL)
+        runner.wait()
+    once(bench)
+    assert bench.status(run) == "stuck"
+    once(bench)
+    assert (bench.folder / "log").read_text() == "one\ntwo\n"

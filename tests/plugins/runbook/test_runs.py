@@ -1,0 +1,361 @@
+"""Runs, from their start to their end, with the real spool between them and their runner."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.plugins.runbook.bench import Bench
+
+from tieline.core import journal
+from tieline.core.acts import NotDone
+from tieline.sync import explain
+
+BOOKS = """
+restart:
+  title: Restart the database
+  mode: auto
+  runner: shell
+  steps:
+    - {name: drain, run: drain db1, rollback: undrain db1, timeout: 5m}
+    - {name: stop, run: stop db1, dry_run: stop --check db1, idempotent: true}
+    - {name: begin, run: start db1, guard: 'status != "resolved"'}
+undo:
+  title: Something that is undone
+  mode: auto
+  runner: shell
+  on_failure: rollback
+  steps:
+    - {name: one, run: one, rollback: not one}
+    - {name: two, run: two, rollback: not two}
+    - {name: three, run: three}
+guarded:
+  title: For those that are worked on
+  mode: auto
+  runner: shell
+  steps:
+    - {name: first, run: first, guard: 'status == "in_progress"', otherwise: skip}
+    - {name: second, run: second, guard: 'status == "in_progress"'}
+asked:
+  title: With a gate
+  mode: auto
+  runner: shell
+  steps:
+    - {name: wipe, run: wipe, gate: {ask: Is the backup there?, expires: 10m}}
+confirmed:
+  title: Each step is agreed to
+  runner: shell
+  steps:
+    - {name: one, run: one}
+    - {name: two, run: two}
+advice:
+  title: A person does it
+  mode: suggest
+  steps:
+    - {name: look, run: look at it}
+elsewhere:
+  title: By another runner
+  mode: auto
+  runner: other
+  steps:
+    - {name: one, run: one}
+"""
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path, BOOKS)
+    yield made
+    made.close()
+
+
+def test_a_run_does_its_steps_one_after_the_other_each_once(bench: Bench) -> None:
+    incident = bench.incident()
+    run = bench.run("restart", incident)
+    assert (run, bench.waiting()) == ("RUN-2", ["drain db1"])
+    assert bench.does() == "drain db1"
+    assert bench.waiting() == ["stop db1"]
+    assert bench.does() == "stop db1"
+    assert bench.does() == "start db1"
+    assert bench.status(run) == "succeeded"
+    assert bench.begun() == ["drain db1", "start db1", "stop db1"]
+    assert [one["outcome"] for one in bench.see("show", run=run)["steps"]] == ["succeeded"] * 3
+    journal.verify(bench.engine.store)
+
+
+def test_its_output_stands_in_the_history_with_its_hash(bench: Bench) -> None:
+    incident = bench.incident()
+    run = bench.run("restart", incident)
+    bench.does(output="drained **3** sessions\n")
+    sha = hashlib.sha256(b"drained **3** sessions\n").hexdigest()
+    with bench.engine.store.read() as connection:
+        found = explain.one_named(connection, incident)
+        [told] = [one for one in explain.history(connection, found.id) if one["kind"] == "runbook.reported"]
+    assert (told["facts"]["step"], told["facts"]["outcome"], told["facts"]["output_sha256"]) == (
+        "drain",
+        "succeeded",
+        sha,
+    )
+    execution = bench.see("show", run=run)["steps"][0]["execution"]
+    assert bench.fields(execution)["output"] == "```\ndrained **3** sessions\n```"
+    assert bench.fields(execution)["output_sha256"] == sha
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_whatever_is_cut_off_no_step_begins_twice(bench: Bench, restarts: bool) -> None:
+    incident = bench.incident()
+    bench.do("start", runbook="restart", incident=incident)
+    for _ in range(3):
+        for part in (bench.work, bench.lanes_run, bench.work):
+            part()
+            if restarts:
+                bench.restart()
+        bench.clock.advance(31)
+        bench.lanes_run()
+        assert len(bench.waiting()) == 1
+        bench.end(bench.take())
+        if restarts:
+            bench.restart()
+        bench.clock.advance(31)
+        bench.lanes_run()
+    bench.settle()
+    assert bench.begun() == ["drain db1", "start db1", "stop db1"]
+    assert bench.status("RUN-2") == "succeeded"
+
+
+def test_after_an_abort_no_further_step_begins(bench: Bench) -> None:
+    run = bench.run("restart", bench.incident())
+    job = bench.take()
+    assert "at work" in bench.do("abort", run=run, why="wrong database").sentence
+    bench.end(job)
+    bench.settle()
+    assert (bench.status(run), bench.begun()) == ("aborted", ["drain db1"])
+    bench.restart()
+    bench.settle(40)
+    assert bench.begun() == ["drain db1"]
+    for act in ("resume", "approve"):
+        with pytest.raises(NotDone):
+            bench.do(act, run=run)
+
+
+def test_an_abort_calls_back_what_waits_in_the_runner(bench: Bench) -> None:
+    run = bench.run("restart", bench.incident())
+    bench.do("abort", run=run, why="wrong database")
+    bench.settle()
+    assert (bench.waiting(), bench.begun()) == ([], ["drain db1"])
+    assert bench.see("show", run=run)["steps"][0]["outcome"] == "cancelled"
+
+
+def test_what_was_aborted_before_it_reached_its_runner_is_never_done(bench: Bench) -> None:
+    incident = bench.incident()
+    run = str(bench.do("start", runbook="restart", incident=incident).facts["run"])
+    bench.work()
+    bench.do("abort", run=run, why="wrong database")
+    bench.settle()
+    assert (bench.waiting(), bench.begun()) == ([], ["drain db1"])
+
+
+def test_a_paused_run_goes_on_when_somebody_says_so(bench: Bench) -> None:
+    run = bench.run("restart", bench.incident())
+    bench.do("pause", run=run, why="lunch")
+    bench.does()
+    assert (bench.status(run), bench.waiting()) == ("paused", [])
+    bench.do("resume", run=run)
+    bench.settle(2)
+    assert (bench.status(run), bench.waiting()) == ("running", ["stop db1"])
+
+
+def test_a_takeover_leaves_the_rest_to_a_person(bench: Bench) -> None:
+    run = bench.run("restart", bench.incident())
+    bench.do("takeover", run=run, why="I know better")
+    bench.settle()
+    assert (bench.status(run), bench.waiting()) == ("by_hand", [])
+    with pytest.raises(NotDone, match="succeeded or failed"):
+        bench.do("settle", run=run, outcome="again", why="x")
+    bench.do("settle", run=run, outcome="succeeded", why="done by hand")
+    bench.settle()
+    assert (bench.status(run), bench.begun()) == ("succeeded", ["drain db1"])
+
+
+@pytest.mark.parametrize("how", ["lost", "silent"])
+def test_what_nobody_knows_is_not_repeated(bench: Bench, how: str) -> None:
+    run = bench.run("restart", bench.incident())
+    job = bench.take()
+    if how == "lost":
+        bench.end(job, None)
+        bench.settle(4)
+    else:
+        bench.settle(4, 200)
+    assert bench.status(run) == "stuck"
+    assert "not done again" in bench.fields(run)["reason"]
+    bench.restart()
+    bench.settle(20, 300)
+    assert (bench.status(run), bench.begun()) == ("stuck", ["drain db1"])
+    with pytest.raises(NotDone, match="may not be done twice"):
+        bench.do("settle", run=run, outcome="again", why="try")
+    bench.do("settle", run=run, outcome="succeeded", why="I looked")
+    bench.settle(3)
+    assert (bench.status(run), bench.waiting()) == ("running", ["stop db1"])
+
+
+def test_a_runner_that_says_it_late_is_believed(bench: Bench) -> None:
+    run = bench.run("restart", bench.incident())
+    job = bench.take()
+    bench.settle(4, 200)
+    assert bench.status(run) == "stuck"
+    bench.end(job)
+    bench.settle(3)
+    assert (bench.status(run), bench.waiting()) == ("running", ["stop db1"])
+
+
+def test_only_what_may_be_done_twice_is_done_again_when_somebody_says_so(bench: Bench) -> None:
+    run = bench.run("restart", bench.incident())
+    bench.does()
+    bench.end(bench.take(), None)
+    bench.settle(3)
+    assert bench.status(run) == "stuck"
+    bench.do("settle", run=run, outcome="again", why="it may")
+    bench.settle(3)
+    assert bench.waiting() == ["stop db1"]
+    assert bench.begun() == ["drain db1", "stop db1", "stop db1"]
+
+
+def test_what_was_done_is_undone_the_last_step_first(bench: Bench) -> None:
+    run = bench.run("undo", bench.incident())
+    bench.does()
+    bench.does()
+    bench.does(1)
+    assert [bench.does(), bench.does()] == ["not two", "not one"]
+    assert bench.status(run) == "rolled_back"
+
+
+def test_what_cannot_be_undone_is_told(bench: Bench) -> None:
+    run = bench.run("undo", bench.incident())
+    bench.does()
+    bench.does(1)
+    bench.does(1)
+    assert (bench.status(run), bench.fields(run)["reason"]) == (
+        "failed",
+        "one could not be undone; what it did stands",
+    )
+
+
+def test_a_failed_step_ends_a_run_that_is_not_undone(bench: Bench) -> None:
+    run = bench.run("restart", bench.incident())
+    bench.does(3)
+    assert (bench.status(run), bench.begun()) == ("failed", ["drain db1"])
+
+
+def test_a_guard_is_held_against_the_incident_as_it_is_then(bench: Bench) -> None:
+    incident = bench.incident()
+    run = bench.run("guarded", incident)
+    assert (bench.status(run), bench.waiting()) == ("failed", [])
+    assert "the guard of second does not hold" in bench.fields(run)["reason"]
+    assert "runbook.skipped" in bench.told(run)
+
+
+def test_a_gate_that_nobody_answers_is_a_no(bench: Bench) -> None:
+    run = bench.run("asked", bench.incident())
+    assert (bench.status(run), bench.waiting()) == ("waiting", [])
+    bench.settle(4, 200)
+    assert bench.status(run) == "denied"
+    with pytest.raises(NotDone):
+        bench.do("approve", run=run)
+    bench.settle()
+    assert bench.waiting() == []
+
+
+def test_an_answer_that_comes_too_late_is_a_no_even_before_the_timer(bench: Bench) -> None:
+    run = bench.run("asked", bench.incident())
+    bench.clock.advance(3_600)
+    with pytest.raises(NotDone, match="too late"):
+        bench.do("approve", run=run)
+
+
+def test_a_step_that_somebody_agreed_to_is_done(bench: Bench) -> None:
+    run = bench.run("asked", bench.incident())
+    bench.do("approve", run=run)
+    bench.settle(2)
+    assert bench.does() == "wipe"
+    assert bench.status(run) == "succeeded"
+
+
+def test_each_step_is_agreed_to_by_itself(bench: Bench) -> None:
+    run = bench.run("confirmed", bench.incident())
+    bench.do("approve", run=run)
+    bench.settle(2)
+    assert bench.does() == "one"
+    assert (bench.status(run), bench.waiting()) == ("waiting", [])
+
+
+def test_what_is_only_suggested_is_done_by_nobody_else(bench: Bench) -> None:
+    run = bench.run("advice", bench.incident())
+    bench.settle()
+    assert (bench.status(run), bench.fields(run)["description"]) == ("by_hand", "1. look: `look at it`")
+    assert bench.begun() == []
+
+
+def test_a_dry_run_does_only_what_has_no_effect(bench: Bench) -> None:
+    run = bench.run("restart", bench.incident(), dry_run=True)
+    assert bench.waiting() == ["stop --check db1"]
+    [job] = (bench.spool / "queue").iterdir()
+    assert (job / "dry_run").read_text() == "true"
+    bench.does()
+    assert (bench.status(run), bench.begun()) == ("succeeded", ["stop --check db1"])
+
+
+def test_while_everything_is_halted_nothing_begins(bench: Bench) -> None:
+    incident = bench.incident()
+    run = bench.run("restart", incident)
+    bench.do("halt", why="a bad release of the runner")
+    bench.does()
+    assert (bench.status(run), bench.waiting()) == ("paused", [])
+    for act, given in (("resume", {"run": run}), ("start", {"runbook": "restart", "incident": incident})):
+        with pytest.raises(NotDone, match="a bad release of the runner"):
+            bench.do(act, **given)
+    bench.do("free")
+    bench.settle()
+    assert bench.waiting() == []
+    bench.do("resume", run=run)
+    bench.settle(2)
+    assert bench.waiting() == ["stop db1"]
+
+
+def test_a_step_goes_to_its_own_runner_alone(bench: Bench) -> None:
+    bench.run("elsewhere", bench.incident())
+    assert (bench.waiting(), bench.waiting("other")) == ([], ["one"])
+
+
+def test_a_run_keeps_the_runbook_that_it_began_with(bench: Bench) -> None:
+    run = bench.run("restart", bench.incident())
+    bench.file.write_text(bench.file.read_text().replace("stop db1", "destroy db1"))
+    bench.restart()
+    bench.does()
+    assert bench.waiting() == ["stop db1"]
+    assert bench.see("show", run=run)["plan"] == ["drain", "stop", "begin"]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"runbook": "restrat"}, LookupError, "there is no runbook 'restrat'; did you mean"),
+        ({"incident": "INC-99"}, LookupError, "there is no incident"),
+    ],
+)
+def test_what_is_not_there_is_told(bench: Bench, given: dict[str, Any], error: type[Exception], words: str) -> None:
+    asked = {"runbook": "restart", "incident": bench.incident(), **given}
+    with pytest.raises(error, match=words):
+        bench.do("start", **asked)
+
+
+def test_what_is_over_is_not_begun_for(bench: Bench) -> None:
+    incident = bench.incident()
+    with pytest.raises(LookupError, match="is of the kind incident"):
+        bench.do("pause", run=incident, why="x")
+    bench.tool.edit(bench.tool.rows()[0].ref, status="resolved")
+    bench.settle()
+    with pytest.raises(NotDone, match="INC-1 is over"):
+        bench.do("start", runbook="restart", incident=incident)
