@@ -58,7 +58,7 @@ COMMANDS = {
     "store": ("tieline.cli.store", "store", "Move everything into another database."),
     "simulate": ("tieline.cli.simulate", "simulate", "Play schedules of faults and crashes against the engine."),
     "plugins": ("tieline.cli.workspace", "plugins", "The plugins that are allowed, and how they are."),
-    "plugin": ("tieline.cli.plugin", "plugin", "Write a plugin."),
+    "plugin": ("tieline.cli.plugin", "plugin", "Write a plugin, or have its tables made anew."),
 }
 
 

@@ -16,6 +16,7 @@ from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config, load_workspace, mappings_named, store_named
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.model import ConnectionName
+from tieline.core.offer import Offers
 from tieline.core.registry import Registry
 from tieline.core.store import engines
 from tieline.core.store.store import Store
@@ -87,18 +88,18 @@ def _with_mappings(refused: ConfigError, file: Path) -> ConfigError:
     return ConfigError(in_order(dict.fromkeys([*refused.problems, *found]), file), refused.follows)
 
 
-def configuration_to_look(workspace: str) -> tuple[Config, tuple[Problem, ...]]:
-    """The same for whoever only looks. Where the file is refused: no more than the store that it names, and every
-    problem. Raises ConfigError with them where that cannot be told either."""
+def configuration_to_look(workspace: str) -> tuple[Config, Offers, tuple[Problem, ...]]:
+    """The same for whoever only looks, with what plugins offer. Where the file is refused: no more than the store that
+    it names, and every problem. Raises ConfigError with them where that cannot be told either."""
     try:
         config, registry = configuration(workspace)
     except ConfigError as refused:
         try:
-            return store_named(Path(workspace) / FILE), refused.problems
+            return store_named(Path(workspace) / FILE), Offers(), refused.problems
         except (ConfigError, OSError):
             raise ConfigError(refused.problems, STORE_UNKNOWN) from None
     registry.close()
-    return config, ()
+    return config, registry.offers, ()
 
 
 @contextmanager

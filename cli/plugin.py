@@ -6,12 +6,18 @@ from pathlib import Path
 
 import click
 
+from tieline.cli.acts import command
+from tieline.cli.decide import do
 from tieline.cli.output import emit, json_option
+from tieline.sync.office import own
 
 
 @click.group()
 def plugin() -> None:
-    """Write a plugin."""
+    """Write a plugin, or have its tables made anew."""
+
+
+plugin.add_command(command(own.OWN["plugin rebuild"], do))
 
 
 @plugin.command()

@@ -23,10 +23,10 @@ from tieline.sync.views.status import StatusShown
 
 
 def _see(workspace: str, view: View, ask: Ask) -> Seen:
-    config, problems = configuration_to_look(workspace)
+    config, offers, problems = configuration_to_look(workspace)
     with _looking_into(config, problems) as store:
         outside = Outside(problems, tuple(elsewhere.stores_left(config, clock().now())))
-        return Enquiries(store, config, OWN_VIEWS, outside).look(view, ask, asker(config, store))
+        return Enquiries(store, config, OWN_VIEWS, outside, offers).look(view, ask, asker(config, store))
 
 
 @contextmanager

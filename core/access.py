@@ -34,6 +34,7 @@ RIGHTS: Final[Mapping[str, str]] = {
     "conflicts.settle": "settle conflicts",
     "parked.release": "let what is parked try again",
     "doubts.confirm": "confirm that alerts have ended",
+    "plugins.rebuild": "have the tables of a plugin made anew",
     "store.move": "copy the store into another database, or reopen it",
     "store.keys": "make new keys for the journal where they are lost",
     "access.read": "see who holds which role",

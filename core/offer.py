@@ -33,7 +33,7 @@ from tieline.core.identity import PLUGIN
 from tieline.core.model import NO_KIND, OWN_KINDS, PREFIX, FieldType, ItemKind, RecordKind, learn_kind
 from tieline.core.pages import Page
 from tieline.core.plugin_events import PluginEvent
-from tieline.core.projections import Happened, Projection
+from tieline.core.projections import Happened, Projection, code_of
 from tieline.core.views import View
 
 GROUP: Final = re.compile(r"[a-z][a-z0-9_]{1,19}")
@@ -146,6 +146,8 @@ class Offers:
         if wrong:
             raise TypeError(f"the offer {offer.group!r}: {'; '.join(wrong)}")
         self.by_group[offer.group] = offer
+        for one in offer.projections:
+            code_of(one)  # as it is loaded, and not as its files are once they were replaced
         for kind in offer.kinds:
             learn_kind(kind)
             self.kinds[kind.record] = kind

@@ -15,11 +15,14 @@ them.
 
 from __future__ import annotations
 
+import hashlib
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -124,7 +127,7 @@ Apply = Callable[["Rows", Any, Happened], None]
 """Writes what one event means for the tables: called with the rows, the event, and the entry that tells of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Projection:
     """Tables, and what each kind of event means for them. `version` grows with every change of either.
 
@@ -145,6 +148,28 @@ class Projection:
     def apply(self, rows: Rows, happened: Happened) -> None:
         """Write what happened into the tables."""
         self.applies[type(happened.event)](rows, happened.event, happened)
+
+
+@cache
+def code_of(projection: Projection) -> str:
+    """What stands for the code that writes the tables of a projection: another one as soon as any module of its package
+    is another, as far as these are loaded."""
+    modules = {apply.__module__ for apply in projection.applies.values()}
+    packages = {getattr(sys.modules.get(name), "__package__", None) or name for name in modules}
+    found = hashlib.sha256()
+    for name, module in sorted(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file is not None and (name in modules or any(name.startswith(f"{one}.") or name == one for one in packages)):
+            found.update(f"{name}\n".encode())
+            found.update(_source(file))
+    return found.hexdigest()[:6]
+
+
+def _source(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError:
+        return b""
 
 
 class Putting:

@@ -96,7 +96,9 @@ class Enquiries:
             with answering(offer, view.name):
                 about, item = subject(view, ask, connection, sight)
             verdict = may(who.someone, view.right(ask), about, facts)
-            look = EngineLook(connection, self._config, who.someone, who.now, facts, sight, self._outside, offer)
+            look = EngineLook(
+                connection, self._config, who.someone, who.now, facts, sight, self._outside, offer, self._offers
+            )
             answer = _run(view, look, ask) if verdict.allowed else None
         if answer is None:
             raise self._refused(view, ask, who, verdict, item)

@@ -11,7 +11,7 @@ from tieline.core.config import Config
 from tieline.core.errors import Problem
 from tieline.core.identity import Someone
 from tieline.core.model import IncidentId
-from tieline.core.offer import Offer
+from tieline.core.offer import Offer, Offers
 from tieline.core.projections import RowsSeen
 from tieline.core.store.store import Connection
 from tieline.sync.office.rows import rows_of
@@ -43,6 +43,8 @@ class EngineLook(Seeing):
     outside: Outside
     offer: Offer | None = None
     """What the plugin offers whose view it is."""
+    offers: Offers = field(default_factory=Offers)
+    """What all plugins offer."""
     shown: set[IncidentId] = field(default_factory=set)
     """The items of which something is shown: that a restricted one is read is journalled."""
     is_over: bool = False

@@ -7,9 +7,9 @@ in the end, where its declaration is another than the one that it was made by, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import MetaData, Table, bindparam, select, text, update
 from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import quoted_name
 
 from tieline.core.acts import NotDone
 from tieline.core.offer import Offer
-from tieline.core.projections import Happened, Projection, Putting, Rows
+from tieline.core.projections import Happened, Projection, Putting, Rows, code_of
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Store, Transaction
 from tieline.core.strangers import guarded
@@ -43,6 +43,12 @@ _END: Final = (
     .values(builder="", is_current=True, seq=bindparam("upto"), version=bindparam("made_by"))
 )
 
+_UNMADE: Final = (
+    update(t.projected)
+    .where(t.projected.c.name == bindparam("projection"))
+    .values(builder="", is_current=False, version=0)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -52,6 +58,17 @@ class State:
     version: int
     is_current: bool
     seq: int
+    newest: int
+    """The version of the newest declaration by which they are made, or are being made."""
+
+    def is_of(self, projection: Projection) -> bool:
+        """Whether they are made, and of this declaration."""
+        return self.is_current and self.version == projection.version
+
+    def is_of_a_newer_than(self, projection: Projection) -> bool:
+        """Whether a newer version of the plugin makes them or made them. Whoever is older leaves them alone: two that
+        make them by turns would never be done."""
+        return self.newest > projection.version and not self.is_of(projection)
 
 
 LONGEST: Final = 8
@@ -60,57 +77,102 @@ LONGEST: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class _Building:
-    """Tables that are being made: who began, by which declaration, and the last entry that is in them."""
+    """Tables that are being made: who began, by which declaration and which code, and the last entry that is in
+    them."""
 
     by: str
     version: int
+    code: str
     seq: int
 
     def __str__(self) -> str:
-        return f"{self.by}:{self.version}:{self.seq}"
+        return f"{self.by}:{self.version}:{self.code}:{self.seq}"
+
+    def is_of(self, projection: Projection) -> bool:
+        """Whether they are made by this declaration, and by its code as it is: another one's rows are not gone on
+        with."""
+        return (self.version, self.code) == (projection.version, code_of(projection))
 
     @classmethod
     def parsed(cls, builder: str) -> _Building | None:
         """What it is written as; None where nobody makes them."""
         match builder.split(":"):
-            case [by, version, seq] if version.isdigit() and seq.isdigit():
-                return cls(by, int(version), int(seq))
+            case [by, version, code, seq] if version.isdigit() and seq.isdigit():
+                return cls(by, int(version), code, int(seq))
             case _:
                 return None
 
 
 def states(source: Connection | Transaction) -> dict[str, State]:
     """Every projection that there ever was."""
-    return {row.name: State(row.name, row.version, row.is_current, row.seq) for row in source.execute(_STATES)}
+    return {row.name: _state(row) for row in source.execute(_STATES)}
+
+
+def _state(row: Any) -> State:
+    building = _Building.parsed(row.builder)
+    newest = row.version if building is None else max(row.version, building.version)
+    return State(row.name, row.version, row.is_current, row.seq, newest)
 
 
 def lock(tx: Transaction, names: Collection[str]) -> dict[str, State]:
     """These projections, which nobody else writes until this transaction ends."""
     rows = tx.execute(_LOCKED, {"projections": sorted(names)}) if names else ()
-    return {row.name: State(row.name, row.version, row.is_current, row.seq) for row in rows}
+    return {row.name: _state(row) for row in rows}
 
 
-def is_made(store: Store, name: str, projection: Projection) -> bool:
-    """Whether its tables are those of its declaration."""
+def make_all(store: Store, offer: Offer, by: str) -> bool:
+    """Make those of an offer that are not made. `by` is an id of whoever does, which nobody else has. False where some
+    are left to a newer version of the plugin, or to whoever else makes them meanwhile."""
+    if not offer.projections:
+        return True
     with store.read() as connection:
-        state = states(connection).get(name)
-    return state is not None and state.is_current and state.version == projection.version
-
-
-def make_all(store: Store, offer: Offer, by: str) -> None:
-    """Make those of an offer that are not made. `by` is an id of whoever does, which nobody else has."""
+        known = states(connection)
+    are_made = True
     for one in offer.projections:
         name = f"{offer.group}.{one.name}"
-        if not is_made(store, name, one) and not _go_on(store, name, one):
-            make(store, name, one, by)
+        state = known.get(name)
+        if state is not None and state.is_of(one):
+            continue
+        if state is not None and state.is_of_a_newer_than(one):
+            are_made = False
+        elif not _go_on(store, name, one):
+            are_made = make(store, name, one, by) and are_made
+    return are_made
+
+
+def set_aside(source: Connection | Transaction, offers: Iterable[Offer]) -> dict[str, str]:
+    """Sentences, by plugin: which of these are older than what their tables are made by."""
+    known = states(source)
+    return {
+        offer.group: _older(f"{offer.group}.{one.name}", state, one)
+        for offer in offers
+        for one in offer.projections
+        if (state := known.get(f"{offer.group}.{one.name}")) is not None and state.is_of_a_newer_than(one)
+    }
+
+
+def _older(name: str, state: State, projection: Projection) -> str:
+    group = name.partition(".")[0]
+    return (
+        f"the tables of {name} are made by version {state.newest} of the plugin, and this process has "
+        f"{projection.version}, which does nothing with them: upgrade it. To go back to the older one on purpose, stop "
+        f"every newer one, then: tieline plugin rebuild {group}"
+    )
+
+
+def begin_anew(tx: Transaction, names: Collection[str]) -> None:
+    """Have these made anew, by whichever version of their plugin comes first."""
+    for name in names:
+        tx.execute(_UNMADE, {"projection": name})
 
 
 def make(store: Store, name: str, projection: Projection, by: str) -> bool:
-    """Make the tables of a projection anew, beside those in use, which they replace in the end. False where somebody
-    else makes those of another declaration meanwhile."""
-    building = _Building(by[:LONGEST], projection.version, 0)
+    """Make the tables of a projection anew, beside those in use, which they replace in the end. False where a newer
+    version of the plugin does, or somebody else makes those of another declaration meanwhile."""
+    building = _Building(by[:LONGEST], projection.version, code_of(projection), 0)
     with store.write() as tx:
-        _begin(tx, name, projection, building)
+        if not _begin(tx, name, projection, building):
+            return False
     return _go_on(store, name, projection)
 
 
@@ -123,8 +185,8 @@ def _go_on(store: Store, name: str, projection: Projection) -> bool:
             if state is None:
                 return False
             building = _Building.parsed(state.builder)
-            if building is None or building.version != projection.version:
-                return building is None and state.is_current and bool(state.version == projection.version)
+            if building is None or not building.is_of(projection):
+                return building is None and _state(state).is_of(projection)
             end = happenings.last(tx)
             upto = min(building.seq + WINDOW, end)
             is_last = upto == end
@@ -152,9 +214,11 @@ def _beside(table: Table, by: str) -> Table:
     return made
 
 
-def _begin(tx: Transaction, name: str, projection: Projection, building: _Building) -> None:
+def _begin(tx: Transaction, name: str, projection: Projection, building: _Building) -> bool:
     tx.lock_names([f"projection {name}"])
     known = tx.execute(_STATE, {"projection": name}).first()
+    if known is not None and _state(known).is_of_a_newer_than(projection):
+        return False
     if known is None:
         row = {"name": name, "version": projection.version, "is_current": False, "seq": 0, "builder": str(building)}
         tx.execute(_NEW, row)
@@ -166,6 +230,7 @@ def _begin(tx: Transaction, name: str, projection: Projection, building: _Buildi
         tx.execute(CreateTable(made))
         for index in made.indexes:
             tx.execute(CreateIndex(index))
+    return True
 
 
 def _take_place(tx: Transaction, fresh: Mapping[Table, Table]) -> None:
@@ -201,7 +266,9 @@ def current(source: Connection | Transaction, name: str, projection: Projection)
 
 def refuse_unless_current(state: State | None, name: str, projection: Projection) -> State:
     """The same of what is known already."""
-    if state is None or not state.is_current or state.version != projection.version:
+    if state is not None and state.is_of_a_newer_than(projection):
+        raise NotDone(_older(name, state, projection))
+    if state is None or not state.is_of(projection):
         raise NotDone(f"{name} is being made anew from the journal; ask again in a moment")
     return state
 
@@ -218,12 +285,11 @@ def catch_up(store: Store, name: str, projection: Projection) -> int:
     """Bring one that follows others' events some way up. Answers how many entries it looked through."""
     with store.read() as connection:
         state = states(connection).get(name)
-        is_of_use = state is not None and state.is_current and state.version == projection.version
-        if state is None or not is_of_use or happenings.last(connection) <= state.seq:
+        if state is None or not state.is_of(projection) or happenings.last(connection) <= state.seq:
             return 0
     with store.write() as tx:
         locked = lock(tx, [name])[name]
-        if locked.version != projection.version:
+        if not locked.is_of(projection):
             return 0
         upto = min(locked.seq + WINDOW, happenings.last(tx))
         own = {table: table for table in projection.tables}

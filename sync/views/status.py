@@ -23,6 +23,7 @@ from tieline.sync import explain
 from tieline.sync.daemon import elsewhere
 from tieline.sync.daemon.heartbeat import Life, ago, life
 from tieline.sync.daemon.running import Loaded, loaded
+from tieline.sync.office import projecting
 from tieline.sync.office.look import EngineLook
 from tieline.sync.views.waiting import Doubted
 
@@ -191,6 +192,9 @@ class StatusShown(Answer):
     severity_unknown: int = Field(description="Alerts that fire with a word that nobody knows for how bad they are.")
     ends_doubted: int = Field(description="Alerts that are no longer listed and not taken for ended.")
     connections: dict[ConnectionName, ConnectionNow]
+    plugins_set_aside: dict[str, str] = Field(
+        description="Plugins whose tables a newer version makes, each with what to do about it."
+    )
     file_problems: tuple[FileProblem, ...]
     file: str = Field(exclude=True)
     now: datetime = Field(exclude=True)
@@ -207,6 +211,7 @@ class StatusShown(Answer):
             *([] if self.is_wide else [f"Counted over what you see: {self.counted_over}."]),
             Table("Connections", ["connection", "state", "polled"], connections, "no connections are configured"),
             *(Note(name, sentence) for name, one in self.connections.items() for sentence in one.what_to_do()),
+            *(Note(name, f"{sentence}.") for name, sentence in self.plugins_set_aside.items()),
             *self._alerts(),
         )
 
@@ -290,6 +295,8 @@ def status(look: EngineLook, _ask: Status) -> StatusShown:
     left = [{"store": one, "sentence": elsewhere.sentence(one, file)} for one in look.outside.stores_left]
     at_work = {**daemon.facts(), "elsewhere": left} if wide else {**daemon.facts(), **_OF_THE_WORKSPACE}
     problems = [asdict(one) for one in look.outside.problems] if wide else []
+    offers = look.offers.by_group.values() if wide else ()
+    found["plugins_set_aside"] = projecting.set_aside(look.seen_in, offers)
     told = {**found, "daemon": at_work, "counted_over": look.sight.words, "file_problems": problems}
     return StatusShown.model_validate({**told, "file": file, "now": look.now, "is_wide": wide})
 

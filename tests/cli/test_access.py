@@ -20,6 +20,7 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("conflicts", "settle"): (("INC-1", "severity", "jira-ops", "--take", "theirs"), "conflicts.settle"),
     ("parked", "retry"): (("copy", "4"), "parked.release"),
     ("doubts", "confirm"): (("snow",), "doubts.confirm"),
+    ("plugin", "rebuild"): (("escalation",), "plugins.rebuild"),
     ("restrict",): (("INC-1", "--reason", "an insider"), "incident.restrict"),
     ("unrestrict",): (("INC-1", "--reason", "over"), "incident.restrict"),
     ("store", "copy"): (("--to", "sqlite:///copy.db"), "store.move"),

@@ -45,7 +45,7 @@ from tieline.sync.office import following, projecting
 Worlds = Callable[..., World]
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
     """A process ends here."""
 
 
