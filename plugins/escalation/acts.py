@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from tieline.core.desk import Desk, Item
 from tieline.core.errors import Misfit
 from tieline.core.events import Changed
 from tieline.core.identity import PLUGIN
-from tieline.core.model import ABSENT, Audience, RecordKind
+from tieline.core.model import ABSENT, Audience, RecordKind, Status
 from tieline.core.offer import Due
 from tieline.core.projections import Happened
 from tieline.core.settings import show_duration
@@ -73,10 +73,11 @@ class Escalation:
         running, wanted = self._running(desk, item), self._wanted(item)
         for what, (length, hours) in wanted.items():
             row = running.get(what)
-            began = happened.at if row is None or (what == UPDATE and _is_work(happened)) else row.began_at
+            is_new = row is None or _reopens(happened) or (what == UPDATE and _is_work(happened))
+            began = happened.at if row is None or is_new else row.began_at
             clock = Clock(what, began, length, hours)
             if row is None or (row.began_at, row.ends_at) != (began, clock.ends):
-                self._start(desk, item, clock, 0 if row is None else row.told)
+                self._start(desk, item, clock, 0 if row is None or is_new else row.told)
         for what in running.keys() - wanted.keys():
             self._stop(desk, item, running[what], happened.at)
 
@@ -100,10 +101,8 @@ class Escalation:
             self._set(desk, item, row.what, row.snoozed_until)
         elif row.told >= 100:
             self._alarm(desk, item, row, due.late)
-        elif (percent := next_step(row.told, self._settings.remind)) < 100:
-            self._remind(desk, item, row, clock.at(next_step(percent, self._settings.remind)), percent, due.late)
         else:
-            self._expire(desk, item, row, due.late)
+            self._tell(desk, item, row, clock, due.late)
 
     def snooze(self, desk: Desk, ask: Snooze) -> Answer:
         """Put off the reminders and alarms of an incident; its clocks run on."""
@@ -134,20 +133,34 @@ class Escalation:
         desk.record(Stopped(what=row.what, late=late if late > NO_TIME else None), item)
         desk.cancel_timer(TICK, item, key=row.what)
 
-    def _remind(self, desk: Desk, item: Item, row: Any, at: datetime, percent: int, late: timedelta) -> None:
-        desk.record(Reminded(what=row.what, percent=percent, next=at, late=late), item)
+    def _tell(self, desk: Desk, item: Item, row: Any, clock: Clock, late: timedelta) -> None:
+        """Tell of the last step that has passed, and name those before it of which nobody was told."""
+        remind = self._settings.remind
+        percent = max(clock.reached(remind, desk.now), next_step(row.told, remind))
+        skipped = tuple(one for one in remind if row.told < one < percent)
+        late = min(late, max(desk.now - clock.at(percent), NO_TIME))
+        if percent < 100:
+            self._remind(desk, item, row, clock.at(next_step(percent, remind)), percent, skipped, late)
+        else:
+            self._expire(desk, item, row, skipped, late)
+
+    def _remind(
+        self, desk: Desk, item: Item, row: Any, at: datetime, percent: int, skipped: tuple[int, ...], late: timedelta
+    ) -> None:
+        desk.record(Reminded(what=row.what, percent=percent, skipped=skipped, next=at, late=late), item)
         words = f"{percent} % of the time to {row.what} are over: {NOT_YET[row.what]}"
-        self._say(desk, item, f"{words}; it may take until {row.ends_at:%Y-%m-%d %H:%M} UTC.", late)
+        until = f"it may take until {row.ends_at:%Y-%m-%d %H:%M} UTC"
+        self._say(desk, item, f"{words}; {until}.{_not_told(skipped)}", late)
         self._set(desk, item, row.what, at)
 
-    def _expire(self, desk: Desk, item: Item, row: Any, late: timedelta) -> None:
+    def _expire(self, desk: Desk, item: Item, row: Any, skipped: tuple[int, ...], late: timedelta) -> None:
         at, fallback = desk.now + self._settings.again, self._settings.fallback
         to = fallback.assignee or fallback.team
-        desk.record(Expired(what=row.what, next=at, late=late, to=to or None), item)
+        desk.record(Expired(what=row.what, skipped=skipped, next=at, late=late, to=to or None), item)
         if fallback.fields:
             desk.edit(item, fallback.fields)
-        goes = f" It goes to {to}." if to else ""
-        self._say(desk, item, f"The time to {row.what} is over, and {NOT_YET[row.what]}.{goes}", late)
+        then = f"{f' It goes to {to}.' if to else ''}{_not_told(skipped)}"
+        self._say(desk, item, f"The time to {row.what} is over, and {NOT_YET[row.what]}.{then}", late)
         self._set(desk, item, row.what, at)
 
     def _alarm(self, desk: Desk, item: Item, row: Any, late: timedelta) -> None:
@@ -179,6 +192,23 @@ def _is_work(happened: Happened) -> bool:
     """Whether somebody did it, in any tool: no plugin, and no alert."""
     is_of_alert = isinstance(happened.event, Changed) and happened.event.signal is not ABSENT
     return not (is_of_alert or happened.actor.startswith(PLUGIN))
+
+
+def _reopens(happened: Happened) -> bool:
+    """Whether it opened again what was over: its time begins anew, also where all of that is learnt of later."""
+    change = happened.event.changes.get("status") if isinstance(happened.event, Changed) else None
+    return isinstance(change, Mapping) and not _is_open(change["before"]) and _is_open(change["after"])
+
+
+def _is_open(status: object) -> bool:
+    return Status(str(status or Status.NEW)).is_open
+
+
+def _not_told(skipped: Sequence[int]) -> str:
+    if not skipped:
+        return ""
+    *some, last = (f"{percent} %" for percent in skipped)
+    return f" Nobody was told at {' and '.join([', '.join(some), last] if some else [last])}."
 
 
 def _roughly(length: timedelta) -> str:

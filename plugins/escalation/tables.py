@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Integer, String
 
 from tieline.core.arguments import Duration, Instant, Line
+from tieline.core.events import Facts
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened, Projection, Rows, plugin_table, subject_column
 from tieline.core.store.types import Instant as InstantColumn
@@ -40,19 +41,26 @@ class Stopped(PluginEvent, kind="escalation.stopped"):
     late: Duration | None
 
 
-class Reminded(PluginEvent, kind="escalation.reminded"):
-    """so many percent of a limit were over; with how late that was noticed"""
+def _none_skipped(facts: Facts) -> Facts:
+    return {**facts, "skipped": []}
+
+
+class Reminded(PluginEvent, kind="escalation.reminded", upcasts=(_none_skipped,)):
+    """so many percent of a limit were over; with those before of which nobody was told, and how late it was noticed"""
 
     what: Line
     percent: int
+    skipped: tuple[int, ...]
     next: Instant
     late: Duration
 
 
-class Expired(PluginEvent, kind="escalation.expired"):
-    """a limit was over, and the incident went to whom it then belongs to; with how late that was noticed"""
+class Expired(PluginEvent, kind="escalation.expired", upcasts=(_none_skipped,)):
+    """a limit was over, and the incident went to whom it then belongs to; with the reminders that were skipped, and how
+    late that was noticed"""
 
     what: Line
+    skipped: tuple[int, ...]
     next: Instant
     late: Duration
     to: Line | None

@@ -76,6 +76,13 @@ def told(world: World) -> list[tuple[str, Any]]:
     ]
 
 
+def skipped(world: World) -> list[list[int]]:
+    """The steps of which nobody was told, of each that somebody was told of."""
+    with world.engine.store.read() as connection:
+        found = explain.history(connection, world.incident().id)
+    return [[*one["facts"]["skipped"]] for one in found if "skipped" in one["facts"]]
+
+
 def comments(world: World) -> list[str]:
     """What people read of it in their tool."""
     tool = world.engine.connections[ConnectionName("left")].source
@@ -140,22 +147,54 @@ def test_what_is_over_has_no_clocks(world: Worlds) -> None:
     assert running(one) == ["resolve", "update"]
 
 
-def test_a_day_set_aside_tells_each_once_and_how_late(world: Worlds) -> None:
+def test_a_day_set_aside_tells_the_last_of_each_once_and_how_late(world: Worlds) -> None:
     one = began(world)
     one.restart()
     one.clock.advance(24 * 3600)
     one.work()
     once = told(one)
-    assert [which for which in once if which[0] == "acknowledge reminded"] == [
-        ("acknowledge reminded", percent) for percent in (50, 75, 90)
-    ]
-    assert once.count(("acknowledge expired", None)) == once.count(("resolve expired", None)) == 1
-    assert len(once) == len({*once})
+    assert sorted(once) == [("acknowledge expired", None), ("resolve expired", None)]
+    assert skipped(one) == [[50, 75, 90], [50, 75, 90]]
     one.restart()
     one.work()
     assert told(one) == once
     one.settle(2)
-    assert comments(one)[0].endswith("UTC. (told 23h late)")
+    assert comments(one)[0] == (
+        "The time to acknowledge is over, and nobody has taken it yet. It goes to second line. "
+        "Nobody was told at 50 %, 75 % and 90 %. (told 23h late)"
+    )
+
+
+def test_some_time_set_aside_tells_the_last_reminder_and_names_the_others(world: Worlds) -> None:
+    one = began(world)
+    one.restart()
+    one.clock.advance(8 * 60)
+    one.work()
+    assert told(one) == [("acknowledge reminded", 75)]
+    assert skipped(one) == [[50]]
+    passes(one, 3)
+    assert told(one)[1:] == [("acknowledge reminded", 90), ("acknowledge expired", None)]
+    one.settle(2)
+    assert comments(one)[0].endswith("UTC. Nobody was told at 50 %.")
+
+
+def test_what_was_over_and_is_opened_again_is_counted_from_then_however_late_that_is_learnt(world: Worlds) -> None:
+    one = began(world)
+    offers, one.offers = one.offers, ()
+    one.clock.advance(2 * 3600)
+    one.edit("left", status="resolved")
+    one.settle(1)
+    one.clock.advance(3600)
+    one.edit("left", status="in_progress")
+    one.settle(1)
+    opened_again = one.clock.now()
+    one.clock.advance(600)
+    one.offers = offers
+    one.work()
+    with one.engine.store.read() as connection:
+        began_at = dict(connection.execute(select(CLOCK.c.what, CLOCK.c.began_at)).tuples().all())
+    assert set(began_at) == {"resolve", "update"}
+    assert all(opened_again - timedelta(minutes=2) < at <= opened_again for at in began_at.values())
 
 
 def test_unknown_severity_has_the_shortest_limits(world: Worlds) -> None:
@@ -183,7 +222,7 @@ def test_what_is_put_off_stays_quiet_until_then(world: Worlds) -> None:
     passes(one, 29)
     assert told(one) == []
     passes(one, 3)
-    assert told(one)[0] == ("acknowledge reminded", 50)
+    assert told(one)[0] == ("acknowledge expired", None)
     with pytest.raises(WrongWords, match="put off for some time, and for 8h at most"):
         office.perform("escalation snooze", {**asked, "time": "9h"}, actor=ANN)
     one.edit("left", status="closed")
