@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -174,6 +175,13 @@ def let_go(tx: Transaction, person: str, *, at: datetime, actor: Actor) -> None:
     """Revoke every token of somebody."""
     for token_id in list(tx.execute(_OF, {"whose": person}).scalars()):
         revoke(tx, find(tx, token_id), at=at, actor=actor)
+
+
+def revoke_again(tx: Transaction, ids: Iterable[str], *, at: datetime, actor: Actor) -> list[str]:
+    """Revoke those of these tokens that stand, as they do in a backup from before they were revoked. Answers which."""
+    found = [_token(row) for row in tx.execute(_ALL).all()]
+    wanted = {*ids}
+    return [token.id for token in found if token.id in wanted and revoke(tx, token, at=at, actor=actor)]
 
 
 def held(connection: Connection | Transaction) -> list[Token]:

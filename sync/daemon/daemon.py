@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Final
 import structlog
 import uvicorn
 
+from tieline.core import tokens
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
 from tieline.core.errors import ConfigError, StoreUnavailable, TielineError
@@ -93,6 +94,7 @@ class Daemon:
         self._past = Past(self._store, engines.file_of(config.store))
         whole = self._past.is_whole()
         self._store.given.items = self._past.numbers_given
+        self._revoke_again()
         self.engine = self._build(config, registry, not whole, self._past.in_doubt_before)
         self.intake = Intake(self.engine)
         self._tell_what_runs()
@@ -100,6 +102,15 @@ class Daemon:
         """The processes that are kept running beside this one."""
         self._pulse = Pulse(self._store.ping, self._clock.monotonic)
         self._metrics = Metrics(self)
+
+    def _revoke_again(self) -> None:
+        """A backup that was put in the store's place takes for good what was revoked since."""
+        if not self._past.revoked:
+            return
+        with self._store.write() as tx:
+            revoked = tokens.revoke_again(tx, self._past.revoked, at=self._clock.now(), actor="tieline")
+        if revoked:
+            self._log.warning("tokens_revoked_again", tokens=revoked)
 
     def _build(self, config: Config, registry: Registry, in_doubt: bool, in_doubt_before: datetime | None) -> Engine:
         return build(

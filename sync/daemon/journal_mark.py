@@ -3,8 +3,9 @@
 A store that has lost entries was put back from a backup, and has forgotten what was made since. One that still has the
 entry of the note has lost at most what happened between the note and the end: a second, and nothing where it ended in
 order. A note that is missing says nothing; then everything that may be there is looked for first. Beside the head
-stands what is remembered of an earlier restore: what began before that moment is looked for ever after; and the largest
-number that an item was given, so that a restore gives none to two.
+stands what is remembered of an earlier restore: what began before that moment is looked for ever after; the largest
+number that an item was given, so that a restore gives none to two; and the tokens that were revoked, so that none opens
+anything again that a backup still takes for good.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ _LAST: Final = select(func.max(t.incident.c.id))
 _HASH: Final = select(t.journal.c.hash).where(t.journal.c.seq == bindparam("seq"))
 
 
+_REVOKED: Final = (
+    select(t.token.c.id).where(t.token.c.revoked_at.is_not(None)).order_by(t.token.c.revoked_at.desc(), t.token.c.id)
+)
+_MOST_REVOKED: Final = 1_000
+
 _NONE: Final = "-"
 
 
@@ -39,6 +45,8 @@ class Past:
         self._whole = False
         self.numbers_given = 0
         """The largest number of an item that an earlier start noted, once `is_whole` has looked."""
+        self.revoked: tuple[str, ...] = ()
+        """The ids of the tokens that were revoked when that was noted, once `is_whole` has looked."""
         self.in_doubt_before: datetime | None = None
         """What an earlier start noted, once `is_whole` has looked; see `Engine.in_doubt_before`."""
 
@@ -55,9 +63,10 @@ class Past:
             return True
         try:
             noted, expected, *more = self._note.read_text(encoding="ascii").split()
-            # Notes of earlier versions end before the moment, or before the number.
-            doubt, number = [*more, *("", "0")[len(more) :]]
+            # Notes of earlier versions end before the moment, before the number, or before the tokens.
+            doubt, number, revoked = [*more, *("", "0", _NONE)[len(more) :]]
             self.numbers_given = int(number)
+            self.revoked = () if revoked == _NONE else tuple(revoked.split(","))
             with self._store.read() as connection:
                 found = connection.execute(_HASH, {"seq": int(noted)}).scalar() == expected
             self.in_doubt_before = parse_instant(doubt) if found and doubt and doubt != _NONE else None
@@ -73,7 +82,7 @@ class Past:
             return
         seq, head = self._head()
         doubt = _NONE if in_doubt_before is None else instant(in_doubt_before)
-        words = f"{seq} {head} {doubt} {self._last_number()}\n"
+        words = f"{seq} {head} {doubt} {self._last_number()} {','.join(self._revoked()) or _NONE}\n"
         if seq == 0 or words == self._noted:
             self._commits = commits
             return
@@ -88,6 +97,10 @@ class Past:
     def _last_number(self) -> int:
         with self._store.read() as connection:
             return max(connection.execute(_LAST).scalar() or 0, self.numbers_given)
+
+    def _revoked(self) -> list[str]:
+        with self._store.read() as connection:
+            return list(connection.execute(_REVOKED.limit(_MOST_REVOKED)).scalars())
 
     def _head(self) -> tuple[int, str]:
         with self._store.read() as connection:

@@ -1,12 +1,15 @@
 """A daemon knows whether its store was put back from a backup: then, and only then, it looks before it makes."""
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.daemon.conftest import eventually
 
 from tieline.adapters.memory.faults import Fault
+from tieline.core import journal, tokens
+from tieline.core.access import Role
+from tieline.core.identity import of_account
 from tieline.core.journal import Entry
 from tieline.core.store.store import Store
 from tieline.sync import explain
@@ -206,3 +209,35 @@ def test_a_note_that_the_journal_does_not_hold_says_that_something_was_lost(stor
 
 def test_a_store_that_workers_share_is_never_taken_for_whole(store):
     assert not Past(store, None).is_whole()
+
+
+def test_a_token_that_was_revoked_after_the_backup_does_not_stand_again(asked, tmp_path):
+    here, _verbs = asked()
+    now = datetime.now(UTC)
+    with here.daemon._store.write() as tx:
+        ids = [
+            tokens.issue(
+                tx,
+                of_account("ann", "here"),
+                tokens.Terms(name, Role.VIEWER, (), None, now + timedelta(days=9)),
+                at=now,
+                actor="ann",
+            )[0]
+            for name in ("leaked", "grafana")
+        ]
+    here.daemon.stop()
+    shutil.copy(tmp_path / "tieline.db", tmp_path / "backup.db")
+    again(here)
+    with here.daemon._store.write() as tx:
+        tokens.revoke(tx, tokens.find(tx, ids[0]), at=now, actor="ann")
+    stop(here)
+    put_back(tmp_path)
+    again(here)
+    with here.daemon._store.read() as connection:
+        assert [tokens.find(connection, one).state(now) for one in ids] == ["revoked", "stands"]
+        told = [row for row in connection.execute(journal.ENTRIES).all() if row.kind == "token_revoked"]
+    assert [journal.who(row) for row in told] == ["tieline"]
+    stop(here)
+    again(here)
+    with here.daemon._store.read() as connection:
+        assert tokens.find(connection, ids[0]).state(now) == "revoked"
