@@ -6,6 +6,8 @@ from tieline.cli.views import command
 from tieline.sync.office.own_views import OWN_VIEWS
 
 overview = command(OWN_VIEWS["overview"])
+incident = command(OWN_VIEWS["incident"])
+connections = command(OWN_VIEWS["connections"])
 incidents = command(OWN_VIEWS["incidents"])
 items = command(OWN_VIEWS["items"])
 why = command(OWN_VIEWS["why"])

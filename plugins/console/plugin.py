@@ -28,6 +28,31 @@ OVERVIEW = Page(
 )
 
 
+def as_it_was(answers: Mapping[str, Any]) -> Sequence[str]:
+    """What stands for the incident as it is."""
+    one = answers["one"]
+    return [str(one.revision), str(len(one.comments)), *(str(event.seq) for event in one.events[:1])]
+
+
+INCIDENT = Page(
+    "/incidents/{incident}",
+    "Incident",
+    "incident.html",
+    views={"one": "incident"},
+    live={"list": "incident-live.html"},
+    rows=as_it_was,
+)
+CONNECTIONS = Page(
+    "/connections",
+    "Connections",
+    "connections.html",
+    views={"tools": "connections"},
+    live={"all": "connections-all.html"},
+    icon="plug",
+    key="c",
+)
+
+
 class Plugin:
     """It has no settings."""
 
@@ -37,7 +62,7 @@ class Plugin:
         return Offer(
             group="console",
             summary="Pages for people: what is wrong now, one incident, and the tools.",
-            pages=(OVERVIEW,),
+            pages=(OVERVIEW, INCIDENT, CONNECTIONS),
             templates=Path(__file__).parent / "templates",
         )
 

@@ -6,7 +6,9 @@ from typing import Final
 
 from tieline.core.access import READ
 from tieline.core.views import View, Views
+from tieline.sync.views.connections import connections
 from tieline.sync.views.history import history, why
+from tieline.sync.views.incident import incident
 from tieline.sync.views.incidents import incidents, items
 from tieline.sync.views.overview import overview
 from tieline.sync.views.roles import roles
@@ -17,6 +19,8 @@ from tieline.sync.views.work import followers, timers
 OWN_VIEWS: Final = Views(
     [
         View("overview", overview, READ),
+        View("incident", incident, READ, ("incident",)),
+        View("connections", connections, READ),
         View("incidents", incidents, READ, ("incident",)),
         View("items", items, READ, ("kind",)),
         View("why", why, READ, ("incident", "field")),

@@ -189,11 +189,16 @@ def history(look: EngineLook, ask: History) -> HistoryShown:
     found = explain.history(look.seen_in, item.id, after=after, limit=ask.limit + 1)
     page, following = _OLDEST.page(found, ask, lambda entry: (entry["seq"],))
     return HistoryShown(
-        items=tuple(Entry(**entry, changes=_changes(entry)) for entry in page),
+        items=tuple(map(entry_of, page)),
         next=following,
         called=look.called(item),
         ours=frozenset({"tieline", *look.config.connections}),
     )
+
+
+def entry_of(entry: dict[str, Any]) -> Entry:
+    """An entry as it is told."""
+    return Entry(**entry, changes=_changes(entry))
 
 
 def _changes(entry: dict[str, Any]) -> tuple[Change, ...]:

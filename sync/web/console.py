@@ -9,13 +9,15 @@ frame, and none runs a script or takes a style but our own files.
 from __future__ import annotations
 
 import asyncio
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -23,8 +25,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tieline.core import sessions
+from tieline.core.access import NEVER_BY_TOKEN, may
+from tieline.core.acts import Act
 from tieline.core.errors import NotProved, StoreUnavailable, TielineError
 from tieline.core.sessions import Session
+from tieline.sync import explain
 from tieline.sync.api import signing_in
 from tieline.sync.api.application import MOST_WAITING, Host, problem_of
 from tieline.sync.api.problems import Kind, Problem
@@ -33,8 +38,12 @@ from tieline.sync.api.stream import Stream, Streams
 from tieline.sync.intake.receiving import BodyTooLarge, received
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries
+from tieline.sync.office.office import LONGEST_KEY, Performed
+from tieline.sync.office.own import OWN
 from tieline.sync.office.own_views import OWN_VIEWS
-from tieline.sync.web import gate, live, pages
+from tieline.sync.office.performing import perform
+from tieline.sync.sight import subject_of
+from tieline.sync.web import forms, gate, live, pages
 from tieline.sync.web.drawing import SHELL, Drawing, file_at
 from tieline.sync.web.gate import SESSION, VISIT, Cookies, Guesses
 from tieline.sync.web.live import Live
@@ -61,6 +70,11 @@ BODY_TIMEOUT: Final = 30.0
 """Seconds that a form may take."""
 MOST_FIELDS: Final = 200
 FOR_EVER: Final = "public, max-age=31536000, immutable"
+DO: Final = "/do/"
+"""In front of the name of an act, where its form stands."""
+SAID: Final = "said"
+MOST_SAID: Final = 600
+"""Characters of what the next page says about what was done."""
 THEMES: Final = ("system", "light", "dark")
 
 T = TypeVar("T")
@@ -84,6 +98,17 @@ class Signed:
     session: Session
     shown: str
     asker: Asker
+
+
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """An act, and whether whoever looks may do it; `words` say who may where they may not."""
+
+    name: str
+    path: str
+    summary: str
+    allowed: bool
+    words: str
 
 
 class Console:
@@ -141,6 +166,8 @@ class Console:
             if call.method == "POST":
                 gate.check_mark(signed.shown, form.get("mark", ""))
                 return await self._done(call, form, signed)
+            if call.path.startswith(DO):
+                return await self._asked(call, signed)
             if call.path == "/live":
                 return await self._streamed(call, signed)
             return await self._page(call, signed)
@@ -259,7 +286,77 @@ class Console:
                     response.headers.append("Set-Cookie", kept)
                 return response
             case _:
-                raise Problem(Kind.NOT_THERE, f"nothing is done at {call.path[:200]}")
+                return await self._performed(call, form, signed)
+
+    def _act(self, path: str) -> Act:
+        name = unquote(path.removeprefix(DO)).replace("/", " ")
+        offers = self._host.engine.registry.offers
+        act = OWN.by_name.get(name) or offers.acts.get(name) if path.startswith(DO) else None
+        if act is None or not set(act.rights) - NEVER_BY_TOKEN:
+            raise Problem(Kind.NOT_THERE, f"nothing is done at {path[:200]}")
+        return act
+
+    async def _asked(self, call: Call, signed: Signed) -> Response:
+        """The form of an act."""
+        act = self._act(call.path)
+        said = dict(parse_qsl(call.query))
+        back = gate.back(said.pop("next", "/"))
+        said = {name: words for name, words in said.items() if name.partition(".")[0] in act.ask.model_fields}
+        said.setdefault("key", secrets.token_hex(16))
+        return HTMLResponse(await self._in_thread(lambda: self._form_page(call, act, said, back, signed, None)))
+
+    async def _performed(self, call: Call, form: Mapping[str, str], signed: Signed) -> Response:
+        """What comes of a form: it is done, or is shown again as it was written, with what is wrong."""
+        act, engine = self._act(call.path), self._host.engine
+        back = gate.back(form.get("next", "/"))
+        revision = int(form["revision"]) if form.get("revision", "").isdecimal() else None
+
+        def do() -> Performed:
+            ask = act.told(forms.given(act, form))
+            return perform(engine, act, ask, signed.asker, key=form.get("key", "")[:LONGEST_KEY], revision=revision)
+
+        try:
+            done = await self._in_thread(do)
+        except Problem as problem:
+            wrong = problem
+            page = await self._in_thread(lambda: self._form_page(call, act, form, back, signed, wrong))
+            return HTMLResponse(page, wrong.kind.status)
+        response = _led_to(back)
+        response.headers.append("Set-Cookie", self._cookies.set(SAID, _told(done.sentence), 60))
+        return response
+
+    def _form_page(
+        self, call: Call, act: Act, said: Mapping[str, str], back: str, signed: Signed, wrong: Problem | None
+    ) -> str:
+        item, revision = self._item_of(act, said, signed) if forms.changes_an_item(act) else ({}, "")
+        errors = () if wrong is None else wrong.errors
+        inputs = forms.inputs(act, said, errors, item)
+        facts = {
+            **self._shell(call, signed),
+            "title": act.summary.partition(";")[0].rstrip("."),
+            "names": forms.names_an_item(act),
+            "act": act,
+            "where": call.path,
+            "inputs": inputs,
+            "back": back,
+            "key": said.get("key", ""),
+            # What was seen stays what it is held against, unless somebody looks at what it is by now.
+            "revision": revision
+            if wrong is not None and wrong.kind is Kind.CHANGED
+            else said.get("revision", revision),
+            "about": said.get(forms.names_an_item(act), ""),
+            "problem": wrong,
+            "unplaced": forms.unplaced(act, errors, inputs) or ([] if wrong is None or errors else [wrong.detail]),
+        }
+        return self._drawing.draw(f"{SHELL}/act.html", facts)
+
+    def _item_of(self, act: Act, said: Mapping[str, str], signed: Signed) -> tuple[Mapping[str, Any], str]:
+        """The fields of the item whose fields a form shows, and the revision at which they are so."""
+        name = said.get(forms.names_an_item(act), "")
+        if not name:
+            return {}, ""
+        seen = self._enquiries().see("incident", {"incident": name}, signed.asker)
+        return seen.facts["fields"], str(seen.facts["revision"])
 
     def _end(self, session: Session) -> None:
         with self._host.engine.store.write() as tx:
@@ -279,7 +376,10 @@ class Console:
 
     async def _page(self, call: Call, signed: Signed) -> Response:
         meant = self._meant(call.path, call.query)
-        return HTMLResponse(await self._in_thread(lambda: self._drawn(call, meant, signed)))
+        response = HTMLResponse(await self._in_thread(lambda: self._drawn(call, meant, signed)))
+        if self._cookies.of(call.headers, SAID):
+            response.headers.append("Set-Cookie", self._cookies.set(SAID, "", 0))
+        return response
 
     def _drawn(self, call: Call, meant: Meant, signed: Signed) -> str:
         seen = pages.answers(pages.see(meant, self._enquiries(), signed.asker))
@@ -288,7 +388,33 @@ class Console:
         stream = f"/live?page={quote(asked, safe='')}&order={order}" if meant.page.live else ""
         parts = {name: meant.template(template) for name, template in meant.page.live.items()}
         facts = {**self._shell(call, signed), **seen, "title": meant.page.title, "stream": stream, "parts": parts}
+        facts["acts"] = self._acts(meant.told, signed)
+        facts["note_key"] = secrets.token_hex(16)
         return self._drawing.draw(meant.template(meant.page.template), facts)
+
+    def _acts(self, told: Mapping[str, str], signed: Signed) -> dict[str, Possible]:
+        """What can be done to the item that a page is about, by name, and by whom."""
+        offers = self._host.engine.registry.offers
+        about = [
+            act
+            for act in [*OWN.by_name.values(), *offers.acts.values()]
+            if forms.names_an_item(act) and forms.names_an_item(act) in told
+        ]
+        if not about:
+            return {}
+        found: dict[str, Possible] = {}
+        with self._host.engine.store.read() as connection:
+            facts = signed.asker.facts(connection)
+            sight = signed.asker.sight(connection)
+            for act in about:
+                item = explain.one_named(connection, told[forms.names_an_item(act)], sight)
+                subject = subject_of(connection, item.id)
+                verdicts = [may(signed.asker.someone, right, subject, facts) for right in act.rights]
+                allowed = any(one.allowed for one in verdicts)
+                path = DO + act.name.replace(" ", "/")
+                words = "" if allowed else verdicts[0].sentence
+                found[act.name] = Possible(act.name, path, act.summary.rstrip("."), allowed, words)
+        return found
 
     def _shell(self, call: Call, signed: Signed) -> dict[str, Any]:
         """What every page is drawn with."""
@@ -303,6 +429,7 @@ class Console:
             "now": signed.asker.now,
             "version": version("tieline"),
             "stream": "",
+            "said": _heard(self._cookies.of(call.headers, SAID)),
         }
 
     async def _streamed(self, call: Call, signed: Signed) -> Response:
@@ -358,6 +485,18 @@ class Console:
             raise problem from None
         finally:
             self._waiting -= 1
+
+
+def _told(sentence: str) -> str:
+    """A sentence as a cookie carries it to the next page."""
+    return urlsafe_b64encode(sentence[:MOST_SAID].encode("utf-8", "replace")).decode()
+
+
+def _heard(told: str) -> str:
+    try:
+        return urlsafe_b64decode(told).decode("utf-8") if told else ""
+    except ValueError:
+        return ""
 
 
 def _led_to(place: str) -> Response:

@@ -25,7 +25,7 @@ class Meant:
 
     offer: Offer
     page: Page
-    path: str
+    told: Mapping[str, str]
     asked: Mapping[str, tuple[View, Ask]]
 
     @property
@@ -66,9 +66,10 @@ class Pages:
             told = page.told(path)
             if told is None:
                 continue
-            given = {**_query(query), **{name: (unquote(words),) for name, words in told.items()}}
+            told = {name: unquote(words) for name, words in told.items()}
+            given = {**_query(query), **{name: (words,) for name, words in told.items()}}
             asked = {name: self._asked(full, given) for name, full in page.views.items()}
-            return Meant(offer, page, path, asked)
+            return Meant(offer, page, told, asked)
         return None
 
     def _asked(self, full: str, given: Mapping[str, tuple[str, ...]]) -> tuple[View, Ask]:

@@ -43,6 +43,8 @@ NOT_ASKED = {
         ("demo",),
         ("status",),
         ("overview",),
+        ("incident",),
+        ("connections",),
         ("incidents",),
         ("items",),
         ("why",),

@@ -45,6 +45,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "demo": ("demo", "--folder", "."),
     "status": ("status",),
     "overview": ("overview",),
+    "incident": ("incident", "INC-2"),
+    "connections": ("connections",),
     "incidents": ("incidents",),
     "incidents-none": ("incidents", "--search", "nobody wrote this"),
     "incidents-one": ("incidents", "INC-2"),

@@ -4,6 +4,8 @@ missing=""
 [ -x /usr/bin/prometheus ] || missing="$missing prometheus"
 [ -x /usr/bin/prometheus-alertmanager ] || missing="$missing prometheus-alertmanager"
 [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] || missing="$missing postgresql"
+# The console's pages are looked at in it; it draws nothing without a font.
+[ -x /usr/bin/chromium ] || missing="$missing chromium fonts-dejavu-core"
 # One test fails single writes of the store by a small C library.
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 # What the pages have people type.

@@ -90,6 +90,9 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 
 def violations(page: Page) -> list[str]:
     """What axe finds: the rule, and where."""
+    # Whole: what stays at the edge of a window covers whatever happens to be below it, until somebody scrolls.
+    height = int(page.evaluate("document.documentElement.scrollHeight"))
+    page.set_viewport_size({"width": int(page.evaluate("innerWidth")), "height": max(900, height + 120)})
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("(rules) => axe.run(document, rules)", RULES)["violations"]
     return [

@@ -17,8 +17,23 @@
   document.body.addEventListener('htmx:sseClose', (event) => {
     if (event.detail && event.detail.type === 'message') tell('lost', 'Ended; as of', 'This page is no longer kept up to date. Load it again.');
   });
+  // What is drawn anew takes no focus: it stays on what it was on, and what is the same as before is not touched.
+  const drawn = new Map();
+  let focused = null;
+  document.body.addEventListener('htmx:sseBeforeMessage', (event) => {
+    const { type, data } = event.detail;
+    if (drawn.get(type) === data) { event.preventDefault(); tell('live', 'As of', ''); return; }
+    drawn.set(type, data);
+    const active = document.activeElement;
+    focused = event.target.contains(active) && active.getAttribute('href') ? active.getAttribute('href') : null;
+  });
   document.body.addEventListener('htmx:sseMessage', (event) => {
     tell('live', 'As of', '');
+    if (focused) {
+      const again = event.target.querySelector(`[href="${CSS.escape(focused)}"]`);
+      if (again) again.focus({ preventScroll: true });
+      focused = null;
+    }
     if (event.detail.type === 'moved') find('moved').hidden = event.detail.data !== 'yes';
   });
 

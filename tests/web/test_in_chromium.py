@@ -1,0 +1,210 @@
+"""The console in a real browser: read by axe, by the keyboard, on a phone, in large type, and without a script; and
+whatever strangers wrote runs nowhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.web import chromium
+from tests.web.chromium import DESK, PHONE
+from tests.web.staged import Stage, staged
+
+pytestmark = [pytest.mark.xdist_group("chromium"), pytest.mark.slow]
+
+PAGES = (
+    "/",
+    "/incidents/INC-7",
+    "/incidents/INC-2",
+    "/connections",
+    "/do/edit?incident=INC-2",
+    "/nothing",
+    "/?after=x",
+)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    chromium.required()
+    with staged(tmp_path_factory.mktemp("stage")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser(stage: Stage) -> Iterator[Browser]:
+    with chromium.started() as made:
+        yield made
+
+
+def unfit(page: Page) -> list[str]:
+    """What of a page is not as it has to be."""
+    wide = ["it is wider than its window"] if chromium.is_wider_than_its_window(page) else []
+    owned = ["what a stranger wrote ran"] if "owned" in page.title() and "<img" not in page.title() else []
+    return [*chromium.violations(page), *wide, *owned]
+
+
+@pytest.mark.parametrize(("theme", "size"), [("light", DESK), ("dark", PHONE)], ids=["light desk", "dark phone"])
+def test_every_page_and_state_can_be_read_by_everybody(
+    browser: Browser, stage: Stage, theme: str, size: object
+) -> None:
+    with chromium.window(browser, stage.address, theme=theme, viewport=size) as page:
+        found = {}
+        page.goto("/signin")
+        found["sign-in"] = unfit(page)
+        chromium.sign_in(page, "tl_wrong")
+        found["sign-in refused"] = unfit(page)
+        chromium.sign_in(page, stage.token)
+        for path in PAGES:
+            page.goto(path)
+            found[path] = unfit(page)
+        page.goto("/do/comment?incident=INC-7")
+        page.locator("form[action='/do/comment']").evaluate("form => { form.noValidate = true; form.submit(); }")
+        page.get_by_text("Not done").wait_for()
+        found["a form refused"] = unfit(page)
+        page.goto("/")
+        page.keyboard.press("?")
+        found["keys"] = unfit(page)
+    assert {where: wrong for where, wrong in found.items() if wrong} == {}
+
+
+def test_text_of_twice_the_size_still_fits_on_a_phone(browser: Browser, stage: Stage) -> None:
+    with chromium.window(browser, stage.address, viewport=PHONE) as page:
+        chromium.sign_in(page, stage.token)
+        wide = []
+        for path in PAGES:
+            page.goto(path)
+            page.evaluate("document.documentElement.style.fontSize = '200%'")
+            wide += [path] if chromium.is_wider_than_its_window(page) else []
+        assert wide == []
+
+
+def test_what_happens_shows_by_itself_and_no_row_moves_under_a_hand(browser: Browser, stage: Stage) -> None:
+    world = stage.world
+    with chromium.window(browser, stage.address) as page:
+        chromium.sign_in(page, stage.token)
+        first = page.locator(".list-title").first
+        before = int(page.locator(".standing b").first.inner_text())
+        number = int(page.locator(".list-meta .nowrap").first.inner_text().removeprefix("INC-"))
+        world.edit("snow-prod", number, title="Checkout: all payments fail")
+        world.settle(2)
+        expect(first).to_have_text("Checkout: all payments fail")
+        expect(page.locator("#moved")).to_be_hidden()
+        world.tools["snow-prod"].make({"title": "Newer and as bad", "status": "new", "severity": "critical"})
+        world.settle(2)
+        expect(page.locator("#moved")).to_be_visible()
+        expect(first).to_have_text("Checkout: all payments fail")
+        expect(page.locator(".standing a").first).to_have_text(re.compile(f"Critical\\s*{before + 1}$"))
+        page.keyboard.press(".")
+        expect(page.locator(".list-title").first).to_have_text("Newer and as bad")
+        expect(page.locator("#moved")).to_be_hidden()
+
+
+def test_whoever_uses_only_keys_gets_everywhere(browser: Browser, stage: Stage) -> None:
+    with chromium.window(browser, stage.address) as page:
+        page.goto("/")
+        page.keyboard.type(stage.token)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/")
+        page.keyboard.press("Tab")
+        expect(page.get_by_text("Skip to the page")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("#main")).to_be_focused()
+        page.keyboard.press("?")
+        expect(page.locator("dialog#keys")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog#keys")).to_be_hidden()
+        page.keyboard.press("g")
+        page.keyboard.press("c")
+        page.wait_for_url("**/connections")
+        page.keyboard.press("g")
+        page.keyboard.press("i")
+        page.wait_for_url("**/")
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        expect(page.locator(".list-title").nth(1)).to_be_focused()
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid"
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/incidents/INC-*")
+        page.keyboard.press("n")
+        expect(page.locator("#note-words")).to_be_focused()
+        page.keyboard.type("j and ? are letters here.")
+        page.keyboard.press("Control+Enter")
+        expect(page.locator(".toast")).to_contain_text("goes into every copy")
+        expect(page.locator("#comments")).to_contain_text("j and ? are letters here.")
+
+
+def test_single_keys_can_be_switched_off(browser: Browser, stage: Stage) -> None:
+    with chromium.window(browser, stage.address) as page:
+        chromium.sign_in(page, stage.token)
+        page.locator("summary.user").click()
+        page.get_by_role("button", name="Single keys: on").click()
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        expect(page.locator("dialog#keys")).to_be_hidden()
+        page.get_by_role("link", name="Keys ?").click()
+        expect(page.locator("dialog#keys")).to_be_visible()
+
+
+def test_without_a_script_everything_can_be_read_and_done(browser: Browser, stage: Stage) -> None:
+    with chromium.window(browser, stage.address, java_script_enabled=False) as page:
+        chromium.sign_in(page, stage.token, "/incidents/INC-6")
+        page.get_by_label("Note", exact=True).fill("Written without a script.")
+        page.get_by_role("button", name="Add it").click()
+        expect(page.locator("#comments")).to_contain_text("Written without a script.")
+        page.get_by_role("link", name="Change fields").click()
+        page.get_by_label("Severity").select_option("critical")
+        page.get_by_role("button", name="Change fields of an incident").click()
+        expect(page.locator(".toast")).to_contain_text("INC-6 changed; its copies follow")
+        page.locator("summary.user").click()
+        page.get_by_role("button", name="Dark").click()
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+        page.locator("summary.user").click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_page_whose_sign_in_ended_says_that_it_is_no_longer_kept_up_to_date(browser: Browser, stage: Stage) -> None:
+    with chromium.window(browser, stage.address) as page, chromium.window(browser, stage.address) as other:
+        chromium.sign_in(page, stage.token)
+        expect(page.locator("#live-words")).to_have_text("As of")
+        for one in page.context.cookies():
+            other.context.add_cookies(
+                [{"name": one.get("name", ""), "value": one.get("value", ""), "url": stage.address}]
+            )
+        other.goto("/connections")
+        other.locator("summary.user").click()
+        other.get_by_role("button", name="Sign out").click()
+        stage.world.edit("snow-prod", 1, title="Certificate of staging ends in 8 days")
+        stage.world.settle(2)
+        expect(page.locator("#live")).to_have_class("live live--lost")
+
+
+def test_on_paper_there_is_what_was_looked_at_and_nothing_to_press(browser: Browser, stage: Stage) -> None:
+    with chromium.window(browser, stage.address) as page:
+        chromium.sign_in(page, stage.token, "/incidents/INC-7")
+        page.emulate_media(media="print")
+        for what in (".side", ".top", ".compose", ".acts"):
+            expect(page.locator(what).first).to_be_hidden()
+        expect(page.locator("#timeline")).to_be_visible()
+
+
+def test_who_wants_no_motion_sees_none(browser: Browser, stage: Stage) -> None:
+    with chromium.window(browser, stage.address, reduced_motion="reduce") as page:
+        page.goto("/signin")
+        assert page.locator(".btn").first.evaluate("one => getComputedStyle(one).transitionDuration") in (
+            "0s",
+            "1e-05s",
+        )
+
+
+def test_what_is_drawn_anew_takes_no_focus(browser: Browser, stage: Stage) -> None:
+    with chromium.window(browser, stage.address) as page:
+        chromium.sign_in(page, stage.token)
+        link = page.get_by_role("link", name="Nightly export to the warehouse")
+        link.focus()
+        stage.world.edit("snow-prod", 4, title="Nightly export to the warehouse is late")
+        stage.world.settle(2)
+        expect(page.get_by_role("link", name="Nightly export to the warehouse is late")).to_be_focused()
