@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import pwd
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tieline.core.config import Config
 from tieline.core.identity import Someone, called, is_proved, of_account
-from tieline.core.store import engines
+
+if TYPE_CHECKING:
+    from tieline.core.config import Config
+    from tieline.sync.api.local import Local, Peer
+
+# A command that a server answers names accounts as well: nothing of the store is imported for that.
 
 LOGIN = Path("/proc/self/loginuid")
 """Where Linux keeps who logged in, whatever `sudo` and `su` made of them since (pam_loginuid(8))."""
@@ -50,6 +54,8 @@ def meant(words: str) -> Someone:
 def owns_store(config: Config, other: Someone | None = None) -> bool:
     """Whether the store's file is this process's, so that whoever runs it may do with it what they like; or whether it
     is another account's. A store in memory is this process's, one in a server is nobody's."""
+    from tieline.core.store import engines
+
     if engines.is_postgres(config.store):
         return False
     number = _owner(config)
@@ -64,7 +70,27 @@ def owner_of(config: Config) -> str:
     return "" if number is None else _account(number).identity
 
 
+def of_peer(config: Config, peer: Peer) -> Local:
+    """Whose call it is that comes over a socket of this machine. Raises LookupError for whoever has no account here.
+
+    Who logged in is believed of whoever could do with the store what they like: they would be told apart as little if
+    they opened it. Of anybody else only the account that they are now: what Linux keeps of a login is theirs to write
+    where nobody logged in.
+    """
+    from tieline.core.store import engines
+    from tieline.sync.api.local import UNMAPPED, Local
+
+    if peer.uid == UNMAPPED:
+        raise LookupError("whoever calls has no account on this machine")
+    owner = None if engines.is_postgres(config.store) else _owner(config)
+    could_open = peer.uid in (0, os.geteuid(), owner)
+    number = peer.login if could_open and peer.login is not None else peer.uid
+    return Local(_account(number), peer.uid == owner, could_open)
+
+
 def _owner(config: Config) -> int | None:
+    from tieline.core.store import engines
+
     file = engines.file_of(config.store)
     try:
         return None if file is None else file.stat().st_uid

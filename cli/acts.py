@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
-from tieline.cli.declared import help_of, parameters, told, wrong_usage
-from tieline.cli.output import emit, json_option, say
+from tieline.cli import commands
+from tieline.cli.commands import Told
+from tieline.cli.declared import wrong_usage
+from tieline.cli.people import as_meant
 from tieline.core.acts import Act
 from tieline.core.arguments import Ask
 from tieline.core.declared import WrongWords
+from tieline.core.described import described
 from tieline.sync.office.office import Performed
 
 Perform = Callable[[str, Act, Ask, str], Performed]
@@ -19,24 +22,14 @@ Perform = Callable[[str, Act, Ask, str], Performed]
 
 
 def command(act: Act, perform: Perform) -> click.Command:
-    """The command of an act. What was not said is left to the act."""
+    """The command of an act that this process does."""
+    made = described(act)
 
-    @click.pass_obj
-    def run(workspace: str, /, as_json: bool, key: str | None, **given: Any) -> None:
-        if key is not None and not key.strip():
-            raise click.UsageError("--key is empty: name one, or leave it out to have it done each time")
+    def do(workspace: str, given: Mapping[str, Any], key: str) -> Told:
         try:
-            done = perform(workspace, act, told(act, given), key or "")
+            done = perform(workspace, act, act.told(as_meant(made, given)), key)
         except WrongWords as wrong:
-            raise wrong_usage(wrong) from None
-        if as_json:
-            emit(done.facts)
-        else:
-            say(done.sentence)
+            raise wrong_usage(wrong.problems) from None
+        return Told(done.facts, (done.sentence,))
 
-    made = click.command(act.name.rpartition(" ")[2], help=help_of(act))(run)
-    made.params = [
-        *parameters(act),
-        click.Option(["--key"], default=None, help="Do it once, however often it is asked for under this key."),
-    ]
-    return json_option(made)
+    return commands.act(made, do)

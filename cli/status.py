@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from tieline.cli.commands import end_of_status
 from tieline.cli.open import clock, configuration_to_look, store_of
-from tieline.cli.output import say
 from tieline.cli.rights import asker
 from tieline.cli.views import command
 from tieline.core.arguments import Ask
@@ -19,7 +19,6 @@ from tieline.sync.daemon import elsewhere
 from tieline.sync.office.enquiries import Enquiries, Seen
 from tieline.sync.office.look import Outside
 from tieline.sync.office.own_views import OWN_VIEWS
-from tieline.sync.views.status import StatusShown
 
 
 def _see(workspace: str, view: View, ask: Ask) -> Seen:
@@ -49,12 +48,4 @@ def _with_what_may_still_run(config: Config, problem: Problem) -> Problem:
     return replace(problem, fix=f"{problem.fix} {still}")
 
 
-def _end(found: StatusShown, *, as_json: bool) -> int:
-    """The exit code; and the file's problems below everything, where nobody reads them as JSON."""
-    problems = [Problem(**one.model_dump()) for one in found.file_problems]
-    for problem in () if as_json else problems:
-        say(problem, err=True)
-    return 3 if problems else 0 if found.daemon.running and not found.daemon.refused else 1
-
-
-status = command(OWN_VIEWS["status"], _see, _end)
+status = command(OWN_VIEWS["status"], _see, end_of_status)

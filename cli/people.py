@@ -1,0 +1,15 @@
+"""Persons on a command line: an account of this machine may be named without the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tieline.cli.accounts import meant
+from tieline.core.commands import Command
+
+
+def as_meant(command: Command, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with the identities of whoever is named. Raises ValueError for whom this machine does not know."""
+    persons = {one.name for one in command.arguments if one.is_person}
+    return {name: meant(value).identity if name in persons else value for name, value in given.items()}
