@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tieline.cli.acts import command
-from tieline.cli.open import clock, configuration, engine_on, moment, store_of
+from tieline.cli.open import configuration, engine_on, moment, store_of
 from tieline.cli.output import say
 from tieline.cli.rights import About, Asked, asker, asking
 from tieline.cli.views import group
 from tieline.core.acts import Act
 from tieline.core.arguments import Ask
 from tieline.sync.daemon import elsewhere
-from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Engine
 from tieline.sync.office import own
 from tieline.sync.office.office import Performed
@@ -46,12 +45,8 @@ def changing(workspace: str, right: str, about: About) -> Iterator[tuple[Engine,
 
 
 def _say_whether_it_waits(engine: Engine) -> None:
-    with engine.store.read() as connection:
-        daemon = life(connection, moment(engine.config, engine.store))
-    if not daemon.running:
-        say(f"This waits in the store: {daemon.sentence()}", err=True)
-        for address in elsewhere.stores_left(engine.config, clock().now()):
-            say(elsewhere.sentence(address, engine.config.file.name), err=True)
+    for sentence in elsewhere.why_it_waits(engine.store, engine.config, moment(engine.config, engine.store)):
+        say(sentence, err=True)
 
 
 def do(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
@@ -60,7 +55,7 @@ def do(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
     with store_of(config) as store:
         engine = engine_on(config, store, registry)
         done = perform(engine, act, ask, asker(config, store), key=key)
-        if done.seq is not None:
+        if done.seq is not None and act.travels:
             _say_whether_it_waits(engine)
         registry.close()
     return done

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from tieline.cli.accounts import owner_of, owns_store
+from tieline.cli.accounts import of_peer, owner_of, owns_store
 from tieline.cli.daemon import log_options
 from tieline.cli.logs import set_up_logs
 from tieline.cli.open import configuration_to_act
@@ -22,4 +22,4 @@ def web(workspace: str, log_format: str, level: str) -> None:
     from tieline.sync.daemon.beside import end_with_parent
 
     end_with_parent()
-    sys.exit(Web(lambda: configuration_to_act(workspace), owns_store, owner_of).run())
+    sys.exit(Web(lambda: configuration_to_act(workspace), owns_store, owner_of, account=of_peer).run())

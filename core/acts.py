@@ -29,10 +29,12 @@ class NotDone(TielineError):
 
 @dataclass(frozen=True, slots=True)
 class Act(Declared):
-    """One act. `records` are the kinds of events that it may journal beside what the engine does."""
+    """One act. `records` are the kinds of events that it may journal beside what the engine does. `travels` is false of
+    one that no daemon carries on."""
 
     run: Run
     records: tuple[type[Event], ...] = ()
+    travels: bool = True
 
 
 class Acts(Register[Act]):

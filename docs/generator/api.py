@@ -35,7 +35,7 @@ and `detail`.
 
 def page() -> str:
     """The tables."""
-    description = openapi.description(calls.calls(calls.offered(Offers())))
+    description = openapi.description(calls.calls(calls.offered(Offers())), Offers())
     operations = [
         (path, method, operation)
         for path, methods in description["paths"].items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import timedelta
@@ -26,15 +26,20 @@ from tieline.core.acts import Act, NotDone
 from tieline.core.declared import WrongWords
 from tieline.core.errors import NotAllowed, NotProved, PluginFault, StoreUnavailable, TielineError
 from tieline.core.identity import Someone
+from tieline.core.offer import Offers
+from tieline.core.shown import Part, as_facts
 from tieline.core.views import Listing, View
 from tieline.sync.api import bodies, calls, openapi, signing_in, stream
+from tieline.sync.api.calls import Calls
 from tieline.sync.api.happenings import NoPlace
+from tieline.sync.api.local import PEER, Local, Peer
 from tieline.sync.api.problems import Kind, Problem
 from tieline.sync.api.signing_in import CHALLENGE, SigningIn
 from tieline.sync.api.stream import Streams
+from tieline.sync.daemon import elsewhere
 from tieline.sync.engine import Engine
 from tieline.sync.office.asking import Asker
-from tieline.sync.office.enquiries import Enquiries
+from tieline.sync.office.enquiries import Enquiries, Seen
 from tieline.sync.office.look import Outside
 from tieline.sync.office.office import LONGEST_KEY, Changed, KeyReused, Performed
 from tieline.sync.office.own_views import OWN_VIEWS
@@ -48,10 +53,16 @@ HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
-    "Vary": "Authorization",
+    "Vary": "Accept, Authorization",
     "X-Content-Type-Options": "nosniff",
 }
 """What goes with every answer. No other page may read one: there is no CORS."""
+
+SHOWN: Final = "application/vnd.tieline.shown+json"
+"""What a command asks for: the answer as it is shown to people, beside its facts."""
+
+OFFER: Final = "Tieline-Offer"
+"""The `ETag` of the description, with every answer: whoever keeps it learns that it is another one."""
 
 _KEY: Final = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_KEY}}}")
 _ENTITY_TAG: Final = re.compile(r'"(\d{1,18})"')
@@ -80,9 +91,23 @@ class Host(Protocol):
         """Whether the store's file is theirs."""
         ...
 
-    def outside(self) -> Outside:
-        """What is known of the workspace beside its store."""
+    def account(self, peer: Peer) -> Local:
+        """Whose call it is that came from this machine. Raises LookupError for nobody's."""
         ...
+
+    def outside(self, *, file_too: bool = False) -> Outside:
+        """What is known of the workspace beside its store; only `file_too` with what is wrong with its file as it is
+        by now, which takes as long as a start."""
+        ...
+
+
+class Offered:
+    """What may be called, and how that is told."""
+
+    def __init__(self, found: Calls, offers: Offers) -> None:
+        self.calls = found
+        self.description = orjson.dumps(openapi.description(found, offers))
+        self.tag = f'"{sha256(self.description).hexdigest()}"'
 
 
 class Api:
@@ -90,8 +115,9 @@ class Api:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._calls = calls.calls(calls.offered(host.engine.registry.offers))
-        self._description = orjson.dumps(openapi.description(self._calls))
+        offers = host.engine.registry.offers
+        self._by_token = Offered(calls.calls(calls.offered(offers)), offers)
+        self._by_account = Offered(calls.every_call(calls.offered(offers)), offers)
         web = host.engine.config.web
         self._signing_in = SigningIn(calls_per_minute=web.calls_per_minute, behind_proxy=web.behind_proxy)
         self._secure = {"Strict-Transport-Security": "max-age=31536000"} if web.certificate or web.behind_proxy else {}
@@ -119,11 +145,25 @@ class Api:
             return PlainTextResponse("alive\n")
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         asker = await self._proved(scope, headers)
+        # By a token not all can be done that whoever holds it may.
+        offered = self._by_token if asker.someone.token else self._by_account
+        try:
+            response = await self._of(offered, asker, headers, scope, receive)
+        except Problem as problem:
+            response = problem.response()
+        response.headers[OFFER] = offered.tag
+        return response
+
+    async def _of(
+        self, offered: Offered, asker: Asker, headers: Mapping[str, str], scope: Scope, receive: Receive
+    ) -> Response:
         if scope["path"] == openapi.PATH:
-            return self._described(scope, headers)
+            return _described(offered, scope, headers)
         if scope["path"] == openapi.EVENTS:
             return await self._streamed(scope, headers, asker)
-        methods = self._calls.get(scope["path"])
+        if scope["path"] == openapi.WHOAMI:
+            return await self._told_who(scope, headers, asker)
+        methods = offered.calls.get(scope["path"])
         if methods is None:
             raise Problem(Kind.NOT_THERE, f"there is no call {scope['path'][:200]!r}; see {openapi.PATH}")
         match methods.get("GET" if scope["method"] == "HEAD" else scope["method"]):
@@ -137,6 +177,9 @@ class Api:
 
     async def _proved(self, scope: Scope, headers: Mapping[str, str]) -> Asker:
         engine = self._host.engine
+        peer = scope.get("state", {}).get(PEER)
+        if isinstance(peer, Peer) and "authorization" not in headers:
+            return await self._known_here(peer)
         now = engine.clock.monotonic()
         address = self._signing_in.address(scope.get("client"), headers)
         words = self._signing_in.shown(headers, address, now)
@@ -151,48 +194,79 @@ class Api:
         self._signing_in.note_right(words, asker.someone.token, now)
         return replace(asker, rules=engine.registry.offers.rules)
 
+    async def _known_here(self, peer: Peer) -> Asker:
+        """Whoever stands at the other end of a socket of this machine."""
+        engine = self._host.engine
+        try:
+            local = await self._in_thread(lambda: self._host.account(peer))
+        except Problem as problem:
+            if problem.kind is not Kind.NOT_THERE:
+                raise
+            raise Problem(Kind.NOT_PROVED, problem.detail, headers=CHALLENGE) from None
+        self._signing_in.note_account(local.someone.identity, engine.clock.monotonic())
+        return Asker(
+            local.someone,
+            local.owns_store,
+            engine.clock.now(),
+            opened_store=local.could_open,
+            rules=engine.registry.offers.rules,
+        )
+
     async def _performed(self, act: Act, asker: Asker, headers: Mapping[str, str], receive: Receive) -> Response:
         key, revision = _key(headers), _revision(headers)
         engine = self._host.engine
         document = bodies.understood(await bodies.read(headers, receive, engine.config.web.body_limit))
 
-        def do() -> Performed:
-            return perform(engine, act, act.told_in_json(document), asker, key=key, revision=revision)
+        def do() -> tuple[Performed, list[str]]:
+            done = perform(engine, act, act.told_in_json(document), asker, key=key, revision=revision)
+            if done.seq is None or not act.travels or not _wants_shown(headers):
+                return done, []
+            return done, elsewhere.why_it_waits(engine.store, engine.config, engine.clock.now())
 
-        done = await self._in_thread(do)
+        done, notes = await self._in_thread(do)
         again = {"Idempotent-Replayed": "true"} if done.again else {}
+        if _wants_shown(headers):
+            return Response(_shown(done.facts, [done.sentence], notes), headers=again, media_type=SHOWN)
         # In one order, as an answer that was kept comes back.
         said = orjson.dumps(done.facts, option=orjson.OPT_SORT_KEYS)
         return Response(said, headers=again, media_type="application/json")
 
     async def _seen(self, view: View, asker: Asker, headers: Mapping[str, str], scope: Scope) -> Response:
         given, engine = calls.asked(view, scope["query_string"]), self._host.engine
-        enquiries = Enquiries(engine.store, engine.config, OWN_VIEWS, self._host.outside(), engine.registry.offers)
-        seen = await self._in_thread(lambda: enquiries.look(view, view.told(given), asker))
+
+        def look() -> Seen:
+            outside = self._host.outside(file_too=view.name == "status")
+            enquiries = Enquiries(engine.store, engine.config, OWN_VIEWS, outside, engine.registry.offers)
+            return enquiries.look(view, view.told(given), asker)
+
+        seen = await self._in_thread(look)
+        if _wants_shown(headers):
+            return Response(_shown(seen.facts, seen.answer.shown(), []), media_type=SHOWN)
         cursor = seen.facts.get("next") if isinstance(seen.answer, Listing) else None
         link = {"Link": calls.following(scope["path"], scope["query_string"], cursor)} if cursor is not None else {}
-        return _tagged(orjson.dumps(seen.facts), seen.version, scope, headers, link)
+        return _tagged(orjson.dumps(seen.facts), f'"{seen.version}"', scope, headers, link)
 
     async def _streamed(self, scope: Scope, headers: Mapping[str, str], asker: Asker) -> Response:
         if scope["method"] != "GET":
             raise Problem(Kind.METHOD, f"{scope['path']} is asked for by GET", headers={"Allow": "GET"})
-        self._host.streams.check(asker.someone.token)
+        whose = asker.someone.token or asker.someone.identity
+        self._host.streams.check(whose)
         store, told = self._host.engine.store, headers.get("last-event-id") or None
         try:
             begun = await self._in_thread(lambda: stream.begin(store, asker, told))
         except NoPlace as error:
             raise Problem(Kind.MALFORMED, str(error)) from None
         frames = stream.frames(self._in_thread, store, lambda: self._now(asker), begun)
-        return stream.Stream(frames, self._host.streams, asker.someone.token, lambda: self._host.is_stopping)
+        return stream.Stream(frames, self._host.streams, whose, lambda: self._host.is_stopping)
+
+    async def _told_who(self, scope: Scope, headers: Mapping[str, str], asker: Asker) -> Response:
+        _check_read(scope)
+        store = self._host.engine.store
+        body = orjson.dumps(await self._in_thread(lambda: signing_in.told_who(store, asker)))
+        return _tagged(body, f'"{sha256(body).hexdigest()}"', scope, headers, {})
 
     def _now(self, asker: Asker) -> Asker:
         return replace(asker, now=self._host.engine.clock.now())
-
-    def _described(self, scope: Scope, headers: Mapping[str, str]) -> Response:
-        if scope["method"] not in ("GET", "HEAD"):
-            allow = calls.allowed(["GET"])
-            raise Problem(Kind.METHOD, f"{openapi.PATH} is asked for by {allow}", headers={"Allow": allow})
-        return _tagged(self._description, sha256(self._description).hexdigest(), scope, headers, {})
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Do what asks the store. Raises Problem for whatever it says no with."""
@@ -212,9 +286,29 @@ class Api:
             self._waiting -= 1
 
 
-def _tagged(body: bytes, version: str, scope: Scope, headers: Mapping[str, str], others: Mapping[str, str]) -> Response:
+def _check_read(scope: Scope) -> None:
+    """Raises Problem for whoever does not only read."""
+    if scope["method"] not in ("GET", "HEAD"):
+        allow = calls.allowed(["GET"])
+        raise Problem(Kind.METHOD, f"{scope['path']} is asked for by {allow}", headers={"Allow": allow})
+
+
+def _described(offered: Offered, scope: Scope, headers: Mapping[str, str]) -> Response:
+    _check_read(scope)
+    return _tagged(offered.description, offered.tag, scope, headers, {})
+
+
+def _wants_shown(headers: Mapping[str, str]) -> bool:
+    """Whether what is shown to people is asked for beside the facts."""
+    return headers.get("accept", "").strip() == SHOWN
+
+
+def _shown(facts: Mapping[str, Any], parts: Sequence[Part], notes: Sequence[str]) -> bytes:
+    return orjson.dumps({"facts": facts, "shown": as_facts(parts), "notes": notes})
+
+
+def _tagged(body: bytes, tag: str, scope: Scope, headers: Mapping[str, str], others: Mapping[str, str]) -> Response:
     """An answer that is not sent again to whoever has it."""
-    tag = f'"{version}"'
     told = {"ETag": tag, "Cache-Control": "private, no-cache", **others}
     if _is_known(headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=told)

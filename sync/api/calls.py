@@ -30,10 +30,14 @@ def offered(offers: Offers) -> list[Declared]:
 
 def calls(declared: Iterable[Declared]) -> Calls:
     """The calls for these. What no token reaches is none."""
+    return every_call(one for one in declared if set(one.rights) - NEVER_BY_TOKEN)
+
+
+def every_call(declared: Iterable[Declared]) -> Calls:
+    """The same for whoever shows no token, and is known otherwise."""
     found: dict[str, dict[str, Declared]] = {}
     for one in declared:
-        if set(one.rights) - NEVER_BY_TOKEN:
-            found.setdefault(path_of(one), {})[method_of(one)] = one
+        found.setdefault(path_of(one), {})[method_of(one)] = one
     return found
 
 

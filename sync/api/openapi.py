@@ -10,13 +10,19 @@ from pydantic.json_schema import models_json_schema
 
 from tieline.core.access import READ
 from tieline.core.declared import Declared
+from tieline.core.described import described
+from tieline.core.offer import Offers
 from tieline.core.views import View
 from tieline.sync.api.calls import ROOT, Calls
 from tieline.sync.api.problems import MEDIA_TYPE, Kind
+from tieline.sync.api.signing_in import Asking
 from tieline.sync.office.office import LONGEST_KEY
 
 PATH: Final = f"{ROOT}openapi.json"
 EVENTS: Final = f"{ROOT}events"
+WHOAMI: Final = f"{ROOT}whoami"
+COMMAND: Final = "x-command"
+"""Under this name stands how it is asked for on a command line."""
 Mode = Literal["validation", "serialization"]
 _SCHEMAS: Final = "#/components/schemas/{model}"
 
@@ -52,8 +58,8 @@ class ProblemDetails(BaseModel):
     errors: list[FieldProblem] = Field(default=[], description="Where arguments are wrong: each of them.")
 
 
-def description(calls: Calls) -> dict[str, Any]:
-    """The document."""
+def description(calls: Calls, offers: Offers) -> dict[str, Any]:
+    """The document; `offers` are those of plugins."""
     schemas = _Schemas([one for methods in calls.values() for one in methods.values()])
     paths = {
         path: {method.lower(): _operation(path, one, schemas) for method, one in methods.items()}
@@ -66,7 +72,8 @@ def description(calls: Calls) -> dict[str, Any]:
             "version": "1",
             "description": "Keeps one incident in step across its tools. Every act is a POST, every view a GET.",
         },
-        "paths": {**paths, EVENTS: {"get": _EVENTS}},
+        "tags": [{"name": name, "description": offer.summary} for name, offer in offers.by_group.items()],
+        "paths": {**paths, EVENTS: {"get": _EVENTS}, WHOAMI: {"get": _who(schemas)}},
         "components": {
             "schemas": schemas.all,
             "responses": {kind.slug: _problem(kind) for kind in Kind},
@@ -114,7 +121,7 @@ _HEADERS: Final = {
 }
 
 
-_PROBLEM: Final[list[tuple[type[BaseModel], Mode]]] = [(ProblemDetails, "serialization")]
+_PROBLEM: Final[list[tuple[type[BaseModel], Mode]]] = [(ProblemDetails, "serialization"), (Asking, "serialization")]
 
 
 def _refs_of(kinds: Iterable[Kind]) -> dict[str, Any]:
@@ -146,6 +153,21 @@ _EVENTS: Final = {
 }
 
 
+def _who(schemas: _Schemas) -> dict[str, Any]:
+    return {
+        "operationId": "whoami",
+        "summary": "Who asks.",
+        "description": "Who the token that is shown stands for, and what it reaches. It takes no right.",
+        "tags": ["whoami"],
+        "parameters": [_ref("parameters", "if-none-match")],
+        "responses": {
+            "200": _done("Whoever it is.", schemas.of(Asking), {"ETag": _ref("headers", "etag")}),
+            "304": _UNCHANGED,
+            **_problems(ALWAYS),
+        },
+    }
+
+
 class _Schemas:
     """The schemas of all that is told and answered."""
 
@@ -164,6 +186,10 @@ class _Schemas:
         """Where the schema of what it answers stands."""
         return dict(self._refs[declared.answer, "serialization"])
 
+    def of(self, answer: type[BaseModel]) -> dict[str, str]:
+        """Where the schema of this answer stands."""
+        return dict(self._refs[answer, "serialization"])
+
     def whole(self, declared: Declared) -> dict[str, Any]:
         """The schema of what it is told."""
         whole: dict[str, Any] = self.all[self.ask(declared)["$ref"].rpartition("/")[2]]
@@ -177,6 +203,7 @@ def _operation(path: str, declared: Declared, schemas: _Schemas) -> dict[str, An
         "summary": _sentence(declared.help),
         "description": f"{declared.help}\n\nIt takes the right {rights}.",
         "tags": [declared.name.partition(" ")[0]],
+        COMMAND: described(declared).facts(),
     }
     return {**words, **(_looking if isinstance(declared, View) else _acting)(declared, schemas)}
 
@@ -206,10 +233,16 @@ def _looking(view: Declared, schemas: _Schemas) -> dict[str, Any]:
         "parameters": [*parameters, _ref("parameters", "if-none-match")],
         "responses": {
             "200": _done("What there is to see.", schemas.answer(view), headers),
-            "304": {"description": "It is still as it is known.", "headers": {"ETag": _ref("headers", "etag")}},
+            "304": _UNCHANGED,
             **_problems(LOOKING),
         },
     }
+
+
+_UNCHANGED: Final = {
+    "description": "It is still as it is known.",
+    "headers": {"ETag": {"$ref": "#/components/headers/etag"}},
+}
 
 
 def _parameter(name: str, schema: Mapping[str, Any], required: Iterable[str]) -> dict[str, Any]:

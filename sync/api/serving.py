@@ -3,7 +3,6 @@ It opens the store itself; what is done through it reaches the daemon as what co
 
 from __future__ import annotations
 
-import asyncio
 import random
 import secrets
 import signal
@@ -21,15 +20,18 @@ import uvicorn
 
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
-from tieline.core.errors import ConfigError, StoreUnavailable
+from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 from tieline.core.identity import Someone
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
+from tieline.core.socket_place import of_process
 from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
+from tieline.sync.api.local import Listener, Local, Peer, TwoDoors
+from tieline.sync.api.stalled import StalledDoor
 from tieline.sync.api.stream import Streams
 from tieline.sync.build import build
-from tieline.sync.daemon import address
+from tieline.sync.daemon import address, elsewhere
 from tieline.sync.daemon.jobs.clock import StoreClock
 from tieline.sync.engine import Engine
 from tieline.sync.intake import slow_clients
@@ -43,35 +45,9 @@ WORKERS: Final = 8
 
 LOOK_AT_CLOCK_EVERY: Final = 60.0
 """Seconds between two looks at the time that all workers on PostgreSQL share."""
-STALLED: Final = 30.0
-"""Seconds that somebody may leave an answer unread."""
 
 Load = Callable[[], tuple[Config, Registry]]
-
-
-class StalledDoor(slow_clients.Door):
-    """The door, which also lets go of whoever asks and does not read: what is not taken is not kept for them."""
-
-    stalled_timeout = STALLED
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stalled = self.loop.call_later(self.stalled_timeout, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._read_on()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._read_on()
-        super().connection_lost(exc)
-
-    def _read_on(self) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
-
-    _stalled: asyncio.TimerHandle | None = None
+Account = Callable[[Config, Peer], Local]
 
 
 class Web:
@@ -83,11 +59,15 @@ class Web:
         owns_store: Callable[[Config, Someone], bool],
         owner_of: Callable[[Config], str],
         *,
+        account: Account | None = None,
         clock: Clock | None = None,
     ) -> None:
+        """`account` says whose call it is that comes from this machine; without it none is taken."""
         self._log: Any = structlog.get_logger("tieline.web")
+        self._account = account
         self._owns_store = owns_store
         self._owner_of = owner_of
+        self._load = load
         config, registry = load()
         with config.telling_where("store"):
             self._store = Store.open(config.store, create=False, keys=config.keys)
@@ -101,6 +81,7 @@ class Web:
         self.is_stopping = False
         self.streams = Streams()
         self._http: uvicorn.Server | None = None
+        self._local: Listener | None = None
         self._thread: threading.Thread | None = None
 
     def _build(self, config: Config, registry: Registry) -> Engine:
@@ -124,9 +105,26 @@ class Web:
         """Whether the store's file is theirs."""
         return self._owns_store(self.engine.config, someone)
 
-    def outside(self) -> Outside:
+    def account(self, peer: Peer) -> Local:
+        """Whose call it is that came from this machine. Raises LookupError for nobody's."""
+        if self._account is None:
+            raise LookupError("no call of this machine is taken without a token")
+        return self._account(self.engine.config, peer)
+
+    def outside(self, *, file_too: bool = False) -> Outside:
         """What is known of the workspace beside its store."""
-        return Outside(owner=self._owner_of(self.engine.config))
+        config = self.engine.config
+        if not file_too:
+            return Outside(owner=self._owner_of(config))
+        try:
+            named, registry = self._load()
+            registry.close()
+            problems: tuple[Problem, ...] = ()
+        except ConfigError as error:
+            # It goes on with the store that the file named when it was read.
+            named, problems = config, error.problems
+        left = tuple(elsewhere.stores_left(named, self._clock.now()))
+        return Outside(problems, left, self._owner_of(config))
 
     def application(self) -> OneLength:
         """What is served."""
@@ -156,12 +154,13 @@ class Web:
         """Listen; returns once calls are served. Raises ConfigError where that cannot be."""
         settings = self._settings()
         listener = self._listen()
-        server = self._http = slow_clients.QuietServer(settings)
+        server = self._http = TwoDoors(settings)
+        server.local = self._local = self._listen_here()
         self._thread = threading.Thread(target=lambda: server.run(sockets=[listener]), name="http", daemon=True)
         self._thread.start()
         while not server.started and self._thread.is_alive():
             self._thread.join(0.01)
-        self._log.info("web_started", address=self.address)
+        self._log.info("web_started", address=self.address, socket=str(self._local.path) if self._local else "")
 
     def stop(self) -> None:
         """Stop within `stop_within`: calls that are being served are ended."""
@@ -169,6 +168,8 @@ class Web:
         if self._http is not None and self._thread is not None:
             self._http.should_exit = True
             self._thread.join(self.engine.config.stop_within.total_seconds())
+        if self._local is not None:
+            self._local.close()
         self.workers.shutdown(cancel_futures=True)
         self.engine.registry.close()
         self._store.close()
@@ -184,6 +185,12 @@ class Web:
         host = f"[{taken[0]}]" if ":" in taken[0] else taken[0]
         self.address = f"{'https' if config.web.certificate else 'http'}://{host}:{taken[1]}"
         return listener
+
+    def _listen_here(self) -> Listener | None:
+        """On a socket of this machine; commands do everything themselves where there is none."""
+        with suppress(OSError):
+            return Listener(of_process(self.engine.config.file.parent)) if self._account is not None else None
+        return None
 
     def _settings(self) -> uvicorn.Config:
         web = self.engine.config.web

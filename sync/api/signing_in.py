@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
+
+from pydantic import BaseModel
 
 from tieline.core import tokens
 from tieline.core.errors import StoreUnavailable
 from tieline.core.identity import Someone
+from tieline.core.model import instant
 from tieline.core.store.store import Store
 from tieline.sync.api.problems import Kind, Problem
 from tieline.sync.api.rates import Rates
@@ -37,6 +40,35 @@ def proved(store: Store, words: str, now: datetime, owns_store: Callable[[Someon
         with suppress(StoreUnavailable), store.write() as tx:
             tokens.note_use(tx, token, now)
     return Asker(someone, owns_store(someone), now)
+
+
+class TokenShown(BaseModel):
+    """The token that was shown."""
+
+    id: str
+    name: str
+    until: str
+    reaches: str
+
+
+class Asking(BaseModel):
+    """Who asks, as was proved; `token` is null for an account of the server's own machine."""
+
+    identity: str
+    token: TokenShown | None
+
+
+def told_who(store: Store, asker: Asker) -> dict[str, Any]:
+    """Who asks. Raises NotProved, StoreUnavailable."""
+    someone = asker.someone
+    if not someone.token:
+        return Asking(identity=someone.identity, token=None).model_dump()
+    with store.read() as connection:
+        found = tokens.find(connection, someone.token)
+    shown = TokenShown(
+        id=found.id, name=found.name, until=instant(found.terms.until), reaches=str(found.bound(asker.rules))
+    )
+    return Asking(identity=someone.identity, token=shown).model_dump()
 
 
 class SigningIn:
@@ -83,10 +115,16 @@ class SigningIn:
         self._check_often(token, now)
         self._calls.take(token, now)
 
-    def _check_often(self, token: str, now: float) -> None:
-        wait = self._calls.wait(token, now)
+    def note_account(self, identity: str, now: float) -> None:
+        """An account of this machine asks. Raises Problem where it does so too often."""
+        self._check_often(identity, now)
+        self._calls.take(identity, now)
+
+    def _check_often(self, whose: str, now: float) -> None:
+        wait = self._calls.wait(whose, now)
         if wait:
-            sentence = "the token is used more often than web.calls_per_minute allows"
+            used = "this account asks" if ":" in whose else "the token is used"
+            sentence = f"{used} more often than web.calls_per_minute allows"
             raise Problem(Kind.TOO_OFTEN, sentence, wait=timedelta(seconds=wait))
 
 

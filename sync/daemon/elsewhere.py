@@ -44,6 +44,16 @@ def sentence(address: str, file: str) -> str:
     )
 
 
+def why_it_waits(store: Store, config: Config, now: datetime) -> list[str]:
+    """Sentences, where what was just done waits: no daemon is there that would carry it on. None where one is."""
+    with store.read() as connection:
+        daemon = life(connection, now)
+    if daemon.running:
+        return []
+    left = [sentence(address, config.file.name) for address in stores_left(config, now)]
+    return [f"This waits in the store: {daemon.sentence()}", *left]
+
+
 def _others(config: Config) -> Iterator[Path]:
     named = engines.file_of(config.store)
     folders = dict.fromkeys([config.file.parent.resolve(), *([] if named is None else [named.parent])])

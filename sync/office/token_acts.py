@@ -188,6 +188,6 @@ def revoke(desk: EngineDesk, ask: Revoke) -> Callable[[], Revoked]:
 TO_ISSUE: Final = OneOf((OWN_TOKENS, ALL_TOKENS), lambda ask: OWN_TOKENS if ask.person is None else ALL_TOKENS)
 
 ACTS: Final = (
-    Act("token issue", issue, TO_ISSUE, ("name",)),
-    Act("token revoke", revoke, OWN_TOKENS, ("token",)),
+    Act("token issue", issue, TO_ISSUE, ("name",), travels=False),
+    Act("token revoke", revoke, OWN_TOKENS, ("token",), travels=False),
 )

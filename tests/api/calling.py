@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from tieline.core.access import Grant, Role, Rule, Scope, Verdict
 from tieline.core.identity import Someone, of_account
 from tieline.core.tokens import Terms
 from tieline.sync.api.application import Api
+from tieline.sync.api.local import Local, Peer
 from tieline.sync.api.stream import Streams
 from tieline.sync.engine import Engine
 from tieline.sync.office.look import Outside
@@ -45,7 +47,13 @@ class Caller:
     def owns_store(self, someone: Someone) -> bool:
         return someone.name == "owner"
 
-    def outside(self) -> Outside:
+    def account(self, peer: Peer) -> Local:
+        """Whoever runs the tests owns the store, and is Ann; nobody else is anybody here."""
+        if peer.uid != os.getuid():
+            raise LookupError("whoever calls has no account on this machine")
+        return Local(ANN, owns_store=True, could_open=True)
+
+    def outside(self, *, file_too: bool = False) -> Outside:
         return Outside()
 
     def grant(self, someone: Someone, role: Role, scope: Scope | None = None, until: datetime | None = None) -> None:

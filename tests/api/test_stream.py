@@ -20,7 +20,7 @@ from tieline.core.access import Role
 from tieline.core.config import load_workspace
 from tieline.core.journal import Entry
 from tieline.sync import restricting
-from tieline.sync.api import serving, stream
+from tieline.sync.api import stalled, stream
 from tieline.sync.api.serving import Web
 
 
@@ -229,7 +229,7 @@ def test_a_process_that_stops_ends_its_streams(served: Served) -> None:
 
 
 def test_whoever_never_reads_is_let_go_of(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving.StalledDoor, "stalled_timeout", 0.3)
+    monkeypatch.setattr(stalled.StalledDoor, "stalled_timeout", 0.3)
     many(served, 40_000)
     host, port = served.web.address.removeprefix("http://").split(":")
     opened = socket.socket()
