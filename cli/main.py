@@ -9,9 +9,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from tieline.cli.colours import wanted
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
 _UNWRITTEN: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What a full disk, or one that breaks, answers to what is written into a file behind `>`."""
+
+_SESSION: Final = "tieline.session"
+"""Under this name the server stands in the context's `meta`, or None."""
+
+_TYPED: Final = "tieline.typed"
+"""Stands there where somebody typed a command, or Tab."""
 
 CLOCK = "tieline.clock"
 """Under this name a clock stands in the context's `meta`, where `cli` was called with one as its `obj`."""
@@ -55,6 +63,9 @@ COMMANDS = {
     "token": ("tieline.cli.token", "token", "Tokens, by which programs act for somebody through the API."),
     "api": ("tieline.cli.api", "api", "What the API says of itself."),
     "web": ("tieline.cli.web", "web", "Serve the console and the API, until told to stop."),
+    "login": ("tieline.cli.client.login", "login", "Have a server do what is asked for here."),
+    "logout": ("tieline.cli.client.login", "logout", "Forget a server, and the token that it was shown."),
+    "whoami": ("tieline.cli.client.login", "whoami", "Who one is, and who does what is asked for here."),
     "mapping": ("tieline.cli.mapping", "mapping", "Check and explain mappings."),
     "audit": ("tieline.cli.audit", "audit", "Prove that the journal is whole."),
     "store": ("tieline.cli.store", "store", "Move everything into another database."),
@@ -63,6 +74,24 @@ COMMANDS = {
     "plugin": ("tieline.cli.plugin", "plugin", "Write a plugin, or have its tables made anew."),
 }
 
+
+SERVED: Final = {
+    *(
+        "overview",
+        "status",
+        "incidents",
+        "items",
+        "why",
+        "history",
+        "conflicts",
+        "parked",
+        "doubts",
+        "followers",
+        "timers",
+    ),
+    *("edit", "comment", "restrict", "unrestrict", "access", "token"),
+}
+"""What a server does, where one answers. The rest is of this machine."""
 
 FOLLOWS: Final = {
     **dict.fromkeys(["run", "work", "web", "demo"], "nothing was started"),
@@ -91,6 +120,10 @@ FOLLOWS: Final = {
 class LazyGroup(click.Group):
     """A group that knows its commands' names and one-line help without importing them."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_TYPED] = True
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """As click's own; an error that says what comes of it says what comes of this command."""
         try:
@@ -106,14 +139,24 @@ class LazyGroup(click.Group):
         return [*COMMANDS, *_offered(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            if cmd_name not in _offered(ctx):
-                return None
-            found: click.Group | None = _of_plugins().group(str(ctx.params["workspace"]), cmd_name)
-            return found
-        module, name, _help = COMMANDS[cmd_name]
-        command: Any = getattr(importlib.import_module(module), name)
-        return command if isinstance(command, click.Command) else None
+        if cmd_name in COMMANDS and cmd_name not in SERVED:
+            return _own(cmd_name)
+        session = _session(ctx)
+        workspace = _workspace(ctx)
+        local = None if session is not None and session.url else partial(_here, workspace)
+        if session is not None:
+            thin: Any = importlib.import_module("tieline.cli.client.thin")
+            text = COMMANDS[cmd_name][2] if cmd_name in COMMANDS else ""
+            found: click.Command | None = thin.command(session, cmd_name, text, local)
+            if found is None and session.url and cmd_name in SERVED:
+                of_server: Any = importlib.import_module("tieline.cli.output")
+                words = f"{session.name} offers no `tieline {cmd_name}`; it is of another version, or has it done there"
+                raise of_server.Unserved(words, 2)
+            if found is not None or local is None:
+                return found
+        if cmd_name not in COMMANDS and cmd_name not in _offered(ctx):
+            return None
+        return _here(workspace, cmd_name)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """As click's own, without importing every command at each press of Tab."""
@@ -132,13 +175,52 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-") and args[0] not in _offered(ctx):
+        found = self.get_command(ctx, args[0]) if args else None
+        if found is not None:
+            return args[0], found, args[1:]
+        if args and not args[0].startswith("-") and not ctx.resilient_parsing:
             import difflib
 
             near = difflib.get_close_matches(args[0], [*COMMANDS, *_offered(ctx)], 1)
             hint = f" Did you mean `tieline {near[0]}`?" if near else ""
             ctx.fail(f"there is no command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
+
+
+def _own(name: str) -> click.Command | None:
+    module, found, _help = COMMANDS[name]
+    command: Any = getattr(importlib.import_module(module), found)
+    return command if isinstance(command, click.Command) else None
+
+
+def _here(workspace: str, name: str) -> click.Command | None:
+    """The command that this process does itself."""
+    if name in COMMANDS:
+        return _own(name)
+    found: click.Group | None = _of_plugins().group(workspace, name)
+    return found
+
+
+def _workspace(ctx: click.Context) -> str:
+    return str(ctx.params.get("workspace") or os.environ.get("TIELINE_WORKSPACE") or ".")
+
+
+def _session(ctx: click.Context) -> Any:
+    """The server that does what is asked for; None where this process does. Raises Unserved."""
+    if _TYPED not in ctx.meta:
+        return None  # pages are made of commands as well
+    if _SESSION not in ctx.meta:
+        from tieline.cli.client import sessions
+
+        said = ctx.get_parameter_source("workspace") is ParameterSource.COMMANDLINE
+        named = said or bool(os.environ.get("TIELINE_WORKSPACE"))
+        ctx.meta[_SESSION] = sessions.chosen(_workspace(ctx), named=named, said=said)
+    return ctx.meta[_SESSION]
+
+
+def session_of(ctx: click.Context) -> Any:
+    """The same for a command below."""
+    return _session(ctx.find_root())
 
 
 def _of_plugins() -> Any:
@@ -149,10 +231,26 @@ def _of_plugins() -> Any:
 def _offered(ctx: click.Context) -> Mapping[str, str]:
     """The groups of the workspace's plugins, each with its summary."""
     if _OFFERED not in ctx.meta:
-        found = _of_plugins().groups(str(ctx.params.get("workspace") or os.environ.get("TIELINE_WORKSPACE") or "."))
+        found = _groups(ctx)
         ctx.meta[_OFFERED] = {name: text for name, text in found.items() if name not in COMMANDS}
     known: Mapping[str, str] = ctx.meta[_OFFERED]
     return known
+
+
+def _groups(ctx: click.Context) -> Mapping[str, str]:
+    """For help, which is there also where no server is, or no login can be read."""
+    from tieline.cli.output import Unserved
+
+    try:
+        session = _session(ctx)
+        if session is not None:
+            of_server: Any = importlib.import_module("tieline.cli.client.index")
+            groups: Mapping[str, str] = of_server.known(session).groups
+            return groups
+    except Unserved:
+        return {}
+    of_workspace: Mapping[str, str] = _of_plugins().groups(_workspace(ctx))
+    return of_workspace
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -166,19 +264,24 @@ def _offered(ctx: click.Context) -> Mapping[str, str]:
     is_eager=True,  # help tells of the plugins that are allowed there
     help="The folder with tieline.yaml.",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Say whether a server does it, and which.")
 @click.version_option(None, "-V", "--version", package_name="tieline", message="tieline %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, workspace: str) -> None:
+def cli(ctx: click.Context, workspace: str, verbose: bool) -> None:
     """Keep one incident in step across ServiceNow, Jira, PagerDuty and the monitoring that raised it.
 
     \b
     Exit codes: 0 done; 1 what was asked for does not hold; 2 wrong usage;
-    3 the configuration is refused; 4 the store does not answer; 5 not found.
+    3 the configuration is refused; 4 the store or the server is away; 5 not found.
     """
     if ctx.obj is not None:
         ctx.meta[CLOCK] = ctx.obj
     ctx.obj = workspace
     ctx.color = wanted()
+    if verbose:
+        session = _session(ctx)
+        here = "no server answers here: this process does it"
+        click.echo(f"{session.name} does it" if session is not None else here, err=True)
 
 
 def main() -> None:

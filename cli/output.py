@@ -14,10 +14,20 @@ from typing import Any, Final, TextIO
 import click
 
 from tieline.core.errors import ConfigError, JournalBroken, StoreUnavailable, TielineError
+from tieline.core.shown import MOMENT
 
 _UNPRINTABLE: Final = re.compile(r"[^\n\x20-\x7e]")
 
 _KEPT: Final = "\n\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
+
+
+class Unserved(TielineError):
+    """A server that was asked says no, or does not answer; `code` is the exit code. Its message says what to do."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -60,6 +70,9 @@ def report(error: Exception, *, as_json: bool = False) -> int:
         case LookupError() if not isinstance(error, (KeyError, IndexError)):
             say(error, err=True)
             return 5
+        case Unserved():
+            say(error, err=True)
+            return error.code
         case JournalBroken() | TielineError() | ValueError():
             say(error, err=True)
             return 1
@@ -83,6 +96,7 @@ def report_as_json(error: Exception) -> int:
     if isinstance(error, (KeyError, IndexError)):
         raise error
     code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    code = error.code if isinstance(error, Unserved) else code
     if code is None and not (isinstance(error, OSError) and error.filename is not None):
         raise error
     sentence = _of_a_file(error) if isinstance(error, OSError) else str(error)
@@ -135,7 +149,7 @@ def table(
     most = layout.BRIEF if not whole else layout.WHOLE_IN_A_ROW if width is None else layout.WHOLE
     body = [[layout.cut(text(cell), most) for cell in row] for row in rows]
     if not body:
-        click.echo(empty)
+        click.echo(harmless(empty))
         return
     lines = layout.table([harmless(column) for column in columns], body, width)
     if title:
@@ -187,7 +201,7 @@ def text(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case datetime():
-            return value.strftime("%Y-%m-%d %H:%M:%S")
+            return value.strftime(MOMENT)
         case list() | tuple():
             return ", ".join(text(one) for one in value) or "·"
         case _:

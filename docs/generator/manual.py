@@ -16,6 +16,8 @@ FILES = {
 }
 ENVIRONMENT = {
     "TIELINE_WORKSPACE": "The folder with tieline.yaml, as --workspace.",
+    "TIELINE_URL": "The server that does what is asked for.",
+    "TIELINE_TOKEN_FILE": "The file with the token that is shown to it.",
     "COLUMNS": "How wide the terminal is, if it is not to be asked.",
     "NO_COLOR": "Nothing is coloured or bold.",
     "FORCE_COLOR": "Everything is, whatever reads it.",

@@ -36,6 +36,7 @@ _FAILURE: Final = {
     "violations": ["text"],
     "trace": "text",
 }
+_SHOWN_TOKEN: Final = {"id": "text", "name": "text", "until": "moment", "reaches": "text"}
 _HOLDS: Final = {
     "person": "text",
     "role": "text",
@@ -139,6 +140,9 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
             }
         ]
     },
+    "tieline login": {"": {"url": "text", "identity": "text", "token": _SHOWN_TOKEN}},
+    "tieline logout": {"": {"url": "text", "now": "text or null"}},
+    "tieline whoami": {"": {"server": "text or null", "identity": "text", "token?": _SHOWN_TOKEN}},
     "tieline token revoke": {"": {"id": "text", "name": "text", "already": "boolean"}},
     "tieline mapping list": {"": ["text"]},
     "tieline mapping check": {"": ERROR["problems?"]},

@@ -82,6 +82,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "api-openapi": ("api", "openapi"),
     "web": ("-w", "nowhere", "web"),
     "work": ("-w", "nowhere", "work"),
+    "login": ("login", "ftp://tieline.example.com"),
+    "logout": ("logout",),
+    "whoami": ("whoami",),
     "mapping-list": ("mapping", "list"),
     "mapping-check": ("mapping", "check", "jira-issue"),
     "mapping-check-broken": ("mapping", "check", "broken.yaml"),
@@ -146,7 +149,8 @@ def place(prepared, tmp_path, monkeypatch):
     folder: Path
     clock: ManualClock
     folder, clock = prepared
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TIELINE_WORKSPACE"):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TIELINE_WORKSPACE", "TIELINE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     (tmp_path / "loginuid").write_text(str(pwd.getpwnam("daemon").pw_uid))

@@ -125,6 +125,23 @@ def test_the_calls_of_the_page_are_answered_as_it_says(tmp_path: Path) -> None:
             assert says(said, step.output), f"{step.command}\n{said}"
 
 
+def test_what_the_page_has_typed_on_another_machine_is_done_there(tmp_path: Path) -> None:
+    world = World(tmp_path, top="web: {listen: '127.0.0.1:0'}")
+    world.tools["left"].make({"title": "Disk full", "status": "new"})
+    world.settle(2)
+    world.engine.store.close()
+    world.engine.registry.close()
+    with Shell(tmp_path) as shell:
+        shell.run("tieline web --log json > log 2>&1 & until grep -q web_started log; do sleep 0.1; done")
+        address = re.findall(r"http://127.0.0.1:\d+", (tmp_path / "log").read_text("utf-8"))[0]
+        for step in (step for block in blocks(HOW_TO / "work-from-your-own-machine.md") for step in steps(block.text)):
+            if "tieline login" in step.command:
+                shell.run("mkdir laptop && mv token laptop && cd laptop")
+            said = shell.run(step.command.replace("https://tieline.example.com", address))
+            wanted = [line.replace("https://tieline.example.com", address) for line in step.output]
+            assert says(said, tuple(wanted)), f"{step.command}\n{said}"
+
+
 def test_every_event_of_the_log_is_explained_and_no_other() -> None:
     rooms = ("core", "sync", "cli", "adapters", "plugins")
     source = "".join(path.read_text("utf-8") for room in rooms for path in (ROOT / room).rglob("*.py"))
