@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,6 @@ from tieline.core.errors import StoreUnavailable
 from tieline.sync.testing.acting import acts_of
 from tieline.sync.testing.ground import Fate, Ground, Killed, MortalStore, unavailable
 from tieline.sync.testing.story import asked_of
-
-CUTS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 13, 16, 20)
-"""Commits at which it is cut off: each of the first ones, and some of many."""
 
 Outcome = tuple[Counter[tuple[str, int | None]], dict[str, int]]
 
@@ -72,9 +70,9 @@ def _cut_everywhere(ground: Ground, folder: Path, do: Callable[[Ground], object]
     whole.work()
     wanted = outcome(whole)
     whole.close()
-    # A commit that is not kept is met by a process that lives on as well.
+    # At every commit that there is. One that is not kept is met by a process that lives on as well.
     for is_kept, raises in ((False, Killed), (False, unavailable), (True, Killed)):
-        for at in CUTS:
+        for at in count(1):
             cut = ground.copied(folder / f"{raises.__name__}-{is_kept}-{at}")
             is_met = doomed(cut, Fate(at, is_kept, raises), do)
             found = outcome(cut)

@@ -24,6 +24,7 @@ from tieline.core.views import Keyset, View
 from tieline.sync.testing.toy import (
     ACT,
     CARE,
+    LOOK,
     LOOKS,
     Care,
     Cared,
@@ -34,6 +35,7 @@ from tieline.sync.testing.toy import (
     Looked,
     Watched,
     care,
+    cared,
     cares,
     look_after,
     toy,
@@ -128,6 +130,28 @@ def _remembers_timers() -> Offer:
     return replace(toy(), timers=(TimerKind("look", once),))
 
 
+def _remembers_the_twelfth() -> Offer:
+    done: set[str] = set()
+
+    def many(desk: Desk, happened: Happened) -> None:
+        item = desk.item(happened.item)
+        desk.record(Watched(), item)
+        for number in range(TIMERS):
+            desk.set_timer("look", desk.now + LOOK, item, key=str(number), facts={"number": number})
+
+    def once(desk: Desk, due: Due) -> None:
+        if due.facts["number"] == TIMERS - 1:
+            if due.item in done:
+                return
+            done.add(due.item)
+        look_after(desk, due)
+
+    return replace(toy(), followers=(Follower("watch", (Opened,), many),), timers=(TimerKind("look", once),))
+
+
+TIMERS: Final = 12
+
+
 def _formats() -> Offer:
     def formatting(desk: Desk, ask: Care) -> Answer:
         """Say what you do about an item."""
@@ -172,6 +196,20 @@ def _told_to_all() -> Offer:
     others = tuple(one for one in toy().projections if one.name != "cares")
     told = Projection("cares", (CARE,), {Cared: everybody})
     return replace(toy(), projections=(told, *others), views=(View("cares", shown, READ),))
+
+
+def _kept_for_all() -> Offer:
+    def everybody(rows: Rows, event: Cared, happened: Happened) -> None:
+        cared(rows, event, happened)
+        rows.put(CARE, seq=-happened.seq, subject="last words", words=event.words)
+
+    def shown(_look: Look, _ask: Cares) -> CaresShown:
+        """What is done about items."""
+        return CaresShown(items=())
+
+    others = tuple(one for one in toy().projections if one.name != "cares")
+    kept = Projection("cares", (CARE,), {Cared: everybody})
+    return replace(toy(), projections=(kept, *others), views=(View("cares", shown, READ),))
 
 
 def _loses_rows() -> Offer:
@@ -276,6 +314,12 @@ SABOTEURS: Final = (
         "too few",
     ),
     Saboteur(
+        "one of many timers that remembers in memory that it fired",
+        _remembers_the_twelfth,
+        "test_what_it_does_by_itself_is_done_once_wherever_it_was_cut_off",
+        "too few",
+    ),
+    Saboteur(
         "words that are a format",
         _formats,
         "test_hostile_words_are_refused_in_a_sentence_or_kept_as_they_are",
@@ -289,9 +333,15 @@ SABOTEURS: Final = (
         "test_nothing_of_a_restricted_item_is_in_an_outsiders_answer",
         "which is of a restricted item",
     ),
+    Saboteur(
+        "words of an item in a row of something else",
+        _kept_for_all,
+        "test_no_text_of_an_item_is_in_a_row_of_anything_else",
+        "its subject is 'last words'",
+    ),
     Saboteur("an order in which rows share a place", _loses_rows, _PAGES, "some are lost"),
     Saboteur("a query for each row", _asks_for_each, _PAGES, "queries for 1000 rows"),
-    Saboteur("a timer that sets itself for what is over", _endless, _ONCE, "toy.looked of INC-1 12 times too often"),
+    Saboteur("a timer that sets itself for what is over", _endless, _ONCE, "times too often"),
     Saboteur("a timer that knows only what this process saw", _forgets, _ONCE, "too few"),
     Saboteur(
         "a follower that passes over what is old",

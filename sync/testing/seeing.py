@@ -59,6 +59,21 @@ class SeeingContract:
                 with pytest.raises(LookupError):
                     ground.perform(act.name, asked_of(act, secret))
 
+    def test_no_text_of_an_item_is_in_a_row_of_anything_else(self, ground: Ground) -> None:
+        secret, other = ground.open(title=CANARY), ground.open()
+        for act in acts_of(ground):
+            _try(ground, act.name, asked_of(act, secret, **dict.fromkeys(text_arguments(act), CANARY)))
+            _try(ground, act.name, asked_of(act, other))
+        ground.edit(secret, title=f"{CANARY} again")
+        ground.pass_time(3_600)
+        uid = ground.incident(secret).uid
+        fail_for(
+            f"a row of {table.name} says what an item says, and its subject is {subject!r}: it is there for people who "
+            "may not see that item"
+            for table, subject, words in _told_in_rows(ground)
+            if CANARY in words and subject != uid
+        )
+
     def test_a_list_shows_each_of_10_000_rows_once(self, ground: Ground) -> None:
         number = ground.open()
         for act in acts_of(ground):
@@ -109,6 +124,14 @@ def _page(ground: Ground, view: View, given: Mapping[str, Any]) -> tuple[tuple[l
     with _counting() as queries:
         facts = ground.see(view.name, given).facts
     return (list(facts["items"]), facts.get("next")), len(queries)
+
+
+def _told_in_rows(ground: Ground) -> Iterator[tuple[Table, str, str]]:
+    """Every row of the plugin's: its table, its subject, and all that it says."""
+    rows = ground.rows()
+    for table in (table for one in ground.offer.projections for table in one.tables):
+        place = [column.name for column in table.c].index("subject")
+        yield from ((table, str(row[place]), " ".join(map(str, row))) for row in rows[table.name])
 
 
 @contextmanager
