@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import click
 
@@ -17,17 +17,23 @@ from tieline.core.declared import WrongWords
 from tieline.core.described import described
 from tieline.sync.office.office import Performed
 
-Perform = Callable[[str, Act, Ask, str], Performed]
-"""Does an act in a workspace, in the name of whoever runs the command, once for a key."""
+
+class Perform(Protocol):
+    """Does an act in a workspace, in the name of whoever runs the command, once for a key. `break_glass` is why others
+    who are to be asked first are not."""
+
+    def __call__(
+        self, workspace: str, act: Act, ask: Ask, /, key: str, break_glass: str | None = None
+    ) -> Performed: ...
 
 
 def command(act: Act, perform: Perform) -> click.Command:
     """The command of an act that this process does."""
     made = described(act)
 
-    def do(workspace: str, given: Mapping[str, Any], key: str) -> Told:
+    def do(workspace: str, given: Mapping[str, Any], key: str, break_glass: str | None = None, /) -> Told:
         try:
-            done = perform(workspace, act, act.told(as_meant(made, given)), key)
+            done = perform(workspace, act, act.told(as_meant(made, given)), key, break_glass)
         except WrongWords as wrong:
             raise wrong_usage(wrong.problems) from None
         return Told(done.facts, (done.sentence,))

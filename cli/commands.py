@@ -25,9 +25,14 @@ class Told:
     notes: Sequence[str] = ()
 
 
-Do = Callable[[str, Mapping[str, Any], str], Told]
-"""Does an act, or looks at something, in a workspace, in the name of whoever runs the command: with what stands on the
-command line, and for acts under a key; "" for none."""
+class Do(Protocol):
+    """Does an act, or looks at something, in a workspace, in the name of whoever runs the command: with what stands on
+    the command line, and for acts under a key, "" for none; with a reason where others who are to be asked first are
+    not."""
+
+    def __call__(
+        self, workspace: str, given: Mapping[str, Any], key: str, break_glass: str | None = None, /
+    ) -> Told: ...
 
 
 class End(Protocol):
@@ -52,16 +57,21 @@ def act(described: Command, do: Do) -> click.Command:
     """The command of an act. What was not said is left to the act."""
 
     @click.pass_obj
-    def run(workspace: str, /, as_json: bool, key: str | None, **given: Any) -> None:
+    def run(workspace: str, /, as_json: bool, key: str | None, break_glass: str | None = None, **given: Any) -> None:
         if key is not None and not key.strip():
             raise click.UsageError("--key is empty: name one, or leave it out to have it done each time")
-        _print(do(workspace, said(described, given), key or ""), as_json=as_json)
+        _print(do(workspace, said(described, given), key or "", break_glass), as_json=as_json)
 
     made = click.command(_own_name(described), cls=Doing, help=help_of(described))(run)
     made.do = do
     key = click.Option(["--key"], default=None, help="Do it once, however often it is asked for under this key.")
-    made.params = [*parameters(described), key]
+    made.params = [*parameters(described), key, *([_broken_glass()] if described.asks_first else [])]
     return json_option(made)
+
+
+def _broken_glass() -> click.Option:
+    words = "Do at once what somebody else is to approve first, and say why. It is reviewed by somebody else."
+    return click.Option(["--break-glass"], metavar="REASON", default=None, help=words)
 
 
 def view(described: Command, do: Do, end: End | None = None) -> click.Command:

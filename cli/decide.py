@@ -49,12 +49,12 @@ def _say_whether_it_waits(engine: Engine) -> None:
         say(sentence, err=True)
 
 
-def do(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
+def do(workspace: str, act: Act, ask: Ask, key: str, break_glass: str | None = None) -> Performed:
     """Do an act in a workspace, in the name of whoever runs the command. Raises what `perform` does."""
     config, registry = configuration(workspace)
     with store_of(config) as store:
         engine = engine_on(config, store, registry)
-        done = perform(engine, act, ask, asker(config, store), key=key)
+        done = perform(engine, act, ask, asker(config, store), key=key, break_glass=break_glass)
         if done.seq is not None and act.travels:
             _say_whether_it_waits(engine)
         registry.close()
@@ -62,9 +62,13 @@ def do(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
 
 
 conflicts, parked, doubts = (group(OWN_VIEWS[name]) for name in ("conflicts", "parked", "doubts"))
+proposals, reviews = (group(OWN_VIEWS[name]) for name in ("proposals", "reviews"))
 
 edit = command(own.OWN["edit"], do)
 comment = command(own.OWN["comment"], do)
 conflicts.add_command(command(own.OWN["conflicts settle"], do))
 parked.add_command(command(own.OWN["parked retry"], do))
 doubts.add_command(command(own.OWN["doubts confirm"], do))
+for _decision in ("approve", "reject", "withdraw"):
+    proposals.add_command(command(own.OWN[f"proposals {_decision}"], do))
+reviews.add_command(command(own.OWN["reviews close"], do))

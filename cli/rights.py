@@ -22,7 +22,14 @@ __all__ = ["About", "Asked", "Asker"]
 
 def asker(config: Config, store: Store, rules: Rules = OWN_RULES) -> Asker:
     """Whoever runs this command. `rules` are the rights that there are, where those of plugins count."""
-    return Asker(account(), owns_store(config), moment(config, store), opened_store=True, rules=rules)
+    return Asker(
+        account(),
+        owns_store(config),
+        moment(config, store),
+        opened_store=True,
+        rules=rules,
+        owns=lambda other: owns_store(config, other),
+    )
 
 
 def ask(store: Store, asker: Asker, right: str) -> None:

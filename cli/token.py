@@ -65,11 +65,12 @@ def list_tokens(workspace: str, as_json: bool) -> None:
     )
 
 
-def _perform(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
+def _perform(workspace: str, act: Act, ask: Ask, key: str, break_glass: str | None = None) -> Performed:
     config, registry = configuration(workspace)
     with store_of(config) as store:
         # No tool has part in it, and one that cannot be connected keeps nobody from revoking a token.
-        done = perform(engine_on(config, store, registry, {}), act, ask, asker(config, store), key=key)
+        engine = engine_on(config, store, registry, {})
+        done = perform(engine, act, ask, asker(config, store), key=key, break_glass=break_glass)
         registry.close()
     return done
 

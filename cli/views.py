@@ -54,7 +54,7 @@ def group(view: View, look: See = see) -> click.Group:
 def _looking(view: View, look: See) -> Do:
     made = described(view)
 
-    def do(workspace: str, given: Mapping[str, Any], _key: str) -> Told:
+    def do(workspace: str, given: Mapping[str, Any], _key: str, _why: str | None = None, /) -> Told:
         try:
             seen = look(workspace, view, view.told(as_meant(made, given)))
         except WrongWords as wrong:

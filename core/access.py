@@ -23,6 +23,9 @@ READ_RESTRICTED: Final = "incident.read_restricted"
 GRANT: Final = "access.grant"
 OWN_TOKENS: Final = "access.token"
 ALL_TOKENS: Final = "access.tokens"
+DECIDE: Final = "proposals.decide"
+BREAK_GLASS: Final = "break_glass"
+REVIEW: Final = "reviews.close"
 
 RIGHTS: Final[Mapping[str, str]] = {
     READ: "read incidents",
@@ -37,6 +40,9 @@ RIGHTS: Final[Mapping[str, str]] = {
     "plugins.rebuild": "have the tables of a plugin made anew",
     "store.move": "copy the store into another database, or reopen it",
     "store.keys": "make new keys for the journal where they are lost",
+    DECIDE: "decide about what others propose, with the right to that as well, and withdraw what one proposed oneself",
+    BREAK_GLASS: "act at once where somebody else is to be asked first, and have it reviewed afterwards",
+    REVIEW: "close the review of what somebody else did at once",
     "access.read": "see who holds which role",
     GRANT: "grant and revoke roles",
     OWN_TOKENS: "issue tokens by which a program acts for oneself, and revoke them",
@@ -100,18 +106,19 @@ class Rule(StrEnum):
 
 _WORK: Final = frozenset({"incident.read", "incident.edit", "incident.comment", "conflicts.settle"})
 _EACH: Final = frozenset({"incident.read", OWN_TOKENS})
-_RESPOND: Final = _WORK | _EACH | {"parked.release", "doubts.confirm"}
+_SPEAK: Final = _EACH | {"incident.comment", DECIDE}
+_RESPOND: Final = _WORK | _SPEAK | {"parked.release", "doubts.confirm"}
 _RESTRICT: Final = frozenset({READ_RESTRICTED, "incident.restrict"})
 
 CARRIES: Final[Mapping[Role, frozenset[str]]] = {
     Role.VIEWER: _EACH,
     Role.RESPONDER: _RESPOND,
-    Role.COMMANDER: _RESPOND | {"comment.publish"},
-    Role.COMMUNICATIONS: _EACH | {"incident.comment", "comment.publish"},
-    Role.BUSINESS: _EACH | {"incident.comment"},
-    Role.LEGAL: _EACH | {"incident.comment"} | _RESTRICT,
-    Role.SECURITY: _RESPOND | _RESTRICT,
-    Role.MANAGER: _EACH | {"incident.comment", "access.read"},
+    Role.COMMANDER: _RESPOND | {"comment.publish", BREAK_GLASS},
+    Role.COMMUNICATIONS: _SPEAK | {"comment.publish"},
+    Role.BUSINESS: _SPEAK,
+    Role.LEGAL: _SPEAK | {REVIEW} | _RESTRICT,
+    Role.SECURITY: _RESPOND | {BREAK_GLASS, REVIEW} | _RESTRICT,
+    Role.MANAGER: _SPEAK | {"access.read", REVIEW},
     # Need to know: an admin reads what is restricted only with a role of its own, whose grant the journal tells of.
     Role.ADMIN: frozenset(RIGHTS) - _RESTRICT,
     Role.AUDITOR: _EACH | {"access.read"},

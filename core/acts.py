@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from datetime import timedelta
+from typing import Any, ClassVar, Final
 
 from tieline.core.arguments import Answer
 from tieline.core.declared import Declared, Register
@@ -27,14 +28,41 @@ class NotDone(TielineError):
     """The act cannot be done as things are; nothing was. Its message says why, and what to do next."""
 
 
+LASTS: Final = timedelta(days=1)
+"""How long a proposal waits, where nothing else is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What an act needs before it is carried out: somebody for each of these rights, none of them whoever asked, or one
+    of `authors`, who are ids of persons as the journal has them. `why` says so to people. With `at_any_revision` it may
+    be carried out although the items that it is about have changed since."""
+
+    rights: tuple[str, ...]
+    why: str
+    lasts: timedelta = LASTS
+    authors: frozenset[str] = frozenset()
+    at_any_revision: bool = False
+
+
+class AskFirst(Exception):
+    """Somebody else is to be asked first. `Desk.ask_first` raises it, and whoever runs the act takes it: what was noted
+    so far is proposed, and nothing of it is done."""
+
+    def __init__(self, approval: Approval) -> None:
+        super().__init__(approval.why)
+        self.approval = approval
+
+
 @dataclass(frozen=True, slots=True)
 class Act(Declared):
     """One act. `records` are the kinds of events that it may journal beside what the engine does. `travels` is false of
-    one that no daemon carries on."""
+    one that no daemon carries on. `asks_first` are the rights of others of whom it may ask some first."""
 
     run: Run
     records: tuple[type[Event], ...] = ()
     travels: bool = True
+    asks_first: tuple[str, ...] = ()
 
 
 class Acts(Register[Act]):

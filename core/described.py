@@ -22,7 +22,8 @@ def described(declared: Declared) -> Command:
     arguments = tuple(
         _argument(name, fields[name], is_word=name in declared.words, is_person=name in persons) for name in names
     )
-    return Command(declared.name, isinstance(declared, Act), declared.help, arguments)
+    asks_first = isinstance(declared, Act) and bool(declared.asks_first)
+    return Command(declared.name, isinstance(declared, Act), declared.help, arguments, asks_first)
 
 
 def _argument(name: str, field: FieldInfo, *, is_word: bool, is_person: bool) -> Argument:

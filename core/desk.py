@@ -3,10 +3,11 @@ afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from tieline.core.acts import LASTS
 from tieline.core.events import Event, Fact
 from tieline.core.journal import Actor
 from tieline.core.model import Audience, Fields, IncidentId, RecordKind
@@ -105,3 +106,20 @@ class Desk(Look, Protocol):
 
     def cancel_timer(self, kind: str, item: Item | None = None, *, key: str = "") -> None:
         """Note that a timer is taken back; there need not be one."""
+
+    def bind(self, name: str, text: str) -> None:
+        """Note a text that leaves from here, byte for byte: whoever approves sees it, and approves these bytes."""
+
+    def ask_first(
+        self,
+        right: str | tuple[str, ...],
+        why: str,
+        *,
+        authors: Collection[str] = (),
+        lasts: timedelta = LASTS,
+        at_any_revision: bool = False,
+    ) -> None:
+        """Have somebody else approve what was noted, with this right; with each of several, somebody for each. It is
+        the last that is noted, of an act that declares the right in `asks_first`. Comes back where it is approved.
+
+        Raises AskFirst, which is nobody's to catch, where it is not. See `Approval` for the rest."""

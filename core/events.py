@@ -396,6 +396,81 @@ class Acted(Event):
     by_token: str | Absent = ABSENT
 
 
+@event("proposed")
+class Proposed(Event):
+    """somebody asked for what somebody else is to approve first: the act and its words, the rights that approve it,
+    why, until when, and all that would be written, with the hash of it as it is rendered"""
+
+    proposal: str
+    label: str
+    act: str
+    ask: Mapping[str, Fact]
+    rights: Sequence[str]
+    why: str
+    until: str
+    writes: Sequence[Fact]
+    sha: str
+    by_token: str | Absent = ABSENT
+
+
+@event("approved")
+class Approved(Event):
+    """somebody approved what was proposed, by one of the rights that it takes, and these bytes of it; with the last
+    approval it is carried out, and what that brings about names this entry as its cause"""
+
+    proposal: str
+    label: str
+    right: str
+    sha: str
+    by_token: str | Absent = ABSENT
+
+
+@event("rejected")
+class Rejected(Event):
+    """somebody said no to what was proposed; with why"""
+
+    proposal: str
+    label: str
+    why: str
+
+
+@event("withdrawn")
+class Withdrawn(Event):
+    """whoever had proposed something took it back"""
+
+    proposal: str
+    label: str
+
+
+@event("expired")
+class Expired(Event):
+    """nobody approved in time what was proposed, which is a no"""
+
+    proposal: str
+    label: str
+
+
+@event("glass_broken")
+class GlassBroken(Event):
+    """somebody did at once what somebody else was to approve first, and said why; it waits for a review"""
+
+    review: str
+    label: str
+    act: str
+    rights: Sequence[str]
+    why: str
+    sha: str
+
+
+@event("reviewed")
+class Reviewed(Event):
+    """somebody else reviewed what was done at once; with what they found"""
+
+    review: str
+    label: str
+    found: str
+
+
 # -- Tieline itself --------------------------------------------------------------------------------------------------
 
 

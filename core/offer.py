@@ -235,6 +235,10 @@ def _wrong_rights(offer: Offer) -> Iterator[str]:
 def _wrong_act(offer: Offer, act: Act) -> Iterator[str]:
     yield from _misdeclared(offer, act)
     yield from (f"{one.KIND!r} is no event that is offered" for one in act.records if one not in offer.events)
+    known = {*OWN_RULES.rights, *offer.rights}
+    yield from (
+        f"there is no right {name!r}, of which it would ask first" for name in act.asks_first if name not in known
+    )
 
 
 def _misdeclared(offer: Offer, one: Declared) -> Iterator[str]:

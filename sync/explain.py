@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, Text, bindparam, func, not_, or_, 
 
 from tieline.core import journal, timers
 from tieline.core.errors import NotThere
-from tieline.core.events import Facts, NotUpcast
+from tieline.core.events import CAUSE, Facts, NotUpcast
 from tieline.core.model import (
     ConnectionName,
     IncidentId,
@@ -147,10 +147,28 @@ def why(connection: Connection, item: Incident, field: str) -> Why:
         for copy in loading.load_replicas(connection, item.id)
     }
     entries = history(connection, item.id)
-    steps = [step for entry in entries for step in _steps(entry, field)]
+    approved = _approved(entries)
+    steps = [
+        _with_approval(step, approved.get(entry["facts"].get(CAUSE, 0)))
+        for entry in entries
+        for step in _steps(entry, field)
+    ]
     lost = sum("shredded" in entry["facts"] for entry in entries)
     said = unknown.firing_of(connection, [item.id]).get(item.id, ()) if field == "severity" else ()
     return Why(item.id, field, item.fields.get(field), copies, tuple(steps), tuple(one.sentence for one in said), lost)
+
+
+def _approved(entries: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Who approved what was done, by the entry that says it was."""
+    given = {
+        one["seq"]: f"{one['facts'].get('label', '')} by {one['actor']}" for one in entries if one["kind"] == "approved"
+    }
+    acted = ((one["seq"], one["facts"].get(CAUSE)) for one in entries if one["kind"] == "acted")
+    return {seq: given[cause] for seq, cause in acted if cause in given}
+
+
+def _with_approval(step: Step, approved: str | None) -> Step:
+    return step if approved is None else replace(step, reason=f"{step.reason or 'done'}, approved as {approved}")
 
 
 def _waits(copy: Replica) -> str:

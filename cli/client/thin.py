@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import click
 
@@ -92,11 +92,11 @@ def _made(session: Session, offered: Index, one: Command, local: Local | None) -
 
 
 def _doing(session: Session, offered: Index, one: Command, local: Local | None) -> Do:
-    def do(workspace: str, given: Mapping[str, Any], key: str) -> Told:
+    def do(workspace: str, given: Mapping[str, Any], key: str, break_glass: str | None = None, /) -> Told:
         said = given if session.url else as_meant(one, given)
         key = key or os.urandom(16).hex()
         try:
-            return asked(session, offered, one, said, key)
+            return asked(session, offered, one, said, key, break_glass=break_glass)
         except Wrong as wrong:
             raise wrong_usage(wrong.problems) from None
         except NotReached:
@@ -104,7 +104,7 @@ def _doing(session: Session, offered: Index, one: Command, local: Local | None) 
             if here is None:
                 raise
             # It ended meanwhile. Under its key what it may have done is not done again.
-            return here(workspace, given, key)
+            return here(workspace, given, key, break_glass)
 
     return do
 
@@ -124,11 +124,13 @@ def asked(
     said: Mapping[str, Any],
     key: str,
     pause: Callable[[float], None] = time.sleep,
+    break_glass: str | None = None,
 ) -> Told:
     """Have the server do it: once, however often it has to be asked. Raises Unserved and Wrong."""
-    reply = _answered(session, one, said, key, pause)
+    broken = {} if break_glass is None else {"Break-Glass": quote(break_glass, errors="surrogateescape")}
+    reply = _answered(session, one, said, {"Idempotency-Key": key, **broken}, pause)
     now = _offered_now(session, offered, reply)
-    if reply.status != 200:
+    if reply.status not in (200, 202):
         found = calls.refusal(session, reply)
         if now.commands.get(one.name) == one:
             raise found
@@ -167,13 +169,14 @@ def _told(reply: Reply) -> Told:
 
 
 def _answered(
-    session: Session, one: Command, said: Mapping[str, Any], key: str, pause: Callable[[float], None]
+    session: Session, one: Command, said: Mapping[str, Any], how: Mapping[str, str], pause: Callable[[float], None]
 ) -> Reply:
     """What came back, of as many tries as it took; under one key it is done once."""
+    key = how["Idempotency-Key"]
     lost: Unserved | None = None
     for number in range(TRIES):
         try:
-            reply = _sent(session, one, said, key)
+            reply = _sent(session, one, said, how)
         except Lost as error:
             lost = error
             pause(REST * 2**number)
@@ -195,11 +198,11 @@ def _answered(
     )
 
 
-def _sent(session: Session, one: Command, said: Mapping[str, Any], key: str) -> Reply:
+def _sent(session: Session, one: Command, said: Mapping[str, Any], how: Mapping[str, str]) -> Reply:
     if not one.acts:
         query = urlencode(_pairs(said), errors="surrogateescape")
         return calls.call(session, "GET", f"{ROOT}{one.path}{'?' if query else ''}{query}", {"Accept": SHOWN})
-    headers = {"Accept": SHOWN, "Content-Type": calls.JSON, "Idempotency-Key": key}
+    headers = {"Accept": SHOWN, "Content-Type": calls.JSON, **how}
     return calls.call(session, "POST", f"{ROOT}{one.path}", headers, json.dumps(said).encode())
 
 

@@ -20,6 +20,8 @@ doubt                    ends of alerts that are not believed yet
 left_out                 what a source's webhooks told of without its being taken in
 timer                    what is to happen later
 act_key                  what was asked for under a key
+proposal                 what somebody else is to approve first
+review                   what was done at once, and is looked at afterwards
 projected                the tables that plugins derive from the journal, and how far they have come
 follower 1─n follower_backlog     how far what plugins do about it has come; and what of it failed, or waits behind that
 job 1─n job_item         long work, how far it has come, and of which items it tells
@@ -356,6 +358,48 @@ act_key = Table(
     Column("at", Instant, nullable=False),
     Index(None, "at"),
 )
+
+# What somebody else is to approve first. What would be written stands in the journal's entry that tells of it.
+proposal = Table(
+    "proposal",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("label", String(20), nullable=False),  # what people call it
+    Column("act", String(60), nullable=False),
+    Column("ask", JsonText, nullable=False),  # the words; none once it is closed
+    Column("asker", ForeignKey("person.id"), nullable=False),
+    Column("token", String(20), nullable=False),  # by which they asked
+    Column("incident_id", BigInteger),  # the item that it is about; the first of several
+    Column("items", JsonText, nullable=False),  # all that it is about: each with its revision
+    Column("rights", JsonText, nullable=False),  # that approve it
+    Column("approvals", JsonText, nullable=False),  # so far: each right with who, and by which token
+    Column("sha", String(64), nullable=False),  # of what would be written, as it is rendered
+    Column("state", String(12), nullable=False),  # open, approved, rejected, withdrawn, expired
+    Column("asked_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("entry", BigInteger, nullable=False),  # the journal's that tells of it
+    UniqueConstraint("label"),
+)
+_partial("ix_proposal_open", proposal.c.until, where=text("state = 'open'"))
+
+# What was done at once, where somebody else was to be asked first.
+review = Table(
+    "review",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("label", String(20), nullable=False),
+    Column("act", String(60), nullable=False),
+    Column("person", ForeignKey("person.id"), nullable=False),  # who did it
+    Column("incident_id", BigInteger),
+    Column("items", JsonText, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("closed_by", ForeignKey("person.id")),
+    Column("entry", BigInteger, nullable=False),
+    UniqueConstraint("label"),
+)
+_partial("ix_review_open", review.c.opened_at, where=text("closed_at IS NULL"))
 
 # The tables of plugins are made from the journal, and made anew where this says so.
 projected = Table(

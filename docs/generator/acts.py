@@ -11,7 +11,8 @@ ABOUT = """\
 
 What somebody can do. Each act is declared once; its command, its words, its JSON and its entry in the journal
 (`acted`, which whatever follows names as its `cause`) come from that. Every command takes `--json` and `--key`: asked
-for again under the same key within a week, an act is not done again, and gives the same answer.
+for again under the same key within a week, an act is not done again, and gives the same answer. One that asks first
+takes `--break-glass REASON`.
 
 """
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import unquote
 
 import orjson
 import structlog
@@ -210,26 +211,30 @@ class Api:
             engine.clock.now(),
             opened_store=local.could_open,
             rules=engine.registry.offers.rules,
+            owns=self._host.owns_store,
         )
 
     async def _performed(self, act: Act, asker: Asker, headers: Mapping[str, str], receive: Receive) -> Response:
-        key, revision = _key(headers), _revision(headers)
+        key, revision, why = _key(headers), _revision(headers), _break_glass(headers)
         engine = self._host.engine
         document = bodies.understood(await bodies.read(headers, receive, engine.config.web.body_limit))
 
         def do() -> tuple[Performed, list[str]]:
-            done = perform(engine, act, act.told_in_json(document), asker, key=key, revision=revision)
+            done = perform(engine, act, act.told_in_json(document), asker, key=key, revision=revision, break_glass=why)
             if done.seq is None or not act.travels or not _wants_shown(headers):
                 return done, []
             return done, elsewhere.why_it_waits(engine.store, engine.config, engine.clock.now())
 
         done, notes = await self._in_thread(do)
-        again = {"Idempotent-Replayed": "true"} if done.again else {}
+        status = 202 if done.proposal else 200
+        told = {"Idempotent-Replayed": "true"} if done.again else {}
+        if done.review:
+            told["Tieline-Review"] = done.review
         if _wants_shown(headers):
-            return Response(_shown(done.facts, [done.sentence], notes), headers=again, media_type=SHOWN)
+            return Response(_shown(done.facts, [done.sentence], notes), status, told, SHOWN)
         # In one order, as an answer that was kept comes back.
         said = orjson.dumps(done.facts, option=orjson.OPT_SORT_KEYS)
-        return Response(said, headers=again, media_type="application/json")
+        return Response(said, status, told, "application/json")
 
     async def _seen(self, view: View, asker: Asker, headers: Mapping[str, str], scope: Scope) -> Response:
         given, engine = calls.asked(view, scope["query_string"]), self._host.engine
@@ -354,6 +359,20 @@ def _key(headers: Mapping[str, str]) -> str:
         sentence = f"an Idempotency-Key is 1 to {LONGEST_KEY} letters, digits and marks of ASCII, such as a UUID"
         raise Problem(Kind.MALFORMED, sentence)
     return key
+
+
+def _break_glass(headers: Mapping[str, str]) -> str | None:
+    """Why what others are to be asked first is done at once; None where they are asked. Raises Problem."""
+    words = headers.get("break-glass")
+    if words is None:
+        return None
+    try:
+        if not words.isascii():
+            raise ValueError(words)
+        return unquote(words, errors="strict")
+    except ValueError:
+        sentence = "Break-Glass is why it is done at once, in ASCII; anything else as UTF-8 with % and two digits"
+        raise Problem(Kind.MALFORMED, sentence) from None
 
 
 def _is_known(named: str, tag: str) -> bool:

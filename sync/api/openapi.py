@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from tieline.core.access import READ
+from tieline.core.acts import Act
 from tieline.core.declared import Declared
 from tieline.core.described import described
 from tieline.core.offer import Offers
@@ -17,6 +18,7 @@ from tieline.sync.api.calls import ROOT, Calls
 from tieline.sync.api.problems import MEDIA_TYPE, Kind
 from tieline.sync.api.signing_in import Asking
 from tieline.sync.office.office import LONGEST_KEY
+from tieline.sync.office.proposing import AsksFirst
 
 PATH: Final = f"{ROOT}openapi.json"
 EVENTS: Final = f"{ROOT}events"
@@ -105,6 +107,13 @@ _PARAMETERS: Final = {
         "description": "The revision that the one item has to be at, in quotes; 412 where it is at another.",
         "schema": {"type": "string", "pattern": r'^("[0-9]{1,18}"|\*)$'},
     },
+    "break-glass": {
+        "name": "Break-Glass",
+        "in": "header",
+        "description": "Why what others are to approve first is done at once; it is reviewed by somebody else. What is "
+        "not ASCII is UTF-8, written with % and two hexadecimal digits.",
+        "schema": {"type": "string", "pattern": "^[ -~]{1,300}$"},
+    },
     "if-none-match": {
         "name": "If-None-Match",
         "in": "header",
@@ -117,11 +126,16 @@ _HEADERS: Final = {
     "link": {"description": 'The next page, as `rel="next"`.', "schema": {"type": "string"}},
     "retry-after": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
     "www-authenticate": {"description": "How to show a token.", "schema": {"type": "string"}},
+    "review": {"description": "The review that waits, since it was done at once.", "schema": {"type": "string"}},
     "replayed": {"description": "`true` where it had been done before, under its key.", "schema": {"type": "string"}},
 }
 
 
-_PROBLEM: Final[list[tuple[type[BaseModel], Mode]]] = [(ProblemDetails, "serialization"), (Asking, "serialization")]
+_PROBLEM: Final[list[tuple[type[BaseModel], Mode]]] = [
+    (ProblemDetails, "serialization"),
+    (Asking, "serialization"),
+    (AsksFirst, "serialization"),
+]
 
 
 def _refs_of(kinds: Iterable[Kind]) -> dict[str, Any]:
@@ -214,11 +228,17 @@ def _sentence(words: str) -> str:
 
 
 def _acting(act: Declared, schemas: _Schemas) -> dict[str, Any]:
+    asks_first = isinstance(act, Act) and bool(act.asks_first)
+    headers = {"Idempotent-Replayed": _ref("headers", "replayed")}
+    done = {**headers, **({"Tieline-Review": _ref("headers", "review")} if asks_first else {})}
+    proposed = _done("Nothing is done before somebody else approves it.", schemas.of(AsksFirst), headers)
+    how = ("idempotency-key", "if-match", *(["break-glass"] if asks_first else []))
     return {
-        "parameters": [_ref("parameters", name) for name in ("idempotency-key", "if-match")],
+        "parameters": [_ref("parameters", name) for name in how],
         "requestBody": {"required": True, "content": {"application/json": {"schema": schemas.ask(act)}}},
         "responses": {
-            "200": _done("It is done.", schemas.answer(act), {"Idempotent-Replayed": _ref("headers", "replayed")}),
+            "200": _done("It is done.", schemas.answer(act), done),
+            **({"202": proposed} if asks_first else {}),
             **_problems(ACTING),
         },
     }

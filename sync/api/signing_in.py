@@ -39,7 +39,7 @@ def proved(store: Store, words: str, now: datetime, owns_store: Callable[[Someon
         # A store that takes no writes may still be read.
         with suppress(StoreUnavailable), store.write() as tx:
             tokens.note_use(tx, token, now)
-    return Asker(someone, owns_store(someone), now)
+    return Asker(someone, owns_store(someone), now, owns=owns_store)
 
 
 class TokenShown(BaseModel):

@@ -13,6 +13,7 @@ from tieline.core.errors import StoreUnavailable, TielineError, as_sentence
 from tieline.core.redaction import redacted
 from tieline.core.store.store import Transaction
 from tieline.core.timers import Timer
+from tieline.sync import proposals
 from tieline.sync.alerts import acts, board, damping, reraise, unheeded
 from tieline.sync.alerts.judging import Judgements, with_judgements
 from tieline.sync.engine import Engine
@@ -29,6 +30,7 @@ HANDLERS: Final[Handlers] = {
     damping.HOLD: lambda tx, engine, timer, judged: damping.release(tx, engine, timer.payload, judged),
     board.BOARD: lambda tx, engine, timer, _judged: commit.refresh_board(tx, engine, timer.payload),
     unheeded.RERAISE: lambda tx, engine, timer, judged: reraise.look_again(tx, engine, timer.payload, judged),
+    proposals.EXPIRE: lambda tx, engine, timer, _judged: proposals.expire(tx, engine, timer),
 }
 """What happens when a timer of each kind fires."""
 
@@ -37,6 +39,7 @@ MEANING: Final[Mapping[str, str]] = {
     damping.HOLD: "following alerts that had flapped",
     board.BOARD: "telling the tickets which alerts fire",
     unheeded.RERAISE: "looking whether the alerts of what is over still fire",
+    proposals.EXPIRE: "ending what nobody approved in time",
 }
 """The same in words."""
 

@@ -22,6 +22,10 @@ About = Callable[["Asker", Connection | Transaction], tuple[Subject, IncidentId 
 """What an act is about, and the incident that it is done to."""
 
 
+def _nobody(_someone: Someone) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Asker:
     """Whoever asks, by themselves or by a token."""
@@ -33,6 +37,12 @@ class Asker:
     """Whether it is not we who show it to them."""
     rules: Rules = OWN_RULES
     """The rights that there are."""
+    owns: Callable[[Someone], bool] = _nobody
+    """Whether the store's file is somebody's, of whom it is asked beside them."""
+
+    def other(self, someone: Someone) -> Asker:
+        """Somebody else, who asked before and is not here."""
+        return replace(self, someone=someone, owns_store=self.owns(someone), opened_store=False)
 
     def facts(self, connection: Connection | Transaction) -> Facts:
         """What is known of them. Raises NotProved for a token that no longer stands."""

@@ -9,19 +9,21 @@ from typing import Any, Final
 
 from tieline.core import timers
 from tieline.core.access import Rule, Subject, Verdict
+from tieline.core.acts import LASTS, Acts, Approval, AskFirst
 from tieline.core.desk import Item
 from tieline.core.errors import Misfit, NotAllowed
 from tieline.core.events import Event, Fact
 from tieline.core.identity import Actor, Someone
 from tieline.core.model import ITEM_KINDS, OWN_KINDS, Audience, Fields, IncidentId, RecordKind
 from tieline.core.offer import Offer
-from tieline.core.projections import Happened, RowsSeen
+from tieline.core.projections import Happened, Projection, RowsSeen
 from tieline.core.settings import no_such
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync.comments import comments
 from tieline.sync.engine import Engine
-from tieline.sync.office import projecting
-from tieline.sync.office.asking import Lacking
+from tieline.sync.office import notes, projecting
+from tieline.sync.office.asking import Asker, Lacking
+from tieline.sync.office.notes import Note
 from tieline.sync.office.rows import rows_of
 from tieline.sync.office.seeing import Seeing
 from tieline.sync.office.writing import checked
@@ -66,6 +68,8 @@ class MadeItem:
 
     kind: RecordKind
     fields: Fields
+    mark: str
+    """What it is called where it is not there yet."""
     made: Incident | None = None
 
     @property
@@ -98,16 +102,34 @@ class MadeItem:
         return self.item.is_open
 
 
+def _mark(item: Item | None) -> str | None:
+    """What stands for an item among notes: its id, or how one is called that is not there yet."""
+    if isinstance(item, MadeItem):
+        return item.mark
+    return None if item is None else item.uid
+
+
 @dataclass(frozen=True, slots=True)
 class Whose:
     """Who decides at a desk, and what that may come to. `records` are the kinds of events that may be noted; `rights`
-    are those of whoever is not a person: a person was asked for theirs."""
+    are those of whoever is not a person: a person was asked for theirs. `asks_first` are the rights of others who may
+    be asked first."""
 
     name: str
     actor: Actor
     records: Collection[type[Event]] = ()
     offer: Offer | None = None
     rights: frozenset[str] | None = None
+    asks_first: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is known around a desk, for an act that has another one done: all that can be done, and who asks, as of
+    now."""
+
+    acts: Acts
+    asker: Callable[[], Asker]
 
 
 @dataclass(slots=True)
@@ -129,6 +151,15 @@ class EngineDesk(Seeing):
     effects: list[Effect] = field(default_factory=list)
     holds: list[Effect] = field(default_factory=list)
     is_over: bool = False
+    notes: list[Note | None] = field(default_factory=list)
+    """The same as somebody sees it who is to approve; None for what nobody can be shown."""
+    approval: Approval | None = None
+    """Who is to be asked first."""
+    has_leave: bool = False
+    """Whether somebody was, or whoever asks does it at once."""
+    around: Around | None = None
+    offers: list[Offer] = field(default_factory=list)
+    """The plugins whose events are noted."""
 
     def end(self) -> None:
         """It is decided: from now on nothing is looked at, and nothing is noted."""
@@ -160,19 +191,23 @@ class EngineDesk(Seeing):
         """Note new values; every copy follows."""
         self._ask("incident.edit")
         values, actor = checked(fields, item.kind), self.actor
-        self.within(lambda tx: commit.edit(tx, self.engine, item.id, values, actor=actor, reason=Reason.EDITED))
+        self._note(
+            notes.edit(_mark(item), values),
+            lambda tx: commit.edit(tx, self.engine, item.id, values, actor=actor, reason=Reason.EDITED),
+        )
 
     def open(self, kind: str, fields: Fields) -> MadeItem:
         """Note a new item of a kind that the plugin offers, or of Tieline's own; its copies follow."""
         self._ask("incident.edit")
         record, actor = self._kind(kind), self.actor
         values = checked({"title": None, "status": ITEM_KINDS[record].first, **fields}, record)
-        made = MadeItem(record, values)
+        count = sum(1 for one in self.notes if one is not None and one["does"] == "open")
+        made = MadeItem(record, values, f"new {kind} {count + 1}")
 
         def write(tx: Transaction) -> None:
             made.made = commit.open_item(tx, self.engine, record, values, actor=actor, reason=Reason.OPENED)
 
-        self.within(write)
+        self._note(notes.open_item(made.mark, values), write)
         return made
 
     def comment(self, item: Item, body: str, audience: Audience) -> Made:
@@ -183,14 +218,14 @@ class EngineDesk(Seeing):
         def write(tx: Transaction) -> None:
             noted.made = comments.write(tx, self.engine, item.id, author, body, audience)
 
-        self.within(write)
+        self._note(notes.comment(_mark(item), body, audience), write)
         return noted
 
     def record(self, event: Event, item: Item | None = None) -> None:
         """Note that something happened. Raises TypeError for a kind that is not declared."""
         if type(event) not in self.whose.records:
             raise TypeError(f"{self.whose.name!r} does not declare that it records {event.KIND!r}")
-        self.within(lambda tx: self._recorded(tx, event, item))
+        self._note(notes.record(event, _mark(item)), lambda tx: self._recorded(tx, event, item))
 
     def set_timer(
         self,
@@ -214,28 +249,83 @@ class EngineDesk(Seeing):
                 told["cause"] = tx.cause
             timers.set_timer(tx, self._timer_key(kind, item, key), name, at, told)
 
-        self.within(write)
+        self._note(notes.set_timer(name, _mark(item), key, facts or {}), write)
 
     def cancel_timer(self, kind: str, item: Item | None = None, *, key: str = "") -> None:
         """Note that a timer is taken back; there need not be one. Raises TypeError for a kind that is not offered."""
         row = self._timer_key(kind, item, key)
-        self.within(lambda tx: timers.cancel(tx, row))
+        self._note(notes.cancel_timer(self._timer(kind), _mark(item), key), lambda tx: timers.cancel(tx, row))
         self.timers.add(row)
+
+    def bind(self, name: str, text: str) -> None:
+        """Note a text that leaves from here, byte for byte: whoever approves sees it, and approves these bytes."""
+        self._note(notes.bind(name, text), lambda _tx: None)
+
+    def ask_first(
+        self,
+        right: str | tuple[str, ...],
+        why: str,
+        *,
+        authors: Collection[str] = (),
+        lasts: timedelta = LASTS,
+        at_any_revision: bool = False,
+    ) -> None:
+        """Have somebody else approve what was noted. Raises AskFirst where nobody did yet, and TypeError for what
+        nobody could approve: a right that the act does not declare, or what cannot be shown."""
+        rights = (right,) if isinstance(right, str) else right
+        strange = sorted({*rights} - {*self.whose.asks_first})
+        if strange or not rights:
+            raise TypeError(f"{self.whose.name!r} does not declare that it asks {', '.join(strange)} first")
+        self._refuse_once_asked()
+        if None in self.notes:
+            raise TypeError(f"{self.whose.name!r} notes what nobody who is to approve it could be shown")
+        self.approval = Approval(rights, why, lasts, frozenset(authors), at_any_revision)
+        if not self.has_leave:
+            raise AskFirst(self.approval)
+
+    @property
+    def shown(self) -> list[Note]:
+        """What was noted, as somebody sees it who is to approve it."""
+        return [one for one in self.notes if one is not None]
+
+    def stand_on(self, other: EngineDesk) -> None:
+        """Have what was decided at another desk be decided anew, where what it was decided on moves."""
+        self.looked_at.update(other.looked_at)
+        self.read.update(other.read)
+
+    def adopt(self, other: EngineDesk) -> None:
+        """Have what was noted at another desk follow what was noted here."""
+        self.stand_on(other)
+        self.timers |= other.timers
+        self.holds += other.holds
+        self.offers += [one for one in (other.whose.offer, *other.offers) if one is not None]
+        self.effects += other.effects
+        self.notes += other.notes
 
     def within(self, effect: Effect, *, hold: Effect | None = None) -> None:
         """Note what is to be done in the transaction, after what was noted before. `hold` locks the rows that it
         changes beside those of the items: before `acted` is journalled, or it and the daemon wait for one another.
-        Raises TypeError once it is decided."""
-        self.refuse_if_over()
-        self.effects.append(effect)
+        Nobody can be shown what it does, so that an act which does has nobody asked first. Raises TypeError once it is
+        decided."""
+        self._note(None, effect)
         if hold is not None:
             self.holds.append(hold)
 
+    def _note(self, note: Note | None, effect: Effect) -> None:
+        self.refuse_if_over()
+        self._refuse_once_asked()
+        self.notes.append(note)
+        self.effects.append(effect)
+
+    def _refuse_once_asked(self) -> None:
+        if self.approval is not None:
+            raise TypeError(f"{self.whose.name!r} has asked first, and whoever approves sees nothing behind that")
+
     @property
-    def written(self) -> set[str]:
-        """The projections that its plugin's events may be written into."""
-        offer = self.whose.offer
-        return set() if offer is None or not self.effects else {*projecting.in_step(offer)}
+    def written(self) -> dict[str, Projection]:
+        """The projections that events may be written into, by name."""
+        offers = [one for one in (self.whose.offer, *self.offers) if one is not None] if self.effects else []
+        return {name: one for offer in offers for name, one in projecting.in_step(offer).items()}
 
     def _recorded(self, tx: Transaction, event: Event, item: Item | None) -> None:
         number, actor = (None, self.actor) if item is None else (item.id, self.actor)

@@ -57,11 +57,8 @@ def stands(
         desk = decided.desk
         if not (desk.looked_at.keys() <= items.keys() and _projections(desk) <= projections and desk.timers <= keys):
             raise Moved
-    offer = decided.desk.whose.offer
-    for projection in offer.projections if offer is not None else ():
-        name = f"{offer.group}.{projection.name}" if offer is not None else ""
-        if name in decided.desk.written:
-            projecting.refuse_unless_current(states.get(name), name, projection)
+    for name, projection in decided.desk.written.items():
+        projecting.refuse_unless_current(states.get(name), name, projection)
     return decided
 
 
@@ -74,7 +71,7 @@ def follow(tx: Transaction, desk: EngineDesk, cause: Callable[[Transaction], int
     rows are locked and before everything else. Answers that entry's seq."""
     for hold in desk.holds:
         hold(tx)
-    tx.cause = cause(tx)
+    tx.cause = seq = cause(tx)
     for effect in desk.effects:
         effect(tx)
-    return tx.cause
+    return seq

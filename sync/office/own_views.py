@@ -11,6 +11,7 @@ from tieline.sync.views.history import history, why
 from tieline.sync.views.incident import incident
 from tieline.sync.views.incidents import incidents, items
 from tieline.sync.views.overview import overview
+from tieline.sync.views.proposals import proposals, reviews
 from tieline.sync.views.roles import roles
 from tieline.sync.views.status import status
 from tieline.sync.views.waiting import conflicts, doubts, parked
@@ -28,6 +29,8 @@ OWN_VIEWS: Final = Views(
         View("conflicts", conflicts, READ),
         View("parked", parked, READ),
         View("doubts", doubts, READ),
+        View("proposals", proposals, READ),
+        View("reviews", reviews, READ),
         View("followers", followers, READ),
         View("timers", timers, READ),
         View("status", status, READ),

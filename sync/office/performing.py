@@ -17,7 +17,14 @@ from tieline.sync.office.subjects import subject
 
 
 def perform(
-    engine: Engine, act: Act, ask: Ask, asker: Asker, *, key: str = "", revision: int | None = None
+    engine: Engine,
+    act: Act,
+    ask: Ask,
+    asker: Asker,
+    *,
+    key: str = "",
+    revision: int | None = None,
+    break_glass: str | None = None,
 ) -> Performed:
     """Do one act. Raises what `Office.do` does, and NotAllowed, which is journalled."""
 
@@ -42,5 +49,6 @@ def perform(
             offered(engine),
             lambda seen_in: by_now().sight(seen_in),
             lambda seen_in, right, about: by_now().may(seen_in, right, about),
+            by_now,
         )
-        return office.do(act, ask, actor=asker.someone, key=key, revision=revision)
+        return office.do(act, ask, actor=asker.someone, key=key, revision=revision, break_glass=break_glass)

@@ -254,9 +254,9 @@ def _apply(tx: Transaction, projection: Projection, tables: Mapping[Table, Table
             putting.flush()
 
 
-def in_step(offer: Offer) -> list[str]:
-    """The projections that are written together with the events of an offer."""
-    return [f"{offer.group}.{one.name}" for one in offer.projections if offer.is_in_step(one)]
+def in_step(offer: Offer) -> dict[str, Projection]:
+    """The projections that are written together with the events of an offer, by name."""
+    return {f"{offer.group}.{one.name}": one for one in offer.projections if offer.is_in_step(one)}
 
 
 def current(source: Connection | Transaction, name: str, projection: Projection) -> State:

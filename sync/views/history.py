@@ -147,6 +147,18 @@ class Entry(Row):
     changes: tuple[Change, ...]
 
 
+_TOLD: Final = {
+    "proposed": ("label", "why"),
+    "approved": ("label", "right"),
+    "rejected": ("label", "why"),
+    "withdrawn": ("label",),
+    "expired": ("label",),
+    "glass_broken": ("label", "why"),
+    "reviewed": ("label", "found"),
+}
+"""What is told of these kinds, beside the act that they are about."""
+
+
 class HistoryShown(Listing[Entry]):
     """What happened to an incident, the oldest first."""
 
@@ -166,12 +178,16 @@ class HistoryShown(Listing[Entry]):
             who = f"{who} (a person)"
         head = (entry.seq, entry.at, entry.kind, entry.connection, who)
         if not entry.changes:
-            yield (*head, None, None, None, entry.reason or self._facts(entry))
+            told = [part for part in (entry.reason, self._facts(entry)) if part]
+            yield (*head, None, None, None, ": ".join(told if entry.kind in _TOLD else told[:1]))
         for one in entry.changes:
             yield (*head, one.field, one.before, one.after, one.reason or entry.reason)
 
     def _facts(self, entry: Entry) -> str:
-        """What an entry of a plugin's tells, in the order in which its kind declares it."""
+        """What an entry of a plugin's tells, in the order in which its kind declares it; and what one tells of asking
+        first."""
+        if entry.kind in _TOLD:
+            return ", ".join(str(entry.facts[name]) for name in _TOLD[entry.kind] if name in entry.facts)
         declared = kind_of(entry.kind)
         if not (isinstance(declared, type) and issubclass(declared, PluginEvent)):
             return ""

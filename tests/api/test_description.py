@@ -128,7 +128,11 @@ THERE: Mapping[str, Sequence[str]] = {
     "kind": ["incident", "problem"],
 }
 """What is there, and would hardly be thought of."""
-SELDOM: Final = {"POST /api/v1/conflicts/settle", "POST /api/v1/parked/retry", "POST /api/v1/doubts/confirm"}
+SELDOM: Final = {
+    *("POST /api/v1/conflicts/settle", "POST /api/v1/parked/retry", "POST /api/v1/doubts/confirm"),
+    *(f"POST /api/v1/proposals/{decision}" for decision in ("approve", "reject", "withdraw")),
+    "POST /api/v1/reviews/close",
+}
 """What can be done once, or not at all as things are."""
 
 

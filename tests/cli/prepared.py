@@ -8,18 +8,24 @@ from pathlib import Path
 from tests.sync.world import World
 
 from tieline.adapters.testing.clock import ManualClock
+from tieline.core.events import GlassBroken, Proposed
+from tieline.core.identity import of_account
 from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Ref
+from tieline.sync import proposals
 from tieline.sync.alerts import absence
 from tieline.sync.alerts.absence import Belief, Doubt
 from tieline.sync.comments import comments, writing
 from tieline.sync.daemon import processes, running
 from tieline.sync.daemon.heartbeat import Heartbeat
 from tieline.sync.daemon.running import Refusal
+from tieline.sync.office import notes
+from tieline.sync.proposals import Proposal, Review, State
 from tieline.sync.road import copy_states
 
 SNOW, JIRA = ConnectionName("snow"), ConnectionName("jira-ops")
 LONG = "The checkout of the shop in Reykjavík answers one of three orders with 502, and nobody sees why 🔥 支払い"
+ANN = of_account("ann", "db1")
 TOLD = "Since the deploy of 4.2.\n\n- `pay-3` is out of memory\n- the others follow within the hour"
 
 
@@ -31,6 +37,7 @@ def prepare(folder: Path) -> ManualClock:
     world = World(folder, (SNOW, JIRA), options=overlays, top="plugins: [severity]")
     _incidents(world)
     _waiting_for_people(world)
+    _proposed(world)
     world.engine.store.close()
     world.engine.registry.close()
     return world.clock
@@ -75,3 +82,31 @@ def _waiting_for_people(world: World) -> None:
 
 def _row(world: World) -> int:
     return world.copy(JIRA, 2).id
+
+
+def _proposed(world: World) -> None:
+    """What somebody else is to approve first, and what was done at once."""
+    engine, now, item = world.engine, world.clock.now(), world.incident(1)
+    until, rights = now + timedelta(days=1), ("comment.publish",)
+    writes = [notes.edit(item.uid, {"severity": "low"}), notes.comment(item.uid, TOLD, Audience.CUSTOMERS)]
+    sha, ask = notes.sha(writes), {"incident": item.number}
+    with engine.store.write() as tx:
+        told = Proposed(
+            proposal="0" * 32,
+            label="PRO-BCDFGH",
+            act="edit",
+            ask=ask,
+            rights=rights,
+            why="customers read it",
+            until=until.isoformat(),
+            writes=[*map(dict, writes)],
+            sha=sha,
+        )
+        entry = engine.record(tx, told, incident=item.id, actor=ANN, reason="edit")
+        asked = ("0" * 32, "PRO-BCDFGH", "edit", ask, tx.person(ANN), "", {item.id: item.revision}, rights, ())
+        proposals.keep(tx, Proposal(*asked, sha, State.OPEN, now, until, entry))
+        why = "the shop was down"
+        broken = GlassBroken(review="1" * 32, label="REV-BCDFGH", act="edit", rights=rights, why=why, sha=sha)
+        entry = engine.record(tx, broken, incident=item.id, actor=ANN, reason="edit")
+        seen = (tx.person(ANN), (item.id,), now, None, None, entry)
+        proposals.keep_review(tx, Review("1" * 32, "REV-BCDFGH", "edit", *seen))

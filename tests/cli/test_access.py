@@ -33,6 +33,10 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("token", "issue"): (("grafana",), "access.token"),
     ("token", "issue", "--person=bin"): (("grafana",), "access.tokens"),
     ("token", "revoke"): ((), "access.token"),
+    ("proposals", "approve"): (("PRO-BCDFGH",), "proposals.decide"),
+    ("proposals", "reject"): (("PRO-BCDFGH", "no"), "proposals.decide"),
+    ("proposals", "withdraw"): (("PRO-BCDFGH",), "proposals.decide"),
+    ("reviews", "close"): (("REV-BCDFGH", "it was right"), "reviews.close"),
 }
 NOT_ASKED = {
     # They look, and show nobody what is restricted; or they work on files and not on the store.
@@ -55,7 +59,7 @@ NOT_ASKED = {
         ("conflicts",),
     ),
     *(("parked",), ("doubts",), ("audit", "verify"), ("audit", "checkpoint"), ("simulate",), ("plugins",)),
-    *(("token", "list"), ("plugin", "new")),
+    *(("token", "list"), ("plugin", "new"), ("proposals",), ("reviews",)),
     *(("web",), ("api", "openapi"), ("work",), ("followers",), ("timers",)),
     *(("mapping", name) for name in ("list", "check", "explain", "schema")),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -51,8 +52,9 @@ def order(_desk: Desk, ask: Order) -> Answer:
 ACT = Act("kitchen order", order, "kitchen.order", ("what", "with_"))
 
 
-def perform(workspace: str, act: Act, ask: Ask, key: str) -> Performed:
-    return Performed({"told": ask.plain(), "key": key, "in": workspace}, "ordered", 1)
+def perform(workspace: str, act: Act, ask: Ask, key: str, break_glass: str | None = None) -> Performed:
+    why = {} if break_glass is None else {"because": break_glass}
+    return Performed({"told": ask.plain(), "key": key, "in": workspace, **why}, "ordered", 1)
 
 
 ONCE = ("--key", "k", "--json")
@@ -112,3 +114,11 @@ def test_what_it_does_not_take_is_wrong_usage_with_a_sentence(arguments: list[st
     done = run(*arguments)
     assert done.exit_code == 2
     assert words in done.output
+
+
+def test_only_what_asks_first_has_a_glass_to_break() -> None:
+    said = ("tea", "--break-glass", "Everybody is thirsty.", "--json")
+    assert run(*said).exit_code == 2
+    asks = replace(ACT, asks_first=("kitchen.approve",))
+    done = CliRunner().invoke(command(asks, perform), list(said), obj="here")
+    assert json.loads(done.output)["because"] == "Everybody is thirsty."

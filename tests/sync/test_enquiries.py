@@ -19,6 +19,7 @@ from tieline.core.arguments import Ask
 from tieline.core.declared import WrongWords
 from tieline.core.desk import Look
 from tieline.core.errors import NotAllowed
+from tieline.core.events import Proposed
 from tieline.core.identity import Someone, of_account
 from tieline.core.model import Audience, ConnectionName, IncidentId
 from tieline.core.port import Ref
@@ -26,12 +27,13 @@ from tieline.core.shown import Note, Table
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.core.views import Keyset, Listing, Paged, Row, View, Views
-from tieline.sync import loading, restricting
+from tieline.sync import loading, proposals, restricting
 from tieline.sync.alerts import absence
 from tieline.sync.alerts.absence import Belief, Doubt
 from tieline.sync.comments import comments
 from tieline.sync.office.enquiries import Enquiries, Seen
 from tieline.sync.office.own_views import OWN_VIEWS
+from tieline.sync.proposals import Given, Proposal, Review, State
 from tieline.sync.records import Held, Hold, ReplicaState, Stamp
 
 ANN = of_account("ann", "db1")
@@ -160,6 +162,15 @@ def waiting(world: World, count: int, prefix: str = "thing") -> None:
                 tx.execute(insert(t.timer), timer)
             absence._save(tx, ConnectionName(name), Doubt(now, frozenset({Ref(name)}), 1, Belief.TOO_MANY, 1))
             tx.execute(insert(t.follower), {"name": name, "seq": number})
+            person, items = tx.person(ANN), (IncidentId(1),)
+            told = Proposed(
+                proposal=name, label=name, act="edit", ask={}, rights=[], why="", until="", writes=[], sha=""
+            )
+            entry = engine.record(tx, told, incident=IncidentId(1), actor=ANN)
+            later, none = now + timedelta(days=99), tuple[Given, ...]()
+            rest = (("incident.edit",), none, "", State.OPEN, now, later, entry)
+            proposals.keep(tx, Proposal(name, name, "edit", {}, person, "", {IncidentId(1): 1}, *rest))
+            proposals.keep_review(tx, Review(name, name, "edit", person, items, now, None, None, entry))
         tx.execute(update(t.twin).values(state="parked", parked="no right to comment"))
 
 

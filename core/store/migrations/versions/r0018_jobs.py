@@ -1,5 +1,6 @@
 """Long work that is done step by step, and what it comes to; who signs in with a browser; how bad each item is, and
-which team and service it lies in, by which lists of them go."""
+which team and service it lies in, by which lists of them go; and what somebody else is to approve first or review
+afterwards."""
 
 from __future__ import annotations
 
@@ -27,6 +28,7 @@ def upgrade() -> None:
     _sessions()
     _ranks()
     _scopes()
+    _proposals()
 
 
 def _jobs() -> None:
@@ -154,3 +156,49 @@ def _scopes_of(fields: dict[str, Any]) -> dict[str, str]:
 def _scope(kind: str, name: str) -> str:
     is_one = name.strip() and name.isprintable() and len(f"{kind}:{name}") <= LONGEST_SCOPE
     return name if is_one else ""
+
+
+def _proposals() -> None:
+    op.create_table(
+        "proposal",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("label", sa.String(20), nullable=False),
+        sa.Column("act", sa.String(60), nullable=False),
+        sa.Column("ask", sa.Text(), nullable=False),
+        sa.Column("asker", sa.String(24), nullable=False),
+        sa.Column("token", sa.String(20), nullable=False),
+        sa.Column("incident_id", sa.BigInteger(), nullable=True),
+        sa.Column("items", sa.Text(), nullable=False),
+        sa.Column("rights", sa.Text(), nullable=False),
+        sa.Column("approvals", sa.Text(), nullable=False),
+        sa.Column("sha", sa.String(64), nullable=False),
+        sa.Column("state", sa.String(12), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["asker"], ["person.id"], name=op.f("fk_proposal_asker_person")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proposal")),
+        sa.UniqueConstraint("label", name=op.f("uq_proposal_label")),
+    )
+    is_open = sa.text("state = 'open'")
+    op.create_index("ix_proposal_open", "proposal", ["until"], sqlite_where=is_open, postgresql_where=is_open)
+    op.create_table(
+        "review",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("label", sa.String(20), nullable=False),
+        sa.Column("act", sa.String(60), nullable=False),
+        sa.Column("person", sa.String(24), nullable=False),
+        sa.Column("incident_id", sa.BigInteger(), nullable=True),
+        sa.Column("items", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_by", sa.String(24), nullable=True),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["person"], ["person.id"], name=op.f("fk_review_person_person")),
+        sa.ForeignKeyConstraint(["closed_by"], ["person.id"], name=op.f("fk_review_closed_by_person")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_review")),
+        sa.UniqueConstraint("label", name=op.f("uq_review_label")),
+    )
+    is_waiting = sa.text("closed_at IS NULL")
+    op.create_index("ix_review_open", "review", ["opened_at"], sqlite_where=is_waiting, postgresql_where=is_waiting)

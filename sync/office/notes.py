@@ -1,0 +1,87 @@
+"""What an act notes, as whoever approves it sees it, and as the bytes that they approve.
+
+One note is one object of text, whole numbers, lists and objects; its `item` is an id, or how one is called that is not
+there yet. All of an act's notes have one form of bytes: what is noted in the same words has the same hash, in every
+process and at any time. So a timer's moment is not in it, which mostly follows from when it was asked; one that
+somebody named stands in what was asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from tieline.core.events import Event, Fact
+from tieline.core.model import Audience, Fields
+from tieline.core.store.chain import canonical
+from tieline.sync.loading import plain
+
+Note = Mapping[str, Any]
+
+SHOWN: Final = 500
+"""Characters of a text that stand in a sentence; programs are told all of it."""
+
+
+def edit(item: str | None, fields: Fields) -> Note:
+    """New values of fields."""
+    return {"does": "edit", "item": item, "fields": plain(fields)}
+
+
+def open_item(item: str | None, fields: Fields) -> Note:
+    """A new item."""
+    return {"does": "open", "item": item, "fields": plain(fields)}
+
+
+def comment(item: str | None, body: str, audience: Audience) -> Note:
+    """A comment."""
+    return {"does": "comment", "item": item, "audience": audience.value, "body": body}
+
+
+def record(event: Event, item: str | None) -> Note:
+    """Something that happened."""
+    return {"does": "record", "item": item, "kind": event.KIND, "facts": event.facts()}
+
+
+def set_timer(kind: str, item: str | None, key: str, facts: Mapping[str, Fact]) -> Note:
+    """A timer, without when it is due."""
+    return {"does": "set_timer", "item": item, "kind": kind, "key": key, "facts": dict(facts)}
+
+
+def cancel_timer(kind: str, item: str | None, key: str) -> Note:
+    """A timer that is taken back."""
+    return {"does": "cancel_timer", "item": item, "kind": kind, "key": key}
+
+
+def bind(name: str, text: str) -> Note:
+    """A text that leaves from here, byte for byte."""
+    return {"does": "bind", "name": name, "text": text, "sha": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def sha(notes: Sequence[Note]) -> str:
+    """Another one as soon as anything of it is."""
+    return hashlib.sha256(canonical(list(notes))).hexdigest()
+
+
+def sentence(note: Note, called: Mapping[str, str]) -> str:
+    """What it would do, for people; `called` is how they call items."""
+    item = note.get("item") or ""
+    of = f" of {called.get(item, item)}" if item in called or item.startswith("new ") else ""
+    match note["does"]:
+        case "open":
+            return f"{item}: {', '.join(f'{name} {value!r}' for name, value in note['fields'].items())}"
+        case "edit":
+            return f"{', '.join(f'{name} becomes {value!r}' for name, value in note['fields'].items())}{of}"
+        case "comment":
+            return f"a comment for {note['audience']}{of}: {_cut(note['body'])}"
+        case "record":
+            facts = ", ".join(f"{name} {value}" for name, value in note["facts"].items() if value is not None)
+            return f"{note['kind']}{of}: {_cut(facts)}" if facts else f"{note['kind']}{of}"
+        case "bind":
+            return f"{note['name']}, byte for byte: {_cut(note['text'])}"
+        case does:
+            return f"{does.replace('_', ' ')} {note['kind']}{of}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text):,} characters; all of it with --json)"
