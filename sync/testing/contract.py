@@ -21,6 +21,7 @@ from structlog.testing import capture_logs
 
 from tieline.core.offer import Offer
 from tieline.sync.testing.acting import ActContract
+from tieline.sync.testing.asking_first import AskingFirstContract
 from tieline.sync.testing.dying import DyingContract
 from tieline.sync.testing.ground import Ground
 from tieline.sync.testing.hostility import HostileContract
@@ -45,7 +46,15 @@ def offering(plugin: Any, settings: Mapping[str, Any]) -> Callable[[], Offer]:
     return make
 
 
-class PluginContract(ActContract, DyingContract, HostileContract, LastingContract, RememberingContract, SeeingContract):
+class PluginContract(
+    ActContract,
+    AskingFirstContract,
+    DyingContract,
+    HostileContract,
+    LastingContract,
+    RememberingContract,
+    SeeingContract,
+):
     """What a plugin owes. `plugin` is what its entry point names: a class, a function, a module or an object."""
 
     plugin: ClassVar[Any] = None

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from tieline.core import journal
 from tieline.core.access import Facts
+from tieline.core.acts import Act
 from tieline.core.config import load_text
 from tieline.core.errors import StoreUnavailable
 from tieline.core.events import CAUSE
@@ -29,7 +30,7 @@ from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Store, Transaction
 from tieline.core.testing.clock import ManualClock
 from tieline.core.views import Views
-from tieline.sync import explain, restricting
+from tieline.sync import explain, proposals, restricting
 from tieline.sync.build import build
 from tieline.sync.daemon.firing import fire_timers
 from tieline.sync.daemon.lane import Lane
@@ -37,13 +38,17 @@ from tieline.sync.engine import Engine
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries, Seen
 from tieline.sync.office.office import Office, Performed, make_tables, offered
+from tieline.sync.office.own import OWN
 from tieline.sync.office.performing import perform
+from tieline.sync.proposals import State
 from tieline.sync.records import Incident
 from tieline.sync.work.turn import turn
 
 DESK: Final = ConnectionName("desk")
 OWNER: Final = Someone("owner", "os:owner@contract")
 NOBODY: Final = Someone("nobody", "os:nobody@contract")
+APPROVERS: Final = tuple(Someone(f"approver {count}", f"os:approver-{count}@contract") for count in range(4))
+"""Who are asked first: as many as there may be rights that it takes."""
 TURNS: Final = 60
 """Turns after which a plugin has come to rest, or never does."""
 
@@ -92,6 +97,10 @@ class MortalStore(Store):
 def unavailable() -> BaseException:
     """What a store raises that takes no writes."""
     return StoreUnavailable("the contract has the store take no writes")
+
+
+def _may_all(someone: Someone) -> bool:
+    return someone in (OWNER, *APPROVERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,19 +268,45 @@ class Ground:
     def person(self, someone: Someone = OWNER) -> Person:
         """The owner of the store, or somebody who may do nothing."""
         rules = self.engine.registry.offers.rules
-        return Person(Asker(someone, someone == OWNER, self.clock.now(), rules=rules))
+        return Person(Asker(someone, _may_all(someone), self.clock.now(), rules=rules, owns=_may_all))
 
     def perform(self, act: str, given: Mapping[str, Any], someone: Someone = OWNER, key: str = "") -> Performed:
-        """Do one act of the plugin's, as a call does. Raises what that does."""
+        """Do one act of the plugin's, as a call does, and have it approved where others are asked first. Raises what
+        that does."""
+        done = self.ask(act, given, someone, key)
+        self.approve(done.proposal)
+        return done
+
+    def ask(self, act: str, given: Mapping[str, Any], someone: Someone = OWNER, key: str = "") -> Performed:
+        """Ask for one act of the plugin's, as a call does. Raises what that does."""
         declared = self.engine.registry.offers.acts[act]
         return perform(self.engine, declared, declared.told(given), self.person(someone).asker, key=key)
 
+    def approve(self, proposal: str, *who: Someone) -> None:
+        """Have others approve what was asked for, until it is done; "" is nothing. Raises what that does."""
+        for someone in self._undecided(proposal, *who):
+            declared = OWN["proposals approve"]
+            perform(self.engine, declared, declared.told({"proposal": proposal}), self.person(someone).asker)
+
+    def _undecided(self, proposal: str, *who: Someone) -> Iterator[Someone]:
+        for someone in who or APPROVERS:
+            with self.engine.store.read() as connection:
+                found = proposals.find(connection, proposal)
+            if found is not None and found.state is State.OPEN:
+                yield someone
+
     def perform_unguarded(self, act: str, given: Mapping[str, Any], key: str) -> Performed:
         """The same without asking whether they may, so that each commit is one of the store's own."""
-        declared, asker = self.engine.registry.offers.acts[act], self.person().asker
+        done = self._unguarded(self.engine.registry.offers.acts[act], given, OWNER, key)
+        for someone in self._undecided(done.proposal):
+            self._unguarded(OWN["proposals approve"], {"proposal": done.proposal}, someone, key)
+        return done
+
+    def _unguarded(self, declared: Act, given: Mapping[str, Any], someone: Someone, key: str) -> Performed:
+        asker = self.person(someone).asker
         make_tables(self.engine, declared)
-        office = Office(self.engine, offered(self.engine), asker.sight, asker.may)
-        return office.do(declared, declared.told(given), actor=asker.someone, key=key)
+        office = Office(self.engine, offered(self.engine), asker.sight, asker.may, lambda: asker)
+        return office.do(declared, declared.told(given), actor=someone, key=key)
 
     def see(self, view: str, given: Mapping[str, Any], someone: Someone = OWNER) -> Seen:
         """Ask for one view of the plugin's. Raises what that does."""

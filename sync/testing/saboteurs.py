@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from tieline.core.access import READ
 from tieline.core.acts import NotDone
-from tieline.core.arguments import Answer
+from tieline.core.arguments import Answer, Line
 from tieline.core.desk import Desk, Look
 from tieline.core.errors import NotAllowed
 from tieline.core.events import Event, Opened
@@ -34,6 +34,7 @@ from tieline.sync.testing.toy import (
     Caring,
     Looked,
     Watched,
+    asking,
     care,
     cared,
     cares,
@@ -278,6 +279,41 @@ def _renamed() -> Offer:
     return replace(toy(), events=(Cared, Watched, Seen), projections=projections, timers=(TimerKind("look", seen),))
 
 
+def _asks_once() -> Offer:
+    asked: set[str] = set()
+
+    def once(desk: Desk, ask: Care) -> Answer:
+        """Say what you do about an item, if somebody else finds it right."""
+        said = care(desk, ask)
+        if ask.incident not in asked:
+            asked.add(ask.incident)
+            desk.ask_first("toy.approve", "two know more than one")
+        return said
+
+    return asking(once)
+
+
+class Told(PluginEvent, kind="toy.told"):
+    """everybody was told what an item is called"""
+
+    words: Line
+
+
+def _tells_later() -> Offer:
+    def ask_first(desk: Desk, ask: Care) -> Answer:
+        """Say what you do about an item, if somebody else finds it right."""
+        said = care(desk, ask)
+        desk.ask_first("toy.approve", "two know more than one", at_any_revision=True)
+        return said
+
+    def tell(desk: Desk, happened: Happened) -> None:
+        item = desk.item(happened.item)
+        desk.record(Told(words=str(item.fields["title"])), item)
+
+    offer = asking(ask_first)
+    return replace(offer, events=(*offer.events, Told), followers=(*offer.followers, Follower("tell", (Cared,), tell)))
+
+
 _ONCE: Final = "test_what_it_does_by_itself_is_done_once_over_restarts_clock_steps_and_two_workers"
 _PAGES: Final = "test_a_list_shows_each_of_10_000_rows_once"
 _ACT_LINE: Final = "test_every_act_has_an_example_that_succeeds"
@@ -350,5 +386,17 @@ SABOTEURS: Final = (
         "is lost",
     ),
     Saboteur("an event that is called otherwise", _renamed, "test_what_was_ever_recorded_is_read", "offered no more"),
+    Saboteur(
+        "an act that takes whoever asks twice for somebody else",
+        _asks_once,
+        "test_what_asks_first_is_done_by_somebody_elses_leave_alone",
+        "done at once",
+    ),
+    Saboteur(
+        "a follower that writes what nobody has approved",
+        _tells_later,
+        "test_nothing_is_written_that_whoever_approved_it_had_not_seen",
+        "changed after it was shown",
+    ),
     Saboteur("a timer that nothing sets", _never_fires, _REBUILD, "never fired"),
 )

@@ -4,6 +4,7 @@ after."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -151,3 +152,17 @@ def toy() -> Offer:
         followers=(Follower("watch", (Opened,), watch),),
         timers=(TimerKind("look", look_after),),
     )
+
+
+def asking(run: Callable[[Desk, Care], Answer] | None = None) -> Offer:
+    """The same, whose act asks first: it keeps the contract as well."""
+
+    def ask_first(desk: Desk, ask: Care) -> Answer:
+        """Say what you do about an item, if somebody else finds it right."""
+        said = care(desk, ask)
+        desk.ask_first("toy.approve", "two know more than one")
+        return said
+
+    act = replace(ACT, run=run or ask_first, asks_first=("toy.approve",))
+    rights = {**toy().rights, "toy.approve": Right("find right what somebody does", (Role.COMMANDER,))}
+    return replace(toy(), acts=(act,), rights=rights)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tieline.sync.testing.saboteurs import SABOTEURS, Saboteur
-from tieline.sync.testing.toy import toy
+from tieline.sync.testing.toy import asking, toy
 from tieline.sync.testing.trial import lines, objection
 
 JOURNALS = Path(__file__).with_name("toy.events.json")
@@ -21,6 +21,11 @@ def test_the_named_line_rejects_the_saboteur(saboteur: Saboteur, tmp_path: Path)
 @pytest.mark.parametrize("line", lines())
 def test_a_plugin_without_a_fault_keeps_every_line(line: str, tmp_path: Path) -> None:
     assert objection(line, toy, tmp_path, JOURNALS) == ""
+
+
+@pytest.mark.parametrize("line", [line for line in lines() if "10_000" not in line])
+def test_a_plugin_that_asks_first_keeps_every_line(line: str, tmp_path: Path) -> None:
+    assert objection(line, asking, tmp_path, JOURNALS) == ""
 
 
 def test_every_line_rejects_a_saboteur() -> None:
