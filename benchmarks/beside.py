@@ -5,13 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -22,14 +26,18 @@ from benchmarks.alerts import SECRET
 from benchmarks.figures import Figure, percentile
 from benchmarks.filling import fill
 from benchmarks.floors import commits_alone
+from benchmarks.machine import resident
 from benchmarks.stage import PATIENCE, Stage, free_port, stage
 from benchmarks.storm import blow
+from tieline.core import tokens
+from tieline.core.access import Role
 from tieline.core.arguments import Line
 from tieline.core.offer import Due, Offer, TimerKind
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.store.store import Store
 from tieline.core.timers import set_timer
 from tieline.plugins.durations.tables import STAMPED
+from tieline.sync.api.stream import MOST_OF_A_TOKEN
 from tieline.sync.office import projecting
 from tieline.sync.work.turn import turn
 
@@ -92,14 +100,86 @@ def _edits(port: int, token: str, count: int) -> list[float]:
         return [one for took in pool.map(call, range(CALLERS)) for one in took]
 
 
+def readers(counts: tuple[int, int], changes: int, repeats: int) -> list[Figure]:
+    """Streams of one class that are open at once, few and many in one run: from a change's call to when its event is
+    with a reader, over all readers and changes; and what they have the process hold."""
+    took: dict[int, list[float]] = {count: [] for count in counts}
+    held: list[float] = []
+    for _ in range(repeats):
+        port = free_port()
+        with stage(top=f"web: {{listen: '127.0.0.1:{port}'}}\n") as at:
+            fill(at.database, 1_000)
+            at.start()
+            token = json.loads(tieline(at, "token", "issue", "bench", "--role", "responder", "--json"))["token"]
+            issued = _tokens(at, token, -(-max(counts) // MOST_OF_A_TOKEN))
+            with web(at, port) as pid:
+                before = resident(pid)
+                for count in counts:
+                    took[count].append(percentile(_told(port, token, issued, count, changes), 0.95))
+                    time.sleep(2)  # those that were closed are noticed at their next look
+                held.append(resident(pid) - before)
+    few, many = counts
+    what = "a change to its event in the stream, p95"
+    return [
+        Figure("stream.few", f"{what}, {few} reader", "ms", tuple(took[few])),
+        Figure(
+            "stream.many", f"{what}, {many} readers of one class", "ms", tuple(took[many]), False, 1_000, "stream.few"
+        ),
+        Figure("stream.memory", f"resident memory for {many} readers", "MiB", tuple(held), False, 64),
+    ]
+
+
+def _tokens(at: Stage, owner: str, count: int) -> list[str]:
+    """So many more tokens of whoever owns one."""
+    with Store.open(f"sqlite:///{at.database}") as store, store.write() as tx:
+        now = datetime.now(UTC)
+        someone, _token = tokens.prove(tx._connection, owner, now)
+        terms = tokens.Terms("bench", Role.VIEWER, (), None, now + timedelta(days=1))
+        return [tokens.issue(tx, replace(someone, token=""), terms, at=now, actor=someone)[1] for _ in range(count)]
+
+
+def _told(port: int, token: str, issued: list[str], count: int, changes: int) -> list[float]:
+    """Milliseconds until each reader was told of each change."""
+    took: list[float] = []
+    with selectors.DefaultSelector() as selector, ExitStack() as opened:
+        for number in range(count):
+            one = opened.enter_context(socket.create_connection(("127.0.0.1", port)))
+            shown = issued[number // MOST_OF_A_TOKEN]
+            one.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {shown}\r\n\r\n".encode())
+            selector.register(one, selectors.EVENT_READ)
+        _until_all(selector, count, b"retry: ")
+        for number in range(changes):
+            time.sleep(0.37 + 0.13 * (number % 5))  # whenever in the second between two looks
+            began = time.perf_counter()
+            _edits(port, token, 1)
+            took += [(at - began) * 1e3 for at in _until_all(selector, count, b"event: changed")]
+    return took
+
+
+def _until_all(selector: selectors.BaseSelector, count: int, words: bytes) -> list[float]:
+    """When each of so many streams said this."""
+    heard: dict[int, float] = {}
+    deadline = time.perf_counter() + PATIENCE
+    while len(heard) < count:
+        for key, _events in selector.select(1.0):
+            said = key.fileobj.recv(1 << 16) if isinstance(key.fileobj, socket.socket) else b""
+            if not said:
+                raise RuntimeError(f"a stream ended, after {len(heard)} of {count}")
+            if words in said:
+                heard.setdefault(key.fd, time.perf_counter())
+        if time.perf_counter() > deadline:
+            raise RuntimeError(f"{count - len(heard)} of {count} streams did not say {words!r}")
+    return list(heard.values())
+
+
 @contextmanager
-def web(at: Stage, port: int) -> Iterator[None]:
-    """`tieline web` over a workspace, in a process of its own."""
+def web(at: Stage, port: int) -> Iterator[int]:
+    """`tieline web` over a workspace, in a process of its own, whose number it is."""
     with (at.folder / "web.log").open("ab") as log:
         process = subprocess.Popen(command(at, "web", "--log", "json"), stdout=log, stderr=log, env=environment())
     try:
         at.wait("the API to listen", lambda: _answers(port))
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE)

@@ -50,6 +50,8 @@ def _incident(number: int) -> dict[str, Any]:
         "stamps": dict.fromkeys(_fields(number), stamp),
         "status": "resolved",
         "rank": rank_of(_fields(number)),
+        "team": "",
+        "service": "",
         "exercise": False,
         "restricted": False,
         "label": "",

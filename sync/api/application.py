@@ -37,6 +37,7 @@ from tieline.sync.api.local import PEER, Local, Peer
 from tieline.sync.api.problems import Kind, Problem
 from tieline.sync.api.signing_in import CHALLENGE, SigningIn
 from tieline.sync.api.stream import Streams
+from tieline.sync.api.telling import Telling
 from tieline.sync.daemon import elsewhere
 from tieline.sync.engine import Engine
 from tieline.sync.office.asking import Asker
@@ -123,6 +124,7 @@ class Api:
         self._signing_in = SigningIn(calls_per_minute=web.calls_per_minute, behind_proxy=web.behind_proxy)
         self._secure = {"Strict-Transport-Security": "max-age=31536000"} if web.certificate or web.behind_proxy else {}
         self._waiting = 0
+        self._telling = Telling(host.engine.store, self._in_thread, self._now)
         self._log: Any = structlog.get_logger("tieline.web")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -261,7 +263,7 @@ class Api:
             begun = await self._in_thread(lambda: stream.begin(store, asker, told))
         except NoPlace as error:
             raise Problem(Kind.MALFORMED, str(error)) from None
-        frames = stream.frames(self._in_thread, store, lambda: self._now(asker), begun)
+        frames = self._telling.frames(asker, begun)
         return stream.Stream(frames, self._host.streams, whose, lambda: self._host.is_stopping)
 
     async def _told_who(self, scope: Scope, headers: Mapping[str, str], asker: Asker) -> Response:

@@ -1,33 +1,27 @@
-"""The stream of what happens, as server-sent events: each by itself, so that one that is slow holds up nobody.
-
-Nothing is kept for whoever does not read: what happens stands in the journal, and the next look goes on where the last
-one ended. Who they are and what they see is asked anew at each look.
+"""The stream of what happens, as server-sent events: each by itself, so that one that is slow holds up nobody. What it
+says is told by `telling`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from typing import Final, Protocol, TypeVar
 
-import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tieline.core.access import READ, WHAT_THEY_SEE
-from tieline.core.errors import NotAllowed
 from tieline.core.store.store import Store
 from tieline.sync.api import happenings
-from tieline.sync.api.happenings import Happening
 from tieline.sync.api.problems import Kind, Problem
 from tieline.sync.office import asking
 from tieline.sync.office.asking import Asker
 
-MOST: Final = 100
+MOST: Final = 400
 """Streams at once."""
 MOST_OF_A_TOKEN: Final = 4
 LOOK_EVERY: Final = 0.5
@@ -89,15 +83,6 @@ def begin(store: Store, asker: Asker, told: str | None) -> tuple[int, str]:
         return happenings.last(connection, asker.sight(connection))
 
 
-def look(store: Store, asker: Asker, seq: int) -> list[Happening]:
-    """What happened since. Raises NotProved and NotAllowed."""
-    with store.read() as connection:
-        verdict = asker.may(connection, READ, WHAT_THEY_SEE)
-        if not verdict.allowed:
-            raise NotAllowed(verdict.sentence)
-        return happenings.after(connection, seq, asker.sight(connection))
-
-
 def head(store: Store) -> int:
     """The number of the last entry."""
     with store.read() as connection:
@@ -110,13 +95,23 @@ class Stream(Response):
     media_type = "text/event-stream"
 
     def __init__(
-        self, frames: AsyncIterator[bytes], streams: Streams, token: str, is_stopping: Callable[[], bool]
+        self, frames: AsyncGenerator[bytes, None], streams: Streams, token: str, is_stopping: Callable[[], bool]
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store"}, media_type=self.media_type)
         del self.headers["content-length"]
         self._frames, self._streams, self._token, self._is_stopping = frames, streams, token, is_stopping
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._streams.check(self._token)
+        except Problem as problem:
+            # Others were opened since it was looked at first.
+            await self._frames.aclose()
+            refusal = problem.response()
+            for name, value in self.headers.items():
+                refusal.headers.setdefault(name, value)
+            await refusal(scope, receive, send)
+            return
         with self._streams.one_more(self._token):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             gone = asyncio.ensure_future(_gone(receive))
@@ -128,42 +123,10 @@ class Stream(Response):
                         await send({"type": "http.response.body", "body": frame, "more_body": True})
             finally:
                 gone.cancel()
+                await self._frames.aclose()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def frames(
-    in_thread: InThread, store: Store, asker: Callable[[], Asker], begun: tuple[int, str]
-) -> AsyncIterator[bytes]:
-    """What a stream says; nothing, every now and then, where nothing is to be said. It ends with whoever reads it."""
-    seq, place = begun
-    yield f"retry: {COME_BACK}\nid: {place}\n\n".encode()
-    seen, silent = -1, 0.0
-    while True:
-        said = b""
-        try:
-            now = await in_thread(partial(head, store))
-            found = await in_thread(partial(look, store, asker(), seq)) if now != seen or silent >= BEAT_EVERY else []
-            said = b"".join(map(_frame, found))
-            # A full page may have more behind it. Behind any other one all is looked at, also what is hidden, up to the
-            # end that was asked for before.
-            is_full = len(found) == happenings.AT_ONCE
-            seen = -1 if is_full else now
-            seq = max([seq, *(one.seq for one in found[-1:]), *([] if is_full else [now])])
-        except Problem as problem:
-            if problem.kind is not Kind.BUSY:
-                return
-        if not said and silent >= BEAT_EVERY:
-            said = b": still here\n\n"
-        silent = 0.0 if said else silent + LOOK_EVERY
-        yield said
-        if seen != -1 or not said:
-            await asyncio.sleep(LOOK_EVERY)
-
-
-def _frame(one: Happening) -> bytes:
-    return b"id: %s\nevent: %s\ndata: %s\n\n" % (one.id.encode(), one.kind.encode(), orjson.dumps(one.facts))

@@ -7,7 +7,7 @@ the next look draws what is so then.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -64,7 +64,9 @@ class Live:
         self._looked = float("-inf")
         self._look = asyncio.Lock()
 
-    async def frames(self, meant: Meant, asker: Now, order: str, clock: Callable[[], float]) -> AsyncIterator[bytes]:
+    async def frames(
+        self, meant: Meant, asker: Now, order: str, clock: Callable[[], float]
+    ) -> AsyncGenerator[bytes, None]:
         """What a stream says. `order` is of the rows that its browser shows. It ends with whoever reads it."""
         yield f"retry: {COME_BACK}\n\n".encode()
         shown, silent = -1, BEAT_EVERY
