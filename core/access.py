@@ -37,6 +37,7 @@ RIGHTS: Final[Mapping[str, str]] = {
     "conflicts.settle": "settle conflicts",
     "parked.release": "let what is parked try again",
     "doubts.confirm": "confirm that alerts have ended",
+    "jobs.manage": "cancel and resume jobs",
     "plugins.rebuild": "have the tables of a plugin made anew",
     "store.move": "copy the store into another database, or reopen it",
     "store.keys": "make new keys for the journal where they are lost",
@@ -113,7 +114,7 @@ _RESTRICT: Final = frozenset({READ_RESTRICTED, "incident.restrict"})
 CARRIES: Final[Mapping[Role, frozenset[str]]] = {
     Role.VIEWER: _EACH,
     Role.RESPONDER: _RESPOND,
-    Role.COMMANDER: _RESPOND | {"comment.publish", BREAK_GLASS},
+    Role.COMMANDER: _RESPOND | {"comment.publish", "jobs.manage", BREAK_GLASS},
     Role.COMMUNICATIONS: _SPEAK | {"comment.publish"},
     Role.BUSINESS: _SPEAK,
     Role.LEGAL: _SPEAK | {REVIEW} | _RESTRICT,

@@ -54,7 +54,7 @@ class Declared:
     INC-1, and whoever tries it takes one that there is."""
 
     name: str
-    run: Callable[[Any, Any], Any]
+    run: Callable[..., Any]
     needs: str | OneOf
     words: tuple[str, ...] = ()
     about: About | None = None

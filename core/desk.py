@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from tieline.core.acts import LASTS
+from tieline.core.arguments import Ask
 from tieline.core.events import Event, Fact
 from tieline.core.journal import Actor
 from tieline.core.model import Audience, Fields, IncidentId, RecordKind
@@ -103,6 +104,9 @@ class Desk(Look, Protocol):
     ) -> None:
         """Note a timer of a kind that the plugin offers; one is set for each kind, item and key, and moved by setting
         it again. `facts` is what is told when it is due."""
+
+    def start(self, job: str, ask: Ask, item: Item | None = None) -> Noted:
+        """Note that long work is started, of a kind that the plugin offers; `item` is what it is about, if anything."""
 
     def cancel_timer(self, kind: str, item: Item | None = None, *, key: str = "") -> None:
         """Note that a timer is taken back; there need not be one."""

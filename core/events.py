@@ -386,6 +386,24 @@ class TimerFired(Event):
     late_ms: int
 
 
+@event("job_started")
+class JobStarted(Event):
+    """long work was started, which is done step by step; with what kind it is"""
+
+    job: str
+    kind: str
+
+
+@event("job_ended")
+class JobEnded(Event):
+    """long work was ended: it is done, with the hash of what it came to, or was cancelled, or waits for a person"""
+
+    job: str
+    kind: str
+    outcome: str
+    sha256: str | Absent = ABSENT
+
+
 @event("acted")
 class Acted(Event):
     """somebody did what can be done, with these words; what it brought about names this entry as its cause. With the

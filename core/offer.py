@@ -25,15 +25,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from tieline.core import jobs
 from tieline.core.access import OWN_RULES, Role, Rules
 from tieline.core.acts import Act
 from tieline.core.declared import Declared, faults
 from tieline.core.events import Event
 from tieline.core.identity import PLUGIN
+from tieline.core.jobs import Job
 from tieline.core.model import NO_KIND, OWN_KINDS, PREFIX, FieldType, ItemKind, RecordKind, learn_kind
 from tieline.core.pages import Page
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened, Projection, code_of
+from tieline.core.schedules import Daily
 from tieline.core.views import View
 
 GROUP: Final = re.compile(r"[a-z][a-z0-9_]{1,19}")
@@ -85,16 +88,18 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class TimerKind:
-    """What a plugin does at a time that it had set: once in the fleet, at a desk, as an act does."""
+    """What a plugin does at a time that it had set: once in the fleet, at a desk, as an act does. One with a schedule
+    is set by itself, over and over; of times that passed while nobody was at work, it fires once for all of them."""
 
     name: str
     run: Callable[[Any, Due], object]
+    schedule: Daily | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """All that one plugin offers. `does` are the rights with which its followers and timers act, and `templates` is the
-    folder of what its pages are drawn by."""
+    """All that one plugin offers. `does` are the rights with which its followers, timers and jobs act, and `templates`
+    is the folder of what its pages are drawn by."""
 
     group: str
     summary: str
@@ -106,13 +111,14 @@ class Offer:
     followers: tuple[Follower, ...] = ()
     timers: tuple[TimerKind, ...] = ()
     kinds: tuple[ItemKind, ...] = ()
+    jobs: tuple[Job, ...] = ()
     does: frozenset[str] = frozenset()
     pages: tuple[Page, ...] = ()
     templates: Path | None = None
 
     @property
     def actor(self) -> str:
-        """By what name its followers and timers act."""
+        """By what name its followers, timers and jobs act."""
         return f"{PLUGIN}{self.group}"
 
     def is_in_step(self, projection: Projection) -> bool:
@@ -128,6 +134,7 @@ class Offers:
         self.acts: dict[str, Act] = {}
         self.views: dict[str, View] = {}
         self.timers: dict[str, tuple[Offer, TimerKind]] = {}
+        self.jobs: dict[str, tuple[Offer, Job]] = {}
         self.followers: dict[str, tuple[Offer, Follower]] = {}
         self.projections: dict[str, tuple[Offer, Projection]] = {}
         self.kinds: dict[RecordKind, ItemKind] = {kind.record: kind for kind in OWN_KINDS}
@@ -156,6 +163,9 @@ class Offers:
         for act in offer.acts:
             name = f"{offer.group} {act.name}"
             self.acts[name] = replace(act, name=name)
+        for job in offer.jobs:
+            self.jobs[f"{offer.group}.{job.name}"] = (offer, job)
+            self.acts[f"{offer.group} {job.name}"] = jobs.start_of(offer.group, job)
         for view in offer.views:
             name = f"{offer.group} {view.name}"
             self.views[name] = replace(view, name=name)
@@ -192,6 +202,8 @@ def _wrong(offer: Offer) -> Iterator[str]:
         yield from (f"the act {act.name!r}: {words}" for words in _wrong_act(offer, act))
     for view in offer.views:
         yield from (f"the view {view.name!r}: {words}" for words in _misdeclared(offer, view))
+    for job in offer.jobs:
+        yield from (f"the job {job.name!r}: {words}" for words in _wrong_job(offer, job))
     for event in offer.events:
         if not event.KIND.startswith(f"{group}."):
             yield f"the event {event.KIND!r} belongs to another group; call it {group}.{event.KIND.rpartition('.')[2]}"
@@ -206,8 +218,8 @@ def _wrong(offer: Offer) -> Iterator[str]:
         yield from (f"the page {page.path!r}: {words}" for words in page.faults(offer.templates))
     yield from (f"two of its pages stand at {path!r}" for path in _twice([page.path for page in offer.pages]))
     for names in (
-        [one.name for one in (*offer.acts, *offer.views)],
         [one.prefix.lower() for one in offer.kinds],
+        [one.name for one in (*offer.acts, *offer.views, *offer.jobs)],
         [one.name for one in offer.projections],
         [one.name for one in offer.followers],
         [one.name for one in offer.timers],
@@ -239,6 +251,13 @@ def _wrong_act(offer: Offer, act: Act) -> Iterator[str]:
     yield from (
         f"there is no right {name!r}, of which it would ask first" for name in act.asks_first if name not in known
     )
+
+
+def _wrong_job(offer: Offer, job: Job) -> Iterator[str]:
+    yield from _misdeclared(offer, job)
+    yield from jobs.misfits(job)
+    if job.result is not None and job.result.readers not in {*OWN_RULES.rights, *offer.rights}:
+        yield f"there is no right {job.result.readers!r} to read what it comes to"
 
 
 def _misdeclared(offer: Offer, one: Declared) -> Iterator[str]:

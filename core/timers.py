@@ -99,6 +99,12 @@ _PUT_OFF = (
 _SET_ASIDE = (
     update(t.timer).where(t.timer.c.id == bindparam("row_id")).values(parked=bindparam("sentence"), next_at=None)
 )
+_WHEN = select(t.timer.c.due_at).where(t.timer.c.key == bindparam("its_key"))
+_CALL_OTHERWISE = (
+    update(t.timer)
+    .where(t.timer.c.key == bindparam("its_key"), t.timer.c.due_at == bindparam("its_due_at"))
+    .values(key=bindparam("key_then"))
+)
 _TAKE = delete(t.timer).where(t.timer.c.key == bindparam("its_key"), t.timer.c.due_at == bindparam("its_due_at"))
 _FIRED = delete(t.timer).where(t.timer.c.id == bindparam("row_id"))
 
@@ -198,6 +204,17 @@ def put_off(tx: Transaction, timer: Timer, next_at: datetime | None, parked: str
             "parked": parked,
         },
     )
+
+
+def when(source: Connection | Transaction, key: str) -> datetime | None:
+    """When the timer with this key is due; None where none is set."""
+    found: datetime | None = source.execute(_WHEN, {"its_key": key}).scalar()
+    return found
+
+
+def call_otherwise(tx: Transaction, timer: Timer, key: str) -> None:
+    """Give a timer that was not taken out another key, so that the next of its kind may have this one."""
+    tx.execute(_CALL_OTHERWISE, {"its_key": timer.key, "its_due_at": timer.due_at, "key_then": key})
 
 
 def any_strange(connection: Connection | Transaction, now: datetime, kinds: Collection[str]) -> bool:

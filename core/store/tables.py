@@ -450,7 +450,7 @@ job = Table(
     Column("of", BigInteger),  # so much there is to be done, where that is known
     Column("entry", BigInteger, nullable=False),  # the journal's that says that it was started
     Column("started_at", Instant, nullable=False),
-    Column("since", Instant, nullable=False),  # when it was started or resumed: its bound counts from there
+    Column("spent", BigInteger, nullable=False),  # milliseconds of work since it was started or resumed
     Column("stepped_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("attempts", Integer, nullable=False),  # at its next step

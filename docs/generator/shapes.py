@@ -101,6 +101,8 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
         ]
     },
     "tieline conflicts settle": {"": {"incident": "text", "field": "text", "value": "anything"}},
+    "tieline jobs cancel": {"": {"job": "text", "status": "text"}},
+    "tieline jobs resume": {"": {"job": "text", "status": "text"}},
     "tieline parked retry": {"": {"released": "text", "id": "integer"}},
     "tieline doubts confirm": {"": {"connection": "text", "episodes": ["text"], "actor": "text"}},
     "tieline edit": {

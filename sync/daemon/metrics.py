@@ -25,6 +25,7 @@ from tieline.sync.daemon.running import Refusal
 from tieline.sync.engine import Engine
 from tieline.sync.intake.intake import Intake
 from tieline.sync.office import happenings
+from tieline.sync.office.jobs import visible
 from tieline.sync.sight import OUTSIDER
 
 ALERTED: Final = ("401", "503")
@@ -206,6 +207,7 @@ _PARKED: Final = {
     "signal": select(func.count()).select_from(t.signal).where(text("parked <> ''")),
     "timer": select(func.count()).select_from(t.timer).where(text("parked <> ''")),
     "reaction": select(func.count()).select_from(t.follower_backlog).where(text("parked <> ''")),
+    "job": select(func.count()).select_from(t.job).where(text("job.status = 'parked'")),
 }
 
 
@@ -217,6 +219,7 @@ def _parked(connection: Connection) -> dict[str, int]:
         "inbox": _PARKED["inbox"].where(OUTSIDER.sees_record(t.inbox.c.connection, t.inbox.c.ref)),
         "comment": OUTSIDER.within(_PARKED["comment"], of_copy),
         "signal": OUTSIDER.within(_PARKED["signal"], t.signal.c.incident_id),
+        "job": _PARKED["job"].where(visible(OUTSIDER)),
         "reaction": OUTSIDER.within(_PARKED["reaction"], t.follower_backlog.c.incident_id),
     }
     found = {kind: _count(connection, query) for kind, query in counted.items()}

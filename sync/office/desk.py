@@ -10,6 +10,7 @@ from typing import Any, Final
 from tieline.core import timers
 from tieline.core.access import Rule, Subject, Verdict
 from tieline.core.acts import LASTS, Acts, Approval, AskFirst
+from tieline.core.arguments import Ask
 from tieline.core.desk import Item
 from tieline.core.errors import Misfit, NotAllowed
 from tieline.core.events import Event, Fact
@@ -21,7 +22,7 @@ from tieline.core.settings import no_such
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync.comments import comments
 from tieline.sync.engine import Engine
-from tieline.sync.office import notes, projecting
+from tieline.sync.office import jobs, notes, projecting
 from tieline.sync.office.asking import Asker, Lacking
 from tieline.sync.office.notes import Note
 from tieline.sync.office.rows import rows_of
@@ -250,6 +251,20 @@ class EngineDesk(Seeing):
             timers.set_timer(tx, self._timer_key(kind, item, key), name, at, told)
 
         self._note(notes.set_timer(name, _mark(item), key, facts or {}), write)
+
+    def start(self, job: str, ask: Ask, item: Item | None = None) -> Made:
+        """Note that long work is started, of a kind that the plugin offers. Raises TypeError for one that is not."""
+        offer = self._offer()
+        if job not in {one.name for one in offer.jobs}:
+            raise TypeError(f"{offer.group!r} offers no job {job!r}")
+        noted = Made()
+
+        def begin(tx: Transaction) -> None:
+            number = None if item is None else item.id
+            noted.made = jobs.begin(tx, self.engine, f"{offer.group}.{job}", ask, number, self.actor, self.now)
+
+        self.within(begin)
+        return noted
 
     def cancel_timer(self, kind: str, item: Item | None = None, *, key: str = "") -> None:
         """Note that a timer is taken back; there need not be one. Raises TypeError for a kind that is not offered."""

@@ -28,6 +28,7 @@ from tieline.core.offer import Offers
 from tieline.core.store.store import Connection, Store, Transaction
 from tieline.core.views import View, Views
 from tieline.sync.office.answering import answering
+from tieline.sync.office.asking import Lacking
 from tieline.sync.office.look import EngineLook, Outside
 from tieline.sync.office.subjects import subject
 from tieline.sync.sight import Sight, sight_of
@@ -99,21 +100,25 @@ class Enquiries:
             look = EngineLook(
                 connection, self._config, who.someone, who.now, facts, sight, self._outside, offer, self._offers
             )
-            answer = _run(view, look, ask) if verdict.allowed else None
+            right, answer = view.right(ask), None
+            try:
+                answer = _run(view, look, ask) if verdict.allowed else None
+            except Lacking as lacking:
+                right, verdict = lacking.right, lacking.verdict
         if answer is None:
-            raise self._refused(view, ask, who, verdict, item)
+            raise self._refused(view, right, who, verdict, item)
         restricted = frozenset(look.shown & sight.reads.keys())
         tell_of_reading(self._store, view.name, who.someone, who.now, restricted)
         with answering(offer, view.name):
             return Seen(answer, answer.facts(), sight, restricted)
 
     def _refused(
-        self, view: View, ask: Ask, who: Enquirer, verdict: Verdict, item: IncidentId | None
+        self, view: View, right: str, who: Enquirer, verdict: Verdict, item: IncidentId | None
     ) -> NotAllowed | LookupError:
         if verdict.rule is Rule.HIDDEN:
             return LookupError(verdict.sentence)
         with self._store.write() as tx:
-            grants.refused(tx, who.someone, view.name, view.right(ask), verdict, item, who.now)
+            grants.refused(tx, who.someone, view.name, right, verdict, item, who.now)
         return NotAllowed(verdict.sentence)
 
 

@@ -8,7 +8,7 @@ again, then waits for a person; behind an event only others about the same item 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -99,7 +99,7 @@ class _ByItself:
     desk: EngineDesk
 
 
-def _do(
+def do_by_itself(
     engine: Engine,
     whose: Whose,
     run: Callable[[EngineDesk], object],
@@ -134,7 +134,7 @@ def _do(
     raise NotDone(f"{whose.name}: what it is about changes faster than it can be looked at")
 
 
-def _whose(offer: Offer, name: str) -> Whose:
+def whose_of(offer: Offer, name: str) -> Whose:
     return Whose(name, offer.actor, offer.events, offer, offer.does)
 
 
@@ -180,7 +180,7 @@ def _react(engine: Engine, offer: Offer, follower: Follower, name: str, happened
             return
     try:
         run = partial(_run, follower, happened)
-        _do(engine, _whose(offer, name), run, move, partial(_seq_of, happened))
+        do_by_itself(engine, whose_of(offer, name), run, move, partial(_seq_of, happened))
     except StoreUnavailable:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may raise anything; it waits, and nobody else does
@@ -213,13 +213,13 @@ def _try_again(engine: Engine, offer: Offer, follower: Follower, name: str) -> N
         happened = found[0]
         run = partial(_run, follower, happened)
         try:
-            _do(engine, _whose(offer, name), run, claim, partial(_seq_of, happened))
+            do_by_itself(engine, whose_of(offer, name), run, claim, partial(_seq_of, happened))
         except StoreUnavailable:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
             attempts = row.attempts + 1
             _tell(name, row.seq, attempts, error)
-            sentence = _why(f"what it does about entry {row.seq}", attempts, error) if attempts >= TRIES else ""
+            sentence = why(f"what it does about entry {row.seq}", attempts, error) if attempts >= TRIES else ""
             again = None if sentence else engine.clock.now() + doubled(attempts)
             with engine.store.write() as tx:
                 tx.execute(
@@ -251,7 +251,7 @@ def _tell(name: str, seq: int, attempts: int, error: BaseException) -> None:
     structlog.get_logger("tieline.followers").error("follower_failed", **facts, exc_info=error)
 
 
-def _why(what: str, attempts: int, error: BaseException) -> str:
+def why(what: str, attempts: int, error: BaseException) -> str:
     if isinstance(error, TielineError):
         return f"{what} failed {attempts} times, at last because of this: {as_sentence(error)}"
     return f"{what} failed {attempts} times, at last by what nobody expected: the log tells what"
@@ -275,8 +275,22 @@ def fire(engine: Engine, offer: Offer, now: datetime) -> int:
     return len(due)
 
 
+def set_schedules(engine: Engine, offer: Offer) -> None:
+    """Have every timer with a schedule set for the next of its times, unless it is set for one."""
+    for one in offer.timers:
+        if one.schedule is None:
+            continue
+        name = f"{offer.group}.{one.name}"
+        with engine.store.read() as connection:
+            due = timers.when(connection, name)
+        if due is None or not (one.schedule.has(due) or due <= engine.clock.now()):
+            with engine.store.write() as tx:
+                timers.set_timer(tx, name, name, one.schedule.after(engine.clock.now()), {"incident": None})
+
+
 def _fire(engine: Engine, offer: Offer, kind: TimerKind, timer: Timer, now: datetime) -> None:
     incident, set_by = timer.payload.get("incident"), timer.payload.get("cause")
+    is_scheduled = kind.schedule is not None and timer.key == timer.kind
 
     def run(desk: EngineDesk) -> object:
         if set_by is not None and happenings.chain(desk.seen_in, set_by, LONGEST_CHAIN):
@@ -285,6 +299,8 @@ def _fire(engine: Engine, offer: Offer, kind: TimerKind, timer: Timer, now: date
                 f"another, {LONGEST_CHAIN} times in a row; have the plugin set it for later"
             )
         item = "" if incident is None else _number(desk.seen_in, IncidentId(incident))
+        if is_scheduled:
+            desk.within(partial(_set_next, kind, timer, now))
         return kind.run(desk, Due(timer.due_at, timer.late, item, timer.payload.get("facts", {})))
 
     def cause(tx: Transaction) -> int:
@@ -293,16 +309,26 @@ def _fire(engine: Engine, offer: Offer, kind: TimerKind, timer: Timer, now: date
         return engine.record(tx, fired, incident=incident, actor=offer.actor, reason=timer.kind)
 
     try:
-        _do(engine, _whose(offer, timer.kind), run, lambda tx: timers.take(tx, timer), cause, [timer.key])
+        do_by_itself(engine, whose_of(offer, timer.kind), run, lambda tx: timers.take(tx, timer), cause, [timer.key])
     except StoreUnavailable:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may raise anything; it waits, and nobody else does
         attempts = timer.attempts + 1
-        sentence = redacted(_why("what was to happen then", attempts, error)) if attempts >= TRIES else ""
+        sentence = redacted(why("what was to happen then", attempts, error)) if attempts >= TRIES else ""
         with engine.store.write() as tx:
+            if sentence and is_scheduled:
+                # What failed waits for a person under a name of its own, and the next time comes all the same.
+                timers.call_otherwise(tx, timer, f"{timer.key} at {timer.due_at.isoformat()}")
+                _set_next(kind, timer, now, tx)
+                timer = replace(timer, key=f"{timer.key} at {timer.due_at.isoformat()}")
             timers.put_off(tx, timer, None if sentence else now + doubled(attempts), sentence)
         facts = {"kind": timer.kind, "key": timer.key, "attempts": attempts, "parked": bool(sentence)}
         structlog.get_logger("tieline.timers").error("timer_failed", **facts, exc_info=error)
+
+
+def _set_next(kind: TimerKind, timer: Timer, now: datetime, tx: Transaction) -> None:
+    if kind.schedule is not None:
+        timers.set_timer(tx, timer.kind, timer.kind, kind.schedule.after(max(now, timer.due_at)), {"incident": None})
 
 
 def _number(seen_in: Connection | Transaction, incident: IncidentId) -> str:

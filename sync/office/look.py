@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tieline.core.access import Facts
+from tieline.core.access import STORE, Facts, may
 from tieline.core.config import Config
 from tieline.core.errors import Problem
 from tieline.core.identity import Someone
@@ -14,6 +14,7 @@ from tieline.core.model import IncidentId
 from tieline.core.offer import Offer, Offers
 from tieline.core.projections import RowsSeen
 from tieline.core.store.store import Connection
+from tieline.sync.office.asking import Lacking
 from tieline.sync.office.rows import rows_of
 from tieline.sync.office.seeing import Seeing
 from tieline.sync.records import Incident
@@ -65,6 +66,12 @@ class EngineLook(Seeing):
         if self.offer is None:
             raise TypeError("a view of Tieline's own has no tables of a plugin")
         return rows_of(self.offer, self)
+
+    def require(self, right: str) -> None:
+        """Raises Lacking unless they have this right as well."""
+        verdict = may(self.actor, right, STORE, self.facts)
+        if not verdict.allowed:
+            raise Lacking(right, verdict)
 
     def shows(self, items: Iterable[IncidentId | None]) -> None:
         """Note that something of these is shown; None is of no item."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from tieline.core.access import READ
 from tieline.core.views import View, Views
+from tieline.sync.views import jobs
 from tieline.sync.views.connections import connections
 from tieline.sync.views.history import history, why
 from tieline.sync.views.incident import incident
@@ -33,6 +34,9 @@ OWN_VIEWS: Final = Views(
         View("reviews", reviews, READ),
         View("followers", followers, READ),
         View("timers", timers, READ),
+        View("jobs", jobs.jobs, READ),
+        View("jobs show", jobs.show, READ, ("job",)),
+        View("jobs result", jobs.result, READ, ("job",)),
         View("status", status, READ),
         View("access list", roles, "access.read"),
     ]

@@ -28,6 +28,7 @@ from tieline.sync.testing.hostility import HostileContract
 from tieline.sync.testing.lasting import LastingContract
 from tieline.sync.testing.remembering import RememberingContract
 from tieline.sync.testing.seeing import SeeingContract
+from tieline.sync.testing.working import JobContract
 
 __all__ = ["PluginContract"]
 
@@ -51,6 +52,7 @@ class PluginContract(
     AskingFirstContract,
     DyingContract,
     HostileContract,
+    JobContract,
     LastingContract,
     RememberingContract,
     SeeingContract,

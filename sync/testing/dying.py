@@ -15,12 +15,12 @@ from tieline.sync.testing.acting import acts_of
 from tieline.sync.testing.ground import Fate, Ground, Killed, MortalStore, unavailable
 from tieline.sync.testing.story import asked_of
 
-Outcome = tuple[Counter[tuple[str, int | None]], dict[str, int]]
+Outcome = tuple[Counter[tuple[str, int | None]], dict[str, int], list[tuple[str, str, int, str | None]]]
 
 
 def outcome(ground: Ground) -> Outcome:
-    """What happened in the end, and how many rows tell of it."""
-    return ground.counts(), {name: len(rows) for name, rows in ground.rows().items()}
+    """What happened in the end, how many rows tell of it, and what its jobs came to in how many steps."""
+    return ground.counts(), {name: len(rows) for name, rows in ground.rows().items()}, ground.jobs()
 
 
 def doomed(ground: Ground, fate: Fate, do: Callable[[Ground], object]) -> bool:
@@ -88,4 +88,6 @@ def _difference(found: Outcome, wanted: Outcome) -> str:
     more, less = found[0] - wanted[0], wanted[0] - found[0]
     told = [f"{kind} {times} times too often" for (kind, _item), times in more.items()]
     told += [f"{kind} {times} times too few" for (kind, _item), times in less.items()]
+    if found[2] != wanted[2]:
+        told.append(f"its jobs came to {found[2]} and not {wanted[2]}")
     return "; ".join(told) or f"{found[1]} rows and not {wanted[1]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from sqlalchemy import select
 from tieline.core import journal
 from tieline.core.access import Facts
 from tieline.core.acts import Act
+from tieline.core.arguments import item_fields
 from tieline.core.config import load_text
 from tieline.core.errors import StoreUnavailable
 from tieline.core.events import CAUSE
@@ -39,7 +41,9 @@ from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries, Seen
 from tieline.sync.office.office import Office, Performed, make_tables, offered
 from tieline.sync.office.own import OWN
+from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.office.performing import perform
+from tieline.sync.office.stepping import step
 from tieline.sync.proposals import State
 from tieline.sync.records import Incident
 from tieline.sync.work.turn import turn
@@ -51,6 +55,9 @@ APPROVERS: Final = tuple(Someone(f"approver {count}", f"os:approver-{count}@cont
 """Who are asked first: as many as there may be rights that it takes."""
 TURNS: Final = 60
 """Turns after which a plugin has come to rest, or never does."""
+
+STEPS: Final = 40
+"""Steps of jobs within a turn."""
 
 FIELDS: Final[Body] = {"title": "Disk full", "status": "new", "severity": "critical"}
 
@@ -154,9 +161,9 @@ class Ground:
             f"    path: '{folder}/desk.json'\n    opens: true\n    history: 1d\n    people: [ann@example.com]\n",
             encoding="utf-8",
         )
-        self.start()
+        self.begin()
 
-    def start(self) -> None:
+    def begin(self) -> None:
         """Start the engine on whatever the store holds."""
         file = self.folder / "tieline.yaml"
         config, registry = load_text(file.read_bytes(), file)
@@ -183,13 +190,13 @@ class Ground:
     def restart(self) -> None:
         """Forget everything that is not in the store, as a killed process does."""
         self.close()
-        self.start()
+        self.begin()
 
     def copied(self, folder: Path) -> Ground:
         """The same as it is now, elsewhere."""
         self.close()
         shutil.copytree(self.folder, folder)
-        self.start()
+        self.begin()
         return Ground(folder, self.make, ManualClock(self.clock.now()))
 
     @property
@@ -247,11 +254,19 @@ class Ground:
         if self.make is None:
             return
         for _ in range(TURNS):
-            if not turn(self.engine, self.offer, "contract"):
+            if not self.turn("contract"):
                 return
         raise Restless(
             f"{self.offer.group} does not come to rest: what it does by itself brings about more of the same"
         )
+
+    def turn(self, by: str) -> bool:
+        """One turn of the plugin's, and steps of its jobs. True where there may be more."""
+        is_more = turn(self.engine, self.offer, by)
+        for _ in range(STEPS):
+            if not step(self.engine, by, group=self.offer.group):
+                return is_more
+        return True
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass."""
@@ -314,6 +329,23 @@ class Ground:
         enquiries = Enquiries(self.engine.store, self.engine.config, Views(offers.views.values()), offers=offers)
         return enquiries.see(view, given, self.person(someone))
 
+    def start(self, job: str, number: str) -> str:
+        """Start a job of the plugin's with its example, about this item where it names one. Answers its label."""
+        act = self.engine.registry.offers.acts[f"{self.offer.group} {job}"]
+        named = {name: number for name in item_fields(act.ask) if name in (act.example or {})}
+        return str(self.perform(act.name, {**(act.example or {}), **named}).facts["job"])
+
+    def cancel(self, job: str) -> None:
+        """Cancel a job."""
+        act = OWN["jobs cancel"]
+        perform(self.engine, act, act.told({"job": job}), self.person().asker)
+
+    def result(self, job: str, someone: Someone = OWNER) -> bytes:
+        """What a job came to. Raises what the view does."""
+        offers = self.engine.registry.offers
+        enquiries = Enquiries(self.engine.store, self.engine.config, OWN_VIEWS, offers=offers)
+        return b64decode(enquiries.see("jobs result", {"job": job}, self.person(someone)).facts["body"])
+
     # -- what there is ---------------------------------------------------------------------------------------------
 
     def incident(self, number: str) -> Incident:
@@ -356,5 +388,13 @@ class Ground:
         with self.engine.store.read() as connection:
             behind = connection.execute(select(t.follower_backlog)).all()
             late = connection.execute(select(t.timer).where(t.timer.c.attempts > 0)).all()
+            failed = connection.execute(select(t.job).where(t.job.c.attempts > 0)).all()
         told = [f"the follower {row.follower} failed at entry {row.seq}" for row in behind]
-        return told + [f"the timer {row.kind} failed" for row in late]
+        told += [f"the timer {row.kind} failed" for row in late]
+        return told + [f"the job {row.kind} failed" for row in failed]
+
+    def jobs(self) -> list[tuple[str, str, int, str | None]]:
+        """The plugin's jobs: each with its kind, how it is, its steps, and the hash of what it came to."""
+        query = select(t.job, t.blob.c.sha).outerjoin(t.blob, t.blob.c.job == t.job.c.id).order_by(t.job.c.id)
+        with self.engine.store.read() as connection:
+            return [(row.kind, row.status, row.steps, row.sha) for row in connection.execute(query)]

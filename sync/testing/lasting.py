@@ -15,7 +15,6 @@ from tieline.sync.office import projecting
 from tieline.sync.testing import story
 from tieline.sync.testing.acting import acts_of, fail_for, succeeding
 from tieline.sync.testing.ground import TURNS, Ground
-from tieline.sync.work.turn import turn
 
 HOUR = 3_600.0
 MINUTE = 60.0
@@ -86,7 +85,7 @@ def _by_two(ground: Ground) -> None:
         try:
             together.wait(10)
             for _ in range(TURNS):
-                if not turn(ground.engine, ground.offer, threading.current_thread().name):
+                if not ground.turn(threading.current_thread().name):
                     return
         except BaseException as error:  # noqa: BLE001 - told of below, where somebody sees it
             failed.append(error)

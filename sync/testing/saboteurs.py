@@ -17,6 +17,7 @@ from tieline.core.arguments import Answer, Line
 from tieline.core.desk import Desk, Look
 from tieline.core.errors import NotAllowed
 from tieline.core.events import Event, Opened
+from tieline.core.jobs import Bound, Done, Step
 from tieline.core.offer import Due, Follower, Offer, TimerKind
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened, Projection, Rows
@@ -26,6 +27,7 @@ from tieline.sync.testing.toy import (
     CARE,
     LOOK,
     LOOKS,
+    TELL,
     Care,
     Cared,
     Cares,
@@ -33,12 +35,15 @@ from tieline.sync.testing.toy import (
     CaresShown,
     Caring,
     Looked,
+    Tell,
+    Telling,
     Watched,
     asking,
     care,
     cared,
     cares,
     look_after,
+    tell,
     toy,
     watch,
 )
@@ -314,6 +319,50 @@ def _tells_later() -> Offer:
     return replace(offer, events=(*offer.events, Told), followers=(*offer.followers, Follower("tell", (Cared,), tell)))
 
 
+def _telling(run: Callable[[Desk, Tell, Telling], Step | Done], **changed: Any) -> Offer:
+    return replace(toy(), jobs=(replace(TELL, run=run, **changed),))
+
+
+def _counts_steps_in_memory() -> Offer:
+    steps = itertools.count()
+
+    def counted(desk: Desk, ask: Tell, so_far: Telling) -> Step | Done:
+        """Write down all that is done about items."""
+        came = tell(desk, ask, so_far)
+        return Done(b"%d" % next(steps)) if isinstance(came, Done) else came
+
+    return _telling(counted)
+
+
+def _never_ends() -> Offer:
+    def again(_desk: Desk, _ask: Tell, so_far: Telling) -> Step:
+        """Write down all that is done about items."""
+        return Step(so_far)
+
+    return _telling(again, bound=Bound(steps=20))
+
+
+def _goes_on_by_a_timer() -> Offer:
+    def begun(desk: Desk, ask: Tell, so_far: Telling) -> Step | Done:
+        """Write down all that is done about items."""
+        desk.set_timer("tell", desk.now)
+        return tell(desk, ask, so_far)
+
+    def goes_on(desk: Desk, _due: Due) -> None:
+        desk.record(Looked())
+
+    tells = TimerKind("tell", goes_on)
+    return replace(_telling(begun), timers=(*toy().timers, tells))
+
+
+def _tells_everybody() -> Offer:
+    def telling(desk: Desk, ask: Tell, so_far: Telling) -> Step | Done:
+        """Write down all that is done about items."""
+        return replace(tell(desk, ask, so_far), tells_of=())
+
+    return _telling(telling)
+
+
 _ONCE: Final = "test_what_it_does_by_itself_is_done_once_over_restarts_clock_steps_and_two_workers"
 _PAGES: Final = "test_a_list_shows_each_of_10_000_rows_once"
 _ACT_LINE: Final = "test_every_act_has_an_example_that_succeeds"
@@ -397,6 +446,30 @@ SABOTEURS: Final = (
         _tells_later,
         "test_nothing_is_written_that_whoever_approved_it_had_not_seen",
         "changed after it was shown",
+    ),
+    Saboteur(
+        "a job that counts its steps in memory",
+        _counts_steps_in_memory,
+        "test_what_it_does_by_itself_is_done_once_wherever_it_was_cut_off",
+        "its jobs came to",
+    ),
+    Saboteur(
+        "a job that never ends",
+        _never_ends,
+        "test_every_job_comes_to_its_end_and_tells_whoever_has_the_right",
+        "does not come to its end",
+    ),
+    Saboteur(
+        "a job that goes on by a timer",
+        _goes_on_by_a_timer,
+        "test_of_a_cancelled_job_nothing_goes_on",
+        "goes on happening",
+    ),
+    Saboteur(
+        "a job that does not say of which items it tells",
+        _tells_everybody,
+        "test_what_a_job_came_to_tells_an_outsider_nothing_of_a_restricted_item",
+        "which is of a restricted item",
     ),
     Saboteur("a timer that nothing sets", _never_fires, _REBUILD, "never fired"),
 )

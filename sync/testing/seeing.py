@@ -41,8 +41,8 @@ class SeeingContract:
     def test_nothing_of_a_restricted_item_is_in_an_outsiders_answer(self, ground: Ground) -> None:
         secret, other = ground.open(title=CANARY), ground.open()
         for act in acts_of(ground):
-            _try(ground, act.name, asked_of(act, secret, **dict.fromkeys(text_arguments(act), CANARY)))
-            _try(ground, act.name, asked_of(act, other))
+            attempt(ground, act.name, asked_of(act, secret, **dict.fromkeys(text_arguments(act), CANARY)))
+            attempt(ground, act.name, asked_of(act, other))
         ground.pass_time(3_600)
         hidden = ground.incident(secret)
         ground.restrict(secret)
@@ -54,7 +54,7 @@ class SeeingContract:
                 with pytest.raises(LookupError):
                     ground.see(view.name, {**asked_of(view, other), name: secret})
         for act in acts_of(ground):
-            _fail_if_told(f"the act {act.name!r}", leak, _try(ground, act.name, asked_of(act, other)))
+            _fail_if_told(f"the act {act.name!r}", leak, attempt(ground, act.name, asked_of(act, other)))
             if item_fields(act.ask):
                 with pytest.raises(LookupError):
                     ground.perform(act.name, asked_of(act, secret))
@@ -62,8 +62,8 @@ class SeeingContract:
     def test_no_text_of_an_item_is_in_a_row_of_anything_else(self, ground: Ground) -> None:
         secret, other = ground.open(title=CANARY), ground.open()
         for act in acts_of(ground):
-            _try(ground, act.name, asked_of(act, secret, **dict.fromkeys(text_arguments(act), CANARY)))
-            _try(ground, act.name, asked_of(act, other))
+            attempt(ground, act.name, asked_of(act, secret, **dict.fromkeys(text_arguments(act), CANARY)))
+            attempt(ground, act.name, asked_of(act, other))
         ground.edit(secret, title=f"{CANARY} again")
         ground.pass_time(3_600)
         uid = ground.incident(secret).uid
@@ -77,14 +77,15 @@ class SeeingContract:
     def test_a_list_shows_each_of_10_000_rows_once(self, ground: Ground) -> None:
         number = ground.open()
         for act in acts_of(ground):
-            _try(ground, act.name, asked_of(act, number))
+            attempt(ground, act.name, asked_of(act, number))
         _grow(ground, number)
         for view in ground.engine.registry.offers.views.values():
             if issubclass(view.ask, Paged):
                 fail_for(f"the view {view.name!r} {words}" for words in _lost(ground, view, number))
 
 
-def _try(ground: Ground, act: str, asked: dict[str, Any]) -> str:
+def attempt(ground: Ground, act: str, asked: dict[str, Any]) -> str:
+    """Ask for an act, and answer what was said, whether it was done or not."""
     try:
         done = ground.perform(act, asked)
     except (NotDone, WrongWords, LookupError) as error:

@@ -16,6 +16,7 @@ from tieline.core.acts import Act
 from tieline.core.arguments import Answer, Ask, ItemName, Words
 from tieline.core.desk import Desk, Look
 from tieline.core.events import Changed, Opened
+from tieline.core.jobs import Done, Job, Result, State, Step
 from tieline.core.offer import Due, Follower, Offer, Right, TimerKind
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened, Projection, Rows, plugin_table, subject_column
@@ -119,6 +120,31 @@ def look_after(desk: Desk, due: Due) -> None:
     desk.record(Looked(), desk.item(due.item))
 
 
+class Tell(Ask):
+    """It is told nothing."""
+
+
+class Telling(State):
+    """How far it has read, and what it read."""
+
+    after: int = 0
+    words: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+
+def tell(desk: Desk, _ask: Tell, so_far: Telling) -> Step | Done:
+    """Write down all that is done about items."""
+    found = desk.rows.all(select(CARE).where(CARE.c.seq > so_far.after).order_by(CARE.c.seq).limit(2))
+    if not found:
+        return Done("\n".join(so_far.words).encode(), so_far.subjects)
+    words = (*so_far.words, *(row.words for row in found))
+    subjects = (*so_far.subjects, *(row.subject for row in found))
+    return Step(Telling(after=found[-1].seq, words=words, subjects=subjects), len(words), None, subjects)
+
+
+TELL: Final = Job("tell", tell, "toy.care", example={}, result=Result("text/plain", "toy.care"))
+
+
 class Toy:
     """What the entry point would name. `offer` replaces what it offers."""
 
@@ -151,6 +177,7 @@ def toy() -> Offer:
         ),
         followers=(Follower("watch", (Opened,), watch),),
         timers=(TimerKind("look", look_after),),
+        jobs=(TELL,),
     )
 
 

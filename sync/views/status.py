@@ -25,6 +25,7 @@ from tieline.sync.daemon.heartbeat import Life, ago, life
 from tieline.sync.daemon.running import Loaded, loaded
 from tieline.sync.office import projecting
 from tieline.sync.office.look import EngineLook
+from tieline.sync.views import jobs
 from tieline.sync.views.waiting import Doubted
 
 
@@ -191,6 +192,9 @@ class StatusShown(Answer):
     conflicts: int = Field(description="Fields that wait for a person.")
     severity_unknown: int = Field(description="Alerts that fire with a word that nobody knows for how bad they are.")
     ends_doubted: int = Field(description="Alerts that are no longer listed and not taken for ended.")
+    jobs_running: int = Field(description="Jobs that run.")
+    jobs_stuck: int = Field(description="Those of which a step takes longer than it may.")
+    jobs_parked: int = Field(description="Jobs that wait for a person.")
     connections: dict[ConnectionName, ConnectionNow]
     plugins_set_aside: dict[str, str] = Field(
         description="Plugins whose tables a newer version makes, each with what to do about it."
@@ -201,7 +205,11 @@ class StatusShown(Answer):
     is_wide: bool = Field(exclude=True)
 
     def shown(self) -> Sequence[Part]:
-        figures = [(name.replace("_", " "), str(value)) for name, value in self if type(value) is int]
+        figures = [
+            (name.replace("_", " "), str(value))
+            for name, value in self
+            if type(value) is int and (value or not name.startswith("jobs_"))
+        ]
         connections = [one.row(name, self.now) for name, one in self.connections.items()]
         refused = [_refused(self.file, len(self.file_problems), running=self.daemon.running)]
         return (
@@ -297,7 +305,13 @@ def status(look: EngineLook, _ask: Status) -> StatusShown:
     problems = [asdict(one) for one in look.outside.problems] if wide else []
     offers = look.offers.by_group.values() if wide else ()
     found["plugins_set_aside"] = projecting.set_aside(look.seen_in, offers)
-    told = {**found, "daemon": at_work, "counted_over": look.sight.words, "file_problems": problems}
+    told = {
+        **found,
+        **jobs.counted(look.seen_in, look.sight, look.now),
+        "daemon": at_work,
+        "counted_over": look.sight.words,
+        "file_problems": problems,
+    }
     return StatusShown.model_validate({**told, "file": file, "now": look.now, "is_wide": wide})
 
 

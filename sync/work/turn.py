@@ -20,4 +20,5 @@ def turn(engine: Engine, offer: Offer, by: str) -> bool:
             done += projecting.catch_up(engine.store, f"{offer.group}.{one.name}", one)
     for follower in offer.followers:
         done += following.keep_up(engine, offer, follower)
+    following.set_schedules(engine, offer)
     return following.fire(engine, offer, engine.clock.now()) > 0 or done > 0

@@ -30,6 +30,7 @@ from tieline.sync.build import build
 from tieline.sync.daemon.jobs.clock import StoreClock
 from tieline.sync.daemon.jobs.loops import Loops
 from tieline.sync.engine import Engine
+from tieline.sync.work.steps import Steps
 from tieline.sync.work.turn import turn
 
 SWEEP: Final = 0.5
@@ -88,12 +89,14 @@ class Worker:
         self._stopping.wait(seconds)
 
     def start(self) -> None:
-        """Give every plugin its thread."""
+        """Give every plugin its thread, and the jobs of all of them theirs."""
         self._generation += 1
         mine = self._generation
         offers = self.engine.registry.offers.by_group
         for group, offer in offers.items():
             self._loops.spawn(f"{group}#{mine}", partial(self._work, offer, mine))
+        self._steps = Steps(self.engine, self._loops, self._stopping, mine)
+        self._steps.keep_up()
         self._log.info("working", plugins=sorted(offers))
 
     def run(self) -> int:
@@ -107,7 +110,7 @@ class Worker:
             signal.signal(number, on_signal)
         self.start()
         while not self._stopping.wait(1.0):
-            self.tell_stuck()
+            self.keep_up()
             if hup.is_set():
                 hup.clear()
                 self.reload()
@@ -116,6 +119,7 @@ class Worker:
     def stop(self) -> int:
         """Stop within the configured bound. 0 when everything ended in order, 1 when it had failed."""
         self._stopping.set()
+        self._steps.stop()
         self._loops.wake_all()
         left = self._loops.join(
             self._loops.names, self._clock.monotonic() + self.engine.config.stop_within.total_seconds()
@@ -124,6 +128,7 @@ class Worker:
             # What they were about to do is in the store, and whoever is next does it.
             self._log.warning("stopped_late", plugins=left)
         else:
+            self._steps.release()
             self.engine.registry.close()
             self._store.close()
         self._log.info("stopped", failure=repr(self._failure) if self._failure else "")
@@ -140,6 +145,7 @@ class Worker:
             if registry is not None:
                 registry.close()
             return False
+        self._steps.stop()
         before, self.engine = self.engine, engine
         self.start()
         self._loops.wake_all()
@@ -173,6 +179,11 @@ class Worker:
             if rest:
                 event.wait(rest)
                 event.clear()
+
+    def keep_up(self) -> None:
+        """Tell of what hangs, and have others go on in its place."""
+        self.tell_stuck()
+        self._steps.keep_up()
 
     def tell_stuck(self) -> None:
         """Log which plugins have been at one thing for too long, once for each of these."""

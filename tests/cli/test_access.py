@@ -30,6 +30,8 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("access", "grant"): (("daemon", "admin"), "access.grant"),
     ("access", "revoke"): (("daemon", "admin"), "access.grant"),
     ("access", "why"): (("bin", "incident.edit"), "access.read"),
+    ("jobs", "cancel"): (("JOB-1",), "jobs.manage"),
+    ("jobs", "resume"): (("JOB-1",), "jobs.manage"),
     ("token", "issue"): (("grafana",), "access.token"),
     ("token", "issue", "--person=bin"): (("grafana",), "access.tokens"),
     ("token", "revoke"): ((), "access.token"),
@@ -61,6 +63,7 @@ NOT_ASKED = {
     *(("parked",), ("doubts",), ("audit", "verify"), ("audit", "checkpoint"), ("simulate",), ("plugins",)),
     *(("token", "list"), ("plugin", "new"), ("proposals",), ("reviews",)),
     *(("web",), ("api", "openapi"), ("work",), ("followers",), ("timers",)),
+    *(("jobs",), ("jobs", "show"), ("jobs", "result")),
     *(("mapping", name) for name in ("list", "check", "explain", "schema")),
 }
 

@@ -29,6 +29,8 @@ ELSEWHERE = {
     "tieline doubts confirm": "tests/sync/test_absence.py",
     "tieline login": "tests/cli/client/test_login.py",
     "tieline logout": "tests/cli/client/test_login.py",
+    **dict.fromkeys(["tieline jobs cancel", "tieline jobs resume"], "tests/cli/test_jobs.py"),
+    **dict.fromkeys(["tieline jobs show", "tieline jobs result"], "tests/cli/test_jobs.py"),
 }
 """Commands whose output is held against its shape where it is costly to come by."""
 

@@ -134,8 +134,30 @@ def test_a_long_list_is_paged_through_without_loss(world: Worlds) -> None:
 GIVEN: dict[str, dict[str, Any]] = {
     "why": {"incident": "INC-1", "field": "title"},
     "history": {"incident": "INC-1"},
+    "items": {"kind": "incident"},
+    "jobs show": {"job": "JOB-1"},
+    "jobs result": {"job": "JOB-1"},
 }
 """What a view is asked for where it takes no less."""
+
+
+def a_job(tx: Transaction, now: datetime) -> None:
+    """One that is parked, of the first incident, and what it came to."""
+    [number] = tx.new_ids(t.job, 1)
+    of_it = {"id": number, "kind": "sums.sum", "incident_id": 1, "actor": "ann", "ask": {}, "status": "parked"}
+    counts = dict.fromkeys(("steps", "done", "entry", "spent", "attempts", "token"), 0)
+    tx.execute(insert(t.job), {**of_it, **counts, "started_at": now, "stepped_at": now, "parked": "no", "worker": ""})
+    tx.execute(insert(t.job_item), {"job": number, "incident_id": 1})
+    kept = {
+        "sha": "",
+        "size": 0,
+        "media_type": "",
+        "readers": "incident.read",
+        "retention": "",
+        "made_at": now,
+        "body": b"",
+    }
+    tx.execute(insert(t.blob), {"job": number, **kept})
 
 
 def waiting(world: World, count: int, prefix: str = "thing") -> None:
@@ -171,6 +193,7 @@ def waiting(world: World, count: int, prefix: str = "thing") -> None:
             rest = (("incident.edit",), none, "", State.OPEN, now, later, entry)
             proposals.keep(tx, Proposal(name, name, "edit", {}, person, "", {IncidentId(1): 1}, *rest))
             proposals.keep_review(tx, Review(name, name, "edit", person, items, now, None, None, entry))
+            a_job(tx, now)
         tx.execute(update(t.twin).values(state="parked", parked="no right to comment"))
 
 
@@ -347,7 +370,12 @@ def test_what_is_not_shown_of_a_restricted_one_is_not_journalled(name: str, worl
     here = opened(world(), 3)
     waiting(here, 2)
     restrict(here, 3)
-    asks(here, name, {**GIVEN.get(name, {}), **({"search": "Disk 0"} if name == "incidents" else {})}, Role.SECURITY)
+    asks(
+        here,
+        name,
+        {**GIVEN.get(name, {}), **({"search": "Disk 0"} if name in ("incidents", "items") else {})},
+        Role.SECURITY,
+    )
     assert told(here, "restricted_read") == []
 
 

@@ -5,24 +5,32 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from structlog.testing import capture_logs
 from tests.daemon.conftest import eventually
 from tests.sync.test_offers import SEATS
 from tests.sync.world import World
 
+from tieline.core.acts import Acts
+from tieline.core.arguments import Ask
 from tieline.core.config import Config, load_text
 from tieline.core.desk import Desk
 from tieline.core.events import Opened
-from tieline.core.offer import Follower, Offer
+from tieline.core.identity import Someone
+from tieline.core.jobs import Bound, Done, Job, State, Step
+from tieline.core.offer import Follower, Offer, Offers, Right
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened
 from tieline.core.registry import Registry
+from tieline.core.store import tables as t
 from tieline.sync import explain
 from tieline.sync.office.following import lags
-from tieline.sync.work import worker
+from tieline.sync.office.office import Office
+from tieline.sync.work import steps, worker
 from tieline.sync.work.worker import Worker
 
 Worlds = Callable[..., World]
@@ -158,3 +166,80 @@ def test_a_reload_puts_the_new_plugins_to_work_and_a_refused_one_leaves_the_old(
     opened(one, 1)
     eventually(lambda: "others.seen" in kinds(one))
     assert here.stop() == 0
+
+
+class Ran(PluginEvent, kind="pits.ran"):
+    """a step was done"""
+
+
+class Pit(Ask):
+    """Whether it has a bottom."""
+
+    bottom: bool = True
+
+
+def fall(desk: Desk, ask: Pit, _so_far: State) -> Step | Done:
+    """Fall into a pit."""
+    if not ask.bottom:
+        DEEP.set()
+        OUT.wait(60)
+    desk.record(Ran())
+    return Done()
+
+
+DEEP, OUT = threading.Event(), threading.Event()
+FALL = Job("fall", fall, "pits.fall", example={}, bound=Bound(step=timedelta(seconds=1)))
+PITS = Offer("pits", "Fall.", rights={"pits.fall": Right("fall")}, events=(Ran,), jobs=(FALL,))
+
+
+def falls(world: World, offers: Offers, *, bottom: bool) -> None:
+    office = Office(world.engine, Acts(offers.acts.values()))
+    office.perform("pits fall", {"bottom": bottom}, actor=Someone("owner", "os:owner@here"))
+
+
+def ran(world: World) -> int:
+    with world.engine.store.read() as connection:
+        rows = connection.execute(select(t.journal.c.kind).where(t.journal.c.kind == "pits.ran"))
+        return len(rows.all())
+
+
+def test_jobs_that_hang_are_told_of_and_hold_no_other_up(
+    world: Worlds, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
+) -> None:
+    monkeypatch.setattr(steps, "SWEEP", 0.02)
+    DEEP.clear()
+    OUT.clear()
+    here = world()
+    here.engine.registry.offers.add(PITS)
+    here.clock.advance(0)
+    mine = works(here, PITS)
+    for _ in range(steps.AT_ONCE):
+        falls(here, here.engine.registry.offers, bottom=False)
+    mine.start()
+    assert DEEP.wait(10)
+    falls(here, here.engine.registry.offers, bottom=True)
+    here.clock.advance(7)
+
+    def is_done() -> bool:
+        mine.keep_up()
+        return ran(here) == 1
+
+    eventually(is_done)
+    assert {line["event"] for line in logged} >= {"job_stuck"}
+    OUT.set()
+    eventually(lambda: ran(here) == steps.AT_ONCE + 1)
+    mine.stop()
+    assert ran(here) == steps.AT_ONCE + 1
+
+
+def test_a_worker_that_stops_leaves_its_jobs_to_others(world: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "SWEEP", 0.02)
+    here = world()
+    here.engine.registry.offers.add(PITS)
+    mine = works(here, PITS)
+    mine.start()
+    falls(here, here.engine.registry.offers, bottom=True)
+    eventually(lambda: ran(here) == 1)
+    assert mine.stop() == 0
+    with here.engine.store.read() as connection:
+        assert connection.execute(select(t.job.c.worker, t.job.c.status)).tuples().all() == [("", "done")]
