@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from tieline.adapters.spool.folder import Job, Spool
 from tieline.adapters.spool.settings import SpoolSettings
-from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
+from tieline.core.errors import Gone, NeedsOperator, StaleVersion, TryAgain
+from tieline.core.executions import BORN, MADE_WITH, check_new, check_patch, fenced, left
 from tieline.core.listing import alone, understood
-from tieline.core.model import ConnectionName, ExecutionStatus, Order
+from tieline.core.model import ConnectionName
 from tieline.core.port import Body, Cursor, Health, Page, Reading, Ref, Token, Version, Workbench
 
 T = TypeVar("T")
-
-MADE_WITH: Final = ("title", "description", "wanted", "runner", "command", "dry_run", "timeout", "run")
-"""What is told when a job is made."""
-
-SAID: Final = ("title", "description", "wanted")
-"""What may be said otherwise later. The rest is what the runner was told to do."""
 
 OVERLAP: Final = 50_000_000
 """Nanoseconds that are looked through again: stamps are as coarse as the file system's clock."""
@@ -75,19 +69,19 @@ class SpoolAdapter:
     # Adapter
 
     def create(self, body: Body, token: Token) -> Reading:
-        self._check(body)
+        check_new(self._name, body)
         name = _named(token)
         said = {**{one: body.get(one) for one in MADE_WITH}, "token": token}
 
         def make() -> Reading:
             self._spool.prepare()
             self._spool.put(name, said)
-            return _left(self._read(name), BORN)
+            return left(self._read(name), BORN)
 
         return self._ask("create", make, writes=True)
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
-        self._check({"title": "-", "command": "-", "runner": self._name, **patch}, SAID)
+        check_patch(self._name, patch)
 
         def write() -> Reading:
             with self._spool.alone():
@@ -95,7 +89,7 @@ class SpoolAdapter:
                 if before.version != seen:
                     raise StaleVersion(self._name, f"update: job {ref} is not as it was seen")
                 self._spool.say(ref, {**self._spool.said(ref), **patch})
-                return _left(self._read(ref), before.body)
+                return left(self._read(ref), before.body)
 
         return self._ask("update", write, writes=True)
 
@@ -116,24 +110,6 @@ class SpoolAdapter:
         return self._ask("find", look)
 
     # What is the same for all of them
-
-    def _check(self, body: Body, taken: tuple[str, ...] = MADE_WITH) -> None:
-        """Raises Rejected for what no runner could do, or for what another connection is to do."""
-        for name, value in body.items():
-            if name in _MUST and not (isinstance(value, str) and value.strip()):
-                self._reject(f"a job has no {name}", name)
-            if name not in {*taken, *_MUST}:
-                self._reject(f"a job has no member {name!r:.40}, or it does not change", name)
-        for name in _MUST:
-            if name not in body:
-                self._reject(f"a job has no {name}", name)
-        if body["runner"] != self._name:
-            self._reject(f"the job is for the runner {body['runner']!r:.40}, and this is {self._name}", "runner")
-        if body.get("wanted", Order.RUN) not in {one.value for one in Order}:
-            self._reject(f"`wanted` is {body['wanted']!r:.40}; it is run or cancel", "wanted")
-
-    def _reject(self, words: str, member: str) -> None:
-        raise Rejected(self._name, words, refused={member: words})
 
     def _changed(self, start: int) -> Iterator[tuple[int, str]]:
         for name in self._spool.names():
@@ -171,9 +147,6 @@ class SpoolAdapter:
             raise TryAgain(self._name, words, maybe_done=writes) from None
 
 
-_MUST: Final = ("title", "command", "runner")
-
-
 def _named(token: Token) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()[:32]
 
@@ -188,29 +161,3 @@ def _body(job: Job) -> dict[str, Any]:
         "output": None if result is None or not result.output else fenced(result.output),
         "output_sha256": None if result is None else result.sha256,
     }
-
-
-BORN: Final[Body] = {"status": ExecutionStatus.QUEUED.value, "exit_code": None, "output": None, "output_sha256": None}
-"""What a runner has said of a job that was just made."""
-
-
-def _left(written: Reading, before: Body) -> Reading:
-    """The record as our write left it: what came of it, and what a runner said meanwhile, is for the next reading."""
-    of_runner = {name: before[name] for name in BORN}
-    if all(written.body[name] == value for name, value in of_runner.items()):
-        return written
-    return replace(written, body={**written.body, **of_runner}, version=Version(f"{written.version}-before"))
-
-
-def fenced(text: str) -> str:
-    """A text as it stands, in Markdown."""
-    ticks = max((len(run) for run in _runs(text)), default=0)
-    fence = "`" * max(3, ticks + 1)
-    return f"{fence}\n{text.rstrip()}\n{fence}"
-
-
-def _runs(text: str) -> Iterator[str]:
-    run = ""
-    for letter in text:
-        run = run + letter if letter == "`" else ""
-        yield run

@@ -6,15 +6,10 @@ from typing import Final
 
 from tieline.adapters.spool.adapter import connect
 from tieline.adapters.spool.settings import SpoolSettings
+from tieline.core.executions import its_own
 from tieline.core.hooks import hookimpl
-from tieline.core.model import ConnectionName, RecordKind
+from tieline.core.model import RecordKind
 from tieline.core.port import AdapterKind, Power
-
-
-def its_own(name: ConnectionName) -> str:
-    """Only what is for this runner."""
-    return f'runner == "{name}"'
-
 
 KIND: Final = AdapterKind(
     "spool",

@@ -281,7 +281,8 @@ class Runbooks:
                 outcome = Outcome.FAILED
             case ExecutionStatus.CANCELLED:
                 outcome = Outcome.CANCELLED
-            case _:
+            case lost:
+                self._report(desk, row, execution, str(lost))
                 self._stuck(desk, item, row, runbook, "its runner does not know what came of it")
                 return
         desk.cancel_timer(TIMEOUT, execution)
@@ -359,7 +360,7 @@ class Runbooks:
             _moved(desk, item, after)
         return after
 
-    def _report(self, desk: Desk, row: Any, execution: Item, outcome: Outcome) -> None:
+    def _report(self, desk: Desk, row: Any, execution: Item, outcome: str) -> None:
         """Have the incident's history tell of it, too."""
         incident = desk.called_by_id([row.incident]).get(row.incident)
         if incident is not None:

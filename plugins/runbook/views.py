@@ -10,6 +10,7 @@ from sqlalchemy import select
 from tieline.core.arguments import Answer, Ask, ItemName
 from tieline.core.desk import Look
 from tieline.core.errors import NotThere
+from tieline.core.model import ExecutionStatus
 from tieline.core.shown import Part, Table
 from tieline.core.views import Listing, Moment, Paged, Row
 from tieline.plugins.runbook.policy import Mode, Runbook, Settings
@@ -47,13 +48,19 @@ class RunShown(Answer):
 
     def shown(self) -> Sequence[Part]:
         rows = [
-            (f"undo {one.step}" if one.is_undoing else one.step, one.execution, one.status, one.outcome or "at work")
+            (f"undo {one.step}" if one.is_undoing else one.step, one.execution, one.status, _outcome(one))
             for one in self.steps
         ]
         tried = " (only tried)" if self.dry_run else ""
         head = f"{self.run}  {self.runbook}{tried} for {self.incident or 'what you do not see'}: {self.status}"
         said = (self.reason,) if self.reason else ()
         return (*said, Table(head, ["step", "execution", "status", "outcome"], rows, "no step began"))
+
+
+def _outcome(one: StepShown) -> str:
+    if one.outcome:
+        return one.outcome
+    return "nobody knows" if one.status == ExecutionStatus.LOST else "at work"
 
 
 def show(look: Look, ask: Show) -> RunShown:

@@ -29,6 +29,7 @@ def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
         "memory-problem",
         "pagerduty-incident",
         "prometheus-alert",
+        "runner-execution",
         "servicenow-incident",
         "spool-execution",
     ]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tieline.adapters.spool import folder as module
-from tieline.adapters.spool.adapter import fenced
 from tieline.adapters.spool.driver import NAME, SpoolDriver
 from tieline.core.errors import NeedsOperator, Rejected, StaleVersion
+from tieline.core.executions import fenced
 from tieline.core.port import Token
 
 TOKEN = Token("tl-1")

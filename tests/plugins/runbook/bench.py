@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 from typing import Any
 
 from tieline.adapters.memory.tool import MemoryTool
+from tieline.adapters.runner.simulator import TOKEN, RunnerSimulator
 from tieline.adapters.testing.clock import ManualClock
+from tieline.adapters.testing.simulation import HttpxTransport
 from tieline.core.config import load_text
 from tieline.core.identity import Someone
 from tieline.core.store.store import Store
@@ -32,12 +35,14 @@ class Bench:
     def __init__(self, folder: Path, runbooks: str) -> None:
         self.folder, self.spool = folder, folder / "spool"
         self.clock, self.dice = ManualClock(), random.Random(0)
-        self.tool = MemoryTool(self.clock.now)
+        self.tool, self.service = MemoryTool(self.clock.now), RunnerSimulator(self.clock.now)
+        os.environ["RUNNER_TOKEN"] = TOKEN
         self.file = folder / "tieline.yaml"
         lines = [
             *("tieline: 1", "store: sqlite:///bench.db", "connections:"),
             *("  desk:", "    tool: memory", "    opens: true", "    history: 1d"),
             *("  shell:", "    tool: spool", f"    path: '{self.spool}'"),
+            *("  http:", "    tool: runner", "    url: https://runner.example", "    token: {env: RUNNER_TOKEN}"),
             *("  other:", "    tool: spool", f"    path: '{folder / 'other'}'"),
             *("plugins:", "  runbook:", "    runbooks:"),
             *(f"      {line}" for line in runbooks.strip("\n").splitlines()),
@@ -58,7 +63,7 @@ class Bench:
             sleep=self.clock.advance,
             wake=lambda _name: None,
             dice=self.dice,
-            transports={"desk": self.tool},
+            transports={"desk": self.tool, "http": HttpxTransport(self.service)},
         )
         self.lanes = [Lane(self.engine, here) for here in self.engine.connections.values()]
 

@@ -62,6 +62,13 @@ elsewhere:
   runner: other
   steps:
     - {name: one, run: one}
+served:
+  title: By a service
+  mode: auto
+  runner: http
+  steps:
+    - {name: one, run: one}
+    - {name: two, run: two}
 """
 
 
@@ -327,6 +334,33 @@ def test_while_everything_is_halted_nothing_begins(bench: Bench) -> None:
 def test_a_step_goes_to_its_own_runner_alone(bench: Bench) -> None:
     bench.run("elsewhere", bench.incident())
     assert (bench.waiting(), bench.waiting("other")) == ([], ["one"])
+
+
+@pytest.mark.parametrize("after_effect", [True, False])
+def test_a_service_whose_answer_is_lost_does_each_step_once(bench: Bench, after_effect: bool) -> None:
+    incident = bench.incident()
+    bench.service.lose(method="POST", after_effect=after_effect)
+    run = bench.run("served", incident)
+    for command in ("one", "two"):
+        bench.settle(3)
+        [name] = [name for name, row in bench.service.rows.items() if row["status"] == "queued"]
+        assert bench.service.rows[name]["command"] == command
+        bench.service.control("take", {"id": name})
+        bench.settle(2)
+        bench.restart()
+        bench.service.control("end", {"id": name, "exit_code": 0, "output": "done"})
+        bench.settle(3)
+    assert bench.status(run) == "succeeded"
+    assert [row["command"] for row in bench.service.rows.values()] == ["one", "two"]
+
+
+def test_a_service_is_told_to_stop_and_says_what_came_of_it(bench: Bench) -> None:
+    run = bench.run("served", bench.incident())
+    bench.do("abort", run=run, why="wrong")
+    bench.settle(3)
+    [row] = bench.service.rows.values()
+    assert (row["status"], row["wanted"]) == ("cancelled", "cancel")
+    assert bench.see("show", run=run)["steps"][0]["outcome"] == "cancelled"
 
 
 def test_a_run_keeps_the_runbook_that_it_began_with(bench: Bench) -> None:

@@ -1,0 +1,195 @@
+"""A runner behind HTTP. The protocol is small, and any service may speak it; JSON both ways, errors by their status.
+
+    GET   /                                       {"account", "version"}
+    POST  /executions        Idempotency-Key      makes one, once for each key; answers it
+    GET   /executions/ID                          answers it, or 404
+    PATCH /executions/ID     If-Match: "VERSION"  writes members, or answers 412 where it moved
+    GET   /executions?token=KEY                   {"executions": […]}: those that were made under the key
+    GET   /executions?after=N&limit=M             {"executions": […], "next": N, "more": …}: changed after N, oldest
+                                                  first; without `after` none, or those of the `last` so many seconds
+
+An execution has `id`, `version` (another with each change), `token` (the key), `changed_at` (RFC 3339), the members
+that it was made with (`title`, `description`, `wanted`, `runner`, `command`, `dry_run`, `timeout` in seconds, `run`),
+and what the runner says: `status` (queued, running, succeeded, failed, cancelled; lost where nobody knows),
+`exit_code`, `output` (the end of it) and `output_sha256` (of all of it). One whose `wanted` becomes `cancel` before it
+has begun never begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+
+from tieline.adapters.runner.settings import RunnerSettings
+from tieline.core.errors import NeedsOperator, StaleVersion, TryAgain
+from tieline.core.executions import BORN, MADE_WITH, check_new, check_patch, fenced, left
+from tieline.core.http import Client, asked_of_no_record, at_origin, sendable, server_date
+from tieline.core.listing import alone, answered, understood
+from tieline.core.model import ConnectionName, ExecutionStatus
+from tieline.core.port import Body, Cursor, Health, Page, Reading, Ref, Token, Version, Workbench
+
+ALL: Final = "/executions"
+
+
+def connect(name: ConnectionName, settings: RunnerSettings, workbench: Workbench) -> RunnerAdapter:
+    """An adapter on the runner that the settings name."""
+    return RunnerAdapter(name, settings, workbench)
+
+
+class RunnerAdapter:
+    """One connection to a runner. It keeps nothing but its sockets."""
+
+    lookup_lag = timedelta(0)
+
+    def __init__(self, name: ConnectionName, settings: RunnerSettings, workbench: Workbench) -> None:
+        self._name = name
+        self._settings = settings
+        self._workbench = workbench
+        self._made: Client | None = None
+
+    def __repr__(self) -> str:
+        return f"RunnerAdapter({self._name!r})"
+
+    # Source
+
+    def check(self) -> Health:
+        with asked_of_no_record():
+            told, at = self._send("GET", "/")
+        self._list({"limit": "1"})
+        return Health(str(told.get("account", "")), str(told.get("version", "")), at - self._workbench.clock.now())
+
+    def changes(self, since: Cursor | None) -> Iterator[Page]:
+        """Pages by the runner's own count of changes."""
+        seconds = int(self._settings.history.total_seconds())
+        place = {"last": str(seconds)} if since is None and seconds else {}
+        if since is not None:
+            if not (since.isascii() and since.isdecimal()):
+                raise NeedsOperator(self._name, f"the cursor {since!r:.80} is not one of ours; start anew")
+            place = {"after": since}
+        while True:
+            told, at = self._list({**place, "limit": str(self._settings.page_size)})
+            rows, upto, more = told.get("executions"), told.get("next"), told.get("more") is True
+            if not isinstance(rows, list) or not isinstance(upto, int):
+                raise self._nonsense(ALL, "no list of executions")
+            found = understood(rows, partial(self._reading, at=at), _named)
+            yield Page(found.found, Cursor(str(upto)), more, unreadable=found.unreadable)
+            if not more:
+                return
+            place = {"after": str(upto)}
+
+    def read(self, ref: Ref) -> Reading:
+        told, at = self._send("GET", _path(ref))
+        return alone(self._name, f"read: execution {ref}", lambda: self._reading(told, at))
+
+    # Adapter
+
+    def create(self, body: Body, token: Token) -> Reading:
+        check_new(self._name, body)
+        with asked_of_no_record():
+            told, at = self._send("POST", ALL, body=body, headers={"Idempotency-Key": token})
+        return left(answered(self._name, "create", lambda: self._reading(told, at)), BORN)
+
+    def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
+        check_patch(self._name, patch)
+        before = self.read(ref)
+        if before.version != seen:
+            raise StaleVersion(self._name, f"update: execution {ref} is not as it was seen")
+        told, at = self._send("PATCH", _path(ref), body=patch, headers={"If-Match": f'"{seen}"'})
+        return left(answered(self._name, f"update: execution {ref}", lambda: self._reading(told, at)), before.body)
+
+    # Finder
+
+    def find(self, token: Token) -> Reading | None:
+        told, at = self._list({"token": token})
+        rows = told.get("executions")
+        if not isinstance(rows, list):
+            raise self._nonsense(ALL, "no list of executions")
+        ours = [row for row in rows if isinstance(row, Mapping) and row.get("token") == token]
+        return alone(self._name, "find", lambda: self._reading(ours[0], at)) if ours else None
+
+    # What is the same for all of them
+
+    def _list(self, query: Mapping[str, str]) -> tuple[Mapping[str, Any], datetime]:
+        with asked_of_no_record():
+            return self._send("GET", ALL, query=query)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[Mapping[str, Any], datetime]:
+        """The object that is answered, and when, by the runner's own clock."""
+        shown = {"Authorization": f"Bearer {self._token()}", **(headers or {})}
+        client = self._client()
+        self._workbench.spend()
+        response = client.request(method, path, params=query, json=body, headers=shown)
+        at = server_date(response.headers) or self._workbench.clock.now()
+        try:
+            told = orjson.loads(response.content)
+        except orjson.JSONDecodeError:
+            told = None
+        if isinstance(told, dict):
+            return told, at
+        if method == "GET":
+            raise self._nonsense(path, "no object in JSON")
+        words = f"{method} {path} answered {response.status_code}, and no object in JSON"
+        raise TryAgain(self._name, words, maybe_done=True, status=response.status_code)
+
+    def _client(self) -> Client:
+        if self._made is None:
+            settings, bench = self._settings, self._workbench
+            self._made = Client(
+                self._name, settings.url, now=bench.clock.now, settings=settings, transport=bench.transport
+            )
+        return self._made
+
+    def _token(self) -> str:
+        try:
+            return sendable(self._name, "token", self._settings.token.reveal())
+        except LookupError as error:
+            raise NeedsOperator(self._name, str(error)) from None
+
+    def _nonsense(self, path: str, why: str) -> NeedsOperator:
+        words = f"GET {path}{at_origin(self._settings.url)} answered 200 with what is not a runner's ({why})"
+        return NeedsOperator(self._name, f"{words}; check `url`, and what stands in between.", status=200)
+
+    def _reading(self, row: Mapping[str, Any], at: datetime) -> Reading:
+        ref, version, token = row["id"], row["version"], row.get("token")
+        if not (isinstance(ref, str) and ref and isinstance(version, str) and version):
+            raise ValueError("it has no id or no version")
+        changed = datetime.fromisoformat(row["changed_at"])
+        output = row["output"]
+        said = {name: row.get(name) for name in MADE_WITH}
+        return Reading(
+            ref=Ref(ref),
+            version=Version(version),
+            body={
+                **said,
+                "status": ExecutionStatus(row["status"]).value,
+                "exit_code": row["exit_code"],
+                "output": fenced(output) if output else None,
+                "output_sha256": row["output_sha256"],
+            },
+            key=ref[:60],
+            url=f"{self._settings.url}{_path(Ref(ref))}",
+            token=Token(token) if isinstance(token, str) else None,
+            age=max(at - changed, timedelta(0)),
+        )
+
+
+def _path(ref: Ref) -> str:
+    return f"{ALL}/{quote(ref, safe='')}"
+
+
+def _named(row: Any) -> tuple[Ref | None, str]:
+    ref = row.get("id") if isinstance(row, Mapping) else None
+    return (Ref(ref), ref[:60]) if isinstance(ref, str) and ref else (None, "")
