@@ -1,6 +1,6 @@
 """Commands that decide: settle conflicts, release what is parked, change an incident, comment on it.
 
-They work on the store, beside a running daemon; its lanes find what changed within a second.
+They work on the store, beside a running daemon, whose lanes are woken.
 """
 
 from __future__ import annotations

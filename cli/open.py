@@ -139,6 +139,7 @@ def engine_on(
     """An engine without lanes: enough to look at the tools, and to change the store, as the daemon would. Raises
     ConfigError with the problems of every connection; given `broken`, it puts them there."""
     from tieline.sync.build import build
+    from tieline.sync.daemon.bell import ringer
 
     return build(
         config,
@@ -146,7 +147,7 @@ def engine_on(
         registry,
         clock=clock(),
         sleep=lambda _seconds: None,
-        wake=lambda _name: None,
+        wake=ringer(config, store),
         dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
         is_command=True,
         broken=broken,

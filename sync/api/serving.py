@@ -32,6 +32,7 @@ from tieline.sync.api.stalled import StalledDoor
 from tieline.sync.api.stream import Streams
 from tieline.sync.build import build
 from tieline.sync.daemon import address, elsewhere
+from tieline.sync.daemon.bell import ringer
 from tieline.sync.daemon.jobs.clock import StoreClock
 from tieline.sync.engine import Engine
 from tieline.sync.intake import slow_clients
@@ -92,7 +93,7 @@ class Web:
             registry,
             clock=self._clock,
             sleep=lambda _seconds: None,
-            wake=lambda _name: None,
+            wake=ringer(config, self._store),
             dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
             is_command=True,
             broken=broken,

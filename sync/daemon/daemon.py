@@ -12,7 +12,9 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from types import FrameType
 from typing import Any, BinaryIO, Final
 
@@ -32,6 +34,7 @@ from tieline.core.store.store import Store
 from tieline.sync.alerts import signals
 from tieline.sync.build import build, prove_mappings
 from tieline.sync.daemon import address, elsewhere, processes, running
+from tieline.sync.daemon.bell import Bell
 from tieline.sync.daemon.beside import Beside
 from tieline.sync.daemon.firing import TIMERS_AT_ONCE, fire_timers
 from tieline.sync.daemon.hearing import hear
@@ -71,6 +74,7 @@ class Daemon:
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
         self._http: uvicorn.Server | None = None
+        self._bell: Bell | None = None
         self.address = ""
         self.refusal: Refusal | None = None
         """Why the last reload was refused; None once one was not."""
@@ -162,6 +166,9 @@ class Daemon:
         self._heartbeat.beat(self._clock.now())
         self._jobs.start(self.engine)
         self._loops.spawn("timers", self._run_timers)
+        self._bell = self._hang_bell()
+        if self._bell is not None:
+            self._loops.spawn("bell", partial(self._hear, self._bell))
         for process in self.beside:
             self._loops.spawn(process.name, process.watch)
         if listener is not None:
@@ -196,6 +203,8 @@ class Daemon:
             self._http.should_exit = True
             self._loops.join(["http"], deadline)
         self.intake.stop()
+        if self._bell is not None:
+            self._bell.end()
         for process in self.beside:
             process.end()
         self._loops.join(["intake"], deadline)
@@ -275,6 +284,18 @@ class Daemon:
             self._note_past()
             if fired < TIMERS_AT_ONCE:
                 event.wait(SWEEP)
+
+    def _hang_bell(self) -> Bell | None:
+        """What other processes ring; without it their work waits for the sweep."""
+        file = engines.file_of(self.engine.config.store)
+        with suppress(OSError):
+            return None if file is None else Bell(file)
+        return None
+
+    def _hear(self, bell: Bell, _event: threading.Event) -> None:
+        while not self._stopping.is_set():
+            self.wake(bell.heard())
+        bell.close()
 
     def _note_end(self) -> None:
         try:

@@ -27,6 +27,7 @@ from tieline.core.registry import Registry
 from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
 from tieline.sync.build import build
+from tieline.sync.daemon.bell import ringer
 from tieline.sync.daemon.jobs.clock import StoreClock
 from tieline.sync.daemon.jobs.loops import Loops
 from tieline.sync.engine import Engine
@@ -75,7 +76,7 @@ class Worker:
             registry,
             clock=clock,
             sleep=lambda seconds: self._pause(seconds),
-            wake=lambda _name: None,
+            wake=ringer(config, self._store),
             dice=random.Random(),  # noqa: S311 - spreads retries, guards nothing
             is_command=True,
         )

@@ -1,14 +1,17 @@
 """Nobody waits for the sweep: each step of the road wakes the lane that has the next one."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.daemon.conftest import SECRET, eventually
+from tests.daemon.conftest import SECRET, Running, eventually
 
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 from tieline.adapters.memory.tool import MemoryTool
 from tieline.adapters.testing.simulation import HttpxTransport
+from tieline.cli.main import perform
 from tieline.core.config import load_workspace
 from tieline.sync.daemon.daemon import Daemon
 from tieline.sync.daemon.jobs import threads
@@ -28,6 +31,25 @@ connections:
 def never_sweeping(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lane that is not woken sleeps for ever."""
     monkeypatch.setattr(threads, "SWEEP", None)
+
+
+@pytest.mark.usefixtures("never_sweeping")
+def test_what_another_process_changes_is_carried_on_though_no_lane_ever_looks_by_itself(
+    running: Callable[..., Running],
+) -> None:
+    here = running()
+    here.hook("left", here.tools["left"].make({"title": "Disk full", "status": "new"}).ref)
+
+    def shown(title: str) -> bool:
+        return all([row.body["title"] for row in tool.rows()] == [title] for tool in here.tools.values())
+
+    eventually(lambda: shown("Disk full"))
+    for number in range(3):
+        title = f"Disk {number} is full"
+        assert perform(("-w", str(here.folder), "edit", "INC-1", f"title={title}")) == 0
+        eventually(partial(shown, title))
+    here.daemon.stop()
+    assert not list(here.folder.glob("*.bell"))
 
 
 @pytest.mark.usefixtures("never_sweeping")

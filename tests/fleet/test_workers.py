@@ -11,12 +11,15 @@ from sqlalchemy import select, text
 from tests.daemon.conftest import eventually
 
 from tieline.adapters.memory.tool import MemoryTool
+from tieline.cli.accounts import account
+from tieline.cli.main import perform
 from tieline.core.model import ConnectionName
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
 from tieline.core.timers import set_timer
 from tieline.sync.alerts import acts
 from tieline.sync.daemon.jobs import lease
+from tieline.sync.daemon.jobs.fleet import Fleet
 
 pytestmark = pytest.mark.xdist_group("fleet")
 
@@ -198,3 +201,16 @@ def test_workers_whose_database_connections_are_cut_go_on(team, postgres_server)
             time.sleep(0.7)
     eventually(lambda: len(two.tools["right"].rows()) == 6, 40)
     assert all(not worker.readiness()[1]["stopped_loops"] for worker in two.workers)
+
+
+def test_what_another_process_changes_is_carried_on_though_nobody_sweeps(team, monkeypatch):
+    one = team(1)
+    one.tools["left"].make({"title": "Disk full", "status": "new"})
+    right = one.tools["right"]
+    eventually(lambda: [row.body["title"] for row in right.rows()] == ["Disk full"])
+    monkeypatch.setattr(Fleet, "_due", lambda _fleet, _now: [])
+    assert perform(("-w", str(one.folder), "access", "grant", account().identity, "admin")) == 0
+    for number in range(3):
+        title = f"Disk {number} is full"
+        assert perform(("-w", str(one.folder), "edit", "INC-1", f"title={title}")) == 0
+        eventually(lambda: [row.body["title"] for row in right.rows()] == [title])  # noqa: B023

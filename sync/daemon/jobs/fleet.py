@@ -34,6 +34,7 @@ from tieline.core.model import ConnectionName
 from tieline.core.store import engines
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
+from tieline.sync.daemon.bell import CHANNEL
 from tieline.sync.daemon.jobs import lease, schema
 from tieline.sync.daemon.jobs.clock import StoreClock
 from tieline.sync.daemon.jobs.loops import Loops
@@ -169,6 +170,7 @@ class Fleet:
         async with app.open_async():
             ringing = asyncio.create_task(self._defer(app, retired))
             reaping = asyncio.create_task(self._reap(app))
+            hearing = asyncio.create_task(self._hear())
             working = asyncio.create_task(
                 app.run_worker_async(
                     queues=[queue_of(name) for name in self.lanes] or ["lane:"],
@@ -182,13 +184,13 @@ class Fleet:
                 )
             )
             try:
-                done, _ = await asyncio.wait({ringing, reaping, working}, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait({ringing, reaping, hearing, working}, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
             finally:
-                for task in (ringing, reaping, working):
+                for task in (ringing, reaping, hearing, working):
                     task.cancel()
-                await asyncio.gather(ringing, reaping, working, return_exceptions=True)
+                await asyncio.gather(ringing, reaping, hearing, working, return_exceptions=True)
 
     def _unheard(self, _calls: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A worker that was frozen reports jobs that were taken from it: one line each, and nobody needs a trace."""
@@ -217,6 +219,13 @@ class Fleet:
                     await app.configure_task(
                         TASK, queue=queue_of(name), lock=queue_of(name), queueing_lock=queue_of(name)
                     ).defer_async(lane=name)
+
+    async def _hear(self) -> None:
+        """Wake the lanes that other processes ring for. Those of another configuration are none of ours."""
+        async with await psycopg.AsyncConnection.connect(_session(self._conninfo), autocommit=True) as connection:
+            await connection.execute(f"LISTEN {CHANNEL}")
+            async for heard in connection.notifies():
+                self._want(ConnectionName(heard.payload))
 
     async def _reap(self, app: App) -> None:
         """Take back the jobs of workers that are silent. The lane is due still: a sweep gives it to somebody else."""
