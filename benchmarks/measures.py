@@ -25,6 +25,7 @@ from benchmarks import pair as pairs
 from benchmarks.alerts import SECRET, storm
 from benchmarks.figures import Figure, Points, percentile, slope
 from benchmarks.filling import entry, fill
+from benchmarks.hanging import hung, stuck
 from benchmarks.sender import paced
 from benchmarks.stage import Stage, stage
 from benchmarks.storm import blow, storms
@@ -186,27 +187,7 @@ def latency(form: Form) -> list[Figure]:
     with stage() as at:
         at.start()
         blow(at, 20, 1)
-        seen: dict[str, float] = {}
-        over = threading.Event()
-
-        def watch() -> None:
-            store, last = at.look(), 0
-            while not over.is_set():
-                for number, episode in store.execute("SELECT id, episode FROM signal WHERE id > ?", (last,)):
-                    seen[episode[:16]] = time.perf_counter()
-                    last = number
-                time.sleep(0.001)
-            store.close()
-
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        first = 1_000_000
-        sent = paced(at.address, "/hooks/alerts", storm(form.paced, 1, first), 0.01)
-        at.wait("every alert to be seen", lambda: f"{first + form.paced - 1:016x}" in seen)
-        time.sleep(0.05)
-        over.set()
-        watcher.join()
-    took = [(seen[f"{first + place:016x}"] - moment) * 1e3 for place, moment in enumerate(sent)]
+        took = _visible(at, form.paced)
     return [
         Figure(
             f"visible.p{share}",
@@ -218,6 +199,57 @@ def latency(form: Form) -> list[Figure]:
         )
         for share, target in ((50, 10), (95, 30), (99, 60))
     ]
+
+
+def _visible(at: Stage, alerts: int) -> list[float]:
+    """Milliseconds from the POST of each of so many alerts, 100 a second, until its incident is committed."""
+    seen: dict[str, float] = {}
+    over = threading.Event()
+
+    def watch() -> None:
+        store, last = at.look(), 0
+        while not over.is_set():
+            for number, episode in store.execute("SELECT id, episode FROM signal WHERE id > ?", (last,)):
+                seen[episode[:16]] = time.perf_counter()
+                last = number
+            time.sleep(0.001)
+        store.close()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    first = 1_000_000
+    sent = paced(at.address, "/hooks/alerts", storm(alerts, 1, first), 0.01)
+    at.wait("every alert to be seen", lambda: f"{first + alerts - 1:016x}" in seen)
+    time.sleep(0.05)
+    over.set()
+    watcher.join()
+    return [(seen[f"{first + place:016x}"] - moment) * 1e3 for place, moment in enumerate(sent)]
+
+
+def _beside_what_hangs(form: Form) -> list[Figure]:
+    """Alerts while a plugin hangs in an act, in a page and in a follower, beside alerts with the same plugin when it
+    does not."""
+    times = tuple(_while_it_hangs(form.paced) / _before_it_hangs(form.paced) for _ in range(form.repeats))
+    what = "POST to visible at 100/s, p95, while an act, a page and a follower hang, times without"
+    return [Figure("visible.hung", what, "times", times, False, 1.5)]
+
+
+def _before_it_hangs(alerts: int) -> float:
+    with TemporaryDirectory(prefix="tieline-benchmark-") as folder, hung(Path(folder)) as (at, hanging, _port):
+        hanging.end()
+        blow(at, 20, 1)
+        return percentile(_visible(at, alerts), 0.95)
+
+
+def _while_it_hangs(alerts: int) -> float:
+    with (
+        TemporaryDirectory(prefix="tieline-benchmark-") as folder,
+        hung(Path(folder)) as (at, hanging, port),
+        stuck(at, port, hanging),
+    ):
+        blow(at, 20, 1)
+        at.wait("the follower to hang", lambda: len(hanging.hangs) == 3)
+        return percentile(_visible(at, alerts), 0.95)
 
 
 def tickets(form: Form) -> list[Figure]:
@@ -549,6 +581,7 @@ def beside_the_alerts(form: Form) -> list[Figure]:
         *beside.timers(min(form.entries // 10, 10_000), form.repeats),
         *beside.tables(form.entries, form.repeats),
         *beside.storm_with_all(form.storms[0], form.repeats),
+        *_beside_what_hangs(form),
     ]
 
 

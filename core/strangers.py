@@ -51,7 +51,8 @@ def _fault(what: str, error: BaseException) -> PluginFault:
     place = _place(error)
     where = f" in {place}" if place else ""
     # Our own words say what is wrong; a stranger's may hold what is secret.
-    words = f", {error}" if _is_ours(_modules(error)[-1]) and not isinstance(error, SQLAlchemyError) else ""
+    are_ours = _is_ours(_modules(error)[-1]) and not isinstance(error, SQLAlchemyError)
+    words = f", {error}" if are_ours and str(error) else ""
     return PluginFault(f"{what}: the plugin has a fault: {name}{where}{words}. Nothing was done; the log tells more.")
 
 
