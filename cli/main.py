@@ -64,6 +64,7 @@ COMMANDS = {
     "unrestrict": ("tieline.cli.restrict", "unrestrict", "Have it be there for everybody again."),
     "access": ("tieline.cli.access", "access", "Who may do what, and why."),
     "token": ("tieline.cli.token", "token", "Tokens, by which programs act for somebody through the API."),
+    "account": ("tieline.cli.account", "account", "Local accounts, by which people sign in to the console."),
     "api": ("tieline.cli.api", "api", "What the API says of itself."),
     "web": ("tieline.cli.web", "web", "Serve the console and the API, until told to stop."),
     "login": ("tieline.cli.client.login", "login", "Have a server do what is asked for here."),

@@ -65,7 +65,8 @@ def list_tokens(workspace: str, as_json: bool) -> None:
     )
 
 
-def _perform(workspace: str, act: Act, ask: Ask, key: str, break_glass: str | None = None) -> Performed:
+def perform_without_tools(workspace: str, act: Act, ask: Ask, key: str, break_glass: str | None = None) -> Performed:
+    """Do one act in which no tool has part."""
     config, registry = configuration(workspace)
     with store_of(config) as store:
         # No tool has part in it, and one that cannot be connected keeps nobody from revoking a token.
@@ -75,5 +76,5 @@ def _perform(workspace: str, act: Act, ask: Ask, key: str, break_glass: str | No
     return done
 
 
-token.add_command(command(OWN["token issue"], _perform))
-token.add_command(command(OWN["token revoke"], _perform))
+token.add_command(command(OWN["token issue"], perform_without_tools))
+token.add_command(command(OWN["token revoke"], perform_without_tools))

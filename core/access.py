@@ -26,6 +26,8 @@ ALL_TOKENS: Final = "access.tokens"
 DECIDE: Final = "proposals.decide"
 BREAK_GLASS: Final = "break_glass"
 REVIEW: Final = "reviews.close"
+OWN_ACCOUNT: Final = "access.account"
+ALL_ACCOUNTS: Final = "access.accounts"
 
 RIGHTS: Final[Mapping[str, str]] = {
     READ: "read incidents",
@@ -48,11 +50,13 @@ RIGHTS: Final[Mapping[str, str]] = {
     GRANT: "grant and revoke roles",
     OWN_TOKENS: "issue tokens by which a program acts for oneself, and revoke them",
     ALL_TOKENS: "issue and revoke tokens of others",
+    OWN_ACCOUNT: "choose the password of one's own local account anew",
+    ALL_ACCOUNTS: "add and remove local accounts, and have their passwords chosen anew",
 }
 """Every right, and what it lets somebody do."""
 
 
-NEVER_BY_TOKEN: Final = frozenset({OWN_TOKENS, ALL_TOKENS})
+NEVER_BY_TOKEN: Final = frozenset({OWN_TOKENS, ALL_TOKENS, OWN_ACCOUNT, ALL_ACCOUNTS})
 """What no token reaches: one that is stolen makes no other, which would outlive it."""
 
 
@@ -106,7 +110,7 @@ class Rule(StrEnum):
 
 
 _WORK: Final = frozenset({"incident.read", "incident.edit", "incident.comment", "conflicts.settle"})
-_EACH: Final = frozenset({"incident.read", OWN_TOKENS})
+_EACH: Final = frozenset({"incident.read", OWN_TOKENS, OWN_ACCOUNT})
 _SPEAK: Final = _EACH | {"incident.comment", DECIDE}
 _RESPOND: Final = _WORK | _SPEAK | {"parked.release", "doubts.confirm"}
 _RESTRICT: Final = frozenset({READ_RESTRICTED, "incident.restrict"})
@@ -128,7 +132,7 @@ CARRIES: Final[Mapping[Role, frozenset[str]]] = {
 """The rights that come with each role, and nothing else gives a right but a relation."""
 
 STANDING: Final[Mapping[Relation, frozenset[str]]] = {
-    Relation.COMMANDER: (CARRIES[Role.COMMANDER] - {OWN_TOKENS}) | {READ_RESTRICTED},
+    Relation.COMMANDER: (CARRIES[Role.COMMANDER] - {OWN_TOKENS, OWN_ACCOUNT}) | {READ_RESTRICTED},
     Relation.MEMBER: _WORK | {READ_RESTRICTED},
     Relation.RECEIVER: frozenset({"incident.read", READ_RESTRICTED}),
     Relation.AUTHOR: frozenset(),
@@ -404,7 +408,8 @@ def _token_refusal(actor: Someone, right: str, subject: Subject, facts: Facts) -
         raise TypeError("whoever asks without a token is not refused for one")
     does = f"{actor.name} may {_does(right, subject, facts)}"
     if right in NEVER_BY_TOKEN:
-        return f"{does}, and no token does: use the command `tieline token` as yourself."
+        group = "account" if right in (OWN_ACCOUNT, ALL_ACCOUNTS) else "token"
+        return f"{does}, and no token does: use the command `tieline {group}` as yourself."
     bound = f"{does}, and the token {facts.bound.token} does not reach that: it is bound to {facts.bound}."
     return f"{bound} Have another one issued, with `--right {right}`."
 

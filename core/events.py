@@ -624,10 +624,37 @@ class TokenRevoked(Event):
 
 @event("signed_in")
 class SignedIn(Event):
-    """somebody signed in with a browser: by which token, or by which local account"""
+    """somebody signed in with a browser: by which token, "" for a local account"""
 
     token: str
-    account: str
+
+
+@event("account_added")
+class AccountAdded(Event):
+    """somebody got a local account, by which they sign in to the console"""
+
+    person: str
+
+
+@event("code_issued")
+class CodeIssued(Event):
+    """a code was issued by which somebody chooses their password anew; the one before is taken no more"""
+
+    person: str
+
+
+@event("password_chosen")
+class PasswordChosen(Event):
+    """somebody chose the password of their local account"""
+
+    person: str
+
+
+@event("account_removed")
+class AccountRemoved(Event):
+    """somebody's local account was taken away"""
+
+    person: str
 
 
 @event("restricted")

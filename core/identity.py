@@ -1,6 +1,7 @@
 """Who somebody is: an identity, which a sign-in proved or somebody else's tool told of. A name is only for people.
 
     os:ann@db1              an account of an operating system, and the machine that says so
+    account:ann             a local account of Tieline's own
     token:grafana           what has no account anywhere, and is known by its tokens alone
     told:jira-ops:ann       whoever a tool calls so: a claim, which proves nothing
     named:ann               somebody of whom no more than the name is known
@@ -13,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-PROVED: Final = frozenset({"os", "token"})
+PROVED: Final = frozenset({"os", "token", "account"})
 """The kinds of identity that a sign-in proves. Nothing is granted to any other."""
 
 

@@ -63,7 +63,7 @@ def begin(tx: Transaction, someone: Someone, *, account: str, at: datetime) -> s
     """Have somebody be signed in, by their token or by a local account. Answers what their browser is to show."""
     tx.execute(_OVER, {"now": at, "idle_since": at - IDLE})
     shown = tx.draw(32).hex()
-    happened = SignedIn(token=someone.token, account=account)
+    happened = SignedIn(token=someone.token)
     tx.journal(Entry(at, happened.KIND, None, None, someone, "", happened.facts()))
     row = {
         "id": mark(shown),

@@ -24,7 +24,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from tieline.core import sessions
+from tieline.core import local_accounts, passwords, sessions
 from tieline.core.access import NEVER_BY_TOKEN, may
 from tieline.core.acts import Act
 from tieline.core.errors import NotProved, StoreUnavailable, TielineError
@@ -70,6 +70,9 @@ BODY_TIMEOUT: Final = 30.0
 """Seconds that a form may take."""
 MOST_FIELDS: Final = 200
 FOR_EVER: Final = "public, max-age=31536000, immutable"
+STANDS_NOT: Final = "This is no token that stands."
+NO_MATCH: Final = "The name and the password do not belong together."
+NO_CODE: Final = "The name and the code do not belong together, or the code is over."
 DO: Final = "/do/"
 """In front of the name of an act, where its form stands."""
 SAID: Final = "said"
@@ -160,6 +163,8 @@ class Console:
             form = await self._form(call, receive) if call.method == "POST" else {}
             if call.path == "/signin":
                 return await self._sign_in(call, form)
+            if call.path == "/welcome":
+                return await self._welcome(call, form)
             signed = await self._signed(call)
             if signed is None:
                 return self._to_sign_in(call)
@@ -238,33 +243,94 @@ class Console:
             return self._gate(back, visit or gate.new_visit())
         gate.check_mark(visit, form.get("mark", ""))
         engine = self._host.engine
-        wait = self._guesses.wait(call.address, "", engine.clock.monotonic())
+        token, name, password = form.get("token", "").strip(), form.get("name", "").strip(), form.get("password", "")
+        wait = self._guesses.wait(call.address, name, engine.clock.monotonic())
         if wait:
-            return self._gate(back, visit, wrong=_too_often(wait), status=429, wait=wait)
-        self._guesses.take(call.address, "", engine.clock.monotonic())
-        words = form.get("token", "").strip()
+            return self._gate(back, visit, wrong=_too_often(wait), said=form, status=429, wait=wait)
+        self._guesses.take(call.address, name, engine.clock.monotonic())
         try:
-            shown = await self._in_thread(lambda: self._begin(words))
+            shown = await self._in_thread(lambda: self._begin(token, name, password))
         except Problem as problem:
             if problem.kind is not Kind.NOT_PROVED:
                 raise
             self._log.warning("sign_in_refused", address=call.address)
-            return self._gate(back, visit, wrong="This is no token that stands.", status=422)
+            wrong = STANDS_NOT if token or not name else NO_MATCH
+            return self._gate(back, visit, wrong=wrong, said=form, status=422)
+        return self._signed_in(back, shown)
+
+    def _signed_in(self, back: str, shown: str) -> Response:
         response = _led_to(back)
         response.headers.append("Set-Cookie", self._cookies.session(shown))
         response.headers.append("Set-Cookie", self._cookies.set(VISIT, "", 0))
         return response
 
-    def _begin(self, words: str) -> str:
+    def _begin(self, token: str, name: str, password: str) -> str:
+        """Have whoever that proves be signed in. Raises NotProved."""
         engine = self._host.engine
         now = engine.clock.now()
-        asker = signing_in.proved(engine.store, words, now, self._host.owns_store)
+        if token or not name:
+            someone, account = signing_in.proved(engine.store, token, now, self._host.owns_store).someone, ""
+        else:
+            with engine.store.read() as connection:
+                found = local_accounts.prove(connection, name, password)
+            someone, account = found.someone, found.account
         with engine.store.write() as tx:
-            return sessions.begin(tx, asker.someone, account="", at=now)
+            return sessions.begin(tx, someone, account=account, at=now)
 
-    def _gate(self, back: str, visit: str, *, wrong: str = "", status: int = 200, wait: float = 0) -> Response:
-        facts = {"back": back, "mark": gate.mark_of(visit), "wrong": wrong, "theme": "system"}
-        response = HTMLResponse(self._drawing.draw(f"{SHELL}/signin.html", facts), status)
+    async def _welcome(self, call: Call, form: Mapping[str, str]) -> Response:
+        """Choosing the password of a local account, by the code that its owner was handed."""
+        visit, page = self._cookies.of(call.headers, VISIT), "welcome"
+        if call.method == "GET":
+            return self._gate("/", visit or gate.new_visit(), page=page)
+        gate.check_mark(visit, form.get("mark", ""))
+        name, now = form.get("name", "").strip(), self._host.engine.clock.monotonic()
+        wait = self._guesses.wait(call.address, name, now)
+        if wait:
+            return self._gate("/", visit, page=page, wrong=_too_often(wait), said=form, status=429, wait=wait)
+        self._guesses.take(call.address, name, now)
+        password, again = form.get("password", ""), form.get("again", "")
+        try:
+            passwords.check(password, name)
+            if password != again:
+                raise ValueError("the two are not the same")
+        except ValueError as error:
+            return self._gate("/", visit, page=page, weak=str(error), said=form, status=422)
+        try:
+            shown = await self._in_thread(lambda: self._chosen(name, form.get("code", ""), password))
+        except Problem as problem:
+            if problem.kind is not Kind.NOT_PROVED:
+                raise
+            self._log.warning("sign_in_refused", address=call.address)
+            return self._gate("/", visit, page=page, wrong=NO_CODE, said=form, status=422)
+        return self._signed_in("/", shown)
+
+    def _chosen(self, name: str, code: str, password: str) -> str:
+        engine = self._host.engine
+        now = engine.clock.now()
+        with engine.store.read() as connection:
+            owner = local_accounts.owner_of_code(connection, name, code, now)
+        kept = passwords.hash_of(password)
+        with engine.store.write() as tx:
+            local_accounts.choose(tx, owner, code, kept, at=now)
+            return sessions.begin(tx, owner.someone, account=owner.account, at=now)
+
+    def _gate(
+        self,
+        back: str,
+        visit: str,
+        *,
+        page: str = "signin",
+        wrong: str = "",
+        weak: str = "",
+        said: Mapping[str, str] | None = None,
+        status: int = 200,
+        wait: float = 0,
+    ) -> Response:
+        """A page before anybody is signed in. What is secret of what was said is typed again."""
+        told = said or {}
+        facts: dict[str, Any] = {"back": back, "mark": gate.mark_of(visit), "wrong": wrong, "weak": weak}
+        facts |= {"theme": "system", "name": told.get("name", ""), "by_token": bool(told.get("token"))}
+        response = HTMLResponse(self._drawing.draw(f"{SHELL}/{page}.html", facts), status)
         response.headers.append("Set-Cookie", self._cookies.set(VISIT, visit, None))
         if wait:
             response.headers["Retry-After"] = str(max(1, round(wait)))

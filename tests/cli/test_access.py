@@ -39,6 +39,10 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("proposals", "reject"): (("PRO-BCDFGH", "no"), "proposals.decide"),
     ("proposals", "withdraw"): (("PRO-BCDFGH",), "proposals.decide"),
     ("reviews", "close"): (("REV-BCDFGH", "it was right"), "reviews.close"),
+    ("account", "add"): (("account:ann",), "access.accounts"),
+    ("account", "password"): ((), "access.account"),
+    ("account", "password", "--person=account:ann"): ((), "access.accounts"),
+    ("account", "remove"): (("account:ann",), "access.accounts"),
 }
 NOT_ASKED = {
     # They look, and show nobody what is restricted; or they work on files and not on the store.

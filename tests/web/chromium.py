@@ -79,7 +79,7 @@ def sign_in(page: Page, token: str, to: str = "/") -> None:
     """As a person does."""
     page.goto(to)
     page.get_by_label("Token").fill(token)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in with the token").click()
     page.wait_for_load_state()
 
 

@@ -53,6 +53,8 @@ def test_every_page_and_state_can_be_read_by_everybody(
         found = {}
         page.goto("/signin")
         found["sign-in"] = unfit(page)
+        page.goto("/welcome")
+        found["welcome"] = unfit(page)
         chromium.sign_in(page, "tl_wrong")
         found["sign-in refused"] = unfit(page)
         chromium.sign_in(page, stage.token)
@@ -104,6 +106,9 @@ def test_what_happens_shows_by_itself_and_no_row_moves_under_a_hand(browser: Bro
 def test_whoever_uses_only_keys_gets_everywhere(browser: Browser, stage: Stage) -> None:
     with chromium.window(browser, stage.address) as page:
         page.goto("/")
+        for _ in range(3):
+            page.keyboard.press("Tab")
+        expect(page.get_by_label("Token")).to_be_focused()
         page.keyboard.type(stage.token)
         page.keyboard.press("Enter")
         page.wait_for_url("**/")

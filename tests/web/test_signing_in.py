@@ -40,7 +40,7 @@ def test_a_token_signs_in_and_only_the_hash_of_what_the_browser_shows_is_kept(vi
     assert sessions(visitor) == [kept_as(shown)] != [shown]
     [cookie] = [one for one in answered.headers.get_list("set-cookie") if one.startswith(f"{SESSION}=")]
     assert re.fullmatch(rf"{SESSION}=[0-9a-f]{{64}}; Path=/; HttpOnly; SameSite=Lax; Max-Age=604800", cookie)
-    assert visitor.journal("signed_in") == [("signed_in", "ann", {"account": "", "token": visitor.token.split("_")[1]})]
+    assert visitor.journal("signed_in") == [("signed_in", "ann", {"token": visitor.token.split("_")[1]})]
 
 
 def test_under_tls_a_browser_takes_the_cookie_from_this_host_alone():

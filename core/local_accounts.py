@@ -1,0 +1,176 @@
+"""Local accounts: by what somebody signs in with a browser who has a name and a password here.
+
+Nobody but its owner ever knows a password: whoever adds an account is told a code, once, and hands it over; with that
+the owner chooses one. An account belongs to a person by their identity, and is called as that is: `account:ann` signs
+in as `ann`, and `os:ann@db1` as `ann@db1`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from tieline.core import passwords, sessions
+from tieline.core.errors import NotProved
+from tieline.core.events import AccountAdded, AccountRemoved, CodeIssued, Event, PasswordChosen
+from tieline.core.identity import Actor, Someone, is_proved
+from tieline.core.redaction import conceal_token
+from tieline.core.store import tables as t
+from tieline.core.store.chain import Entry
+from tieline.core.store.store import Connection, Transaction
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,59}")
+CODE_LASTS: Final = timedelta(days=3)
+"""How long a code is taken by which a password is chosen."""
+KINDS: Final = ("account:", "os:")
+
+_NO_HASH: Final = "0" * 64
+_WRONG: Final = "the name and the password do not belong together."
+_WRONG_CODE: Final = "the name and the code do not belong together, or the code is over."
+
+_ROW = (
+    select(t.local_account, t.person.c.name.label("called"))
+    .join(t.person, t.person.c.id == t.local_account.c.person)
+    .where(t.local_account.c.name == bindparam("account_name"))
+)
+_IDENTITIES = select(t.identity.c.known_as).where(t.identity.c.person == bindparam("whose")).order_by("known_as")
+_NEW = insert(t.local_account)
+_CODE = (
+    update(t.local_account)
+    .where(t.local_account.c.name == bindparam("account_name"))
+    .values(hash="", code=bindparam("new_code"), code_until=bindparam("new_until"))
+)
+_CHOSEN = (
+    update(t.local_account)
+    .where(t.local_account.c.name == bindparam("account_name"), t.local_account.c.code == bindparam("by_code"))
+    .values(hash=bindparam("new_hash"), code="", code_until=None)
+)
+_GONE = delete(t.local_account).where(t.local_account.c.name == bindparam("account_name"))
+_OF = select(t.local_account.c.name).where(t.local_account.c.person == bindparam("whose"))
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Whoever signed in by an account, and what it is called."""
+
+    someone: Someone
+    account: str
+
+
+def name_of(identity: str) -> str:
+    """What the account of somebody is called. Raises ValueError for who can have none."""
+    name = next((identity.removeprefix(kind) for kind in KINDS if identity.startswith(kind)), "").lower()
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"{identity[:60]!r} can have no account: write account:ann, or os:ann@db1 for an account of a machine; a "
+            "name is of small letters, digits and . _ - @, 60 at most"
+        )
+    return name
+
+
+def add(tx: Transaction, owner: Someone, *, at: datetime, actor: Actor) -> tuple[str, str]:
+    """Give somebody an account. Answers what it is called, and the code by which they choose a password. Raises
+    ValueError where there is one."""
+    name = name_of(owner.identity)
+    if _row(tx, name) is not None:
+        raise ValueError(f"there is an account {name!r} already; `tieline account password` has a new one chosen")
+    person, code = tx.person(owner), _draw(tx)
+    entry = _journal(tx, AccountAdded(person=person), at, actor)
+    kept = {"name": name, "person": person, "hash": "", "code": _mark(code), "code_until": at + CODE_LASTS}
+    tx.execute(_NEW, {**kept, "made_at": at, "entry": entry})
+    return name, code
+
+
+def renew(tx: Transaction, identity: str, *, at: datetime, actor: Actor) -> tuple[str, str]:
+    """Have somebody choose a password anew: the one before is taken no more, and who signed in by it is signed out.
+    Answers what the account is called, and the code. Raises LookupError."""
+    name = name_of(identity)
+    row, code = _there(tx, name), _draw(tx)
+    tx.execute(_CODE, {"account_name": name, "new_code": _mark(code), "new_until": at + CODE_LASTS})
+    sessions.end_all_of(tx, name)
+    _journal(tx, CodeIssued(person=row.person), at, actor)
+    return name, code
+
+
+def remove(tx: Transaction, identity: str, *, at: datetime, actor: Actor) -> str:
+    """Take somebody's account away, and sign them out of it. Answers what it was called. Raises LookupError."""
+    name = name_of(identity)
+    row = _there(tx, name)
+    sessions.end_all_of(tx, name)
+    tx.execute(_GONE, {"account_name": name})
+    _journal(tx, AccountRemoved(person=row.person), at, actor)
+    return name
+
+
+def let_go(tx: Transaction, person: str) -> None:
+    """Take the accounts of a person away who is forgotten."""
+    for name in list(tx.execute(_OF, {"whose": person}).scalars()):
+        sessions.end_all_of(tx, name)
+        tx.execute(_GONE, {"account_name": name})
+
+
+def prove(connection: Connection, name: str, password: str) -> Proved:
+    """Who signs in. Raises NotProved, for every reason in the same words and after the same work."""
+    row = _row(connection, name)
+    if not passwords.fits("" if row is None else row.hash, password) or row is None:
+        raise NotProved(_WRONG)
+    return _proved(connection, row)
+
+
+def owner_of_code(connection: Connection, name: str, code: str, now: datetime) -> Proved:
+    """Who may choose a password by a code. Raises NotProved."""
+    row = _row(connection, name)
+    known = _NO_HASH if row is None or not row.code else row.code
+    is_right = hmac.compare_digest(_mark(code), known)
+    if not is_right or row is None or row.code_until is None or row.code_until <= now:
+        raise NotProved(_WRONG_CODE)
+    return _proved(connection, row)
+
+
+def choose(tx: Transaction, owner: Proved, code: str, kept: str, *, at: datetime) -> None:
+    """Keep the hash of the password that somebody chose, once for a code. Raises NotProved."""
+    row = _row(tx, owner.account)
+    if row is None or row.code_until is None or row.code_until <= at:
+        raise NotProved(_WRONG_CODE)
+    told = {"account_name": owner.account, "by_code": _mark(code), "new_hash": kept}
+    if tx.execute(_CHOSEN, told).rowcount == 0:
+        raise NotProved(_WRONG_CODE)
+    _journal(tx, PasswordChosen(person=row.person), at, owner.someone)
+
+
+def _proved(connection: Connection, row: Any) -> Proved:
+    identity = next(filter(is_proved, connection.execute(_IDENTITIES, {"whose": row.person}).scalars()), None)
+    if identity is None or row.called is None:
+        raise NotProved(_WRONG)
+    return Proved(Someone(row.called, identity), row.name)
+
+
+def _row(connection: Connection | Transaction, name: str) -> Any | None:
+    return connection.execute(_ROW, {"account_name": name.strip().lower()[:60].replace("\0", "")}).first()
+
+
+def _there(tx: Transaction, name: str) -> Any:
+    row = _row(tx, name)
+    if row is None:
+        raise LookupError(f"there is no account {name!r}; `tieline account add` makes one")
+    return row
+
+
+def _draw(tx: Transaction) -> str:
+    code = f"tc_{tx.draw(16).hex()}"
+    conceal_token(code)
+    return code
+
+
+def _mark(code: str) -> str:
+    return sha256(code.strip().encode("utf-8", "replace")).hexdigest()
+
+
+def _journal(tx: Transaction, event: Event, at: datetime, actor: Actor) -> int:
+    return tx.journal(Entry(at, event.KIND, None, None, actor, "", event.facts()))

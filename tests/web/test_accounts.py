@@ -1,0 +1,165 @@
+"""Local accounts: a password that nobody but its owner knows, and that stands nowhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+from tests.api.calling import ANN, BOB
+from tests.web.browsing import Visitor, words
+
+from tieline.core import journal, passwords
+from tieline.core.access import Role
+from tieline.core.errors import NotAllowed
+from tieline.core.identity import Someone
+from tieline.sync.office.account_acts import ACTS
+from tieline.sync.office.asking import Asker
+from tieline.sync.office.performing import perform
+from tieline.sync.web.gate import ATTEMPTS_AT_ONCE
+
+WORDS = "correct horse battery staple"
+EVA = Someone("eva", "account:eva")
+
+
+@pytest.fixture
+def admin(visitor: Visitor) -> Iterator[Visitor]:
+    visitor.grant(ANN, Role.ADMIN)
+    visitor.grant(EVA, Role.RESPONDER)
+    yield visitor
+
+
+def does(visitor: Visitor, name: str, person: str | None = "account:eva", who: Someone = ANN, key: str = "") -> str:
+    act = next(one for one in ACTS if one.name == f"account {name}")
+    told = act.told({} if person is None else {"person": person})
+    asker = Asker(who, False, visitor.world.clock.now())
+    return perform(visitor.engine, act, told, asker, key=key).sentence
+
+
+def code_of(sentence: str) -> str:
+    return str(re.findall(r"tc_[0-9a-f]{32}", sentence)[0])
+
+
+def choose(visitor: Visitor, code: str, password: str = WORDS, name: str = "eva", again: str | None = None) -> int:
+    page = visitor.open("/welcome")
+    told = {"name": name, "code": code, "password": password, "again": password if again is None else again}
+    return visitor.send_form("/welcome", page, **told).status_code
+
+
+def enter(visitor: Visitor, password: str = WORDS, name: str = "eva") -> int:
+    return visitor.send_form("/signin", visitor.open("/signin"), name=name, password=password).status_code
+
+
+def test_whoever_was_handed_a_code_chooses_a_password_once_and_signs_in_by_it(admin):
+    code = code_of(does(admin, "add"))
+    assert choose(admin, code) == 303
+    assert "Signed in as account:eva" in words(admin.open("/"))
+    admin.cookies.clear()
+    assert choose(admin, code, "another horse entirely") == 422
+    assert enter(admin, "wrong") == 422
+    assert enter(admin) == 303
+    assert enter(admin, name=" EVA ") == 303
+
+
+def test_what_is_secret_stands_nowhere(admin, tmp_path):
+    code = code_of(does(admin, "add", key="once"))
+    assert code not in does(admin, "add", key="once"), "it is told once"
+    choose(admin, code)
+    enter(admin)
+    kinds = [kind for kind, _who, _facts in admin.journal() if kind.startswith(("account", "password", "signed"))]
+    assert kinds == ["account_added", "password_chosen", "signed_in", "signed_in"]
+    told = repr(admin.journal())
+    assert code not in told
+    assert WORDS not in told
+    assert "eva" not in repr([facts for _kind, _who, facts in admin.journal("acted", "account_added")])
+    for file in tmp_path.glob("world.db*"):
+        assert WORDS.encode() not in file.read_bytes()
+        assert code.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("weak", ["short", "a" * 40, "eva eva eva eva", "x" * 1001])
+def test_a_password_that_can_be_guessed_is_refused_and_the_code_stays(admin, weak):
+    code = code_of(does(admin, "add"))
+    assert choose(admin, code, weak) == 422
+    assert choose(admin, code, again="not the same") == 422
+    assert choose(admin, code) == 303
+
+
+def test_nobody_learns_which_names_there_are(admin):
+    choose(admin, code_of(does(admin, "add")))
+    admin.cookies.clear()
+    page = admin.open("/signin")
+    answers = [
+        words(admin.send_form("/signin", page, name=name, password="wrong wrong wrong")) for name in ("eva", "nobody")
+    ]
+    assert answers[0] == answers[1]
+    codes = [choose(admin, "tc_" + "0" * 32, name=name) for name in ("eva", "nobody")]
+    assert codes == [422, 422]
+
+
+def test_one_name_is_not_tried_without_end_from_many_addresses(admin):
+    choose(admin, code_of(does(admin, "add")))
+    admin.cookies.clear()
+    admin.world.clock.advance(600)
+    found = [enter(admin, "wrong", name) for name in ["eva"] * ATTEMPTS_AT_ONCE + ["eva", "nobody"]]
+    assert found == [422] * ATTEMPTS_AT_ONCE + [429, 429]
+
+
+def test_a_code_is_over_in_time_and_with_the_next_one(admin):
+    first = code_of(does(admin, "add"))
+    second = code_of(does(admin, "password"))
+    assert choose(admin, first) == 422
+    admin.world.clock.advance(3 * 86_400 + 1)
+    assert choose(admin, second) == 422
+    assert choose(admin, code_of(does(admin, "password"))) == 303
+
+
+def test_a_password_that_is_chosen_anew_ends_what_began_by_the_one_before(admin):
+    choose(admin, code_of(does(admin, "add")))
+    assert admin.open("/").status_code == 200
+    code = code_of(does(admin, "password", None, EVA))
+    assert admin.open("/").status_code == 303
+    assert enter(admin) == 422
+    assert choose(admin, code, "an entirely new password") == 303
+
+
+def test_an_account_that_is_taken_away_signs_out_whoever_used_it(admin):
+    choose(admin, code_of(does(admin, "add")))
+    does(admin, "remove")
+    assert admin.open("/").status_code == 303
+    assert enter(admin) == 422
+    with pytest.raises(LookupError, match="there is no account 'eva'"):
+        does(admin, "remove")
+
+
+def test_an_account_goes_with_its_person(admin):
+    choose(admin, code_of(does(admin, "add")))
+    journal.forget(admin.engine.store, "account:eva", at=admin.world.clock.now(), actor=ANN)
+    assert admin.open("/").status_code == 303
+    assert enter(admin) == 422
+    with admin.engine.store.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM local_account")).scalar() == 0
+
+
+def test_there_is_one_account_of_a_name_and_only_for_who_can_have_one(admin):
+    does(admin, "add")
+    with pytest.raises(ValueError, match="there is an account 'eva' already"):
+        does(admin, "add")
+    with pytest.raises(Exception, match="can have no account"):
+        does(admin, "add", "token:grafana")
+
+
+def test_who_is_no_admin_adds_nobody_and_no_token_does(admin):
+    with pytest.raises(NotAllowed):
+        does(admin, "add", who=BOB)
+    assert admin.post("account/add", {"person": "account:eva"}).status_code == 404
+
+
+def test_a_password_is_told_from_another_and_none_is_none():
+    kept = passwords.hash_of(WORDS)
+    assert kept.startswith("$argon2id$v=19$m=32768,t=3,p=1$")
+    assert passwords.fits(kept, WORDS)
+    assert not passwords.fits(kept, WORDS + " ")
+    assert not passwords.fits("", "the password of nobody")
+    assert not passwords.fits("nonsense", WORDS)
