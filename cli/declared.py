@@ -4,7 +4,7 @@ done."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -20,8 +20,18 @@ def parameters(command: Command) -> list[click.Parameter]:
 def said(command: Command, given: Mapping[str, Any]) -> dict[str, Any]:
     """What stands on the command line, by name; what was not said is left to whoever does it."""
     found = {one.name: given[one.name] for one in command.arguments if given.get(one.name) not in (None, ())}
-    maps = {one.name for one in command.arguments if one.type == "map"}
-    return {name: _named(value) if name in maps else value for name, value in found.items()}
+    types = {one.name: one.type for one in command.arguments}
+    return {name: _meant(name, types[name], value) for name, value in found.items()}
+
+
+def _meant(name: str, type_: str, value: Any) -> Any:
+    match type_:
+        case "map":
+            return _named(value)
+        case "file":
+            return _text(name, value)
+        case _:
+            return value
 
 
 def wrong_usage(problems: Sequence[tuple[str, str]]) -> click.UsageError:
@@ -39,6 +49,25 @@ def help_of(command: Command) -> str:
     wide = max(map(len, named))
     lines = [f"{placeholder:{wide}}  {text}" for placeholder, text in named.items()]
     return "\n".join([words, "", "\b", *lines])
+
+
+LARGEST: Final = 1024 * 1024
+"""Bytes of a file that an argument names."""
+
+
+def _text(name: str, file: str) -> str:
+    """What stands in a file; `-` is what the command is given."""
+    try:
+        with click.open_file(file, "rb") as opened:
+            content: bytes = opened.read(LARGEST + 1)
+    except OSError as error:
+        raise click.UsageError(f"{name}: {file!r} cannot be read: {error.strerror}") from None
+    if len(content) > LARGEST:
+        raise click.UsageError(f"{name}: {file!r} has more than {LARGEST:,} bytes")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{name}: {file!r} is not in UTF-8") from None
 
 
 def _named(pairs: Sequence[str]) -> dict[str, str]:

@@ -62,6 +62,7 @@ COMMANDS = {
     "comment": ("tieline.cli.decide", "comment", "Write a comment into every copy of an incident."),
     "restrict": ("tieline.cli.restrict", "restrict", "Have an incident be there only for those who need to know."),
     "unrestrict": ("tieline.cli.restrict", "unrestrict", "Have it be there for everybody again."),
+    "policy": ("tieline.cli.policy", "policy", "What the policies of plugins say, and changing that."),
     "access": ("tieline.cli.access", "access", "Who may do what, and why."),
     "token": ("tieline.cli.token", "token", "Tokens, by which programs act for somebody through the API."),
     "account": ("tieline.cli.account", "account", "Local accounts, by which people sign in to the console."),
@@ -82,6 +83,9 @@ COMMANDS = {
 SERVED: Final = {
     *(
         "overview",
+        "incident",
+        "connections",
+        "policy",
         "status",
         "incidents",
         "items",
@@ -119,7 +123,7 @@ FOLLOWS: Final = {
         ],
         "there is nothing to show",
     ),
-    **dict.fromkeys(["edit", "comment", "restrict", "unrestrict", "store"], "nothing was changed"),
+    **dict.fromkeys(["edit", "comment", "restrict", "unrestrict", "policy", "store"], "nothing was changed"),
 }
 """What comes of a command whose configuration is refused; of the others, that nothing was done."""
 

@@ -22,6 +22,8 @@ READ: Final = "incident.read"
 READ_RESTRICTED: Final = "incident.read_restricted"
 GRANT: Final = "access.grant"
 OWN_TOKENS: Final = "access.token"
+READ_POLICY: Final = "policy.read"
+SET_POLICY: Final = "policy.approve"
 ALL_TOKENS: Final = "access.tokens"
 DECIDE: Final = "proposals.decide"
 BREAK_GLASS: Final = "break_glass"
@@ -46,6 +48,9 @@ RIGHTS: Final[Mapping[str, str]] = {
     DECIDE: "decide about what others propose, with the right to that as well, and withdraw what one proposed oneself",
     BREAK_GLASS: "act at once where somebody else is to be asked first, and have it reviewed afterwards",
     REVIEW: "close the review of what somebody else did at once",
+    READ_POLICY: "see what the policies say, and said",
+    "policy.propose": "propose what a policy is to say",
+    SET_POLICY: "approve what a policy is to say",
     "access.read": "see who holds which role",
     GRANT: "grant and revoke roles",
     OWN_TOKENS: "issue tokens by which a program acts for oneself, and revoke them",
@@ -111,6 +116,7 @@ class Rule(StrEnum):
 
 _WORK: Final = frozenset({"incident.read", "incident.edit", "incident.comment", "conflicts.settle"})
 _EACH: Final = frozenset({"incident.read", OWN_TOKENS, OWN_ACCOUNT})
+_EACH: Final = frozenset({"incident.read", READ_POLICY, OWN_TOKENS})
 _SPEAK: Final = _EACH | {"incident.comment", DECIDE}
 _RESPOND: Final = _WORK | _SPEAK | {"parked.release", "doubts.confirm"}
 _RESTRICT: Final = frozenset({READ_RESTRICTED, "incident.restrict"})
@@ -118,12 +124,12 @@ _RESTRICT: Final = frozenset({READ_RESTRICTED, "incident.restrict"})
 CARRIES: Final[Mapping[Role, frozenset[str]]] = {
     Role.VIEWER: _EACH,
     Role.RESPONDER: _RESPOND,
-    Role.COMMANDER: _RESPOND | {"comment.publish", "jobs.manage", BREAK_GLASS},
+    Role.COMMANDER: _RESPOND | {"comment.publish", "jobs.manage", "policy.propose", BREAK_GLASS},
     Role.COMMUNICATIONS: _SPEAK | {"comment.publish"},
     Role.BUSINESS: _SPEAK,
     Role.LEGAL: _SPEAK | {REVIEW} | _RESTRICT,
     Role.SECURITY: _RESPOND | {BREAK_GLASS, REVIEW} | _RESTRICT,
-    Role.MANAGER: _SPEAK | {"access.read", REVIEW},
+    Role.MANAGER: _SPEAK | {"access.read", "policy.propose", SET_POLICY, REVIEW},
     # Need to know: an admin reads what is restricted only with a role of its own, whose grant the journal tells of.
     Role.ADMIN: frozenset(RIGHTS) - _RESTRICT,
     Role.AUDITOR: _EACH | {"access.read"},

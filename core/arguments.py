@@ -128,6 +128,7 @@ class _Says:
 ITEM: Final = _Says()
 PERSON: Final = _Says()
 ONCE: Final = _Says()
+FILE: Final = _Says()
 
 ItemName = Annotated[
     str, ITEM, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), BeforeValidator(_words)
@@ -140,6 +141,9 @@ def _identity(given: object) -> object:
         raise ValueError(f"{given[:60]!r} is no identity that can be proved; write it like os:ann@db1 or token:grafana")
     return given
 
+
+Document = Annotated[str, FILE, StringConstraints(min_length=1), BeforeValidator(_words)]
+"""What stands in a file. A command is told the file, or `-` for what it is given; a call, the text itself."""
 
 PersonName = Annotated[str, PERSON, StringConstraints(max_length=300), BeforeValidator(_identity)]
 """Somebody, by their identity (`os:ann@db1`). The journal keeps their id in its place."""
@@ -156,6 +160,11 @@ def person_fields(ask: type[Ask]) -> list[str]:
 def _is(mark: _Says, field: FieldInfo) -> bool:
     """Also of one that may be left out, whose marks stand a level deeper."""
     return mark in field.metadata or any(mark in getattr(one, "__metadata__", ()) for one in get_args(field.annotation))
+
+
+def file_fields(ask: type[Ask]) -> list[str]:
+    """The arguments that are what a file says."""
+    return [name for name, field in ask.model_fields.items() if _is(FILE, field)]
 
 
 def item_fields(ask: type[Ask]) -> list[str]:

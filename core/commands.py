@@ -12,7 +12,7 @@ NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,19}( [a-z][a-z0-9_-]{0,19})?")
 """A command's words: its group's, and its own."""
 
 ARGUMENT: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
-TYPES: Final = ("text", "whole", "flag", "map", "choice")
+TYPES: Final = ("text", "whole", "flag", "map", "choice", "file")
 
 LONGEST: Final = 4_000
 """Characters of a help text."""
@@ -22,7 +22,8 @@ MOST: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One thing that a command is told. `is_word` is true of what stands without a name; `type` is one of `TYPES`."""
+    """One thing that a command is told. `is_word` is true of what stands without a name; `type` is one of `TYPES`, and
+    `file` that of a text which stands in the file that is named."""
 
     name: str
     type: str

@@ -10,29 +10,30 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from tieline.core.acts import Act
-from tieline.core.arguments import person_fields
+from tieline.core.arguments import file_fields, person_fields
 from tieline.core.commands import Argument, Command
 from tieline.core.declared import Declared
 
 
 def described(declared: Declared) -> Command:
     """Its words first, and then the rest of what it is told."""
-    fields, persons = declared.fields, person_fields(declared.ask)
+    fields, persons, files = declared.fields, person_fields(declared.ask), file_fields(declared.ask)
     names = [*declared.words, *(name for name in fields if name not in declared.words)]
     arguments = tuple(
-        _argument(name, fields[name], is_word=name in declared.words, is_person=name in persons) for name in names
+        _argument(name, fields[name], is_word=name in declared.words, is_person=name in persons, is_file=name in files)
+        for name in names
     )
     asks_first = isinstance(declared, Act) and bool(declared.asks_first)
     return Command(declared.name, isinstance(declared, Act), declared.help, arguments, asks_first)
 
 
-def _argument(name: str, field: FieldInfo, *, is_word: bool, is_person: bool) -> Argument:
+def _argument(name: str, field: FieldInfo, *, is_word: bool, is_person: bool, is_file: bool) -> Argument:
     annotation = field.annotation
     is_map = get_origin(annotation) in (dict, Mapping)
     choices = () if is_map else _choices(_bare(annotation))
     return Argument(
         name,
-        "map" if is_map else "choice" if choices else _type(_bare(annotation)),
+        "map" if is_map else "choice" if choices else "file" if is_file else _type(_bare(annotation)),
         field.description or "",
         is_word=is_word,
         is_required=field.is_required(),

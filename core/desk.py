@@ -12,6 +12,7 @@ from tieline.core.arguments import Ask
 from tieline.core.events import Event, Fact
 from tieline.core.journal import Actor
 from tieline.core.model import Audience, Fields, IncidentId, RecordKind
+from tieline.core.policy import Model, Policy
 from tieline.core.projections import RowsSeen
 
 
@@ -73,6 +74,10 @@ class Look(Protocol):
     @property
     def rows(self) -> RowsSeen:
         """The rows of the plugin's own tables, of whatever whoever asks may see."""
+
+    def policy(self, policy: Policy[Model], item: Item | None = None) -> Model:
+        """What a policy of the plugin says now; with an item, what it said when that was opened. Raises NotDone for one
+        that is no policy of the plugin's as it is now."""
 
 
 class Desk(Look, Protocol):

@@ -600,6 +600,19 @@ class ActRefused(Event):
     by_token: str | Absent = ABSENT
 
 
+@event("policy_set")
+class PolicySet(Event):
+    """a policy says something else from here on: the document, its digest, which revision of it this is, and why.
+    `alone` is true where nobody else was there who could have approved it"""
+
+    policy: str
+    revision: int
+    document: str
+    sha: str
+    why: str
+    alone: bool
+
+
 @event("token_issued")
 class TokenIssued(Event):
     """a token was issued, by which a program acts for somebody: what it is called, and what it reaches until when of

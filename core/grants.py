@@ -89,14 +89,14 @@ def facts_of(
     by which they ask."""
     rows = connection.execute(_OF, {"known_as": kept_identity(someone)})
     admins = connection.execute(_ADMINS).all()
-    has_owner = _has_owner(connection)
+    is_owned = has_owner(connection)
     named = [persons.shown("", row.id, row.name) for row in admins if row.until is None or now < row.until]
     return Facts(
         now,
         grants=tuple(_grant(row) for row in rows),
         owns_store=owns_store,
-        any_admin=has_owner or any(row.until is None for row in admins),
-        admins=(*([OWNER] if has_owner else []), *dict.fromkeys(named)),
+        any_admin=is_owned or any(row.until is None for row in admins),
+        admins=(*([OWNER] if is_owned else []), *dict.fromkeys(named)),
         bound=bound,
     )
 
@@ -107,7 +107,8 @@ def person_of(connection: Connection | Transaction, someone: Someone) -> str | N
     return found
 
 
-def _has_owner(connection: Connection | Transaction) -> bool:
+def has_owner(connection: Connection | Transaction) -> bool:
+    """Whether the store is a file, whose owner is admin without a grant."""
     dialect = connection.dialect if isinstance(connection, Transaction) else connection.dialect.name
     return dialect == "sqlite"
 
@@ -181,7 +182,7 @@ def _take(tx: Transaction, row: Any, at: datetime, actor: Someone | str) -> int:
 
 def _refuse_if_last(tx: Transaction, taken: Grant) -> None:
     """Somebody is always admin of everything, for ever. Raises ValueError where that would end."""
-    if taken != Grant(Role.ADMIN) or _has_owner(tx):
+    if taken != Grant(Role.ADMIN) or has_owner(tx):
         return
     if sum(1 for row in tx.execute(_ADMINS) if row.until is None) == 1:
         raise ValueError(

@@ -35,6 +35,7 @@ from tieline.core.jobs import Job
 from tieline.core.model import NO_KIND, OWN_KINDS, PREFIX, FieldType, ItemKind, RecordKind, learn_kind
 from tieline.core.pages import Page
 from tieline.core.plugin_events import PluginEvent
+from tieline.core.policy import Policy
 from tieline.core.projections import Happened, Projection, code_of
 from tieline.core.schedules import Daily
 from tieline.core.views import View
@@ -110,6 +111,7 @@ class Offer:
     projections: tuple[Projection, ...] = ()
     followers: tuple[Follower, ...] = ()
     timers: tuple[TimerKind, ...] = ()
+    policies: tuple[Policy[Any], ...] = ()
     kinds: tuple[ItemKind, ...] = ()
     jobs: tuple[Job, ...] = ()
     does: frozenset[str] = frozenset()
@@ -137,6 +139,7 @@ class Offers:
         self.jobs: dict[str, tuple[Offer, Job]] = {}
         self.followers: dict[str, tuple[Offer, Follower]] = {}
         self.projections: dict[str, tuple[Offer, Projection]] = {}
+        self.policies: dict[str, tuple[Offer, Policy[Any]]] = {}
         self.kinds: dict[RecordKind, ItemKind] = {kind.record: kind for kind in OWN_KINDS}
         self.pages: dict[str, tuple[Offer, Page]] = {}
         self.rules: Rules = OWN_RULES
@@ -172,6 +175,7 @@ class Offers:
         self.timers.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.timers})
         self.followers.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.followers})
         self.pages.update({page.path: (offer, page) for page in offer.pages})
+        self.policies.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.policies})
         self.projections.update({f"{offer.group}.{one.name}": (offer, one) for one in offer.projections})
 
     def _taken(self, offer: Offer) -> Iterator[str]:
@@ -223,6 +227,7 @@ def _wrong(offer: Offer) -> Iterator[str]:
         [one.name for one in offer.projections],
         [one.name for one in offer.followers],
         [one.name for one in offer.timers],
+        [one.name for one in offer.policies],
     ):
         yield from _wrong_names(names)
 

@@ -434,6 +434,20 @@ follower_backlog = Table(
 )
 _partial("ix_follower_backlog_parked", follower_backlog.c.id, where=text("parked <> ''"))
 
+# Each document that says how a plugin behaves, and from which entry of the journal on it does.
+policy = Table(
+    "policy",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("person", Text, nullable=False),  # who set it, as the journal names them
+    Column("document", Text, nullable=False),
+    Column("sha", String(64), nullable=False),
+    Column("why", Text, nullable=False),
+)
+
 # Long work, done step by step. Its row is never deleted, so that its number names no other.
 job = Table(
     "job",

@@ -37,6 +37,7 @@ _FAILURE: Final = {
     "trace": "text",
 }
 _SHOWN_TOKEN: Final = {"id": "text", "name": "text", "until": "moment", "reaches": "text"}
+_POLICY_SET = {"policy": "text", "revision": "integer", "sha": "text", "alone": "boolean"}
 _HOLDS: Final = {
     "person": "text",
     "role": "text",
@@ -111,6 +112,8 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     "tieline comment": {"": {"incident": "text", "comment": "integer", "audience": "text"}},
     "tieline restrict": {"": {"incident": "text", "was": "text", "restricted": "boolean"}},
     "tieline unrestrict": {"": {"incident": "text", "was": "text", "restricted": "boolean"}},
+    "tieline policy propose": {"": _POLICY_SET},
+    "tieline policy rollback": {"": _POLICY_SET},
     "tieline access grant": {"": _HOLDS},
     "tieline access revoke": {"": _HOLDS},
     "tieline access why": {

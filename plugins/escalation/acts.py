@@ -17,6 +17,7 @@ from tieline.core.events import Changed
 from tieline.core.identity import PLUGIN
 from tieline.core.model import ABSENT, Audience, RecordKind, Status
 from tieline.core.offer import Due
+from tieline.core.policy import Policy
 from tieline.core.projections import Happened
 from tieline.core.settings import show_duration
 from tieline.plugins.escalation.calendar import Hours
@@ -58,10 +59,10 @@ class PutOff(Answer):
 
 
 class Escalation:
-    """What the plugin does, with its settings."""
+    """What the plugin does, as its policy says. An incident goes by what it said when that was opened."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, policy: Policy[Settings]) -> None:
+        self._policy = policy
 
     def follow(self, desk: Desk, happened: Happened) -> None:
         """Start, stop and count anew the clocks of an incident to which something happened."""
@@ -70,7 +71,7 @@ class Escalation:
         item = desk.item(happened.item)
         if item.kind != RecordKind.INCIDENT:
             return
-        running, wanted = self._running(desk, item), self._wanted(item)
+        running, wanted = self._running(desk, item), self._wanted(desk, item)
         for what, (length, hours) in wanted.items():
             row = running.get(what)
             is_new = row is None or _reopens(happened) or (what == UPDATE and _is_work(happened))
@@ -89,7 +90,7 @@ class Escalation:
         row = self._running(desk, item).get(str(due.facts["what"]))
         if row is None:
             return
-        length, hours = self._wanted(item).get(row.what, (None, None))
+        length, hours = self._wanted(desk, item).get(row.what, (None, None))
         if length is None:
             # Nothing happened to the incident: somebody took the limit away.
             self._stop(desk, item, row, desk.now)
@@ -107,9 +108,9 @@ class Escalation:
     def snooze(self, desk: Desk, ask: Snooze) -> Answer:
         """Put off the reminders and alarms of an incident; its clocks run on."""
         item = desk.item(ask.incident)
-        if not NO_TIME < ask.time <= self._settings.snooze_at_most:
-            most = show_duration(self._settings.snooze_at_most)
-            raise Misfit(f"an escalation is put off for some time, and for {most} at most")
+        most = self._says(desk, item).snooze_at_most
+        if not NO_TIME < ask.time <= most:
+            raise Misfit(f"an escalation is put off for some time, and for {show_duration(most)} at most")
         running = self._running(desk, item)
         if not running:
             raise NotDone(f"{desk.called(item)}: no clock runs that could be put off")
@@ -123,8 +124,9 @@ class Escalation:
         return {row.what: row for row in desk.rows.all(select(CLOCK).where(CLOCK.c.subject == item.uid))}
 
     def _start(self, desk: Desk, item: Item, clock: Clock, told: int) -> None:
-        told = min(told, clock.reached(self._settings.remind, desk.now))
-        at = clock.at(next_step(told, self._settings.remind))
+        remind = self._says(desk, item).remind
+        told = min(told, clock.reached(remind, desk.now))
+        at = clock.at(next_step(told, remind))
         desk.record(Started(what=clock.what, began=clock.began, ends=clock.ends, next=at, told=told), item)
         self._set(desk, item, clock.what, at)
 
@@ -135,7 +137,7 @@ class Escalation:
 
     def _tell(self, desk: Desk, item: Item, row: Any, clock: Clock, late: timedelta) -> None:
         """Tell of the last step that has passed, and name those before it of which nobody was told."""
-        remind = self._settings.remind
+        remind = self._says(desk, item).remind
         percent = max(clock.reached(remind, desk.now), next_step(row.told, remind))
         skipped = tuple(one for one in remind if row.told < one < percent)
         late = min(late, max(desk.now - clock.at(percent), NO_TIME))
@@ -154,7 +156,8 @@ class Escalation:
         self._set(desk, item, row.what, at)
 
     def _expire(self, desk: Desk, item: Item, row: Any, skipped: tuple[int, ...], late: timedelta) -> None:
-        at, fallback = desk.now + self._settings.again, self._settings.fallback
+        said = self._says(desk, item)
+        at, fallback = desk.now + said.again, said.fallback
         to = fallback.assignee or fallback.team
         desk.record(Expired(what=row.what, skipped=skipped, next=at, late=late, to=to or None), item)
         if fallback.fields:
@@ -164,7 +167,8 @@ class Escalation:
         self._set(desk, item, row.what, at)
 
     def _alarm(self, desk: Desk, item: Item, row: Any, late: timedelta) -> None:
-        at, manager = desk.now + self._settings.again, self._settings.manager
+        said = self._says(desk, item)
+        at, manager = desk.now + said.again, said.manager
         desk.record(Alarmed(what=row.what, times=row.alarms + 1, next=at, late=late, manager=manager or None), item)
         if manager:
             desk.edit(item, {"assignee": manager.lower()})
@@ -174,10 +178,14 @@ class Escalation:
         )
         self._set(desk, item, row.what, at)
 
-    def _wanted(self, item: Item) -> dict[str, tuple[timedelta, Hours | None]]:
-        """What of an incident is limited, as it and the settings stand: for how long, and in which hours it counts."""
-        limits = self._settings.limits_of(item.fields)
-        hours = self._settings.counted(limits)
+    def _says(self, desk: Desk, item: Item) -> Settings:
+        return desk.policy(self._policy, item)
+
+    def _wanted(self, desk: Desk, item: Item) -> dict[str, tuple[timedelta, Hours | None]]:
+        """What of an incident is limited: for how long, and in which hours it counts."""
+        said = self._says(desk, item)
+        limits = said.limits_of(item.fields)
+        hours = said.counted(limits)
         return {what: (length, hours) for what in limited(item.fields) if (length := limits.of(what)) is not None}
 
     def _say(self, desk: Desk, item: Item, words: str, late: timedelta) -> None:

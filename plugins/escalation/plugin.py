@@ -7,6 +7,7 @@ from tieline.core.acts import Act
 from tieline.core.events import Changed, Commented, Opened
 from tieline.core.hooks import hookimpl
 from tieline.core.offer import Follower, Offer, Right, TimerKind
+from tieline.core.policy import Policy
 from tieline.core.views import View
 from tieline.plugins.escalation.acts import TICK, Escalation
 from tieline.plugins.escalation.policy import Settings
@@ -20,7 +21,8 @@ class Plugin:
     settings = Settings
 
     def __init__(self, settings: Settings) -> None:
-        self._does = Escalation(settings)
+        self._limits = Policy("limits", "how long what may take, and what follows when it takes longer", settings)
+        self._does = Escalation(self._limits)
 
     @hookimpl
     def tieline_offer(self) -> Offer:
@@ -50,6 +52,7 @@ class Plugin:
             projections=(CLOCKS,),
             followers=(Follower("follow", (Opened, Changed, Commented), does.follow),),
             timers=(TimerKind(TICK, does.tick),),
+            policies=(self._limits,),
             does=frozenset({"incident.edit", "incident.comment"}),
         )
 

@@ -147,6 +147,8 @@ class EngineDesk(Seeing):
     looked_at: dict[IncidentId, Incident] = field(default_factory=dict)
     read: dict[str, int] = field(default_factory=dict)
     """The projections that were read, each with the last entry that was in it."""
+    rests: dict[str, int] = field(default_factory=dict)
+    """The policies as they are now that were read, each with its revision; 0 for what is shipped."""
     timers: set[str] = field(default_factory=set)
     """The keys of the timers that are set, taken back or fired."""
     effects: list[Effect] = field(default_factory=list)
@@ -186,7 +188,7 @@ class EngineDesk(Seeing):
     @property
     def rows(self) -> RowsSeen:
         """The rows of the plugin's own tables, of whatever whoever asks may see."""
-        return rows_of(self._offer(), self, self.read.setdefault)
+        return rows_of(self.plugin, self, self.read.setdefault)
 
     def edit(self, item: Item, fields: Fields) -> None:
         """Note new values; every copy follows."""
@@ -254,7 +256,7 @@ class EngineDesk(Seeing):
 
     def start(self, job: str, ask: Ask, item: Item | None = None) -> Made:
         """Note that long work is started, of a kind that the plugin offers. Raises TypeError for one that is not."""
-        offer = self._offer()
+        offer = self.plugin
         if job not in {one.name for one in offer.jobs}:
             raise TypeError(f"{offer.group!r} offers no job {job!r}")
         noted = Made()
@@ -317,12 +319,11 @@ class EngineDesk(Seeing):
         self.effects += other.effects
         self.notes += other.notes
 
-    def within(self, effect: Effect, *, hold: Effect | None = None) -> None:
+    def within(self, effect: Effect, *, hold: Effect | None = None, shown: Note | None = None) -> None:
         """Note what is to be done in the transaction, after what was noted before. `hold` locks the rows that it
         changes beside those of the items: before `acted` is journalled, or it and the daemon wait for one another.
-        Nobody can be shown what it does, so that an act which does has nobody asked first. Raises TypeError once it is
-        decided."""
-        self._note(None, effect)
+        Where it says nothing that can be `shown`, nobody can be asked first. Raises TypeError once it is decided."""
+        self._note(shown, effect)
         if hold is not None:
             self.holds.append(hold)
 
@@ -361,10 +362,16 @@ class EngineDesk(Seeing):
         if self.whose.rights is not None and right not in self.whose.rights:
             raise NotAllowed(f"{self.whose.name} needs the right {right}, and its offer does not say so in `does`")
 
-    def _offer(self) -> Offer:
+    @property
+    def plugin(self) -> Offer:
+        """What the plugin offers that decides. Raises TypeError where none does."""
         if self.whose.offer is None:
-            raise TypeError(f"{self.whose.name!r} is of no plugin, and has no tables and no timers")
+            raise TypeError(f"{self.whose.name!r} is of no plugin, and has no tables, no timers and no policies")
         return self.whose.offer
+
+    def rests_on(self, name: str, number: int) -> None:
+        """Note that what is decided rests on this revision of a policy."""
+        self.rests[name] = number
 
     def _kind(self, name: str) -> RecordKind:
         kind, offer = RecordKind(name), self.whose.offer
@@ -374,7 +381,7 @@ class EngineDesk(Seeing):
         return kind
 
     def _timer(self, kind: str) -> str:
-        offer = self._offer()
+        offer = self.plugin
         if kind not in {one.name for one in offer.timers}:
             raise TypeError(f"{offer.group!r} offers no timer {kind!r}")
         return f"{offer.group}.{kind}"

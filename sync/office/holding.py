@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from tieline.core import timers
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import loading
+from tieline.sync import loading, policies
 from tieline.sync.office import projecting
 from tieline.sync.office.desk import EngineDesk
 
@@ -49,8 +49,10 @@ def stands(
     timers.lock(tx, keys)
     if not claim(tx):
         return None
-    is_as_seen = all(locked.get(number) == seen for number, seen in items.items()) and all(
-        name in states and states[name].seq == seq for name, seq in decided.desk.read.items()
+    is_as_seen = (
+        all(locked.get(number) == seen for number, seen in items.items())
+        and all(name in states and states[name].seq == seq for name, seq in decided.desk.read.items())
+        and policies.stand(tx, decided.desk.rests)
     )
     if not is_as_seen:
         decided = decide(tx)

@@ -63,9 +63,14 @@ class EngineLook(Seeing):
     @property
     def rows(self) -> RowsSeen:
         """The rows of the plugin's own tables, of whatever whoever asks may see."""
+        return rows_of(self.plugin, self)
+
+    @property
+    def plugin(self) -> Offer:
+        """What the plugin offers whose view it is."""
         if self.offer is None:
-            raise TypeError("a view of Tieline's own has no tables of a plugin")
-        return rows_of(self.offer, self)
+            raise TypeError("a view of Tieline's own has no tables and no policies of a plugin")
+        return self.offer
 
     def require(self, right: str) -> None:
         """Raises Lacking unless they have this right as well."""

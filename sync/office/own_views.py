@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from tieline.core.access import READ
+from tieline.core.access import READ, READ_POLICY
 from tieline.core.views import View, Views
-from tieline.sync.views import jobs
+from tieline.sync.views import jobs, policies
 from tieline.sync.views.connections import connections
 from tieline.sync.views.history import history, why
 from tieline.sync.views.incident import incident
@@ -38,6 +38,10 @@ OWN_VIEWS: Final = Views(
         View("jobs show", jobs.show, READ, ("job",)),
         View("jobs result", jobs.result, READ, ("job",)),
         View("status", status, READ),
+        View("policy", policies.listed, READ_POLICY),
+        View("policy show", policies.show, READ_POLICY, ("policy",)),
+        View("policy history", policies.history, READ_POLICY, ("policy",)),
+        View("policy plan", policies.plan, READ_POLICY, ("policy", "document")),
         View("access list", roles, "access.read"),
     ]
 )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from tieline.core.acts import NotDone
 from tieline.core.desk import Item
+from tieline.core.errors import Misfit
 from tieline.core.model import IncidentId
+from tieline.core.offer import Offer
+from tieline.core.policy import Model, Policy
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import explain
+from tieline.sync import explain, policies
 from tieline.sync.records import Incident
 from tieline.sync.sight import Sight, called_by_uid
 
@@ -39,6 +43,37 @@ class Seeing:
         found = called_by_uid(self.seen_in, self.sight, subjects)
         self.shows(number for number, _called in found.values())
         return {uid: called for uid, (_number, called) in found.items()}
+
+    @property
+    def plugin(self) -> Offer:
+        """What the plugin offers of which this is. Raises TypeError for what is of no plugin."""
+        raise NotImplementedError
+
+    def rests_on(self, name: str, number: int) -> None:
+        """Note that what is decided rests on this revision of a policy."""
+
+    def policy(self, policy: Policy[Model], item: Item | None = None) -> Model:
+        """What a policy of the plugin says now; with an item, what it said when that was opened. Raises NotDone for one
+        that the plugin, as it is now, does not understand."""
+        self.refuse_if_over()
+        if policy not in self.plugin.policies:
+            raise TypeError(f"{self.plugin.group!r} offers no policy {policy.name!r}")
+        name = f"{self.plugin.group}.{policy.name}"
+        seq = None if item is None else policies.opened(self.seen_in, item.id)
+        if seq is None:
+            found = policies.latest(self.seen_in, name)
+            self.rests_on(name, 0 if found is None else found.number)
+        else:
+            found = policies.before(self.seen_in, name, seq)
+        if found is None:
+            return policy.shipped
+        try:
+            return policy.read(found.text, f"{name}, revision {found.number}")
+        except Misfit as error:
+            raise NotDone(
+                f"{name}, revision {found.number}, is not what the plugin takes by now: {error}; propose one that it "
+                f"takes with `tieline policy propose {name} FILE`"
+            ) from None
 
     def refuse_if_over(self) -> None:
         """Raises TypeError once it is over: what it sees is then another moment's, and what it notes would be lost."""

@@ -32,9 +32,10 @@ TOLD = "Since the deploy of 4.2.\n\n- `pay-3` is out of memory\n- the others fol
 def prepare(folder: Path) -> ManualClock:
     """Write it into this folder. Answers the clock, which stands where it ended."""
     (folder / "policy.yaml").write_text("policy: {severity: manual}\n", encoding="utf-8")
+    (folder / "limits.yaml").write_text("manager: ann@example.com\nagain: 20m\n", "utf-8")
     (folder / "broken.yaml").write_text("tool: jira\nrecord: incident\nfields:\n  titel: {from: summary}\n", "utf-8")
     overlays: dict[str, str] = {SNOW: "overlay: policy.yaml", JIRA: "overlay: policy.yaml"}
-    world = World(folder, (SNOW, JIRA), options=overlays, top="plugins: [severity]")
+    world = World(folder, (SNOW, JIRA), options=overlays, top="plugins: [severity, escalation]")
     _incidents(world)
     _waiting_for_people(world)
     _proposed(world)

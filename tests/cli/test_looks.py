@@ -75,6 +75,12 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "jobs-result": ("jobs", "result", "JOB-1"),
     "jobs-cancel": ("jobs", "cancel", "JOB-1"),
     "jobs-resume": ("jobs", "resume", "JOB-1"),
+    "policy": ("policy",),
+    "policy-show": ("policy", "show", "escalation.limits"),
+    "policy-history": ("policy", "history", "escalation.limits"),
+    "policy-plan": ("policy", "plan", "escalation.limits", "limits.yaml"),
+    "policy-propose": ("policy", "propose", "escalation.limits", "limits.yaml", "--why", "faster"),
+    "policy-rollback": ("policy", "rollback", "escalation.limits", "1", "--why", "slower"),
     "edit": ("edit", "INC-1", "title=Disk full on db1"),
     "edit-unknown": ("edit", "INC-1", "titel=x"),
     "comment": ("comment", "INC-1", "Old logs; deleting them."),
@@ -112,7 +118,14 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 
 GRANTED = ("access", "grant", "daemon", "security")
+MANAGES = ("access", "grant", "daemon", "manager")
 FIRST: dict[str, tuple[tuple[str, ...], ...]] = {
+    "policy": (MANAGES, COMMANDS["policy-propose"]),
+    "policy-show": (MANAGES, COMMANDS["policy-propose"]),
+    "policy-history": (MANAGES, COMMANDS["policy-propose"]),
+    "policy-plan": (MANAGES,),
+    "policy-propose": (MANAGES,),
+    "policy-rollback": (MANAGES, COMMANDS["policy-propose"]),
     "restrict": (GRANTED,),
     "unrestrict": (GRANTED, COMMANDS["restrict"]),
     "access-list": (

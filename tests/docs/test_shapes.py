@@ -54,6 +54,12 @@ ARGUMENTS = {
     "plugin new": ("notes",),
     "store copy": ("--to", "sqlite:///copied.db"),
     "token issue": ("grafana",),
+    "items": ("problem",),
+    "policy show": ("escalation.limits",),
+    "policy history": ("escalation.limits",),
+    "policy plan": ("escalation.limits", "limits.yaml"),
+    "policy propose": ("escalation.limits", "limits.yaml", "--why", "faster"),
+    "policy rollback": ("escalation.limits", "1", "--why", "slower"),
     "simulate": ("--schedules", "1", "--steps", "5"),
 }
 
@@ -77,7 +83,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One incident in two tools with a field that waits for a person, and one that a tool does not take."""
     (tmp_path / "manual.yaml").write_text("policy: {severity: manual}\n", encoding="utf-8")
     options = {"left": "overlay: manual.yaml", "right": "overlay: manual.yaml"}
-    world = World(tmp_path, options=options)
+    (tmp_path / "limits.yaml").write_text("again: 20m\n", encoding="utf-8")
+    world = World(tmp_path, options=options, top="plugins: {escalation: {}}")
     world.tools["left"].make({"title": "Disk full", "status": "new"})
     world.settle()
     world.edit("left", severity="low")
@@ -104,7 +111,8 @@ def test_each_command_that_prints_json_shows_its_shape() -> None:
 
 def test_each_command_prints_what_its_shape_says(workspace: Path) -> None:
     # What is settled or released is listed first.
-    last = ["restrict", "unrestrict", "access revoke", "conflicts settle", "parked retry", "token revoke", "store copy"]
+    last = ["policy propose", "policy rollback", "restrict", "unrestrict", "access revoke", "conflicts settle"]
+    last += ["parked retry", "token revoke", "store copy"]
     for command in [*(name for name in COMMANDS if name not in last), *last]:
         if f"tieline {command}" in ELSEWHERE:
             continue
@@ -113,6 +121,9 @@ def test_each_command_prints_what_its_shape_says(workspace: Path) -> None:
         if command == "parked retry":
             (waits,) = json.loads(printed(workspace, "parked"))["items"]
             arguments = (waits["what"], str(waits["id"]))
+        if command == "policy rollback":
+            (workspace / "limits.yaml").write_text("again: 10m\n", encoding="utf-8")
+            printed(workspace, "policy", "propose", *ARGUMENTS["policy propose"])
         if command == "token revoke":
             (issued,) = json.loads(printed(workspace, "token", "list"))
             arguments = (issued["id"],)

@@ -29,6 +29,22 @@ def upgrade() -> None:
     _ranks()
     _scopes()
     _proposals()
+    _policies()
+
+
+def _policies() -> None:
+    op.create_table(
+        "policy",
+        sa.Column("name", sa.String(60), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False, autoincrement=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("sha", sa.String(64), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "revision", name=op.f("pk_policy")),
+    )
 
 
 def _jobs() -> None:

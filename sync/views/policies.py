@@ -1,0 +1,192 @@
+"""What the policies of plugins say, what they said, and what another document would change."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pydantic import Field
+
+from tieline.core.arguments import Answer, Ask, Document, Line
+from tieline.core.errors import NotThere
+from tieline.core.policy import Policy, as_yaml
+from tieline.core.settings import no_such
+from tieline.core.shown import Part, Table
+from tieline.core.views import Keyset, Listing, Long, Moment, Row
+from tieline.sync import policies
+from tieline.sync.office.look import EngineLook
+
+SHIPPED: Final = "shipped"
+
+
+class PolicyShown(Row):
+    """A policy: the revision of it that holds, 0 for what is shipped, since when, and who set it."""
+
+    policy: str
+    summary: str
+    revision: int
+    since: Moment | None
+    by: str
+
+
+class Policies(Listing[PolicyShown]):
+    """The policies of the plugins."""
+
+    def shown(self) -> Sequence[Part]:
+        columns = ["policy", "revision", "since (UTC)", "by", "what it is"]
+        rows = [(one.policy, one.revision or SHIPPED, one.since, one.by, one.summary) for one in self.items]
+        return (Table("Policies", columns, rows, empty="no plugin has a policy"), *self.more())
+
+
+_BY_NAME: Final = Keyset("policies", str)
+
+
+def listed(look: EngineLook, ask: Long) -> Policies:
+    """What the policies of plugins are, and since when they hold."""
+    [after] = _BY_NAME.after(ask.after) if ask.after is not None else [""]
+    names = [name for name in sorted(look.offers.policies) if name > after]
+    page, following = _BY_NAME.page(names[: ask.limit + 1], ask, lambda name: (name,))
+    return Policies(items=tuple(_listed(look, name) for name in page), next=following)
+
+
+def _listed(look: EngineLook, name: str) -> PolicyShown:
+    now = policies.latest(look.seen_in, name)
+    return PolicyShown(
+        policy=name,
+        summary=look.offers.policies[name][1].summary,
+        revision=0 if now is None else now.number,
+        since=None if now is None else now.at,
+        by="" if now is None else now.by,
+    )
+
+
+class Which(Ask):
+    """Which policy is meant."""
+
+    policy: Line = Field(description="A policy, as `tieline policy` lists it: escalation.limits.")
+    revision: int | None = Field(default=None, ge=0, description="As it was at this revision; 0 is what is shipped.")
+
+
+class Shown(Answer):
+    """What a policy says. `document` is as it was written."""
+
+    policy: str
+    revision: int
+    since: Moment | None
+    by: str
+    why: str
+    sha: str
+    document: str
+
+    def shown(self) -> Sequence[Part]:
+        if not self.revision:
+            return (f"# {self.policy}, as the plugin and tieline.yaml have it", self.document.rstrip())
+        since = f"{self.since:%Y-%m-%d %H:%M:%S} UTC"
+        said = f"# {self.policy}, revision {self.revision}, since {since}, by {self.by}: {self.why}"
+        return (said, self.document.rstrip())
+
+
+def show(look: EngineLook, ask: Which) -> Shown:
+    """What a policy says."""
+    policy = _policy(look, ask.policy)
+    found = policies.latest(look.seen_in, ask.policy) if ask.revision is None else None
+    if ask.revision:
+        found = policies.one(look.seen_in, ask.policy, ask.revision)
+        if found is None:
+            raise NotThere(
+                f"{ask.policy} has no revision {ask.revision}; `tieline policy history {ask.policy}` lists those it has"
+            )
+    if found is None:
+        return Shown(policy=ask.policy, revision=0, since=None, by="", why="", sha="", document=as_yaml(policy.shipped))
+    return Shown(
+        policy=ask.policy,
+        revision=found.number,
+        since=found.at,
+        by=found.by,
+        why=found.why,
+        sha=found.sha,
+        document=found.text,
+    )
+
+
+def _policy(look: EngineLook, name: str) -> Policy[Any]:
+    if name not in look.offers.policies:
+        raise no_such("policy", name, look.offers.policies)
+    return look.offers.policies[name][1]
+
+
+class History(Long):
+    """Of which policy."""
+
+    policy: Line = Field(description="A policy, as `tieline policy` lists it: escalation.limits.")
+
+
+class RevisionShown(Row):
+    """A revision of a policy: from which entry of the journal on it held, since when, who set it, and why."""
+
+    revision: int
+    seq: int
+    at: Moment
+    by: str
+    why: str
+    sha: str
+
+
+class Revisions(Listing[RevisionShown]):
+    """The revisions of a policy, the newest first."""
+
+    def shown(self) -> Sequence[Part]:
+        columns = ["revision", "from entry", "at (UTC)", "by", "why"]
+        rows = [(one.revision, one.seq, one.at, one.by, one.why) for one in self.items]
+        return (Table("Revisions", columns, rows, empty="it says what is shipped"), *self.more())
+
+
+_BY_NUMBER: Final = Keyset("revisions", int)
+
+
+def history(look: EngineLook, ask: History) -> Revisions:
+    """The revisions of a policy, with who set them and why."""
+    _policy(look, ask.policy)
+    below = _BY_NUMBER.after(ask.after)[0] if ask.after is not None else None
+    found = policies.every(look.seen_in, ask.policy, ask.limit + 1, below)
+    page, following = _BY_NUMBER.page(found, ask, lambda one: (one.number,))
+    return Revisions(
+        items=tuple(
+            RevisionShown(revision=one.number, seq=one.seq, at=one.at, by=one.by, why=one.why, sha=one.sha)
+            for one in page
+        ),
+        next=following,
+    )
+
+
+class Plan(Ask):
+    """What a policy may come to say."""
+
+    policy: Line = Field(description="A policy, as `tieline policy` lists it: escalation.limits.")
+    document: Document = Field(description="The file with what it is to say, in YAML.")
+
+
+class Planned(Answer):
+    """What another document would change, line by line, with all that goes without saying. Nothing where it says the
+    same in other words."""
+
+    policy: str
+    revision: int
+    changes: tuple[str, ...]
+
+    def shown(self) -> Sequence[Part]:
+        if not self.changes:
+            return (f"{self.policy} says that already, in these words or others",)
+        return (f"{self.policy}: revision {self.revision + 1} would change", "\n".join(self.changes))
+
+
+def plan(look: EngineLook, ask: Plan) -> Planned:
+    """Check a document, and show what it would change of a policy."""
+    policy = _policy(look, ask.policy)
+    wanted = policy.read(ask.document)
+    now = policies.latest(look.seen_in, ask.policy)
+    said = policy.shipped if now is None else policy.read(now.text, f"{ask.policy}, revision {now.number}")
+    changes = difflib.unified_diff(as_yaml(said).splitlines(), as_yaml(wanted).splitlines(), lineterm="", n=2)
+    lines = tuple(line for line in changes if not line.startswith(("---", "+++")))
+    return Planned(policy=ask.policy, revision=0 if now is None else now.number, changes=lines)
