@@ -23,7 +23,7 @@ from tieline.core.errors import ConfigError, JournalBroken, Problem, StoreUnavai
 from tieline.core.events import Event, IncidentsForgotten, KeysRenewed, PersonForgotten, Shredded
 from tieline.core.identity import Actor, Someone
 from tieline.core.model import IncidentId, incident_number
-from tieline.core.store import persons
+from tieline.core.store import forgetting, persons
 from tieline.core.store import tables as t
 from tieline.core.store.chain import GENESIS, Entry, about, canonical, entry_hash, payload_hash, sealed_hash
 from tieline.core.store.store import Connection, Store, Transaction, keys_of
@@ -395,7 +395,8 @@ _PLAIN = (
 def forget_incidents(store: Store, incidents: Sequence[int], *, at: datetime, actor: Actor, why: str) -> int:
     """Let go of everything that the journal says of incidents: payloads that are sealed by forgetting their keys, so
     that no copy of the database can be read either, and those that are not by shredding them. Their entries stay, and
-    the chain verifies. What is told of them later is readable. At most 1,000 at a time.
+    the chain verifies. What was derived from it, and what waits or is kept for these incidents, goes as well; see
+    `core/store/forgetting.py`. What is told of them later is readable. At most 1,000 at a time.
 
     Answers the seq of the entry that says so, which is kept before a key is forgotten: a process that dies in between
     leaves that to the next start. Raises LookupError for an incident that the journal does not know, and
@@ -412,6 +413,7 @@ def forget_incidents(store: Store, incidents: Sequence[int], *, at: datetime, ac
     while plain := _plain(store, wanted):
         shred(store, plain, at=at, actor=actor, why=why)
     with store.write() as tx:
+        forgetting.forget(tx, wanted)
         entry = tx.journal(_entry(IncidentsForgotten(incidents=wanted, why=why), at, actor))
         tx.forget_incidents(wanted, entry)
     store.forget_keys()
