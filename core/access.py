@@ -115,8 +115,7 @@ class Rule(StrEnum):
 
 
 _WORK: Final = frozenset({"incident.read", "incident.edit", "incident.comment", "conflicts.settle"})
-_EACH: Final = frozenset({"incident.read", OWN_TOKENS, OWN_ACCOUNT})
-_EACH: Final = frozenset({"incident.read", READ_POLICY, OWN_TOKENS})
+_EACH: Final = frozenset({"incident.read", READ_POLICY, OWN_TOKENS, OWN_ACCOUNT})
 _SPEAK: Final = _EACH | {"incident.comment", DECIDE}
 _RESPOND: Final = _WORK | _SPEAK | {"parked.release", "doubts.confirm"}
 _RESTRICT: Final = frozenset({READ_RESTRICTED, "incident.restrict"})
