@@ -115,7 +115,7 @@ FORGETS: Final[Mapping[str, Forget | str]] = {
     "job": _jobs,
     **dict.fromkeys(["incident", "replica", "comment", "twin", "signal", "grouping", "relation", "inbox"], _ITEM),
     **dict.fromkeys(["journal", "journal_payload", "journal_head", "journal_forgotten", "journal_shredded"], _JOURNAL),
-    **dict.fromkeys(["delivery", "cursor", "connection", "lease", "account", "doubt", "left_out"], _NO_ITEM),
+    **dict.fromkeys(["delivery", "cursor", "connection", "lease", "account", "doubt", "left_out", "policy"], _NO_ITEM),
     **dict.fromkeys(["review", "follower", "job_item", "lately", "unheard"], _NO_ITEM),
     **dict.fromkeys(["person", "identity", "role_grant", "token", "local_account", "session"], _NO_ITEM),
 }
