@@ -145,6 +145,9 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
             }
         ]
     },
+    "tieline account add": {"": {"account": "text", "until": "moment", "code": "text"}},
+    "tieline account password": {"": {"account": "text", "until": "moment", "code": "text"}},
+    "tieline account remove": {"": {"account": "text"}},
     "tieline login": {"": {"url": "text", "identity": "text", "token": _SHOWN_TOKEN}},
     "tieline logout": {"": {"url": "text", "now": "text or null"}},
     "tieline whoami": {"": {"server": "text or null", "identity": "text", "token?": _SHOWN_TOKEN}},

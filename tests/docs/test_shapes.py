@@ -38,6 +38,10 @@ ME = account().identity
 ARGUMENTS = {
     "access grant": (ME, "security"),
     "access revoke": (ME, "security"),
+    "account add": ("account:ann",),
+    "account password": ("--person", "account:ann"),
+    "account remove": ("account:ann",),
+    "incident": ("INC-1",),
     "access why": (ME, "incident.edit", "INC-1"),
     "restrict": ("INC-2", "--reason", "an insider is suspected"),
     "unrestrict": ("INC-2", "--reason", "nobody is"),
