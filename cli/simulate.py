@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     help="Who plays: `memory` tools, the `shipped` adapters over their simulators (drawn by the seed), or names with "
     "commas between them, like `servicenow,jira,alertmanager`.",
 )
+@click.option("--plugins", is_flag=True, help="Plugins are at work in every world, and not in one of twenty.")
 @click.option("--mutant", default="", help="Plant this bug first; `all` tries every one, `list` names them.")
 @click.option(
     "--store", default="", help="Play on this PostgreSQL server, in a schema of its own; else on SQLite in memory."
@@ -39,6 +40,7 @@ def simulate(
     first: int,
     steps: int,
     tools: str,
+    plugins: bool,
     mutant: str,
     store: str,
     jobs: int,
@@ -59,12 +61,13 @@ def simulate(
     address = _address(store)
     if mutant in MUTANTS and tools == "memory":
         tools = MUTANTS[mutant].tools
+    plugins = plugins or (mutant in MUTANTS and MUTANTS[mutant].upstairs == 1.0)
     _check_tools(tools)
     if mutant == "all":
         sys.exit(_hunt(range(first, first + (schedules or 1000)), steps, address, jobs, as_json))
     if seed is not None:
-        sys.exit(_tell(seed, steps, tools, mutant, address, as_json))
-    sys.exit(_campaign(range(first, first + (schedules or 100)), steps, tools, mutant, address, jobs, as_json))
+        sys.exit(_tell(seed, steps, tools, plugins, mutant, address, as_json))
+    sys.exit(_campaign(range(first, first + (schedules or 100)), steps, tools, plugins, mutant, address, jobs, as_json))
 
 
 def _check_tools(tools: str) -> None:
@@ -97,18 +100,18 @@ def _list_mutants(as_json: bool) -> None:
     table("Bugs that can be planted", ["name", "what is broken"], [(n, m.words) for n, m in MUTANTS.items()], empty="")
 
 
-def _tell(seed: int, steps: int, tools: str, mutant: str, store: str, as_json: bool) -> int:
+def _tell(seed: int, steps: int, tools: str, plugins: bool, mutant: str, store: str, as_json: bool) -> int:
     from tieline.cli.simulation.mutants import planted
     from tieline.cli.simulation.schedule import Plan, play, shrink
     from tieline.cli.simulation.store import stores_at
 
     with planted(mutant), stores_at(store) as stores:
-        outcome = play(Plan.drawn(seed, steps, tools), stores)
+        outcome = play(Plan.drawn(seed, steps, tools, _upstairs(plugins)), stores)
         small = shrink(outcome, stores) if outcome.violations else outcome
     if as_json:
         emit(_facts(small) | {"trace": outcome.trace, "violations": list(map(str, outcome.violations))})
     elif outcome.violations:
-        _show_failure(small, steps, tools, mutant)
+        _show_failure(small, steps, tools, plugins, mutant)
     else:
         for line in outcome.story:
             click.echo(f"  {line}")
@@ -116,7 +119,15 @@ def _tell(seed: int, steps: int, tools: str, mutant: str, store: str, as_json: b
     return 1 if outcome.violations else 0
 
 
-def _campaign(seeds: range, steps: int, tools: str, mutant: str, store: str, jobs: int, as_json: bool) -> int:
+def _upstairs(plugins: bool) -> float:
+    from tieline.cli.simulation.shape import UPSTAIRS
+
+    return 1.0 if plugins else UPSTAIRS
+
+
+def _campaign(
+    seeds: range, steps: int, tools: str, plugins: bool, mutant: str, store: str, jobs: int, as_json: bool
+) -> int:
     from tieline.cli.simulation.campaign import run
     from tieline.cli.simulation.mutants import planted
     from tieline.cli.simulation.schedule import shrink
@@ -129,6 +140,7 @@ def _campaign(seeds: range, steps: int, tools: str, mutant: str, store: str, job
         mutant=mutant,
         store=store,
         jobs=jobs,
+        upstairs=_upstairs(plugins),
         on_progress=_progress(len(seeds), as_json),
     )
     seconds = time.monotonic() - began
@@ -143,6 +155,7 @@ def _campaign(seeds: range, steps: int, tools: str, mutant: str, store: str, job
                 "first": seeds.start,
                 "steps": steps,
                 "tools": tools,
+                "plugins": plugins,
                 "store": _kind(store),
                 "failures": len(found.failed),
                 "failed": [one.plan.seed for one in found.failed],
@@ -157,7 +170,7 @@ def _campaign(seeds: range, steps: int, tools: str, mutant: str, store: str, job
         return 1 if found.failed else 0
     table("Injected", ["fault", "times"], sorted(found.faults.items()), empty="no faults")
     for one in small:
-        _show_failure(one, steps, tools, mutant)
+        _show_failure(one, steps, tools, plugins, mutant)
     click.echo(f"{len(found.failed)} of {found.schedules} schedules broke a promise; {rate} schedules a CPU second.")
     if found.failed:
         click.echo(f"Failing seeds: {', '.join(str(one.plan.seed) for one in found.failed[:50])}")
@@ -218,7 +231,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _show_failure(outcome: Outcome, steps: int, tools: str, mutant: str) -> None:
+def _show_failure(outcome: Outcome, steps: int, tools: str, plugins: bool, mutant: str) -> None:
     click.echo(f"Seed {outcome.plan.seed} breaks a promise. The world: {outcome.plan.shape.words()}")
     click.echo("What it takes:")
     for line in outcome.story:
@@ -227,4 +240,5 @@ def _show_failure(outcome: Outcome, steps: int, tools: str, mutant: str) -> None
         click.echo(f"  ✗ {violation}")
     planted_bug = f" --mutant {mutant}" if mutant else ""
     played = f" --tools {tools}" if tools != "memory" else ""
+    played += " --plugins" if plugins else ""
     click.echo(f"Repeat it: tieline simulate --seed {outcome.plan.seed} --steps {steps}{played}{planted_bug}")

@@ -305,6 +305,8 @@ def backup(world: World) -> str:
     world.acknowledged.clear()
     world.guarded = frozenset()
     world.start()
+    if world.floor is not None:
+        world.floor.forget()
     return f"backup {place} is put in the place of the store"
 
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 from tieline.cli.simulation.mutants import MUTANTS, planted
 from tieline.cli.simulation.schedule import Outcome, Plan, play
 from tieline.cli.simulation.shape import MEMORY as MEMORY_TOOLS
+from tieline.cli.simulation.shape import UPSTAIRS
 from tieline.cli.simulation.store import MEMORY, stores_at
 
 BATCH = 20
@@ -46,12 +47,15 @@ def run(
     store: str = MEMORY,
     jobs: int = 1,
     until_failure: bool = False,
+    upstairs: float = UPSTAIRS,
     on_progress: Callable[[Campaign], object] = lambda _campaign: None,
 ) -> Campaign:
     """Play these schedules, on as many processes as `jobs` says."""
     total = Campaign()
     batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
-    work = partial(_play, steps=steps, tools=tools, mutant=mutant, store=store, until_failure=until_failure)
+    work = partial(
+        _play, steps=steps, tools=tools, mutant=mutant, store=store, until_failure=until_failure, upstairs=upstairs
+    )
     for done in _parts(batches, work, jobs):
         total.add(done)
         on_progress(total)
@@ -79,8 +83,8 @@ def hunt(
 
 
 def _catch(mutant: str, *, seeds: Sequence[int], steps: int, store: str) -> Catch:
-    tools = MUTANTS[mutant].tools
-    found = _play(seeds, steps=steps, tools=tools, mutant=mutant, store=store, until_failure=True)
+    tools, upstairs = MUTANTS[mutant].tools, MUTANTS[mutant].upstairs
+    found = _play(seeds, steps=steps, tools=tools, mutant=mutant, store=store, until_failure=True, upstairs=upstairs)
     kinds = tuple(sorted({kind for one in found.failed for kind in one.kinds}))
     needed = found.schedules if found.failed else 0
     return Catch(mutant, needed, found.schedules, kinds, found.cpu_seconds)
@@ -101,12 +105,21 @@ def _parts(tasks: Sequence[Task], work: Callable[[Task], Result], jobs: int) -> 
             pool.shutdown(cancel_futures=True)
 
 
-def _play(seeds: Sequence[int], *, steps: int, tools: str, mutant: str, store: str, until_failure: bool) -> Campaign:
+def _play(
+    seeds: Sequence[int],
+    *,
+    steps: int,
+    tools: str,
+    mutant: str,
+    store: str,
+    until_failure: bool,
+    upstairs: float,
+) -> Campaign:
     part = Campaign()
     began = time.process_time()
     with planted(mutant), stores_at(store) as stores:
         for seed in seeds:
-            outcome = play(Plan.drawn(seed, steps, tools), stores)
+            outcome = play(Plan.drawn(seed, steps, tools, upstairs), stores)
             part.schedules += 1
             part.faults += outcome.faults
             part.writes += outcome.writes

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -167,6 +168,16 @@ class Fate:
             self._frost -= 1
             if not self._frost:
                 self.on_freeze(where)
+
+    @contextmanager
+    def freezing(self, at: int, on_freeze: Callable[[str], None]) -> Iterator[None]:
+        """Whoever is at work freezes at the place of this number, if it comes to it, and that happens meanwhile."""
+        before = self._frost, self.on_freeze
+        self._frost, self.on_freeze = at, on_freeze
+        try:
+            yield
+        finally:
+            self._frost, self.on_freeze = before
 
     # -- calls -----------------------------------------------------------------------------------------------------
 

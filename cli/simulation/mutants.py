@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from tieline.cli.simulation.bugs import alerts, comments, creating, merging, reading, turns, updating
+from tieline.cli.simulation.bugs import alerts, comments, creating, merging, reading, turns, updating, upstairs
 from tieline.cli.simulation.bugs.planting import Mutant
 from tieline.cli.simulation.shipped.mutants import ADAPTER_MUTANTS
 
@@ -22,6 +22,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     **merging.MUTANTS,
     **comments.MUTANTS,
     **turns.MUTANTS,
+    **upstairs.MUTANTS,
     **{name: Mutant(*planted_there) for name, planted_there in ADAPTER_MUTANTS.items()},
 }
 """Every planted bug, by name."""

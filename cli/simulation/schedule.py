@@ -9,7 +9,7 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -20,7 +20,10 @@ from tieline.adapters.testing.clock import START
 from tieline.cli.simulation.actions import ACTIONS
 from tieline.cli.simulation.checker import Violation, check, shown_secrets
 from tieline.cli.simulation.fate import FORGETFUL, LEVELS, Weather
-from tieline.cli.simulation.shape import MEMORY, SIMULATED, Shape, cast
+from tieline.cli.simulation.floor import laws
+from tieline.cli.simulation.floor.floor import PLUGINS
+from tieline.cli.simulation.floor.moves import MOVES
+from tieline.cli.simulation.shape import MEMORY, SIMULATED, UPSTAIRS, Shape, cast
 from tieline.cli.simulation.shipped import habits
 from tieline.cli.simulation.store import IN_MEMORY, Stores
 from tieline.cli.simulation.world import CYCLE, World
@@ -34,6 +37,12 @@ STEPS = 120
 
 CROWDED: Final = 0.6
 """How likely somebody edits what we are about to write, in worlds that are made to see that."""
+
+MOVED: Final = 0.5
+"""How often something happens there after a step."""
+
+FLOOR: Final = "upstairs: "
+"""What the moves there are called in a plan begins so."""
 
 MOST_WAITS = 20
 """Cycles that anything about alerts may take in peace: longer than the longest of their waits, several times."""
@@ -57,8 +66,9 @@ class Plan:
     steps: tuple[Step, ...]
 
     @classmethod
-    def drawn(cls, seed: int, steps: int = STEPS, tools: str = MEMORY) -> Plan:
-        """`tools` are `memory`, `shipped` (drawn by the seed), or names of tools with commas between them."""
+    def drawn(cls, seed: int, steps: int = STEPS, tools: str = MEMORY, upstairs: float = UPSTAIRS) -> Plan:
+        """`tools` are `memory`, `shipped` (drawn by the seed), or names of tools with commas between them; `upstairs`
+        is how likely plugins are at work."""
         dice = random.Random(seed)  # noqa: S311 - it makes schedules, not secrets
         shape, weather = Shape.drawn(dice), Weather.drawn(dice)
         # Of its own, so that a habit that is added changes no other world.
@@ -82,7 +92,8 @@ class Plan:
             weather = replace(weather, race=LEVELS[-1])
         names, weights = list(ACTIONS), [weight for _action, weight in ACTIONS.values()]
         chosen = dice.choices(names, weights, k=steps)
-        return cls(seed, shape, weather, tuple(Step(name, dice.getrandbits(64)) for name in chosen))
+        plan = cls(seed, shape, weather, tuple(Step(name, dice.getrandbits(64)) for name in chosen))
+        return _with_floor(plan, random.Random(f"floor {seed}"), upstairs)  # noqa: S311
 
 
 def _shipped(seed: int, shape: Shape, weather: Weather, tools: str) -> tuple[Shape, Weather]:
@@ -97,6 +108,19 @@ def _shipped(seed: int, shape: Shape, weather: Weather, tools: str) -> tuple[Sha
     alert_habits = habits.drawn_by_watch(monitoring, random.Random(f"alert habits {seed}"))  # noqa: S311
     played = replace(played, tool_habits=tool_habits, alert_habits=alert_habits)
     return replace(played, calls_per_minute=dice.choice((0, 0, 60)), silence_for=dice.choice(("10m", "1d"))), weather
+
+
+def _with_floor(plan: Plan, dice: random.Random, likely: float) -> Plan:
+    """In some worlds, what happens on the second floor happens between the steps, which stay as they were."""
+    if dice.random() >= likely:
+        return plan
+    names, weights = list(MOVES), [weight for _move, weight in MOVES.values()]
+    steps: list[Step] = []
+    for step in plan.steps:
+        steps.append(step)
+        if dice.random() < MOVED:
+            steps.append(Step(FLOOR + dice.choices(names, weights)[0], dice.getrandbits(64)))
+    return replace(plan, shape=replace(plan.shape, floor=True), steps=tuple(steps))
 
 
 def _workers(dice: random.Random) -> tuple[int, float]:
@@ -153,9 +177,15 @@ def _take(world: World, step: Step) -> Iterator[str]:
     world.odd_dice.seed(f"odd {step.seed}")
     world.fate.told.clear()
     at = world.clock.now()
-    words = ACTIONS[step.action][0](world)
+    words = _taken(world, step.action)
     if words:
         yield "; ".join([f"{_since(at)} {words}", *world.fate.told])
+
+
+def _taken(world: World, action: str) -> str:
+    if not action.startswith(FLOOR):
+        return ACTIONS[action][0](world)
+    return MOVES[action.removeprefix(FLOOR)][0](world.floor) if world.floor is not None else ""
 
 
 def _since(at: datetime) -> str:
@@ -167,6 +197,10 @@ def _make_peace(world: World) -> list[Violation]:
     person decides what waits for one, and two cycles write nothing."""
     world.heal()
     world.clock.advance(world.waits().total_seconds())
+    if world.floor is not None:
+        world.groups = PLUGINS
+        world.restart_all()
+        world.floor.settle()
     _wait_out_the_lag(world)
     for _ in range(3):
         world.cycle()
@@ -182,6 +216,10 @@ def _make_peace(world: World) -> list[Violation]:
     for _ in range(3 + (BREAKER_WINDOW // CYCLE if world.shape.quarrel else 0)):
         world.cycle()
     _wait_for_alerts(world)
+    if world.floor is not None:
+        # What plugins do when a time has come may come at any time; that everybody else rests shows without them.
+        world.floor.rests = True
+        world.cycle()
     before, acts = world.state(), world.alerts.acts
     for _ in range(2):
         world.cycle()
@@ -189,7 +227,15 @@ def _make_peace(world: World) -> list[Violation]:
     renewed = sum(bool(alert.quiet) for alert in world.alerts.firing.values())
     if world.state() != before or world.alerts.acts > acts + renewed:
         found.append(Violation("not quiet", "something is still written when everything has come to rest"))
-    return [*found, *check(world)]
+    found += check(world)
+    return found or _look_upstairs(world)
+
+
+def _look_upstairs(world: World) -> list[Violation]:
+    if world.floor is None:
+        return []
+    world.floor.settle()
+    return [Violation(kind, words) for kind, words in (*world.floor.wrong, *laws.rested(world.floor))]
 
 
 def _wait_for_alerts(world: World) -> None:
@@ -227,10 +273,22 @@ def _decide(world: World) -> None:
 
 
 def _trace(world: World, story: Sequence[str]) -> str:
-    # A row of the inbox is numbered by the database, and the two count differently.
-    told = [{**facts, "number": 0} if facts.get("what") == "inbox" else facts for facts in world.forgotten]
+    told = [_without_numbers(facts) for facts in world.forgotten]
     facts: list[Any] = [list(story), world.state(), world.alerts.acts, told, sorted(world.fate.counts.items())]
+    if world.floor is not None:
+        facts.append(laws.rows_of(world.floor))
     return hashlib.sha256(json.dumps(facts, default=str, sort_keys=True).encode()).hexdigest()
+
+
+def _without_numbers(facts: dict[str, Any]) -> dict[str, Any]:
+    """Rows of the inbox and timers are numbered by the database, and the two count differently."""
+    ask = facts.get("ask")
+    if isinstance(ask, Mapping) and ask.get("what") in COUNTED:
+        return {**facts, "ask": {**ask, "number": 0}}
+    return {**facts, "number": 0} if facts.get("what") in COUNTED else facts
+
+
+COUNTED: Final = ("inbox", "timer", "reaction")
 
 
 def shrink(failed: Outcome, stores: Stores = IN_MEMORY, *, plays: int = 200) -> Outcome:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -14,15 +14,21 @@ from tieline import mappings
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.tool import EXACT
 from tieline.cli.simulation.alerts import AlertsPlugin
+from tieline.cli.simulation.floor.rounds import RoundsPlugin
 from tieline.cli.simulation.habits import Habit
 from tieline.cli.simulation.shipped.cast import ROLES, WATCHES, ShippedPlugin, with_secrets
 from tieline.cli.simulation.tickets import TicketsPlugin
 from tieline.core.config import Config, ConnectionConfig, load_text
+from tieline.core.model import Severity
 from tieline.core.plugins import Plugin
 from tieline.core.registry import Limits, Registry
 from tieline.core.secrets import Secret
 from tieline.core.settings import Findings
 from tieline.core.yaml import Node
+from tieline.plugins.escalation import plugin as escalation
+from tieline.plugins.escalation.policy import Fallback
+from tieline.plugins.escalation.policy import Limits as EscalationLimits
+from tieline.plugins.escalation.policy import Settings as EscalationSettings
 from tieline.plugins.grouping.plugin import Grouping, Settings
 from tieline.plugins.severity import plugin as severity
 
@@ -51,6 +57,9 @@ MEMORY_TOOLS: Final = ("left", "right", "third")
 
 MEMORY: Final = "memory"
 SHIPPED: Final = "shipped"
+
+UPSTAIRS: Final = 0.05
+"""The share of the worlds that have a second floor, where plugins are at work."""
 
 HEARD: Final = 0.3
 """Of the worlds with an Alertmanager, in how many its API cannot be reached: what its webhooks say is all."""
@@ -106,6 +115,8 @@ class Shape:
     """What the shipped tools do by themselves: see `shipped.habits`."""
     alert_habits: frozenset[str] = frozenset()
     """What is unusual about what a shipped monitoring sends."""
+    floor: bool = False
+    """Whether plugins are at work, and people do their acts."""
     silence_for: str = "10m"
     """How long an alert is silenced that somebody works on. Where it is long, no silence runs out by itself before it
     is looked at whether it was taken back."""
@@ -183,12 +194,14 @@ load_mapping = cache(mappings.load)
 """What a start reads from disk is read once per process here."""
 
 
-def load(shape: Shape, page_size: int) -> tuple[Config, Registry]:
-    """The configuration of a world of this shape."""
+def load(shape: Shape, page_size: int, groups: tuple[str, ...] = ()) -> tuple[Config, Registry]:
+    """The configuration of a world of this shape, with the plugins that offer these groups."""
     lag = round(shape.lookup_lag.total_seconds())
     pace, silence = shape.calls_per_minute, shape.silence_for
     watch = shape.monitoring
-    return _load(shape.connections, watch, shape.polls, page_size, shape.blunt, lag, pace, silence, shape.shared)
+    return _load(
+        shape.connections, watch, shape.polls, page_size, shape.blunt, lag, pace, silence, shape.shared, groups
+    )
 
 
 @cache
@@ -202,6 +215,7 @@ def _load(
     pace: int,
     silence: str,
     shared: bool,
+    groups: tuple[str, ...],
 ) -> tuple[Config, Registry]:
     every = f"{POLL_EVERY}s" if polls else "3650d"
     signals = f"signals: {{window: 2m, silence_for: {silence}, doubt_from: {DOUBT_FROM}, {TIMES_OF_ALERTS}}}"
@@ -218,7 +232,7 @@ def _load(
             # The first pass reaches back further than any clock is set here.
             account = ", account: desk" if shared else ""
             lines.append(f"  {name}: {{tool: {tool}, opens: true, history: 30d, page_size: {page_size}{account}}}")
-    config, registry = load_text("\n".join(lines), Path("simulated.yaml"), _provide)
+    config, registry = load_text("\n".join(lines), Path("simulated.yaml"), partial(_provide, groups))
     with_secrets = {name: _with_secret(one) for name, one in config.connections.items()}
     return replace(config, connections=with_secrets), registry
 
@@ -248,12 +262,26 @@ def hook_secret(tool: str) -> str:
     return f"hook-{tool}"
 
 
-def _provide(allowed: Mapping[str, Node], findings: Findings) -> Registry:  # noqa: ARG001 - the plugins are given
+def _escalation() -> escalation.Plugin:
+    """Its limits are short, so that they are over in a schedule."""
+    short = EscalationLimits(acknowledge=timedelta(minutes=2), update=timedelta(minutes=6))
+    settings = {Severity.CRITICAL: short, Severity.HIGH: short}
+    fallback = Fallback(team="whoever is on duty")
+    once = (75,)
+    return escalation.Plugin(EscalationSettings(limits=settings, fallback=fallback, remind=once))
+
+
+_UPSTAIRS: Final[Mapping[str, Callable[[], object]]] = {"rounds": RoundsPlugin, "escalation": _escalation}
+"""The plugins of a world's second floor, by the group that they offer."""
+
+
+def _provide(groups: tuple[str, ...], _allowed: Mapping[str, Node], findings: Findings) -> Registry:
     plugins = [
         Plugin("simulated", TicketsPlugin()),
         Plugin("simulated-alerts", AlertsPlugin()),
         Plugin("shipped", ShippedPlugin()),
         Plugin("grouping", Grouping(Settings(by=("service",)))),
         Plugin("severity", severity.Classifier(severity.Settings())),
+        *(Plugin(name, make()) for name, make in _UPSTAIRS.items() if name in groups),
     ]
     return Registry(plugins, limits=Limits(inline=True), findings=findings)

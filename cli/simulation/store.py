@@ -13,14 +13,16 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, create_engine, func, insert, select, text
+from sqlalchemy import Connection, Engine, MetaData, Table, bindparam, create_engine, func, insert, select, text
 from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 
 from tieline.cli.simulation.fate import Fate
 from tieline.core.store import engines, schema
@@ -59,11 +61,13 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What a backup holds: a SQLite database as it is, or the rows of every table and how far each was numbered."""
+    """What a backup holds: a SQLite database as it is, or the rows of every table, how far each was numbered, and the
+    tables that plugins have."""
 
     image: bytes = b""
     rows: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
     numbered: Mapping[str, tuple[int, bool]] | None = None
+    of_plugins: Sequence[Table] = ()
 
 
 class SimulatedStore(Store):
@@ -158,18 +162,31 @@ class SimulatedStore(Store):
                 return Copy(bytes(driver.serialize()))
             rows = {table.name: _all_rows(connection, table) for table in t.metadata.sorted_tables}
             numbered = {table.name: _numbering(connection, table) for table in _COUNTED}
-        return Copy(rows=rows, numbered=numbered)
+            of_plugins = _of_plugins(connection)
+            rows |= {table.name: _all_rows(connection, table) for table in of_plugins}
+        return Copy(rows=rows, numbered=numbered, of_plugins=of_plugins)
 
     def restore(self, backup: Copy) -> None:
         """Put a backup in the place of the database."""
         with self.read() as connection:
             driver = engines.driver_connection(connection)
             if driver is not None:
-                driver.deserialize(backup.image)
+                # Not `driver.deserialize`: statements that are prepared outlive the database that it takes away, and
+                # SQLite has been seen to end the process by a signal at the next use of one.
+                with closing(sqlite3.connect(":memory:")) as kept:
+                    kept.deserialize(backup.image)
+                    kept.backup(driver)
                 return
+            present = _of_plugins(connection)
         with super().write() as tx:
             tx.execute(text(f"TRUNCATE {', '.join(table.name for table in t.metadata.sorted_tables)} RESTART IDENTITY"))
-            for table in t.metadata.sorted_tables:
+            for table in present:
+                tx.execute(DropTable(table))
+            for table in backup.of_plugins:
+                tx.execute(CreateTable(table))
+                for index in table.indexes:
+                    tx.execute(CreateIndex(index))
+            for table in (*t.metadata.sorted_tables, *backup.of_plugins):
                 rows = (backup.rows or {}).get(table.name)
                 if rows:
                     tx.execute(insert(table), rows)
@@ -203,6 +220,19 @@ class _Guarded(Store):
     def read(self) -> Iterator[Connection]:
         with self._whole.read() as connection:
             yield connection
+
+
+def _of_plugins(connection: Connection) -> list[Table]:
+    """The tables that are no part of the schema, as the database has them."""
+    found = MetaData()
+    names = connection.execute(_PLUGIN_TABLES, {"own": [*t.metadata.tables, "alembic_version"]}).scalars().all()
+    return [Table(name, found, autoload_with=connection) for name in names]
+
+
+_PLUGIN_TABLES: Final = text(
+    "SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = current_schema() AND c.relkind = 'r' AND c.relname NOT IN :own ORDER BY c.relname"
+).bindparams(bindparam("own", expanding=True))
 
 
 def _all_rows(connection: Connection, table: Table) -> list[Mapping[str, Any]]:

@@ -20,6 +20,7 @@ from tieline.cli.simulation import habits
 from tieline.cli.simulation.alerts import AlertTool, Memory
 from tieline.cli.simulation.desk import Desk
 from tieline.cli.simulation.fate import Fate, Killed, Weather
+from tieline.cli.simulation.floor.floor import PLUGINS, Floor
 from tieline.cli.simulation.people import Chronicle
 from tieline.cli.simulation.shape import (
     ALERTS,
@@ -133,7 +134,13 @@ class World:
         if shape.workers > 1:
             self.fate.on_freeze = self._freeze
             self.store.before_commit = self._committed
+        self.groups: tuple[str, ...] = PLUGINS if shape.floor else ()
+        """The plugins that are at work."""
+        self.floor: Floor | None = None
         self.start()
+        if shape.floor:
+            self.floor = Floor(self, shape.workers)
+            self.floor.begin()
 
     def _is_shipped(self, name: str) -> bool:
         return name in ROLES or (name == ALERTS and self.shape.monitoring in WATCHES)
@@ -220,8 +227,14 @@ class World:
 
     def _start(self, worker: Worker) -> None:
         self.starts += 1
-        config, registry = load(self.shape, self.page_size)
-        engine = worker.engine = build(
+        engine = worker.engine = self.engine_of(self.groups)
+        worker.intake = Intake(engine)
+        worker.lanes = {str(name): Lane(engine, here, self.shape.batch) for name, here in engine.connections.items()}
+
+    def engine_of(self, groups: tuple[str, ...]) -> Engine:
+        """A new engine with these plugins."""
+        config, registry = load(self.shape, self.page_size, groups)
+        engine = build(
             config,
             self.store,
             registry,
@@ -234,8 +247,17 @@ class World:
             is_alone=len(self.workers) == 1,
         )
         engine.new_token = self._token
-        worker.intake = Intake(engine)
-        worker.lanes = {str(name): Lane(engine, here, self.shape.batch) for name, here in engine.connections.items()}
+        return engine
+
+    def restart_all(self) -> None:
+        """Every worker starts anew, with the plugins of now."""
+        self.start()
+        if self.floor is not None:
+            self.floor.start()
+
+    def somebody_edits(self) -> str:
+        """Somebody edits a record in a tool."""
+        return self.staff.edit()
 
     def _token(self) -> Token:
         self._tokens += 1
@@ -390,9 +412,10 @@ class World:
         if forgotten:
             firing, unsettled = self._believed()
             # What came in at this very moment may have begun after the listing was made: a pass does not miss it.
-            missing = forgotten & self._believed_before(self.clock.now())
+            # Of what the inbox still says something, the end may be believed by itself, and counts no more then.
+            missing = (forgotten & self._believed_before(self.clock.now())) - unsettled
             if len(missing) >= DOUBT_FROM and 2 * len(missing) > len(firing):
-                self.guarded = missing - unsettled
+                self.guarded = missing
 
     def _look_at_guarded(self) -> None:
         """None of the alerts that were left out may end without having ended."""
@@ -543,6 +566,8 @@ class World:
         """A little more than a poll interval: every lane works until none of them has anything left to do."""
         self.clock.advance(CYCLE.total_seconds())
         self.tick()
+        if self.floor is not None and not self.floor.rests:
+            self.floor.settle()
         for _ in range(60):
             worked = [self._dry(name) for name in self.shape.connections]
             self.receive_all()

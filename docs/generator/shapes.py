@@ -179,6 +179,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
             "first": "integer",
             "steps": "integer",
             "tools": "text",
+            "plugins": "boolean",
             "store": "text",
             "failures": "integer",
             "failed": ["integer"],

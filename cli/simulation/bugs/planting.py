@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from tieline.cli.simulation.shape import MEMORY
+from tieline.cli.simulation.shape import MEMORY, UPSTAIRS
 
 Patch = tuple[Any, str, Any]
 """Where, which name, and what stands there instead."""
@@ -21,6 +21,8 @@ class Mutant:
     patches: Callable[[], Sequence[Patch]]
     tools: str = MEMORY
     """Among which tools it shows; see `Plan.drawn`."""
+    upstairs: float = UPSTAIRS
+    """How likely plugins are at work where it is looked for: 1.0 for one that shows nowhere else."""
 
 
 class _Instead:
