@@ -1,4 +1,4 @@
-"""The long forms: `python -m tests.crash matrix|kept|faults|storm --out FILE`. Each appends its figures to FILE."""
+"""The long forms: `python -m tests.crash matrix|upstairs|kept|… --out FILE`. Each appends its figures to FILE."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from tests.crash.postgres import Postgres
 from tests.crash.script import STEPS
 from tests.crash.storm import storm
 from tests.crash.trouble import cut_connections, endure, fill, hold_the_lock, small_disk
+from tests.crash.upstairs import die_everywhere as die_everywhere_upstairs
 from tests.suite.figures import add, figures_file
 
 from tieline.cli.simulation.mutants import planted
@@ -47,6 +48,9 @@ def main() -> int:
     migration.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
     migration.add_argument("--every", type=int, default=1, help="only every n-th point")
     migration.set_defaults(work=_migration)
+    upstairs = commands.add_parser("upstairs", help="kill people's acts, followers and timers at every commit")
+    upstairs.add_argument("--most", type=int, help="at most so many points, spread evenly")
+    upstairs.set_defaults(work=_upstairs)
     kept = commands.add_parser("kept", help="kill a daemon under load, and look for every alert it acknowledged")
     kept.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
     kept.add_argument("--kills", type=int, default=12)
@@ -132,6 +136,13 @@ def _migration(asked: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         "kinds": dict(first.kinds + moved.kinds),
         "failures": [*first.failures, *moved.failures],
     }
+
+
+def _upstairs(asked: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    with _shelf("sqlite") as (_found, folder):
+        report = die_everywhere_upstairs(folder, asked.most)
+    _say(f"crash points upstairs: {report.points} ran: {report.ran} clean: {report.clean}")
+    return "upstairs, sqlite", report.figures()
 
 
 def _kept(asked: argparse.Namespace) -> tuple[str, dict[str, Any]]:

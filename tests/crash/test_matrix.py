@@ -39,6 +39,13 @@ def test_nor_does_one_on_postgresql(tmp_path):
     assert figures["ran"] >= 16
 
 
+def test_a_kill_at_any_commit_of_an_act_or_of_a_plugin_loses_and_doubles_nothing(tmp_path):
+    figures = crash(tmp_path, "upstairs", "--most", "30")
+    assert figures["failures"] == []
+    assert figures["ran"] == figures["clean"] == 30
+    assert figures["points"] > 50
+
+
 @pytest.mark.parametrize(
     ("bug", "where", "words"),
     [
