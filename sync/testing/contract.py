@@ -23,7 +23,7 @@ from tieline.core.offer import Offer
 from tieline.sync.testing.acting import ActContract
 from tieline.sync.testing.asking_first import AskingFirstContract
 from tieline.sync.testing.dying import DyingContract
-from tieline.sync.testing.ground import Ground
+from tieline.sync.testing.ground import Databases, Ground
 from tieline.sync.testing.hostility import HostileContract
 from tieline.sync.testing.lasting import LastingContract
 from tieline.sync.testing.remembering import RememberingContract
@@ -64,12 +64,17 @@ class PluginContract(
     """As they would stand in `tieline.yaml`."""
 
     @pytest.fixture
-    def ground(self, tmp_path: Path) -> Iterator[Ground]:
+    def databases(self) -> Databases | None:
+        """Where it is tried: in files, unless this is overridden."""
+        return None
+
+    @pytest.fixture
+    def ground(self, tmp_path: Path, databases: Databases | None) -> Iterator[Ground]:
         """Where the plugin is tried."""
         if type(self).plugin is None:
             raise NotImplementedError("name what your entry point names: plugin = Plugin")
         with capture_logs():
-            made = Ground(tmp_path / "ground", offering(type(self).plugin, self.settings))
+            made = Ground(tmp_path / "ground", offering(type(self).plugin, self.settings), databases=databases)
             made.work()
             yield made
             made.close()

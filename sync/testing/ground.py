@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import select
 
@@ -145,10 +145,33 @@ class Entry:
         return found
 
 
+_BESIDE: Final = "sqlite:///contract.db"
+
+
+class Databases(Protocol):
+    """Where the grounds of the contract keep what they hold, when that is not in files."""
+
+    def fresh(self) -> str:
+        """The address of an empty database."""
+
+    def copied(self, address: str) -> str:
+        """The address of another one that holds the same. Nobody works on either meanwhile."""
+
+
 class Ground:
     """One plugin at work, or none. `restart` is a crash: only the store and the tool's records remain."""
 
-    def __init__(self, folder: Path, make: Callable[[], Offer] | None, clock: ManualClock | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        make: Callable[[], Offer] | None,
+        clock: ManualClock | None = None,
+        databases: Databases | None = None,
+        address: str = "",
+    ) -> None:
+        """`databases` make the one that it stands on; without any that is a file in its folder, as `address` says."""
+        self.databases = databases
+        self.address = address or (_BESIDE if databases is None else databases.fresh())
         self.folder = folder
         self.make = make
         self.clock = clock or ManualClock()
@@ -157,7 +180,7 @@ class Ground:
         self.engine: Engine
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "tieline.yaml").write_text(
-            "tieline: 1\nstore: sqlite:///contract.db\nconnections:\n  desk:\n    tool: memory\n"
+            f"tieline: 1\nstore: {self.address}\nconnections:\n  desk:\n    tool: memory\n"
             f"    path: '{folder}/desk.json'\n    opens: true\n    history: 1d\n    people: [ann@example.com]\n",
             encoding="utf-8",
         )
@@ -196,8 +219,9 @@ class Ground:
         """The same as it is now, elsewhere."""
         self.close()
         shutil.copytree(self.folder, folder)
+        address = self.address if self.databases is None else self.databases.copied(self.address)
         self.begin()
-        return Ground(folder, self.make, ManualClock(self.clock.now()))
+        return Ground(folder, self.make, ManualClock(self.clock.now()), self.databases, address)
 
     @property
     def offer(self) -> Offer:
