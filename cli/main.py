@@ -80,28 +80,14 @@ COMMANDS = {
 }
 
 
-SERVED: Final = {
-    *(
-        "overview",
-        "incident",
-        "connections",
-        "policy",
-        "status",
-        "incidents",
-        "items",
-        "why",
-        "history",
-        "conflicts",
-        "parked",
-        "doubts",
-        "proposals",
-        "reviews",
-        "followers",
-        "timers",
-    ),
-    *("edit", "comment", "restrict", "unrestrict", "access", "token"),
+OF_THIS_MACHINE: Final = {
+    *("init", "check", "run", "work", "demo", "api", "web", "login", "logout", "whoami"),
+    *("mapping", "audit", "store", "simulate", "plugins"),
 }
-"""What a server does, where one answers. The rest is of this machine."""
+"""What no server does. Everything else one does, where one answers."""
+
+MIXED: Final = {"plugin"}
+"""Groups of which some is of this machine, as writing a plugin is."""
 
 FOLLOWS: Final = {
     **dict.fromkeys(["run", "work", "web", "demo"], "nothing was started"),
@@ -150,16 +136,17 @@ class LazyGroup(click.Group):
         return [*COMMANDS, *_offered(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in COMMANDS and cmd_name not in SERVED:
+        if cmd_name in OF_THIS_MACHINE:
             return _own(cmd_name)
         session = _session(ctx)
         workspace = _workspace(ctx)
-        local = None if session is not None and session.url else partial(_here, workspace)
+        elsewhere = session is not None and session.url and cmd_name not in MIXED
+        local = None if elsewhere else partial(_here, workspace)
         if session is not None:
             thin: Any = importlib.import_module("tieline.cli.client.thin")
             text = COMMANDS[cmd_name][2] if cmd_name in COMMANDS else ""
             found: click.Command | None = thin.command(session, cmd_name, text, local)
-            if found is None and session.url and cmd_name in SERVED:
+            if found is None and elsewhere and cmd_name in COMMANDS:
                 of_server: Any = importlib.import_module("tieline.cli.output")
                 words = f"{session.name} offers no `tieline {cmd_name}`; it is of another version, or has it done there"
                 raise of_server.Unserved(words, 2)

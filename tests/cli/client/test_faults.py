@@ -186,3 +186,10 @@ def test_an_answer_without_end_is_not_kept(served: Served, monkeypatch: pytest.M
     server.described = answer(200, description(), ETag='"1"')
     code, words = run("incidents")
     assert (code, "answered more than 1,000 bytes" in words) == (1, True)
+
+
+def test_a_plugin_is_written_here_though_a_server_does_the_rest(served: Served, home: Path) -> None:
+    served(lambda _line: told())
+    code, words = run("plugin", "new", "notes", "--folder", "notes")
+    assert code == 0, words
+    assert (home / "elsewhere" / "notes").is_dir()

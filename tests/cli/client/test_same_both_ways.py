@@ -11,10 +11,11 @@ import pytest
 from tests.cli.test_looks import COMMANDS, FIRST, LOOKS, place, prepared, shown
 
 from tieline.adapters.testing.clock import ManualClock
+from tieline.cli import main
 from tieline.cli.accounts import account, owner_of, owns_store
 from tieline.cli.client import calls
 from tieline.cli.client.sessions import Session
-from tieline.cli.main import SERVED, perform
+from tieline.cli.main import OF_THIS_MACHINE, perform
 from tieline.cli.open import configuration_to_act
 from tieline.sync.api.local import Local
 from tieline.sync.api.serving import Web
@@ -86,4 +87,5 @@ def test_it_looks_the_same(
 
 
 def test_what_is_offered_is_asked_of_a_server() -> None:
-    assert {name.partition(" ")[0] for name in OFFERED} <= SERVED
+    assert not {name.partition(" ")[0] for name in OFFERED} & OF_THIS_MACHINE
+    assert set(main.COMMANDS) >= OF_THIS_MACHINE
