@@ -77,6 +77,7 @@ def test_what_is_kept_of_it_is_gone_and_of_another_one_is_there(ground: Ground) 
 def test_of_what_waits_for_an_approval_the_words_go_and_the_time_is_over(ground: Ground) -> None:
     numbers = ground.open(), ground.open()
     now = ground.clock.now()
+    until = now + timedelta(hours=1)
     with ground.engine.store.write() as tx:
         asker = tx.person(OWNER)
         tx.flush()
@@ -84,7 +85,6 @@ def test_of_what_waits_for_an_approval_the_words_go_and_the_time_is_over(ground:
             item = int(ground.incident(number).id)
             row = {"id": number, "label": number, "act": "edit", "ask": {"words": CANARY}, "asker": asker, "token": ""}
             about = {"incident_id": item, "items": {str(item): 1}, "rights": [], "approvals": [], "sha": ""}
-            until = now + timedelta(hours=1)
             times = {"state": "open", "asked_at": now, "until": until, "entry": 1}
             tx.execute(insert(t.proposal), {**row, **about, **times})
     forget(ground, numbers[0])
