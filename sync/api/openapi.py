@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,7 +27,8 @@ WHOAMI: Final = f"{ROOT}whoami"
 COMMAND: Final = "x-command"
 """Under this name stands how it is asked for on a command line."""
 Mode = Literal["validation", "serialization"]
-_SCHEMAS: Final = "#/components/schemas/{model}"
+_AT: Final = "#/components/schemas/"
+_SCHEMAS: Final = f"{_AT}{{model}}"
 
 ALWAYS: Final = (Kind.MALFORMED, Kind.NOT_PROVED, Kind.TOO_OFTEN, Kind.BROKEN, Kind.BUSY)
 LOOKING: Final = (*ALWAYS, Kind.NOT_ALLOWED, Kind.NOT_THERE, Kind.WRONG_WORDS)
@@ -182,15 +184,60 @@ def _who(schemas: _Schemas) -> dict[str, Any]:
     }
 
 
+def _names(schemas: Mapping[str, Any], called: Mapping[str, str]) -> dict[str, str]:
+    """What each schema is called, by how pydantic has called it: `called` has those of what is told and answered. Of
+    the others each goes by the name of its model, with its module's before it where several are called so, so that a
+    name says nothing of where a model stands, and stays when that moves."""
+    names = dict(called)
+    taken = {name: schemas[known] for known, name in called.items()}
+    for known in sorted(schemas.keys() - names.keys(), key=lambda one: (_MODULES in one, one)):
+        *modules, model = re.sub(r"-(Input|Output)$", "", known).split(_MODULES)
+        place = "".join(word.capitalize() for word in modules[-1].split("_")) if modules else ""
+        # An enumeration is the same whether it is told or answered.
+        apart = (model, f"{place}{model}", known)
+        names[known] = next(one for one in apart if taken.get(one, schemas[known]) == schemas[known])
+        taken[names[known]] = schemas[known]
+    return names
+
+
+_MODULES: Final = "__"
+"""Where pydantic tells models of one name apart, this stands between the modules that lead to each."""
+
+
+def _renamed(part: Any, names: Mapping[str, str]) -> Any:
+    """A part of a schema, with what it refers to by its new name."""
+    if isinstance(part, list):
+        return [_renamed(one, names) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: f"{_AT}{names[one.removeprefix(_AT)]}" if key == "$ref" and isinstance(one, str) else _renamed(one, names)
+        for key, one in part.items()
+    }
+
+
+def _of_calls(declared: Iterable[Declared], known: Mapping[Any, str]) -> dict[str, str]:
+    """What is told and answered goes by the act or the view whose it is; what several share, by its own name."""
+    named: dict[str, list[str]] = {}
+    for one in declared:
+        called = "".join(word.capitalize() for word in re.split(r"[\W_]+", one.name))
+        named.setdefault(known[one.ask, "validation"], []).append(f"{called}Ask")
+        named.setdefault(known[one.answer, "serialization"], []).append(f"{called}Answer")
+    return {one: names[0] for one, names in named.items() if len(names) == 1}
+
+
 class _Schemas:
     """The schemas of all that is told and answered."""
 
-    def __init__(self, declared: Iterable[Declared]) -> None:
+    def __init__(self, declared: Sequence[Declared]) -> None:
         told: list[tuple[type[BaseModel], Mode]] = [(one.ask, "validation") for one in declared]
         answered: list[tuple[type[BaseModel], Mode]] = [(one.answer, "serialization") for one in declared]
         inputs = [*told, *answered, *_PROBLEM]
-        self._refs, schema = models_json_schema(inputs, ref_template=_SCHEMAS)
-        self.all: dict[str, Any] = schema["$defs"]
+        refs, schema = models_json_schema(inputs, ref_template=_SCHEMAS)
+        known = {model: str(one["$ref"]).removeprefix(_AT) for model, one in refs.items()}
+        names = _names(schema["$defs"], _of_calls(declared, known))
+        self._refs = {model: {"$ref": f"{_AT}{names[one]}"} for model, one in known.items()}
+        self.all: dict[str, Any] = {names[one]: _renamed(part, names) for one, part in schema["$defs"].items()}
 
     def ask(self, declared: Declared) -> dict[str, str]:
         """Where the schema of what it is told stands."""
@@ -235,7 +282,10 @@ def _acting(act: Declared, schemas: _Schemas) -> dict[str, Any]:
     how = ("idempotency-key", "if-match", *(["break-glass"] if asks_first else []))
     return {
         "parameters": [_ref("parameters", name) for name in how],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schemas.ask(act)}}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schemas.ask(act), **_example(act)}},
+        },
         "responses": {
             "200": _done("It is done.", schemas.answer(act), done),
             **({"202": proposed} if asks_first else {}),
@@ -244,10 +294,18 @@ def _acting(act: Declared, schemas: _Schemas) -> dict[str, Any]:
     }
 
 
+def _example(declared: Declared) -> dict[str, Any]:
+    return {} if declared.example is None else {"example": dict(declared.example)}
+
+
 def _looking(view: Declared, schemas: _Schemas) -> dict[str, Any]:
     whole = schemas.whole(view)
     required = whole.get("required", ())
-    parameters = [_parameter(name, schema, required) for name, schema in whole["properties"].items()]
+    example = view.example or {}
+    parameters = [
+        {**_parameter(name, schema, required), **({"example": example[name]} if name in example else {})}
+        for name, schema in whole["properties"].items()
+    ]
     headers = {"ETag": _ref("headers", "etag"), "Link": _ref("headers", "link")}
     return {
         "parameters": [*parameters, _ref("parameters", "if-none-match")],

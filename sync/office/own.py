@@ -238,10 +238,12 @@ def confirm(desk: EngineDesk, ask: Confirm) -> Callable[[], Confirmed]:
     return lambda: Confirmed(connection=name, episodes=sorted(found[0].episodes), actor=str(desk.actor))
 
 
+_EDIT: Final = {"incident": "INC-1", "changes": {"title": "Disk full on db1", "severity": "high"}}
+_COMMENT: Final = {"incident": "INC-1", "body": "The disk is being replaced."}
 OWN: Final = Acts(
     [
-        Act("edit", edit, "incident.edit", ("incident", "changes")),
-        Act("comment", comment, TO_COMMENT, ("incident", "body")),
+        Act("edit", edit, "incident.edit", ("incident", "changes"), example=_EDIT),
+        Act("comment", comment, TO_COMMENT, ("incident", "body"), example=_COMMENT),
         Act("conflicts settle", settle, "conflicts.settle", ("incident", "field", "connection")),
         Act("parked retry", retry, "parked.release", ("what", "number"), about=_of_parked),
         Act("doubts confirm", confirm, "doubts.confirm", ("connection",), about=_of_connection),

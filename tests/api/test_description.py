@@ -132,6 +132,10 @@ SELDOM: Final = {
     *("POST /api/v1/conflicts/settle", "POST /api/v1/parked/retry", "POST /api/v1/doubts/confirm"),
     *(f"POST /api/v1/proposals/{decision}" for decision in ("approve", "reject", "withdraw")),
     "POST /api/v1/reviews/close",
+    "POST /api/v1/plugin/rebuild",  # of a plugin, and there is none
+    *(f"GET /api/v1/policy/{view}" for view in ("show", "plan", "history")),  # of a plugin's too
+    *("POST /api/v1/policy/propose", "POST /api/v1/policy/rollback"),
+    *("GET /api/v1/jobs/show", "GET /api/v1/jobs/result", "POST /api/v1/jobs/resume", "POST /api/v1/jobs/cancel"),
 }
 """What can be done once, or not at all as things are."""
 
@@ -191,3 +195,27 @@ def test_hostile_bytes_are_answered_by_a_problem(called: Caller, path: str) -> N
         assert answer.json()["status"] == answer.status_code
 
     ask()
+
+
+def test_a_schema_goes_by_a_name_that_says_nothing_of_where_it_stands_and_stays() -> None:
+    schemas = DESCRIPTION["components"]["schemas"]
+    assert [name for name in schemas if "__" in name or "-" in name] == []
+    assert {"EditAsk", "EditAnswer", "ConflictsSettleAsk", "Status"} <= schemas.keys()
+    assert schemas["Status"]["enum"][0] == "new"
+    fewer = openapi.description(calls.calls([one for one in DECLARED if one.name in ("edit", "incidents")]), Offers())
+    for name, schema in fewer["components"]["schemas"].items():
+        assert schemas[name] == schema
+
+
+def test_what_a_schema_refers_to_is_there() -> None:
+    told = json.dumps(DESCRIPTION)
+    named = {one.partition('"')[0] for one in told.split('"#/components/schemas/')[1:]}
+    assert named <= DESCRIPTION["components"]["schemas"].keys()
+
+
+def test_an_act_is_described_with_its_example() -> None:
+    body = DESCRIPTION["paths"]["/api/v1/edit"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["example"]["incident"] == "INC-1"
+    for one in DECLARED:
+        if one.example is not None:
+            one.told(one.example)
