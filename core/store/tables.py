@@ -95,6 +95,7 @@ Index(
     incident.c.rank,
     incident.c.opened_at,
     incident.c.id,
+    incident.c.restricted,
     sqlite_where=_OPEN,
     postgresql_where=_OPEN,
 )

@@ -143,7 +143,7 @@ def _ranks() -> None:
     op.create_index(
         "ix_incident_open",
         "incident",
-        ["kind", "rank", "opened_at", "id"],
+        ["kind", "rank", "opened_at", "id", "restricted"],
         sqlite_where=still_open,
         postgresql_where=still_open,
     )
