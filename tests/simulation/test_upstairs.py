@@ -65,6 +65,7 @@ def test_every_move_comes_about():
         ", once more",
         ", and may not",
         "and it has changed",
+        ", and the process dies",
         "plugins work in",
         "it freezes, and others go on",
         "makes the tables of",

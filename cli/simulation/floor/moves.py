@@ -121,8 +121,10 @@ def _ask(floor: Floor, who: Someone, name: str, given: Mapping[str, Any], key: s
     """Ask, and hold what is answered against what is known."""
     incident = str(given.get("incident", ""))
     floor.watch_revision(IncidentId(int(incident.removeprefix("INC-"))) if incident else None)
+    floor.lower.fate.light_fuse()
     with floor.disturbed(INTERRUPTED, _places(floor, name), lambda: meanwhile(floor, who, name, given, key)):
         done, how = floor.do(who, name, given, key, revision)
+    floor.lower.fate.put_out()
     seen = floor.revision
     floor.watch_revision(None)
     _try(floor, who, name, given, key)
