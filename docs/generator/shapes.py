@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from tieline.core.model import ConnectionName
 from tieline.core.views import Sparse
+from tieline.sync.office.own import OWN
 from tieline.sync.office.own_views import OWN_VIEWS
 
 ERROR: Final[Any] = {
@@ -37,7 +38,6 @@ _FAILURE: Final = {
     "trace": "text",
 }
 _SHOWN_TOKEN: Final = {"id": "text", "name": "text", "until": "moment", "reaches": "text"}
-_POLICY_SET = {"policy": "text", "revision": "integer", "sha": "text", "alone": "boolean"}
 _HOLDS: Final = {
     "person": "text",
     "role": "text",
@@ -66,7 +66,7 @@ def _of(annotation: Any, name: str) -> Any:
     if NoneType in inner:
         told = _of(inner[0], name)
         return f"{told} or null" if isinstance(told, str) else told
-    if get_origin(annotation) is tuple:
+    if get_origin(annotation) in (tuple, list):
         return [_of(inner[0], name)]
     if get_origin(annotation) is dict:
         named = "connection" if inner[0] is ConnectionName else name.removesuffix("s")
@@ -80,8 +80,11 @@ _WORDS: Final[Mapping[object, str]] = {int: "integer", bool: "boolean", datetime
 
 _VIEWS: Final = {f"tieline {view.name}": {"": of_model(view.answer)} for view in OWN_VIEWS.by_name.values()}
 
+_ACTS: Final = {f"tieline {act.name}": {"": of_model(act.answer)} for act in OWN.by_name.values()}
+
 SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     **_VIEWS,
+    **_ACTS,
     "tieline init": {"": {"file": "text", "tools": ["text"]}},
     "tieline plugin new": {"": {"folder": "text", "files": ["text"]}},
     "tieline check": {
@@ -101,19 +104,11 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
             }
         ]
     },
-    "tieline conflicts settle": {"": {"incident": "text", "field": "text", "value": "anything"}},
-    "tieline jobs cancel": {"": {"job": "text", "status": "text"}},
-    "tieline jobs resume": {"": {"job": "text", "status": "text"}},
-    "tieline parked retry": {"": {"released": "text", "id": "integer"}},
-    "tieline doubts confirm": {"": {"connection": "text", "episodes": ["text"], "actor": "text"}},
     "tieline edit": {
         "": {"incident": "text", "changed": {"<field>": "anything"}, "unchanged": {"<field>": "anything"}}
     },
-    "tieline comment": {"": {"incident": "text", "comment": "integer", "audience": "text"}},
     "tieline restrict": {"": {"incident": "text", "was": "text", "restricted": "boolean"}},
     "tieline unrestrict": {"": {"incident": "text", "was": "text", "restricted": "boolean"}},
-    "tieline policy propose": {"": _POLICY_SET},
-    "tieline policy rollback": {"": _POLICY_SET},
     "tieline access grant": {"": _HOLDS},
     "tieline access revoke": {"": _HOLDS},
     "tieline access why": {
@@ -147,11 +142,9 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "tieline account add": {"": {"account": "text", "until": "moment", "code": "text"}},
     "tieline account password": {"": {"account": "text", "until": "moment", "code": "text"}},
-    "tieline account remove": {"": {"account": "text"}},
     "tieline login": {"": {"url": "text", "identity": "text", "token": _SHOWN_TOKEN}},
     "tieline logout": {"": {"url": "text", "now": "text or null"}},
     "tieline whoami": {"": {"server": "text or null", "identity": "text", "token?": _SHOWN_TOKEN}},
-    "tieline token revoke": {"": {"id": "text", "name": "text", "already": "boolean"}},
     "tieline mapping list": {"": ["text"]},
     "tieline mapping check": {"": ERROR["problems?"]},
     "tieline mapping explain": {

@@ -29,6 +29,11 @@ ELSEWHERE = {
     "tieline doubts confirm": "tests/sync/test_absence.py",
     "tieline login": "tests/cli/client/test_login.py",
     "tieline logout": "tests/cli/client/test_login.py",
+    **{
+        f"tieline proposals {decision}": "tests/sync/test_proposals.py"
+        for decision in ("approve", "reject", "withdraw")
+    },
+    "tieline reviews close": "tests/sync/test_proposals.py",
     **dict.fromkeys(["tieline jobs cancel", "tieline jobs resume"], "tests/cli/test_jobs.py"),
     **dict.fromkeys(["tieline jobs show", "tieline jobs result"], "tests/cli/test_jobs.py"),
 }
@@ -59,6 +64,7 @@ ARGUMENTS = {
     "store copy": ("--to", "sqlite:///copied.db"),
     "token issue": ("grafana",),
     "items": ("problem",),
+    "plugin rebuild": ("escalation",),
     "policy show": ("escalation.limits",),
     "policy history": ("escalation.limits",),
     "policy plan": ("escalation.limits", "limits.yaml"),
