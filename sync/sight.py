@@ -172,13 +172,14 @@ class Sight:
     def among(
         self, connection: Connection | Transaction, incidents: Iterable[IncidentId | None]
     ) -> Callable[[IncidentId | None], bool]:
-        """Which of these they see; what is of none is seen by whoever sees everything."""
+        """Which of these they see; what is of none, or of one that is not there, is seen by whoever sees everything."""
         if self.is_whole:
             return lambda _incident: True
         numbers = sorted({one for one in incidents if one is not None})
-        asked = select(t.incident.c.id).where(among(t.incident.c.id, "incidents"), self.sees_item(t.incident))
-        seen = frozenset(connection.execute(asked, {"incidents": numbers}).scalars())
-        return lambda incident: self.is_wide if incident is None else incident in seen
+        sees = self.sees_item(t.incident)
+        asked = select(t.incident.c.id).where(among(t.incident.c.id, "incidents"), not_(sees) if self.is_wide else sees)
+        found = frozenset(connection.execute(asked, {"incidents": numbers}).scalars())
+        return lambda incident: (incident in found) is not self.is_wide
 
 
 def _any(*conditions: ColumnElement[bool], of: FromClause) -> ColumnElement[bool]:

@@ -487,7 +487,7 @@ NOT_THERE: list[tuple[str, dict[str, Any], str]] = [
     ("incidents", {"incident": "INC-99"}, "there is no incident and no ticket 'INC-99'"),
     ("incidents", {"connection": "lefd"}, "there is no connection 'lefd'; did you mean 'left'?"),
     ("why", {"incident": "INC-1", "field": "titel"}, "there is no field 'titel'; did you mean 'title'?"),
-    ("incidentz", {}, "there is no view 'incidentz'; did you mean 'incidents'?"),
+    ("incidentz", {}, "there is no view 'incidentz'; did you mean 'incident'?"),
 ]
 
 
