@@ -44,6 +44,14 @@ def exactly(value: object) -> Markup:
     return escape("" if value is None else str(value))
 
 
+_COMMAND: Final = re.compile(r"[;,.]? (?:then |and )?run `tieline [^`\n]{1,200}`(?: to [a-z ]{1,40})?$")
+
+
+def beside_a_button(sentence: str) -> str:
+    """A sentence without the command at its end that does what the button beside it does."""
+    return _COMMAND.sub("", sentence)
+
+
 def initials(name: str) -> str:
     """Two letters for a person."""
     words = [word for word in re.split(r"[\s@._-]+", name) if word and unicodedata.category(word[0])[0] in "LN"]
@@ -137,6 +145,7 @@ class Drawing:
             initials=initials,
             code=code,
             passed=passed,
+            beside_a_button=beside_a_button,
             clock=clock,
             day=day,
             value=value,
