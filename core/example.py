@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin
 
@@ -178,6 +179,8 @@ def _placeholder(tool: str, path: str, info: FieldInfo) -> Any:
         return "somebody@example.com"
     if int in kinds:
         return 1
+    if Path in kinds:
+        return f"/var/lib/{tool}"
     return PLACEHOLDER if str in kinds else [PLACEHOLDER]
 
 

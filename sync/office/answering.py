@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
 from tieline.core.errors import PluginFault
 from tieline.core.offer import Offer
 from tieline.core.strangers import guarded
@@ -22,6 +20,9 @@ def answering(offer: Offer | None, what: str) -> Iterator[None]:
         with guarded(what):
             yield
     except PluginFault as fault:
+        # It brings much along, and mostly there is no fault.
+        import structlog
+
         told = {"plugin": offer.group, "what": what, "sentence": str(fault)}
         structlog.get_logger("tieline.plugins").error("plugin_failed", **told, exc_info=fault)
         raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -35,9 +35,11 @@ from tieline.core.model import ABSENT, IncidentId
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.core.timers import NO_WAIT
-from tieline.sync.engine import Engine
 from tieline.sync.limits import TRIES
 from tieline.sync.sight import Sight
+
+if TYPE_CHECKING:
+    from tieline.sync.engine import Engine  # whoever only looks does not wait for it
 
 RUNNING: Final = "running"
 PARKED: Final = "parked"

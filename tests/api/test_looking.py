@@ -38,10 +38,20 @@ def restrict(caller: Caller) -> None:
 NEEDED: Mapping[str, Mapping[str, Any]] = {
     "why": {"incident": "INC-1", "field": "title"},
     "history": {"incident": "INC-1"},
+    "incident": {"incident": "INC-1"},
+    "items": {"kind": "incident"},
 }
 """What a view has to be told."""
+NOT_THERE: Mapping[str, Mapping[str, Any]] = {
+    "jobs show": {"job": "JOB-1"},
+    "jobs result": {"job": "JOB-1"},
+    "policy show": {"policy": "escalation.limits"},
+    "policy history": {"policy": "escalation.limits"},
+    "policy plan": {"policy": "escalation.limits", "document": "again: 20m"},
+}
+"""What is asked about what this world has not."""
 QUERIES = [
-    *((name, dict(NEEDED.get(name, {}))) for name in OWN_VIEWS.by_name),
+    *((name, dict(NEEDED.get(name, {}))) for name in OWN_VIEWS.by_name if name not in NOT_THERE),
     ("incidents", {"incident": "INC-1"}),
     ("incidents", {"status": "new", "search": "disk full", "limit": "1"}),
 ]
@@ -53,6 +63,16 @@ def test_a_view_shows_what_its_command_does(caller: Caller, name: str, given: di
     answer = caller.get(f"{name.replace(' ', '/')}?{urlencode(given)}", token=caller.issue(ANN, Role.ADMIN))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json"), answer.text
     assert answer.json() == told(caller, name, **given)
+
+
+@pytest.mark.parametrize("name", NOT_THERE)
+def test_what_is_not_there_is_said_as_the_command_says_it(caller: Caller, name: str) -> None:
+    caller.grant(ANN, Role.ADMIN)
+    given = NOT_THERE[name]
+    answer = caller.get(f"{name.replace(' ', '/')}?{urlencode(given)}", token=caller.issue(ANN, Role.ADMIN))
+    with pytest.raises(LookupError) as refused:
+        told(caller, name, **given)
+    assert (answer.status_code, answer.json()["detail"]) == (404, str(refused.value))
 
 
 def test_a_list_is_read_to_its_end_by_the_links(caller: Caller) -> None:

@@ -14,7 +14,7 @@ from tests.real.servers import required
 PAGE = ROOT / "docs" / "how-to" / "operate.md"
 
 TYPED = [
-    (("tieline", "inc"), "incidents"),
+    (("tieline", "foll"), "followers"),
     (("tieline", "status", "--j"), "--json"),
     (("tieline", "conflicts", "settle", "INC-1", "priority", "snow", "--take", "o"), "ours"),
 ]
@@ -99,4 +99,4 @@ def test_completing_a_command_imports_none() -> None:
     code += "print([one.value for one in cli.shell_complete(click.Context(cli), 'in')]); "
     code += "print(sorted({'sqlalchemy', 'rich', 'pydantic', 'httpx', 'tieline.cli.look'} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["['init', 'incidents']", "[]"]
+    assert done.stdout.splitlines() == ["['init', 'incident', 'incidents']", "[]"]

@@ -93,6 +93,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "access-revoke": ("access", "revoke", "bin", "responder"),
     "access-why": ("access", "why", "bin", "incident.edit", "INC-1"),
     "access-why-not": ("access", "why", "daemon", "incident.restrict", "INC-1"),
+    "account-add": ("account", "add", "account:eva"),
+    "account-password": ("account", "password"),
+    "account-remove": ("account", "remove", "account:eva"),
     "token-list": ("token", "list"),
     "token-issue": ("token", "issue", "grafana on mon1", "--right", "incident.read", "--for-time", "30d"),
     "token-revoke": ("token", "revoke", "0123456789ab"),
@@ -215,6 +218,7 @@ def visible(text: str) -> str:
     text = text.replace(f"os:{pwd.getpwuid(os.getuid()).pw_name}@", "os:OWNER@")
     text = re.sub(r"\btl_[0-9a-f]{12}_[0-9a-f]{64}\b", "tl_0123456789ab_SECRET", text)
     text = re.sub(r"\b[0-9a-f]{12}\b", "0123456789ab", text)
+    text = re.sub(r"\btc_[0-9a-f]{32}\b", "tc_CODE", text)
     return re.sub(r"\b(p-)?[0-9a-f]{16,}\b", r"\1HASH", text)
 
 

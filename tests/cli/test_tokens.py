@@ -45,7 +45,7 @@ def test_without_more_words_it_reads_for_ninety_days(machine: Machine) -> None:
     responder(machine)
     said = machine.read("token", "issue", "grafana")
     now = machine.clock.now()
-    assert said["reaches"] == "incident.read"
+    assert said["reaches"] == "incident.read, policy.read"
     (kind, who, _incident, facts) = machine.journal("token_issued")[0]
     assert (kind, who, facts["role"], facts["rights"]) == ("token_issued", "daemon", "viewer", [])
     assert 89 <= (type(now).fromisoformat(facts["until"]) - now).days <= 90

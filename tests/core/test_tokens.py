@@ -56,7 +56,7 @@ def test_a_token_stands_for_whoever_it_was_issued_for(store: Store) -> None:
     someone, token = prove(store, told)
     assert (someone.name, someone.identity, someone.token) == ("ann", "os:ann@db1", token.id)
     assert tokens.FORM.fullmatch(told)
-    assert str(token.bound(OWN_RULES)) == "incident.read, incident.edit of team:shop"
+    assert str(token.bound(OWN_RULES)) == "incident.read, incident.edit, policy.read of team:shop"
     assert prove(store, issue(store, GRAFANA))[0].identity == "token:grafana"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from tests.docs.pages import DOCS, ROOT, blocks
+from tests.docs.promises import promises
 
 from tieline.cli.main import COMMANDS, cli
 from tieline.cli.offered import commands
@@ -25,13 +25,12 @@ PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md"))]
 ELSEWHERE = ("tieline_acme", "tieline-acme", "tieline_promises", "tieline-promises")
 """Packages of the pages' own making."""
 
-PROMISES = runpy.run_path(str(ROOT / "examples" / "plugin" / "tieline_promises" / "plugin.py"), run_name="promises")
 KNOWN = Offers(
     [
         Escalation(Settings()).tieline_offer(),
         Durations().tieline_offer(),
         Runbook(Runbooks()).tieline_offer(),
-        PROMISES["tieline_offer"](),
+        promises().tieline_offer(),
     ]
 )
 

@@ -59,6 +59,7 @@ class Office(World):
         self.file.write_text(CONFIG.format(name=name, settings=settings), encoding="utf-8")
         self._tokens = 0
         self.offers = ()
+        self.kinds = {}
         self.start()
 
     def opened(self, **fields: Any) -> None:
