@@ -54,6 +54,18 @@ def told(sentence: str = "It is done.", facts: Any = None, notes: tuple[str, ...
     return answer(200, shown, "application/vnd.tieline.shown+json", Tieline_Offer='"1"')
 
 
+def whole(opened: socket.socket) -> bytes:
+    """One request, to its end: a socket that is closed over what nobody read takes the answer with it."""
+    found = b""
+    while b"\r\n\r\n" not in found and (piece := opened.recv(65_536)):
+        found += piece
+    head, _end, body = found.partition(b"\r\n\r\n")
+    lengths = [line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    while lengths and len(body) < int(lengths[0]) and (piece := opened.recv(65_536)):
+        body += piece
+    return head + b"\r\n\r\n" + body
+
+
 class Server:
     """One that answers by `of`: the bytes for a request's first line, or None to hang up. `asked` are all requests."""
 

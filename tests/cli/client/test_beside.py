@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import func, select
-from tests.cli.client.serving import run, told
+from tests.cli.client.serving import run, told, whole
 from tests.sync.world import World
 
 from tieline.cli.accounts import account, of_peer, owner_of, owns_store
@@ -171,7 +171,7 @@ def ending(here: Path, said: bytes | None) -> Iterator[list[bytes]]:
             while True:
                 opened, _from = listener.socket.accept()
                 with opened:
-                    asked.append(opened.recv(65_536))
+                    asked.append(whole(opened))
                     if b"openapi" not in asked[-1]:
                         listener.close()
                         opened.sendall(said or b"")
