@@ -7,12 +7,10 @@ Whoever shows no token learns nothing, not even which calls there are.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import unquote
@@ -23,9 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from tieline.core.acts import Act, NotDone
-from tieline.core.declared import WrongWords
-from tieline.core.errors import NotAllowed, NotProved, PluginFault, StoreUnavailable, TielineError
+from tieline.core.acts import Act
 from tieline.core.identity import Someone
 from tieline.core.offer import Offers
 from tieline.core.shown import Part, as_facts
@@ -38,17 +34,15 @@ from tieline.sync.api.problems import Kind, Problem
 from tieline.sync.api.signing_in import CHALLENGE, SigningIn
 from tieline.sync.api.stream import Streams
 from tieline.sync.api.telling import Telling
+from tieline.sync.api.turns import InThreads
 from tieline.sync.daemon import elsewhere
 from tieline.sync.engine import Engine
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries, Seen
 from tieline.sync.office.look import Outside
-from tieline.sync.office.office import LONGEST_KEY, Changed, KeyReused, Performed
+from tieline.sync.office.office import LONGEST_KEY, Performed
 from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.office.performing import perform
-
-MOST_WAITING: Final = 200
-"""Calls that wait for the store at once."""
 
 HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
@@ -123,7 +117,7 @@ class Api:
         web = host.engine.config.web
         self._signing_in = SigningIn(calls_per_minute=web.calls_per_minute, behind_proxy=web.behind_proxy)
         self._secure = {"Strict-Transport-Security": "max-age=31536000"} if web.certificate or web.behind_proxy else {}
-        self._waiting = 0
+        self._in_thread = InThreads(host.workers, "calls")
         self._telling = Telling(host.engine.store, self._in_thread, self._now)
         self._log: Any = structlog.get_logger("tieline.web")
 
@@ -275,23 +269,6 @@ class Api:
     def _now(self, asker: Asker) -> Asker:
         return replace(asker, now=self._host.engine.clock.now())
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        """Do what asks the store. Raises Problem for whatever it says no with."""
-        if self._waiting >= MOST_WAITING:
-            raise Problem(Kind.BUSY, "too many calls wait for the store; come back", wait=timedelta(seconds=1))
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._host.workers, work)
-        except StoreUnavailable as error:
-            raise Problem(Kind.BUSY, f"the store does not answer: {error}", wait=error.wait) from None
-        except (TielineError, LookupError, ValueError) as error:
-            problem = problem_of(error)
-            if problem is None:
-                raise
-            raise problem from None
-        finally:
-            self._waiting -= 1
-
 
 def _check_read(scope: Scope) -> None:
     """Raises Problem for whoever does not only read."""
@@ -323,33 +300,6 @@ def _tagged(body: bytes, tag: str, scope: Scope, headers: Mapping[str, str], oth
     if scope["method"] == "HEAD":
         response.body = b""
     return response
-
-
-def problem_of(error: Exception) -> Problem | None:
-    """What an act says no with, as the problem that it is; None for what is told otherwise."""
-    match error:
-        case NotProved():
-            return Problem(Kind.NOT_PROVED, str(error), headers=CHALLENGE)
-        case WrongWords():
-            return Problem(Kind.WRONG_WORDS, str(error), errors=error.problems)
-        case NotAllowed():
-            return Problem(Kind.NOT_ALLOWED, str(error))
-        case KeyReused():
-            return Problem(Kind.KEY_REUSED, str(error))
-        case Changed():
-            return Problem(Kind.CHANGED, str(error))
-        case NotDone():
-            return Problem(Kind.NOT_DONE, str(error))
-        case PluginFault():
-            return Problem(Kind.PLUGIN_FAULT, str(error))
-        case NoPlace():
-            return None
-        case KeyError() | IndexError() | UnicodeError() | TielineError():
-            return None
-        case LookupError():
-            return Problem(Kind.NOT_THERE, str(error))
-        case _:
-            return Problem(Kind.NOT_DONE, str(error))
 
 
 def _key(headers: Mapping[str, str]) -> str:

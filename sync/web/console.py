@@ -8,13 +8,11 @@ frame, and none runs a script or takes a style but our own files.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from importlib.metadata import version
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode
@@ -31,10 +29,11 @@ from tieline.core.errors import NotProved, StoreUnavailable, TielineError
 from tieline.core.sessions import Session
 from tieline.sync import explain
 from tieline.sync.api import signing_in
-from tieline.sync.api.application import MOST_WAITING, Host, problem_of
+from tieline.sync.api.application import Host
 from tieline.sync.api.problems import Kind, Problem
 from tieline.sync.api.signing_in import SigningIn
 from tieline.sync.api.stream import Stream, Streams
+from tieline.sync.api.turns import InThreads, problem_of
 from tieline.sync.intake.receiving import BodyTooLarge, received
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries
@@ -129,8 +128,8 @@ class Console:
         self._cookies = Cookies(is_secure)
         self._secure = {"Strict-Transport-Security": "max-age=31536000"} if is_secure else {}
         self._streams = Streams(MOST_STREAMS, MOST_OF_A_SESSION, "this sign-in")
+        self._in_thread = InThreads(host.workers, "pages")
         self._live = Live(host.engine.store, self._in_thread, self._drawing, self._enquiries)
-        self._waiting = 0
         self._log: Any = structlog.get_logger("tieline.web")
 
     @property
@@ -534,23 +533,6 @@ class Console:
     def _enquiries(self) -> Enquiries:
         engine = self._host.engine
         return Enquiries(engine.store, engine.config, OWN_VIEWS, self._host.outside(), engine.registry.offers)
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        """Do what asks the store. Raises Problem for whatever it says no with."""
-        if self._waiting >= MOST_WAITING:
-            raise Problem(Kind.BUSY, "too many pages wait for the store; come back", wait=timedelta(seconds=1))
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._host.workers, work)
-        except StoreUnavailable as error:
-            raise Problem(Kind.BUSY, f"the store does not answer: {error}", wait=error.wait) from None
-        except (TielineError, LookupError, ValueError) as error:
-            problem = problem_of(error)
-            if problem is None:
-                raise
-            raise problem from None
-        finally:
-            self._waiting -= 1
 
 
 def _told(sentence: str) -> str:
