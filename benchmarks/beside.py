@@ -60,7 +60,7 @@ def acts(acts_done: int, repeats: int) -> list[Figure]:
     took: list[tuple[float, ...]] = []
     for _ in range(repeats):
         port = free_port()
-        with stage(top=f"web: {{listen: '127.0.0.1:{port}'}}\n") as at:
+        with stage(top=f"web: {{listen: '127.0.0.1:{port}', calls_per_minute: 100000}}\n") as at:
             fill(at.database, 1_000)
             at.start()
             token = json.loads(tieline(at, "token", "issue", "bench", "--role", "responder", "--json"))["token"]
@@ -107,7 +107,7 @@ def readers(counts: tuple[int, int], changes: int, repeats: int) -> list[Figure]
     held: list[float] = []
     for _ in range(repeats):
         port = free_port()
-        with stage(top=f"web: {{listen: '127.0.0.1:{port}'}}\n") as at:
+        with stage(top=f"web: {{listen: '127.0.0.1:{port}', calls_per_minute: 100000}}\n") as at:
             fill(at.database, 1_000)
             at.start()
             token = json.loads(tieline(at, "token", "issue", "bench", "--role", "responder", "--json"))["token"]
