@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, cast
 
@@ -24,7 +23,6 @@ from tieline.core.errors import ConfigError, Misfit
 from tieline.core.settings import Findings, validated
 from tieline.core.yaml import load_yaml
 
-NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,19}")
 LARGEST: Final = 256 * 1024
 """Bytes of a document."""
 
