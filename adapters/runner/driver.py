@@ -10,6 +10,7 @@ from tieline.adapters.runner.plugin import KIND
 from tieline.adapters.runner.settings import RunnerSettings
 from tieline.adapters.runner.simulator import TOKEN, RunnerSimulator
 from tieline.adapters.testing.driver import SimulatorDriver
+from tieline.adapters.testing.executions import ExecutionDriver
 from tieline.adapters.testing.simulation import HttpxTransport
 from tieline.core.model import ConnectionName
 from tieline.core.port import Body, Ref
@@ -18,10 +19,11 @@ from tieline.core.secrets import Secret
 NAME = ConnectionName("runner")
 
 
-class RunnerDriver(SimulatorDriver):
+class RunnerDriver(ExecutionDriver, SimulatorDriver):
     """Somebody who edits what executions are called."""
 
     powers = KIND.powers
+    runner = NAME
     secrets = (TOKEN,)
     page_size = 3
     writes = (("POST", "/executions"), ("PATCH", "/executions"))
@@ -45,28 +47,6 @@ class RunnerDriver(SimulatorDriver):
             url="https://runner.example/api", token=Secret.literal(token), page_size=self.page_size
         )
         return connect(NAME, settings, self.workbench(HttpxTransport(self.simulator)))
-
-    def new_body(self, title: str, description: str = "") -> Body:
-        return {"title": title, "description": description, "command": "true", "runner": NAME, "wanted": "run"}
-
-    def invalid_body(self) -> Body:
-        return {"title": "Disk full", "runner": NAME}
-
-    def unfit_body(self, title: str) -> tuple[Body, str]:
-        return {**self.new_body(title), "wanted": "perhaps"}, "wanted"
-
-    def patch_title(self, title: str) -> Body:
-        return {"title": title}
-
-    def patch_description(self, text: str | None) -> Body:
-        return {"description": text}
-
-    def title_in(self, body: Body) -> str:
-        return str(body["title"])
-
-    def description_in(self, body: Body) -> str | None:
-        said = body["description"]
-        return None if said is None else str(said)
 
     def make(self, title: str, description: str = "") -> Ref:
         return Ref(self.simulator.make(self.new_body(title, description)))

@@ -14,7 +14,7 @@ from tieline.adapters.spool.adapter import SpoolAdapter, connect
 from tieline.adapters.spool.folder import Spool
 from tieline.adapters.spool.plugin import KIND
 from tieline.adapters.spool.settings import SpoolSettings
-from tieline.adapters.testing.driver import ToolDriver
+from tieline.adapters.testing.executions import ExecutionDriver
 from tieline.core.clock import SystemClock
 from tieline.core.model import ConnectionName
 from tieline.core.port import Body, Ref, Workbench
@@ -22,10 +22,11 @@ from tieline.core.port import Body, Ref, Workbench
 NAME = ConnectionName("spool")
 
 
-class SpoolDriver(ToolDriver):
+class SpoolDriver(ExecutionDriver):
     """Time is the file system's: what is to lie apart, waits."""
 
     powers = KIND.powers
+    runner = NAME
     page_size = 3
     tells_age = False
     tells_time = False
@@ -46,28 +47,6 @@ class SpoolDriver(ToolDriver):
     def connect(self) -> SpoolAdapter:
         settings = SpoolSettings(path=self.path, page_size=self.page_size)
         return connect(NAME, settings, Workbench(SystemClock(), time.sleep, None, self.take))
-
-    def new_body(self, title: str, description: str = "") -> Body:
-        return {"title": title, "description": description, "command": "true", "runner": NAME, "wanted": "run"}
-
-    def invalid_body(self) -> Body:
-        return {"title": "Disk full", "runner": NAME}
-
-    def unfit_body(self, title: str) -> tuple[Body, str]:
-        return {**self.new_body(title), "wanted": "perhaps"}, "wanted"
-
-    def patch_title(self, title: str) -> Body:
-        return {"title": title}
-
-    def patch_description(self, text: str | None) -> Body:
-        return {"description": text}
-
-    def title_in(self, body: Body) -> str:
-        return str(body["title"])
-
-    def description_in(self, body: Body) -> str | None:
-        said = body["description"]
-        return None if said is None else str(said)
 
     def make(self, title: str, description: str = "") -> Ref:
         name = secrets.token_hex(16)
