@@ -111,12 +111,13 @@ FORGETS: Final[Mapping[str, Forget | str]] = {
     "act_key": _answers,
     "proposal": _proposals,
     "follower_backlog": _of_item(t.follower_backlog),
+    "release": _of_item(t.release),
     "blob": _blobs,
     "job": _jobs,
     **dict.fromkeys(["incident", "replica", "comment", "twin", "signal", "grouping", "relation", "inbox"], _ITEM),
     **dict.fromkeys(["journal", "journal_payload", "journal_head", "journal_forgotten", "journal_shredded"], _JOURNAL),
     **dict.fromkeys(["delivery", "cursor", "connection", "lease", "account", "doubt", "left_out", "policy"], _NO_ITEM),
-    **dict.fromkeys(["review", "follower", "job_item", "lately", "unheard"], _NO_ITEM),
+    **dict.fromkeys(["review", "follower", "job_item", "lately", "unheard", "halt"], _NO_ITEM),
     **dict.fromkeys(["person", "identity", "role_grant", "token", "local_account", "session"], _NO_ITEM),
 }
 """By table: how it lets go, or why there is nothing to let go of."""

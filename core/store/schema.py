@@ -22,7 +22,7 @@ from tieline.core.store.failures import unavailable
 from tieline.core.store.keys import Keys
 from tieline.core.store.tables import metadata
 
-REVISION: Final = "0018"
+REVISION: Final = "0019"
 """The revision this code was written for. The newest file in `migrations/versions` carries the same."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

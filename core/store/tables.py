@@ -402,6 +402,25 @@ review = Table(
 )
 _partial("ix_review_open", review.c.opened_at, where=text("closed_at IS NULL"))
 
+# What may be shown outside: the bytes that somebody approved for a copy. Of those that are in force, the last counts.
+release = Table(
+    "release",
+    metadata,
+    Column("incident_id", ForeignKey("incident.id"), primary_key=True),
+    Column("connection", String(40), primary_key=True),
+    Column("entry", BigInteger, primary_key=True, autoincrement=False),  # the journal's that tells of the approval
+    Column("since", Instant, nullable=False),
+    Column("sha", String(64), nullable=False),  # of what is sent
+)
+
+# What leaves for nobody, from when on.
+halt = Table(
+    "halt",
+    metadata,
+    Column("what", String(20), primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+
 # The tables of plugins are made from the journal, and made anew where this says so.
 projected = Table(
     "projected",
