@@ -61,6 +61,11 @@ class Look(Protocol):
     def actor(self) -> Actor:
         """Who asks, as was proved."""
 
+    @property
+    def person(self) -> str:
+        """The id of whoever asks, as events and rows have it (`Happened.actor`); "" for somebody of whom nothing tells
+        yet."""
+
     def item(self, name: str) -> Item:
         """The item that is meant by a number or by a ticket. Raises LookupError for none, and for several."""
 

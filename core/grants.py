@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select
 from tieline.core.access import Bound, Facts, Grant, Role, Rule, Verdict, parse_scope
 from tieline.core.errors import NotAllowed
 from tieline.core.events import ActRefused, Event, Granted, Revoked
-from tieline.core.identity import Someone
+from tieline.core.identity import Actor, Someone
 from tieline.core.model import ABSENT, IncidentId
 from tieline.core.store import persons
 from tieline.core.store import tables as t
@@ -105,6 +105,12 @@ def person_of(connection: Connection | Transaction, someone: Someone) -> str | N
     """The id that stands for somebody; None for whom nobody knows yet."""
     found: str | None = connection.execute(_FIND, {"known_as": kept_identity(someone)}).scalar()
     return found
+
+
+def id_of(connection: Connection | Transaction, actor: Actor) -> str:
+    """What events and rows have in place of whoever acts: the id of somebody, "" for whom nobody knows yet, or the name
+    of a part of Tieline."""
+    return person_of(connection, actor) or "" if isinstance(actor, Someone) else actor
 
 
 def has_owner(connection: Connection | Transaction) -> bool:

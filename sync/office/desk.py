@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from tieline.core import timers
+from tieline.core import grants, timers
 from tieline.core.access import Rule, Subject, Verdict
 from tieline.core.acts import LASTS, Acts, Approval, AskFirst
 from tieline.core.arguments import Ask
@@ -174,6 +174,12 @@ class EngineDesk(Seeing):
         return self.whose.actor
 
     @property
+    def person(self) -> str:
+        """The id of whoever asks, as events and rows have it; "" for somebody of whom nothing tells yet."""
+        self.refuse_if_over()
+        return grants.id_of(self.seen_in, self.actor)
+
+    @property
     def asking(self) -> Someone:
         """Who asks. Raises TypeError where that is a part of Tieline."""
         if isinstance(self.actor, Someone):
@@ -259,13 +265,13 @@ class EngineDesk(Seeing):
         offer = self.plugin
         if job not in {one.name for one in offer.jobs}:
             raise TypeError(f"{offer.group!r} offers no job {job!r}")
-        noted = Made()
+        noted, kind = Made(), f"{offer.group}.{job}"
 
         def begin(tx: Transaction) -> None:
             number = None if item is None else item.id
-            noted.made = jobs.begin(tx, self.engine, f"{offer.group}.{job}", ask, number, self.actor, self.now)
+            noted.made = jobs.begin(tx, self.engine, kind, ask, number, self.actor, self.now)
 
-        self.within(begin)
+        self._note(notes.start(kind, _mark(item), ask.plain()), begin)
         return noted
 
     def cancel_timer(self, kind: str, item: Item | None = None, *, key: str = "") -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tieline.core import grants
 from tieline.core.access import STORE, Facts, may
 from tieline.core.config import Config
 from tieline.core.errors import Problem
@@ -53,6 +54,12 @@ class EngineLook(Seeing):
     def end(self) -> None:
         """It is answered: from now on nothing is looked at."""
         self.is_over = True
+
+    @property
+    def person(self) -> str:
+        """The id of whoever asks, as events and rows have it; "" for somebody of whom nothing tells yet."""
+        self.refuse_if_over()
+        return grants.id_of(self.seen_in, self.actor)
 
     def item(self, name: str) -> Incident:
         """The item that is meant by a number or by a ticket. Raises LookupError for none, and for several."""

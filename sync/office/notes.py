@@ -53,6 +53,11 @@ def cancel_timer(kind: str, item: str | None, key: str) -> Note:
     return {"does": "cancel_timer", "item": item, "kind": kind, "key": key}
 
 
+def start(job: str, item: str | None, ask: Mapping[str, Any]) -> Note:
+    """Long work that begins, with what it is told."""
+    return {"does": "start", "item": item, "kind": job, "ask": dict(ask)}
+
+
 def bind(name: str, text: str) -> Note:
     """A text that leaves from here, byte for byte."""
     return {"does": "bind", "name": name, "text": text, "sha": hashlib.sha256(text.encode()).hexdigest()}
@@ -77,6 +82,9 @@ def sentence(note: Note, called: Mapping[str, str]) -> str:
         case "record":
             facts = ", ".join(f"{name} {value}" for name, value in note["facts"].items() if value is not None)
             return f"{note['kind']}{of}: {_cut(facts)}" if facts else f"{note['kind']}{of}"
+        case "start":
+            told = ", ".join(f"{name} {value!r}" for name, value in note["ask"].items() if value is not None)
+            return f"the job {note['kind']}{of} begins" + (f": {_cut(told)}" if told else "")
         case "bind":
             return f"{note['name']}, byte for byte: {_cut(note['text'])}"
         case does:

@@ -22,6 +22,7 @@ from tieline.core.declared import WrongWords
 from tieline.core.desk import Desk
 from tieline.core.errors import NotAllowed, PluginFault
 from tieline.core.identity import Someone, of_account
+from tieline.core.jobs import Done, Job, Result, State
 from tieline.core.model import Audience
 from tieline.core.offer import Offer, Right
 from tieline.core.plugin_events import PluginEvent
@@ -522,6 +523,34 @@ def test_why_tells_who_approved_a_value(world: Worlds) -> None:
         last = explain.why(connection, item, "severity").steps[-1]
     assert item.fields["severity"] == "low"
     assert (last.who, last.reason) == ("ann", f"edited, approved as {done.proposal} by bob")
+
+
+def test_long_work_begins_once_somebody_else_approves_what_it_is_told(world: Worlds) -> None:
+    def count(_desk: Desk, ask: Say, _so_far: State) -> Done:
+        """Count the words."""
+        return Done(str(len(ask.words.split())).encode())
+
+    def begin(desk: Desk, ask: Say) -> Callable[[], SaidSo]:
+        """Have the words be counted."""
+        item = desk.item(ask.incident)
+        noted = desk.start("count", ask, item)
+        desk.ask_first("notices.approve", "it takes long")
+        return lambda: SaidSo(incident=desk.called(item), words=f"JOB-{noted.number}")
+
+    notices = Notices()
+    offer = notices.offer()
+    act = replace(offer.acts[0], name="begin", run=begin, records=())
+    job = Job("count", count, "notices.say", result=Result("text/plain", "notices.say"))
+    team = Team(world, notices, replace(offer, acts=(act,), jobs=(job,)))
+    done = team.do(ANN, "notices begin", incident="INC-1", words="two words")
+    assert team.see(ANN, "jobs") == []
+    [shown] = team.see(BOB)
+    told = {"incident": "INC-1", "words": "two words"}
+    item = team.world.incident().uid
+    assert shown["writes"] == [{"does": "start", "item": item, "kind": "notices.count", "ask": told}]
+    assert team.approve(BOB, done).facts["result"]["words"] == "JOB-1"
+    [begun] = team.see(ANN, "jobs")
+    assert (begun["kind"], begun["by"]) == ("notices.count", "ann")
 
 
 def test_what_was_asked_for_by_a_token_that_was_revoked_since_is_not_done(world: Worlds) -> None:
