@@ -663,6 +663,14 @@ class PasswordChosen(Event):
     person: str
 
 
+@event("password_closed")
+class PasswordClosed(Event):
+    """the store was put back from a backup in which somebody's password or code is another one than it was by then: it
+    is taken no more, until they choose one by a new code"""
+
+    person: str
+
+
 @event("account_removed")
 class AccountRemoved(Event):
     """somebody's local account was taken away"""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -18,7 +19,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from tieline.core import passwords, sessions
 from tieline.core.errors import NotProved
-from tieline.core.events import AccountAdded, AccountRemoved, CodeIssued, Event, PasswordChosen
+from tieline.core.events import AccountAdded, AccountRemoved, CodeIssued, Event, PasswordChosen, PasswordClosed
 from tieline.core.identity import Actor, Someone, is_proved
 from tieline.core.redaction import conceal_token
 from tieline.core.store import tables as t
@@ -28,6 +29,8 @@ from tieline.core.store.store import Connection, Transaction
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,59}")
 CODE_LASTS: Final = timedelta(days=3)
 """How long a code is taken by which a password is chosen."""
+MARK: Final = 16
+"""Letters of what stands for an account in a note."""
 KINDS: Final = ("account:", "os:")
 
 _NO_HASH: Final = "0" * 64
@@ -51,7 +54,13 @@ _CHOSEN = (
     .where(t.local_account.c.name == bindparam("account_name"), t.local_account.c.code == bindparam("by_code"))
     .values(hash=bindparam("new_hash"), code="", code_until=None)
 )
+_CLOSED = (
+    update(t.local_account)
+    .where(t.local_account.c.name == bindparam("account_name"))
+    .values(hash="", code="", code_until=None)
+)
 _GONE = delete(t.local_account).where(t.local_account.c.name == bindparam("account_name"))
+_EVERY = select(t.local_account).order_by(t.local_account.c.name)
 _OF = select(t.local_account.c.name).where(t.local_account.c.person == bindparam("whose"))
 
 
@@ -113,6 +122,31 @@ def let_go(tx: Transaction, person: str) -> None:
     for name in list(tx.execute(_OF, {"whose": person}).scalars()):
         sessions.end_all_of(tx, name)
         tx.execute(_GONE, {"account_name": name})
+
+
+def marks(connection: Connection | Transaction) -> dict[str, str]:
+    """By what stands for an account, what stands for all that proves its owner now. Neither tells anything of it."""
+    found = connection.execute(_EVERY).all()
+    return {_mark(one.name)[:MARK]: _mark(f"{one.person} {one.hash} {one.code}")[:MARK] for one in found}
+
+
+def close_again(
+    tx: Transaction, noted: Mapping[str, str], *, at: datetime, actor: Actor
+) -> tuple[list[str], list[str]]:
+    """Of a store that was put back from a backup: take away whatever account was gone when `noted`, and close those
+    whose password or code was another one by then. Answers the names of both."""
+    now, removed, closed = marks(tx), list[str](), list[str]()
+    for row in list(tx.execute(_EVERY)):
+        mark = _mark(row.name)[:MARK]
+        if mark not in noted:
+            tx.execute(_GONE, {"account_name": row.name})
+            _journal(tx, AccountRemoved(person=row.person), at, actor)
+            removed.append(row.name)
+        elif noted[mark] != now[mark]:
+            tx.execute(_CLOSED, {"account_name": row.name})
+            _journal(tx, PasswordClosed(person=row.person), at, actor)
+            closed.append(row.name)
+    return removed, closed
 
 
 def prove(connection: Connection, name: str, password: str) -> Proved:

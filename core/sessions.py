@@ -46,6 +46,7 @@ _OVER = delete(t.session).where(
     or_(t.session.c.until <= bindparam("now"), t.session.c.used_at <= bindparam("idle_since"))
 )
 _OF_PERSON = delete(t.session).where(t.session.c.person == bindparam("whose"))
+_EVERY = delete(t.session)
 _OF_ACCOUNT = delete(t.session).where(t.session.c.account == bindparam("account_name"))
 
 
@@ -116,6 +117,11 @@ def let_go(tx: Transaction, person: str) -> None:
 def end_all_of(tx: Transaction, account: str) -> None:
     """End every session that began by an account."""
     tx.execute(_OF_ACCOUNT, {"account_name": account})
+
+
+def end_all(tx: Transaction) -> int:
+    """End every session. Answers how many there were."""
+    return tx.execute(_EVERY).rowcount
 
 
 def mark(shown: str) -> str:

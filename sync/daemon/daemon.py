@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Final
 import structlog
 import uvicorn
 
-from tieline.core import tokens
+from tieline.core import local_accounts, sessions, tokens
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
 from tieline.core.errors import ConfigError, StoreUnavailable, TielineError
@@ -99,6 +99,7 @@ class Daemon:
         whole = self._past.is_whole()
         self._store.given.items = self._past.numbers_given
         self._revoke_again()
+        self._sign_out_again()
         self.engine = self._build(config, registry, not whole, self._past.in_doubt_before)
         self.intake = Intake(self.engine)
         self._tell_what_runs()
@@ -115,6 +116,20 @@ class Daemon:
             revoked = tokens.revoke_again(tx, self._past.revoked, at=self._clock.now(), actor="tieline")
         if revoked:
             self._log.warning("tokens_revoked_again", tokens=revoked)
+
+    def _sign_out_again(self) -> None:
+        """A backup takes for signed in who has signed out since, and knows accounts and passwords that are no more."""
+        if not self._past.was_put_back:
+            return
+        now, removed, closed = self._clock.now(), list[str](), list[str]()
+        with self._store.write() as tx:
+            ended = sessions.end_all(tx)
+            if self._past.accounts is not None:
+                removed, closed = local_accounts.close_again(tx, self._past.accounts, at=now, actor="tieline")
+        with suppress(OSError):
+            self._past.accounts_are_closed()
+        if ended or removed or closed:
+            self._log.warning("signed_out_again", sessions=ended, removed=removed, closed=closed)
 
     def _build(self, config: Config, registry: Registry, in_doubt: bool, in_doubt_before: datetime | None) -> Engine:
         return build(

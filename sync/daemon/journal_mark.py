@@ -4,18 +4,21 @@ A store that has lost entries was put back from a backup, and has forgotten what
 entry of the note has lost at most what happened between the note and the end: a second, and nothing where it ended in
 order. A note that is missing says nothing; then everything that may be there is looked for first. Beside the head
 stands what is remembered of an earlier restore: what began before that moment is looked for ever after; the largest
-number that an item was given, so that a restore gives none to two; and the tokens that were revoked, so that none opens
-anything again that a backup still takes for good.
+number that an item was given, so that a restore gives none to two; the tokens that were revoked, so that none opens
+anything again that a backup still takes for good; and what stands for each local account and its password, so that none
+is there again that was taken away, and no password is taken again that was changed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import bindparam, func, select
 
+from tieline.core import local_accounts
 from tieline.core.model import instant, parse_instant
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
@@ -31,6 +34,7 @@ _REVOKED: Final = (
 _MOST_REVOKED: Final = 1_000
 
 _NONE: Final = "-"
+_UNKNOWN: Final = "?"
 
 
 class Past:
@@ -47,6 +51,8 @@ class Past:
         """The largest number of an item that an earlier start noted, once `is_whole` has looked."""
         self.revoked: tuple[str, ...] = ()
         """The ids of the tokens that were revoked when that was noted, once `is_whole` has looked."""
+        self.accounts: Mapping[str, str] | None = None
+        """What stood for the accounts when that was noted, once `is_whole` has looked; None where nobody knows."""
         self.in_doubt_before: datetime | None = None
         """What an earlier start noted, once `is_whole` has looked; see `Engine.in_doubt_before`."""
 
@@ -63,16 +69,31 @@ class Past:
             return True
         try:
             noted, expected, *more = self._note.read_text(encoding="ascii").split()
-            # Notes of earlier versions end before the moment, before the number, or before the tokens.
-            doubt, number, revoked = [*more, *("", "0", _NONE)[len(more) :]]
+            # Notes of earlier versions end before the moment, the number, the tokens, or the accounts.
+            doubt, number, revoked, accounts = [*more, *("", "0", _NONE, _UNKNOWN)[len(more) :]]
             self.numbers_given = int(number)
             self.revoked = () if revoked == _NONE else tuple(revoked.split(","))
+            self.accounts = _marks(accounts)
             with self._store.read() as connection:
                 found = connection.execute(_HASH, {"seq": int(noted)}).scalar() == expected
             self.in_doubt_before = parse_instant(doubt) if found and doubt and doubt != _NONE else None
         except (OSError, ValueError):
             return False
         return found
+
+    @property
+    def was_put_back(self) -> bool:
+        """Whether this store is one that was put back, once `is_whole` has looked. Nobody can say of a shared one."""
+        return self._note is not None and not self._whole
+
+    def accounts_are_closed(self) -> None:
+        """Write down that what was left of the accounts is done: what is done to them from now on stands. Raises
+        OSError."""
+        if self._note is None or self.accounts is None:
+            return
+        words = self._note.read_text(encoding="ascii").split()
+        self._write(" ".join([*words[:-1], _UNKNOWN]) + "\n")
+        self.accounts = None
 
     def note(self, in_doubt_before: datetime | None, *, in_doubt: bool) -> None:
         """Write down how far the journal has come, if it has moved. A note that cannot be written is an old one. After
@@ -82,17 +103,21 @@ class Past:
             return
         seq, head = self._head()
         doubt = _NONE if in_doubt_before is None else instant(in_doubt_before)
-        words = f"{seq} {head} {doubt} {self._last_number()} {','.join(self._revoked()) or _NONE}\n"
+        words = f"{seq} {head} {doubt} {self._last_number()} {','.join(self._revoked()) or _NONE} {self._accounts()}\n"
         if seq == 0 or words == self._noted:
             self._commits = commits
             return
-        fresh = self._note.with_name(f"{self._note.name}.new")
         try:
-            fresh.write_text(words, encoding="ascii")
-            fresh.replace(self._note)
+            self._write(words)
         except OSError:
             return
         self._noted, self._commits = words, commits
+
+    def _write(self, words: str) -> None:
+        if self._note is not None:
+            fresh = self._note.with_name(f"{self._note.name}.new")
+            fresh.write_text(words, encoding="ascii")
+            fresh.replace(self._note)
 
     def _last_number(self) -> int:
         with self._store.read() as connection:
@@ -102,7 +127,19 @@ class Past:
         with self._store.read() as connection:
             return list(connection.execute(_REVOKED.limit(_MOST_REVOKED)).scalars())
 
+    def _accounts(self) -> str:
+        with self._store.read() as connection:
+            found = local_accounts.marks(connection)
+        return ",".join(f"{name}:{proof}" for name, proof in found.items()) or _NONE
+
     def _head(self) -> tuple[int, str]:
         with self._store.read() as connection:
             row = connection.execute(_HEAD).one()
             return int(row.seq), str(row.hash)
+
+
+def _marks(words: str) -> dict[str, str] | None:
+    if words in (_NONE, _UNKNOWN):
+        return {} if words == _NONE else None
+    parted = [one.partition(":") for one in words.split(",")]
+    return {name: proof for name, _, proof in parted}

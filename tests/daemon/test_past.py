@@ -7,8 +7,9 @@ import pytest
 from tests.daemon.conftest import eventually
 
 from tieline.adapters.memory.faults import Fault
-from tieline.core import journal, tokens
+from tieline.core import journal, local_accounts, passwords, sessions, tokens
 from tieline.core.access import Role
+from tieline.core.errors import NotProved
 from tieline.core.identity import of_account
 from tieline.core.journal import Entry
 from tieline.core.store.store import Store
@@ -241,3 +242,54 @@ def test_a_token_that_was_revoked_after_the_backup_does_not_stand_again(asked, t
     again(here)
     with here.daemon._store.read() as connection:
         assert tokens.find(connection, ids[0]).state(now) == "revoked"
+
+
+def test_who_signed_out_lost_an_account_or_changed_a_password_after_the_backup_does_not_come_in_again(asked, tmp_path):
+    here, _verbs = asked()
+    now = datetime.now(UTC)
+    names, owners = ("bob", "cid", "dan"), {}
+    with here.daemon._store.write() as tx:
+        for name in names:
+            owner = of_account(name, "here")
+            account, code = local_accounts.add(tx, owner, at=now, actor="ann")
+            owners[name] = local_accounts.Proved(owner, account)
+            local_accounts.choose(tx, owners[name], code, passwords.hash_of(f"the first of {name}"), at=now)
+    with here.daemon._store.write() as tx:
+        shown = sessions.begin(tx, owners["dan"].someone, account=owners["dan"].account, at=now)
+    here.daemon.stop()
+    shutil.copy(tmp_path / "tieline.db", tmp_path / "backup.db")
+    again(here)
+    with here.daemon._store.write() as tx:
+        local_accounts.remove(tx, owners["bob"].someone.identity, at=now, actor="ann")
+        _name, code = local_accounts.renew(tx, owners["cid"].someone.identity, at=now, actor="ann")
+        local_accounts.choose(tx, owners["cid"], code, passwords.hash_of("the second of cid"), at=now)
+        sessions.end_all_of(tx, owners["dan"].account)
+    stop(here)
+    put_back(tmp_path)
+    again(here)
+
+    def taken(connection, name, password):
+        try:
+            local_accounts.prove(connection, owners[name].account, password)
+        except NotProved:
+            return False
+        return True
+
+    with here.daemon._store.read() as connection:
+        assert [taken(connection, name, f"the first of {name}") for name in names] == [False, False, True]
+        with pytest.raises(NotProved):
+            sessions.prove(connection, shown, now)
+        kinds = [row.kind for row in connection.execute(journal.ENTRIES).all()]
+        assert [kind for kind in kinds if kind in ("account_removed", "password_closed")] == [
+            "account_removed",
+            "password_closed",
+        ]
+    with here.daemon._store.write() as tx:
+        _name, code = local_accounts.renew(tx, owners["cid"].someone.identity, at=now, actor="ann")
+        local_accounts.choose(tx, owners["cid"], code, passwords.hash_of("the third of cid"), at=now)
+        local_accounts.add(tx, owners["bob"].someone, at=now, actor="ann")
+    stop(here)
+    again(here)
+    with here.daemon._store.read() as connection:
+        assert taken(connection, "cid", "the third of cid")
+        assert set(local_accounts.marks(connection)) >= {local_accounts._mark(owners["bob"].account)[:16]}
