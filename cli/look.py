@@ -1,16 +1,18 @@
-"""Commands that look. They read the store and work while the daemon is down."""
+"""Commands that look. They read the store and work while the daemon is down.
+
+One that is asked for is made then, and no other.
+"""
 
 from __future__ import annotations
+
+import click
 
 from tieline.cli.views import command
 from tieline.sync.office.own_views import OWN_VIEWS
 
-overview = command(OWN_VIEWS["overview"])
-incident = command(OWN_VIEWS["incident"])
-connections = command(OWN_VIEWS["connections"])
-incidents = command(OWN_VIEWS["incidents"])
-items = command(OWN_VIEWS["items"])
-why = command(OWN_VIEWS["why"])
-history = command(OWN_VIEWS["history"])
-followers = command(OWN_VIEWS["followers"])
-timers = command(OWN_VIEWS["timers"])
+
+def __getattr__(name: str) -> click.Command:
+    try:
+        return command(OWN_VIEWS[name])
+    except LookupError:
+        raise AttributeError(name) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import io
 import json
@@ -136,6 +137,13 @@ class LazyGroup(click.Group):
         return [*COMMANDS, *_offered(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = self._command(ctx, cmd_name)
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
+        return found
+
+    def _command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in OF_THIS_MACHINE:
             return _own(cmd_name)
         session = _session(ctx)
@@ -284,6 +292,7 @@ def cli(ctx: click.Context, workspace: str, verbose: bool) -> None:
 
 def main() -> None:
     """The entry point."""
+    gc.disable()  # until the command is loaded: nothing of what is imported goes before the end
     sys.exit(perform(sys.argv[1:]))
 
 

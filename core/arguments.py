@@ -25,7 +25,7 @@ from tieline.core.store.chain import canonical
 class Ask(BaseModel):
     """What an act is told. What is not declared is refused, and what was not said is told from what is empty."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     def plain(self) -> dict[str, Any]:
         """What was said, in the one form in which it is kept."""
@@ -39,7 +39,7 @@ class Ask(BaseModel):
 class Answer(BaseModel):
     """What is answered: facts for programs, and for people a sentence, or more than one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     def sentence(self) -> str:
         """What is said to whoever asked for it."""

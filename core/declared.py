@@ -142,17 +142,22 @@ class Register(Generic[D]):
     WHAT: ClassVar[str]
 
     def __init__(self, declared: Iterable[D]) -> None:
-        self.by_name: dict[str, D] = {}
+        self._by_name: dict[str, D] = {}
         for one in declared:
-            wrong = [*faults(one), *([f"another {self.WHAT} is called so"] if one.name in self.by_name else [])]
+            wrong = [*faults(one), *([f"another {self.WHAT} is called so"] if one.name in self._by_name else [])]
             if wrong:
                 raise TypeError(f"the {self.WHAT} {one.name!r} cannot be offered: {'; '.join(wrong)}")
-            self.by_name[one.name] = one
+            self._by_name[one.name] = one
+
+    @property
+    def by_name(self) -> Mapping[str, D]:
+        """All that there is."""
+        return self._by_name
 
     def __getitem__(self, name: str) -> D:
-        if name not in self.by_name:
-            raise no_such(self.WHAT, name, self.by_name)
-        return self.by_name[name]
+        if name not in self._by_name:
+            raise no_such(self.WHAT, name, self._by_name)
+        return self._by_name[name]
 
 
 def faults(one: Declared) -> list[str]:

@@ -34,7 +34,7 @@ LARGEST: Final = 16 * 1024 * 1024
 class State(BaseModel):
     """What a step tells the next one. Each field has a default: the first step is told these."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Comments(StrEnum):
 class Section(BaseModel):
     """A part of the file. What is not declared is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, arbitrary_types_allowed=True)
 
 
 def _address(listen: str) -> str:

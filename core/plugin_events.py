@@ -31,7 +31,7 @@ class PluginEvent(BaseModel, Event):
     """One thing that happened, as a plugin tells of it. Its facts are text, whole numbers, booleans, moments, lengths
     of time, choices, and tuples and maps of these."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     def __init_subclass__(cls, *, kind: str = "", upcasts: Sequence[Upcast] = (), **options: Any) -> None:
         """Raises TypeError for a kind that cannot be kept."""

@@ -8,6 +8,7 @@ import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, cast, get_type_hints
 
 import pluggy
@@ -130,7 +131,13 @@ def _is_as_pinned(point: importlib.metadata.EntryPoint, node: Node, findings: Fi
 
 
 def _distribution(point: importlib.metadata.EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else ""
+    return "" if point.dist is None else _named(point.dist)[0]
+
+
+@lru_cache(maxsize=64)
+def _named(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
+    """Its name and version: its whole description is read for them, each time."""
+    return distribution.name, distribution.version
 
 
 def _load(point: importlib.metadata.EntryPoint, node: Node, findings: Findings) -> Plugin | None:
@@ -147,7 +154,7 @@ def _load(point: importlib.metadata.EntryPoint, node: Node, findings: Findings) 
     implementation = instantiate(point.name, offered, node, findings)
     if implementation is None:
         return None
-    version = point.dist.version if point.dist is not None else ""
+    version = "" if point.dist is None else _named(point.dist)[1]
     return Plugin(point.name, implementation, _distribution(point), version, point.value, node)
 
 

@@ -16,6 +16,7 @@ them.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,7 +45,6 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy import update as plain_update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.elements import Over, TextClause
 from sqlalchemy.sql.functions import FunctionElement
@@ -242,12 +242,17 @@ class Rows:
         return self._tables[table]
 
 
+def _insert(dialect: str) -> Any:
+    """The database's own, which knows what is there. What speaks to the other is not loaded for it."""
+    return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert
+
+
 @cache
 def _put(table: Table, names: tuple[str, ...], dialect: str) -> Many:
     keys = [column.name for column in table.primary_key.columns]
     values = {name: bindparam(name, type_=table.c[name].type) for name in names}
     rest = [name for name in names if name not in keys]
-    made = (sqlite if dialect == "sqlite" else postgresql).insert(table).values(values)
+    made = _insert(dialect)(table).values(values)
     if rest:
         made = made.on_conflict_do_update(index_elements=keys, set_={name: made.excluded[name] for name in rest})
     else:

@@ -55,7 +55,7 @@ class Checked(BaseModel):
     """Options that are held against one another: all that is wrong with them together is told at once, and also while
     some are missing or wrong by themselves."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, arbitrary_types_allowed=True)
 
     has_stand_ins: ClassVar[bool] = False
 

@@ -45,7 +45,7 @@ Moment = Annotated[
 class Row(BaseModel):
     """One row of a list, or a part of an answer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Sparse(Row):

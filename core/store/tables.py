@@ -30,7 +30,7 @@ job 1─1 blob             what it came to
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -49,6 +49,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateIndex
 
 from tieline.core.store.types import Instant, JsonText
 
@@ -60,6 +62,25 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+_WHERE: Final = "where"
+
+
+def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool] | TextClause, unique: bool = False) -> None:
+    """An index over the few rows that need attention, however many there are in all."""
+    Index(name, *columns, unique=unique, info={_WHERE: where})
+
+
+@compiles(CreateIndex)
+def _create_index(create: CreateIndex, compiler: Any, **how: Any) -> str:
+    """With the rows that it is of. `sqlite_where` and `postgresql_where` say the same and load what speaks to both
+    databases, for which everybody waits who looks at one."""
+    made: str = compiler.visit_create_index(create, **how)
+    where = create.element.info.get(_WHERE)
+    if where is None:
+        return made
+    return f"{made} WHERE {compiler.sql_compiler.process(where, include_table=False, literal_binds=True)}"
+
 
 # SQLite makes only an INTEGER primary key an alias of its row id.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -88,21 +109,18 @@ incident = Table(
     Index("uq_incident_uid", "uid", unique=True),
     Index(None, "status"),
 )
-_OPEN = text("status IN ('new', 'in_progress', 'on_hold')")
-Index(
+_partial(
     "ix_incident_open",
     incident.c.kind,
     incident.c.rank,
     incident.c.opened_at,
     incident.c.id,
     incident.c.restricted,
-    sqlite_where=_OPEN,
-    postgresql_where=_OPEN,
+    where=text("status IN ('new', 'in_progress', 'on_hold')"),
 )
-Index("ix_incident_restricted", incident.c.id, sqlite_where=text("restricted"), postgresql_where=text("restricted"))
+_partial("ix_incident_restricted", incident.c.id, where=text("restricted"))
 for _scope in (incident.c.team, incident.c.service):
-    _some = text(f"{_scope.name} <> ''")
-    Index(f"ix_incident_{_scope.name}", _scope, incident.c.id, sqlite_where=_some, postgresql_where=_some)
+    _partial(f"ix_incident_{_scope.name}", _scope, incident.c.id, where=text(f"{_scope.name} <> ''"))
 
 replica = Table(
     "replica",
@@ -139,11 +157,6 @@ replica = Table(
     UniqueConstraint("connection", "ref", "kind"),
     UniqueConstraint("token"),
 )
-
-
-def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool] | TextClause, unique: bool = False) -> None:
-    """An index over the few rows that need attention, however many there are in all."""
-    Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 _partial("ix_replica_dirty", replica.c.connection, replica.c.id, where=text("dirty"))

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter
-from prometheus_client.exposition import generate_latest
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tieline.core.hooks import Committed, hookimpl
 
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Counter
+
 
 class Measurement:
-    """The plugin: one registry per configuration, so that a reload begins afresh."""
+    """The plugin: one registry per configuration, so that a reload begins afresh. It is made when something is
+    counted: commands that only look load nothing of Prometheus."""
 
-    def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._events = Counter(
-            "tieline_events",
-            "What was committed, by kind and reason",
-            ["kind", "reason", "connection"],
-            registry=self._registry,
-        )
+    @cached_property
+    def _counts(self) -> tuple[CollectorRegistry, Counter]:
+        from prometheus_client import CollectorRegistry, Counter
+
+        registry = CollectorRegistry()
+        what = "What was committed, by kind and reason"
+        return registry, Counter("tieline_events", what, ["kind", "reason", "connection"], registry=registry)
 
     @hookimpl
     def tieline_committed(self, event: Committed) -> None:
         """Count one event. All three labels come from closed sets: kinds, reasons and configured connections."""
-        self._events.labels(event.kind, event.reason, event.connection or "").inc()
+        _registry, events = self._counts
+        events.labels(event.kind, event.reason, event.connection or "").inc()
 
     @hookimpl
     def tieline_metrics(self) -> bytes:
         """The counts, in Prometheus' text format."""
-        return generate_latest(self._registry)
+        from prometheus_client.exposition import generate_latest
+
+        registry, _events = self._counts
+        return generate_latest(registry)
 
 
 plugin = Measurement

@@ -80,10 +80,8 @@ print(*[name for name in heavy.split() if name in sys.modules])
 """
 
 
-def test_looking_waits_for_no_adapter_no_engine_and_no_tool_of_another_command(tmp_path):
-    import subprocess
-
-    lines = ["tieline: 1", "plugins: [grouping, severity]", "connections:"]
+def workspace_with_many_tools(folder):
+    lines = ["tieline: 1", "plugins: [grouping, severity, measurement, escalation, runbook]", "connections:"]
     lines += [
         "  alerts: {tool: alertmanager, url: 'http://127.0.0.1:9'}",
         "  rules: {tool: prometheus, url: 'http://x'}",
@@ -91,11 +89,73 @@ def test_looking_waits_for_no_adapter_no_engine_and_no_tool_of_another_command(t
     lines += ["  snow: {tool: servicenow, url: 'https://x', username: t, password: {env: X}}"]
     lines += ["  jira: {tool: jira, url: 'https://x', email: a@b.example, api_token: {env: X}, project: OPS}"]
     lines += ["  pager: {tool: pagerduty, api_key: {env: X}, from_email: a@b.example, service: PIJ90N7}"]
-    (tmp_path / "tieline.yaml").write_text("\n".join(lines), encoding="utf-8")
-    with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}") as store:
+    (folder / "tieline.yaml").write_text("\n".join(lines), encoding="utf-8")
+    with Store.open(f"sqlite:///{folder / 'tieline.db'}") as store:
         store.migrate()
+
+
+def test_looking_waits_for_no_adapter_no_engine_and_no_tool_of_another_command(tmp_path):
+    import subprocess
+
+    workspace_with_many_tools(tmp_path)
     done = subprocess.run([sys.executable, "-c", STATUS, str(tmp_path)], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
+
+
+LOOK = """
+import sys
+from tieline.cli.main import perform
+from tieline.core.plugin_events import PluginEvent
+
+assert perform(["-w", sys.argv[1], *sys.argv[2:], "--json"]) == 0
+of_views = "tieline.sync.views."
+print(*sorted(name.removeprefix(of_views) for name in sys.modules if name.startswith(of_views)))
+heavy = "prometheus_client tenacity alembic httpx sqlalchemy.dialects.postgresql"
+print(*[name for name in heavy.split() if name in sys.modules])
+print(*[event.KIND for event in PluginEvent.__subclasses__() if event.__pydantic_complete__])
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "view"), [(["incidents"], "incidents"), (["timers"], "work"), (["overview"], "overview")]
+)
+def test_looking_loads_the_view_that_was_asked_for_and_makes_no_model_that_it_does_not_fill(tmp_path, words, view):
+    import subprocess
+
+    workspace_with_many_tools(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, str(tmp_path), *words], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout.splitlines()[-3:]) == (0, [view, "", ""]), done.stderr + done.stdout
+
+
+PROBE = """
+import gc, sys, types
+import click
+from tieline.cli import main
+
+@click.command()
+def probe():
+    print(gc.isenabled(), gc.get_freeze_count() > 0)
+
+class Loaded(types.ModuleType):
+    def __getattr__(self, name):
+        print(gc.isenabled())
+        return probe
+
+sys.modules["probe"] = Loaded("probe")
+main.COMMANDS["probe"] = ("probe", "probe", "Look at the collector.")
+main.OF_THIS_MACHINE.add("probe")
+sys.argv = ["tieline", "probe"]
+main.main()
+"""
+
+
+def test_nothing_is_collected_while_a_command_is_loaded_and_everything_once_it_runs():
+    import subprocess
+
+    done = subprocess.run([sys.executable, "-c", PROBE], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, ["False", "True", "True"]), done.stderr
 
 
 def test_a_misspelt_command_is_answered_with_the_right_one(tmp_path):
