@@ -72,3 +72,7 @@ doubts.add_command(command(own.OWN["doubts confirm"], do))
 for _decision in ("approve", "reject", "withdraw"):
     proposals.add_command(command(own.OWN[f"proposals {_decision}"], do))
 reviews.add_command(command(own.OWN["reviews close"], do))
+
+holds = group(OWN_VIEWS["holds"])
+for _name in ("holds place", "holds lift"):
+    holds.add_command(command(own.OWN[_name], do))

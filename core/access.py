@@ -41,6 +41,10 @@ RIGHTS: Final[Mapping[str, str]] = {
     "conflicts.settle": "settle conflicts",
     "parked.release": "let what is parked try again",
     "doubts.confirm": "confirm that alerts have ended",
+    "holds.read": "see what is kept for a court or an authority",
+    "holds.place": "have what a court or an authority may ask for be kept",
+    "holds.lift": "lift a legal hold, and agree to that",
+    "item.forget": "have all that is kept of an item be forgotten",
     "jobs.manage": "cancel and resume jobs",
     "plugins.rebuild": "have the tables of a plugin made anew",
     "store.move": "copy the store into another database, or reopen it",
@@ -118,6 +122,7 @@ _WORK: Final = frozenset({"incident.read", "incident.edit", "incident.comment", 
 _EACH: Final = frozenset({"incident.read", READ_POLICY, OWN_TOKENS, OWN_ACCOUNT})
 _SPEAK: Final = _EACH | {"incident.comment", DECIDE}
 _RESPOND: Final = _WORK | _SPEAK | {"parked.release", "doubts.confirm"}
+_HOLD: Final = frozenset({"holds.read", "holds.place", "holds.lift"})
 _RESTRICT: Final = frozenset({READ_RESTRICTED, "incident.restrict"})
 
 CARRIES: Final[Mapping[Role, frozenset[str]]] = {
@@ -126,12 +131,12 @@ CARRIES: Final[Mapping[Role, frozenset[str]]] = {
     Role.COMMANDER: _RESPOND | {"comment.publish", "jobs.manage", "policy.propose", BREAK_GLASS},
     Role.COMMUNICATIONS: _SPEAK | {"comment.publish"},
     Role.BUSINESS: _SPEAK,
-    Role.LEGAL: _SPEAK | {REVIEW} | _RESTRICT,
-    Role.SECURITY: _RESPOND | {BREAK_GLASS, REVIEW} | _RESTRICT,
-    Role.MANAGER: _SPEAK | {"access.read", "policy.propose", SET_POLICY, REVIEW},
+    Role.LEGAL: _SPEAK | {REVIEW} | _HOLD | _RESTRICT,
+    Role.SECURITY: _RESPOND | {BREAK_GLASS, REVIEW, "holds.read"} | _RESTRICT,
+    Role.MANAGER: _SPEAK | {"access.read", "policy.propose", SET_POLICY, REVIEW, "holds.read", "holds.lift"},
     # Need to know: an admin reads what is restricted only with a role of its own, whose grant the journal tells of.
     Role.ADMIN: frozenset(RIGHTS) - _RESTRICT,
-    Role.AUDITOR: _EACH | {"access.read"},
+    Role.AUDITOR: _EACH | {"access.read", "holds.read"},
     Role.SERVICE: frozenset({"incident.read", "incident.edit", "incident.comment"}),
 }
 """The rights that come with each role, and nothing else gives a right but a relation."""

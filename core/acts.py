@@ -57,12 +57,19 @@ class AskFirst(Exception):
 @dataclass(frozen=True, slots=True)
 class Act(Declared):
     """One act. `records` are the kinds of events that it may journal beside what the engine does. `travels` is false of
-    one that no daemon carries on. `asks_first` are the rights of others of whom it may ask some first."""
+    one that no daemon carries on. `asks_first` are the rights of others of whom it may ask some first; nobody does at
+    once what is not `is_breakable`, whatever glass they may break otherwise."""
 
     run: Run
     records: tuple[type[Event], ...] = ()
     travels: bool = True
     asks_first: tuple[str, ...] = ()
+    is_breakable: bool = True
+
+    @property
+    def has_glass(self) -> bool:
+        """Whether somebody may do it at once where others are to be asked first."""
+        return bool(self.asks_first) and self.is_breakable
 
 
 class Acts(Register[Act]):

@@ -23,8 +23,8 @@ def described(declared: Declared) -> Command:
         _argument(name, fields[name], is_word=name in declared.words, is_person=name in persons, is_file=name in files)
         for name in names
     )
-    asks_first = isinstance(declared, Act) and bool(declared.asks_first)
-    return Command(declared.name, isinstance(declared, Act), declared.help, arguments, asks_first)
+    has_glass = isinstance(declared, Act) and declared.has_glass
+    return Command(declared.name, isinstance(declared, Act), declared.help, arguments, has_glass)
 
 
 def _argument(name: str, field: FieldInfo, *, is_word: bool, is_person: bool, is_file: bool) -> Argument:

@@ -558,6 +558,26 @@ class IncidentsForgotten(Event):
     why: str
 
 
+@event("hold_placed")
+class HoldPlaced(Event):
+    """something is to be kept until somebody lifts this hold: an item, by its id; whatever a condition is true of; or
+    everything, where it names neither. With the case that it is for"""
+
+    hold: str
+    item: str | None
+    condition: str
+    why: str
+    reference: str
+
+
+@event("hold_lifted")
+class HoldLifted(Event):
+    """a hold was lifted: what it was over may be forgotten again, as far as no other one is over it"""
+
+    hold: str
+    why: str
+
+
 @event("person_forgotten")
 class PersonForgotten(Event):
     """a person's name was let go of; what they did stays, done by somebody who was forgotten"""

@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import bindparam, select, text
 
-from tieline.core import events, grants, local_accounts, sessions, tokens
+from tieline.core import events, grants, holds, local_accounts, sessions, tokens
 from tieline.core.errors import ConfigError, JournalBroken, Problem, StoreUnavailable
 from tieline.core.events import Event, IncidentsForgotten, KeysRenewed, PersonForgotten, Shredded
 from tieline.core.identity import Actor, Someone
@@ -42,6 +42,7 @@ __all__ = [
     "facts",
     "forget",
     "forget_incidents",
+    "let_go",
     "read_checkpoint",
     "renew_keys",
     "shred",
@@ -312,7 +313,9 @@ def _entry(event: Event, at: datetime, actor: Actor) -> Entry:
     return Entry(at, event.KIND, None, None, actor, "", event.facts())
 
 
-_KINDS = select(t.journal.c.seq, t.journal.c.kind).where(t.journal.c.seq.in_(bindparam("seqs", expanding=True)))
+_KINDS = select(t.journal.c.seq, t.journal.c.kind, t.journal.c.incident_id).where(
+    t.journal.c.seq.in_(bindparam("seqs", expanding=True))
+)
 _PRESENT = select(t.journal_payload.c.seq).where(t.journal_payload.c.seq.in_(bindparam("seqs", expanding=True)))
 _LET_GO = t.journal_shredded.insert()
 _DELETE = t.journal_payload.delete().where(t.journal_payload.c.seq == bindparam("row_seq"))
@@ -322,28 +325,42 @@ def shred(store: Store, seqs: Sequence[int], *, at: datetime, actor: Actor, why:
     """Delete payloads for good and journal that it was done; their entries and hashes stay. At most 1,000 at a time.
 
     Answers the seq of the entry that says so, or None when all of them were shredded before. Raises ValueError for a
-    seq that is none, and for the entry of a shredding. The hash that stays is of a salt that is gone as well: nobody
-    can try what the payload may have said. Backups and replicas of the database keep their own copies.
+    seq that is none, and for the entry of a shredding, and OnHold. The hash that stays is of a salt that is gone as
+    well: nobody can try what the payload may have said. Backups and replicas of the database keep their own copies.
     """
     wanted = sorted(set(seqs))
     if not 0 < len(wanted) <= MOST:
         raise ValueError(f"name between 1 and {MOST:,} journal entries to shred.")
     with store.write() as tx:
-        kinds = {row.seq: row.kind for row in tx.execute(_KINDS, {"seqs": wanted})}
+        holds.lock(tx)
+        rows = tx.execute(_KINDS, {"seqs": wanted}).all()
+        kinds = {row.seq: row.kind for row in rows}
         for seq in wanted:
             if kinds.get(seq, Shredded.KIND) == Shredded.KIND:
                 raise ValueError(f"journal entry {seq} does not exist, or tells of a shredding; it cannot be shredded.")
-        present = sorted(row.seq for row in tx.execute(_PRESENT, {"seqs": wanted}))
-        if not present:
-            return None
-        entry = tx.journal(_entry(Shredded(seqs=present, why=why), at, actor))
-        tx.flush()
-        tx.execute(_LET_GO, [{"seq": seq, "entry": entry} for seq in present])
-        tx.execute(_DELETE, [{"row_seq": seq} for seq in present])
-    store.scrub()
+        holds.refuse(tx, {row.incident_id for row in rows if row.incident_id is not None})
+        entry = _shred(tx, wanted, at=at, actor=actor, why=why)
+    if entry is not None:
+        store.scrub()
     return entry
 
 
+def _shred(tx: Transaction, seqs: Sequence[int], *, at: datetime, actor: Actor, why: str) -> int | None:
+    present = sorted(row.seq for row in tx.execute(_PRESENT, {"seqs": seqs}))
+    if not present:
+        return None
+    entry = tx.journal(_entry(Shredded(seqs=present, why=why), at, actor))
+    tx.flush()
+    tx.execute(_LET_GO, [{"seq": seq, "entry": entry} for seq in present])
+    tx.execute(_DELETE, [{"row_seq": seq} for seq in present])
+    return entry
+
+
+_TOUCHED = (
+    select(t.journal.c.incident_id)
+    .where(t.journal.c.actor == bindparam("person"), t.journal.c.incident_id.is_not(None))
+    .distinct()
+)
 _FORGET = t.person.update().where(t.person.c.id == bindparam("row_id")).values(name=None)
 _UNKNOWN = t.identity.delete().where(t.identity.c.person == bindparam("row_id"))
 
@@ -354,11 +371,12 @@ def forget(store: Store, who: str, *, at: datetime, actor: Actor) -> int:
     `shred`; comments, and what incidents and their copies hold, stay as they are.
 
     Answers the seq of the entry that says so, which has only the id. Raises LookupError for whom the journal does not
-    know, and for a name that several have; ValueError for the last admin. Backups and replicas of the database keep
-    their own copies.
+    know, and for a name that several have; ValueError for the last admin; OnHold where an item is held that they did
+    something about. Backups and replicas of the database keep their own copies.
     """
     with store.write() as tx:
         grants.lock(tx)
+        holds.lock(tx)
         found = list(grants.known_to(tx, persons.kept(who)))
         if not found:
             raise LookupError(
@@ -368,6 +386,7 @@ def forget(store: Store, who: str, *, at: datetime, actor: Actor) -> int:
             several = "; ".join(f"{one} ({', '.join(known) or 'of before'})" for one, _name, known in found)
             raise LookupError(f"several are called {who!r}: {several}. Name one of them by the id")
         person = found[0][0]
+        holds.refuse(tx, {*tx.execute(_TOUCHED, {"person": person}).scalars()})
         grants.let_go(tx, person, at=at, actor=actor)
         tokens.let_go(tx, person, at=at, actor=actor)
         local_accounts.let_go(tx, person)
@@ -393,13 +412,10 @@ _PLAIN = (
 
 
 def forget_incidents(store: Store, incidents: Sequence[int], *, at: datetime, actor: Actor, why: str) -> int:
-    """Let go of everything that the journal says of incidents: payloads that are sealed by forgetting their keys, so
-    that no copy of the database can be read either, and those that are not by shredding them. Their entries stay, and
-    the chain verifies. What was derived from it, and what waits or is kept for these incidents, goes as well; see
-    `core/store/forgetting.py`. What is told of them later is readable. At most 1,000 at a time.
+    """Let go of everything that is kept of incidents; see `let_go`. At most 1,000 at a time.
 
     Answers the seq of the entry that says so, which is kept before a key is forgotten: a process that dies in between
-    leaves that to the next start. Raises LookupError for an incident that the journal does not know, and
+    leaves that to the next start. Raises LookupError for an incident that the journal does not know, OnHold, and
     StoreUnavailable where the keys cannot be replaced now. Copies of their file keep what they know.
     """
     wanted = sorted(set(incidents))
@@ -410,20 +426,30 @@ def forget_incidents(store: Store, incidents: Sequence[int], *, at: datetime, ac
     for incident in wanted:
         if incident not in known:
             raise LookupError(f"the journal knows no {incident_number(IncidentId(incident))}")
-    while plain := _plain(store, wanted):
-        shred(store, plain, at=at, actor=actor, why=why)
     with store.write() as tx:
-        forgetting.forget(tx, wanted)
-        entry = tx.journal(_entry(IncidentsForgotten(incidents=wanted, why=why), at, actor))
-        tx.forget_incidents(wanted, entry)
+        holds.lock(tx)
+        entry = let_go(tx, wanted, at=at, actor=actor, why=why)
     store.forget_keys()
     store.scrub()
     return entry
 
 
-def _plain(store: Store, incidents: Sequence[int]) -> list[int]:
-    with store.read() as connection:
-        return list(connection.execute(_PLAIN, {"incidents": incidents}).scalars())
+def let_go(tx: Transaction, incidents: Sequence[int], *, at: datetime, actor: Actor, why: str) -> int:
+    """Let go of everything that the journal says of these incidents: payloads that are sealed by forgetting their keys,
+    so that no copy of the database can be read either, and those that are not by shredding them. Their entries stay,
+    and the chain verifies. What was derived from it, what the items and their copies say, and what waits or is kept for
+    them, goes as well; see `core/store/forgetting.py`. What is told of them later is readable.
+
+    Answers the seq of the entry that says so. Whoever calls it has locked the holds, and once this is committed calls
+    `forget_keys` and `scrub` of the store. Raises OnHold.
+    """
+    holds.refuse(tx, incidents)
+    forgetting.forget(tx, incidents)
+    while plain := tx.execute(_PLAIN, {"incidents": incidents}).scalars().all():
+        _shred(tx, plain, at=at, actor=actor, why=why)
+    entry = tx.journal(_entry(IncidentsForgotten(incidents=list(incidents), why=why), at, actor))
+    tx.forget_incidents(incidents, entry)
+    return entry
 
 
 _KEYS_IN_USE = select(t.journal_head.c.key_name)

@@ -345,6 +345,7 @@ def _state(replica: Replica) -> dict[str, Any]:
         "attempts": replica.attempts,
         "next_at": replica.next_at,
         "parked": replica.parked,
+        "forgotten": replica.forgotten,
     }
 
 
@@ -396,6 +397,7 @@ def replica_of(row: Row[Any]) -> Replica:
         attempts=row.attempts,
         next_at=row.next_at,
         parked=row.parked,
+        forgotten=bool(row.forgotten),
     )
 
 

@@ -158,6 +158,8 @@ class Replica:
     attempts: int = 0
     next_at: datetime | None = None
     parked: str = ""
+    forgotten: bool = False
+    """Its item was: what the tool shows is passed over."""
     kind: RecordKind = RecordKind.INCIDENT
     purpose: str = RECORD
 

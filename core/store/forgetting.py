@@ -2,7 +2,8 @@
 
 The journal's payloads go with their key (see `core/journal.py`). What plugins derived from them goes with them, and
 so does what was only kept for the item: answers, words that wait for somebody, what is to happen, what jobs came to.
-The item itself and its copies stay, as the tools tell of them.
+Of the item itself its number stays, with its status and when it was; of its copies, where they are: the tools keep
+theirs, and what they tell of these later is passed over.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Text, bindparam, delete, or_, select, text, type_coerce, update
+from sqlalchemy import Text, and_, bindparam, delete, or_, select, text, type_coerce, update
 
+from tieline.core.model import ITEM_KINDS, ItemKind, RecordKind
 from tieline.core.store import tables as t
 
 if TYPE_CHECKING:
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
 
 Forget = Callable[["Transaction", Sequence[int]], object]
 """Lets go of what a table holds of these items."""
+
+FORGOTTEN_TITLE: Final = "(forgotten)"
+"""What an item is called that was."""
+
+FORGOTTEN_COPY: Final = "the item is forgotten here; the tool keeps its own"
+
+CERTIFICATES: Final = "certificates"
+"""The class of results that only say what was forgotten: they stay."""
 
 FORGOTTEN_ANSWER: Final = "it was done, and what was answered then is forgotten with the item that it was about"
 
@@ -90,18 +100,84 @@ _TELL: Final = select(t.job_item.c.job).where(t.job_item.c.incident_id.in_(bindp
 
 
 def _jobs(tx: Transaction, items: Sequence[int]) -> None:
-    """What jobs were told, and tell their next step. Those that run cannot go on, and end."""
-    asked = {"items": list(items)}
-    tx.execute(update(t.job).where(t.job.c.id.in_(_TELL)).values(ask={}, state=None, parked=""), asked)
-    ended = update(t.job).where(t.job.c.id.in_(_TELL), t.job.c.status.in_(["running", "parked"]))
+    """What jobs were told, and tell their next step. Those that run cannot go on, and end; but for the one whose step
+    this is."""
+    asked, mine = {"items": list(items)}, [tx.job] if tx.job is not None else []
+    tells = and_(t.job.c.id.in_(_TELL), t.job.c.id.not_in(mine))
+    tx.execute(update(t.job).where(tells).values(ask={}, state=None, parked=""), asked)
+    ended = update(t.job).where(tells, t.job.c.status.in_(["running", "parked"]))
     tx.execute(ended.values(status="cancelled", ended_at=t.job.c.stepped_at, worker="", leased_until=None), asked)
 
 
 def _blobs(tx: Transaction, items: Sequence[int]) -> None:
-    tx.execute(delete(t.blob).where(t.blob.c.job.in_(_TELL)), {"items": list(items)})
+    gone = delete(t.blob).where(t.blob.c.job.in_(_TELL), t.blob.c.retention != CERTIFICATES)
+    tx.execute(gone, {"items": list(items)})
 
 
-_ITEM: Final = "it stays, and so do its copies: the tools tell of it"
+_REFS: Final = select(t.replica.c.connection, t.replica.c.ref).where(
+    t.replica.c.incident_id.in_(bindparam("items", expanding=True)), t.replica.c.ref.is_not(None)
+)
+_RECEIVED: Final = delete(t.inbox).where(
+    t.inbox.c.connection == bindparam("its_connection"), t.inbox.c.ref == bindparam("its_ref")
+)
+
+
+def _received(tx: Transaction, items: Sequence[int]) -> None:
+    """What came in about its records and is not taken in, or waits for a person."""
+    for row in tx.execute(_REFS, {"items": list(items)}).all():
+        tx.execute(_RECEIVED, {"its_connection": row.connection, "its_ref": row.ref})
+
+
+def _doubts(tx: Transaction, items: Sequence[int]) -> None:
+    """Its alerts, where they are among those whose ends are doubted."""
+    of_them = select(t.signal.c.episode).where(t.signal.c.incident_id.in_(items))
+    theirs = {*tx.execute(of_them).scalars()}
+    for row in tx.execute(select(t.doubt)).all() if theirs else ():
+        left = {
+            "episodes": [one for one in row.episodes if one not in theirs],
+            "confirmed": [one for one in row.confirmed if one not in theirs],
+        }
+        if left["episodes"] != row.episodes or left["confirmed"] != row.confirmed:
+            tx.execute(update(t.doubt).where(t.doubt.c.connection == row.connection).values(**left))
+
+
+_COMMENTS: Final = select(t.comment.c.id).where(t.comment.c.incident_id.in_(bindparam("items", expanding=True)))
+
+
+def _twins(tx: Transaction, items: Sequence[int]) -> None:
+    tx.execute(delete(t.twin).where(t.twin.c.comment_id.in_(_COMMENTS)), {"items": list(items)})
+
+
+_SAID: Final = ("base", "observed", "originals", "ledger", "intent", "holds", "trail")
+
+
+def _copies(tx: Transaction, items: Sequence[int]) -> None:
+    """What they said. Where they are is known on, so that nobody takes one for a record that was never seen."""
+    nothing: dict[str, Any] = {name: {} for name in _SAID}
+    rest = {"dirty": False, "dirty_since": None, "waits": False, "attempts": 0, "next_at": None}
+    gone = update(t.replica).where(t.replica.c.incident_id.in_(items)).values(**nothing, **rest)
+    tx.execute(gone.values(state="gone", forgotten=True, parked=FORGOTTEN_COPY, version="", url=""))
+
+
+_UNKNOWN_RANK: Final = 35
+_KEPT: Final = select(t.incident).where(t.incident.c.id.in_(bindparam("items", expanding=True)))
+
+
+def _items(tx: Transaction, items: Sequence[int]) -> None:
+    """All that they say, but how they ended. One that is open ends."""
+    for row in tx.execute(_KEPT, {"items": list(items)}).all():
+        kind = ITEM_KINDS.get(RecordKind(row.kind))
+        ended = row.status if kind is None or row.status in kind.over else _end_of(kind)
+        left = {"fields": {"title": FORGOTTEN_TITLE, "status": ended}, "stamps": {}, "status": ended}
+        rest = {"rank": _UNKNOWN_RANK, "team": "", "service": "", "revision": row.revision + 1}
+        tx.execute(update(t.incident).where(t.incident.c.id == row.id).values(**left, **rest))
+
+
+def _end_of(kind: ItemKind) -> str:
+    ends = [str(one) for one in kind.statuses if one in kind.over]
+    return "closed" if "closed" in ends else ends[-1]
+
+
 _JOURNAL: Final = "its payloads go with the item's key, or are shredded"
 _NO_ITEM: Final = "it holds nothing that an item says"
 
@@ -114,17 +190,35 @@ FORGETS: Final[Mapping[str, Forget | str]] = {
     "release": _of_item(t.release),
     "blob": _blobs,
     "job": _jobs,
-    **dict.fromkeys(["incident", "replica", "comment", "twin", "signal", "grouping", "relation", "inbox"], _ITEM),
+    "inbox": _received,
+    "doubt": _doubts,
+    "signal": _of_item(t.signal),
+    "grouping": _of_item(t.grouping),
+    "relation": _of_item(t.relation),
+    "twin": _twins,
+    "comment": _of_item(t.comment),
+    "replica": _copies,
+    "incident": _items,
     **dict.fromkeys(["journal", "journal_payload", "journal_head", "journal_forgotten", "journal_shredded"], _JOURNAL),
-    **dict.fromkeys(["delivery", "cursor", "connection", "lease", "account", "doubt", "left_out", "policy"], _NO_ITEM),
-    **dict.fromkeys(["review", "follower", "job_item", "lately", "unheard", "halt"], _NO_ITEM),
+    **dict.fromkeys(["delivery", "cursor", "connection", "lease", "account", "left_out", "policy"], _NO_ITEM),
+    **dict.fromkeys(["review", "follower", "job_item", "lately", "unheard", "legal_hold", "halt"], _NO_ITEM),
     **dict.fromkeys(["person", "identity", "role_grant", "token", "local_account", "session"], _NO_ITEM),
 }
 """By table: how it lets go, or why there is nothing to let go of."""
 
 
+_HELD: Final = (
+    select(t.incident.c.id)
+    .where(t.incident.c.id.in_(bindparam("items", expanding=True)))
+    .order_by(t.incident.c.id)
+    .with_for_update()
+)
+
+
 def forget(tx: Transaction, items: Sequence[int]) -> None:
     """Let go of what all tables hold of these items, in the order in which everybody takes locks."""
+    for start in range(0, len(items), _CHUNK):
+        tx.execute(_HELD, {"items": list(items[start : start + _CHUNK])})
     for found in FORGETS.values():
         if not isinstance(found, str):
             for start in range(0, len(items), _CHUNK):

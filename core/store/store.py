@@ -82,6 +82,8 @@ class Transaction:
         self._given = given or Given()
         self.cause: int | None = None
         """The seq of the act that brings about whatever is journalled from here on."""
+        self.job: int | None = None
+        """The number of the job whose step this is, if it is one's."""
         self._keys = keys
         self._forget_keys = forget_keys
         self._chain: Chain | None = None

@@ -20,6 +20,7 @@ doubt                    ends of alerts that are not believed yet
 left_out                 what a source's webhooks told of without its being taken in
 timer                    what is to happen later
 act_key                  what was asked for under a key
+legal_hold               what is not to be forgotten before somebody lifts it
 proposal                 what somebody else is to approve first
 review                   what was done at once, and is looked at afterwards
 projected                the tables that plugins derive from the journal, and how far they have come
@@ -47,6 +48,7 @@ from sqlalchemy import (
     Text,
     TextClause,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -153,6 +155,8 @@ replica = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_at", Instant),
     Column("parked", Text, nullable=False, default=""),  # the sentence that says what is missing
+    # Its item is forgotten: it is gone here, whatever its tool shows of it later.
+    Column("forgotten", Boolean, nullable=False, default=False, server_default=false()),
     UniqueConstraint("incident_id", "connection", "purpose"),
     UniqueConstraint("connection", "ref", "kind"),
     UniqueConstraint("token"),
@@ -433,6 +437,23 @@ halt = Table(
     Column("what", String(20), primary_key=True),
     Column("since", Instant, nullable=False),
 )
+
+# What is to be kept for a court or an authority: nothing that it is over is forgotten before somebody lifts it. Without
+# an item and a condition it is over everything.
+legal_hold = Table(
+    "legal_hold",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("incident_id", BigInteger),  # the item that it is over, if it is over one
+    Column("condition", Text, nullable=False),  # whatever this has been true of since; "" for none
+    Column("why", Text, nullable=False),
+    Column("reference", Text, nullable=False),  # the case that it is for
+    Column("person", Text, nullable=False),  # who placed it, as the journal names them
+    Column("placed_at", Instant, nullable=False),
+    Column("entry", BigInteger, nullable=False),  # the journal's that tells of it
+    Column("lifted_at", Instant),
+)
+_partial("ix_legal_hold_open", legal_hold.c.id, where=text("lifted_at IS NULL"))
 
 # The tables of plugins are made from the journal, and made anew where this says so.
 projected = Table(

@@ -277,9 +277,10 @@ def _sentence(words: str) -> str:
 def _acting(act: Declared, schemas: _Schemas) -> dict[str, Any]:
     asks_first = isinstance(act, Act) and bool(act.asks_first)
     headers = {"Idempotent-Replayed": _ref("headers", "replayed")}
-    done = {**headers, **({"Tieline-Review": _ref("headers", "review")} if asks_first else {})}
+    has_glass = isinstance(act, Act) and act.has_glass
+    done = {**headers, **({"Tieline-Review": _ref("headers", "review")} if has_glass else {})}
     proposed = _done("Nothing is done before somebody else approves it.", schemas.of(AsksFirst), headers)
-    how = ("idempotency-key", "if-match", *(["break-glass"] if asks_first else []))
+    how = ("idempotency-key", "if-match", *(["break-glass"] if has_glass else []))
     return {
         "parameters": [_ref("parameters", name) for name in how],
         "requestBody": {

@@ -206,6 +206,9 @@ def _reason(act: Act, words: str | None) -> str:
         raise WrongWords(
             act.name, [("break_glass", "it asks nobody first, so that nothing is to be broken; leave it out")]
         )
+    if not act.is_breakable:
+        sentence = "nobody does that at once; leave it out, and somebody else is asked"
+        raise WrongWords(act.name, [("break_glass", sentence)])
     reason = " ".join(words.split())
     if not reason or len(reason) > LONGEST_REASON or not reason.isprintable():
         raise WrongWords(act.name, [("break_glass", f"say why, in one line of at most {LONGEST_REASON} characters")])

@@ -18,7 +18,16 @@ from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain
 from tieline.sync.alerts import absence
 from tieline.sync.loading import plain
-from tieline.sync.office import account_acts, deciding, job_acts, plugin_acts, policy_acts, proposal_acts, token_acts
+from tieline.sync.office import (
+    account_acts,
+    deciding,
+    hold_acts,
+    job_acts,
+    plugin_acts,
+    policy_acts,
+    proposal_acts,
+    token_acts,
+)
 from tieline.sync.office.desk import EngineDesk
 from tieline.sync.office.writing import news, shown, values
 from tieline.sync.sight import Sight, of_connection, subject_of
@@ -247,6 +256,7 @@ OWN: Final = Acts(
         Act("conflicts settle", settle, "conflicts.settle", ("incident", "field", "connection")),
         Act("parked retry", retry, "parked.release", ("what", "number"), about=_of_parked),
         Act("doubts confirm", confirm, "doubts.confirm", ("connection",), about=_of_connection),
+        *hold_acts.ACTS,
         *job_acts.ACTS,
         *policy_acts.ACTS,
         *token_acts.ACTS,

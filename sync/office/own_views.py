@@ -62,6 +62,7 @@ OWN_VIEWS: Final = OwnViews(
         _Told("reviews", "proposals", "reviews"),
         _Told("followers", "work", "followers"),
         _Told("timers", "work", "timers"),
+        _Told("holds", "holds", "holds", "holds.read"),
         _Told("jobs", "jobs", "jobs"),
         _Told("jobs show", "jobs", "show", words=("job",)),
         _Told("jobs result", "jobs", "result", words=("job",)),

@@ -50,7 +50,7 @@ that a busy hour lies between may both be a proxy's."""
 def travel(engine: Engine, here: Connected, item: Waiting) -> None:
     """Take everything the inbox holds about one record down the road."""
     known = _copy(engine, here, item)
-    if _tells_nothing(item, known):
+    if _tells_nothing(item, known) or (known is not None and known.forgotten):
         _drop(engine, item)
         return
     try:
@@ -83,6 +83,8 @@ def _take(engine: Engine, here: Connected, item: Waiting, sighting: Sighting, re
         reading = sighting.reading
         found = loading.replica_by_ref(tx, here.name, here.kind.record, reading.ref) or _ours(tx, here, reading)
         copy = loading.lock_replica(tx, found.id) if found is not None else None
+        if copy is not None and copy.forgotten:
+            return
         if copy is None:
             _meet(tx, engine, here, sighting)
         elif copy.ref is None:

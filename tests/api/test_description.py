@@ -132,6 +132,7 @@ SELDOM: Final = {
     *("POST /api/v1/conflicts/settle", "POST /api/v1/parked/retry", "POST /api/v1/doubts/confirm"),
     *(f"POST /api/v1/proposals/{decision}" for decision in ("approve", "reject", "withdraw")),
     "POST /api/v1/reviews/close",
+    "POST /api/v1/holds/lift",
     "POST /api/v1/plugin/rebuild",  # of a plugin, and there is none
     *(f"GET /api/v1/policy/{view}" for view in ("show", "plan", "history")),  # of a plugin's too
     *("POST /api/v1/policy/propose", "POST /api/v1/policy/rollback"),

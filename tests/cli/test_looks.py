@@ -66,6 +66,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "proposals-approve": ("proposals", "approve", "PRO-BCDFGH"),
     "proposals-reject": ("proposals", "reject", "PRO-BCDFGH", "It is not true."),
     "proposals-withdraw": ("proposals", "withdraw", "PRO-BCDFGH"),
+    "holds": ("holds",),
+    "holds-place": ("holds", "place", "2026-CV-1834", "A lawsuit.", "--everything"),
+    "holds-lift": ("holds", "lift", "HOLD-1", "It is settled."),
     "reviews": ("reviews",),
     "reviews-close": ("reviews", "close", "REV-BCDFGH", "It was right."),
     "followers": ("followers",),
@@ -129,6 +132,7 @@ FIRST: dict[str, tuple[tuple[str, ...], ...]] = {
     "policy-plan": (MANAGES,),
     "policy-propose": (MANAGES,),
     "policy-rollback": (MANAGES, COMMANDS["policy-propose"]),
+    "holds": (COMMANDS["holds-place"],),
     "restrict": (GRANTED,),
     "unrestrict": (GRANTED, COMMANDS["restrict"]),
     "access-list": (

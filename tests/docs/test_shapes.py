@@ -34,6 +34,7 @@ ELSEWHERE = {
         for decision in ("approve", "reject", "withdraw")
     },
     "tieline reviews close": "tests/sync/test_proposals.py",
+    "tieline holds lift": "tests/sync/test_holds.py",
     **dict.fromkeys(["tieline jobs cancel", "tieline jobs resume"], "tests/cli/test_jobs.py"),
     **dict.fromkeys(["tieline jobs show", "tieline jobs result"], "tests/cli/test_jobs.py"),
 }
@@ -48,6 +49,7 @@ ARGUMENTS = {
     "account remove": ("account:ann",),
     "incident": ("INC-1",),
     "access why": (ME, "incident.edit", "INC-1"),
+    "holds place": ("2026-CV-1834", "A lawsuit.", "--incident", "INC-1"),
     "restrict": ("INC-2", "--reason", "an insider is suspected"),
     "unrestrict": ("INC-2", "--reason", "nobody is"),
     "conflicts settle": ("INC-1", "severity", "left", "--take", "ours"),

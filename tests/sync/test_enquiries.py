@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, event, insert, update
 from tests.sync.world import World
 
-from tieline.core import grants, journal
+from tieline.core import grants, holds, journal
 from tieline.core.access import CARRIES, RIGHTS, Facts, Grant, Role, Rule, Subject, Verdict
 from tieline.core.arguments import Ask
 from tieline.core.declared import WrongWords
@@ -204,6 +204,8 @@ def waiting(world: World, count: int, prefix: str = "thing") -> None:
             proposals.keep(tx, Proposal(name, name, "edit", {}, person, "", {IncidentId(1): 1}, *rest))
             proposals.keep_review(tx, Review(name, name, "edit", person, items, now, None, None, entry))
             a_job(tx, now)
+            held = holds.Hold(1 + holds.last(tx), IncidentId(1), "", "a lawsuit", name, person, now, entry)
+            holds.place(tx, held)
         before = policies.latest(tx, "escalation.limits")
         for number in range(count):
             revision = 1 + number + (0 if before is None else before.number)

@@ -1,4 +1,5 @@
-"""What may be shown outside, in which words, and whether anything is."""
+"""What may be shown outside, in which words, and whether anything is; what is to be kept for a court or an authority;
+and copies whose item is forgotten."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """There was none of it before."""
     _releases()
+    _holds()
 
 
 def _releases() -> None:
@@ -33,3 +35,22 @@ def _releases() -> None:
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("what", name=op.f("pk_halt")),
     )
+
+
+def _holds() -> None:
+    op.add_column("replica", sa.Column("forgotten", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.create_table(
+        "legal_hold",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("incident_id", sa.BigInteger(), nullable=True),
+        sa.Column("condition", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("placed_at", sa.BigInteger(), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.Column("lifted_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_legal_hold")),
+    )
+    in_force = sa.text("lifted_at IS NULL")
+    op.create_index("ix_legal_hold_open", "legal_hold", ["id"], sqlite_where=in_force, postgresql_where=in_force)
