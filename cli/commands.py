@@ -141,8 +141,8 @@ def end_of_status(facts: Any, /, *, as_json: bool) -> int:
     problems = [Problem(**one) for one in facts["file_problems"]]
     for problem in () if as_json else problems:
         say(problem, err=True)
-    daemon = facts["daemon"]
-    return 3 if problems else 0 if daemon["running"] and not daemon["refused"] else 1
+    daemon, missing = facts["daemon"], any(one["missing"] for one in facts["roles"])
+    return 3 if problems else 0 if daemon["running"] and not daemon["refused"] and not missing else 1
 
 
 ENDS: Final[Mapping[str, End]] = {"status": end_of_status}

@@ -43,7 +43,7 @@ def run(workspace: str, log_format: str, level: str, alone: bool) -> None:
         words = [sys.executable, "-m", "tieline.cli.main", "--workspace", workspace]
         logs = ["--log", log_format, "--level", level]
         daemon.beside += [
-            Beside("work", [*words, "work", *logs], lambda: bool(daemon.engine.registry.offers.by_group)),
+            Beside("work", [*words, "work", *logs], lambda: daemon.engine.registry.offers.work),
             Beside("web", [*words, "web", *logs], lambda: daemon.engine.config.web.beside_run, reloads=False),
         ]
     _look_for_cycles_less_often()

@@ -123,6 +123,11 @@ class Offer:
         """By what name its followers, timers and jobs act."""
         return f"{PLUGIN}{self.group}"
 
+    @property
+    def works(self) -> bool:
+        """Whether anything of it goes on by itself, so that a worker is needed."""
+        return bool(self.projections or self.followers or self.timers or self.jobs)
+
     def is_in_step(self, projection: Projection) -> bool:
         """Whether a projection is written together with the events that it is made from: they are all its own."""
         return {*projection.applies} <= {*self.events}
@@ -185,6 +190,11 @@ class Offers:
                 yield f"another kind of item is called {kind.name!r}"
             if kind.prefix in {NO_KIND, _LABEL, *(one.prefix for one in self.kinds.values())}:
                 yield f"{kind.prefix}- stands in front of other numbers; take other letters for {kind.name!r}"
+
+    @property
+    def work(self) -> bool:
+        """Whether a worker is needed for any of them."""
+        return any(one.works for one in self.by_group.values())
 
     def of_act(self, name: str) -> Offer | None:
         """Whose an act is; None for one of Tieline's own."""

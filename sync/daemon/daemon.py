@@ -47,6 +47,7 @@ from tieline.sync.daemon.journal_mark import Past
 from tieline.sync.daemon.lane import Lane
 from tieline.sync.daemon.metrics import Metrics
 from tieline.sync.daemon.pulse import Pulse
+from tieline.sync.daemon.roles import beside
 from tieline.sync.daemon.running import Refusal
 from tieline.sync.engine import Engine
 from tieline.sync.intake import inbox, left_out, server, slow_clients
@@ -178,6 +179,7 @@ class Daemon:
         # The address first: a daemon that cannot listen must not begin to work.
         listener = self._listen() if serve else None
         self._loops.spawn("intake", lambda _event: self.intake.run())
+        self._heartbeat.say({"beside": bool(self.beside)})
         self._heartbeat.beat(self._clock.now())
         self._jobs.start(self.engine)
         self._loops.spawn("timers", self._run_timers)
@@ -243,7 +245,7 @@ class Daemon:
         registry: Registry | None = None
         try:
             config, registry = self._load()
-            if problems := running.unchangeable(self.engine.config, config):
+            if problems := running.unchangeable(self.engine.config, config, listens_at="server"):
                 raise ConfigError(problems)
             engine = self._build(config, registry, self.engine.in_doubt, self.engine.in_doubt_before)
             # Written down before it is done, and not done where that cannot be.
@@ -347,7 +349,17 @@ class Daemon:
             store = str(error)
         dead = self._loops.ended
         lanes = {} if store != "ok" else {name: health.state.value for name, health in self.health().items()}
-        return store == "ok" and not dead, {"store": store, "stopped_loops": dead, "connections": lanes}
+        beside = self._missing_beside() if store == "ok" else []
+        told = {"store": store, "stopped_loops": dead, "connections": lanes, "missing_beside": beside}
+        return store == "ok" and not dead, told
+
+    def _missing_beside(self) -> list[str]:
+        """What is to run beside this and does not."""
+        engine = self.engine
+        with suppress(StoreUnavailable), self._store.read() as connection:
+            found = beside(connection, engine.registry.offers, engine.config, engine.clock.now())
+            return [one.role.value for one in found[1] if one.is_missing]
+        return []
 
     def metrics(self) -> bytes:
         return self._metrics.render()

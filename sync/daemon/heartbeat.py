@@ -1,4 +1,7 @@
-"""A daemon's sign of life in the store: how `tieline status`, which only looks, knows whether anybody works.
+"""Signs of life in the store: how `tieline status`, which only looks, knows whether anybody works.
+
+The daemon gives one, and each process that does a part of the work beside it: what plugins do by themselves, and what
+people and programs ask for.
 
 Each sign is a write, so that a disk that is full is noticed where nothing else is written. It also says which process
 gives it: whoever looks from the same machine sees at once that it was killed, and waits for no sign to be missed. And
@@ -10,15 +13,16 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from tieline.core.store import tables as t
-from tieline.core.store.store import Connection, Store
+from tieline.core.store.store import Connection, Store, Transaction
 from tieline.sync.daemon import processes, running
 from tieline.sync.daemon.running import Loaded, Refusal, Running
 
@@ -36,14 +40,24 @@ RECENT: Final = timedelta(hours=1)
 MOST_WORDS: Final = 300
 """Characters of what the store refuses writes for."""
 
-_PREFIX: Final = "daemon:"
-"""What no connection can be called: a sign of life stands among the turns."""
 
-_IS_SIGN: Final = t.lease.c.lane.startswith(_PREFIX, autoescape=True)
+class Role(StrEnum):
+    """What a process is there for."""
+
+    DAEMON = "daemon"
+    WORK = "work"
+    WEB = "web"
+
+
+_MARK: Final = ":"
+"""In a name that no connection can have: a sign of life stands among the turns."""
+
+_IS_SIGN: Final = or_(*(t.lease.c.lane.startswith(f"{role}{_MARK}", autoescape=True) for role in Role))
 _SEEN = update(t.lease).where(t.lease.c.lane == bindparam("row_lane"))
 _OLD = delete(t.lease).where(_IS_SIGN, t.lease.c.taken_at < bindparam("before"))
+_GONE = delete(t.lease).where(t.lease.c.lane == bindparam("row_lane"))
 _SIGNS = (
-    select(t.lease.c.worker, t.lease.c.taken_at, t.lease.c.released_at, t.lease.c.memory)
+    select(t.lease.c.lane, t.lease.c.worker, t.lease.c.taken_at, t.lease.c.released_at, t.lease.c.memory)
     .where(_IS_SIGN)
     .order_by(t.lease.c.taken_at.desc())
 )
@@ -55,21 +69,38 @@ def this_process() -> str:
 
 
 class Heartbeat:
-    """One worker's. `alone` is for a store that only one daemon at a time works on: the next one follows in its row.
-    `process` is what `processes.this` says of it."""
+    """One worker's. `alone` is for a store that only one of its role at a time works on: the next one follows in its
+    row. `process` is what `processes.this` says of it."""
 
-    def __init__(self, store: Store, worker: str, *, alone: bool, process: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        worker: str,
+        *,
+        alone: bool,
+        process: Mapping[str, Any] | None = None,
+        role: Role = Role.DAEMON,
+    ) -> None:
         self._store = store
         self._worker = worker
         self._process = dict(process or {})
-        self._lane = f"{_PREFIX}alone" if alone else f"{_PREFIX}{worker}"
+        self._role = role
+        self._lane = f"{role}{_MARK}{'alone' if alone else worker}"
         self._runs: Mapping[str, Any] = {}
+        self._told: Mapping[str, Any] = {}
+        self._began: datetime | None = None
         self._next: datetime | None = None
 
     def tell(self, runs: Mapping[str, Any]) -> None:
         """Say with every sign what this worker runs, in the form of `running.as_facts`; it is time for one."""
         self._runs = runs
         self._next = None
+
+    def say(self, told: Mapping[str, Any]) -> None:
+        """Say this with every sign as well; it is time for one where it is something else than before."""
+        if told != self._told:
+            self._told = told
+            self._next = None
 
     def beat(self, now: datetime) -> None:
         """Give a sign, if it is time. Raises StoreUnavailable, and then it stays time."""
@@ -85,12 +116,26 @@ class Heartbeat:
     def _write(self, now: datetime, *, ended: datetime | None) -> None:
         # A full disk takes a small write in place while it refuses whatever else there is to write.
         refused = self._store.refused[:MOST_WORDS]
-        memory = {"refused": refused, "process": self._process, "runs": self._runs}
+        self._began = self._began or now
+        said = {"runs": self._runs, "told": self._told, "began": self._began.timestamp()}
+        memory = {"refused": refused, "process": self._process, **said}
         sign = {"worker": self._worker, "taken_at": now, "released_at": ended, "memory": memory}
         with self._store.write() as tx:
             if not tx.execute(_SEEN, {"row_lane": self._lane, **sign}).rowcount:
                 tx.execute(_OLD, {"before": now - FORGET})
+                self._follow(tx)
                 tx.execute(insert(t.lease), {"lane": self._lane, "token": 0, "poll_soon": False, **sign})
+
+    def _follow(self, tx: Transaction) -> None:
+        """Take the place of whoever did this on the same machine and was killed: that one is missed no more."""
+        if self._role is Role.DAEMON:
+            return
+        for sign in list(tx.execute(_SIGNS)):
+            if (
+                sign.lane.startswith(f"{self._role}{_MARK}")
+                and processes.lives(sign.memory.get("process", {})) is False
+            ):
+                tx.execute(_GONE, {"row_lane": sign.lane})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +151,9 @@ class Worker:
     refused: str = ""
     runs: Running | None = None
     """What it runs; None for one of a version that does not say so."""
+    began_at: datetime | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+    """What else it says."""
 
     def is_running(self, now: datetime) -> bool:
         return not self.ended and self.lives is not False and abs(now - self.seen_at) <= SILENT
@@ -153,6 +201,21 @@ class Life:
             for one in self.workers
             if not one.ended and not one.is_running(self.now) and abs(self.now - one.seen_at) <= RECENT
         ]
+
+    @property
+    def count(self) -> int:
+        """How many work."""
+        return len(self._at_work)
+
+    @property
+    def began_at(self) -> datetime | None:
+        """When the last one of those that work began; None where none does, or says so."""
+        return max((one.began_at for one in self._at_work if one.began_at is not None), default=None)
+
+    @property
+    def starts_others(self) -> bool:
+        """Whether one of them, or the last one that was, starts what is to run beside it."""
+        return any(one.told.get("beside", False) for one in self._at_work or self.workers[:1])
 
     @property
     def connections(self) -> Mapping[str, Loaded] | None:
@@ -238,7 +301,17 @@ def life(
     unwritable: str = "",
 ) -> Life:
     """Whether anybody works on this store. `lives` says of a process whether it is there."""
-    return Life(tuple(_worker(sign, lives) for sign in connection.execute(_SIGNS)), now, unwritable)
+    return Life(signs(connection, lives)[Role.DAEMON], now, unwritable)
+
+
+def signs(
+    connection: Connection, lives: Callable[[Mapping[str, Any]], bool | None] = processes.lives
+) -> Mapping[Role, tuple[Worker, ...]]:
+    """The last sign of each process, by role; the latest is first."""
+    found: dict[Role, list[Worker]] = {role: [] for role in Role}
+    for sign in connection.execute(_SIGNS):
+        found[Role(sign.lane.partition(_MARK)[0])].append(_worker(sign, lives))
+    return {role: tuple(workers) for role, workers in found.items()}
 
 
 def _worker(sign: Any, lives: Callable[[Mapping[str, Any]], bool | None]) -> Worker:
@@ -247,7 +320,10 @@ def _worker(sign: Any, lives: Callable[[Mapping[str, Any]], bool | None]) -> Wor
     there = None if ended else lives(memory.get("process", {}))
     runs = memory.get("runs")
     told = running.from_facts(runs) if runs else None
-    return Worker(sign.worker, sign.taken_at, ended, there, memory.get("refused", ""), told)
+    began = memory.get("began")
+    since = None if began is None else datetime.fromtimestamp(began, UTC)
+    refused, more = memory.get("refused", ""), memory.get("told") or {}
+    return Worker(sign.worker, sign.taken_at, ended, there, refused, told, since, more)
 
 
 def _look(last: Worker) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter
@@ -18,13 +19,15 @@ from tieline.core.store import tables as t
 from tieline.core.store.store import Connection
 from tieline.sync import explain, loading
 from tieline.sync.alerts import groups, unheeded
+from tieline.sync.daemon.heartbeat import Role
 from tieline.sync.daemon.jobs.port import Health
 from tieline.sync.daemon.lane import LaneState
 from tieline.sync.daemon.pulse import Pulse
+from tieline.sync.daemon.roles import beside
 from tieline.sync.daemon.running import Refusal
 from tieline.sync.engine import Engine
 from tieline.sync.intake.intake import Intake
-from tieline.sync.office import happenings
+from tieline.sync.office import happenings, waiting
 from tieline.sync.office.jobs import visible
 from tieline.sync.sight import OUTSIDER
 
@@ -138,6 +141,7 @@ class _Collector(Collector):
             for name, seq in connection.execute(select(t.follower.c.name, t.follower.c.seq)):
                 unread.add_metric([name], last - seq)
             yield unread
+            yield from _beside(connection, engine, now)
             doubted = GaugeMetricFamily(
                 "tieline_ends_doubted",
                 "Alerts that are no longer listed and not taken for ended",
@@ -195,6 +199,34 @@ class _Collector(Collector):
             "Plugins that failed too often",
             value=len(self._watched.engine.registry.set_aside),
         )
+
+
+def _beside(connection: Connection, engine: Engine, now: datetime) -> Iterator[Metric]:
+    """Who works beside the daemon, and for how long what happened and what is due has waited for them."""
+    offers = engine.registry.offers
+    daemon, roles = beside(connection, offers, engine.config, now)
+    running = GaugeMetricFamily("tieline_role_running", "Processes that do a part of the work", labels=["role"])
+    missing = GaugeMetricFamily(
+        "tieline_role_missing", "1 while nobody does a part of the work that is to be done", labels=["role"]
+    )
+    running.add_metric([Role.DAEMON], daemon.count)
+    for one in roles:
+        running.add_metric([one.role], one.running)
+        missing.add_metric([one.role], one.is_missing)
+    yield running
+    yield missing
+    lag = GaugeMetricFamily(
+        "tieline_follower_lag_seconds",
+        "Age of the oldest journal entry that a plugin has not looked at yet",
+        labels=["follower"],
+    )
+    late = GaugeMetricFamily("tieline_timer_lag_seconds", "Age of the oldest timer that is overdue", labels=["timer"])
+    for name, at in waiting.unread(connection, offers, now):
+        lag.add_metric([name], _seconds(now, at))
+    for kind, due, _count in waiting.overdue(connection, offers, now):
+        late.add_metric([kind], _seconds(now, due))
+    yield lag
+    yield late
 
 
 _PARKED: Final = {

@@ -75,19 +75,25 @@ def from_facts(facts: Mapping[str, Any]) -> Running:
     return Running(connections, refusal, facts.get("file", ""))
 
 
-def unchangeable(before: Config, after: Config) -> list[Problem]:
-    """What another file says anew, and only a restart can change."""
+def unchangeable(before: Config, after: Config, *, listens_at: str = "", who: str = "the daemon") -> list[Problem]:
+    """What another file says anew, and only a restart can change: the store, its keys, and where `who` listens."""
     options = {
         "store": before.store != after.store,
         "keys": before.keys != after.keys,
         "server.listen": before.server.listen != after.server.listen,
+        "web.listen": before.web.listen != after.web.listen,
+        "web.certificate": bool(before.web.certificate) != bool(after.web.certificate),
     }
-    fix = "restart the daemon, or write back what stood there."
+    matters = {"store", "keys", *_OF_LISTENING.get(listens_at, ())}
+    fix = f"restart {who}, or write back what stood there."
     return [
         after.problem(option, "RUN004", f"`{option}` is another one now, which no reload changes.", fix)
         for option, differs in options.items()
-        if differs
+        if differs and option in matters
     ]
+
+
+_OF_LISTENING: Final = {"server": ("server.listen",), "web": ("web.listen", "web.certificate")}
 
 
 def why_refused(error: Exception) -> str:

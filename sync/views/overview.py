@@ -18,9 +18,10 @@ from tieline.core.store import tables as t
 from tieline.core.store.types import from_micros, to_micros
 from tieline.core.views import Keyset, Listing, Moment, Paged, Row
 from tieline.sync import explain, loading
-from tieline.sync.daemon.heartbeat import ago, life
+from tieline.sync.daemon.heartbeat import ago
 from tieline.sync.office.look import EngineLook
 from tieline.sync.records import Incident, Replica, ReplicaState
+from tieline.sync.views.at_work import at_work
 
 MOST_TOLD: Final = 5
 """Things that wait for a person, and tools in trouble, that are told one by one."""
@@ -102,11 +103,12 @@ class Figures(Row):
 
 
 class OverviewShown(Listing[OpenIncident]):
-    """What is wrong now."""
+    """What is wrong now. `beside` are sentences about what is to go on beside the daemon and does not."""
 
     as_of: Moment
     daemon_runs: bool
     daemon: str
+    beside: tuple[str, ...]
     figures: Figures
     waiting: tuple[Waiting, ...]
     connections: tuple[InTrouble, ...]
@@ -121,6 +123,7 @@ class OverviewShown(Listing[OpenIncident]):
         ]
         return (
             *([] if self.daemon_runs else [self.daemon]),
+            *self.beside,
             Table("Open", ["incident", "severity", "status", "title", "age", "on it"], rows, "no incident is open"),
             *self.more(),
             Table("Now", ["what", "how many"], figures),
@@ -155,7 +158,8 @@ def overview(look: EngineLook, ask: Overview) -> OverviewShown:
     rows = look.seen_in.execute(query.limit(ask.limit + 1)).all()
     page, following = _WORST.page(rows, ask, lambda row: (row.rank, to_micros(row.opened_at), row.id))
     look.shows(IncidentId(row.id) for row in page)
-    daemon = life(look.seen_in, look.now)
+    team = at_work(look)
+    daemon = team.daemon
     parked = explain.parked(look.seen_in, look.sight)
     figures = _figures(look, len(parked))
     return OverviewShown(
@@ -164,6 +168,7 @@ def overview(look: EngineLook, ask: Overview) -> OverviewShown:
         as_of=look.now,
         daemon_runs=daemon.running and not daemon.refused,
         daemon=daemon.refused or daemon.sentence(),
+        beside=team.sentences,
         figures=figures,
         waiting=_waiting(look, figures, parked),
         connections=_in_trouble(look),

@@ -21,11 +21,12 @@ from tieline.core.store import engines, volume
 from tieline.core.views import Moment, Row, Sparse
 from tieline.sync import explain
 from tieline.sync.daemon import elsewhere
-from tieline.sync.daemon.heartbeat import Life, ago, life
+from tieline.sync.daemon.heartbeat import Life, ago
 from tieline.sync.daemon.running import Loaded, loaded
 from tieline.sync.office import projecting
 from tieline.sync.office.look import EngineLook
 from tieline.sync.views import jobs
+from tieline.sync.views.at_work import at_work
 from tieline.sync.views.waiting import Doubted
 
 
@@ -73,6 +74,17 @@ class DaemonSeen(Row):
         yield from (one.sentence for one in self.elsewhere)
         for one in self.reload_refused:
             yield f"Worker {one.worker}: {one.sentence}" if len(self.workers) > 1 else one.sentence
+
+
+class RoleSeen(Row):
+    """What is done beside the daemon, and by how many processes. `since` is when the last one gave a sign, where it is
+    missing; `sentences` say what is wrong with it and what to do."""
+
+    role: str
+    running: int
+    missing: bool
+    since: Moment | None
+    sentences: tuple[str, ...]
 
 
 class Flapping(Row):
@@ -178,6 +190,10 @@ class StatusShown(Answer):
     all of its connection; of the file, and of those who work, whoever reads everything is told."""
 
     daemon: DaemonSeen
+    roles: tuple[RoleSeen, ...] = Field(description="What is done beside the daemon: by plugins, and for people.")
+    stalled: tuple[str, ...] = Field(
+        description="What does not go on although somebody does it; for whoever reads everything."
+    )
     counted_over: str = Field(description="What they see, and the figures count: everything, or scopes.")
     incidents_open: int = Field(description="Incidents that are not over.")
     flapping: tuple[Flapping, ...]
@@ -214,6 +230,8 @@ class StatusShown(Answer):
         refused = [_refused(self.file, len(self.file_problems), running=self.daemon.running)]
         return (
             *self.daemon.shown(),
+            *(f"{words[:1].upper()}{words[1:]}" for one in self.roles for words in one.sentences),
+            *self.stalled,
             *(refused if self.file_problems else ()),
             Table("Tieline", ["what", "now"], figures),
             *([] if self.is_wide else [f"Counted over what you see: {self.counted_over}."]),
@@ -290,9 +308,10 @@ class Known:
 
 
 def status(look: EngineLook, _ask: Status) -> StatusShown:
-    """The state of everything in a few figures. Exit code 1 while no daemon works on the store, or the store takes no
-    writes of it; 3 while the file is refused."""
-    daemon = life(look.seen_in, look.now, unwritable=_unwritable(look.config))
+    """The state of everything in a few figures. Exit code 1 while no daemon works on the store, the store takes no
+    writes of it, or what is to run beside it is missing; 3 while the file is refused."""
+    team = at_work(look, unwritable=_unwritable(look.config))
+    daemon = team.daemon
     found = explain.status(look.seen_in, look.now, look.sight)
     for one in (*found["flapping"], *found["resolved_while_firing"]):
         # Whoever reads what is restricted is journalled, and the status is to be seen where nothing can be written.
@@ -301,14 +320,25 @@ def status(look: EngineLook, _ask: Status) -> StatusShown:
     wide = look.sight.is_wide
     file = look.config.file.name
     left = [{"store": one, "sentence": elsewhere.sentence(one, file)} for one in look.outside.stores_left]
-    at_work = {**daemon.facts(), "elsewhere": left} if wide else {**daemon.facts(), **_OF_THE_WORKSPACE}
+    seen = {**daemon.facts(), "elsewhere": left} if wide else {**daemon.facts(), **_OF_THE_WORKSPACE}
     problems = [asdict(one) for one in look.outside.problems] if wide else []
     offers = look.offers.by_group.values() if wide else ()
     found["plugins_set_aside"] = projecting.set_aside(look.seen_in, offers)
     told = {
         **found,
         **jobs.counted(look.seen_in, look.sight, look.now),
-        "daemon": at_work,
+        "daemon": seen,
+        "roles": [
+            {
+                "role": one.role,
+                "running": one.running,
+                "missing": one.is_missing,
+                "since": one.since,
+                "sentences": one.sentences,
+            }
+            for one in team.roles
+        ],
+        "stalled": team.stalled,
         "counted_over": look.sight.words,
         "file_problems": problems,
     }

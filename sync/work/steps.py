@@ -53,7 +53,7 @@ class Steps:
         self._by = secrets.token_hex(8)
         self._lock = threading.Lock()
         self._at_work: dict[str, _AtWork] = {}
-        self._stuck: set[str] = set()
+        self._stuck: dict[str, float] = {}
         self._numbers = count(1)
         self._count = 0
         self._is_over = False
@@ -70,6 +70,12 @@ class Steps:
         for _ in range(missing):
             name = f"jobs-{next(self._numbers)}#{self._generation}"
             self._loops.spawn(name, partial(self._work, name))
+
+    def stuck(self) -> dict[str, float]:
+        """What has been at one step for longer than it may, each with when that was noticed, as a timestamp."""
+        with self._lock:
+            found = [(self._at_work[name].job, at) for name, at in self._stuck.items() if name in self._at_work]
+        return {f"the job {label(job)}": at for job, at in found}
 
     def stop(self) -> None:
         """Begin no further step."""
@@ -100,7 +106,7 @@ class Steps:
                 event.clear()
         with self._lock:
             if name in self._stuck:
-                self._stuck.remove(name)
+                del self._stuck[name]
                 self._count -= 1
 
     @contextmanager
@@ -122,7 +128,7 @@ class Steps:
         now = self._engine.clock.monotonic()
         with self._lock:
             late = {name: one for name, one in self._at_work.items() if one.until < now and name not in self._stuck}
-            self._stuck |= late.keys()
+            self._stuck |= dict.fromkeys(late, self._engine.clock.now().timestamp())
         for one in late.values():
             sentence = "the other jobs go on. It is begun anew, and put aside in the end; see `tieline jobs`"
             self._log.error("job_stuck", job=label(one.job), kind=one.kind, sentence=sentence)

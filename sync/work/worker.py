@@ -12,6 +12,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from types import FrameType
@@ -27,9 +28,12 @@ from tieline.core.registry import Registry
 from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
 from tieline.sync.build import build
+from tieline.sync.daemon import processes, running
 from tieline.sync.daemon.bell import ringer
+from tieline.sync.daemon.heartbeat import Heartbeat, Role, this_process
 from tieline.sync.daemon.jobs.clock import StoreClock
 from tieline.sync.daemon.jobs.loops import Loops
+from tieline.sync.daemon.running import Refusal
 from tieline.sync.engine import Engine
 from tieline.sync.work.steps import Steps
 from tieline.sync.work.turn import turn
@@ -40,8 +44,13 @@ SWEEP: Final = 0.5
 REST: Final = 30.0
 """Seconds for which a plugin rests whose turn failed as a whole."""
 
+SIGN_EVERY: Final = 1.0
+"""Seconds between two looks at whether it is time for a sign of life, and at what hangs."""
+
 STUCK: Final = timedelta(minutes=1)
 """How long one turn may take before it is told that it does."""
+
+_SIGNS: Final = "signs"
 
 
 class Worker:
@@ -58,10 +67,15 @@ class Worker:
         with config.telling_where("store"):
             self._store = Store.open(config.store, keys=config.keys)
             self._store.migrate()
+        self.refusal: Refusal | None = None
+        """Why the last reload was refused; None once one was not."""
+        alone = not is_postgres(config.store)
+        self._heartbeat = Heartbeat(self._store, this_process(), alone=alone, process=processes.this(), role=Role.WORK)
         self.engine = self._build(config, registry)
         self._loops = Loops(self._clock, self._died)
         self._began: dict[str, float] = {}
-        self._told_stuck: set[str] = set()
+        self._told_stuck: dict[str, float] = {}
+        """The plugins that hang, each with when that began, as a timestamp."""
         self._generation = 0
 
     @property
@@ -98,6 +112,9 @@ class Worker:
             self._loops.spawn(f"{group}#{mine}", partial(self._work, offer, mine))
         self._steps = Steps(self.engine, self._loops, self._stopping, mine)
         self._steps.keep_up()
+        self._tell_what_runs()
+        if _SIGNS not in self._loops.names:
+            self._loops.spawn(_SIGNS, self._give_signs)
         self._log.info("working", plugins=sorted(offers))
 
     def run(self) -> int:
@@ -130,6 +147,8 @@ class Worker:
             self._log.warning("stopped_late", plugins=left)
         else:
             self._steps.release()
+            with suppress(StoreUnavailable):
+                self._heartbeat.end(self._clock.now())
             self.engine.registry.close()
             self._store.close()
         self._log.info("stopped", failure=repr(self._failure) if self._failure else "")
@@ -140,6 +159,8 @@ class Worker:
         registry: Registry | None = None
         try:
             config, registry = self._load()
+            if problems := running.unchangeable(self.engine.config, config, who="`tieline work`"):
+                raise ConfigError(problems)
             engine = self._build(config, registry)
         except Exception as error:  # noqa: BLE001 - a worker is not ended by a file that somebody edits
             self._refuse_reload(error)
@@ -147,13 +168,31 @@ class Worker:
                 registry.close()
             return False
         self._steps.stop()
-        before, self.engine = self.engine, engine
+        before, self.engine, self.refusal = self.engine, engine, None
         self.start()
         self._loops.wake_all()
         before.registry.close()
         return True
 
+    def _tell_what_runs(self) -> None:
+        self._heartbeat.tell(running.as_facts(self.engine.config, self.refusal))
+
+    def _give_signs(self, event: threading.Event) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._heartbeat.say({"stuck": self._stuck()})
+                self._heartbeat.beat(self._clock.now())
+            except StoreUnavailable as error:
+                self._log.error("store_unavailable", loop=_SIGNS, error=str(error))
+            event.wait(SIGN_EVERY)
+
+    def _stuck(self) -> dict[str, float]:
+        """What hangs, in words, with when that began."""
+        return {**{f"the plugin {group}": at for group, at in self._told_stuck.copy().items()}, **self._steps.stuck()}
+
     def _refuse_reload(self, error: Exception) -> None:
+        self.refusal = Refusal(self._clock.now(), running.why_refused(error))
+        self._tell_what_runs()
         if isinstance(error, ConfigError):
             self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
             return
@@ -176,7 +215,7 @@ class Worker:
                 rest = REST
             finally:
                 self._began.pop(offer.group, None)
-                self._told_stuck.discard(offer.group)
+                self._told_stuck.pop(offer.group, None)
             if rest:
                 event.wait(rest)
                 event.clear()
@@ -191,7 +230,7 @@ class Worker:
         now = self._clock.monotonic()
         for group, began in list(self._began.items()):
             if now - began >= STUCK.total_seconds() and group not in self._told_stuck:
-                self._told_stuck.add(group)
+                self._told_stuck[group] = (self._clock.now() - timedelta(seconds=now - began)).timestamp()
                 what = (
                     "what it does by itself waits; the other plugins go on. Restart `tieline work` if it does not end"
                 )

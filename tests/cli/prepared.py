@@ -17,7 +17,7 @@ from tieline.sync.alerts import absence
 from tieline.sync.alerts.absence import Belief, Doubt
 from tieline.sync.comments import comments, writing
 from tieline.sync.daemon import processes, running
-from tieline.sync.daemon.heartbeat import Heartbeat
+from tieline.sync.daemon.heartbeat import Heartbeat, Role
 from tieline.sync.daemon.running import Refusal
 from tieline.sync.office import notes
 from tieline.sync.proposals import Proposal, Review, State
@@ -78,6 +78,7 @@ def _waiting_for_people(world: World) -> None:
     heartbeat = Heartbeat(engine.store, "here:1", alone=True, process=processes.this())
     heartbeat.tell(running.as_facts(engine.config, Refusal(now - timedelta(minutes=3), reason)))
     heartbeat.beat(now)
+    Heartbeat(engine.store, "here:2", alone=True, process=processes.this(), role=Role.WORK).beat(now)
     world.clock.advance(4)
 
 

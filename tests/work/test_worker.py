@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from tests.daemon.conftest import eventually
 from tests.sync.test_offers import SEATS
 from tests.sync.world import World
 
+from tieline.core import timers
 from tieline.core.acts import Acts
 from tieline.core.arguments import Ask
 from tieline.core.config import Config, load_text
@@ -22,14 +24,20 @@ from tieline.core.desk import Desk
 from tieline.core.events import Opened
 from tieline.core.identity import Someone
 from tieline.core.jobs import Bound, Done, Job, State, Step
-from tieline.core.offer import Follower, Offer, Offers, Right
+from tieline.core.offer import Follower, Offer, Offers, Right, TimerKind
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened
 from tieline.core.registry import Registry
 from tieline.core.store import tables as t
 from tieline.sync import explain
+from tieline.sync.daemon import heartbeat
+from tieline.sync.office import following
+from tieline.sync.office.asking import Asker
+from tieline.sync.office.enquiries import Enquiries
 from tieline.sync.office.following import lags
+from tieline.sync.office.look import Outside
 from tieline.sync.office.office import Office
+from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.work import steps, worker
 from tieline.sync.work.worker import Worker
 
@@ -102,12 +110,76 @@ def test_a_plugin_that_hangs_or_raises_delays_no_other(
     here.tell_stuck()
     stuck = [line for line in logged if line["event"] == "plugin_stuck"]
     assert "seats" in {line["plugin"] for line in stuck}
+    eventually(lambda: any("the plugin seats" in one.told.get("stuck", {}) for one in signed(one)))
     opened(one, 2)
     eventually(lambda: "others.seen" in kinds(one, 2))
     eventually(lambda: any(line["event"] == "follower_failed" for line in logged))
     goes_on.set()
     assert here.stop() == 0
     assert kinds(one).count("others.seen") == 1
+
+
+def signed(world: World) -> Sequence[heartbeat.Worker]:
+    """The signs of life of workers."""
+    with world.engine.store.read() as connection:
+        return heartbeat.signs(connection)[heartbeat.Role.WORK]
+
+
+def refused(world: World) -> str:
+    """Why the first of them refused to reload; "" where it did not."""
+    [runs] = [one.runs for one in signed(world)]
+    return "" if runs is None or runs.refusal is None else runs.refusal.reason
+
+
+def told(world: World, *offers: Offer) -> Mapping[str, Any]:
+    """What the status says."""
+    enquiries = Enquiries(world.engine.store, world.engine.config, OWN_VIEWS, Outside(), Offers(offers))
+    return enquiries.see("status", {}, Asker(Someone("owner", "os:owner@here"), True, world.clock.now())).facts
+
+
+def test_a_worker_gives_signs_of_its_life_and_says_when_it_ends_and_what_it_refused(
+    world: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "SWEEP", 0.02)
+    one = world("left")
+    here = works(one, OTHERS)
+    here.start()
+    eventually(lambda: signed(one))
+    assert [sign.is_running(one.clock.now()) for sign in signed(one)] == [True]
+    good = one.file.read_text("utf-8")
+    one.file.write_text(re.sub("store: .*", "store: sqlite:///another.db", good), "utf-8")
+    assert not here.reload()
+    eventually(lambda: "restart `tieline work`" in refused(one))
+    assert "RUN004" in refused(one)
+    one.file.write_text(good, "utf-8")
+    assert here.stop() == 0
+    assert [sign.ended for sign in signed(one)] == [True]
+
+
+def test_a_follower_and_a_timer_that_do_not_go_on_are_told_while_a_worker_lives(world: Worlds) -> None:
+    one = world("left")
+    sign = heartbeat.Heartbeat(one.engine.store, "here:1", alone=True, role=heartbeat.Role.WORK)
+    following.keep_up(one.engine, OTHERS, OTHERS.followers[0])
+    opened(one, 1)
+    with one.engine.store.write() as tx:
+        timers.set_timer(tx, "seats.look", "seats.look", one.clock.now(), {"incident": None})
+        timers.set_timer(tx, "later", "seats.look", one.clock.now() + timedelta(days=1), {"incident": None})
+    sign.beat(one.clock.now())
+    assert told(one, OTHERS, LOOKS)["stalled"] == []
+    one.clock.advance(121)
+    sign.beat(one.clock.now())
+    found = told(one, OTHERS, LOOKS)
+    assert [words.partition(",")[0].partition(" since")[0] for words in found["stalled"]] == [
+        "others.see has not looked at what happened",
+        "seats.look: a timer is overdue",
+    ]
+    following.keep_up(one.engine, OTHERS, OTHERS.followers[0])
+    assert [words.partition(":")[0] for words in told(one, OTHERS, LOOKS)["stalled"]] == ["seats.look"]
+    one.clock.advance(31)
+    assert told(one, OTHERS, LOOKS)["stalled"] == [], "then it is missing as a whole"
+
+
+LOOKS = Offer("seats", "Look.", timers=(TimerKind("look", lambda _desk, _due: None),))
 
 
 def kept(world: World) -> int:
