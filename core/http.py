@@ -1,7 +1,4 @@
-"""The one door to HTTP: what an answer means, and an httpx client that goes nowhere it was not told to go.
-
-SDKs built on requests share `outcome` and `retry_after`, so that a 429 means the same whoever sent the request.
-"""
+"""What answers of HTTP mean, the same whoever sent the request: `core.client` through httpx, or an SDK (`core.sdk`)."""
 
 from __future__ import annotations
 
@@ -14,13 +11,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import httpx
-
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain, as_sentence
-from tieline.core.port import HttpSettings
-from tieline.core.redaction import conceal_pair
-from tieline.core.route import blocked, route
-from tieline.core.unreached import cause, origin
+from tieline.core.unreached import origin
 
 LONGEST_WAIT = timedelta(hours=1)
 """A Retry-After beyond this is taken for a mistake: we come back hourly rather than go silent for a year."""
@@ -126,7 +118,7 @@ def outcome(
             return TryAgain(connection, said, wait=retry_after(headers, now), maybe_done=writes, status=status)
 
 
-def _is_page(headers: Mapping[str, str]) -> bool:
+def is_page(headers: Mapping[str, str]) -> bool:
     """True for a web page, of which a sentence had better quote nothing."""
     return "html" in next((value for name, value in headers.items() if name.lower() == "content-type"), "").lower()
 
@@ -185,9 +177,9 @@ def written(connection: str, what: str) -> Iterator[None]:
         raise TryAgain(connection, f"{what}, and then: {error}", maybe_done=True) from None
 
 
-def too_large(connection: str, what: str, *, writes: bool, largest: int = LARGEST_ANSWER) -> RemoteError:
+def too_large(connection: str, what: str, *, writes: bool) -> RemoteError:
     """The error for an answer beyond what is held: after a write nobody knows what it said."""
-    words = f"{what} answered more than {largest} bytes"
+    words = f"{what} answered more than {LARGEST_ANSWER} bytes"
     return TryAgain(connection, words, maybe_done=True) if writes else Rejected(connection, words)
 
 
@@ -226,89 +218,7 @@ def sendable(connection: str, option: str, value: str) -> str:
     return value
 
 
-class Client:
-    """An httpx client bound to one origin: no redirects, time-outs always, bounded answers."""
-
-    def __init__(
-        self,
-        connection: str,
-        base_url: str,
-        *,
-        now: Any,
-        headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
-        timeout: float = 30.0,
-        settings: HttpSettings | None = None,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        """`settings` say whom to trust, what to show and which way to take. Raises NeedsOperator where they cannot."""
-        self._connection = connection
-        self._now = now
-        self._base = base_url.rstrip("/")
-        self._route = route(connection, settings or HttpSettings(), self._base)
-        if auth is not None:
-            conceal_pair(*auth)
-        self._client = httpx.Client(
-            headers=dict(headers or {}),
-            auth=auth,
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
-            verify=self._route.context(),
-            proxy=self._route.proxy or None,
-            follow_redirects=False,
-            trust_env=False,
-            transport=transport,
-        )
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str | int | list[str]] | None = None,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
-        """Send one request, once. Raises the RemoteError that the answer means; never retries."""
-        url = same_origin(self._base + "/", self._base + path if path.startswith("/") else path)
-        writes = method.upper() not in ("GET", "HEAD", "OPTIONS")
-        try:
-            with self._client.stream(method, url, params=params, json=json, headers=headers) as response:
-                body = bytearray()
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > LARGEST_ANSWER:
-                        raise too_large(self._connection, f"{method} {path}", writes=writes)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            failure = blocked(self._connection, f"{method} {path}", error, self._route)
-            raise failure or TryAgain(self._connection, f"{method} {path}: no connection ({cause(error)})") from None
-        except httpx.InvalidURL:
-            # httpx reads the address of a redirect even when it is not to follow it.
-            words = f"{method} {path} answered with a redirect to nowhere; set the final address as `url`"
-            raise NeedsOperator(self._connection, words) from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise TryAgain(
-                self._connection, f"{method} {path}: the answer was lost ({cause(error)})", maybe_done=writes
-            ) from None
-        answer = httpx.Response(
-            response.status_code,
-            headers=[(k, v) for k, v in response.headers.items() if k not in ("content-encoding", "content-length")],
-            content=bytes(body),
-            request=response.request,
-        )
-        words = "" if _is_page(answer.headers) else _words(body)
-        failure = outcome(
-            self._connection, method, path, answer.status_code, answer.headers, words, self._now(), self._base
-        )
-        if failure is not None:
-            raise failure
-        return answer
-
-    def close(self) -> None:
-        """Give the sockets back."""
-        self._client.close()
-
-
-def _words(body: bytes | bytearray) -> str:
+def words_of(body: bytes | bytearray) -> str:
     """The beginning of an answer; of a text in JSON, as Alertmanager's errors are, the text. The charset it claims is
     not asked: there are some that raise."""
     words = bytes(body[:2000]).decode("utf-8", "replace").strip()

@@ -22,7 +22,7 @@ from urllib.request import getproxies_environment
 from tieline.core.errors import NeedsOperator, RemoteError, TryAgain
 from tieline.core.port import DIRECT, HttpSettings, ProxySettings
 from tieline.core.redaction import conceal_pair
-from tieline.core.unreached import cause_at_proxy
+from tieline.core.unreached import beneath, cause, cause_at_proxy
 
 FILES: Final = ("ca_file", "client_certificate", "client_key")
 """The options that name files, beside `verify_tls`, which may."""
@@ -114,12 +114,18 @@ def route(connection: str, settings: HttpSettings, url: str) -> Route:
 
 
 def blocked(connection: str, what: str, error: BaseException, way: Route) -> RemoteError | None:
-    """The error for a request that the proxy is to blame for, or None. The tool has heard nothing of it."""
+    """The error for a request that stopped on its way: at the proxy, or at a certificate that does not verify; else
+    None. The tool has heard nothing of it."""
     said = cause_at_proxy(error, way.shown)
     if " answered 407" in said:
         words = f"{what}: no connection ({said}). Give `proxy.username` and `proxy.password`, or renew them; then run"
         return NeedsOperator(connection, f"{words} `tieline check {connection}`.")
-    return TryAgain(connection, f"{what}: no connection ({said})") if said else None
+    if said:
+        return TryAgain(connection, f"{what}: no connection ({said})")
+    if any(isinstance(one, ssl.SSLCertVerificationError) for one in beneath(error)):
+        advice = "Where an authority of your own signs it, set `ca_file` to that authority's file; else have it renewed"
+        return NeedsOperator(connection, f"{what}: no connection ({cause(error)}). {advice}.")
+    return None
 
 
 def bad_files(settings: HttpSettings) -> Iterator[BadFile]:

@@ -28,7 +28,7 @@ def cause_at_proxy(error: BaseException, proxy: str) -> str:
 
     httpx knows no difference between errors of connecting: what follows on TLS inside a plain tunnel is the tool's.
     """
-    below = list(_below(error))
+    below = list(beneath(error))
     if not proxy:
         return ""
     refused = next((found[1] for one in below if (found := _TUNNEL.fullmatch(str(one)))), "")
@@ -43,7 +43,7 @@ def cause_at_proxy(error: BaseException, proxy: str) -> str:
 
 
 def _said(error: BaseException, where: str) -> str:
-    for one in _below(error):
+    for one in beneath(error):
         match one:
             case ssl.SSLCertVerificationError():
                 return f"{where}shows a certificate that does not verify: {one.verify_message}"
@@ -90,7 +90,7 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.scheme and parts.netloc else ""
 
 
-def _below(error: BaseException) -> Iterator[BaseException]:
+def beneath(error: BaseException) -> Iterator[BaseException]:
     """The error and all that it was raised from, the outermost first, each once."""
     waiting, seen = [error], set()
     while waiting:

@@ -16,10 +16,11 @@ from tieline.adapters.alertmanager import silences, webhook
 from tieline.adapters.alertmanager.alert import Sight, apart, ended, fingerprint_of, may_reach, named, reading, sight
 from tieline.adapters.alertmanager.health import Server, notes_of, odd_ones, server
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
-from tieline.adapters.alertmanager.wire import Answer, Wire
+from tieline.core.client import Answer, Client
 from tieline.core.episodes import Episode, Firing, hidden, pages
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, TryAgain
 from tieline.core.listing import understood
+from tieline.core.login import Proof
 from tieline.core.model import ConnectionName
 from tieline.core.port import (
     Act,
@@ -68,7 +69,15 @@ class AlertmanagerAdapter:
         self._connection = connection
         self._settings = settings
         self._clock = bench.clock
-        self._wire = Wire(connection, settings, bench)
+        self._client = Client(
+            connection,
+            settings.url or "",
+            settings,
+            bench,
+            tool="Alertmanager",
+            prove=self._proof,
+            timeout=settings.timeout,
+        )
         self._proofs: tuple[bytes, ...] = ()
 
     # Source
@@ -94,7 +103,7 @@ class AlertmanagerAdapter:
         if mine is None:
             return ()
         try:
-            listed = self._wire.get(RECEIVERS).json
+            listed = self._client.get(RECEIVERS).json
         except RemoteError as error:
             # Grafana has no such list and says so in JSON of its own.
             if not isinstance(error, Gone | Rejected) and error.status not in (404, 410):
@@ -178,13 +187,13 @@ class AlertmanagerAdapter:
         try:
             return silences.ours(answer.json, ref), answer.at
         except ValueError as error:
-            raise self._wire.nonsense(SILENCES, str(error)) from None
+            raise self._client.nonsense(SILENCES, str(error)) from None
 
     def _take_back(self, found: Sequence[silences.Silence], ref: Ref) -> None:
         denied = False
         for silence in found:
             try:
-                self._wire.delete(f"/api/v2/silence/{quote(silence.id, safe='')}")
+                self._client.call("DELETE", f"/api/v2/silence/{quote(silence.id, safe='')}")
             except Gone:
                 denied = True  # it ran out, or a person took it back, while we looked
         if denied and self._ours(ref)[0]:
@@ -195,7 +204,7 @@ class AlertmanagerAdapter:
 
     def _silence(self, body: Body) -> str:
         try:
-            made = self._wire.post(SILENCES, body).json
+            made = self._client.call("POST", SILENCES, body=body).json
         except Gone:
             raise TryAgain(self._connection, "the silence to prolong has just been removed there") from None
         if not isinstance(made, dict) or not isinstance(made.get("silenceID"), str):
@@ -203,6 +212,11 @@ class AlertmanagerAdapter:
                 self._connection, f"POST {SILENCES} answered without silenceID; it may silence or not", maybe_done=True
             )
         return str(made["silenceID"])
+
+    def _proof(self) -> Proof:
+        proof = self._settings.proof(self._connection)
+        tenant = {"x-scope-orgid": self._settings.tenant} if self._settings.tenant is not None else {}
+        return Proof({**tenant, **proof.headers}, proof.pair)
 
     # What Alertmanager tells
 
@@ -214,7 +228,7 @@ class AlertmanagerAdapter:
         known = {one.episode.fingerprint for one in found.found}
         odd = hidden(told, fingerprint_of, known) if found.unreadable else NONE
         if found.unreadable and not found.found and not odd:
-            raise self._wire.nonsense(ALERTS, found.unreadable[0].sentence)
+            raise self._client.nonsense(ALERTS, found.unreadable[0].sentence)
         return Seen(tuple(found.found), tuple(found.unreadable), odd, answer.at)
 
     def _ended(self, missing: list[Episode]) -> list[Episode]:
@@ -229,20 +243,20 @@ class AlertmanagerAdapter:
 
     def _server(self) -> tuple[Server, datetime]:
         try:
-            answer = self._wire.get(STATUS)
+            answer = self._client.get(STATUS)
             return server(answer.json), answer.at
         except Gone as error:
             raise self._no_alertmanager(error) from None
         except ValueError as error:
-            raise self._wire.nonsense(STATUS, str(error)) from None
+            raise self._client.nonsense(STATUS, str(error)) from None
 
     def _list(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         try:
-            answer = self._wire.get(path, params)
+            answer = self._client.get(path, params)
         except Gone as error:
             raise self._no_alertmanager(error) from None
         if not isinstance(answer.json, list):
-            raise self._wire.nonsense(path, "not a list")
+            raise self._client.nonsense(path, "not a list")
         return answer
 
     def _no_alertmanager(self, error: Gone) -> NeedsOperator:

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from tieline.core.port import HttpSettings
+from tieline.core.login import LOGIN, BasicOrBearer, address_alone, header_text
 from tieline.core.secrets import Secret
 from tieline.core.ways import Choice, Way
 
-LOGIN: Final = Choice(
-    "How does Tieline log in?",
-    (
-        Way("none", "it asks for nothing"),
-        Way("password", "a user name and a password (Basic)", ("username", "password")),
-        Way("bearer", "a token, sent as Bearer", ("bearer_token",)),
-    ),
-)
 WEBHOOKS: Final = Choice(
     "How do its webhooks prove that they are its own?",
     (
@@ -31,7 +22,7 @@ WEBHOOKS: Final = Choice(
 )
 
 
-class AlertmanagerSettings(HttpSettings):
+class AlertmanagerSettings(BasicOrBearer):
     """One Alertmanager, or one address of a cluster of them."""
 
     choices = (LOGIN, WEBHOOKS)
@@ -47,9 +38,6 @@ class AlertmanagerSettings(HttpSettings):
         description="Its address with the path before /api/v2, as in https://mimir.example.com/alertmanager or "
         "https://grafana.example.com/api/alertmanager/grafana. null where only its webhooks reach us.",
     )
-    username: str | None = Field(default=None, description="For Basic authentication, with `password`.")
-    password: Secret | None = Field(default=None, description="For Basic authentication, with `username`.")
-    bearer_token: Secret | None = Field(default=None, description="Sent as Bearer, instead of `username`.")
     tenant: str | None = Field(default=None, description="Sent as X-Scope-OrgID, for Mimir and its kin.")
     receiver: str | None = Field(
         default=None,
@@ -77,35 +65,16 @@ class AlertmanagerSettings(HttpSettings):
     def _address(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("write its address alone, like https://alertmanager.example.com")
-        if "@" in parts.netloc:
-            raise ValueError("credentials belong in `username` and `password`, not in the address")
-        return url.rstrip("/").removesuffix("/api/v2")
+        return address_alone(url, "https://alertmanager.example.com", without="/api/v2")
 
     @field_validator("tenant")
     @classmethod
     def _header(cls, text: str | None) -> str | None:
-        if text is not None and not (text and text.isascii() and text.isprintable()):
-            raise ValueError("only printable ASCII can stand here; it is sent as a header")
-        return text
-
-    @field_validator("username")
-    @classmethod
-    def _user(cls, text: str | None) -> str | None:
-        # Sent as UTF-8 (RFC 7617), where a colon ends the name.
-        if text is not None and not (text and text.isprintable() and ":" not in text):
-            raise ValueError("write a name of printable characters, without a colon")
-        return text
+        return header_text(text)
 
     def disagreements(self) -> Iterator[str]:
-        """Half a credential, or two, and no way at all to learn of alerts."""
+        """Half a credential of its webhooks, and no way at all to learn of alerts."""
         yield from super().disagreements()
-        if (self.username is None) != (self.password is None):
-            yield "`username` and `password` go together"
-        if self.username is not None and self.bearer_token is not None:
-            yield "give either `username` with `password`, or `bearer_token`"
         if (self.webhook_username is None) != (self.webhook_password is None):
             yield "`webhook_username` and `webhook_password` go together"
         if self.url is None and self.webhook_token is None and self.webhook_password is None:

@@ -1,15 +1,14 @@
 """HTTP to Jira through the `jira` library's authenticated session, with its traps disarmed.
 
 The library is asked for authentication, transport and JSON headers. Its methods are not used: `search_issues` stops at
-50 rows, `Resource.update` loses the path of the API gateway, and every error prints headers. So that: a time-out is
-always set, nothing is retried (it would post a comment twice), redirects are refused, `JIRAError` never leaves here.
+50 rows, `Resource.update` loses the path of the API gateway, and every error prints headers. It sees no answer
+(`core.sdk`), so that none of its errors is ever raised.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,13 +16,13 @@ from typing import Any, Final
 
 from tieline.adapters.jira.login import tokens
 from tieline.adapters.jira.settings import Deployment, JiraSettings
-from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, TryAgain
-from tieline.core.http import at_origin, hold_whole, outcome, sendable, server_date, too_large
+from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
+from tieline.core.http import at_origin, outcome, sendable, server_date
 from tieline.core.oauth import Bearer
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair, redacted
-from tieline.core.route import Route, blocked, route
-from tieline.core.unreached import cause
+from tieline.core.route import Route
+from tieline.core.sdk import Opened, Sdk
 
 JsonObject = dict[str, Any]
 Query = Mapping[str, str | int]
@@ -61,14 +60,17 @@ class Wire:
         self.base = settings.url
         self._settings = settings
         self._clock = bench.clock
-        self._spend = bench.spend
-        self._transport = bench.transport
-        self._route = Route()
-        self._tokens = tokens(connection, settings, bench)
+        self._sdk: Sdk[Any, dict[str, Any]] = Sdk(
+            connection,
+            settings,
+            settings.url,
+            bench,
+            prove=self._credentials,
+            open_with=self._open,
+            tokens=tokens(connection, settings, bench),
+        )
         self._api = "3" if settings.deployment is Deployment.CLOUD else "2"
         self._rests: dict[str, float] = {}
-        # A requests session is not made for several threads, so each thread gets its own.
-        self._threads = threading.local()
 
     def get(self, path: str, query: Query | None = None, *, has: Sequence[str] = ()) -> Answer:
         """An object that has at least these members."""
@@ -101,26 +103,15 @@ class Wire:
         the members without which the answer is not what was asked for; None asks for an array."""
         writes = method != "GET" and not reads
         self._leave_alone(method, path)
-        response, used = self._exchange(method, path, body, query, writes)
-        if response.status_code == 401 and self._renew(used):
-            # A 401 says that nothing was done, so that sending again is safe for writes too.
-            response, _ = self._exchange(method, path, body, query, writes)
+        response = self._answer(method, path, body, query, writes)
         self._succeeded(method, path, response, writes)
         return self._understood(method, path, response, writes, has)
 
-    def _exchange(self, method: str, path: str, body: Any, query: Query | None, writes: bool) -> tuple[Any, str]:
-        """The answer, and the access token that it answers to."""
-        import requests
-        from jira.exceptions import JIRAError
-
-        session = self._session()
-        token = ""
-        if self._tokens is not None:
-            token = self._tokens.token()
-            session.auth = Bearer(token)
-        self._spend()
-        try:
-            response = session.request(
+    def _answer(self, method: str, path: str, body: Any, query: Query | None, writes: bool) -> Any:
+        def call(client: Any, token: str) -> None:
+            if token:
+                client._session.auth = Bearer(token)
+            client._session.request(
                 method,
                 f"{self.base}/rest/api/{self._api}{path}",
                 params=dict(query or {}),
@@ -128,34 +119,12 @@ class Wire:
                 allow_redirects=False,
                 stream=True,
             )
-        except JIRAError as error:
-            # `from None`: the library's exception carries request and response headers into every traceback.
-            if error.response is None:
-                raise TryAgain(self.connection, f"{method} {path}: an empty answer", maybe_done=writes) from None
-            response = error.response
-        except OverflowError:
-            raise too_large(self.connection, f"{method} {path}", writes=writes) from None
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
-            raise self._unreached(method, path, error) from None
-        except requests.exceptions.RequestException as error:
-            raise self._lost(method, path, error, writes) from None
-        return response, token
+
+        return self._sdk.send(f"{method} {path}", call, writes=writes)
 
     def close(self) -> None:
         """Give this thread's sockets back."""
-        client = getattr(self._threads, "client", None)
-        if client is not None:
-            client.close()
-            del self._threads.client
-
-    def _renew(self, refused: str) -> bool:
-        """Whether we can prove ourselves otherwise than we just did: a token that ended early is bought anew, and the
-        next session looks at the secrets, which somebody may have replaced."""
-        if self._tokens is not None:
-            return self._tokens.renew(refused)
-        shown = self._threads.credentials
-        self.close()
-        return bool(self._credentials() != shown)
+        self._sdk.close()
 
     def _leave_alone(self, method: str, path: str) -> None:
         """Raises TryAgain while this endpoint rests: whatever else needs it would run into the same limit."""
@@ -216,45 +185,22 @@ class Wire:
             )
         return Answer(value, given)
 
-    def _unreached(self, method: str, path: str, error: Exception) -> RemoteError:
-        failure = blocked(self.connection, f"{method} {path}", error, self._route)
-        return failure or TryAgain(self.connection, f"{method} {path}: no connection ({cause(error)})")
-
-    def _lost(self, method: str, path: str, error: Exception, writes: bool) -> RemoteError:
-        failure = blocked(self.connection, f"{method} {path}", error, self._route)
-        if failure is not None:
-            return failure
-        if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
-            return self._unreached(method, path, error)
-        return TryAgain(self.connection, f"{method} {path}: the answer was lost ({cause(error)})", maybe_done=writes)
-
-    def _session(self) -> Any:
-        client = getattr(self._threads, "client", None)
-        if client is None:
-            self._threads.credentials = self._credentials()
-            client = self._threads.client = self._connect(self._threads.credentials)
-        return client._session
-
-    def _connect(self, credentials: dict[str, Any]) -> Any:
+    def _open(self, credentials: dict[str, Any], way: Route) -> Opened[Any]:
         try:
             from jira import JIRA
         except ImportError:
             raise NeedsOperator(self.connection, "the adapter needs its library: pip install 'tieline[jira]'") from None
         settings = self._settings
-        self._route = route(self.connection, settings, settings.url)
         client: Any = JIRA(
             settings.url,
-            options={"rest_api_version": self._api, "verify": self._route.verify, "check_update": False},
+            options={"rest_api_version": self._api, "verify": way.verify, "check_update": False},
             get_server_info=False,  # it would call the site from the constructor
             max_retries=0,
             timeout=(min(settings.timeout, 10.0), settings.timeout),
             logging=False,
             **credentials,
         )
-        # First of all hooks: the library itself reads every refusal to its end, however long.
-        client._session.hooks["response"].insert(0, hold_whole)
-        self._route.lead(client._session, self._transport)
-        return client
+        return Opened(client, client._session)
 
     def _credentials(self) -> dict[str, Any]:
         settings = self._settings

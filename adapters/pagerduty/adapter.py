@@ -370,14 +370,7 @@ def connect(name: ConnectionName, settings: PagerDutySettings, bench: Workbench)
     """Builds the adapter; calls nobody."""
     events = None
     if settings.routing_key is not None:
-        events = Events(
-            name,
-            settings.events_url,
-            settings.routing_key,
-            now=bench.clock.now,
-            timeout=settings.timeout,
-            settings=settings,
-        )
+        events = Events(name, settings.events_url, settings.routing_key, settings, bench)
     return PagerDuty(name, settings, bench, events)
 
 

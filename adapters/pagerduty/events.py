@@ -6,19 +6,19 @@ An event is taken in (202) before anything comes of it, and one that finds nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 from typing import Any, Final
 
 import httpx
 
+from tieline.adapters.pagerduty.settings import PagerDutySettings
+from tieline.core.client import Client
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, TryAgain, as_sentence
-from tieline.core.http import Client
 from tieline.core.letters import beginning
 from tieline.core.model import instant
-from tieline.core.port import HttpSettings
+from tieline.core.port import Workbench
 from tieline.core.secrets import Secret
 
 LONGEST_KEY: Final = 255
@@ -39,24 +39,10 @@ class EventSeverity(StrEnum):
 class Events:
     """One integration of a service, by its routing key."""
 
-    def __init__(
-        self,
-        connection: str,
-        url: str,
-        routing_key: Secret,
-        *,
-        now: Callable[[], datetime],
-        timeout: float = 30.0,
-        settings: HttpSettings | None = None,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
+    def __init__(self, connection: str, url: str, routing_key: Secret, settings: PagerDutySettings, bench: Workbench):
         self._connection = connection
         self._key = routing_key
-        # Made at the first event, so that connecting neither fails nor opens the file of an authority.
-        self._connect = partial(
-            Client, connection, url, now=now, timeout=timeout, settings=settings, transport=transport
-        )
-        self._made: Client | None = None
+        self._client = Client(connection, url, settings, bench, tool="PagerDuty", timeout=settings.timeout)
 
     def trigger(
         self,
@@ -111,14 +97,7 @@ class Events:
 
     def close(self) -> None:
         """Give the sockets back."""
-        if self._made is not None:
-            self._made.close()
-
-    @property
-    def _client(self) -> Client:
-        if self._made is None:
-            self._made = self._connect()
-        return self._made
+        self._client.close()
 
     def _enqueue(self, dedup_key: str, event: Mapping[str, Any]) -> None:
         if not dedup_key or len(dedup_key) > LONGEST_KEY:
@@ -135,7 +114,7 @@ class Events:
         if size > LARGEST_EVENT:
             raise Rejected(self._connection, f"an event of {size} bytes; PagerDuty takes {LARGEST_EVENT} at most")
         try:
-            answer = self._client.request("POST", path, json=body)
+            answer = self._client.send("POST", path, body=body)
         except RemoteError as error:
             error.args = (str(error).replace(key, "***"),)  # the key travels in the body, and an answer may quote it
             if isinstance(error, Rejected) and "routing" in str(error).lower():

@@ -1,14 +1,13 @@
 """REST calls through `pdpyras`, with its traps disarmed. The only module that knows the library.
 
 The library gives authentication, the `From` header and address composition. Left alone it repeats a 429 for ever,
-repeats a POST after a lost answer (which writes a note twice), names a part of the key in its 401 and remembers every
-address it ever called. So: `postprocess`, its hook after each answer, hands every answer straight to us, and its
-network attempts are none. Its successor `pagerduty` is built on another HTTP library; the change stays in this file.
+repeats a POST after a lost answer (which writes a note twice) and names a part of the key in its 401. So it sees no
+answer (`core.sdk`), and its network attempts are none. Its successor `pagerduty` is built on another HTTP library; the
+change stays in this file.
 """
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,12 +17,12 @@ from typing import Any, Final
 
 from tieline.adapters.pagerduty.settings import Authentication, PagerDutySettings
 from tieline.core.errors import NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain, as_sentence
-from tieline.core.http import at_origin, hold_whole, outcome, sendable, server_date, too_large
+from tieline.core.http import at_origin, outcome, sendable, server_date
 from tieline.core.oauth import Endpoint, Tokens
 from tieline.core.port import Body, Workbench
-from tieline.core.route import Route, blocked, route
+from tieline.core.route import Route
+from tieline.core.sdk import Opened, Sdk
 from tieline.core.secrets import Secret
-from tieline.core.unreached import cause
 
 Query = Mapping[str, str | int | Sequence[str]]
 
@@ -69,12 +68,15 @@ class Wire:
         self.connection = connection
         self._settings = settings
         self._clock = bench.clock
-        self._spend = bench.spend
-        self._transport = bench.transport
-        self._route = Route()
-        self._tokens = self._seller(bench)
-        # A requests session is not made for several threads, so each thread gets its own.
-        self._threads = threading.local()
+        self._sdk: Sdk[Any, tuple[str, str]] = Sdk(
+            connection,
+            settings,
+            settings.url,
+            bench,
+            prove=self._proof,
+            open_with=self._open,
+            tokens=self._seller(bench),
+        )
 
     def get(self, path: str, query: Query | None = None) -> Answer:
         return self._send("GET", path, query=query)
@@ -121,49 +123,26 @@ class Wire:
 
     def close(self) -> None:
         """Give this thread's sockets back."""
-        session = getattr(self._threads, "session", None)
-        if session is not None:
-            session.close()
-            del self._threads.session
+        self._sdk.close()
 
     def _send(self, method: str, path: str, *, query: Query | None = None, body: Body | None = None) -> Answer:
         writes = method != "GET"
+        what = f"{method} {path}"
         options: dict[str, Any] = {"params": dict(query or {}), "allow_redirects": False, "stream": True}
         if body is not None:
             options["json"] = dict(body)
-        response, used = self._exchange(method, path, options)
-        if response.status_code == 401 and self._renew(used):
-            # A 401 says that nothing was done, so that sending again is safe for writes too.
-            response, used = self._exchange(method, path, options)
+        used = ""
+
+        def call(session: Any, token: str) -> None:
+            nonlocal used
+            session.api_key = used = token or session.api_key
+            try:
+                session.request(method, path, **options)
+            except _library(self.connection).PDClientError as error:
+                raise self._sdk.unanswered(what, error.__cause__ or error, writes=writes) from None
+
+        response = self._sdk.send(what, call, writes=writes)
         return self._understand(method, path, response, used, writes)
-
-    def _renew(self, refused: str) -> bool:
-        """Whether we can prove ourselves otherwise than we just did: a token that ended early is bought anew, and the
-        next session looks at the key, which somebody may have replaced."""
-        if self._tokens is not None:
-            return self._tokens.renew(refused)
-        self.close()
-        return self._key()[0] != refused
-
-    def _exchange(self, method: str, path: str, options: dict[str, Any]) -> tuple[Any, str]:
-        """The answer, and the key or access token that it answers to."""
-        writes = method != "GET"
-        library = _library(self.connection)
-        session = self._session()
-        if self._tokens is not None:
-            session.api_key = self._tokens.token()
-        used: str = session.api_key
-        self._spend()
-        try:
-            response = session.request(method, path, **options)
-        except _Unasked as halt:
-            response = halt.response
-        except OverflowError:
-            raise too_large(self.connection, f"{method} {path}", writes=writes) from None
-        except library.PDClientError as error:
-            # `from None`: the library's exception carries the request, and the request carries the key.
-            raise self._no_answer(method, path, error.__cause__ or error, writes) from None
-        return response, used
 
     def _understand(self, method: str, path: str, response: Any, key: str, writes: bool) -> Answer:
         """`key` is what was shown: an answer may quote it."""
@@ -200,23 +179,6 @@ class Wire:
         failure = outcome(self.connection, method, path, status, headers, error.words, self._clock.now(), url)
         return failure or TryAgain(self.connection, where, status=status)
 
-    def _no_answer(self, method: str, path: str, error: BaseException, writes: bool) -> RemoteError:
-        failure = blocked(self.connection, f"{method} {path}", error, self._route)
-        if failure is not None:
-            return failure
-        name = type(error).__name__
-        unsent = name in ("ConnectTimeout", "SSLError", "InvalidHeader", "InvalidURL") or any(
-            reason in repr(error) for reason in ("NewConnectionError", "NameResolutionError")
-        )
-        what = "no connection" if unsent else "the answer was lost"
-        return TryAgain(self.connection, f"{method} {path}: {what} ({cause(error)})", maybe_done=writes and not unsent)
-
-    def _session(self) -> Any:
-        session = getattr(self._threads, "session", None)
-        if session is None:
-            session = self._threads.session = self._connect()
-        return session
-
     def _seller(self, bench: Workbench) -> Tokens | None:
         oauth = self._settings.oauth
         if oauth is None:
@@ -230,11 +192,11 @@ class Wire:
         }
         return Tokens(bench.clock, lambda: endpoint.buy(grant))
 
-    def _key(self) -> tuple[str, str]:
+    def _proof(self) -> tuple[str, str]:
         """What a session begins with, and how it is sent."""
         settings = self._settings
-        if self._tokens is not None:
-            return self._tokens.token(), Authentication.BEARER.value
+        if settings.oauth is not None:
+            return "of each call", Authentication.BEARER.value
         if settings.api_key is None:
             raise NeedsOperator(self.connection, "`api_key` is missing")
         try:
@@ -245,31 +207,15 @@ class Wire:
             raise NeedsOperator(self.connection, "`api_key` holds characters that no key has; copy it again.")
         return key, settings.auth.value
 
-    def _connect(self) -> Any:
+    def _open(self, proof: tuple[str, str], _way: Route) -> Opened[Any]:
         settings = self._settings
-        key, kind = self._key()
+        key, kind = proof
         sendable(self.connection, "from_email", settings.from_email)
         session = _library(self.connection).APISession(key, default_from=settings.from_email, auth_type=kind)
         session.url = settings.url
         session.timeout = (min(settings.timeout, 10.0), settings.timeout)
         session.max_network_attempts = 0
-        session.postprocess = _hand_over
-        session.hooks["response"].append(hold_whole)
-        self._route = route(self.connection, settings, settings.url)
-        self._route.lead(session, self._transport)
-        return session
-
-
-class _Unasked(Exception):
-    """Carries an answer out of the library before it acts on it: waits, repeats or complains."""
-
-    def __init__(self, response: Any) -> None:
-        super().__init__()
-        self.response = response
-
-
-def _hand_over(response: Any, **_ignored: Any) -> None:
-    raise _Unasked(response)
+        return Opened(session, session)
 
 
 @dataclass(frozen=True, slots=True)

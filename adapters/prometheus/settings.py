@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from tieline.core.port import HttpSettings
-from tieline.core.secrets import Secret
-from tieline.core.ways import Choice, Way
-
-LOGIN: Final = Choice(
-    "How does Tieline log in?",
-    (
-        Way("none", "it asks for nothing"),
-        Way("password", "a user name and a password (Basic)", ("username", "password")),
-        Way("bearer", "a token, sent as Bearer", ("bearer_token",)),
-    ),
-)
+from tieline.core.login import LOGIN, BasicOrBearer, address_alone, header_text
 
 
-class PrometheusSettings(HttpSettings):
+class PrometheusSettings(BasicOrBearer):
     """One Prometheus whose alerts are polled."""
 
     choices = (LOGIN,)
@@ -36,9 +22,6 @@ class PrometheusSettings(HttpSettings):
     url: str = Field(
         description="Its address with the path before /api/v1, as in https://mimir.example.com/prometheus."
     )
-    username: str | None = Field(default=None, description="For Basic authentication, with `password`.")
-    password: Secret | None = Field(default=None, description="For Basic authentication, with `username`.")
-    bearer_token: Secret | None = Field(default=None, description="Sent as Bearer, instead of `username`.")
     tenant: str | None = Field(default=None, description="Sent as X-Scope-OrgID, for Mimir and its kin.")
     pending: bool = Field(
         default=False, description="Take in alerts whose condition holds, but not yet for as long as the rule asks."
@@ -60,32 +43,9 @@ class PrometheusSettings(HttpSettings):
     @field_validator("url")
     @classmethod
     def _address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("write its address alone, like https://prometheus.example.com")
-        if "@" in parts.netloc:
-            raise ValueError("credentials belong in `username` and `password`, not in the address")
-        return url.rstrip("/").removesuffix("/api/v1")
+        return address_alone(url, "https://prometheus.example.com", without="/api/v1")
 
     @field_validator("tenant")
     @classmethod
     def _header(cls, text: str | None) -> str | None:
-        if text is not None and not (text and text.isascii() and text.isprintable()):
-            raise ValueError("only printable ASCII can stand here; it is sent as a header")
-        return text
-
-    @field_validator("username")
-    @classmethod
-    def _user(cls, text: str | None) -> str | None:
-        # Sent as UTF-8 (RFC 7617), where a colon ends the name.
-        if text is not None and not (text and text.isprintable() and ":" not in text):
-            raise ValueError("write a name of printable characters, without a colon")
-        return text
-
-    def disagreements(self) -> Iterator[str]:
-        """Half a credential, or two."""
-        yield from super().disagreements()
-        if (self.username is None) != (self.password is None):
-            yield "`username` and `password` go together"
-        if self.username is not None and self.bearer_token is not None:
-            yield "give either `username` with `password`, or `bearer_token`"
+        return header_text(text)

@@ -23,13 +23,13 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
-import orjson
-
 from tieline.adapters.runner.settings import RunnerSettings
-from tieline.core.errors import NeedsOperator, StaleVersion, TryAgain
+from tieline.core.client import Answer, Client
+from tieline.core.errors import NeedsOperator, StaleVersion
 from tieline.core.executions import BORN, MADE_WITH, check_new, check_patch, fenced, left
-from tieline.core.http import Client, asked_of_no_record, at_origin, sendable, server_date
+from tieline.core.http import asked_of_no_record
 from tieline.core.listing import alone, answered, understood
+from tieline.core.login import Proof, revealed
 from tieline.core.model import ConnectionName, ExecutionStatus
 from tieline.core.port import Body, Cursor, Health, Page, Reading, Ref, Token, Version, Workbench
 
@@ -49,8 +49,8 @@ class RunnerAdapter:
     def __init__(self, name: ConnectionName, settings: RunnerSettings, workbench: Workbench) -> None:
         self._name = name
         self._settings = settings
-        self._workbench = workbench
-        self._made: Client | None = None
+        self._clock = workbench.clock
+        self._client = Client(name, settings.url, settings, workbench, tool="a runner", prove=self._proof)
 
     def __repr__(self) -> str:
         return f"RunnerAdapter({self._name!r})"
@@ -59,9 +59,10 @@ class RunnerAdapter:
 
     def check(self) -> Health:
         with asked_of_no_record():
-            told, at = self._send("GET", "/")
+            answer = self._client.get("/", shape=dict)
         self._list({"limit": "1"})
-        return Health(str(told.get("account", "")), str(told.get("version", "")), at - self._workbench.clock.now())
+        told = answer.json
+        return Health(str(told.get("account", "")), str(told.get("version", "")), answer.at - self._clock.now())
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         """Pages by the runner's own count of changes."""
@@ -72,95 +73,56 @@ class RunnerAdapter:
                 raise NeedsOperator(self._name, f"the cursor {since!r:.80} is not one of ours; start anew")
             place = {"after": since}
         while True:
-            told, at = self._list({**place, "limit": str(self._settings.page_size)})
+            answer = self._list({**place, "limit": str(self._settings.page_size)})
+            told = answer.json
             rows, upto, more = told.get("executions"), told.get("next"), told.get("more") is True
             if not isinstance(rows, list) or not isinstance(upto, int):
-                raise self._nonsense(ALL, "no list of executions")
-            found = understood(rows, partial(self._reading, at=at), _named)
+                raise self._client.nonsense(ALL, "no list of executions")
+            found = understood(rows, partial(self._reading, at=answer.at), _named)
             yield Page(found.found, Cursor(str(upto)), more, unreadable=found.unreadable)
             if not more:
                 return
             place = {"after": str(upto)}
 
     def read(self, ref: Ref) -> Reading:
-        told, at = self._send("GET", _path(ref))
-        return alone(self._name, f"read: execution {ref}", lambda: self._reading(told, at))
+        answer = self._client.get(_path(ref), shape=dict)
+        return alone(self._name, f"read: execution {ref}", lambda: self._reading(answer.json, answer.at))
 
     # Adapter
 
     def create(self, body: Body, token: Token) -> Reading:
         check_new(self._name, body)
         with asked_of_no_record():
-            told, at = self._send("POST", ALL, body=body, headers={"Idempotency-Key": token})
-        return left(answered(self._name, "create", lambda: self._reading(told, at)), BORN)
+            answer = self._client.call("POST", ALL, body=body, headers={"Idempotency-Key": token}, shape=dict)
+        return left(answered(self._name, "create", lambda: self._reading(answer.json, answer.at)), BORN)
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
         check_patch(self._name, patch)
         before = self.read(ref)
         if before.version != seen:
             raise StaleVersion(self._name, f"update: execution {ref} is not as it was seen")
-        told, at = self._send("PATCH", _path(ref), body=patch, headers={"If-Match": f'"{seen}"'})
-        return left(answered(self._name, f"update: execution {ref}", lambda: self._reading(told, at)), before.body)
+        answer = self._client.call("PATCH", _path(ref), body=patch, headers={"If-Match": f'"{seen}"'}, shape=dict)
+        written = answered(self._name, f"update: execution {ref}", lambda: self._reading(answer.json, answer.at))
+        return left(written, before.body)
 
     # Finder
 
     def find(self, token: Token) -> Reading | None:
-        told, at = self._list({"token": token})
-        rows = told.get("executions")
+        answer = self._list({"token": token})
+        rows = answer.json.get("executions")
         if not isinstance(rows, list):
-            raise self._nonsense(ALL, "no list of executions")
+            raise self._client.nonsense(ALL, "no list of executions")
         ours = [row for row in rows if isinstance(row, Mapping) and row.get("token") == token]
-        return alone(self._name, "find", lambda: self._reading(ours[0], at)) if ours else None
+        return alone(self._name, "find", lambda: self._reading(ours[0], answer.at)) if ours else None
 
     # What is the same for all of them
 
-    def _list(self, query: Mapping[str, str]) -> tuple[Mapping[str, Any], datetime]:
+    def _list(self, query: Mapping[str, str]) -> Answer:
         with asked_of_no_record():
-            return self._send("GET", ALL, query=query)
+            return self._client.get(ALL, query, shape=dict)
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Body | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> tuple[Mapping[str, Any], datetime]:
-        """The object that is answered, and when, by the runner's own clock."""
-        shown = {"Authorization": f"Bearer {self._token()}", **(headers or {})}
-        client = self._client()
-        self._workbench.spend()
-        response = client.request(method, path, params=query, json=body, headers=shown)
-        at = server_date(response.headers) or self._workbench.clock.now()
-        try:
-            told = orjson.loads(response.content)
-        except orjson.JSONDecodeError:
-            told = None
-        if isinstance(told, dict):
-            return told, at
-        if method == "GET":
-            raise self._nonsense(path, "no object in JSON")
-        words = f"{method} {path} answered {response.status_code}, and no object in JSON"
-        raise TryAgain(self._name, words, maybe_done=True, status=response.status_code)
-
-    def _client(self) -> Client:
-        if self._made is None:
-            settings, bench = self._settings, self._workbench
-            self._made = Client(
-                self._name, settings.url, now=bench.clock.now, settings=settings, transport=bench.transport
-            )
-        return self._made
-
-    def _token(self) -> str:
-        try:
-            return sendable(self._name, "token", self._settings.token.reveal())
-        except LookupError as error:
-            raise NeedsOperator(self._name, str(error)) from None
-
-    def _nonsense(self, path: str, why: str) -> NeedsOperator:
-        words = f"GET {path}{at_origin(self._settings.url)} answered 200 with what is not a runner's ({why})"
-        return NeedsOperator(self._name, f"{words}; check `url`, and what stands in between.", status=200)
+    def _proof(self) -> Proof:
+        return Proof({"authorization": f"Bearer {revealed(self._name, 'token', self._settings.token)}"})
 
     def _reading(self, row: Mapping[str, Any], at: datetime) -> Reading:
         ref, version, token = row["id"], row["version"], row.get("token")

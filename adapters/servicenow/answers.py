@@ -32,16 +32,11 @@ class Said:
     text: str
 
 
-def said(response: Any, largest: int) -> Said:
-    """Read a streamed requests response whole. Raises OverflowError beyond `largest` bytes."""
-    content = bytearray()
-    with response:
-        for chunk in response.iter_content(65536):
-            content += chunk
-            if len(content) > largest:
-                raise OverflowError
+def said(response: Any) -> Said:
+    """What a requests response says, whose content was read."""
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Said(response.status_code, headers, _object(bytes(content)), content[:20_000].decode(errors="replace"))
+    content: bytes = response.content
+    return Said(response.status_code, headers, _object(content), content[:20_000].decode(errors="replace"))
 
 
 def _object(content: bytes) -> dict[str, Any] | None:

@@ -6,65 +6,53 @@ time-out either, and a cached one fails when the token runs out.
 
 from __future__ import annotations
 
-from typing import Any
-
 from tieline.adapters.servicenow.settings import Grant, OAuthSettings, ServiceNowSettings
 from tieline.core.errors import NeedsOperator
-from tieline.core.oauth import Bearer, Endpoint, Granted, RefreshToken, Tokens
+from tieline.core.oauth import Endpoint, Granted, RefreshToken, Tokens
 from tieline.core.port import Workbench
 from tieline.core.redaction import conceal_pair
 from tieline.core.secrets import Secret
 
+Pair = tuple[bytes, bytes]
+"""User and password, as bytes: requests would encode text as Latin-1 and fail on the rest of the world's passwords."""
 
-class Login:
-    """Gives each session its authentication; a token is shared by all threads and bought by one."""
 
-    def __init__(self, connection: str, settings: ServiceNowSettings, bench: Workbench) -> None:
-        self._connection = connection
-        self._settings = settings
-        self._tokens = None
-        if settings.oauth is not None:
-            address = f"{settings.url}/oauth_token.do"
-            self._endpoint = Endpoint(connection, settings, bench, address, timeout=settings.timeout)
-            self._oauth = settings.oauth
-            kept = settings.oauth.refresh_token
-            self._refresh = RefreshToken(connection, kept) if kept is not None else None
-            self._tokens = Tokens(bench.clock, self._buy)
+def pair(connection: str, settings: ServiceNowSettings) -> Pair:
+    """What Basic shows. Raises NeedsOperator where the password cannot be had."""
+    password = _password(connection, settings)
+    conceal_pair(settings.username, password)
+    return settings.username.encode(), password.encode()
 
-    def auth(self) -> Any:
-        """The requests authentication for one call. Raises NeedsOperator when a secret cannot be had."""
-        from requests.auth import HTTPBasicAuth
 
-        if self._tokens is not None:
-            return Bearer(self._tokens.token())
-        # As bytes: requests would encode text as Latin-1 and fail on the rest of the world's passwords.
-        password = self._reveal(self._settings.password)
-        conceal_pair(self._settings.username, password)
-        return HTTPBasicAuth(self._settings.username.encode(), password.encode())
+def tokens(connection: str, settings: ServiceNowSettings, bench: Workbench) -> Tokens | None:
+    """What buys the tokens of a connection, or None where it proves itself by its password."""
+    oauth = settings.oauth
+    if oauth is None:
+        return None
+    endpoint = Endpoint(connection, settings, bench, f"{settings.url}/oauth_token.do", timeout=settings.timeout)
+    kept = RefreshToken(connection, oauth.refresh_token) if oauth.refresh_token is not None else None
 
-    def renew(self, refused: Any) -> bool:
-        """Forget the token that was refused. True when there was one, so that one more try makes sense."""
-        return self._tokens is not None and isinstance(refused, Bearer) and self._tokens.renew(refused.token)
-
-    def _buy(self) -> Granted:
-        oauth = self._oauth
+    def buy() -> Granted:
         match oauth.grant:
             case Grant.PASSWORD:
-                who = {"username": self._settings.username, "password": self._reveal(self._settings.password)}
-                return self._endpoint.buy({**_grant(oauth), **who})
+                who = {"username": settings.username, "password": _password(connection, settings)}
+                return endpoint.buy({**_grant(oauth), **who})
             case Grant.CLIENT_CREDENTIALS:
-                return self._endpoint.buy(_grant(oauth))
-            case Grant.REFRESH_TOKEN if self._refresh is not None:
-                return self._refresh.use(lambda token: self._endpoint.buy({**_grant(oauth), "refresh_token": token}))
-        raise NeedsOperator(self._connection, f"`oauth.grant: {oauth.grant.value}` lacks its `refresh_token`")
+                return endpoint.buy(_grant(oauth))
+            case Grant.REFRESH_TOKEN if kept is not None:
+                return kept.use(lambda token: endpoint.buy({**_grant(oauth), "refresh_token": token}))
+        raise NeedsOperator(connection, f"`oauth.grant: {oauth.grant.value}` lacks its `refresh_token`")
 
-    def _reveal(self, secret: Secret | None) -> str:
-        if secret is None:
-            raise NeedsOperator(self._connection, "`password` is missing")
-        try:
-            return secret.reveal()
-        except LookupError as error:
-            raise NeedsOperator(self._connection, str(error)) from None
+    return Tokens(bench.clock, buy)
+
+
+def _password(connection: str, settings: ServiceNowSettings) -> str:
+    if settings.password is None:
+        raise NeedsOperator(connection, "`password` is missing")
+    try:
+        return settings.password.reveal()
+    except LookupError as error:
+        raise NeedsOperator(connection, str(error)) from None
 
 
 def _grant(oauth: OAuthSettings) -> dict[str, str | Secret]:

@@ -1,9 +1,8 @@
 """The Table API through pysnow 0.7.17, with the library's traps disarmed.
 
 pysnow is asked for what it does well: resources, parameters and sending. Every call gets a Client and a Resource of its
-own, because a Resource keeps the parameters of the last call and is not safe between threads; connections are pooled in
-one transport underneath. The answer is read from requests, not from `pysnow.Response`, which drops an error that stands
-beside rows and throws the words of a refusal away. Nothing is retried and no redirect is followed.
+own, because a Resource keeps the parameters of the last call and is not safe between threads. pysnow sees no answer
+(`core.sdk`): its own reading drops an error that stands beside rows and throws the words of a refusal away.
 """
 
 from __future__ import annotations
@@ -18,13 +17,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tieline.adapters.servicenow.answers import Row, Said, flat, refusal, said, with_wait
-from tieline.adapters.servicenow.login import Login
+from tieline.adapters.servicenow.login import Pair, pair, tokens
 from tieline.adapters.servicenow.settings import ServiceNowSettings
-from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, TryAgain
-from tieline.core.http import LARGEST_ANSWER, server_date, too_large
+from tieline.core.errors import Gone, NeedsOperator, Rejected, TryAgain
+from tieline.core.http import server_date
+from tieline.core.oauth import Bearer
 from tieline.core.port import Workbench
-from tieline.core.route import Route, blocked, route
-from tieline.core.unreached import cause
+from tieline.core.route import Route
+from tieline.core.sdk import Opened, Sdk
 
 PYSNOW = "0.7.17"
 
@@ -60,11 +60,15 @@ class Wire:
         self.connection = connection
         self.settings = settings
         self._clock = bench.clock
-        self._spend = bench.spend
-        self._given = bench.transport
-        self._pool: Any = None
-        self._route = Route()
-        self._login = Login(connection, settings, bench)
+        self._sdk: Sdk[Any, Pair | None] = Sdk(
+            connection,
+            settings,
+            settings.url,
+            bench,
+            prove=lambda: None if settings.oauth is not None else pair(connection, settings),
+            open_with=self._open,
+            tokens=tokens(connection, settings, bench),
+        )
         self._account = settings.username if settings.logs_in else ""
 
     def rows(self, table: str, query: str, *, limit: int, offset: int = 0, fields: tuple[str, ...] = ()) -> Listing:
@@ -110,9 +114,8 @@ class Wire:
         return str(found[0].get("user_name") or "") or None if len(found) == 1 else None
 
     def close(self) -> None:
-        """Give the sockets back."""
-        if self._pool is not None:
-            self._pool.close()
+        """Give this thread's sockets back."""
+        self._sdk.close()
 
     def _single(
         self, method: str, table: str, sys_id: str, parameters: dict[str, str], values: Mapping[str, str] | None
@@ -135,10 +138,7 @@ class Wire:
         parameters: dict[str, str],
         values: Mapping[str, str] | None = None,
     ) -> tuple[Any, Mapping[str, str]]:
-        answer, used = self._exchange(method, table, sys_id, parameters, values)
-        if answer.status == 401 and self._login.renew(used):
-            # The token ran out early. A 401 says that nothing was done, so that sending again is safe for writes too.
-            answer, _ = self._exchange(method, table, sys_id, parameters, values)
+        answer = self._answer(method, table, sys_id, parameters, values)
         path = f"/table/{table}" + (f"/{sys_id}" if sys_id else "")
         headers = with_wait(answer)
         failure = refusal(self.connection, method, path, answer, headers, self._clock.now(), self.settings.url)
@@ -146,40 +146,32 @@ class Wire:
             raise failure
         return (answer.json or {})["result"], headers
 
-    def _exchange(
+    def _answer(
         self, method: str, table: str, sys_id: str, parameters: dict[str, str], values: Mapping[str, str] | None
-    ) -> tuple[Said, Any]:
-        """The answer, and the proof of who we are that it answers to."""
-        _require_pysnow(self.connection)
-        import requests
-        from pysnow.exceptions import InvalidUsage
-
-        writes = method != "GET"
+    ) -> Said:
         where = f"{method} /table/{table}"
-        self._spend()
-        try:
-            session = self._session()
-            session.auth = self._login.auth()
-            heard: list[Any] = []
-            session.hooks["response"].append(lambda response, **_: heard.append(response))
+        body = {} if values is None else {"data": json.dumps(dict(values)).encode()}
+
+        def call(session: Any, token: str) -> None:
+            from pysnow.exceptions import InvalidUsage
+
+            if token:
+                session.auth = Bearer(token)
             resource = self._resource(session, table, parameters)
-            body = {} if values is None else {"data": json.dumps(dict(values)).encode()}
-            resource.request(method, f"/{sys_id}" if sys_id else None, allow_redirects=False, stream=True, **body)
-            return said(heard[-1], LARGEST_ANSWER), session.auth
-        except requests.exceptions.RequestException as error:
-            # `from None`: the library's exceptions carry the request with its Authorization header.
-            raise self._meaning(where, error, writes) from None
-        except InvalidUsage as error:
-            raise Rejected(self.connection, f"{where}: pysnow refuses the address: {error}") from None
-        except OverflowError:
-            raise too_large(self.connection, where, writes=writes, largest=LARGEST_ANSWER) from None
+            try:
+                resource.request(method, f"/{sys_id}" if sys_id else None, allow_redirects=False, stream=True, **body)
+            except InvalidUsage as error:
+                raise Rejected(self.connection, f"{where}: pysnow refuses the address: {error}") from None
+
+        return said(self._sdk.send(where, call, writes=method != "GET"))
 
     def _resource(self, session: Any, table: str, parameters: dict[str, str]) -> Any:
         from pysnow import Client
 
         address = urlsplit(self.settings.url)
         client = Client(host=address.netloc, use_ssl=address.scheme == "https", session=session)
-        resource: Any = client.resource(api_path=f"/table/{table}", timeout=self._timeout)
+        timeout = (min(self.settings.timeout, 10.0), self.settings.timeout)
+        resource: Any = client.resource(api_path=f"/table/{table}", timeout=timeout)
         # As text: pysnow sends Python's "False", which the Table API does not document. Database values, UTC times.
         resource.parameters.add_custom(
             {
@@ -191,36 +183,13 @@ class Wire:
         )
         return resource
 
-    def _session(self) -> Any:
+    def _open(self, shown: Pair | None, _way: Route) -> Opened[Any]:
+        _require_pysnow(self.connection)
         import requests
 
-        if self._pool is None:  # looked at once: a session is made for every call
-            self._route = route(self.connection, self.settings, self.settings.url)
-            self._pool = self._given or self._route.carrier()
-        session = requests.Session()
-        self._route.lead(session, self._pool)
-        return session
-
-    @property
-    def _timeout(self) -> tuple[float, float]:
-        return min(self.settings.timeout, 10.0), self.settings.timeout
-
-    def _meaning(self, where: str, error: Exception, writes: bool) -> RemoteError:
-        import requests
-
-        failure = blocked(self.connection, where, error, self._route)
-        if failure is not None:
-            return failure
-        if "CERTIFICATE_VERIFY_FAILED" in repr(error):
-            return NeedsOperator(
-                self.connection,
-                f"{where}: {cause(error)}. If a CA of your own signs it, set `verify_tls` to the file of that CA.",
-            )
-        if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError) or any(
-            sign in repr(error) for sign in ("NewConnectionError", "NameResolutionError")
-        ):
-            return TryAgain(self.connection, f"{where}: no connection ({cause(error)})")
-        return TryAgain(self.connection, f"{where}: the answer was lost ({cause(error)})", maybe_done=writes)
+        session: Any = requests.Session()  # its annotations name no pair of bytes, which it takes
+        session.auth = shown
+        return Opened(session, session, keeps_cookies=False)
 
 
 @cache

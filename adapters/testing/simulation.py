@@ -262,13 +262,14 @@ class HttpxTransport(httpx.BaseTransport):
 
 
 def requests_transport(simulator: Simulator) -> Any:
-    """A requests `BaseAdapter` that calls a simulator in process. requests comes with an extra: imported here."""
+    """A requests `BaseAdapter` that calls a simulator in process, and an httpx transport as well, for an adapter that
+    has calls beside its SDK's. requests comes with an extra: imported here."""
     import requests
     from requests.adapters import BaseAdapter
     from requests.structures import CaseInsensitiveDict
     from urllib3 import HTTPResponse
 
-    class InProcess(BaseAdapter):
+    class InProcess(HttpxTransport, BaseAdapter):
         def send(  # type: ignore[override]
             self, request: Any, **_options: Any
         ) -> Any:
@@ -300,7 +301,7 @@ def requests_transport(simulator: Simulator) -> Any:
         def close(self) -> None:
             """Nothing to give back."""
 
-    return InProcess()
+    return InProcess(simulator)
 
 
 def run(make: Callable[[], Simulator], description: str) -> None:

@@ -1,14 +1,16 @@
 """A wrong address is told with the address and the cause, whichever library met it."""
 
 import socket
-from datetime import UTC, datetime
+import time
 
 import httpx
 import pytest
 import requests
 
+from tieline.core.client import Client
+from tieline.core.clock import SystemClock
 from tieline.core.errors import TryAgain
-from tieline.core.http import Client
+from tieline.core.port import HttpSettings, Workbench
 from tieline.core.unreached import cause
 
 
@@ -50,7 +52,7 @@ def test_the_cause_is_found_below_what_the_library_made_of_it(get):
 
 def test_the_client_says_so():
     closed = _closed()
-    client = Client("alerts", closed, now=lambda: datetime.now(UTC))
+    client = Client("alerts", closed, HttpSettings(), Workbench(SystemClock(), time.sleep))
     with pytest.raises(TryAgain, match=f"{closed} refused the connection"):
-        client.request("GET", "/api/v2/alerts")
+        client.send("GET", "/api/v2/alerts")
     client.close()

@@ -27,7 +27,6 @@ def endless(status: int, packed: bool, handler: BaseHTTPRequestHandler) -> None:
 @pytest.mark.parametrize("name", TOOLS)
 def test_an_answer_without_end_is_given_up(name: str, monkeypatch: pytest.MonkeyPatch, tally: Tally) -> None:
     monkeypatch.setattr("tieline.core.http.LARGEST_ANSWER", LIMIT)
-    monkeypatch.setattr("tieline.adapters.servicenow.wire.LARGEST_ANSWER", LIMIT)
     escaped: list[str] = []
     played = 0
     with serving() as tool:

@@ -15,18 +15,19 @@ from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter
 from tieline.adapters.jira import comments as jira_comments
 from tieline.adapters.jira import history
 from tieline.adapters.jira import webhook as jira_webhook
+from tieline.adapters.jira import wire as jira_wire
 from tieline.adapters.jira.adapter import JiraAdapter
 from tieline.adapters.jira.jql import Place
 from tieline.adapters.jira.made import Made
 from tieline.adapters.jira.transitions import Walker
-from tieline.adapters.jira.wire import Wire as JiraWire
 from tieline.adapters.pagerduty import doings, feed
 from tieline.adapters.pagerduty import webhook as pagerduty_webhook
+from tieline.adapters.pagerduty import wire as pagerduty_wire
 from tieline.adapters.pagerduty.adapter import PagerDuty
-from tieline.adapters.pagerduty.wire import Wire as PagerDutyWire
 from tieline.adapters.prometheus.adapter import PrometheusAdapter
 from tieline.adapters.servicenow import journal, poll
 from tieline.adapters.servicenow import webhook as servicenow_webhook
+from tieline.adapters.servicenow import wire as servicenow_wire
 from tieline.adapters.servicenow.adapter import ServiceNow
 from tieline.adapters.servicenow.directory import People
 from tieline.adapters.servicenow.query import both, condition
@@ -36,9 +37,11 @@ from tieline.cli.simulation.bugs.planting import seen_by
 from tieline.cli.simulation.people import SCRIBBLE
 from tieline.core import redaction
 from tieline.core.episodes import check_fingerprint
+from tieline.core.errors import RemoteError, TryAgain
 from tieline.core.listing import Understood
 from tieline.core.model import Audience
 from tieline.core.port import Act, Token
+from tieline.core.sdk import Sdk
 from tieline.sync.alerts import pins
 from tieline.sync.comments import comments
 from tieline.sync.intake.intake import Intake
@@ -52,15 +55,14 @@ def _nothing(*_args: Any, **_others: Any) -> None:
     return None
 
 
-def _certain(raised: Callable[..., Any]) -> Callable[..., Any]:
-    """The error that a lost answer is, as if it said that nothing was done."""
+class _Certain(Sdk[Any, Any]):
+    """Tells a lost answer as if it said that nothing was done."""
 
-    def certain(*args: Any) -> Any:
-        error = raised(*args)
-        error.maybe_done = False
-        return error
-
-    return certain
+    def unanswered(self, what: str, error: BaseException, *, writes: bool) -> RemoteError:
+        told = super().unanswered(what, error, writes=writes)
+        if isinstance(told, TryAgain):
+            told.maybe_done = False
+        return told
 
 
 def _last_row_dropped() -> Patches:
@@ -114,7 +116,7 @@ def _servicenow_case() -> Patches:
 
 
 def _servicenow_lost_answer_undone() -> Patches:
-    return [(ServiceNowWire, "_meaning", _certain(ServiceNowWire._meaning))]
+    return [(servicenow_wire, "Sdk", _Certain)]
 
 
 def _forged_taken(module: Any) -> Callable[[], Patches]:
@@ -165,7 +167,7 @@ def _jira_walk_stops() -> Patches:
 
 
 def _jira_lost_answer_undone() -> Patches:
-    return [(JiraWire, "_lost", _certain(JiraWire._lost))]
+    return [(jira_wire, "Sdk", _Certain)]
 
 
 def _jira_token_left_out() -> Patches:
@@ -197,7 +199,7 @@ def _pagerduty_key_by_chance() -> Patches:
 
 
 def _pagerduty_lost_answer_undone() -> Patches:
-    return [(PagerDutyWire, "_no_answer", _certain(PagerDutyWire._no_answer))]
+    return [(pagerduty_wire, "Sdk", _Certain)]
 
 
 def _silence_stays() -> Patches:

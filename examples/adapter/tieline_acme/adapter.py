@@ -16,14 +16,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import orjson
 from pydantic import Field
 
-from tieline.core.errors import Forged, Gone, NeedsOperator, TryAgain
+from tieline.core.client import Client
+from tieline.core.errors import Forged, Gone, NeedsOperator
 from tieline.core.hooks import hookimpl
-from tieline.core.http import Client, not_there, server_date
+from tieline.core.http import not_there
 from tieline.core.listing import alone, answered, understood
+from tieline.core.login import Proof, revealed
 from tieline.core.model import ConnectionName, RecordKind
 from tieline.core.port import (
     AdapterKind,
@@ -74,22 +75,14 @@ class AcmeAdapter:
         self._name = name
         self._settings = settings
         self._clock = workbench.clock
-        self._spend = workbench.spend
-        self._client = Client(
-            name,
-            settings.url,
-            now=workbench.clock.now,
-            settings=settings,
-            transport=workbench.transport,
-        )
+        self._client = Client(name, settings.url, settings, workbench, tool="Acme Desk", prove=self._proof)
 
     # Source: a tool that can be read
 
     def check(self) -> Health:
-        answer = self._send("GET", "/api/me")
-        account = str(self._part(answer, "account", str))
-        at = server_date(answer.headers)
-        return Health(account, "Acme Desk 1", clock_skew=at - self._clock.now() if at is not None else None)
+        answer = self._client.get("/api/me")
+        account = self._client.part(answer, "account", str)
+        return Health(account, "Acme Desk 1", clock_skew=answer.at - self._clock.now())
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         """The counter is the tool's own clock, and exact: two changes never share a number."""
@@ -97,38 +90,38 @@ class AcmeAdapter:
         history = int(self._settings.history.total_seconds())
         where: dict[str, str | int] = {"within": history} if since is None else {"after": since}
         while True:
-            answer = self._send("GET", "/api/changes", params={"limit": self._settings.page_size, **where})
-            tickets = self._part(answer, "tickets", list)
-            last = str(self._part(answer, "last", int))
-            more = bool(self._part(answer, "more", bool))
+            answer = self._client.get("/api/changes", {"limit": self._settings.page_size, **where})
+            tickets = self._client.part(answer, "tickets", list)
+            last = str(self._client.part(answer, "last", int))
+            more = self._client.part(answer, "more", bool)
             # One odd ticket is named, and the others go on.
-            found = understood(tickets, partial(self._reading, answer=answer), _named)
+            found = understood(tickets, partial(self._reading, at=answer.at), _named)
             yield Page(found.found, Cursor(last), more, unreadable=found.unreadable)
             if not more:
                 return
             where = {"after": last}
 
     def read(self, ref: Ref) -> Reading:
-        answer = self._send("GET", f"/api/tickets/{ref}")
-        return alone(self._name, f"ticket {ref}", lambda: self._reading(self._object(answer), answer))
+        answer = self._client.get(f"/api/tickets/{ref}", shape=dict)
+        return alone(self._name, f"ticket {ref}", lambda: self._reading(answer.json, answer.at))
 
     # Adapter: a tool that can be written. Each call is sent once; whoever asked finds out what became of it.
 
     def create(self, body: Body, token: Token) -> Reading:
         try:
-            return self._ticket(self._send("POST", "/api/tickets", json={**body, "external_id": token}))
+            return self._written("POST", "/api/tickets", {**body, "external_id": token})
         except Gone as error:
             raise not_there(error) from None
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
-        return self._ticket(self._send("PATCH", f"/api/tickets/{ref}", json=patch, headers={"if-match": seen}))
+        return self._written("PATCH", f"/api/tickets/{ref}", patch, {"if-match": seen})
 
     # Finder
 
     def find(self, token: Token) -> Reading | None:
-        answer = self._send("GET", "/api/tickets", params={"external_id": token})
-        found = [ticket for ticket in self._part(answer, "tickets", list) if ticket.get("external_id") == token]
-        return alone(self._name, "the ticket", lambda: self._reading(found[0], answer)) if found else None
+        answer = self._client.get("/api/tickets", {"external_id": token})
+        found = [one for one in self._client.part(answer, "tickets", list) if one.get("external_id") == token]
+        return alone(self._name, "the ticket", lambda: self._reading(found[0], answer.at)) if found else None
 
     # Receiver
 
@@ -154,15 +147,8 @@ class AcmeAdapter:
 
     # What is the same for all of them
 
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send once; a refusal leaves `Client` as the error that it means."""
-        token = self._reveal(self._settings.token)
-        if not token:
-            raise NeedsOperator(self._name, "`token` cannot be looked up; `tieline check` says which reference fails")
-        headers = {"authorization": f"Bearer {token}", **options.pop("headers", {})}
-        # The share of calls that the connection grants itself; it waits here for its turn.
-        self._spend()
-        return self._client.request(method, path, headers=headers, **options)
+    def _proof(self) -> Proof:
+        return Proof({"authorization": f"Bearer {revealed(self._name, 'token', self._settings.token)}"})
 
     def _reveal(self, secret: Secret | None) -> str:
         try:
@@ -170,12 +156,12 @@ class AcmeAdapter:
         except LookupError:
             return ""
 
-    def _ticket(self, answer: httpx.Response) -> Reading:
-        """The answer to a write."""
-        return answered(self._name, "the ticket", lambda: self._reading(self._object(answer), answer))
+    def _written(self, method: str, path: str, body: Body, headers: Mapping[str, str] | None = None) -> Reading:
+        answer = self._client.call(method, path, body=body, headers=headers, shape=dict)
+        return answered(self._name, "the ticket", lambda: self._reading(answer.json, answer.at))
 
-    def _reading(self, ticket: Mapping[str, Any], answer: httpx.Response) -> Reading:
-        at, token = server_date(answer.headers), ticket.get("external_id")
+    def _reading(self, ticket: Mapping[str, Any], at: datetime) -> Reading:
+        token = ticket.get("external_id")
         changed = datetime.fromisoformat(ticket["changed_at"])
         return Reading(
             ref=Ref(ticket["id"]),
@@ -185,29 +171,7 @@ class AcmeAdapter:
             url=f"{self._settings.url}/tickets/{ticket['number']}",
             token=Token(token) if token else None,
             # Both by the tool's clock: how far ours is off does not matter.
-            age=max(at - changed, timedelta(0)) if at is not None else None,
-        )
-
-    def _part(self, answer: httpx.Response, name: str, kind: type) -> Any:
-        part = self._object(answer).get(name)
-        if not isinstance(part, kind):
-            raise self._nonsense(answer)
-        return part
-
-    def _object(self, answer: httpx.Response) -> dict[str, Any]:
-        try:
-            found = orjson.loads(answer.content)
-        except orjson.JSONDecodeError:
-            found = None
-        if not isinstance(found, dict):
-            raise self._nonsense(answer)
-        return found
-
-    def _nonsense(self, answer: httpx.Response) -> TryAgain:
-        """An answer of 200 that is no ticket. After a write nobody knows what was done."""
-        writes = answer.request.method != "GET"
-        return TryAgain(
-            self._name, f"{answer.request.method} {answer.request.url.path} answered no ticket", maybe_done=writes
+            age=max(at - changed, timedelta(0)),
         )
 
 

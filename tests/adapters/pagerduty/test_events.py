@@ -19,13 +19,8 @@ ROUTING_KEY = "e93facc04764012d7bfb002500d5d1a6"
 
 
 def events(tool: PagerDutyDriver, key: str = ROUTING_KEY) -> Events:
-    return Events(
-        "pd-prod",
-        "https://events.pagerduty.com",
-        Secret.literal(key),
-        now=tool.clock.now,
-        transport=HttpxTransport(tool.simulator),
-    )
+    bench = tool.workbench(HttpxTransport(tool.simulator))
+    return Events("pd-prod", "https://events.pagerduty.com", Secret.literal(key), settings_for_tests(), bench)
 
 
 def by_event(tool: PagerDutyDriver) -> PagerDuty:
@@ -50,6 +45,13 @@ def test_an_alert_lives_by_its_key(tool: PagerDutyDriver) -> None:
     assert incident.status == "resolved"
     trigger(sender)
     assert len(tool.account.incidents) == 2
+
+
+def test_each_event_is_taken_from_the_budget(tool: PagerDutyDriver) -> None:
+    sender, before = events(tool), tool.taken
+    trigger(sender)
+    sender.resolve("web1/disk")
+    assert tool.taken - before == 2
 
 
 def test_an_event_that_finds_nothing_is_taken_all_the_same(tool: PagerDutyDriver) -> None:

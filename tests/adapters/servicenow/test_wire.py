@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -206,7 +207,7 @@ def test_a_silent_tool_is_given_up_after_the_timeout(driver: ServiceNowDriver) -
 
 
 def test_an_answer_without_end_is_refused(driver: ServiceNowDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tieline.adapters.servicenow.wire.LARGEST_ANSWER", 1000)
+    monkeypatch.setattr("tieline.core.http.LARGEST_ANSWER", 1000)
     with pytest.raises(Rejected, match="more than 1000 bytes"):
         driver.connect().read(driver.make("disk full"))
 
@@ -300,10 +301,12 @@ def test_a_certificate_that_does_not_verify_asks_for_a_person(driver: ServiceNow
 
     class Untrusted(HTTPAdapter):
         def send(self, *_arguments: object, **_options: object) -> requests.Response:
-            raise requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate")
+            unproved = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate")
+            unproved.verify_message = "self-signed certificate"
+            raise requests.exceptions.SSLError(unproved)
 
     adapter = connect(ConnectionName("snow"), driver.settings(), driver.workbench(Untrusted()))
-    with pytest.raises(NeedsOperator, match="verify_tls"):
+    with pytest.raises(NeedsOperator, match="ca_file"):
         adapter.read(Ref("0" * 32))
 
 
