@@ -20,8 +20,12 @@ class Measurement:
         from prometheus_client import CollectorRegistry, Counter
 
         registry = CollectorRegistry()
-        what = "What was committed, by kind and reason"
-        return registry, Counter("tieline_events", what, ["kind", "reason", "connection"], registry=registry)
+        return registry, Counter(
+            "tieline_events",
+            "What was committed, by kind and reason",
+            ["kind", "reason", "connection"],
+            registry=registry,
+        )
 
     @hookimpl
     def tieline_committed(self, event: Committed) -> None:
