@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -35,6 +35,7 @@ from tieline.core.registry import Registry
 from tieline.core.route import FILES, bad_files
 from tieline.core.secrets import Secret, secrets_in
 from tieline.core.settings import Findings, did_you_mean, validated
+from tieline.core.strangers import where_of
 from tieline.core.variables import expanded
 from tieline.core.ways import PLACEHOLDER
 from tieline.core.yaml import Node, load_yaml
@@ -290,6 +291,14 @@ class _Reader:
                 self._findings.note_key(one, "CFG008", f"{name!r} cannot name a connection.", fix)
         return node.value
 
+    def _settings(self, kind: AdapterKind, own: Node, where: str, shared: Iterable[str]) -> ConnectionSettings | None:
+        try:
+            return validated(kind.settings, own, where, self._findings, also=shared)
+        except Exception as error:  # noqa: BLE001 - a stranger's validator may raise anything, as its import may
+            what = f"the adapter of {kind.tool!r} has a fault in what checks its settings: {where_of(error)}."
+            self._findings.note_key(own, "CFG013", what, "repair or upgrade it, or remove the connection.")
+            return None
+
     def _connection(self, name: str, node: Node, registry: Registry, poll_every: timedelta) -> ConnectionConfig | None:
         where = f"connections.{name}"
         if not isinstance(node.value, dict):
@@ -301,7 +310,7 @@ class _Reader:
         if kind is None or not self._is_known(_option(node, "tool") or node, kind):
             return None
         own = _part(node, lambda key: key not in shared)
-        settings = validated(kind.settings, own, where, self._findings, also=shared)
+        settings = self._settings(kind, own, where, shared)
         self._check_powers(where, node, kind)
         opens = self._condition(where, node, "opens", kind.record)
         copied = RecordKind.INCIDENT if kind.record == RecordKind.SIGNAL else kind.record

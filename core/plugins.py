@@ -35,6 +35,7 @@ from tieline.core.port import (
 )
 from tieline.core.provenance import Unprovable, prove
 from tieline.core.settings import Findings, did_you_mean, fields_of, validated
+from tieline.core.strangers import where_of
 from tieline.core.yaml import Node
 
 GROUP: Final = "tieline"
@@ -172,7 +173,12 @@ def instantiate(name: str, offered: object, node: Node, findings: Findings) -> o
     arguments: list[BaseModel] = []
     if inspect.isclass(model) and issubclass(model, BaseModel):
         given = Node({}, node.line, node.column, node.key_line, node.key_column) if node.value is None else node
-        settings = validated(model, given, f"plugins.{name}", findings)
+        try:
+            settings = validated(model, given, f"plugins.{name}", findings)
+        except Exception as error:  # noqa: BLE001 - a stranger's validator may raise anything, as its import may
+            what = f"the plugin {name!r} has a fault in what checks its settings: {where_of(error)}."
+            findings.note_key(node, "CFG013", what, "repair or upgrade it, or remove it from the file.")
+            return None
         if settings is None:
             return None
         arguments.append(settings)

@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 
 from tieline.core.errors import ConfigError, Misfit
 from tieline.core.settings import Findings, validated
+from tieline.core.strangers import guarded
 from tieline.core.yaml import load_yaml
 
 LARGEST: Final = 256 * 1024
@@ -39,12 +40,15 @@ class Policy(Generic[Model]):
     shipped: Model
 
     def read(self, text: str, file: str = "the document") -> Model:
-        """What a document says. Raises Misfit with each thing that is wrong with it, by line and column."""
+        """What a document says. Raises Misfit with each thing that is wrong with it, by line and column, and
+        PluginFault where what checks it is."""
         known = _understood.get((type(self.shipped), text))
         if known is None:
             if len(_understood) >= REMEMBERED:
                 _understood.clear()
-            known = _understood[type(self.shipped), text] = _read(type(self.shipped), text, file)
+            with guarded(f"the policy {self.name}"):
+                known = _read(type(self.shipped), text, file)
+            _understood[type(self.shipped), text] = known
         return cast("Model", known)
 
 

@@ -20,6 +20,8 @@ from tieline.core.errors import Misfit, NotThere, PluginFault, StoreUnavailable,
 from tieline.core.store.failures import unavailable
 
 _OURS: Final = ("tieline.core.", "tieline.sync.")
+_BETWEEN: Final = ("pydantic.", "pydantic_core.")
+"""What calls a plugin's validators for us."""
 _TESTING: Final = "tieline.sync.testing."
 
 
@@ -46,14 +48,18 @@ def guarded(what: str, *says: type[Exception]) -> Iterator[None]:
         raise _fault(what, error) from error
 
 
-def _fault(what: str, error: BaseException) -> PluginFault:
-    name = type(error).__name__
+def where_of(error: BaseException) -> str:
+    """What was raised, and where, as `KeyError in policy.py:12`; not its words, which may hold what is secret."""
     place = _place(error)
-    where = f" in {place}" if place else ""
+    return f"{type(error).__name__} in {place}" if place else type(error).__name__
+
+
+def _fault(what: str, error: BaseException) -> PluginFault:
     # Our own words say what is wrong; a stranger's may hold what is secret.
     are_ours = _is_ours(_modules(error)[-1]) and not isinstance(error, SQLAlchemyError)
     words = f", {error}" if are_ours and str(error) else ""
-    return PluginFault(f"{what}: the plugin has a fault: {name}{where}{words}. Nothing was done; the log tells more.")
+    fault = f"{where_of(error)}{words}"
+    return PluginFault(f"{what}: the plugin has a fault: {fault}. Nothing was done; the log tells more.")
 
 
 def _frames(error: BaseException) -> list[tuple[FrameType, int]]:
@@ -74,7 +80,7 @@ def _place(error: BaseException) -> str:
     theirs = [
         (module, frame, line)
         for module, (frame, line) in zip(_modules(error), _frames(error), strict=True)
-        if not _is_ours(module)
+        if not _is_ours(module) and not module.startswith(_BETWEEN)
     ]
     if not theirs:
         return ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import and_, bindparam, func, insert, or_, select
 
 from tieline.core.store import persons
 from tieline.core.store import tables as t
@@ -18,9 +18,21 @@ _SHOWN: Final = select(t.policy, t.person.c.id.label("known"), t.person.c.name.l
 )
 _NEWEST: Final = _SHOWN.where(t.policy.c.name == bindparam("policy")).order_by(t.policy.c.revision.desc())
 _LAST: Final = _NEWEST.limit(1)
-_BEFORE: Final = _NEWEST.where(t.policy.c.seq < bindparam("before")).limit(1)
 _ONE: Final = _SHOWN.where(t.policy.c.name == bindparam("policy"), t.policy.c.revision == bindparam("number"))
-_OPENED: Final = select(func.min(t.journal.c.seq)).where(t.journal.c.incident_id == bindparam("item"))
+_OPENED: Final = (
+    select(func.min(t.journal.c.seq).label("opened")).where(t.journal.c.incident_id == bindparam("item")).subquery()
+)
+_WHEN_OPENED: Final = (
+    select(_OPENED.c.opened, t.policy.c.revision, t.policy.c.document)
+    .outerjoin(
+        t.policy,
+        and_(
+            t.policy.c.name == bindparam("policy"), or_(_OPENED.c.opened.is_(None), t.policy.c.seq < _OPENED.c.opened)
+        ),
+    )
+    .order_by(t.policy.c.revision.desc())
+    .limit(1)
+)
 _ADD: Final = insert(t.policy)
 
 
@@ -50,16 +62,23 @@ def latest(source: Connection | Transaction, name: str) -> Revision | None:
     return None if row is None else _revision(row)
 
 
-def before(source: Connection | Transaction, name: str, seq: int) -> Revision | None:
-    """The one that held when this entry was written."""
-    row = source.execute(_BEFORE, {"policy": name, "before": seq}).first()
-    return None if row is None else _revision(row)
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What holds for somebody: the number of a revision and what it says, 0 and nothing where what is shipped does; and
+    whether it is what held when an item was opened, which stays so."""
+
+    number: int
+    text: str
+    is_pinned: bool
 
 
-def opened(source: Connection | Transaction, item: int) -> int | None:
-    """The entry that an item begins with; None for one that the journal does not know yet."""
-    found: int | None = source.execute(_OPENED, {"item": item}).scalar()
-    return found
+def held(source: Connection | Transaction, name: str, item: int | None = None) -> Held:
+    """What holds now, or of an item that the journal knows, what held when it was opened. It is one query."""
+    if item is None:
+        row = source.execute(_LAST, {"policy": name}).first()
+        return Held(0, "", is_pinned=False) if row is None else Held(row.revision, row.document, is_pinned=False)
+    row = source.execute(_WHEN_OPENED, {"policy": name, "item": item}).one()
+    return Held(row.revision or 0, row.document or "", is_pinned=row.opened is not None)
 
 
 def one(source: Connection | Transaction, name: str, number: int) -> Revision | None:

@@ -28,6 +28,7 @@ from tieline.sync.office.notes import Note
 from tieline.sync.office.rows import rows_of
 from tieline.sync.office.seeing import Seeing
 from tieline.sync.office.writing import checked
+from tieline.sync.policies import Held
 from tieline.sync.records import Incident
 from tieline.sync.road import commit
 from tieline.sync.road.merge import Reason
@@ -163,6 +164,7 @@ class EngineDesk(Seeing):
     around: Around | None = None
     offers: list[Offer] = field(default_factory=list)
     """The plugins whose events are noted."""
+    held: dict[tuple[str, IncidentId | None], Held] = field(default_factory=dict)
 
     def end(self) -> None:
         """It is decided: from now on nothing is looked at, and nothing is noted."""

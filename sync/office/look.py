@@ -18,6 +18,7 @@ from tieline.core.store.store import Connection
 from tieline.sync.office.asking import Lacking
 from tieline.sync.office.rows import rows_of
 from tieline.sync.office.seeing import Seeing
+from tieline.sync.policies import Held
 from tieline.sync.records import Incident
 from tieline.sync.sight import Sight
 
@@ -50,6 +51,7 @@ class EngineLook(Seeing):
     shown: set[IncidentId] = field(default_factory=set)
     """The items of which something is shown: that a restricted one is read is journalled."""
     is_over: bool = False
+    held: dict[tuple[str, IncidentId | None], Held] = field(default_factory=dict)
 
     def end(self) -> None:
         """It is answered: from now on nothing is looked at."""

@@ -12,6 +12,7 @@ from tieline.core.offer import Offer
 from tieline.core.policy import Model, Policy
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain, policies
+from tieline.sync.policies import Held
 from tieline.sync.records import Incident
 from tieline.sync.sight import Sight, called_by_uid
 
@@ -24,6 +25,8 @@ class Seeing:
     seen_in: Connection | Transaction
     sight: Sight
     is_over: bool
+    held: dict[tuple[str, IncidentId | None], Held]
+    """What was asked for of policies, each of an item or as they are now: what is seen is one moment's."""
 
     def shows(self, items: Iterable[IncidentId | None]) -> None:
         """Note that something of these is shown; None is of no item."""
@@ -58,14 +61,13 @@ class Seeing:
         self.refuse_if_over()
         if policy not in self.plugin.policies:
             raise TypeError(f"{self.plugin.group!r} offers no policy {policy.name!r}")
-        name = f"{self.plugin.group}.{policy.name}"
-        seq = None if item is None else policies.opened(self.seen_in, item.id)
-        if seq is None:
-            found = policies.latest(self.seen_in, name)
-            self.rests_on(name, 0 if found is None else found.number)
-        else:
-            found = policies.before(self.seen_in, name, seq)
+        name, number = f"{self.plugin.group}.{policy.name}", None if item is None else item.id
+        found = self.held.get((name, number))
         if found is None:
+            found = self.held[name, number] = policies.held(self.seen_in, name, number)
+        if not found.is_pinned:
+            self.rests_on(name, found.number)
+        if not found.number:
             return policy.shipped
         try:
             return policy.read(found.text, f"{name}, revision {found.number}")

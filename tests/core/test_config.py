@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import model_validator
 from tests.core.strangers import Strangers, strangers
 
 from tieline.core import config as config_module
 from tieline.core.config import Config, ConnectionConfig, load_text, load_workspace
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.example import example_config
+from tieline.core.hooks import hookimpl
 from tieline.core.model import ConnectionName, Tlp
 from tieline.core.options import Comments, SignalsConfig
 from tieline.core.plugins import Plugin, installed
+from tieline.core.port import AdapterKind
 from tieline.core.reference import config_schema, plain_value, show_config, unresolved_secrets
 from tieline.core.registry import Limits, Registry
 from tieline.core.settings import Findings, parse_duration, parse_size, show_duration, validated
@@ -463,6 +467,31 @@ def test_whoever_loads_may_bring_the_plugins() -> None:
 
     config, registry = load_text(MEMORY, Path("/nowhere/tieline.yaml"), provide)
     assert left(config).kind is registry.adapters["memory"]
+
+
+def test_a_check_of_a_connection_that_fails_itself_is_a_problem_of_the_adapter() -> None:
+    from tieline.adapters.memory import plugin as memory
+
+    kind = next(one for one in memory.tieline_adapters() if one.tool == "memory")
+
+    class Odd(kind.settings):  # type: ignore[name-defined, misc]
+        @model_validator(mode="after")
+        def _known(self) -> Any:
+            raise KeyError("s3cret")
+
+    class Adapters:
+        @hookimpl
+        def tieline_adapters(self) -> list[AdapterKind]:
+            return [replace(kind, settings=Odd)]
+
+    def provide(allowed: Any, findings: Findings) -> Registry:
+        return Registry([Plugin("memory", Adapters())], limits=Limits(inline=True), findings=findings)
+
+    with pytest.raises(ConfigError) as caught:
+        load_text(MEMORY, Path("/nowhere/tieline.yaml"), provide)
+    told = "the adapter of 'memory' has a fault in what checks its settings: KeyError in test_config.py:"
+    assert [(one.code, told in one.what) for one in caught.value.problems] == [("CFG013", True)], caught.value
+    assert "s3cret" not in str(caught.value)
 
 
 # -- what is generated -----------------------------------------------------------------------------------------------

@@ -75,6 +75,40 @@ def test_a_missing_extra_is_answered_with_the_command_that_installs_it(strangers
     assert "other_sdk_that_is_not_here" in mail.fix
 
 
+ODD = """
+from pydantic import BaseModel, field_validator
+
+class Settings(BaseModel):
+    word: str = "a"
+
+    @field_validator("word")
+    @classmethod
+    def _known(cls, word):
+        return {"a": 1}[word]
+
+class plugin:
+    settings = Settings
+
+    def __init__(self, settings):
+        pass
+"""
+
+
+def test_a_check_of_settings_that_fails_itself_is_a_problem_of_the_plugin(strangers: Strangers) -> None:
+    strangers.install("acme", {"odd": ODD})
+    points = strangers.folder / "acme-1.2.dist-info" / "entry_points.txt"
+    points.write_text(f"{points.read_text('utf-8')}:plugin\n", "utf-8")
+    word = Node("s3cret", 2, 11)
+    with pytest.raises(ConfigError) as caught:
+        Registry.load({"odd": Node({"word": word}, 1, 5)})
+    (found,) = caught.value.problems
+    assert (found.code, "has a fault in what checks its settings: KeyError in acme_odd.py:10" in found.what) == (
+        "CFG013",
+        True,
+    ), found
+    assert "s3cret" not in str(found)
+
+
 def test_a_plugin_that_fails_at_import_is_a_problem_and_the_next_one_is_still_looked_at(strangers: Strangers) -> None:
     strangers.install("acme", {"a": "1 / 0", "b": "raise ValueError('no')"})
     assert [found.code for found in load_problems("a", "b")] == ["CFG013", "CFG013"]

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import Engine, event
 from tests.sync.world import World
 
 from tieline.core import grants, journal
@@ -16,7 +17,7 @@ from tieline.core.acts import Act, NotDone
 from tieline.core.arguments import Answer, Ask, Duration, ItemName
 from tieline.core.declared import WrongWords
 from tieline.core.desk import Desk
-from tieline.core.errors import NotAllowed
+from tieline.core.errors import NotAllowed, PluginFault
 from tieline.core.identity import Someone
 from tieline.core.offer import Offer, Right
 from tieline.core.policy import Policy, digest
@@ -55,10 +56,19 @@ def most(desk: Desk, ask: Which) -> Most:
     return Most(most=desk.policy(LIMITS, item).most)
 
 
+def again(desk: Desk, ask: Which) -> Most:
+    """Say it three times over, as it is now and of the item."""
+    items = [None, desk.item(ask.incident)] if ask.incident else [None]
+    return Most(most=sum(desk.policy(LIMITS, item).most for item in items * 3))
+
+
 OFFER = Offer(
     "amounts",
     "How much there may be.",
-    acts=(Act("most", most, "amounts.ask", ("incident",), example={"incident": "INC-1"}),),
+    acts=(
+        Act("most", most, "amounts.ask", ("incident",), example={"incident": "INC-1"}),
+        Act("again", again, "amounts.ask", ("incident",)),
+    ),
     rights={"amounts.ask": Right("ask how much there may be")},
     policies=(LIMITS,),
 )
@@ -131,6 +141,50 @@ def test_an_item_goes_by_what_held_when_it_was_opened(here: Team) -> None:
     here.propose("most: 7")
     assert [here.says(incident=f"INC-{number}") for number in (1, 2)] == [3, 5]
     assert here.says() == 7
+
+
+@pytest.mark.parametrize("is_set", [False, True])
+def test_an_act_asks_the_store_once_for_what_holds_now_and_once_for_what_an_item_goes_by(
+    here: Team, is_set: bool
+) -> None:
+    if is_set:
+        here.propose("most: 5")
+    looks: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        looks.extend([statement] if "policy" in statement and "SELECT" in statement else [])
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        done = here.do(ANN, "amounts again", incident="INC-1")
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert done.facts["most"] == (5 if is_set else 3) * 3 + 9
+    assert len(looks) == 2 + 1  # before it is written, it is asked whether that still holds
+
+
+class Odd(BaseModel):
+    most: int = 3
+
+    @field_validator("most")
+    @classmethod
+    def _known(cls, most: int) -> int:
+        return {3: 3, 4: 4}[most]
+
+
+ODD: Policy[Any] = Policy("limits", "how much", Odd())
+
+
+def test_what_a_validator_raises_that_is_no_refusal_is_told_as_the_plugins_fault(world: Worlds) -> None:
+    here = Team(world)
+    here.world.offers = (Offer("amounts", "How much.", policies=(ODD,)),)
+    here.world.restart()
+    for _ in range(2):
+        with pytest.raises(
+            PluginFault, match=r"the policy limits: the plugin has a fault: KeyError in test_policies\.py:\d+\. Noth"
+        ):
+            here.propose("most: 5")
+    assert here.propose("most: 4").facts["revision"] == 1
 
 
 def test_another_process_goes_by_the_same(here: Team) -> None:
