@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tieline.cli.acts import command
-from tieline.cli.token import perform_without_tools
+from tieline.cli.decide import do_without_tools
 from tieline.sync.office.own import OWN
 
 
@@ -15,4 +15,4 @@ def account() -> None:
 
 
 for _name in ("add", "password", "remove"):
-    account.add_command(command(OWN[f"account {_name}"], perform_without_tools))
+    account.add_command(command(OWN[f"account {_name}"], do_without_tools))

@@ -145,5 +145,10 @@ def end_of_status(facts: Any, /, *, as_json: bool) -> int:
     return 3 if problems else 0 if daemon["running"] and not daemon["refused"] and not missing else 1
 
 
-ENDS: Final[Mapping[str, End]] = {"status": end_of_status}
+def end_of_why(facts: Any, /, *, as_json: bool) -> int:  # noqa: ARG001 - as others are called
+    """The exit code: 0 where they may."""
+    return 0 if facts["allowed"] else 1
+
+
+ENDS: Final[Mapping[str, End]] = {"status": end_of_status, "access why": end_of_why}
 """What comes last, of the views of which something does."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from tieline.cli.acts import command
 from tieline.cli.open import configuration, engine_on, moment, store_of
 from tieline.cli.output import say
-from tieline.cli.rights import About, Asked, asker, asking
+from tieline.cli.rights import asker
 from tieline.cli.views import group
 from tieline.core.acts import Act
 from tieline.core.arguments import Ask
@@ -32,18 +32,6 @@ def engine_of(workspace: str) -> Iterator[Engine]:
         registry.close()
 
 
-@contextmanager
-def changing(workspace: str, right: str, about: About) -> Iterator[tuple[Engine, Asked]]:
-    """An engine for one change, by whoever has the right to it; says so where no daemon runs that would carry the
-    change on."""
-    config, registry = configuration(workspace)
-    with store_of(config) as store, asking(config, store, right, about) as (guarded, asked):
-        engine = engine_on(config, guarded, registry)
-        yield engine, asked
-        _say_whether_it_waits(engine)
-        registry.close()
-
-
 def _say_whether_it_waits(engine: Engine) -> None:
     for sentence in elsewhere.why_it_waits(engine.store, engine.config, moment(engine.config, engine.store)):
         say(sentence, err=True)
@@ -57,6 +45,16 @@ def do(workspace: str, act: Act, ask: Ask, key: str, break_glass: str | None = N
         done = perform(engine, act, ask, asker(config, store), key=key, break_glass=break_glass)
         if done.seq is not None and act.travels:
             _say_whether_it_waits(engine)
+        registry.close()
+    return done
+
+
+def do_without_tools(workspace: str, act: Act, ask: Ask, key: str, break_glass: str | None = None) -> Performed:
+    """The same for an act in which no tool has part: one that cannot be connected keeps nobody from it."""
+    config, registry = configuration(workspace)
+    with store_of(config) as store:
+        engine = engine_on(config, store, registry, {})
+        done = perform(engine, act, ask, asker(config, store), key=key, break_glass=break_glass)
         registry.close()
     return done
 

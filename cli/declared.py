@@ -43,12 +43,17 @@ def wrong_usage(problems: Sequence[tuple[str, str]]) -> click.UsageError:
 def help_of(command: Command) -> str:
     """What it does, and what stands for each of its words: click explains options alone."""
     words = harmless(command.help)
-    named = {one.placeholder: harmless(one.help) for one in command.arguments if one.is_word}
+    named = {one.placeholder: harmless(_told(one)) for one in command.arguments if one.is_word}
     if not named:
         return words
     wide = max(map(len, named))
     lines = [f"{placeholder:{wide}}  {text}" for placeholder, text in named.items()]
     return "\n".join([words, "", "\b", *lines])
+
+
+def _told(one: Argument) -> str:
+    """What it is; of choices also which there are, since its placeholder does not say so."""
+    return f"{one.help} One of {', '.join(one.choices)}." if one.choices else one.help
 
 
 LARGEST: Final = 1024 * 1024
@@ -83,7 +88,7 @@ def _named(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def _word(one: Argument) -> click.Argument:
-    metavar = one.placeholder if one.type == "map" else None
+    metavar = one.placeholder if one.type in ("map", "choice") else None
     many = -1 if one.is_many else 1
     return click.Argument([one.name], nargs=many, required=one.is_required, metavar=metavar, type=_type(one))
 

@@ -84,7 +84,7 @@ COMMANDS = {
 
 OF_THIS_MACHINE: Final = {
     *("init", "check", "run", "work", "demo", "api", "web", "login", "logout", "whoami"),
-    *("mapping", "audit", "store", "simulate", "plugins"),
+    *("mapping", "audit", "store", "simulate"),
 }
 """What no server does. Everything else one does, where one answers."""
 

@@ -37,7 +37,8 @@ def see(workspace: str, view: View, ask: Ask) -> Seen:
         offer = offers.of_view(view.name)
         if offer is not None:
             projecting.make_all(store, offer, secrets.token_hex(8))
-        enquiries = Enquiries(store, config, OWN_VIEWS, Outside(owner=owner_of(config)), offers)
+        outside = Outside(owner=owner_of(config), plugins=registry.states)
+        enquiries = Enquiries(store, config, OWN_VIEWS, outside, offers)
         return enquiries.look(view, ask, asker(config, store, offers.rules))
 
 

@@ -13,8 +13,12 @@ from typing import Final
 
 import click
 
+from tieline.cli import views
+from tieline.cli.accounts import owner_of
 from tieline.cli.open import FILE, configuration, configuration_to_act, engine_on, moment, store_to_check
 from tieline.cli.output import emit, harmless, json_option, note, say, table
+from tieline.cli.rights import asker
+from tieline.core.arguments import Ask
 from tieline.core.config import ConnectionConfig
 from tieline.core.errors import ConfigError, NeedsOperator, TielineError
 from tieline.core.model import ConnectionName, RecordKind
@@ -23,12 +27,16 @@ from tieline.core.redaction import redacted
 from tieline.core.reference import unresolved_beside, unresolved_in
 from tieline.core.settings import no_such
 from tieline.core.store import engines
+from tieline.core.views import View
 from tieline.sync import explain
 from tieline.sync.alerts import unknown
 from tieline.sync.daemon.heartbeat import life
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.explain import MOST_WORDS
 from tieline.sync.fit.preflight import left_out, preflight, unseen
+from tieline.sync.office.enquiries import Enquiries, Seen
+from tieline.sync.office.look import Outside
+from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.outcomes import Verb
 
 PLAIN: Final = (
@@ -148,34 +156,14 @@ def _unknown(engine: Engine, here: Connected, health: Health) -> list[str]:
     return [one.sentence for one in found[:MOST_WORDS]]
 
 
-@click.command()
-@json_option
-@click.pass_obj
-def plugins(workspace: str, as_json: bool) -> None:
-    """The plugins that are installed, and which of them this workspace allows."""
-    _config, registry = configuration(workspace)
-    states = registry.states()
+def _see(workspace: str, view: View, ask: Ask) -> Seen:
+    """Plugins are looked at where there is no store yet as well."""
+    config, registry = configuration(workspace)
     registry.close()
-    if as_json:
-        emit(
-            [
-                {
-                    "name": one.name,
-                    "state": one.state,
-                    "reason": one.reason,
-                    "distribution": one.distribution,
-                    "version": one.version,
-                    "origin": one.origin,
-                    "hooks": one.hooks,
-                    "tools": one.tools,
-                }
-                for one in states
-            ]
-        )
-        return
-    table(
-        "Plugins",
-        ["plugin", "state", "brings", "from"],
-        [(one.name, one.state, [*one.tools, *one.hooks], f"{one.distribution} {one.version}") for one in states],
-        empty="no plugins are installed",
-    )
+    with store_to_check(config) as (store, _absent):
+        outside = Outside(owner=owner_of(config), plugins=registry.states)
+        who = asker(config, store, registry.offers.rules)
+        return Enquiries(store, config, OWN_VIEWS, outside, registry.offers).look(view, ask, who)
+
+
+plugins = views.command(OWN_VIEWS["plugins"], _see)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -107,6 +107,7 @@ class Rule(StrEnum):
     ROLE = "role"  # a role that was granted to them carries the right
     RELATION = "relation"  # how they stand to the subject carries it
     OPENED = "opened"  # they opened the store by themselves, and what is not restricted stands there to be read
+    PROVED = "proved"  # it takes no right
     FIRST_ADMIN = "first_admin"  # nobody is admin yet, and whoever can open the store may become it
     NO_RIGHT = "no_right"  # nothing gives it to them
     EXPIRED = "expired"  # what gave it to them is over
@@ -157,6 +158,8 @@ class Rules:
 
     rights: Mapping[str, str]
     carries: Mapping[Role, frozenset[str]]
+    stands: Mapping[Relation, frozenset[str]] = field(default_factory=lambda: STANDING)
+    """The rights that come with each relation: to one subject, and of a commander what comes with that role."""
 
     def beside(self, name: str, does: str, roles: Iterable[Role]) -> Rules:
         """The same, and one right more, which comes with these roles and with admin. Raises ValueError for a right
@@ -165,7 +168,8 @@ class Rules:
             raise ValueError(f"there is a right {name!r} already: {self.rights[name]}")
         holders = {Role.ADMIN, *roles}
         carries = {role: held | {name} if role in holders else held for role, held in self.carries.items()}
-        return Rules({**self.rights, name: does}, carries)
+        commands = self.stands[Relation.COMMANDER] | ({name} if Role.COMMANDER in holders else set())
+        return Rules({**self.rights, name: does}, carries, {**self.stands, Relation.COMMANDER: commands})
 
     def roles_with(self, right: str) -> list[Role]:
         """The roles that carry a right, the smallest first, and at the end what is for machines."""
@@ -301,14 +305,21 @@ class Verdict:
     sentence: str = ""
 
 
+def proved(actor: Someone) -> Verdict:
+    """Whether somebody may do what takes no right."""
+    if actor.is_proved:
+        return Verdict(True, Rule.PROVED)
+    sentence = f"nobody may act as {actor.identity!r}: that is what somebody says, and no sign-in proves it."
+    return Verdict(False, Rule.NOT_PROVED, sentence=sentence)
+
+
 def may(actor: Someone, right: str, subject: Subject, facts: Facts) -> Verdict:
     """Whether somebody may do this to that."""
     known = facts.rules.rights
     if right not in known:
         return Verdict(False, Rule.UNKNOWN_RIGHT, sentence=f"there is no right {right!r}: {', '.join(known)}.")
-    if not actor.is_proved:
-        sentence = f"nobody may act as {actor.identity!r}: that is what somebody says, and no sign-in proves it."
-        return Verdict(False, Rule.NOT_PROVED, sentence=sentence)
+    if not proved(actor).allowed:
+        return proved(actor)
     if subject.restricted and not (_has(READ_RESTRICTED, subject, facts) and _reaches(READ_RESTRICTED, subject, facts)):
         return Verdict(False, Rule.HIDDEN, sentence=f"there is no {subject.name}.")
     found = next(_sources(right, subject, facts), None)
@@ -381,7 +392,7 @@ def _sources(right: str, subject: Subject, facts: Facts) -> Iterator[tuple[Rule,
         if right in carries[grant.role] and grant.stands(facts.now) and grant.reaches(subject):
             yield Rule.ROLE, str(grant)
     for relation in sorted(facts.relations):
-        if right in STANDING[relation]:
+        if right in facts.rules.stands[relation]:
             yield Rule.RELATION, relation.value
     if facts.opened_store and right == READ:
         yield Rule.OPENED, ""

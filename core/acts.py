@@ -57,12 +57,13 @@ class AskFirst(Exception):
 @dataclass(frozen=True, slots=True)
 class Act(Declared):
     """One act. `records` are the kinds of events that it may journal beside what the engine does. `travels` is false of
-    one that no daemon carries on. `asks_first` are the rights of others of whom it may ask some first; nobody does at
-    once what is not `is_breakable`, whatever glass they may break otherwise."""
+    one that no daemon carries on, `is_told` of one that no figure counts. `asks_first` are the rights of others of whom
+    it may ask some first; nobody does at once what is not `is_breakable`, whatever glass they may break otherwise."""
 
     run: Run
     records: tuple[type[Event], ...] = ()
     travels: bool = True
+    is_told: bool = True
     asks_first: tuple[str, ...] = ()
     is_breakable: bool = True
 

@@ -17,7 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, St
 from pydantic.fields import FieldInfo
 
 from tieline.core import model, settings
-from tieline.core.identity import is_proved
+from tieline.core.access import LONGEST_SCOPE, parse_scope
+from tieline.core.identity import is_id, is_proved
 from tieline.core.shown import Part
 from tieline.core.store.chain import canonical
 
@@ -147,6 +148,24 @@ Document = Annotated[str, FILE, StringConstraints(min_length=1), BeforeValidator
 
 PersonName = Annotated[str, PERSON, StringConstraints(max_length=300), BeforeValidator(_identity)]
 """Somebody, by their identity (`os:ann@db1`). The journal keeps their id in its place."""
+
+
+def _identity_or_id(given: object) -> object:
+    return given if isinstance(given, str) and is_id(given) else _identity(given)
+
+
+HolderName = Annotated[str, PERSON, StringConstraints(max_length=300), BeforeValidator(_identity_or_id)]
+"""The same, or somebody who is known already by their id, as lists of persons show it."""
+
+
+def _scope(given: object) -> object:
+    if isinstance(given, str):
+        parse_scope(given)
+    return given
+
+
+ScopeName = Annotated[str, StringConstraints(max_length=LONGEST_SCOPE), BeforeValidator(_scope)]
+"""A part of what there is, as `team:NAME`; everything, where it is empty."""
 
 Once = Annotated[str, ONCE]
 """What is told when it is made, and never again: it stands in nothing that is kept."""

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin, get_ty
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from tieline.core.access import Subject
+from tieline.core.access import NEVER_BY_TOKEN, Subject
 from tieline.core.arguments import Answer, Ask, item_fields, misfits
 from tieline.core.errors import TielineError
 from tieline.core.model import IncidentId
@@ -48,10 +48,10 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One thing to ask for. `needs` is the right to it; `words` are the arguments that stand without a name on the
-    command line. What it is about, for whoever is asked whether it may be, is the item that its words name, or the
-    store; `about` says otherwise. `example` is what it may be told, as JSON, so that it succeeds; of an item it says
-    INC-1, and whoever tries it takes one that there is."""
+    """One thing to ask for. `needs` is the right to it, "" where whoever is proved may; `words` are the arguments
+    that stand without a name on the command line. What it is about, for whoever is asked whether it may be, is the item
+    that its words name, or the store; `about` says otherwise. `example` is what it may be told, as JSON, so that it
+    succeeds; of an item it says INC-1, and whoever tries it takes one that there is."""
 
     name: str
     run: Callable[..., Any]
@@ -92,13 +92,20 @@ class Declared:
         return inspect.getdoc(self.run) or ""
 
     def right(self, ask: Ask) -> str:
-        """The right to what is asked."""
+        """The right to what is asked; "" for none."""
         return self.needs if isinstance(self.needs, str) else self.needs.which(ask)
 
     @property
     def rights(self) -> tuple[str, ...]:
         """Every right that what may be asked needs."""
-        return (self.needs,) if isinstance(self.needs, str) else self.needs.rights
+        if isinstance(self.needs, str):
+            return (self.needs,) if self.needs else ()
+        return self.needs.rights
+
+    @property
+    def by_token(self) -> bool:
+        """Whether a token may reach it."""
+        return not self.rights or not NEVER_BY_TOKEN.issuperset(self.rights)
 
     def told(self, given: Mapping[str, Any]) -> Ask:
         """What it is told, understood; a text may stand for what it is written as. Raises WrongWords with all that is

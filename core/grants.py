@@ -163,14 +163,20 @@ def grant(tx: Transaction, whom: Someone, given: Grant, *, at: datetime, actor: 
 def revoke(tx: Transaction, whom: Someone | str, given: Grant, *, at: datetime, actor: Someone) -> int:
     """Have somebody, by their identity or id, no longer hold a role. Answers the entry's seq. Raises LookupError where
     they do not hold it, ValueError for the last admin."""
-    known = kept_identity(whom) if isinstance(whom, Someone) else whom
-    person = tx.execute(_FIND, {"known_as": known}).scalar()
-    key = {"whose": person, "which": given.role.value, "within": _scope(given)}
-    before = None if person is None else tx.execute(_THERE, key).first()
-    if before is None:
-        raise LookupError(f"{known} does not hold the role {given}; `tieline access list` shows who holds which")
+    before = check_held(tx, whom, given)
     _refuse_if_last(tx, _grant(before))
     return _take(tx, before, at, actor)
+
+
+def check_held(connection: Connection | Transaction, whom: Someone | str, given: Grant) -> Any:
+    """The row of a role that somebody holds, by their identity or id. Raises LookupError where they do not."""
+    known = kept_identity(whom) if isinstance(whom, Someone) else whom
+    person = connection.execute(_FIND, {"known_as": known}).scalar()
+    key = {"whose": person, "which": given.role.value, "within": _scope(given)}
+    before = None if person is None else connection.execute(_THERE, key).first()
+    if before is None:
+        raise LookupError(f"{known} does not hold the role {given}; `tieline access list` shows who holds which")
+    return before
 
 
 def let_go(tx: Transaction, person: str, *, at: datetime, actor: Someone | str) -> None:

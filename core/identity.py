@@ -53,6 +53,11 @@ def is_proved(identity: str) -> bool:
     return bool(colon and rest) and kind in PROVED
 
 
+def is_id(words: str) -> bool:
+    """Whether that is the id of a person, as the journal has it, and no identity."""
+    return words.startswith("p-") and words.isprintable()
+
+
 def called(identity: str) -> Someone:
     """Whoever is known so, and as far as nothing else is said is called so."""
     name = identity.partition(":")[2]

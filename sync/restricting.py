@@ -16,7 +16,7 @@ from tieline.core.identity import Someone
 from tieline.core.journal import Entry
 from tieline.core.model import IncidentId
 from tieline.core.store import tables as t
-from tieline.core.store.store import Transaction
+from tieline.core.store.store import Connection, Transaction
 from tieline.sync import loading
 from tieline.sync.engine import Engine
 
@@ -32,7 +32,8 @@ _TAKEN = select(t.incident.c.id).where(t.incident.c.label == bindparam("said"))
 
 def restrict(tx: Transaction, engine: Engine, incident: IncidentId, reason: str, *, actor: Someone) -> str:
     """Restrict an incident. Answers its label. Raises LookupError, and ValueError for one that is restricted."""
-    if _is_restricted(tx, incident):
+    _lock(tx, incident)
+    if is_restricted(tx, incident):
         raise ValueError("it is restricted already")
     label = _label(tx, engine.random)
     # Not by the engine: what plugins are told of ends in figures that everybody reads.
@@ -45,17 +46,22 @@ def restrict(tx: Transaction, engine: Engine, incident: IncidentId, reason: str,
 def unrestrict(tx: Transaction, engine: Engine, incident: IncidentId, reason: str, *, actor: Someone) -> None:
     """Have an incident be there for everybody again, under its number. Raises LookupError, and ValueError for one that
     is not restricted."""
-    if not _is_restricted(tx, incident):
+    _lock(tx, incident)
+    if not is_restricted(tx, incident):
         raise ValueError("it is not restricted")
     happened = Unrestricted(reason=reason)
     tx.journal(Entry(engine.clock.now(), happened.KIND, incident, None, actor, "", happened.facts()))
     tx.execute(_SET, {"row_id": incident, "restricted": False, "label": ""})
 
 
-def _is_restricted(tx: Transaction, incident: IncidentId) -> bool:
+def is_restricted(seen_in: Connection | Transaction, incident: IncidentId) -> bool:
+    """Whether it is restricted now."""
+    return bool(seen_in.execute(_STATE, {"incident": incident}).scalar())
+
+
+def _lock(tx: Transaction, incident: IncidentId) -> None:
     if loading.load_incident(tx, incident, lock=True) is None:
         raise LookupError(f"there is no incident {incident}; `tieline incidents` lists those that exist")
-    return bool(tx.execute(_STATE, {"incident": incident}).scalar())
 
 
 def _label(tx: Transaction, dice: random.Random) -> str:

@@ -32,7 +32,7 @@ def section(declared: Declared) -> str:
     who = ", ".join(str(role) for role, carried in offers().rules.carries.items() if carried & set(declared.rights))
     told = f"{table(['argument', 'what', '', 'meaning'], rows)}\n\n" if rows else ""
     example = "" if declared.example is None else f"For example: {code(json.dumps(dict(declared.example)))}.\n\n"
-    who_may = f"Right: {rights}. Roles that carry it: {who}.\n"
+    who_may = f"Right: {rights}. Roles that carry it: {who}.\n" if rights else "It takes no right.\n"
     first = getattr(declared, "asks_first", ())
     asks = f"\nAsks first, where that is needed: {' or '.join(map(code, first))}, of somebody else.\n" if first else ""
     return f"## `tieline {declared.name}`\n\n{declared.help}\n\n{told}{example}{who_may}{asks}"

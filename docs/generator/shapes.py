@@ -38,13 +38,6 @@ _FAILURE: Final = {
     "trace": "text",
 }
 _SHOWN_TOKEN: Final = {"id": "text", "name": "text", "until": "moment", "reaches": "text"}
-_HOLDS: Final = {
-    "person": "text",
-    "role": "text",
-    "scope": "text",
-    "holds": "boolean",
-    "until": "moment or null",
-}
 
 
 def of_model(model: type[BaseModel]) -> dict[str, Any]:
@@ -90,55 +83,11 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     "tieline check": {
         "": [{"connection": "text", "tool": "text", "works": "boolean", "account": "text", "notes": ["text"]}]
     },
-    "tieline plugins": {
-        "": [
-            {
-                "name": "text",
-                "state": "text",
-                "reason": "text",
-                "distribution": "text",
-                "version": "text",
-                "origin": "text",
-                "hooks": ["text"],
-                "tools": ["text"],
-            }
-        ]
-    },
     "tieline edit": {
         "": {"incident": "text", "changed": {"<field>": "anything"}, "unchanged": {"<field>": "anything"}}
     },
-    "tieline restrict": {"": {"incident": "text", "was": "text", "restricted": "boolean"}},
-    "tieline unrestrict": {"": {"incident": "text", "was": "text", "restricted": "boolean"}},
-    "tieline access grant": {"": _HOLDS},
-    "tieline access revoke": {"": _HOLDS},
-    "tieline access why": {
-        "": {
-            "person": "text",
-            "right": "text",
-            "subject": "text",
-            "allowed": "boolean",
-            "rule": "text",
-            "by": "text",
-            "sentence": "text",
-        }
-    },
     "tieline token issue": {
         "": {"id": "text", "name": "text", "owner": "text", "reaches": "text", "until": "moment", "token": "text"}
-    },
-    "tieline token list": {
-        "": [
-            {
-                "id": "text",
-                "name": "text",
-                "person": "text",
-                "owner": "text",
-                "reaches": "text",
-                "made_at": "moment",
-                "until": "moment",
-                "used_at": "moment or null",
-                "state": "text",
-            }
-        ]
     },
     "tieline account add": {"": {"account": "text", "until": "moment", "code": "text"}},
     "tieline account password": {"": {"account": "text", "until": "moment", "code": "text"}},

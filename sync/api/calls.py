@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-from tieline.core.access import NEVER_BY_TOKEN
 from tieline.core.acts import Act
 from tieline.core.arguments import is_many
 from tieline.core.declared import Declared
@@ -30,7 +29,7 @@ def offered(offers: Offers) -> list[Declared]:
 
 def calls(declared: Iterable[Declared]) -> Calls:
     """The calls for these. What no token reaches is none."""
-    return every_call(one for one in declared if set(one.rights) - NEVER_BY_TOKEN)
+    return every_call(one for one in declared if one.by_token)
 
 
 def every_call(declared: Iterable[Declared]) -> Calls:

@@ -259,10 +259,11 @@ class _Schemas:
 
 def _operation(path: str, declared: Declared, schemas: _Schemas) -> dict[str, Any]:
     rights = " or ".join(f"`{right}`" for right in declared.rights)
+    takes = f"It takes the right {rights}." if rights else "It takes no right."
     words = {
         "operationId": path.removeprefix(ROOT).replace("/", "_"),
         "summary": _sentence(declared.help),
-        "description": f"{declared.help}\n\nIt takes the right {rights}.",
+        "description": f"{declared.help}\n\n{takes}",
         "tags": [declared.name.partition(" ")[0]],
         COMMAND: described(declared).facts(),
     }

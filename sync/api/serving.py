@@ -116,7 +116,7 @@ class Web:
         """What is known of the workspace beside its store."""
         config = self.engine.config
         if not file_too:
-            return Outside(owner=self._owner_of(config))
+            return Outside(owner=self._owner_of(config), plugins=self.engine.registry.states)
         try:
             named, registry = self._load()
             registry.close()
@@ -125,7 +125,7 @@ class Web:
             # It goes on with the store that the file named when it was read.
             named, problems = config, error.problems
         left = tuple(elsewhere.stores_left(named, self._clock.now()))
-        return Outside(problems, left, self._owner_of(config))
+        return Outside(problems, left, self._owner_of(config), self.engine.registry.states)
 
     def application(self) -> OneLength:
         """What is served."""

@@ -15,7 +15,7 @@ import orjson
 from pydantic import ValidationError
 
 from tieline.core import grants
-from tieline.core.access import Facts, Rule, Verdict, may
+from tieline.core.access import Facts, Rule, Verdict, may, proved
 from tieline.core.arguments import Answer, Ask
 from tieline.core.config import Config
 from tieline.core.declared import WrongWords
@@ -96,11 +96,12 @@ class Enquiries:
             offer = self._offers.of_view(view.name)
             with answering(offer, view.name):
                 about, item = subject(view, ask, connection, sight)
-            verdict = may(who.someone, view.right(ask), about, facts)
+            right = view.right(ask)
+            verdict = may(who.someone, right, about, facts) if right else proved(who.someone)
             look = EngineLook(
                 connection, self._config, who.someone, who.now, facts, sight, self._outside, offer, self._offers
             )
-            right, answer = view.right(ask), None
+            answer = None
             try:
                 answer = _run(view, look, ask) if verdict.allowed else None
             except Lacking as lacking:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tieline.core import grants
 from tieline.core.access import STORE, Facts, may
@@ -22,6 +23,9 @@ from tieline.sync.policies import Held
 from tieline.sync.records import Incident
 from tieline.sync.sight import Sight
 
+if TYPE_CHECKING:
+    from tieline.core.registry import PluginState
+
 
 @dataclass(frozen=True, slots=True)
 class Outside:
@@ -31,6 +35,8 @@ class Outside:
     problems: tuple[Problem, ...] = ()
     stores_left: tuple[str, ...] = ()
     owner: str = ""
+    plugins: Callable[[], Sequence[PluginState]] = list
+    """The plugins that are installed, as this process knows them."""
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from tieline.sync import explain
 from tieline.sync.alerts import absence
 from tieline.sync.loading import plain
 from tieline.sync.office import (
+    access_acts,
     account_acts,
     deciding,
     hold_acts,
@@ -26,6 +27,7 @@ from tieline.sync.office import (
     plugin_acts,
     policy_acts,
     proposal_acts,
+    restrict_acts,
     token_acts,
 )
 from tieline.sync.office.desk import EngineDesk
@@ -257,8 +259,10 @@ OWN: Final = Acts(
         Act("parked retry", retry, "parked.release", ("what", "number"), about=_of_parked),
         Act("doubts confirm", confirm, "doubts.confirm", ("connection",), about=_of_connection),
         *hold_acts.ACTS,
+        *restrict_acts.ACTS,
         *job_acts.ACTS,
         *policy_acts.ACTS,
+        *access_acts.ACTS,
         *token_acts.ACTS,
         *account_acts.ACTS,
         *plugin_acts.ACTS,

@@ -72,5 +72,9 @@ OWN_VIEWS: Final = OwnViews(
         _Told("policy history", "policies", "history", READ_POLICY, ("policy",)),
         _Told("policy plan", "policies", "plan", READ_POLICY, ("policy", "document")),
         _Told("access list", "roles", "roles", "access.read"),
+        _Told("access why", "access", "why", "", ("person", "act", "subject")),
+        _Told("access rights", "access", "rights", ""),
+        _Told("token list", "tokens", "listed", ""),
+        _Told("plugins", "plugins", "plugins"),
     ]
 )

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tieline.core import grants, tokens
 from tieline.core.access import (
     ALL_TOKENS,
-    LONGEST_SCOPE,
     NEVER_BY_TOKEN,
     OWN_TOKENS,
     STORE,
@@ -21,7 +20,7 @@ from tieline.core.access import (
     parse_scope,
 )
 from tieline.core.acts import Act, NotDone
-from tieline.core.arguments import Answer, Ask, Duration, Instant, Line, Once, PersonName
+from tieline.core.arguments import Answer, Ask, Duration, Instant, Line, Once, PersonName, ScopeName
 from tieline.core.declared import OneOf
 from tieline.core.identity import called
 from tieline.core.model import instant
@@ -33,12 +32,6 @@ from tieline.sync.office.desk import EngineDesk
 def _right(given: object) -> object:
     if given in NEVER_BY_TOKEN:
         raise ValueError(f"no token reaches {given}: one that is stolen would make another, which outlives it")
-    return given
-
-
-def _scope(given: object) -> object:
-    if isinstance(given, str):
-        parse_scope(given)
     return given
 
 
@@ -55,7 +48,6 @@ def _id(given: object) -> object:
 
 TokenId = Annotated[str, BeforeValidator(_id)]
 Right = Annotated[str, BeforeValidator(_right)]
-ScopeName = Annotated[str, StringConstraints(max_length=LONGEST_SCOPE), BeforeValidator(_scope)]
 
 
 class Issue(Ask):

@@ -23,7 +23,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tieline.core import local_accounts, passwords, sessions
-from tieline.core.access import NEVER_BY_TOKEN, may
+from tieline.core.access import may
 from tieline.core.acts import Act
 from tieline.core.errors import NotProved, StoreUnavailable, TielineError
 from tieline.core.sessions import Session
@@ -357,7 +357,7 @@ class Console:
         name = unquote(path.removeprefix(DO)).replace("/", " ")
         offers = self._host.engine.registry.offers
         act = OWN.by_name.get(name) or offers.acts.get(name) if path.startswith(DO) else None
-        if act is None or not set(act.rights) - NEVER_BY_TOKEN:
+        if act is None or not act.by_token:
             raise Problem(Kind.NOT_THERE, f"nothing is done at {path[:200]}")
         return act
 

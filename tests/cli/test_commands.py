@@ -439,7 +439,7 @@ def test_init_writes_a_tool_that_is_named_twice_once(tmp_path):
 
 def test_plugins_shows_what_is_allowed_and_what_is_not(workspace):
     _code, output = run("plugins", "--json", workspace=workspace)
-    states = {one["name"]: one["state"] for one in json.loads(output)}
+    states = {one["name"]: one["state"] for one in json.loads(output)["items"]}
     assert states["memory"] == "working"
     assert states["jira"] == "not allowed"
 

@@ -96,6 +96,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "access-revoke": ("access", "revoke", "bin", "responder"),
     "access-why": ("access", "why", "bin", "incident.edit", "INC-1"),
     "access-why-not": ("access", "why", "daemon", "incident.restrict", "INC-1"),
+    "access-why-act": ("access", "why", "daemon", "policy propose"),
+    "access-rights": ("access", "rights", "--right", "policy"),
     "account-add": ("account", "add", "account:eva"),
     "account-password": ("account", "password"),
     "account-remove": ("account", "remove", "account:eva"),

@@ -196,6 +196,18 @@ def test_it_is_there_again_for_everybody_under_its_number(machine: Machine) -> N
     assert machine.journal("restricted")[0][3] == {"reason": "an insider", "label": label}
 
 
+def test_no_figure_counts_that_something_was_restricted(machine: Machine) -> None:
+    label = restricted(machine, 2)
+    machine.log_in("bin")
+    assert machine.run("edit", label, "title=Quietly")[0] == 0
+    assert machine.run("unrestrict", label, "--reason", "over")[0] == 0
+    with Store.open(f"sqlite:///{machine.folder}/world.db") as store, store.read() as connection:
+        told = select(t.journal.c.reason).join(t.unheard, t.unheard.c.seq == t.journal.c.seq)
+        assert {*connection.execute(told).scalars()} == {"access grant", "edit", "edited"}
+    done = [(who, incident, facts["act"]) for _kind, who, incident, facts in machine.journal("acted")]
+    assert done[-3:] == [("bin", 2, "restrict"), ("bin", 2, "edit"), ("bin", 2, "unrestrict")]
+
+
 def test_labels_do_not_count(machine: Machine) -> None:
     labels = [restricted(machine, number) for number in NUMBERS]
     assert len(set(labels)) == len(labels)

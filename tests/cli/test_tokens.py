@@ -38,7 +38,7 @@ def test_a_token_is_told_once_and_its_secret_lies_in_no_file(machine: Machine) -
     assert f"It was told once and is kept nowhere: revoke it with `tieline token revoke {told[3:15]}`." in again
     assert machine.read("token", "issue", "grafana", "--role", "responder", "--key", "k")["token"] == ""
     assert told[16:].encode() not in files(machine.folder)
-    assert [one["id"] for one in machine.read("token", "list")] == [told[3:15]]
+    assert [one["id"] for one in machine.read("token", "list")["items"]] == [told[3:15]]
 
 
 def test_without_more_words_it_reads_for_ninety_days(machine: Machine) -> None:
@@ -74,7 +74,7 @@ def test_what_cannot_be_is_said_and_nothing_is_issued(machine: Machine, words: t
         assert code in (1, 2), written
         assert sentence in written
         assert "Traceback" not in written
-        assert machine.read("token", "list") == []
+        assert machine.read("token", "list")["items"] == []
 
 
 def test_who_issues_one_for_somebody_else_may_do_all_that_it_reaches(machine: Machine) -> None:
@@ -82,7 +82,7 @@ def test_who_issues_one_for_somebody_else_may_do_all_that_it_reaches(machine: Ma
         code, written = machine.run("token", "issue", "x", "--person", "bin", "--role", "security")
         assert code == 1
         assert "you have not incident.read_restricted, incident.restrict yourself" in written
-        assert machine.read("token", "list") == []
+        assert machine.read("token", "list")["items"] == []
         issue(machine, "deploys", "--person", "token:deploys", "--role", "service")
     machine.grant("daemon", "admin", "--scope", "team:shop")
     code, written = machine.run("token", "issue", "x", "--person", "bin", "--role", "responder")
@@ -97,7 +97,7 @@ def test_a_token_is_seen_and_revoked_by_its_owner_and_by_an_admin(machine: Machi
     bins = issue(machine, "of bin")
     responder(machine)
     own = issue(machine, "of daemon")
-    assert [one["id"] for one in machine.read("token", "list")] == [own]
+    assert [one["id"] for one in machine.read("token", "list")["items"]] == [own]
     never = machine.run("token", "revoke", "0" * 12)
     others = machine.run("token", "revoke", bins)
     assert never[0] == others[0] == 5
@@ -105,7 +105,10 @@ def test_a_token_is_seen_and_revoked_by_its_owner_and_by_an_admin(machine: Machi
     assert machine.run("token", "revoke", own) == (0, f"the token {own} (of daemon) is not taken any more\n")
     assert machine.run("token", "revoke", own) == (0, f"the token {own} (of daemon) was revoked before\n")
     with machine.owner():
-        assert {one["id"]: one["state"] for one in machine.read("token", "list")} == {bins: "stands", own: "revoked"}
+        assert {one["id"]: one["state"] for one in machine.read("token", "list")["items"]} == {
+            bins: "stands",
+            own: "revoked",
+        }
         assert machine.run("token", "revoke", bins)[0] == 0
     assert [facts["token"] for _kind, _who, _incident, facts in machine.journal("token_revoked")] == [own, bins]
 

@@ -27,8 +27,10 @@ from tieline.core.access import (
     Scope,
     ScopeKind,
     Subject,
+    Verdict,
     may,
     parse_scope,
+    proved,
 )
 from tieline.core.identity import Someone, is_proved, of_account, told_by
 
@@ -202,7 +204,7 @@ def test_what_decides(case: str) -> None:
 
 
 def test_every_rule_decides_somewhere() -> None:
-    assert {rule for _right, _subject, _known, rule in CASES.values()} | {Rule.NOT_PROVED} == set(Rule)
+    assert {rule for _right, _subject, _known, rule in CASES.values()} | {Rule.NOT_PROVED, Rule.PROVED} == set(Rule)
 
 
 def test_what_a_token_does_not_reach_is_told_with_what_it_reaches() -> None:
@@ -223,6 +225,7 @@ def test_who_is_only_said_to_be_somebody_may_do_nothing(claimed: Someone) -> Non
     everything = Facts(NOW, tuple(map(Grant, Role)), frozenset(Relation), owns_store=True, any_admin=False)
     for right in RIGHTS:
         assert may(claimed, right, DISK, everything).rule is Rule.NOT_PROVED
+    assert (proved(claimed).allowed, proved(ANN)) == (False, Verdict(True, Rule.PROVED))
 
 
 def test_two_who_are_called_the_same_are_not_the_same() -> None:

@@ -50,6 +50,7 @@ ARGUMENTS = {
     "incident": ("INC-1",),
     "access why": (ME, "incident.edit", "INC-1"),
     "holds place": ("2026-CV-1834", "A lawsuit.", "--incident", "INC-1"),
+    "access rights": ("--right", "policy"),
     "restrict": ("INC-2", "--reason", "an insider is suspected"),
     "unrestrict": ("INC-2", "--reason", "nobody is"),
     "conflicts settle": ("INC-1", "severity", "left", "--take", "ours"),
@@ -137,7 +138,7 @@ def test_each_command_prints_what_its_shape_says(workspace: Path) -> None:
             (workspace / "limits.yaml").write_text("again: 10m\n", encoding="utf-8")
             printed(workspace, "policy", "propose", *ARGUMENTS["policy propose"])
         if command == "token revoke":
-            (issued,) = json.loads(printed(workspace, "token", "list"))
+            (issued,) = json.loads(printed(workspace, "token", "list"))["items"]
             arguments = (issued["id"],)
         if command == "conflicts settle":
             open_one = json.loads(printed(workspace, "conflicts"))["items"][0]

@@ -117,7 +117,7 @@ def test_in_a_real_environment_every_command_leaves_it_alone(tmp_path: Path, tal
         )
         assert ended.returncode == code, ended.stderr
         outputs.append(ended.stdout)
-    listed = {one["name"]: one["state"] for one in json.loads(outputs[1])}
+    listed = {one["name"]: one["state"] for one in json.loads(outputs[1])["items"]}
     assert listed["stranger"] == "not allowed", "it is seen, and said to be there"
     tally(len(commands), was_imported(site))
 
