@@ -199,6 +199,9 @@ def _answered(
 
 
 def _sent(session: Session, one: Command, said: Mapping[str, Any], how: Mapping[str, str]) -> Reply:
+    if not one.acts and any(argument.type == "file" for argument in one.arguments):
+        headers = {"Accept": SHOWN, "Content-Type": calls.JSON}
+        return calls.call(session, "POST", f"{ROOT}{one.path}", headers, json.dumps(said).encode())
     if not one.acts:
         query = urlencode(_pairs(said), errors="surrogateescape")
         return calls.call(session, "GET", f"{ROOT}{one.path}{'?' if query else ''}{query}", {"Accept": SHOWN})

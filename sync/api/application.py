@@ -26,8 +26,8 @@ from tieline.core.identity import Someone
 from tieline.core.offer import Offers
 from tieline.core.shown import Part, as_facts
 from tieline.core.views import Listing, View
-from tieline.sync.api import bodies, calls, openapi, signing_in, stream
-from tieline.sync.api.calls import Calls
+from tieline.sync.api import bodies, calls, index, openapi, signing_in, stream
+from tieline.sync.api.calls import ROOT, Calls
 from tieline.sync.api.happenings import NoPlace
 from tieline.sync.api.local import PEER, Local, Peer
 from tieline.sync.api.problems import Kind, Problem
@@ -53,6 +53,11 @@ HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
 }
 """What goes with every answer. No other page may read one: there is no CORS."""
+
+LINKS: Final = index.Links(
+    openapi=openapi.PATH, whoami=openapi.WHOAMI, events=openapi.EVENTS, rights=f"{ROOT}access/rights"
+)
+"""Where the rest is told."""
 
 SHOWN: Final = "application/vnd.tieline.shown+json"
 """What a command asks for: the answer as it is shown to people, beside its facts."""
@@ -160,12 +165,16 @@ class Api:
             return await self._streamed(scope, headers, asker)
         if scope["path"] == openapi.WHOAMI:
             return await self._told_who(scope, headers, asker)
+        if scope["path"] in (ROOT, ROOT.rstrip("/")):
+            return await self._told_what(offered, scope, headers, asker)
         methods = offered.calls.get(scope["path"])
         if methods is None:
-            raise Problem(Kind.NOT_THERE, f"there is no call {scope['path'][:200]!r}; see {openapi.PATH}")
+            raise Problem(Kind.NOT_THERE, f"there is no call {scope['path'][:200]!r}; see {ROOT}")
         match methods.get("GET" if scope["method"] == "HEAD" else scope["method"]):
             case Act() as act:
                 return await self._performed(act, asker, headers, receive)
+            case View() as view if scope["method"] == "POST":
+                return await self._seen(view, asker, headers, scope, await self._document(headers, receive))
             case View() as view:
                 return await self._seen(view, asker, headers, scope)
             case _:
@@ -213,7 +222,7 @@ class Api:
     async def _performed(self, act: Act, asker: Asker, headers: Mapping[str, str], receive: Receive) -> Response:
         key, revision, why = _key(headers), _revision(headers), _break_glass(headers)
         engine = self._host.engine
-        document = bodies.understood(await bodies.read(headers, receive, engine.config.web.body_limit))
+        document = await self._document(headers, receive)
 
         def do() -> tuple[Performed, list[str]]:
             done = perform(engine, act, act.told_in_json(document), asker, key=key, revision=revision, break_glass=why)
@@ -232,17 +241,29 @@ class Api:
         said = orjson.dumps(done.facts, option=orjson.OPT_SORT_KEYS)
         return Response(said, status, told, "application/json")
 
-    async def _seen(self, view: View, asker: Asker, headers: Mapping[str, str], scope: Scope) -> Response:
+    async def _document(self, headers: Mapping[str, str], receive: Receive) -> str:
+        """What a body says. Raises Problem, ClientDisconnect."""
+        return bodies.understood(await bodies.read(headers, receive, self._host.engine.config.web.body_limit))
+
+    async def _seen(
+        self, view: View, asker: Asker, headers: Mapping[str, str], scope: Scope, document: str | None = None
+    ) -> Response:
+        """What a view shows. With a `document`, that is the question; else it stands in the query."""
         given, engine = calls.asked(view, scope["query_string"]), self._host.engine
+        if document is not None and given:
+            raise Problem(Kind.MALFORMED, "the question stands in the body, and cannot stand in the query as well")
 
         def look() -> Seen:
             outside = self._host.outside(file_too=view.name == "status")
             enquiries = Enquiries(engine.store, engine.config, OWN_VIEWS, outside, engine.registry.offers)
-            return enquiries.look(view, view.told(given), asker)
+            ask = view.told(given) if document is None else view.told_in_json(document)
+            return enquiries.look(view, ask, asker)
 
         seen = await self._in_thread(look)
         if _wants_shown(headers):
             return Response(_shown(seen.facts, seen.answer.shown(), []), media_type=SHOWN)
+        if document is not None:
+            return Response(orjson.dumps(seen.facts), media_type="application/json")
         cursor = seen.facts.get("next") if isinstance(seen.answer, Listing) else None
         link = {"Link": calls.following(scope["path"], scope["query_string"], cursor)} if cursor is not None else {}
         return _tagged(orjson.dumps(seen.facts), f'"{seen.version}"', scope, headers, link)
@@ -264,6 +285,13 @@ class Api:
         _check_read(scope)
         store = self._host.engine.store
         body = orjson.dumps(await self._in_thread(lambda: signing_in.told_who(store, asker)))
+        return _tagged(body, f'"{sha256(body).hexdigest()}"', scope, headers, {})
+
+    async def _told_what(self, offered: Offered, scope: Scope, headers: Mapping[str, str], asker: Asker) -> Response:
+        _check_read(scope)
+        store, offers = self._host.engine.store, self._host.engine.registry.offers
+        found = await self._in_thread(lambda: index.told(store, asker, offered.calls, offers, LINKS))
+        body = orjson.dumps(found.model_dump())
         return _tagged(body, f'"{sha256(body).hexdigest()}"', scope, headers, {})
 
     def _now(self, asker: Asker) -> Asker:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from tieline.core.acts import Act
-from tieline.core.arguments import is_many
+from tieline.core.arguments import file_fields, is_many
 from tieline.core.declared import Declared
 from tieline.core.offer import Offers
 from tieline.core.views import View
@@ -36,7 +36,8 @@ def every_call(declared: Iterable[Declared]) -> Calls:
     """The same for whoever shows no token, and is known otherwise."""
     found: dict[str, dict[str, Declared]] = {}
     for one in declared:
-        found.setdefault(path_of(one), {})[method_of(one)] = one
+        for method in methods_of(one):
+            found.setdefault(path_of(one), {})[method] = one
     return found
 
 
@@ -45,9 +46,11 @@ def path_of(declared: Declared) -> str:
     return ROOT + declared.name.replace(" ", "/")
 
 
-def method_of(declared: Declared) -> str:
-    """How it is called: an act changes something, a view does not."""
-    return "POST" if isinstance(declared, Act) else "GET"
+def methods_of(declared: Declared) -> tuple[str, ...]:
+    """How it is called: an act changes something, a view does not. What fits into no address is asked by a body."""
+    if isinstance(declared, Act):
+        return ("POST",)
+    return ("GET", "POST") if file_fields(declared.ask) else ("GET",)
 
 
 def allowed(methods: Iterable[str]) -> str:

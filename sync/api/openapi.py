@@ -16,6 +16,7 @@ from tieline.core.described import described
 from tieline.core.offer import Offers
 from tieline.core.views import View
 from tieline.sync.api.calls import ROOT, Calls
+from tieline.sync.api.index import Index
 from tieline.sync.api.problems import MEDIA_TYPE, Kind
 from tieline.sync.api.signing_in import Asking
 from tieline.sync.office.office import LONGEST_KEY
@@ -66,7 +67,7 @@ def description(calls: Calls, offers: Offers) -> dict[str, Any]:
     """The document; `offers` are those of plugins."""
     schemas = _Schemas([one for methods in calls.values() for one in methods.values()])
     paths = {
-        path: {method.lower(): _operation(path, one, schemas) for method, one in methods.items()}
+        path: {method.lower(): _operation(path, method, one, schemas) for method, one in methods.items()}
         for path, methods in calls.items()
     }
     return {
@@ -77,7 +78,12 @@ def description(calls: Calls, offers: Offers) -> dict[str, Any]:
             "description": "Keeps one incident in step across its tools. Every act is a POST, every view a GET.",
         },
         "tags": [{"name": name, "description": offer.summary} for name, offer in offers.by_group.items()],
-        "paths": {**paths, EVENTS: {"get": _EVENTS}, WHOAMI: {"get": _who(schemas)}},
+        "paths": {
+            ROOT: {"get": _index(schemas)},
+            **paths,
+            EVENTS: {"get": _EVENTS},
+            WHOAMI: {"get": _who(schemas)},
+        },
         "components": {
             "schemas": schemas.all,
             "responses": {kind.slug: _problem(kind) for kind in Kind},
@@ -137,6 +143,7 @@ _PROBLEM: Final[list[tuple[type[BaseModel], Mode]]] = [
     (ProblemDetails, "serialization"),
     (Asking, "serialization"),
     (AsksFirst, "serialization"),
+    (Index, "serialization"),
 ]
 
 
@@ -167,6 +174,22 @@ _EVENTS: Final = {
         **_refs_of((*ALWAYS, Kind.NOT_ALLOWED)),
     },
 }
+
+
+def _index(schemas: _Schemas) -> dict[str, Any]:
+    return {
+        "operationId": "index",
+        "summary": "What there is.",
+        "description": "Every act and view with its address and whether whoever asks may do it, the kinds of items, "
+        "and where the rest is told. It takes no right.",
+        "tags": ["index"],
+        "parameters": [_ref("parameters", "if-none-match")],
+        "responses": {
+            "200": _done("What there is.", schemas.of(Index), {"ETag": _ref("headers", "etag")}),
+            "304": _UNCHANGED,
+            **_problems(ALWAYS),
+        },
+    }
 
 
 def _who(schemas: _Schemas) -> dict[str, Any]:
@@ -257,11 +280,20 @@ class _Schemas:
         return whole
 
 
-def _operation(path: str, declared: Declared, schemas: _Schemas) -> dict[str, Any]:
+def _operation(path: str, method: str, declared: Declared, schemas: _Schemas) -> dict[str, Any]:
     rights = " or ".join(f"`{right}`" for right in declared.rights)
     takes = f"It takes the right {rights}." if rights else "It takes no right."
+    name = path.removeprefix(ROOT).replace("/", "_")
+    if isinstance(declared, View) and method == "POST":
+        return {
+            "operationId": f"{name}_by_post",
+            "summary": _sentence(declared.help),
+            "description": f"The same as by GET, for a question that fits into no address.\n\n{takes}",
+            "tags": [declared.name.partition(" ")[0]],
+            **_asking(declared, schemas),
+        }
     words = {
-        "operationId": path.removeprefix(ROOT).replace("/", "_"),
+        "operationId": name,
         "summary": _sentence(declared.help),
         "description": f"{declared.help}\n\n{takes}",
         "tags": [declared.name.partition(" ")[0]],
@@ -315,6 +347,20 @@ def _looking(view: Declared, schemas: _Schemas) -> dict[str, Any]:
             "200": _done("What there is to see.", schemas.answer(view), headers),
             "304": _UNCHANGED,
             **_problems(LOOKING),
+        },
+    }
+
+
+def _asking(view: Declared, schemas: _Schemas) -> dict[str, Any]:
+    """A view whose question is a body."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schemas.ask(view), **_example(view)}},
+        },
+        "responses": {
+            "200": _done("What there is to see.", schemas.answer(view), {}),
+            **_problems((*LOOKING, Kind.TOO_SLOW, Kind.TOO_LARGE, Kind.MEDIA_TYPE)),
         },
     }
 

@@ -27,6 +27,15 @@ def test_what_a_command_says_goes_out_and_what_comes_back_is_shown(served: Serve
     assert server.calls[-1] == "GET /api/v1/incidents?status=new&limit=3"
 
 
+def test_a_question_with_a_file_in_it_goes_out_as_a_body_however_long_it_is(served: Served, tmp_path: Path) -> None:
+    server = served(lambda _line: told("It says that already.", {}, ()))
+    (tmp_path / "limits.yaml").write_text("# why\n" * 50_000, encoding="utf-8")
+    assert run("policy", "plan", "escalation.limits", str(tmp_path / "limits.yaml"))[0] == 0
+    line, headers, body = server.asked[-1]
+    assert (line, headers["content-type"]) == ("POST /api/v1/policy/plan", "application/json")
+    assert json.loads(body) == {"policy": "escalation.limits", "document": "# why\n" * 50_000}
+
+
 def test_an_act_whose_answer_is_lost_is_asked_for_again_under_one_key(served: Served) -> None:
     server = served(lambda _line: told() if len(server.calls) == 3 else None)
     assert run(*EDIT) == (0, "It is done.\n")
