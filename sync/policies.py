@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,11 +11,11 @@ from sqlalchemy import and_, bindparam, func, insert, or_, select
 
 from tieline.core.store import persons
 from tieline.core.store import tables as t
+from tieline.core.store.among import among
 from tieline.core.store.store import Connection, Transaction
 
-_SHOWN: Final = select(t.policy, t.person.c.id.label("known"), t.person.c.name.label("called")).outerjoin(
-    t.person, t.policy.c.person == t.person.c.id
-)
+_SHOWN: Final = select(t.policy)
+_CALLED: Final = select(t.person.c.id, t.person.c.name).where(among(t.person.c.id, "ids"))
 _NEWEST: Final = _SHOWN.where(t.policy.c.name == bindparam("policy")).order_by(t.policy.c.revision.desc())
 _LAST: Final = _NEWEST.limit(1)
 _ONE: Final = _SHOWN.where(t.policy.c.name == bindparam("policy"), t.policy.c.revision == bindparam("number"))
@@ -38,22 +38,31 @@ _ADD: Final = insert(t.policy)
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One document that held, or holds: its number, the entry from which on, when and by whom it was set. `by` is what
-    they are called; of one that is to be added, their id."""
+    """One document that held, or holds: its number, the entry from which on, when and by whom it was set, and who
+    approved it. Persons are ids, as the journal has them; see `called`."""
 
     name: str
     number: int
     seq: int
     at: datetime
-    by: str
+    person: str
     text: str
     sha: str
     why: str
+    approved_by: tuple[str, ...] = ()
 
 
 def _revision(row: Any) -> Revision:
-    by = persons.shown(row.person, row.known, row.called)
-    return Revision(row.name, row.revision, row.seq, row.at, by, row.document, row.sha, row.why)
+    approved = tuple(row.approved_by)
+    return Revision(row.name, row.revision, row.seq, row.at, row.person, row.document, row.sha, row.why, approved)
+
+
+def called(source: Connection | Transaction, revisions: Iterable[Revision | None]) -> Callable[[str], str]:
+    """What those are called who set and approved these revisions, by their ids."""
+    ids = {one for found in revisions if found is not None for one in (found.person, *found.approved_by)}
+    rows = source.execute(_CALLED, {"ids": sorted(ids)}) if ids else ()
+    names = {row.id: persons.shown(row.id, row.id, row.name) for row in rows}
+    return lambda person: names.get(person, person)
 
 
 def latest(source: Connection | Transaction, name: str) -> Revision | None:
@@ -112,9 +121,10 @@ def add(tx: Transaction, revision: Revision) -> None:
             "revision": revision.number,
             "seq": revision.seq,
             "at": revision.at,
-            "person": revision.by,
+            "person": revision.person,
             "document": revision.text,
             "sha": revision.sha,
             "why": revision.why,
+            "approved_by": list(revision.approved_by),
         },
     )

@@ -195,6 +195,7 @@ FORGETS: Final[Mapping[str, Forget | str]] = {
     "signal": _of_item(t.signal),
     "grouping": _of_item(t.grouping),
     "relation": _of_item(t.relation),
+    "standing": _of_item(t.standing),
     "twin": _twins,
     "comment": _of_item(t.comment),
     "replica": _copies,

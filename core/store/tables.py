@@ -500,6 +500,7 @@ policy = Table(
     Column("document", Text, nullable=False),
     Column("sha", String(64), nullable=False),
     Column("why", Text, nullable=False),
+    Column("approved_by", JsonText, nullable=False, server_default="[]"),  # ids of persons
 )
 
 # Long work, done step by step. Its row is never deleted, so that its number names no other.
@@ -603,6 +604,18 @@ role_grant = Table(
     Column("scope", String(200), primary_key=True),  # "" is everything
     Column("until", Instant),
     Column("entry", BigInteger, nullable=False),  # the journal's that tells of it
+)
+
+# How somebody stands to an item, and by whose word: a plugin's, or "" for a person's.
+standing = Table(
+    "standing",
+    metadata,
+    Column("person", ForeignKey("person.id"), primary_key=True),
+    Column("relation", String(20), primary_key=True),
+    Column("incident_id", ForeignKey("incident.id"), primary_key=True),
+    Column("source", String(20), primary_key=True),
+    Column("entry", BigInteger, nullable=False),  # the journal's that tells of it
+    Index(None, "incident_id"),
 )
 
 # What a program acts for somebody by: its secret is told once, and only its hash is kept.

@@ -161,6 +161,8 @@ class EngineDesk(Seeing):
     """Who is to be asked first."""
     has_leave: bool = False
     """Whether somebody was, or whoever asks does it at once."""
+    approved_by: tuple[str, ...] = ()
+    """The ids of those who approved what was noted, once it is carried out."""
     around: Around | None = None
     offers: list[Offer] = field(default_factory=list)
     """The plugins whose events are noted."""

@@ -89,7 +89,7 @@ def _set(desk: EngineDesk, name: str, document: str, why: str) -> Callable[[], S
             raise NotDone(f"{name} was set to something else meanwhile; look at it again, and propose anew")
         seq = desk.engine.record(tx, told, actor=desk.actor, reason=name)
         who = tx.person(desk.asking)
-        policies.add(tx, Revision(name, number, seq, desk.now, who, document, sha, why))
+        policies.add(tx, Revision(name, number, seq, desk.now, who, document, sha, why, desk.approved_by))
 
     shown = notes.bind(f"{name}, revision {number}", document)
     desk.within(write, hold=lambda tx: policies.hold(tx, name), shown=shown)

@@ -319,6 +319,7 @@ def note_approval(desk: EngineDesk, found: Proposal, done: Again, given: Given) 
         seq = desk.engine.record(tx, told, incident=found.incident, actor=desk.actor, reason=found.act)
         proposals.approve(tx, found, (*found.approvals, kept))
         if not lacking:
+            done.desk.approved_by = tuple(one.person for one in (*found.approvals, kept))
             proposals.close(tx, found, State.APPROVED, desk.now)
             tx.cause = seq
             tx.cause = acted.tell(tx, desk.engine, done.act, done.ask, done.asker.someone, done.item)

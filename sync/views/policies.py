@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from pydantic import Field
@@ -16,26 +16,30 @@ from tieline.core.shown import Part, Table
 from tieline.core.views import Keyset, Listing, Long, Moment, Row
 from tieline.sync import policies
 from tieline.sync.office.look import EngineLook
+from tieline.sync.policies import Revision
 
 SHIPPED: Final = "shipped"
 
 
 class PolicyShown(Row):
-    """A policy: the revision of it that holds, 0 for what is shipped, since when, and who set it."""
+    """A policy: the revision of it that holds, 0 for what is shipped, since when, who set it, and who approved it."""
 
     policy: str
     summary: str
     revision: int
     since: Moment | None
     by: str
+    approved_by: tuple[str, ...]
 
 
 class Policies(Listing[PolicyShown]):
     """The policies of the plugins."""
 
     def shown(self) -> Sequence[Part]:
-        columns = ["policy", "revision", "since (UTC)", "by", "what it is"]
-        rows = [(one.policy, one.revision or SHIPPED, one.since, one.by, one.summary) for one in self.items]
+        columns = ["policy", "revision", "since (UTC)", "by", "approved by", "what it is"]
+        rows = [
+            (one.policy, one.revision or SHIPPED, one.since, one.by, one.approved_by, one.summary) for one in self.items
+        ]
         return (Table("Policies", columns, rows, empty="no plugin has a policy"), *self.more())
 
 
@@ -47,17 +51,19 @@ def listed(look: EngineLook, ask: Long) -> Policies:
     [after] = _BY_NAME.after(ask.after) if ask.after is not None else [""]
     names = [name for name in sorted(look.offers.policies) if name > after]
     page, following = _BY_NAME.page(names[: ask.limit + 1], ask, lambda name: (name,))
-    return Policies(items=tuple(_listed(look, name) for name in page), next=following)
+    found = {name: policies.latest(look.seen_in, name) for name in page}
+    called = policies.called(look.seen_in, found.values())
+    return Policies(items=tuple(_listed(look, name, now, called) for name, now in found.items()), next=following)
 
 
-def _listed(look: EngineLook, name: str) -> PolicyShown:
-    now = policies.latest(look.seen_in, name)
+def _listed(look: EngineLook, name: str, now: Revision | None, called: Callable[[str], str]) -> PolicyShown:
     return PolicyShown(
         policy=name,
         summary=look.offers.policies[name][1].summary,
         revision=0 if now is None else now.number,
         since=None if now is None else now.at,
-        by="" if now is None else now.by,
+        by="" if now is None else called(now.person),
+        approved_by=() if now is None else tuple(map(called, now.approved_by)),
     )
 
 
@@ -75,6 +81,7 @@ class Shown(Answer):
     revision: int
     since: Moment | None
     by: str
+    approved_by: tuple[str, ...]
     why: str
     sha: str
     document: str
@@ -83,7 +90,8 @@ class Shown(Answer):
         if not self.revision:
             return (f"# {self.policy}, as the plugin and tieline.yaml have it", self.document.rstrip())
         since = f"{self.since:%Y-%m-%d %H:%M:%S} UTC"
-        said = f"# {self.policy}, revision {self.revision}, since {since}, by {self.by}: {self.why}"
+        approved = f", approved by {', '.join(self.approved_by)}" if self.approved_by else ""
+        said = f"# {self.policy}, revision {self.revision}, since {since}, by {self.by}{approved}: {self.why}"
         return (said, self.document.rstrip())
 
 
@@ -98,12 +106,15 @@ def show(look: EngineLook, ask: Which) -> Shown:
                 f"{ask.policy} has no revision {ask.revision}; `tieline policy history {ask.policy}` lists those it has"
             )
     if found is None:
-        return Shown(policy=ask.policy, revision=0, since=None, by="", why="", sha="", document=as_yaml(policy.shipped))
+        shipped = as_yaml(policy.shipped)
+        return Shown(policy=ask.policy, revision=0, since=None, by="", approved_by=(), why="", sha="", document=shipped)
+    called = policies.called(look.seen_in, [found])
     return Shown(
         policy=ask.policy,
         revision=found.number,
         since=found.at,
-        by=found.by,
+        by=called(found.person),
+        approved_by=tuple(map(called, found.approved_by)),
         why=found.why,
         sha=found.sha,
         document=found.text,
@@ -123,12 +134,14 @@ class History(Long):
 
 
 class RevisionShown(Row):
-    """A revision of a policy: from which entry of the journal on it held, since when, who set it, and why."""
+    """A revision of a policy: from which entry of the journal on it held, since when, who set it and who approved that,
+    and why."""
 
     revision: int
     seq: int
     at: Moment
     by: str
+    approved_by: tuple[str, ...]
     why: str
     sha: str
 
@@ -137,8 +150,8 @@ class Revisions(Listing[RevisionShown]):
     """The revisions of a policy, the newest first."""
 
     def shown(self) -> Sequence[Part]:
-        columns = ["revision", "from entry", "at (UTC)", "by", "why"]
-        rows = [(one.revision, one.seq, one.at, one.by, one.why) for one in self.items]
+        columns = ["revision", "from entry", "at (UTC)", "by", "approved by", "why"]
+        rows = [(one.revision, one.seq, one.at, one.by, one.approved_by, one.why) for one in self.items]
         return (Table("Revisions", columns, rows, empty="it says what is shipped"), *self.more())
 
 
@@ -146,14 +159,23 @@ _BY_NUMBER: Final = Keyset("revisions", int)
 
 
 def history(look: EngineLook, ask: History) -> Revisions:
-    """The revisions of a policy, with who set them and why."""
+    """The revisions of a policy, with who set and approved them, and why."""
     _policy(look, ask.policy)
     below = _BY_NUMBER.after(ask.after)[0] if ask.after is not None else None
     found = policies.every(look.seen_in, ask.policy, ask.limit + 1, below)
     page, following = _BY_NUMBER.page(found, ask, lambda one: (one.number,))
+    called = policies.called(look.seen_in, page)
     return Revisions(
         items=tuple(
-            RevisionShown(revision=one.number, seq=one.seq, at=one.at, by=one.by, why=one.why, sha=one.sha)
+            RevisionShown(
+                revision=one.number,
+                seq=one.seq,
+                at=one.at,
+                by=called(one.person),
+                approved_by=tuple(map(called, one.approved_by)),
+                why=one.why,
+                sha=one.sha,
+            )
             for one in page
         ),
         next=following,

@@ -279,12 +279,19 @@ def test_whoever_is_not_alone_asks_somebody_else_first(world: Worlds) -> None:
     [set_to] = here.set_to()
     assert (set_to["document"], set_to["alone"]) == ("most: 5", False)
     [one] = here.revisions()
-    assert one.by == "eve"
+    with here.world.engine.store.read() as connection:
+        assert (one.person, one.approved_by) == (
+            grants.person_of(connection, EVE),
+            (grants.person_of(connection, BOB),),
+        )
+        called = policies.called(connection, [one])
+        assert (called(one.person), [*map(called, one.approved_by)], called("")) == ("eve", ["bob"], "")
 
 
 def test_what_one_person_alone_sets_is_said_to_be_so(here: Team) -> None:
     here.propose("most: 5")
     assert [one["alone"] for one in here.set_to()] == [True]
+    assert [one.approved_by for one in here.revisions()] == [()]
     here.grant(BOB, Role.MANAGER, until=here.world.clock.now() + timedelta(hours=1))
     assert here.propose("most: 6").proposal
     here.world.clock.advance(3_601)

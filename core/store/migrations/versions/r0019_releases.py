@@ -16,6 +16,7 @@ def upgrade() -> None:
     """There was none of it before."""
     _releases()
     _holds()
+    _standing()
 
 
 def _releases() -> None:
@@ -54,3 +55,19 @@ def _holds() -> None:
     )
     in_force = sa.text("lifted_at IS NULL")
     op.create_index("ix_legal_hold_open", "legal_hold", ["id"], sqlite_where=in_force, postgresql_where=in_force)
+
+
+def _standing() -> None:
+    op.add_column("policy", sa.Column("approved_by", sa.Text(), nullable=False, server_default="[]"))
+    op.create_table(
+        "standing",
+        sa.Column("person", sa.String(24), nullable=False),
+        sa.Column("relation", sa.String(20), nullable=False),
+        sa.Column("incident_id", _ID, nullable=False),
+        sa.Column("source", sa.String(20), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["incident_id"], ["incident.id"], name=op.f("fk_standing_incident_id_incident")),
+        sa.ForeignKeyConstraint(["person"], ["person.id"], name=op.f("fk_standing_person_person")),
+        sa.PrimaryKeyConstraint("person", "relation", "incident_id", "source", name=op.f("pk_standing")),
+    )
+    op.create_index(op.f("ix_standing_incident_id"), "standing", ["incident_id"])
