@@ -79,12 +79,13 @@ COMMANDS = {
     "simulate": ("tieline.cli.simulate", "simulate", "Play schedules of faults and crashes against the engine."),
     "plugins": ("tieline.cli.workspace", "plugins", "The plugins that are allowed, and how they are."),
     "plugin": ("tieline.cli.plugin", "plugin", "Write a plugin, or have its tables made anew."),
+    "adapter": ("tieline.cli.adapter", "adapter", "Write an adapter of a tool."),
 }
 
 
 OF_THIS_MACHINE: Final = {
     *("init", "check", "run", "work", "demo", "api", "web", "login", "logout", "whoami"),
-    *("mapping", "audit", "store", "simulate"),
+    *("mapping", "audit", "store", "simulate", "adapter"),
 }
 """What no server does. Everything else one does, where one answers."""
 

@@ -1,259 +1,74 @@
-"""The files of a new plugin: each of them as it stands, with the plugin's name in the place of `promises`."""
+"""The files of something new: those of an example as they stand, with a name of one's own in the place of theirs."""
 
 from __future__ import annotations
 
+from importlib import resources
+from importlib.metadata import entry_points
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Final
 
-EXAMPLE: Final = "promises"
-"""What the plugin of these files is called."""
+import click
+
+from tieline.cli.output import emit
+
+PLUGIN: Final = ("plugin", "promises")
+"""The folder of the example, and what is called so in it."""
+
+ADAPTER: Final = ("adapter", "acme")
+
+_LEFT_OUT: Final = ("__pycache__", ".pytest_cache", ".egg-info")
 
 
-def files(name: str) -> dict[str, str]:
-    """The files of a plugin of this name, by their places in its folder."""
-    return {_named(place, name): _named(text, name) for place, text in _FILES.items()}
+def write(example: tuple[str, str], what: str, name: str, folder: str | None, *, as_json: bool) -> None:
+    """Write the files of something new, and say what to do next. Raises UsageError, and then nothing was written."""
+    from tieline.core.offer import GROUP
+
+    if not GROUP.fullmatch(name):
+        raise click.UsageError(
+            f"{name!r} is no name of {_a(what)}: 2 to 20 small letters, digits and _, a letter first"
+        )
+    if name in {point.name for point in entry_points(group="tieline")}:
+        raise click.UsageError(f"{name} is the name of a plugin that is installed here; take another one")
+    place = Path(folder or f"tieline-{name}")
+    try:
+        place.mkdir(parents=True)
+    except FileExistsError:
+        raise click.UsageError(f"{place} is there already; name another place with --folder") from None
+    except OSError as error:
+        raise click.UsageError(f"{place} cannot be made: {error.strerror}") from None
+    written = files(example, name)
+    for file, text in written.items():
+        (place / file).parent.mkdir(exist_ok=True)
+        (place / file).write_text(text, encoding="utf-8")
+    if as_json:
+        emit({"folder": str(place), "files": list(written)})
+        return
+    click.echo(f"{place} is written. Then: cd {place} && pip install --editable . && python -m pytest")
 
 
-def _named(text: str, name: str) -> str:
-    written = "".join(part.capitalize() for part in name.split("_"))
-    return text.replace(EXAMPLE.capitalize(), written).replace(EXAMPLE.upper(), name.upper()).replace(EXAMPLE, name)
-
-
-_PROJECT: Final = """\
-[build-system]
-requires = ["setuptools>=80"]
-build-backend = "setuptools.build_meta"
-
-[project]
-name = "tieline-promises"
-version = "0.1.0"
-description = "What somebody promised to do about an incident, and until when."
-requires-python = ">=3.11"
-dependencies = ["tieline"]
-
-# The name on the left is what stands under `plugins:` in `tieline.yaml`.
-[project.entry-points."tieline"]
-promises = "tieline_promises.plugin"
-
-[tool.setuptools]
-packages = ["tieline_promises"]
-"""
-
-_PLUGIN: Final = '''\
-"""What somebody promised to do about an incident, and until when. A promise that is not kept is told of."""
-
-from __future__ import annotations
-
-from pydantic import Field
-from sqlalchemy import Column, Text, select
-
-from tieline.core.access import READ, Role
-from tieline.core.acts import Act, NotDone
-from tieline.core.arguments import Answer, Ask, Duration, Instant, ItemName, Line
-from tieline.core.desk import Desk, Look
-from tieline.core.events import Changed
-from tieline.core.hooks import hookimpl
-from tieline.core.model import Audience
-from tieline.core.offer import Due, Follower, Offer, Right, TimerKind
-from tieline.core.plugin_events import PluginEvent
-from tieline.core.projections import Happened, Projection, Rows, plugin_table, subject_column
-from tieline.core.store.types import Instant as InstantColumn
-from tieline.core.views import Keyset, Listing, Moment, Paged, Row, View
-
-# -- what happens, and what is kept of it ------------------------------------------------------------------------------
-
-
-class Made(PluginEvent, kind="promises.made"):
-    """somebody promised to do something about an incident; what, and until when"""
-
-    what: Line
-    until: Instant
-
-
-PROMISE = plugin_table(
-    "promises",
-    "promise",
-    subject_column(primary_key=True),
-    Column("what", Text, nullable=False),
-    Column("until", InstantColumn, nullable=False),
-)
-
-
-def made(rows: Rows, event: Made, happened: Happened) -> None:
-    rows.put(PROMISE, subject=happened.subject, what=event.what, until=event.until)
-
-
-# -- what people do ----------------------------------------------------------------------------------------------------
-
-
-class Make(Ask):
-    """A promise."""
-
-    incident: ItemName = Field(description="An incident, by its number or a ticket's key.")
-    time: Duration = Field(description="Until it is done, like 30m or 2h.")
-    what: Line = Field(description="What you will have done by then.")
-
-
-class Promised(Answer):
-    """A promise that was made."""
-
-    incident: str
-    until: Instant
-
-    def sentence(self) -> str:
-        return f"{self.incident}: it is known what you do until {self.until:%Y-%m-%d %H:%M} UTC"
-
-
-def make(desk: Desk, ask: Make) -> Answer:
-    """Promise to do something about an incident."""
-    item = desk.item(ask.incident)
-    if not item.is_open:
-        raise NotDone(f"{desk.called(item)} is over; there is nothing to be promised")
-    until = desk.now + ask.time
-    desk.record(Made(what=ask.what, until=until), item)
-    desk.set_timer("over", until, item)
-    return Promised(incident=desk.called(item), until=until)
-
-
-# -- what there is to see ----------------------------------------------------------------------------------------------
-
-
-class List(Paged):
-    """All promises."""
-
-
-class Shown(Row):
-    """A promise."""
-
-    incident: str
-    what: str
-    until: Moment
-
-
-class ListShown(Listing[Shown]):
-    """What was promised last of each incident."""
-
-    def sentence(self) -> str:
-        return "\\n".join(f"{one.incident}: {one.what}, until {one.until}" for one in self.items) or "no promises"
-
-
-ORDER = Keyset("promises list", str)
-
-
-def promised(look: Look, ask: List) -> ListShown:
-    """What was promised, and until when."""
-    query = select(PROMISE).order_by(PROMISE.c.subject).limit(ask.limit + 1)
-    if ask.after is not None:
-        query = query.where(PROMISE.c.subject > ORDER.after(ask.after)[0])
-    page, following = ORDER.page(look.rows.all(query), ask, lambda row: (row.subject,))
-    called = look.called_by_id(row.subject for row in page)
-    items = tuple(Shown(incident=called[row.subject], what=row.what, until=row.until) for row in page)
-    return ListShown(items=items, next=following)
-
-
-# -- what it does by itself --------------------------------------------------------------------------------------------
-
-
-def release(desk: Desk, happened: Happened) -> None:
-    """Nobody owes anything for what is over."""
-    item = desk.item(happened.item)
-    if not item.is_open:
-        desk.cancel_timer("over", item)
-
-
-def tell(desk: Desk, due: Due) -> None:
-    """Say that it is time, in every copy."""
-    item = desk.item(due.item)
-    row = desk.rows.first(select(PROMISE).where(PROMISE.c.subject == item.uid))
-    if row is not None and item.is_open:
-        desk.comment(item, f"This was to be done by now: {row.what}", Audience.STAFF)
-
-
-# -- the offer ---------------------------------------------------------------------------------------------------------
-
-
-@hookimpl
-def tieline_offer() -> Offer:
-    """All of it."""
-    return Offer(
-        group="promises",
-        summary="What somebody promised to do about an incident, and until when.",
-        acts=(
-            Act(
-                "make",
-                make,
-                "promises.make",
-                ("incident", "time", "what"),
-                example={"incident": "INC-1", "time": "2h", "what": "I look through the logs."},
-                records=(Made,),
-            ),
-        ),
-        views=(View("list", promised, READ),),
-        rights={"promises.make": Right("promise to do something about an incident", (Role.RESPONDER, Role.COMMANDER))},
-        events=(Made,),
-        projections=(Projection("promises", (PROMISE,), {Made: made}),),
-        followers=(Follower("release", (Changed,), release),),
-        timers=(TimerKind("over", tell),),
-        does=frozenset({"incident.comment"}),
-    )
-'''
-
-_TEST: Final = """\
-from tieline_promises import plugin
-
-from tieline.sync.testing import PluginContract
-
-
-class TestPromises(PluginContract):
-    plugin = plugin
-"""
-
-_EVENTS: Final = """\
-{
-  "promises.made": {
-    "1": {
-      "facts": {
-        "until": "2026-11-23T23:09:50.000000Z",
-        "what": "I look through the logs."
-      },
-      "types": {
-        "until": {
-          "format": "date-time",
-          "type": "string"
-        },
-        "what": {
-          "maxLength": 300,
-          "minLength": 1,
-          "type": "string"
-        }
-      }
+def files(example: tuple[str, str], name: str) -> dict[str, str]:
+    """The files of something of this name, by their places in its folder."""
+    folder, known = example
+    return {
+        _named(place, known, name): _named(file.read_text("utf-8"), known, name)
+        for place, file in _below(resources.files("tieline.cli") / "examples" / folder)
     }
-  }
-}
-"""
 
-_README: Final = """\
-# tieline-promises
 
-What somebody promised to do about an incident, and until when. A promise that is not kept is told of in every copy.
+def _a(what: str) -> str:
+    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
 
-    pip install tieline-promises
 
-Allow it in `tieline.yaml`:
+def _below(folder: Traversable, place: str = "") -> list[tuple[str, Traversable]]:
+    found: list[tuple[str, Traversable]] = []
+    for one in sorted(folder.iterdir(), key=lambda one: one.name):
+        if one.name.endswith(_LEFT_OUT):
+            continue
+        found += _below(one, f"{place}{one.name}/") if one.is_dir() else [(f"{place}{one.name}", one)]
+    return found
 
-    plugins:
-      promises:
 
-Then `tieline promises make INC-1 2h "I look through the logs."`, and `tieline promises list`.
-
-`python -m pytest` holds it against the contract for plugins. A new event, or another version of one, is kept in
-`promises.events.json` with `TIELINE_EVENTS=write python -m pytest`.
-"""
-
-_FILES: Final = {
-    "pyproject.toml": _PROJECT,
-    "README.md": _README,
-    "tieline_promises/__init__.py": "",
-    "tieline_promises/plugin.py": _PLUGIN,
-    "test_promises.py": _TEST,
-    "promises.events.json": _EVENTS,
-}
+def _named(text: str, known: str, name: str) -> str:
+    written = "".join(part.capitalize() for part in name.split("_"))
+    return text.replace(known.capitalize(), written).replace(known.upper(), name.upper()).replace(known, name)

@@ -79,6 +79,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     **_VIEWS,
     **_ACTS,
     "tieline init": {"": {"file": "text", "tools": ["text"]}},
+    "tieline adapter new": {"": {"folder": "text", "files": ["text"]}},
     "tieline plugin new": {"": {"folder": "text", "files": ["text"]}},
     "tieline check": {
         "": [{"connection": "text", "tool": "text", "works": "boolean", "account": "text", "notes": ["text"]}]

@@ -74,7 +74,7 @@ NOT_ASKED = {
         ("conflicts",),
     ),
     *(("parked",), ("doubts",), ("audit", "verify"), ("audit", "checkpoint"), ("simulate",), ("plugins",)),
-    *(("token", "list"), ("access", "rights"), ("plugin", "new"), ("proposals",), ("reviews",)),
+    *(("token", "list"), ("access", "rights"), ("plugin", "new"), ("adapter", "new"), ("proposals",), ("reviews",)),
     *(("web",), ("api", "openapi"), ("work",), ("followers",), ("timers",)),
     *(("jobs",), ("jobs", "show"), ("jobs", "result")),
     *(("mapping", name) for name in ("list", "check", "explain", "schema")),

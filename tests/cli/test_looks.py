@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "init": ("-w", "new", "init", "--tool", "memory"),
     "init-again": ("init", "--tool", "memory"),
     "plugin-new": ("plugin", "new", "notes", "--folder", "notes"),
+    "adapter-new": ("adapter", "new", "mydesk", "--folder", "mydesk"),
     "plugin-rebuild": ("plugin", "rebuild", "escalation"),
     "check": ("check",),
     "run": ("-w", "nowhere", "run"),

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from tests.docs.pages import DOCS, ROOT, blocks
 
-from tieline.cli.scaffold import EXAMPLE as NAME
-from tieline.cli.scaffold import files
+from tieline.cli.scaffold import PLUGIN, files
 
 EXAMPLE = ROOT / "examples" / "plugin"
 PROJECT = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -34,7 +33,9 @@ def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_example_is_what_the_command_writes() -> None:
-    assert {place: (EXAMPLE / place).read_text(encoding="utf-8") for place in files(NAME)} == files(NAME)
+    assert files(PLUGIN, "promises") == {
+        place: (EXAMPLE / place).read_text("utf-8") for place in files(PLUGIN, "promises")
+    }
 
 
 @pytest.mark.timeout(120)

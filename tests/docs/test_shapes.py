@@ -64,6 +64,7 @@ ARGUMENTS = {
     "mapping explain": ("memory-incident",),
     "init": ("--tool", "memory"),
     "plugin new": ("notes",),
+    "adapter new": ("mydesk",),
     "store copy": ("--to", "sqlite:///copied.db"),
     "token issue": ("grafana",),
     "items": ("problem",),
@@ -249,6 +250,7 @@ def test_what_goes_wrong_is_json_under_every_command(
         "simulate": ("--mutant", "nonsense"),
         "mapping list": ("nonsense",),
         "plugin new": ("No name",),
+        "adapter new": ("No name",),
         "mapping check": (str(tmp_path / "nowhere.yaml"),),
         "mapping explain": (str(tmp_path / "nowhere.yaml"),),
     }
