@@ -5,12 +5,16 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from tieline.cli.logs import set_up_logs
 from tieline.cli.open import configuration_to_act
+
+if TYPE_CHECKING:
+    from tieline.sync.daemon.daemon import Daemon
 
 C = TypeVar("C", bound=Callable[..., object])
 
@@ -44,10 +48,18 @@ def run(workspace: str, log_format: str, level: str, alone: bool) -> None:
         logs = ["--log", log_format, "--level", level]
         daemon.beside += [
             Beside("work", [*words, "work", *logs], lambda: daemon.engine.registry.offers.work),
-            Beside("web", [*words, "web", *logs], lambda: daemon.engine.config.web.beside_run, reloads=False),
+            Beside(
+                "web", [*words, "web", *logs], lambda: daemon.engine.config.web.beside_run, given=partial(_door, daemon)
+            ),
         ]
     _look_for_cycles_less_often()
     sys.exit(daemon.run())
+
+
+def _door(daemon: Daemon) -> object:
+    """Where `tieline web` stands, which no reload changes."""
+    web = daemon.engine.config.web
+    return web.listen, bool(web.certificate)
 
 
 def _look_for_cycles_less_often() -> None:

@@ -16,7 +16,11 @@ from tieline.cli.open import configuration_to_act
 @log_options
 @click.pass_obj
 def web(workspace: str, log_format: str, level: str) -> None:
-    """Serve the console, and the API under /api/v1, until SIGTERM. The daemon runs beside it."""
+    """Serve the console, and the API under /api/v1, until SIGTERM. SIGHUP reads the configuration again.
+
+    The daemon runs beside it: `tieline run` starts it by itself where `web.beside_run` says so; run it by hand, or as a
+    unit of its own, where it does not.
+    """
     set_up_logs(log_format, level)
     from tieline.sync.api.serving import Web
     from tieline.sync.daemon.beside import end_with_parent

@@ -17,7 +17,19 @@ from typing import Any, Final
 PATH: Final = re.compile(r"/(?:[a-z][a-z0-9_-]*(?:/\{[a-z_]+\})?)?")
 """Where a page may stand: `/`, `/things`, or `/things/{thing}`."""
 
-TAKEN: Final = ("api", "do", "healthz", "live", "signin", "signout", "static", "theme", "welcome")
+TAKEN: Final = (
+    "api",
+    "do",
+    "healthz",
+    "live",
+    "metrics",
+    "readyz",
+    "signin",
+    "signout",
+    "static",
+    "theme",
+    "welcome",
+)
 """What stands at the beginning of other addresses."""
 
 

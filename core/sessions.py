@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, or_, select, update
 
 from tieline.core import tokens
 from tieline.core.errors import NotProved
@@ -92,6 +92,11 @@ def prove(connection: Connection, shown: str, now: datetime) -> Session:
     if row.token:
         tokens.check(connection, row.token, now)
     return Session(row.id, Someone(row.called, identity, row.token), row.account, row.used_at)
+
+
+def stands(now: datetime) -> ColumnElement[bool]:
+    """Of which rows somebody is signed in."""
+    return and_(t.session.c.until > now, t.session.c.used_at > now - IDLE)
 
 
 def is_stale(session: Session, now: datetime) -> bool:

@@ -16,6 +16,10 @@ The daemon serves them at `/metrics` of `server.listen`, in Prometheus' text for
 read from it when they are asked for. A metric with the label `connection` has one sample for each connection that has
 something to tell: no sample of `tieline_inbox_lag_seconds` means that nothing waits.
 
+`tieline web` serves those that begin with `tieline_web_`, with `tieline_store_up` and `tieline_reload_refused` of its
+own, at `/metrics` of `web.listen`, to whoever shows a token that stands: they hold nothing of what any incident is
+about. A `route` is an address with what differs left out.
+
 Alert rules that use them are in [packaging/alerts.yml](../../packaging/alerts.yml).
 """
 
@@ -42,14 +46,15 @@ def declared() -> list[Metric]:
 
 
 def _declared() -> Iterator[Metric]:
-    for call in calls("Counter", "GaugeMetricFamily"):
+    for call in calls(*_TYPES):
         if len(call.args) < 2 or not texts(call.args[0]):
             continue
-        is_counter = "Counter" in ast.unparse(call.func)
+        kind = next(kind for name, kind in _TYPES.items() if name in ast.unparse(call.func))
         [name], [meaning] = texts(call.args[0]), texts(call.args[1])
-        yield Metric(
-            f"{name}_total" if is_counter else name, "counter" if is_counter else "gauge", _labels(call), meaning
-        )
+        yield Metric(f"{name}_total" if kind == "counter" else name, kind, _labels(call), meaning)
+
+
+_TYPES = {"Counter": "counter", "Histogram": "histogram", "GaugeMetricFamily": "gauge"}
 
 
 def _labels(call: ast.Call) -> tuple[str, ...]:

@@ -65,6 +65,9 @@ SHOWN: Final = "application/vnd.tieline.shown+json"
 OFFER: Final = "Tieline-Offer"
 """The `ETag` of the description, with every answer: whoever keeps it learns that it is another one."""
 
+METRICS: Final = "/metrics"
+_OWN: Final = ("/healthz", openapi.PATH, openapi.EVENTS, openapi.WHOAMI)
+
 _KEY: Final = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_KEY}}}")
 _ENTITY_TAG: Final = re.compile(r'"(\d{1,18})"')
 
@@ -102,6 +105,18 @@ class Host(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Who is told of whom nobody lets in, and knows the metrics."""
+
+    def refused(self, way: str) -> None:
+        """Somebody showed something that proves nothing."""
+        ...
+
+    def render(self) -> bytes:
+        """The metrics."""
+        ...
+
+
 class Offered:
     """What may be called, and how that is told."""
 
@@ -114,8 +129,8 @@ class Offered:
 class Api:
     """The application."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, host: Host, watch: Watch | None = None) -> None:
+        self._host, self._watch, self._began_with = host, watch, host.engine
         offers = host.engine.registry.offers
         self._by_token = Offered(calls.calls(calls.offered(offers)), offers)
         self._by_account = Offered(calls.every_call(calls.offered(offers)), offers)
@@ -159,6 +174,8 @@ class Api:
     async def _of(
         self, offered: Offered, asker: Asker, headers: Mapping[str, str], scope: Scope, receive: Receive
     ) -> Response:
+        if scope["path"] == METRICS:
+            return await self._measured(scope)
         if scope["path"] == openapi.PATH:
             return _described(offered, scope, headers)
         if scope["path"] == openapi.EVENTS:
@@ -196,6 +213,8 @@ class Api:
         except Problem as problem:
             if problem.kind is Kind.NOT_PROVED:
                 self._signing_in.note_wrong(address, now)
+                if self._watch is not None:
+                    self._watch.refused("token")
             raise
         self._signing_in.note_right(words, asker.someone.token, now)
         return replace(asker, rules=engine.registry.offers.rules)
@@ -279,7 +298,7 @@ class Api:
         except NoPlace as error:
             raise Problem(Kind.MALFORMED, str(error)) from None
         frames = self._telling.frames(asker, begun)
-        return stream.Stream(frames, self._host.streams, whose, lambda: self._host.is_stopping)
+        return stream.Stream(frames, self._host.streams, whose, self._is_over)
 
     async def _told_who(self, scope: Scope, headers: Mapping[str, str], asker: Asker) -> Response:
         _check_read(scope)
@@ -293,6 +312,23 @@ class Api:
         found = await self._in_thread(lambda: index.told(store, asker, offered.calls, offers, LINKS))
         body = orjson.dumps(found.model_dump())
         return _tagged(body, f'"{sha256(body).hexdigest()}"', scope, headers, {})
+
+    def _is_over(self) -> bool:
+        """Whether whoever reads is to come back: what is offered is another thing by now, or nothing."""
+        return self._host.is_stopping or self._host.engine is not self._began_with
+
+    async def _measured(self, scope: Scope) -> Response:
+        """The metrics, to whoever is known here: they hold nothing of what anything is about."""
+        _check_read(scope)
+        if self._watch is None:
+            raise Problem(Kind.NOT_THERE, f"there is no call {METRICS!r} here")
+        body = await self._in_thread(self._watch.render)
+        return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    def route(self, path: str) -> str:
+        """Where a call goes: its path, where there is such a call."""
+        known = path in self._by_account.calls or path in (*_OWN, METRICS)
+        return path if known else "/nothing"
 
     def _now(self, asker: Asker) -> Asker:
         return replace(asker, now=self._host.engine.clock.now())

@@ -7,8 +7,9 @@ import random
 import secrets
 import signal
 import socket
+import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ import uvicorn
 
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
-from tieline.core.errors import ConfigError, Problem, StoreUnavailable
+from tieline.core.errors import ConfigError, Problem, StoreUnavailable, TielineError
 from tieline.core.identity import Someone
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
@@ -28,12 +29,17 @@ from tieline.core.socket_place import of_process
 from tieline.core.store.engines import is_postgres
 from tieline.core.store.store import Store
 from tieline.sync.api.local import Listener, Local, Peer, TwoDoors
+from tieline.sync.api.measured import Measured
+from tieline.sync.api.metrics import Metrics
 from tieline.sync.api.stalled import StalledDoor
 from tieline.sync.api.stream import Streams
 from tieline.sync.build import build
-from tieline.sync.daemon import address, elsewhere
+from tieline.sync.daemon import address, elsewhere, processes, running
 from tieline.sync.daemon.bell import ringer
+from tieline.sync.daemon.heartbeat import Heartbeat, Role, this_process
 from tieline.sync.daemon.jobs.clock import StoreClock
+from tieline.sync.daemon.pulse import Pulse
+from tieline.sync.daemon.running import Refusal
 from tieline.sync.engine import Engine
 from tieline.sync.intake import slow_clients
 from tieline.sync.intake.server import OneLength
@@ -43,6 +49,9 @@ from tieline.sync.web.front import Front
 
 WORKERS: Final = 8
 """Threads that ask the store."""
+
+SIGN_EVERY: Final = 1.0
+"""Seconds between two looks at whether it is time for a sign of life."""
 
 LOOK_AT_CLOCK_EVERY: Final = 60.0
 """Seconds between two looks at the time that all workers on PostgreSQL share."""
@@ -75,12 +84,20 @@ class Web:
             self._store.migrate()
         self._clock = clock or (StoreClock(self._store) if is_postgres(config.store) else SystemClock())
         self.engine = self._build(config, registry)
-        for offer in registry.offers.by_group.values():
-            projecting.make_all(self._store, offer, secrets.token_hex(8))
+        self._make_tables(registry)
+        self.refusal: Refusal | None = None
+        """Why the last reload was refused; None once one was not."""
+        alone = not is_postgres(config.store)
+        self._heartbeat = Heartbeat(self._store, this_process(), alone=alone, process=processes.this(), role=Role.WEB)
+        self.pulse = Pulse(self._store.ping, self._clock.monotonic)
+        self._metrics = Metrics(self)
         self.workers = ThreadPoolExecutor(WORKERS, "store")
         self.address = ""
         self.is_stopping = False
         self.streams = Streams()
+        self._front = Front(self, self._metrics)
+        self._ended = threading.Event()
+        self._settings_now: uvicorn.Config | None = None
         self._http: uvicorn.Server | None = None
         self._local: Listener | None = None
         self._thread: threading.Thread | None = None
@@ -128,18 +145,26 @@ class Web:
         return Outside(problems, left, self._owner_of(config), self.engine.registry.states)
 
     def application(self) -> OneLength:
-        """What is served."""
-        return OneLength(Front(self))
+        """What is served: what stands behind it is another one after a reload."""
+        return OneLength(Measured(lambda: self._front, self._metrics, self.pulse))
+
+    def open_streams(self) -> Mapping[str, int]:
+        """How many streams are read: by programs, and by pages."""
+        return {"programs": self.streams.count, "pages": self._front.pages_open}
+
+    def _make_tables(self, registry: Registry) -> None:
+        for offer in registry.offers.by_group.values():
+            projecting.make_all(self._store, offer, secrets.token_hex(8))
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT. Answers the exit code."""
-        stopping = threading.Event()
+        """Serve until SIGTERM or SIGINT; SIGHUP reloads. Answers the exit code."""
+        stopping, hup = threading.Event(), threading.Event()
 
-        def stop(_number: int, _frame: FrameType | None) -> None:
-            stopping.set()
+        def on_signal(number: int, _frame: FrameType | None) -> None:
+            (hup if number == signal.SIGHUP else stopping).set()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, on_signal)
         self.start()
         looked = self._clock.monotonic()
         while not stopping.wait(1.0) and self._thread is not None and self._thread.is_alive():
@@ -147,13 +172,16 @@ class Web:
                 looked = self._clock.monotonic()
                 with suppress(StoreUnavailable):
                     self._clock.look()
+            if hup.is_set():
+                hup.clear()
+                self.reload()
         died = not stopping.is_set()
         self.stop()
         return 1 if died else 0
 
     def start(self) -> None:
         """Listen; returns once calls are served. Raises ConfigError where that cannot be."""
-        settings = self._settings()
+        settings = self._settings_now = self._settings()
         listener = self._listen()
         server = self._http = TwoDoors(settings)
         server.local = self._local = self._listen_here()
@@ -161,20 +189,82 @@ class Web:
         self._thread.start()
         while not server.started and self._thread.is_alive():
             self._thread.join(0.01)
+        self._tell_what_runs()
+        threading.Thread(target=self._give_signs, name="signs", daemon=True).start()
         self._log.info("web_started", address=self.address, socket=str(self._local.path) if self._local else "")
 
     def stop(self) -> None:
         """Stop within `stop_within`: calls that are being served are ended."""
         self.is_stopping = True
+        self._ended.set()
         if self._http is not None and self._thread is not None:
             self._http.should_exit = True
             self._thread.join(self.engine.config.stop_within.total_seconds())
         if self._local is not None:
             self._local.close()
         self.workers.shutdown(cancel_futures=True)
+        if self._http is not None:
+            with suppress(StoreUnavailable):
+                self._heartbeat.end(self._clock.now())
         self.engine.registry.close()
         self._store.close()
         self._log.info("web_stopped")
+
+    def reload(self) -> bool:
+        """Serve on with the new configuration, once it is whole; on any problem, whatever it is, with the old one."""
+        registry: Registry | None = None
+        try:
+            config, registry = self._load()
+            if problems := running.unchangeable(self.engine.config, config, listens_at="web", who="`tieline web`"):
+                raise ConfigError(problems)
+            engine = self._build(config, registry)
+            self._make_tables(registry)
+            self._renew_certificate(config)
+        except Exception as error:  # noqa: BLE001 - what is served is not ended by a file that somebody edits
+            self._refuse_reload(error)
+            if registry is not None:
+                registry.close()
+            return False
+        before, self.engine, self.refusal = self.engine, engine, None
+        self._front = Front(self, self._metrics)
+        before.registry.close()
+        self._tell_what_runs()
+        self._log.info("web_reloaded", plugins=sorted(registry.offers.by_group))
+        return True
+
+    def _refuse_reload(self, error: Exception) -> None:
+        self.refusal = Refusal(self._clock.now(), running.why_refused(error))
+        self._tell_what_runs()
+        if isinstance(error, ConfigError):
+            self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
+            return
+        ours = not isinstance(error, TielineError)
+        self._log.error("reload_refused", reason=f"{type(error).__name__}: {error}", exc_info=error if ours else None)
+
+    def _renew_certificate(self, config: Config) -> None:
+        """Show the certificate that stands there now to whoever connects from now on. Raises ConfigError."""
+        context = None if self._settings_now is None else self._settings_now.ssl
+        certificate = _beside(config, config.web.certificate)
+        if context is None or certificate is None:
+            return
+        try:
+            # On another one first: what it does not take is not to be half taken by the one in use.
+            for one in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):
+                one.load_cert_chain(certificate, _beside(config, config.web.private_key))
+        except OSError as error:
+            raise _no_certificate(config, error) from None
+
+    def _tell_what_runs(self) -> None:
+        self._heartbeat.tell(running.as_facts(self.engine.config, self.refusal))
+
+    def _give_signs(self) -> None:
+        self._heartbeat.say({"address": self.address})
+        while not self._ended.is_set():
+            try:
+                self._heartbeat.beat(self._clock.now())
+            except StoreUnavailable as error:
+                self._log.error("store_unavailable", loop="signs", error=str(error))
+            self._ended.wait(SIGN_EVERY)
 
     def _listen(self) -> socket.socket:
         config = self.engine.config
@@ -214,10 +304,14 @@ class Web:
         try:
             settings.load()
         except OSError as error:  # an SSLError is one
-            what = f"TLS cannot be spoken with it: {error.strerror or error}."
-            fix = "name a certificate and its own key, both in PEM, that this account may read."
-            raise ConfigError([self.engine.config.problem("web.certificate", "RUN005", what, fix)]) from None
+            raise _no_certificate(self.engine.config, error) from None
         return settings
+
+
+def _no_certificate(config: Config, error: OSError) -> ConfigError:
+    what = f"TLS cannot be spoken with it: {error.strerror or error}."
+    fix = "name a certificate and its own key, both in PEM, that this account may read."
+    return ConfigError([config.problem("web.certificate", "RUN005", what, fix)])
 
 
 def _beside(config: Config, name: str) -> Path | None:

@@ -28,14 +28,20 @@ SOON: Final = 60.0
 
 
 class Beside:
-    """One process, `name`, of the command line `command`, kept running while it `is_needed`. One that `reloads`
-    reads the configuration again on SIGHUP; any other ends then, and begins again."""
+    """One process, `name`, of the command line `command`, kept running while it `is_needed`. It reads the configuration
+    again on SIGHUP; where what it was `given`, which no reload changes, is something else, it ends and begins again."""
 
     def __init__(
-        self, name: str, command: Sequence[str], is_needed: Callable[[], bool] = lambda: True, *, reloads: bool = True
+        self,
+        name: str,
+        command: Sequence[str],
+        is_needed: Callable[[], bool] = lambda: True,
+        *,
+        given: Callable[[], object] = lambda: None,
     ) -> None:
         self.name = name
-        self._reloads = reloads
+        self._given = given
+        self._began_with: object = None
         self._is_renewed = False
         self._command = list(command)
         self._is_needed = is_needed
@@ -75,6 +81,7 @@ class Beside:
         with self._lock:
             if not self._is_wanted():
                 return None
+            self._began_with = self._given()
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
                 self._command, stdin=subprocess.PIPE, env={**os.environ, VARIABLE: str(os.getpid())}
             )
@@ -89,7 +96,7 @@ class Beside:
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 return
-            stays = self._is_needed() and self._reloads
+            stays = self._is_needed() and self._given() == self._began_with
             self._is_renewed = not stays
             self._process.send_signal(signal.SIGHUP if stays else signal.SIGTERM)
 

@@ -191,7 +191,7 @@ class _Collector(Collector):
         )
         yield GaugeMetricFamily(
             "tieline_reload_refused",
-            "1 while the last reload was refused, so that the daemon goes on with what it ran before",
+            "1 while the last reload was refused, so that what ran before goes on",
             value=0 if self._watched.refusal is None else 1,
         )
         yield GaugeMetricFamily(

@@ -29,7 +29,7 @@ from tieline.core.errors import NotProved, StoreUnavailable, TielineError
 from tieline.core.sessions import Session
 from tieline.sync import explain
 from tieline.sync.api import signing_in
-from tieline.sync.api.application import Host
+from tieline.sync.api.application import Host, Watch
 from tieline.sync.api.problems import Kind, Problem
 from tieline.sync.api.signing_in import SigningIn
 from tieline.sync.api.stream import Stream, Streams
@@ -74,6 +74,7 @@ NO_MATCH: Final = "The name and the password do not belong together."
 NO_CODE: Final = "The name and the code do not belong together, or the code is over."
 DO: Final = "/do/"
 """In front of the name of an act, where its form stands."""
+_OWN_PLACES: Final = ("/static", "/do", "/signin", "/welcome", "/signout", "/theme", "/live")
 SAID: Final = "said"
 MOST_SAID: Final = 600
 """Characters of what the next page says about what was done."""
@@ -116,8 +117,8 @@ class Possible:
 class Console:
     """The application."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, host: Host, watch: Watch | None = None) -> None:
+        self._host, self._watch, self._began_with = host, watch, host.engine
         offers = host.engine.registry.offers
         web = host.engine.config.web
         self._pages = Pages(offers)
@@ -131,6 +132,27 @@ class Console:
         self._in_thread = InThreads(host.workers, "pages")
         self._live = Live(host.engine.store, self._in_thread, self._drawing, self._enquiries)
         self._log: Any = structlog.get_logger("tieline.web")
+
+    @property
+    def streams(self) -> int:
+        """How many pages are kept up to date."""
+        return self._streams.count
+
+    def route(self, path: str) -> str:
+        """Where a request goes, by a name of which there are not many."""
+        first = f"/{path.split('/')[1]}"
+        if first in _OWN_PLACES:
+            return first
+        return self._pages.path_of(path) or "/nothing"
+
+    def _is_over(self) -> bool:
+        """Whether browsers are to come back: the pages are other ones by now."""
+        return self._host.is_stopping or self._host.engine is not self._began_with
+
+    def _refused(self, address: str, way: str) -> None:
+        self._log.warning("sign_in_refused", address=address)
+        if self._watch is not None:
+            self._watch.refused(way)
 
     @property
     def has_pages(self) -> bool:
@@ -252,7 +274,7 @@ class Console:
         except Problem as problem:
             if problem.kind is not Kind.NOT_PROVED:
                 raise
-            self._log.warning("sign_in_refused", address=call.address)
+            self._refused(call.address, "token" if token or not name else "password")
             wrong = STANDS_NOT if token or not name else NO_MATCH
             return self._gate(back, visit, wrong=wrong, said=form, status=422)
         return self._signed_in(back, shown)
@@ -299,7 +321,7 @@ class Console:
         except Problem as problem:
             if problem.kind is not Kind.NOT_PROVED:
                 raise
-            self._log.warning("sign_in_refused", address=call.address)
+            self._refused(call.address, "code")
             return self._gate("/", visit, page=page, wrong=NO_CODE, said=form, status=422)
         return self._signed_in("/", shown)
 
@@ -513,7 +535,7 @@ class Console:
 
         clock = self._host.engine.clock.monotonic
         frames = self._live.frames(meant, now, told.get("order", ""), clock)
-        return Stream(frames, self._streams, signed.session.id, lambda: self._host.is_stopping)
+        return Stream(frames, self._streams, signed.session.id, self._is_over)
 
     def _wrong(self, call: Call, problem: Problem, signed: Signed | None) -> Response:
         """The page of what is wrong: within the shell for whoever is signed in, and saying no more than its kind to

@@ -59,6 +59,10 @@ class Pages:
             if page.icon and "{" not in page.path
         ]
 
+    def path_of(self, path: str) -> str:
+        """The address of the page that stands there, as it is declared; "" for none."""
+        return next((page.path for _offer, page in self._offers.pages.values() if page.told(path) is not None), "")
+
     def meant(self, path: str, query: str) -> Meant | None:
         """The page that an address means; None for none. Raises WrongWords for what one of its views does not take,
         Problem for a query that cannot be read."""

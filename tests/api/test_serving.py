@@ -9,18 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from tests.api.calling import EDIT
+from tests.daemon.conftest import eventually
 from tests.docs.shell import Shell
 from tests.sync.world import World
 
 from tieline.core.config import load_text, load_workspace
-from tieline.core.errors import ConfigError
+from tieline.core.errors import ConfigError, StoreUnavailable
 from tieline.sync.api.serving import Web
+from tieline.sync.daemon import heartbeat
 
 Served = Callable[..., Web]
 
@@ -163,3 +166,111 @@ def _address(log: Path) -> str:
             return found[1]
         time.sleep(0.02)
     raise AssertionError(log.read_text("utf-8"))
+
+
+def metrics(web: Web, told: str) -> str:
+    with httpx.Client(base_url=web.address, trust_env=False, timeout=20) as client:
+        return client.get("/metrics", headers={"authorization": f"Bearer {told}"}).text
+
+
+def test_what_is_asked_for_is_measured_and_told_to_whoever_shows_a_token(served: Served, tmp_path: Path) -> None:
+    web, told = served(), token(tmp_path)
+    call(web, "edit", EDIT, told)
+    assert call(web, "nothing/of/the/kind", {}, told).status_code == 404
+    assert httpx.get(f"{web.address}/metrics", trust_env=False).status_code == 401
+    assert call(web, "edit", EDIT, f"tl_{'0' * 12}_{'0' * 64}").status_code == 401
+    assert httpx.get(f"{web.address}/readyz", trust_env=False).json() == {"ready": True}
+    shown = metrics(web, told)
+    for line in (
+        'tieline_web_requests_total{route="/api/v1/edit",status="200"} 1.0',
+        'tieline_web_requests_total{route="/api/v1/edit",status="401"} 1.0',
+        'tieline_web_requests_total{route="/nothing",status="404"} 1.0',
+        'tieline_web_request_seconds_count{route="/api/v1/edit"} 2.0',
+        'tieline_web_sign_ins_refused_total{way="token"} 1.0',
+        'tieline_web_sign_ins_refused_total{way="password"} 0.0',
+        "tieline_web_sessions 0.0",
+        'tieline_web_streams{of="pages"} 0.0',
+        "tieline_store_up 1.0",
+        "tieline_reload_refused 0.0",
+    ):
+        assert line in shown.splitlines()
+    names = set(re.findall(r"^# HELP (\w+) ", shown, re.MULTILINE))
+    documented = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text("utf-8")
+    assert {name for name in names if not name.endswith("_created") and f"| `{name}` |" not in documented} == set()
+
+
+def test_a_store_that_does_not_answer_is_told_without_a_word_of_where_it_is(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = served()
+
+    def lost() -> None:
+        raise StoreUnavailable("postgresql://secret is away", timedelta(0))
+
+    monkeypatch.setattr(web.pulse, "_ping", lost)
+    answer = httpx.get(f"{web.address}/readyz", trust_env=False)
+    assert (answer.status_code, answer.json()) == (503, {"ready": False})
+
+
+def test_a_reload_serves_what_the_file_says_now_and_a_refused_one_what_it_said(served: Served, tmp_path: Path) -> None:
+    web, told, file = served(), token(tmp_path), tmp_path / "tieline.yaml"
+    before = file.read_text("utf-8")
+    file.write_text(before.replace("'127.0.0.1:0'", "'127.0.0.1:0', body_limit: 1KiB"), "utf-8")
+    large = {**EDIT, "title": "x" * 2_000}
+    assert call(web, "edit", large, told).status_code != 413
+    assert web.reload()
+    assert call(web, "edit", large, told).status_code == 413
+    for broken in ("tieline: [", before.replace("127.0.0.1:0", "127.0.0.1:1")):
+        file.write_text(broken, "utf-8")
+        assert not web.reload()
+        assert call(web, "edit", large, told).status_code == 413
+        assert "tieline_reload_refused 1.0" in metrics(web, told).splitlines()
+    file.write_text(before, "utf-8")
+    assert web.reload()
+    assert "tieline_reload_refused 0.0" in metrics(web, told).splitlines()
+
+
+def test_whoever_reads_a_stream_comes_back_after_a_reload(served: Served, tmp_path: Path) -> None:
+    web, told = served(), token(tmp_path)
+    with (
+        httpx.Client(base_url=web.address, trust_env=False, timeout=20) as client,
+        client.stream("GET", "/api/v1/events", headers={"authorization": f"Bearer {told}"}) as stream,
+    ):
+        lines = stream.iter_lines()
+        next(lines)
+        assert 'tieline_web_streams{of="programs"} 1.0' in metrics(web, told).splitlines()
+        assert web.reload()
+        assert [line for line in lines if line.startswith("event:")] == []
+
+
+def test_it_gives_signs_of_its_life_with_where_it_serves(served: Served) -> None:
+    web = served()
+
+    def signed() -> Any:
+        with web.engine.store.read() as connection:
+            return heartbeat.signs(connection)[heartbeat.Role.WEB]
+
+    eventually(signed)
+    [sign] = signed()
+    assert (sign.is_running(datetime.now(UTC)), sign.told["address"]) == (True, web.address)
+
+
+def test_a_renewed_certificate_is_shown_after_a_reload(served: Served, tmp_path: Path) -> None:
+    pytest.importorskip("cryptography.x509")
+    from tests.threats.authority import Authority
+
+    authority = Authority(tmp_path)
+    authority.server("web")
+    web = served("{listen: '127.0.0.1:0', certificate: web.pem}")
+    host, _, port = web.address.removeprefix("https://").rpartition(":")
+
+    def shown() -> str:
+        return ssl.get_server_certificate((host, int(port)))
+
+    first = shown()
+    (tmp_path / "web.pem").write_bytes(b"no certificate")
+    assert not web.reload()
+    assert shown() == first
+    authority.server("web")
+    assert web.reload()
+    assert shown() != first

@@ -37,9 +37,11 @@ def logged() -> Iterator[list[MutableMapping[str, Any]]]:
 class Watched:
     """One process, and the thread that watches it."""
 
-    def __init__(self, folder: Path, is_needed: Callable[[], bool] = lambda: True, *, reloads: bool = True) -> None:
+    def __init__(
+        self, folder: Path, is_needed: Callable[[], bool] = lambda: True, given: Callable[[], object] = lambda: None
+    ) -> None:
         self.told = folder / "told"
-        self.one = Beside("work", [sys.executable, "-c", WAITS, str(self.told)], is_needed, reloads=reloads)
+        self.one = Beside("work", [sys.executable, "-c", WAITS, str(self.told)], is_needed, given=given)
         self.wake = threading.Event()
         self.thread = threading.Thread(target=self.one.watch, args=(self.wake,), daemon=True)
         self.thread.start()
@@ -86,13 +88,17 @@ def test_it_runs_only_while_it_is_needed(tmp_path: Path) -> None:
     assert here.lines() == ["begin"]
 
 
-def test_one_that_does_not_reload_begins_anew_and_nobody_complains(
+def test_one_that_is_given_what_no_reload_changes_begins_anew_and_nobody_complains(
     tmp_path: Path, logged: list[MutableMapping[str, Any]]
 ) -> None:
-    here = Watched(tmp_path, reloads=False)
+    given = [1]
+    here = Watched(tmp_path, given=lambda: given[0])
     eventually(lambda: here.lines() == ["begin"])
     here.one.reload()
-    eventually(lambda: here.lines() == ["begin"] * 2)
+    eventually(lambda: here.lines() == ["begin", "reload"])
+    given[0] = 2
+    here.one.reload()
+    eventually(lambda: here.lines() == ["begin", "reload", "begin"])
     here.end()
     assert [line for line in logged if line["event"] == "process_ended"] == []
 

@@ -172,4 +172,4 @@ def test_every_metric_that_a_daemon_shows_stands_there(tmp_path: Path) -> None:
         running.daemon.stop()
     names = {name for name in re.findall(r"^# HELP (\w+) ", shown, re.MULTILINE) if not name.endswith("_created")}
 
-    assert names == first_cells("metrics.md")
+    assert names == {name for name in first_cells("metrics.md") if not name.startswith("tieline_web_")}

@@ -11,6 +11,7 @@ from tieline.core.access import Role
 from tieline.core.model import IncidentId
 from tieline.plugins.console.plugin import Plugin
 from tieline.sync import restricting
+from tieline.sync.daemon import heartbeat, processes
 from tieline.sync.web.live import order_of
 
 
@@ -133,3 +134,16 @@ def restricted(visitor: Visitor, number: int = 1) -> None:
     engine = visitor.engine
     with engine.store.write() as tx:
         restricting.restrict(tx, engine, IncidentId(number), "need to know", actor=ANN)
+
+
+def test_what_is_to_run_beside_the_daemon_and_does_not_is_told_with_what_to_do(visitor):
+    store, now = visitor.world.engine.store, visitor.world.clock.now()
+    heartbeat.Heartbeat(store, "here:1", alone=True).beat(now)
+    web, gone = heartbeat.Role.WEB, {**processes.this(), "began": "1"}
+    heartbeat.Heartbeat(store, "here:2", alone=True, role=web, process=gone).beat(now)
+    visitor.sign_in()
+    page = words(visitor.open("/"))
+    assert "Not everything that is to go on by itself does" in page
+    assert "tieline web is NOT running: its process is gone" in page.replace("`", "")
+    heartbeat.Heartbeat(store, "here:2", alone=True, role=web, process=processes.this()).beat(now)
+    assert "Not everything" not in words(visitor.open("/"))
