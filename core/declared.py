@@ -10,8 +10,9 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from inspect import get_annotations
-from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -65,13 +66,12 @@ class Declared:
     @property
     def ask(self) -> type[Ask]:
         """The model of what it is told, from the function's own annotation."""
-        hints: dict[str, type[Ask]] = get_type_hints(self.run)
-        return hints[list(inspect.signature(self.run).parameters)[1]]
+        return _ask_of(self.run)
 
     @property
     def answer(self) -> type[Answer]:
         """The model of what it answers, from the function's own annotation: at once, or once it is called."""
-        found: Any = get_type_hints(self.run)["return"]
+        found = _hints_of(self.run)["return"]
         answer: type[Answer] = get_args(found)[1] if get_origin(found) is not None else found
         return answer
 
@@ -127,6 +127,17 @@ class Declared:
             raise WrongWords(self.name, [_problem(one, self.ask) for one in error.errors()]) from None
 
 
+@lru_cache(maxsize=1024)
+def _hints_of(run: Callable[..., Any]) -> Mapping[str, Any]:
+    return get_type_hints(run)
+
+
+@lru_cache(maxsize=1024)
+def _ask_of(run: Callable[..., Any]) -> type[Ask]:
+    ask: type[Ask] = _hints_of(run)[list(inspect.signature(run).parameters)[1]]
+    return ask
+
+
 def _problem(error: Any, ask: type[Ask]) -> tuple[str, str]:
     place = ".".join(str(step) for step in error["loc"])
     match error["type"]:
@@ -160,6 +171,14 @@ class Register(Generic[D]):
     def by_name(self) -> Mapping[str, D]:
         """All that there is."""
         return self._by_name
+
+    def beside(self, others: Mapping[str, D]) -> Self:
+        """The same, and these, which were held against what can be offered before."""
+        if taken := sorted(self.by_name.keys() & others.keys()):
+            raise TypeError(f"the {self.WHAT} {taken[0]!r} cannot be offered: another {self.WHAT} is called so")
+        both = type(self)(())
+        both._by_name = {**self.by_name, **others}
+        return both
 
     def __getitem__(self, name: str) -> D:
         if name not in self._by_name:

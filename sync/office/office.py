@@ -79,7 +79,7 @@ def outsider(_seen_in: Connection | Transaction) -> Sight:
 
 def offered(engine: Engine) -> Acts:
     """All that can be done: Tieline's own acts, and those of its plugins."""
-    return Acts([*OWN.by_name.values(), *engine.registry.offers.acts.values()])
+    return OWN.beside(engine.registry.offers.acts)
 
 
 def make_tables(engine: Engine, act: Act) -> None:

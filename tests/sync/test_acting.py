@@ -341,6 +341,8 @@ def test_what_cannot_be_offered_is_refused_when_it_is_declared() -> None:
     assert "its function has no docstring" in words
     with pytest.raises(TypeError, match="another act is called so"):
         Acts([OWN["edit"], OWN["edit"]])
+    with pytest.raises(TypeError, match="another act is called so"):
+        OWN.beside({"edit": OWN["edit"]})
 
 
 def test_two_that_say_the_same_have_one_digest() -> None:
