@@ -319,6 +319,7 @@ class EngineDesk(Seeing):
         """Have what was decided at another desk be decided anew, where what it was decided on moves."""
         self.looked_at.update(other.looked_at)
         self.read.update(other.read)
+        self.rests.update(other.rests)
 
     def adopt(self, other: EngineDesk) -> None:
         """Have what was noted at another desk follow what was noted here."""

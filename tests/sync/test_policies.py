@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from tieline.core.errors import NotAllowed, PluginFault
 from tieline.core.identity import Someone
 from tieline.core.offer import Offer, Right
 from tieline.core.policy import Policy, digest
+from tieline.core.store.store import Store, Transaction
 from tieline.sync import policies
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.office import Performed, offered
@@ -62,14 +64,27 @@ def again(desk: Desk, ask: Which) -> Most:
     return Most(most=sum(desk.policy(LIMITS, item).most for item in items * 3))
 
 
+class Settle(Ask):
+    incident: ItemName
+
+
+def settle(desk: Desk, ask: Settle) -> Most:
+    """Say in the title what the policy says, once somebody else approves it."""
+    item, most = desk.item(ask.incident), desk.policy(LIMITS).most
+    desk.edit(item, {"title": f"at most {most}"})
+    desk.ask_first("amounts.ask", "everybody reads it")
+    return Most(most=most)
+
+
 OFFER = Offer(
     "amounts",
     "How much there may be.",
     acts=(
         Act("most", most, "amounts.ask", ("incident",), example={"incident": "INC-1"}),
         Act("again", again, "amounts.ask", ("incident",)),
+        Act("settle", settle, "amounts.ask", ("incident",), asks_first=("amounts.ask",)),
     ),
-    rights={"amounts.ask": Right("ask how much there may be")},
+    rights={"amounts.ask": Right("ask how much there may be", (Role.MANAGER,))},
     policies=(LIMITS,),
 )
 NAME = "amounts.limits"
@@ -306,6 +321,24 @@ def test_of_two_who_propose_at_once_the_second_is_told(world: Worlds) -> None:
     with pytest.raises(NotDone):
         here.do(BOB, "proposals approve", proposal=second.proposal)
     assert [one.text for one in here.revisions()] == ["most: 5"]
+
+
+def test_what_is_approved_is_done_by_the_policy_of_that_moment(world: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Team(world, bob=Role.MANAGER, eve=Role.MANAGER)
+    asked, other = here.do(ANN, "amounts settle", incident="INC-1"), here.propose("most: 5", by=EVE)
+    write, meanwhile = Store.write, [lambda: here.do(BOB, "proposals approve", proposal=other.proposal)]
+
+    @contextmanager
+    def late(store: Store) -> Iterator[Transaction]:
+        while meanwhile:
+            meanwhile.pop()()
+        with write(store) as tx:
+            yield tx
+
+    monkeypatch.setattr(Store, "write", late)
+    with pytest.raises(NotDone, match="what would be written now is not what was shown"):
+        here.do(BOB, "proposals approve", proposal=asked.proposal)
+    assert here.world.incident().fields["title"] == "Disk full"
 
 
 def test_whoever_may_not_propose_is_refused(world: Worlds) -> None:
