@@ -6,9 +6,11 @@ import difflib
 import hmac
 import importlib.metadata
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final, cast, get_type_hints
 
 import pluggy
@@ -83,8 +85,22 @@ def plugin_for_tool(tool: str, names: Iterable[str]) -> str | None:
 
 
 def installed() -> list[importlib.metadata.EntryPoint]:
-    """Every plugin that any installed distribution offers. Nothing is imported."""
-    return list(importlib.metadata.entry_points(group=GROUP))
+    """Every plugin that any installed distribution offers. Nothing is imported. Every distribution is read for it, and
+    again only once something was installed, or removed."""
+    return list(_installed(tuple(map(_changed, sys.path))))
+
+
+@lru_cache(maxsize=4)
+def _installed(_places: tuple[tuple[str, int], ...]) -> tuple[importlib.metadata.EntryPoint, ...]:
+    return tuple(importlib.metadata.entry_points(group=GROUP))
+
+
+def _changed(place: str) -> tuple[str, int]:
+    """A place where packages are, and when it changed, in nanoseconds."""
+    try:
+        return place, Path(place or ".").stat().st_mtime_ns
+    except OSError:
+        return place, 0
 
 
 def find_plugins(allowed: Mapping[str, Node], findings: Findings) -> list[Plugin]:
@@ -132,12 +148,17 @@ def _is_as_pinned(point: importlib.metadata.EntryPoint, node: Node, findings: Fi
 
 
 def _distribution(point: importlib.metadata.EntryPoint) -> str:
-    return "" if point.dist is None else _named(point.dist)[0]
+    return brought_by(point)[0]
+
+
+def brought_by(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    """The name and the version of the distribution that a plugin comes in; "" where it is not known."""
+    return ("", "") if point.dist is None else _named(point.dist)
 
 
 @lru_cache(maxsize=64)
 def _named(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
-    """Its name and version: its whole description is read for them, each time."""
+    """Its whole description is read for them, each time."""
     return distribution.name, distribution.version
 
 
@@ -155,8 +176,7 @@ def _load(point: importlib.metadata.EntryPoint, node: Node, findings: Findings) 
     implementation = instantiate(point.name, offered, node, findings)
     if implementation is None:
         return None
-    version = "" if point.dist is None else _named(point.dist)[1]
-    return Plugin(point.name, implementation, _distribution(point), version, point.value, node)
+    return Plugin(point.name, implementation, *brought_by(point), point.value, node)
 
 
 def _how_to_install(point: importlib.metadata.EntryPoint, error: ModuleNotFoundError) -> str:

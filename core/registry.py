@@ -23,7 +23,15 @@ from tieline.core.errors import ConfigError
 from tieline.core.hooks import Committed, Edited, Objection
 from tieline.core.model import INCIDENT_FIELDS, Audience, ConnectionName, Fields, RecordKind, Signal, Tlp
 from tieline.core.patience import Listener, OutOfPatience, Patience
-from tieline.core.plugins import Plugin, collect_adapters, collect_offers, find_plugins, installed, register
+from tieline.core.plugins import (
+    Plugin,
+    brought_by,
+    collect_adapters,
+    collect_offers,
+    find_plugins,
+    installed,
+    register,
+)
 from tieline.core.port import AdapterKind
 from tieline.core.settings import Findings
 from tieline.core.values import fits
@@ -358,7 +366,7 @@ class Registry:
         listed = [self._state(guard) for guard in self._guards.values()]
         for point in installed():
             if point.name not in self._guards:
-                distribution, version = (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
+                distribution, version = brought_by(point)
                 listed.append(PluginState(point.name, distribution, version, point.value, "not allowed"))
         return sorted(listed, key=lambda state: (state.name, state.distribution))
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Dialect, Index, Table, inspect, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from tieline.core.errors import ConfigError, Problem, as_sentence
 from tieline.core.events import StoreMoved
@@ -178,12 +179,31 @@ def attach_keys(connection: Connection, name: str, keys: Keys | None) -> bool:
 
 
 def _create(connection: Connection) -> None:
-    metadata.create_all(connection, checkfirst=False)
+    for statement in _statements(connection.dialect):
+        connection.exec_driver_sql(statement)
     install_journal(connection)
     for statement in triggers_of_keys(connection.dialect.name):
         connection.exec_driver_sql(statement)
     connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:revision)"), {"revision": REVISION})
+
+
+_made: Final[dict[str, tuple[str, ...]]] = {}
+
+
+def _statements(dialect: Dialect) -> tuple[str, ...]:
+    """What makes every table and index, the ones before those that refer to them. To say it takes longer than to do it,
+    and it is the same for every store of the kind."""
+    if dialect.name not in _made:
+        made: list[CreateTable | CreateIndex] = []
+        for table in metadata.sorted_tables:
+            made += [CreateTable(table), *map(CreateIndex, _indexes(table))]
+        _made[dialect.name] = tuple(str(one.compile(dialect=dialect)) for one in made)
+    return _made[dialect.name]
+
+
+def _indexes(table: Table) -> list[Index]:
+    return sorted(table.indexes, key=lambda index: str(index.name))
 
 
 def install_journal(connection: Connection) -> None:

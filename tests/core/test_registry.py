@@ -15,7 +15,7 @@ from tests.core.strangers import Strangers, allowed, event, plugin, signal, stra
 from tieline.core.errors import ConfigError, Problem
 from tieline.core.hooks import Committed, hookimpl
 from tieline.core.model import Audience, ConnectionName, Fields, RecordKind, Signal, Tlp
-from tieline.core.plugins import missing_powers, plugin_for_tool
+from tieline.core.plugins import installed, missing_powers, plugin_for_tool
 from tieline.core.port import AdapterKind, ConnectionSettings, Cursor, Health, Power, Reading, Ref, Source
 from tieline.core.registry import Limits, Registry
 from tieline.core.yaml import Node, load_yaml
@@ -107,6 +107,13 @@ def test_a_check_of_settings_that_fails_itself_is_a_problem_of_the_plugin(strang
         True,
     ), found
     assert "s3cret" not in str(found)
+
+
+def test_what_is_installed_is_read_once_and_again_when_something_was_installed(strangers: Strangers) -> None:
+    before = installed()
+    assert [one.dist is other.dist for one, other in zip(before, installed(), strict=True)] == [True] * len(before)
+    strangers.install("acme", {"late": HEAD})
+    assert [one.name for one in installed() if one not in before] == ["late"]
 
 
 def test_a_plugin_that_fails_at_import_is_a_problem_and_the_next_one_is_still_looked_at(strangers: Strangers) -> None:

@@ -4,7 +4,14 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.core.store_backends import address, open_store, postgres_database, postgres_server, store
+from tests.core.store_backends import (
+    address,
+    open_store,
+    postgres_database,
+    postgres_empty,
+    postgres_server,
+    store,
+)
 
 from tieline.core.errors import LeaseLost, StoreUnavailable
 from tieline.core.journal import Entry, verify
@@ -17,7 +24,7 @@ from tieline.core.timers import any_due, set_timer
 from tieline.sync.daemon.jobs import lease
 from tieline.sync.intake import inbox
 
-__all__ = ["address", "open_store", "postgres_database", "postgres_server", "store"]
+__all__ = ["address", "open_store", "postgres_database", "postgres_empty", "postgres_server", "store"]
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEFT = ConnectionName("left")
