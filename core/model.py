@@ -44,6 +44,7 @@ class RecordKind(str):
     CHANGE: ClassVar[RecordKind]
     PROBLEM: ClassVar[RecordKind]
     EXECUTION: ClassVar[RecordKind]
+    ANNOUNCEMENT: ClassVar[RecordKind]
 
     @property
     def value(self) -> str:
@@ -56,6 +57,7 @@ RecordKind.SIGNAL = RecordKind("signal")
 RecordKind.CHANGE = RecordKind("change")
 RecordKind.PROBLEM = RecordKind("problem")
 RecordKind.EXECUTION = RecordKind("execution")
+RecordKind.ANNOUNCEMENT = RecordKind("announcement")
 
 
 class Status(StrEnum):
@@ -114,6 +116,33 @@ class Order(StrEnum):
 
     RUN = "run"
     CANCEL = "cancel"  # while it has not begun, and as far as it can be stopped
+
+
+class AnnouncementStatus(StrEnum):
+    """The life of an announcement."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"  # it is approved, and published at its time
+    PUBLISHED = "published"
+    RETRACTED = "retracted"  # what stands there says so
+
+
+class Phase(StrEnum):
+    """How far those are who mend it, as status pages say it."""
+
+    INVESTIGATING = "investigating"
+    IDENTIFIED = "identified"
+    MONITORING = "monitoring"
+    RESOLVED = "resolved"
+
+
+class Disruption(StrEnum):
+    """How much users notice of it, as status pages say it."""
+
+    NONE = "none"
+    MINOR = "minor"
+    MAJOR = "major"
+    CRITICAL = "critical"
 
 
 class Severity(StrEnum):
@@ -310,6 +339,14 @@ OWN_CATALOGUE: Final[Mapping[RecordKind, Mapping[str, FieldSpec]]] = {
         FieldSpec("output", FieldType.RICH_TEXT, "what it wrote, or the end of that"),
         FieldSpec("output_sha256", FieldType.TEXT, "the hash of all that it wrote"),
     ),
+    RecordKind.ANNOUNCEMENT: _catalogue(
+        FieldSpec("title", FieldType.TEXT, "what is announced, in one line", audience=Audience.PUBLIC),
+        FieldSpec("description", FieldType.RICH_TEXT, "what everybody reads of it", audience=Audience.PUBLIC),
+        FieldSpec("phase", FieldType.CHOICE, "how far those are who mend it", Phase, Audience.PUBLIC),
+        FieldSpec("disruption", FieldType.CHOICE, "how much users notice of it", Disruption, Audience.PUBLIC),
+        FieldSpec("status", FieldType.CHOICE, "where it stands in its life", AnnouncementStatus, Audience.STAFF),
+        FieldSpec("about", FieldType.REFERENCE, "the incident that it is about", audience=Audience.STAFF),
+    ),
 }
 
 
@@ -465,6 +502,15 @@ OWN_KINDS: Final = (
         ),
         tuple(OWN_CATALOGUE[RecordKind.EXECUTION].values()),
         frozenset(OWN_CATALOGUE[RecordKind.EXECUTION]),
+    ),
+    ItemKind(
+        RecordKind.ANNOUNCEMENT,
+        "ANN",
+        "what everybody is told",
+        AnnouncementStatus,
+        frozenset({AnnouncementStatus.RETRACTED}),
+        tuple(OWN_CATALOGUE[RecordKind.ANNOUNCEMENT].values()),
+        frozenset(OWN_CATALOGUE[RecordKind.ANNOUNCEMENT]),
     ),
 )
 """The kinds of item that there are without a plugin."""

@@ -562,5 +562,8 @@ class AdapterKind:
     """The default budget, below what the vendor allows."""
     copies: Callable[[ConnectionName], str] | None = None
     """What is copied into a connection of this name where its `copies` does not say: a condition; without it, all."""
+    readers: Audience = Audience.RESPONDERS
+    """The widest audience that reads what stands there. To one outside nothing leaves but what is for it and what
+    somebody approved byte for byte."""
     look_at: str = ""
     """Where a person looks when the tool answers success and does something else: its rights, screens and rules."""

@@ -32,6 +32,7 @@ def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
         "runner-execution",
         "servicenow-incident",
         "spool-execution",
+        "statuspage-announcement",
     ]
 
 

@@ -1,0 +1,1 @@
+"""Atlassian Statuspage: what everybody reads."""
