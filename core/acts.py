@@ -17,6 +17,7 @@ from tieline.core.arguments import Answer
 from tieline.core.declared import Declared, Register
 from tieline.core.errors import TielineError
 from tieline.core.events import Event
+from tieline.core.model import IncidentId
 
 Later = Callable[[], Answer]
 """An answer that is known once what was noted is carried out, such as the number of a comment."""
@@ -26,6 +27,14 @@ Run = Callable[[Any, Any], Answer | Later]
 
 class NotDone(TielineError):
     """The act cannot be done as things are; nothing was. Its message says why, and what to do next."""
+
+
+class Withheld(NotDone):
+    """Something of an item was to be read outside, and may not be. It is journalled that somebody wanted that."""
+
+    def __init__(self, item: IncidentId, why: str) -> None:
+        super().__init__(why)
+        self.item = item
 
 
 LASTS: Final = timedelta(days=1)

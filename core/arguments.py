@@ -108,7 +108,10 @@ Instant = Annotated[
 ]
 """A moment with its zone."""
 
-Words = Annotated[str, BeforeValidator(_words)]
+STORABLE: Final = BeforeValidator(_words)
+"""Stands last behind a text that an act is told: every store can keep it."""
+
+Words = Annotated[str, STORABLE]
 """Text of any length, such as Markdown."""
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), BeforeValidator(_words)]

@@ -42,6 +42,9 @@ class Item(Protocol):
     @property
     def is_open(self) -> bool: ...
 
+    @property
+    def restricted(self) -> bool: ...
+
 
 class Noted(Protocol):
     """What a note will have made, once it is carried out."""
@@ -123,6 +126,17 @@ class Desk(Look, Protocol):
 
     def bind(self, name: str, text: str) -> None:
         """Note a text that leaves from here, byte for byte: whoever approves sees it, and approves these bytes."""
+
+    def release(self, item: Item, fields: Fields, *, since: datetime | None = None) -> None:
+        """Note that others may read what these fields of an item say, wherever it is shown outside, byte for byte; from
+        a time on. Where that is to be in force, somebody is asked first, and approves these bytes. Raises NotDone for
+        what may not be shown, with the sentence that says why."""
+
+    def take_back(self, item: Item) -> None:
+        """Note that nothing of an item is approved any more that was to be shown later."""
+
+    def halt(self, *, goes_on: bool = False) -> None:
+        """Note that nothing leaves any more for others to read, whatever was approved; or that it does again."""
 
     def ask_first(
         self,

@@ -443,6 +443,25 @@ class Approved(Event):
     by_token: str | Absent = ABSENT
 
 
+@event("withheld")
+class Withheld(Event):
+    """somebody wanted something to be read outside that may not be; with the sentence. Once a minute for each of them
+    and each act"""
+
+    act: str
+    sentence: str
+
+
+@event("cleared")
+class Cleared(Event):
+    """an item may be shown outside in one connection, in these bytes and in no others; with their hash, from when on,
+    and the persons who approved them, who are none where it was done at once"""
+
+    sha: str
+    since: str
+    approved_by: Sequence[str]
+
+
 @event("rejected")
 class Rejected(Event):
     """somebody said no to what was proposed; with why"""

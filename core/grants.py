@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select
 
 from tieline.core.access import Bound, Facts, Grant, Role, Rule, Verdict, parse_scope
 from tieline.core.errors import NotAllowed
-from tieline.core.events import ActRefused, Event, Granted, Revoked
+from tieline.core.events import ActRefused, Event, Granted, Revoked, Withheld
 from tieline.core.identity import Actor, Someone
 from tieline.core.model import ABSENT, IncidentId
 from tieline.core.store import persons
@@ -220,6 +220,12 @@ def refused(
     if is_news(tx, f"refused {tx.person(someone)} {act}", now):
         happened = ActRefused(act=act, right=right, rule=verdict.rule.value, by_token=someone.token or ABSENT)
         _journal(tx, happened, now, someone, incident)
+
+
+def withheld(tx: Transaction, someone: Someone, act: str, item: IncidentId, sentence: str, now: datetime) -> None:
+    """Journal that something of an item may not be read outside as somebody wanted, once a minute for each act."""
+    if is_news(tx, f"withheld {tx.person(someone)} {act}", now):
+        _journal(tx, Withheld(act=act, sentence=sentence), now, someone, item)
 
 
 def is_news(tx: Transaction, thing: str, now: datetime) -> bool:

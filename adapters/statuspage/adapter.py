@@ -16,9 +16,11 @@ from urllib.parse import quote
 import orjson
 
 from tieline.adapters.statuspage.settings import StatuspageSettings
+from tieline.core.client import Answer, Client
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, StaleVersion, TryAgain
-from tieline.core.http import Client, asked_of_no_record, at_origin, sendable, server_date
+from tieline.core.http import asked_of_no_record
 from tieline.core.listing import alone, answered, understood
+from tieline.core.login import Proof, revealed
 from tieline.core.model import ConnectionName, Disruption, Phase
 from tieline.core.port import Body, Cursor, Health, Page, Reading, Ref, Token, Version, Workbench
 
@@ -44,9 +46,9 @@ class StatuspageAdapter:
     def __init__(self, name: ConnectionName, settings: StatuspageSettings, workbench: Workbench) -> None:
         self._name = name
         self._settings = settings
-        self._workbench = workbench
+        self._clock = workbench.clock
         self._page = f"/pages/{quote(settings.page, safe='')}"
-        self._made: Client | None = None
+        self._client = Client(name, settings.url, settings, workbench, tool="Statuspage", prove=self._proof)
 
     def __repr__(self) -> str:
         return f"StatuspageAdapter({self._name!r})"
@@ -55,9 +57,9 @@ class StatuspageAdapter:
 
     def check(self) -> Health:
         with asked_of_no_record():
-            told, at = self._send("GET", self._page)
+            answer = self._send("GET", self._page)
             self._list(1)
-        return Health(str(told.get("name", "")), "Statuspage v1", at - self._workbench.clock.now())
+        return Health(str(answer.json.get("name", "")), "Statuspage v1", answer.at - self._clock.now())
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         """Pages of one listing, in the order of what changed last. The cursor is when that was, by the page's clock."""
@@ -75,8 +77,8 @@ class StatuspageAdapter:
             yield Page([reading for _when, reading in part], Cursor(upto.isoformat()), more, unreadable=odd)
 
     def read(self, ref: Ref) -> Reading:
-        told, at = self._send("GET", self._at(ref))
-        return alone(self._name, f"read: incident {ref}", lambda: self._reading(told, at))
+        answer = self._send("GET", self._at(ref))
+        return alone(self._name, f"read: incident {ref}", lambda: self._reading(answer.json, answer.at))
 
     # Adapter
 
@@ -86,8 +88,8 @@ class StatuspageAdapter:
         self._check(body)
         said = {**_said(body), "metadata": {"tieline": {"token": token}}}
         with asked_of_no_record():
-            told, at = self._write("POST", f"{self._page}/incidents", said)
-        return answered(self._name, "create", lambda: self._reading(told, at))
+            answer = self._write("POST", f"{self._page}/incidents", said)
+        return answered(self._name, "create", lambda: self._reading(answer.json, answer.at))
 
     def update(self, ref: Ref, patch: Body, seen: Version) -> Reading:
         self._check(patch)
@@ -101,8 +103,8 @@ class StatuspageAdapter:
             raise Rejected(self._name, "update: what was told cannot be emptied", refused={"body": "it is empty"})
         if news.keys() & {"status", "body"}:
             news = {"status": before.body["status"], "body": before.body["body"], **news}
-        told, at = self._write("PATCH", self._at(ref), _said(news))
-        return answered(self._name, f"update: incident {ref}", lambda: self._reading(told, at))
+        answer = self._write("PATCH", self._at(ref), _said(news))
+        return answered(self._name, f"update: incident {ref}", lambda: self._reading(answer.json, answer.at))
 
     # Finder
 
@@ -136,67 +138,40 @@ class StatuspageAdapter:
             number += 1
 
     def _list(self, number: int) -> tuple[list[Mapping[str, Any]], datetime]:
-        path = f"{self._page}/incidents"
+        path, size = f"{self._page}/incidents", str(self._settings.page_size)
         with asked_of_no_record():
-            told, at = self._ask("GET", path, query={"page": str(number), "per_page": str(self._settings.page_size)})
-        if not (isinstance(told, list) and all(isinstance(row, dict) for row in told)):
-            raise self._nonsense(path, "no list of incidents")
-        return told, at
+            answer = self._send("GET", path, query={"page": str(number), "per_page": size}, shape=list)
+        if not all(isinstance(row, dict) for row in answer.json):
+            raise self._client.unlike(answer, "no list of incidents")
+        return answer.json, answer.at
 
-    def _write(self, method: str, path: str, said: Body) -> tuple[Mapping[str, Any], datetime]:
+    def _write(self, method: str, path: str, said: Body) -> Answer:
         """Send one write. One whose answer is lost is left time before anybody looks what came of it."""
         try:
-            body = {"incident": {**said, "deliver_notifications": self._settings.notify}}
-            return self._send(method, path, body=body)
+            return self._send(method, path, {"incident": {**said, "deliver_notifications": self._settings.notify}})
         except TryAgain as error:
             if error.maybe_done and error.wait is None:
                 error.wait = LATE
             raise
 
-    def _send(self, method: str, path: str, *, body: Body | None = None) -> tuple[Mapping[str, Any], datetime]:
-        told, at = self._ask(method, path, body=body)
-        if isinstance(told, dict):
-            return told, at
-        if method == "GET":
-            raise self._nonsense(path, "no object in JSON")
-        raise TryAgain(self._name, f"{method} {path} answered no object in JSON", maybe_done=True, wait=LATE)
-
-    def _ask(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Body | None = None
-    ) -> tuple[Any, datetime]:
-        """What is answered, and when, by the page's own clock; None for what is no JSON."""
-        shown = {"Authorization": f"OAuth {self._token()}"}
-        client = self._client()
-        self._workbench.spend()
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        shape: type[dict[Any, Any] | list[Any]] = dict,
+    ) -> Answer:
         try:
-            response = client.request(method, path, params=query, json=body, headers=shown)
+            return self._client.call(method, path, query=query, body=body, shape=shape)
         except Rejected as error:
             if error.status != _CALM_DOWN:
                 raise
             raise TryAgain(self._name, str(error), limit=Limit.CONNECTION, status=_CALM_DOWN) from None
-        at = server_date(response.headers) or self._workbench.clock.now()
-        try:
-            return orjson.loads(response.content), at
-        except orjson.JSONDecodeError:
-            return None, at
 
-    def _client(self) -> Client:
-        if self._made is None:
-            settings, bench = self._settings, self._workbench
-            self._made = Client(
-                self._name, settings.url, now=bench.clock.now, settings=settings, transport=bench.transport
-            )
-        return self._made
-
-    def _token(self) -> str:
-        try:
-            return sendable(self._name, "token", self._settings.token.reveal())
-        except LookupError as error:
-            raise NeedsOperator(self._name, str(error)) from None
-
-    def _nonsense(self, path: str, why: str) -> NeedsOperator:
-        words = f"GET {path}{at_origin(self._settings.url)} answered 200 with what is not Statuspage's ({why})"
-        return NeedsOperator(self._name, f"{words}; check `url`, and what stands in between.", status=200)
+    def _proof(self) -> Proof:
+        return Proof({"authorization": f"OAuth {revealed(self._name, 'token', self._settings.token)}"})
 
     def _at(self, ref: Ref) -> str:
         return f"{self._page}/incidents/{quote(ref, safe='')}"

@@ -19,6 +19,9 @@ def deliver(engine: Engine, here: Connected, item: comments.Outgoing) -> None:
     if not isinstance(source, Commenter):
         raise TypeError(f"{here.name} claims to comment and cannot")
     refused = engine.registry.refuses_comment(item.audience, here.name, here.config.ceiling, item.kind)
+    if here.kind.readers.is_outside:
+        park(engine, here, item, f"{here.name} is read outside, and a comment is nothing that was approved for that")
+        return
     if refused or ceiling.is_above(here, item.tlp):
         park(engine, here, item, f"a comment may not leave for {here.name}: its label is above the ceiling")
         return

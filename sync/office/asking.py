@@ -10,6 +10,7 @@ from datetime import datetime
 
 from tieline.core import grants, tokens
 from tieline.core.access import GRANT, OWN_RULES, STORE, Facts, Rule, Rules, Subject, Verdict, may
+from tieline.core.acts import Withheld
 from tieline.core.errors import NotAllowed
 from tieline.core.identity import Someone
 from tieline.core.model import IncidentId
@@ -109,6 +110,10 @@ def asking(store: Store, asked: Asked, act: str) -> Iterator[Store]:
         yield store.guarded(asked)
     except Lacking as error:
         journal_refusal(store, asked.asker, act, error.right, error.verdict, asked.incident)
+        raise
+    except Withheld as error:
+        with store.write() as tx:
+            grants.withheld(tx, asked.asker.someone, act, error.item, str(error), asked.asker.now)
         raise
     except NotAllowed:
         if asked.verdict is not None and not asked.verdict.allowed:

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from tieline.core import grants, timers
 from tieline.core.access import Rule, Subject, Verdict
-from tieline.core.acts import LASTS, Acts, Approval, AskFirst
+from tieline.core.acts import LASTS, Acts, Approval, AskFirst, NotDone, Withheld
 from tieline.core.arguments import Ask
 from tieline.core.desk import Item
 from tieline.core.errors import Misfit, NotAllowed
-from tieline.core.events import Event, Fact
+from tieline.core.events import Cleared, Event, Fact
 from tieline.core.identity import Actor, Someone
-from tieline.core.model import ITEM_KINDS, OWN_KINDS, Audience, Fields, IncidentId, RecordKind
+from tieline.core.model import ITEM_KINDS, OWN_KINDS, Audience, Fields, IncidentId, RecordKind, instant
 from tieline.core.offer import Offer
 from tieline.core.projections import Happened, Projection, RowsSeen
 from tieline.core.settings import no_such
 from tieline.core.store.store import Connection, Transaction
+from tieline.sync import loading
 from tieline.sync.comments import comments
-from tieline.sync.engine import Engine
-from tieline.sync.office import jobs, notes, projecting
+from tieline.sync.engine import Connected, Engine
+from tieline.sync.office import deciding, jobs, notes, projecting
 from tieline.sync.office.asking import Asker, Lacking
 from tieline.sync.office.notes import Note
 from tieline.sync.office.rows import rows_of
@@ -30,7 +32,7 @@ from tieline.sync.office.seeing import Seeing
 from tieline.sync.office.writing import checked
 from tieline.sync.policies import Held
 from tieline.sync.records import Incident
-from tieline.sync.road import commit
+from tieline.sync.road import clearance, commit
 from tieline.sync.road.merge import Reason
 from tieline.sync.sight import OUTSIDER, Sight, subject_of
 
@@ -102,6 +104,10 @@ class MadeItem:
     @property
     def is_open(self) -> bool:
         return self.item.is_open
+
+    @property
+    def restricted(self) -> bool:
+        return self.item.restricted
 
 
 def _mark(item: Item | None) -> str | None:
@@ -288,6 +294,43 @@ class EngineDesk(Seeing):
         """Note a text that leaves from here, byte for byte: whoever approves sees it, and approves these bytes."""
         self._note(notes.bind(name, text), lambda _tx: None)
 
+    def release(self, item: Item, fields: Fields, *, since: datetime | None = None) -> None:
+        """Note that others may read what these fields of an item say, wherever it is shown outside, byte for byte."""
+        self.refuse_if_over()
+        places = clearance.places(self.engine, item.kind)
+        why = clearance.for_few(self.seen_in, item.id)
+        if why:
+            raise Withheld(item.id, f"{self.called(item)} {why}, and nothing of that is shown outside")
+        if not places:
+            raise NotDone(f"no connection shows {self.called(item)} outside; add one, such as a status page")
+        values = {**item.fields, **checked(fields, item.kind)}
+        for here in places:
+            try:
+                body = clearance.rendered(here, values)
+            except ValueError as error:
+                raise NotDone(f"{self.called(item)}: {error}") from None
+            sha = clearance.sha(body)
+            note = notes.release(_mark(item), here.name, body, sha, None if since is None else instant(since))
+            self._note(note, partial(self._cleared, item.id, here, sha, since))
+
+    def take_back(self, item: Item) -> None:
+        """Note that nothing of an item is approved any more that was to be shown later."""
+        self._note(notes.take_back(_mark(item)), lambda tx: clearance.take_back(tx, item.id, self.now))
+
+    def halt(self, *, goes_on: bool = False) -> None:
+        """Note that nothing leaves any more for others to read, whatever was approved; or that it does again."""
+        self._ask("comment.publish")
+
+        def write(tx: Transaction) -> None:
+            if not goes_on:
+                clearance.halt(tx, self.now)
+                return
+            clearance.go_on(tx)
+            for number in clearance.parked(tx, self.engine):
+                deciding.release(tx, self.engine, "copy", number, actor=self.actor)
+
+        self._note(notes.halt(goes_on=goes_on), write)
+
     def ask_first(
         self,
         right: str | tuple[str, ...],
@@ -353,6 +396,17 @@ class EngineDesk(Seeing):
         """The projections that events may be written into, by name."""
         offers = [one for one in (self.whose.offer, *self.offers) if one is not None] if self.effects else []
         return {name: one for offer in offers for name, one in projecting.in_step(offer).items()}
+
+    def _cleared(self, item: IncidentId, here: Connected, sha: str, since: datetime | None, tx: Transaction) -> None:
+        if self.approval is None:
+            raise TypeError(f"{self.whose.name!r} has something be read outside, and asked nobody first")
+        at = since or self.now
+        told = Cleared(sha=sha, since=instant(at), approved_by=list(self.approved_by))
+        seq = self.engine.record(tx, told, incident=item, connection=here.name, actor=self.actor)
+        clearance.release(tx, item, here, sha, at, seq)
+        found = loading.load_incident(tx, item, lock=True)
+        if found is not None:  # what was put aside because nobody had approved it
+            commit.spread(tx, self.engine, found)
 
     def _recorded(self, tx: Transaction, event: Event, item: Item | None) -> None:
         number, actor = (None, self.actor) if item is None else (item.id, self.actor)

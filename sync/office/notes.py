@@ -63,6 +63,21 @@ def bind(name: str, text: str) -> Note:
     return {"does": "bind", "name": name, "text": text, "sha": hashlib.sha256(text.encode()).hexdigest()}
 
 
+def release(item: str | None, connection: str, body: Mapping[str, Any], sha: str, since: str | None) -> Note:
+    """What others read of an item, byte for byte, and where."""
+    return {"does": "release", "item": item, "connection": connection, "body": body, "sha": sha, "since": since}
+
+
+def take_back(item: str | None) -> Note:
+    """What was approved to be shown later is so no more."""
+    return {"does": "take_back", "item": item}
+
+
+def halt(*, goes_on: bool) -> Note:
+    """All that others read leaves no more, or leaves again."""
+    return {"does": "go on" if goes_on else "halt"}
+
+
 def sha(notes: Sequence[Note]) -> str:
     """Another one as soon as anything of it is."""
     return hashlib.sha256(canonical(list(notes))).hexdigest()
@@ -87,6 +102,16 @@ def sentence(note: Note, called: Mapping[str, str]) -> str:
             return f"the job {note['kind']}{of} begins" + (f": {_cut(told)}" if told else "")
         case "bind":
             return f"{note['name']}, byte for byte: {_cut(note['text'])}"
+        case "release":
+            since = f" from {note['since']} on" if note["since"] else ""
+            said = "\n".join(f"{name}: {value}" for name, value in note["body"].items())
+            return f"shown in {note['connection']}{since}, byte for byte:\n{_cut(said)}"
+        case "take_back":
+            return f"what was to be shown later{of} is approved no more"
+        case "halt":
+            return "nothing is shown outside any more"
+        case "go on":
+            return "what was approved is shown outside again"
         case does:
             return f"{does.replace('_', ' ')} {note['kind']}{of}"
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from tieline.core import grants
 from tieline.core.access import BREAK_GLASS, STORE, Duty, Relation, Rule, Subject, Verdict, may
-from tieline.core.acts import Act, Approval, AskFirst, NotDone
+from tieline.core.acts import Act, Approval, AskFirst, NotDone, Withheld
 from tieline.core.arguments import Answer, Ask, Instant
 from tieline.core.declared import WrongWords
 from tieline.core.errors import NotProved
@@ -123,7 +123,7 @@ def _items(desk: EngineDesk, approval: Approval, *, is_pinned: bool) -> dict[Inc
     counts = is_pinned or not approval.at_any_revision
     return {
         number: desk.looked_at[number].revision if counts else None
-        for number in sorted(desk.looked_at, key=lambda number: (number not in restricted, number))
+        for number in sorted(desk.looked_at, key=lambda number: number not in restricted)
     }
 
 
@@ -215,7 +215,8 @@ def again(desk: EngineDesk, found: Proposal) -> Again:
     except (NotDone, LookupError, ValueError, WrongWords, AskFirst) as error:
         if isinstance(error, KeyError | IndexError | ValidationError):
             raise
-        raise NotDone(f"{found.label} cannot be carried out as things are: {error}") from None
+        why = f"{found.label} cannot be carried out as things are: {error}"
+        raise (Withheld(error.item, why) if isinstance(error, Withheld) else NotDone(why)) from None
     finally:
         inner.end()
     _check_the_same(found, inner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieline.core.model import Fields, Tlp
+from tieline.core.model import Fields, Tlp, shown_to
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.records import Incident
 
@@ -24,6 +24,8 @@ def refusal(here: Connected, incident: Incident) -> str:
 
 
 def may_leave(engine: Engine, here: Connected, fields: Fields) -> Fields:
-    """The fields that no plugin refuses to disclose to this connection."""
+    """The fields that no plugin refuses to disclose to this connection; outside, those that are for its readers."""
+    if here.kind.readers.is_outside:
+        fields = shown_to(here.kind.readers, fields, here.kind.record)
     refused = engine.registry.refused_fields(fields, here.name, here.config.ceiling, here.kind.record)
     return {name: value for name, value in fields.items() if name not in refused}

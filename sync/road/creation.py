@@ -22,7 +22,7 @@ from tieline.sync.fit import unfit
 from tieline.sync.intake import inbox
 from tieline.sync.outcomes import Done, Verb, outcome, standing_of
 from tieline.sync.records import Incident, Intent, Replica, ReplicaState
-from tieline.sync.road import ceiling, commit, copy_states
+from tieline.sync.road import ceiling, clearance, commit, copy_states
 from tieline.sync.road.read import sight, take_comments, with_comments
 from tieline.sync.road.reconcile import Moment, Sighting
 from tieline.sync.road.reviewing import Reviews, with_reviews
@@ -42,6 +42,7 @@ def create(engine: Engine, here: Connected, replica: Replica, incident: Incident
         current = loading.lock_replica(tx, replica.id)
         if current is None or current.state not in (ReplicaState.ABSENT, ReplicaState.IN_DOUBT):
             return
+        clearance.refuse(tx, here, incident, now, written.body)
         engine.record(
             tx,
             CreateIntended(

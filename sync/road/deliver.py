@@ -35,7 +35,7 @@ from tieline.sync.engine import EVERYONE, REMEMBER_PEOPLE, Connected, Engine
 from tieline.sync.fit import unfit
 from tieline.sync.outcomes import Done, Then, Verb, outcome, standing_of
 from tieline.sync.records import Attempt, Held, Hold, Incident, Replica, ReplicaState
-from tieline.sync.road import ceiling, commit, copy_states, creation, robots
+from tieline.sync.road import ceiling, clearance, commit, copy_states, creation, robots
 from tieline.sync.road.read import look_again, sight, with_replaced
 from tieline.sync.road.reconcile import Moment, wanted
 from tieline.sync.road.reviewing import Reviews, with_reviews
@@ -85,6 +85,9 @@ def _deliver(
     engine: Engine, here: Connected, look_first: Callable[[], bool], replica: Replica, incident: Incident
 ) -> None:
     refusal = ceiling.refusal(here, incident)
+    if here.kind.readers.is_outside and not refusal:
+        with engine.store.read() as connection:
+            refusal = clearance.refusal(connection, here, incident, engine.clock.now())
     if refusal:
         copy_states.park(engine, replica.id, refusal)
         return
@@ -143,7 +146,8 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     meant = {name: incident.fields[name] for name in fields}
     known = ceiling.may_leave(engine, here, incident.fields)
     kept, back = replica.originals or {}, unfit.held_back(replica)
-    patch = here.mapping.denormalize(meant, known, ids, link=replica.url, originals=kept, without=back, present=present)
+    link = "" if here.kind.readers.is_outside else replica.url
+    patch = here.mapping.denormalize(meant, known, ids, link=link, originals=kept, without=back, present=present)
     if patch.left_out:
         _hold_unwritable(engine, here, replica.id, incident, patch)
     if not patch.written:
@@ -152,7 +156,7 @@ def _update(engine: Engine, here: Connected, replica: Replica, incident: Inciden
     # What is written back as it stood is watched like any other write, unless a person has still to decide about it.
     undecided = replica.holds.keys() - fields.keys() if present is not None else frozenset()
     watched = {name: value for name, value in patch.written.items() if name not in undecided}
-    if not _intend(engine, here, replica, incident, watched):
+    if not _intend(engine, here, replica, incident, watched, patch.body):
         return
     try:
         reading = here.call(Verb.UPDATE, here.adapter.update, replica.ref, patch.body, replica.version)
@@ -254,7 +258,7 @@ def _tell_left_out(engine: Engine, here: Connected, incident: Incident, names: S
             engine.record(tx, FieldsLeftOut(fields=facts), incident=incident.id, connection=here.name, reason=LEFT_OUT)
 
 
-def _intend(engine: Engine, here: Connected, replica: Replica, incident: Incident, written: Fields) -> bool:
+def _intend(engine: Engine, here: Connected, replica: Replica, incident: Incident, written: Fields, sent: Body) -> bool:
     """Store what is about to be written. False when the world moved meanwhile and the decision is void."""
     with engine.store.write() as tx:
         current = loading.lock_replica(tx, replica.id)
@@ -263,6 +267,7 @@ def _intend(engine: Engine, here: Connected, replica: Replica, incident: Inciden
             return False
         if current.version != replica.version or current.state is not ReplicaState.LINKED:
             return False
+        clearance.refuse(tx, here, latest, engine.clock.now(), sent)
         attempts = {name: Attempt(current.base.get(name), value) for name, value in written.items()}
         seq = engine.record(
             tx,

@@ -18,6 +18,8 @@ from tieline.core.offer import Offers
 from tieline.plugins.durations.plugin import Plugin as Durations
 from tieline.plugins.escalation.plugin import Plugin as Escalation
 from tieline.plugins.escalation.policy import Settings
+from tieline.plugins.publishing.plugin import Plugin as Publishing
+from tieline.plugins.publishing.policy import Settings as PublishingSettings
 from tieline.plugins.runbook.plugin import Plugin as Runbook
 from tieline.plugins.runbook.policy import Settings as Runbooks
 
@@ -30,6 +32,7 @@ KNOWN = Offers(
         Escalation(Settings()).tieline_offer(),
         Durations().tieline_offer(),
         Runbook(Runbooks()).tieline_offer(),
+        Publishing(PublishingSettings()).tieline_offer(),
         promises().tieline_offer(),
     ]
 )

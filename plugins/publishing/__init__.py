@@ -1,0 +1,1 @@
+"""What everybody is told: in words that somebody else approved, and by who may."""

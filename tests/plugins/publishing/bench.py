@@ -1,0 +1,176 @@
+"""The page's workspace, with a ticket tool and a status page, and the people who publish there."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.docs.pages import DOCS, blocks
+
+from tieline.adapters.memory.tool import MemoryTool
+from tieline.adapters.statuspage.simulator import TOKEN, StatuspageSimulator
+from tieline.adapters.testing.clock import ManualClock
+from tieline.adapters.testing.simulation import HttpxTransport
+from tieline.core import grants
+from tieline.core.access import Grant, Role, Rule, Verdict
+from tieline.core.config import load_text
+from tieline.core.identity import Someone, of_account
+from tieline.core.store.store import Store
+from tieline.core.views import Views
+from tieline.sync import explain, restricting
+from tieline.sync.build import build
+from tieline.sync.daemon.firing import fire_timers
+from tieline.sync.daemon.lane import Lane
+from tieline.sync.engine import Engine
+from tieline.sync.office.asking import Asker
+from tieline.sync.office.enquiries import Enquiries
+from tieline.sync.office.office import Performed, offered
+from tieline.sync.office.own_views import OWN_VIEWS
+from tieline.sync.office.performing import perform
+from tieline.sync.work.turn import turn
+
+WRITER, PUBLISHER, COMMANDER, LAWYER = (of_account(name, "db1") for name in ("wil", "pat", "cat", "lou"))
+TEXT = "Some payments are declined. We look into it."
+[WORKSPACE] = [
+    one.text for one in blocks(DOCS / "how-to" / "publish-to-a-status-page.md") if one.file == "tieline.yaml"
+]
+
+
+class Bench:
+    """`restart` is a crash: only the store and the tools remain."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock, self.dice = ManualClock(), random.Random(0)
+        self.tool, self.page = MemoryTool(self.clock.now), StatuspageSimulator(self.clock.now)
+        os.environ["STATUSPAGE_TOKEN"] = TOKEN
+        self.file = folder / "tieline.yaml"
+        self.file.write_text(WORKSPACE, encoding="utf-8")
+        self.engine: Engine
+        self.start()
+        self.settle(2)
+        for whom, role in (
+            (WRITER, Role.RESPONDER),
+            (PUBLISHER, Role.COMMUNICATIONS),
+            (COMMANDER, Role.COMMANDER),
+            (LAWYER, Role.LEGAL),
+        ):
+            self.grant(whom, role)
+
+    def start(self) -> None:
+        config, registry = load_text(self.file.read_bytes(), self.file)
+        store = Store.open(config.store)
+        store.migrate()
+        self.engine = build(
+            config,
+            store,
+            registry,
+            clock=self.clock,
+            sleep=self.clock.advance,
+            wake=lambda _name: None,
+            dice=self.dice,
+            transports={"desk": self.tool, "page": HttpxTransport(self.page)},
+        )
+        self.lanes = [Lane(self.engine, here) for here in self.engine.connections.values()]
+
+    def close(self) -> None:
+        self.engine.store.close()
+        self.engine.registry.close()
+
+    def restart(self) -> None:
+        self.close()
+        self.start()
+
+    def settle(self, rounds: int = 3, seconds: float = 31) -> None:
+        """Have everything come to rest, while so much time passes in each round."""
+        for _ in range(rounds):
+            self.clock.advance(seconds)
+            for lane in self.lanes:
+                for _ in range(50):
+                    if not lane.step():
+                        break
+            fire_timers(self.engine, self.clock.now())
+            offer = self.engine.registry.offers.by_group["publishing"]
+            for _ in range(50):
+                if not turn(self.engine, offer, "bench"):
+                    break
+
+    # -- people --------------------------------------------------------------------------------------------------------
+
+    def grant(self, whom: Someone, role: Role, until: Any = None) -> None:
+        with self.engine.store.write() as tx:
+            given, verdict = Grant(role, None, until), Verdict(True, Rule.OWNER)
+            grants.grant(tx, whom, given, at=self.clock.now(), actor=Someone("owner"), verdict=verdict)
+
+    def revoke(self, whom: Someone, role: Role) -> None:
+        with self.engine.store.write() as tx:
+            grants.revoke(tx, whom, Grant(role), at=self.clock.now(), actor=Someone("owner"))
+
+    def asker(self, someone: Someone) -> Asker:
+        return Asker(someone, owns_store=False, now=self.clock.now(), rules=self.engine.registry.offers.rules)
+
+    def do(self, someone: Someone, name: str, /, **given: Any) -> Performed:
+        how = {key: given.pop(key) for key in ("key", "revision", "break_glass") if key in given}
+        act = offered(self.engine)[name]
+        return perform(self.engine, act, act.told(given), self.asker(someone), **how)
+
+    def see(self, view: str, someone: Someone = PUBLISHER, **given: Any) -> Any:
+        offers = self.engine.registry.offers
+        views = Views([*OWN_VIEWS.by_name.values(), *offers.views.values()])
+        enquiries = Enquiries(self.engine.store, self.engine.config, views, offers=offers)
+        return enquiries.see(view, given, self.asker(someone)).facts
+
+    # -- what they do --------------------------------------------------------------------------------------------------
+
+    def incident(self, **fields: Any) -> str:
+        made = self.tool.make({"title": "Payments fail", "status": "new", **fields})
+        self.settle(2)
+        with self.engine.store.read() as connection:
+            return explain.one_named(connection, made.ref).number
+
+    def draft(self, incident: str, someone: Someone = WRITER, **given: Any) -> str:
+        said = {"about": incident, "title": "Payments fail", "text": TEXT, **given}
+        return str(self.do(someone, "publishing draft", **said).facts["announcement"])
+
+    def ask(self, name: str, act: str = "publish", **given: Any) -> str:
+        """Have it be asked for. Answers the proposal."""
+        return self.do(PUBLISHER, f"publishing {act}", announcement=name, **given).proposal
+
+    def approve(self, proposal: str, someone: Someone = COMMANDER) -> Performed:
+        return self.do(someone, "proposals approve", proposal=proposal)
+
+    def publish(self, name: str, act: str = "publish", **given: Any) -> None:
+        """Have it be asked for, approved and shown."""
+        self.approve(self.ask(name, act, **given))
+        self.settle()
+
+    def restrict(self, item: str) -> None:
+        with self.engine.store.write() as tx:
+            found = explain.one_named(tx, item)
+            restricting.restrict(tx, self.engine, found.id, "a leak", actor=Someone("owner"))
+
+    # -- what came of it -----------------------------------------------------------------------------------------------
+
+    def shown(self) -> list[Sequence[str]]:
+        """What everybody reads, the newest incident first: its name, its status and its newest text."""
+        return [(one["name"], one["status"], one["incident_updates"][0]["body"]) for one in self.page.incidents]
+
+    def fields(self, item: str) -> Any:
+        with self.engine.store.read() as connection:
+            return explain.one_named(connection, item).fields
+
+    def entries(self, item: str) -> list[dict[str, Any]]:
+        """What happened to an item, the oldest first."""
+        with self.engine.store.read() as connection:
+            return list(explain.history(connection, explain.one_named(connection, item).id))
+
+    def held(self) -> list[str]:
+        """Why copies are put aside."""
+        with self.engine.store.read() as connection:
+            return [one.sentence for one in explain.parked(connection)]
+
+    def later(self, **length: float) -> Any:
+        return self.clock.now() + timedelta(**length)
