@@ -77,8 +77,15 @@ def check_origin(headers: Mapping[str, str]) -> None:
     if site is not None and site not in ("same-origin", "none"):
         raise Problem(Kind.NOT_ALLOWED, "another site sent this, and nothing was done")
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+    if origin is not None and _host_of(origin) != headers.get("host", "").lower():
         raise Problem(Kind.NOT_ALLOWED, "another site sent this, and nothing was done")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 class Guesses:
@@ -106,6 +113,6 @@ def _folded(name: str) -> str:
 
 def back(told: str) -> str:
     """Where somebody comes from: an address of ours, as it is written; "/" for anything else."""
-    parts = urlsplit(told)
-    is_ours = told.startswith("/") and not told.startswith("//") and not parts.netloc
+    # What begins with one slash has no host in it, whatever follows (RFC 3986, 4.2).
+    is_ours = told.startswith("/") and not told.startswith("//")
     return told[:2000] if is_ours and told.isascii() and told.isprintable() and "\\" not in told else "/"

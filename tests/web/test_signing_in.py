@@ -71,7 +71,12 @@ def test_many_wrong_tokens_from_one_address_are_no_longer_looked_at(visitor):
 def test_a_form_of_another_site_is_refused(visitor):
     gate = visitor.open("/signin")
     told = {"mark": mark(gate), "token": visitor.token}
-    for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}):
+    for headers in (
+        {"origin": "https://evil.example"},
+        {"sec-fetch-site": "cross-site"},
+        {"origin": "null"},
+        {"origin": "http://["},
+    ):
         assert visitor.request("POST", "/signin", data=told, headers=headers).status_code == 403
     assert visitor.request("POST", "/signin", data=told, headers=OURS).status_code == 303
 
@@ -161,6 +166,8 @@ def test_two_cookies_of_one_name_are_none(visitor):
         ("/\\evil.example", "/"),
         ("/a\r\nSet-Cookie: x=y", "/"),
         ("javascript:alert(1)", "/"),
+        ("//[", "/"),
+        ("/[", "/["),
         ("", "/"),
     ],
 )
