@@ -15,7 +15,7 @@ LONGEST: Final = 1_000
 AT_ONCE: Final = 2
 """Hashes that are made at the same time; the next waits."""
 
-_TURN: Final = threading.Semaphore(AT_ONCE)
+TURN: Final = threading.Semaphore(AT_ONCE)
 
 
 @cache
@@ -35,7 +35,7 @@ def check(password: str, name: str) -> None:
 
 def hash_of(password: str) -> str:
     """What is kept of a password: with its salt and its cost."""
-    with _TURN:
+    with TURN:
         return str(_hasher().hash(password))
 
 
@@ -49,7 +49,7 @@ def fits(kept: str, password: str) -> bool:
     from argon2.exceptions import InvalidHashError, VerificationError
 
     known = kept or _nobodys()
-    with _TURN:
+    with TURN:
         try:
             return bool(_hasher().verify(known, password[: LONGEST + 1])) and bool(kept)
         except (VerificationError, InvalidHashError):

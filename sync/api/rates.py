@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 MOST: Final = 10_000
 """Buckets remembered; those go first that were not touched for longest, which are the fullest."""
+
+
+def source_of(address: str) -> str:
+    """What tries are counted by: of IPv6 the network, in which one machine has as many addresses as it likes."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address):
+        return address
+    return str(found.ipv4_mapped or f"{IPv6Address(int(found) >> 64 << 64)}/64")
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from tieline.core.identity import Someone
 from tieline.core.model import instant
 from tieline.core.store.store import Store
 from tieline.sync.api.problems import Kind, Problem
-from tieline.sync.api.rates import Rates
+from tieline.sync.api.rates import Rates, source_of
 from tieline.sync.office.asking import Asker
 
 WRONG_PER_MINUTE: Final = 10
@@ -96,7 +96,7 @@ class SigningIn:
         if known is not None:
             # Before the store is asked: what is used too often is to cost nothing.
             self._check_often(known, now)
-        wait = self._wrong.wait(address, now)
+        wait = self._wrong.wait(source_of(address), now)
         if wait and known is None:
             sentence = "too many wrong tokens came from this address; wait, and look at the one you use"
             raise Problem(Kind.TOO_OFTEN, sentence, wait=timedelta(seconds=wait))
@@ -104,7 +104,7 @@ class SigningIn:
 
     def note_wrong(self, address: str, now: float) -> None:
         """A wrong one came from there."""
-        self._wrong.take(address, now)
+        self._wrong.take(source_of(address), now)
 
     def note_right(self, words: str, token: str, now: float) -> None:
         """It proved itself. Raises Problem where it is used too often."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -23,19 +24,22 @@ MOST_WAITING: Final = 200
 
 
 class InThreads:
-    """Asks the store in threads. One thread's: the loop of the server. `what` is how what waits is called."""
+    """Asks the store in threads. One thread's: the loop of the server. `what` is how what waits is called; `at_once` of
+    it are in threads at the same time, where not all of the threads are for it, and the next waits in none."""
 
-    def __init__(self, workers: Executor, what: str) -> None:
-        self._workers, self._what = workers, what
+    def __init__(self, workers: Executor, what: str, *, at_once: int | None = None, most: int = MOST_WAITING) -> None:
+        self._workers, self._what, self._most = workers, what, most
+        self._turns = nullcontext() if at_once is None else asyncio.Semaphore(at_once)
         self._waiting = 0
 
     async def __call__(self, work: Callable[[], T]) -> T:
         """Do what asks the store. Raises Problem for whatever it says no with."""
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= self._most:
             raise Problem(Kind.BUSY, f"too many {self._what} wait for the store; come back", wait=timedelta(seconds=1))
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._workers, work)
+            async with self._turns:
+                return await asyncio.get_running_loop().run_in_executor(self._workers, work)
         except StoreUnavailable as error:
             raise Problem(Kind.BUSY, f"the store does not answer: {error}", wait=error.wait) from None
         except (TielineError, LookupError, ValueError) as error:

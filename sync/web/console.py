@@ -67,6 +67,8 @@ MOST_OF_A_SESSION: Final = 12
 """Pages that are open at once."""
 BODY_TIMEOUT: Final = 30.0
 """Seconds that a form may take."""
+MOST_SIGN_INS: Final = 40
+"""Passwords that are looked at, or wait for that."""
 MOST_FIELDS: Final = 200
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 STANDS_NOT: Final = "This is no token that stands."
@@ -130,6 +132,8 @@ class Console:
         self._secure = {"Strict-Transport-Security": "max-age=31536000"} if is_secure else {}
         self._streams = Streams(MOST_STREAMS, MOST_OF_A_SESSION, "this sign-in")
         self._in_thread = InThreads(host.workers, "pages")
+        # What is hashed for whoever guesses is to keep no page and no call waiting.
+        self._hashing = InThreads(host.workers, "sign-ins", at_once=passwords.AT_ONCE, most=MOST_SIGN_INS)
         self._live = Live(host.engine.store, self._in_thread, self._drawing, self._enquiries)
         self._log: Any = structlog.get_logger("tieline.web")
 
@@ -270,7 +274,8 @@ class Console:
             return self._gate(back, visit, wrong=_too_often(wait), said=form, status=429, wait=wait)
         self._guesses.take(call.address, name, engine.clock.monotonic())
         try:
-            shown = await self._in_thread(lambda: self._begin(token, name, password))
+            turn = self._in_thread if token or not name else self._hashing
+            shown = await turn(lambda: self._begin(token, name, password))
         except Problem as problem:
             if problem.kind is not Kind.NOT_PROVED:
                 raise
@@ -317,7 +322,7 @@ class Console:
         except ValueError as error:
             return self._gate("/", visit, page=page, weak=str(error), said=form, status=422)
         try:
-            shown = await self._in_thread(lambda: self._chosen(name, form.get("code", ""), password))
+            shown = await self._hashing(lambda: self._chosen(name, form.get("code", ""), password))
         except Problem as problem:
             if problem.kind is not Kind.NOT_PROVED:
                 raise

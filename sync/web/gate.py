@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from tieline.core.sessions import LASTS
 from tieline.sync.api.problems import Kind, Problem
-from tieline.sync.api.rates import Rates
+from tieline.sync.api.rates import Rates, source_of
 
 ATTEMPTS_PER_MINUTE: Final = 6
 ATTEMPTS_AT_ONCE: Final = 12
@@ -98,11 +98,11 @@ class Guesses:
     def wait(self, address: str, name: str, now: float) -> float:
         """Seconds until somebody may try; 0 for now. The same whether there is somebody of that name or not."""
         of_name = self._names.wait(_folded(name), now) if name else 0.0
-        return max(self._addresses.wait(address, now), of_name)
+        return max(self._addresses.wait(source_of(address), now), of_name)
 
     def take(self, address: str, name: str, now: float) -> None:
         """Take one of each, before it is looked at: those that are looked at at the same time count as well."""
-        self._addresses.take(address, now)
+        self._addresses.take(source_of(address), now)
         if name:
             self._names.take(_folded(name), now)
 

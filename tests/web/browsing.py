@@ -4,13 +4,17 @@ script."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Coroutine
 from html.parser import HTMLParser
+from typing import Any, TypeVar
 
 import httpx
 from tests.api.calling import Caller
 from tests.sync.world import World
 
 from tieline.sync.web.front import Front
+
+T = TypeVar("T")
 
 HERE = "http://tieline.test"
 OURS = {"origin": HERE, "sec-fetch-site": "same-origin"}
@@ -35,6 +39,10 @@ class Visitor(Caller):
     def send_form(self, path: str, page: httpx.Response, **fields: str) -> httpx.Response:
         """Send a form of a page, with the mark that stands in it, from our own site."""
         return self.request("POST", path, data={"mark": mark(page), **fields}, headers=OURS)
+
+    def at_once(self, ask: Callable[[httpx.AsyncClient], Coroutine[Any, Any, T]]) -> T:
+        """Have several things be asked for at the same time."""
+        return self._loop.run(ask(self._client))
 
     def sign_in(self, told: str | None = None, back: str = "/") -> httpx.Response:
         """Sign in with a token; Ann's without one."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from sqlalchemy import text
 from tests.api.calling import ANN, BOB
-from tests.web.browsing import Visitor, words
+from tests.web.browsing import OURS, Visitor, mark, words
 
 from tieline.core import journal, passwords
 from tieline.core.access import Role
@@ -163,3 +165,22 @@ def test_a_password_is_told_from_another_and_none_is_none():
     assert not passwords.fits(kept, WORDS + " ")
     assert not passwords.fits("", "the password of nobody")
     assert not passwords.fits("nonsense", WORDS)
+
+
+def test_whoever_guesses_passwords_keeps_no_page_waiting(visitor):
+    visitor.sign_in()
+    gate = visitor.open("/signin")
+    said = {"mark": mark(gate), "password": WORDS}
+
+    async def guess_and_look(client: httpx.AsyncClient) -> tuple[list[int], list[int]]:
+        for _ in range(passwords.AT_ONCE):
+            passwords.TURN.acquire()  # nothing is hashed until it is given back
+        try:
+            named = [{**said, "name": f"n{number}"} for number in range(8)]
+            tries = [asyncio.ensure_future(client.post("/signin", data=one, headers=OURS)) for one in named]
+            pages = [(await asyncio.wait_for(client.get("/"), 20)).status_code for _ in range(3)]
+        finally:
+            passwords.TURN.release(passwords.AT_ONCE)
+        return pages, [one.status_code for one in await asyncio.gather(*tries)]
+
+    assert visitor.at_once(guess_and_look) == ([200] * 3, [422] * 8)
