@@ -4,6 +4,10 @@
 set -u
 spool=$1
 
+# One at a time: what another one has begun would be taken for what was cut off.
+exec 9<"$spool/taken"
+flock -n 9 || { echo "$spool: a runner is at work here already; stop that one first" >&2; exit 1; }
+
 # The folder is moved when it is complete; one without `exit_code` says that nobody knows what came of it.
 leave() {
     mv -T "$spool/results/.$1" "$spool/results/$1"
@@ -27,7 +31,7 @@ while :; do
         made=$spool/results/.$id
         mkdir -p "$made"
         timeout "$(cat "$spool/taken/$id/timeout")" sh -c "$(cat "$spool/taken/$id/command")" \
-            >"$made/output" 2>&1 </dev/null
+            >"$made/output" 2>&1 </dev/null 9<&-
         echo $? >"$made/exit_code"
         leave "$id"
     done

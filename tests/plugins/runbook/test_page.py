@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -75,3 +76,15 @@ def test_what_a_killed_runner_had_begun_is_not_done_again(bench: Bench) -> None:
     assert bench.status(run) == "stuck"
     once(bench)
     assert (bench.folder / "log").read_text() == "one\ntwo\n"
+
+
+def test_a_second_runner_takes_nothing_for_cut_off_that_the_first_one_does(tmp_path: Path) -> None:
+    for place in ("queue", "taken", "results"):
+        (tmp_path / place).mkdir()
+    (tmp_path / "taken" / "at-work").mkdir()
+    first = os.open(tmp_path / "taken", os.O_RDONLY)
+    fcntl.flock(first, fcntl.LOCK_EX)
+    second = subprocess.run([RUNNER, tmp_path, "once"], capture_output=True, text=True, timeout=30, check=False)
+    os.close(first)
+    assert (second.returncode, "a runner is at work here already" in second.stderr) == (1, True)
+    assert list((tmp_path / "results").iterdir()) == []
