@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -11,7 +12,7 @@ from tieline.adapters.spool.folder import Job, Spool
 from tieline.adapters.spool.settings import SpoolSettings
 from tieline.core.errors import Gone, NeedsOperator, StaleVersion, TryAgain
 from tieline.core.executions import BORN, MADE_WITH, check_new, check_patch, fenced, left
-from tieline.core.listing import alone, understood
+from tieline.core.listing import alone, answered, understood
 from tieline.core.model import ConnectionName
 from tieline.core.port import Body, Cursor, Health, Page, Reading, Ref, Token, Version, Workbench
 
@@ -48,8 +49,12 @@ class SpoolAdapter:
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         """Pages of one listing. The cursor is the time of the file system before it was made."""
-        now = self._ask("changes", self._spool.prepare) - OVERLAP
+        told = self._ask("changes", self._spool.prepare)
+        now = told - OVERLAP
         start = now - int(self._settings.history.total_seconds() * 1e9) if since is None else self._place(since)
+        if start > told:
+            # The clock was put back, and whatever changed since is older than the cursor.
+            start = 0
         found = self._ask("changes", lambda: sorted(self._changed(start)))
         size = self._settings.page_size
         for first in range(0, max(len(found), 1), size):
@@ -76,7 +81,7 @@ class SpoolAdapter:
         def make() -> Reading:
             self._spool.prepare()
             self._spool.put(name, said)
-            return left(self._read(name), BORN)
+            return left(answered(self._name, "create", lambda: self._read(name)), BORN)
 
         return self._ask("create", make, writes=True)
 
@@ -85,11 +90,12 @@ class SpoolAdapter:
 
         def write() -> Reading:
             with self._spool.alone():
-                before = self._read(ref)
+                self._spool.must_have(ref)
+                before = alone(self._name, f"update: job {ref}", lambda: self._read(ref))
                 if before.version != seen:
                     raise StaleVersion(self._name, f"update: job {ref} is not as it was seen")
                 self._spool.say(ref, {**self._spool.said(ref), **patch})
-                return left(self._read(ref), before.body)
+                return left(answered(self._name, f"update: job {ref}", lambda: self._read(ref)), before.body)
 
         return self._ask("update", write, writes=True)
 
@@ -101,11 +107,10 @@ class SpoolAdapter:
 
         def look() -> Reading | None:
             self._spool.prepare()
-            self._spool.finish(name)
-            try:
-                return self._read(name)
-            except LookupError:
+            if not self._spool.has(name):
                 return None
+            self._spool.finish(name)
+            return alone(self._name, f"find: job {name}", lambda: self._read(name))
 
         return self._ask("find", look)
 
@@ -122,7 +127,11 @@ class SpoolAdapter:
         return int(since)
 
     def _read(self, name: str) -> Reading:
-        job = self._spool.job(name)
+        try:
+            job = self._spool.job(name)
+        except OSError as error:
+            # Of the folder, and not of this job.
+            raise self._unusable("read", error) from None
         token = job.said.get("token")
         return Reading(
             ref=Ref(name),
@@ -139,12 +148,15 @@ class SpoolAdapter:
             return act()
         except LookupError as error:
             raise Gone(self._name, f"{verb}: there is no job {error.args[0]!r:.80}") from None
-        except (PermissionError, NotADirectoryError) as error:
-            words = f"{verb}: {self._settings.path} cannot be used ({error.strerror}); correct its path or its rights"
-            raise NeedsOperator(self._name, words) from None
         except OSError as error:
-            words = f"{verb}: {self._settings.path}: {error.strerror or error}"
-            raise TryAgain(self._name, words, maybe_done=writes) from None
+            raise self._unusable(verb, error, writes=writes) from None
+
+    def _unusable(self, verb: str, error: OSError, *, writes: bool = False) -> NeedsOperator | TryAgain:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP):
+            words = f"{verb}: {self._settings.path} cannot be used ({error.strerror}); correct its path or its rights"
+            return NeedsOperator(self._name, words)
+        words = f"{verb}: {self._settings.path}: {error.strerror or error}"
+        return TryAgain(self._name, words, maybe_done=writes)
 
 
 def _named(token: Token) -> str:

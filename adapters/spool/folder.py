@@ -7,17 +7,21 @@
     results/ID/       what came of it: `exit_code`, or without it nobody knows; and `output`. Moved here when complete
     jobs/ID.json      what Tieline says of it, which a runner may read: `wanted` becomes `cancel`
 
-A job comes into `queue/` once: by a move of what stands in `making/`, which is then no longer there.
+A job comes into `queue/` once: by a move of what stands in `making/`, which is then no longer there. What a runner left
+is read as plain files of that job alone: no link is followed out of it, and nothing is waited for that never ends.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,7 +31,16 @@ from typing import Any, Final
 from tieline.core.model import ExecutionStatus, Order
 
 PLACES: Final = ("jobs", "making", "queue", "taken", "cancelled", "results")
+LARGEST_JOB: Final = 4 * 1024 * 1024
+"""Bytes of what Tieline says of a job."""
+TRIES: Final = 100
+REST: Final = 0.05
+"""Seconds between two tries to be alone."""
+
 _ID: Final = re.compile(r"[0-9a-f]{32}")
+_CODE: Final = re.compile(rb"\s*(-?[0-9]{1,9})\s*")
+_NO_PLAIN_FILE: Final = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.ENXIO)
+"""What says of one job that it is odd, and nothing of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +80,21 @@ class Spool:
         """Make what is missing. Answers the file system's time, in nanoseconds."""
         for place in PLACES:
             (self._path / place).mkdir(parents=True, exist_ok=True)
-        now = self._path / ".now"
-        now.write_text("", encoding="utf-8")
-        return now.stat().st_ctime_ns
+        now = _made(self._path / ".now", os.O_TRUNC)
+        try:
+            return os.fstat(now).st_ctime_ns
+        finally:
+            os.close(now)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep others who write what Tieline says of jobs out. Runners only move folders, and need not wait."""
-        with (self._path / ".lock").open("w", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        lock = _made(self._path / ".lock")
+        try:
+            _lock(lock)
             yield
+        finally:
+            os.close(lock)
 
     def put(self, name: str, said: Mapping[str, Any]) -> None:
         """Have a job be there, once, however often it is asked for and wherever that is cut off."""
@@ -89,12 +107,13 @@ class Spool:
                 for file, text in files.items():
                     _write(making / file, text)
                 _sync(making)
+                _sync(making.parent)
                 self._say(name, said)
             self._release(name, said)
 
     def finish(self, name: str) -> None:
-        """Complete what was cut off while it was put there."""
-        with self.alone(), suppress(LookupError):
+        """Complete what was cut off while it was put there; of what cannot be read that is nothing."""
+        with self.alone(), suppress(LookupError, ValueError):
             self._release(name, self.said(name))
 
     def say(self, name: str, said: Mapping[str, Any]) -> None:
@@ -104,19 +123,24 @@ class Spool:
                 (self._path / "queue" / name).rename(self._path / "cancelled" / name)
         self._say(name, said)
 
+    def has(self, name: str) -> bool:
+        """Whether a job is there."""
+        return os.path.lexists(self._file(name))
+
     def must_have(self, name: str) -> None:
         """Raises LookupError for a job that is not there."""
-        if not self._file(name).exists():
+        if not self.has(name):
             raise LookupError(name)
 
     def said(self, name: str) -> dict[str, Any]:
-        """What Tieline says of it."""
-        try:
-            found = json.loads(self._file(name).read_text("utf-8"))
-        except FileNotFoundError:
-            raise LookupError(name) from None
+        """What Tieline says of it. Raises ValueError for what nobody of us wrote."""
+        file = self._file(name)
+        with _folder(file.parent) as jobs, _plain_file(jobs, file.name) as opened:
+            if opened is None:
+                raise LookupError(name)
+            found = json.loads(os.read(opened, LARGEST_JOB))
         if not isinstance(found, dict):
-            raise TypeError(f"{self._file(name)} holds no object")
+            raise ValueError(f"{file} holds no object")
         return found
 
     def job(self, name: str) -> Job:
@@ -125,7 +149,7 @@ class Spool:
         places = {place: self._path / place / name for place in ("making", "queue", "cancelled", "taken", "results")}
         there = {place: _changed(path) for place, path in places.items()}
         said, file = self.said(name), _changed(self._file(name))
-        result = self._result(places["results"]) if there["results"] else None
+        result = self._result(name) if there["results"] else None
         changed = max([file, *there.values()])
         return Job(name, said, _status(there, result), result, changed)
 
@@ -157,16 +181,16 @@ class Spool:
         beside.replace(file)
         _sync(file.parent)
 
-    def _result(self, folder: Path) -> Result:
-        try:
-            code: int | None = int((folder / "exit_code").read_text("utf-8"))
-        except (FileNotFoundError, ValueError):
-            code = None
-        digest, kept = hashlib.sha256(), b""
-        with suppress(FileNotFoundError), (folder / "output").open("rb") as output:
-            while part := output.read(1 << 16):
-                digest.update(part)
-                kept = (kept + part)[-self._output_bytes :] if self._output_bytes else b""
+    def _result(self, name: str) -> Result:
+        digest, kept, code = hashlib.sha256(), b"", None
+        with _folder(self._path / "results") as results, _folder(Path(name), results) as folder:
+            with _plain_file(folder, "exit_code") as opened:
+                told = None if opened is None else _CODE.fullmatch(os.read(opened, 100))
+                code = None if told is None else int(told[1])
+            with _plain_file(folder, "output") as opened:
+                while opened is not None and (part := os.read(opened, 1 << 16)):
+                    digest.update(part)
+                    kept = (kept + part)[-self._output_bytes :] if self._output_bytes else b""
         return Result(code, kept.decode("utf-8", "replace"), digest.hexdigest())
 
 
@@ -197,13 +221,64 @@ def _plain(value: Any) -> str:
 
 def _changed(path: Path) -> int:
     try:
-        return path.stat().st_ctime_ns
+        return path.lstat().st_ctime_ns
     except FileNotFoundError:
         return 0
 
 
+@contextmanager
+def _folder(path: Path, within: int | None = None) -> Iterator[int]:
+    """A folder. Raises ValueError for one job's that is none, and OSError where ours cannot be used."""
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
+    except OSError as error:
+        if within is None or error.errno not in _NO_PLAIN_FILE:
+            raise
+        raise ValueError(f"what its runner left is no folder that can be read ({error.strerror})") from None
+    try:
+        yield opened
+    finally:
+        os.close(opened)
+
+
+@contextmanager
+def _plain_file(folder: int, name: str) -> Iterator[int | None]:
+    """A file in a folder; None for one that is not there. Raises ValueError for what is no plain file."""
+    opened: int | None = None
+    try:
+        with suppress(FileNotFoundError):
+            opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError as error:
+        if error.errno not in _NO_PLAIN_FILE:
+            raise
+        raise ValueError(f"`{name}` is no plain file that can be read ({error.strerror})") from None
+    try:
+        if opened is not None and not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise ValueError(f"`{name}` is no plain file")
+        yield opened
+    finally:
+        if opened is not None:
+            os.close(opened)
+
+
+def _made(path: Path, how: int = 0) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | how, 0o666)
+
+
+def _lock(lock: int) -> None:
+    """Raises OSError where somebody else does not let go."""
+    for left in reversed(range(TRIES)):
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not left:
+                raise OSError(errno.EAGAIN, "somebody holds `.lock` and does not let go") from None
+            time.sleep(REST)
+    return None
+
+
 def _write(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", errors="replace") as file:
+    with os.fdopen(_made(path, os.O_TRUNC), "w", encoding="utf-8", errors="replace") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,9 +13,9 @@ import pytest
 
 from tieline.adapters.spool import folder as module
 from tieline.adapters.spool.driver import NAME, SpoolDriver
-from tieline.core.errors import NeedsOperator, Rejected, StaleVersion
+from tieline.core.errors import NeedsOperator, Rejected, StaleVersion, TryAgain
 from tieline.core.executions import fenced
-from tieline.core.port import Token
+from tieline.core.port import Cursor, Token
 
 TOKEN = Token("tl-1")
 
@@ -39,7 +41,7 @@ def cut_at(step: int) -> Callable[..., None]:
     return die
 
 
-@pytest.mark.parametrize("step", range(1, 5))
+@pytest.mark.parametrize("step", range(1, 6))
 def test_what_was_cut_off_is_put_there_once(tool: SpoolDriver, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     adapter, body = tool.connect(), tool.new_body("Restart db1")
     with monkeypatch.context() as patched:
@@ -147,3 +149,85 @@ def test_a_folder_that_is_none_is_told_with_what_to_do(tool: SpoolDriver, tmp_pa
 @pytest.mark.parametrize(("text", "fence"), [("a", "```"), ("a ``` b", "````"), ("`````", "``````")])
 def test_an_output_is_fenced_by_more_than_it_holds(text: str, fence: str) -> None:
     assert fenced(text) == f"{fence}\n{text}\n{fence}"
+
+
+def as_link(left: Path, secret: Path) -> None:
+    left.mkdir()
+    (left / "output").symlink_to(secret)
+
+
+def as_linked_folder(left: Path, secret: Path) -> None:
+    (secret.parent / "output").write_bytes(secret.read_bytes())
+    left.symlink_to(secret.parent)
+
+
+def as_pipe(left: Path, _secret: Path) -> None:
+    left.mkdir()
+    os.mkfifo(left / "output")
+
+
+def as_file(left: Path, _secret: Path) -> None:
+    left.write_text("0")
+
+
+def as_code_that_is_a_folder(left: Path, _secret: Path) -> None:
+    (left / "exit_code").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("odd", [as_link, as_linked_folder, as_pipe, as_file, as_code_that_is_a_folder])
+def test_what_a_runner_left_is_read_as_plain_files_of_that_job_alone(
+    tool: SpoolDriver, tmp_path: Path, odd: Callable[[Path, Path], None]
+) -> None:
+    adapter, secret = tool.connect(), tmp_path / "keys"
+    secret.write_text("s3cret of ours")
+    cursor = [page.cursor for page in adapter.changes(None)][-1]
+    good, bad = (adapter.create(tool.new_body(name), Token(name)) for name in ("good", "bad"))
+    odd(tool.path / "results" / bad.ref, secret)
+    with pytest.raises(Rejected, match=r"cannot be understood: .* plain file|is no folder"):
+        adapter.read(bad.ref)
+    with pytest.raises(Rejected):
+        adapter.find(Token("bad"))
+    with pytest.raises(Rejected):
+        adapter.update(bad.ref, {"wanted": "cancel"}, bad.version)
+    pages = list(adapter.changes(cursor))
+    assert [reading.ref for page in pages for reading in page.readings] == [good.ref]
+    assert [one.ref for page in pages for one in page.unreadable] == [bad.ref]
+    assert "s3cret" not in repr(pages)
+
+
+def test_a_file_of_ours_that_a_link_stands_for_is_not_written_through(tool: SpoolDriver, tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("everything")
+    for name in (".now", ".lock"):
+        (tool.path / name).unlink(missing_ok=True)
+        (tool.path / name).symlink_to(tmp_path / "store")
+        with pytest.raises(NeedsOperator, match="cannot be used"):
+            tool.connect().find(TOKEN)
+            tool.connect().create(tool.new_body("Restart db1"), TOKEN)
+        (tool.path / name).unlink()
+    assert (tmp_path / "store").read_text() == "everything"
+
+
+def test_a_lock_that_nobody_lets_go_of_is_told_and_not_waited_for(
+    tool: SpoolDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TRIES", 2)
+    with tool.spool.alone(), pytest.raises(TryAgain, match="somebody holds `.lock`"):
+        tool.connect().create(tool.new_body("Restart db1"), TOKEN)
+
+
+def test_what_changed_after_the_clock_was_put_back_is_told(tool: SpoolDriver) -> None:
+    adapter = tool.connect()
+    ref = adapter.create(tool.new_body("Restart db1"), TOKEN).ref
+    pages = list(adapter.changes(Cursor(str(time.time_ns() + 3_600_000_000_000))))
+    assert [reading.ref for page in pages for reading in page.readings] == [ref]
+    assert int(pages[-1].cursor) <= time.time_ns()
+
+
+@pytest.mark.parametrize("told", [b"", b"1_0", b"1" * 5_000, b"\xff", b"0\n1\n"])
+def test_an_exit_code_that_is_none_is_not_guessed(tool: SpoolDriver, told: bytes) -> None:
+    adapter = tool.connect()
+    ref = adapter.create(tool.new_body("Restart db1"), TOKEN).ref
+    tool.take_job(ref)
+    tool.end(ref, 0)
+    (tool.path / "results" / ref / "exit_code").write_bytes(told)
+    assert (adapter.read(ref).body["status"], adapter.read(ref).body["exit_code"]) == ("lost", None)
