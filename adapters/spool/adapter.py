@@ -49,10 +49,10 @@ class SpoolAdapter:
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         """Pages of one listing. The cursor is the time of the file system before it was made."""
-        told = self._ask("changes", self._spool.prepare)
-        now = told - OVERLAP
+        clock = self._ask("changes", self._spool.prepare)
+        now = clock - OVERLAP
         start = now - int(self._settings.history.total_seconds() * 1e9) if since is None else self._place(since)
-        if start > told:
+        if start > clock:
             # The clock was put back, and whatever changed since is older than the cursor.
             start = 0
         found = self._ask("changes", lambda: sorted(self._changed(start)))

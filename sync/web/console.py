@@ -8,6 +8,7 @@ frame, and none runs a script or takes a style but our own files.
 
 from __future__ import annotations
 
+import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
@@ -44,7 +45,7 @@ from tieline.sync.office.performing import perform
 from tieline.sync.sight import subject_of
 from tieline.sync.web import forms, gate, live, pages
 from tieline.sync.web.drawing import SHELL, Drawing, file_at
-from tieline.sync.web.gate import SESSION, VISIT, Cookies, Guesses
+from tieline.sync.web.gate import SESSION, VISIT, Cookies, Guesses, NotOurs
 from tieline.sync.web.live import Live
 from tieline.sync.web.pages import Meant, Pages
 
@@ -77,10 +78,12 @@ NO_CODE: Final = "The name and the code do not belong together, or the code is o
 DO: Final = "/do/"
 """In front of the name of an act, where its form stands."""
 _OWN_PLACES: Final = ("/static", "/do", "/signin", "/welcome", "/signout", "/theme", "/live")
+LIVE: Final = "/live"
 SAID: Final = "said"
 MOST_SAID: Final = 600
 """Characters of what the next page says about what was done."""
 THEMES: Final = ("system", "light", "dark")
+_REVISION: Final = re.compile(r"[0-9]{1,18}")
 
 T = TypeVar("T")
 
@@ -169,7 +172,9 @@ class Console:
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         address = self._addresses.address(scope.get("client"), headers)
         query = scope["query_string"].decode("latin-1")
-        call = Call("GET" if scope["method"] == "HEAD" else scope["method"], scope["path"], query, headers, address)
+        # A stream has no head without a body: it would be told to somebody who hears nothing.
+        is_read = scope["method"] == "HEAD" and scope["path"] != LIVE
+        call = Call("GET" if is_read else scope["method"], scope["path"], query, headers, address)
         try:
             response = await self._answer(call, receive)
         except ClientDisconnect:
@@ -182,10 +187,12 @@ class Console:
         if call.path.startswith("/static/"):
             return self._file(call)
         signed: Signed | None = None
+        form: Mapping[str, str] = {}
         try:
             if call.method not in ("GET", "POST"):
                 raise Problem(Kind.METHOD, "a page is asked for by GET, and a form is sent by POST")
-            form = await self._form(call, receive) if call.method == "POST" else {}
+            if call.method == "POST":
+                form = await self._form(call, receive)
             if call.path == "/signin":
                 return await self._sign_in(call, form)
             if call.path == "/welcome":
@@ -194,19 +201,18 @@ class Console:
             if signed is None:
                 return self._to_sign_in(call)
             if call.method == "POST":
-                gate.check_mark(signed.shown, form.get("mark", ""))
                 return await self._done(call, form, signed)
             if call.path.startswith(DO):
                 return await self._asked(call, signed)
-            if call.path == "/live":
+            if call.path == LIVE:
                 return await self._streamed(call, signed)
             return await self._page(call, signed)
         except Problem as problem:
-            return self._wrong(call, problem, signed)
+            return self._wrong(call, problem, signed, form)
         except Exception as error:  # noqa: BLE001 - whatever it is, the log has it and the next page is served
             self._log.error("page_failed", path=call.path[:200], exc_info=error)
             broken = Problem(Kind.BROKEN, "something failed that nobody expected; the log says what")
-            return self._wrong(call, broken, signed)
+            return self._wrong(call, broken, signed, form)
 
     def _file(self, call: Call) -> Response:
         found = file_at(call.path)
@@ -251,10 +257,11 @@ class Console:
             with suppress(StoreUnavailable), engine.store.write() as tx:
                 sessions.note_use(tx, found, now)
         rules = engine.registry.offers.rules
-        return Signed(found, shown, Asker(found.someone, self._host.owns_store(found.someone), now, rules=rules))
+        owns = self._host.owns_store
+        return Signed(found, shown, Asker(found.someone, owns(found.someone), now, rules=rules, owns=owns))
 
     def _to_sign_in(self, call: Call) -> Response:
-        if call.method != "GET" or call.path == "/live":
+        if call.method != "GET" or call.path == LIVE:
             raise Problem(Kind.NOT_PROVED, "you are signed out; sign in, and send it again")
         asked = call.path + (f"?{call.query}" if call.query else "")
         behind = "" if asked == "/" else f"?{urlencode({'next': gate.back(asked)})}"
@@ -287,7 +294,8 @@ class Console:
     def _signed_in(self, back: str, shown: str) -> Response:
         response = _led_to(back)
         response.headers.append("Set-Cookie", self._cookies.session(shown))
-        response.headers.append("Set-Cookie", self._cookies.set(VISIT, "", 0))
+        for told in (VISIT, SAID):
+            response.headers.append("Set-Cookie", self._cookies.set(told, "", 0))
         return response
 
     def _begin(self, token: str, name: str, password: str) -> str:
@@ -364,11 +372,22 @@ class Console:
 
     async def _done(self, call: Call, form: Mapping[str, str], signed: Signed) -> Response:
         """What a form does."""
+        try:
+            gate.check_mark(signed.shown, form.get("mark", ""))
+        except NotOurs:
+            if not call.path.startswith(DO):
+                raise
+            # It came from here, and somebody may have written much in it: it is done once they send it again.
+            again = NotOurs(
+                "nothing was done: you signed in anew since this was written; look it over, and send it again"
+            )
+            return await self._again(call, form, signed, again)
         match call.path:
             case "/signout":
                 await self._in_thread(lambda: self._end(signed.session))
                 response = _led_to("/signin")
                 response.headers.append("Set-Cookie", self._cookies.session(""))
+                response.headers.append("Set-Cookie", self._cookies.set(SAID, "", 0))
                 return response
             case "/theme":
                 theme = form.get("theme", "")
@@ -401,7 +420,10 @@ class Console:
         """What comes of a form: it is done, or is shown again as it was written, with what is wrong."""
         act, engine = self._act(call.path), self._host.engine
         back = gate.back(form.get("next", "/"))
-        revision = int(form["revision"]) if form.get("revision", "").isdecimal() else None
+        told = form.get("revision", "")
+        if told and not _REVISION.fullmatch(told):
+            raise Problem(Kind.MALFORMED, "the form names no revision of anything; load the page again")
+        revision = int(told) if told else None
 
         def do() -> Performed:
             ask = act.told(forms.given(act, form))
@@ -410,12 +432,16 @@ class Console:
         try:
             done = await self._in_thread(do)
         except Problem as problem:
-            wrong = problem
-            page = await self._in_thread(lambda: self._form_page(call, act, form, back, signed, wrong))
-            return HTMLResponse(page, wrong.kind.status)
+            return await self._again(call, form, signed, problem)
         response = _led_to(back)
         response.headers.append("Set-Cookie", self._cookies.set(SAID, _told(done.sentence), 60))
         return response
+
+    async def _again(self, call: Call, form: Mapping[str, str], signed: Signed, wrong: Problem) -> Response:
+        """The form of an act as it was written, with what is wrong."""
+        act, back = self._act(call.path), gate.back(form.get("next", "/"))
+        page = await self._in_thread(lambda: self._form_page(call, act, form, back, signed, wrong))
+        return HTMLResponse(page, wrong.kind.status)
 
     def _form_page(
         self, call: Call, act: Act, said: Mapping[str, str], back: str, signed: Signed, wrong: Problem | None
@@ -438,6 +464,7 @@ class Console:
             else said.get("revision", revision),
             "about": said.get(forms.names_an_item(act), ""),
             "problem": wrong,
+            "is_ours": not isinstance(wrong, NotOurs),
             "unplaced": forms.unplaced(act, errors, inputs) or ([] if wrong is None or errors else [wrong.detail]),
         }
         return self._drawing.draw(f"{SHELL}/act.html", facts)
@@ -477,7 +504,7 @@ class Console:
         seen = pages.answers(pages.see(meant, self._enquiries(), signed.asker))
         asked = f"{call.path}?{call.query}" if call.query else call.path
         order = live.order_of(tuple(meant.page.rows(seen)))
-        stream = f"/live?page={quote(asked, safe='')}&order={order}" if meant.page.live else ""
+        stream = f"{LIVE}?page={quote(asked, safe='')}&order={order}" if meant.page.live else ""
         parts = {name: meant.template(template) for name, template in meant.page.live.items()}
         facts = {**self._shell(call, signed), **seen, "title": meant.page.title, "stream": stream, "parts": parts}
         facts["acts"] = self._acts(meant.told, signed)
@@ -542,13 +569,14 @@ class Console:
         frames = self._live.frames(meant, now, told.get("order", ""), clock)
         return Stream(frames, self._streams, signed.session.id, self._is_over)
 
-    def _wrong(self, call: Call, problem: Problem, signed: Signed | None) -> Response:
-        """The page of what is wrong: within the shell for whoever is signed in, and saying no more than its kind to
-        anybody else."""
-        if call.path == "/live":
+    def _wrong(self, call: Call, problem: Problem, signed: Signed | None, form: Mapping[str, str]) -> Response:
+        """The page of what is wrong: within the shell for whoever is signed in. Anybody else is told what is wrong with
+        what they sent, has back what they wrote, and learns nothing of how things are here."""
+        if call.path == LIVE:
             return problem.response()
         facts: dict[str, Any] = {"problem": problem, "kind": problem.kind.slug, "path": call.path[:200]}
-        facts |= {"title": problem.kind.title, "theme": "system"}
+        facts |= {"title": problem.kind.title, "theme": "system", "is_ours": not isinstance(problem, NotOurs)}
+        facts |= {"is_of_sent": problem.kind not in (Kind.BUSY, Kind.BROKEN), "written": _written(call, form)}
         if signed is not None:
             facts |= self._shell(call, signed)
         template = f"{SHELL}/{'problem' if signed is not None else 'closed'}.html"
@@ -560,6 +588,20 @@ class Console:
     def _enquiries(self) -> Enquiries:
         engine = self._host.engine
         return Enquiries(engine.store, engine.config, OWN_VIEWS, self._host.outside(), engine.registry.offers)
+
+
+def _written(call: Call, form: Mapping[str, str]) -> list[str]:
+    """What somebody wrote in the form of an act, and not what the page put into it."""
+    if not call.path.startswith(DO):
+        return []
+    return [
+        words
+        for name, words in form.items()
+        if name not in ("mark", "next", "key", "revision")
+        and not name.startswith(forms.CHANGED)
+        and words.strip()
+        and form.get(f"{forms.CHANGED}{name}") != words
+    ]
 
 
 def _told(sentence: str) -> str:

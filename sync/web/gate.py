@@ -65,20 +65,32 @@ def new_visit() -> str:
     return secrets.token_hex(16)
 
 
+class NotOurs(Problem):
+    """What another site sent, or a form of another sign-in: nobody is asked whether it may be done."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Kind.NOT_ALLOWED, detail)
+
+
 def check_mark(shown: str, told: str) -> None:
-    """Raises Problem for a form that is none of ours."""
+    """Raises NotOurs for a form of another sign-in."""
     if not shown or not hmac.compare_digest(mark_of(shown), told.encode("ascii", "replace").decode()):
-        raise Problem(Kind.NOT_ALLOWED, "this form is none of this sign-in: load the page again, and send it anew")
+        raise NotOurs(
+            "this form is none of this sign-in: have the browser keep cookies, load the page again and send it"
+        )
 
 
 def check_origin(headers: Mapping[str, str]) -> None:
-    """Raises Problem for what another site sends (Fetch Metadata; RFC 6454 where a browser says no more)."""
+    """Raises NotOurs for what another site sends (Fetch Metadata; RFC 6454 where a browser says no more)."""
     site = headers.get("sec-fetch-site")
     if site is not None and site not in ("same-origin", "none"):
-        raise Problem(Kind.NOT_ALLOWED, "another site sent this, and nothing was done")
+        raise NotOurs("another site sent this, and nothing was done")
     origin = headers.get("origin")
     if origin is not None and _host_of(origin) != headers.get("host", "").lower():
-        raise Problem(Kind.NOT_ALLOWED, "another site sent this, and nothing was done")
+        raise NotOurs(
+            "this came from another address than it was sent to, and nothing was done; a proxy in between has to pass "
+            "`Host` on as the browser sent it"
+        )
 
 
 def _host_of(origin: str) -> str | None:

@@ -8,11 +8,16 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.api.calling import BOB
+from tests.api.calling import ANN, BOB
+from tests.sync.test_proposals import Notices
 from tests.web.browsing import OURS, Visitor, mark, tags, words
 from tests.web.scene import HOSTILE
 
 from tieline.core.access import Role
+from tieline.core.identity import of_account
+from tieline.sync.office.asking import Asker
+from tieline.sync.office.office import offered
+from tieline.sync.office.performing import perform
 
 
 def filled(page: httpx.Response) -> dict[str, str]:
@@ -71,6 +76,14 @@ def test_what_is_wrong_stands_at_its_field_and_what_was_written_stays(signed):
     done = sent(signed, "/do/edit", refused, **{"changes.title": "one line"})
     assert done.status_code == 303
     assert acted(signed) == [{"incident": "INC-1", "changes": {"title": "one line", "team": "Night"}}]
+
+
+@pytest.mark.parametrize("told", ["9" * 5_000, "9" * 30, "1.0", "-1", "\u0661"])
+def test_a_form_with_an_odd_revision_is_refused(signed, told):
+    refused = sent(signed, "/do/edit", edit_form(signed), revision=told, **{"changes.title": "Mine"})
+    assert refused.status_code == 400
+    assert "the form names no revision of anything" in words(refused)
+    assert acted(signed) == []
 
 
 def test_a_form_that_was_sent_twice_is_done_once(signed):
@@ -180,3 +193,19 @@ def test_hostile_text_comes_back_as_it_was_written_and_as_text(signed):
     assert refused.status_code == 422
     assert "\u202e" in refused.text, "what is changed stays what it is"
     assert not [tag for tag, _told in tags(refused) if tag in ("img", "b") and "<b>" in tag]
+
+
+def test_what_the_owner_of_the_store_asked_for_is_approved_from_a_form(world):
+    here = world(offers=(*_offers(), Notices().offer()))
+    here.tools["left"].make({"title": "Disk full", "status": "new"})
+    here.settle(2)
+    owner = of_account("owner", "db1")
+    with Visitor(here) as visitor:
+        asker = Asker(owner, visitor.owns_store(owner), here.clock.now(), owns=visitor.owns_store)
+        act = offered(here.engine)["notices say"]
+        asked = perform(here.engine, act, act.told({"incident": "INC-1", "words": "All is well"}), asker)
+        visitor.sign_in(visitor.issue(ANN, rights=["incident.read", "proposals.decide", "notices.approve"]))
+        form = visitor.open(f"/do/proposals/approve?proposal={asked.proposal}")
+        done = sent(visitor, "/do/proposals/approve", form, proposal=asked.proposal)
+        assert (done.status_code, words(done)) == (303, "")
+        assert "notices say" in str(visitor.journal("acted"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import timedelta
 
@@ -95,6 +96,53 @@ def test_the_mark_of_one_sign_in_is_none_of_another(visitor):
     visitor.cookies.clear()
     visitor.sign_in()
     assert visitor.send_form("/signout", before).status_code == 403
+
+
+def test_what_was_written_before_somebody_signed_in_anew_is_shown_again_and_done_once_it_is_sent_again(visitor):
+    visitor.sign_in()
+    before = visitor.open("/do/comment?incident=INC-1")
+    visitor.cookies.clear()
+    visitor.sign_in()
+    refused = visitor.send_form("/do/comment", before, incident="INC-1", body="A <long> update.", key="one")
+    assert (refused.status_code, "you signed in anew since this was written" in words(refused)) == (403, True)
+    assert "stands in the journal" not in words(refused)
+    assert "A &lt;long&gt; update.</textarea>" in refused.text
+    assert visitor.journal("acted") == visitor.journal("act_refused") == []
+    done = visitor.send_form("/do/comment", refused, incident="INC-1", body="A <long> update.", key="one")
+    assert (done.status_code, len(visitor.journal("acted"))) == (303, 1)
+
+
+def test_whoever_is_signed_out_meanwhile_has_back_what_they_wrote(visitor):
+    visitor.sign_in()
+    form = visitor.open("/do/comment?incident=INC-1")
+    visitor.cookies.clear()
+    refused = visitor.send_form("/do/comment", form, incident="INC-1", body="A <long> update.")
+    assert (refused.status_code, "sign in, and send it again" in words(refused)) == (401, True)
+    assert "A &lt;long&gt; update.</textarea>" in refused.text
+
+
+def test_whoever_is_not_signed_in_is_told_what_is_wrong_with_what_they_sent(visitor):
+    gate = visitor.open("/signin")
+    large = visitor.send_form("/signin", gate, token="x" * visitor.engine.config.web.body_limit)
+    assert (large.status_code, "web.body_limit" in words(large)) == (413, True)
+    foreign = visitor.request("POST", "/signin", data={"mark": mark(gate)}, headers={"origin": "https://evil.example"})
+    assert (foreign.status_code, "a proxy in between has to pass `Host` on" in words(foreign)) == (403, True)
+    assert "stands in the journal" not in words(foreign)
+
+
+def test_whoever_signs_in_next_is_not_told_what_the_one_before_did(visitor):
+    visitor.sign_in()
+    said = {"incident": "INC-1", "body": "Between us."}
+    assert visitor.send_form("/do/comment", visitor.open("/do/comment?incident=INC-1"), **said).status_code == 303
+    assert "INC-1" in base64.urlsafe_b64decode(visitor.cookies["tieline-said"]).decode()
+    visitor.send_form("/signout", visitor.open("/do/comment?incident=INC-1"))
+    assert "tieline-said" not in visitor.cookies
+
+
+def test_a_stream_is_opened_for_nobody_who_hears_nothing(visitor):
+    visitor.sign_in()
+    assert visitor.request("HEAD", "/").status_code == 200
+    assert visitor.request("HEAD", "/live?page=%2F").status_code == 405
 
 
 def test_signing_out_ends_the_session_and_not_only_the_cookie(visitor):

@@ -211,7 +211,7 @@ def test_a_lock_that_nobody_lets_go_of_is_told_and_not_waited_for(
     tool: SpoolDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "TRIES", 2)
-    with tool.spool.alone(), pytest.raises(TryAgain, match="somebody holds `.lock`"):
+    with tool.spool.alone(), pytest.raises(TryAgain, match=r"somebody holds `\.lock`"):
         tool.connect().create(tool.new_body("Restart db1"), TOKEN)
 
 
