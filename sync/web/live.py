@@ -23,7 +23,7 @@ from tieline.sync.api.stream import BEAT_EVERY, COME_BACK, LOOK_EVERY, InThread,
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries, tell_of_reading
 from tieline.sync.office.subjects import subject
-from tieline.sync.sight import sight_of
+from tieline.sync.sight import Sight, sight_of
 from tieline.sync.web.drawing import Drawing
 from tieline.sync.web.pages import Meant, answers, see
 
@@ -95,14 +95,17 @@ class Live:
 
     async def _for(self, meant: Meant, asker: Asker, seq: int, beat: int) -> _Drawn:
         """The drawing for whoever reads; made anew where another one of the same sight has not done so."""
-        sees = await self._in_thread(partial(self._sees, meant, asker))
-        drawn = self._drawn.setdefault((*meant.key, sees), _Drawn())
-        async with drawn.lock:
-            if (drawn.seq, drawn.beat) != (seq, beat):
-                await self._in_thread(partial(self._draw, drawn, meant, asker))
-                drawn.seq, drawn.beat = seq, beat
-            elif any(drawn.restricted.values()):
-                await self._in_thread(partial(self._tell, drawn, asker))
+        while True:
+            sees = await self._in_thread(partial(self._sees, meant, asker))
+            drawn = self._drawn.setdefault((*meant.key, sees), _Drawn())
+            async with drawn.lock:
+                if (drawn.seq, drawn.beat) == (seq, beat):
+                    if any(drawn.restricted.values()):
+                        await self._in_thread(partial(self._tell, drawn, asker))
+                    break
+                if await self._in_thread(partial(self._draw, drawn, meant, asker, sees)):
+                    drawn.seq, drawn.beat = seq, beat
+                    break
         while len(self._drawn) > KEPT:
             del self._drawn[next(iter(self._drawn))]
         return drawn
@@ -117,11 +120,14 @@ class Live:
                 verdict = may(asker.someone, view.right(ask), about, facts)
                 if not verdict.allowed:
                     raise NotAllowed(verdict.sentence)
-        # All of it, whatever a sight is made of.
-        return sha256(repr(sight).encode()).hexdigest()
+        return _mark(sight)
 
-    def _draw(self, drawn: _Drawn, meant: Meant, asker: Asker) -> None:
+    def _draw(self, drawn: _Drawn, meant: Meant, asker: Asker, sees: str) -> bool:
+        """Draw it for all who see the same; false where whoever it is drawn for sees something else by now, which is
+        nobody's of these."""
         seen = see(meant, self._enquiries(), asker)
+        if any(_mark(one.sight) != sees for one in seen.values()):
+            return False
         facts = {**answers(seen), "now": asker.now}
         drawn.parts = {
             name: self._drawing.draw(meant.template(template), facts) for name, template in meant.page.live.items()
@@ -129,11 +135,17 @@ class Live:
         drawn.order = order_of(tuple(meant.page.rows(answers(seen))))
         drawn.restricted = {meant.asked[name][0].name: one.restricted for name, one in seen.items()}
         drawn.at = asker.now
+        return True
 
     def _tell(self, drawn: _Drawn, asker: Asker) -> None:
         """That somebody reads what is restricted is journalled of each of them, whoever it was drawn for."""
         for view, items in drawn.restricted.items():
             tell_of_reading(self._store, view, asker.someone, asker.now, items)
+
+
+def _mark(sight: Sight) -> str:
+    """What stands for a sight: all of it, whatever it is made of."""
+    return sha256(repr(sight).encode()).hexdigest()
 
 
 def _said(drawn: _Drawn, order: str) -> list[bytes]:
