@@ -76,8 +76,10 @@ class RunnerAdapter:
             answer = self._list({**place, "limit": str(self._settings.page_size)})
             told = answer.json
             rows, upto, more = told.get("executions"), told.get("next"), told.get("more") is True
-            if not isinstance(rows, list) or not isinstance(upto, int):
+            if not isinstance(rows, list) or type(upto) is not int or upto < 0:
                 raise self._client.nonsense(ALL, "no list of executions")
+            if more and upto <= int(place.get("after", -1)):
+                raise self._client.nonsense(ALL, "a page behind which the same one follows")
             found = understood(rows, partial(self._reading, at=answer.at), _named)
             yield Page(found.found, Cursor(str(upto)), more, unreadable=found.unreadable)
             if not more:
