@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tieline.cli.client import keeping
 from tieline.cli.client.calls import ROOT, call, refusal, strange
 from tieline.cli.client.sessions import Session
 from tieline.core import commands
@@ -114,13 +115,8 @@ def _kept(session: Session) -> Index | None:
 def _keep(session: Session, index: Index) -> None:
     named = [[name, one.acts, one.facts()] for name, one in index.commands.items()]
     told = {"form": FORM, "of": session.name, "tag": index.tag, "groups": dict(index.groups), "commands": named}
-    place = _file(session)
-    beside = place.with_name(f"{place.name}.{os.urandom(4).hex()}")
     with suppress(OSError):
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with beside.open("x", encoding="utf-8") as made:
-            json.dump(told, made)
-        beside.replace(place)
+        keeping.keep(_file(session), told)
 
 
 def _file(session: Session) -> Path:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from tieline.cli.client import keeping
 from tieline.cli.output import Unserved
 from tieline.core import socket_place
 from tieline.core.redaction import conceal_token
@@ -206,12 +207,10 @@ def _understood(told: Any) -> tuple[str, dict[str, Known]]:
 
 
 def keep(current: str, known: Mapping[str, Known]) -> None:
-    """Write down which servers are known, in one step. Raises OSError."""
+    """Write down which servers are known. Raises Unserved."""
     place = file()
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     sessions = {url: {"token": one.token, "plain_http": one.plain_http} for url, one in known.items()}
-    beside_it = place.with_name(f"{place.name}.{os.urandom(4).hex()}")
-    descriptor = os.open(beside_it, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as made:
-        json.dump({"current": current, "sessions": sessions}, made, indent=1)
-    beside_it.replace(place)
+    try:
+        keeping.keep(place, {"current": current, "sessions": sessions})
+    except OSError as error:
+        raise Unserved(f"{place}: {error.strerror}; logins are kept there, and they are as before") from None

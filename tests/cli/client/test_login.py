@@ -148,6 +148,14 @@ def test_what_is_no_token_is_not_sent(server: Server, home: Path, words: bytes) 
     assert server.asked == []
 
 
+def test_a_login_that_cannot_be_kept_is_told_and_leaves_nothing_behind(server: Server, home: Path) -> None:
+    place = sessions.file()
+    (place / "in the way").mkdir(parents=True)
+    with pytest.raises(Unserved, match="logins are kept there, and they are as before"):
+        sessions.keep(server.url, {server.url: sessions.Known(TOKEN)})
+    assert list(place.parent.iterdir()) == [place]
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
