@@ -147,6 +147,8 @@ def _problem(error: Any, ask: type[Ask]) -> tuple[str, str]:
             return place, "it is missing"
         case "value_error":
             return place, str(error["ctx"]["error"])
+        case "too_short" if not error["ctx"]["actual_length"]:
+            return place, "it holds nothing; say at least one"
         case _:
             return place, str(error["msg"])
 

@@ -60,9 +60,12 @@ class Session:
     used_at: datetime
 
 
-def begin(tx: Transaction, someone: Someone, *, account: str, at: datetime) -> str:
-    """Have somebody be signed in, by their token or by a local account. Answers what their browser is to show."""
+def begin(tx: Transaction, someone: Someone, *, account: str, at: datetime, shown_before: str = "") -> str:
+    """Have somebody be signed in, by their token or by a local account. Answers what their browser is to show; whoever
+    was signed in by what it showed before is so no more."""
     tx.execute(_OVER, {"now": at, "idle_since": at - IDLE})
+    if shown_before:
+        tx.execute(_END, {"session_id": mark(shown_before)})
     shown = tx.draw(32).hex()
     happened = SignedIn(token=someone.token)
     tx.journal(Entry(at, happened.KIND, None, None, someone, "", happened.facts()))

@@ -282,7 +282,8 @@ class Console:
         self._guesses.take(call.address, name, engine.clock.monotonic())
         try:
             turn = self._in_thread if token or not name else self._hashing
-            shown = await turn(lambda: self._begin(token, name, password))
+            before = self._cookies.of(call.headers, SESSION)
+            shown = await turn(lambda: self._begin(token, name, password, before))
         except Problem as problem:
             if problem.kind is not Kind.NOT_PROVED:
                 raise
@@ -298,7 +299,7 @@ class Console:
             response.headers.append("Set-Cookie", self._cookies.set(told, "", 0))
         return response
 
-    def _begin(self, token: str, name: str, password: str) -> str:
+    def _begin(self, token: str, name: str, password: str, before: str) -> str:
         """Have whoever that proves be signed in. Raises NotProved."""
         engine = self._host.engine
         now = engine.clock.now()
@@ -309,7 +310,7 @@ class Console:
                 found = local_accounts.prove(connection, name, password)
             someone, account = found.someone, found.account
         with engine.store.write() as tx:
-            return sessions.begin(tx, someone, account=account, at=now)
+            return sessions.begin(tx, someone, account=account, at=now, shown_before=before)
 
     async def _welcome(self, call: Call, form: Mapping[str, str]) -> Response:
         """Choosing the password of a local account, by the code that its owner was handed."""
@@ -330,7 +331,8 @@ class Console:
         except ValueError as error:
             return self._gate("/", visit, page=page, weak=str(error), said=form, status=422)
         try:
-            shown = await self._hashing(lambda: self._chosen(name, form.get("code", ""), password))
+            before = self._cookies.of(call.headers, SESSION)
+            shown = await self._hashing(lambda: self._chosen(name, form.get("code", ""), password, before))
         except Problem as problem:
             if problem.kind is not Kind.NOT_PROVED:
                 raise
@@ -338,7 +340,7 @@ class Console:
             return self._gate("/", visit, page=page, wrong=NO_CODE, said=form, status=422)
         return self._signed_in("/", shown)
 
-    def _chosen(self, name: str, code: str, password: str) -> str:
+    def _chosen(self, name: str, code: str, password: str, before: str) -> str:
         engine = self._host.engine
         now = engine.clock.now()
         with engine.store.read() as connection:
@@ -346,7 +348,7 @@ class Console:
         kept = passwords.hash_of(password)
         with engine.store.write() as tx:
             local_accounts.choose(tx, owner, code, kept, at=now)
-            return sessions.begin(tx, owner.someone, account=owner.account, at=now)
+            return sessions.begin(tx, owner.someone, account=owner.account, at=now, shown_before=before)
 
     def _gate(
         self,

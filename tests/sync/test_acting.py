@@ -95,7 +95,7 @@ def test_what_is_so_already_is_no_act(world: Worlds) -> None:
 
 WRONG_WORDS: list[tuple[str, dict[str, Any], str]] = [
     ("edit", {"incident": "INC-1"}, "edit: changes: it is missing"),
-    ("edit", {"incident": "INC-1", "changes": {}}, "edit: changes: Dictionary should have at least 1 item"),
+    ("edit", {"incident": "INC-1", "changes": {}}, "edit: changes: it holds nothing; say at least one"),
     ("edit", {"incident": "INC-1", "changes": {"status": "done"}}, "edit: status is one of new, in_progress"),
     ("edit", {"incident": "INC-1", "changes": {"titel": "x"}}, "edit: there is no field 'titel'; did you mean"),
     ("edit", {"incident": "INC-1", "changes": {"title": ""}}, "edit: an incident always has a title"),

@@ -86,6 +86,11 @@ def test_a_form_with_an_odd_revision_is_refused(signed, told):
     assert acted(signed) == []
 
 
+def test_a_form_in_which_nothing_was_changed_says_so(signed):
+    refused = sent(signed, "/do/edit", edit_form(signed))
+    assert (refused.status_code, "changes: it holds nothing; say at least one" in words(refused)) == (422, True)
+
+
 def test_a_form_that_was_sent_twice_is_done_once(signed):
     form = signed.open("/do/comment?incident=INC-1")
     for _ in range(2):

@@ -145,6 +145,13 @@ def test_a_stream_is_opened_for_nobody_who_hears_nothing(visitor):
     assert visitor.request("HEAD", "/live?page=%2F").status_code == 405
 
 
+def test_whoever_signs_in_anew_is_signed_in_once(visitor):
+    visitor.sign_in()
+    before = visitor.cookies[SESSION]
+    visitor.sign_in()
+    assert sessions(visitor) == [kept_as(visitor.cookies[SESSION])] != [kept_as(before)]
+
+
 def test_signing_out_ends_the_session_and_not_only_the_cookie(visitor):
     visitor.sign_in()
     shown = visitor.cookies[SESSION]
