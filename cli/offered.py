@@ -46,7 +46,7 @@ def groups(workspace: str) -> Mapping[str, str]:
     except ConfigError:
         return {}
     offers = registry.offers.by_group
-    found = {name: offer.summary for name, offer in offers.items() if offer.views or offer.acts}
+    found = {name: offer.summary for name, offer in offers.items() if offer.views or offer.acts or offer.jobs}
     files = {file for one in registry.states() if (file := _file_of(one.origin)) is not None}
     registry.close()
     _write(folder, found, sorted(files))
@@ -72,7 +72,7 @@ def commands(offers: Offers, name: str) -> click.Group:
     made = click.Group(name, help=offer.summary)
     for view in offer.views:
         made.add_command(views.command(offers.views[f"{name} {view.name}"]))
-    for act in offer.acts:
+    for act in (*offer.acts, *offer.jobs):
         made.add_command(acts.command(offers.acts[f"{name} {act.name}"], do))
     return made
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from tieline.core.acts import LASTS
 from tieline.core.arguments import Ask
 from tieline.core.events import Event, Fact
-from tieline.core.journal import Actor
+from tieline.core.journal import Actor, Trace
 from tieline.core.model import Audience, Fields, IncidentId, RecordKind
 from tieline.core.policy import Model, Policy
 from tieline.core.projections import RowsSeen
@@ -79,6 +79,12 @@ class Look(Protocol):
         """How whoever asks calls the items of these ids, as rows know them by; those that are not there for them are
         left out."""
 
+    def copies(self, item: Item) -> tuple[str, ...]:
+        """Where the copies of an item are: each the connection, and how its tool calls it."""
+
+    def trace(self, item: Item, before: int) -> Trace:
+        """What the journal tells of an item before one of its entries, whether it can be read or not."""
+
     @property
     def rows(self) -> RowsSeen:
         """The rows of the plugin's own tables, of whatever whoever asks may see."""
@@ -102,6 +108,13 @@ class Desk(Look, Protocol):
 
     def comment(self, item: Item, body: str, audience: Audience) -> Noted:
         """Note a comment in the name of whoever asks; it goes into every copy that may show it."""
+
+    def on_hold(self, item: Item) -> str:
+        """The sentence that says why an item is to be kept, whatever else says; "" where it is not."""
+
+    def forget(self, item: Item, why: str) -> None:
+        """Note that all that is kept of an item is let go of, for good. What is recorded of it behind that is readable.
+        Raises NotDone where it is held, and is not carried out where it is by then."""
 
     def record(self, event: Event, item: Item | None = None) -> None:
         """Note that something happened; of a kind that is declared."""

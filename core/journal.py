@@ -8,10 +8,12 @@ can also recompute every hash: only a checkpoint kept elsewhere shows that.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -428,28 +430,58 @@ def forget_incidents(store: Store, incidents: Sequence[int], *, at: datetime, ac
             raise LookupError(f"the journal knows no {incident_number(IncidentId(incident))}")
     with store.write() as tx:
         holds.lock(tx)
-        entry = let_go(tx, wanted, at=at, actor=actor, why=why)
+        entry = let_go(tx, {IncidentId(one): why for one in wanted}, at=at, actor=actor)
     store.forget_keys()
     store.scrub()
     return entry
 
 
-def let_go(tx: Transaction, incidents: Sequence[int], *, at: datetime, actor: Actor, why: str) -> int:
-    """Let go of everything that the journal says of these incidents: payloads that are sealed by forgetting their keys,
-    so that no copy of the database can be read either, and those that are not by shredding them. Their entries stay,
-    and the chain verifies. What was derived from it, what the items and their copies say, and what waits or is kept for
-    them, goes as well; see `core/store/forgetting.py`. What is told of them later is readable.
+def let_go(tx: Transaction, incidents: Mapping[IncidentId, str], *, at: datetime, actor: Actor) -> int:
+    """Let go of everything that the journal says of these incidents, each for its reason: payloads that are sealed by
+    forgetting their keys, so that no copy of the database can be read either, and those that are not by shredding them.
+    Their entries stay, and the chain verifies. What was derived from it, what the items and their copies say, and what
+    waits or is kept for them, goes as well; see `core/store/forgetting.py`. What is told of them later is readable.
 
-    Answers the seq of the entry that says so. Whoever calls it has locked the holds, and once this is committed calls
-    `forget_keys` and `scrub` of the store. Raises OnHold.
+    Answers the seq of the last entry that says so. Whoever calls it has locked the holds, and once this is committed
+    calls `forget_keys` and `scrub` of the store. Raises OnHold.
     """
     holds.refuse(tx, incidents)
-    forgetting.forget(tx, incidents)
-    while plain := tx.execute(_PLAIN, {"incidents": incidents}).scalars().all():
-        _shred(tx, plain, at=at, actor=actor, why=why)
-    entry = tx.journal(_entry(IncidentsForgotten(incidents=list(incidents), why=why), at, actor))
-    tx.forget_incidents(incidents, entry)
+    forgetting.forget(tx, sorted(incidents))
+    entry = 0
+    for why, found in groupby(sorted(incidents, key=lambda one: (incidents[one], one)), key=incidents.__getitem__):
+        these = list(found)
+        while plain := tx.execute(_PLAIN, {"incidents": these}).scalars().all():
+            _shred(tx, plain, at=at, actor=actor, why=why)
+        entry = tx.journal(_entry(IncidentsForgotten(incidents=these, why=why), at, actor))
+        tx.forget_incidents(these, entry)
     return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What stays in the journal of an item: how many entries tell of it, from which one to which, and SHA-256 of their
+    hashes, one line each."""
+
+    entries: int
+    first: int
+    last: int
+    sha256: str
+
+
+_HASHES = (
+    select(t.journal.c.seq, t.journal.c.hash)
+    .where(t.journal.c.incident_id == bindparam("item"), t.journal.c.seq < bindparam("before"))
+    .order_by(t.journal.c.seq)
+)
+
+
+def trace(source: Connection | Transaction, incident: int, before: int) -> Trace:
+    """What the journal tells of an item before one of its entries, whether it can be read or not."""
+    found, count, first, last = sha256(), 0, 0, 0
+    for seq, digest in source.execute(_HASHES, {"item": incident, "before": before}):
+        found.update(f"{digest}\n".encode())
+        count, first, last = count + 1, first or seq, seq
+    return Trace(count, first, last, found.hexdigest())
 
 
 _KEYS_IN_USE = select(t.journal_head.c.key_name)

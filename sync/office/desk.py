@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from tieline.core import grants, timers
+from tieline.core import grants, holds, journal, timers
 from tieline.core.access import Rule, Subject, Verdict
 from tieline.core.acts import LASTS, Acts, Approval, AskFirst, NotDone, Withheld
 from tieline.core.arguments import Ask
@@ -170,6 +170,8 @@ class EngineDesk(Seeing):
     approved_by: tuple[str, ...] = ()
     """The ids of those who approved what was noted, once it is carried out."""
     around: Around | None = None
+    forgets: dict[IncidentId, str] = field(default_factory=dict)
+    """The items that are forgotten, each with why."""
     offers: list[Offer] = field(default_factory=list)
     """The plugins whose events are noted."""
     held: dict[tuple[str, IncidentId | None], Held] = field(default_factory=dict)
@@ -239,6 +241,25 @@ class EngineDesk(Seeing):
 
         self._note(notes.comment(_mark(item), body, audience), write)
         return noted
+
+    def on_hold(self, item: Item) -> str:
+        """The sentence that says why an item is to be kept, whatever else says; "" where it is not."""
+        found = holds.over(self.seen_in, [item.id]).get(item.id)
+        return "" if found is None else holds.sentence(found)
+
+    def forget(self, item: Item, why: str) -> None:
+        """Note that all that is kept of an item is let go of, for good. Raises OnHold."""
+        self._ask("item.forget")
+        holds.refuse(self.seen_in, [item.id])
+        # Before everything else is written: what says that it was done, and by whom, is to be readable.
+        self.within(lambda _tx: None, hold=None if self.forgets else self._let_go, shown=notes.forget(_mark(item), why))
+        self.forgets[item.id] = why
+
+    def _let_go(self, tx: Transaction) -> None:
+        holds.lock(tx)
+        journal.let_go(tx, self.forgets, at=self.now, actor=self.actor)
+        tx.on_commit(self.engine.store.forget_keys)
+        tx.on_commit(self.engine.store.scrub)
 
     def record(self, event: Event, item: Item | None = None) -> None:
         """Note that something happened. Raises TypeError for a kind that is not declared."""

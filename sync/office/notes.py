@@ -53,6 +53,11 @@ def cancel_timer(kind: str, item: str | None, key: str) -> Note:
     return {"does": "cancel_timer", "item": item, "kind": kind, "key": key}
 
 
+def forget(item: str | None, why: str) -> Note:
+    """That an item is forgotten."""
+    return {"does": "forget", "item": item, "why": why}
+
+
 def start(job: str, item: str | None, ask: Mapping[str, Any]) -> Note:
     """Long work that begins, with what it is told."""
     return {"does": "start", "item": item, "kind": job, "ask": dict(ask)}
@@ -100,6 +105,8 @@ def sentence(note: Note, called: Mapping[str, str]) -> str:
         case "start":
             told = ", ".join(f"{name} {value!r}" for name, value in note["ask"].items() if value is not None)
             return f"the job {note['kind']}{of} begins" + (f": {_cut(told)}" if told else "")
+        case "forget":
+            return f"all that is kept{of} is forgotten, for good: {note['why']}"
         case "bind":
             return f"{note['name']}, byte for byte: {_cut(note['text'])}"
         case "release":

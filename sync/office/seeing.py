@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from tieline.core import journal
 from tieline.core.acts import NotDone
 from tieline.core.desk import Item
 from tieline.core.errors import Misfit
+from tieline.core.journal import Trace
 from tieline.core.model import IncidentId
 from tieline.core.offer import Offer
 from tieline.core.policy import Model, Policy
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import explain, policies
+from tieline.sync import explain, loading, policies
 from tieline.sync.policies import Held
 from tieline.sync.records import Incident
 from tieline.sync.sight import Sight, called_by_uid
@@ -46,6 +48,17 @@ class Seeing:
         found = called_by_uid(self.seen_in, self.sight, subjects)
         self.shows(number for number, _called in found.values())
         return {uid: called for uid, (_number, called) in found.items()}
+
+    def copies(self, item: Item) -> tuple[str, ...]:
+        """Where the copies of an item are: each the connection, and how its tool calls it."""
+        self.refuse_if_over()
+        copies = loading.load_replicas(self.seen_in, item.id)
+        return tuple(f"{one.connection} {one.key or one.ref}" for one in copies if one.ref is not None)
+
+    def trace(self, item: Item, before: int) -> Trace:
+        """What the journal tells of an item before one of its entries, whether it can be read or not."""
+        self.refuse_if_over()
+        return journal.trace(self.seen_in, item.id, before)
 
     @property
     def plugin(self) -> Offer:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import structlog
@@ -71,12 +70,16 @@ def _do(engine: Engine, offer: Offer, job: Job, row: Row[Any], began: datetime) 
         items = {*desk.looked_at}
         desk.within(lambda tx: jobs.stepped(tx, engine, row, job, came, items, began))
 
+    def claim(tx: Transaction) -> bool:
+        tx.job = row.id
+        return jobs.holds(tx, row.id, token)
+
     def cause(_tx: Transaction) -> int:
         return int(row.entry)
 
     try:
         whose = following.whose_of(offer, row.kind)
-        following.do_by_itself(engine, whose, run, partial(jobs.holds, number=row.id, token=token), cause)
+        following.do_by_itself(engine, whose, run, claim, cause)
     except StoreUnavailable:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may raise anything; it waits, and no other job does

@@ -101,9 +101,9 @@ def _look(ground: Ground, seen: Seen) -> None:
     acts: dict[int, str] = {}
     for entry in ground.entries():
         match entry.kind:
-            case "acted":
+            case "acted" if "act" in entry.facts:  # not of what was forgotten since
                 acts[entry.seq] = entry.facts["act"]
-            case "timer_fired":
+            case "timer_fired" if "timer" in entry.facts:
                 seen.fired.add(entry.facts["timer"])
         if entry.kind.startswith(f"{ground.offer.group}."):
             seen.events.add(entry.kind)

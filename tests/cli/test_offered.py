@@ -18,9 +18,12 @@ from tests.sync.world import World
 
 from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.main import perform
-from tieline.cli.offered import INDEX
+from tieline.cli.offered import INDEX, commands
+from tieline.core.offer import Offers
 from tieline.core.store import tables as t
 from tieline.core.store.store import Store
+from tieline.plugins.retention.plugin import Plugin as Retention
+from tieline.plugins.retention.policy import Settings
 
 
 @pytest.fixture
@@ -184,3 +187,8 @@ def test_the_index_is_written_over_no_file_that_somebody_else_put_there(here: tu
     run(here, "--help")
     assert precious.read_text("utf-8") == "mine"
     assert not [one for one in here[0].glob(f"{INDEX}.*") if not one.is_symlink()]
+
+
+def test_a_job_is_started_by_a_command() -> None:
+    offers = Offers([Retention(Settings()).tieline_offer()])
+    assert [*commands(offers, "retention").commands] == ["show", "due", "erase", "allow", "sweep"]

@@ -20,6 +20,8 @@ from tieline.plugins.escalation.plugin import Plugin as Escalation
 from tieline.plugins.escalation.policy import Settings
 from tieline.plugins.publishing.plugin import Plugin as Publishing
 from tieline.plugins.publishing.policy import Settings as PublishingSettings
+from tieline.plugins.retention.plugin import Plugin as Retention
+from tieline.plugins.retention.policy import Settings as RetentionSettings
 from tieline.plugins.runbook.plugin import Plugin as Runbook
 from tieline.plugins.runbook.policy import Settings as Runbooks
 
@@ -33,6 +35,7 @@ KNOWN = Offers(
         Durations().tieline_offer(),
         Runbook(Runbooks()).tieline_offer(),
         Publishing(PublishingSettings()).tieline_offer(),
+        Retention(RetentionSettings()).tieline_offer(),
         promises().tieline_offer(),
     ]
 )
