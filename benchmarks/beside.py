@@ -8,12 +8,13 @@ import os
 import selectors
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -98,6 +99,47 @@ def _edits(port: int, token: str, count: int) -> list[float]:
 
     with ThreadPoolExecutor(CALLERS) as pool:
         return [one for took in pool.map(call, range(CALLERS)) for one in took]
+
+
+OPEN_OF: Final = 500
+"""One of so many incidents is open."""
+
+
+def overview(incidents: int, calls: int, repeats: int) -> list[Figure]:
+    """The overview over the API, beside what the same server takes to refuse whoever shows no token."""
+    took: list[float] = []
+    refused: list[float] = []
+    with stage(top=f"web: {{listen: '127.0.0.1:{(port := free_port())}', calls_per_minute: 100000}}\n") as at:
+        fill(at.database, incidents)
+        with closing(sqlite3.connect(at.database)) as store, store:
+            some = "UPDATE incident SET status = 'new', fields = replace(fields, 'resolved', 'new') WHERE id % ? = 0"
+            store.execute(some, (OPEN_OF,))
+        token = json.loads(tieline(at, "token", "issue", "bench", "--role", "responder", "--json"))["token"]
+        with web(at, port):
+            _gets(port, token, 5)
+            for _ in range(repeats):
+                refused.append(percentile(_gets(port, "", calls), 0.95))
+                took.append(percentile(_gets(port, token, calls), 0.95))
+    what = f"overview over {incidents:,} items, one in {OPEN_OF} open, p95"
+    return [
+        Figure("floor.refused", "floor: a call that is refused, p95", "ms", tuple(refused)),
+        Figure("overview", what, "ms", tuple(took), False, 60, "floor.refused"),
+    ]
+
+
+def _gets(port: int, token: str, count: int) -> list[float]:
+    head = {"Authorization": f"Bearer {token}"} if token else {}
+    took, connection = [], http.client.HTTPConnection("127.0.0.1", port)
+    for _ in range(count):
+        began = time.perf_counter()
+        connection.request("GET", "/api/v1/overview", headers=head)
+        answer = connection.getresponse()
+        said = answer.read()
+        if answer.status != (200 if token else 401):
+            raise RuntimeError(f"the overview was answered {answer.status}: {said[:200]!r}")
+        took.append((time.perf_counter() - began) * 1e3)
+    connection.close()
+    return took
 
 
 def readers(counts: tuple[int, int], changes: int, repeats: int) -> list[Figure]:

@@ -81,6 +81,7 @@ def _replica(number: int, connection: str) -> dict[str, Any]:
         "waits": False,
         "originals": {},
         "dirty": False,
+        "forgotten": False,
         "dirty_since": None,
         "attempts": 0,
         "next_at": None,

@@ -577,6 +577,7 @@ def beside_the_alerts(form: Form) -> list[Figure]:
     """What goes on beside the alerts, and what it makes of them."""
     return [
         *beside.acts(form.paced, form.repeats),
+        *beside.overview([size for size in form.linked if size <= 100_000][-1], form.paced, form.repeats),
         *beside.readers((1, 200), max(5, form.paced // 50), form.repeats),
         *beside.timers(min(form.entries // 10, 10_000), form.repeats),
         *beside.tables(form.entries, form.repeats),
