@@ -12,18 +12,20 @@ from typing import Final
 
 import click
 
+from tieline.cli.accounts import account
 from tieline.cli.open import FILE
 from tieline.cli.output import emit, json_option, say
-from tieline.core.example import Answers, Wanted, example_config, secrets_wanted, variables_of
+from tieline.core.example import CONSOLE, Answers, Wanted, example_config, secrets_wanted, variables_of
+from tieline.core.options import WebConfig
 from tieline.core.port import AdapterKind
 from tieline.core.registry import Registry
 from tieline.core.secrets import Secret
-from tieline.core.settings import did_you_mean
+from tieline.core.settings import did_you_mean, fields_of
 from tieline.core.ways import PLACEHOLDER, Choice, Way
 from tieline.core.yaml import Node
 
-SUGGESTED: Final = ("grouping", "severity", "measurement")
-"""Plugins that a new workspace allows: without them alerts are neither grouped nor judged."""
+SUGGESTED: Final = ("grouping", "severity", "measurement", CONSOLE)
+"""Plugins that a new workspace allows: without them alerts are neither grouped nor judged, and there are no pages."""
 
 NONE: Final = "none"
 REFERENCES: Final = {"env": r"[A-Za-z_][A-Za-z0-9_]*", "file": r"/.+", "keyring": r"[^/]+/.+"}
@@ -53,13 +55,18 @@ def init(workspace: str, tools: tuple[str, ...], as_json: bool) -> None:
     except FileExistsError:
         raise _exists(file) from None
     registry.close()
+    address, owner = f"http://{fields_of(WebConfig)['listen'].default}", account().identity
     if as_json:
-        emit({"file": str(file), "tools": chosen})
+        emit({"file": str(file), "tools": chosen, "console": address, "account": owner})
         return
     variables = variables_of(kinds, answers)
     left = f" and each {PLACEHOLDER}" if PLACEHOLDER in text else ""
     to_set = f", set {', '.join(variables)} in the environment" if variables else ""
     say(f"{file} is written. Fill in addresses{left}{to_set}, then: tieline check")
+    say(
+        f"`tieline run` then serves the console at {address} as well. To sign in there as admin, have a code told from "
+        f"another terminal by `tieline account add {owner}`, and choose a password with it at {address}/welcome"
+    )
 
 
 def _exists(file: Path) -> click.UsageError:

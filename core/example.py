@@ -12,13 +12,16 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from tieline.core.options import ConnectionSection, Section, Workspace
+from tieline.core.options import ConnectionSection, Section, WebConfig, Workspace
 from tieline.core.port import AdapterKind, HttpSettings
 from tieline.core.reference import plain_value
 from tieline.core.secrets import Secret
 from tieline.core.settings import fields_of, inner_model
 from tieline.core.ways import PLACEHOLDER, Way
 from tieline.core.yaml import load_yaml
+
+CONSOLE = "console"
+"""The plugin with the pages, which are served where it is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,11 @@ class Wanted:
 def example_config(kinds: Sequence[AdapterKind], plugins: Sequence[str] = (), answers: Answers | None = None) -> str:
     """A `tieline.yaml` to start from: options that are required or come with an example have a value to replace, the
     others are comments. Without answers, the first way of each choice is taken and suggested references stand there."""
-    lines = ["tieline: 1", *_commented(Workspace, "", ("tieline", "plugins", "connections"))]
+    has_pages = CONSOLE in plugins
+    apart = ("tieline", "plugins", "connections", *(["web"] if has_pages else []))
+    lines = ["tieline: 1", *_commented(Workspace, "", apart)]
     lines += ["", f"# {fields_of(Workspace)['plugins'].description}", f"plugins: [{', '.join(plugins)}]"]
+    lines += ["", *_served()] if has_pages else []
     lines += ["", f"# {fields_of(Workspace)['connections'].description}"]
     lines.append("connections:" if kinds else "connections: {}")
     for kind in kinds:
@@ -55,6 +61,13 @@ def example_config(kinds: Sequence[AdapterKind], plugins: Sequence[str] = (), an
         lines += _commented(kind.settings, "    ", tuple(filled))
         lines += _commented(ConnectionSection, "    ", ("tool",))
     return "\n".join(lines) + "\n"
+
+
+def _served() -> Iterator[str]:
+    """The console, started with the daemon."""
+    beside = fields_of(WebConfig)["beside_run"]
+    yield from (f"# {fields_of(Workspace)['web'].description}", "web:", f"  # {beside.description}")
+    yield from ("  beside_run: true", *_commented(WebConfig, "  ", ("beside_run",)))
 
 
 def first_ways(kind: AdapterKind) -> tuple[Way, ...]:

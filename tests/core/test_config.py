@@ -522,6 +522,12 @@ def test_the_example_without_connections_loads_as_it_is() -> None:
     assert load(text).plugins.keys() == {"grouping"}
 
 
+def test_the_example_with_pages_has_them_served_with_the_daemon() -> None:
+    found = load(example_config([], ["console"]))
+    assert found.web.beside_run
+    assert not load(example_config([], ["grouping"])).web.beside_run
+
+
 def test_the_example_with_its_comments_taken_away_still_loads() -> None:
     """Every default is written so that it reads back as itself."""
     text = example_config([], [])
