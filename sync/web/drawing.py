@@ -121,6 +121,14 @@ def safe_url(url: str) -> str:
     return url if re.match(r"https?://[^\s\"'<>]+$", url) else ""
 
 
+_TYPED: Final = re.compile(r"`([^`\n]{1,200})`")
+
+
+def spoken(sentence: str) -> Markup:
+    """A sentence of ours, in which what is to be typed stands as such."""
+    return Markup(_TYPED.sub(r"<code>\1</code>", str(escape(plain(sentence)))))  # noqa: S704 - it is escaped
+
+
 class Drawing:
     """Draws by the templates of the shell and of plugins. Threads may share it."""
 
@@ -144,6 +152,7 @@ class Drawing:
             exactly=exactly,
             initials=initials,
             code=code,
+            spoken=spoken,
             passed=passed,
             beside_a_button=beside_a_button,
             clock=clock,

@@ -83,7 +83,7 @@ def test_the_manual_page_is_one_that_man_takes() -> None:
 
 
 @needs("systemd-analyze")
-@pytest.mark.parametrize("name", ["tieline.service", "tieline-web.service"])
+@pytest.mark.parametrize("name", ["tieline.service", "tieline-work.service", "tieline-web.service"])
 def test_the_unit_is_one_that_systemd_takes(tmp_path: Path, name: str) -> None:
     text = (PACKAGING / name).read_text("utf-8").replace("/opt/tieline/bin/tieline", sys.executable)
     unit = tmp_path / name

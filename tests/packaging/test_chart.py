@@ -46,7 +46,7 @@ def rendered(folder: Path, values: Mapping[str, Any]) -> Objects:
 
 def mounted(folder: Path, objects: Objects) -> Path:
     """The folder that the container finds, laid out by the volume as the objects say."""
-    [pod] = [one["spec"]["template"]["spec"] for (kind, _name), one in objects.items() if kind == "Deployment"]
+    pod = objects["Deployment", "here"]["spec"]["template"]["spec"]
     [place] = [one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "workspace"]
     [volume] = [one for one in pod["volumes"] if one["name"] == "workspace"]
     root = folder / str(place["mountPath"]).lstrip("/")
@@ -95,6 +95,33 @@ def test_mappings_of_the_values_lie_where_the_workspace_names_them(
         overlay = config.connections[ConnectionName(name)].overlay
         assert overlay is not None and overlay == root / f"mappings/{name}.yaml"
         assert overlay.read_text(encoding="utf-8") == files[f"{name}.yaml"]
+
+
+def test_each_role_runs_apart_and_one_flag_lets_the_workers_start_the_others(tmp_path: Path) -> None:
+    chosen = {"work": {"replicas": 3, "resources": {}}, "replicas": 2}
+    apart = {name: one for (kind, name), one in rendered(tmp_path, chosen).items() if kind == "Deployment"}
+    containers = {name: one["spec"]["template"]["spec"]["containers"][0] for name, one in apart.items()}
+    assert {name: container["args"][:2] for name, container in containers.items()} == {
+        "here": ["run", "--alone"],
+        "here-work": ["work", "--log"],
+        "here-web": ["web", "--log"],
+    }
+    assert {name: one["spec"]["replicas"] for name, one in apart.items()} == {"here": 2, "here-work": 3, "here-web": 1}
+    assert "readinessProbe" not in containers["here-work"]
+    labels = [tuple(one["spec"]["selector"]["matchLabels"].items()) for one in apart.values()]
+    assert len({*labels}) == 3, "no service and no deployment takes another role's pods for its own"
+    together = rendered(tmp_path, {"apart": False})
+    assert {name for kind, name in together if kind in ("Deployment", "Service")} == {"here"}
+    [container] = together["Deployment", "here"]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["run", "--log", "json"]
+
+
+def test_a_service_leads_to_the_port_that_its_pods_listen_on(tmp_path: Path) -> None:
+    objects = rendered(tmp_path, {})
+    for name, port in (("here", 8484), ("here-web", 8081)):
+        pods = objects["Deployment", name]["spec"]["template"]
+        assert objects["Service", name]["spec"]["selector"].items() <= pods["metadata"]["labels"].items()
+        assert pods["spec"]["containers"][0]["ports"] == [{"name": "http", "containerPort": port}]
 
 
 def test_a_workspace_is_carried_to_the_letter(tmp_path: Path) -> None:

@@ -20,9 +20,20 @@ def test_the_workspace_of_the_compose_file_is_accepted(tmp_path, monkeypatch):
     (tmp_path / "tieline.yaml").write_text((PACKAGING / "docker/tieline.yaml").read_text())
     config, registry = load_workspace(tmp_path / "tieline.yaml")
     registry.close()
-    compose = read("docker/compose.yaml")["services"]["tieline"]
-    assert config.server.listen.rpartition(":")[2] in compose["ports"]
-    assert int(compose["stop_grace_period"].rstrip("s")) > config.stop_within.total_seconds()
+    services = read("docker/compose.yaml")["services"]
+    assert config.server.listen.rpartition(":")[2] in services["tieline"]["ports"]
+    assert config.web.listen.rpartition(":")[2] in services["web"]["expose"]
+    assert registry.offers.work and "/" in registry.offers.pages
+    for role, command in (("tieline", ["run", "--alone"]), ("work", ["work"]), ("web", ["web"])):
+        assert services[role]["command"] == [*command, "--log", "json"]
+        assert int(services[role]["stop_grace_period"].rstrip("s")) > config.stop_within.total_seconds()
+
+
+def test_the_units_start_the_command_that_they_are_called_after():
+    for role, command in (("tieline", "run"), ("tieline-work", "work"), ("tieline-web", "web")):
+        unit = (PACKAGING / f"{role}.service").read_text()
+        assert f"ExecStart=/opt/tieline/bin/tieline {command} --log json\n" in unit
+        assert "ExecReload=/bin/kill -HUP $MAINPID\n" in unit
 
 
 def test_the_workspace_of_the_chart_is_accepted(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tieline.sync.web.drawing import beside_a_button
+from tieline.sync.web.drawing import beside_a_button, spoken
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,8 @@ from tieline.sync.web.drawing import beside_a_button
 )
 def test_a_command_is_not_named_beside_the_button_that_does_it(sentence: str, shown: str) -> None:
     assert beside_a_button(sentence) == shown
+
+
+def test_what_is_to_be_typed_stands_as_such_in_a_sentence_and_nothing_in_it_is_markup():
+    assert spoken("run `tieline <work>`; <b>`") == "run <code>tieline &lt;work&gt;</code>; &lt;b&gt;`"
+    assert spoken("`a\u202eb`") == "<code>a[U+202E]b</code>"
