@@ -16,7 +16,7 @@ from tieline.sync.daemon.heartbeat import ago, life
 from tieline.sync.limits import Pace
 from tieline.sync.office.look import EngineLook
 from tieline.sync.records import ReplicaState
-from tieline.sync.views.status import Status, status
+from tieline.sync.views.status import Status, of_connections
 
 
 class ConnectionWhole(Row):
@@ -82,13 +82,13 @@ _ORDER: Final = {"stopped": 0, "waiting": 1, "working": 3}
 def connections(look: EngineLook, _ask: Status) -> ConnectionsShown:
     """The tools: how each is, what waits for it, and what to do next."""
     daemon = life(look.seen_in, look.now)
-    now = status(look, _ask)
+    now = of_connections(look, daemon)
     known, polled = _kept(look, t.connection), _kept(look, t.cursor)
     accounts = _accounts(look)
     behind, parked, held = _behind(look), _counted(look, _IS_PARKED), _counted(look, text("waits"))
     inbox = _arrived(look)
     found = []
-    for name, one in now.connections.items():
+    for name, one in now.items():
         config = look.config.connections.get(name)
         row, cursor = known.get(name), polled.get(name)
         account = (config.account if config is not None else "") or str(name)

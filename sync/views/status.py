@@ -345,6 +345,13 @@ def status(look: EngineLook, _ask: Status) -> StatusShown:
     return StatusShown.model_validate({**told, "file": file, "now": look.now, "is_wide": wide})
 
 
+def of_connections(look: EngineLook, daemon: Life) -> Mapping[ConnectionName, ConnectionNow]:
+    """How each connection is, and nothing of what else there is to count."""
+    found = explain.of_connections(look.seen_in, look.now, look.sight).facts
+    _tell_of_connections(found, _known(look, daemon), running=daemon.running)
+    return {ConnectionName(name): ConnectionNow.model_validate(one) for name, one in found.items()}
+
+
 _OF_THE_WORKSPACE: Final[Mapping[str, tuple[()]]] = {"reload_refused": (), "workers": (), "elsewhere": ()}
 """What is left out of what is told of the daemon, for whoever reads within a scope only."""
 
