@@ -26,6 +26,7 @@ from benchmarks.alerts import SECRET, storm
 from benchmarks.figures import Figure, Points, percentile, slope
 from benchmarks.filling import entry, fill
 from benchmarks.hanging import hung, stuck
+from benchmarks.pages import pages
 from benchmarks.sender import paced
 from benchmarks.stage import Stage, stage
 from benchmarks.storm import blow, storms
@@ -611,4 +612,5 @@ MEASURES: dict[str, Callable[[Form], list[Figure]]] = {
     "journal": chain,
     "cli": command_line,
     "beside": beside_the_alerts,
+    "pages": repeated(pages),
 }
