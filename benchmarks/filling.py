@@ -79,7 +79,6 @@ def _replica(number: int, connection: str) -> dict[str, Any]:
         "touched": 0,
         **{name: {} for name in ("ledger", "intent", "holds", "trail")},
         "waits": False,
-        "forgotten": False,
         "originals": {},
         "dirty": False,
         "forgotten": False,
