@@ -117,7 +117,7 @@ print(*[event.KIND for event in PluginEvent.__subclasses__() if event.__pydantic
 
 
 @pytest.mark.parametrize(
-    ("words", "view"), [(["incidents"], "incidents"), (["timers"], "work"), (["overview"], "overview")]
+    ("words", "view"), [(["incidents"], "incidents"), (["timers"], "work"), (["overview"], "at_work overview")]
 )
 def test_looking_loads_the_view_that_was_asked_for_and_makes_no_model_that_it_does_not_fill(tmp_path, words, view):
     import subprocess
