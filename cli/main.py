@@ -62,6 +62,7 @@ COMMANDS = {
     "jobs": ("tieline.cli.jobs", "jobs", "Long work of plugins, and what it came to."),
     "edit": ("tieline.cli.decide", "edit", "Change fields of an incident."),
     "comment": ("tieline.cli.decide", "comment", "Write a comment into every copy of an incident."),
+    "people": ("tieline.cli.restrict", "people", "Who commands an incident, works on it, or is told of it."),
     "restrict": ("tieline.cli.restrict", "restrict", "Have an incident be there only for those who need to know."),
     "unrestrict": ("tieline.cli.restrict", "unrestrict", "Have it be there for everybody again."),
     "policy": ("tieline.cli.policy", "policy", "What the policies of plugins say, and changing that."),

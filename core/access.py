@@ -22,6 +22,7 @@ READ: Final = "incident.read"
 READ_RESTRICTED: Final = "incident.read_restricted"
 GRANT: Final = "access.grant"
 OWN_TOKENS: Final = "access.token"
+PEOPLE: Final = "incident.people"
 READ_POLICY: Final = "policy.read"
 SET_POLICY: Final = "policy.approve"
 ALL_TOKENS: Final = "access.tokens"
@@ -35,6 +36,7 @@ RIGHTS: Final[Mapping[str, str]] = {
     READ: "read incidents",
     READ_RESTRICTED: "read restricted incidents, and know that they exist",
     "incident.restrict": "restrict an incident or end that",
+    PEOPLE: "say who commands an incident, who works on it and who is told of it",
     "incident.edit": "change the fields of an incident",
     "incident.comment": "comment on an incident",
     "comment.publish": "write what partners, customers or the public read",
@@ -122,7 +124,7 @@ class Rule(StrEnum):
 _WORK: Final = frozenset({"incident.read", "incident.edit", "incident.comment", "conflicts.settle"})
 _EACH: Final = frozenset({"incident.read", READ_POLICY, OWN_TOKENS, OWN_ACCOUNT})
 _SPEAK: Final = _EACH | {"incident.comment", DECIDE}
-_RESPOND: Final = _WORK | _SPEAK | {"parked.release", "doubts.confirm"}
+_RESPOND: Final = _WORK | _SPEAK | {"parked.release", "doubts.confirm", PEOPLE}
 _HOLD: Final = frozenset({"holds.read", "holds.place", "holds.lift"})
 _RESTRICT: Final = frozenset({READ_RESTRICTED, "incident.restrict"})
 
@@ -134,7 +136,7 @@ CARRIES: Final[Mapping[Role, frozenset[str]]] = {
     Role.BUSINESS: _SPEAK,
     Role.LEGAL: _SPEAK | {REVIEW} | _HOLD | _RESTRICT,
     Role.SECURITY: _RESPOND | {BREAK_GLASS, REVIEW, "holds.read"} | _RESTRICT,
-    Role.MANAGER: _SPEAK | {"access.read", "policy.propose", SET_POLICY, REVIEW, "holds.read", "holds.lift"},
+    Role.MANAGER: _SPEAK | {PEOPLE, "access.read", "policy.propose", SET_POLICY, REVIEW, "holds.read", "holds.lift"},
     # Need to know: an admin reads what is restricted only with a role of its own, whose grant the journal tells of.
     Role.ADMIN: frozenset(RIGHTS) - _RESTRICT,
     Role.AUDITOR: _EACH | {"access.read", "holds.read"},
@@ -239,13 +241,15 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an act is about. `name` is for people, "" for the store as a whole; `scopes` are those that it lies in.
-    `is_any` is true for whatever lies where somebody has the right, as a list shows it."""
+    """What an act is about. `name` is for people, "" for the store as a whole; `scopes` are those that it lies in, and
+    `item` is its number, where it is one item. `is_any` is true for whatever lies where somebody has the right, as a
+    list shows it."""
 
     name: str = ""
     restricted: bool = False
     scopes: frozenset[Scope] = frozenset()
     is_any: bool = False
+    item: int | None = None
 
 
 STORE: Final = Subject()
@@ -276,6 +280,8 @@ class Bound:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of the actor, now. `grants` and `relations` are the actor's own, `duties` those of the act.
+    `relations` are those to the subject that is asked about, and `stands` those to any item, by the id that the actor
+    is known by.
 
     `opened_store` is true where it is not we who show it to them. `admins` are those who could grant what is missing,
     for the sentence. `any_admin` is False where nobody can. `bound` is that of the token by which they ask; None where
@@ -292,6 +298,8 @@ class Facts:
     admins: tuple[str, ...] = ()
     bound: Bound | None = None
     rules: Rules = OWN_RULES
+    person: str = ""
+    stands: frozenset[Relation] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,16 +344,18 @@ def may(actor: Someone, right: str, subject: Subject, facts: Facts) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Where somebody has a right: everywhere or within any of these scopes, and of that only `within` this one where a
-    token is bound to it."""
+    """Where somebody has a right: everywhere or within any of these scopes, and to what `person` stands to in one of
+    these `relations`; and of that only `within` this one where a token is bound to it."""
 
     everywhere: bool = False
     scopes: frozenset[Scope] = frozenset()
     within: Scope | None = None
+    person: str = ""
+    relations: frozenset[Relation] = frozenset()
 
     @property
     def is_nowhere(self) -> bool:
-        return not self.everywhere and not self.scopes
+        return not self.everywhere and not self.scopes and not self.relations
 
     @property
     def is_all(self) -> bool:
@@ -371,8 +381,11 @@ def reach(actor: Someone, right: str, facts: Facts) -> Reach:
     owns = facts.owns_store and right in facts.rules.carries[Role.ADMIN]
     everywhere = owns or None in carried or (facts.opened_store and right == READ)
     scopes = frozenset() if everywhere else frozenset(one for one in carried if one is not None)
-    bound = facts.bound.scope if facts.bound is not None and (everywhere or scopes) else None
-    return Reach(everywhere, scopes, bound)
+    relations = (
+        frozenset() if everywhere else frozenset(one for one in facts.stands if right in facts.rules.stands[one])
+    )
+    bound = facts.bound.scope if facts.bound is not None and (everywhere or scopes or relations) else None
+    return Reach(everywhere, scopes, bound, facts.person if relations else "", relations)
 
 
 def _has(right: str, subject: Subject, facts: Facts) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from tieline.core.access import Relation
 from tieline.core.acts import LASTS
 from tieline.core.arguments import Ask
 from tieline.core.events import Event, Fact
@@ -115,6 +116,14 @@ class Desk(Look, Protocol):
     def forget(self, item: Item, why: str) -> None:
         """Note that all that is kept of an item is let go of, for good. What is recorded of it behind that is readable.
         Raises NotDone where it is held, and is not carried out where it is by then."""
+
+    def relate(self, item: Item, person: str, relation: Relation) -> None:
+        """Note that somebody commands an item, works on it or is told of it, by the word of the plugin; what comes with
+        that they may do to this one. `person` is an identity (`os:ann@db1`), or an id as rows have it. Raises
+        ValueError for who is neither."""
+
+    def unrelate(self, item: Item, person: str, relation: Relation) -> None:
+        """Note that the plugin says so no longer; others may go on to."""
 
     def record(self, event: Event, item: Item | None = None) -> None:
         """Note that something happened; of a kind that is declared."""

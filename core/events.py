@@ -733,6 +733,25 @@ class Unrestricted(Event):
     reason: str
 
 
+@event("related")
+class Related(Event):
+    """somebody commands an item from now on, works on it or is told of it; with the plugin that says so, if it is no
+    person"""
+
+    person: str
+    relation: str
+    source: str
+
+
+@event("unrelated")
+class Unrelated(Event):
+    """somebody no longer stands so to an item"""
+
+    person: str
+    relation: str
+    source: str
+
+
 @event("restricted_read")
 class RestrictedRead(Event):
     """somebody read a restricted incident; with the command. Once a minute for each of them and each incident"""

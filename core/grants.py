@@ -7,14 +7,15 @@ signed in, is journalled, and is over with the first. A line in a configuration 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, or_, select
+from sqlalchemy import bindparam, delete, exists, insert, or_, select
 
-from tieline.core.access import Bound, Facts, Grant, Role, Rule, Verdict, parse_scope
+from tieline.core import standings
+from tieline.core.access import Bound, Facts, Grant, Role, Rule, Subject, Verdict, parse_scope
 from tieline.core.errors import NotAllowed
 from tieline.core.events import ActRefused, Event, Granted, Revoked, Withheld
 from tieline.core.identity import Actor, Someone
@@ -33,9 +34,13 @@ _ADMINS = (
     .where(t.role_grant.c.role == Role.ADMIN.value, t.role_grant.c.scope == "")
     .order_by(t.person.c.name, t.person.c.id)
 )
+_STANDS = [
+    exists().where(t.standing.c.person == t.identity.c.person, t.standing.c.relation == one.value).label(one.value)
+    for one in standings.SAID
+]
 _OF = (
-    select(t.role_grant)
-    .join(t.identity, t.identity.c.person == t.role_grant.c.person)
+    select(t.role_grant, t.identity.c.person.label("whose"), *_STANDS)
+    .select_from(t.identity.join(t.role_grant, t.identity.c.person == t.role_grant.c.person, isouter=True))
     .where(t.identity.c.known_as == bindparam("known_as"))
     .order_by(t.role_grant.c.role, t.role_grant.c.scope)
 )
@@ -87,18 +92,31 @@ def facts_of(
 ) -> Facts:
     """What is known of somebody who acts. `owns_store` is whether the store's file is theirs, `bound` that of the token
     by which they ask."""
-    rows = connection.execute(_OF, {"known_as": kept_identity(someone)})
+    rows = connection.execute(_OF, {"known_as": kept_identity(someone)}).mappings().all()
     admins = connection.execute(_ADMINS).all()
     is_owned = has_owner(connection)
     named = [persons.shown("", row.id, row.name) for row in admins if row.until is None or now < row.until]
     return Facts(
         now,
-        grants=tuple(_grant(row) for row in rows),
+        grants=tuple(_grant(row) for row in rows if row["role"] is not None),
         owns_store=owns_store,
         any_admin=is_owned or any(row.until is None for row in admins),
         admins=(*([OWNER] if is_owned else []), *dict.fromkeys(named)),
         bound=bound,
+        person=rows[0]["whose"] if rows else "",
+        stands=frozenset(one for one in standings.SAID if rows and rows[0][one.value]),
     )
+
+
+def toward(connection: Connection | Transaction, facts: Facts, subject: Subject) -> Facts:
+    """The same of whoever asks about this: how they stand to it is known as well."""
+    if not facts.stands:
+        return facts
+    if subject.is_any:
+        return replace(facts, relations=facts.relations | facts.stands)
+    if subject.item is None:
+        return facts
+    return replace(facts, relations=facts.relations | standings.to_item(connection, facts.person, subject.item))
 
 
 def person_of(connection: Connection | Transaction, someone: Someone) -> str | None:
@@ -120,7 +138,8 @@ def has_owner(connection: Connection | Transaction) -> bool:
 
 
 def _grant(row: Any) -> Grant:
-    return Grant(Role(row.role), parse_scope(row.scope), row.until)
+    found = row if isinstance(row, Mapping) else row._mapping
+    return Grant(Role(found["role"]), parse_scope(found["scope"]), found["until"])
 
 
 def held(connection: Connection | Transaction) -> list[Held]:

@@ -20,7 +20,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import bindparam, select, text
 
-from tieline.core import events, grants, holds, local_accounts, sessions, tokens
+from tieline.core import events, grants, holds, local_accounts, sessions, standings, tokens
 from tieline.core.errors import ConfigError, JournalBroken, Problem, StoreUnavailable
 from tieline.core.events import Event, IncidentsForgotten, KeysRenewed, PersonForgotten, Shredded
 from tieline.core.identity import Actor, Someone
@@ -393,6 +393,7 @@ def forget(store: Store, who: str, *, at: datetime, actor: Actor) -> int:
         tokens.let_go(tx, person, at=at, actor=actor)
         local_accounts.let_go(tx, person)
         sessions.let_go(tx, person)
+        standings.let_go(tx, person)
         entry = tx.journal(_entry(PersonForgotten(person=person), at, actor))
         tx.execute(_FORGET, {"row_id": person})
         tx.execute(_UNKNOWN, {"row_id": person})

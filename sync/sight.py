@@ -50,6 +50,7 @@ _ITEM: Final = t.incident.alias("seen_item")
 _COPY: Final = t.replica.alias("copy_in_scope")
 _RECORD: Final = t.replica.alias("seen_record")
 _ALERT: Final = t.signal.alias("seen_alert")
+_STANDING: Final = t.standing.alias("seen_standing")
 
 N = TypeVar("N")
 
@@ -190,9 +191,21 @@ def _lies(reach: Reach, item: FromClause) -> ColumnElement[bool]:
     """That an item lies within a reach."""
     if reach.is_nowhere:
         return false()
+    own = [_in_one_of(reach.scopes, item)] if reach.scopes else []
+    own += [_stands_to(reach, item)] if reach.relations else []
     return and_(
-        true() if reach.everywhere else _in_one_of(reach.scopes, item),
+        true() if reach.everywhere else or_(*own),
         true() if reach.within is None else _in_one_of((reach.within,), item),
+    )
+
+
+def _stands_to(reach: Reach, item: FromClause) -> ColumnElement[bool]:
+    """That whoever this is stands so to an item."""
+    return _any(
+        _STANDING.c.incident_id == item.c.id,
+        _STANDING.c.person == reach.person,
+        _STANDING.c.relation.in_(sorted(reach.relations)),
+        of=_STANDING,
     )
 
 
@@ -222,7 +235,8 @@ _IN: Final = {
 def _words(reach: Reach) -> str:
     if reach.is_nowhere:
         return "nothing"
-    of = "everything" if reach.everywhere else ", ".join(map(str, sorted(reach.scopes)))
+    theirs = ["what they command, work on or are told of"] if reach.relations else []
+    of = "everything" if reach.everywhere else ", ".join([*map(str, sorted(reach.scopes)), *theirs])
     return of if reach.within is None else str(reach.within) if reach.everywhere else f"{of}, within {reach.within}"
 
 
@@ -291,7 +305,7 @@ def subject_of(connection: Connection | Transaction, incident: IncidentId) -> Su
     scopes = {Scope(kind, name) for kind, name in named.items() if name}
     scopes |= {of_connection(name) for name in connection.execute(_CONNECTIONS, {"incident": row.id}).scalars()}
     name = row.label if row.restricted else item_number(RecordKind(row.kind), IncidentId(row.id))
-    return Subject(name, bool(row.restricted), frozenset(scopes))
+    return Subject(name, bool(row.restricted), frozenset(scopes), item=row.id)
 
 
 def of_connection(name: str) -> Scope:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from pydantic import BaseModel, Field
 
+from tieline.core import grants
 from tieline.core.access import WHAT_THEY_SEE, Facts, may
 from tieline.core.acts import Act
 from tieline.core.declared import Declared
@@ -60,7 +61,7 @@ class Index(BaseModel):
 def told(store: Store, asker: Asker, found: Calls, offers: Offers, links: Links) -> Index:
     """What there is for whoever asks. Raises NotProved, StoreUnavailable."""
     with store.read() as connection:
-        facts = asker.facts(connection)
+        facts = grants.toward(connection, asker.facts(connection), WHAT_THEY_SEE)
     each = {id(one): one for methods in found.values() for one in methods.values()}.values()
     kinds = [
         KindOfItem(name=kind.name, prefix=kind.prefix, summary=kind.summary, href=f"{ROOT}items?kind={kind.name}")

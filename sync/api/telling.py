@@ -18,6 +18,7 @@ from typing import Final
 
 import orjson
 
+from tieline.core import grants
 from tieline.core.access import READ, WHAT_THEY_SEE, Reach, may
 from tieline.core.errors import NotProved
 from tieline.core.identity import Someone
@@ -239,7 +240,7 @@ def _sight(connection: Connection, asker: Asker) -> Sight | None:
         facts = asker.facts(connection)
     except NotProved:
         return None
-    allowed = may(asker.someone, READ, WHAT_THEY_SEE, facts).allowed
+    allowed = may(asker.someone, READ, WHAT_THEY_SEE, grants.toward(connection, facts, WHAT_THEY_SEE)).allowed
     return sight_of(connection, asker.someone, facts) if allowed else None
 
 

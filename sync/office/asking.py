@@ -53,7 +53,7 @@ class Asker:
 
     def may(self, connection: Connection | Transaction, right: str, subject: Subject) -> Verdict:
         """Whether they may do this to that."""
-        return may(self.someone, right, subject, self.facts(connection))
+        return may(self.someone, right, subject, grants.toward(connection, self.facts(connection), subject))
 
     def sight(self, connection: Connection | Transaction) -> Sight:
         """What they see."""

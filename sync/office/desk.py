@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from tieline.core import grants, holds, journal, timers
-from tieline.core.access import Rule, Subject, Verdict
+from tieline.core import grants, holds, journal, standings, timers
+from tieline.core.access import PEOPLE, Relation, Rule, Subject, Verdict
 from tieline.core.acts import LASTS, Acts, Approval, AskFirst, NotDone, Withheld
 from tieline.core.arguments import Ask
 from tieline.core.desk import Item
 from tieline.core.errors import Misfit, NotAllowed
 from tieline.core.events import Cleared, Event, Fact
-from tieline.core.identity import Actor, Someone
+from tieline.core.identity import Actor, Someone, called, is_id, is_proved
 from tieline.core.model import ITEM_KINDS, OWN_KINDS, Audience, Fields, IncidentId, RecordKind, instant
 from tieline.core.offer import Offer
 from tieline.core.projections import Happened, Projection, RowsSeen
@@ -260,6 +260,29 @@ class EngineDesk(Seeing):
         journal.let_go(tx, self.forgets, at=self.now, actor=self.actor)
         tx.on_commit(self.engine.store.forget_keys)
         tx.on_commit(self.engine.store.scrub)
+
+    def relate(self, item: Item, person: str, relation: Relation) -> None:
+        """Note that somebody stands so to an item, by the word of the plugin. Raises ValueError for who is nobody, and
+        TypeError for a relation that nobody is said to stand in."""
+        self._relate("relate", standings.add, item, person, relation)
+
+    def unrelate(self, item: Item, person: str, relation: Relation) -> None:
+        """Note that the plugin says so no longer."""
+        self._relate("unrelate", standings.remove, item, person, relation)
+
+    def _relate(self, does: str, write: Callable[..., None], item: Item, person: str, relation: Relation) -> None:
+        self._ask(PEOPLE)
+        if relation not in standings.SAID:
+            raise TypeError(f"nobody is said to be the {relation} of an item")
+        if not is_id(person) and not is_proved(person):
+            raise Misfit(f"{person[:60]!r} is nobody who could sign in; write them like os:ann@db1")
+        source = self.plugin.group
+
+        def note(tx: Transaction) -> None:
+            who = person if is_id(person) else tx.person(called(person))
+            write(tx, who, relation, item.id, source=source, at=self.now, actor=self.actor)
+
+        self._note(notes.relate(does, _mark(item), person, relation), note)
 
     def record(self, event: Event, item: Item | None = None) -> None:
         """Note that something happened. Raises TypeError for a kind that is not declared."""

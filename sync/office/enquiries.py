@@ -97,7 +97,8 @@ class Enquiries:
             with answering(offer, view.name):
                 about, item = subject(view, ask, connection, sight)
             right = view.right(ask)
-            verdict = may(who.someone, right, about, facts) if right else proved(who.someone)
+            toward = grants.toward(connection, facts, about)
+            verdict = may(who.someone, right, about, toward) if right else proved(who.someone)
             look = EngineLook(
                 connection, self._config, who.someone, who.now, facts, sight, self._outside, offer, self._offers
             )

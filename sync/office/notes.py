@@ -38,6 +38,11 @@ def comment(item: str | None, body: str, audience: Audience) -> Note:
     return {"does": "comment", "item": item, "audience": audience.value, "body": body}
 
 
+def relate(does: str, item: str | None, person: str, relation: str) -> Note:
+    """Somebody who stands so to an item, or not any more."""
+    return {"does": does, "item": item, "person": person, "relation": str(relation)}
+
+
 def record(event: Event, item: str | None) -> Note:
     """Something that happened."""
     return {"does": "record", "item": item, "kind": event.KIND, "facts": event.facts()}
@@ -102,6 +107,10 @@ def sentence(note: Note, called: Mapping[str, str]) -> str:
         case "record":
             facts = ", ".join(f"{name} {value}" for name, value in note["facts"].items() if value is not None)
             return f"{note['kind']}{of}: {_cut(facts)}" if facts else f"{note['kind']}{of}"
+        case "relate":
+            return f"{note['person']} becomes {note['relation']}{of}"
+        case "unrelate":
+            return f"{note['person']} is no longer {note['relation']}{of}"
         case "start":
             told = ", ".join(f"{name} {value!r}" for name, value in note["ask"].items() if value is not None)
             return f"the job {note['kind']}{of} begins" + (f": {_cut(told)}" if told else "")

@@ -71,6 +71,7 @@ OWN_VIEWS: Final = OwnViews(
         _Told("policy show", "policies", "show", READ_POLICY, ("policy",)),
         _Told("policy history", "policies", "history", READ_POLICY, ("policy",)),
         _Told("policy plan", "policies", "plan", READ_POLICY, ("policy", "document")),
+        _Told("people show", "people", "people", words=("incident",)),
         _Told("access list", "roles", "roles", "access.read"),
         _Told("access why", "access", "why", "", ("person", "act", "subject")),
         _Told("access rights", "access", "rights", ""),

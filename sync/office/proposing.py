@@ -297,7 +297,7 @@ def approves(
     asker: Asker, seen_in: Connection | Transaction, right: str, of: Subject, *, is_author: bool = False
 ) -> Verdict:
     """Whether somebody may say yes or no to what somebody else asked for."""
-    facts = asker.facts(seen_in)
+    facts = grants.toward(seen_in, asker.facts(seen_in), of)
     relations = facts.relations | ({Relation.AUTHOR} if is_author else frozenset())
     return may(
         asker.someone, right, of, replace(facts, relations=relations, duties=facts.duties | {Duty.NOT_THE_AUTHOR})

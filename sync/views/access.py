@@ -79,7 +79,8 @@ def why(look: EngineLook, ask: Why) -> Judged:
         look.require("access.read")
         facts = _of_another(look, whom)
     about = STORE if ask.subject is None else subject_of(look.seen_in, look.item(ask.subject).id)
-    found = tuple(_judged(whom, right, about, facts) for right in rights)
+    known = grants.toward(look.seen_in, facts, about)
+    found = tuple(_judged(whom, right, about, known) for right in rights)
     return Judged(
         person=whom.identity,
         act=ask.act,

@@ -23,7 +23,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from tieline.core import local_accounts, passwords, sessions
+from tieline.core import grants, local_accounts, passwords, sessions
 from tieline.core.access import may
 from tieline.core.acts import Act
 from tieline.core.errors import NotProved, StoreUnavailable, TielineError
@@ -530,7 +530,8 @@ class Console:
             for act in about:
                 item = explain.one_named(connection, told[forms.names_an_item(act)], sight)
                 subject = subject_of(connection, item.id)
-                verdicts = [may(signed.asker.someone, right, subject, facts) for right in act.rights]
+                known = grants.toward(connection, facts, subject)
+                verdicts = [may(signed.asker.someone, right, subject, known) for right in act.rights]
                 allowed = any(one.allowed for one in verdicts)
                 path = DO + act.name.replace(" ", "/")
                 words = "" if allowed else verdicts[0].sentence

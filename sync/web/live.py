@@ -14,6 +14,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Final
 
+from tieline.core import grants
 from tieline.core.access import may
 from tieline.core.errors import NotAllowed
 from tieline.core.model import IncidentId
@@ -117,7 +118,7 @@ class Live:
             sight = sight_of(connection, asker.someone, facts)
             for view, ask in meant.asked.values():
                 about, _item = subject(view, ask, connection, sight)
-                verdict = may(asker.someone, view.right(ask), about, facts)
+                verdict = may(asker.someone, view.right(ask), about, grants.toward(connection, facts, about))
                 if not verdict.allowed:
                     raise NotAllowed(verdict.sentence)
         return _mark(sight)

@@ -40,6 +40,7 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "history": {"incident": "INC-1"},
     "incident": {"incident": "INC-1"},
     "items": {"kind": "incident"},
+    "people show": {"incident": "INC-1"},
     "access why": {"person": ANN.identity, "act": "incident.edit", "subject": "INC-1"},
 }
 """What a view has to be told."""

@@ -88,6 +88,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "edit": ("edit", "INC-1", "title=Disk full on db1"),
     "edit-unknown": ("edit", "INC-1", "titel=x"),
     "comment": ("comment", "INC-1", "Old logs; deleting them."),
+    "people-show": ("people", "show", "INC-2"),
+    "people-add": ("people", "add", "INC-2", "bin"),
+    "people-remove": ("people", "remove", "INC-2", "bin"),
     "restrict": ("restrict", "INC-2", "--reason", "an insider is suspected"),
     "restrict-refused": ("restrict", "INC-2", "--reason", "an insider is suspected"),
     "unrestrict": ("unrestrict", "INC-2", "--reason", "nobody is suspected any more"),
@@ -136,6 +139,8 @@ FIRST: dict[str, tuple[tuple[str, ...], ...]] = {
     "policy-propose": (MANAGES,),
     "policy-rollback": (MANAGES, COMMANDS["policy-propose"]),
     "holds": (COMMANDS["holds-place"],),
+    "people-show": (COMMANDS["people-add"],),
+    "people-remove": (COMMANDS["people-add"],),
     "restrict": (GRANTED,),
     "unrestrict": (GRANTED, COMMANDS["restrict"]),
     "access-list": (

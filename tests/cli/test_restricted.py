@@ -67,6 +67,8 @@ def test_looking_it_up_answers_as_for_one_that_does_not_exist(number: int, machi
         (("incidents",), ()),
         (("why",), ("title",)),
         (("history",), ()),
+        (("people", "show"), ()),
+        (("people", "add"), ("bin",)),
         (("edit",), ("title=x",)),
         (("comment",), ("x",)),
         (("conflicts", "settle"), ("severity", "jira-ops", "--take", "ours")),

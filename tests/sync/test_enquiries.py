@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, event, insert, update
 from tests.sync.world import World
 
-from tieline.core import grants, holds, journal, tokens
-from tieline.core.access import CARRIES, RIGHTS, Facts, Grant, Role, Rule, Subject, Verdict
+from tieline.core import grants, holds, journal, standings, tokens
+from tieline.core.access import CARRIES, RIGHTS, Facts, Grant, Relation, Role, Rule, Subject, Verdict
 from tieline.core.arguments import Ask
 from tieline.core.declared import WrongWords
 from tieline.core.desk import Look
@@ -147,6 +147,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "policy history": {"policy": "escalation.limits"},
     "policy plan": {"policy": "escalation.limits", "document": "again: 20m"},
     "access why": {"person": "os:ann@db1", "act": "incident.edit", "subject": "INC-1"},
+    "people show": {"incident": "INC-1"},
     "jobs show": {"job": "JOB-1"},
     "jobs result": {"job": "JOB-1"},
 }
@@ -206,6 +207,8 @@ def waiting(world: World, count: int, prefix: str = "thing") -> None:
             proposals.keep(tx, Proposal(name, name, "edit", {}, person, "", {IncidentId(1): 1}, *rest))
             proposals.keep_review(tx, Review(name, name, "edit", person, items, now, None, None, entry))
             a_job(tx, now)
+            works = tx.person(Someone(name, f"os:{name}@db1"))
+            standings.add(tx, works, Relation.MEMBER, IncidentId(1), source="", at=now, actor=ANN)
             held = holds.Hold(1 + holds.last(tx), IncidentId(1), "", "a lawsuit", name, person, now, entry)
             holds.place(tx, held)
             tokens.issue(tx, ANN, Terms(name, Role.VIEWER, (), None, later), at=now, actor=ANN)
