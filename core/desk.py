@@ -83,6 +83,9 @@ class Look(Protocol):
     def copies(self, item: Item) -> tuple[str, ...]:
         """Where the copies of an item are: each the connection, and how its tool calls it."""
 
+    def on_hold(self, item: Item) -> str:
+        """The sentence that says why an item is to be kept, whatever else says; "" where it is not."""
+
     def trace(self, item: Item, before: int) -> Trace:
         """What the journal tells of an item before one of its entries, whether it can be read or not."""
 
@@ -109,9 +112,6 @@ class Desk(Look, Protocol):
 
     def comment(self, item: Item, body: str, audience: Audience) -> Noted:
         """Note a comment in the name of whoever asks; it goes into every copy that may show it."""
-
-    def on_hold(self, item: Item) -> str:
-        """The sentence that says why an item is to be kept, whatever else says; "" where it is not."""
 
     def forget(self, item: Item, why: str) -> None:
         """Note that all that is kept of an item is let go of, for good. What is recorded of it behind that is readable.

@@ -129,7 +129,9 @@ class Retention:
         gone = [item.uid for item in _items(desk, chosen) if self._forget_if_due(desk, item)]
         place = so_far.place + len(chosen)
         now = so_far.model_copy(update={"place": place, "forgotten": (*so_far.forgotten, *gone)})
-        return Step(now, place, len(so_far.due)) if place < len(so_far.due) else Done(_told(now, is_waiting=False))
+        return (
+            Step(now, place, len(so_far.due)) if place < len(so_far.due) else Done(_told(desk, now, is_waiting=False))
+        )
 
     def _plan(self, desk: Desk, ask: Sweep, so_far: Swept) -> Step | Done:
         settings = desk.policy(self._policy)
@@ -147,7 +149,7 @@ class Retention:
         if not ask.dry_run:
             desk.record(Planned(due=len(now.due), held=len(held), waits=is_waiting))
         if ask.dry_run or is_waiting or not due:
-            return Done(_told(now, is_waiting=is_waiting))
+            return Done(_told(desk, now, is_waiting=is_waiting))
         return Step(now.model_copy(update={"is_planned": True}), 0, len(now.due))
 
     def _ended(self, desk: Desk, settings: Settings, as_of: datetime, after: str) -> list[str]:
@@ -200,6 +202,8 @@ def _too_soon(called: str, verdict: Verdict) -> str:
     )
 
 
-def _told(swept: Swept, *, is_waiting: bool) -> bytes:
-    facts = {"as_of": swept.as_of, "due": swept.due, "held": swept.held, "forgotten": swept.forgotten}
+def _told(desk: Desk, swept: Swept, *, is_waiting: bool) -> bytes:
+    called = desk.called_by_id({*swept.due, *swept.held})
+    found = {"due": swept.due, "held": swept.held, "forgotten": swept.forgotten}
+    facts = {"as_of": swept.as_of, **{name: [called.get(one, one) for one in uids] for name, uids in found.items()}}
     return json.dumps({**facts, "waits_to_be_allowed": is_waiting}, indent=1).encode()

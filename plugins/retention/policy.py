@@ -109,9 +109,14 @@ class Verdict:
 
 
 def judged(settings: Settings, fields: Fields, facts: dict[str, Any], ended_at: datetime | None) -> Verdict:
-    """What becomes of an item that says this, is of this `kind` and `restricted` or not, and was over then. A condition
-    that cannot be answered is not true."""
-    name, why = next((name, why) for name, one in settings.classes.items() if (why := _why(one, {**fields, **facts})))
+    """What becomes of an item that says this, is of this `kind` and `restricted` or not, and was over then. One of
+    which a condition cannot be answered may not go: it may be of that class, or of one after it."""
+    try:
+        name, why = next(
+            (name, why) for name, one in settings.classes.items() if (why := _why(one, {**fields, **facts}))
+        )
+    except ExpressionError as error:
+        return Verdict("unknown", f"it cannot be said of which class it is: {error}", None, None)
     found = settings.classes[name]
     if ended_at is None:
         return Verdict(name, why, None, None)
@@ -123,7 +128,4 @@ def _why(one: Class, seen: Fields) -> str:
     if not one.when:
         return "it is of none before"
     plain = {name: list(value) if isinstance(value, tuple) else value for name, value in seen.items()}
-    try:
-        return one.when if compiled(one.when).holds(plain) else ""
-    except ExpressionError:
-        return ""
+    return one.when if compiled(one.when).holds(plain) else ""

@@ -6,15 +6,17 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import Field
 from sqlalchemy import func, select
 
-from tieline.core.arguments import Answer, Ask, ItemName
+from tieline.core.arguments import Answer, Ask, Duration, ItemName
 from tieline.core.desk import Look
 from tieline.core.journal import Trace
 from tieline.core.policy import Policy
+from tieline.core.settings import show_duration
 from tieline.core.shown import Fact, Note, Part, Table
 from tieline.core.views import Moment, Row
 from tieline.plugins.retention.acts import verdict_of
@@ -37,6 +39,7 @@ class Shown(Answer):
     because: str
     earliest: Moment | None
     latest: Moment | None
+    hold: str
     certificate: str | None
     sha256: str | None
 
@@ -49,6 +52,7 @@ class Shown(Answer):
             Fact("because", self.because),
             Fact("may be forgotten from", self.earliest.isoformat() if self.earliest else "not before it is over"),
             Fact("is forgotten at", self.latest.isoformat() if self.latest else "never, as things are"),
+            *([Note(self.incident, self.hold)] if self.hold else []),
         )
 
 
@@ -67,6 +71,7 @@ def show(policy: Policy[Settings]) -> Callable[[Look, Show], Shown]:
             because=verdict.why,
             earliest=verdict.earliest,
             latest=verdict.latest,
+            hold=look.on_hold(item),
             certificate=text,
             sha256=None if text is None else hashlib.sha256(text.encode()).hexdigest(),
         )
@@ -85,12 +90,12 @@ class Overdue(Ask):
 
 
 class ClassShown(Row):
-    """A class, and how long what is of it is kept, in days."""
+    """A class, and how long what is of it is kept."""
 
     name: str
     when: str
-    minimum_days: int
-    maximum_days: int | None
+    minimum: Duration
+    maximum: Duration | None
 
 
 class DueShown(Answer):
@@ -106,17 +111,18 @@ class DueShown(Answer):
     waits: bool
 
     def shown(self) -> Sequence[Part]:
-        rows = [
-            (one.name, one.when or "all others", one.minimum_days, one.maximum_days or "for ever")
-            for one in self.classes
-        ]
-        parts: list[Part] = [Table("Classes", ["class", "when", "days at least", "at most"], rows)]
+        rows = [(one.name, one.when or "all others", *map(_length, (one.minimum, one.maximum))) for one in self.classes]
+        parts: list[Part] = [Table("Classes", ["class", "when", "at least", "at most"], rows)]
         if self.planned_at is None:
             return (*parts, "no sweep was made yet; `tieline retention sweep --dry-run` begins one that only looks")
         parts += [Fact("last sweep", self.planned_at.isoformat()), Fact("due", self.due), Fact("held", self.held)]
         if self.waits:
             parts.append(Note("it waits", f"allow so many with `tieline retention allow {self.due}`"))
         return (*parts, Fact("over", self.ended), Fact("forgotten", self.forgotten))
+
+
+def _length(time: timedelta | None) -> str:
+    return "for ever" if time is None else show_duration(time)
 
 
 _COUNT: Final = func.count()
@@ -135,8 +141,8 @@ def due(policy: Policy[Settings]) -> Callable[[Look, Overdue], DueShown]:
                 ClassShown(
                     name=name,
                     when=one.when,
-                    minimum_days=one.minimum.days,
-                    maximum_days=None if one.maximum is None else one.maximum.days,
+                    minimum=one.minimum,
+                    maximum=one.maximum,
                 )
                 for name, one in look.policy(policy).classes.items()
             ),

@@ -242,11 +242,6 @@ class EngineDesk(Seeing):
         self._note(notes.comment(_mark(item), body, audience), write)
         return noted
 
-    def on_hold(self, item: Item) -> str:
-        """The sentence that says why an item is to be kept, whatever else says; "" where it is not."""
-        found = holds.over(self.seen_in, [item.id]).get(item.id)
-        return "" if found is None else holds.sentence(found)
-
     def forget(self, item: Item, why: str) -> None:
         """Note that all that is kept of an item is let go of, for good. Raises OnHold."""
         self._ask("item.forget")

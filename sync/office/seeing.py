@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tieline.core import journal
+from tieline.core import holds, journal
 from tieline.core.acts import NotDone
 from tieline.core.desk import Item
 from tieline.core.errors import Misfit
@@ -54,6 +54,12 @@ class Seeing:
         self.refuse_if_over()
         copies = loading.load_replicas(self.seen_in, item.id)
         return tuple(f"{one.connection} {one.key or one.ref}" for one in copies if one.ref is not None)
+
+    def on_hold(self, item: Item) -> str:
+        """The sentence that says why an item is to be kept, whatever else says; "" where it is not."""
+        self.refuse_if_over()
+        found = holds.over(self.seen_in, [item.id]).get(item.id)
+        return "" if found is None else holds.sentence(found)
 
     def trace(self, item: Item, before: int) -> Trace:
         """What the journal tells of an item before one of its entries, whether it can be read or not."""
