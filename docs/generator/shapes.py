@@ -78,7 +78,7 @@ _ACTS: Final = {f"tieline {act.name}": {"": of_model(act.answer)} for act in OWN
 SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     **_VIEWS,
     **_ACTS,
-    "tieline init": {"": {"file": "text", "tools": ["text"]}},
+    "tieline init": {"": {"file": "text", "tools": ["text"], "console": "text", "account": "text"}},
     "tieline adapter new": {"": {"folder": "text", "files": ["text"]}},
     "tieline plugin new": {"": {"folder": "text", "files": ["text"]}},
     "tieline check": {
