@@ -134,7 +134,7 @@ class Announcements:
         """Write an announcement anew. What was approved and is not shown yet is approved no more."""
         item, row = _of(desk, ask.announcement)
         words, legal = _changed(item, row, ask)
-        _write(desk, item, row.about, words, legal=legal)
+        _write(desk, item, row, words, legal=legal)
         if item.fields["status"] in _NEVER_SHOWN:
             desk.edit(item, {"title": words["title"], "status": AnnouncementStatus.DRAFT})
         return Announcement(announcement=desk.called(item), words="it is written, and nobody has approved it so")
@@ -149,6 +149,7 @@ class Announcements:
             raise NotDone(f"{desk.called(item)} would tell that something is over of which nobody was told")
         if ask.at is not None and ask.at <= desk.now:
             raise NotDone(f"{ask.at:%Y-%m-%d %H:%M:%S} is over; name a time that comes, or none to publish at once")
+        _take_back(desk, item, row)
         desk.release(item, words, since=ask.at)
         if ask.at is None:
             self._show(desk, item, words)
@@ -166,8 +167,10 @@ class Announcements:
         item, row = _of(desk, ask.announcement)
         if item.fields["status"] != AnnouncementStatus.PUBLISHED:
             raise NotDone(f"{desk.called(item)} is {item.fields['status']}; that is for one that is published")
+        if any(getattr(row, name) != item.fields.get(name) for name in SAID):
+            raise NotDone(f"{desk.called(item)} has words that nobody is shown yet; publish those, or write others")
         words, legal = _changed(item, row, ask)
-        _write(desk, item, row.about, words, legal=legal)
+        _write(desk, item, row, words, legal=legal)
         desk.release(item, words)
         self._show(desk, item, words)
         self._ask_first(desk, item, row, legal=legal)
@@ -177,15 +180,14 @@ class Announcements:
         """Withdraw an announcement: what is shown says so, once somebody else approves that."""
         item, row = _of(desk, ask.announcement)
         if item.fields["status"] in _NEVER_SHOWN:
-            desk.take_back(item)
-            desk.cancel_timer(PUBLISH, item)
+            _take_back(desk, item, row)
             desk.edit(item, {"status": AnnouncementStatus.RETRACTED})
             desk.record(Retracted(why=ask.why), item)
             return Announcement(announcement=desk.called(item), words="it is dropped; nobody was shown it")
         text = self._settings.retracted.format(why=ask.why)
         words = {"title": item.fields["title"], "description": text, "phase": Phase.RESOLVED}
         words["disruption"] = Disruption.NONE
-        _write(desk, item, row.about, words, legal=row.legal)
+        _write(desk, item, row, words, legal=row.legal)
         desk.release(item, words)
         desk.edit(item, {**words, "status": AnnouncementStatus.RETRACTED})
         desk.record(Retracted(why=ask.why), item)
@@ -217,7 +219,6 @@ class Announcements:
     # -- what these have in common -------------------------------------------------------------------------------------
 
     def _show(self, desk: Desk, item: Item, words: Mapping[str, Any]) -> None:
-        desk.cancel_timer(PUBLISH, item)
         desk.edit(item, {**words, "status": AnnouncementStatus.PUBLISHED})
         desk.record(Published(), item)
 
@@ -250,10 +251,15 @@ def _changed(item: Item, row: Any, ask: Write) -> tuple[dict[str, Any], bool]:
     return words, legal
 
 
-def _write(desk: Desk, item: Item, about: str, words: Mapping[str, Any], *, legal: bool) -> None:
-    desk.record(Written(about=about, legal=legal, **words), item)
-    desk.take_back(item)
-    desk.cancel_timer(PUBLISH, item)
+def _write(desk: Desk, item: Item, row: Any, words: Mapping[str, Any], *, legal: bool) -> None:
+    desk.record(Written(about=row.about, legal=legal, **words), item)
+    _take_back(desk, item, row)
+
+
+def _take_back(desk: Desk, item: Item, row: Any) -> None:
+    if row.at is not None:
+        desk.take_back(item)
+        desk.cancel_timer(PUBLISH, item)
 
 
 def _of(desk: Desk, name: str) -> tuple[Item, Any]:

@@ -150,6 +150,8 @@ class Entry(Row):
 _TOLD: Final = {
     "proposed": ("label", "why"),
     "approved": ("label", "right"),
+    "cleared": ("sha", "since"),
+    "withheld": ("sentence",),
     "rejected": ("label", "why"),
     "withdrawn": ("label",),
     "expired": ("label",),

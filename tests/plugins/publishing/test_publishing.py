@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from tieline.core.access import Role
 from tieline.core.acts import NotDone
 from tieline.core.declared import WrongWords
 from tieline.core.errors import NotAllowed, PluginFault
-from tieline.core.model import IncidentId
+from tieline.core.model import Audience, IncidentId
 from tieline.core.store import tables as t
 from tieline.sync import explain
-from tieline.sync.road import clearance, commit
+from tieline.sync.road import ceiling, clearance, commit
 from tieline.sync.road.merge import Reason
 
 SHOWN = ("Payments fail", "investigating", TEXT)
@@ -219,9 +220,14 @@ def test_what_was_approved_before_is_approved_no_more_once_something_else_was(be
 
 def test_only_what_everybody_may_read_is_written(bench: Bench) -> None:
     incident = bench.incident(description="the key is hunter2")
-    bench.publish(bench.draft(incident))
+    name = bench.draft(incident)
+    bench.publish(name)
     assert "hunter2" not in str(bench.page.incidents)
     assert incident not in str(bench.page.incidents)
+    here = bench.engine.connections["page"]  # type: ignore[index]
+    assert {*ceiling.may_leave(bench.engine, here, bench.fields(name))} == {
+        *("title", "description", "phase", "disruption")
+    }
 
 
 def test_no_act_has_anything_be_read_outside_without_asking(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,11 +248,13 @@ def test_nothing_is_announced_of_what_is_restricted(bench: Bench) -> None:
 
 
 def test_a_comment_does_not_reach_what_is_read_outside(bench: Bench) -> None:
-    name = bench.draft(bench.incident())
-    bench.publish(name)
-    bench.do(WRITER, "comment", incident=name, body="the key is hunter2")
+    incident = bench.incident()
+    desk = bench.engine.connections["desk"]  # type: ignore[index]
+    desk.config = replace(desk.config, kind=replace(desk.kind, readers=Audience.PUBLIC))
+    bench.do(WRITER, "comment", incident=incident, body="the key is hunter2")
     bench.settle()
-    assert "hunter2" not in str(bench.page.incidents)
+    assert "hunter2" not in str(bench.tool.rows())
+    assert "a comment is nothing that was approved for that" in bench.held()[0]
 
 
 # -- stopped -----------------------------------------------------------------------------------------------------------
@@ -312,6 +320,10 @@ def test_at_the_end_of_an_embargo_what_is_not_approved_any_more_stays(bench: Ben
             bench.do(PUBLISHER, "publishing stop", why="a leak")
     bench.settle(3, 3600)
     assert bench.shown() == []
+    if how in ("written", "dropped"):
+        edit(bench, name, status="published", description=TEXT, phase="investigating", disruption="minor")
+        bench.settle()
+        assert bench.shown() == []
 
 
 def test_an_embargo_on_a_correction_leaves_what_is_shown(bench: Bench) -> None:
@@ -350,6 +362,16 @@ def test_a_correction_is_approved_like_anything_else(bench: Bench) -> None:
     assert bench.page.mailed == [TEXT, "It is the certificate."]
 
 
+def test_a_correction_that_was_asked_for_is_void_once_somebody_writes(bench: Bench) -> None:
+    name = bench.draft(bench.incident())
+    bench.publish(name)
+    proposal = bench.ask(name, "correct", text="It is the certificate.")
+    bench.do(WRITER, "publishing write", announcement=name, text="It is db1.")
+    with pytest.raises(NotDone, match="words that nobody is shown yet"):
+        bench.approve(proposal)
+    assert bench.see("publishing show", announcement=name)["fields"][1]["written"] == "It is db1."
+
+
 def test_what_is_withdrawn_says_so_where_it_is_shown(bench: Bench) -> None:
     name = bench.draft(bench.incident())
     bench.publish(name)
@@ -386,6 +408,17 @@ def test_what_nobody_knows_the_outcome_of_is_never_told_twice(bench: Bench, meth
     bench.settle(8)
     assert bench.page.mailed == told
     assert bench.shown() == [("Payments fail", "investigating", told[-1])]
+
+
+def test_what_the_page_does_late_is_waited_for_and_not_told_twice(bench: Bench) -> None:
+    name = bench.draft(bench.incident())
+    bench.publish(name)
+    bench.page.lose(method="PATCH", after_effect=False)
+    bench.approve(bench.ask(name, "correct", text="It is the certificate."))
+    bench.settle(5, 4)
+    bench.page.change(bench.page.incidents[0]["id"], {"status": "investigating", "body": "It is the certificate."})
+    bench.settle(4)
+    assert bench.page.mailed == [TEXT, "It is the certificate."]
 
 
 def test_what_somebody_writes_on_the_page_itself_is_held_and_told(bench: Bench) -> None:
