@@ -134,6 +134,12 @@ class Runbooks:
         incident = desk.item(ask.incident)
         if not incident.is_open:
             raise NotDone(f"{desk.called(incident)} is over; a runbook is carried out for what is open")
+        if incident.restricted:
+            # A run, its executions and what they write are items of their own, which whoever reads incidents may read.
+            raise NotDone(
+                f"{desk.called(incident)} is restricted, and everybody who reads incidents would read its run; do the "
+                "steps by hand, as `tieline runbook list` names them"
+            )
         _refuse_if_halted(desk)
         by_hand = runbook.mode is Mode.SUGGEST
         status = RunStatus.BY_HAND if by_hand else RunStatus.RUNNING

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.plugins.runbook.bench import Bench
+from tests.plugins.runbook.bench import ANN, Bench
 
-from tieline.core import journal
+from tieline.core import grants, journal
+from tieline.core.access import Grant, Role, Rule, Verdict
 from tieline.core.acts import NotDone
-from tieline.sync import explain
+from tieline.sync import explain, restricting
 
 BOOKS = """
 restart:
@@ -393,3 +394,16 @@ def test_what_is_over_is_not_begun_for(bench: Bench) -> None:
     bench.settle()
     with pytest.raises(NotDone, match="INC-1 is over"):
         bench.do("start", runbook="restart", incident=incident)
+
+
+def test_nothing_of_what_is_restricted_is_carried_out_where_others_would_read_it(bench: Bench) -> None:
+    incident = bench.incident()
+    with bench.engine.store.write() as tx:
+        found = explain.one_named(tx, incident)
+        security = Grant(Role.SECURITY)
+        grants.grant(tx, ANN, security, at=bench.clock.now(), actor=ANN, verdict=Verdict(True, Rule.OWNER))
+        label = restricting.restrict(tx, bench.engine, found.id, "need to know", actor=ANN)
+    with pytest.raises(NotDone, match=f"{label} is restricted, and everybody who reads incidents would read its run"):
+        bench.run("restart", label)
+    with bench.engine.store.read() as connection, pytest.raises(LookupError):
+        explain.one_named(connection, "RUN-2")
