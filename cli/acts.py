@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import click
 
 from tieline.cli import commands
-from tieline.cli.commands import Told
+from tieline.cli.commands import Do, Told
 from tieline.cli.declared import wrong_usage
 from tieline.cli.people import as_meant
 from tieline.core.acts import Act
@@ -27,8 +27,8 @@ class Perform(Protocol):
     ) -> Performed: ...
 
 
-def command(act: Act, perform: Perform) -> click.Command:
-    """The command of an act that this process does."""
+def command(act: Act, perform: Perform, look: Do | None = None) -> click.Command:
+    """The command of an act that this process does. With a `look` at jobs somebody may wait for one that it starts."""
     made = described(act)
 
     def do(workspace: str, given: Mapping[str, Any], key: str, break_glass: str | None = None, /) -> Told:
@@ -38,4 +38,4 @@ def command(act: Act, perform: Perform) -> click.Command:
             raise wrong_usage(wrong.problems) from None
         return Told(done.facts, (done.sentence,))
 
-    return commands.act(made, do)
+    return commands.act(made, do, look)

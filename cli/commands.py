@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import click
 
@@ -53,19 +53,39 @@ class DoingGroup(click.Group):
     do: Do
 
 
-def act(described: Command, do: Do) -> click.Command:
-    """The command of an act. What was not said is left to the act."""
+SHOWS_JOB: Final = "jobs show"
+"""The view by which a job is waited for."""
+
+
+def act(described: Command, do: Do, look: Do | None = None) -> click.Command:
+    """The command of an act. What was not said is left to the act. With a `look` at jobs somebody may wait for the end
+    of one that it starts."""
 
     @click.pass_obj
-    def run(workspace: str, /, as_json: bool, key: str | None, break_glass: str | None = None, **given: Any) -> None:
+    def run(
+        workspace: str,
+        /,
+        as_json: bool,
+        key: str | None,
+        break_glass: str | None = None,
+        wait_for_end: bool = False,
+        **given: Any,
+    ) -> None:
         if key is not None and not key.strip():
             raise click.UsageError("--key is empty: name one, or leave it out to have it done each time")
-        _print(do(workspace, said(described, given), key or "", break_glass), as_json=as_json)
+        told = do(workspace, said(described, given), key or "", break_glass)
+        if wait_for_end and look is not None and "job" in told.facts:
+            if not as_json:
+                _print(told, as_json=False)
+            _wait(workspace, told.facts["job"], look, as_json=as_json)
+        _print(told, as_json=as_json)
 
     made = click.command(_own_name(described), cls=Doing, help=help_of(described))(run)
     made.do = do
     key = click.Option(["--key"], default=None, help="Do it once, however often it is asked for under this key.")
     made.params = [*parameters(described), key, *([_broken_glass()] if described.asks_first else [])]
+    if described.starts_job and look is not None:
+        made.params.append(_waiting())
     return json_option(made)
 
 
@@ -74,11 +94,36 @@ def _broken_glass() -> click.Option:
     return click.Option(["--break-glass"], metavar="REASON", default=None, help=words)
 
 
+def _waiting() -> click.Option:
+    words = "Wait until it has ended, and show how far it has come. Exit code 1 where it is not done."
+    return click.Option(["--wait", "wait_for_end"], is_flag=True, help=words)
+
+
+def _wait(workspace: str, job: str, look: Do, *, as_json: bool) -> NoReturn:
+    """Wait until a job has ended, show how it did, and exit with what that comes to."""
+    from tieline.cli.waiting import wait_for  # draws, and is loaded only where that is asked for
+
+    last: list[Told] = []
+
+    def seen() -> Any:
+        last[:] = [look(workspace, {"job": job}, "")]
+        return last[0].facts
+
+    code, [told] = wait_for(job, seen), last
+    if as_json:
+        emit(told.facts)
+    elif notes := [part for part in told.shown if isinstance(part, Note)]:
+        show(notes)
+    else:
+        say(f"{job} is {told.facts['job']['status']}, after {told.facts['job']['seconds']} s")
+    sys.exit(code)
+
+
 def view(described: Command, do: Do, end: End | None = None) -> click.Command:
     """The command of a view. What was not said is left to the view."""
     made = click.command(_own_name(described), cls=Doing, help=help_of(described))(_looking(described, do, end))
     made.do = do
-    made.params = parameters(described)
+    made.params = [*parameters(described), *([_waiting()] if described.name == SHOWS_JOB else [])]
     return json_option(made)
 
 
@@ -104,7 +149,9 @@ def _own_name(described: Command) -> str:
 
 def _looking(described: Command, do: Do, end: End | None) -> Callable[..., None]:
     @click.pass_obj
-    def run(workspace: str, /, as_json: bool, **given: Any) -> None:
+    def run(workspace: str, /, as_json: bool, wait_for_end: bool = False, **given: Any) -> None:
+        if wait_for_end:
+            _wait(workspace, given["job"], do, as_json=as_json)
         told = do(workspace, said(described, given), "")
         _print(told, as_json=as_json)
         if code := end(told.facts, as_json=as_json) if end is not None else 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from base64 import b64decode
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -23,18 +22,7 @@ _RESULT = OWN_VIEWS["jobs result"]
 jobs = views.group(OWN_VIEWS["jobs"])
 
 
-def _waited(facts: Any, /, *, as_json: bool) -> int:
-    """Wait until it has ended, where that was asked for."""
-    context = click.get_current_context()
-    if as_json or not context.params["wait"]:
-        return 0
-    from tieline.cli.waiting import wait_for  # draws, and is loaded only where that is asked for
-
-    return wait_for(str(context.obj), facts["job"]["job"])
-
-
-show = views.command(OWN_VIEWS["jobs show"], end=_waited)
-show.params.append(click.Option(["--wait"], is_flag=True, help="Wait until it is done, and show how far it has come."))
+show = views.command(OWN_VIEWS["jobs show"])
 jobs.add_command(show)
 jobs.add_command(acts.command(own.OWN["jobs cancel"], do))
 jobs.add_command(acts.command(own.OWN["jobs resume"], do))

@@ -66,14 +66,16 @@ def group(workspace: str, name: str) -> click.Group | None:
 def commands(offers: Offers, name: str) -> click.Group:
     """The commands of one group that is offered."""
     from tieline.cli import acts, views
+    from tieline.cli.commands import SHOWS_JOB
     from tieline.cli.decide import do
+    from tieline.sync.office.own_views import OWN_VIEWS
 
     offer = offers.by_group[name]
     made = click.Group(name, help=offer.summary)
     for view in offer.views:
         made.add_command(views.command(offers.views[f"{name} {view.name}"]))
     for act in (*offer.acts, *offer.jobs):
-        made.add_command(acts.command(offers.acts[f"{name} {act.name}"], do))
+        made.add_command(acts.command(offers.acts[f"{name} {act.name}"], do, views.looking(OWN_VIEWS[SHOWS_JOB])))
     return made
 
 

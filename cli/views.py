@@ -44,15 +44,16 @@ def see(workspace: str, view: View, ask: Ask) -> Seen:
 
 def command(view: View, look: See = see, end: End | None = None) -> click.Command:
     """The command of a view that this process looks at."""
-    return commands.view(described(view), _looking(view, look), end)
+    return commands.view(described(view), looking(view, look), end)
 
 
 def group(view: View, look: See = see) -> click.Group:
     """The same where acts have their commands below it: by itself, it shows."""
-    return commands.group(described(view), _looking(view, look))
+    return commands.group(described(view), looking(view, look))
 
 
-def _looking(view: View, look: See) -> Do:
+def looking(view: View, look: See = see) -> Do:
+    """What looks at a view here, for whoever asks on a command line."""
     made = described(view)
 
     def do(workspace: str, given: Mapping[str, Any], _key: str, _why: str | None = None, /) -> Told:

@@ -43,14 +43,15 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. `acts` is false of one that only looks; `asks_first` is true of one that somebody else may have to
-    approve before it is done."""
+    """One command. `acts` is false of one that only looks, and `starts_job` true of one that begins long work, whose
+    end somebody may wait for; `asks_first` is true of one that somebody else may have to approve before it is done."""
 
     name: str
     acts: bool
     help: str
     arguments: tuple[Argument, ...]
     asks_first: bool = False
+    starts_job: bool = False
 
     @property
     def path(self) -> str:
@@ -60,17 +61,17 @@ class Command:
     def facts(self) -> dict[str, Any]:
         """The same as plain JSON, without what goes without saying."""
         arguments = [{name: value for name, value in asdict(one).items() if value} for one in self.arguments]
-        first = {"asks_first": True} if self.asks_first else {}
-        return {"help": self.help, "arguments": arguments, **first}
+        flags = {name: True for name in ("asks_first", "starts_job") if getattr(self, name)}
+        return {"help": self.help, "arguments": arguments, **flags}
 
 
 def from_facts(name: str, acts: bool, facts: Any) -> Command:
     """What somebody else says of a command. Raises ValueError for what is none."""
     if not NAME.fullmatch(name) or not isinstance(facts, Mapping):
         raise ValueError(f"{name[:60]!r} is no command")
-    return Command(
-        name, acts, _text(facts.get("help")), tuple(_arguments(facts.get("arguments"))), facts.get("asks_first") is True
-    )
+    arguments = tuple(_arguments(facts.get("arguments")))
+    asks_first, starts_job = (facts.get(flag) is True for flag in ("asks_first", "starts_job"))
+    return Command(name, acts, _text(facts.get("help")), arguments, asks_first, starts_job)
 
 
 def _arguments(given: Any) -> Iterator[Argument]:

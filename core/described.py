@@ -13,6 +13,7 @@ from tieline.core.acts import Act
 from tieline.core.arguments import file_fields, person_fields
 from tieline.core.commands import Argument, Command
 from tieline.core.declared import Declared
+from tieline.core.jobs import JobStarted
 
 
 def described(declared: Declared) -> Command:
@@ -24,7 +25,8 @@ def described(declared: Declared) -> Command:
         for name in names
     )
     has_glass = isinstance(declared, Act) and declared.has_glass
-    return Command(declared.name, isinstance(declared, Act), declared.help, arguments, has_glass)
+    starts_job = isinstance(declared, Act) and issubclass(declared.answer, JobStarted)
+    return Command(declared.name, isinstance(declared, Act), declared.help, arguments, has_glass, starts_job)
 
 
 def _argument(name: str, field: FieldInfo, *, is_word: bool, is_person: bool, is_file: bool) -> Argument:

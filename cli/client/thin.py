@@ -88,7 +88,9 @@ class _Group(click.Group):
 
 def _made(session: Session, offered: Index, one: Command, local: Local | None) -> click.Command:
     do = _doing(session, offered, one, local)
-    return commands.act(one, do) if one.acts else commands.view(one, do, ENDS.get(one.name))
+    shows = offered.commands.get(commands.SHOWS_JOB) if one.starts_job else None
+    look = None if shows is None else _doing(session, offered, shows, local)
+    return commands.act(one, do, look) if one.acts else commands.view(one, do, ENDS.get(one.name))
 
 
 def _doing(session: Session, offered: Index, one: Command, local: Local | None) -> Do:

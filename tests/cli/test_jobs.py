@@ -15,11 +15,16 @@ from structlog.testing import capture_logs
 from tests.docs.shapes import faults
 from tests.sync.test_jobs import SUMS
 
-from tieline.cli import waiting
+from tieline.cli import commands, waiting
+from tieline.cli.commands import Told
 from tieline.cli.main import cli
+from tieline.cli.views import looking
 from tieline.core import jobs
 from tieline.core.access import READ
+from tieline.core.commands import from_facts
+from tieline.core.described import described
 from tieline.core.store import tables as t
+from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.testing.ground import Ground
 
 READ_BY_ALL = replace(SUMS, jobs=(replace(SUMS.jobs[0], result=jobs.Result("text/plain", READ)),))
@@ -89,3 +94,26 @@ def test_whoever_waits_is_told_when_it_has_ended(ground: Ground, monkeypatch: py
     ended = run("jobs", "show", "JOB-2", "--wait")
     assert "JOB-2 is cancelled" in ended.output
     assert ended.exit_code == 1
+
+
+def test_whoever_starts_one_may_wait_for_its_end(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    described_sum = described(ground.engine.registry.offers.acts["sums sum"])
+    started: list[str] = []
+
+    def start(_workspace: str, given: Any, _key: str, _why: str | None = None, /) -> Told:
+        started.append(ground.perform("sums sum", {"upto": int(given["upto"])}).facts["job"])
+        return Told({"job": started[-1]}, (f"{started[-1]} is started",))
+
+    made = commands.act(described_sum, start, looking(OWN_VIEWS["jobs show"]))
+    monkeypatch.setattr(waiting, "sleep", lambda _seconds: ground.work())
+    done = CliRunner().invoke(made, ["--upto", "2", "--wait"], obj=".")
+    begun, over = done.stdout.splitlines()
+    assert (done.exit_code, begun, over.startswith("JOB-1 is done, after")) == (0, "JOB-1 is started", True)
+    seen = CliRunner().invoke(made, ["--upto", "2", "--wait", "--json"], obj=".")
+    assert (seen.exit_code, json.loads(seen.stdout)["job"]["status"]) == (0, "done")
+    monkeypatch.setattr(waiting, "sleep", lambda _seconds: run("jobs", "cancel", started[-1]))
+    ended = CliRunner().invoke(made, ["--upto", "2", "--wait"], obj=".")
+    assert (ended.exit_code, "JOB-3 is cancelled, after" in ended.stdout) == (1, True)
+    assert CliRunner().invoke(made, ["--upto", "2"], obj=".").output == "JOB-4 is started\n"
+    told = from_facts("sums sum", True, described_sum.facts())
+    assert (told.starts_job, told) == (True, described_sum), "a server says so of it as well"
