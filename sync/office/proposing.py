@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from pydantic import ValidationError
@@ -150,12 +151,17 @@ def opened(desk: EngineDesk, label: str) -> Proposal:
     found = visible(desk.seen_in, label, desk.sight)
     if found.state is not State.OPEN:
         raise NotDone(f"{found.label} was {found.state} already; nothing was done. Ask anew for what is still wanted")
-    if desk.now >= found.until:
+    if is_over(found, desk.now):
         raise NotDone(
             f"{found.label} ended at {found.until:%Y-%m-%d %H:%M:%S} UTC, and nobody had approved it; ask anew for "
             "what is still wanted"
         )
     return found
+
+
+def is_over(found: Proposal, now: datetime) -> bool:
+    """Whether nobody may approve it any more, whatever its timer has done by then."""
+    return now >= found.until
 
 
 def about(seen_in: Connection | Transaction, items: Iterable[IncidentId]) -> tuple[Subject, IncidentId | None]:
@@ -333,9 +339,10 @@ def note_approval(desk: EngineDesk, found: Proposal, done: Again, given: Given) 
 
 def _check_again(desk: EngineDesk, found: Proposal, done: Again, given: Given, tx: Transaction) -> None:
     """The proposal is as it was seen, and nobody changes it; and each of them still may."""
-    if proposals.lock(tx, found) != found:
+    now = around_of(desk).asker().now
+    if proposals.lock(tx, found) != found or is_over(found, now):
         raise Moved
-    asker = replace(done.asker, now=around_of(desk).asker().now)
+    asker = replace(done.asker, now=now)
     _check_asker(tx, found, asker, done.act.right(done.ask), done.subject)
     verdict = approves(around_of(desk).asker(), tx, given.right, done.subject)
     if not verdict.allowed:

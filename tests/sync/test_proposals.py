@@ -332,6 +332,25 @@ def test_nobody_in_time_is_a_no(world: Worlds) -> None:
         team.approve(BOB, done)
 
 
+def test_what_is_over_by_the_time_that_it_would_be_written_is_not_done(
+    world: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = Team(world)
+    done, write, is_late = team.say(), Store.write, [DAY.total_seconds()]
+
+    @contextmanager
+    def late(store: Store) -> Iterator[Transaction]:
+        while is_late:
+            team.world.clock.advance(is_late.pop())
+        with write(store) as tx:
+            yield tx
+
+    monkeypatch.setattr(Store, "write", late)
+    with pytest.raises(NotDone, match="ended at"):
+        team.approve(BOB, done)
+    assert team.said() == []
+
+
 def test_only_whoever_asked_takes_it_back_and_only_others_say_no(world: Worlds) -> None:
     team = Team(world)
     done = team.say()
