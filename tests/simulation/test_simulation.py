@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 from tests.core.store_backends import postgres_database, postgres_server
+from tests.simulation.seen import found
 
 from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation.fate import LEVELS, Weather
@@ -164,8 +165,7 @@ def worlds(name, steps):
 
 @pytest.mark.parametrize("name", EARLY)
 def test_a_planted_bug_is_found(name):
-    with planted(name):
-        assert any(play(plan).violations for plan in worlds(name, STEPS)), name
+    assert found(name, worlds(name, STEPS), lambda outcome: outcome.violations)
 
 
 IN_ADAPTERS = {
@@ -207,10 +207,9 @@ IN_ADAPTERS = {
 
 @pytest.mark.parametrize("name", IN_ADAPTERS)
 def test_a_planted_bug_of_a_shipped_adapter_is_found(name):
-    with planted(name):
-        played = (play(plan).kinds for plan in worlds(name, SHIPPED_STEPS))
-        kinds = next((found for found in played if found), frozenset())
-    assert IN_ADAPTERS[name] in kinds, name
+    outcome = found(name, worlds(name, SHIPPED_STEPS), lambda outcome: outcome.violations)
+    assert outcome is not None
+    assert IN_ADAPTERS[name] in outcome.kinds
 
 
 @pytest.mark.parametrize(("tool", "name"), [(tool, name) for tool, found in POSSIBLE.items() for name in found])
