@@ -96,7 +96,7 @@ def remove(desk: EngineDesk, ask: Owner) -> Callable[[], Removed]:
 TO_RENEW: Final = OneOf((OWN_ACCOUNT, ALL_ACCOUNTS), lambda ask: OWN_ACCOUNT if ask.person is None else ALL_ACCOUNTS)
 
 ACTS: Final = (
-    Act("account add", add, ALL_ACCOUNTS, ("person",)),
-    Act("account password", renew, TO_RENEW),
-    Act("account remove", remove, ALL_ACCOUNTS, ("person",)),
+    Act("account add", add, ALL_ACCOUNTS, ("person",), travels=False),
+    Act("account password", renew, TO_RENEW, travels=False),
+    Act("account remove", remove, ALL_ACCOUNTS, ("person",), travels=False),
 )

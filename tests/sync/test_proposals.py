@@ -14,8 +14,8 @@ from pydantic import Field
 from sqlalchemy import Column, Integer, String, select
 from tests.sync.world import World
 
-from tieline.core import grants, tokens
-from tieline.core.access import Grant, Role, Rule, Verdict
+from tieline.core import grants, standings, tokens
+from tieline.core.access import Grant, Relation, Role, Rule, Verdict
 from tieline.core.acts import Act, AskFirst, NotDone
 from tieline.core.arguments import Answer, Ask, ItemName, Words
 from tieline.core.declared import WrongWords
@@ -23,7 +23,7 @@ from tieline.core.desk import Desk
 from tieline.core.errors import NotAllowed, PluginFault
 from tieline.core.identity import Someone, of_account
 from tieline.core.jobs import Done, Job, Result, State
-from tieline.core.model import Audience
+from tieline.core.model import Audience, IncidentId
 from tieline.core.offer import Offer, Right
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened, Projection, Rows, plugin_table, subject_column
@@ -154,6 +154,12 @@ class Team:
         with self.world.engine.store.write() as tx:
             grants.revoke(tx, whom, Grant(role), at=self.world.clock.now(), actor=Someone("owner"))
 
+    def stand(self, whom: Someone, write: Callable[..., None]) -> None:
+        """Have somebody command the first incident, or no longer."""
+        with self.world.engine.store.write() as tx:
+            now, item = self.world.clock.now(), IncidentId(1)
+            write(tx, tx.person(whom), Relation.COMMANDER, item, source="", at=now, actor=ANN)
+
     def asker(self, someone: Someone) -> Asker:
         return Asker(someone, owns_store=False, now=self.world.clock.now())
 
@@ -272,6 +278,23 @@ def test_an_asker_whose_role_has_ended_has_nothing_done(world: Worlds) -> None:
     with pytest.raises(NotDone, match=f"{done.proposal} cannot be carried out: ann may not"):
         team.approve(BOB, done)
     assert team.said() == []
+
+
+def test_who_asks_and_approves_by_how_they_stand_to_it_does_so_while_they_do(world: Worlds) -> None:
+    notices = Notices()
+    offer = notices.offer()
+    rights = {name: replace(one, roles=(*one.roles, Role.COMMANDER)) for name, one in offer.rights.items()}
+    team = Team(world, notices, replace(offer, rights=rights))
+    team.stand(EVE, standings.add)
+    team.approve(EVE, team.say())
+    assert len(team.said()) == 1
+    others, own = team.say(words="It goes on"), team.say(EVE, "It is over")
+    team.stand(EVE, standings.remove)
+    with pytest.raises(LookupError):
+        team.approve(EVE, others)
+    with pytest.raises(NotDone, match=f"{own.proposal} cannot be carried out: eve may not"):
+        team.approve(BOB, own)
+    assert len(team.said()) == 1
 
 
 def test_a_text_that_changed_is_not_approved(world: Worlds) -> None:

@@ -86,6 +86,26 @@ def test_what_no_token_reaches_is_done_for_an_account(here: Path) -> None:
             assert wrong.json()["type"].endswith("not-proved")
 
 
+def test_what_no_daemon_carries_on_is_said_to_wait_for_none(here: Path) -> None:
+    whose = account().identity
+    with web():
+        told = [
+            run(*words)
+            for words in (
+                ("account", "add", "account:eva"),
+                ("account", "password", "--person", "account:eva"),
+                ("account", "remove", "account:eva"),
+                ("access", "grant", whose, "security"),
+                ("people", "add", "INC-1", whose),
+                ("restrict", "INC-1", "--reason", "an insider"),
+                ("token", "issue", "grafana"),
+            )
+        ]
+        assert [(code, words) for code, words in told if code or "waits in the store" in words] == []
+        code, words = run(*EDIT)
+    assert (code, "waits in the store" in words) == (0, True), "that one is carried on"
+
+
 def test_an_account_that_holds_no_role_is_refused_and_one_that_is_none_is_told(here: Path) -> None:
     someone = account()
     with web(lambda _config, _peer: Local(type(someone)("bob", "os:bob@db1"), owns_store=False, could_open=False)):
