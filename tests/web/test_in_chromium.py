@@ -5,12 +5,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.web import chromium
+from sqlalchemy import delete, insert, update
+from tests.web import chromium, scene
 from tests.web.chromium import DESK, PHONE
+from tests.web.scene import ENDLESS, HOSTILE
 from tests.web.staged import Stage, staged
+
+from tieline.core import grants, tokens
+from tieline.core.access import Grant, Role, Rule, Verdict, parse_scope
+from tieline.core.identity import of_account
+from tieline.core.model import Audience
+from tieline.core.store import tables as t
 
 pytestmark = [pytest.mark.xdist_group("chromium"), pytest.mark.slow]
 
@@ -36,6 +46,41 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def browser(stage: Stage) -> Iterator[Browser]:
     with chromium.started() as made:
         yield made
+
+
+def made_hostile(stage: Stage) -> None:
+    """INC-8, of which all is long and a stranger's: its fields, a held one, and a comment."""
+    world, words = stage.world, HOSTILE + ENDLESS
+    named = {name: f"{name} {words}" for name in ("title", "description", "service", "team")}
+    world.tools["snow-prod"].make({"status": "new", "severity": "info", "priority": "p2", **named})
+    world.settle(2)
+    world.edit("snow-prod", 8, priority="p1")
+    world.edit("jira-ops", 8, priority="p3")
+    world.tools["snow-prod"].comment(str(world.copy("snow-prod", 8).ref), words * 3, Audience.STAFF, author=words[:200])
+    world.settle(2)
+    scene.sign(world)
+
+
+def in_trouble(stage: Stage) -> None:
+    """Two tools are not asked as they should be, and a copy is parked: each says why at length."""
+    words, now = f"it answered 403: {HOSTILE}{ENDLESS}", stage.world.clock.now()
+    mine = t.replica.c.incident_id == 8, t.replica.c.connection == "pager"
+    with stage.world.engine.store.write() as tx:
+        tx.execute(update(t.replica).where(*mine).values(state="parked", parked=words))
+        for name, state in (("pager", "stopped"), ("jira-ops", "waiting")):
+            tx.execute(delete(t.connection).where(t.connection.c.name == name))
+            row = {"name": name, "uid": f"c-{name}", "state": state, "reason": words, "since": now, "attempts": 1}
+            tx.execute(insert(t.connection), row)
+
+
+def nobody_of(stage: Stage) -> str:
+    """The token of somebody for whom there is nothing yet."""
+    now, store = stage.world.clock.now(), stage.world.engine.store
+    whose, verdict = of_account("newcomer", "db1"), Verdict(True, Rule.ROLE)
+    with store.write() as tx:
+        grants.grant(tx, whose, Grant(Role.VIEWER, parse_scope("team:new")), at=now, actor=whose, verdict=verdict)
+        terms = tokens.Terms("the tests", Role.VIEWER, (), None, now + timedelta(days=3))
+        return tokens.issue(tx, whose, terms, at=now, actor=whose)[1]
 
 
 def unfit(page: Page) -> list[str]:
@@ -69,6 +114,25 @@ def test_every_page_and_state_can_be_read_by_everybody(
         page.keyboard.press("?")
         found["keys"] = unfit(page)
     assert {where: wrong for where, wrong in found.items() if wrong} == {}
+
+
+def test_what_is_in_trouble_hostile_or_not_there_yet_can_be_read_by_everybody(browser: Browser, tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        made_hostile(stage)
+        in_trouble(stage)
+        newcomer, found = nobody_of(stage), {}
+        for theme, size in (("light", PHONE), ("dark", DESK)):
+            with chromium.window(browser, stage.address, theme=theme, viewport=size) as page:
+                chromium.sign_in(page, stage.token)
+                for path in ("/", "/connections", "/incidents/INC-8"):
+                    page.goto(path)
+                    expect(page.locator("#main")).to_contain_text("it answered 403")
+                    found[f"{path} {theme}"] = unfit(page)
+            with chromium.window(browser, stage.address, theme=theme, viewport=size) as page:
+                chromium.sign_in(page, newcomer)
+                expect(page.locator("#list")).to_contain_text("No incident is open")
+                found[f"nothing there {theme}"] = unfit(page)
+        assert {where: wrong for where, wrong in found.items() if wrong} == {}
 
 
 def test_text_of_twice_the_size_still_fits_on_a_phone(browser: Browser, stage: Stage) -> None:
