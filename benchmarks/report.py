@@ -35,9 +35,9 @@ def page(result: Result) -> str:
 BESIDE: Final = (
     "## What an open page costs its browser",
     "",
-    "Measured by hand, with Chromium and 47 open incidents on the overview: a page on which nothing happens takes 0.5 % "
-    "of a core, and one that is drawn anew each second, because something changes each second, 9.4 %, nearly all of it "
-    "in the renderer. A page of the overview over 100,000 incidents, 10,000 of them open, takes 16 ms of CPU in "
+    "Measured by hand, with Chromium and 47 open incidents on the overview: a page on which nothing happens takes "
+    "0.5 % of a core, and one that is drawn anew each second, because something changes each second, 9.4 %, nearly all "
+    "of it in the renderer. A page of the overview over 100,000 incidents, 10,000 of them open, takes 16 ms of CPU in "
     "`tieline web`, the browser's side of the connection included, and the page of the connections 18 ms.",
 )
 """What no run of the benchmark measures."""
