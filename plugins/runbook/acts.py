@@ -21,6 +21,7 @@ from tieline.core.arguments import Answer, Ask, ItemName, Line
 from tieline.core.desk import Desk, Item
 from tieline.core.model import Audience, ExecutionStatus, FieldSpec, FieldType, ItemKind, Order, RecordKind
 from tieline.core.offer import Due
+from tieline.core.policy import Policy
 from tieline.core.projections import Happened
 from tieline.core.settings import no_such
 from tieline.plugins.runbook import machine, tables
@@ -42,6 +43,7 @@ KIND: Final = ItemKind(
     kept=frozenset({"status", "runbook", "dry_run", "reason"}),
 )
 
+APPROVE: Final = "runbook.approve"
 GATE: Final = "gate"
 TIMEOUT: Final = "timeout"
 GRACE: Final = timedelta(minutes=1)
@@ -119,18 +121,19 @@ class Everything(Answer):
 
 
 class Runbooks:
-    """What the plugin does, with its settings."""
+    """What the plugin does, by the policy that says which runbooks there are."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, books: Policy[Settings]) -> None:
+        self._books = books
 
     # -- what people do --------------------------------------------------------------------------------------------
 
     def start(self, desk: Desk, ask: Start) -> Callable[[], Run]:
-        """Have a runbook be carried out for an incident."""
-        runbook = self._settings.runbooks.get(ask.runbook)
+        """Have a runbook be carried out for an incident. One that may do harm begins once somebody else approves it."""
+        books = desk.policy(self._books).runbooks
+        runbook = books.get(ask.runbook)
         if runbook is None:
-            raise no_such("runbook", ask.runbook, self._settings.runbooks)
+            raise no_such("runbook", ask.runbook, books)
         incident = desk.item(ask.incident)
         if not incident.is_open:
             raise NotDone(f"{desk.called(incident)} is over; a runbook is carried out for what is open")
@@ -155,11 +158,13 @@ class Runbooks:
         )
         plan = runbook.model_dump_json()
         desk.record(tables.Started(incident=incident.uid, runbook=ask.runbook, plan=plan, dry_run=ask.dry_run), made)
+        if not by_hand and not ask.dry_run and any(runbook.takes_two(step) for step in runbook.steps):
+            desk.ask_first(APPROVE, f"the impact of {ask.runbook} is {runbook.worst}, which takes two people")
         words = "a person does its steps, in this order" if by_hand else "it is carried out"
         return lambda: Run(run=desk.called(made), status=status, words=f"{words}: {runbook.title}")
 
     def approve(self, desk: Desk, ask: OfRun) -> Run:
-        """Agree to the step that a run waits for."""
+        """Agree to the step that a run waits for. Of one that may do harm, whoever began the run does not alone."""
         item, row, runbook = self._of(desk, ask.run)
         if item.fields["status"] != RunStatus.WAITING or row.until is None:
             raise NotDone(f"{desk.called(item)} waits for nobody; it is {item.fields['status']}")
@@ -169,7 +174,13 @@ class Runbooks:
         step = runbook.steps[row.step]
         desk.record(tables.Approved(step=step.name, number=row.step), item)
         desk.cancel_timer(GATE, item)
-        return self._to(desk, item, RunStatus.RUNNING, f"{step.name} begins")
+        done = self._to(desk, item, RunStatus.RUNNING, f"{step.name} begins")
+        if runbook.takes_two(step) and desk.person == row.starter:
+            left = row.until - desk.now
+            desk.ask_first(
+                APPROVE, f"whoever began {desk.called(item)} does not agree to {step.name} alone", lasts=left
+            )
+        return done
 
     def pause(self, desk: Desk, ask: OfRunWhy) -> Run:
         """Have no further step begin until somebody resumes the run."""

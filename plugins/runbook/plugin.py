@@ -9,9 +9,9 @@ from tieline.core.hooks import hookimpl
 from tieline.core.offer import Follower, Offer, Right, TimerKind
 from tieline.core.views import View
 from tieline.plugins.runbook import tables
-from tieline.plugins.runbook.acts import GATE, KIND, TIMEOUT, Runbooks
-from tieline.plugins.runbook.policy import Settings
-from tieline.plugins.runbook.views import books, show
+from tieline.plugins.runbook.acts import APPROVE, GATE, KIND, TIMEOUT, Runbooks
+from tieline.plugins.runbook.policy import Settings, books
+from tieline.plugins.runbook.views import listed, show
 
 RUN = ("run",)
 WORKERS = (Role.RESPONDER, Role.COMMANDER, Role.SECURITY, Role.MANAGER)
@@ -24,8 +24,8 @@ class Plugin:
     settings = Settings
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._does = Runbooks(settings)
+        self._books = books(settings)
+        self._does = Runbooks(self._books)
 
     @hookimpl
     def tieline_offer(self) -> Offer:
@@ -36,8 +36,23 @@ class Plugin:
             group="runbook",
             summary="Steps that a runner does for an incident, and a person can take over at any time.",
             acts=(
-                Act("start", does.start, "runbook.start", ("runbook", "incident"), records=(tables.Started,)),
-                Act("approve", does.approve, "runbook.approve", RUN, kind=kind, records=(tables.Approved,)),
+                Act(
+                    "start",
+                    does.start,
+                    "runbook.start",
+                    ("runbook", "incident"),
+                    records=(tables.Started,),
+                    asks_first=(APPROVE,),
+                ),
+                Act(
+                    "approve",
+                    does.approve,
+                    APPROVE,
+                    RUN,
+                    kind=kind,
+                    records=(tables.Approved,),
+                    asks_first=(APPROVE,),
+                ),
                 Act(
                     "pause",
                     does.pause,
@@ -79,11 +94,11 @@ class Plugin:
             ),
             views=(
                 View("show", show, READ, RUN, kind=kind),
-                View("list", books(self._settings), READ),
+                View("list", listed(self._books), READ),
             ),
             rights={
                 "runbook.start": Right("have a runbook be carried out", WORKERS),
-                "runbook.approve": Right("agree to a step of a run", DECIDERS),
+                APPROVE: Right("agree to a run that may do harm, and to a step of a run", DECIDERS),
                 "runbook.control": Right("pause, resume, take over and abort a run", WORKERS),
                 "runbook.settle": Right("say what came of a step", WORKERS),
                 "runbook.halt": Right("have no step of any run begin", WORKERS),
@@ -96,6 +111,7 @@ class Plugin:
                 ),
             ),
             timers=(TimerKind(GATE, does.gate), TimerKind(TIMEOUT, does.timeout)),
+            policies=(self._books,),
             kinds=(KIND,),
             does=frozenset({"incident.edit", "incident.comment"}),
         )

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from tieline.core.arguments import Duration
 from tieline.core.expressions import ALWAYS, Condition, ExpressionError, compile_condition, variables_of
 from tieline.core.model import INCIDENT_FIELDS, Fields
+from tieline.core.policy import Policy
 
 
 class Mode(StrEnum):
@@ -20,6 +21,18 @@ class Mode(StrEnum):
     SUGGEST = "suggest"  # a person does each step
     CONFIRM = "confirm"  # a person agrees to each step
     AUTO = "auto"  # only steps with a gate wait for a person
+
+
+class Impact(StrEnum):
+    """How much harm a step may do, the least first."""
+
+    READS = "reads"  # it changes nothing
+    LOW = "low"  # what it changes is easily put right
+    HIGH = "high"  # people notice it
+    DESTRUCTIVE = "destructive"  # it cannot be taken back
+
+
+_IMPACTS: Final = tuple(Impact)
 
 
 class Otherwise(StrEnum):
@@ -95,6 +108,7 @@ class Step(_Model):
     idempotent: bool = Field(default=False, description="Whether it may be done again where nobody knows if it was.")
     rollback: Command = Field(default="", description="What undoes it.")
     gate: Gate | None = Field(default=None, description="Who has to agree before.")
+    impact: Impact | None = Field(default=None, description="How much harm it may do; the runbook's without this.")
 
 
 class Runbook(_Model):
@@ -103,6 +117,9 @@ class Runbook(_Model):
     title: Text = Field(description="What it does, in one line.")
     mode: Mode = Field(default=Mode.CONFIRM, description="How much of it is done without a person.")
     runner: str = Field(default="", description="The connection that does the steps.")
+    impact: Impact = Field(
+        default=Impact.DESTRUCTIVE, description="How much harm its steps may do; whoever says nothing says the most."
+    )
     on_failure: OnFailure = Field(default=OnFailure.STOP, description="What follows a step that failed.")
     steps: tuple[Step, ...] = Field(min_length=1, max_length=100, description="In the order in which they are done.")
 
@@ -120,6 +137,15 @@ class Runbook(_Model):
         """The connection that does a step."""
         return step.runner or self.runner
 
+    def takes_two(self, step: Step) -> bool:
+        """Whether a step may do so much harm that it takes two people."""
+        return (step.impact or self.impact) in (Impact.HIGH, Impact.DESTRUCTIVE)
+
+    @property
+    def worst(self) -> Impact:
+        """The most harm that any of its steps may do."""
+        return max((step.impact or self.impact for step in self.steps), key=_IMPACTS.index)
+
     def gate_of(self, step: Step) -> Gate | None:
         """What a person is asked before a step, if anything."""
         if step.gate is None and self.mode is Mode.CONFIRM:
@@ -133,6 +159,13 @@ class Runbook(_Model):
 
 
 class Settings(_Model):
-    """What the `runbook` plugin may be told."""
+    """What the `runbook` plugin may be told; and what its policy says, once there is one in the store."""
 
-    runbooks: dict[Name, Runbook] = Field(default={}, description="Runbooks by name.")
+    runbooks: dict[Name, Runbook] = Field(
+        default={}, description="Runbooks by name. They hold until somebody has others approved as `runbook.books`."
+    )
+
+
+def books(settings: Settings) -> Policy[Settings]:
+    """The policy that says which runbooks there are. Before anybody has one approved, those of the settings hold."""
+    return Policy("books", "which runbooks there are, and what they do", settings)

@@ -23,6 +23,7 @@ RUN = plugin_table(
     Column("agreed", Integer),
     Column("until", InstantColumn),  # when the gate expires
     Column("execution", String(32), nullable=False),  # the id of the step at work; "" for none
+    Column("starter", Text, nullable=False),  # the id of whoever began it
 )
 STEP = plugin_table(
     "runbook",
@@ -167,6 +168,7 @@ def _started(rows: Rows, event: Started, happened: Happened) -> None:
         agreed=None,
         until=None,
         execution="",
+        starter=happened.actor,
     )
 
 
@@ -245,4 +247,5 @@ RUNS = Projection(
         Halted: _halted,
         Freed: _freed,
     },
+    version=2,
 )

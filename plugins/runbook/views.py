@@ -11,9 +11,10 @@ from tieline.core.arguments import Answer, Ask, ItemName
 from tieline.core.desk import Look
 from tieline.core.errors import NotThere
 from tieline.core.model import ExecutionStatus
+from tieline.core.policy import Policy
 from tieline.core.shown import Part, Table
-from tieline.core.views import Listing, Moment, Paged, Row
-from tieline.plugins.runbook.policy import Mode, Runbook, Settings
+from tieline.core.views import Listing, Moment, Row
+from tieline.plugins.runbook.policy import Impact, Mode, Runbook, Settings
 from tieline.plugins.runbook.tables import RUN, STEP
 
 
@@ -94,7 +95,7 @@ def show(look: Look, ask: Show) -> RunShown:
     )
 
 
-class Books(Paged):
+class Books(Ask):
     """Which runbooks there are."""
 
 
@@ -104,6 +105,7 @@ class BookShown(Row):
     runbook: str
     title: str
     mode: Mode
+    impact: Impact
     steps: tuple[str, ...]
 
 
@@ -111,20 +113,27 @@ class BooksShown(Listing[BookShown]):
     """Runbooks, by name."""
 
     def shown(self) -> Sequence[Part]:
-        rows = [(one.runbook, one.mode, one.title, ", ".join(one.steps)) for one in self.items]
-        return (Table("Runbooks", ["runbook", "mode", "what it does", "steps"], rows, "none is configured"),)
+        rows = [(one.runbook, one.mode, one.impact, one.title, ", ".join(one.steps)) for one in self.items]
+        head = ["runbook", "mode", "impact", "what it does", "steps"]
+        return (Table("Runbooks", head, rows, "there is none; propose some as the policy runbook.books"),)
 
 
-def books(settings: Settings) -> Callable[[Look, Books], BooksShown]:
-    """The view of what is configured."""
+def listed(books: Policy[Settings]) -> Callable[[Look, Books], BooksShown]:
+    """The view of those that hold now."""
 
-    def books(_look: Look, _ask: Books) -> BooksShown:
+    def listed(look: Look, _ask: Books) -> BooksShown:
         """The runbooks that there are."""
         return BooksShown(
             items=tuple(
-                BookShown(runbook=name, title=one.title, mode=one.mode, steps=tuple(step.name for step in one.steps))
-                for name, one in sorted(settings.runbooks.items())
+                BookShown(
+                    runbook=name,
+                    title=one.title,
+                    mode=one.mode,
+                    impact=one.worst,
+                    steps=tuple(step.name for step in one.steps),
+                )
+                for name, one in sorted(look.policy(books).runbooks.items())
             )
         )
 
-    return books
+    return listed

@@ -11,6 +11,8 @@ from tieline.adapters.memory.tool import MemoryTool
 from tieline.adapters.runner.simulator import TOKEN, RunnerSimulator
 from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import HttpxTransport
+from tieline.core import grants
+from tieline.core.access import Grant, Role, Rule, Verdict
 from tieline.core.config import load_text
 from tieline.core.identity import Someone
 from tieline.core.store.store import Store
@@ -22,11 +24,11 @@ from tieline.sync.daemon.lane import Lane
 from tieline.sync.engine import Engine
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries
-from tieline.sync.office.office import Performed
+from tieline.sync.office.office import Performed, offered
 from tieline.sync.office.performing import perform
 from tieline.sync.work.turn import turn
 
-ANN = Someone("ann", "os:ann@here")
+ANN, BOB = Someone("ann", "os:ann@here"), Someone("bob", "os:bob@here")
 
 
 class Bench:
@@ -50,6 +52,10 @@ class Bench:
         self.file.write_text("\n".join(lines), encoding="utf-8")
         self.engine: Engine
         self.start()
+        for whom in (ANN, BOB):
+            verdict = Verdict(True, Rule.OWNER)
+            with self.engine.store.write() as tx:
+                grants.grant(tx, whom, Grant(Role.ADMIN), at=self.clock.now(), actor=ANN, verdict=verdict)
 
     def start(self) -> None:
         config, registry = load_text(self.file.read_bytes(), self.file)
@@ -103,17 +109,24 @@ class Bench:
 
     # -- what people do --------------------------------------------------------------------------------------------
 
-    def do(self, act: str, **given: Any) -> Performed:
-        offers = self.engine.registry.offers
-        declared = offers.acts[f"runbook {act}"]
-        asker = Asker(ANN, True, self.clock.now(), rules=offers.rules)
-        return perform(self.engine, declared, declared.told(given), asker)
+    def asker(self, someone: Someone = ANN) -> Asker:
+        rules = self.engine.registry.offers.rules
+        return Asker(someone, False, self.clock.now(), rules=rules)
+
+    def ask(self, name: str, someone: Someone, break_glass: str | None = None, **given: Any) -> Performed:
+        declared = offered(self.engine)[name]
+        return perform(self.engine, declared, declared.told(given), self.asker(someone), break_glass=break_glass)
+
+    def do(self, act: str, someone: Someone = ANN, **given: Any) -> Performed:
+        return self.ask(f"runbook {act}", someone, **given)
+
+    def decide(self, proposal: str, someone: Someone) -> Performed:
+        return self.ask("proposals approve", someone, proposal=proposal)
 
     def see(self, view: str, **given: Any) -> Any:
         offers = self.engine.registry.offers
         enquiries = Enquiries(self.engine.store, self.engine.config, Views(offers.views.values()), offers=offers)
-        asker = Asker(ANN, True, self.clock.now(), rules=offers.rules)
-        return enquiries.see(f"runbook {view}", given, asker).facts
+        return enquiries.see(f"runbook {view}", given, self.asker()).facts
 
     def run(self, runbook: str, incident: str, **given: Any) -> str:
         started = str(self.do("start", runbook=runbook, incident=incident, **given).facts["run"])

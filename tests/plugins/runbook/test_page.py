@@ -20,6 +20,7 @@ RUNNER = ROOT / "examples" / "runner" / "spool-runner.sh"
 BOOKS = """
 shell:
   title: Something with a shell
+  impact: low
   mode: auto
   runner: shell
   steps:
@@ -27,6 +28,7 @@ shell:
     - {name: slow, run: 'echo two >> log; sleep 60'}
 fails:
   title: Something that fails
+  impact: low
   mode: auto
   runner: shell
   steps:

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.plugins.runbook.bench import ANN, Bench
+from tests.plugins.runbook.bench import ANN, BOB, Bench
 
 from tieline.core import grants, journal
 from tieline.core.access import Grant, Role, Rule, Verdict
 from tieline.core.acts import NotDone
+from tieline.core.declared import WrongWords
+from tieline.core.errors import NotAllowed
 from tieline.sync import explain, restricting
 
 BOOKS = """
 restart:
   title: Restart the database
+  impact: low
   mode: auto
   runner: shell
   steps:
@@ -26,6 +29,7 @@ restart:
     - {name: begin, run: start db1, guard: 'status != "resolved"'}
 undo:
   title: Something that is undone
+  impact: low
   mode: auto
   runner: shell
   on_failure: rollback
@@ -35,6 +39,7 @@ undo:
     - {name: three, run: three}
 guarded:
   title: For those that are worked on
+  impact: low
   mode: auto
   runner: shell
   steps:
@@ -42,34 +47,46 @@ guarded:
     - {name: second, run: second, guard: 'status == "in_progress"'}
 asked:
   title: With a gate
+  impact: low
   mode: auto
   runner: shell
   steps:
     - {name: wipe, run: wipe, gate: {ask: Is the backup there?, expires: 10m}}
 confirmed:
   title: Each step is agreed to
+  impact: low
   runner: shell
   steps:
     - {name: one, run: one}
     - {name: two, run: two}
 advice:
   title: A person does it
+  impact: low
   mode: suggest
   steps:
     - {name: look, run: look at it}
 elsewhere:
   title: By another runner
+  impact: low
   mode: auto
   runner: other
   steps:
     - {name: one, run: one}
 served:
   title: By a service
+  impact: low
   mode: auto
   runner: http
   steps:
     - {name: one, run: one}
     - {name: two, run: two}
+wipe:
+  title: What cannot be taken back
+  mode: auto
+  runner: shell
+  steps:
+    - {name: look, run: look, dry_run: look, impact: reads}
+    - {name: wipe, run: wipe, gate: {ask: Is the backup there?, expires: 10m}}
 """
 
 
@@ -371,6 +388,126 @@ def test_a_run_keeps_the_runbook_that_it_began_with(bench: Bench) -> None:
     bench.does()
     assert bench.waiting() == ["stop db1"]
     assert bench.see("show", run=run)["plan"] == ["drain", "stop", "begin"]
+
+
+def test_what_may_do_harm_begins_once_somebody_else_approves_it(bench: Bench) -> None:
+    incident = bench.incident()
+    proposed = bench.do("start", runbook="wipe", incident=incident)
+    bench.settle()
+    assert "the impact of wipe is destructive" in proposed.sentence
+    assert bench.waiting() == []
+    with pytest.raises(NotAllowed, match="its author may not"):
+        bench.decide(proposed.proposal, ANN)
+    run = str(bench.decide(proposed.proposal, BOB).facts["result"]["run"])
+    bench.settle(2)
+    assert bench.waiting() == ["look"]
+    assert bench.status(run) == "running"
+
+
+def test_what_nobody_calls_harmless_is_destructive(bench: Bench) -> None:
+    [wipe] = [one for one in bench.see("list")["items"] if one["runbook"] == "wipe"]
+    assert wipe["impact"] == "destructive"
+    assert bench.do("start", runbook="restart", incident=bench.incident()).proposal == ""
+
+
+def test_what_has_no_effect_asks_nobody(bench: Bench) -> None:
+    incident = bench.incident()
+    assert bench.do("start", runbook="wipe", incident=incident, dry_run=True).proposal == ""
+    assert bench.do("start", runbook="advice", incident=incident).proposal == ""
+
+
+def gated(bench: Bench) -> str:
+    """A run of ann's that waits for somebody to agree to what may do harm."""
+    proposed = bench.do("start", runbook="wipe", incident=bench.incident())
+    run = str(bench.decide(proposed.proposal, BOB).facts["result"]["run"])
+    bench.settle(2)
+    bench.does()
+    assert (bench.status(run), bench.waiting()) == ("waiting", [])
+    return run
+
+
+def test_whoever_began_a_run_does_not_agree_alone_to_what_may_do_harm(bench: Bench) -> None:
+    run = gated(bench)
+    proposed = bench.do("approve", run=run)
+    bench.settle(1)
+    assert f"whoever began {run} does not agree to wipe alone" in proposed.sentence
+    assert (bench.status(run), bench.waiting()) == ("waiting", [])
+    with pytest.raises(NotAllowed, match="its author may not"):
+        bench.decide(proposed.proposal, ANN)
+    bench.decide(proposed.proposal, BOB)
+    bench.settle(2)
+    assert bench.waiting() == ["wipe"]
+
+
+def test_somebody_else_agrees_at_once(bench: Bench) -> None:
+    run = gated(bench)
+    assert bench.do("approve", BOB, run=run).proposal == ""
+    bench.settle(2)
+    assert bench.waiting() == ["wipe"]
+
+
+def test_whoever_is_alone_may_break_the_glass_and_it_is_reviewed(bench: Bench) -> None:
+    run = gated(bench)
+    done = bench.do("approve", run=run, break_glass="the disk is full, and nobody else is awake")
+    bench.settle(2)
+    assert done.review.startswith("REV-")
+    assert bench.waiting() == ["wipe"]
+
+
+def test_what_was_asked_for_of_a_gate_ends_with_it(bench: Bench) -> None:
+    run = gated(bench)
+    proposed = bench.do("approve", run=run)
+    bench.clock.advance(11 * 60)
+    with pytest.raises(NotDone, match="nobody had approved it"):
+        bench.decide(proposed.proposal, BOB)
+    bench.settle()
+    assert (bench.status(run), bench.waiting()) == ("denied", [])
+
+
+NEW = """
+runbooks:
+  restart:
+    title: Restart the database, gently
+    mode: auto
+    impact: low
+    runner: shell
+    steps:
+      - {name: ask, run: ask db1}
+"""
+
+
+def propose(bench: Bench, document: str) -> str:
+    done = bench.ask("policy propose", ANN, policy="runbook.books", document=document, why="gentler")
+    return str(done.proposal)
+
+
+def test_runbooks_are_a_policy_which_somebody_else_approves(bench: Bench) -> None:
+    incident = bench.incident()
+    proposal = propose(bench, NEW)
+    before = bench.run("restart", incident)
+    assert bench.waiting() == ["drain db1"]
+    bench.decide(proposal, BOB)
+    bench.restart()
+    assert bench.does() == "drain db1"
+    assert bench.waiting() == ["stop db1"], "a run keeps the runbook that it began with"
+    bench.do("abort", run=before, why="enough")
+    bench.settle(1)
+    bench.run("restart", incident)
+    assert bench.waiting() == ["ask db1"]
+    assert [one["runbook"] for one in bench.see("list")["items"]] == ["restart"]
+    with pytest.raises(LookupError, match="there is no runbook 'wipe'"):
+        bench.do("start", runbook="wipe", incident=incident)
+
+
+def test_whoever_proposes_runbooks_does_not_approve_them(bench: Bench) -> None:
+    proposal = propose(bench, NEW)
+    with pytest.raises(NotAllowed, match="its author may not"):
+        bench.decide(proposal, ANN)
+
+
+def test_a_runbook_that_nobody_could_carry_out_is_not_proposed(bench: Bench) -> None:
+    with pytest.raises(WrongWords, match="nobody does the step 'ask'"):
+        propose(bench, NEW.replace("    runner: shell\n", ""))
 
 
 @pytest.mark.parametrize(
