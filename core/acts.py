@@ -67,7 +67,10 @@ class AskFirst(Exception):
 class Act(Declared):
     """One act. `records` are the kinds of events that it may journal beside what the engine does. `travels` is false of
     one that no daemon carries on, `is_told` of one that no figure counts. `asks_first` are the rights of others of whom
-    it may ask some first; nobody does at once what is not `is_breakable`, whatever glass they may break otherwise."""
+    it may ask some first; nobody does at once what is not `is_breakable`, whatever glass they may break otherwise.
+    `opens` is the kind of item that it opens, and `after` are acts of the same plugin that come before, so that its
+    example succeeds: whoever tries one out that is about such an item has it opened first, and has those done, as far
+    as they can be."""
 
     run: Run
     records: tuple[type[Event], ...] = ()
@@ -75,6 +78,8 @@ class Act(Declared):
     is_told: bool = True
     asks_first: tuple[str, ...] = ()
     is_breakable: bool = True
+    opens: str = ""
+    after: tuple[str, ...] = ()
 
     @property
     def has_glass(self) -> bool:

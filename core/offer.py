@@ -262,6 +262,10 @@ def _wrong_rights(offer: Offer) -> Iterator[str]:
 def _wrong_act(offer: Offer, act: Act) -> Iterator[str]:
     yield from _misdeclared(offer, act)
     yield from (f"{one.KIND!r} is no event that is offered" for one in act.records if one not in offer.events)
+    if act.opens and act.opens not in {*(kind.name for kind in (*OWN_KINDS, *offer.kinds))}:
+        yield f"there is no kind {act.opens!r}, of which it would open items"
+    names = {one.name for one in offer.acts} - {act.name}
+    yield from (f"there is no act {name!r}, after which it would come" for name in act.after if name not in names)
     known = {*OWN_RULES.rights, *offer.rights}
     yield from (
         f"there is no right {name!r}, of which it would ask first" for name in act.asks_first if name not in known

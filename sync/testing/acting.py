@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import orjson
 import pytest
@@ -14,7 +15,7 @@ from tieline.core.store.forgetting import FORGOTTEN_ANSWER
 from tieline.sync.office.office import Performed
 from tieline.sync.testing import story
 from tieline.sync.testing.ground import NOBODY, Ground
-from tieline.sync.testing.story import asked_of
+from tieline.sync.testing.readying import ready
 
 
 def acts_of(ground: Ground) -> list[Act]:
@@ -29,10 +30,10 @@ def fail_for(wrong: Iterable[str]) -> None:
         pytest.fail(told)
 
 
-def succeeding(ground: Ground, act: Act, number: str, key: str = "") -> Performed:
+def succeeding(ground: Ground, act: Act, asked: Mapping[str, Any], key: str = "") -> Performed:
     """Do an act with its example. Fails where that does not succeed."""
     try:
-        return ground.perform(act.name, asked_of(act, number), key=key)
+        return ground.perform(act.name, asked, key=key)
     except (NotDone, WrongWords, LookupError, NotAllowed) as error:
         pytest.fail(f"the example of {act.name!r} does not succeed: {error}")
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
@@ -46,14 +47,16 @@ class ActContract:
         for act in acts_of(ground):
             if act.example is None:
                 pytest.fail(f"the act {act.name!r} has no example; say what it may be told so that it succeeds")
-            assert succeeding(ground, act, ground.open()).sentence.strip(), f"{act.name!r} answers without a word"
+            done = succeeding(ground, act, ready(ground, act, ground.open()))
+            assert done.sentence.strip(), f"{act.name!r} answers without a word"
 
     def test_without_the_right_it_is_refused_and_journalled_so(self, ground: Ground) -> None:
         number = ground.open()
         for act in acts_of(ground):
+            asked = ready(ground, act, number)
             before = ground.rows()
             with pytest.raises(NotAllowed):
-                ground.perform(act.name, asked_of(act, number), NOBODY)
+                ground.perform(act.name, asked, NOBODY)
             last = ground.entries()[-1]
             assert (last.kind, last.facts.get("act")) == ("act_refused", act.name), (
                 f"{act.name!r} was refused, and the journal does not say so"
@@ -74,11 +77,11 @@ class ActContract:
 
     def test_the_same_key_answers_the_same_and_is_done_once(self, ground: Ground) -> None:
         for act in acts_of(ground):
-            number = ground.open()
-            first = succeeding(ground, act, number, key="one")
+            asked = ready(ground, act, ground.open())
+            first = succeeding(ground, act, asked, key="one")
             ground.work()
             before = len(ground.entries())
-            second = succeeding(ground, act, number, key="one")
+            second = succeeding(ground, act, asked, key="one")
             is_forgotten = second.sentence == FORGOTTEN_ANSWER
             assert is_forgotten or _told(second) == _told(first), (
                 f"{act.name!r} answers otherwise when it is asked again"

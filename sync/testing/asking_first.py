@@ -12,7 +12,7 @@ from tieline.core.errors import NotAllowed
 from tieline.core.store import tables as t
 from tieline.sync.testing.acting import acts_of
 from tieline.sync.testing.ground import OWNER, Ground
-from tieline.sync.testing.story import asked_of
+from tieline.sync.testing.readying import ready
 
 CHANGED: Final = "Changed after it was shown"
 
@@ -28,8 +28,8 @@ class AskingFirstContract:
     def test_what_asks_first_is_done_by_somebody_elses_leave_alone(self, ground: Ground) -> None:
         for act in asking(ground):
             number = ground.open()
+            asked = ready(ground, act, number)
             before = ground.rows(), ground.told()
-            asked = asked_of(act, number)
             for proposed in (ground.ask(act.name, asked) for _ in range(2)):
                 if not proposed.proposal:
                     pytest.fail(f"{act.name!r} says that it asks first, and whoever asked had its example done at once")
@@ -48,7 +48,7 @@ class AskingFirstContract:
     def test_nothing_is_written_that_whoever_approved_it_had_not_seen(self, ground: Ground) -> None:
         for act in asking(ground):
             number = ground.open()
-            proposed = ground.ask(act.name, asked_of(act, number))
+            proposed = ground.ask(act.name, ready(ground, act, number))
             ground.edit(number, title=CHANGED)
             before = _written(ground)
             try:

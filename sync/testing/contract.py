@@ -22,9 +22,11 @@ from structlog.testing import capture_logs
 from tieline.core.offer import Offer
 from tieline.sync.testing.acting import ActContract
 from tieline.sync.testing.asking_first import AskingFirstContract
+from tieline.sync.testing.beside import BesideContract
 from tieline.sync.testing.dying import DyingContract
 from tieline.sync.testing.ground import Databases, Ground
 from tieline.sync.testing.hostility import HostileContract
+from tieline.sync.testing.kinds import KindContract
 from tieline.sync.testing.lasting import LastingContract
 from tieline.sync.testing.remembering import RememberingContract
 from tieline.sync.testing.seeing import SeeingContract
@@ -50,9 +52,11 @@ def offering(plugin: Any, settings: Mapping[str, Any]) -> Callable[[], Offer]:
 class PluginContract(
     ActContract,
     AskingFirstContract,
+    BesideContract,
     DyingContract,
     HostileContract,
     JobContract,
+    KindContract,
     LastingContract,
     RememberingContract,
     SeeingContract,
@@ -62,6 +66,10 @@ class PluginContract(
     plugin: ClassVar[Any] = None
     settings: ClassVar[Mapping[str, Any]] = {}
     """As they would stand in `tieline.yaml`."""
+
+    def around(self, ground: Ground) -> None:
+        """What happens around it whenever time passes, such as a runner that does what it is told: the same each time,
+        and by nothing but what is in the store."""
 
     @pytest.fixture
     def databases(self) -> Databases | None:
@@ -75,6 +83,7 @@ class PluginContract(
             raise NotImplementedError("name what your entry point names: plugin = Plugin")
         with capture_logs():
             made = Ground(tmp_path / "ground", offering(type(self).plugin, self.settings), databases=databases)
+            made.around = self.around
             made.work()
             yield made
             made.close()

@@ -13,7 +13,7 @@ import pytest
 from tieline.core.errors import StoreUnavailable
 from tieline.sync.testing.acting import acts_of
 from tieline.sync.testing.ground import Fate, Ground, Killed, MortalStore, unavailable
-from tieline.sync.testing.story import asked_of
+from tieline.sync.testing.readying import ready
 
 Outcome = tuple[Counter[tuple[str, int | None]], dict[str, int], list[tuple[str, str, int, str | None]]]
 
@@ -47,7 +47,7 @@ class DyingContract:
 
     def test_an_act_that_was_cut_off_is_done_once(self, ground: Ground, tmp_path: Path) -> None:
         for act in acts_of(ground):
-            asked = asked_of(act, ground.open())
+            asked = ready(ground, act, ground.open())
 
             def do(one: Ground, name: str = act.name, asked: dict[str, Any] = asked) -> None:
                 one.perform_unguarded(name, asked, "cut off")
@@ -59,7 +59,7 @@ class DyingContract:
         _cut_everywhere(ground, tmp_path / "following", Ground.work)
         ground.work()
         for act in acts_of(ground):
-            ground.perform_unguarded(act.name, asked_of(act, "INC-1"), "")
+            ground.perform_unguarded(act.name, ready(ground, act, "INC-1"), "")
         ground.clock.advance(3_600)
         _cut_everywhere(ground, tmp_path / "in-time", Ground.work)
 

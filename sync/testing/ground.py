@@ -25,7 +25,7 @@ from tieline.core.config import load_text
 from tieline.core.errors import StoreUnavailable
 from tieline.core.events import CAUSE
 from tieline.core.identity import Someone
-from tieline.core.model import ConnectionName, IncidentId
+from tieline.core.model import ConnectionName, IncidentId, RecordKind, item_number
 from tieline.core.offer import Offer
 from tieline.core.port import Adapter, Body, Ref, Token
 from tieline.core.store import tables as t
@@ -101,6 +101,10 @@ class MortalStore(Store):
             yield tx
 
 
+def _nothing(_ground: Ground) -> None:
+    """Nothing happens beside what the contract has happen."""
+
+
 def unavailable() -> BaseException:
     """What a store raises that takes no writes."""
     return StoreUnavailable("the contract has the store take no writes")
@@ -174,6 +178,10 @@ class Ground:
         self.address = address or (_BESIDE if databases is None else databases.fresh())
         self.folder = folder
         self.make = make
+        self.beside: tuple[Callable[[], Offer], ...] = ()
+        """What other plugins offer that are at work there."""
+        self.around: Callable[[Ground], None] = _nothing
+        """What happens there whenever time passes, beside what the contract has happen."""
         self.clock = clock or ManualClock()
         self.random = random.Random(0)  # noqa: S311 - a story, and no secret
         self._tokens = count(1)
@@ -192,6 +200,8 @@ class Ground:
         config, registry = load_text(file.read_bytes(), file)
         if self.make is not None:
             registry.offers.add(self.make())
+        for one in self.beside:
+            registry.offers.add(one())
         store = MortalStore.open(config.store)
         store.migrate()
         self.engine = build(
@@ -221,7 +231,9 @@ class Ground:
         shutil.copytree(self.folder, folder)
         address = self.address if self.databases is None else self.databases.copied(self.address)
         self.begin()
-        return Ground(folder, self.make, ManualClock(self.clock.now()), self.databases, address)
+        other = Ground(folder, self.make, ManualClock(self.clock.now()), self.databases, address)
+        other.around = self.around
+        return other
 
     @property
     def offer(self) -> Offer:
@@ -263,6 +275,7 @@ class Ground:
     def settle(self) -> None:
         """Let the poll come due, and everything come to rest."""
         self.poll()
+        self.around(self)
         self.work()
 
     def poll(self) -> None:
@@ -373,12 +386,18 @@ class Ground:
     # -- what there is ---------------------------------------------------------------------------------------------
 
     def incident(self, number: str) -> Incident:
-        """One incident."""
+        """One item, by its number."""
         with self.engine.store.read() as connection:
-            found = explain.one_incident(connection, IncidentId(int(number.removeprefix("INC-"))))
+            found = explain.one_incident(connection, IncidentId(int(number.rpartition("-")[2])))
         if found is None:
             raise LookupError(f"there is no {number}")
         return found[0]
+
+    def numbers(self, kind: str) -> list[str]:
+        """The numbers of the items of a kind, the oldest first."""
+        query = select(t.incident.c.id).where(t.incident.c.kind == kind).order_by(t.incident.c.id)
+        with self.engine.store.read() as connection:
+            return [item_number(RecordKind(kind), IncidentId(found)) for found in connection.execute(query).scalars()]
 
     def entries(self) -> list[Entry]:
         """The journal."""

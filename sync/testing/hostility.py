@@ -13,7 +13,7 @@ from tieline.core.declared import WrongWords
 from tieline.core.errors import PluginFault
 from tieline.sync.testing.acting import acts_of, fail_for
 from tieline.sync.testing.ground import Ground
-from tieline.sync.testing.story import asked_of
+from tieline.sync.testing.readying import as_it_is, ready
 
 HOSTILE: Final = (
     "{0} {x} {__class__}",
@@ -52,8 +52,9 @@ class HostileContract:
         number = ground.open()
         for act in acts_of(ground):
             for name in text_arguments(act):
+                asked = ready(ground, act, number)
                 for text in HOSTILE:
-                    _told(ground, act, asked_of(act, number, **{name: text}), name, text)
+                    _told(ground, act, {**asked, name: text}, name, text)
             ground.work()
         _is_at_rest(ground, number)
 
@@ -62,7 +63,7 @@ class HostileContract:
         for text in TITLES:
             number = ground.open(title=text)
             for act in acts_of(ground):
-                _told(ground, act, asked_of(act, number), "title", text)
+                _told(ground, act, as_it_is(ground, act, number), "title", text)
         ground.pass_time(2 * 86_400)
         _is_at_rest(ground, number)
 
@@ -98,4 +99,4 @@ def _is_kept(ground: Ground, act: Act, asked: dict[str, Any], seq: int, shown: s
 def _is_at_rest(ground: Ground, number: str) -> None:
     fail_for(ground.failures())
     for view in ground.engine.registry.offers.views.values():
-        orjson.dumps(ground.see(view.name, asked_of(view, number)).facts)
+        orjson.dumps(ground.see(view.name, as_it_is(ground, view, number)).facts)

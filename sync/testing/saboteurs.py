@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -25,8 +26,11 @@ from tieline.core.views import Keyset, View
 from tieline.sync.testing.toy import (
     ACT,
     CARE,
+    FINISH,
     LOOK,
     LOOKS,
+    SEND,
+    SENT,
     TELL,
     Care,
     Cared,
@@ -34,6 +38,8 @@ from tieline.sync.testing.toy import (
     CareShown,
     CaresShown,
     Caring,
+    Errand,
+    ErrandShown,
     Looked,
     Tell,
     Telling,
@@ -42,7 +48,9 @@ from tieline.sync.testing.toy import (
     care,
     cared,
     cares,
+    finish,
     look_after,
+    sending,
     tell,
     toy,
     watch,
@@ -363,6 +371,33 @@ def _tells_everybody() -> Offer:
     return _telling(telling)
 
 
+def _opens_nothing() -> Offer:
+    return replace(sending(), acts=(SEND, replace(FINISH, opens="errand")))
+
+
+def _takes_anything() -> Offer:
+    def heedless(desk: Desk, ask: Errand) -> ErrandShown:
+        """Say that an errand is done."""
+        row: Any = desk.rows.first(select(SENT).where(SENT.c.subject == desk.item(ask.errand).uid))
+        of = str(row.of)
+        return finish(desk, ask).model_copy(update={"of": of})
+
+    return replace(sending(), acts=(SEND, replace(FINISH, run=heedless, kind="")))
+
+
+def _keeps_the_store() -> Offer:
+    kept = threading.local()
+
+    def keeping(desk: Desk, due: Due) -> None:
+        look_after(desk, due)
+        held = desk.engine.store.write()  # type: ignore[attr-defined]  # what a desk has, and shows to no plugin
+        held.__enter__()
+        kept.held = held
+
+    return replace(toy(), timers=(TimerKind("look", keeping),))
+
+
+_BESIDE: Final = "test_where_it_raises_or_hangs_no_other_plugin_is_delayed"
 _ONCE: Final = "test_what_it_does_by_itself_is_done_once_over_restarts_clock_steps_and_two_workers"
 _PAGES: Final = "test_a_list_shows_each_of_10_000_rows_once"
 _ACT_LINE: Final = "test_every_act_has_an_example_that_succeeds"
@@ -471,5 +506,18 @@ SABOTEURS: Final = (
         "test_what_a_job_came_to_tells_an_outsider_nothing_of_a_restricted_item",
         "which is of a restricted item",
     ),
+    Saboteur(
+        "an act that does not open what it says",
+        _opens_nothing,
+        "test_an_act_opens_items_of_the_kind_that_it_declares",
+        "opened nothing, and declares that it opens errand",
+    ),
+    Saboteur(
+        "an act that takes every item for one of its kind",
+        _takes_anything,
+        "test_an_item_of_another_kind_is_refused_in_a_sentence_or_taken",
+        "ends in AttributeError",
+    ),
+    Saboteur("a timer that keeps the store for itself", _keeps_the_store, _BESIDE, "is delayed"),
     Saboteur("a timer that nothing sets", _never_fires, _REBUILD, "never fired"),
 )

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tieline.core.acts import Act, NotDone
-from tieline.core.arguments import item_fields
-from tieline.core.declared import Declared, WrongWords
+from tieline.core.declared import WrongWords
 from tieline.core.errors import NotAllowed
 from tieline.sync.testing.ground import NOBODY, Ground
+from tieline.sync.testing.readying import asked_of, is_of_own_kind, ready
 
 LEAST: Final = 40
 MOST: Final = 240
 """Steps of a story: so many at least, and at most so many until everything was seen."""
+
+AS_IT_IS: Final = 0.5
+"""How often an act is about an item as that is, whatever was done to it before."""
 
 EDITS: Final[tuple[Mapping[str, Any], ...]] = (
     {"status": "in_progress"},
@@ -28,12 +31,6 @@ EDITS: Final[tuple[Mapping[str, Any], ...]] = (
 )
 PASSES: Final = (60.0, 600.0, 3_600.0, 7_200.0, 86_400.0)
 """Seconds that pass at once."""
-
-
-def asked_of(declared: Declared, number: str, **given: Any) -> dict[str, Any]:
-    """Its example, about this item."""
-    names = {name: number for name in item_fields(declared.ask) if name in (declared.example or {})}
-    return {**(declared.example or {}), **names, **given}
 
 
 @dataclass
@@ -75,26 +72,38 @@ def _step(ground: Ground, dice: random.Random, numbers: list[str], seen: Seen) -
         case "pass":
             ground.pass_time(dice.choice(PASSES))
         case "act":
-            _act(ground, dice.choice(acts), dice.choice(numbers), seen)
+            _act(ground, dice, dice.choice(acts), dice.choice(numbers), seen)
             ground.work()
         case _:
-            _refuse(ground, dice.choice(acts), dice.choice(numbers), seen)
+            _refuse(ground, dice, dice.choice(acts), dice.choice(numbers), seen)
 
 
-def _act(ground: Ground, act: Act, number: str, seen: Seen) -> None:
+def _asked(ground: Ground, dice: random.Random, act: Act, number: str) -> dict[str, Any]:
+    """Its example, about an item that is there, or about one for which all is made ready."""
+    there = [number]
+    if is_of_own_kind(act):
+        every = ground.numbers(act.kind)
+        there = [one for one in every if ground.incident(one).is_open] or every
+    is_as_it_is = bool(there) and dice.random() < AS_IT_IS
+    return asked_of(act, dice.choice(there)) if is_as_it_is else ready(ground, act, number)
+
+
+def _act(ground: Ground, dice: random.Random, act: Act, number: str, seen: Seen) -> None:
     try:
-        ground.perform(act.name, asked_of(act, number))
+        ground.perform(act.name, _asked(ground, dice, act, number))
     except (NotDone, WrongWords, LookupError) as error:
         seen.why_not[act.name] = str(error)
     else:
         seen.done.add(act.name)
 
 
-def _refuse(ground: Ground, act: Act, number: str, seen: Seen) -> None:
+def _refuse(ground: Ground, dice: random.Random, act: Act, number: str, seen: Seen) -> None:
     try:
-        ground.perform(act.name, asked_of(act, number), NOBODY)
+        ground.perform(act.name, _asked(ground, dice, act, number), NOBODY)
     except NotAllowed:
         seen.refused.add(act.name)
+    except NotDone as error:  # nothing is opened now that it could be about
+        seen.why_not[act.name] = str(error)
 
 
 def _look(ground: Ground, seen: Seen) -> None:

@@ -6,17 +6,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from enum import StrEnum
 from typing import Final
 
 from pydantic import Field
-from sqlalchemy import Column, Integer, String, select
+from sqlalchemy import Column, Integer, String, Text, select
 
 from tieline.core.access import READ, Role
-from tieline.core.acts import Act
-from tieline.core.arguments import Answer, Ask, ItemName, Words
+from tieline.core.acts import Act, NotDone
+from tieline.core.arguments import Answer, Ask, ItemName, Line, Words
 from tieline.core.desk import Desk, Look
 from tieline.core.events import Changed, Opened
 from tieline.core.jobs import Done, Job, Result, State, Step
+from tieline.core.model import FieldSpec, FieldType, ItemKind
 from tieline.core.offer import Due, Follower, Offer, Right, TimerKind
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened, Projection, Rows, plugin_table, subject_column
@@ -178,6 +180,112 @@ def toy() -> Offer:
         followers=(Follower("watch", (Opened,), watch),),
         timers=(TimerKind("look", look_after),),
         jobs=(TELL,),
+    )
+
+
+class ErrandStatus(StrEnum):
+    """Where an errand stands."""
+
+    BEGUN = "begun"
+    DONE = "done"
+
+
+ERRAND: Final = ItemKind(
+    "errand",
+    "ERD",
+    "What somebody is sent for.",
+    ErrandStatus,
+    frozenset({ErrandStatus.DONE}),
+    (FieldSpec("title", FieldType.TEXT, "what for"),),
+    kept=frozenset({"title", "status"}),
+)
+SENT: Final = plugin_table("toy", "sent", subject_column(primary_key=True), Column("of", Text, nullable=False))
+
+
+class Sent(PluginEvent, kind="toy.sent"):
+    """somebody was sent for something; with the id of what it is for"""
+
+    of: Line
+
+
+class Send(Ask):
+    """What somebody is sent for."""
+
+    incident: ItemName = Field(description="An incident, by its number or a ticket's key.")
+    words: Line = Field(description="What they are sent for.")
+
+
+class Errand(Ask):
+    """An errand."""
+
+    errand: ItemName = Field(description="An errand, by its number.")
+
+
+class ErrandShown(Answer):
+    """An errand. `of` is None where that is not there for whoever asks."""
+
+    errand: str
+    title: str
+    of: str | None
+
+    def sentence(self) -> str:
+        return f"{self.errand}: {self.title}"
+
+
+def send(desk: Desk, ask: Send) -> Callable[[], ErrandShown]:
+    """Send somebody for something."""
+    item = desk.item(ask.incident)
+    made = desk.open("errand", {"title": ask.words})
+    desk.record(Sent(of=item.uid), made)
+    return lambda: ErrandShown(errand=desk.called(made), title=ask.words, of=desk.called(item))
+
+
+def finish(desk: Desk, ask: Errand) -> ErrandShown:
+    """Say that an errand is done."""
+    item = desk.item(ask.errand)
+    if not item.is_open:
+        raise NotDone(f"{desk.called(item)} is done already")
+    desk.edit(item, {"status": ErrandStatus.DONE})
+    return ErrandShown(errand=desk.called(item), title=str(item.fields["title"]), of=None)
+
+
+def errand(look: Look, ask: Errand) -> ErrandShown:
+    """An errand, and what it is for."""
+    item = look.item(ask.errand)
+    row = look.rows.first(select(SENT).where(SENT.c.subject == item.uid))
+    of = look.called_by_id([row.of] if row is not None else [])
+    return ErrandShown(errand=look.called(item), title=str(item.fields["title"]), of=next(iter(of.values()), None))
+
+
+def sent(rows: Rows, event: Sent, happened: Happened) -> None:
+    rows.put(SENT, subject=happened.subject, of=event.of)
+
+
+SEND: Final = Act(
+    "send",
+    send,
+    "toy.care",
+    ("incident", "words"),
+    kind="incident",
+    example={"incident": "INC-1", "words": "Fetch a disk."},
+    records=(Sent,),
+    opens="errand",
+)
+FINISH: Final = Act("finish", finish, "toy.care", ("errand",), kind="errand", example={"errand": "ERD-1"})
+SHOWN: Final = View("errand", errand, READ, ("errand",), kind="errand", example={"errand": "ERD-1"})
+
+
+def sending() -> Offer:
+    """The same with items of a kind of its own: it keeps the contract as well."""
+    one = asking()
+    return replace(
+        one,
+        acts=(*one.acts, SEND, FINISH),
+        views=(*one.views, SHOWN),
+        events=(*one.events, Sent),
+        projections=(*one.projections, Projection("sent", (SENT,), {Sent: sent})),
+        kinds=(ERRAND,),
+        does=frozenset({"incident.edit"}),
     )
 
 

@@ -15,8 +15,8 @@ from tieline.sync.office.stepping import step
 from tieline.sync.testing.acting import acts_of, fail_for
 from tieline.sync.testing.ground import NOBODY, Ground
 from tieline.sync.testing.hostility import text_arguments
+from tieline.sync.testing.readying import ready
 from tieline.sync.testing.seeing import CANARY, attempt
-from tieline.sync.testing.story import asked_of
 
 HOURS = 24
 
@@ -44,7 +44,7 @@ class JobContract:
     def test_of_a_cancelled_job_nothing_goes_on(self, ground: Ground, tmp_path: Path) -> None:
         number = ground.open()
         for act in acts_of(ground):
-            attempt(ground, act.name, asked_of(act, number))
+            attempt(ground, act.name, ready(ground, act, number))
         ground.work()
         for job in jobs_of(ground):
             calm = ground.copied(tmp_path / job.name)
@@ -68,7 +68,7 @@ class JobContract:
     def test_what_a_job_came_to_tells_an_outsider_nothing_of_a_restricted_item(self, ground: Ground) -> None:
         secret, other = ground.open(title=CANARY), ground.open()
         for act in acts_of(ground):
-            attempt(ground, act.name, asked_of(act, secret, **dict.fromkeys(text_arguments(act), CANARY)))
+            attempt(ground, act.name, ready(ground, act, secret, **dict.fromkeys(text_arguments(act), CANARY)))
         ground.pass_time(3_600)
         hidden = ground.incident(secret)
         labels = [ground.start(job.name, other) for job in jobs_of(ground) if job.result is not None]

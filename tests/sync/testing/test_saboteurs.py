@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tieline.sync.testing.saboteurs import SABOTEURS, Saboteur
-from tieline.sync.testing.toy import asking, toy
+from tieline.sync.testing.toy import sending, toy
 from tieline.sync.testing.trial import lines, objection
 
 JOURNALS = Path(__file__).with_name("toy.events.json")
+WITH_ITEMS = Path(__file__).with_name("toy-with-items.events.json")
 
 
 @pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda saboteur: saboteur.fault)
@@ -24,8 +25,8 @@ def test_a_plugin_without_a_fault_keeps_every_line(line: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("line", [line for line in lines() if "10_000" not in line])
-def test_a_plugin_that_asks_first_keeps_every_line(line: str, tmp_path: Path) -> None:
-    assert objection(line, asking, tmp_path, JOURNALS) == ""
+def test_a_plugin_that_asks_first_and_has_items_of_its_own_keeps_every_line(line: str, tmp_path: Path) -> None:
+    assert objection(line, sending, tmp_path, WITH_ITEMS) == ""
 
 
 def test_every_line_rejects_a_saboteur() -> None:
