@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from tieline.core.access import Relation
 from tieline.core.acts import LASTS
@@ -159,6 +159,11 @@ class Desk(Look, Protocol):
 
     def halt(self, *, goes_on: bool = False) -> None:
         """Note that nothing leaves any more for others to read, whatever was approved; or that it does again."""
+
+    def propose(self, policy: Policy[Any], document: str, why: str) -> None:
+        """Have a policy of the plugin's say something else once somebody else approves it, as `tieline policy propose`
+        does: it is the last that is noted, of an act that declares `policy.approve` in `asks_first` and needs
+        `policy.propose`. Raises what that does."""
 
     def ask_first(
         self,

@@ -9,6 +9,7 @@ from typing import Final
 from tieline.core.errors import Rejected
 from tieline.core.model import ConnectionName, ExecutionStatus, Order
 from tieline.core.port import Body, Reading, Version
+from tieline.core.redaction import redacted
 
 MADE_WITH: Final = ("title", "description", "wanted", "runner", "command", "dry_run", "timeout", "run")
 """What is told when a job is made."""
@@ -66,7 +67,8 @@ def left(written: Reading, before: Body) -> Reading:
 
 
 def fenced(text: str) -> str:
-    """A text as it stands, in Markdown."""
+    """A text as it stands, in Markdown, but for the secrets that are known here."""
+    text = redacted(text)
     fence = "`" * max(3, max(_runs(text), default=0) + 1)
     return f"{fence}\n{text.rstrip()}\n{fence}"
 

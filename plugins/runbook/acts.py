@@ -17,16 +17,16 @@ from pydantic import Field
 from sqlalchemy import select
 
 from tieline.core.acts import NotDone
-from tieline.core.arguments import Answer, Ask, ItemName, Line
+from tieline.core.arguments import Answer, Ask, Document, ItemName, Line
 from tieline.core.desk import Desk, Item
 from tieline.core.model import Audience, ExecutionStatus, FieldSpec, FieldType, ItemKind, Order, RecordKind
 from tieline.core.offer import Due
-from tieline.core.policy import Policy
+from tieline.core.policy import Policy, as_yaml
 from tieline.core.projections import Happened
 from tieline.core.settings import no_such
-from tieline.plugins.runbook import machine, tables
+from tieline.plugins.runbook import cacao, machine, tables
 from tieline.plugins.runbook.machine import Execute, Finish, Outcome, Place, RunStatus, Skip
-from tieline.plugins.runbook.policy import Mode, Runbook, Settings, holds
+from tieline.plugins.runbook.policy import Mode, Name, Runbook, Settings, holds
 from tieline.plugins.runbook.tables import HALT, RUN, STEP
 
 KIND: Final = ItemKind(
@@ -42,6 +42,9 @@ KIND: Final = ItemKind(
     ),
     kept=frozenset({"status", "runbook", "dry_run", "reason"}),
 )
+
+WHY: Final = 300
+"""Characters of why a policy is to say something else."""
 
 APPROVE: Final = "runbook.approve"
 GATE: Final = "gate"
@@ -81,6 +84,26 @@ class Halt(Ask):
 
 class Free(Ask):
     """That runs may go on again."""
+
+
+class Import(Ask):
+    """A playbook that is to be a runbook."""
+
+    document: Document = Field(description="The file with the playbook, CACAO 2.0 in JSON.")
+    name: Name | None = Field(default=None, description="What the runbook is to be called; as the playbook, without.")
+    runner: Name | None = Field(default=None, description="The connection that does its steps; its agents, without.")
+
+
+class Brought(Answer):
+    """A playbook that is a runbook. `left` is what of it is not carried over."""
+
+    runbook: str
+    steps: tuple[str, ...]
+    left: tuple[str, ...]
+
+    def sentence(self) -> str:
+        left = f" Not carried over: {'; '.join(self.left)}." if self.left else ""
+        return f"{self.runbook} is a runbook with the steps {', '.join(self.steps)}.{left}"
 
 
 class Said(StrEnum):
@@ -239,6 +262,18 @@ class Runbooks:
         if isinstance(after, Finish):
             return self._to(desk, item, after.status, after.why or f"it has {after.status}")
         return self._to(desk, item, RunStatus.RUNNING, "it goes on")
+
+    def bring(self, desk: Desk, ask: Import) -> Brought:
+        """Propose a CACAO playbook as a runbook. What would change what is done is refused, and the rest that is not
+        carried over is named."""
+        found = cacao.imported(ask.document, ask.name or "", ask.runner or "")
+        books = desk.policy(self._books)
+        together = Settings.model_validate({"runbooks": {**books.runbooks, found.name: found.runbook}})
+        left = f"; not carried over: {', '.join(found.left)}" if found.left else ""
+        why = f"{found.name} from a CACAO playbook{left}"
+        desk.propose(self._books, as_yaml(together), why if len(why) <= WHY else f"{why[: WHY - 1]}…")
+        steps = tuple(step.name for step in found.runbook.steps)
+        return Brought(runbook=found.name, steps=steps, left=found.left)
 
     def halt(self, desk: Desk, ask: Halt) -> Everything:
         """Have no step of any run begin, until somebody frees them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieline.core.access import READ, Role
+from tieline.core.access import READ, SET_POLICY, Role
 from tieline.core.acts import Act
 from tieline.core.events import Changed
 from tieline.core.hooks import hookimpl
@@ -11,11 +11,18 @@ from tieline.core.views import View
 from tieline.plugins.runbook import tables
 from tieline.plugins.runbook.acts import APPROVE, GATE, KIND, TIMEOUT, Runbooks
 from tieline.plugins.runbook.policy import Settings, books
-from tieline.plugins.runbook.views import listed, show
+from tieline.plugins.runbook.views import exported, listed, show
 
 RUN = ("run",)
+CONTROL = "runbook.control"
 WORKERS = (Role.RESPONDER, Role.COMMANDER, Role.SECURITY, Role.MANAGER)
 DECIDERS = (Role.COMMANDER, Role.SECURITY, Role.MANAGER)
+
+PLAYBOOK = """{"type": "playbook", "spec_version": "cacao-2.0", "name": "look", "workflow_start": "start--1",
+ "workflow": {"start--1": {"type": "start", "on_completion": "action--1"},
+  "action--1": {"type": "action", "name": "look", "on_completion": "end--1", "agent": "group--1",
+   "commands": [{"type": "bash", "command": "uptime"}]}, "end--1": {"type": "end"}},
+ "agent_definitions": {"group--1": {"type": "group", "name": "shell"}}}"""
 
 
 class Plugin:
@@ -31,7 +38,8 @@ class Plugin:
     def tieline_offer(self) -> Offer:
         """Runbooks, carried out step by step."""
         does, kind = self._does, KIND.name
-        why = {"run": "INC-1", "why": "I look first."}
+        run = {"run": "RUN-1"}
+        why = {**run, "why": "I look first."}
         return Offer(
             group="runbook",
             summary="Steps that a runner does for an incident, and a person can take over at any time.",
@@ -41,8 +49,10 @@ class Plugin:
                     does.start,
                     "runbook.start",
                     ("runbook", "incident"),
+                    example={"runbook": "restart", "incident": "INC-1"},
                     records=(tables.Started,),
                     asks_first=(APPROVE,),
+                    opens=kind,
                 ),
                 Act(
                     "approve",
@@ -50,56 +60,68 @@ class Plugin:
                     APPROVE,
                     RUN,
                     kind=kind,
+                    example=run,
                     records=(tables.Approved,),
                     asks_first=(APPROVE,),
                 ),
+                Act("pause", does.pause, CONTROL, ("run", "why"), kind=kind, example=why, records=(tables.Paused,)),
                 Act(
-                    "pause",
-                    does.pause,
-                    "runbook.control",
-                    ("run", "why"),
+                    "resume",
+                    does.resume,
+                    CONTROL,
+                    RUN,
                     kind=kind,
-                    example=why,
-                    records=(tables.Paused,),
+                    example=run,
+                    records=(tables.Resumed,),
+                    after=("pause",),
                 ),
-                Act("resume", does.resume, "runbook.control", RUN, kind=kind, records=(tables.Resumed,)),
                 Act(
                     "takeover",
                     does.takeover,
-                    "runbook.control",
+                    CONTROL,
                     ("run", "why"),
                     kind=kind,
                     example=why,
                     records=(tables.TakenOver,),
                 ),
-                Act(
-                    "abort",
-                    does.abort,
-                    "runbook.control",
-                    ("run", "why"),
-                    kind=kind,
-                    example=why,
-                    records=(tables.Aborted,),
-                ),
+                Act("abort", does.abort, CONTROL, ("run", "why"), kind=kind, example=why, records=(tables.Aborted,)),
                 Act(
                     "settle",
                     does.settle,
                     "runbook.settle",
                     ("run", "outcome", "why"),
                     kind=kind,
+                    example={**why, "outcome": "succeeded"},
                     records=(tables.Ended, tables.Moved, tables.Finished),
+                    after=("takeover",),
                 ),
-                Act("halt", does.halt, "runbook.halt", ("why",), records=(tables.Halted,)),
-                Act("free", does.free, "runbook.halt", records=(tables.Freed,)),
+                Act(
+                    "halt",
+                    does.halt,
+                    "runbook.halt",
+                    ("why",),
+                    example={"why": "I look first."},
+                    records=(tables.Halted,),
+                ),
+                Act(
+                    "import",
+                    does.bring,
+                    "policy.propose",
+                    ("document",),
+                    example={"document": PLAYBOOK},
+                    asks_first=(SET_POLICY,),
+                ),
+                Act("free", does.free, "runbook.halt", example={}, records=(tables.Freed,), after=("halt",)),
             ),
             views=(
-                View("show", show, READ, RUN, kind=kind),
-                View("list", listed(self._books), READ),
+                View("show", show, READ, RUN, kind=kind, example=run),
+                View("export", exported(self._books), READ, ("runbook",), example={"runbook": "restart"}),
+                View("list", listed(self._books), READ, example={}),
             ),
             rights={
                 "runbook.start": Right("have a runbook be carried out", WORKERS),
                 APPROVE: Right("agree to a run that may do harm, and to a step of a run", DECIDERS),
-                "runbook.control": Right("pause, resume, take over and abort a run", WORKERS),
+                CONTROL: Right("pause, resume, take over and abort a run", WORKERS),
                 "runbook.settle": Right("say what came of a step", WORKERS),
                 "runbook.halt": Right("have no step of any run begin", WORKERS),
             },

@@ -64,7 +64,8 @@ def _some_time(length: timedelta) -> timedelta:
     return length
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+NAME: Final = r"^[a-z][a-z0-9_-]{0,39}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 Command = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000, pattern=r"^[^\n\r\x00]*$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Wait = Annotated[Duration, AfterValidator(_some_time)]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import orjson
 from pydantic import Field
 from sqlalchemy import select
 
-from tieline.core.arguments import Answer, Ask, ItemName
+from tieline.core.arguments import Answer, Ask, ItemName, Line
 from tieline.core.desk import Look
 from tieline.core.errors import NotThere
 from tieline.core.model import ExecutionStatus
 from tieline.core.policy import Policy
+from tieline.core.settings import no_such
 from tieline.core.shown import Part, Table
 from tieline.core.views import Listing, Moment, Row
+from tieline.plugins.runbook import cacao
 from tieline.plugins.runbook.policy import Impact, Mode, Runbook, Settings
 from tieline.plugins.runbook.tables import RUN, STEP
 
@@ -93,6 +97,34 @@ def show(look: Look, ask: Show) -> RunShown:
             for one, execution in steps
         ),
     )
+
+
+class Export(Ask):
+    """Which runbook is meant."""
+
+    runbook: Line = Field(description="Its name.")
+
+
+class Exported(Answer):
+    """A runbook as a CACAO playbook."""
+
+    playbook: Mapping[str, Any]
+
+    def shown(self) -> Sequence[Part]:
+        return (orjson.dumps(self.playbook, option=orjson.OPT_INDENT_2).decode(),)
+
+
+def exported(books: Policy[Settings]) -> Callable[[Look, Export], Exported]:
+    """The view of one of those that hold now."""
+
+    def exported(look: Look, ask: Export) -> Exported:
+        """A runbook as a CACAO 2.0 playbook, for other tools."""
+        found = look.policy(books).runbooks
+        if ask.runbook not in found:
+            raise no_such("runbook", ask.runbook, found)
+        return Exported(playbook=cacao.exported(ask.runbook, found[ask.runbook], look.now))
+
+    return exported
 
 
 class Books(Ask):

@@ -18,6 +18,7 @@ from tieline.core.events import Cleared, Event, Fact
 from tieline.core.identity import Actor, Someone, called, is_id, is_proved
 from tieline.core.model import ITEM_KINDS, OWN_KINDS, Audience, Fields, IncidentId, RecordKind, instant
 from tieline.core.offer import Offer
+from tieline.core.policy import Policy
 from tieline.core.projections import Happened, Projection, RowsSeen
 from tieline.core.settings import no_such
 from tieline.core.store.store import Connection, Transaction
@@ -369,6 +370,18 @@ class EngineDesk(Seeing):
                 deciding.release(tx, self.engine, "copy", number, actor=self.actor)
 
         self._note(notes.halt(goes_on=goes_on), write)
+
+    def propose(self, policy: Policy[Any], document: str, why: str) -> None:
+        """Have a policy say something else once somebody else approves it. Raises TypeError for one that is not the
+        plugin's."""
+        offer = self.plugin
+        if policy not in offer.policies:
+            raise TypeError(f"{offer.group!r} offers no policy {policy.name!r}")
+        if self.around is None:
+            raise TypeError(f"{self.whose.name!r}: nobody is known who asks for it")
+        act = self.around.acts["policy propose"]
+        told = {"policy": f"{offer.group}.{policy.name}", "document": document, "why": why}
+        act.run(self, act.told(told))
 
     def ask_first(
         self,

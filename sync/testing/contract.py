@@ -84,6 +84,7 @@ class PluginContract(
         with capture_logs():
             made = Ground(tmp_path / "ground", offering(type(self).plugin, self.settings), databases=databases)
             made.around = self.around
+            made.admit()
             made.work()
             yield made
             made.close()

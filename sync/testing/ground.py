@@ -17,8 +17,8 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import select
 
-from tieline.core import journal
-from tieline.core.access import Facts
+from tieline.core import grants, journal
+from tieline.core.access import Facts, Grant, Role, Rule, Verdict
 from tieline.core.acts import Act
 from tieline.core.arguments import item_fields
 from tieline.core.config import load_text
@@ -214,6 +214,13 @@ class Ground:
             dice=self.random,
         )
         self.lane = Lane(self.engine, self.engine.connections[DESK])
+
+    def admit(self) -> None:
+        """Have others be known who may approve what somebody asks for."""
+        for someone in APPROVERS:
+            with self.engine.store.write() as tx:
+                given, verdict = Grant(Role.ADMIN), Verdict(True, Rule.OWNER)
+                grants.grant(tx, someone, given, at=self.clock.now(), actor=OWNER, verdict=verdict)
 
     def close(self) -> None:
         """Let go of the store."""

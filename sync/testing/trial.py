@@ -35,6 +35,7 @@ def objection(line: str, make: Callable[[], Offer], folder: Path, journals: Path
     wanted = list(inspect.signature(test).parameters)[1:]
     try:
         with capture_logs():
+            ground.admit()
             ground.work()
             test(Trial(), **{name: given[name] for name in wanted})
     except (pytest.fail.Exception, AssertionError) as failure:

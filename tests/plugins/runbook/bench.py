@@ -113,11 +113,11 @@ class Bench:
         rules = self.engine.registry.offers.rules
         return Asker(someone, False, self.clock.now(), rules=rules)
 
-    def ask(self, name: str, someone: Someone, break_glass: str | None = None, **given: Any) -> Performed:
-        declared = offered(self.engine)[name]
+    def ask(self, act: str, someone: Someone, /, break_glass: str | None = None, **given: Any) -> Performed:
+        declared = offered(self.engine)[act]
         return perform(self.engine, declared, declared.told(given), self.asker(someone), break_glass=break_glass)
 
-    def do(self, act: str, someone: Someone = ANN, **given: Any) -> Performed:
+    def do(self, act: str, someone: Someone = ANN, /, **given: Any) -> Performed:
         return self.ask(f"runbook {act}", someone, **given)
 
     def decide(self, proposal: str, someone: Someone) -> Performed:

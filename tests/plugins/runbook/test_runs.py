@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from tests.plugins.runbook.bench import ANN, BOB, Bench
 
+from tieline.adapters.runner.simulator import TOKEN
 from tieline.core import grants, journal
 from tieline.core.access import Grant, Role, Rule, Verdict
 from tieline.core.acts import NotDone
@@ -127,6 +129,15 @@ def test_its_output_stands_in_the_history_with_its_hash(bench: Bench) -> None:
     execution = bench.see("show", run=run)["steps"][0]["execution"]
     assert bench.fields(execution)["output"] == "```\ndrained **3** sessions\n```"
     assert bench.fields(execution)["output_sha256"] == sha
+
+
+def test_no_secret_that_is_known_here_stands_in_an_output(bench: Bench) -> None:
+    run = bench.run("restart", bench.incident())
+    bench.does(output=f"curl: 403, Authorization: Bearer {TOKEN}\n")
+    execution = bench.see("show", run=run)["steps"][0]["execution"]
+    assert bench.fields(execution)["output"] == "```\ncurl: 403, Authorization: Bearer ***\n```"
+    with bench.engine.store.read() as connection:
+        assert TOKEN not in str(connection.execute(journal.ENTRIES).all())
 
 
 @pytest.mark.parametrize("restarts", [True, False])
@@ -338,7 +349,11 @@ def test_while_everything_is_halted_nothing_begins(bench: Bench) -> None:
     bench.do("halt", why="a bad release of the runner")
     bench.does()
     assert (bench.status(run), bench.waiting()) == ("paused", [])
-    for act, given in (("resume", {"run": run}), ("start", {"runbook": "restart", "incident": incident})):
+    wanted: dict[str, dict[str, Any]] = {
+        "resume": {"run": run},
+        "start": {"runbook": "restart", "incident": incident},
+    }
+    for act, given in wanted.items():
         with pytest.raises(NotDone, match="a bad release of the runner"):
             bench.do(act, **given)
     bench.do("free")
@@ -508,6 +523,21 @@ def test_whoever_proposes_runbooks_does_not_approve_them(bench: Bench) -> None:
 def test_a_runbook_that_nobody_could_carry_out_is_not_proposed(bench: Bench) -> None:
     with pytest.raises(WrongWords, match="nobody does the step 'ask'"):
         propose(bench, NEW.replace("    runner: shell\n", ""))
+
+
+def test_a_playbook_is_proposed_as_a_runbook_and_leaves_as_one(bench: Bench) -> None:
+    told = bench.see("export", runbook="wipe")["playbook"]
+    told["labels"] = ["disk"]
+    done = bench.do("import", document=orjson.dumps(told).decode(), name="wipe-again", runner="other")
+    assert [one["runbook"] for one in bench.see("list")["items"] if one["runbook"].startswith("wipe")] == ["wipe"]
+    with pytest.raises(NotAllowed, match="its author may not"):
+        bench.decide(done.proposal, ANN)
+    answer = bench.decide(done.proposal, BOB).facts["result"]
+    assert answer == {"runbook": "wipe-again", "steps": ["look", "wipe"], "left": ["the playbook's labels"]}
+    names = [one["runbook"] for one in bench.see("list")["items"]]
+    assert {"restart", "wipe", "wipe-again"} <= {*names}, "the others stay"
+    again = bench.see("export", runbook="wipe-again")["playbook"]
+    assert [part["type"] for part in again["workflow"].values()] == ["start", "action", "action", "action", "end"]
 
 
 @pytest.mark.parametrize(
