@@ -15,6 +15,7 @@ from sqlalchemy import and_, func, or_, select, text
 from tieline.core.model import ConnectionName, IncidentId, RecordKind, Severity, Status
 from tieline.core.shown import Note, Part, Table
 from tieline.core.store import tables as t
+from tieline.core.store.forgetting import FORGOTTEN_COPY
 from tieline.core.store.types import from_micros, to_micros
 from tieline.core.views import Keyset, Listing, Moment, Paged, Row
 from tieline.sync import explain, loading
@@ -220,7 +221,7 @@ def _condition(copy: Replica) -> tuple[str, str]:
     held = sorted(name for name, hold in copy.holds.items() if hold.waits)
     match copy.state:
         case ReplicaState.GONE:
-            return "gone", "it was deleted over there"
+            return "gone", FORGOTTEN_COPY if copy.forgotten else "it was deleted over there"
         case ReplicaState.PARKED:
             return "parked", copy.parked
         case ReplicaState.ABSENT | ReplicaState.IN_DOUBT:

@@ -26,11 +26,13 @@ from tieline.core.store.move import copy
 from tieline.core.store.store import Store
 from tieline.plugins.retention.plugin import Plugin
 from tieline.plugins.retention.policy import Settings, judged
+from tieline.sync import loading
 from tieline.sync.comments import comments
 from tieline.sync.office.own import OWN
 from tieline.sync.office.performing import perform
 from tieline.sync.office.stepping import step
 from tieline.sync.testing.ground import NOBODY, OWNER, Ground
+from tieline.sync.views.overview import copy_now
 
 DAY = 86_400.0
 CANARY = "canary 9e77ab"
@@ -201,6 +203,9 @@ def test_what_tools_tell_of_it_later_is_passed_over(ground: Ground) -> None:
     ground.edit(number, title=CANARY, status="new")
     ground.edit(number, title=f"{CANARY} again")
     assert is_forgotten(ground, number) == [True]
+    with ground.engine.store.read() as connection:
+        [kept] = loading.load_replicas(connection, ground.incident(number).id)
+    assert (kept.key, copy_now(kept).sentence) == ("MEM-1", "the item is forgotten here; the tool keeps its own")
     with ground.engine.store.read() as connection:
         raw: Any = connection.connection.driver_connection
         assert not any(CANARY in line for line in raw.iterdump())
