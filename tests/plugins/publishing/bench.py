@@ -129,7 +129,7 @@ class Bench:
         made = self.tool.make({"title": "Payments fail", "status": "new", **fields})
         self.settle(2)
         with self.engine.store.read() as connection:
-            return explain.one_named(connection, made.ref).number
+            return explain.one_named(connection, made.key).number
 
     def draft(self, incident: str, someone: Someone = WRITER, **given: Any) -> str:
         said = {"about": incident, "title": "Payments fail", "text": TEXT, **given}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from tests.plugins.publishing.bench import COMMANDER, LAWYER, PUBLISHER, TEXT, WRITER, Bench
 
 from tieline.core.access import Role
@@ -16,6 +17,8 @@ from tieline.core.declared import WrongWords
 from tieline.core.errors import NotAllowed, PluginFault
 from tieline.core.model import Audience, IncidentId
 from tieline.core.store import tables as t
+from tieline.plugins.publishing.tables import STOP, WORDS
+from tieline.plugins.publishing.tables import WRITER as WRITER_ROWS
 from tieline.sync import explain
 from tieline.sync.road import ceiling, clearance, commit
 from tieline.sync.road.merge import Reason
@@ -496,3 +499,22 @@ def test_what_is_forgotten_is_approved_no_more(bench: Bench) -> None:
         item = explain.one_named(tx, name)
         forgetting.forget(tx, [item.id])
         assert tx.execute(t.release.select().where(t.release.c.incident_id == IncidentId(item.id))).first() is None
+
+
+def test_what_is_made_anew_from_the_journal_is_what_was_there(bench: Bench) -> None:
+    def rows() -> list[list[Any]]:
+        with bench.engine.store.read() as connection:
+            return [sorted(map(tuple, connection.execute(select(one)).all())) for one in (WORDS, WRITER_ROWS, STOP)]
+
+    bench.grant(COMMANDER, Role.ADMIN)
+    shown, dropped = (bench.draft(bench.incident()) for _ in range(2))
+    bench.publish(shown)
+    bench.do(PUBLISHER, "publishing write", announcement=shown, text="It works again.")
+    bench.publish(shown, at=bench.later(hours=1).isoformat())
+    bench.do(PUBLISHER, "publishing retract", announcement=dropped, why="a false alarm")
+    bench.do(PUBLISHER, "publishing stop", why="a leak")
+    live = rows()
+    bench.do(COMMANDER, "plugin rebuild", plugin="publishing")
+    bench.settle()
+    assert rows() == live
+    assert [len(one) for one in live] == [2, 3, 1]
