@@ -3,6 +3,7 @@
 # Each command is run by a shell, with the rights and the secrets of whoever runs this.
 set -u
 spool=$1
+mkdir -p "$spool/queue" "$spool/taken" "$spool/results"
 
 # One at a time: what another one has begun would be taken for what was cut off.
 exec 9<"$spool/taken"

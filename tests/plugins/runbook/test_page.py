@@ -50,6 +50,10 @@ def test_the_workspace_of_the_page_is_accepted(tmp_path: Path) -> None:
     assert "runbook start" in registry.offers.acts
 
 
+def test_the_shell_runner_may_be_there_before_anything_else_is(tmp_path: Path) -> None:
+    subprocess.run([RUNNER, tmp_path / "spool", "once"], check=True, timeout=30)
+
+
 def once(bench: Bench) -> None:
     subprocess.run([RUNNER, bench.spool, "once"], cwd=bench.folder, check=True, timeout=30)
     bench.settle(3)
