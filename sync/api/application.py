@@ -66,7 +66,7 @@ OFFER: Final = "Tieline-Offer"
 """The `ETag` of the description, with every answer: whoever keeps it learns that it is another one."""
 
 METRICS: Final = "/metrics"
-_OWN: Final = ("/healthz", openapi.PATH, openapi.EVENTS, openapi.WHOAMI)
+_OWN: Final = ("/healthz", ROOT, openapi.PATH, openapi.EVENTS, openapi.WHOAMI)
 
 _KEY: Final = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_KEY}}}")
 _ENTITY_TAG: Final = re.compile(r'"(\d{1,18})"')

@@ -180,8 +180,11 @@ def test_what_is_asked_for_is_measured_and_told_to_whoever_shows_a_token(served:
     assert httpx.get(f"{web.address}/metrics", trust_env=False).status_code == 401
     assert call(web, "edit", EDIT, f"tl_{'0' * 12}_{'0' * 64}").status_code == 401
     assert httpx.get(f"{web.address}/readyz", trust_env=False).json() == {"ready": True}
+    with httpx.Client(base_url=web.address, trust_env=False) as client:
+        client.get("/api/v1/", headers={"authorization": f"Bearer {told}"})
     shown = metrics(web, told)
     for line in (
+        'tieline_web_requests_total{route="/api/v1/",status="200"} 1.0',
         'tieline_web_requests_total{route="/api/v1/edit",status="200"} 1.0',
         'tieline_web_requests_total{route="/api/v1/edit",status="401"} 1.0',
         'tieline_web_requests_total{route="/nothing",status="404"} 1.0',
