@@ -15,7 +15,7 @@ from tieline.cli.simulation.shape import ALERTS, PAGE_SIZES, SIMULATED
 from tieline.cli.simulation.staff import PEOPLE
 from tieline.cli.simulation.world import FOR_GOOD, Post, World
 from tieline.core.errors import StoreUnavailable
-from tieline.core.model import Audience, IncidentId
+from tieline.core.model import Audience, IncidentId, RecordKind
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.sync import explain
@@ -106,7 +106,7 @@ def move(world: World) -> str:
 def work_here(world: World) -> str:
     """Somebody edits or comments in Tieline itself. After an error it is looked up whether it happened."""
     with world.store.read() as connection:
-        found = explain.incidents(connection, limit=1000)
+        found = explain.incidents(connection, limit=1000, kind=RecordKind.INCIDENT)
     if not found:
         return ""
     incident = world.dice.choice(found)[0].id

@@ -16,7 +16,7 @@ from tieline.cli.simulation.shape import ALERTS
 from tieline.cli.simulation.world import World
 from tieline.core import journal
 from tieline.core.errors import JournalBroken
-from tieline.core.model import Audience, IncidentId
+from tieline.core.model import Audience, IncidentId, RecordKind
 from tieline.core.store import tables as t
 from tieline.mappings.board import split
 from tieline.sync import explain
@@ -245,7 +245,7 @@ def _unlinked(scene: Scene) -> Iterator[Violation]:
         if is_open and row.merged_into is None and (name, ref) not in scene.owners and row.token is None:
             yield Violation("unlinked record", f"open record {ref} in {name} belongs to no incident")
     for incident, copies in scene.incidents:
-        if incident.fields["status"] not in OPEN:
+        if incident.kind != RecordKind.INCIDENT or incident.fields["status"] not in OPEN:
             continue
         for name in scene.world.tools:
             copy = next((one for one in copies if one.connection == name), None)

@@ -38,8 +38,11 @@ STEPS = 120
 CROWDED: Final = 0.6
 """How likely somebody edits what we are about to write, in worlds that are made to see that."""
 
-MOVED: Final = 0.5
+MOVED: Final = 0.7
 """How often something happens there after a step."""
+
+GATED: Final = 0.3
+"""The share of the worlds with plugins in which edits in tools that close or lower wait until somebody agrees."""
 
 FLOOR: Final = "upstairs: "
 """What the moves there are called in a plan begins so."""
@@ -120,7 +123,9 @@ def _with_floor(plan: Plan, dice: random.Random, likely: float) -> Plan:
         steps.append(step)
         if dice.random() < MOVED:
             steps.append(Step(FLOOR + dice.choices(names, weights)[0], dice.getrandbits(64)))
-    return replace(plan, shape=replace(plan.shape, floor=True), steps=tuple(steps))
+    gated = random.Random(f"gate {plan.seed}").random() < GATED  # noqa: S311 - it makes schedules, not secrets
+    hands = 2 if plan.shape.workers > 1 else random.Random(f"hands {plan.seed}").choice((1, 2))  # noqa: S311
+    return replace(plan, shape=replace(plan.shape, floor=True, gated=gated, hands=hands), steps=tuple(steps))
 
 
 def _workers(dice: random.Random) -> tuple[int, float]:
@@ -200,6 +205,7 @@ def _make_peace(world: World) -> list[Violation]:
     if world.floor is not None:
         world.groups = PLUGINS
         world.restart_all()
+        world.floor.let_go()
         world.floor.settle()
     _wait_out_the_lag(world)
     for _ in range(3):

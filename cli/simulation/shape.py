@@ -30,6 +30,7 @@ from tieline.plugins.escalation.policy import Fallback
 from tieline.plugins.escalation.policy import Limits as EscalationLimits
 from tieline.plugins.escalation.policy import Settings as EscalationSettings
 from tieline.plugins.grouping.plugin import Grouping, Settings
+from tieline.plugins.review import plugin as reviewing
 from tieline.plugins.severity import plugin as severity
 
 POLL_EVERY = 30
@@ -117,6 +118,10 @@ class Shape:
     """What is unusual about what a shipped monitoring sends."""
     floor: bool = False
     """Whether plugins are at work, and people do their acts."""
+    hands: int = 1
+    """In how many processes plugins work."""
+    gated: bool = False
+    """Whether what closes or lowers in a tool waits there until somebody agrees."""
     silence_for: str = "10m"
     """How long an alert is silenced that somebody works on. Where it is long, no silence runs out by itself before it
     is looked at whether it was taken back."""
@@ -199,6 +204,7 @@ def load(shape: Shape, page_size: int, groups: tuple[str, ...] = ()) -> tuple[Co
     lag = round(shape.lookup_lag.total_seconds())
     pace, silence = shape.calls_per_minute, shape.silence_for
     watch = shape.monitoring
+    groups = (*groups, *([GATE] if shape.gated else []))
     return _load(
         shape.connections, watch, shape.polls, page_size, shape.blunt, lag, pace, silence, shape.shared, groups
     )
@@ -271,7 +277,14 @@ def _escalation() -> escalation.Plugin:
     return escalation.Plugin(EscalationSettings(limits=settings, fallback=fallback, remind=once))
 
 
-_UPSTAIRS: Final[Mapping[str, Callable[[], object]]] = {"rounds": RoundsPlugin, "escalation": _escalation}
+GATE: Final = "gate"
+"""What plugin holds an edit in a tool."""
+
+_UPSTAIRS: Final[Mapping[str, Callable[[], object]]] = {
+    "rounds": RoundsPlugin,
+    "escalation": _escalation,
+    GATE: lambda: reviewing.Review(reviewing.Settings()),
+}
 """The plugins of a world's second floor, by the group that they offer."""
 
 

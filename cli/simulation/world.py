@@ -139,8 +139,13 @@ class World:
         self.floor: Floor | None = None
         self.start()
         if shape.floor:
-            self.floor = Floor(self, shape.workers)
+            self.floor = Floor(self, shape.hands)
             self.floor.begin()
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether what closes or lowers in a tool waits there until somebody agrees."""
+        return self.shape.gated
 
     def _is_shipped(self, name: str) -> bool:
         return name in ROLES or (name == ALERTS and self.shape.monitoring in WATCHES)

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 from tests.core.store_backends import postgres_database, postgres_server
+from tests.simulation.seen import found
 
 from tieline.cli.simulation.bugs import upstairs
 from tieline.cli.simulation.floor.moves import MOVES
-from tieline.cli.simulation.mutants import planted
 from tieline.cli.simulation.schedule import FLOOR, Plan, play
 from tieline.cli.simulation.shape import SHIPPED
 from tieline.cli.simulation.store import stores_at
@@ -73,6 +73,19 @@ def test_every_move_comes_about():
         "comes back",
         "meanwhile",
         "is no longer responder",
+        "asks for rounds announce",
+        "and somebody else is to approve it",
+        "and breaks the glass",
+        "asks for proposals approve",
+        "asks for proposals reject",
+        "asks for proposals withdraw",
+        "asks for reviews close",
+        "asks for policy propose",
+        "asks for policy rollback",
+        "asks for rounds patrol",
+        "asks for jobs cancel",
+        "asks for rounds visit",
+        "asks for edit {'incident': 'VIS-",
     }
     for seed in range(24):
         told = "\n".join(play(plan(seed)).story)
@@ -102,13 +115,27 @@ SEEN = {
     "decided-once": "stale revision",
     "act-in-part": "done in part",
     "cause-untold": "no cause",
+    "nobody-asked-first": "without approval",
+    "other-bytes-approved": "other bytes",
+    "approved-by-oneself": "approved by the asker",
+    "reviewed-by-oneself": "reviewed by its user",
+    "approval-seen-once": "without right",
+    "asker-trusted": "without right",
+    "one-approval-is-enough": "without approval",
+    "proposal-never-over": "approved too late",
+    "proposal-stays-open": "decided twice",
+    "glass-unreviewed": "without approval",
+    "step-by-two": "step after the end",
+    "step-kept-first": "step done wrongly",
+    "cancelled-goes-on": "step after the end",
+    "policy-remembered": "wrong terms",
+    "policy-seen-once": "wrong terms",
+    "policy-unpinned": "wrong terms",
+    "verdict-forgotten": "not agreed to",
     "row-forgotten": "rebuilt otherwise",
     "tables-without-the-last": "rebuilt otherwise",
 }
 """Each planted bug, with the promise that it breaks."""
-
-FIRST = {"decided-once": 10}
-"""The world in which a planted bug was seen first, where it shows in few: it is looked for from there on."""
 
 
 def test_each_planted_bug_has_its_promise():
@@ -117,9 +144,7 @@ def test_each_planted_bug_has_its_promise():
 
 @pytest.mark.parametrize("name", SEEN)
 def test_a_planted_bug_is_found(name):
-    first = FIRST.get(name, 0)
-    with planted(name):
-        assert any(SEEN[name] in play(plan(seed)).kinds for seed in range(first, first + BOUND)), name
+    assert found(name, map(plan, range(BOUND)), lambda outcome: SEEN[name] in outcome.kinds)
 
 
 @pytest.mark.timeout(240)

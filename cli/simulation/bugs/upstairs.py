@@ -7,16 +7,31 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, false, select
+from sqlalchemy import bindparam, delete, false, select, update
 
 from tieline.cli.simulation.bugs.planting import Mutant, Patch, nothing, seen_by
 from tieline.core import timers, tokens
-from tieline.core.access import Grant
+from tieline.core.access import REVIEW, Grant
+from tieline.core.acts import NotDone
 from tieline.core.store import tables as t
 from tieline.core.store.store import Transaction
 from tieline.core.timers import Timer
+from tieline.sync import policies, proposals
 from tieline.sync.daemon import firing
-from tieline.sync.office import asking, following, happenings, holding, office, projecting
+from tieline.sync.office import (
+    asking,
+    following,
+    happenings,
+    holding,
+    jobs,
+    office,
+    projecting,
+    proposing,
+    seeing,
+    stepping,
+)
+from tieline.sync.office.desk import EngineDesk
+from tieline.sync.road import commit
 
 
 def _repeats() -> Sequence[Patch]:
@@ -167,6 +182,118 @@ def _made_of_what_was() -> Sequence[Patch]:
     return [seen_by(projecting, "happenings", between=chosen)]
 
 
+def _nobody_asked() -> Sequence[Patch]:
+    return [(EngineDesk, "ask_first", nothing)]
+
+
+def _other_bytes() -> Sequence[Patch]:
+    def accept(_found: Any, inner: Any) -> None:
+        if inner.approval is None:
+            raise NotDone("nobody is to be asked")
+
+    return [(proposing, "_check_the_same", accept)]
+
+
+def _by_oneself() -> Sequence[Patch]:
+    def approves(asker: Any, seen_in: Any, right: str, of: Any, *, is_author: bool = False) -> Any:
+        return _plain_approves(asker, seen_in, right, of, is_author=is_author and right == REVIEW)
+
+    return [(proposing, "check_is_another", nothing), (proposing, "approves", approves)]
+
+
+def _own_review() -> Sequence[Patch]:
+    def approves(asker: Any, seen_in: Any, right: str, of: Any, *, is_author: bool = False) -> Any:
+        return _plain_approves(asker, seen_in, right, of, is_author=is_author and right != REVIEW)
+
+    return [(proposing, "approves", approves)]
+
+
+_plain_approves = proposing.approves
+
+
+def _seen_once() -> Sequence[Patch]:
+    return [(proposing, "_check_again", nothing)]
+
+
+def _asker_trusted() -> Sequence[Patch]:
+    return [(proposing, "_check_asker", nothing)]
+
+
+def _one_is_enough() -> Sequence[Patch]:
+    note = proposing.note_approval
+
+    def hasty(desk: Any, found: Any, done: Any, given: Any) -> Any:
+        done.desk.approval = replace(done.desk.approval, rights=(given.right,))
+        return note(desk, found, done, given)
+
+    return [(proposing, "note_approval", hasty)]
+
+
+def _never_over() -> Sequence[Patch]:
+    return [(proposing, "is_over", lambda _found, _now: False), (proposals, "expire", nothing)]
+
+
+def _stays_open() -> Sequence[Patch]:
+    return [seen_by(proposing, "proposals", close=nothing)]
+
+
+def _glass_unreviewed() -> Sequence[Patch]:
+    return [seen_by(office, "proposing", break_glass=lambda *_args: [])]
+
+
+def _step_by_two() -> Sequence[Patch]:
+    def hold(_tx: Any, number: int, token: int) -> bool:  # noqa: ARG001 - by these names it is called
+        return True
+
+    return [seen_by(stepping, "jobs", holds=hold)]
+
+
+def _step_kept_first() -> Sequence[Patch]:
+    do = stepping._do
+
+    def early(engine: Any, offer: Any, job: Any, row: Any, began: datetime) -> None:
+        with engine.store.write() as tx:
+            state = {"number": (row.state or {}).get("number", 0) + 1, "told": (row.state or {}).get("told", [])}
+            tx.execute(update(t.job).where(t.job.c.id == row.id).values(state=state))
+        do(engine, offer, job, row, began)
+
+    return [(stepping, "_do", early)]
+
+
+def _goes_on() -> Sequence[Patch]:
+    held = select(t.job.c.id).where(t.job.c.id == bindparam("number"), t.job.c.token == bindparam("held"))
+    return [(jobs, "_HOLD", held)]
+
+
+def _terms_remembered() -> Sequence[Patch]:
+    known: dict[str, Any] = {}
+
+    def held(source: Any, name: str, item: Any = None) -> Any:
+        if item is not None or isinstance(source, Transaction):
+            return policies.held(source, name, item)
+        return known.setdefault(name, policies.held(source, name))
+
+    return [seen_by(seeing, "policies", held=held), *_terms_not_looked_at_again()]
+
+
+def _terms_not_looked_at_again() -> Sequence[Patch]:
+    return [seen_by(holding, "policies", stand=lambda _tx, _seen: True)]
+
+
+def _terms_unpinned() -> Sequence[Patch]:
+    def held(source: Any, name: str, item: Any = None) -> Any:
+        return replace(policies.held(source, name), is_pinned=item is not None)
+
+    return [seen_by(seeing, "policies", held=held)]
+
+
+def _verdict_forgotten() -> Sequence[Patch]:
+    def taken(decision: Any, *_others: Any) -> Any:
+        return decision
+
+    return [seen_by(commit, "reviewing", held=taken)]
+
+
 def _upstairs(words: str, patches: Callable[[], Sequence[Patch]]) -> Mutant:
     return Mutant(words, patches, upstairs=1.0)
 
@@ -195,6 +322,29 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "decided-once": _upstairs("an act is carried out on what it saw, whatever is there by now", _decided_once),
     "act-in-part": _upstairs("of an act only the beginning is carried out", _in_part),
     "cause-untold": _upstairs("what an act brings about does not say so", _cause_untold),
+    "nobody-asked-first": _upstairs("what somebody else is to approve first is done at once", _nobody_asked),
+    "other-bytes-approved": _upstairs("what is done is not held against what was approved", _other_bytes),
+    "approved-by-oneself": _upstairs("whoever asked may approve it", _by_oneself),
+    "reviewed-by-oneself": _upstairs("whoever acted at once may close the review of it", _own_review),
+    "approval-seen-once": _upstairs(
+        "a proposal and who may approve it are not looked at again when it is done", _seen_once
+    ),
+    "asker-trusted": _upstairs(
+        "what was approved is done, although whoever asked may not do it any more", _asker_trusted
+    ),
+    "one-approval-is-enough": _upstairs("of several who are to approve, one is enough", _one_is_enough),
+    "proposal-never-over": _upstairs("a proposal is approved after its time", _never_over),
+    "proposal-stays-open": _upstairs("what was approved can be approved again", _stays_open),
+    "glass-unreviewed": _upstairs("what is done at once is not reviewed", _glass_unreviewed),
+    "step-by-two": _upstairs("a step of a job is kept by whoever comes late", _step_by_two),
+    "step-kept-first": _upstairs("how far a job has come is kept before what its step did", _step_kept_first),
+    "cancelled-goes-on": _upstairs("a step that is under way is kept, although its job was cancelled", _goes_on),
+    "policy-remembered": _upstairs("a process goes by the policy that it saw first", _terms_remembered),
+    "policy-seen-once": _upstairs(
+        "a policy is not looked at again when what was decided by it is done", _terms_not_looked_at_again
+    ),
+    "policy-unpinned": _upstairs("an item goes by the policy of now, and not of when it began", _terms_unpinned),
+    "verdict-forgotten": _upstairs("an edit in a tool that is objected to is taken all the same", _verdict_forgotten),
     "row-forgotten": _upstairs("an event is journalled, and not written into its table", _row_forgotten),
     "tables-without-the-last": _upstairs("tables lack the last of the entries they are made of", _made_of_what_was),
 }

@@ -27,16 +27,21 @@ from tieline.core.acts import Act, NotDone
 from tieline.core.declared import WrongWords
 from tieline.core.errors import NotAllowed, NotProved, StoreUnavailable
 from tieline.core.identity import PLUGIN, Someone
-from tieline.core.model import Audience, IncidentId
+from tieline.core.jobs import label
+from tieline.core.model import Audience, IncidentId, RecordKind
 from tieline.core.offer import Offer
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain
 from tieline.sync.engine import Engine
-from tieline.sync.office.asking import Asked, Asker, asking
+from tieline.sync.office import jobs
+from tieline.sync.office.asking import Asked as AskedFor
+from tieline.sync.office.asking import Asker, asking
 from tieline.sync.office.office import Changed, KeyReused, Performed
 from tieline.sync.office.own import OWN
 from tieline.sync.office.performing import perform
+from tieline.sync.office.stepping import step
+from tieline.sync.proposals import State
 from tieline.sync.work.turn import turn
 
 PLUGINS: Final = (GROUP, "escalation")
@@ -45,8 +50,13 @@ BOSS: Final = Someone("boss", "os:boss@floor")
 ANN: Final = Someone("ann", "os:ann@floor")
 BOB: Final = Someone("bob", "os:bob@floor")
 CAT: Final = Someone("cat", "os:cat@floor")
+DAN: Final = Someone("dan", "os:dan@floor")
 PEOPLE: Final = (ANN, BOB, CAT)
+DECIDERS: Final = (ANN, CAT, DAN, BOSS)
+"""Who decides about what others ask for."""
 ROLES: Final = (Role.VIEWER, Role.RESPONDER, Role.COMMANDER)
+HIGHER: Final = (Role.COMMANDER, Role.MANAGER)
+"""The roles that Dan is given and taken."""
 
 TURNS: Final = 80
 """Turns after which a plugin has come to rest, or never does."""
@@ -66,12 +76,21 @@ class Lower(Protocol):
     @property
     def dice(self) -> random.Random: ...
 
+    @property
+    def is_gated(self) -> bool:
+        """Whether what closes or lowers in a tool waits there until somebody agrees."""
+        ...
+
     def engine_of(self, groups: tuple[str, ...]) -> Engine:
         """A new engine with these plugins."""
         ...
 
     def somebody_edits(self) -> str:
         """Somebody edits a record in a tool."""
+        ...
+
+    def tick(self) -> None:
+        """What is due happens."""
         ...
 
     def restart_all(self) -> None:
@@ -85,6 +104,21 @@ class Hand:
 
     name: str
     engine: Engine = field(init=False)
+    starts: int = 0
+
+    @property
+    def by(self) -> str:
+        """An id of this life of the process, which nobody else has."""
+        return f"{self.name}, life {self.starts}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody was told that somebody else is to approve first: under which label, about which item."""
+
+    label: str
+    who: Someone
+    incident: str
 
 
 @dataclass
@@ -118,6 +152,11 @@ class Floor:
         self.kept: dict[str, Kept] = {}
         """By key."""
         self.tickets: list[Ticket] = []
+        self.asked: list[Asked] = []
+        self.reviews: list[tuple[str, Someone]] = []
+        """What was done at once: the label of what is to be reviewed, and who did it."""
+        self.lost: list[tuple[Someone, Role]] = []
+        """Roles that somebody lost in the midst of something."""
         self.wrong: list[tuple[str, str]] = []
         """Promises that were seen broken when it happened: their kind, and a sentence."""
         self.revision: int | None = None
@@ -138,6 +177,7 @@ class Floor:
         """Start these processes, or all of them, on whatever the store holds."""
         for hand in hands or (*self.hands, self.web):
             hand.engine = self.lower.engine_of(self.lower.groups)
+            hand.starts += 1
 
     def begin(self) -> None:
         """What there was before the schedule begins: people with their roles, and plugins at work."""
@@ -146,6 +186,8 @@ class Floor:
             self.grant(BOSS, Role.ADMIN, None)
             self.grant(ANN, Role.RESPONDER, None)
             self.grant(CAT, Role.COMMANDER, None)
+            for role in HIGHER:
+                self.grant(DAN, role, None)
             self._turns(self.hands[0])
         finally:
             self.lower.store.fate = fate
@@ -158,6 +200,7 @@ class Floor:
         worked = False
         for offer in self.offers(hand):
             worked = turn(hand.engine, offer, hand.name) or worked
+            worked = step(hand.engine, hand.by, group=offer.group) or worked
         return worked
 
     def work(self, hand: Hand, times: int = 1) -> None:
@@ -229,9 +272,16 @@ class Floor:
         return OWN.by_name.get(name) or offered.get(name)
 
     def do(
-        self, who: Someone, name: str, given: Mapping[str, Any], key: str = "", revision: int | None = None
+        self,
+        who: Someone,
+        name: str,
+        given: Mapping[str, Any],
+        key: str = "",
+        revision: int | None = None,
+        why: str | None = None,
     ) -> tuple[Performed | None, str]:
-        """Somebody asks for one act. Answers what they are answered, and what they see in words."""
+        """Somebody asks for one act; at once, where they say why. Answers what they are answered, and what they see in
+        words."""
         act = self.act(name)
         if act is None:
             return None, ", and nobody knows that"
@@ -239,9 +289,8 @@ class Floor:
         try:
             told = act.told(given)
             with self._spoilt():
-                done = perform(
-                    engine, act, told, self.asker(who, engine.registry.offers.rules), key=key, revision=revision
-                )
+                asker = self.asker(who, engine.registry.offers.rules)
+                done = perform(engine, act, told, asker, key=key, revision=revision, break_glass=why)
         except StoreUnavailable as error:
             self.lower.clock.advance(error.wait.total_seconds())
             return None, ", and sees an error"
@@ -261,7 +310,37 @@ class Floor:
             return None, ", and it fails"
         finally:
             self.note()
-        return done, ", once more" if done.again else ""
+        return done, self._remembered(who, given, done)
+
+    def _remembered(self, who: Someone, given: Mapping[str, Any], done: Performed) -> str:
+        """What whoever is answered sees of it."""
+        if done.again:
+            return ", once more"
+        if done.proposal:
+            self.asked.append(Asked(done.proposal, who, str(given.get("incident", ""))))
+            return f", and somebody else is to approve it: {done.proposal}"
+        if done.review:
+            self.reviews.append((done.review, who))
+            return f", and breaks the glass: {done.review}"
+        return ""
+
+    def waiting(self) -> list[Asked]:
+        """What nobody has decided about yet."""
+        with self.calm() as connection:
+            open_ones = {*connection.execute(_OPEN).scalars()}
+        return [one for one in self.asked if one.label in open_ones]
+
+    def jobs(self) -> list[str]:
+        """What the jobs are called that there are."""
+        with self.calm() as connection:
+            return [label(number) for number in connection.execute(_JOBS).scalars()]
+
+    def let_go(self) -> None:
+        """The boss has every job go on that waits for a person."""
+        with self.calm() as connection:
+            parked = connection.execute(_PARKED).scalars().all()
+        for number in parked:
+            self.do(BOSS, "jobs resume", {"job": label(number)})
 
     @contextmanager
     def _spoilt(self) -> Iterator[None]:
@@ -310,7 +389,7 @@ class Floor:
 
     def _by_boss(self, change: Callable[[Transaction], object], *, asks: bool = True) -> bool:
         store = self.lower.store
-        asked = Asked(self.asker(BOSS, self.web.engine.registry.offers.rules), GRANT, _about_all)
+        asked = AskedFor(self.asker(BOSS, self.web.engine.registry.offers.rules), GRANT, _about_all)
         try:
             if not asks:
                 with store.write() as tx:
@@ -367,17 +446,23 @@ class Floor:
         """An old backup took the store's place: what was answered since is not known there."""
         self.kept.clear()
         self.tickets.clear()
+        self.asked.clear()
+        self.reviews.clear()
+        self.lost.clear()
         with self.calm() as connection:
             self._noted = connection.execute(select(t.journal_head.c.seq)).scalar_one()
         self.start()
 
-    def some_item(self) -> IncidentId | None:
-        """One of the items, if there are any."""
+    def some_item(self, kind: RecordKind = RecordKind.INCIDENT) -> IncidentId | None:
+        """One of the items of a kind, if there are any."""
         with self.calm() as connection:
-            found = explain.incidents(connection, limit=1000)
+            found = explain.incidents(connection, limit=1000, kind=kind)
         return self.lower.dice.choice(found)[0].id if found else None
 
 
+_OPEN: Final = select(t.proposal.c.label).where(t.proposal.c.state == State.OPEN.value)
+_JOBS: Final = select(t.job.c.id).order_by(t.job.c.id)
+_PARKED: Final = select(t.job.c.id).where(t.job.c.status == jobs.PARKED).order_by(t.job.c.id)
 _NEWS: Final = (
     select(*journal.TOLD, t.journal.c.connection, t.journal.c.actor)
     .join_from(t.journal, t.journal_payload, t.journal.c.seq == t.journal_payload.c.seq)

@@ -8,42 +8,23 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import select
 
+from tieline.cli.simulation.floor import approvals
+from tieline.cli.simulation.floor.account import NEEDS, Broken, Entry, Roles
+from tieline.cli.simulation.floor.deeds import STEPS, VISIT, came_to
 from tieline.cli.simulation.floor.floor import Floor
-from tieline.cli.simulation.floor.rounds import ACTOR, COMMAND, RESPOND
+from tieline.cli.simulation.floor.rounds import ACTOR
 from tieline.core import journal
-from tieline.core.access import CARRIES, Role
 from tieline.core.identity import PLUGIN
-from tieline.core.model import Audience
+from tieline.core.jobs import label
+from tieline.core.model import Audience, IncidentId
 from tieline.core.store import tables as t
+from tieline.sync import explain, loading
 from tieline.sync.office import projecting
-
-Broken = tuple[str, str]
-
-NEEDS: Final[Mapping[str, str]] = {
-    "edit": "incident.edit",
-    "conflicts settle": "conflicts.settle",
-    "parked retry": "parked.release",
-    "doubts confirm": "doubts.confirm",
-    "token issue": "access.token",
-    "token revoke": "access.token",
-    "rounds promise": RESPOND,
-    "rounds forget": RESPOND,
-    "rounds hand-over": COMMAND,
-    "rounds take": COMMAND,
-    "escalation snooze": "escalation.snooze",
-}
-COMES_WITH: Final[Mapping[str, frozenset[Role]]] = {
-    RESPOND: frozenset({Role.RESPONDER, Role.COMMANDER, Role.ADMIN}),
-    COMMAND: frozenset({Role.COMMANDER, Role.ADMIN}),
-    "escalation.snooze": frozenset({Role.RESPONDER, Role.COMMANDER, Role.SECURITY, Role.MANAGER, Role.ADMIN}),
-}
-"""The rights that plugins offer, and the roles that they come with."""
 
 CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
     "rounds.promised": ("acted",),
@@ -52,6 +33,9 @@ CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
     "rounds.taken": ("acted",),
     "rounds.seen": ("opened", "changed", "commented", "rounds.promised"),
     "rounds.looked": ("timer_fired",),
+    "rounds.announced": ("acted",),
+    "rounds.visited": ("acted",),
+    "rounds.stepped": ("job_started",),
     "escalation.snoozed": ("acted",),
     "escalation.reminded": ("timer_fired",),
     "escalation.expired": ("timer_fired",),
@@ -62,35 +46,25 @@ CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
 FOLLOWED: Final = frozenset({"opened", "changed", "commented", "rounds.promised"})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of the journal."""
-
-    seq: int
-    at: datetime
-    kind: str
-    incident: int | None
-    actor: str
-    facts: Mapping[str, Any]
-
-    @property
-    def cause(self) -> int | None:
-        """The entry that brought it about."""
-        found: int | None = self.facts.get("cause")
-        return found
-
-
 def entries_of(floor: Floor) -> list[Entry]:
     """The journal as it is."""
     with floor.calm() as connection:
         return [
-            Entry(row.seq, row.at, row.kind, row.incident_id, row.actor, journal.facts(connection, row) or {})
+            Entry(
+                row.seq,
+                row.at,
+                row.kind,
+                row.incident_id,
+                row.actor,
+                row.connection,
+                journal.facts(connection, row) or {},
+            )
             for row in connection.execute(_ENTRIES).all()
         ]
 
 
 _ENTRIES: Final = (
-    select(*journal.TOLD, t.journal.c.at, t.journal.c.actor)
+    select(*journal.TOLD, t.journal.c.at, t.journal.c.actor, t.journal.c.connection)
     .join_from(t.journal, t.journal_payload, t.journal.c.seq == t.journal_payload.c.seq)
     .order_by(t.journal.c.seq)
 )
@@ -104,6 +78,9 @@ def told(entries: Sequence[Entry]) -> Iterator[Broken]:
     yield from _slots(entries)
     yield from _followed_in_order(entries)
     yield from _timers_fired(entries)
+    yield from approvals.told(entries)
+    yield from _jobs(entries)
+    yield from _terms(entries)
 
 
 def rested(floor: Floor) -> Iterator[Broken]:
@@ -114,54 +91,15 @@ def rested(floor: Floor) -> Iterator[Broken]:
     yield from _missed(entries)
     yield from _timers_missed(entries, floor.lower.clock.now())
     yield from _at_rest(floor)
+    yield from approvals.rested(floor, entries)
+    yield from _jobs_at_rest(floor, entries)
+    yield from _visits(floor, entries)
+    if floor.lower.is_gated:
+        yield from _gated(entries)
     yield from _made_anew(floor)
 
 
 # -- rights --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Roles:
-    """Who holds what, as the journal tells it up to an entry."""
-
-    held: dict[tuple[str, str], datetime | None] = field(default_factory=dict)
-    tokens: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    revoked: set[str] = field(default_factory=set)
-
-    def hear(self, entry: Entry) -> None:
-        """Take in one entry."""
-        facts = entry.facts
-        match entry.kind:
-            case "granted":
-                until = None if facts["until"] is None else datetime.fromisoformat(facts["until"])
-                self.held[facts["person"], facts["role"]] = until
-            case "revoked":
-                self.held.pop((facts["person"], facts["role"]), None)
-            case "token_issued":
-                self.tokens[facts["token"]] = facts
-            case "token_revoked":
-                self.revoked.add(facts["token"])
-
-    def lacks(self, person: str, right: str, token: str | None, at: datetime) -> str:
-        """Why somebody may not do what needs this right, at that time; "" where they may."""
-        roles = {role for (one, role), until in self.held.items() if one == person and (until is None or at < until)}
-        if not roles & {role.value for role in _roles_with(right)}:
-            return f"held no role that carries {right}, but {', '.join(sorted(roles)) or 'none'}"
-        if token is None:
-            return ""
-        terms = self.tokens.get(token)
-        if terms is None or terms["person"] != person:
-            return f"used the token {token}, which is not theirs"
-        if token in self.revoked:
-            return f"used the token {token}, which was revoked"
-        if at >= datetime.fromisoformat(terms["until"]):
-            return f"used the token {token}, which was over at {terms['until']}"
-        reaches = right in terms["rights"] or terms["role"] in {role.value for role in _roles_with(right)}
-        return "" if reaches else f"used the token {token}, which does not reach {right}"
-
-
-def _roles_with(right: str) -> frozenset[Role]:
-    return COMES_WITH.get(right) or frozenset(role for role, rights in CARRIES.items() if right in rights)
 
 
 def _rights(entries: Sequence[Entry]) -> Iterator[Broken]:
@@ -223,6 +161,15 @@ CAME: Final[Mapping[str, tuple[str, ...]]] = {
     "rounds promise": ("rounds.promised",),
     "rounds forget": ("rounds.forgotten",),
     "rounds take": ("rounds.taken",),
+    "rounds announce": ("rounds.announced", "commented"),
+    "rounds patrol": ("job_started",),
+    "rounds visit": ("opened", "rounds.visited"),
+    "policy propose": ("policy_set",),
+    "policy rollback": ("policy_set",),
+    "proposals approve": ("approved",),
+    "proposals reject": ("rejected",),
+    "proposals withdraw": ("withdrawn",),
+    "reviews close": ("reviewed",),
     "escalation snooze": ("escalation.snoozed",),
     "edit": ("changed",),
     "comment": ("commented",),
@@ -240,19 +187,23 @@ def _slots(entries: Sequence[Entry]) -> Iterator[Broken]:
 def _keys(floor: Floor, entries: Sequence[Entry]) -> Iterator[Broken]:
     """What was asked for under one key was done once where it was answered, and once at most where it was not."""
     done = Counter(
-        (entry.facts["act"], said)
+        (entry.kind, entry.facts["act"], said)
         for entry in entries
-        if entry.kind == "acted" and (said := _said(entry.facts["ask"])) is not None
+        if entry.kind in ("acted", "proposed") and (said := _said(entry.facts["ask"])) is not None
     )
     for key, kept in floor.kept.items():
-        times = sum(done[kept.act, said] for given in kept.tried if (said := _said(given)) is not None)
+        said_each = [said for given in kept.tried if (said := _said(given)) is not None]
+        asked, acted = (sum(done[kind, kept.act, said] for said in said_each) for kind in ("proposed", "acted"))
+        # What somebody else approves first is asked for once, and done later, or not.
+        times = asked or acted
         if times > 1 or (kept.given is not None and _said(kept.given) is not None and times != 1):
             yield "key done twice", f"{kept.act} {kept.tried} was done {times} times under {key}"
     by_seq = {entry.seq: entry for entry in entries}
     for key, kept in floor.kept.items():
         for answer in kept.answers:
             entry = by_seq.get(answer.seq or 0)
-            if entry is None or entry.kind != "acted" or entry.facts["act"] != kept.act:
+            kind = "proposed" if answer.proposal else "acted"
+            if entry is None or entry.kind != kind or entry.facts["act"] != kept.act:
                 yield "no entry", f"{kept.act} under {key} was answered with entry {answer.seq}, which does not say so"
 
 
@@ -359,6 +310,130 @@ def _at_rest(floor: Floor) -> Iterator[Broken]:
     for row in cursors:
         if row.seq != head:
             yield "not followed", f"{row.name} stands at {row.seq}, and the journal at {head}"
+
+
+# -- jobs, policies, items of another kind -------------------------------------------------------------------------
+
+
+def _jobs(entries: Sequence[Entry]) -> Iterator[Broken]:
+    """Each step of a job is done once, in order, and none after its end; and it comes to what its steps told."""
+    marks: dict[int, list[int]] = {}
+    starts: dict[str, Entry] = {}
+    over: dict[int, str] = {}
+    for entry in entries:
+        match entry.kind:
+            case "job_started":
+                starts[entry.facts["job"]], marks[entry.seq] = entry, []
+            case "rounds.stepped":
+                cause, number = entry.cause or 0, entry.facts["number"]
+                if cause in over:
+                    yield "step after the end", f"entry {entry.seq}: step {number} was done after it was {over[cause]}"
+                if number != len(marks.get(cause, ())):
+                    done = len(marks.get(cause, ()))
+                    yield "step done wrongly", f"entry {entry.seq}: step {number} was done, where {done} were"
+                marks.setdefault(cause, []).append(entry.facts["mark"])
+            case "job_ended" if entry.facts["outcome"] != "parked":
+                start = starts[entry.facts["job"]].seq
+                if start in over:
+                    yield "step after the end", f"entry {entry.seq}: {entry.facts['job']} was {over[start]} before"
+                over[start] = entry.facts["outcome"]
+                if over[start] == "done" and len(marks[start]) != STEPS:
+                    yield "step done wrongly", f"{entry.facts['job']} is done, with {len(marks[start])} steps"
+
+
+def _jobs_at_rest(floor: Floor, entries: Sequence[Entry]) -> Iterator[Broken]:
+    """Every job has ended, and what it came to is what its steps told."""
+    words: dict[int, str] = {
+        entry.cause or 0: entry.facts["words"] for entry in entries if entry.kind == "rounds.stepped"
+    }
+    marks: dict[int, list[int]] = defaultdict(list)
+    for entry in entries:
+        if entry.kind == "rounds.stepped":
+            marks[entry.cause or 0].append(entry.facts["mark"])
+    with floor.calm() as connection:
+        rows = connection.execute(select(t.job, t.blob.c.body).outerjoin(t.blob, t.blob.c.job == t.job.c.id)).all()
+    for row in rows:
+        if row.status not in ("done", "cancelled"):
+            yield "job never ended", f"{label(row.id)} is {row.status} after {row.steps} steps: {row.parked}"
+        if row.status == "done" and row.body != came_to(words.get(row.entry, ""), tuple(marks[row.entry])):
+            yield "step done wrongly", f"{label(row.id)} came to {row.body!r}, and its steps told {marks[row.entry]}"
+
+
+def _terms(entries: Sequence[Entry]) -> Iterator[Broken]:
+    """Everybody goes by the terms that hold at that entry, and where they go by those of an item, by the ones that held
+    when it began."""
+    holds, pinned = 0, dict[int, int]()
+    for entry in entries:
+        if entry.incident is not None:
+            pinned.setdefault(entry.incident, holds)
+        if entry.kind == "policy_set":
+            holds = int(entry.facts["document"].partition(":")[2])
+        if entry.facts.get("mark", holds) != holds:
+            words = f"{entry.kind} was done by the terms {entry.facts['mark']}, where {holds} held"
+            yield "wrong terms", f"entry {entry.seq}: {words}"
+        wanted = pinned.get(entry.incident or 0, holds)
+        if entry.facts.get("pinned", wanted) != wanted:
+            words = f"{entry.kind} took {entry.facts['pinned']} for the terms of its item, and they were {wanted}"
+            yield "wrong terms", f"entry {entry.seq}: {words}"
+
+
+OVER: Final = frozenset({"resolved", "closed", "cancelled"})
+GRADES: Final[Mapping[str, Sequence[str | None]]] = {
+    "severity": (None, "low", "medium", "high", "critical"),
+    "priority": (None, "p4", "p3", "p2", "p1"),
+}
+"""The grades that people set in a simulated world, the least first."""
+
+
+def _gated(entries: Sequence[Entry]) -> Iterator[Broken]:
+    """Nothing that was edited in a tool closes an item or lowers one, but what somebody who may agreed to."""
+    fields: dict[int | None, dict[str, Any]] = defaultdict(dict)
+    for entry in entries:
+        known = fields[entry.incident]
+        if entry.kind == "opened":
+            known |= entry.facts["fields"]
+        if entry.kind != "changed":
+            continue
+        after = {name: change["after"] for name, change in entry.facts["changes"].items()}
+        # What alerts say, no person edited; and what an act brings about, somebody agreed to.
+        if entry.connection is not None and "signal" not in entry.facts and entry.cause is None:
+            for name, value in after.items():
+                if _waits(name, known.get(name), value):
+                    words = f"{name} became {value!r} instead of {known.get(name)!r} by {entry.connection}"
+                    yield "not agreed to", f"entry {entry.seq}: {words}, and nobody agreed"
+        known |= after
+
+
+def _waits(name: str, before: Any, after: Any) -> bool:
+    """Whether a new value waits for somebody to agree."""
+    if name == "status":
+        return after in OVER and before not in OVER
+    grades = GRADES.get(name, ())
+    return before in grades and after in grades and grades.index(after) < grades.index(before)
+
+
+def _visits(floor: Floor, entries: Sequence[Entry]) -> Iterator[Broken]:
+    """An item of a plugin's kind is there once, as it was opened and as people changed it since."""
+    wanted: dict[int, dict[str, Any]] = {}
+    for entry in entries:
+        if entry.kind == "opened" and entry.facts.get("item") == VISIT.name:
+            wanted[entry.incident or 0] = dict(entry.facts["fields"])
+        if entry.kind == "changed" and entry.incident in wanted:
+            changes = entry.facts["changes"]
+            wanted[entry.incident] |= {name: change["after"] for name, change in changes.items()}
+    with floor.calm() as connection:
+        found = {
+            one.id: loading.plain(one.fields)
+            for one, _copies in explain.incidents(connection, limit=10_000, kind=VISIT.record)
+        }
+    for number in sorted(wanted.keys() | found.keys()):
+        told, is_so = _said_of(wanted.get(number)), _said_of(found.get(IncidentId(number)))
+        if told != is_so:
+            yield "other item", f"{VISIT.prefix}-{number} is {is_so}, and the journal tells {told}"
+
+
+def _said_of(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if fields is None else {name: value for name, value in fields.items() if value is not None}
 
 
 # -- tables --------------------------------------------------------------------------------------------------------

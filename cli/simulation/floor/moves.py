@@ -3,11 +3,25 @@ the sentence that a minimal story tells of it, or "" when there was nothing to d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from tieline.cli.simulation.floor.floor import PEOPLE, PLUGINS, ROLES, Floor, Hand, Kept, Ticket
+from tieline.cli.simulation.floor.deeds import STEPS, VISIT
+from tieline.cli.simulation.floor.floor import (
+    BOSS,
+    DAN,
+    DECIDERS,
+    HIGHER,
+    PEOPLE,
+    PLUGINS,
+    ROLES,
+    Asked,
+    Floor,
+    Hand,
+    Kept,
+    Ticket,
+)
 from tieline.cli.simulation.floor.rounds import TRIPS
 from tieline.cli.simulation.people import TEXTS
 from tieline.core import tokens
@@ -19,8 +33,14 @@ from tieline.sync import explain
 from tieline.sync.alerts import absence
 from tieline.sync.office import projecting
 from tieline.sync.office.office import Performed
+from tieline.sync.office.stepping import step
 
 Move = Callable[[Floor], str]
+
+ANNOUNCE: Final = "rounds announce"
+PROPOSE: Final = "policy propose"
+APPROVE: Final = "proposals approve"
+POLICY: Final = "rounds.terms"
 
 FREEZES: Final = 0.3
 INTERRUPTED: Final = 0.6
@@ -28,6 +48,12 @@ INTERRUPTED: Final = 0.6
 
 SHORT: Final = ("20s", "2m", "10m")
 SLOTS: Final = 6
+AT_ONCE: Final = 0.2
+"""How often somebody does at once what others are to approve first."""
+DECIDED: Final = 0.8
+"""How often somebody decides about what is not decided yet."""
+RECENT: Final = 4
+"""Of so many of the last is one decided about."""
 
 
 # -- acts ----------------------------------------------------------------------------------------------------------
@@ -96,7 +122,7 @@ def _asked(floor: Floor, item: IncidentId) -> tuple[str, dict[str, Any]]:
         case 2:
             return "comment", {"incident": incident, "body": f"{floor.words('said')}.", "public": dice.random() < 0.3}
         case 3 | 4:
-            words = floor.words(TRIPS if dice.random() < 0.2 else "promise")
+            words = floor.words(TRIPS if dice.random() < 0.4 else "promise")
             return "rounds promise", {"incident": incident, "words": words, "time": dice.choice(SHORT)}
         case 5:
             return "rounds forget", {"incident": incident, "words": floor.words("forget")}
@@ -117,13 +143,21 @@ def _revision(floor: Floor, item: IncidentId) -> int | None:
     return max(0, found[0].revision - floor.lower.dice.choice((0, 0, 1)))
 
 
-def _ask(floor: Floor, who: Someone, name: str, given: Mapping[str, Any], key: str, revision: int | None) -> str:
+def _ask(
+    floor: Floor,
+    who: Someone,
+    name: str,
+    given: Mapping[str, Any],
+    key: str,
+    revision: int | None,
+    why: str | None = None,
+) -> str:
     """Ask, and hold what is answered against what is known."""
     incident = str(given.get("incident", ""))
-    floor.watch_revision(IncidentId(int(incident.removeprefix("INC-"))) if incident else None)
+    floor.watch_revision(IncidentId(int(incident.rpartition("-")[2])) if incident else None)
     floor.lower.fate.light_fuse()
     with floor.disturbed(INTERRUPTED, _places(floor, name), lambda: meanwhile(floor, who, name, given, key)):
-        done, how = floor.do(who, name, given, key, revision)
+        done, how = floor.do(who, name, given, key, revision, why)
     floor.lower.fate.put_out()
     seen = floor.revision
     floor.watch_revision(None)
@@ -168,11 +202,12 @@ def meanwhile(floor: Floor, who: Someone, name: str, given: Mapping[str, Any], k
     """What happens while an act is about to be written: what it is about changes, whoever asks loses the right to it,
     somebody asks for the same, time passes, plugins work."""
     dice, lower = floor.lower.dice, floor.lower
-    match dice.randrange(7):
+    if name == APPROVE and dice.random() < DECIDED:
+        _while_approved(floor, who, str(given["proposal"]))
+        return
+    match dice.randrange(8):
         case 0 | 1 if not key:
-            for role in ROLES:
-                if floor.revoke(who, role):
-                    lower.fate.told.append(f"meanwhile {who.name} is no longer {role}")
+            _lose_roles(floor, who)
         case 0 | 1:
             done, how = floor.do(who, name, given, key)
             _try(floor, who, name, given, key)
@@ -186,6 +221,8 @@ def meanwhile(floor: Floor, who: Someone, name: str, given: Mapping[str, Any], k
         case 4:
             floor.work(dice.choice(floor.hands))
             lower.fate.told.append("meanwhile plugins work")
+        case 5:
+            lower.fate.told.append(f"meanwhile {_switch(floor)}")
         case _ if name.startswith("rounds "):
             _done, how = floor.do(who, name, {**given, "words": floor.words("meanwhile")})
             lower.fate.told.append(f"meanwhile they ask for the same with other words{how}")
@@ -195,13 +232,220 @@ def meanwhile(floor: Floor, who: Someone, name: str, given: Mapping[str, Any], k
             lower.fate.told.append(f"meanwhile cat edits it: {changes}")
 
 
+def _while_approved(floor: Floor, who: Someone, label: str) -> None:
+    """What happens while somebody approves: whoever asked or approved has no right to it any more, what it is about
+    changes, somebody else decides, its time is over, other terms hold."""
+    dice, lower = floor.lower.dice, floor.lower
+    asked = next((one for one in floor.asked if one.label == label), None)
+    match dice.randrange(12):
+        case 0 | 9 | 10 | 11 if asked is not None:
+            _lose_roles(floor, asked.who)
+        case 1:
+            _lose_roles(floor, who)
+        case 2 if asked is not None and asked.incident:
+            changes = {"title": floor.words("e of cat")}
+            floor.do(PEOPLE[2], "edit", {"incident": asked.incident, "changes": changes})
+            lower.fate.told.append(f"meanwhile cat edits it: {changes}")
+        case 3 | 4 | 5 if asked is not None:
+            other, name, given = dice.choice(
+                (
+                    (dice.choice(DECIDERS), APPROVE, {}),
+                    (dice.choice(DECIDERS), "proposals reject", {"why": floor.words("no")}),
+                    (asked.who, "proposals withdraw", {}),
+                )
+            )
+            how = floor.do(other, name, {"proposal": label, **given})[1]
+            lower.fate.told.append(f"meanwhile {other.name} asks for {name}{how}")
+        case 6:
+            lower.clock.advance(1000)
+            if dice.random() < 0.5:  # a process that is busy ends nothing in time
+                lower.tick()
+            lower.fate.told.append("meanwhile time passes")
+        case _:
+            lower.fate.told.append(f"meanwhile {_switch(floor)}")
+
+
+def _lose_roles(floor: Floor, who: Someone) -> None:
+    for role in (*ROLES, Role.MANAGER):
+        if floor.revoke(who, role):
+            floor.lost.append((who, role))
+            floor.lower.fate.told.append(f"meanwhile {who.name} is no longer {role}")
+
+
+def _give_back(floor: Floor) -> None:
+    """Mostly, whoever lost a role in the midst of something has it again."""
+    if _mostly(floor):
+        while floor.lost:
+            floor.grant(*floor.lost.pop(), None)
+
+
+# -- what others approve -------------------------------------------------------------------------------------------
+
+
+def announce(floor: Floor) -> str:
+    """Somebody wants everybody to be told something, which somebody else approves first; or does it at once."""
+    dice = floor.lower.dice
+    item = floor.some_item()
+    if item is None:
+        return ""
+    _give_back(floor)
+    who = dice.choice((*DECIDERS, *DECIDERS, *PEOPLE))
+    given: dict[str, Any] = {"incident": f"INC-{item}", "words": floor.words("news")}
+    given |= {"anyhow": dice.random() < 0.5, "both": dice.random() < 0.4}
+    key = floor.words("key") if dice.random() < 0.5 else ""
+    why = floor.words("because") if dice.random() < AT_ONCE else None
+    before, reviews = floor.asked[-1:], len(floor.reviews)
+    words = f"{who.name} asks for {ANNOUNCE} {given}{_ask(floor, who, ANNOUNCE, given, key, None, why)}"
+    if len(floor.reviews) > reviews and _mostly(floor):
+        return f"{words}; {_review(floor, *floor.reviews[-1])}"
+    return f"{words}{_perhaps_decide(floor, before)}"
+
+
+def decide_upon(floor: Floor) -> str:
+    """Somebody approves or rejects what was asked for, or whoever asked takes it back."""
+    if not floor.asked:
+        return ""
+    dice = floor.lower.dice
+    return _decide(floor, dice.choice((_mostly(floor) and floor.waiting()) or floor.asked[-RECENT:]))
+
+
+def _perhaps_decide(floor: Floor, before: Sequence[Asked]) -> str:
+    """Mostly, what was asked for just now is decided upon at once."""
+    return f"; {_decide(floor, floor.asked[-1])}" if floor.asked[-1:] != before and _mostly(floor) else ""
+
+
+def _mostly(floor: Floor) -> bool:
+    return floor.lower.dice.random() < DECIDED
+
+
+def _decide(floor: Floor, asked: Asked) -> str:
+    _give_back(floor)
+    dice = floor.lower.dice
+    # Of a policy, fewer may decide.
+    deciders = DECIDERS if asked.incident or not _mostly(floor) else (DAN, BOSS)
+    who, name, given = dice.choice(deciders), APPROVE, {"proposal": asked.label}
+    if dice.random() < 0.1:
+        who, name = asked.who, "proposals withdraw"
+    elif dice.random() < 0.1:
+        name, given = "proposals reject", {**given, "why": floor.words("no")}
+    key = floor.words("key") if dice.random() < 0.3 else ""
+    return f"{who.name} asks for {name} {given}{_ask(floor, who, name, given, key, None)}"
+
+
+def review(floor: Floor) -> str:
+    """Somebody looks at what was done at once."""
+    if not floor.reviews:
+        return ""
+    return _review(floor, *floor.lower.dice.choice(floor.reviews))
+
+
+def _review(floor: Floor, label: str, user: Someone) -> str:
+    """Somebody looks at it; as often as not whoever did it, who may not."""
+    dice = floor.lower.dice
+    who, given = dice.choice((dice.choice(DECIDERS), user)), {"review": label, "found": floor.words("found")}
+    return f"{who.name} asks for reviews close {given}{_ask(floor, who, 'reviews close', given, '', None)}"
+
+
+def terms(floor: Floor) -> str:
+    """Other terms are proposed, and mostly approved at once by somebody else."""
+    dice = floor.lower.dice
+    _give_back(floor)
+    who, name, given = dice.choice((PEOPLE[2], DAN, BOSS)), *_other_terms(floor)
+    before = floor.asked[-1:]
+    words = f"{who.name} asks for {name} {given}{_ask(floor, who, name, given, '', None)}"
+    return f"{words}{_perhaps_decide(floor, before)}"
+
+
+def _other_terms(floor: Floor) -> tuple[str, dict[str, Any]]:
+    dice, why = floor.lower.dice, floor.words("terms")
+    if dice.random() < 0.25:
+        return "policy rollback", {"policy": POLICY, "revision": dice.randint(1, 3), "why": why}
+    return PROPOSE, {"policy": POLICY, "document": f"mark: {floor.said}\n", "why": why}
+
+
+def _switch(floor: Floor) -> str:
+    """Other terms hold from now on, if nothing is in the way."""
+    name, given = _other_terms(floor)
+    done, how = floor.do(BOSS, name, given)
+    if done is None or not done.proposal:
+        return f"boss asks for {name} {given}{how}"
+    return f"boss asks for {name} {given}, dan approves{floor.do(DAN, APPROVE, {'proposal': done.proposal})[1]}"
+
+
+# -- work of many steps, and items of another kind -----------------------------------------------------------------
+
+
+def patrol(floor: Floor) -> str:
+    """Somebody starts a patrol, ends one, or has one go on."""
+    dice = floor.lower.dice
+    item = floor.some_item()
+    if item is None:
+        return ""
+    _give_back(floor)
+    who, how = _who(floor)
+    if who is None:
+        return how
+    if dice.random() < 0.4:
+        return _to_some_job(floor) or ""
+    until = floor.lower.clock.now() + timedelta(seconds=dice.choice((0, 0, 0, 20, 200)))
+    given = {"incident": f"INC-{item}", "words": floor.words("patrol"), "until": until.isoformat()}
+    key = floor.words("key") if dice.random() < 0.5 else ""
+    words = f"{how} asks for rounds patrol {given}{_ask(floor, who, 'rounds patrol', given, key, None)}"
+    return f"{words}; {_steps(floor)}" if _mostly(floor) else words
+
+
+def _steps(floor: Floor) -> str:
+    """One process does steps of jobs; it may die, or freeze in the midst of one while all others go on."""
+    dice, fate = floor.lower.dice, floor.lower.fate
+    hand = dice.choice(floor.hands)
+    others = [one for one in floor.hands if one is not hand]
+    fate.light_fuse()
+    for _ in range(dice.randint(1, STEPS)):
+        with floor.disturbed(INTERRUPTED, range(2, 5), lambda: _while_frozen(floor, others)):
+            floor.at_work(hand, lambda: step(hand.engine, hand.by))
+    fate.put_out()
+    return f"{hand.name} does steps of jobs"
+
+
+def _to_some_job(floor: Floor) -> str:
+    dice = floor.lower.dice
+    known = floor.jobs()
+    if not known:
+        return ""
+    who, name = dice.choice((PEOPLE[2], BOSS)), dice.choice(("jobs cancel", "jobs resume"))
+    given = {"job": dice.choice(known[-RECENT:])}
+    return f"{who.name} asks for {name} {given}{_ask(floor, who, name, given, '', None)}"
+
+
+def visit(floor: Floor) -> str:
+    """Somebody plans a visit, or says something else of one."""
+    dice = floor.lower.dice
+    who, how = _who(floor)
+    if who is None:
+        return how
+    known = floor.some_item(VISIT.record)
+    key = floor.words("key") if dice.random() < 0.5 else ""
+    if known is None or dice.random() < 0.4:
+        given: dict[str, Any] = {"words": floor.words("visit")}
+        return f"{how} asks for rounds visit {given}{_ask(floor, who, 'rounds visit', given, key, None)}"
+    number = f"{VISIT.prefix}-{known}"
+    if dice.random() < 0.3:
+        name, given = "rounds promise", {"incident": number, "words": floor.words("promise"), "time": "20s"}
+    elif dice.random() < 0.4:
+        name, given = "edit", {"incident": number, "changes": {"status": dice.choice(list(VISIT.statuses)).value}}
+    else:
+        name, given = "edit", {"incident": number, "changes": {dice.choice(TEXTS): floor.words("e of floor")}}
+    return f"{how} asks for {name} {given}{_ask(floor, who, name, given, '', _revision(floor, known))}"
+
+
 # -- rights --------------------------------------------------------------------------------------------------------
 
 
 def roles(floor: Floor) -> str:
     """Somebody gets a role, for a while or for ever, or no longer holds one."""
     dice = floor.lower.dice
-    who, role = dice.choice(PEOPLE), dice.choice(ROLES)
+    who = dice.choice((*PEOPLE, DAN))
+    role = dice.choice(HIGHER if who == DAN else ROLES)
     if dice.random() < 0.4:
         return f"{who.name} is no longer {role}" if floor.revoke(who, role) else ""
     lasts = dice.choice((None, timedelta(seconds=40), timedelta(minutes=5)))
@@ -290,6 +534,12 @@ def _while_frozen(floor: Floor, others: list[Hand]) -> None:
     if item is not None and dice.random() < 0.7:
         name, given = _asked(floor, item)
         floor.do(PEOPLE[dice.choice((0, 2))], name, given)
+    if dice.random() < 0.5:
+        lower.fate.told.append(_switch(floor))
+    known = floor.jobs()
+    if known and dice.random() < 0.3:
+        given = {"job": dice.choice(known[-RECENT:])}
+        lower.fate.told.append(f"boss asks for jobs cancel {given}{floor.do(BOSS, 'jobs cancel', given)[1]}")
     if dice.random() < 0.3:
         lower.fate.told.append(lower.somebody_edits())
 
@@ -324,6 +574,12 @@ def set_aside(floor: Floor) -> str:
 MOVES: Final[Mapping[str, tuple[Move, int]]] = {
     "ask": (ask, 34),
     "ask again": (ask_again, 14),
+    "announce": (announce, 10),
+    "decide upon": (decide_upon, 14),
+    "review": (review, 4),
+    "terms": (terms, 7),
+    "patrol": (patrol, 9),
+    "visit": (visit, 4),
     "plugins": (work, 34),
     "roles": (roles, 8),
     "token": (token, 7),

@@ -9,6 +9,20 @@ from typing import Any, Final
 from pydantic import Field
 from sqlalchemy import Column, Integer, String, select
 
+from tieline.cli.simulation.floor.deeds import (
+    AGREE,
+    COMMAND,
+    COUNSEL,
+    PATROL,
+    RESPOND,
+    TERMS,
+    VISIT,
+    Announced,
+    Stepped,
+    Visited,
+    announce,
+    visit,
+)
 from tieline.core.access import Role
 from tieline.core.acts import Act, NotDone
 from tieline.core.arguments import Answer, Ask, Duration, Instant, ItemName, Line
@@ -52,10 +66,11 @@ TALLY: Final = plugin_table(
 
 
 class Promised(PluginEvent, kind="rounds.promised"):
-    """somebody promised something about an item, which is looked at again at that time"""
+    """somebody promised something about an item, which is looked at again at that time; by the terms of that moment"""
 
     words: Line
     next: Instant
+    mark: int
 
 
 class Forgotten(PluginEvent, kind="rounds.forgotten"):
@@ -78,21 +93,26 @@ class Taken(PluginEvent, kind="rounds.taken"):
 
 
 class Seen(PluginEvent, kind="rounds.seen"):
-    """something was noticed: which entry, and when its item is looked at next"""
+    """something was noticed: which entry, and when its item is looked at next; by the terms of that moment, and those
+    that its item began with"""
 
     entry: int
     words: Line
     next: Instant | None
+    mark: int
+    pinned: int
 
 
 class Looked(PluginEvent, kind="rounds.looked"):
     """it was time to look at something: when that was to be, how many milliseconds late it is, and when it is looked
-    at next"""
+    at next; by the terms of that moment, and those that its item began with"""
 
     words: Line
     due: Instant
     late_ms: int
     next: Instant | None
+    mark: int
+    pinned: int
 
 
 class Promise(Ask):
@@ -137,7 +157,7 @@ class Done(Answer):
 def promise(desk: Desk, ask: Promise) -> Answer:
     """Promise something about an item."""
     item, until = desk.item(ask.incident), desk.now + ask.time
-    desk.record(Promised(words=ask.words, next=until), item)
+    desk.record(Promised(words=ask.words, next=until, mark=desk.policy(TERMS).mark), item)
     _set(desk, item, ask.words, until)
     return Done(words=ask.words, about=desk.called(item))
 
@@ -187,7 +207,8 @@ def watch(desk: Desk, happened: Happened) -> None:
             raise NotDone(f"it stumbles over {said} until then")
         case Promised():
             desk.edit(item, {"category": words})
-    desk.record(Seen(entry=happened.seq, words=words, next=following), item)
+    mark, pinned = desk.policy(TERMS).mark, desk.policy(TERMS, item).mark
+    desk.record(Seen(entry=happened.seq, words=words, next=following, mark=mark, pinned=pinned), item)
 
 
 def look(desk: Desk, due: Due) -> None:
@@ -195,7 +216,8 @@ def look(desk: Desk, due: Due) -> None:
     item, words, left = desk.item(due.item), str(due.facts["words"]), int(due.facts["left"])
     following = desk.now + NEXT_ROUND if left else None
     late = int(due.late.total_seconds() * 1000)
-    desk.record(Looked(words=words, due=due.at, late_ms=late, next=following), item)
+    mark, pinned = desk.policy(TERMS).mark, desk.policy(TERMS, item).mark
+    desk.record(Looked(words=words, due=due.at, late_ms=late, next=following, mark=mark, pinned=pinned), item)
     if following is not None:
         _set(desk, item, words, following, left=left - 1)
 
@@ -227,12 +249,11 @@ def _counted(rows: Rows, _event: object, happened: Happened) -> None:
     rows.put(TALLY, subject=happened.subject, kind=kind, times=times, last=happened.seq)
 
 
-RESPOND: Final = "rounds.promise"
-COMMAND: Final = "rounds.command"
-
 RIGHTS: Final = {
     RESPOND: Right("promise something about an incident", (Role.RESPONDER, Role.COMMANDER)),
     COMMAND: Right("hand incidents over and take slots", (Role.COMMANDER,)),
+    AGREE: Right("approve what everybody is told", (Role.COMMANDER,)),
+    COUNSEL: Right("give counsel on what everybody is told", (Role.RESPONDER, Role.MANAGER)),
 }
 
 OFFER: Final = Offer(
@@ -243,9 +264,11 @@ OFFER: Final = Offer(
         Act("forget", forget, RESPOND, ("incident", "words"), records=(Forgotten,)),
         Act("hand-over", hand_over, COMMAND, ("incident", "words"), records=(HandedOver,)),
         Act("take", take, COMMAND, ("slot", "words"), records=(Taken,)),
+        Act("announce", announce, RESPOND, ("incident", "words"), records=(Announced,), asks_first=(AGREE, COUNSEL)),
+        Act("visit", visit, RESPOND, ("words",), records=(Visited,)),
     ),
     rights=RIGHTS,
-    events=(Promised, Forgotten, HandedOver, Taken, Seen, Looked),
+    events=(Promised, Forgotten, HandedOver, Taken, Seen, Looked, Announced, Stepped, Visited),
     projections=(
         Projection("promises", (PROMISE,), {Promised: _promised, Forgotten: _kept, Looked: _kept}),
         Projection("slots", (SLOT,), {Taken: _taken}),
@@ -253,6 +276,9 @@ OFFER: Final = Offer(
     ),
     followers=(Follower("watch", (Opened, Changed, Commented, Promised), watch),),
     timers=(TimerKind(LOOK, look),),
+    jobs=(PATROL,),
+    kinds=(VISIT,),
+    policies=(TERMS,),
     does=frozenset({"incident.edit", "incident.comment"}),
 )
 
