@@ -51,6 +51,7 @@ soak: .venv/.dev servers
 	$(BIN)/python -m tests.crash matrix --store postgresql --out .soak/crash.json
 	$(BIN)/python -m tests.crash matrix --store postgresql --people --out .soak/crash.json
 	$(BIN)/python -m tests.crash upstairs --out .soak/crash.json
+	$(BIN)/python -m tests.crash upstairs --store postgresql --out .soak/crash.json
 	$(BIN)/python -m tests.crash migration --out .soak/crash.json
 	$(BIN)/python -m tests.crash migration --store postgresql --out .soak/crash.json
 	$(BIN)/python -m tests.crash kept --kills 200 --deaths kill,term --out .soak/kept.json

@@ -111,7 +111,7 @@ def unavailable() -> BaseException:
 
 
 def _may_all(someone: Someone) -> bool:
-    return someone in (OWNER, *APPROVERS)
+    return someone.identity in {one.identity for one in (OWNER, *APPROVERS)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ def main() -> int:
     migration.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
     migration.add_argument("--every", type=int, default=1, help="only every n-th point")
     migration.set_defaults(work=_migration)
-    upstairs = commands.add_parser("upstairs", help="kill people's acts, followers and timers at every commit")
+    upstairs = commands.add_parser("upstairs", help="kill people's acts, followers, timers and jobs at every commit")
+    upstairs.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
     upstairs.add_argument("--most", type=int, help="at most so many points, spread evenly")
     upstairs.set_defaults(work=_upstairs)
     kept = commands.add_parser("kept", help="kill a daemon under load, and look for every alert it acknowledged")
@@ -139,10 +140,10 @@ def _migration(asked: argparse.Namespace) -> tuple[str, dict[str, Any]]:
 
 
 def _upstairs(asked: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    with _shelf("sqlite") as (_found, folder):
-        report = die_everywhere_upstairs(folder, asked.most)
+    with _shelf(asked.store) as (shelf, folder):
+        report = die_everywhere_upstairs(folder, shelf, asked.most)
     _say(f"crash points upstairs: {report.points} ran: {report.ran} clean: {report.clean}")
-    return "upstairs, sqlite", report.figures()
+    return f"upstairs, {asked.store}", report.figures()
 
 
 def _kept(asked: argparse.Namespace) -> tuple[str, dict[str, Any]]:

@@ -1,14 +1,14 @@
-"""The second floor of the crash matrix: people's acts, a token's use, a follower, timers, and tables that are made
-anew, killed once before and after every commit. Whoever asked asks again under the same key, and then all is as it is
+"""The second floor of the crash matrix: people's acts, what others approve first, a policy that is set, a job and one
+that is cancelled, an item of a plugin's kind, a token's use, a follower, timers, and tables that are made anew, killed
+once before and after every commit. Whoever asked asks again under the same key, and then all is as it is
 undisturbed."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from multiprocessing import Pipe
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.crash.fuse import Fuse, watch_commits
-from tests.crash.matrix import Place, Report, spread
+from tests.crash.matrix import Place, Report, Shelf, spread
 
 from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation.floor import rounds
@@ -26,20 +26,28 @@ from tieline.core.access import Role
 from tieline.core.identity import Someone
 from tieline.sync.api import signing_in
 from tieline.sync.office import projecting
-from tieline.sync.office.office import make_tables
+from tieline.sync.office.office import Performed, make_tables, offered
 from tieline.sync.office.own import OWN
 from tieline.sync.office.performing import perform
-from tieline.sync.testing.ground import OWNER, Ground
+from tieline.sync.office.stepping import step
+from tieline.sync.testing.ground import APPROVERS, OWNER, Ground
 from tieline.sync.work.turn import turn
 
 TURNS: Final = 20
 """Turns after which everything has come to rest."""
 
-ACTS: Final = (
+ACTS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
+    ("policy propose", {"policy": "rounds.terms", "document": "mark: 1\n", "why": "it is time"}),
     ("rounds promise", {"incident": "INC-1", "words": "I look.", "time": "5m"}),
     ("rounds hand-over", {"incident": "INC-1", "words": "the night shift"}),
     ("rounds take", {"slot": 1, "words": "tonight"}),
+    ("rounds announce", {"incident": "INC-1", "words": "we are on it", "both": True}),
+    ("rounds visit", {"words": "the cellar"}),
+    ("rounds patrol", {"incident": "INC-1", "words": "past the door", "until": "2020-01-01T00:00:00Z"}),
+    ("rounds patrol", {"incident": "INC-1", "words": "past the gate", "until": "2020-01-01T00:00:00Z"}),
 )
+CANCELLED: Final = "past the gate"
+"""The words of the job that is cancelled before its first step."""
 
 Rows = dict[str, int]
 
@@ -59,13 +67,15 @@ class Prepared:
     """A store in which there is an item, a plugin at work, and a token."""
 
     folder: Path
+    address: str
     now: datetime
     token: str
 
 
-def prepare(folder: Path) -> Prepared:
+def prepare(folder: Path, shelf: Shelf) -> Prepared:
     """What there is before anybody asks for anything."""
-    ground = Ground(folder, lambda: rounds.OFFER)
+    shelf.put_back(-1)
+    ground = Ground(folder, lambda: rounds.OFFER, address=shelf.address)
     ground.work()
     ground.arrive()
     now = ground.clock.now()
@@ -73,7 +83,8 @@ def prepare(folder: Path) -> Prepared:
         terms = tokens.Terms("crash", Role.ADMIN, (), None, now + timedelta(days=1))
         _id, words = tokens.issue(tx, OWNER, terms, at=now, actor=OWNER)
     ground.close()
-    return Prepared(folder, now, words)
+    shelf.keep(0)
+    return Prepared(folder, shelf.address, now, words)
 
 
 def _owns(someone: Someone) -> bool:
@@ -82,8 +93,12 @@ def _owns(someone: Someone) -> bool:
 
 def _deeds(ground: Ground, token: str) -> None:
     """All that is done, each act under a key."""
-    for name, given in ACTS:
-        ground.perform(name, given, key=name)
+    for number, (name, given) in enumerate(ACTS):
+        done = _ask(ground, OWNER, name, given, f"{number} {name}")
+        for who in APPROVERS[:2] if done.proposal else ():
+            _ask(ground, who, "proposals approve", {"proposal": done.proposal}, f"{number} approved by {who.name}")
+        if given.get("words") == CANCELLED:
+            _ask(ground, OWNER, "jobs cancel", {"job": done.facts["job"]}, "cancelled")
     asker = signing_in.proved(ground.engine.store, token, ground.clock.now(), _owns)
     edit = OWN["edit"]
     perform(
@@ -100,15 +115,22 @@ def _deeds(ground: Ground, token: str) -> None:
     _rest(ground)
 
 
+def _ask(ground: Ground, who: Someone, name: str, given: Mapping[str, Any], key: str) -> Performed:
+    act = offered(ground.engine)[name]
+    return perform(ground.engine, act, act.told(given), ground.person(who).asker, key=key)
+
+
 def _rest(ground: Ground) -> None:
     for _ in range(TURNS):
-        if not turn(ground.engine, ground.offer, "crash"):
+        worked = turn(ground.engine, ground.offer, "crash")
+        if not step(ground.engine, "crash") and not worked:
             return
     raise RuntimeError(f"not quiet after {TURNS} turns")
 
 
 def _end(ground: Ground, points: list[str]) -> End:
     wrong = ground.failures()
+    wrong += [f"the patrol {one}" for one in ground.jobs() if one[1] not in ("done", "cancelled")]
     before = ground.rows()
     for name, (_offer, projection) in ground.engine.registry.offers.projections.items():
         projecting.make(ground.engine.store, name, projection, "again")
@@ -142,7 +164,7 @@ def live(prepared: Prepared, burns_at: int | None) -> End | str:
 
 def _be_alive(pipe: Connection, prepared: Prepared, burns_at: int | None) -> None:
     try:
-        ground = Ground(prepared.folder, lambda: rounds.OFFER, ManualClock(prepared.now))
+        ground = Ground(prepared.folder, lambda: rounds.OFFER, ManualClock(prepared.now), address=prepared.address)
         fuse = Fuse(burns_at, pipe.send)
         watch_commits(ground.engine.store, fuse)
         _deeds(ground, prepared.token)
@@ -154,17 +176,10 @@ def _be_alive(pipe: Connection, prepared: Prepared, burns_at: int | None) -> Non
         os._exit(0)
 
 
-def _copied(prepared: Prepared, folder: Path) -> Prepared:
-    """The same, in another folder. The tool's file is where it was: nothing here changes it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(prepared.folder, folder)
-    return Prepared(folder, prepared.now, prepared.token)
-
-
-def die_everywhere(folder: Path, most: int | None) -> Report:
+def die_everywhere(folder: Path, shelf: Shelf, most: int | None) -> Report:
     """Kill it at each of at most so many points, spread evenly, and do everything again."""
-    prepared = prepare(folder / "prepared")
-    whole = live(_copied(prepared, folder / "whole"), None)
+    prepared = prepare(folder / "prepared", shelf)
+    whole = live(prepared, None)
     if isinstance(whole, str) or whole.wrong:
         raise RuntimeError(f"undisturbed: {whole}")
     places = [Place(0, number, words) for number, words in enumerate(whole.points, 1)]
@@ -172,7 +187,8 @@ def die_everywhere(folder: Path, most: int | None) -> Report:
     for place in spread(places, most):
         report.ran += 1
         report.kinds[place.words] += 1
-        wrong = list(_die(_copied(prepared, folder / "cut"), place, whole))
+        shelf.put_back(0)
+        wrong = list(_die(prepared, place, whole))
         report.failures += [f"killed {place.words} (point {place.number}): {words}" for words in wrong]
         report.clean += not wrong
     return report
