@@ -20,7 +20,11 @@ Outcome = tuple[Counter[tuple[str, int | None]], dict[str, int], list[tuple[str,
 
 def outcome(ground: Ground) -> Outcome:
     """What happened in the end, how many rows tell of it, and what its jobs came to in how many steps."""
-    return ground.counts(), {name: len(rows) for name, rows in ground.rows().items()}, ground.jobs()
+    counts = ground.counts()
+    # What was cut off may have used up a number, and the next item has another one than it would have had.
+    place = {item: at for at, item in enumerate(sorted({item for _kind, item in counts if item is not None}))}
+    placed = Counter({(kind, None if item is None else place[item]): times for (kind, item), times in counts.items()})
+    return placed, {name: len(rows) for name, rows in ground.rows().items()}, ground.jobs()
 
 
 def doomed(ground: Ground, fate: Fate, do: Callable[[Ground], object]) -> bool:
