@@ -136,7 +136,13 @@ def _end(ground: Ground, points: list[str]) -> End:
         projecting.make(ground.engine.store, name, projection, "again")
     wrong += [f"{name} made anew is another one" for name, rows in ground.rows().items() if rows != before[name]]
     journal.verify(ground.engine.store)
-    return End(points, ground.counts(), {name: len(rows) for name, rows in before.items()}, wrong)
+    return End(points, _by_order(ground.counts()), {name: len(rows) for name, rows in before.items()}, wrong)
+
+
+def _by_order(counts: Counter[tuple[str, int | None]]) -> Counter[tuple[str, int | None]]:
+    """The same with items counted in the order of their numbers: PostgreSQL leaves those out that were undone."""
+    items = sorted({item for _kind, item in counts if item is not None})
+    return Counter({(kind, None if item is None else items.index(item)): n for (kind, item), n in counts.items()})
 
 
 def live(prepared: Prepared, burns_at: int | None) -> End | str:
