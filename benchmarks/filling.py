@@ -55,6 +55,7 @@ def _incident(number: int) -> dict[str, Any]:
         "exercise": False,
         "restricted": False,
         "label": "",
+        "part_of": None,
         "origin": "",
         "opened_at": _AT,
         "updated_at": _AT,

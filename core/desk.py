@@ -105,10 +105,11 @@ class Desk(Look, Protocol):
         """Note new values; every copy follows. Raises ValueError with a sentence for a field or a value that its kind
         does not have."""
 
-    def open(self, kind: str, fields: Fields) -> Item:
+    def open(self, kind: str, fields: Fields, *, of: Item | None = None) -> Item:
         """Note a new item of a kind that the plugin offers, or of Tieline's own; its copies follow. What is noted after
-        it may be about it. Its number, and all that follows from it, raises LookupError before it is carried out.
-        Raises ValueError with a sentence for a kind, a field or a value that there is not."""
+        it may be about it. Its number, and all that follows from it, raises LookupError before it is carried out. As a
+        part of another item it is restricted, held and forgotten with that. Raises ValueError with a sentence for a
+        kind, a field or a value that there is not."""
 
     def comment(self, item: Item, body: str, audience: Audience) -> Noted:
         """Note a comment in the name of whoever asks; it goes into every copy that may show it."""

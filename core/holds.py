@@ -20,6 +20,7 @@ from tieline.core.acts import NotDone
 from tieline.core.events import Changed
 from tieline.core.expressions import Condition, ExpressionError, compile_condition, variables_of
 from tieline.core.model import INCIDENT_FIELDS, Fields, IncidentId
+from tieline.core.store import parts
 from tieline.core.store import tables as t
 from tieline.core.store.chain import about
 from tieline.core.store.store import Connection, Transaction, keys_of
@@ -138,7 +139,7 @@ def refuse(source: Connection | Transaction, items: Collection[int]) -> None:
     everything = next((one for one in holds if one.is_over_everything), None)
     if everything is not None:
         raise OnHold(sentence(everything))
-    for hold in _over(source, sorted(items), holds).values():
+    for hold in _over(source, items, holds).values():
         raise OnHold(sentence(hold))
 
 
@@ -146,7 +147,7 @@ def over(source: Connection | Transaction, items: Collection[int]) -> dict[int, 
     """Of these items, those that are held, each with the first hold that is over it."""
     holds = in_force(source)
     everything = next((one for one in holds if one.is_over_everything), None)
-    return dict.fromkeys(items, everything) if everything is not None else _over(source, sorted(items), holds)
+    return dict.fromkeys(items, everything) if everything is not None else _over(source, items, holds)
 
 
 def sentence(hold: Hold) -> str:
@@ -157,17 +158,26 @@ def sentence(hold: Hold) -> str:
     )
 
 
-def _over(source: Connection | Transaction, items: Sequence[int], holds: Sequence[Hold]) -> dict[int, Hold]:
-    wanted = {*items}
-    wanted = {*items}
+def _over(source: Connection | Transaction, items: Collection[int], holds: Sequence[Hold]) -> dict[int, Hold]:
+    """Of these items, those that are held, or are parts of what is."""
+    whole_of = parts.wholes(source, items) if holds else {}
+    wanted = {*items, *whole_of.values()}
     held = {int(one.incident): one for one in reversed(holds) if one.incident is not None and one.incident in wanted}
     conditions = [hold for hold in holds if hold.condition]
-    for start in range(0, len(items) if conditions else 0, _CHUNK):
-        for row in source.execute(_ITEMS, {"items": items[start : start + _CHUNK]}).all():
+    asked = sorted(wanted) if conditions else []
+    for start in range(0, len(asked), _CHUNK):
+        for row in source.execute(_ITEMS, {"items": asked[start : start + _CHUNK]}).all():
             hold = next((one for one in conditions if _is_true(source, one, row)), None)
             if hold is not None:
                 held.setdefault(row.id, hold)
-    return held
+    found: dict[int, Hold] = {}
+    for item in items:
+        one: int | None = item
+        while one is not None and one not in held:
+            one = whole_of.get(one)
+        if one is not None:
+            found[item] = held[one]
+    return found
 
 
 def _is_true(source: Connection | Transaction, hold: Hold, row: Row[Any]) -> bool:

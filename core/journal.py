@@ -25,7 +25,7 @@ from tieline.core.errors import ConfigError, JournalBroken, Problem, StoreUnavai
 from tieline.core.events import Event, IncidentsForgotten, KeysRenewed, PersonForgotten, Shredded
 from tieline.core.identity import Actor, Someone
 from tieline.core.model import IncidentId, incident_number
-from tieline.core.store import forgetting, persons
+from tieline.core.store import forgetting, parts, persons
 from tieline.core.store import tables as t
 from tieline.core.store.chain import GENESIS, Entry, about, canonical, entry_hash, payload_hash, sealed_hash
 from tieline.core.store.store import Connection, Store, Transaction, keys_of
@@ -444,8 +444,9 @@ def let_go(tx: Transaction, incidents: Mapping[IncidentId, str], *, at: datetime
     waits or is kept for them, goes as well; see `core/store/forgetting.py`. What is told of them later is readable.
 
     Answers the seq of the last entry that says so. Whoever calls it has locked the holds, and once this is committed
-    calls `forget_keys` and `scrub` of the store. Raises OnHold.
+    calls `forget_keys` and `scrub` of the store. Their parts go with them. Raises OnHold.
     """
+    incidents = {IncidentId(one): incidents[IncidentId(of)] for one, of in parts.with_parts(tx, incidents).items()}
     holds.refuse(tx, incidents)
     forgetting.forget(tx, sorted(incidents))
     entry = 0

@@ -155,6 +155,7 @@ def insert_incident(
     kind: RecordKind = RecordKind.INCIDENT,
     origin: str = "",
     exercise: bool = False,
+    part_of: IncidentId | None = None,
 ) -> Incident:
     """A new item at revision 1. `origin` is what opened it; see `tokens`."""
     [number], uid = tx.new_ids(t.incident, 1), tx.new_uid(now)
@@ -173,6 +174,7 @@ def insert_incident(
             "exercise": exercise,
             "restricted": False,
             "label": "",
+            "part_of": part_of,
             "origin": origin,
             "opened_at": now,
             "updated_at": now,
@@ -205,6 +207,7 @@ def insert_incidents(
                 "exercise": False,
                 "restricted": False,
                 "label": "",
+                "part_of": None,
                 "origin": origin,
                 "opened_at": now,
                 "updated_at": now,

@@ -12,15 +12,20 @@ from typing import Final
 from sqlalchemy import bindparam, select, update
 
 from tieline.core.events import Restricted, Unrestricted
-from tieline.core.identity import Someone
+from tieline.core.identity import Actor
 from tieline.core.journal import Entry
 from tieline.core.model import IncidentId
+from tieline.core.store import parts
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import loading
 from tieline.sync.engine import Engine
 
 PREFIX: Final = "RES-"
+WITH_ITS_WHOLE: Final = "what it is a part of was"
+"""Why a part is restricted, or is so no more."""
+
+PART: Final = "it is a part of what is restricted; that is to be there for everybody first"
 _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 """No vowels, so that no label is a word, and no digits, so that none looks like a number."""
 _LENGTH: Final = 6
@@ -30,11 +35,45 @@ _SET = update(t.incident).where(t.incident.c.id == bindparam("row_id"))
 _TAKEN = select(t.incident.c.id).where(t.incident.c.label == bindparam("said"))
 
 
-def restrict(tx: Transaction, engine: Engine, incident: IncidentId, reason: str, *, actor: Someone) -> str:
-    """Restrict an incident. Answers its label. Raises LookupError, and ValueError for one that is restricted."""
+def restrict(tx: Transaction, engine: Engine, incident: IncidentId, reason: str, *, actor: Actor) -> str:
+    """Restrict an incident and its parts. Answers its label. Raises LookupError, and ValueError for one that is
+    restricted."""
     _lock(tx, incident)
     if is_restricted(tx, incident):
         raise ValueError("it is restricted already")
+    label = _restrict(tx, engine, incident, reason, actor)
+    for part in _parts(tx, incident, restricted=False):
+        _restrict(tx, engine, part, WITH_ITS_WHOLE, actor)
+    return label
+
+
+def unrestrict(tx: Transaction, engine: Engine, incident: IncidentId, reason: str, *, actor: Actor) -> None:
+    """Have an incident be there for everybody again with its parts, under its number. Raises LookupError, and
+    ValueError for one that is not restricted, or is a part of one that is."""
+    _lock(tx, incident)
+    if not is_restricted(tx, incident):
+        raise ValueError("it is not restricted")
+    if is_part_of_restricted(tx, incident):
+        raise ValueError(PART)
+    _unrestrict(tx, engine, incident, reason, actor)
+    for part in _parts(tx, incident, restricted=True):
+        _unrestrict(tx, engine, part, WITH_ITS_WHOLE, actor)
+
+
+def is_part_of_restricted(seen_in: Connection | Transaction, incident: IncidentId) -> bool:
+    """Whether it is restricted because it is a part of what is."""
+    whole = parts.wholes(seen_in, [incident]).get(incident)
+    return whole is not None and is_restricted(seen_in, IncidentId(whole))
+
+
+def _parts(tx: Transaction, whole: IncidentId, *, restricted: bool) -> list[IncidentId]:
+    found = [IncidentId(one) for one in parts.with_parts(tx, [whole]) if one != whole]
+    for part in found:
+        _lock(tx, part)
+    return [part for part in found if is_restricted(tx, part) == restricted]
+
+
+def _restrict(tx: Transaction, engine: Engine, incident: IncidentId, reason: str, actor: Actor) -> str:
     label = _label(tx, engine.random)
     # Not by the engine: what plugins are told of ends in figures that everybody reads.
     happened = Restricted(reason=reason, label=label)
@@ -43,12 +82,7 @@ def restrict(tx: Transaction, engine: Engine, incident: IncidentId, reason: str,
     return label
 
 
-def unrestrict(tx: Transaction, engine: Engine, incident: IncidentId, reason: str, *, actor: Someone) -> None:
-    """Have an incident be there for everybody again, under its number. Raises LookupError, and ValueError for one that
-    is not restricted."""
-    _lock(tx, incident)
-    if not is_restricted(tx, incident):
-        raise ValueError("it is not restricted")
+def _unrestrict(tx: Transaction, engine: Engine, incident: IncidentId, reason: str, actor: Actor) -> None:
     happened = Unrestricted(reason=reason)
     tx.journal(Entry(engine.clock.now(), happened.KIND, incident, None, actor, "", happened.facts()))
     tx.execute(_SET, {"row_id": incident, "restricted": False, "label": ""})

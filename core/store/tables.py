@@ -105,6 +105,7 @@ incident = Table(
     Column("exercise", Boolean, nullable=False, default=False),
     Column("restricted", Boolean, nullable=False, default=False),
     Column("label", String(20), nullable=False, default=""),  # shown instead of its number while it is restricted
+    Column("part_of", BigInteger),  # the item that it is a part of: it is restricted, held and forgotten with that
     Column("origin", Text, nullable=False, default=""),  # what opened it, which its copies' tokens are made of
     Column("opened_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
@@ -121,6 +122,7 @@ _partial(
     where=text("status IN ('new', 'in_progress', 'on_hold')"),
 )
 _partial("ix_incident_restricted", incident.c.id, where=text("restricted"))
+_partial("ix_incident_part_of", incident.c.part_of, incident.c.id, where=text("part_of IS NOT NULL"))
 for _scope in (incident.c.team, incident.c.service):
     _partial(f"ix_incident_{_scope.name}", _scope, incident.c.id, where=text(f"{_scope.name} <> ''"))
 

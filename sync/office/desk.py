@@ -218,7 +218,7 @@ class EngineDesk(Seeing):
             lambda tx: commit.edit(tx, self.engine, item.id, values, actor=actor, reason=Reason.EDITED),
         )
 
-    def open(self, kind: str, fields: Fields) -> MadeItem:
+    def open(self, kind: str, fields: Fields, *, of: Item | None = None) -> MadeItem:
         """Note a new item of a kind that the plugin offers, or of Tieline's own; its copies follow."""
         self._ask("incident.edit")
         record, actor = self._kind(kind), self.actor
@@ -227,9 +227,12 @@ class EngineDesk(Seeing):
         made = MadeItem(record, values, f"new {kind} {count + 1}")
 
         def write(tx: Transaction) -> None:
-            made.made = commit.open_item(tx, self.engine, record, values, actor=actor, reason=Reason.OPENED)
+            whole = None if of is None else of.id
+            made.made = commit.open_item(
+                tx, self.engine, record, values, actor=actor, reason=Reason.OPENED, part_of=whole
+            )
 
-        self._note(notes.open_item(made.mark, values), write)
+        self._note(notes.open_item(made.mark, values, _mark(of)), write)
         return made
 
     def comment(self, item: Item, body: str, audience: Audience) -> Made:

@@ -28,9 +28,10 @@ def edit(item: str | None, fields: Fields) -> Note:
     return {"does": "edit", "item": item, "fields": plain(fields)}
 
 
-def open_item(item: str | None, fields: Fields) -> Note:
-    """A new item."""
-    return {"does": "open", "item": item, "fields": plain(fields)}
+def open_item(item: str | None, fields: Fields, whole: str | None = None) -> Note:
+    """A new item, and what it is a part of."""
+    said: Note = {"does": "open", "item": item, "fields": plain(fields)}
+    return said if whole is None else {**said, "part_of": whole}
 
 
 def comment(item: str | None, body: str, audience: Audience) -> Note:

@@ -71,6 +71,8 @@ def unrestrict(desk: EngineDesk, ask: Why) -> Unrestricted:
     item = desk.item(ask.incident)
     if not restricting.is_restricted(desk.seen_in, item.id):
         raise NotDone("it is not restricted")
+    if restricting.is_part_of_restricted(desk.seen_in, item.id):
+        raise NotDone(restricting.PART)
     desk.within(lambda tx: restricting.unrestrict(tx, desk.engine, item.id, ask.reason, actor=desk.asking))
     return Unrestricted(incident=item.number, was=desk.called(item), restricted=False)
 

@@ -25,7 +25,7 @@ from tieline.core.port import Power
 from tieline.core.store.store import Transaction
 from tieline.mappings.board import ALERTS
 from tieline.mappings.texts import originals
-from tieline.sync import loading, tokens
+from tieline.sync import loading, restricting, tokens
 from tieline.sync.alerts import acts, board, vigil
 from tieline.sync.comments import comments
 from tieline.sync.engine import EVERYONE, Connected, Engine, expression_value
@@ -241,13 +241,26 @@ def open_incident(
 
 
 def open_item(
-    tx: Transaction, engine: Engine, kind: RecordKind, fields: Fields, *, actor: Actor, reason: Reason
+    tx: Transaction,
+    engine: Engine,
+    kind: RecordKind,
+    fields: Fields,
+    *,
+    actor: Actor,
+    reason: Reason,
+    part_of: IncidentId | None = None,
 ) -> Incident:
     """A new item that an act opens, in the first status of its kind where the fields say no other, and the copies it
-    is to get."""
+    is to get. A part of one that is restricted is so from its beginning on. Raises LookupError without its whole."""
     now = engine.clock.now()
     fields = {"status": ITEM_KINDS[kind].first, **fields}
-    incident = loading.insert_incident(tx, fields, dict.fromkeys(fields, Stamp(now, str(actor))), now, kind=kind)
+    stamps = dict.fromkeys(fields, Stamp(now, str(actor)))
+    whole = None if part_of is None else loading.load_incident(tx, part_of, lock=True)
+    if part_of is not None and whole is None:
+        raise LookupError(f"there is no item {part_of} of which that could be a part")
+    incident = loading.insert_incident(tx, fields, stamps, now, kind=kind, part_of=part_of)
+    if whole is not None and whole.restricted:
+        restricting.restrict(tx, engine, incident.id, restricting.WITH_ITS_WHOLE, actor=actor)
     happened = Opened(fields=loading.plain(incident.fields), uid=incident.uid, item=_told_kind(kind))
     engine.record(tx, happened, incident=incident.id, actor=actor, reason=reason.value)
     spread(tx, engine, incident)

@@ -30,6 +30,7 @@ def row(number):
         "exercise": True,
         "restricted": False,
         "label": "",
+        "part_of": None,
         "origin": "",
         "opened_at": AT,
         "updated_at": AT,

@@ -15,8 +15,8 @@ from sqlalchemy.schema import Column
 from tests.sync.deciding import decide
 from tests.sync.world import World
 
-from tieline.core import journal
-from tieline.core.access import Role
+from tieline.core import grants, holds, journal
+from tieline.core.access import Grant, Role, Rule, Verdict
 from tieline.core.acts import Act, NotDone
 from tieline.core.arguments import Answer, Ask, ItemName, Line, Words
 from tieline.core.declared import WrongWords
@@ -37,11 +37,13 @@ from tieline.core.model import (
 from tieline.core.offer import Due, Offer, Offers, Right, TimerKind
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened, Projection, Rows, plugin_table, subject_column
+from tieline.core.store import tables as t
 from tieline.core.views import Views
 from tieline.sync import explain, restricting
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries
 from tieline.sync.office.office import Performed
+from tieline.sync.office.own import OWN
 from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.office.performing import perform
 
@@ -83,6 +85,7 @@ class Plan(Ask):
     title: Line
     kind: Line = "drill"
     fields: dict[str, Words] | None = None
+    of: ItemName | None = None
 
 
 class Plans(Answer):
@@ -95,7 +98,8 @@ class Plans(Answer):
 
 def plan(desk: Desk, ask: Plan) -> Callable[[], Plans]:
     """Plan a drill."""
-    made = desk.open(ask.kind, {"title": ask.title, **(ask.fields or {})})
+    of = None if ask.of is None else desk.item(ask.of)
+    made = desk.open(ask.kind, {"title": ask.title, **(ask.fields or {})}, of=of)
     desk.record(Planned(seats=3), made)
     desk.edit(made, {"workaround": "Run."} if ask.kind == "drill" else {"title": "Another"})
     noted = desk.comment(made, "Who takes part?", Audience.STAFF)
@@ -313,3 +317,70 @@ def test_two_plugins_offer_no_kind_of_one_name() -> None:
     other = Offer(group="others", summary="Others.", kinds=(DRILL,))
     with pytest.raises(TypeError, match="another kind of item is called 'drill'"):
         Offers([DRILLS, other])
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def parts(world: World) -> dict[str, str]:
+    """INC-1, a drill of it and a drill of that, by the number of each and what it is called."""
+    do(world, "drills plan", title="Disk full", kind="incident")
+    do(world, "drills plan", title="Flood", of="INC-1")
+    do(world, "drills plan", title="Flood in May", of="DRL-2")
+    return called(world)
+
+
+def called(world: World) -> dict[str, str]:
+    with world.engine.store.read() as connection:
+        rows = connection.execute(select(t.incident.c.id, t.incident.c.kind, t.incident.c.label)).all()
+    numbers = [(item_number(RecordKind(row.kind), IncidentId(row.id)), row.label) for row in rows]
+    return {number: label or number for number, label in numbers}
+
+
+def with_eyes(world: World) -> None:
+    """Ann may read what is restricted."""
+    verdict, security = Verdict(True, Rule.OWNER), Grant(Role.SECURITY)
+    with world.engine.store.write() as tx:
+        grants.grant(tx, ANN, security, at=world.clock.now(), actor=ANN, verdict=verdict)
+
+
+def perform_own(world: World, act: str, **given: Any) -> Performed:
+    asker = Asker(ANN, True, world.clock.now(), rules=world.engine.registry.offers.rules)
+    return perform(world.engine, OWN[act], OWN[act].told(given), asker)
+
+
+def test_a_part_is_restricted_with_its_whole_and_is_there_again_with_it(world: World) -> None:
+    parts(world)
+    decide(world.engine, "restrict", incident="INC-1", reason="an insider", actor=ANN)
+    labels = called(world)
+    assert {label[:4] for label in labels.values()} == {"RES-"} and len(set(labels.values())) == 3
+    with_eyes(world)
+    with pytest.raises(NotDone, match="a part of what is restricted"):
+        perform_own(world, "unrestrict", incident=labels["DRL-3"], reason="it is over")
+    perform_own(world, "unrestrict", incident=labels["INC-1"], reason="it is over")
+    assert called(world) == {number: number for number in labels}
+    journal.verify(world.engine.store)
+
+
+def test_what_becomes_a_part_of_what_is_restricted_is_so_from_its_beginning_on(world: World) -> None:
+    do(world, "drills plan", title="Disk full", kind="incident")
+    decide(world.engine, "restrict", incident="INC-1", reason="an insider", actor=ANN)
+    with_eyes(world)
+    done = do(world, "drills plan", title="Flood", of=called(world)["INC-1"])
+    assert done.facts["drill"].startswith("RES-")
+    assert called(world)["DRL-2"] == done.facts["drill"]
+    with world.engine.store.read() as connection:
+        assert explain.history(connection, IncidentId(2))[0]["kind"] == "restricted"
+
+
+def test_a_part_is_kept_while_its_whole_is_on_hold_and_is_forgotten_with_it(world: World) -> None:
+    parts(world)
+    done = decide(world.engine, "holds place", why="a claim", reference="case 7", incident="INC-1", actor=ANN)
+    with world.engine.store.write() as tx, pytest.raises(holds.OnHold, match="case 7"):
+        holds.refuse(tx, [3])
+    with world.engine.store.read() as connection:
+        assert set(holds.over(connection, [2, 3])) == {2, 3}
+    with world.engine.store.write() as tx:
+        holds.lift(tx, int(done.facts["hold"].removeprefix("HOLD-")), world.clock.now())
+    journal.forget_incidents(world.engine.store, [1], at=world.clock.now(), actor=ANN, why="it was asked for")
+    assert {item.fields["title"] for item, _copies in world.incidents()} == {"(forgotten)"}

@@ -1,5 +1,5 @@
 """What may be shown outside, in which words, and whether anything is; what is to be kept for a court or an authority;
-and copies whose item is forgotten."""
+copies whose item is forgotten; and of which items others are parts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def upgrade() -> None:
     _releases()
     _holds()
     _standing()
+    _parts()
 
 
 def _releases() -> None:
@@ -71,3 +72,9 @@ def _standing() -> None:
         sa.PrimaryKeyConstraint("person", "relation", "incident_id", "source", name=op.f("pk_standing")),
     )
     op.create_index(op.f("ix_standing_incident_id"), "standing", ["incident_id"])
+
+
+def _parts() -> None:
+    op.add_column("incident", sa.Column("part_of", sa.BigInteger(), nullable=True))
+    some = sa.text("part_of IS NOT NULL")
+    op.create_index("ix_incident_part_of", "incident", ["part_of", "id"], sqlite_where=some, postgresql_where=some)
