@@ -31,6 +31,7 @@ _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 _LENGTH: Final = 6
 
 _STATE = select(t.incident.c.restricted).where(t.incident.c.id == bindparam("incident"))
+_CALLED = select(t.incident.c.label).where(t.incident.c.id == bindparam("incident"))
 _SET = update(t.incident).where(t.incident.c.id == bindparam("row_id"))
 _TAKEN = select(t.incident.c.id).where(t.incident.c.label == bindparam("said"))
 
@@ -91,6 +92,11 @@ def _unrestrict(tx: Transaction, engine: Engine, incident: IncidentId, reason: s
 def is_restricted(seen_in: Connection | Transaction, incident: IncidentId) -> bool:
     """Whether it is restricted now."""
     return bool(seen_in.execute(_STATE, {"incident": incident}).scalar())
+
+
+def label_of(seen_in: Connection | Transaction, incident: IncidentId) -> str:
+    """What it is called while it is restricted; "" while it is not."""
+    return str(seen_in.execute(_CALLED, {"incident": incident}).scalar() or "")
 
 
 def _lock(tx: Transaction, incident: IncidentId) -> None:

@@ -124,7 +124,7 @@ class Announcements:
         about = desk.item(ask.about)
         if about.kind != RecordKind.INCIDENT or about.restricted:
             raise NotDone(f"{desk.called(about)} is nothing that everybody may know of; nothing is announced of it")
-        made = desk.open(RecordKind.ANNOUNCEMENT, {"title": ask.title, "about": f"incident {about.number}"})
+        made = desk.open(RecordKind.ANNOUNCEMENT, {"title": ask.title, "about": f"incident {about.number}"}, of=about)
         desk.record(Written(about=about.uid, legal=ask.legal, **_said(ask)), made)
         return lambda: Announcement(
             announcement=desk.called(made), words="it is a draft; `tieline publishing publish` asks for its approval"

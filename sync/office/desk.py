@@ -22,7 +22,7 @@ from tieline.core.policy import Policy
 from tieline.core.projections import Happened, Projection, RowsSeen
 from tieline.core.settings import no_such
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import loading
+from tieline.sync import loading, restricting
 from tieline.sync.comments import comments
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.office import deciding, jobs, notes, projecting
@@ -76,6 +76,8 @@ class MadeItem:
     mark: str
     """What it is called where it is not there yet."""
     made: Incident | None = None
+    label: str = ""
+    """What it is called instead of its number: it is a part of what is restricted."""
 
     @property
     def item(self) -> Incident:
@@ -231,9 +233,14 @@ class EngineDesk(Seeing):
             made.made = commit.open_item(
                 tx, self.engine, record, values, actor=actor, reason=Reason.OPENED, part_of=whole
             )
+            made.label = restricting.label_of(tx, made.made.id)
 
         self._note(notes.open_item(made.mark, values, _mark(of)), write)
         return made
+
+    def called(self, item: Item) -> str:
+        """How whoever asks calls an item; one that was opened here as it has been called from its beginning on."""
+        return item.label if isinstance(item, MadeItem) and item.label else Seeing.called(self, item)
 
     def comment(self, item: Item, body: str, audience: Audience) -> Made:
         """Note a comment in the name of whoever asks; it goes into every copy that may show it."""

@@ -261,6 +261,7 @@ def open_item(
     incident = loading.insert_incident(tx, fields, stamps, now, kind=kind, part_of=part_of)
     if whole is not None and whole.restricted:
         restricting.restrict(tx, engine, incident.id, restricting.WITH_ITS_WHOLE, actor=actor)
+        incident = replace(incident, restricted=True)
     happened = Opened(fields=loading.plain(incident.fields), uid=incident.uid, item=_told_kind(kind))
     engine.record(tx, happened, incident=incident.id, actor=actor, reason=reason.value)
     spread(tx, engine, incident)

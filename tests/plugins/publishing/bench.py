@@ -31,6 +31,7 @@ from tieline.sync.office.enquiries import Enquiries
 from tieline.sync.office.office import Performed, offered
 from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.office.performing import perform
+from tieline.sync.sight import WHOLE
 from tieline.sync.work.turn import turn
 
 WRITER, PUBLISHER, COMMANDER, LAWYER = (of_account(name, "db1") for name in ("wil", "pat", "cat", "lou"))
@@ -165,12 +166,12 @@ class Bench:
     def entries(self, item: str) -> list[dict[str, Any]]:
         """What happened to an item, the oldest first."""
         with self.engine.store.read() as connection:
-            return list(explain.history(connection, explain.one_named(connection, item).id))
+            return list(explain.history(connection, explain.one_named(connection, item, sight=WHOLE).id))
 
     def held(self) -> list[str]:
         """Why copies are put aside."""
         with self.engine.store.read() as connection:
-            return [one.sentence for one in explain.parked(connection)]
+            return [one.sentence for one in explain.parked(connection, sight=WHOLE)]
 
     def later(self, **length: float) -> Any:
         return self.clock.now() + timedelta(**length)
