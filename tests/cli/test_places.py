@@ -133,7 +133,7 @@ def where_nothing_can_be_made(folder: Path) -> None:
 def moved_under_a_daemon(folder: Path) -> None:
     after, _registry = configuration(str(folder))
     before, _registry = load_text("tieline: 1\n" + MEMORY, folder / "tieline.yaml")
-    raise ConfigError(unchangeable(before, after))
+    raise ConfigError(unchangeable(before, after, listens_at="server"))
 
 
 @contextmanager

@@ -183,6 +183,9 @@ def test_an_argument_that_is_another_by_now_is_told(served: Served) -> None:
 
 def test_what_no_server_offers_is_not_done_here_instead(served: Served, home: Path) -> None:
     server = served(lambda _line: told())
+    older = description()
+    del older["paths"]["/api/v1/restrict"]
+    server.described = answer(200, older, ETag='"1"')
     (home / "elsewhere" / "tieline.yaml").write_text("tieline: 1\nconnections: {}\n")
     code, words = run("restrict", "INC-1", "--reason", "x")
     assert code == 2

@@ -60,6 +60,10 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+WHILE_SERVED = {"status": ('"role": "web",\n      "running": 0', '"role": "web",\n      "running": 1')}
+"""What is another one because somebody serves: who serves is at work."""
+
+
 def kept(name: str) -> dict[str, str]:
     """How a command looks that this process does itself, by shape."""
     text = (LOOKS / f"{name}.txt").read_text("utf-8")
@@ -71,7 +75,8 @@ def kept(name: str) -> dict[str, str]:
 def test_it_looks_the_same(
     name: str, place: Callable[[], ManualClock], counted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = kept(name)
+    alone, beside = WHILE_SERVED.get(name, ("", ""))
+    looks = {shape: text.replace(alone, beside) for shape, text in kept(name).items()}
     for shape, columns in {"80 columns": 80, "140 columns": 140, "JSON": 80}.items():
         if shape not in looks:
             continue
