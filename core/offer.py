@@ -32,7 +32,7 @@ from tieline.core.declared import Declared, faults
 from tieline.core.events import Event
 from tieline.core.identity import PLUGIN
 from tieline.core.jobs import Job
-from tieline.core.model import NO_KIND, OWN_KINDS, PREFIX, FieldType, ItemKind, RecordKind, learn_kind
+from tieline.core.model import NO_KIND, OWN_KINDS, PREFIX, Fields, FieldType, ItemKind, RecordKind, learn_kind
 from tieline.core.pages import Page
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.policy import Policy
@@ -100,7 +100,9 @@ class TimerKind:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """All that one plugin offers. `does` are the rights with which its followers, timers and jobs act, and `templates`
-    is the folder of what its pages are drawn by."""
+    is the folder of what its pages are drawn by. `withdrawn` is what a withdrawn item of a kind says outside, in words
+    that were fixed before it was there: what stands there may come to say that, and no more, although it is for few by
+    now."""
 
     group: str
     summary: str
@@ -117,6 +119,7 @@ class Offer:
     does: frozenset[str] = frozenset()
     pages: tuple[Page, ...] = ()
     templates: Path | None = None
+    withdrawn: Mapping[str, Fields] = field(default_factory=dict)
 
     @property
     def actor(self) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field, StringConstraints
 from sqlalchemy import select
 
-from tieline.core.acts import NotDone
+from tieline.core.acts import NotDone, Withheld
 from tieline.core.arguments import STORABLE, Answer, Ask, Instant, ItemName, Line
 from tieline.core.desk import Desk, Item
 from tieline.core.model import AnnouncementStatus, Disruption, Phase, RecordKind
@@ -74,10 +74,12 @@ class Publish(Of):
     at: Instant | None = Field(default=None, description="Not before this time; at once without it.")
 
 
-class Why(Of):
-    """An announcement, and why."""
+class Retract(Of):
+    """An announcement that is withdrawn, and why."""
 
-    why: Line = Field(description="Why, for everybody who read it.")
+    why: Line | None = Field(
+        default=None, description="Why, for everybody who read it; without it, the fixed words of the settings stand."
+    )
 
 
 class Stop(Ask):
@@ -176,19 +178,24 @@ class Announcements:
         self._ask_first(desk, item, row, legal=legal)
         return Announcement(announcement=desk.called(item), words="it is shown as it was approved")
 
-    def retract(self, desk: Desk, ask: Why) -> Announcement:
-        """Withdraw an announcement: what is shown says so, once somebody else approves that."""
+    def retract(self, desk: Desk, ask: Retract) -> Announcement:
+        """Withdraw an announcement: what is shown says so, once somebody else approves that. Without a reason it can be
+        withdrawn although what it is about is labelled or restricted by now: nobody learns anything new."""
         item, row = _of(desk, ask.announcement)
         if item.fields["status"] in _NEVER_SHOWN:
             _take_back(desk, item, row)
             desk.edit(item, {"status": AnnouncementStatus.RETRACTED})
             desk.record(Retracted(why=ask.why), item)
             return Announcement(announcement=desk.called(item), words="it is dropped; nobody was shown it")
-        text = self._settings.retracted.format(why=ask.why)
-        words = {"title": item.fields["title"], "description": text, "phase": Phase.RESOLVED}
-        words["disruption"] = Disruption.NONE
+        words = {"title": item.fields["title"], **self._settings.fixed}
+        if ask.why is not None:
+            words["description"] = self._settings.retracted.format(why=ask.why)
         _write(desk, item, row, words, legal=row.legal)
-        desk.release(item, words)
+        try:
+            desk.release(item, words)
+        except Withheld as error:
+            way = "" if ask.why is None else "; it can be withdrawn without a reason, in the words of the settings"
+            raise Withheld(error.item, f"{error}{way}") from None
         desk.edit(item, {**words, "status": AnnouncementStatus.RETRACTED})
         desk.record(Retracted(why=ask.why), item)
         self._ask_first(desk, item, row)

@@ -18,8 +18,11 @@ from tieline.plugins.publishing.views import show
 
 ONE = ("announcement",)
 KIND = RecordKind.ANNOUNCEMENT.value
+INCIDENT = RecordKind.INCIDENT.value
 WRITERS = (Role.RESPONDER, Role.COMMANDER, Role.COMMUNICATIONS, Role.SECURITY)
 STOPPERS = (Role.COMMUNICATIONS, Role.COMMANDER, Role.LEGAL, Role.SECURITY, Role.MANAGER)
+_ONE = {"announcement": "ANN-1"}
+_WORDS = {**_ONE, "text": "It is the certificate. We renew it."}
 _DRAFT = {"about": "INC-1", "title": "Payments fail", "text": "Some payments are declined. We look into it."}
 
 
@@ -29,6 +32,7 @@ class Plugin:
     settings = Settings
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._does = Announcements(settings)
 
     @hookimpl
@@ -39,14 +43,24 @@ class Plugin:
             group="publishing",
             summary="What everybody is told: in words that somebody else approved, and by who may.",
             acts=(
-                Act("draft", does.draft, "publishing.write", ("about", "title"), example=_DRAFT, records=(Written,)),
-                Act("write", does.write, "publishing.write", ONE, kind=KIND, records=(Written,)),
+                Act(
+                    "draft",
+                    does.draft,
+                    "publishing.write",
+                    ("about", "title"),
+                    kind=INCIDENT,
+                    example=_DRAFT,
+                    records=(Written,),
+                    opens=KIND,
+                ),
+                Act("write", does.write, "publishing.write", ONE, kind=KIND, example=_WORDS, records=(Written,)),
                 Act(
                     "publish",
                     does.publish,
                     "publishing.publish",
                     ONE,
                     kind=KIND,
+                    example=_ONE,
                     records=(Scheduled, Published),
                     asks_first=asks,
                 ),
@@ -56,8 +70,10 @@ class Plugin:
                     "publishing.publish",
                     ONE,
                     kind=KIND,
+                    example=_WORDS,
                     records=(Written, Published),
                     asks_first=asks,
+                    after=("publish",),
                 ),
                 Act(
                     "retract",
@@ -65,13 +81,15 @@ class Plugin:
                     "publishing.publish",
                     ("announcement", "why"),
                     kind=KIND,
+                    example={**_ONE, "why": "It was another service."},
                     records=(Written, Retracted),
                     asks_first=asks,
+                    after=("publish",),
                 ),
                 Act("stop", does.stop, "publishing.stop", ("why",), example={"why": "A leak."}, records=(Stopped,)),
-                Act("resume", does.resume, "publishing.resume", records=(Resumed,)),
+                Act("resume", does.resume, "publishing.resume", example={}, records=(Resumed,), after=("stop",)),
             ),
-            views=(View("show", show, READ, ONE, kind=KIND),),
+            views=(View("show", show, READ, ONE, kind=KIND, example=_ONE),),
             rights={
                 "publishing.write": Right("write what everybody is to be told", WRITERS),
                 "publishing.publish": Right(
@@ -87,6 +105,7 @@ class Plugin:
             projections=(tables.ANNOUNCEMENTS,),
             timers=(TimerKind(PUBLISH, does.due),),
             does=frozenset({"incident.edit"}),
+            withdrawn={KIND: self._settings.fixed},
         )
 
     @hookimpl

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from tieline.core.expressions import Condition, ExpressionError, compile_condition, variables_of
-from tieline.core.model import INCIDENT_FIELDS, Fields
+from tieline.core.model import INCIDENT_FIELDS, Disruption, Fields, Phase
 
 
 def compiled(condition: str) -> Condition:
@@ -39,8 +39,18 @@ class Settings(BaseModel):
         description="Of which incidents somebody with the right publishing.approve_legal approves it as well (CEL).",
     )
     retracted: Annotated[str, AfterValidator(_with_why)] = Field(
-        default="This announcement is withdrawn: {why}", description="What is shown in place of one that is withdrawn."
+        default="This announcement is withdrawn: {why}",
+        description="What is shown in place of one that is withdrawn, with the reason.",
     )
+    withdrawn: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=25_000)] = Field(
+        default="This announcement is withdrawn.",
+        description="What is shown in place of one that is withdrawn without a reason, also of what is for few by now.",
+    )
+
+    @property
+    def fixed(self) -> Fields:
+        """What an announcement says that is withdrawn without a reason."""
+        return {"description": self.withdrawn, "phase": Phase.RESOLVED, "disruption": Disruption.NONE}
 
     def is_legal(self, fields: Fields) -> bool:
         """Whether an announcement of an incident with these fields touches the law or security."""

@@ -55,9 +55,9 @@ class Published(PluginEvent, kind="publishing.published"):
 
 
 class Retracted(PluginEvent, kind="publishing.retracted"):
-    """an announcement was withdrawn; why"""
+    """an announcement was withdrawn; why, where everybody is told"""
 
-    why: Line
+    why: Line | None
 
 
 class Stopped(PluginEvent, kind="publishing.stopped"):

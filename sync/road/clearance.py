@@ -2,6 +2,7 @@
 
 Asked right before anything is sent, in the transaction that says that it will be, whoever changed the item and by
 whatever way: what is restricted, what is labelled for few, what was halted and what nobody approved stays here.
+Of what is for few by now one thing may still be told where it stands: that it is withdrawn, in words that are fixed.
 """
 
 from __future__ import annotations
@@ -82,15 +83,36 @@ def sha(body: Body) -> str:
     return hashlib.sha256(canonical(dict(body))).hexdigest()
 
 
+def withdrawal(engine: Engine, kind: RecordKind, fields: Fields) -> Fields:
+    """What these fields say that an item of this kind says which is withdrawn, in words that a plugin fixed before any
+    was there; nothing where they say something else."""
+    declared = (offer.withdrawn.get(kind.value, {}) for offer in engine.registry.offers.by_group.values())
+    return next((one for one in declared if one and all(fields.get(name) == one[name] for name in one)), {})
+
+
+def _is_withdrawal(engine: Engine, here: Connected, item: Incident, sent: Body) -> bool:
+    """Whether nothing is sent but the fixed words, whatever else it is that the item says: nobody learns more of it."""
+    fixed = withdrawal(engine, item.kind, item.fields)
+    try:
+        return bool(fixed) and _is_part(sent, rendered(here, fixed))
+    except ValueError:
+        return False
+
+
 def refusal(
-    seen_in: Connection | Transaction, here: Connected, item: Incident, now: datetime, sent: Body = _NOTHING
+    seen_in: Connection | Transaction,
+    engine: Engine,
+    here: Connected,
+    item: Incident,
+    now: datetime,
+    sent: Body = _NOTHING,
 ) -> str:
     """Why an item may not be shown in this connection, for a person; "" where it may, and where nobody outside reads
     it. `sent` is what is about to be."""
     if not here.kind.readers.is_outside:
         return ""
     why = for_few(seen_in, item.id)
-    if why:
+    if why and not _is_withdrawal(engine, here, item, sent):
         return f"{item.number} {why}, and nothing of that is shown in {here.name}, which is read outside"
     if is_halted(seen_in):
         return f"{item.number} is not shown in {here.name}: all that is read outside was stopped"
@@ -135,9 +157,9 @@ def _is_part(some: Any, whole: Any) -> bool:
     return bool(some == whole)
 
 
-def refuse(tx: Transaction, here: Connected, item: Incident, now: datetime, sent: Body) -> None:
+def refuse(tx: Transaction, engine: Engine, here: Connected, item: Incident, sent: Body) -> None:
     """Raises Rejected for what may not be sent."""
-    why = refusal(tx, here, item, now, sent)
+    why = refusal(tx, engine, here, item, engine.clock.now(), sent)
     if why:
         raise Rejected(here.name, why)
 

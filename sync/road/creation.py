@@ -42,7 +42,7 @@ def create(engine: Engine, here: Connected, replica: Replica, incident: Incident
         current = loading.lock_replica(tx, replica.id)
         if current is None or current.state not in (ReplicaState.ABSENT, ReplicaState.IN_DOUBT):
             return
-        clearance.refuse(tx, here, incident, now, written.body)
+        clearance.refuse(tx, engine, here, incident, written.body)
         engine.record(
             tx,
             CreateIntended(

@@ -87,7 +87,7 @@ def _deliver(
     refusal = ceiling.refusal(here, incident)
     if here.kind.readers.is_outside and not refusal:
         with engine.store.read() as connection:
-            refusal = clearance.refusal(connection, here, incident, engine.clock.now())
+            refusal = clearance.refusal(connection, engine, here, incident, engine.clock.now())
     if refusal:
         copy_states.park(engine, replica.id, refusal)
         return
@@ -267,7 +267,7 @@ def _intend(engine: Engine, here: Connected, replica: Replica, incident: Inciden
             return False
         if current.version != replica.version or current.state is not ReplicaState.LINKED:
             return False
-        clearance.refuse(tx, here, latest, engine.clock.now(), sent)
+        clearance.refuse(tx, engine, here, latest, sent)
         attempts = {name: Attempt(current.base.get(name), value) for name, value in written.items()}
         seq = engine.record(
             tx,

@@ -385,6 +385,83 @@ def test_what_is_withdrawn_says_so_where_it_is_shown(bench: Bench) -> None:
         bench.do(WRITER, "publishing write", announcement=name, text="It works.")
 
 
+def held_of(bench: Bench, name: str) -> list[str]:
+    return [one for one in bench.held() if name in one]
+
+
+def become_for_few(bench: Bench, incident: str, how: str) -> None:
+    if how != "restricted":
+        edit(bench, incident, tlp=how)
+        return
+    bench.restrict(incident)
+    for one in (PUBLISHER, COMMANDER):  # what is announced of it is restricted with it
+        bench.grant(one, Role.SECURITY)
+
+
+@pytest.mark.parametrize("how", ["amber", "red", "restricted"])
+def test_what_is_for_few_by_now_is_withdrawn_in_the_fixed_words(bench: Bench, how: str) -> None:
+    incident = bench.incident()
+    name = bench.draft(incident)
+    bench.publish(name)
+    become_for_few(bench, incident, how)
+    proposal = bench.ask(name, "retract")
+    bench.settle()
+    assert bench.shown() == [SHOWN]
+    bench.approve(proposal)
+    bench.settle()
+    assert bench.shown() == [("Payments fail", "resolved", "This announcement is withdrawn.")]
+    assert held_of(bench, name) == []
+    assert bench.page.mailed == [TEXT, "This announcement is withdrawn."]
+
+
+def test_who_breaks_the_glass_withdraws_at_once_what_is_for_few_by_now(bench: Bench) -> None:
+    incident = bench.incident()
+    name = bench.draft(incident)
+    bench.publish(name)
+    become_for_few(bench, incident, "restricted")
+    bench.do(PUBLISHER, "publishing retract", announcement=name, break_glass="nobody is awake")
+    bench.settle()
+    assert bench.shown() == [("Payments fail", "resolved", "This announcement is withdrawn.")]
+    assert [one["act"] for one in bench.see("reviews", COMMANDER)["items"]] == ["publishing retract"]
+
+
+def test_of_what_is_for_few_by_now_no_reason_is_told(bench: Bench) -> None:
+    incident = bench.incident()
+    name = bench.draft(incident)
+    bench.publish(name)
+    edit(bench, incident, tlp="red")
+    with pytest.raises(NotDone, match=r"is about what is TLP:RED.*it can be withdrawn without a reason"):
+        bench.ask(name, "retract", why="db1 was broken into")
+    with pytest.raises(NotDone, match="is about what is TLP:RED"):
+        bench.ask(name, "correct", text="This announcement is withdrawn.")
+    bench.settle()
+    assert bench.shown() == [SHOWN]
+
+
+def test_of_what_is_for_few_nothing_is_withdrawn_where_it_never_stood(bench: Bench) -> None:
+    incident = bench.incident()
+    name = bench.draft(incident)
+    bench.approve(bench.ask(name))
+    edit(bench, incident, tlp="red")
+    bench.settle()
+    bench.approve(bench.ask(name, "retract"))
+    bench.settle()
+    bench.settle(5, 120)
+    assert bench.page.incidents == []
+
+
+def test_with_what_is_withdrawn_of_what_is_for_few_no_other_word_leaves(bench: Bench) -> None:
+    incident = bench.incident()
+    name = bench.draft(incident)
+    bench.publish(name)
+    edit(bench, incident, tlp="red")
+    edit(bench, name, title="db1 was broken into")
+    bench.approve(bench.ask(name, "retract"))
+    bench.settle()
+    assert bench.shown() == [SHOWN]
+    assert "is about what is TLP:RED" in held_of(bench, name)[0]
+
+
 def test_what_was_never_shown_is_dropped_without_asking_anybody(bench: Bench) -> None:
     name = bench.draft(bench.incident())
     bench.do(PUBLISHER, "publishing retract", announcement=name, why="a false alarm")
