@@ -81,10 +81,13 @@ class Look(Protocol):
         left out."""
 
     def copies(self, item: Item) -> tuple[str, ...]:
-        """Where the copies of an item are: each the connection, and how its tool calls it."""
+        """Where the copies of an item and of its parts are: each the connection, and how its tool calls it."""
+
+    def parts(self, item: Item) -> tuple[Item, ...]:
+        """The parts of an item, and theirs: what goes with it."""
 
     def on_hold(self, item: Item) -> str:
-        """The sentence that says why an item is to be kept, whatever else says; "" where it is not."""
+        """The sentence that says why an item or a part of it is to be kept, whatever else says; "" where it is not."""
 
     def trace(self, item: Item, before: int) -> Trace:
         """What the journal tells of an item before one of its entries, whether it can be read or not."""

@@ -86,11 +86,16 @@ class Swept(State):
     forgotten: tuple[str, ...] = ()
 
 
-def verdict_of(look: Look, policy: Policy[Settings], item: Item) -> Verdict:
-    """Of which class an item is now, and what follows from that."""
-    row = look.rows.first(select(ENDED).where(ENDED.c.subject == item.uid))
+def verdict_of(look: Look, policy: Policy[Settings], item: Item, whole: Item | None = None) -> Verdict:
+    """Of which class an item is now, and what follows from that. A part of what is over counts as over with it."""
     facts = {"kind": item.kind.value, "restricted": item.restricted}
-    return judged(look.policy(policy), item.fields, facts, None if row is None else row.ended_at)
+    ended = _ended(look, item) or (None if whole is None else _ended(look, whole))
+    return judged(look.policy(policy), item.fields, facts, ended)
+
+
+def _ended(look: Look, item: Item) -> datetime | None:
+    row = look.rows.first(select(ENDED).where(ENDED.c.subject == item.uid))
+    return None if row is None else row.ended_at
 
 
 class Retention:
@@ -105,8 +110,10 @@ class Retention:
         if item.fields.get("title") == FORGOTTEN_TITLE:
             raise NotDone(f"{desk.called(item)} is forgotten already")
         verdict = verdict_of(desk, self._policy, item)
-        if ask.law is None and not verdict.may_go(desk.now):
-            raise NotDone(_too_soon(desk.called(item), verdict))
+        for one in (item, *desk.parts(item)):
+            its = verdict_of(desk, self._policy, one, item)
+            if ask.law is None and not its.may_go(desk.now):
+                raise NotDone(_too_soon(desk.called(one), its))
         copies = self._forget(desk, item, verdict, ask.why, ask.law)
         desk.ask_first(APPROVE, "what is forgotten does not come back")
         return Erased(incident=desk.called(item), copies=copies)
@@ -139,7 +146,7 @@ class Retention:
         rows = self._ended(desk, settings, datetime.fromisoformat(as_of), so_far.after)
         due, held = [*so_far.due], [*so_far.held]
         for item in _items(desk, rows):
-            if not item.is_open and verdict_of(desk, self._policy, item).is_due(desk.now):
+            if self._is_due(desk, item):
                 (held if desk.on_hold(item) else due).append(item.uid)
         found = {"as_of": as_of, "after": rows[-1] if rows else "", "due": tuple(due[:MOST]), "held": tuple(held)}
         now = so_far.model_copy(update=found)
@@ -160,11 +167,17 @@ class Retention:
         return [row.subject for row in desk.rows.all(query.order_by(ENDED.c.subject).limit(AT_ONCE))]
 
     def _forget_if_due(self, desk: Desk, item: Item) -> bool:
-        verdict = verdict_of(desk, self._policy, item)
-        if item.is_open or desk.on_hold(item) or not verdict.is_due(desk.now):
+        if desk.on_hold(item) or not self._is_due(desk, item):
             return False
+        verdict = verdict_of(desk, self._policy, item)
         self._forget(desk, item, verdict, "it was kept for as long as it may be", None)
         return True
+
+    def _is_due(self, desk: Desk, item: Item) -> bool:
+        """Whether it is kept for too long, and each of its parts for long enough."""
+        if item.is_open or not verdict_of(desk, self._policy, item).is_due(desk.now):
+            return False
+        return all(verdict_of(desk, self._policy, part, item).may_go(desk.now) for part in desk.parts(item))
 
     def _forget(self, desk: Desk, item: Item, verdict: Verdict, why: str, law: str | None) -> tuple[str, ...]:
         copies = desk.copies(item)

@@ -12,6 +12,7 @@ from tieline.core.journal import Trace
 from tieline.core.model import IncidentId
 from tieline.core.offer import Offer
 from tieline.core.policy import Model, Policy
+from tieline.core.store import parts
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain, loading, policies
 from tieline.sync.policies import Held
@@ -50,16 +51,24 @@ class Seeing:
         return {uid: called for uid, (_number, called) in found.items()}
 
     def copies(self, item: Item) -> tuple[str, ...]:
-        """Where the copies of an item are: each the connection, and how its tool calls it."""
+        """Where the copies of an item and of its parts are: each the connection, and how its tool calls it."""
         self.refuse_if_over()
-        copies = loading.load_replicas(self.seen_in, item.id)
+        whole = sorted(parts.with_parts(self.seen_in, [item.id]))
+        copies = [copy for one in whole for copy in loading.load_replicas(self.seen_in, IncidentId(one))]
         return tuple(f"{one.connection} {one.key or one.ref}" for one in copies if one.ref is not None)
 
-    def on_hold(self, item: Item) -> str:
-        """The sentence that says why an item is to be kept, whatever else says; "" where it is not."""
+    def parts(self, item: Item) -> tuple[Incident, ...]:
+        """The parts of an item, and theirs: what goes with it."""
         self.refuse_if_over()
-        found = holds.over(self.seen_in, [item.id]).get(item.id)
-        return "" if found is None else holds.sentence(found)
+        numbers = sorted(one for one in parts.with_parts(self.seen_in, [item.id]) if one != item.id)
+        found = (loading.load_incident(self.seen_in, IncidentId(one)) for one in numbers)
+        return tuple(one for one in found if one is not None)
+
+    def on_hold(self, item: Item) -> str:
+        """The sentence that says why an item or a part of it is to be kept, whatever else says; "" where it is not."""
+        self.refuse_if_over()
+        held = holds.over(self.seen_in, sorted(parts.with_parts(self.seen_in, [item.id])))
+        return next((holds.sentence(one) for one in held.values()), "")
 
     def trace(self, item: Item, before: int) -> Trace:
         """What the journal tells of an item before one of its entries, whether it can be read or not."""

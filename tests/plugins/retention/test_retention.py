@@ -20,7 +20,7 @@ from tieline.core.config import load_text
 from tieline.core.declared import WrongWords
 from tieline.core.errors import Misfit, NotAllowed
 from tieline.core.holds import OnHold
-from tieline.core.model import Audience
+from tieline.core.model import Audience, RecordKind
 from tieline.core.policy import Policy
 from tieline.core.store.move import copy
 from tieline.core.store.store import Store
@@ -31,6 +31,8 @@ from tieline.sync.comments import comments
 from tieline.sync.office.own import OWN
 from tieline.sync.office.performing import perform
 from tieline.sync.office.stepping import step
+from tieline.sync.road import commit
+from tieline.sync.road.merge import Reason
 from tieline.sync.testing.ground import NOBODY, OWNER, Ground
 from tieline.sync.views.overview import copy_now
 
@@ -39,6 +41,7 @@ CANARY = "canary 9e77ab"
 SETTINGS = Settings.model_validate(
     {
         "classes": {
+            "announced": {"when": 'kind == "announcement"', "minimum": "30d", "maximum": "60d"},
             "severe": {"when": 'severity == "critical"', "minimum": "20d", "maximum": "40d"},
             "others": {"minimum": "5d", "maximum": "10d"},
         },
@@ -107,6 +110,32 @@ def test_a_sweep_forgets_what_is_over_its_maximum_and_nothing_else(ground: Groun
     ground.pass_time(DAY)
     assert is_forgotten(ground, severe, still_open, again, young) == [True, False, False, True]
     assert journal.verify(ground.engine.store).count > 0
+
+
+def test_what_has_parts_is_kept_for_as_long_as_each_of_them(ground: Ground) -> None:
+    whole, held = ended(ground), ended(ground)
+    parts = [part(ground, whole), part(ground, held)]
+    hold(ground, incident=parts[1])
+    ground.pass_time(11 * DAY)
+    ground.pass_time(DAY)
+    with pytest.raises(NotDone, match=f"{parts[0]} is of the class announced"):
+        ground.perform("retention erase", {"incident": whole, "why": "Request 12."})
+    assert not any(is_forgotten(ground, whole, held))
+    ground.pass_time(20 * DAY)
+    ground.pass_time(DAY)
+    assert is_forgotten(ground, whole, parts[0], held, parts[1]) == [True, True, False, False]
+
+
+def part(ground: Ground, whole: str) -> str:
+    """An announcement that is a part of an item."""
+    engine, fields = ground.engine, {"title": "Payments fail"}
+    with engine.store.write() as tx:
+        number = ground.incident(whole).id
+        made = commit.open_item(
+            tx, engine, RecordKind.ANNOUNCEMENT, fields, actor=OWNER, reason=Reason.OPENED, part_of=number
+        )
+    ground.work()
+    return made.number
 
 
 def test_a_sweep_that_only_looks_tells_what_it_would_forget(ground: Ground) -> None:
