@@ -189,7 +189,7 @@ class Announcements:
             return Announcement(announcement=desk.called(item), words="it is dropped; nobody was shown it")
         words = {"title": item.fields["title"], **self._settings.fixed}
         if ask.why is not None:
-            words["description"] = self._settings.retracted.format(why=ask.why)
+            words["description"] = self._settings.retracted.replace("{why}", ask.why)
         _write(desk, item, row, words, legal=row.legal)
         try:
             desk.release(item, words)

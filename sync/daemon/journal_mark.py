@@ -139,7 +139,10 @@ class Past:
 
 
 def _marks(words: str) -> dict[str, str] | None:
+    """Raises ValueError for words that no version wrote."""
     if words in (_NONE, _UNKNOWN):
         return {} if words == _NONE else None
     parted = [one.partition(":") for one in words.split(",")]
+    if not all(name and proof for name, _, proof in parted):
+        raise ValueError(f"{words!r:.40} says nothing of accounts")
     return {name: proof for name, _, proof in parted}

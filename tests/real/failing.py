@@ -6,6 +6,7 @@ Between memory tools and a simulated Alertmanager, so that what happens is the d
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,28 +15,41 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from sqlalchemy import text
+from sqlalchemy import select, text
 from tests.real.servers import until
 
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
 from tieline.adapters.memory.faults import Fault
 from tieline.adapters.memory.tool import MemoryTool
 from tieline.adapters.testing.simulation import HttpxTransport
+from tieline.core import timers, tokens
+from tieline.core.access import Role
 from tieline.core.clock import SystemClock
 from tieline.core.config import load_text
+from tieline.core.desk import Desk
+from tieline.core.events import Opened
 from tieline.core.hooks import hookimpl
+from tieline.core.identity import Someone
 from tieline.core.model import ConnectionName, Signal
+from tieline.core.offer import Due, Follower, Offer, TimerKind
+from tieline.core.plugin_events import PluginEvent
 from tieline.core.plugins import Plugin, find_plugins
+from tieline.core.projections import Happened
 from tieline.core.registry import Registry
+from tieline.core.store import tables as t
+from tieline.core.tokens import Terms
+from tieline.sync.api.serving import Web
 from tieline.sync.daemon.daemon import Daemon
 from tieline.sync.daemon.lane import LaneState
 from tieline.sync.intake.intake import Intake
+from tieline.sync.work.worker import Worker
 
 SECRET = "a shared secret of the failing daemons"
 SECRET_NAME = "TIELINE_FAILING_HOOK"
 LATER = timedelta(minutes=10)
 """By how much a daemon's clock is put forward, where something has to have waited."""
 
+SERVED = "web: {listen: '127.0.0.1:0'}"
 MANUAL = ", overlay: overlay.yaml"
 
 CONFIG = """\
@@ -61,6 +75,35 @@ class Hurried(SystemClock):
         return super().now() + self.ahead
 
 
+class Rings(PluginEvent, kind="late.rang"):
+    """it rang"""
+
+
+class Hangs:
+    """A plugin that does not come back from what it looks at, until it is stopped."""
+
+    def __init__(self, stuck: threading.Event) -> None:
+        self._stuck = stuck
+
+    def looks(self, _desk: Desk, _happened: Happened) -> None:
+        self._stuck.wait()
+
+    @hookimpl
+    def tieline_offer(self) -> Offer:
+        return Offer("behind", "It looks.", followers=(Follower("look", (Opened,), self.looks),))
+
+
+class Late(Hangs):
+    """The same of a timer."""
+
+    def rings(self, _desk: Desk, _due: Due) -> None:
+        self._stuck.wait()
+
+    @hookimpl
+    def tieline_offer(self) -> Offer:
+        return Offer("late", "It rings.", events=(Rings,), timers=(TimerKind("ring", self.rings),))
+
+
 class Broken:
     """A plugin that knows of no alert where it belongs."""
 
@@ -83,6 +126,8 @@ class Patient:
     daemon: Daemon = field(init=False)
     words: str = ""
     """What its file says."""
+    worker: Worker | None = None
+    web: Web | None = None
 
     def start(self, *, poll_every: str = "1s", left: str = "", right: str = "", more: str = "") -> None:
         file = self.folder / "tieline.yaml"
@@ -91,8 +136,9 @@ class Patient:
         def provide(allowed: Any, findings: Any) -> Registry:
             return Registry([*find_plugins(allowed, findings), *self.plugins], findings=findings)
 
+        self.load = lambda: load_text(self.words, file, provide)
         self.daemon = Daemon(
-            lambda: load_text(self.words, file, provide),
+            self.load,
             clock=self.clock,
             transports={"left": self.left, "right": self.right, "alerts": HttpxTransport(self.alerts)},
         )
@@ -103,8 +149,21 @@ class Patient:
         mine = ("left", "right", "alerts")
         until("the daemon works", lambda: all(self.state(name) is LaneState.WORKING for name in mine))
 
+    def works(self) -> None:
+        """Plugins do what they do by themselves from now on."""
+        self.worker = Worker(self.load, clock=self.clock)
+        self.worker.start()
+
+    def serves(self) -> None:
+        """The console and the API are there, and they are what Prometheus looks at."""
+        self.web = Web(self.load, lambda _config, _someone: True, lambda _config: "", clock=self.clock)
+        self.web.start()
+
     def stop(self) -> None:
         self.stuck.set()
+        for one in (self.worker, self.web):
+            if one is not None:
+                one.stop()
         self.daemon.stop()
 
     def state(self, name: str) -> LaneState:
@@ -113,7 +172,25 @@ class Patient:
     @property
     def target(self) -> str:
         """Where Prometheus finds its metrics."""
-        return self.daemon.address.removeprefix("http://")
+        return (self.daemon if self.web is None else self.web).address.removeprefix("http://")
+
+    def is_looked_at(self) -> bool:
+        """Whether a plugin has begun to look at what happens."""
+        with self.daemon.engine.store.read() as connection:
+            return connection.execute(select(t.follower.c.name)).first() is not None
+
+    def token(self) -> str:
+        """What opens the metrics of what is served."""
+        ann = Someone("ann", "os:ann@here")
+        terms = Terms("metrics", Role.VIEWER, (), None, self.clock.now() + timedelta(days=1))
+        with self.daemon.engine.store.write() as tx:
+            return tokens.issue(tx, ann, terms, at=self.clock.now(), actor=ann)[1]
+
+    def call(self, path: str, token: str) -> int:
+        """The status that a call with this token is answered."""
+        assert self.web is not None
+        headers = {"authorization": f"Bearer {token}"}
+        return httpx.get(f"{self.web.address}{path}", headers=headers, trust_env=False, timeout=20).status_code
 
     def hook(self, ref: str, *, forged: bool = False) -> int:
         """The webhook that the left tool sends about a record, and the answer's status."""
@@ -233,6 +310,43 @@ def broken_plugin(one: Patient) -> None:
         one.alerts.fire({"alertname": "DiskFull", "instance": f"db{number}"})
 
 
+def behind(one: Patient) -> None:
+    until("the plugin looks", one.is_looked_at)
+    one.left.make({"title": "Nobody looks", "status": "new"})
+    until("something happened that it is to look at", lambda: one.right.rows())
+    one.clock.ahead = LATER
+
+
+def late_timers(one: Patient) -> None:
+    due = one.clock.now()
+    with one.daemon.engine.store.write() as tx:
+        for number in range(2):
+            timers.set_timer(tx, f"late {number}", "late.ring", due, {})
+    one.clock.ahead = LATER
+
+
+def failing_web(one: Patient) -> None:
+    token = one.token()
+    with one.daemon.engine.store.write() as tx:
+        tx.execute(text("ALTER TABLE incident RENAME TO elsewhere"))
+    fails = [one.call("/api/v1/incidents", token)]
+    time.sleep(3)  # a counter that was never seen does not increase
+    fails += [one.call("/api/v1/incidents", token) for _ in range(10)]
+    assert min(fails) >= 500, fails
+
+
+def strangers(one: Patient) -> None:
+    """Somebody guesses for as long as it takes: of one address few are looked at in a minute."""
+    refused = 0
+
+    def guess() -> bool:
+        nonlocal refused
+        refused += one.call("/api/v1/incidents", f"tl_{refused:012x}_{'0' * 64}") == 401
+        return refused > 22
+
+    until("many were refused", guess)
+
+
 def refused_reload(one: Patient) -> None:
     one.words += "connectoins: {}\n"
     assert not one.daemon.reload()
@@ -245,6 +359,8 @@ class Failure:
     rule: str
     befalls: Callable[[Patient], None] = lambda _one: None
     options: Mapping[str, str] = field(default_factory=dict)
+    plugin: Callable[[threading.Event], object] | None = None
+    is_of_web: bool = False
 
 
 FAILURES: Mapping[str, Failure] = {
@@ -263,8 +379,13 @@ FAILURES: Mapping[str, Failure] = {
     "silent": Failure("TielineWebhooksSilent", silent, {"left": ", webhook_silence: 1m"}),
     "forged": Failure("TielineForgedDeliveries", forged),
     "overloaded": Failure("TielineOverloaded", overloaded),
-    "broken plugin": Failure("TielinePluginSetAside", broken_plugin),
+    "broken plugin": Failure("TielinePluginSetAside", broken_plugin, plugin=lambda _stuck: Broken()),
     "refused reload": Failure("TielineReloadRefused", refused_reload),
+    "nobody serves": Failure("TielineRoleMissing", options={"more": f"{SERVED[:-1]}, beside_run: true}}"}),
+    "plugin behind": Failure("TielinePluginBehind", behind, plugin=Hangs),
+    "late timers": Failure("TielineTimersLate", late_timers, plugin=Late),
+    "failing web": Failure("TielineWebFails", failing_web, {"more": SERVED}, is_of_web=True),
+    "strangers": Failure("TielineSignInsRefused", strangers, {"more": SERVED}, is_of_web=True),
 }
 
 
@@ -276,10 +397,15 @@ def patients(folder: Path) -> Iterator[Mapping[str, Patient]]:
         for name, failure in FAILURES.items():
             (folder / name).mkdir()
             (folder / name / "overlay.yaml").write_text("policy: {title: manual}\n", encoding="utf-8")
-            plugins = [Plugin("broken", Broken())] if name == "broken plugin" else []
-            made[name] = one = Patient(folder / name, plugins=plugins)
+            made[name] = one = Patient(folder / name)
+            if failure.plugin is not None:
+                one.plugins = [Plugin("its own", failure.plugin(one.stuck))]
             one.start(**failure.options)
             stack.callback(one.stop)
+            if failure.is_of_web:
+                one.serves()
+            if failure.plugin in (Hangs, Late):
+                one.works()
         for one in made.values():
             one.wait()
         yield made

@@ -185,13 +185,20 @@ def prometheus(directory: Path, exporter: str, alertmanager_url: str | None = No
 
 
 @contextmanager
-def metrics_of(directory: Path, daemons: Mapping[str, str], rules: str) -> Iterator[Server]:
-    """A Prometheus with these rules that scrapes a daemon for each failure."""
-    static = [{"targets": [target], "labels": {"failure": name}} for name, target in daemons.items()]
+def metrics_of(
+    directory: Path, daemons: Mapping[str, str], rules: str, tokens: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """A Prometheus with these rules that scrapes a daemon for each failure; what is served is shown its token."""
+    static = {name: [{"targets": [target], "labels": {"failure": name}}] for name, target in daemons.items()}
+    open_ones = [one for name, found in static.items() if name not in (tokens or {}) for one in found]
+    closed = [
+        {"job_name": name, "authorization": {"credentials": token}, "static_configs": static[name]}
+        for name, token in (tokens or {}).items()
+    ]
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": ["rules.yml"],
-        "scrape_configs": [{"job_name": "tieline", "static_configs": static}],
+        "scrape_configs": [{"job_name": "tieline", "static_configs": open_ones}, *closed],
     }
     with _prometheus(directory, config, rules) as server:
         yield server

@@ -55,7 +55,8 @@ def test_each_rule_fires_for_its_failure_and_for_nothing_else(tmp_path: Path, mo
     with patients(tmp_path) as here:
         targets = {name: one.target for name, one in here.items()}
         rules = shortened(RULES.read_text("utf-8"))
-        with metrics_of(tmp_path / "prometheus", targets, rules) as server:
+        tokens = {name: one.token() for name, one in here.items() if one.web is not None}
+        with metrics_of(tmp_path / "prometheus", targets, rules, tokens) as server:
             until("all daemons were asked twice", lambda: scraped(server) == len(here))
             for name, failure in FAILURES.items():
                 failure.befalls(here[name])

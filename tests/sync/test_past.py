@@ -40,7 +40,7 @@ def happens(store: Store) -> str:
         tx.journal(Entry(NOON, "changed", None, None, "ann", "", {}))
     with store.read() as connection:
         head = connection.execute(select(t.journal_head)).one()
-    return f"{head.seq} {head.hash} - 0 -\n"
+    return f"{head.seq} {head.hash} - 0 - -\n"
 
 
 def test_it_is_written_when_the_journal_has_moved_and_only_then(store: Store, note: Path) -> None:
@@ -88,10 +88,11 @@ def test_a_note_is_written_at_the_start_of_a_store_with_a_history(store: Store, 
 
 
 def test_what_is_in_doubt_is_known_of_a_note_that_holds_and_of_no_other(store: Store, note: Path) -> None:
-    words = happens(store).removesuffix(" - 0 -\n")
+    words = happens(store).removesuffix(" - 0 - -\n")
     for says, is_whole, doubt, number in (
         (f"{words} {instant(NOON)} 57 -\n", True, NOON, 57),
         (f"{words} - 57 4f1c09be77d2\n", True, None, 57),
+        (f"{words} - 57 - ann:4f1c09be\n", True, None, 57),
         # As earlier versions wrote it.
         (f"{words} - 57\n", True, None, 57),
         # As still earlier ones did.
@@ -100,7 +101,8 @@ def test_what_is_in_doubt_is_known_of_a_note_that_holds_and_of_no_other(store: S
         (f"1 {'0' * 64} {instant(NOON)} 57\n", False, None, 57),
         (f"{words} yesterday\n", False, None, 0),
         (f"{words} - many\n", False, None, 0),
-        (f"{words} - 57 - 57\n", False, None, 0),
+        (f"{words} - 57 - 57\n", False, None, 57),
+        (f"{words} - 57 - - 57\n", False, None, 0),
     ):
         here = past(store, note)
         note.write_text(says, encoding="ascii")
