@@ -194,6 +194,15 @@ def item_fields(ask: type[Ask]) -> list[str]:
     return [name for name, field in ask.model_fields.items() if _is(ITEM, field)]
 
 
+def time_fields(ask: type[Ask]) -> list[str]:
+    """The arguments that are points in time."""
+    return [name for name, field in ask.model_fields.items() if _is_time(field.annotation)]
+
+
+def _is_time(annotation: Any) -> bool:
+    return annotation is datetime or any(map(_is_time, get_args(annotation)))
+
+
 def is_many(annotation: Any) -> bool:
     """Whether any number of them may be said: a tuple."""
     return get_origin(annotation) is tuple or any(get_origin(one) is tuple for one in get_args(annotation))

@@ -59,6 +59,32 @@ class AskingFirstContract:
             if _written(ground) > before:
                 pytest.fail(f"{act.name!r} asks first, and writes what was changed after it was shown")
 
+    def test_nothing_is_read_outside_but_what_somebody_else_approved_byte_for_byte(self, ground: Ground) -> None:
+        number = ground.open()
+        for act in acts_of(ground) if ground.outside else ():
+            asked = ready(ground, act, number)
+            ground.settle()
+            try:
+                done = ground.ask(act.name, asked)
+            except NotDone:  # that its example succeeds is another line's
+                continue
+            ground.settle()
+            _is_shown_as_approved(ground, act)
+            ground.approve(done.proposal)
+            ground.settle()
+            _is_shown_as_approved(ground, act)
+
+
+def _is_shown_as_approved(ground: Ground, act: Act) -> None:
+    for one in ground.shown():
+        if one.now and one.now not in one.approved:
+            pytest.fail(f"after {act.name!r} something of {one.number} is read outside that nobody else has approved")
+        if one.approved and one.now != one.approved[-1]:
+            pytest.fail(
+                f"after {act.name!r} what was approved of {one.number} is not what is read outside: "
+                f"{'; '.join(ground.held()) or 'it says something else'}"
+            )
+
 
 def _written(ground: Ground) -> int:
     """How often what was changed stands in what the plugin has written."""

@@ -23,15 +23,24 @@ from tieline.core.acts import Act
 from tieline.core.arguments import item_fields
 from tieline.core.config import load_text
 from tieline.core.errors import StoreUnavailable
-from tieline.core.events import CAUSE
+from tieline.core.events import CAUSE, Cleared
 from tieline.core.identity import Someone
-from tieline.core.model import ConnectionName, IncidentId, RecordKind, item_number
+from tieline.core.model import (
+    ConnectionName,
+    IncidentId,
+    RecordKind,
+    item_number,
+    parse_instant,
+)
 from tieline.core.offer import Offer
 from tieline.core.port import Adapter, Body, Ref, Token
+from tieline.core.registry import Registry
+from tieline.core.settings import Findings
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Store, Transaction
 from tieline.core.testing.clock import ManualClock
 from tieline.core.views import Views
+from tieline.core.yaml import Node
 from tieline.sync import explain, proposals, restricting
 from tieline.sync.build import build
 from tieline.sync.daemon.firing import fire_timers
@@ -46,6 +55,8 @@ from tieline.sync.office.performing import perform
 from tieline.sync.office.stepping import step
 from tieline.sync.proposals import State
 from tieline.sync.records import Incident
+from tieline.sync.road import clearance
+from tieline.sync.testing import outside
 from tieline.sync.work.turn import turn
 
 DESK: Final = ConnectionName("desk")
@@ -149,6 +160,17 @@ class Entry:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What stands of an item where it is read outside, and what somebody else has approved for that."""
+
+    number: str
+    now: str
+    """The hash of it; "" where there is nothing."""
+    approved: tuple[str, ...]
+    """The hashes of all that ever was, and is in force by now: the last one is to stand there."""
+
+
 _BESIDE: Final = "sqlite:///contract.db"
 
 
@@ -186,10 +208,16 @@ class Ground:
         self.random = random.Random(0)  # noqa: S311 - a story, and no secret
         self._tokens = count(1)
         self.engine: Engine
+        self.outside = outside.kinds(make)
+        """The kinds of its items that are read outside, each in a place of its own."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "tieline.yaml").write_text(
             f"tieline: 1\nstore: {self.address}\nconnections:\n  desk:\n    tool: memory\n"
-            f"    path: '{folder}/desk.json'\n    opens: true\n    history: 1d\n    people: [ann@example.com]\n",
+            f"    path: '{folder}/desk.json'\n    opens: true\n    history: 1d\n    people: [ann@example.com]\n"
+            + "".join(
+                f"  {outside.called(kind)}:\n    tool: {outside.called(kind)}\n    path: '{folder}/{kind}.json'\n"
+                for kind in self.outside
+            ),
             encoding="utf-8",
         )
         self.begin()
@@ -197,11 +225,7 @@ class Ground:
     def begin(self) -> None:
         """Start the engine on whatever the store holds."""
         file = self.folder / "tieline.yaml"
-        config, registry = load_text(file.read_bytes(), file)
-        if self.make is not None:
-            registry.offers.add(self.make())
-        for one in self.beside:
-            registry.offers.add(one())
+        config, registry = load_text(file.read_bytes(), file, self._provide)
         store = MortalStore.open(config.store)
         store.migrate()
         self.engine = build(
@@ -212,8 +236,18 @@ class Ground:
             sleep=self.clock.advance,
             wake=lambda _name: None,
             dice=self.random,
+            load_mapping=outside.mapping,
         )
-        self.lane = Lane(self.engine, self.engine.connections[DESK])
+        self.lanes = [Lane(self.engine, here) for here in self.engine.connections.values()]
+
+    def _provide(self, allowed: Mapping[str, Node], findings: Findings) -> Registry:
+        registry = Registry.load(allowed, findings=findings)
+        for make in (*([self.make] if self.make is not None else []), *self.beside):
+            registry.offers.add(make())
+        tool = registry.adapters["memory"]
+        places = {outside.called(kind): outside.place_of(tool, kind) for kind in self.outside}
+        registry.adapters = {**registry.adapters, **places}
+        return registry
 
     def admit(self) -> None:
         """Have others be known who may approve what somebody asks for."""
@@ -267,7 +301,7 @@ class Ground:
         made = self._tool.create({**FIELDS, **fields}, Token(f"contract-{next(self._tokens)}-{self.random.random()}"))
         self.poll()
         with self.engine.store.read() as connection:
-            query = select(t.replica.c.incident_id).where(t.replica.c.ref == made.ref)
+            query = select(t.replica.c.incident_id).where(t.replica.c.ref == made.ref, t.replica.c.connection == DESK)
             found = connection.execute(query).scalar_one()
         return f"INC-{found}"
 
@@ -288,9 +322,10 @@ class Ground:
     def poll(self) -> None:
         """Let the poll come due, while the plugin does nothing by itself."""
         self.clock.advance(31)
-        for _ in range(TURNS):
-            if not self.lane.step():
-                break
+        for lane in self.lanes:
+            for _ in range(TURNS):
+                if not lane.step():
+                    break
         fire_timers(self.engine, self.clock.now())
 
     def work(self) -> None:
@@ -399,6 +434,34 @@ class Ground:
         if found is None:
             raise LookupError(f"there is no {number}")
         return found[0]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of item that the plugin offers, and those of Tieline's own that its acts open."""
+        own = [kind.name for kind in self.offer.kinds]
+        return own + sorted({act.opens for act in self.offer.acts} - {"", *own})
+
+    def shown(self) -> Iterator[Shown]:
+        """What is read outside of the plugin's items, and what is to be."""
+        cleared: dict[int | None, list[str]] = {}
+        for one in self.entries():
+            is_in_force = one.kind == Cleared.KIND and parse_instant(one.facts["since"]) <= self.clock.now()
+            if is_in_force and one.facts["approved_by"]:
+                cleared.setdefault(one.incident, []).append(one.facts["sha"])
+        for kind in self.outside:
+            here = self.engine.connections[ConnectionName(outside.called(kind))]
+            query = select(t.replica.c.incident_id, t.replica.c.ref).where(t.replica.c.connection == here.name)
+            with self.engine.store.read() as connection:
+                refs = {row.incident_id: row.ref for row in connection.execute(query)}
+            for number in self.numbers(kind):
+                item = self.incident(number).id
+                now = "" if refs.get(item) is None else clearance.sha(here.source.read(Ref(refs[item])).body)
+                yield Shown(number, now, tuple(cleared.get(item, ())))
+
+    def held(self) -> list[str]:
+        """Why copies are put aside."""
+        with self.engine.store.read() as connection:
+            return [one.sentence for one in explain.parked(connection)]
 
     def numbers(self, kind: str) -> list[str]:
         """The numbers of the items of a kind, the oldest first."""

@@ -31,8 +31,8 @@ class KindContract:
                     "`opens` says so"
                 )
         opens = {act.opens for act in acts_of(ground)}
-        for kind in ground.offer.kinds:
-            assert kind.name in opens, f"the kind {kind.name!r} is offered, and no act says that it `opens` one"
+        for kind in ground.kinds:
+            assert kind in opens, f"the kind {kind!r} is offered, and no act says that it `opens` one"
 
     def test_an_item_of_another_kind_is_refused_in_a_sentence_or_taken(self, ground: Ground) -> None:
         number = ground.open()
@@ -40,7 +40,7 @@ class KindContract:
             if act.opens:
                 succeeding(ground, act, ready(ground, act, number))
                 ground.work()
-        items = [number, *(ground.numbers(kind.name)[0] for kind in ground.offer.kinds if ground.numbers(kind.name))]
+        items = [number, *(ground.numbers(kind)[0] for kind in ground.kinds if ground.numbers(kind))]
         for declared in (*acts_of(ground), *ground.engine.registry.offers.views.values()):
             for item in items if item_fields(declared.ask) else ():
                 why = _wrong(ground, declared, item)
@@ -49,7 +49,7 @@ class KindContract:
 
 
 def _every(ground: Ground) -> set[tuple[str, str]]:
-    return {(kind.name, number) for kind in ground.offer.kinds for number in ground.numbers(kind.name)}
+    return {(kind, number) for kind in ground.kinds for number in ground.numbers(kind)}
 
 
 def _listed(kinds: set[str]) -> str:
@@ -72,6 +72,6 @@ def _wrong(ground: Ground, declared: Declared, item: str) -> str:
 
 
 def numbers_of(ground: Ground) -> Iterator[str]:
-    """The items of the plugin's own kinds."""
-    for kind in ground.offer.kinds:
-        yield from ground.numbers(kind.name)
+    """The items of the plugin's own kinds, and of those that it opens."""
+    for kind in ground.kinds:
+        yield from ground.numbers(kind)

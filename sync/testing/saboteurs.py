@@ -6,7 +6,8 @@ import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from pydantic import field_serializer
@@ -22,16 +23,23 @@ from tieline.core.jobs import Bound, Done, Step
 from tieline.core.offer import Due, Follower, Offer, TimerKind
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.projections import Happened, Projection, Rows
+from tieline.core.store.store import Transaction
 from tieline.core.views import Keyset, View
+from tieline.sync.engine import Connected
+from tieline.sync.road import clearance
 from tieline.sync.testing.toy import (
     ACT,
+    ANNOUNCE,
     CARE,
+    DRAFT,
     FINISH,
     LOOK,
     LOOKS,
     SEND,
     SENT,
     TELL,
+    Announce,
+    Announced,
     Care,
     Cared,
     Cares,
@@ -44,6 +52,7 @@ from tieline.sync.testing.toy import (
     Tell,
     Telling,
     Watched,
+    announcing,
     asking,
     care,
     cared,
@@ -375,6 +384,36 @@ def _opens_nothing() -> Offer:
     return replace(sending(), acts=(SEND, replace(FINISH, opens="errand")))
 
 
+def _shows_other_words() -> Offer:
+    def embellished(desk: Desk, ask: Announce) -> Announced:
+        """Have everybody read something, if somebody else finds it right."""
+        item, fields = desk.item(ask.announcement), {"description": ask.words, "status": "published"}
+        desk.release(item, fields)
+        desk.edit(item, {**fields, "description": f"{ask.words} We are sorry."})
+        desk.ask_first("toy.approve", "everybody reads it")
+        return Announced(announcement=desk.called(item))
+
+    return replace(announcing(), acts=(DRAFT, replace(ANNOUNCE, run=embellished)))
+
+
+def _lets_out_by_itself() -> Offer:
+    def alone(desk: Desk, ask: Announce) -> Announced:
+        """Have everybody read something."""
+        item, fields = desk.item(ask.announcement), {"description": ask.words, "status": "published"}
+        own: Any = desk  # what a desk has, and shows to no plugin
+        for here in clearance.places(own.engine, item.kind):
+            sha = clearance.sha(clearance.rendered(here, {**item.fields, **fields}))
+            own.within(partial(_released, item, here, sha, desk.now))
+        desk.edit(item, fields)
+        return Announced(announcement=desk.called(item))
+
+    return replace(announcing(), acts=(DRAFT, replace(ANNOUNCE, run=alone, asks_first=())))
+
+
+def _released(item: Any, here: Connected, sha: str, now: datetime, tx: Transaction) -> None:
+    clearance.release(tx, item.id, here, sha, now, 1)
+
+
 def _takes_anything() -> Offer:
     def heedless(desk: Desk, ask: Errand) -> ErrandShown:
         """Say that an errand is done."""
@@ -400,6 +439,7 @@ def _keeps_the_store() -> Offer:
 _BESIDE: Final = "test_where_it_raises_or_hangs_no_other_plugin_is_delayed"
 _ONCE: Final = "test_what_it_does_by_itself_is_done_once_over_restarts_clock_steps_and_two_workers"
 _PAGES: Final = "test_a_list_shows_each_of_10_000_rows_once"
+_OUTSIDE: Final = "test_nothing_is_read_outside_but_what_somebody_else_approved_byte_for_byte"
 _ACT_LINE: Final = "test_every_act_has_an_example_that_succeeds"
 _DECLARES: Final = "test_it_records_what_it_declares"
 _REBUILD: Final = "test_tables_made_anew_are_those_that_were_kept_in_step"
@@ -481,6 +521,18 @@ SABOTEURS: Final = (
         _tells_later,
         "test_nothing_is_written_that_whoever_approved_it_had_not_seen",
         "changed after it was shown",
+    ),
+    Saboteur(
+        "an act that shows other words than were approved",
+        _shows_other_words,
+        _OUTSIDE,
+        "is not what is read outside",
+    ),
+    Saboteur(
+        "an act that has something be read outside by its own leave",
+        _lets_out_by_itself,
+        _OUTSIDE,
+        "that nobody else has approved",
     ),
     Saboteur(
         "a job that counts its steps in memory",

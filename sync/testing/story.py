@@ -6,11 +6,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from tieline.core.acts import Act, NotDone
+from tieline.core.arguments import time_fields
 from tieline.core.declared import WrongWords
 from tieline.core.errors import NotAllowed
+from tieline.core.model import instant
 from tieline.sync.testing.ground import NOBODY, Ground
 from tieline.sync.testing.readying import asked_of, is_of_own_kind, ready
 
@@ -20,6 +23,12 @@ MOST: Final = 240
 
 AS_IT_IS: Final = 0.5
 """How often an act is about an item as that is, whatever was done to it before."""
+
+AT_A_TIME: Final = 0.5
+"""How often a time is named that the example of an act does not name."""
+
+LATER: Final = timedelta(minutes=30)
+"""How long until then."""
 
 EDITS: Final[tuple[Mapping[str, Any], ...]] = (
     {"status": "in_progress"},
@@ -85,7 +94,9 @@ def _asked(ground: Ground, dice: random.Random, act: Act, number: str) -> dict[s
         every = ground.numbers(act.kind)
         there = [one for one in every if ground.incident(one).is_open] or every
     is_as_it_is = bool(there) and dice.random() < AS_IT_IS
-    return asked_of(act, dice.choice(there)) if is_as_it_is else ready(ground, act, number)
+    times = [name for name in time_fields(act.ask) if name not in (act.example or {}) and dice.random() < AT_A_TIME]
+    given = dict.fromkeys(times, instant(ground.clock.now() + LATER))
+    return asked_of(act, dice.choice(there), **given) if is_as_it_is else ready(ground, act, number, **given)
 
 
 def _act(ground: Ground, dice: random.Random, act: Act, number: str, seen: Seen) -> None:

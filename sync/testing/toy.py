@@ -289,6 +289,63 @@ def sending() -> Offer:
     )
 
 
+class Announce(Ask):
+    """What everybody is to be told."""
+
+    announcement: ItemName = Field(description="An announcement, by its number.")
+    words: Words = Field(description="What everybody reads.")
+
+
+class Announced(Answer):
+    """An announcement."""
+
+    announcement: str
+
+    def sentence(self) -> str:
+        return f"{self.announcement}: it is written"
+
+
+def draft(desk: Desk, ask: Send) -> Callable[[], Announced]:
+    """Have something be there to be announced."""
+    desk.item(ask.incident)
+    made = desk.open("announcement", {"title": ask.words})
+    return lambda: Announced(announcement=desk.called(made))
+
+
+def announce(desk: Desk, ask: Announce) -> Announced:
+    """Have everybody read something, if somebody else finds it right."""
+    item, fields = desk.item(ask.announcement), {"description": ask.words, "status": "published"}
+    desk.release(item, fields)
+    desk.edit(item, fields)
+    desk.ask_first("toy.approve", "everybody reads it")
+    return Announced(announcement=desk.called(item))
+
+
+DRAFT: Final = Act(
+    "draft",
+    draft,
+    "toy.care",
+    ("incident", "words"),
+    kind="incident",
+    example={"incident": "INC-1", "words": "A disk is full."},
+    opens="announcement",
+)
+ANNOUNCE: Final = Act(
+    "announce",
+    announce,
+    "toy.care",
+    ("announcement", "words"),
+    kind="announcement",
+    example={"announcement": "ANN-1", "words": "We look into it."},
+    asks_first=("toy.approve",),
+)
+
+
+def announcing() -> Offer:
+    """The same with announcements, which are read outside: it keeps the contract as well."""
+    return replace(asking(), acts=(DRAFT, ANNOUNCE), does=frozenset({"incident.edit"}))
+
+
 def asking(run: Callable[[Desk, Care], Answer] | None = None) -> Offer:
     """The same, whose act asks first: it keeps the contract as well."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tieline.sync.testing.saboteurs import SABOTEURS, Saboteur
-from tieline.sync.testing.toy import sending, toy
+from tieline.sync.testing.toy import announcing, sending, toy
 from tieline.sync.testing.trial import lines, objection
 
 JOURNALS = Path(__file__).with_name("toy.events.json")
@@ -27,6 +27,11 @@ def test_a_plugin_without_a_fault_keeps_every_line(line: str, tmp_path: Path) ->
 @pytest.mark.parametrize("line", [line for line in lines() if "10_000" not in line])
 def test_a_plugin_that_asks_first_and_has_items_of_its_own_keeps_every_line(line: str, tmp_path: Path) -> None:
     assert objection(line, sending, tmp_path, WITH_ITEMS) == ""
+
+
+@pytest.mark.parametrize("line", [line for line in lines() if "outside" in line or "kind" in line])
+def test_a_plugin_whose_items_are_read_outside_keeps_the_lines_about_them(line: str, tmp_path: Path) -> None:
+    assert objection(line, announcing, tmp_path, JOURNALS) == ""
 
 
 def test_every_line_rejects_a_saboteur() -> None:
