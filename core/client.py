@@ -36,12 +36,11 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer: its JSON (None for an empty body), when it was given by the tool's own clock, and its
-    headers. `method` and `path` are what it answers, `wrote` whether that changed something."""
+    """A successful answer: its JSON (None for an empty body), and when it was given by the tool's own clock. `method`
+    and `path` are what it answers, `wrote` whether that changed something."""
 
     json: Any
     at: datetime
-    headers: httpx.Headers
     method: str
     path: str
     wrote: bool
@@ -97,8 +96,8 @@ class Client:
     ) -> Answer:
         """An answer in JSON. `reads` marks a POST that changes nothing, `shape` is what its JSON has to be. Raises what
         `send` raises; NeedsOperator for an answer that is not the tool's; TryAgain for one that is not whole."""
-        writes = not reads and method not in ("GET", "HEAD", "OPTIONS")
-        response = self.send(method, path, query=query, body=body, headers=headers, reads=reads)
+        sent = _Sent(method, path, query, body, dict(headers or {}), changes=_changes(method) and not reads)
+        writes, response = sent.changes, self._sent_once_more(sent)
         at = server_date(response.headers) or self._bench.clock.now()
         status = response.status_code
         try:
@@ -108,7 +107,7 @@ class Client:
                 raise self.nonsense(path, "a web page", method) from None
             words = f"{method} {path} answered {status}, and not in whole JSON"
             raise TryAgain(self._connection, words, maybe_done=writes, status=status) from None
-        answer = Answer(told, at, response.headers, method, path, writes)
+        answer = Answer(told, at, method, path, writes)
         if shape is None or isinstance(told, shape):
             return answer
         raise self.unlike(answer, "no object in JSON" if shape is dict else "no list in JSON")
@@ -126,21 +125,12 @@ class Client:
             return self.nonsense(answer.path, why, answer.method)
         return TryAgain(self._connection, f"{answer.method} {answer.path} answered {why}", maybe_done=True, status=200)
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Query | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-        reads: bool = False,
-        content: bytes | None = None,
-    ) -> httpx.Response:
-        """Send one request, `body` as JSON or `content` as it is; once more where a refused proof could be renewed.
-        Raises the RemoteError that the answer means."""
-        writes = not reads and method not in ("GET", "HEAD", "OPTIONS")
-        sent = _Sent(method, path, query, body, dict(headers or {}), content, writes)
+    def send(self, method: str, path: str, *, body: Any = None) -> httpx.Response:
+        """An answer that need not be in JSON. Raises the RemoteError that it means."""
+        return self._sent_once_more(_Sent(method, path, None, body, {}, changes=_changes(method)))
+
+    def _sent_once_more(self, sent: _Sent) -> httpx.Response:
+        """Send one request; once more where a refused proof could be renewed."""
         token = self._tokens.token() if self._tokens is not None else ""
         try:
             return self._sent(sent, token)
@@ -173,14 +163,12 @@ class Client:
         shown = {**sent.headers, **({"authorization": f"Bearer {token}"} if token else {})}
         self._bench.spend()
         try:
-            with made.stream(
-                sent.method, url, params=sent.query, json=sent.body, content=sent.content, headers=shown
-            ) as response:
+            with made.stream(sent.method, url, params=sent.query, json=sent.body, headers=shown) as response:
                 held = bytearray()
                 for chunk in response.iter_bytes():
                     held += chunk
                     if len(held) > http.LARGEST_ANSWER:
-                        raise too_large(self._connection, what, writes=sent.writes)
+                        raise too_large(self._connection, what, writes=sent.changes)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             failure = blocked(self._connection, what, error, self._route)
             raise failure or TryAgain(self._connection, f"{what}: no connection ({cause(error)})") from None
@@ -190,7 +178,7 @@ class Client:
             raise NeedsOperator(self._connection, words) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             words = f"{what}: the answer was lost ({cause(error)})"
-            raise TryAgain(self._connection, words, maybe_done=sent.writes) from None
+            raise TryAgain(self._connection, words, maybe_done=sent.changes) from None
         answer = httpx.Response(
             response.status_code,
             headers=[(k, v) for k, v in response.headers.items() if k not in ("content-encoding", "content-length")],
@@ -209,7 +197,7 @@ class Client:
             self._url,
         )
         if isinstance(failure, TryAgain):
-            failure.maybe_done = failure.maybe_done and sent.writes
+            failure.maybe_done = failure.maybe_done and sent.changes
         if failure is not None:
             raise failure
         return answer
@@ -252,5 +240,8 @@ class _Sent:
     query: Query | None
     body: Any
     headers: dict[str, str]
-    content: bytes | None
-    writes: bool
+    changes: bool
+
+
+def _changes(method: str) -> bool:
+    return method not in ("GET", "HEAD", "OPTIONS")
