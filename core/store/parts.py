@@ -5,17 +5,17 @@ A part is restricted with its whole, kept where its whole is on hold, and forgot
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, Select, bindparam, select
 
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 
 _CHUNK: Final = 400
 _PARTS: Final = (
-    select(t.incident.c.id)
+    select(t.incident.c.id, t.incident.c.part_of)
     .where(t.incident.c.part_of.in_(bindparam("wholes", expanding=True)))
     .order_by(t.incident.c.id)
 )
@@ -29,12 +29,9 @@ def with_parts(source: Connection | Transaction, items: Collection[int]) -> dict
     found = {item: item for item in items}
     level = sorted(found)
     while level:
-        below: list[int] = []
-        for one in level:
-            parts = [part for part in source.execute(_PARTS, {"wholes": [one]}).scalars() if part not in found]
-            found |= dict.fromkeys(parts, found[one])
-            below += parts
-        level = below
+        parts = {one.id: found[one.part_of] for one in _rows(source, _PARTS, "wholes", level) if one.id not in found}
+        found |= parts
+        level = sorted(parts)
     return found
 
 
@@ -43,10 +40,15 @@ def wholes(source: Connection | Transaction, items: Collection[int]) -> dict[int
     found: dict[int, int] = {}
     level = sorted(set(items))
     while level:
-        above: dict[int, int] = {}
-        for start in range(0, len(level), _CHUNK):
-            rows = source.execute(_WHOLES, {"parts": level[start : start + _CHUNK]}).all()
-            above |= {row.id: row.part_of for row in rows}
+        above = {row.id: row.part_of for row in _rows(source, _WHOLES, "parts", level)}
         found |= above
         level = sorted(set(above.values()) - found.keys())
     return found
+
+
+def _rows(
+    source: Connection | Transaction, query: Select[tuple[int, int]], name: str, numbers: Sequence[int]
+) -> Iterator[Row[tuple[int, int]]]:
+    """The rows of all these numbers, of so many at once as a statement may name."""
+    for start in range(0, len(numbers), _CHUNK):
+        yield from source.execute(query, {name: list(numbers[start : start + _CHUNK])}).all()
