@@ -21,7 +21,7 @@ import uvicorn
 
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
-from tieline.core.errors import ConfigError, Problem, StoreUnavailable, TielineError
+from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 from tieline.core.identity import Someone
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
@@ -233,13 +233,8 @@ class Web:
         return True
 
     def _refuse_reload(self, error: Exception) -> None:
-        self.refusal = Refusal(self._clock.now(), running.why_refused(error))
+        self.refusal = running.refused(error, self._clock.now(), self._log)
         self._tell_what_runs()
-        if isinstance(error, ConfigError):
-            self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
-            return
-        ours = not isinstance(error, TielineError)
-        self._log.error("reload_refused", reason=f"{type(error).__name__}: {error}", exc_info=error if ours else None)
 
     def _renew_certificate(self, config: Config) -> None:
         """Show the certificate that stands there now to whoever connects from now on. Raises ConfigError."""

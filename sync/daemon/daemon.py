@@ -24,7 +24,7 @@ import uvicorn
 from tieline.core import local_accounts, sessions, tokens
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
-from tieline.core.errors import ConfigError, StoreUnavailable, TielineError
+from tieline.core.errors import ConfigError, StoreUnavailable
 from tieline.core.events import Reloaded
 from tieline.core.model import ConnectionName
 from tieline.core.registry import Registry
@@ -272,13 +272,8 @@ class Daemon:
         self._heartbeat.tell(running.as_facts(self.engine.config, self.refusal))
 
     def _refuse_reload(self, error: Exception) -> None:
-        self.refusal = Refusal(self._clock.now(), running.why_refused(error))
+        self.refusal = running.refused(error, self._clock.now(), self._log)
         self._tell_what_runs()
-        if isinstance(error, ConfigError):
-            self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
-            return
-        ours = not isinstance(error, TielineError)
-        self._log.error("reload_refused", reason=f"{type(error).__name__}: {error}", exc_info=error if ours else None)
 
     # -- loops -----------------------------------------------------------------------------------------------------
 

@@ -96,6 +96,16 @@ def unchangeable(before: Config, after: Config, *, listens_at: str = "", who: st
 _OF_LISTENING: Final = {"server": ("server.listen",), "web": ("web.listen", "web.certificate")}
 
 
+def refused(error: Exception, now: datetime, log: Any) -> Refusal:
+    """What is told of a reload that came to nothing, and is logged."""
+    if isinstance(error, ConfigError):
+        log.error("reload_refused", problems=[str(problem) for problem in error.problems])
+    else:
+        ours = not isinstance(error, TielineError)
+        log.error("reload_refused", reason=f"{type(error).__name__}: {error}", exc_info=error if ours else None)
+    return Refusal(now, why_refused(error))
+
+
 def why_refused(error: Exception) -> str:
     """Why a reload came to nothing, as one sentence or a few."""
     match error:

@@ -22,7 +22,7 @@ import structlog
 
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
-from tieline.core.errors import ConfigError, StoreUnavailable, TielineError
+from tieline.core.errors import ConfigError, StoreUnavailable
 from tieline.core.offer import Offer
 from tieline.core.registry import Registry
 from tieline.core.store.engines import is_postgres
@@ -191,13 +191,8 @@ class Worker:
         return {**{f"the plugin {group}": at for group, at in self._told_stuck.copy().items()}, **self._steps.stuck()}
 
     def _refuse_reload(self, error: Exception) -> None:
-        self.refusal = Refusal(self._clock.now(), running.why_refused(error))
+        self.refusal = running.refused(error, self._clock.now(), self._log)
         self._tell_what_runs()
-        if isinstance(error, ConfigError):
-            self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
-            return
-        ours = not isinstance(error, TielineError)
-        self._log.error("reload_refused", reason=f"{type(error).__name__}: {error}", exc_info=error if ours else None)
 
     def _work(self, offer: Offer, generation: int, event: threading.Event) -> None:
         by = secrets.token_hex(8)
