@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
+from tieline.core.login import address_alone
 from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
 
@@ -20,6 +21,4 @@ class RunnerSettings(HttpSettings):
     @field_validator("url")
     @classmethod
     def _address(cls, url: str) -> str:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("write the whole address, with https:// in front")
-        return url.rstrip("/")
+        return address_alone(url, "https://runner.example.com/api")

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from pydantic import Field, field_validator
 
+from tieline.core.login import address_alone
 from tieline.core.port import HttpSettings
 from tieline.core.secrets import Secret
 
@@ -30,6 +31,4 @@ class StatuspageSettings(HttpSettings):
     @field_validator("url")
     @classmethod
     def _address(cls, url: str) -> str:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("write the whole address, with https:// in front")
-        return url.rstrip("/")
+        return address_alone(url, "https://api.statuspage.io/v1")
