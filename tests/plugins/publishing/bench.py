@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import os
-import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from tests.docs.pages import DOCS, blocks
+from tests.plugins import bench
 
-from tieline.adapters.memory.tool import MemoryTool
 from tieline.adapters.statuspage.simulator import TOKEN, StatuspageSimulator
-from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import HttpxTransport
 from tieline.core import grants
 from tieline.core.access import Grant, Role, Rule, Verdict
-from tieline.core.config import load_text
 from tieline.core.identity import Someone, of_account
-from tieline.core.store.store import Store
 from tieline.core.views import Views
 from tieline.sync import explain, restricting
-from tieline.sync.build import build
-from tieline.sync.daemon.firing import fire_timers
-from tieline.sync.daemon.lane import Lane
-from tieline.sync.engine import Engine
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries
 from tieline.sync.office.office import Performed, offered
 from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.office.performing import perform
 from tieline.sync.sight import WHOLE
-from tieline.sync.work.turn import turn
 
 WRITER, PUBLISHER, COMMANDER, LAWYER = (of_account(name, "db1") for name in ("wil", "pat", "cat", "lou"))
 TEXT = "Some payments are declined. We look into it."
@@ -41,16 +32,15 @@ TEXT = "Some payments are declined. We look into it."
 ]
 
 
-class Bench:
-    """`restart` is a crash: only the store and the tools remain."""
+class Bench(bench.Bench):
+    """Beside it a status page."""
+
+    group = "publishing"
 
     def __init__(self, folder: Path) -> None:
-        self.clock, self.dice = ManualClock(), random.Random(0)
-        self.tool, self.page = MemoryTool(self.clock.now), StatuspageSimulator(self.clock.now)
         os.environ["STATUSPAGE_TOKEN"] = TOKEN
-        self.file = folder / "tieline.yaml"
-        self.file.write_text(WORKSPACE, encoding="utf-8")
-        self.engine: Engine
+        super().__init__(folder, WORKSPACE)
+        self.page = StatuspageSimulator(self.clock.now)
         self.start()
         self.settle(2)
         for whom, role in (
@@ -61,43 +51,11 @@ class Bench:
         ):
             self.grant(whom, role)
 
-    def start(self) -> None:
-        config, registry = load_text(self.file.read_bytes(), self.file)
-        store = Store.open(config.store)
-        store.migrate()
-        self.engine = build(
-            config,
-            store,
-            registry,
-            clock=self.clock,
-            sleep=self.clock.advance,
-            wake=lambda _name: None,
-            dice=self.dice,
-            transports={"desk": self.tool, "page": HttpxTransport(self.page)},
-        )
-        self.lanes = [Lane(self.engine, here) for here in self.engine.connections.values()]
-
-    def close(self) -> None:
-        self.engine.store.close()
-        self.engine.registry.close()
-
-    def restart(self) -> None:
-        self.close()
-        self.start()
+    def beside(self) -> Mapping[str, Any]:
+        return {"page": HttpxTransport(self.page)}
 
     def settle(self, rounds: int = 3, seconds: float = 31) -> None:
-        """Have everything come to rest, while so much time passes in each round."""
-        for _ in range(rounds):
-            self.clock.advance(seconds)
-            for lane in self.lanes:
-                for _ in range(50):
-                    if not lane.step():
-                        break
-            fire_timers(self.engine, self.clock.now())
-            offer = self.engine.registry.offers.by_group["publishing"]
-            for _ in range(50):
-                if not turn(self.engine, offer, "bench"):
-                    break
+        super().settle(rounds, seconds)
 
     # -- people --------------------------------------------------------------------------------------------------------
 
@@ -125,12 +83,6 @@ class Bench:
         return enquiries.see(view, given, self.asker(someone)).facts
 
     # -- what they do --------------------------------------------------------------------------------------------------
-
-    def incident(self, **fields: Any) -> str:
-        made = self.tool.make({"title": "Payments fail", "status": "new", **fields})
-        self.settle(2)
-        with self.engine.store.read() as connection:
-            return explain.one_named(connection, made.key).number
 
     def draft(self, incident: str, someone: Someone = WRITER, **given: Any) -> str:
         said = {"about": incident, "title": "Payments fail", "text": TEXT, **given}

@@ -14,12 +14,16 @@ from tests.plugins.publishing.bench import COMMANDER, LAWYER, PUBLISHER, TEXT, W
 from tieline.core.access import Role
 from tieline.core.acts import NotDone
 from tieline.core.declared import WrongWords
+from tieline.core.desk import Desk
 from tieline.core.errors import NotAllowed, PluginFault
 from tieline.core.model import Audience, IncidentId
 from tieline.core.store import tables as t
+from tieline.plugins.publishing.acts import Announcement, Publish
 from tieline.plugins.publishing.tables import STOP, WORDS
 from tieline.plugins.publishing.tables import WRITER as WRITER_ROWS
 from tieline.sync import explain
+from tieline.sync.office.office import offered
+from tieline.sync.office.performing import perform
 from tieline.sync.road import ceiling, clearance, commit
 from tieline.sync.road.merge import Reason
 
@@ -233,11 +237,17 @@ def test_only_what_everybody_may_read_is_written(bench: Bench) -> None:
     }
 
 
-def test_no_act_has_anything_be_read_outside_without_asking(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_act_has_anything_be_read_outside_without_asking(bench: Bench) -> None:
     name = bench.draft(bench.incident())
-    monkeypatch.setattr("tieline.sync.office.desk.EngineDesk.ask_first", lambda *_args, **_options: None)
+
+    def hasty(desk: Desk, ask: Publish) -> Announcement:
+        """Show an announcement and ask nobody."""
+        desk.release(desk.item(ask.announcement), {"title": "Payments fail", "description": TEXT})
+        return Announcement(announcement=ask.announcement, words="it is shown")
+
+    act = replace(offered(bench.engine)["publishing publish"], run=hasty)
     with pytest.raises(PluginFault, match="asked nobody first"):
-        bench.do(PUBLISHER, "publishing publish", announcement=name)
+        perform(bench.engine, act, act.told({"announcement": name}), bench.asker(PUBLISHER))
     bench.settle()
     assert bench.shown() == []
 

@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 import os
-import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tieline.adapters.memory.tool import MemoryTool
+from tests.plugins import bench
+
 from tieline.adapters.runner.simulator import TOKEN, RunnerSimulator
-from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import HttpxTransport
 from tieline.core import grants
 from tieline.core.access import Grant, Role, Rule, Verdict
-from tieline.core.config import load_text
 from tieline.core.identity import Someone
-from tieline.core.store.store import Store
 from tieline.core.views import Views
 from tieline.sync import explain
-from tieline.sync.build import build
-from tieline.sync.daemon.firing import fire_timers
-from tieline.sync.daemon.lane import Lane
-from tieline.sync.engine import Engine
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries
 from tieline.sync.office.office import Performed, offered
 from tieline.sync.office.performing import perform
-from tieline.sync.work.turn import turn
 
 ANN, BOB = Someone("ann", "os:ann@here"), Someone("bob", "os:bob@here")
 
 
-class Bench:
-    """`restart` is a crash: only the store, the tool and the spool remain."""
+class Bench(bench.Bench):
+    """Beside it a spool, and a runner behind HTTP."""
+
+    group = "runbook"
 
     def __init__(self, folder: Path, runbooks: str) -> None:
         self.folder, self.spool = folder, folder / "spool"
-        self.clock, self.dice = ManualClock(), random.Random(0)
-        self.tool, self.service = MemoryTool(self.clock.now), RunnerSimulator(self.clock.now)
         os.environ["RUNNER_TOKEN"] = TOKEN
-        self.file = folder / "tieline.yaml"
         lines = [
             *("tieline: 1", "store: sqlite:///bench.db", "connections:"),
             *("  desk:", "    tool: memory", "    opens: true", "    history: 1d"),
@@ -49,63 +41,16 @@ class Bench:
             *("plugins:", "  runbook:", "    runbooks:"),
             *(f"      {line}" for line in runbooks.strip("\n").splitlines()),
         ]
-        self.file.write_text("\n".join(lines), encoding="utf-8")
-        self.engine: Engine
+        super().__init__(folder, "\n".join(lines))
+        self.service = RunnerSimulator(self.clock.now)
         self.start()
         for whom in (ANN, BOB):
             verdict = Verdict(True, Rule.OWNER)
             with self.engine.store.write() as tx:
                 grants.grant(tx, whom, Grant(Role.ADMIN), at=self.clock.now(), actor=ANN, verdict=verdict)
 
-    def start(self) -> None:
-        config, registry = load_text(self.file.read_bytes(), self.file)
-        store = Store.open(config.store)
-        store.migrate()
-        self.engine = build(
-            config,
-            store,
-            registry,
-            clock=self.clock,
-            sleep=self.clock.advance,
-            wake=lambda _name: None,
-            dice=self.dice,
-            transports={"desk": self.tool, "http": HttpxTransport(self.service)},
-        )
-        self.lanes = [Lane(self.engine, here) for here in self.engine.connections.values()]
-
-    def close(self) -> None:
-        self.engine.store.close()
-        self.engine.registry.close()
-
-    def restart(self) -> None:
-        self.close()
-        self.start()
-
-    def settle(self, rounds: int = 6, seconds: float = 31) -> None:
-        """Have everything come to rest, while so much time passes in each round."""
-        for _ in range(rounds):
-            self.clock.advance(seconds)
-            self.lanes_run()
-            self.work()
-
-    def lanes_run(self) -> None:
-        for lane in self.lanes:
-            for _ in range(50):
-                if not lane.step():
-                    break
-        fire_timers(self.engine, self.clock.now())
-
-    def work(self) -> None:
-        offer = self.engine.registry.offers.by_group["runbook"]
-        for _ in range(50):
-            if not turn(self.engine, offer, "bench"):
-                return
-
-    def incident(self, **fields: Any) -> str:
-        made = self.tool.make({"title": "Disk full", "status": "new", **fields})
-        self.settle(2)
-        with self.engine.store.read() as connection:
-            return explain.one_named(connection, made.ref).number
+    def beside(self) -> Mapping[str, Any]:
+        return {"http": HttpxTransport(self.service)}
 
     # -- what people do --------------------------------------------------------------------------------------------
 
