@@ -233,8 +233,9 @@ class Web:
         return True
 
     def _refuse_reload(self, error: Exception) -> None:
-        self.refusal = running.refused(error, self._clock.now(), self._log)
+        self.refusal = Refusal(self._clock.now(), running.why_refused(error))
         self._tell_what_runs()
+        self._log.error("reload_refused", **running.as_logged(error))
 
     def _renew_certificate(self, config: Config) -> None:
         """Show the certificate that stands there now to whoever connects from now on. Raises ConfigError."""

@@ -272,8 +272,9 @@ class Daemon:
         self._heartbeat.tell(running.as_facts(self.engine.config, self.refusal))
 
     def _refuse_reload(self, error: Exception) -> None:
-        self.refusal = running.refused(error, self._clock.now(), self._log)
+        self.refusal = Refusal(self._clock.now(), running.why_refused(error))
         self._tell_what_runs()
+        self._log.error("reload_refused", **running.as_logged(error))
 
     # -- loops -----------------------------------------------------------------------------------------------------
 

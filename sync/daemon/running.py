@@ -96,14 +96,12 @@ def unchangeable(before: Config, after: Config, *, listens_at: str = "", who: st
 _OF_LISTENING: Final = {"server": ("server.listen",), "web": ("web.listen", "web.certificate")}
 
 
-def refused(error: Exception, now: datetime, log: Any) -> Refusal:
-    """What is told of a reload that came to nothing, and is logged."""
+def as_logged(error: Exception) -> dict[str, Any]:
+    """What the log says of why a reload came to nothing; of what is a fault of ours, where it was met."""
     if isinstance(error, ConfigError):
-        log.error("reload_refused", problems=[str(problem) for problem in error.problems])
-    else:
-        ours = not isinstance(error, TielineError)
-        log.error("reload_refused", reason=f"{type(error).__name__}: {error}", exc_info=error if ours else None)
-    return Refusal(now, why_refused(error))
+        return {"problems": [str(problem) for problem in error.problems]}
+    ours = not isinstance(error, TielineError)
+    return {"reason": f"{type(error).__name__}: {error}", "exc_info": error if ours else None}
 
 
 def why_refused(error: Exception) -> str:

@@ -191,8 +191,9 @@ class Worker:
         return {**{f"the plugin {group}": at for group, at in self._told_stuck.copy().items()}, **self._steps.stuck()}
 
     def _refuse_reload(self, error: Exception) -> None:
-        self.refusal = running.refused(error, self._clock.now(), self._log)
+        self.refusal = Refusal(self._clock.now(), running.why_refused(error))
         self._tell_what_runs()
+        self._log.error("reload_refused", **running.as_logged(error))
 
     def _work(self, offer: Offer, generation: int, event: threading.Event) -> None:
         by = secrets.token_hex(8)
