@@ -153,12 +153,11 @@ def readers(counts: tuple[int, int], changes: int, repeats: int) -> list[Figure]
             fill(at.database, 1_000)
             at.start()
             token = json.loads(tieline(at, "token", "issue", "bench", "--role", "responder", "--json"))["token"]
-            issued = _tokens(at, token, -(-max(counts) // MOST_OF_A_TOKEN))
+            issued = [_tokens(at, token, -(-count // MOST_OF_A_TOKEN)) for count in counts]
             with web(at, port) as pid:
                 before = resident(pid)
-                for count in counts:
-                    took[count].append(percentile(_told(port, token, issued, count, changes), 0.95))
-                    time.sleep(2)  # those that were closed are noticed at their next look
+                for count, shown in zip(counts, issued, strict=True):
+                    took[count].append(percentile(_told(port, token, shown, count, changes), 0.95))
                 held.append(resident(pid) - before)
     few, many = counts
     what = "a change to its event in the stream, p95"
@@ -205,8 +204,8 @@ def _until_all(selector: selectors.BaseSelector, count: int, words: bytes) -> li
     while len(heard) < count:
         for key, _events in selector.select(1.0):
             said = key.fileobj.recv(1 << 16) if isinstance(key.fileobj, socket.socket) else b""
-            if not said:
-                raise RuntimeError(f"a stream ended, after {len(heard)} of {count}")
+            if not said or said.startswith(b"HTTP/1.1 ") and not said.startswith(b"HTTP/1.1 200 "):
+                raise RuntimeError(f"a stream ended, after {len(heard)} of {count}: {said[:200]!r}")
             if words in said:
                 heard.setdefault(key.fd, time.perf_counter())
         if time.perf_counter() > deadline:
