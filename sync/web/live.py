@@ -74,7 +74,8 @@ class Live:
         while True:
             said = b""
             try:
-                now = await self._now(clock())
+                # Its page was drawn a moment ago: a look before that would put an older one over it.
+                now = await self._now(clock(), anew=shown < 0)
                 if now != shown or silent >= BEAT_EVERY:
                     drawn = await self._for(meant, await asker(), now, int(clock() / BEAT_EVERY))
                     said, shown = b"".join(_said(drawn, order)), now
@@ -87,10 +88,10 @@ class Live:
             yield said
             await asyncio.sleep(LOOK_EVERY)
 
-    async def _now(self, at: float) -> int:
-        """The last entry of the journal: asked for once for all streams."""
+    async def _now(self, at: float, *, anew: bool) -> int:
+        """The last entry of the journal: asked for once for all streams, and anew for one that begins."""
         async with self._look:
-            if at - self._looked >= LOOK_EVERY:
+            if anew or at - self._looked >= LOOK_EVERY:
                 self._head, self._looked = await self._in_thread(partial(head, self._store)), at
         return self._head
 
