@@ -204,7 +204,7 @@ def _until_all(selector: selectors.BaseSelector, count: int, words: bytes) -> li
     while len(heard) < count:
         for key, _events in selector.select(1.0):
             said = key.fileobj.recv(1 << 16) if isinstance(key.fileobj, socket.socket) else b""
-            if not said or said.startswith(b"HTTP/1.1 ") and not said.startswith(b"HTTP/1.1 200 "):
+            if not said or (said.startswith(b"HTTP/1.1 ") and not said.startswith(b"HTTP/1.1 200 ")):
                 raise RuntimeError(f"a stream ended, after {len(heard)} of {count}: {said[:200]!r}")
             if words in said:
                 heard.setdefault(key.fd, time.perf_counter())
