@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -249,14 +250,19 @@ def _of_calls(declared: Iterable[Declared], known: Mapping[Any, str]) -> dict[st
     return {one: names[0] for one, names in named.items() if len(names) == 1}
 
 
+@lru_cache(maxsize=4)
+def _schemas_of(models: tuple[tuple[type[BaseModel], Mode], ...]) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """Where the schema of each stands, and all of them. Making them takes a tenth of a second."""
+    return models_json_schema(models, ref_template=_SCHEMAS)
+
+
 class _Schemas:
     """The schemas of all that is told and answered."""
 
     def __init__(self, declared: Sequence[Declared]) -> None:
         told: list[tuple[type[BaseModel], Mode]] = [(one.ask, "validation") for one in declared]
         answered: list[tuple[type[BaseModel], Mode]] = [(one.answer, "serialization") for one in declared]
-        inputs = [*told, *answered, *_PROBLEM]
-        refs, schema = models_json_schema(inputs, ref_template=_SCHEMAS)
+        refs, schema = _schemas_of((*told, *answered, *_PROBLEM))
         known = {model: str(one["$ref"]).removeprefix(_AT) for model, one in refs.items()}
         names = _names(schema["$defs"], _of_calls(declared, known))
         self._refs = {model: {"$ref": f"{_AT}{names[one]}"} for model, one in known.items()}
