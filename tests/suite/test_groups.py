@@ -1,4 +1,4 @@
-"""What is grouped runs in one worker, and everything else in all of them."""
+"""What is grouped runs in one worker, a file as well, and what is slow in all of them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 from tests.docs.pages import ROOT
 
-GROUPED = """
+FILES = {
+    "test_grouped.py": """
 import time, pytest
 
 
@@ -20,22 +22,55 @@ def test_together(number):
     time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(20))
 def test_apart(number):
     time.sleep(0.05)
-"""
+""",
+    "test_file.py": """
+import time, pytest
 
 
-def test_a_group_stays_in_one_worker(tmp_path: Path) -> None:
-    (tmp_path / "test_grouped.py").write_text(GROUPED, encoding="utf-8")
+@pytest.mark.parametrize("number", ["]", "@", "::", "a", "b", "c"])
+def test_of_a_file(number):
+    time.sleep(0.05)
+
+
+class TestOfAFile:
+    def test_of_a_class(self): ...
+""",
+    "test_other.py": """
+import pytest
+
+
+@pytest.mark.xdist_group("together")
+def test_together(): ...
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("together")
+def test_that_is_slow_together(): ...
+""",
+}
+
+
+def test_who_runs_what(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"PYTHONPATH": str(ROOT)}
     options = ["-n", "3", "--dist", "loadgroup", "-v", "-p", "tests.suite.groups", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", *options, "-c", os.devnull, str(tmp_path)]
+    marks = ["-o", "markers=slow: takes its time"]
+    command = [sys.executable, "-m", "pytest", *options, *marks, "-c", os.devnull, str(tmp_path)]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=100, cwd=tmp_path, env=environment, check=False
     )
-    ran = re.findall(r"^\[(gw\d)\] .* PASSED \S+::test_(together|apart)\[", done.stdout, re.MULTILINE)
-    assert len(ran) == 26, done.stdout
-    assert len({worker for worker, kind in ran if kind == "together"}) == 1
-    assert len({worker for worker, kind in ran if kind == "apart"}) > 1
+    workers: dict[str, list[str]] = defaultdict(list)
+    for worker, kind in re.findall(
+        r"^\[(gw\d)\] .* PASSED \S+(together|apart|file|class)\b", done.stdout, re.MULTILINE
+    ):
+        workers[kind.replace("class", "file")].append(worker)
+    assert {kind: len(ran) for kind, ran in workers.items()} == {"together": 8, "apart": 20, "file": 7}, done.stdout
+    assert len(set(workers["together"])) == 1
+    assert len(set(workers["file"])) == 1
+    assert len(set(workers["apart"])) > 1
