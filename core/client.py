@@ -24,7 +24,7 @@ from tieline.core.http import (
 )
 from tieline.core.login import NOBODY, Proof
 from tieline.core.oauth import Tokens
-from tieline.core.port import HttpSettings, Workbench
+from tieline.core.port import Cut, HttpSettings, Workbench
 from tieline.core.redaction import conceal_pair
 from tieline.core.route import Route, blocked, route
 from tieline.core.unreached import cause
@@ -163,7 +163,10 @@ class Client:
         shown = {**sent.headers, **({"authorization": f"Bearer {token}"} if token else {})}
         self._bench.spend()
         try:
-            with made.stream(sent.method, url, params=sent.query, json=sent.body, headers=shown) as response:
+            with (
+                self._bench.around(sent.changes),
+                made.stream(sent.method, url, params=sent.query, json=sent.body, headers=shown) as response,
+            ):
                 held = bytearray()
                 for chunk in response.iter_bytes():
                     held += chunk
@@ -176,7 +179,7 @@ class Client:
             # httpx reads the address of a redirect even when it is not to follow it.
             words = f"{what} answered with a redirect to nowhere; set the final address as `url`"
             raise NeedsOperator(self._connection, words) from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
+        except (httpx.TransportError, httpx.DecodingError, Cut) as error:
             words = f"{what}: the answer was lost ({cause(error)})"
             raise TryAgain(self._connection, words, maybe_done=sent.changes) from None
         answer = httpx.Response(

@@ -27,7 +27,16 @@ from urllib.parse import urlsplit
 from tieline.core.errors import ConfigError, Place, Problem, as_sentence
 from tieline.core.expressions import Condition, ExpressionError, compile_condition, variables_of
 from tieline.core.model import CATALOGUE, ConnectionName, RecordKind, Tlp
-from tieline.core.options import NAME, Comments, ConnectionSection, ServerConfig, SignalsConfig, WebConfig, Workspace
+from tieline.core.options import (
+    NAME,
+    Comments,
+    ConnectionSection,
+    Environment,
+    ServerConfig,
+    SignalsConfig,
+    WebConfig,
+    Workspace,
+)
 from tieline.core.plugins import installed, plugin_for_tool
 from tieline.core.port import AdapterKind, ConnectionSettings, HttpSettings, Power
 from tieline.core.redaction import conceal
@@ -58,6 +67,7 @@ class ConnectionConfig:
     calls_per_minute: int
     account: str
     """What its login is called, which other connections share; "" where none does."""
+    environment: Environment
     comments: Comments
     ceiling: Tlp
     opens: Condition
@@ -335,6 +345,7 @@ class _Reader:
             poll_every=section.poll_every or poll_every,
             calls_per_minute=section.calls_per_minute or kind.calls_per_minute,
             account=section.account,
+            environment=section.environment,
             comments=section.comments,
             ceiling=section.ceiling,
             opens=opens or Condition.constant(kind.record == RecordKind.SIGNAL),

@@ -212,6 +212,13 @@ _CONDITION = Forms("true, false or a condition in CEL")
 _ADDRESS = Forms("an address like sqlite:///tieline.db, or a reference like {env: NAME}")
 
 
+class Environment(StrEnum):
+    """What a tool's instance is for."""
+
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+
+
 class ConnectionSection(Section):
     """What every connection may say, whatever its tool."""
 
@@ -232,6 +239,10 @@ class ConnectionSection(Section):
         description="A name for the account that it logs in with, where other connections of this file do so, too: "
         "they share its rate limit, and wait together while it is not answered.",
         json_schema_extra={"pattern": f"^({NAME.pattern})?$"},
+    )
+    environment: Environment = Field(
+        default=Environment.PRODUCTION,
+        description="What the instance is for; `tieline adapter prove` makes records in a sandbox only.",
     )
     comments: Comments = Field(default=Comments.BOTH, description="Which way comments go.")
     ceiling: Tlp = Field(default=Tlp.AMBER, description="The narrowest TLP label that may be copied there.")

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -530,6 +531,14 @@ def _free() -> None:
     """A call that counts against no budget."""
 
 
+def _nothing(_writes: bool, /) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+class Cut(Exception):
+    """The line is cut on purpose, and the answer of a request is lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workbench:
     """What an adapter gets from outside itself, so that a simulation can own it: time, and how long to wait.
@@ -543,6 +552,9 @@ class Workbench:
     transport: Any = None
     """In tests and simulations: an `httpx.BaseTransport` or a requests `BaseAdapter` used instead of the network."""
     spend: Callable[[], None] = _free
+    around: Callable[[bool], AbstractContextManager[None]] = _nothing
+    """What stands around each request, for whoever proves an adapter against a real tool; it is told whether the
+    request writes, and raises Cut where the answer is to be lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from tieline.core.errors import RemoteError, TryAgain
 from tieline.core.http import hold_whole, too_large
 from tieline.core.oauth import Tokens
-from tieline.core.port import HttpSettings, Workbench
+from tieline.core.port import Cut, HttpSettings, Workbench
 from tieline.core.route import Route, blocked, route
 from tieline.core.unreached import beneath, cause
 
@@ -99,14 +99,15 @@ class Sdk(Generic[Library, Proof]):
 
         self._bench.spend()
         try:
-            call(opened.library, token)
-        except _Answered as heard:
-            return heard.response, token
+            with self._bench.around(writes):
+                response = _answer(call, opened.library, token)
         except OverflowError:
             raise too_large(self.connection, what, writes=writes) from None
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, Cut) as error:
             raise self.unanswered(what, error, writes=writes) from None
-        raise TryAgain(self.connection, f"{what}: no answer", maybe_done=writes)
+        if response is None:
+            raise TryAgain(self.connection, f"{what}: no answer", maybe_done=writes)
+        return response, token
 
     def _renewed(self, refused: str) -> bool:
         """Whether we can prove ourselves otherwise than we just did: a token that ended early is bought anew, and the
@@ -137,6 +138,15 @@ class _Answered(Exception):
     def __init__(self, response: Any) -> None:
         super().__init__()
         self.response = response
+
+
+def _answer(call: Callable[[Library, str], object], library: Library, token: str) -> Any:
+    """The response that was handed over; None where the SDK sent nothing."""
+    try:
+        call(library, token)
+    except _Answered as heard:
+        return heard.response
+    return None
 
 
 def _hand_over(opened: Opened[Any], response: Any, **_options: Any) -> None:

@@ -165,6 +165,10 @@ class ToolDriver:
         """The plain text of a comment that was read; the reverse of `comment_body`."""
         return str(body)
 
+    def comment_kept(self, text: str) -> str:
+        """What the tool itself keeps of a comment: override it where that is not as with a description."""
+        return self.text_kept(text)
+
     def public_comments(self, ref: Ref) -> Sequence[str]:
         """The plain texts of the comments that a customer of the tool can read, by the tool's own account."""
         raise NotImplementedError

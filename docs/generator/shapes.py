@@ -80,6 +80,22 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     **_ACTS,
     "tieline init": {"": {"file": "text", "tools": ["text"], "console": "text", "account": "text"}},
     "tieline adapter new": {"": {"folder": "text", "files": ["text"]}},
+    "tieline adapter prove": {
+        "": {
+            "format": "text",
+            "tieline": "text",
+            "tool": "text",
+            "version": "text",
+            "mapping": "text",
+            "powers": ["text"],
+            "milliseconds": {"<read or write>": {"median": "integer", "most": "integer"}},
+            "kept": ["text"],
+            "otherwise": {"<test>": "text"},
+            "crashed": {"<test>": "text"},
+            "not_asked": {"<test>": "text"},
+            "records": {"closed": "integer", "left": "integer"},
+        }
+    },
     "tieline plugin new": {"": {"folder": "text", "files": ["text"]}},
     "tieline check": {
         "": [{"connection": "text", "tool": "text", "works": "boolean", "account": "text", "notes": ["text"]}]

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "init-again": ("init", "--tool", "memory"),
     "plugin-new": ("plugin", "new", "notes", "--folder", "notes"),
     "adapter-new": ("adapter", "new", "mydesk", "--folder", "mydesk"),
+    "adapter-prove": ("adapter", "prove", "snow"),
     "plugin-rebuild": ("plugin", "rebuild", "escalation"),
     "check": ("check",),
     "run": ("-w", "nowhere", "run"),

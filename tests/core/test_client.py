@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import httpx
 import pytest
 
@@ -11,7 +14,7 @@ from tieline.core.client import Client
 from tieline.core.errors import NeedsOperator, TryAgain
 from tieline.core.login import Proof
 from tieline.core.oauth import Granted, Tokens
-from tieline.core.port import HttpSettings, Workbench
+from tieline.core.port import Cut, HttpSettings, Workbench
 
 URL = "https://tool.example.com/api"
 
@@ -40,13 +43,21 @@ class Desk:
         self.bought = 0
         clock = ManualClock()
         self.clock = clock
-        bench = Workbench(clock, clock.sleep, HttpxTransport(self.tool), self._pay)
+        self.cut = False
+        bench = Workbench(clock, clock.sleep, HttpxTransport(self.tool), self._pay, self._around)
         tokens = Tokens(clock, self._buy) if sells else None
         prove = Proof if sells else lambda: Proof({"authorization": f"Bearer {self.secret}"})
         self.client = Client("desk", url, HttpSettings(), bench, tool="Acme", prove=prove, tokens=tokens)
 
     def _pay(self) -> None:
         self.paid += 1
+
+    @contextmanager
+    def _around(self, writes: bool) -> Iterator[None]:
+        yield
+        self.writes = writes
+        if self.cut:
+            raise Cut
 
     def _buy(self) -> Granted:
         self.bought += 1
@@ -67,6 +78,15 @@ def test_a_member_that_is_not_there_or_something_else_is_not_believed(name: str,
     answer = desk.client.get("/me")
     with pytest.raises(NeedsOperator, match=rf"GET /me at https://tool\.example\.com .* not Acme's \(no `{name}`\)"):
         desk.client.part(answer, name, kind)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_answer_that_is_lost_on_purpose_is_lost_like_any_other(method: str) -> None:
+    desk = Desk()
+    desk.cut = True
+    with pytest.raises(TryAgain, match="the answer was lost") as caught:
+        desk.client.call(method, "/tickets")
+    assert (caught.value.maybe_done, desk.writes, len(desk.tool.heard)) == (method == "POST", method == "POST", 1)
 
 
 @pytest.mark.parametrize("said", [b"<html>", b'{"a"', b"[]", b""])

@@ -25,6 +25,7 @@ from tieline.cli.main import cli
 from tieline.cli.simulation import mutants
 
 ELSEWHERE = {
+    "tieline adapter prove": "tests/cli/test_prove.py",
     "tieline demo": "tests/e2e/test_demo.py",
     "tieline doubts confirm": "tests/sync/test_absence.py",
     "tieline login": "tests/cli/client/test_login.py",
@@ -68,6 +69,7 @@ ARGUMENTS = {
     "init": ("--tool", "memory"),
     "plugin new": ("notes",),
     "adapter new": ("mydesk",),
+    "adapter prove": ("left",),
     "store copy": ("--to", "sqlite:///copied.db"),
     "token issue": ("grafana",),
     "items": ("problem",),

@@ -152,7 +152,7 @@ class CommentContract:
         ref, text = tool.make("Disk full"), HOSTILE[what]
         adapter.add_comment(ref, tool.comment_body(text), _narrowest(adapter), token())
         said = tool.comment_text(adapter.comments(ref)[0].body)
-        expect(said == tool.text_kept(text), f"{what}: wrote {text!r:.60}, read {said!r:.60}")
+        expect(said == tool.comment_kept(text), f"{what}: wrote {text!r:.60}, read {said!r:.60}")
 
     @needs(Power.COMMENT, "missing_ref")
     def test_comments_of_a_missing_record_say_gone(self, adapter: Commenter, tool: ToolDriver) -> None:

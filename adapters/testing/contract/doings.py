@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieline.adapters.testing.contract.expect import expect, here, listed, needs, raises, refs, token
+from tieline.adapters.testing.contract.expect import expect, here, listed, needs, newcomers_of, raises, token
 from tieline.adapters.testing.contract.writing import FindingAdapter
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.core.errors import StaleVersion
@@ -27,9 +27,9 @@ class LeftContract:
 
     @needs(Power.WRITE, "new_body", "patch_title", "edit", "title_in", "after_next_write", "advance")
     def test_a_new_record_is_answered_as_it_was_born(self, adapter: Adapter, tool: ToolDriver) -> None:
-        start, other = here(adapter), tool.connect()
+        newcomers = newcomers_of(tool.connect())
         theirs = tool.patch_title("Disk full, says a person")
-        tool.after_next_write(lambda: tool.edit(refs(listed(other, start))[-1], theirs))
+        tool.after_next_write(lambda: tool.edit(newcomers().pop(), theirs))
         made = adapter.create(tool.new_body("Disk full"), token())
         title = tool.title_in(made.body)
         expect(title == "Disk full", f"create() answers the record as it was born, not {title!r}")

@@ -133,3 +133,10 @@ def here(source: Source, since: Cursor | None = None) -> Cursor:
     if not cursors:
         raise AssertionError("changes() yielded no page; at least one comes, so that a cursor always exists")
     return cursors[-1]
+
+
+def newcomers_of(source: Source) -> Callable[[], set[Ref]]:
+    """What is listed from now on of records that nobody has made yet: a real tool holds those of other tests."""
+    start = here(source)
+    before = set(refs(listed(source, start)))
+    return lambda: set(refs(listed(source, start))) - before

@@ -25,10 +25,13 @@ class Verdict:
     skipped: dict[str, str] = field(default_factory=dict)
 
 
-def trial(suite: type, make_tool: Callable[[], ToolDriver]) -> Verdict:
-    """Every test of the suite, each case on a tool of its own."""
+def trial(
+    suite: type, make_tool: Callable[[], ToolDriver], begins: Callable[[str], None] = lambda _name: None
+) -> Verdict:
+    """Every test of the suite, each case on a tool of its own. `begins` is told the name of each that begins."""
     verdict = Verdict()
     for name, test in contract_tests(suite).items():
+        begins(name)
         for case in _cases(test):
             _try(verdict, name, getattr(suite(), name), make_tool, case)
     verdict.kept -= verdict.broken.keys() | verdict.crashed.keys()

@@ -6,7 +6,17 @@ from typing import ClassVar, Protocol
 
 import pytest
 
-from tieline.adapters.testing.contract.expect import HOSTILE, expect, here, listed, needs, raises, refs, token, told
+from tieline.adapters.testing.contract.expect import (
+    HOSTILE,
+    expect,
+    here,
+    listed,
+    needs,
+    newcomers_of,
+    raises,
+    token,
+    told,
+)
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain
 from tieline.core.port import Adapter, Body, Cursor, Finder, Historian, Power, Reading, Token, Version
@@ -38,9 +48,9 @@ class CreatingContract:
 
     @needs(Power.WRITE, "invalid_body")
     def test_what_the_tool_refuses_is_rejected(self, adapter: Adapter, tool: ToolDriver) -> None:
-        start = here(adapter)
+        newcomers = newcomers_of(adapter)
         raises(Rejected, lambda: adapter.create(tool.invalid_body(), token()), "creating what the tool refuses")
-        expect(not listed(adapter, start), "a refused record does not exist")
+        expect(not newcomers(), "a refused record does not exist")
 
     @needs(Power.WRITE, "unfit_body")
     def test_a_refusal_names_the_member_that_was_refused(self, adapter: Adapter, tool: ToolDriver) -> None:
@@ -111,7 +121,7 @@ class FindingContract:
 
     @needs(Power.WRITE, Power.FIND, "new_body", "lose_next_write", "heal")
     def test_a_create_with_a_lost_answer_is_found_again(self, adapter: FindingAdapter, tool: ToolDriver) -> None:
-        start, mine = here(adapter), token()
+        newcomers, mine = newcomers_of(adapter), token()
         tool.lose_next_write(after_effect=True)
         error = raises(
             TryAgain, lambda: adapter.create(tool.new_body("Disk full"), mine), "a create with a lost answer"
@@ -122,7 +132,7 @@ class FindingContract:
         )
         found = self._find(adapter, tool, mine)
         expect(found is not None, "the record that was made although its answer was lost is found by its token")
-        made = set(refs(listed(adapter, start)))
+        made = newcomers()
         expect(len(made) == 1, f"one create made {len(made)} records: an adapter never repeats a write")
 
     @needs(Power.WRITE, Power.FIND, "new_body", "lose_next_write", "heal")
@@ -382,20 +392,20 @@ class FailingWriteContract:
     @pytest.mark.parametrize("status", MEANINGS)
     def test_each_status_of_a_write_means_its_error(self, adapter: Adapter, tool: ToolDriver, status: int) -> None:
         kind, maybe = self.MEANINGS[status]
-        start = here(adapter)
+        newcomers = newcomers_of(adapter)
         tool.fail(status, only_writes=True)
         error = raises(kind, lambda: adapter.create(tool.new_body("Disk full"), token()), f"a create answered {status}")
         tool.heal()
         if isinstance(error, TryAgain):
             expect(error.maybe_done is maybe, f"after a write, {status} means maybe_done={maybe}")
         told(error, status)
-        expect(not listed(adapter, start), "an adapter never repeats a write")
+        expect(not newcomers(), "an adapter never repeats a write")
 
     @needs(Power.WRITE, "new_body", "fail", "heal")
     @pytest.mark.parametrize("status", [404, 410])
     @pytest.mark.parametrize("page", [False, True])
     def test_a_create_is_never_gone(self, adapter: Adapter, tool: ToolDriver, status: int, page: bool) -> None:
-        start = here(adapter)
+        newcomers = newcomers_of(adapter)
         media, content = ("text/html", b"<h1>Not Found</h1>") if page else ("application/json", b"{}")
         tool.fail(status, headers={"content-type": media}, content=content, only_writes=True)
         error = raises(
@@ -405,7 +415,7 @@ class FailingWriteContract:
         expect(not isinstance(error, Gone), "nothing can be gone that is not there: raise NeedsOperator or TryAgain")
         expect(not isinstance(error, Rejected), "the values were not refused: something else answered")
         told(error, status)
-        expect(not listed(adapter, start), "an adapter never repeats a write")
+        expect(not newcomers(), "an adapter never repeats a write")
 
     @needs(Power.WRITE, "new_body", "patch_title", "fail")
     def test_a_conflict_is_a_stale_version(self, adapter: Adapter, tool: ToolDriver) -> None:

@@ -1,0 +1,155 @@
+"""Proving an adapter against somebody's own sandbox: whether it may be, the tests, and the clearing up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from sqlalchemy import func, select
+
+from tieline.adapters.testing.contract import AdapterContract, SourceContract
+from tieline.adapters.testing.contract.trial import trial
+from tieline.adapters.testing.driver import ToolDriver
+from tieline.cli.proving.report import Proof
+from tieline.cli.proving.sandbox import Colleagues, Sandbox, Watcher, Worker, left_open
+from tieline.core.config import Config, ConnectionConfig
+from tieline.core.errors import RemoteError, TielineError
+from tieline.core.model import RecordKind, Status
+from tieline.core.options import Environment
+from tieline.core.port import Adapter, Cursor, Health, Reading, Source
+from tieline.core.store import tables as t
+from tieline.core.store.store import Connection
+from tieline.mappings import Mapping as FieldMapping
+
+ASKED: Final = (RecordKind.INCIDENT, RecordKind.PROBLEM, RecordKind.SIGNAL)
+"""The kinds of records of which a mapping knows a title and a state, so that any tool can be asked for them."""
+
+
+class NoSandbox(TielineError):
+    """It may not be proved there; its message says why, and what to do."""
+
+
+def address_of(connection: ConnectionConfig) -> str:
+    """The host that a connection asks, or all of its address where that names none."""
+    url = str(getattr(connection.settings, "url", "") or "")
+    return urlsplit(url).netloc.rpartition("@")[2].lower() or url
+
+
+def check_is_sandbox(config: Config, connection: ConnectionConfig, stored: Connection, *, served: bool) -> None:
+    """Raises NoSandbox where records that nobody asked for would be read, copied or taken for real ones. `served` says
+    that a daemon runs on the workspace."""
+    name = connection.name
+    if connection.kind.record not in ASKED:
+        raise NoSandbox(f"{name} holds no incidents, and is proved by its own tests alone: {connection.kind.record}")
+    if connection.environment is not Environment.SANDBOX:
+        raise NoSandbox(
+            f"{name} is not called a sandbox: a proof makes some hundred records there and closes them. Where nobody "
+            f"works by it, write `environment: sandbox` under `connections: {name}:` and ask again."
+        )
+    place = address_of(connection)
+    for other in config.connections.values():
+        if place and other.environment is not Environment.SANDBOX and address_of(other) == place:
+            raise NoSandbox(
+                f"{other.name} asks {place}, too, and is not called a sandbox: what is made by {name} would be read by "
+                f"it. Prove {name} in a workspace of its own, or on another instance."
+            )
+    copies = select(func.count()).select_from(t.replica).where(t.replica.c.connection == name)
+    kept = int(stored.execute(copies).scalar_one())
+    if kept:
+        raise NoSandbox(
+            f"{name} is in use, copies of incidents kept there: {kept:,}. Prove it in a workspace of its own, whose "
+            "tieline.yaml has this connection alone."
+        )
+    if served:
+        raise NoSandbox(
+            f"a daemon runs on this workspace: it would take what is made by {name} for incidents, and copy them. Stop "
+            "it, or prove it in a workspace of its own."
+        )
+
+
+def check_is_colleague(connection: ConnectionConfig, colleague: ConnectionConfig, accounts: tuple[str, str]) -> None:
+    """Raises NoSandbox for a colleague who works elsewhere, or by the same account."""
+    same = colleague.tool == connection.tool and address_of(colleague) == address_of(connection)
+    if not same or colleague.environment is not Environment.SANDBOX:
+        raise NoSandbox(
+            f"{colleague.name} is not another account of the same sandbox: a colleague has the same `tool`, `url` and "
+            f"`environment: sandbox` as {connection.name}, and logs in as somebody else."
+        )
+    if accounts[0] == accounts[1]:
+        raise NoSandbox(f"{colleague.name} logs in as {accounts[1]}, as {connection.name} does: name another account")
+
+
+def prove(
+    sandbox: Sandbox,
+    health: Health,
+    colleague: ConnectionConfig | None,
+    *,
+    tieline: str,
+    begins: Callable[[str], None] = lambda _name: None,
+) -> Proof:
+    """The tests that this tool can be asked, and then what they made closed. `colleague` logs in as somebody else.
+    Raises RemoteError where the tool cannot be asked where its records end by now."""
+    source = sandbox.connect(sandbox.bench)
+    start = _here(source)
+    is_written = isinstance(source, Adapter)
+
+    def person() -> ToolDriver:
+        if not is_written:
+            return Watcher(sandbox)
+        return Worker(sandbox) if colleague is None else Colleagues(sandbox, colleague)
+
+    try:
+        verdict = trial(AdapterContract if is_written else SourceContract, person, begins)
+    finally:
+        closed, left = _clear(sandbox, source, start)
+    return Proof(
+        tool=sandbox.connection.tool,
+        version=health.version,
+        account=health.account,
+        tieline=tieline,
+        mapping=f"{sandbox.mapping.name} {sandbox.mapping.digest[:12]}",
+        powers=[power.value for power in sandbox.connection.kind.powers],
+        verdict=verdict,
+        took=sandbox.took,
+        closed=closed,
+        left=left,
+    )
+
+
+def _here(source: Source) -> Cursor:
+    """Where the tool's records end by now."""
+    cursors = [page.cursor for page in source.changes(None)]
+    return cursors[-1]
+
+
+def _clear(sandbox: Sandbox, source: Source, since: Cursor) -> tuple[int, dict[str, str]]:
+    """Close what was made. Answers how many were, and what is left, with why."""
+    if not isinstance(source, Adapter):
+        return 0, {}
+    closed, left = 0, dict[str, str]()
+    try:
+        found = list(left_open(sandbox, source, since))
+    except RemoteError as error:
+        return 0, {f"all whose title begins with {sandbox.fence.strip()}": str(error)}
+    for one in found:
+        why = _why_not_closed(sandbox.mapping, source, one)
+        if why:
+            left[one.key or one.ref] = why
+        else:
+            closed += 1
+    return closed, left
+
+
+def _why_not_closed(mapping: FieldMapping, source: Adapter, one: Reading) -> str:
+    """Close a record. Answers why it is still open; "" where it is not."""
+    closed = {"status": Status.RESOLVED.value}
+    beside = {**mapping.normalize(one.body).fields, **closed, "resolution": "Made by a proof of Tieline's adapter."}
+    told = mapping.denormalize(closed, beside)
+    if told.left_out:
+        return told.left_out[0].sentence
+    try:
+        source.update(one.ref, told.body, one.version)
+    except RemoteError as error:
+        return str(error)
+    return ""
