@@ -558,6 +558,27 @@ class Workbench:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What an adapter does, in a few words each: its row in the table of tools. What a power stands behind is filled
+    where that power is claimed, and nowhere else.
+
+    `title` is the tool as people call it, `through` what it is asked by; `finds` what our own create is found by
+    (Power.FIND), `proof` what proves a webhook (Power.RECEIVE), `acts` what is done to a signal (Power.ACKNOWLEDGE).
+    `limits` are sentences: what cannot be done, and why.
+    """
+
+    title: str
+    through: str
+    reads: str
+    writes: str = ""
+    finds: str = ""
+    proof: str = ""
+    comments: str = ""
+    acts: str = ""
+    limits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AdapterKind:
     """What a plugin registers: a tool, its settings, its powers and how to connect."""
 
@@ -577,5 +598,7 @@ class AdapterKind:
     readers: Audience = Audience.RESPONDERS
     """The widest audience that reads what stands there. To one outside nothing leaves but what is for it and what
     somebody approved byte for byte."""
+    summary: Summary | None = None
+    """For the table of tools; the adapters that come with Tieline have one."""
     look_at: str = ""
     """Where a person looks when the tool answers success and does something else: its rights, screens and rules."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from generator import (
     access,
     acts,
@@ -17,11 +19,13 @@ from generator import (
     mapping_files,
     metrics,
     outcomes,
+    tools,
     views,
     words,
 )
 
 FOLDER = Path(__file__).parent
+README = FOLDER.parent / "README.md"
 MANUAL_NOTE = '.\\" Written by docs/generate.py from the code; `make docs` writes it anew.\n'
 NOTE = "<!-- Written by docs/generate.py from the code; `make docs` writes it anew. -->\n"
 
@@ -39,11 +43,16 @@ def pages() -> dict[str, str]:
         "reference/metrics.md": metrics.page(),
         "reference/outcomes.md": outcomes.page(),
         "reference/reasons.md": words.page(),
+        "reference/tools.md": tools.page(),
         "reference/views.md": views.page(),
         "explanation/guarantees.md": guarantees.page(),
     }
     written = {name: f"{NOTE}\n{text.strip()}\n" for name, text in made.items()}
-    return {**written, "reference/tieline.1": f"{MANUAL_NOTE}{manual.page()}\n"}
+    return {
+        **written,
+        "reference/tieline.1": f"{MANUAL_NOTE}{manual.page()}\n",
+        "../README.md": tools.readme(README.read_text(encoding="utf-8")),
+    }
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from tieline.adapters.memory.adapter import connect
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.core.hooks import hookimpl
 from tieline.core.model import RecordKind
-from tieline.core.port import AdapterKind, Power
+from tieline.core.port import AdapterKind, Power, Summary
 
 KIND: Final = AdapterKind(
     tool="memory",
@@ -22,10 +22,22 @@ KIND: Final = AdapterKind(
     mapping="memory-incident",
     text="markdown",
     calls_per_minute=60_000,
+    summary=Summary(
+        title="Memory",
+        through="nothing: it is in the process",
+        reads="what changed",
+        writes="everything",
+        finds="its token",
+        proof="HMAC",
+        comments="every audience, edited in place",
+        acts="acknowledgements",
+        limits=("It is the reference for authors and for tests, and keeps nothing.",),
+    ),
 )
 
 PROBLEM: Final = replace(
     KIND,
+    summary=None,
     tool="memory-problem",
     record=RecordKind.PROBLEM,
     connect=partial(connect, record=RecordKind.PROBLEM),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from tieline.adapters.pagerduty.settings import PagerDutySettings
 from tieline.core.hooks import hookimpl
 from tieline.core.model import ConnectionName, RecordKind
-from tieline.core.port import AdapterKind, Power, Source, Workbench
+from tieline.core.port import AdapterKind, Power, Source, Summary, Workbench
 
 
 def connect(name: ConnectionName, settings: Any, bench: Workbench) -> Source:
@@ -44,6 +44,19 @@ def tieline_adapters() -> list[AdapterKind]:
             "pagerduty-incident",
             "plain",
             calls_per_minute=800,
+            summary=Summary(
+                title="PagerDuty",
+                through="REST v2 by pdpyras, Events v2",
+                reads="log entries",
+                writes="creates, updates, opens again",
+                finds="`incident_key`",
+                proof="v3 signatures, several secrets at once",
+                comments="notes, edited in place",
+                limits=(
+                    "A description is taken when an incident is made, and never again.",
+                    "Nothing tells what a write replaced: an edit in the same moment is lost on its side.",
+                ),
+            ),
             look_at="its rules and time-outs (assigning an incident anew takes its acknowledgement back)",
         )
     ]

@@ -7,7 +7,7 @@ from typing import Any
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.core.hooks import hookimpl
 from tieline.core.model import ConnectionName, RecordKind
-from tieline.core.port import AdapterKind, Source, Workbench
+from tieline.core.port import AdapterKind, Source, Summary, Workbench
 
 
 def connect(name: ConnectionName, settings: Any, bench: Workbench) -> Source:
@@ -20,4 +20,19 @@ def connect(name: ConnectionName, settings: Any, bench: Workbench) -> Source:
 @hookimpl
 def tieline_adapters() -> list[AdapterKind]:
     """One kind: Prometheus from 2.20 on, and what speaks its rules API (Thanos Ruler, Mimir, VictoriaMetrics)."""
-    return [AdapterKind("prometheus", RecordKind.SIGNAL, PrometheusSettings, connect, frozenset(), "prometheus-alert")]
+    return [
+        AdapterKind(
+            "prometheus",
+            RecordKind.SIGNAL,
+            PrometheusSettings,
+            connect,
+            frozenset(),
+            "prometheus-alert",
+            summary=Summary(
+                title="Prometheus, vmalert, Mimir, Thanos Ruler",
+                through="rules API, by prometheus-api-client",
+                reads="active alerts",
+                limits=("Nothing is told back: silences are Alertmanager's.",),
+            ),
+        )
+    ]

@@ -9,7 +9,7 @@ from tieline.adapters.runner.settings import RunnerSettings
 from tieline.core.executions import its_own
 from tieline.core.hooks import hookimpl
 from tieline.core.model import RecordKind
-from tieline.core.port import AdapterKind, Power
+from tieline.core.port import AdapterKind, Power, Summary
 
 KIND: Final = AdapterKind(
     "runner",
@@ -20,6 +20,13 @@ KIND: Final = AdapterKind(
     "runner-execution",
     "markdown",
     copies=its_own,
+    summary=Summary(
+        title="Runner",
+        through="a small API over HTTP",
+        reads="what changed, by a count; what came of each job, with a hash",
+        writes="starts jobs, calls them back",
+        finds="`Idempotency-Key`",
+    ),
     look_at="the runner and its log",
 )
 

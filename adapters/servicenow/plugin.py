@@ -7,7 +7,7 @@ from typing import Any, Final
 from tieline.adapters.servicenow.settings import ServiceNowSettings
 from tieline.core.hooks import hookimpl
 from tieline.core.model import ConnectionName, RecordKind
-from tieline.core.port import AdapterKind, Power, Source, Workbench
+from tieline.core.port import AdapterKind, Power, Source, Summary, Workbench
 
 
 def connect(name: ConnectionName, settings: Any, bench: Workbench) -> Source:
@@ -38,6 +38,21 @@ KIND: Final = AdapterKind(
     ),
     mapping="servicenow-incident",
     text="servicenow_journal",
+    summary=Summary(
+        title="ServiceNow",
+        through="Table API, by pysnow",
+        reads="pages by (updated, sys_id)",
+        writes="creates and updates; what a write replaced is told from sys_audit",
+        finds="`correlation_id`, read back",
+        proof="a signed business rule",
+        comments="comments and work notes",
+        limits=(
+            "A closed incident stays closed: it is not opened again.",
+            "An incident has no field for a foreign address: links stand in work notes.",
+            "The Table API writes without looking at a version: an edit in the same moment is replaced, found in the "
+            "audit, and told.",
+        ),
+    ),
 )
 
 

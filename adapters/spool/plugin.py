@@ -9,7 +9,7 @@ from tieline.adapters.spool.settings import SpoolSettings
 from tieline.core.executions import its_own
 from tieline.core.hooks import hookimpl
 from tieline.core.model import RecordKind
-from tieline.core.port import AdapterKind, Power
+from tieline.core.port import AdapterKind, Power, Summary
 
 KIND: Final = AdapterKind(
     "spool",
@@ -21,6 +21,13 @@ KIND: Final = AdapterKind(
     "markdown",
     calls_per_minute=60_000,
     copies=its_own,
+    summary=Summary(
+        title="Spool",
+        through="a folder, and a runner that works through it",
+        reads="its jobs and what came of each, with a hash",
+        writes="puts jobs there, calls them back",
+        finds="the job's name",
+    ),
     look_at="the folder and its runner",
 )
 

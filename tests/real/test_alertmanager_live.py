@@ -185,6 +185,8 @@ TAKES_AS_LONG = "ten minutes take ten minutes in a real server"
 
 
 class TestContract(SourceContract):
+    tool_kind = "alertmanager"
+    against = "a real Alertmanager of Debian"
     driver = LiveDriver
     waivers: ClassVar[Mapping[str, str]] = {
         "test_the_age_is_the_time_since_the_last_change": TAKES_AS_LONG,

@@ -60,6 +60,11 @@ class _Suite:
     driver: ClassVar[type[ToolDriver] | None] = None
     """The person in the tool."""
 
+    tool_kind: ClassVar[str] = ""
+    """The tool that is proved, as its adapter names it: for the table of tools."""
+    against: ClassVar[str] = ""
+    """What stands behind the driver: a simulator and what that was written after, or a real server and its version."""
+
     waivers: ClassVar[Mapping[str, str]] = {}
     """Name of a test (without its parameters, or with them as pytest prints them) to the reason why this tool cannot
     keep it."""

@@ -10,6 +10,8 @@ from tieline.adapters.testing.contract import SourceContract
 
 
 class TestAlertmanager(SourceContract):
+    tool_kind = "alertmanager"
+    against = "a simulator of three dialects"
     driver = AlertmanagerDriver
 
 

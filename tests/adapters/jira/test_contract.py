@@ -194,16 +194,24 @@ class OddSiteDriver(JiraDriver):
 
 
 class TestJiraCloud(AdapterContract):
+    tool_kind = "jira"
+    against = "a simulator, written after the vendor's OpenAPI specification"
     driver = JiraDriver
 
 
 class TestJiraServiceManagement(AdapterContract):
+    tool_kind = "jira-jsm"
+    against = "a simulator, written after the vendor's documentation"
     driver = ServiceDriver
 
 
 class TestJiraDataCenter(AdapterContract):
+    tool_kind = "jira-dc"
+    against = "a simulator, written after the vendor's documentation"
     driver = DataCenterDriver
 
 
 class TestJiraWithWholeSecondsInAnOddZone(AdapterContract):
+    tool_kind = "jira"
+    against = "the same of a site with whole seconds in an odd zone"
     driver = OddSiteDriver

@@ -33,6 +33,8 @@ class UnconditionalDriver(MemoryDriver):
 
 
 class TestMemory(AdapterContract):
+    tool_kind = "memory"
+    against = "itself"
     driver = MemoryDriver
 
 

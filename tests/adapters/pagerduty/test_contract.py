@@ -7,4 +7,6 @@ from tieline.adapters.testing.contract import AdapterContract
 
 
 class TestPagerDuty(AdapterContract):
+    tool_kind = "pagerduty"
+    against = "a simulator, written after the vendor's OpenAPI specification"
     driver = PagerDutyDriver

@@ -12,6 +12,8 @@ from tieline.adapters.testing.contract import SourceContract
 
 
 class TestPrometheus(SourceContract):
+    tool_kind = "prometheus"
+    against = "a simulator of four dialects, held against a real Prometheus of Debian"
     waivers: ClassVar = {"test_an_edit_moves_a_record_to_the_end": "it tells when an alert began, not when it changed"}
 
     driver = PrometheusDriver

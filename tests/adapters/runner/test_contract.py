@@ -7,4 +7,6 @@ from tieline.adapters.testing.contract import AdapterContract
 
 
 class TestRunner(AdapterContract):
+    tool_kind = "runner"
+    against = "a simulator; what it speaks is ours"
     driver = RunnerDriver

@@ -7,4 +7,6 @@ from tieline.adapters.testing.contract import AdapterContract
 
 
 class TestServiceNow(AdapterContract):
+    tool_kind = "servicenow"
+    against = "a simulator, written after the vendor's documentation"
     driver = ServiceNowDriver

@@ -7,4 +7,6 @@ from tieline.adapters.testing.contract import AdapterContract
 
 
 class TestSpool(AdapterContract):
+    tool_kind = "spool"
+    against = "a real folder, and the example runner"
     driver = SpoolDriver

@@ -7,4 +7,6 @@ from tieline.adapters.testing.contract import AdapterContract
 
 
 class TestStatuspage(AdapterContract):
+    tool_kind = "statuspage"
+    against = "a simulator, written after the vendor's documentation"
     driver = StatuspageDriver

@@ -1,0 +1,178 @@
+"""tools.md and the README's table: what each tool can do, by what its adapter claims and what it was proved against."""
+
+from __future__ import annotations
+
+import importlib
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Final
+
+from generator.markdown import table
+from generator.shipped import PROJECT
+from tieline.adapters.testing.contract import SourceContract
+from tieline.adapters.testing.contract.trial import contract_tests
+from tieline.core.plugins import GROUP
+from tieline.core.port import AdapterKind, Power, Summary
+
+ROOT: Final = Path(__file__).parents[2]
+NO_TOOLS: Final = frozenset({"memory-problem"})
+"""What tests have instead of a second tool."""
+BEGIN: Final = "<!-- tools: written by docs/generate.py -->\n"
+END: Final = "<!-- end of tools -->\n"
+
+CELLS: Final = {
+    "writes": Power.WRITE,
+    "finds": Power.FIND,
+    "proof": Power.RECEIVE,
+    "comments": Power.COMMENT,
+    "acts": Power.ACKNOWLEDGE,
+}
+"""The words of a summary, and the power that stands behind each."""
+
+_BESIDE: Final = {
+    Power.PEOPLE: "people",
+    Power.LINK: "links",
+    Power.DESCRIBE: "schema",
+    Power.REOPEN: "opens again",
+    Power.EDIT_COMMENT: "comments in place",
+    Power.WRITE_IF_UNCHANGED: "refuses a write on an old version",
+    Power.TELL_REPLACED: "tells what a write replaced",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """One suite of the contract: what stood behind its driver, how many of its tests there are, and which of them that
+    tool cannot keep, with why; `lacks` is what nobody can do there."""
+
+    against: str
+    tests: int
+    waivers: dict[str, str]
+    lacks: dict[str, str]
+
+
+@cache
+def kinds() -> tuple[AdapterKind, ...]:
+    """What ships, by name."""
+    points = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["entry-points"][GROUP]
+    loaded = [EntryPoint(name, value, GROUP).load() for name, value in points.items()]
+    found = [kind for one in loaded if hasattr(one, "tieline_adapters") for kind in one.tieline_adapters()]
+    return tuple(sorted((kind for kind in found if kind.tool not in NO_TOOLS), key=lambda kind: _summary(kind).title))
+
+
+@cache
+def proofs() -> dict[str, list[Proved]]:
+    """The suites that tests hold a tool to, by the tool."""
+    found: dict[str, list[Proved]] = {}
+    for suite in _suites():
+        if not suite.tool_kind or "against" not in vars(suite):
+            continue
+        lacks = dict(suite.driver.lacks) if suite.driver is not None else {}
+        proved = Proved(suite.against, len(contract_tests(suite)), dict(suite.waivers), lacks)
+        found.setdefault(suite.tool_kind, []).append(proved)
+    return found
+
+
+def _suites() -> Iterator[type[SourceContract]]:
+    # In two steps: what a module imports of others is no suite of its own.
+    files = [*ROOT.glob("tests/adapters/*/test_contract.py"), *ROOT.glob("tests/real/test_*.py")]
+    for file in sorted(files):
+        module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+        for one in vars(module).values():
+            if isinstance(one, type) and issubclass(one, SourceContract) and one.__module__ == module.__name__:
+                yield one
+
+
+def _summary(kind: AdapterKind) -> Summary:
+    if kind.summary is None:
+        raise LookupError(f"the adapter of {kind.tool} has no summary")
+    return kind.summary
+
+
+def page() -> str:
+    """Every tool, and what it was held against."""
+    parts = [
+        "# Tools",
+        "What each adapter claims is what its tests hold it to: a power that is claimed is tested by the contract that "
+        "ships in `tieline.adapters.testing`, and one that is not claimed is not used. What a tool cannot keep is "
+        "a waiver with its reason; the test is run all the same, and a waiver that is no longer needed fails.",
+        "A simulator is what we believe of a tool. `tieline adapter prove` asks your own sandbox the same.",
+        _matrix(),
+        *(_section(kind) for kind in kinds()),
+    ]
+    return "\n\n".join(parts)
+
+
+def _matrix() -> str:
+    columns = ("tool", "as", "reads", "writes", "comments", "webhooks", "acts", "beside", "proved against")
+    return table(columns, [_row(kind) for kind in kinds()])
+
+
+def _row(kind: AdapterKind) -> Sequence[str]:
+    told = _summary(kind)
+    return (
+        f"[{told.title}](#{kind.tool})",
+        f"`{kind.tool}`",
+        told.reads,
+        told.writes,
+        told.comments,
+        told.proof,
+        told.acts,
+        _beside(kind),
+        "; ".join(dict.fromkeys(one.against for one in proofs().get(kind.tool, []))),
+    )
+
+
+def _beside(kind: AdapterKind) -> str:
+    return ", ".join(words for power, words in _BESIDE.items() if power in kind.powers)
+
+
+def _section(kind: AdapterKind) -> str:
+    told, proved = _summary(kind), proofs().get(kind.tool, [])
+    facts = [
+        ("asked by", told.through),
+        ("holds", kind.record.value),
+        ("our own create is found by", told.finds),
+        ("mapping", f"[`{kind.mapping}`](mappings.md)"),
+        ("calls a minute, unless the connection says", f"{kind.calls_per_minute:,}"),
+    ]
+    lines = [f"## {kind.tool}", f"{told.title}.", table(("", ""), [one for one in facts if one[1]])]
+    if told.limits:
+        lines.append("\n".join(f"- {one}" for one in told.limits))
+    rows = [(one.against, str(one.tests), _reasons(one)) for one in proved]
+    columns = ("proved against", "tests of the contract", "what that cannot show, and why")
+    return "\n\n".join([*lines, table(columns, rows)])
+
+
+def _reasons(one: Proved) -> str:
+    waived = [f"{name.removeprefix('test_').replace('_', ' ')}: {why}" for name, why in sorted(one.waivers.items())]
+    lacking = [f"{verb.replace('_', ' ')}: {why}" for verb, why in sorted(one.lacks.items())]
+    return "; ".join([*waived, *lacking])
+
+
+def readme(text: str) -> str:
+    """The README with its table as it is now. Raises ValueError where its marks are not there."""
+    head, begin, rest = text.partition(BEGIN)
+    _old, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError("README.md has lost the marks of its table of tools")
+    columns = ("tool", "reads", "writes", "finds its own create by", "webhooks", "comments", "acts", "beside")
+    rows = [
+        (
+            f"{told.title} (`{kind.tool}`)",
+            told.reads,
+            told.writes,
+            told.finds,
+            told.proof,
+            told.comments,
+            told.acts,
+            _beside(kind),
+        )
+        for kind in kinds()
+        for told in [_summary(kind)]
+    ]
+    return f"{head}{begin}{table(columns, rows)}\n{end}{tail}"
