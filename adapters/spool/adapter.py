@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from tieline.adapters.spool.folder import Job, Spool
+from tieline.adapters.spool.folder import Job, Over, Spool
 from tieline.adapters.spool.settings import SpoolSettings
-from tieline.core.errors import Gone, NeedsOperator, StaleVersion, TryAgain
+from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
 from tieline.core.executions import BORN, MADE_WITH, check_new, check_patch, fenced, left
 from tieline.core.listing import alone, answered, understood
 from tieline.core.model import ConnectionName
@@ -50,6 +50,7 @@ class SpoolAdapter:
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         """Pages of one listing. The cursor is the time of the file system before it was made."""
         clock = self._ask("changes", self._spool.prepare)
+        self._ask("changes", lambda: self._spool.clear(clock - int(self._settings.keep.total_seconds() * 1e9)))
         now = clock - OVERLAP
         start = now - int(self._settings.history.total_seconds() * 1e9) if since is None else self._place(since)
         if start > clock:
@@ -146,6 +147,9 @@ class SpoolAdapter:
         self._workbench.spend()
         try:
             return act()
+        except Over as error:
+            words = f"{verb}: job {error.args[0]} is over, and was removed; what is to be done again is a new job"
+            raise Rejected(self._name, words) from None
         except LookupError as error:
             raise Gone(self._name, f"{verb}: there is no job {error.args[0]!r:.80}") from None
         except OSError as error:

@@ -6,6 +6,8 @@
     cancelled/ID/     one that was called back before that
     results/ID/       what came of it: `exit_code`, or without it nobody knows; and `output`. Moved here when complete
     jobs/ID.json      what Tieline says of it, which a runner may read: `wanted` becomes `cancel`
+    jobs/ID.sum       the hash of its output, and of which file that is
+    removed/ID        that there was one, which is over and removed, so that it never begins again
 
 A job comes into `queue/` once: by a move of what stands in `making/`, which is then no longer there. What a runner left
 is read as plain files of that job alone: no link is followed out of it, and nothing is waited for that never ends.
@@ -25,12 +27,15 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from tieline.core.model import ExecutionStatus, Order
 
-PLACES: Final = ("jobs", "making", "queue", "taken", "cancelled", "results")
+PLACES: Final = ("jobs", "making", "queue", "taken", "cancelled", "results", "removed")
+REMOVED_AT_ONCE: Final = 100
+"""Jobs that are removed before anything else is done."""
 LARGEST_JOB: Final = 4 * 1024 * 1024
 """Bytes of what Tieline says of a job."""
 TRIES: Final = 100
@@ -38,6 +43,8 @@ REST: Final = 0.05
 """Seconds between two tries to be alone."""
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
+_SHA: Final = re.compile(r"[0-9a-f]{64}")
+_PART: Final = 1 << 16
 _CODE: Final = re.compile(rb"\s*(-?[0-9]{1,9})\s*")
 _NO_PLAIN_FILE: Final = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.ENXIO)
 """What says of one job that it is odd, and nothing of the others."""
@@ -69,6 +76,10 @@ class Job:
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 
+class Over(Exception):
+    """A job that is over, and was removed."""
+
+
 class Spool:
     """The folder. Raises OSError where it cannot be used, and LookupError for a job that is not there."""
 
@@ -97,8 +108,11 @@ class Spool:
             os.close(lock)
 
     def put(self, name: str, said: Mapping[str, Any]) -> None:
-        """Have a job be there, once, however often it is asked for and wherever that is cut off."""
+        """Have a job be there, once, however often it is asked for and wherever that is cut off. Raises Over for one
+        that was there before, and is removed."""
         with self.alone():
+            if _changed(self._path / "removed" / name):
+                raise Over(name)
             if not self._file(name).exists():
                 making = self._path / "making" / name
                 shutil.rmtree(making, ignore_errors=True)
@@ -125,7 +139,37 @@ class Spool:
 
     def has(self, name: str) -> bool:
         """Whether a job is there."""
-        return os.path.lexists(self._file(name))
+        return os.path.lexists(self._file(name)) and not _changed(self._path / "removed" / name)
+
+    def clear(self, before: int) -> None:
+        """Remove what was over before then, in nanoseconds of the file system's clock, some at once. What cannot be
+        removed stays."""
+        found = (name for name in self._over() if 0 < self._ended(name) < before)
+        for name in islice(found, REMOVED_AT_ONCE):
+            with self.alone(), suppress(OSError):
+                self._clear(name)
+
+    def _over(self) -> Iterator[str]:
+        """What is over, or was being removed."""
+        for place in ("results", "cancelled"):
+            yield from (one.name for one in (self._path / place).iterdir() if _ID.fullmatch(one.name))
+        yield from (name for name in self.names() if _changed(self._path / "removed" / name))
+
+    def _ended(self, name: str) -> int:
+        places = (self._path / place / name for place in ("cancelled", "results", "removed"))
+        return max(map(_changed, places))
+
+    def _clear(self, name: str) -> None:
+        """In this order: what is half removed looks like none that a runner is to begin, or that nobody knows."""
+        for place in ("results", "cancelled"):
+            if (self._path / place / name).is_symlink():
+                return
+        os.close(_made(self._path / "removed" / name))
+        _sync(self._path / "removed")
+        for place in ("taken", "cancelled", "results"):
+            _remove(self._path / place / name)
+        for file in sorted((self._path / "jobs").glob(f"{name}.*"), key=lambda file: file.suffix == ".json"):
+            file.unlink(missing_ok=True)
 
     def must_have(self, name: str) -> None:
         """Raises LookupError for a job that is not there."""
@@ -182,16 +226,46 @@ class Spool:
         _sync(file.parent)
 
     def _result(self, name: str) -> Result:
-        digest, kept, code = hashlib.sha256(), b"", None
+        kept, sha, code = b"", hashlib.sha256().hexdigest(), None
         with _folder(self._path / "results") as results, _folder(Path(name), results) as folder:
             with _plain_file(folder, "exit_code") as opened:
                 told = None if opened is None else _CODE.fullmatch(os.read(opened, 100))
                 code = None if told is None else int(told[1])
             with _plain_file(folder, "output") as opened:
-                while opened is not None and (part := os.read(opened, 1 << 16)):
-                    digest.update(part)
-                    kept = (kept + part)[-self._output_bytes :] if self._output_bytes else b""
-        return Result(code, kept.decode("utf-8", "replace"), digest.hexdigest())
+                if opened is not None:
+                    sha = self._sum(name, opened)
+                    size = os.fstat(opened).st_size
+                    os.lseek(opened, max(0, size - self._output_bytes), os.SEEK_SET)
+                    kept = b"".join(_parts(opened, self._output_bytes))
+        return Result(code, kept.decode("utf-8", "replace"), sha)
+
+    def _sum(self, name: str, output: int) -> str:
+        """The hash of all of an output. It is worked out once: a file with this stamp is the same one."""
+        found = os.fstat(output)
+        stamp = f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+        kept = self._file(name).with_suffix(".sum")
+        with suppress(OSError, UnicodeDecodeError):
+            sha, _space, of = kept.read_text(encoding="ascii").partition(" ")
+            if of == stamp and _SHA.fullmatch(sha):
+                return sha
+        digest = hashlib.sha256()
+        for part in _parts(output):
+            digest.update(part)
+        with suppress(OSError):  # then it is worked out again
+            beside = kept.with_suffix(".new-sum")
+            _write(beside, f"{digest.hexdigest()} {stamp}")
+            beside.replace(kept)
+        return digest.hexdigest()
+
+
+def _parts(opened: int, most: int | None = None) -> Iterator[bytes]:
+    """What a file holds from here on, up to so many bytes."""
+    while most is None or most > 0:
+        part = os.read(opened, _PART if most is None else min(_PART, most))
+        if not part:
+            return
+        most = None if most is None else most - len(part)
+        yield part
 
 
 _FILES: Final = ("command", "timeout", "dry_run")
@@ -259,6 +333,12 @@ def _plain_file(folder: int, name: str) -> Iterator[int | None]:
     finally:
         if opened is not None:
             os.close(opened)
+
+
+def _remove(folder: Path) -> None:
+    """Raises OSError where it cannot be, and follows no link."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)
 
 
 def _made(path: Path, how: int = 0) -> int:

@@ -7,15 +7,19 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tieline.adapters.spool import folder as module
+from tieline.adapters.spool.adapter import SpoolAdapter, connect
 from tieline.adapters.spool.driver import NAME, SpoolDriver
-from tieline.core.errors import NeedsOperator, Rejected, StaleVersion, TryAgain
+from tieline.adapters.spool.settings import SpoolSettings
+from tieline.core.clock import SystemClock
+from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
 from tieline.core.executions import fenced
-from tieline.core.port import Cursor, Token
+from tieline.core.port import Cursor, Token, Workbench
 
 TOKEN = Token("tl-1")
 
@@ -231,3 +235,92 @@ def test_an_exit_code_that_is_none_is_not_guessed(tool: SpoolDriver, told: bytes
     tool.end(ref, 0)
     (tool.path / "results" / ref / "exit_code").write_bytes(told)
     assert (adapter.read(ref).body["status"], adapter.read(ref).body["exit_code"]) == ("lost", None)
+
+
+def test_an_output_is_hashed_once_and_not_with_every_reading(
+    tool: SpoolDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter, wrote = tool.connect(), "x" * 300_000 + "end"
+    ref = adapter.create(tool.new_body("Restart db1"), TOKEN).ref
+    tool.take_job(ref)
+    tool.end(ref, 0, wrote)
+    first = adapter.read(ref)
+    read: list[int] = []
+    of_system = os.read
+
+    def counted(opened: int, size: int) -> bytes:
+        part = of_system(opened, size)
+        read.append(len(part))
+        return part
+
+    monkeypatch.setattr(os, "read", counted)
+    again = tool.connect().read(ref)
+    assert (again.version, again.body) == (first.version, first.body)
+    assert sum(read) < 20_000, "the end of it, and what is said of the job"
+    (tool.path / "results" / ref / "output").write_text("something else")
+    assert tool.connect().read(ref).body["output_sha256"] == hashlib.sha256(b"something else").hexdigest()
+
+
+def aged(tool: SpoolDriver) -> SpoolAdapter:
+    """An adapter that keeps a job for no time once it is over."""
+    settings = SpoolSettings(path=tool.path, keep=timedelta(0))
+    return connect(NAME, settings, Workbench(SystemClock(), time.sleep, None, tool.take))
+
+
+def test_what_is_over_for_long_is_removed_and_never_begins_again(tool: SpoolDriver) -> None:
+    adapter = tool.connect()
+    done, back, waits, runs = (
+        adapter.create(tool.new_body(f"Restart db{number}"), Token(f"tl-{number}")) for number in range(4)
+    )
+    for one in (done, runs):
+        tool.take_job(one.ref)
+    tool.end(done.ref, 0, "done")
+    adapter.update(back.ref, {"wanted": "cancel"}, back.version)
+    list(adapter.changes(None))
+    assert len(tool.spool.names()) == 4, "what is kept for long is there"
+    list(aged(tool).changes(None))
+    assert sorted(tool.spool.names()) == sorted([waits.ref, runs.ref])
+    for place in ("results", "cancelled", "making"):
+        assert list((tool.path / place).iterdir()) == []
+    assert [one.name for one in (tool.path / "taken").iterdir()] == [runs.ref]
+    assert adapter.find(Token("tl-0")) is None
+    for gone in ("tl-0", "tl-1"):
+        with pytest.raises(Rejected, match="is over, and was removed"):
+            adapter.create(tool.new_body("Restart db0"), Token(gone))
+    assert [one.name for one in (tool.path / "queue").iterdir()] == [waits.ref]
+    with pytest.raises(Gone):
+        adapter.read(done.ref)
+
+
+@pytest.mark.parametrize("step", range(1, 5))
+def test_what_was_cut_off_while_it_was_removed_is_removed_later(
+    tool: SpoolDriver, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = tool.connect().create(tool.new_body("Restart db1"), TOKEN).ref
+    tool.take_job(ref)
+    tool.end(ref, 0, "done")
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_remove", cut_at(step))
+        with suppress(Cut):
+            list(aged(tool).changes(None))
+    list(tool.connect().changes(None))
+    list(aged(tool).changes(None))
+    assert tool.spool.names() == []
+    assert [list((tool.path / place).iterdir()) for place in ("queue", "taken", "results")] == [[], [], []]
+    with pytest.raises(Rejected):
+        tool.connect().create(tool.new_body("Restart db1"), TOKEN)
+
+
+def test_what_cannot_be_removed_keeps_nothing_else(tool: SpoolDriver) -> None:
+    adapter = tool.connect()
+    refs = [adapter.create(tool.new_body(f"Restart db{number}"), Token(f"tl-{number}")).ref for number in range(2)]
+    for ref in refs:
+        tool.take_job(ref)
+        tool.end(ref, 0, "done")
+    held = tool.path / "results" / refs[0]
+    held.rename(held.with_name("elsewhere"))
+    held.symlink_to(held.with_name("elsewhere"))
+    tool.advance(0.02)
+    list(aged(tool).changes(None))
+    assert tool.spool.names() == [refs[0]]
+    assert held.with_name("elsewhere").is_dir()
