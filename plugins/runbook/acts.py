@@ -255,7 +255,7 @@ class Runbooks:
             return self._to(desk, item, RunStatus.RUNNING, f"{step.name} is done again")
         after = self._ended(desk, item, row, runbook, Outcome(ask.outcome), row.execution)
         if isinstance(after, Finish):
-            return self._to(desk, item, after.status, after.why or f"it has {after.status}")
+            return self._finish(desk, item, row, after)
         return self._to(desk, item, RunStatus.RUNNING, "it goes on")
 
     def bring(self, desk: Desk, ask: Import) -> Brought:
@@ -355,8 +355,7 @@ class Runbooks:
         """The only way in which a step begins. The run is looked at, and so is what halts all of them."""
         why = _halted(desk)
         if why is not None:
-            desk.record(tables.Paused(why=f"everything is halted: {why}"), item)
-            self._to(desk, item, RunStatus.PAUSED, f"everything is halted: {why}", row)
+            self._rest(desk, item, row, f"everything is halted: {why}")
             return
         incident = desk.called_by_id([row.incident]).get(row.incident)
         fields = desk.item(incident).fields if incident is not None else {}
@@ -375,8 +374,16 @@ class Runbooks:
                 desk.set_timer(GATE, until, item)
                 words = f"{move.gate.ask} `tieline runbook approve {desk.called(item)}`, until {until:%H:%M} UTC"
                 self._to(desk, item, RunStatus.WAITING, words, row)
+            case machine.Pause(why):
+                self._rest(
+                    desk, item, row, f"{why}; mend it and `tieline runbook resume {desk.called(item)}`, or abort"
+                )
             case Finish():
                 self._finish(desk, item, row, move)
+
+    def _rest(self, desk: Desk, item: Item, row: Any, why: str) -> None:
+        desk.record(tables.Paused(why=why), item)
+        self._to(desk, item, RunStatus.PAUSED, why, row)
 
     def _execute(self, desk: Desk, item: Item, row: Any, runbook: Runbook, move: Execute) -> None:
         step = runbook.steps[move.step]
@@ -427,9 +434,9 @@ class Runbooks:
         words = f"{step.name}: {why}. It is not done again; look, and say it with `tieline runbook settle`"
         self._to(desk, item, RunStatus.STUCK, words, row)
 
-    def _finish(self, desk: Desk, item: Item, row: Any, move: Finish) -> None:
+    def _finish(self, desk: Desk, item: Item, row: Any, move: Finish) -> Run:
         desk.record(tables.Finished(outcome=move.status, why=move.why), item)
-        self._to(desk, item, move.status, move.why or f"it has {move.status}", row)
+        return self._to(desk, item, move.status, move.why or f"it has {move.status}", row)
 
     def _call_back(self, desk: Desk, item: Item, row: Any) -> None:
         desk.cancel_timer(GATE, item)

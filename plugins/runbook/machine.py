@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from tieline.core.expressions import ExpressionError
 from tieline.plugins.runbook.policy import Gate, OnFailure, Otherwise, Runbook
 
 
@@ -72,6 +73,13 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Nobody can tell what is next, and somebody has to see to it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The run is over."""
 
@@ -79,11 +87,11 @@ class Finish:
     why: str = ""
 
 
-Move = Execute | Skip | Ask | Finish
+Move = Execute | Skip | Ask | Pause | Finish
 
 
 def next_move(runbook: Runbook, place: Place, holds: Callable[[str], bool], *, dry_run: bool) -> Move:
-    """What follows at this place; `holds` says whether a guard does."""
+    """What follows at this place; `holds` says whether a guard does, or raises ExpressionError."""
     if place.going_back:
         if not place.undo:
             return Finish(RunStatus.ROLLED_BACK)
@@ -91,7 +99,11 @@ def next_move(runbook: Runbook, place: Place, holds: Callable[[str], bool], *, d
     if place.step >= len(runbook.steps):
         return Finish(RunStatus.SUCCEEDED)
     step = runbook.steps[place.step]
-    if not holds(step.guard):
+    try:
+        is_met = holds(step.guard)
+    except ExpressionError as error:
+        return Pause(f"the guard of {step.name} cannot be answered ({error.what}): {step.guard}")
+    if not is_met:
         if step.otherwise is Otherwise.SKIP:
             return Skip(place.step, f"its guard does not hold: {step.guard}")
         return Finish(RunStatus.FAILED, f"the guard of {step.name} does not hold: {step.guard}")

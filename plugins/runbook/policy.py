@@ -69,7 +69,7 @@ Name = Annotated[str, StringConstraints(pattern=NAME)]
 Command = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000, pattern=r"^[^\n\r\x00]*$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Wait = Annotated[Duration, AfterValidator(_some_time)]
-Guard = Annotated[str, AfterValidator(_condition)]
+Guard = Annotated[str, StringConstraints(max_length=1_000), AfterValidator(_condition)]
 
 FIRST_WAIT: Final = timedelta(minutes=15)
 

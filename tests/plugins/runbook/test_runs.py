@@ -48,6 +48,14 @@ guarded:
   steps:
     - {name: first, run: first, guard: 'status == "in_progress"', otherwise: skip}
     - {name: second, run: second, guard: 'status == "in_progress"'}
+odd:
+  title: With a guard that not every incident can answer
+  impact: low
+  mode: auto
+  runner: shell
+  steps:
+    - {name: one, run: one, guard: '100 / (size(title) - 4) > 0', otherwise: skip}
+    - {name: two, run: two}
 asked:
   title: With a gate
   impact: low
@@ -238,6 +246,22 @@ def test_what_nobody_knows_is_not_repeated(bench: Bench, how: str) -> None:
     assert (bench.status(run), bench.waiting()) == ("running", ["stop db1"])
 
 
+@pytest.mark.parametrize(("done", "outcome"), [(2, "succeeded"), (0, "failed")])
+def test_what_somebody_says_of_a_step_ends_the_run_as_it_would_by_itself(bench: Bench, done: int, outcome: str) -> None:
+    incident = bench.incident()
+    run = bench.run("restart", incident)
+    for _ in range(done):
+        bench.does()
+    bench.take()
+    bench.settle(4, 700)
+    assert bench.status(run) == "stuck"
+    bench.do("settle", run=run, outcome=outcome, why="I looked")
+    bench.settle(1)
+    assert bench.status(run) == outcome
+    assert "runbook.finished" in bench.told(run)
+    assert bench.told(incident).count("commented") == 2, "that it is stuck, and how it ended"
+
+
 def test_a_runner_that_says_it_late_is_believed(bench: Bench) -> None:
     run = bench.run("restart", bench.incident())
     job = bench.take()
@@ -292,6 +316,18 @@ def test_a_guard_is_held_against_the_incident_as_it_is_then(bench: Bench) -> Non
     assert (bench.status(run), bench.waiting()) == ("failed", [])
     assert "the guard of second does not hold" in bench.fields(run)["reason"]
     assert "runbook.skipped" in bench.told(run)
+
+
+def test_a_guard_that_cannot_be_answered_is_neither_yes_nor_no(bench: Bench) -> None:
+    incident = bench.incident(title="Disk")
+    run = bench.run("odd", incident)
+    assert (bench.status(run), bench.waiting()) == ("paused", [])
+    assert "the guard of one cannot be answered" in bench.fields(run)["reason"]
+    bench.tool.edit(bench.tool.rows()[0].ref, title="Disk full")
+    bench.settle(2)
+    bench.do("resume", run=run)
+    bench.settle(2)
+    assert (bench.status(run), bench.waiting()) == ("running", ["one"])
 
 
 def test_a_gate_that_nobody_answers_is_a_no(bench: Bench) -> None:
