@@ -150,7 +150,7 @@ STANDING: Final[Mapping[Relation, frozenset[str]]] = {
     Relation.RECEIVER: frozenset({"incident.read", READ_RESTRICTED}),
     Relation.AUTHOR: frozenset(),
 }
-"""The rights that come with each relation, to the one subject that it is to."""
+"""The rights that come with each relation, to the one subject that it is to and its parts."""
 
 
 @dataclass(frozen=True, slots=True)

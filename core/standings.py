@@ -1,5 +1,6 @@
 """How people stand to items: who commands one, who works on it, and who is told of it. It is said by whoever may say
-so, or by a plugin that knows, and never by a tool: what stands in a ticket's field grants nothing."""
+so, or by a plugin that knows, and never by a tool: what stands in a ticket's field grants nothing. Whoever stands to an
+item stands so to its parts."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from tieline.core.access import Relation
 from tieline.core.events import Event, Related, Unrelated
 from tieline.core.identity import Actor
 from tieline.core.model import IncidentId
-from tieline.core.store import persons
+from tieline.core.store import parts, persons
 from tieline.core.store import tables as t
 from tieline.core.store.chain import Entry
 from tieline.core.store.store import Connection, Transaction
@@ -29,8 +30,8 @@ _OF_ITEM = (
     .where(t.standing.c.incident_id == bindparam("item"))
     .order_by(t.standing.c.relation, t.person.c.name, t.standing.c.person, t.standing.c.source, t.identity.c.known_as)
 )
-_TO_ITEM = select(t.standing.c.relation).where(
-    t.standing.c.person == bindparam("whose"), t.standing.c.incident_id == bindparam("item")
+_TO_ANY = select(t.standing.c.relation).where(
+    t.standing.c.person == bindparam("whose"), t.standing.c.incident_id.in_(bindparam("items", expanding=True))
 )
 _THESE = (
     t.standing.c.person == bindparam("whose"),
@@ -66,8 +67,9 @@ def of_item(connection: Connection | Transaction, item: IncidentId) -> list[Stan
 
 
 def to_item(connection: Connection | Transaction, person: str, item: int) -> frozenset[Relation]:
-    """How somebody stands to an item."""
-    return frozenset(map(Relation, connection.execute(_TO_ITEM, {"whose": person, "item": item}).scalars()))
+    """How somebody stands to an item: as they do to what it is a part of, as well."""
+    items = sorted({item, *parts.wholes(connection, [item]).values()})
+    return frozenset(map(Relation, connection.execute(_TO_ANY, {"whose": person, "items": items}).scalars()))
 
 
 def sources(connection: Connection | Transaction, person: str, relation: Relation, item: IncidentId) -> Sequence[str]:

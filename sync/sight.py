@@ -51,6 +51,8 @@ _COPY: Final = t.replica.alias("copy_in_scope")
 _RECORD: Final = t.replica.alias("seen_record")
 _ALERT: Final = t.signal.alias("seen_alert")
 _STANDING: Final = t.standing.alias("seen_standing")
+_PART: Final = t.incident.alias("part_of_theirs")
+_OF_PART: Final = t.incident.alias("part_of_part")
 
 N = TypeVar("N")
 
@@ -200,12 +202,14 @@ def _lies(reach: Reach, item: FromClause) -> ColumnElement[bool]:
 
 
 def _stands_to(reach: Reach, item: FromClause) -> ColumnElement[bool]:
-    """That whoever this is stands so to an item."""
-    return _any(
-        _STANDING.c.incident_id == item.c.id,
-        _STANDING.c.person == reach.person,
-        _STANDING.c.relation.in_(sorted(reach.relations)),
-        of=_STANDING,
+    """That whoever this is stands so to an item, or to what it is a part of."""
+    theirs = (_STANDING.c.person == reach.person, _STANDING.c.relation.in_(sorted(reach.relations)))
+    parts = select(_PART.c.id).where(_PART.c.part_of.in_(select(_STANDING.c.incident_id).where(*theirs)))
+    parts_too = parts.cte("parts_of_theirs", recursive=True, nesting=True)
+    parts_too = parts_too.union(select(_OF_PART.c.id).where(_OF_PART.c.part_of == parts_too.c.id))
+    return or_(
+        _any(_STANDING.c.incident_id == item.c.id, *theirs, of=_STANDING),
+        and_(item.c.part_of.is_not(None), item.c.id.in_(select(parts_too.c.id))),
     )
 
 

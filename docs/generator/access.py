@@ -31,7 +31,7 @@ def page() -> str:
             ),
             "\n## Roles\n",
             table(["role", "rights"], [(code(role), _listed(rules.carries[role])) for role in Role]),
-            "\n## Relations\n\nWhat comes with how somebody stands to one incident, and to that one only.\n",
+            "\n## Relations\n\nWhat comes with how somebody stands to one incident, to that one and its parts only.\n",
             table(["relation", "rights"], [(code(one), _listed(rules.stands[one])) for one in Relation]),
             "\n## Rules\n",
             table(["rule", "what decided"], [(code(value), said) for value, said in members(Rule)]),

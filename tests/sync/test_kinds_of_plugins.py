@@ -16,12 +16,12 @@ from tests.sync.deciding import decide
 from tests.sync.world import World
 
 from tieline.core import grants, holds, journal
-from tieline.core.access import Grant, Role, Rule, Verdict
+from tieline.core.access import READ, Grant, Role, Rule, Verdict, may
 from tieline.core.acts import Act, NotDone
 from tieline.core.arguments import Answer, Ask, ItemName, Line, Words
 from tieline.core.declared import WrongWords
 from tieline.core.desk import Desk
-from tieline.core.identity import Someone
+from tieline.core.identity import Someone, of_account
 from tieline.core.model import (
     Audience,
     Fields,
@@ -46,8 +46,10 @@ from tieline.sync.office.office import Performed
 from tieline.sync.office.own import OWN
 from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.office.performing import perform
+from tieline.sync.sight import sight_of, subject_of
 
 ANN = Someone("ann", "os:ann@here")
+EVA = of_account("eva", "here")
 PAGES = ("sheet", "wall")
 
 
@@ -360,6 +362,23 @@ def test_a_part_is_restricted_with_its_whole_and_is_there_again_with_it(world: W
     perform_own(world, "unrestrict", incident=labels["INC-1"], reason="it is over")
     assert called(world) == {number: number for number in labels}
     journal.verify(world.engine.store)
+
+
+def test_who_stands_to_an_item_stands_so_to_its_parts_and_to_no_other(world: World) -> None:
+    parts(world)
+    do(world, "drills plan", title="Another", kind="incident")
+    perform_own(world, "people add", incident="INC-1", person=EVA.identity, relation="commander")
+    decide(world.engine, "restrict", incident="INC-1", reason="an insider", actor=ANN)
+    with world.engine.store.read() as connection:
+        facts = grants.facts_of(connection, EVA, world.clock.now(), owns_store=False)
+        read, part, other = (
+            may(EVA, right, subject, grants.toward(connection, facts, subject))
+            for right, number in ((READ, 3), ("incident.edit", 2), (READ, 4))
+            for subject in (subject_of(connection, IncidentId(number)),)
+        )
+        sees = sight_of(connection, EVA, facts)
+        assert [one.id for one, _copies in explain.incidents(connection, sight=sees)] == [3, 2, 1]
+    assert (read.by, part.by, other.allowed) == ("commander", "commander", False)
 
 
 def test_what_becomes_a_part_of_what_is_restricted_is_so_from_its_beginning_on(world: World) -> None:
