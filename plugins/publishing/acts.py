@@ -180,7 +180,8 @@ class Announcements:
 
     def retract(self, desk: Desk, ask: Retract) -> Announcement:
         """Withdraw an announcement: what is shown says so, once somebody else approves that. Without a reason it can be
-        withdrawn although what it is about is labelled or restricted by now: nobody learns anything new."""
+        withdrawn although what it is about is labelled or restricted by now, and while nothing is published: nobody
+        learns anything new."""
         item, row = _of(desk, ask.announcement)
         if item.fields["status"] in _NEVER_SHOWN:
             _take_back(desk, item, row)
@@ -198,7 +199,9 @@ class Announcements:
             raise Withheld(error.item, f"{error}{way}") from None
         desk.edit(item, {**words, "status": AnnouncementStatus.RETRACTED})
         desk.record(Retracted(why=ask.why), item)
-        self._ask_first(desk, item, row)
+        if ask.why is not None:
+            _check_goes(desk, "; it can be withdrawn without a reason, in the words of the settings")
+        self._ask_somebody(desk, item, row)
         return Announcement(announcement=desk.called(item), words="it is withdrawn, and what is shown says so")
 
     def due(self, desk: Desk, due: Due) -> None:
@@ -230,9 +233,10 @@ class Announcements:
         desk.record(Published(), item)
 
     def _ask_first(self, desk: Desk, item: Item, row: Any, *, legal: bool = False) -> None:
-        why = _stopped(desk)
-        if why is not None:
-            raise NotDone(f"nothing is published: {why}; `tieline publishing resume` ends that")
+        _check_goes(desk)
+        self._ask_somebody(desk, item, row, legal=legal)
+
+    def _ask_somebody(self, desk: Desk, item: Item, row: Any, *, legal: bool = False) -> None:
         called = desk.called_by_id([row.about]).get(row.about)
         fields = {} if called is None else desk.item(called).fields
         authors = [one.person for one in desk.rows.all(select(WRITER).where(WRITER.c.subject == item.uid))]
@@ -275,6 +279,13 @@ def _of(desk: Desk, name: str) -> tuple[Item, Any]:
     if row is None:
         raise NotDone(f"{desk.called(item)} was not written here; draft another one")
     return item, row
+
+
+def _check_goes(desk: Desk, way: str = "") -> None:
+    """Raises NotDone while nothing is published."""
+    why = _stopped(desk)
+    if why is not None:
+        raise NotDone(f"nothing is published: {why}; `tieline publishing resume` ends that{way}")
 
 
 def _stopped(desk: Desk) -> str | None:

@@ -2,7 +2,8 @@
 
 Asked right before anything is sent, in the transaction that says that it will be, whoever changed the item and by
 whatever way: what is restricted, what is labelled for few, what was halted and what nobody approved stays here.
-Of what is for few by now one thing may still be told where it stands: that it is withdrawn, in words that are fixed.
+Of what is for few by now, and while all is halted, one thing may still be told where it stands: that it is withdrawn,
+in words that are fixed.
 """
 
 from __future__ import annotations
@@ -112,9 +113,10 @@ def refusal(
     if not here.kind.readers.is_outside:
         return ""
     why = for_few(seen_in, item.id)
-    if why and not _is_withdrawal(engine, here, item, sent):
-        return f"{item.number} {why}, and nothing of that is shown in {here.name}, which is read outside"
-    if is_halted(seen_in):
+    stopped = is_halted(seen_in)
+    if (why or stopped) and not _is_withdrawal(engine, here, item, sent):
+        if why:
+            return f"{item.number} {why}, and nothing of that is shown in {here.name}, which is read outside"
         return f"{item.number} is not shown in {here.name}: all that is read outside was stopped"
     approved = seen_in.execute(_IN_FORCE, {"item": item.id, "connection_name": here.name, "now": now}).scalar()
     try:

@@ -16,6 +16,7 @@ from tieline.core.acts import NotDone
 from tieline.core.declared import WrongWords
 from tieline.core.desk import Desk
 from tieline.core.errors import NotAllowed, PluginFault
+from tieline.core.identity import of_account
 from tieline.core.model import Audience, IncidentId
 from tieline.core.store import tables as t
 from tieline.plugins.publishing.acts import Announcement, Publish
@@ -27,6 +28,7 @@ from tieline.sync.office.performing import perform
 from tieline.sync.road import ceiling, clearance, commit
 from tieline.sync.road.merge import Reason
 
+OWNER = of_account("olga", "db1")
 SHOWN = ("Payments fail", "investigating", TEXT)
 
 
@@ -105,6 +107,31 @@ def test_an_approver_whose_role_ended_approves_nothing(bench: Bench) -> None:
     with pytest.raises(NotAllowed, match="cat may not"):
         bench.approve(proposal)
     assert bench.shown() == []
+
+
+def test_whoever_commands_the_incident_approves_what_is_announced_of_it_and_of_no_other(bench: Bench) -> None:
+    mine, other = bench.incident(), bench.incident()
+    commands = of_account("ian", "db1")
+    bench.grant(OWNER, Role.ADMIN)
+    bench.do(OWNER, "people add", incident=mine, person=commands.identity, relation="commander")
+    asked, elsewhere = bench.ask(bench.draft(mine)), bench.ask(bench.draft(other))
+    with pytest.raises(LookupError):
+        bench.approve(elsewhere, commands)
+    assert [one["proposal"] for one in bench.see("proposals", commands)["items"]] == [asked]
+    bench.approve(asked, commands)
+    bench.settle()
+    assert bench.shown() == [SHOWN]
+    bench.do(OWNER, "people remove", incident=mine, person=commands.identity, relation="commander")
+    with pytest.raises(LookupError):
+        bench.approve(bench.ask(bench.draft(mine)), commands)
+
+
+def test_who_commands_and_asks_for_it_still_does_not_approve_it(bench: Bench) -> None:
+    mine = bench.incident()
+    bench.grant(OWNER, Role.ADMIN)
+    bench.do(OWNER, "people add", incident=mine, person=PUBLISHER.identity, relation="commander")
+    with pytest.raises(NotAllowed, match="its author may not"):
+        bench.approve(bench.ask(bench.draft(mine)), PUBLISHER)
 
 
 def test_an_edit_voids_what_was_asked_for(bench: Bench) -> None:
@@ -301,6 +328,43 @@ def test_while_it_is_stopped_nothing_is_asked_for_or_approved(bench: Bench) -> N
         bench.do(PUBLISHER, "publishing resume")
     with pytest.raises(NotDone, match="already"):
         bench.do(PUBLISHER, "publishing stop", why="a leak")
+
+
+def test_while_it_is_stopped_what_stands_there_is_withdrawn_in_the_fixed_words(bench: Bench) -> None:
+    name = bench.draft(bench.incident())
+    bench.publish(name)
+    bench.approve(bench.ask(name, "correct", text="It is the certificate."))
+    bench.do(PUBLISHER, "publishing stop", why="somebody has stolen a session")
+    bench.settle()
+    assert (bench.shown(), len(bench.held())) == ([SHOWN], 1)
+    with pytest.raises(NotDone, match="it can be withdrawn without a reason"):
+        bench.ask(name, "retract", why="db1 was broken into")
+    bench.approve(bench.ask(name, "retract"))
+    bench.settle()
+    assert bench.shown() == [("Payments fail", "resolved", "This announcement is withdrawn.")]
+    assert bench.held() == []
+    bench.do(COMMANDER, "publishing resume")
+    bench.settle()
+    assert bench.page.mailed == [TEXT, "This announcement is withdrawn."]
+
+
+def test_while_it_is_stopped_no_other_word_leaves_with_what_is_withdrawn(bench: Bench) -> None:
+    said, titled, never = (bench.draft(bench.incident(), title=title) for title in ("One", "Two", "Three"))
+    for name in (said, titled):
+        bench.publish(name)
+    bench.approve(bench.ask(said, "retract", why="db1 was broken into"))
+    bench.approve(bench.ask(never))
+    bench.do(PUBLISHER, "publishing stop", why="a leak")
+    edit(bench, titled, title="db1 was broken into")
+    for name in (titled, never):
+        bench.approve(bench.ask(name, "retract"))
+    bench.settle()
+    bench.settle(5, 120)
+    assert {one[0]: one[2] for one in bench.shown()} == {"One": TEXT, "Two": TEXT}
+    assert ["was stopped" in why for why in bench.held()] == [True, True]
+    bench.approve(bench.ask(said, "retract"))
+    bench.settle()
+    assert {one[0]: one[2] for one in bench.shown()} == {"One": "This announcement is withdrawn.", "Two": TEXT}
 
 
 # -- later -------------------------------------------------------------------------------------------------------------
