@@ -26,6 +26,7 @@ PEOPLE: Final = "incident.people"
 READ_POLICY: Final = "policy.read"
 SET_POLICY: Final = "policy.approve"
 ALL_TOKENS: Final = "access.tokens"
+END_TOKENS: Final = "access.token_end"
 DECIDE: Final = "proposals.decide"
 BREAK_GLASS: Final = "break_glass"
 REVIEW: Final = "reviews.close"
@@ -59,7 +60,8 @@ RIGHTS: Final[Mapping[str, str]] = {
     SET_POLICY: "approve what a policy is to say",
     "access.read": "see who holds which role",
     GRANT: "grant and revoke roles",
-    OWN_TOKENS: "issue tokens by which a program acts for oneself, and revoke them",
+    OWN_TOKENS: "issue tokens by which a program acts for oneself",
+    END_TOKENS: "revoke tokens that act for oneself; by a token: that one",
     ALL_TOKENS: "issue and revoke tokens of others",
     OWN_ACCOUNT: "choose the password of one's own local account anew",
     ALL_ACCOUNTS: "add and remove local accounts, and have their passwords chosen anew",
@@ -69,6 +71,9 @@ RIGHTS: Final[Mapping[str, str]] = {
 
 NEVER_BY_TOKEN: Final = frozenset({OWN_TOKENS, ALL_TOKENS, OWN_ACCOUNT, ALL_ACCOUNTS})
 """What no token reaches: one that is stolen makes no other, which would outlive it."""
+
+ALWAYS_BY_TOKEN: Final = frozenset({END_TOKENS})
+"""What every token reaches, whatever it is bound to: whoever holds one can have it taken no more."""
 
 
 class Role(StrEnum):
@@ -122,7 +127,7 @@ class Rule(StrEnum):
 
 
 _WORK: Final = frozenset({"incident.read", "incident.edit", "incident.comment", "conflicts.settle"})
-_EACH: Final = frozenset({"incident.read", READ_POLICY, OWN_TOKENS, OWN_ACCOUNT})
+_EACH: Final = frozenset({"incident.read", READ_POLICY, OWN_TOKENS, END_TOKENS, OWN_ACCOUNT})
 _SPEAK: Final = _EACH | {"incident.comment", DECIDE}
 _RESPOND: Final = _WORK | _SPEAK | {"parked.release", "doubts.confirm", PEOPLE}
 _HOLD: Final = frozenset({"holds.read", "holds.place", "holds.lift"})
@@ -140,12 +145,12 @@ CARRIES: Final[Mapping[Role, frozenset[str]]] = {
     # Need to know: an admin reads what is restricted only with a role of its own, whose grant the journal tells of.
     Role.ADMIN: frozenset(RIGHTS) - _RESTRICT,
     Role.AUDITOR: _EACH | {"access.read", "holds.read"},
-    Role.SERVICE: frozenset({"incident.read", "incident.edit", "incident.comment"}),
+    Role.SERVICE: frozenset({"incident.read", "incident.edit", "incident.comment", END_TOKENS}),
 }
 """The rights that come with each role, and nothing else gives a right but a relation."""
 
 STANDING: Final[Mapping[Relation, frozenset[str]]] = {
-    Relation.COMMANDER: (CARRIES[Role.COMMANDER] - {OWN_TOKENS, OWN_ACCOUNT}) | {READ_RESTRICTED},
+    Relation.COMMANDER: (CARRIES[Role.COMMANDER] - {OWN_TOKENS, END_TOKENS, OWN_ACCOUNT}) | {READ_RESTRICTED},
     Relation.MEMBER: _WORK | {READ_RESTRICTED},
     Relation.RECEIVER: frozenset({"incident.read", READ_RESTRICTED}),
     Relation.AUTHOR: frozenset(),
@@ -268,11 +273,13 @@ class Bound:
 
     def reaches(self, right: str, subject: Subject) -> bool:
         """Whether this may be done to that by it, if by its owner."""
+        if right in ALWAYS_BY_TOKEN:
+            return True
         within = self.scope is None or subject.is_any or self.scope in subject.scopes
         return right in self.rights - NEVER_BY_TOKEN and within
 
     def __str__(self) -> str:
-        own = [right for right in RIGHTS if right in self.rights - NEVER_BY_TOKEN]
+        own = [right for right in RIGHTS if right in self.rights - NEVER_BY_TOKEN - ALWAYS_BY_TOKEN]
         rights = ", ".join([*own, *sorted(self.rights - RIGHTS.keys())]) or "nothing"
         return rights if self.scope is None else f"{rights} of {self.scope}"
 

@@ -25,7 +25,7 @@ LARGEST: Final = 4 * 1024 * 1024
 """Bytes of an index that is kept."""
 LONGEST: Final = 300
 """Characters of a summary."""
-FORM: Final = 1
+FORM: Final = 2
 """How an index is kept: another one is asked for anew."""
 
 
@@ -37,10 +37,16 @@ class Index:
     tag: str = ""
     commands: Mapping[str, Command] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    not_by_token: frozenset[str] = frozenset()
+    """The commands that there are as well, and that are done for nobody who shows a token."""
 
     def below(self, group: str) -> dict[str, Command]:
         """The commands of a group, by their own names."""
         return {name.partition(" ")[2]: one for name, one in self.commands.items() if name.startswith(f"{group} ")}
+
+    def withheld(self, group: str) -> list[str]:
+        """The own names of what a group has for whoever shows no token."""
+        return sorted(name.partition(" ")[2] for name in self.not_by_token if name.startswith(f"{group} "))
 
 
 def known(session: Session) -> Index:
@@ -79,7 +85,13 @@ def _of_description(tag: str, told: Any) -> Index:
     tags = told.get("tags", [])
     told_of = {one.get("name"): one.get("description") for one in tags if isinstance(one, dict)}
     groups = dict.fromkeys((name.partition(" ")[0] for name in found), "") | _possible(told_of)
-    return Index(tag[:200], found, groups)
+    return Index(tag[:200], found, groups, _names(told.get("x-not-by-token", [])) - found.keys())
+
+
+def _names(told: Any) -> frozenset[str]:
+    """The names of commands among what somebody else says."""
+    several = told[: commands.MOST] if isinstance(told, list) else []
+    return frozenset(one for one in several if isinstance(one, str) and commands.NAME.fullmatch(one))
 
 
 def _possible(groups: Mapping[Any, Any]) -> dict[str, str]:
@@ -107,7 +119,7 @@ def _kept(session: Session) -> Index | None:
         if told["form"] != FORM or told["of"] != session.name:
             return None
         named = {name: commands.from_facts(name, acts is True, facts) for name, acts, facts in told["commands"]}
-        return Index(str(told["tag"]), named, _possible(told["groups"]))
+        return Index(str(told["tag"]), named, _possible(told["groups"]), _names(told["not_by_token"]))
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return None
 
@@ -115,6 +127,7 @@ def _kept(session: Session) -> Index | None:
 def _keep(session: Session, index: Index) -> None:
     named = [[name, one.acts, one.facts()] for name, one in index.commands.items()]
     told = {"form": FORM, "of": session.name, "tag": index.tag, "groups": dict(index.groups), "commands": named}
+    told["not_by_token"] = sorted(index.not_by_token)
     with suppress(OSError):
         keeping.keep(_file(session), told)
 

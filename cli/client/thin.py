@@ -47,7 +47,10 @@ def command(session: Session, name: str, text: str, local: Local | None) -> clic
 
 def _command(session: Session, offered: Index, name: str, text: str, local: Local | None) -> click.Command | None:
     one, below = offered.commands.get(name), offered.below(name)
-    if not below:
+    withheld = offered.withheld(name)
+    if name in offered.not_by_token:
+        return _withheld(session, name, name)
+    if not below and not withheld:
         return None if one is None else _made(session, offered, one, local)
     made: click.Group
     if one is None:
@@ -56,7 +59,27 @@ def _command(session: Session, offered: Index, name: str, text: str, local: Loca
         made = commands.group(one, _doing(session, offered, one, local))
     for found in below.values():
         made.add_command(_made(session, offered, found, local))
+    for own in withheld:
+        made.add_command(_withheld(session, own, f"{name} {own}"))
     return made
+
+
+def _withheld(session: Session, own: str, full: str) -> click.Command:
+    """A command that is there, and that no token reaches: it says so, whatever stands behind it."""
+
+    def refuse(rest: tuple[str, ...]) -> None:
+        raise Unserved(
+            f"{session.name} does `tieline {full}` for nobody who shows a token, as a login does: what is made so "
+            "would outlive a token that is stolen. Run it as yourself on the machine of the server"
+        )
+
+    return click.Command(
+        own,
+        callback=refuse,
+        params=[click.Argument(["rest"], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={"ignore_unknown_options": True},
+        help="Not done for whoever shows a token: run it on the machine of the server.",
+    )
 
 
 class _Group(click.Group):

@@ -8,7 +8,7 @@ Whoever shows no token learns nothing, not even which calls there are.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from hashlib import sha256
@@ -120,9 +120,9 @@ class Watch(Protocol):
 class Offered:
     """What may be called, and how that is told."""
 
-    def __init__(self, found: Calls, offers: Offers) -> None:
+    def __init__(self, found: Calls, offers: Offers, elsewhere: Collection[str] = ()) -> None:
         self.calls = found
-        self.description = orjson.dumps(openapi.description(found, offers))
+        self.description = orjson.dumps(openapi.description(found, offers, elsewhere))
         self.tag = f'"{sha256(self.description).hexdigest()}"'
 
 
@@ -132,8 +132,9 @@ class Api:
     def __init__(self, host: Host, watch: Watch | None = None) -> None:
         self._host, self._watch, self._began_with = host, watch, host.engine
         offers = host.engine.registry.offers
-        self._by_token = Offered(calls.calls(calls.offered(offers)), offers)
-        self._by_account = Offered(calls.every_call(calls.offered(offers)), offers)
+        every = calls.offered(offers)
+        self._by_token = Offered(calls.calls(every), offers, [one.name for one in every if not one.by_token])
+        self._by_account = Offered(calls.every_call(every), offers)
         web = host.engine.config.web
         self._signing_in = SigningIn(calls_per_minute=web.calls_per_minute, behind_proxy=web.behind_proxy)
         self._secure = {"Strict-Transport-Security": "max-age=31536000"} if web.certificate or web.behind_proxy else {}

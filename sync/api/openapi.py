@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -28,6 +28,8 @@ EVENTS: Final = f"{ROOT}events"
 WHOAMI: Final = f"{ROOT}whoami"
 COMMAND: Final = "x-command"
 """Under this name stands how it is asked for on a command line."""
+ELSEWHERE: Final = "x-not-by-token"
+"""Under this name stand those commands that whoever shows a token is not offered."""
 Mode = Literal["validation", "serialization"]
 _AT: Final = "#/components/schemas/"
 _SCHEMAS: Final = f"{_AT}{{model}}"
@@ -64,8 +66,8 @@ class ProblemDetails(BaseModel):
     errors: list[FieldProblem] = Field(default=[], description="Where arguments are wrong: each of them.")
 
 
-def description(calls: Calls, offers: Offers) -> dict[str, Any]:
-    """The document; `offers` are those of plugins."""
+def description(calls: Calls, offers: Offers, elsewhere: Collection[str] = ()) -> dict[str, Any]:
+    """The document; `offers` are those of plugins, and `elsewhere` are the names of what there is beside these calls."""
     schemas = _Schemas([one for methods in calls.values() for one in methods.values()])
     paths = {
         path: {method.lower(): _operation(path, method, one, schemas) for method, one in methods.items()}
@@ -100,6 +102,7 @@ def description(calls: Calls, offers: Offers) -> dict[str, Any]:
             },
         },
         "security": [{"token": []}],
+        **({ELSEWHERE: sorted(elsewhere)} if elsewhere else {}),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import Field
 
 from tieline.core import grants
-from tieline.core.access import GRANT, NEVER_BY_TOKEN, STORE, Grant, Role, Subject, parse_scope
+from tieline.core.access import ALWAYS_BY_TOKEN, GRANT, NEVER_BY_TOKEN, STORE, Grant, Role, Subject, parse_scope
 from tieline.core.acts import Act, NotDone
 from tieline.core.arguments import Answer, Ask, HolderName, Instant, PersonName, ScopeName
 from tieline.core.identity import Someone, called, is_id
@@ -100,7 +100,7 @@ def _check_reached(desk: EngineDesk, given: Grant) -> None:
     bound = asker.facts(desk.seen_in).bound
     if bound is None:
         return
-    beyond = sorted(asker.rules.carries[given.role] - NEVER_BY_TOKEN - bound.rights)
+    beyond = sorted(asker.rules.carries[given.role] - NEVER_BY_TOKEN - ALWAYS_BY_TOKEN - bound.rights)
     if beyond:
         raise NotDone(
             f"access grant: the role {given.role} carries {', '.join(beyond)}, which the token {bound.token} does not "

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from tieline.core import grants, tokens
 from tieline.core.access import (
     ALL_TOKENS,
+    END_TOKENS,
     NEVER_BY_TOKEN,
     OWN_TOKENS,
     STORE,
@@ -165,11 +166,16 @@ class Revoked(Answer):
 
 
 def revoke(desk: EngineDesk, ask: Revoke) -> Callable[[], Revoked]:
-    """Revoke a token at once."""
+    """Revoke a token at once. By a token, that one is revoked and no other."""
     found = tokens.find(desk.seen_in, ask.token)
     own = grants.person_of(desk.seen_in, desk.asking)
     if found.person != own and not desk.may(desk.seen_in, ALL_TOKENS, STORE).allowed:
         raise LookupError(f"there is no token {ask.token[:40]!r}; `tieline token list` shows those that there are")
+    if desk.asking.token not in ("", found.id):
+        raise NotDone(
+            f"token revoke: by a token nobody revokes another, since one that is stolen would take the rest away. "
+            f"Revoke {found.id} as yourself, with the same command on the machine of the server"
+        )
     news: list[bool] = []
     if found.revoked_at is not None:
         return lambda: Revoked(id=found.id, name=found.name, already=True)
@@ -181,5 +187,5 @@ TO_ISSUE: Final = OneOf((OWN_TOKENS, ALL_TOKENS), lambda ask: OWN_TOKENS if ask.
 
 ACTS: Final = (
     Act("token issue", issue, TO_ISSUE, ("name",), travels=False),
-    Act("token revoke", revoke, OWN_TOKENS, ("token",), travels=False),
+    Act("token revoke", revoke, END_TOKENS, ("token",), travels=False),
 )

@@ -89,6 +89,8 @@ def test_every_act_and_view_that_a_token_may_reach_is_described() -> None:
     assert described - {(openapi.EVENTS, "get"), (openapi.WHOAMI, "get"), (calls.ROOT, "get")} == {
         (calls.path_of(one), method.lower()) for one in reached for method in calls.methods_of(one)
     }
+    told = openapi.description(calls.calls(DECLARED), Offers(), [one.name for one in DECLARED if not one.by_token])
+    assert told[openapi.ELSEWHERE] == ["account add", "account password", "account remove", "token issue"]
     named = [one["operationId"] for methods in DESCRIPTION["paths"].values() for one in methods.values()]
     assert len(named) == len(set(named))
 

@@ -42,7 +42,7 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("jobs", "resume"): (("JOB-1",), "jobs.manage"),
     ("token", "issue"): (("grafana",), "access.token"),
     ("token", "issue", "--person=bin"): (("grafana",), "access.tokens"),
-    ("token", "revoke"): ((), "access.token"),
+    ("token", "revoke"): ((), "access.token_end"),
     ("proposals", "approve"): (("PRO-BCDFGH",), "proposals.decide"),
     ("proposals", "reject"): (("PRO-BCDFGH", "no"), "proposals.decide"),
     ("proposals", "withdraw"): (("PRO-BCDFGH",), "proposals.decide"),

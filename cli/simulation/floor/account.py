@@ -19,7 +19,7 @@ NEEDS: Final[Mapping[str, str]] = {
     "parked retry": "parked.release",
     "doubts confirm": "doubts.confirm",
     "token issue": "access.token",
-    "token revoke": "access.token",
+    "token revoke": "access.token_end",
     "rounds promise": RESPOND,
     "rounds forget": RESPOND,
     "rounds hand-over": COMMAND,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -79,6 +80,12 @@ def test_what_no_token_reaches_is_done_for_an_account(here: Path) -> None:
             headers = {"authorization": f"Bearer {token}"}
             assert client.post("/api/v1/token/issue", json={"name": "x"}, headers=headers).status_code == 404
             assert client.get("/api/v1/whoami").status_code == 401
+            other = run("token", "issue", "another", "--json")[1]
+            refused = client.post("/api/v1/token/revoke", json={"token": json.loads(other)["id"]}, headers=headers)
+            assert "as yourself, with the same command on the machine of the server" in refused.json()["detail"]
+            revoked = client.post("/api/v1/token/revoke", json={"token": token}, headers=headers)
+            assert revoked.json() == {"id": token.split("_")[1], "name": "a test", "already": False}
+            assert client.get("/api/v1/whoami", headers=headers).status_code == 401
         transport = httpx.HTTPTransport(uds=str(here / socket_place.NAME))
         with httpx.Client(base_url="http://tieline", transport=transport) as client:
             assert client.get("/api/v1/whoami").json() == {"identity": account().identity, "token": None}

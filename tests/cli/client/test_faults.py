@@ -192,6 +192,25 @@ def test_what_no_server_offers_is_not_done_here_instead(served: Served, home: Pa
     assert f"{server.url} offers no `tieline restrict`" in words
 
 
+def test_what_no_token_reaches_is_told_with_where_it_is_done(served: Served) -> None:
+    server = served(lambda _line: told())
+    offered = description()
+    withheld = ["account add", "account password", "account remove", "token issue"]
+    for name in withheld:
+        del offered["paths"][f"/api/v1/{name.replace(' ', '/')}"]
+    server.described = answer(200, {**offered, "x-not-by-token": withheld}, ETag='"1"')
+    for _from_the_server_and_as_it_was_kept in range(2):
+        for words in (("token", "issue", "x", "--role", "admin"), ("account", "add", "--help-me")):
+            assert run(*words) == (
+                1,
+                f"{server.url} does `tieline {' '.join(words[:2])}` for nobody who shows a token, as a login does: "
+                "what is made so would outlive a token that is stolen. Run it as yourself on the machine of the "
+                "server\n",
+            )
+    assert run("token", "revoke", "0123456789ab") == (0, "It is done.\n")
+    assert "Not done for whoever shows a token" in run("account", "--help")[1]
+
+
 def test_an_answer_without_end_is_not_kept(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "LARGEST", 1_000)
     server = served(lambda _line: told("x" * 2_000))
