@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Hold it against every other command that changes it, from reading it to writing it down: what one of two adds is
+    not lost. Waits for whoever holds it. Raises OSError."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A file of its own, which stays: the one that is kept is another one after each change.
+    descriptor = os.open(place.with_name(f".{place.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def keep(place: Path, told: Any) -> None:

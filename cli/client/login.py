@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,7 @@ def login(url: str, token_file: str | None, plain_http: bool, as_json: bool) -> 
     found = Session(where, _token(token_file, where))
     who = _who(found)
     index.anew(found)
-    _current, known = sessions.stored()
-    sessions.keep(where, {**known, where: Known(found.token, sessions.is_open(where))})
+    sessions.change(lambda _current, known: (where, {**known, where: Known(found.token, sessions.is_open(where))}))
     if as_json:
         emit({"url": where, **who})
     else:
@@ -58,13 +58,18 @@ def _token(file: str | None, where: str) -> str:
 @json_option
 def logout(url: str | None, as_json: bool) -> None:
     """Forget the server at URL, or the one that was logged in to last. Its token stands until it is revoked."""
-    current, known = sessions.stored()
-    where = sessions.address(url) if url else current
-    if where not in known:
-        raise Unserved(f"{where}: nobody is logged in there" if where else "nobody is logged in anywhere", 5)
-    left = {name: one for name, one in known.items() if name != where}
-    now = current if current != where else next(iter(left), "")
-    sessions.keep(now, left)
+    named, gone = sessions.address(url) if url else "", list[str]()
+
+    def without(current: str, known: Mapping[str, Known]) -> sessions.Servers:
+        where = named or current
+        if where not in known:
+            raise Unserved(f"{where}: nobody is logged in there" if where else "nobody is logged in anywhere", 5)
+        gone.append(where)
+        left = {name: one for name, one in known.items() if name != where}
+        return current if current != where else next(iter(left), ""), left
+
+    now, _left = sessions.change(without)
+    (where,) = gone
     if as_json:
         emit({"url": where, "now": now or None})
     else:

@@ -13,7 +13,7 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -204,6 +204,23 @@ def _understood(told: Any) -> tuple[str, dict[str, Known]]:
     for url, one in told["sessions"].items():
         known[address(url)] = Known(token_of(str(one["token"]).encode(), str(file())), one["plain_http"] is True)
     return str(told["current"]), known
+
+
+Servers = tuple[str, Mapping[str, Known]]
+"""The server that was logged in to last, "" for none; and all that are known."""
+
+
+def change(by: Callable[[str, Mapping[str, Known]], Servers]) -> Servers:
+    """Change which servers are known, by what they are at that moment: of several that do so at once, each builds on
+    the one before. Answers what is known then. Raises Unserved."""
+    place = file()
+    try:
+        with keeping.alone(place):
+            current, known = by(*stored())
+            keep(current, known)
+    except OSError as error:
+        raise Unserved(f"{place}: {error.strerror}; logins are kept there, and they are as before") from None
+    return current, known
 
 
 def keep(current: str, known: Mapping[str, Known]) -> None:

@@ -8,7 +8,8 @@ import os
 import pty
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.docs.shapes import faults
 from tieline.cli.client import sessions
 from tieline.cli.output import Unserved
 
+KEPT = sessions.Known(TOKEN)
 FILE = ("--token-file", "../token")
 
 
@@ -154,6 +156,20 @@ def test_a_login_that_cannot_be_kept_is_told_and_leaves_nothing_behind(server: S
     with pytest.raises(Unserved, match="logins are kept there, and they are as before"):
         sessions.keep(server.url, {server.url: sessions.Known(TOKEN)})
     assert list(place.parent.iterdir()) == [place]
+
+
+def test_of_two_logins_at_once_both_are_kept(home: Path) -> None:
+    """The one has read what is kept when the other comes: it waits, and builds on what the first one wrote."""
+    second = threading.Thread(target=lambda: sessions.change(lambda _now, known: ("b", {**known, "https://b": KEPT})))
+
+    def first(_current: str, known: Mapping[str, sessions.Known]) -> sessions.Servers:
+        second.start()
+        second.join(0.2)
+        return "https://a", {**known, "https://a": KEPT}
+
+    sessions.change(first)
+    second.join()
+    assert sessions.stored()[1].keys() == {"https://a", "https://b"}
 
 
 @pytest.mark.parametrize(
