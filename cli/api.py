@@ -27,4 +27,5 @@ def openapi(workspace: str) -> None:
         _config, registry = configuration(workspace)
         offers = registry.offers
         registry.close()
-    emit(openapi.description(calls.calls(calls.offered(offers)), offers))
+    every = calls.offered(offers)
+    emit(openapi.description(calls.calls(every), offers, calls.beyond_tokens(every)))

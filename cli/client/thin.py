@@ -67,7 +67,7 @@ def _command(session: Session, offered: Index, name: str, text: str, local: Loca
 def _withheld(session: Session, own: str, full: str) -> click.Command:
     """A command that is there, and that no token reaches: it says so, whatever stands behind it."""
 
-    def refuse(rest: tuple[str, ...]) -> None:
+    def refuse(**_whatever: object) -> None:
         raise Unserved(
             f"{session.name} does `tieline {full}` for nobody who shows a token, as a login does: what is made so "
             "would outlive a token that is stolen. Run it as yourself on the machine of the server"

@@ -133,7 +133,7 @@ class Api:
         self._host, self._watch, self._began_with = host, watch, host.engine
         offers = host.engine.registry.offers
         every = calls.offered(offers)
-        self._by_token = Offered(calls.calls(every), offers, [one.name for one in every if not one.by_token])
+        self._by_token = Offered(calls.calls(every), offers, calls.beyond_tokens(every))
         self._by_account = Offered(calls.every_call(every), offers)
         web = host.engine.config.web
         self._signing_in = SigningIn(calls_per_minute=web.calls_per_minute, behind_proxy=web.behind_proxy)

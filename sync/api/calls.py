@@ -32,6 +32,11 @@ def calls(declared: Iterable[Declared]) -> Calls:
     return every_call(one for one in declared if one.by_token)
 
 
+def beyond_tokens(declared: Iterable[Declared]) -> list[str]:
+    """The names of what no token reaches."""
+    return [one.name for one in declared if not one.by_token]
+
+
 def every_call(declared: Iterable[Declared]) -> Calls:
     """The same for whoever shows no token, and is known otherwise."""
     found: dict[str, dict[str, Declared]] = {}

@@ -67,7 +67,7 @@ class ProblemDetails(BaseModel):
 
 
 def description(calls: Calls, offers: Offers, elsewhere: Collection[str] = ()) -> dict[str, Any]:
-    """The document; `offers` are those of plugins, and `elsewhere` are the names of what there is beside these calls."""
+    """The document; `offers` are those of plugins, and `elsewhere` is called what there is beside these calls."""
     schemas = _Schemas([one for methods in calls.values() for one in methods.values()])
     paths = {
         path: {method.lower(): _operation(path, method, one, schemas) for method, one in methods.items()}
