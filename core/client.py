@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import httpx
 import orjson
 
 from tieline.core import http
-from tieline.core.errors import NeedsOperator, TryAgain
+from tieline.core.errors import Limit, NeedsOperator, TryAgain
 from tieline.core.http import (
     at_origin,
     is_page,
@@ -63,9 +63,12 @@ class Client:
         prove: Callable[[], Proof] = lambda: NOBODY,
         tokens: Tokens | None = None,
         timeout: float = 30.0,
+        too_often: Callable[[int, Mapping[str, str], str, datetime], timedelta | None] = lambda *_answer: None,
     ) -> None:
         """`prove` reads what proves us, and is asked anew after a 401; `tokens`, where there are some, go beside it as
-        Bearer. `tool` is named where something else seems to answer."""
+        Bearer. `tool` is named where something else seems to answer. `too_often` is given status, headers, words and
+        our time of an answer that is no success, and tells how long to wait where the tool says in its own way that it
+        was asked too often; 429 is known."""
         self._connection = connection
         self._url = url.rstrip("/")
         self._settings = settings
@@ -74,6 +77,7 @@ class Client:
         self._prove = prove
         self._tokens = tokens
         self._timeout = timeout
+        self._too_often = too_often
         self._route = Route()
         self._lock = threading.Lock()
         self._made: httpx.Client | None = None
@@ -189,16 +193,11 @@ class Client:
             request=response.request,
         )
         words = "" if is_page(answer.headers) else words_of(held)
-        failure = outcome(
-            self._connection,
-            sent.method,
-            sent.path,
-            answer.status_code,
-            answer.headers,
-            words,
-            self._bench.clock.now(),
-            self._url,
-        )
+        now, status = self._bench.clock.now(), answer.status_code
+        failure = outcome(self._connection, sent.method, sent.path, status, answer.headers, words, now, self._url)
+        wait = None if failure is None else self._too_often(status, answer.headers, words, now)
+        if wait is not None:
+            failure = TryAgain(self._connection, str(failure), wait=wait, limit=Limit.CONNECTION, status=status)
         if isinstance(failure, TryAgain):
             failure.maybe_done = failure.maybe_done and sent.changes
         if failure is not None:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
+from tieline.adapters.github.settings import GithubSettings
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.adapters.runner.settings import RunnerSettings
 from tieline.adapters.statuspage.settings import StatuspageSettings
@@ -16,6 +17,7 @@ from tieline.core.secrets import Secret
 TOKEN = Secret.literal("t0ken-5f2c")
 REST: dict[type[BaseModel], dict[str, Any]] = {
     AlertmanagerSettings: {},
+    GithubSettings: {"token": TOKEN, "repository": "acme/operations"},
     PrometheusSettings: {},
     RunnerSettings: {"token": TOKEN},
     StatuspageSettings: {"token": TOKEN, "page": "p1"},

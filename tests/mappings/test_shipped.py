@@ -22,6 +22,7 @@ def mapping(request: pytest.FixtureRequest) -> Mapping:
 def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
     assert SHIPPED == [
         "alertmanager-alert",
+        "github-issue",
         "jira-issue",
         "jira-issue-wiki",
         "jira-jsm-incident",

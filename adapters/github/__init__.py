@@ -1,0 +1,1 @@
+"""GitHub Issues: the issues of one private repository."""

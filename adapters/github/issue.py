@@ -1,0 +1,159 @@
+"""An issue as a mapping reads and writes it, and as the API does. Pure.
+
+What people see of an issue is its text and its labels. Our mark is a comment of HTML at the end of a text, which is not
+shown; what GitHub has no member for is a label with a prefix. `status` is one word: an open issue is what its label
+says, a closed one what its reason says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import orjson
+
+from tieline.core.port import Body, Reading, Ref, Token, Version
+
+OPEN: Final = "open"
+REASONS: Final = frozenset({"completed", "not_planned", "duplicate"})
+LONGEST: Final = {"title": 256, "body": 65_536}
+LONGEST_LABEL: Final = 50
+
+_MARK: Final = re.compile(r"(?:\r?\n){0,2}<!-- tieline: ([A-Za-z0-9_-]{1,200}) -->")
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The prefixes of the labels that stand for members of a body; one that is empty stands for none."""
+
+    prefixes: Mapping[str, str]
+
+    def told(self, labels: Sequence[str]) -> dict[str, str | None]:
+        """What the labels say, by member: the first of each prefix."""
+        return {
+            member: next((one[len(prefix) :] for one in labels if one.lower().startswith(prefix.lower())), None)
+            for member, prefix in self._used()
+        }
+
+    def free(self, labels: Sequence[str]) -> list[str]:
+        """The labels that stand for nothing but themselves."""
+        used = tuple(prefix.lower() for _member, prefix in self._used())
+        return [one for one in labels if not one.lower().startswith(used)] if used else list(labels)
+
+    def written(self, labels: Sequence[str], told: Mapping[str, str | None]) -> list[str]:
+        """The labels of an issue with these of its own, and what is told."""
+        return [*labels, *(f"{prefix}{told[member]}" for member, prefix in self._used() if told.get(member))]
+
+    def can_tell(self, member: str) -> bool:
+        """Whether a label stands for a member."""
+        return bool(self.prefixes.get(member))
+
+    def _used(self) -> list[tuple[str, str]]:
+        return [(member, prefix) for member, prefix in self.prefixes.items() if prefix]
+
+
+def marked(text: str, token: Token) -> str:
+    """A text with our mark."""
+    return f"{text}\n\n<!-- tieline: {token} -->" if text else f"<!-- tieline: {token} -->"
+
+
+def parted(text: str | None) -> tuple[str, Token | None]:
+    """A text without our mark, and the token in it."""
+    said = text or ""
+    found = _MARK.search(said)
+    return (said, None) if found is None else (said[: found.start()] + said[found.end() :], Token(found[1]))
+
+
+def body_of(issue: Mapping[str, Any], marks: Marks) -> dict[str, Any]:
+    """What a mapping reads. Raises ValueError, KeyError or TypeError for an issue that is none."""
+    labels = [_label(one) for one in issue["labels"]]
+    told = marks.told(labels)
+    text, _token = parted(issue["body"])
+    assignees = [str(one["login"]) for one in issue["assignees"]]
+    if not isinstance(issue["title"], str) or issue["state"] not in ("open", "closed"):
+        raise ValueError("it has no title, or a state that is none")
+    closed = issue["state"] == "closed"
+    return {
+        "title": issue["title"],
+        "body": text or None,
+        "status": str(issue.get("state_reason") or "completed") if closed else told.get("status") or OPEN,
+        "severity": told.get("severity"),
+        "priority": told.get("priority"),
+        "labels": marks.free(labels),
+        "assignee": assignees[0] if assignees else None,
+        "reporter": (issue.get("user") or {}).get("login"),
+        "created_at": issue["created_at"],
+        "closed_at": issue.get("closed_at"),
+    }
+
+
+def sent(patch: Body, before: Body, marks: Marks, token: Token | None) -> dict[str, Any]:
+    """What the API takes for a patch of an issue that is as `before`, without its state."""
+    said: dict[str, Any] = {}
+    if "title" in patch:
+        said["title"] = patch["title"]
+    if "body" in patch:
+        text = str(patch["body"] or "")
+        said["body"] = marked(text, token) if token is not None else text
+    if "assignee" in patch:
+        said["assignees"] = [patch["assignee"]] if patch["assignee"] else []
+    after = {**before, **patch}
+    if any(patch.get(name) != before.get(name) for name in patch.keys() & {"labels", "severity", "priority", "status"}):
+        status = str(after.get("status") or OPEN)
+        told = {
+            "status": None if status == OPEN or status in REASONS else status,
+            "severity": after.get("severity"),
+            "priority": after.get("priority"),
+        }
+        said["labels"] = marks.written(list(after.get("labels") or ()), told)
+    return said
+
+
+def state_of(status: str, before: str) -> dict[str, Any]:
+    """What the API takes for a status, where it opens or closes the issue, or gives another reason."""
+    closes, was_closed = status in REASONS, before in REASONS
+    if closes:
+        return {"state": "closed", "state_reason": status} if status != before else {}
+    return {"state": "open", "state_reason": "reopened"} if was_closed else {}
+
+
+def reading_of(issue: Mapping[str, Any], marks: Marks, at: datetime, people: Mapping[str, str]) -> Reading:
+    """An issue as it stood at this time of the tool's. Raises as `body_of`."""
+    number = issue["number"]
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise ValueError("it has no number")
+    body, changed = body_of(issue, marks), moment(issue["updated_at"])
+    shown = [body, changed.isoformat(), issue.get("comments")]
+    return Reading(
+        ref=Ref(str(number)),
+        version=Version(hashlib.sha256(orjson.dumps(shown)).hexdigest()[:32]),
+        body=body,
+        key=f"#{number}",
+        url=str(issue.get("html_url") or ""),
+        token=parted(issue["body"])[1],
+        age=max(at - changed, timedelta(0)),
+        people={login: address for address, login in people.items() if login in (body["assignee"], body["reporter"])},
+    )
+
+
+def moment(text: object) -> datetime:
+    """A time of the API's. Raises ValueError."""
+    found = datetime.fromisoformat(str(text))
+    if found.tzinfo is None:
+        raise ValueError(f"{text!r:.40} has no time zone")
+    return found
+
+
+def named(issue: Mapping[str, Any]) -> tuple[Ref | None, str]:
+    """What an odd issue still says of itself."""
+    number = issue.get("number")
+    sound = isinstance(number, int) and not isinstance(number, bool)
+    return (Ref(str(number)), f"#{number}") if sound else (None, "")
+
+
+def _label(one: object) -> str:
+    return str(one["name"]) if isinstance(one, Mapping) else str(one)
