@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint
@@ -32,6 +32,24 @@ CELLS: Final = {
     "acts": Power.ACKNOWLEDGE,
 }
 """The words of a summary, and the power that stands behind each."""
+
+_REACH: Final = "../how-to/reach-a-tool.md"
+_OPERATE: Final = "../how-to/operate.md"
+_JIRA: Final = (("log in", f"{_REACH}#jira-cloud"), ("webhooks", f"{_OPERATE}#jira"))
+_RUNNERS: Final = (("run a runbook", "../how-to/run-a-runbook.md"),)
+GUIDES: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
+    "servicenow": (("log in", f"{_REACH}#servicenow"), ("webhooks", f"{_OPERATE}#servicenow")),
+    "jira": _JIRA,
+    "jira-jsm": _JIRA,
+    "jira-dc": _JIRA,
+    "pagerduty": (("log in", f"{_REACH}#pagerduty"), ("webhooks", f"{_OPERATE}#pagerduty")),
+    "alertmanager": (("Alertmanager", f"{_OPERATE}#alertmanager"), ("Grafana", f"{_OPERATE}#grafana")),
+    "prometheus": (("Prometheus and its kin", f"{_OPERATE}#prometheus-and-its-kin"),),
+    "statuspage": (("publish to a status page", "../how-to/publish-to-a-status-page.md"),),
+    "spool": _RUNNERS,
+    "runner": _RUNNERS,
+}
+"""What to click in a tool that has no page of its own."""
 
 _BESIDE: Final = {
     Power.PEOPLE: "people",
@@ -137,7 +155,8 @@ def _section(kind: AdapterKind) -> str:
         ("asked by", told.through),
         ("holds", kind.record.value),
         ("our own create is found by", told.finds),
-        ("mapping", f"[`{kind.mapping}`](mappings.md)"),
+        ("set-up", ", ".join(f"[{words}]({link})" for words, link in _guides(kind.tool))),
+        ("mapping: what is read and written", f"[`{kind.mapping}`](mappings.md#{kind.mapping})"),
         ("calls a minute, unless the connection says", f"{kind.calls_per_minute:,}"),
     ]
     lines = [f"## {kind.tool}", f"{told.title}.", table(("", ""), [one for one in facts if one[1]])]
@@ -146,6 +165,12 @@ def _section(kind: AdapterKind) -> str:
     rows = [(one.against, str(one.tests), _reasons(one)) for one in proved]
     columns = ("proved against", "tests of the contract", "what that cannot show, and why")
     return "\n\n".join([*lines, table(columns, rows)])
+
+
+def _guides(tool: str) -> Sequence[tuple[str, str]]:
+    """Where it is told what to click in the tool: a page of its own, or parts of others."""
+    own = f"../tools/{tool}.md"
+    return [("its page", own)] if (ROOT / "docs" / "tools" / f"{tool}.md").exists() else GUIDES.get(tool, ())
 
 
 def _reasons(one: Proved) -> str:

@@ -37,6 +37,11 @@ def test_a_tool_was_held_to_the_contract(kind: AdapterKind) -> None:
     assert all(one.against and one.tests > 25 for one in proved)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.tool != "memory"], ids=lambda kind: kind.tool)
+def test_it_is_told_what_to_click_in_a_tool(kind: AdapterKind) -> None:
+    assert "| set-up | [" in TOOLS._section(kind)
+
+
 def test_no_tool_is_proved_that_does_not_ship() -> None:
     assert set(TOOLS.proofs()) == {kind.tool for kind in KINDS}
 
