@@ -41,7 +41,7 @@ from tieline.core.plugins import installed, plugin_for_tool
 from tieline.core.port import AdapterKind, ConnectionSettings, HttpSettings, Power
 from tieline.core.redaction import conceal
 from tieline.core.registry import Registry
-from tieline.core.route import FILES, bad_files
+from tieline.core.route import bad_files
 from tieline.core.secrets import Secret, secrets_in
 from tieline.core.settings import Findings, did_you_mean, validated
 from tieline.core.strangers import where_of
@@ -396,9 +396,11 @@ class _Reader:
     def _with_files(self, where: str, node: Node, settings: ConnectionSettings) -> ConnectionSettings:
         """The settings with paths that stand beside this file, after a look at what is there: a daemon that reloads
         must not lose a connection to a file that is missing."""
+        named: dict[str, Path | str] = {name: self._beside(str(it)) for name, it in settings if isinstance(it, Path)}
         if not isinstance(settings, HttpSettings):
-            return settings
-        named = {name: self._beside(str(path)) for name in FILES if (path := getattr(settings, name)) is not None}
+            return settings.model_copy(update=named)
+        if isinstance(settings.verify_tls, str):
+            named["verify_tls"] = str(self._beside(settings.verify_tls))
         settings = settings.model_copy(update=named)
         for bad in bad_files(settings):
             place = _option(node, bad.option) or node

@@ -16,7 +16,9 @@ class SpoolSettings(ConnectionSettings):
 
     account_options = ("path",)
 
-    path: Path = Field(description="The folder, which the runner shares: on one file system, since jobs are moved.")
+    path: Path = Field(
+        description="The folder, which the runner shares: on one file system, since jobs are moved. It counts from this file."
+    )
     page_size: int = Field(default=100, ge=1, le=1000, description="Jobs read at once.")
     output_bytes: int = Field(
         default=16_384, ge=0, le=262_144, description="So much of the end of an output is read; all of it is hashed."

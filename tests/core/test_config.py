@@ -451,6 +451,22 @@ def test_relative_stores_stand_beside_the_file_and_secret_ones_come_from_their_r
     assert "canary" not in repr(config) + json.dumps(show_config(config))
 
 
+@pytest.mark.parametrize("tool", ["memory", "spool"])
+def test_every_path_of_a_connection_counts_from_the_file(tool: str) -> None:
+    settings = left(load(f"tieline: 1\nconnections:\n  left: {{tool: {tool}, path: kept/here}}\n")).settings
+    assert dict(settings)["path"] == Path("/nowhere/kept/here")
+    settings = left(load(f"tieline: 1\nconnections:\n  left: {{tool: {tool}, path: /srv/here}}\n")).settings
+    assert dict(settings)["path"] == Path("/srv/here")
+
+
+def test_a_bundle_of_authorities_counts_from_the_file(tmp_path: Path) -> None:
+    import certifi
+
+    (tmp_path / "ca.pem").write_bytes(Path(certifi.where()).read_bytes())
+    said = "tieline: 1\nconnections:\n  left: {tool: prometheus, url: 'https://x.example', verify_tls: ca.pem}\n"
+    assert dict(left(load(said, tmp_path)).settings)["verify_tls"] == str(tmp_path / "ca.pem")
+
+
 def test_plugins_are_a_list_or_a_mapping_with_settings() -> None:
     assert dict(load("tieline: 1\nplugins: [grouping, severity]").plugins) == {"grouping": {}, "severity": {}}
     mapped = load("tieline: 1\nplugins: {grouping: {by: [service]}, severity: }")
