@@ -128,11 +128,14 @@ def test_the_owner_of_the_file_is_admin_by_a_token_as_well(caller: Caller) -> No
     assert caller.post("edit", EDIT, token=owner).status_code == 200
 
 
-def test_tokens_are_issued_and_revoked_by_no_token(caller: Caller) -> None:
+def test_tokens_are_issued_by_no_token_and_each_revokes_itself_alone(caller: Caller) -> None:
     caller.grant(ANN, Role.ADMIN)
     admin = caller.issue(ANN, Role.ADMIN, ["access.token", "access.tokens"])
-    for name in ("token/issue", "token/revoke"):
-        problem(caller.post(name, {"name": "x"}, token=admin), "not-there")
+    problem(caller.post("token/issue", {"name": "x"}, token=admin), "not-there")
+    for other, kind in ((caller.token, "not-done"), (caller.issue(BOB, Role.VIEWER), "not-there")):
+        problem(caller.post("token/revoke", {"token": other}, token=admin), kind)
+    assert caller.post("token/revoke", {"token": admin}, token=admin).status_code == 200
+    problem(caller.post("token/revoke", {"token": admin}, token=admin), "not-proved")
 
 
 # -- what is there ---------------------------------------------------------------------------------------------------
