@@ -157,6 +157,28 @@ def prove(connection: Connection, name: str, password: str) -> Proved:
     return _proved(connection, row)
 
 
+def device(account: str, kept: str, drawn: str) -> str:
+    """What a browser shows from now on by which the owner of an account signed in: `drawn`, and a mark that only who
+    has the store can make. It goes with the password: `kept` is its hash."""
+    mark = hmac.new(kept.encode(), f"a device of {account} {drawn}".encode(), sha256).hexdigest()
+    return f"{drawn}.{mark}"
+
+
+def new_device(connection: Connection, account: str, drawn: str) -> str:
+    """The same for the password that stands; "" where none does."""
+    row = _row(connection, account)
+    return "" if row is None or not row.hash else device(row.name, row.hash, drawn)
+
+
+def knows_device(connection: Connection, name: str, shown: str) -> bool:
+    """Whether the owner of that account signed in by this browser before."""
+    row = _row(connection, name)
+    if row is None or not row.hash:
+        return False
+    known = device(row.name, row.hash, shown.partition(".")[0])
+    return hmac.compare_digest(known.encode(), shown.encode("utf-8", "replace"))
+
+
 def owner_of_code(connection: Connection, name: str, code: str, now: datetime) -> Proved:
     """Who may choose a password by a code. Raises NotProved."""
     row = _row(connection, name)

@@ -1,4 +1,4 @@
-"""How often somebody may ask: each has a bucket of calls, which fills up again with time."""
+"""How often somebody may ask: each has a bucket of calls, which fills up again with time; or a wait that grows."""
 
 from __future__ import annotations
 
@@ -54,3 +54,42 @@ class Rates:
 
     def _filled(self, bucket: _Bucket, now: float) -> float:
         return min(self._at_once, bucket.left + max(0.0, now - bucket.at) * self._per_second)
+
+
+@dataclass(slots=True)
+class _Delay:
+    tried: float
+    until: float
+
+
+class Delays:
+    """Waits by name that grow: so many tries at once, and after each further one a wait twice as long as the one
+    before, in seconds, up to the longest. Within `half_forgiven` seconds without a try half of them are forgiven. One
+    thread's: the loop of the server."""
+
+    def __init__(self, at_once: int, first: float, longest: float, half_forgiven: float) -> None:
+        self._at_once, self._first, self._longest, self._half_forgiven = at_once, first, longest, half_forgiven
+        self._delays: OrderedDict[str, _Delay] = OrderedDict()
+
+    def wait(self, name: str, now: float) -> float:
+        """Seconds until one more is allowed; 0 where one is now. Takes none."""
+        delay = self._delays.get(name)
+        return 0.0 if delay is None else max(0.0, delay.until - now)
+
+    def take(self, name: str, now: float) -> None:
+        """Take one, whether it is allowed or not."""
+        delay = self._delays.setdefault(name, _Delay(0.0, now))
+        delay.tried = delay.tried * 0.5 ** (max(0.0, now - delay.until) / self._half_forgiven) + 1
+        beyond = delay.tried - self._at_once
+        delay.until = max(now, delay.until)
+        if beyond >= 0:
+            delay.until += min(self._longest, self._first * 2.0 ** min(beyond, 64.0))
+        self._delays.move_to_end(name)
+        while len(self._delays) > MOST:
+            self._delays.popitem(last=False)
+
+    def give_back(self, name: str) -> None:
+        """Have one that was taken count for nothing."""
+        delay = self._delays.get(name)
+        if delay is not None:
+            delay.tried = max(0.0, delay.tried - 1)

@@ -45,7 +45,7 @@ from tieline.sync.office.performing import perform
 from tieline.sync.sight import subject_of
 from tieline.sync.web import forms, gate, live, pages
 from tieline.sync.web.drawing import SHELL, Drawing, file_at
-from tieline.sync.web.gate import SESSION, VISIT, Cookies, Guesses, NotOurs
+from tieline.sync.web.gate import DEVICE, DEVICE_LASTS, SESSION, VISIT, Cookies, Guesses, NotOurs
 from tieline.sync.web.live import Live
 from tieline.sync.web.pages import Meant, Pages
 
@@ -136,7 +136,10 @@ class Console:
         self._streams = Streams(MOST_STREAMS, MOST_OF_A_SESSION, "this sign-in")
         self._in_thread = InThreads(host.workers, "pages")
         # What is hashed for whoever guesses is to keep no page and no call waiting.
-        self._hashing = InThreads(host.workers, "sign-ins", at_once=passwords.AT_ONCE, most=MOST_SIGN_INS)
+        at_once = passwords.AT_ONCE - 1
+        self._hashing = InThreads(host.workers, "sign-ins", at_once=at_once, most=MOST_SIGN_INS)
+        # Nor does it keep those waiting who signed in before by the same browser, or were handed a code.
+        self._hashing_known = InThreads(host.workers, "sign-ins", at_once=1, most=MOST_SIGN_INS)
         self._live = Live(host.engine.store, self._in_thread, self._drawing, self._enquiries)
         self._log: Any = structlog.get_logger("tieline.web")
 
@@ -276,41 +279,54 @@ class Console:
         gate.check_mark(visit, form.get("mark", ""))
         engine = self._host.engine
         token, name, password = form.get("token", "").strip(), form.get("name", "").strip(), form.get("password", "")
-        wait = self._guesses.wait(call.address, name, engine.clock.monotonic())
+        by_name, device = bool(name) and not token, self._cookies.of(call.headers, DEVICE)
+        if device and not (by_name and await self._in_thread(lambda: self._knows(name, device))):
+            device = ""
+        wait = self._guesses.wait(call.address, name, engine.clock.monotonic(), device)
         if wait:
             return self._gate(back, visit, wrong=_too_often(wait), said=form, status=429, wait=wait)
-        self._guesses.take(call.address, name, engine.clock.monotonic())
+        self._guesses.take(call.address, name, engine.clock.monotonic(), device)
         try:
-            turn = self._in_thread if token or not name else self._hashing
+            turn = self._in_thread if not by_name else self._hashing_known if device else self._hashing
             before = self._cookies.of(call.headers, SESSION)
-            shown = await turn(lambda: self._begin(token, name, password, before))
+            shown, known = await turn(lambda: self._begin(token, name, password, before))
         except Problem as problem:
             if problem.kind is not Kind.NOT_PROVED:
                 raise
-            self._refused(call.address, "token" if token or not name else "password")
-            wrong = STANDS_NOT if token or not name else NO_MATCH
-            return self._gate(back, visit, wrong=wrong, said=form, status=422)
-        return self._signed_in(back, shown)
+            self._refused(call.address, "password" if by_name else "token")
+            return self._gate(back, visit, wrong=NO_MATCH if by_name else STANDS_NOT, said=form, status=422)
+        if by_name and not device:
+            self._guesses.right(call.address, name)
+        return self._signed_in(back, shown, known)
 
-    def _signed_in(self, back: str, shown: str) -> Response:
+    def _knows(self, name: str, device: str) -> bool:
+        with self._host.engine.store.read() as connection:
+            return local_accounts.knows_device(connection, name, device)
+
+    def _signed_in(self, back: str, shown: str, device: str) -> Response:
+        """`device` is what the browser is known by from now on, "" for as before."""
         response = _led_to(back)
         response.headers.append("Set-Cookie", self._cookies.session(shown))
+        if device:
+            response.headers.append("Set-Cookie", self._cookies.set(DEVICE, device, DEVICE_LASTS))
         for told in (VISIT, SAID):
             response.headers.append("Set-Cookie", self._cookies.set(told, "", 0))
         return response
 
-    def _begin(self, token: str, name: str, password: str, before: str) -> str:
-        """Have whoever that proves be signed in. Raises NotProved."""
+    def _begin(self, token: str, name: str, password: str, before: str) -> tuple[str, str]:
+        """Have whoever that proves be signed in. Answers what their browser shows for that, and by what it is known
+        from now on. Raises NotProved."""
         engine = self._host.engine
-        now = engine.clock.now()
+        now, device = engine.clock.now(), ""
         if token or not name:
             someone, account = signing_in.proved(engine.store, token, now, self._host.owns_store).someone, ""
         else:
             with engine.store.read() as connection:
                 found = local_accounts.prove(connection, name, password)
+                device = local_accounts.new_device(connection, found.account, secrets.token_hex(16))
             someone, account = found.someone, found.account
         with engine.store.write() as tx:
-            return sessions.begin(tx, someone, account=account, at=now, shown_before=before)
+            return sessions.begin(tx, someone, account=account, at=now, shown_before=before), device
 
     async def _welcome(self, call: Call, form: Mapping[str, str]) -> Response:
         """Choosing the password of a local account, by the code that its owner was handed."""
@@ -319,10 +335,11 @@ class Console:
             return self._gate("/", visit or gate.new_visit(), page=page)
         gate.check_mark(visit, form.get("mark", ""))
         name, now = form.get("name", "").strip(), self._host.engine.clock.monotonic()
-        wait = self._guesses.wait(call.address, name, now)
+        # By its name nobody is kept out: a code is drawn, and not to be guessed.
+        wait = self._guesses.wait(call.address, "", now)
         if wait:
             return self._gate("/", visit, page=page, wrong=_too_often(wait), said=form, status=429, wait=wait)
-        self._guesses.take(call.address, name, now)
+        self._guesses.take(call.address, "", now)
         password, again = form.get("password", ""), form.get("again", "")
         try:
             passwords.check(password, name)
@@ -332,15 +349,16 @@ class Console:
             return self._gate("/", visit, page=page, weak=str(error), said=form, status=422)
         try:
             before = self._cookies.of(call.headers, SESSION)
-            shown = await self._hashing(lambda: self._chosen(name, form.get("code", ""), password, before))
+            turn = self._hashing_known
+            shown, device = await turn(lambda: self._chosen(name, form.get("code", ""), password, before))
         except Problem as problem:
             if problem.kind is not Kind.NOT_PROVED:
                 raise
             self._refused(call.address, "code")
             return self._gate("/", visit, page=page, wrong=NO_CODE, said=form, status=422)
-        return self._signed_in("/", shown)
+        return self._signed_in("/", shown, device)
 
-    def _chosen(self, name: str, code: str, password: str, before: str) -> str:
+    def _chosen(self, name: str, code: str, password: str, before: str) -> tuple[str, str]:
         engine = self._host.engine
         now = engine.clock.now()
         with engine.store.read() as connection:
@@ -348,7 +366,8 @@ class Console:
         kept = passwords.hash_of(password)
         with engine.store.write() as tx:
             local_accounts.choose(tx, owner, code, kept, at=now)
-            return sessions.begin(tx, owner.someone, account=owner.account, at=now, shown_before=before)
+            shown = sessions.begin(tx, owner.someone, account=owner.account, at=now, shown_before=before)
+        return shown, local_accounts.device(owner.account, kept, secrets.token_hex(16))
 
     def _gate(
         self,
@@ -625,4 +644,7 @@ def _led_to(place: str) -> Response:
 
 def _too_often(wait: float) -> str:
     seconds = max(1, round(wait))
-    return f"Too many tries came from here. Wait {seconds} s, and look at what you use before you try again."
+    return (
+        f"Too many tries came from here, or were made for this name. Wait {seconds} s, and look at what you use before "
+        "you try again. A browser in which you signed in before need not wait, nor need who has a code of an admin's."
+    )

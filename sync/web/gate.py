@@ -17,14 +17,25 @@ from urllib.parse import urlsplit
 
 from tieline.core.sessions import LASTS
 from tieline.sync.api.problems import Kind, Problem
-from tieline.sync.api.rates import Rates, source_of
+from tieline.sync.api.rates import Delays, Rates, source_of
 
 ATTEMPTS_PER_MINUTE: Final = 6
 ATTEMPTS_AT_ONCE: Final = 12
-"""Signing in with something wrong: of one address, and of one name."""
+"""Signing in with something wrong: of one address, and of one browser that its owner signed in from before."""
+PAIR_AT_ONCE: Final = 6
+NAME_AT_ONCE: Final = 100
+"""Of one name from one address, and of one name from everywhere: so many at once, and then a wait that grows. It takes
+several addresses to have a name wait: of what one comes to, as much is forgiven to the name meanwhile."""
+FIRST_WAIT: Final = 10.0
+LONGEST_WAIT: Final = 3_600.0
+HALF_FORGIVEN: Final = 6 * 3_600.0
+"""Seconds."""
 
 VISIT: Final = "visit"
 SESSION: Final = "session"
+DEVICE: Final = "device"
+DEVICE_LASTS: Final = 180 * 86_400
+"""Seconds for which a browser is known in which somebody signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +112,47 @@ def _host_of(origin: str) -> str | None:
 
 
 class Guesses:
-    """Counts what was wrong, by address and by name. One thread's: the loop of the server."""
+    """Counts what was wrong, by address and by name; and by itself of a browser in which the owner of that name signed
+    in before, so that nobody shuts them out by guessing. One thread's: the loop of the server."""
 
     def __init__(self) -> None:
         self._addresses = Rates(ATTEMPTS_PER_MINUTE, ATTEMPTS_AT_ONCE)
-        self._names = Rates(ATTEMPTS_PER_MINUTE, ATTEMPTS_AT_ONCE)
+        self._devices = Rates(ATTEMPTS_PER_MINUTE, ATTEMPTS_AT_ONCE)
+        self._pairs = Delays(PAIR_AT_ONCE, FIRST_WAIT, LONGEST_WAIT, HALF_FORGIVEN)
+        self._names = Delays(NAME_AT_ONCE, FIRST_WAIT, LONGEST_WAIT, HALF_FORGIVEN)
 
-    def wait(self, address: str, name: str, now: float) -> float:
-        """Seconds until somebody may try; 0 for now. The same whether there is somebody of that name or not."""
-        of_name = self._names.wait(_folded(name), now) if name else 0.0
-        return max(self._addresses.wait(source_of(address), now), of_name)
+    def wait(self, address: str, name: str, now: float, device: str = "") -> float:
+        """Seconds until somebody may try; 0 for now. The same whether there is somebody of that name or not. `device`
+        is what stands for a browser that is known, "" for any other."""
+        if device:
+            return self._devices.wait(_folded(device), now)
+        wait = self._addresses.wait(source_of(address), now)
+        if name:
+            wait = max(wait, self._pairs.wait(_pair(address, name), now), self._names.wait(_folded(name), now))
+        return wait
 
-    def take(self, address: str, name: str, now: float) -> None:
+    def take(self, address: str, name: str, now: float, device: str = "") -> None:
         """Take one of each, before it is looked at: those that are looked at at the same time count as well."""
+        if device:
+            self._devices.take(_folded(device), now)
+            return
         self._addresses.take(source_of(address), now)
         if name:
+            self._pairs.take(_pair(address, name), now)
             self._names.take(_folded(name), now)
+
+    def right(self, address: str, name: str) -> None:
+        """What was taken last was right, and counts for nothing of that name."""
+        self._pairs.give_back(_pair(address, name))
+        self._names.give_back(_folded(name))
 
 
 def _folded(name: str) -> str:
     return sha256(name.strip().casefold().encode("utf-8", "replace")).hexdigest()
+
+
+def _pair(address: str, name: str) -> str:
+    return f"{source_of(address)} {_folded(name)}"
 
 
 def back(told: str) -> str:

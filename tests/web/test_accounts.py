@@ -19,7 +19,7 @@ from tieline.core.identity import Someone
 from tieline.sync.office.account_acts import ACTS
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.performing import perform
-from tieline.sync.web.gate import ATTEMPTS_AT_ONCE
+from tieline.sync.web.gate import ATTEMPTS_AT_ONCE, NAME_AT_ONCE, PAIR_AT_ONCE, Guesses
 
 WORDS = "correct horse battery staple"
 EVA = Someone("eva", "account:eva")
@@ -100,12 +100,43 @@ def test_nobody_learns_which_names_there_are(admin):
     assert codes == [422, 422]
 
 
-def test_one_name_is_not_tried_without_end_from_many_addresses(admin):
+def test_who_guesses_is_kept_out_and_the_owner_is_not(admin):
     choose(admin, code_of(does(admin, "add")))
+    device = admin.cookies["tieline-device"]
     admin.cookies.clear()
-    admin.world.clock.advance(600)
-    found = [enter(admin, "wrong", name) for name in ["eva"] * ATTEMPTS_AT_ONCE + ["eva", "nobody"]]
-    assert found == [422] * ATTEMPTS_AT_ONCE + [429, 429]
+    found = [enter(admin, "wrong") for _ in range(PAIR_AT_ONCE + 1)]
+    assert found == [422] * PAIR_AT_ONCE + [429]
+    assert enter(admin) == 429
+    others = ATTEMPTS_AT_ONCE - PAIR_AT_ONCE - 1  # one was the code
+    assert [enter(admin, "wrong", "nobody") for _ in range(others + 1)] == [422] * others + [429]
+    admin.cookies.set("tieline-device", device, "tieline.test")
+    assert enter(admin, "wrong") == 422
+    assert enter(admin) == 303
+    assert [enter(admin, "wrong", "nobody"), enter(admin, "wrong", "eva")] == [429, 422]
+    admin.world.clock.advance(60)
+    code = code_of(does(admin, "password"))
+    assert enter(admin) == 422, "it is known by the password, and that is gone"
+    assert choose(admin, code) == 303
+
+
+def test_from_many_addresses_a_name_waits_longer_and_longer():
+    for every in (5, 60, 300, 900):  # seconds between two tries
+        guesses, looked_at = Guesses(), 0
+        for now in range(0, 4 * 86_400, every):
+            address = f"198.51.{now // 250 % 250}.{now % 250}"
+            if not guesses.wait(address, "eva", now):
+                guesses.take(address, "eva", now)
+                looked_at += 1
+        assert NAME_AT_ONCE < looked_at < NAME_AT_ONCE + 4 * 300
+        assert guesses.wait("203.0.113.9", "eva", now, "her browser") == 0
+
+
+def test_one_address_alone_has_no_name_wait_elsewhere():
+    guesses = Guesses()
+    for now in range(0, 4 * 86_400, 15):
+        if not guesses.wait("198.51.100.7", "eva", now):
+            guesses.take("198.51.100.7", "eva", now)
+        assert guesses.wait("203.0.113.9", "eva", now) == 0
 
 
 def test_a_code_is_over_in_time_and_with_the_next_one(admin):
