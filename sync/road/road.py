@@ -121,11 +121,20 @@ def _told_ends(looks: Sequence[tuple[Ref, Sighting | None]]) -> list[Ref]:
     return [ref for ref, seen in looks if seen is not None and not seen.asked and seen.fields.get("firing") is not True]
 
 
+def _telling(here: Connected, seen: Sighting) -> Sighting:
+    """A sighting that says whether its alert fires. Raises Rejected for a word that nobody mapped, and for none: taken
+    for an end it would resolve an incident that nobody has looked at."""
+    if "firing" in here.mapping.readable and seen.fields.get("firing") is None:
+        _value, words = seen.unmapped.get("firing", (None, "it does not say whether it fires"))
+        raise Rejected(here.name, words)
+    return seen
+
+
 def _look_at_signal(engine: Engine, here: Connected, item: Waiting) -> Sighting | None:
     if item.reading is not None:
-        return sight(engine, here, item.reading, asked=item.asked, received_at=item.received_at)
+        return _telling(here, sight(engine, here, item.reading, asked=item.asked, received_at=item.received_at))
     try:
-        return read(engine, here, item.ref)
+        return _telling(here, read(engine, here, item.ref))
     except Gone as error:
         # The source does not know it any more: it has ended. A status may be somebody else's word.
         if error.status is not None:
