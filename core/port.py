@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from tieline.core.clock import Clock
+from tieline.core.deliveries import Deliveries
 from tieline.core.letters import beginning
 from tieline.core.model import Audience, ConnectionName, RecordKind
 from tieline.core.secrets import Secret
@@ -294,6 +295,9 @@ class Received:
     """The records among those it tells of that could not be understood. The others are taken in."""
     cut: int = 0
     """How many more there are that it does not tell, where it says so (Alertmanager's truncatedAlerts)."""
+    once: bool = False
+    """True when `delivery_id` is one that no other delivery has, however much later: what comes under it again says
+    nothing. Otherwise a source that can only be listened to may fire a second time in the same words."""
 
     @property
     def lost(self) -> int:
@@ -555,6 +559,8 @@ class Workbench:
     around: Callable[[bool], AbstractContextManager[None]] = _nothing
     """What stands around each request, for whoever proves an adapter against a real tool; it is told whether the
     request writes, and raises Cut where the answer is to be lost."""
+    deliveries: Deliveries | None = None
+    """What the connection's mapping says of webhooks, for an adapter that is told by it how its tool sends them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from tieline.core.deliveries import Deliveries
 from tieline.core.model import FieldSpec, FieldType, RecordKind
 from tieline.mappings.paths import Path
 
@@ -232,3 +233,4 @@ class Document:
     examples: tuple[Example, ...]
     digest: str
     alerts: Shown | None = None
+    deliveries: Deliveries | None = None

@@ -10,6 +10,7 @@ from tieline.core.values import KIND, proved_currency
 from tieline.core.yaml import Node
 from tieline.mappings.computed import computed_places
 from tieline.mappings.convert.lines import units
+from tieline.mappings.delivered import deliveries_of
 from tieline.mappings.document import (
     FORMATS,
     Case,
@@ -112,6 +113,7 @@ def lint(root: Node, name: str, digest: str, shape: Shape, catalogue: Catalogue 
     alerts = Shown(word(top["alerts"])) if "alerts" in top else None
     if alerts is Shown.DESCRIPTION:
         _check_room_for_alerts(top["alerts"], rules.get(DESCRIPTION), shape)
+    deliveries = deliveries_of(top.get("deliveries"), shape)
     if shape.problems:
         return None
     return Document(
@@ -129,6 +131,7 @@ def lint(root: Node, name: str, digest: str, shape: Shape, catalogue: Catalogue 
         examples=tuple(_examples(top)),
         digest=digest,
         alerts=alerts,
+        deliveries=deliveries,
     )
 
 

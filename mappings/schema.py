@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from tieline.core.deliveries import Algorithm, Encoding, Form
 from tieline.core.model import OWN_CATALOGUE
 from tieline.mappings.document import FORMATS, Case, PolicyKind, Shown, TextDialect, When
 
@@ -171,6 +172,98 @@ EXAMPLE: Schema = {
     },
 }
 
+SIGNATURE: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["header"],
+    "properties": {
+        "header": {"type": "string", "minLength": 1, "description": "The header that the HMAC stands in."},
+        "algorithm": {
+            "type": "string",
+            "enum": [str(one) for one in Algorithm],
+            "description": "Its hash; sha256 unless said otherwise.",
+        },
+        "encoding": {
+            "type": "string",
+            "enum": [str(one) for one in Encoding],
+            "description": "How its bytes are written; hex unless said otherwise.",
+        },
+        "prefix": {"type": "string", "minLength": 1, "description": "What stands in front of it, as in `sha256=`."},
+        "separator": {
+            "type": "string",
+            "minLength": 1,
+            "description": "What stands between several in one header; a comma unless said otherwise.",
+        },
+        "signs": {
+            "type": "string",
+            "minLength": 1,
+            "description": "What is signed: `{body}`, headers by their names in braces, and what stands between them; "
+            "`{timestamp}` is the time that `timestamp` leads to. `{body}` alone unless said otherwise.",
+        },
+        "timestamp": {
+            "type": "string",
+            "minLength": 1,
+            "description": "The header with the time of signing: seconds or milliseconds since 1970, or RFC 3339. A "
+            "delivery that is older than the connection's `webhook_age` is refused. It must be in `signs`.",
+        },
+        "timestamp_prefix": {
+            "type": "string",
+            "minLength": 1,
+            "description": "What stands in front of the time, where the header holds several things: `t=`.",
+        },
+    },
+}
+
+DELIVERIES: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["episode"],
+    "properties": {
+        "form": {
+            "type": "string",
+            "enum": [str(form) for form in Form],
+            "description": "json unless said otherwise; cloudevents: CloudEvents 1.0, structured, binary or batched. "
+            "An event is then read as in structured mode: `id`, `source`, `type`, `data.…`.",
+        },
+        "alerts": _table(
+            "Where a list of alerts stands. Each is then a body of its own, and what stands around the list is in its "
+            "member `envelope`. Without it the delivery is one alert.",
+            PATH,
+        ),
+        "episode": {
+            "type": ["string", "array", "object"],
+            "items": PATH,
+            "minItems": 1,
+            "minLength": 1,
+            "minProperties": 1,
+            "additionalProperties": PATHS,
+            "description": "The places whose texts together tell one firing from another; each has to be there, and "
+            "one at least holds something. Where kinds of alerts have them in different places: a word for each kind "
+            "to its places, of which the first counts that holds something.",
+        },
+        "once": _table(
+            "The places whose texts together no two deliveries share, or `*` for all of it. What says the same there "
+            "is a repetition, however late. Leave it out where an alert may end and fire again in the same words.",
+            PATHS,
+        ),
+        "once_header": {
+            "type": "string",
+            "minLength": 1,
+            "description": "A header that no two deliveries share, in place of `once`.",
+        },
+        "leaves_out": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"type": "array", "minItems": 1},
+            "description": "Path to values by which a delivery says nothing of an alert (an attempt, a comment). It is "
+            "taken and leads to nothing; null stands for what is not there, too.",
+        },
+        "key": _table("What people call the alert: the first place that holds something.", PATHS),
+        "url": _table("Where people open it.", PATHS),
+        "signature": {**SIGNATURE, "description": "The HMAC that proves it, where its tool signs: see below."},
+    },
+}
+
 RECORD_IS: Final = f"What a record is: {', '.join(OWN_CATALOGUE)}, or a kind of item that a plugin offers."
 
 DOCUMENT: Schema = {
@@ -219,6 +312,10 @@ DOCUMENT: Schema = {
             "enum": [str(place) for place in Shown],
             "description": "Where the tool shows which alerts fire: in a block of its description, or in one comment "
             "of ours. It is written in place, never anew; without this key it is not shown there.",
+        },
+        "deliveries": {
+            **DELIVERIES,
+            "description": "How the tool's webhooks are understood, where its adapter is the generic `webhook`.",
         },
         "examples": {"type": "array", "items": EXAMPLE, "description": "Records from reality; they run at every load."},
     },

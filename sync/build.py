@@ -63,7 +63,9 @@ def build(
             account = None if connection.settings.only_listens else accounts.get(connection.account)
             member = None if account is None else Member(account, name)
             budget = _budget(connection, member, clock, sleep)
-            source = _connect(config, connection, Workbench(clock, sleep, (transports or {}).get(name), budget.spend))
+            transport = (transports or {}).get(name)
+            bench = Workbench(clock, sleep, transport, budget.spend, deliveries=mapping.document.deliveries)
+            source = _connect(config, connection, bench)
         except ConfigError as error:
             failed[name] = error
             continue

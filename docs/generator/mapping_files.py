@@ -24,7 +24,7 @@ from tieline.mappings.document import (
     TextDialect,
     When,
 )
-from tieline.mappings.schema import COMPUTED, EXAMPLE, FIELD, json_schema
+from tieline.mappings.schema import COMPUTED, DELIVERIES, EXAMPLE, FIELD, SIGNATURE, json_schema
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "mappings"
 ABOUT = """\
@@ -80,6 +80,11 @@ def page() -> str:
         "through it. How ServiceNow's priority stands there: [change a mapping]"
         "(../how-to/change-a-mapping.md#say-what-the-tool-computes).\n",
         _keys(COMPUTED),
+        "\n## Keys of deliveries\n\nHow webhooks are understood by the tool `webhook`, which knows none by itself: "
+        "[take in any webhook](../how-to/take-in-any-webhook.md).\n",
+        _keys(DELIVERIES),
+        "\n## Keys of a signature\n",
+        _keys(SIGNATURE),
         "\n## Keys of an example\n",
         _keys(EXAMPLE),
         "\n## Policies\n\nWho wins when a field was changed on more than one side; `owner`, `once` and `never` also "

@@ -13,10 +13,12 @@ from typing import Final
 
 from generator.markdown import table
 from generator.shipped import PROJECT
-from tieline.adapters.testing.contract import SourceContract
+from tieline import mappings
+from tieline.adapters.testing.contract import ListeningContract
 from tieline.adapters.testing.contract.trial import contract_tests
 from tieline.core.plugins import GROUP
 from tieline.core.port import AdapterKind, Power, Summary
+from tieline.core.yaml import load_yaml
 
 ROOT: Final = Path(__file__).parents[2]
 NO_TOOLS: Final = frozenset({"memory-problem"})
@@ -46,6 +48,7 @@ GUIDES: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     "alertmanager": (("Alertmanager", f"{_OPERATE}#alertmanager"), ("Grafana", f"{_OPERATE}#grafana")),
     "prometheus": (("Prometheus and its kin", f"{_OPERATE}#prometheus-and-its-kin"),),
     "statuspage": (("publish to a status page", "../how-to/publish-to-a-status-page.md"),),
+    "webhook": (("take in any webhook", "../how-to/take-in-any-webhook.md"),),
     "spool": _RUNNERS,
     "runner": _RUNNERS,
 }
@@ -95,13 +98,13 @@ def proofs() -> dict[str, list[Proved]]:
     return found
 
 
-def _suites() -> Iterator[type[SourceContract]]:
+def _suites() -> Iterator[type[ListeningContract]]:
     # In two steps: what a module imports of others is no suite of its own.
     files = [*ROOT.glob("tests/adapters/*/test_contract.py"), *ROOT.glob("tests/real/test_*.py")]
     for file in sorted(files):
         module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
         for one in vars(module).values():
-            if isinstance(one, type) and issubclass(one, SourceContract) and one.__module__ == module.__name__:
+            if isinstance(one, type) and issubclass(one, ListeningContract) and one.__module__ == module.__name__:
                 yield one
 
 
@@ -120,6 +123,7 @@ def page() -> str:
         "a waiver with its reason; the test is run all the same, and a waiver that is no longer needed fails.",
         "A simulator is what we believe of a tool. `tieline adapter prove` asks your own sandbox the same.",
         _matrix(),
+        _senders(),
         *(_section(kind) for kind in kinds()),
     ]
     return "\n\n".join(parts)
@@ -128,6 +132,20 @@ def page() -> str:
 def _matrix() -> str:
     columns = ("tool", "as", "reads", "writes", "comments", "webhooks", "acts", "beside", "proved against")
     return table(columns, [_row(kind) for kind in kinds()])
+
+
+def _senders() -> str:
+    """The tools that the generic webhook knows by a mapping."""
+    rows = [
+        (f"[`{name}`](mappings.md#{name})", load_yaml(path.read_bytes(), name).plain()["about"])
+        for name, path in mappings.shipped().items()
+        if mappings.load(name).document.deliveries is not None
+    ]
+    told = (
+        "Mappings of `webhook`. How each is set up, what it reads and what it was verified against is told in [take in "
+        "any webhook](../how-to/take-in-any-webhook.md)."
+    )
+    return f"{told}\n\n{table(('mapping', 'what sends it'), rows)}"
 
 
 def _row(kind: AdapterKind) -> Sequence[str]:

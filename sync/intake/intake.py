@@ -153,12 +153,13 @@ class Intake:
         """Deliveries under the ids by which they are known again.
 
         An alert that fires, ends and fires on says the first time once more. A poll tells that apart from a repeat;
-        where nobody can be asked, only what says the same as the last one that was stored counts as one, for a minute.
+        where nobody can be asked, only what says the same as the last one that was stored counts as one, for a minute;
+        unless its tool gives each delivery an id that none other has.
         """
         last: dict[ConnectionName, str] = {}
         for place, (name, received) in enumerate(batch):
             here = self.engine.connections.get(name)
-            if here is None or not here.only_listens:
+            if here is None or not here.only_listens or received.once:
                 yield name, received
                 continue
             if name not in last:

@@ -347,7 +347,8 @@ def test_every_shipped_tool_says_what_an_account_is() -> None:
     registry = Registry.load(
         {point.name: Node({}, 1, 1) for point in installed() if point.value.startswith("tieline.")}
     )
-    assert [tool for tool, kind in registry.adapters.items() if not kind.settings.account_options] == []
+    without = [tool for tool, kind in registry.adapters.items() if not kind.settings.account_options]
+    assert without == ["webhook"], "nobody logs in where there is nothing to ask"
     registry.close()
 
 

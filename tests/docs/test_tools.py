@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from tests.docs.pages import DOCS
 
-from tieline.core.port import AdapterKind
+from tieline.core.port import AdapterKind, Power
 
 
 def generator() -> ModuleType:
@@ -34,7 +34,8 @@ def test_a_tool_has_words_for_what_it_claims_and_for_nothing_else(kind: AdapterK
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.tool)
 def test_a_tool_was_held_to_the_contract(kind: AdapterKind) -> None:
     proved = TOOLS.proofs()[kind.tool]
-    assert all(one.against and one.tests > 25 for one in proved)
+    least = 11 if kind.powers == {Power.RECEIVE} else 25  # of what is only heard there is less to ask
+    assert all(one.against and one.tests > least for one in proved)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.tool != "memory"], ids=lambda kind: kind.tool)

@@ -22,18 +22,28 @@ def mapping(request: pytest.FixtureRequest) -> Mapping:
 def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
     assert SHIPPED == [
         "alertmanager-alert",
+        "azure-monitor-alert",
+        "checkmk-alert",
+        "cloudevents-alert",
+        "dynatrace-alert",
         "github-issue",
+        "google-cloud-alert",
+        "healthchecks-alert",
         "jira-issue",
         "jira-issue-wiki",
         "jira-jsm-incident",
         "memory-incident",
         "memory-problem",
+        "new-relic-alert",
         "pagerduty-incident",
         "prometheus-alert",
         "runner-execution",
+        "sentry-alert",
         "servicenow-incident",
         "spool-execution",
         "statuspage-announcement",
+        "uptime-kuma-alert",
+        "webhook-alert",
     ]
 
 

@@ -50,7 +50,7 @@ from tieline.adapters.testing.contract.writing import (
 from tieline.adapters.testing.driver import SimulatorDriver, ToolDriver
 from tieline.core.port import Source
 
-__all__ = ["AdapterContract", "SimulatorDriver", "SourceContract", "ToolDriver"]
+__all__ = ["AdapterContract", "ListeningContract", "SimulatorDriver", "SourceContract", "ToolDriver"]
 
 
 class _Suite:
@@ -119,11 +119,13 @@ def _grow(waits: str) -> str:
     return f"{waits}; fill it, or say in `lacks` why nobody can"
 
 
+class ListeningContract(_Suite, ClaimContract, CheckingContract, SecretContract, DeliveryContract):
+    """What every source owes; of one that can only be listened to, nothing more can be asked."""
+
+
 class SourceContract(
-    _Suite,
-    ClaimContract,
+    ListeningContract,
     BudgetContract,
-    CheckingContract,
     ReadingContract,
     AgeContract,
     ListingContract,
@@ -131,8 +133,6 @@ class SourceContract(
     AutomaticContract,
     FailingContract,
     WaitingContract,
-    SecretContract,
-    DeliveryContract,
     AcknowledgeContract,
     DescribeContract,
     PeopleContract,

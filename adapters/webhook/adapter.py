@@ -1,0 +1,199 @@
+"""A tool of which nothing is known but what its webhooks say, and how they do is told by the connection's mapping."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import orjson
+
+from tieline.adapters.webhook.settings import AUTHORIZATION, WebhookSettings
+from tieline.core.cloudevents import event_of, events_of
+from tieline.core.deliveries import Deliveries, Form, Spot
+from tieline.core.errors import Gone
+from tieline.core.listing import understood
+from tieline.core.model import ABSENT, ConnectionName
+from tieline.core.port import Body, Cursor, Delivery, Health, Hint, Page, Reading, Received, Ref, Version, Workbench
+from tieline.core.proofs import credentials, prove, prove_basic, prove_signed, revealed
+
+ENVELOPE: Final = "envelope"
+LONGEST_REF: Final = 180
+KEPT_OF_REF: Final = 100
+_IN_REF: Final = " /:@+,=._-"
+
+
+class WebhookAdapter:
+    """One sender of webhooks. It keeps nothing."""
+
+    def __init__(self, name: ConnectionName, settings: WebhookSettings, says: Deliveries) -> None:
+        self._name = name
+        self._settings = settings
+        self._says = says
+
+    def __repr__(self) -> str:
+        return f"WebhookAdapter({self._name!r})"
+
+    # Source
+
+    def check(self) -> Health:
+        self._secrets()
+        return Health(account="webhooks only", version="a sender of webhooks")
+
+    def changes(self, since: Cursor | None) -> Iterator[Page]:
+        yield Page((), since or Cursor(""))
+
+    def read(self, ref: Ref) -> Reading:
+        raise Gone(self._name, f"nothing can be asked about {ref}: its tool is only listened to")
+
+    # Receiver
+
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        settings, secrets = self._settings, self._secrets()
+        if settings.webhook_secrets and self._says.signature is not None:
+            prove_signed(self._name, self._says.signature, secrets, delivery, now, settings.webhook_age)
+        elif settings.webhook_username is not None:
+            prove_basic(self._name, settings.webhook_username, secrets, delivery)
+        elif settings.token_parameter is not None:
+            sent = [delivery.query.get(settings.token_parameter, "")]
+            prove(self._name, secrets, sent, f"the parameter {settings.token_parameter}")
+        elif settings.token_header == AUTHORIZATION:
+            prove(self._name, secrets, credentials(delivery, "bearer"), "Authorization")
+        else:
+            prove(self._name, secrets, [delivery.headers.get(settings.token_header, "")], settings.token_header)
+
+    def _secrets(self) -> list[str]:
+        settings = self._settings
+        return revealed(self._name, settings.webhook_secrets or settings.webhook_passwords or settings.webhook_tokens)
+
+    def parse(self, delivery: Delivery) -> Received:
+        told = [one for one in alerts_of(delivery, self._says) if not _is_left_out(one, self._says)]
+        found = understood(told, self._reading, self._named)
+        if found.unreadable and not found.found:
+            raise ValueError(found.unreadable[0].sentence)
+        hints = tuple(Hint(one.ref, one) for one in found.found)
+        odd = tuple(found.unreadable)
+        once = _once([one.body for one in found.found], self._says, delivery) if not odd else ""
+        return Received(once or hashlib.sha256(delivery.body).hexdigest(), hints, bool(odd), odd, once=bool(once))
+
+    def _reading(self, told: Any) -> Reading:
+        body = _body(told, self._says)
+        ref = _ref(_texts(body, self._says.episode))
+        version = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:24]
+        return Reading(
+            ref,
+            Version(version),
+            body,
+            key=_text(body, self._says.key)[:LONGEST_REF],
+            url=_address(body, self._says.url),
+        )
+
+    def _named(self, told: Any) -> tuple[Ref | None, str]:
+        try:
+            body = _body(told, self._says)
+            return _ref(_texts(body, self._says.episode)), _text(body, self._says.key)
+        except ValueError:
+            return None, _text(told, self._says.key) if isinstance(told, dict) else ""
+
+
+def alerts_of(delivery: Delivery, says: Deliveries) -> list[Any]:
+    """What a delivery tells of, each still to be understood. Raises ValueError."""
+    if says.form is Form.CLOUDEVENTS:
+        return events_of(delivery)
+    try:
+        told: Any = orjson.loads(delivery.body)
+    except orjson.JSONDecodeError:
+        raise ValueError("its webhooks are JSON, and this is not") from None
+    if not isinstance(told, dict):
+        raise ValueError("its webhooks are JSON objects, and this is none")
+    if says.alerts is None:
+        return [told]
+    listed = says.alerts.read(told)
+    if not isinstance(listed, list):
+        raise ValueError(f"its webhooks have a list of alerts at `{says.alerts.path}`, and this has none")
+    around = _without(told, says.alerts.path)
+    return [{**one, ENVELOPE: around} if isinstance(one, dict) else one for one in listed]
+
+
+def _without(told: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """What stands around the list: the member that leads to it is left out."""
+    first = path.partition(".")[0].partition("[")[0]
+    return {name: value for name, value in told.items() if name != first}
+
+
+def _is_left_out(told: Any, says: Deliveries) -> bool:
+    if not isinstance(told, dict):
+        return False
+    return any(_is_one_of(spot.read(told), values) for spot, values in says.leaves_out)
+
+
+def _is_one_of(found: Any, values: tuple[Any, ...]) -> bool:
+    """Whether a mapping's value stands there: `true` is not 1, and null is what is not there, too."""
+    if found is ABSENT or found is None:
+        return None in values
+    return any(found.__class__ is one.__class__ and found == one for one in values)
+
+
+def _body(told: Any, says: Deliveries) -> Body:
+    if says.form is Form.CLOUDEVENTS:
+        return event_of(told)
+    if not isinstance(told, dict):
+        raise ValueError("an alert is not an object")
+    return told
+
+
+def _texts(body: Body, spots: tuple[Spot, ...]) -> list[str]:
+    """What stands at these places. Raises ValueError where one is not there, and where none holds anything."""
+    for spot in spots:
+        if not _is_text(spot.read(body)):
+            raise ValueError(f"`{spot.path}` holds no text, by which its episode is told from others")
+    found = [_text(body, spot) for spot in spots]
+    if not any(found):
+        raise ValueError(f"`{spots[0].path}` is empty, by which its episode is told from others")
+    return found
+
+
+def _is_text(found: Any) -> bool:
+    return isinstance(found, str | int | float) and not isinstance(found, bool)
+
+
+def _text(body: Mapping[str, Any], spot: Spot | None) -> str:
+    told = spot.read(body) if spot is not None else None
+    return str(told) if _is_text(told) else ""
+
+
+def _address(body: Body, spot: Spot | None) -> str:
+    text = _text(body, spot)
+    return text if urlsplit(text).scheme in ("http", "https") else ""
+
+
+def _ref(texts: list[str]) -> Ref:
+    """One text of several that no other several have; of what is too long, its beginning and a hash."""
+    whole = "|".join(quote(text, safe=_IN_REF, errors="surrogatepass") for text in texts)
+    if len(whole) <= LONGEST_REF:
+        return Ref(whole)
+    return Ref(f"{whole[:KEPT_OF_REF]}~{hashlib.sha256(whole.encode()).hexdigest()[:32]}")
+
+
+def _once(bodies: list[Body], says: Deliveries, delivery: Delivery) -> str:
+    """What no other delivery says; "" where the mapping names nothing of the kind, or some of it is missing."""
+    told: list[Any] = [delivery.headers.get(says.once_header)] if says.once_header else []
+    told += [spot.read(body) for body in bodies for spot in says.once]
+    if not told or any(one is ABSENT or one is None for one in told):
+        return ""
+    return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def connect(name: ConnectionName, settings: Any, bench: Workbench) -> WebhookAdapter:
+    """What `AdapterKind.connect` calls; no I/O. Raises ValueError for a mapping that is none of webhooks."""
+    says = bench.deliveries
+    if says is None:
+        raise ValueError("its mapping does not say how its webhooks are understood; write `deliveries:` into it")
+    if settings.webhook_secrets and says.signature is None:
+        raise ValueError(
+            "`webhook_secrets` are set, and its mapping does not say how its webhooks are signed; write "
+            "`deliveries: {signature: …}` into an overlay, or give `webhook_tokens`"
+        )
+    return WebhookAdapter(name, settings, says)

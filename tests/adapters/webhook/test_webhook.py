@@ -1,0 +1,151 @@
+"""The generic webhook: what an admin may say, and what comes of several alerts in one delivery."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.adapters.webhook.driver import NAME, StampedDriver
+
+from tieline.adapters.testing.clock import ManualClock
+from tieline.adapters.webhook.adapter import WebhookAdapter, connect
+from tieline.adapters.webhook.settings import WebhookSettings
+from tieline.core.errors import Forged, Gone, NeedsOperator
+from tieline.core.port import Delivery, Received, Ref, Workbench
+from tieline.core.secrets import Secret
+from tieline.mappings import load
+
+TOKEN = Secret.literal("t0ken")
+
+
+def adapter(
+    mapping: str = "webhook-alert", overlay: str = "", folder: Path | None = None, **given: Any
+) -> WebhookAdapter:
+    """A connection with this mapping, and what is laid over it."""
+    top = None
+    if folder is not None:
+        top = folder / "overlay.yaml"
+        top.write_text(overlay, encoding="utf-8")
+    clock = ManualClock()
+    settings = WebhookSettings.model_validate(given or {"webhook_tokens": (TOKEN,)})
+    bench = Workbench(clock, clock.sleep, deliveries=load(mapping, top).document.deliveries)
+    return connect(NAME, settings, bench)
+
+
+def parsed(one: WebhookAdapter, told: Any, **headers: str) -> Received:
+    return one.parse(Delivery(headers, json.dumps(told).encode()))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "give one of"),
+        ({"webhook_tokens": (TOKEN,), "webhook_secrets": (TOKEN,)}, "give one of"),
+        ({"webhook_passwords": (TOKEN,)}, "go together"),
+        ({"webhook_tokens": (TOKEN,), "webhook_username": "u"}, "go together"),
+        ({"webhook_tokens": (TOKEN,), "token_header": "X-T", "token_parameter": "t"}, "give either"),
+        ({"webhook_secrets": (TOKEN,), "token_header": "X-T"}, "give those, too"),
+        ({"webhook_tokens": (TOKEN,), "token_header": "X T:"}, "header's name alone"),
+        ({"webhook_tokens": (TOKEN,), "webhook_age": "0s"}, "webhook_age"),
+    ],
+)
+def test_options_that_do_not_fit_together_say_so(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        WebhookSettings.model_validate(given)
+
+
+def test_secrets_of_a_mapping_that_does_not_say_how_it_is_signed_are_refused() -> None:
+    with pytest.raises(ValueError, match="signature"):
+        adapter(webhook_secrets=(TOKEN,))
+
+
+def test_a_mapping_of_something_else_is_refused() -> None:
+    clock = ManualClock()
+    with pytest.raises(ValueError, match="deliveries"):
+        connect(NAME, WebhookSettings(webhook_tokens=(TOKEN,)), Workbench(clock, clock.sleep))
+
+
+def test_a_token_in_a_header_of_its_own_or_in_the_address_proves() -> None:
+    header = adapter(webhook_tokens=(Secret.literal("old"), TOKEN), token_header="X-Token")
+    parameter = adapter(webhook_tokens=(TOKEN,), token_parameter="token")
+    now = ManualClock().now()
+    for sent in ("old", "t0ken"):
+        header.verify(Delivery({"x-token": sent}, b""), now)
+    parameter.verify(Delivery({}, b"", {"token": "t0ken"}), now)
+    for one, forged in (
+        (header, Delivery({"authorization": "Bearer t0ken"}, b"")),
+        (header, Delivery({"x-token": "t0ke"}, b"")),
+        (parameter, Delivery({"authorization": "Bearer t0ken"}, b"")),
+        (parameter, Delivery({}, b"", {"token": ""})),
+    ):
+        with pytest.raises(Forged):
+            one.verify(forged, now)
+
+
+def test_a_token_in_the_address_is_a_risk_that_is_told() -> None:
+    assert not any("address" in one for one in WebhookSettings(webhook_tokens=(TOKEN,)).risks)
+    assert any("address" in one for one in WebhookSettings(webhook_tokens=(TOKEN,), token_parameter="t").risks)
+
+
+def test_nothing_is_read_and_a_missing_secret_is_said() -> None:
+    one = adapter()
+    assert [list(page.readings) for page in one.changes(None)] == [[]]
+    with pytest.raises(Gone):
+        one.read(Ref("a"))
+    with pytest.raises(NeedsOperator):
+        adapter(webhook_tokens=(Secret.literal(""),)).check()
+
+
+def test_several_alerts_of_one_delivery_each_know_what_stands_around_them() -> None:
+    driver = StampedDriver()
+    refs = [driver.make("Disk full"), driver.make("Disk fuller")]
+    received = driver.adapter.parse(driver._signed([driver.told[ref] for ref in refs]))
+    assert [hint.ref for hint in received.hints] == refs
+    assert all(hint.reading and hint.reading.body["envelope"] == {"version": 1} for hint in received.hints)
+
+
+def test_a_delivery_of_which_nothing_can_be_understood_is_refused() -> None:
+    driver = StampedDriver()
+    with pytest.raises(ValueError, match="`id` holds no text"):
+        driver.adapter.parse(driver._signed([{"status": "firing"}, {"id": None}, 7]))
+    with pytest.raises(ValueError, match="list of alerts at `alerts`"):
+        parsed(driver.adapter, {"alerts": {}})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": "x|y", "b": "z"}, {"a": "x", "b": "y|z"}),
+        ({"a": "", "b": "x"}, {"a": "x", "b": ""}),
+        ({"a": 1, "b": 2}, {"a": 12, "b": ""}),
+    ],
+)
+def test_no_two_episodes_share_a_name(tmp_path: Path, one: Any, other: Any) -> None:
+    both = adapter(overlay="deliveries: {episode: [a, b]}", folder=tmp_path)
+    refs = {parsed(both, told).hints[0].ref for told in (one, other)}
+    assert len(refs) == 2
+
+
+@pytest.mark.parametrize("told", [{"a": "x"}, {"a": "x", "b": None}, {"a": "x", "b": []}, {"a": "", "b": ""}])
+def test_an_episode_of_which_a_part_is_missing_is_none(tmp_path: Path, told: Any) -> None:
+    one = adapter(overlay="deliveries: {episode: [a, b]}", folder=tmp_path)
+    with pytest.raises(ValueError, match="episode"):
+        parsed(one, told)
+
+
+def test_a_sender_that_numbers_its_deliveries_is_known_again_and_another_is_not() -> None:
+    told = {"id": "a", "status": "firing", "delivery": "d1"}
+    one = adapter()
+    assert parsed(one, told).once
+    assert not parsed(one, {"id": "a", "status": "firing"}).once
+    assert parsed(one, told).delivery_id == parsed(one, {**told, "title": "again"}).delivery_id
+    assert parsed(one, told).delivery_id != parsed(one, {**told, "delivery": "d2"}).delivery_id
+
+
+def test_only_addresses_of_the_web_are_where_people_open_an_alert() -> None:
+    one = adapter()
+    for url, shown in (("https://a.example/1", True), ("javascript:alert(1)", False), ("/relative", False)):
+        reading = parsed(one, {"id": "a", "status": "firing", "url": url}).hints[0].reading
+        assert reading is not None and reading.url == (url if shown else "")
