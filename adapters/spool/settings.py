@@ -17,7 +17,7 @@ class SpoolSettings(ConnectionSettings):
     account_options = ("path",)
 
     path: Path = Field(
-        description="The folder, which the runner shares: on one file system, since jobs are moved. It counts from this file."
+        description="The folder, beside this file; the runner shares it, on one file system, since jobs are moved."
     )
     page_size: int = Field(default=100, ge=1, le=1000, description="Jobs read at once.")
     output_bytes: int = Field(
