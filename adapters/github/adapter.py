@@ -8,7 +8,6 @@ look. What the account may not do is left out without a word (labels, assignees)
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -33,6 +32,7 @@ from tieline.adapters.github.issue import (
 )
 from tieline.adapters.github.settings import GithubSettings
 from tieline.core.client import Answer, Client
+from tieline.core.deliveries import Signature
 from tieline.core.errors import Forged, Gone, NeedsOperator, Rejected, RemoteError, StaleVersion
 from tieline.core.http import asked_of_no_record, retry_after
 from tieline.core.listing import alone, answered, understood
@@ -53,6 +53,8 @@ from tieline.core.port import (
     Version,
     Workbench,
 )
+from tieline.core.proofs import prove_signed
+from tieline.core.proofs import revealed as revealed_webhook
 
 BEHIND: Final = timedelta(seconds=10)
 """How far a listing may be behind what was written: each look begins so much earlier."""
@@ -60,6 +62,7 @@ PATIENCE: Final = timedelta(minutes=1)
 """How long to wait where it is told that there were too many calls, and not until when."""
 MEMBERS: Final = {"title": "title", "body": "body", "labels": "labels", "assignees": "assignee", "state": "status"}
 """What the API calls each member of a body."""
+_SIGNATURE: Final = Signature("x-hub-signature-256", prefix="sha256=")
 _FIELD: Final = re.compile(r'"field":\s*"(\w+)"')
 MOST_PAGES: Final = 200
 """Pages of our own issues that are looked through for a token."""
@@ -227,18 +230,11 @@ class GithubAdapter:
 
     # Receiver
 
-    def verify(self, delivery: Delivery, now: datetime) -> None:  # noqa: ARG002 - GitHub signs no time
-        try:
-            secrets = [one.reveal() for one in self._settings.webhook_secrets]
-        except LookupError as error:
-            raise NeedsOperator(self._name, f"`webhook_secrets` cannot be read: {error}") from None
-        if not secrets:
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        if not self._settings.webhook_secrets:
             raise Forged(self._name, "no `webhook_secrets` are set, so no webhook can be proved")
-        shown = delivery.headers.get("x-hub-signature-256", "").encode("utf-8", "surrogateescape")
-        made = ["sha256=" + hmac.new(one.encode(), delivery.body, hashlib.sha256).hexdigest() for one in secrets]
-        proofs = [hmac.compare_digest(one.encode(), shown) for one in made]
-        if not any(proofs):
-            raise Forged(self._name, "X-Hub-Signature-256 does not prove this delivery; compare `webhook_secrets`")
+        secrets = revealed_webhook(self._name, self._settings.webhook_secrets)
+        prove_signed(self._name, _SIGNATURE, secrets, delivery, now, timedelta(0))  # GitHub signs no time
 
     def parse(self, delivery: Delivery) -> Received:
         """The issue that an event of `issues` or `issue_comment` is about; none for others."""
