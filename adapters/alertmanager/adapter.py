@@ -155,10 +155,12 @@ class AlertmanagerAdapter:
 
     # Receiver
 
-    def verify(self, delivery: Delivery, now: datetime) -> None:  # noqa: ARG002 - a delivery does not tell its time
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        if self._settings.webhook_secrets:
+            return webhook.verify_signed(self._connection, self._settings, delivery, now)
         if not self._proofs:
             self._proofs = webhook.proofs(self._connection, self._settings)
-        webhook.verify(self._connection, delivery, self._proofs)
+        return webhook.verify(self._connection, delivery, self._proofs)
 
     def parse(self, delivery: Delivery) -> Received:
         return webhook.parse(delivery)

@@ -36,7 +36,7 @@ def tieline_adapters() -> list[AdapterKind]:
                 title="Alertmanager, Grafana's, Mimir's",
                 through="API v2",
                 reads="alerts, silenced ones as well",
-                proof="a bearer token or basic, in TLS",
+                proof="a bearer token, basic, or Grafana's HMAC",
                 acts="silences, with an end",
                 limits=("What is restarted forgets its alerts: an absence is not believed for some minutes.",),
             ),

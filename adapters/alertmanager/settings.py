@@ -18,6 +18,7 @@ WEBHOOKS: Final = Choice(
         Way("none", "there are none: it is only polled"),
         Way("token", "a token, sent as Bearer", ("webhook_token",)),
         Way("password", "a user name and a password (Basic)", ("webhook_username", "webhook_password")),
+        Way("signature", "an HMAC, as Grafana makes it from 12.0 on", ("webhook_secrets",)),
     ),
 )
 
@@ -51,6 +52,18 @@ class AlertmanagerSettings(BasicOrBearer):
     )
     webhook_username: str | None = Field(default=None, description="What its webhook sends as Basic user.")
     webhook_password: Secret | None = Field(default=None, description="What its webhook sends as Basic password.")
+    webhook_secrets: tuple[Secret, ...] = Field(
+        default=(), max_length=4, description="What Grafana's contact point signs with; two while it is replaced."
+    )
+    webhook_timestamp_header: str | None = Field(
+        default=None, description="The contact point's timestamp header, where it has one: its time is signed, too."
+    )
+    webhook_age: timedelta = Field(
+        default=timedelta(minutes=5),
+        gt=timedelta(0),
+        le=timedelta(days=1),
+        description="How far the time of signing may be from ours, where it is signed. What is older is a replay.",
+    )
     restart_grace: timedelta = Field(
         default=timedelta(minutes=5),
         ge=timedelta(0),
@@ -67,6 +80,13 @@ class AlertmanagerSettings(BasicOrBearer):
             return None
         return address_alone(url, "https://alertmanager.example.com", without="/api/v2")
 
+    @field_validator("webhook_timestamp_header")
+    @classmethod
+    def _name(cls, name: str | None) -> str | None:
+        if name is not None and not (name.isascii() and name.replace("-", "").isalnum()):
+            raise ValueError("write the header's name alone, like X-Grafana-Alerting-Timestamp")
+        return None if name is None else name.lower()
+
     @field_validator("tenant")
     @classmethod
     def _header(cls, text: str | None) -> str | None:
@@ -77,10 +97,19 @@ class AlertmanagerSettings(BasicOrBearer):
         yield from super().disagreements()
         if (self.webhook_username is None) != (self.webhook_password is None):
             yield "`webhook_username` and `webhook_password` go together"
-        if self.url is None and self.webhook_token is None and self.webhook_password is None:
+        if self.webhook_secrets and (self.webhook_token is not None or self.webhook_password is not None):
+            yield "give either `webhook_secrets`, or `webhook_token` or `webhook_password`: a signature says more"
+        if self.webhook_timestamp_header is not None and not self.webhook_secrets:
+            yield "`webhook_timestamp_header` belongs to `webhook_secrets`"
+        if self.url is None and not self.hears:
             yield "give `url` to poll it, `webhook_token` to hear its webhooks, or both"
         if self.url is None and (self.username is not None or self.bearer_token is not None):
             yield "`username` and `bearer_token` are for polling: give `url`, too"
+
+    @property
+    def hears(self) -> bool:
+        """Whether a webhook could be proved."""
+        return bool(self.webhook_secrets) or self.webhook_token is not None or self.webhook_password is not None
 
     @property
     def only_listens(self) -> bool:

@@ -1,19 +1,22 @@
-"""Alertmanager's webhook, and Grafana's: one POST a group, proved by Bearer or Basic, since it signs nothing."""
+"""Alertmanager's webhook, and Grafana's: one POST a group, proved by Bearer or Basic, or by Grafana's HMAC."""
 
 from __future__ import annotations
 
 import base64
 import hmac
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
 
 from tieline.adapters.alertmanager.alert import apart, content_id, from_webhook, is_as_told, named, reading
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
+from tieline.core.deliveries import Signature
 from tieline.core.errors import Forged, NeedsOperator
 from tieline.core.listing import understood
 from tieline.core.port import Delivery, Hint, Received
+from tieline.core.proofs import prove_signed, revealed
 
 VERSIONS: Final = {"4": "Alertmanager and Mimir", "1": "Grafana"}
 """Grafana's has members of its own beside all of Alertmanager's: panelURL, values, a silenceURL."""
@@ -40,8 +43,21 @@ def proofs(connection: str, settings: AlertmanagerSettings) -> tuple[bytes, ...]
 
 def check(connection: str, settings: AlertmanagerSettings) -> None:
     """Raises NeedsOperator when no webhook could be proved."""
-    if not proofs(connection, settings):
+    if settings.webhook_secrets:
+        revealed(connection, settings.webhook_secrets)
+    elif not proofs(connection, settings):
         raise NeedsOperator(connection, "the webhook's secret is empty, so that no webhook can be proved; set one.")
+
+
+def verify_signed(connection: str, settings: AlertmanagerSettings, delivery: Delivery, now: datetime) -> None:
+    """Raises Forged unless Grafana signed it with one of the secrets: the body, or the time, a colon and the body where
+    the contact point names a header for the time (Grafana 12, hex without a prefix)."""
+    at = settings.webhook_timestamp_header or ""
+    signs = ("{timestamp}", ":", "{body}") if at else ("{body}",)
+    signature = Signature("x-grafana-alerting-signature", signs, timestamp=at)
+    prove_signed(
+        connection, signature, revealed(connection, settings.webhook_secrets), delivery, now, settings.webhook_age
+    )
 
 
 def verify(connection: str, delivery: Delivery, expected: Sequence[bytes]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -35,7 +37,7 @@ class AlertmanagerDriver(SimulatorDriver):
     page_size = 3
     signs_body = False
     signs_time = False
-    credential_headers = ("authorization",)
+    credential_headers: tuple[str, ...] = ("authorization",)
 
     def __init__(self, kin: Kin = ALERTMANAGER) -> None:
         super().__init__()
@@ -114,3 +116,24 @@ class AlertmanagerDriver(SimulatorDriver):
         self.simulator.webhook.group_by = ("instance",)
         self.simulator.flush()
         return next(one for one in self.posted if Episode.parse(ref).fingerprint.encode() in one.body)
+
+
+class SigningDriver(AlertmanagerDriver):
+    """A contact point of Grafana's that signs, with the time of signing in a header of its own."""
+
+    signs_body = True
+    signs_time = True
+    credential_headers = ("x-grafana-alerting-signature", "x-signed-at")
+
+    def connect(self, **others: object) -> AlertmanagerAdapter:
+        secrets = {"webhook_token": None, "webhook_secrets": (Secret.literal(HOOK_TOKEN),)}
+        return super().connect(**{**secrets, "webhook_timestamp_header": "X-Signed-At", **others})
+
+    def connect_unproved(self) -> AlertmanagerAdapter:
+        return self.connect(webhook_secrets=(MISSING,))
+
+    def delivery(self, ref: Ref) -> Delivery:
+        told = super().delivery(ref)
+        at = str(int(self.tool_now().timestamp()))
+        proof = hmac.new(HOOK_TOKEN.encode(), at.encode() + b":" + told.body, hashlib.sha256).hexdigest()
+        return Delivery({"x-grafana-alerting-signature": proof, "x-signed-at": at}, told.body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tieline.adapters.alertmanager.simulated.driver import AlertmanagerDriver
+from tieline.adapters.alertmanager.simulated.driver import AlertmanagerDriver, SigningDriver
 from tieline.adapters.alertmanager.simulated.state import ALERTMANAGER_28, GRAFANA
 from tieline.adapters.testing.contract import SourceContract
 
@@ -25,3 +25,11 @@ class TestGrafana(TestAlertmanager):
     @pytest.fixture
     def tool(self) -> AlertmanagerDriver:
         return AlertmanagerDriver(GRAFANA)
+
+
+class TestGrafanaThatSigns(SourceContract):
+    driver = SigningDriver
+
+    @pytest.fixture
+    def tool(self) -> SigningDriver:
+        return SigningDriver(GRAFANA)

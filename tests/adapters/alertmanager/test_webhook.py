@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 from pathlib import Path
 from typing import Any
@@ -184,6 +186,29 @@ def test_an_empty_password_proves_nothing(driver: AlertmanagerDriver) -> None:
     adapter = driver.connect(webhook_token=None, webhook_username="am", webhook_password=Secret.literal(""))
     with pytest.raises(Forged):
         adapter.verify(authorized("Basic " + base64.b64encode(b"am:").decode()), driver.now())
+
+
+def test_grafana_may_sign_the_body_alone_and_with_any_of_two_secrets(driver: AlertmanagerDriver) -> None:
+    secrets = (Secret.literal("the new one"), Secret.literal("the old one"))
+    adapter = driver.connect(webhook_token=None, webhook_secrets=secrets)
+    for secret in ("the new one", "the old one"):
+        proof = hmac.new(secret.encode(), b"{}", hashlib.sha256).hexdigest()
+        adapter.verify(Delivery({"x-grafana-alerting-signature": proof}, b"{}"), driver.now())
+        with pytest.raises(Forged):
+            adapter.verify(Delivery({"x-grafana-alerting-signature": proof}, b"{} "), driver.now())
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"webhook_secrets": [Secret.literal("one")]}, "a signature says more"),
+        ({"webhook_timestamp_header": "X-Time"}, "belongs to `webhook_secrets`"),
+        ({"webhook_timestamp_header": "X Time:"}, "write the header's name alone"),
+    ],
+)
+def test_half_of_a_signature_is_refused(driver: AlertmanagerDriver, options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        driver.settings(**options)
 
 
 def test_a_retired_token_is_taken_while_a_rotation_lasts(driver: AlertmanagerDriver) -> None:
