@@ -396,11 +396,11 @@ class _Reader:
     def _with_files(self, where: str, node: Node, settings: ConnectionSettings) -> ConnectionSettings:
         """The settings with paths that stand beside this file, after a look at what is there: a daemon that reloads
         must not lose a connection to a file that is missing."""
-        named: dict[str, Path | str] = {name: self._beside(str(it)) for name, it in settings if isinstance(it, Path)}
+        named: dict[str, Path | str] = {name: self._placed(str(it)) for name, it in settings if isinstance(it, Path)}
         if not isinstance(settings, HttpSettings):
             return settings.model_copy(update=named)
         if isinstance(settings.verify_tls, str):
-            named["verify_tls"] = str(self._beside(settings.verify_tls))
+            named["verify_tls"] = str(self._placed(settings.verify_tls))
         settings = settings.model_copy(update=named)
         for bad in bad_files(settings):
             place = _option(node, bad.option) or node
@@ -507,6 +507,13 @@ class _Reader:
 
     def _beside(self, path: str) -> Path:
         return (self._file.parent / path).resolve()
+
+    def _placed(self, path: str) -> Path:
+        """The path beside this file; one that is none stays as it is, and whoever opens it says what is wrong."""
+        try:
+            return self._beside(path)
+        except (OSError, RuntimeError, ValueError):  # too long, a link to itself, a NUL
+            return Path(path)
 
     def _keys(self, path: str) -> Path | None:
         """The file may be made by whoever opens the store; what is no file is refused here."""
