@@ -66,8 +66,8 @@ class Deliveries:
 
     `once` are places whose texts together no two deliveries share: who says the same there repeats what was said. It is
     empty where nothing tells a repetition from a second firing; `once_header`, in lower case, is a header that does.
-    `leaves_out` are values at places by which a delivery
-    says nothing of an alert: an attempt, a comment.
+    `leaves_out` are values at places by which a delivery says nothing of an alert: an attempt, a comment. `labels` are
+    what alerts are grouped by, in the body's member `labels`.
     """
 
     episode: tuple[Spot, ...]
@@ -76,6 +76,7 @@ class Deliveries:
     once: tuple[Spot, ...] = ()
     once_header: str = ""
     leaves_out: tuple[tuple[Spot, tuple[Any, ...]], ...] = ()
+    labels: tuple[tuple[str, Spot], ...] = ()
     key: Spot | None = None
     url: Spot | None = None
     signature: Signature | None = None

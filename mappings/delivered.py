@@ -32,6 +32,7 @@ def deliveries_of(node: Node | None, shape: Shape) -> Deliveries | None:
         once=tuple(ALL if word(one) == ALL.path else _spot(one, shape) for one in listed(keys.get("once"))),
         once_header=_header(keys, "once_header", shape),
         leaves_out=tuple(_left_out(keys.get("leaves_out"), shape)),
+        labels=tuple(_labels(keys.get("labels"), shape)),
         key=_first(keys.get("key"), shape),
         url=_first(keys.get("url"), shape),
         signature=_signature(keys.get("signature"), shape),
@@ -92,6 +93,13 @@ def _spot(node: Node, shape: Shape, text: str = "") -> Spot:
 def _left_out(node: Node | None, shape: Shape) -> Iterator[tuple[Spot, tuple[Any, ...]]]:
     for path, values in entries(node).items():
         yield _spot(values, shape, path), tuple(one.plain() for one in listed(values))
+
+
+def _labels(node: Node | None, shape: Shape) -> Iterator[tuple[str, Spot]]:
+    for name, places in entries(node).items():
+        spot = _first(places, shape)
+        if spot is not None:
+            yield name, spot
 
 
 def _signature(node: Node | None, shape: Shape) -> Signature | None:

@@ -258,6 +258,13 @@ DELIVERIES: Schema = {
             "description": "Path to values by which a delivery says nothing of an alert (an attempt, a comment). It is "
             "taken and leads to nothing; null stands for what is not there, too.",
         },
+        "labels": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": PATHS,
+            "description": "Label to where it stands. Alerts are grouped by labels, as by `alertname`, the rule that "
+            "they are of; they are added to those in the body's own member `labels`.",
+        },
         "key": _table("What people call the alert: the first place that holds something.", PATHS),
         "url": _table("Where people open it.", PATHS),
         "signature": {**SIGNATURE, "description": "The HMAC that proves it, where its tool signs: see below."},

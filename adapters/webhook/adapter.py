@@ -137,11 +137,14 @@ def _is_one_of(found: Any, values: tuple[Any, ...]) -> bool:
 
 
 def _body(told: Any, says: Deliveries) -> Body:
-    if says.form is Form.CLOUDEVENTS:
-        return event_of(told)
-    if not isinstance(told, dict):
+    body = event_of(told) if says.form is Form.CLOUDEVENTS else told
+    if not isinstance(body, dict):
         raise ValueError("an alert is not an object")
-    return told
+    labels = {name: text for name, spot in says.labels if (text := _text(body, spot))}
+    if not labels:
+        return body
+    own = body.get("labels")
+    return {**body, "labels": {**own, **labels} if isinstance(own, dict) else labels}
 
 
 def _texts(body: Body, spots: tuple[Spot, ...]) -> list[str]:

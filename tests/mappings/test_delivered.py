@@ -36,6 +36,7 @@ def read(folder: Path, text: str) -> Deliveries:
         ("  episode: a\n  once_header: 'Request Id'\n", "6:16 MAP002", "header"),
         ("  episode: a\n  leaves_out: {'b.': [x]}\n", "6:16 MAP009", "b."),
         ("  episode: a\n  leaves_out: {b: []}\n", "6:19 MAP002", "empty list"),
+        ("  episode: a\n  labels: {rule: b.}\n", "6:18 MAP009", "b."),
         ("  episode: a\n  signature: {algorithm: sha256}\n", "6:14 MAP003", "no `header`"),
         ("  episode: a\n  signature: {header: 'X:'}\n", "6:23 MAP002", "header"),
         ("  episode: a\n  signature: {header: X, algorithm: md5}\n", "6:37 MAP002", "md5"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -253,6 +254,16 @@ def test_a_name_that_is_longer_than_the_store_takes_is_told_from_others_all_the_
     for end in ("a", "b"):
         ward.take(sender.tool, sender.delivery(sender.tell("n" * 5_000 + end, True, "It is bad")))
     assert len(ward.signals(sender.tool)) == before + 2
+
+
+def test_alerts_of_two_rules_are_told_apart_by_their_labels(ward: Ward, sender: Sender) -> None:
+    rules: set[str] = set()
+    for words in ("It is bad", "It is hot"):
+        told = json.dumps(sender.tell(fresh(), True, words)).replace("memory above", words).replace("Too many", words)
+        told = told.replace("Failure rate", words).replace("Filesystem", words).replace('"Shop"', json.dumps(words))
+        ward.take(sender.tool, sender.delivery(json.loads(told), fresh()))
+        rules.add(ward.signals(sender.tool)[0].labels["alertname"])
+    assert len(rules) == 2
 
 
 def test_an_issue_alert_of_sentry_and_a_metric_alert_with_its_number_are_two(ward: Ward) -> None:
