@@ -587,9 +587,14 @@ def instant(moment: datetime) -> str:
     """The canonical text of an aware moment. Raises ValueError for a naive one."""
     if moment.tzinfo is None:
         raise ValueError("a time without a zone is refused; attach the zone where it is read")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
 def parse_instant(text: str) -> datetime:
-    """The moment behind a canonical text."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    """The moment behind a canonical text. Raises ValueError for any other text."""
+    if not _INSTANT.fullmatch(text):
+        raise ValueError(f"{text!r} is no moment in UTC; write it like 2026-12-01T09:30:00.000000Z")
+    return datetime.fromisoformat(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tieline.core.currencies import PLACES
-from tieline.core.model import FieldType, Value
+from tieline.core.model import FieldType, Value, instant, parse_instant
 from tieline.core.values import (
     LONGEST,
     MOST_DIGITS,
@@ -260,3 +261,13 @@ def test_nothing_is_shown_of_what_is_empty() -> None:
         parse(FieldType.FLAG, "yes")
     with pytest.raises(ValueError, match="no whole number"):
         parse(FieldType.INTEGER, "1.5")
+
+
+@given(st.datetimes(timezones=st.timezones()).filter(lambda moment: 1 < moment.year < 9999))
+def test_a_moment_has_one_text_and_is_read_from_no_other(moment: datetime) -> None:
+    text = instant(moment)
+
+    assert (parse_instant(text), len(text)) == (moment, 27)
+    for other in (text[:-1], f"{text}\n", text.replace("T", " "), text[:19] + "Z", text[:10], f"{text[:-1]}+00:00"):
+        with pytest.raises(ValueError, match="write it like"):
+            parse_instant(other)
