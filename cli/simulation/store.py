@@ -135,8 +135,12 @@ class SimulatedStore(Store):
         if self.at_work and self.fate is not None:
             self._may_freeze(self.fate, "before a read")
             self.fate.before_read()
-        with self._counted(), super().read() as connection:
-            yield connection
+        self._under_way += 1
+        try:
+            with super().read() as connection:
+                yield connection
+        finally:
+            self._under_way -= 1
 
     def guarded(self, check: Callable[[Transaction], None]) -> Store:
         return _Guarded(self, check)

@@ -129,6 +129,10 @@ class World:
         self.workers = [Worker(name) for name in names]
         self._turn: tuple[Worker, str] | None = None
         """Who is at work in its turn, and at which lane."""
+        self._begun = 0
+        """How many turns were begun."""
+        self._held: tuple[str, str, int] | None = None
+        """The turn that was its worker's when so many were begun: it stays so until another one begins."""
         self._left: dict[str, Worker] = {}
         """Lanes whose last turn was never given back, and who died in it."""
         if shape.workers > 1:
@@ -334,6 +338,7 @@ class World:
         something was done."""
         asked, slice_of_time = count(), self.dice.randint(2, 40)
         before, self._turn = self._turn, (worker, name)
+        self._begun += 1
         if before is None:
             self.fate.let_freeze()
 
@@ -394,8 +399,12 @@ class World:
         if self._turn is None:
             return
         worker, name = self._turn
+        if self._held == (worker.name, name, self._begun):
+            return
         holder = execute(_HOLDER, {"lane": name}).scalar()
-        if holder != worker.name:
+        if holder == worker.name:
+            self._held = (worker.name, name, self._begun)
+        else:
             self.late.append(f"{worker.name} {what} at {name} in a turn that {holder} has taken over")
 
     def _is_odd(self, what: str) -> bool:
