@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
+from sqlalchemy.util import LRUCache
 
 from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 from tieline.core.store import ownership
@@ -69,6 +70,25 @@ def in_memory(url: URL) -> bool:
     return url.drivername == "sqlite" and url.database in (None, "", ":memory:")
 
 
+class _Compiled(LRUCache[Any, Any]):
+    """What statements are in SQL, for every engine of this process: a store has several, and is opened anew at each
+    reload. The first part of a key is the dialect, of which each engine has one of its own."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(_of_any_engine(key), default)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(_of_any_engine(key), value)
+
+
+def _of_any_engine(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    dialect = key[0]
+    return dialect.name, dialect.server_version_info, *key[1:]
+
+
+_COMPILED = _Compiled(2_000)
+
+
 def sqlite_writer(url: URL, busy: timedelta) -> Engine:
     """The one connection that writes. Every commit reaches the disk before it returns (`synchronous=FULL`)."""
     if not in_memory(url):
@@ -77,6 +97,7 @@ def sqlite_writer(url: URL, busy: timedelta) -> Engine:
         url,
         poolclass=StaticPool,
         hide_parameters=True,
+        execution_options={"compiled_cache": _COMPILED},
         # isolation_level None: we say BEGIN ourselves. Threads take turns under our own lock.
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": busy.total_seconds()},
     )
@@ -96,6 +117,7 @@ def sqlite_readers(url: URL, busy: timedelta) -> Engine:
         max_overflow=_READERS * 3,
         pool_timeout=10,
         hide_parameters=True,
+        execution_options={"compiled_cache": _COMPILED},
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": busy.total_seconds()},
     )
     event.listen(engine, "connect", _prepare_reader)
@@ -113,6 +135,7 @@ def postgres(url: URL) -> Engine:
         pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,
+        execution_options={"compiled_cache": _COMPILED},
         isolation_level="READ COMMITTED",
         connect_args={
             "connect_timeout": 5,

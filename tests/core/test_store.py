@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import event, insert, text
+from sqlalchemy import event, insert, literal_column, select, text
+from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from tests.core.store_acts import COUNT, NOON, entry, in_threads, names, put
 
@@ -248,6 +249,17 @@ class Interrupting:
 
     def __conform__(self, _protocol: object) -> None:
         raise KeyboardInterrupt
+
+
+def test_what_a_statement_is_in_sql_is_known_to_every_store_of_a_process(tmp_path: Path) -> None:
+    known = []
+    for name in ("one", "other"):
+        with Store.open(f"sqlite:///{tmp_path / name}.db") as store:
+            with store.read() as connection:
+                known.append(connection.execute(select(literal_column("1").label("once"))).context.cache_hit)
+            with store.write() as tx:
+                known.append(tx.execute(select(literal_column("1").label("once"))).context.cache_hit)
+    assert known[1:] == [CacheStats.CACHE_HIT] * 3
 
 
 class TestSharedCommits:
