@@ -17,6 +17,8 @@ from tieline.core.errors import ConfigError, NeedsOperator, StoreUnavailable
 from tieline.sync.daemon.daemon import Daemon
 from tieline.sync.daemon.heartbeat import life
 
+pytestmark = pytest.mark.slow
+
 WORKSPACE = """\
 tieline: 1
 server: {listen: '127.0.0.1:0'}

@@ -16,6 +16,8 @@ from tieline.core.store.store import Store
 from tieline.sync import explain
 from tieline.sync.daemon.journal_mark import Past
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def asked(running):

@@ -13,6 +13,8 @@ from tieline.core.store import tables as t
 from tieline.sync import explain
 from tieline.sync.intake.intake import Intake
 
+pytestmark = pytest.mark.slow
+
 
 def incidents(daemon):
     with daemon.engine.store.read() as connection:

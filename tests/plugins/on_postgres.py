@@ -51,6 +51,8 @@ class PostgresDatabases:
 class OnPostgres:
     """Beside a plugin's contract: the same on PostgreSQL."""
 
+    pytestmark = pytest.mark.slow
+
     @pytest.fixture
     def databases(self, postgres_server: str) -> Iterator[PostgresDatabases]:
         made = PostgresDatabases(postgres_server)

@@ -73,6 +73,9 @@ def test_that_takes_long(): ...
 """
 
 
+GROUPED = SLOW.replace("mark.slow", 'mark.xdist_group("together")')
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[str]]:
     return {seed: run(tmp_path_factory.mktemp(f"order-{seed}"), seed) for seed in (0, 7, 8)}
@@ -100,9 +103,9 @@ def test_what_is_dear_to_make_is_made_once(ran: dict[int, list[str]]) -> None:
 
 
 @pytest.mark.parametrize("seed", [7, 8])
-def test_files_with_slow_tests_come_first_in_an_order_of_their_own(tmp_path: Path, seed: int) -> None:
-    for name in ("test_fourth.py", "test_fifth.py"):
-        (tmp_path / name).write_text(SLOW, encoding="utf-8")
+def test_files_with_slow_tests_and_groups_come_first_in_an_order_of_their_own(tmp_path: Path, seed: int) -> None:
+    for name, text in {"test_fourth.py": SLOW, "test_fifth.py": GROUPED}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     order = run(tmp_path, seed, "-o", "markers=slow: takes its time")
     files = list(dict.fromkeys(one.partition("::")[0] for one in order))
     assert set(files[:2]) == {"test_fourth.py", "test_fifth.py"}

@@ -24,6 +24,8 @@ from tieline.sync.office.own_views import OWN_VIEWS
 
 __all__ = ["place", "prepared"]
 
+pytestmark = pytest.mark.slow
+
 OFFERED = {*OWN.by_name, *OWN_VIEWS.by_name}
 NAMES = [name for name, words in COMMANDS.items() if OFFERED & {words[0], " ".join(words[:2])}]
 
