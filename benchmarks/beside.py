@@ -35,6 +35,7 @@ from tieline.core.access import Role
 from tieline.core.arguments import Line
 from tieline.core.offer import Due, Offer, TimerKind
 from tieline.core.plugin_events import PluginEvent
+from tieline.core.plugins import installed
 from tieline.core.store.store import Store
 from tieline.core.timers import set_timer
 from tieline.plugins.durations.tables import STAMPED
@@ -47,7 +48,7 @@ EVERY: Final = 0.02
 
 CALLERS: Final = 4
 ALERTS_NEED: Final = "[grouping, severity, measurement]"
-ALL_PLUGINS: Final = "[grouping, severity, measurement, escalation, durations]"
+SHIPPED: Final = "tieline.plugins."
 
 
 class Fired(PluginEvent, kind="bench.fired"):
@@ -305,9 +306,10 @@ def tables(entries: int, repeats: int) -> list[Figure]:
 def storm_with_all(alerts: int, repeats: int) -> list[Figure]:
     """A storm with every shipped plugin at work, worker included, and one with those that alerts need."""
     alone, together = list[float](), list[float]()
+    shipped = sorted(point.name for point in installed() if point.value.startswith(SHIPPED))
     for _ in range(repeats):
-        for plugins, found in (("", alone), (ALL_PLUGINS, together)):
-            with stage(plugins=plugins or ALERTS_NEED) as at:
+        for plugins, found in ((ALERTS_NEED, alone), (f"[{', '.join(shipped)}]", together)):
+            with stage(plugins=plugins) as at:
                 at.start()
                 blow(at, 200, 10)
                 found.append(blow(at, alerts, 10, first=1_000_000).visible)
