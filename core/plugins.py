@@ -31,6 +31,7 @@ from tieline.core.port import (
     Finder,
     Historian,
     Linker,
+    Outputs,
     Power,
     Receiver,
     Source,
@@ -53,6 +54,7 @@ PROTOCOLS: Final[Mapping[Power, type]] = {
     Power.DESCRIBE: Describer,
     Power.PEOPLE: Directory,
     Power.LINK: Linker,
+    Power.TELL_OUTPUT: Outputs,
     Power.TELL_REPLACED: Historian,
 }
 """What a power asks of whoever claims it. REOPEN is a promise about the tool and asks for nothing."""

@@ -62,6 +62,7 @@ class Power(StrEnum):
     PEOPLE = "people"  # Directory
     LINK = "link"  # Linker
     REOPEN = "reopen"  # a closed record can be opened again
+    TELL_OUTPUT = "tell_output"  # Outputs: for a tool that executes something
     TELL_REPLACED = "tell_replaced"  # Historian: for a tool without WRITE_IF_UNCHANGED
 
 
@@ -419,6 +420,15 @@ class Linker(Protocol):
 
     def link(self, ref: Ref, url: str, title: str, token: Token) -> None:
         """Show a link to `url` on the record, once per token."""
+        ...
+
+
+@runtime_checkable
+class Outputs(Protocol):
+    """Tells what was written while a record was executed."""
+
+    def output(self, ref: Ref, start: int, most: int) -> bytes:
+        """What was written from its byte `start` on: at most so many bytes, and none behind its end. Raises Gone."""
         ...
 
 

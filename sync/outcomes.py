@@ -44,6 +44,7 @@ class Verb(StrEnum):
     DESCRIBE = "describe"
     PERSON_ID = "person_id"
     LINK = "link"
+    OUTPUT = "output"
     NONE = "none"  # no call at all: one of our own rules said no
 
 
@@ -169,6 +170,7 @@ CALLED: Final[Mapping[Verb, frozenset[Standing]]] = {
     Verb.UPDATE: frozenset((Standing.LINKED,)),
     Verb.ADD_COMMENT: frozenset((Standing.LINKED, Standing.WRITE_IN_DOUBT, Standing.PARKED)),
     Verb.REPLACED: frozenset((Standing.WRITE_IN_DOUBT, Standing.PARKED)),
+    Verb.OUTPUT: EVERYWHERE,
     Verb.LINK: frozenset(),  # no rule of the engine links anything yet
 }
 """Where a copy can stand when a verb is called on its behalf. Everywhere else the verb must not be called."""
@@ -233,6 +235,9 @@ COPY_RULES: Final = (
     # Somebody who cannot be looked up is not assigned there; the record is more important.
     _rule(Verb.PERSON_ID, _PASSING, Done.NOTHING, Then.AGAIN),
     _rule(Verb.PERSON_ID, {*_DENIED, *_REST}, Done.NOTHING, Then.WITHOUT),
+    # What was written is no reason not to say that it is over.
+    _rule(Verb.OUTPUT, _PASSING, Done.NOTHING, Then.AGAIN),
+    _rule(Verb.OUTPUT, {*_DENIED, *_REST}, Done.NOTHING, Then.WITHOUT),
     _rule(Verb.LINK, Failure, Done.NOTHING, Then.AGAIN),
     # Our own rules.
     _rule(Verb.NONE, {Failure.REJECTED}, Done.NO, Then.PARK),
@@ -293,6 +298,7 @@ BEARINGS: Final[Mapping[Verb, Mapping[Failure, Bearing]]] = {
     Verb.ACKNOWLEDGE: {**_RECORDS, **dict.fromkeys(_DENIED, Bearing(Counts.FREE, Conduct.GOES_ON))},
     Verb.REPLACED: {**_RECORDS, **_WITHOUT},
     Verb.PERSON_ID: {**_RECORDS, **_WITHOUT},
+    Verb.OUTPUT: {**_RECORDS, **_WITHOUT},
     Verb.LINK: _RECORDS,
     Verb.NONE: {**_RECORDS, **_ASKED, **_VALUES},
 }

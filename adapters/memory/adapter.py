@@ -176,6 +176,9 @@ class MemoryAdapter:
     def link(self, ref: Ref, url: str, title: str, token: Token) -> None:  # noqa: ARG002 - it shows bare addresses
         self._tell("link", lambda: self._tool.link(ref, url, token))
 
+    def output(self, ref: Ref, start: int, most: int) -> bytes:
+        return self._ask("output", lambda: self._tool.row(ref).wrote.encode()[start : start + most])
+
     def describe(self) -> Mapping[str, FieldFact]:
         return self._ask("describe", lambda: _facts(self._tool.fields))
 

@@ -130,6 +130,9 @@ class MemoryDriver(ToolDriver):
     def links(self, ref: Ref) -> Sequence[str]:
         return list(self.tool.row(ref).links.values())
 
+    def write_output(self, ref: Ref, output: bytes) -> None:
+        self.tool.executed(ref, output.decode())
+
     def delivery(self, ref: Ref) -> Delivery:
         return self.tool.webhook(ref)
 

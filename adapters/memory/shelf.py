@@ -64,6 +64,8 @@ class Row:
     token: str | None = None
     notes: list[Note] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
+    wrote: str = ""
+    """What was written while it was executed."""
     acts: dict[str, Act] = field(default_factory=dict)
     merged_into: str | None = None
     deleted: bool = False

@@ -289,6 +289,11 @@ class MemoryTool:
         with self._shelf.transaction() as state:
             _existing(state, ref).links.setdefault(token, url)
 
+    def executed(self, ref: str, output: str) -> None:
+        """It is executed, and writes this. Raises LookupError."""
+        with self._shelf.transaction() as state:
+            _existing(state, ref).wrote = output
+
     def acknowledge(self, ref: str, token: str, until: datetime) -> str:
         """Be quiet until then; answers with a handle. A token that was used before changes nothing."""
         with self._shelf.transaction() as state:

@@ -7,6 +7,7 @@
     GET   /executions?token=KEY                   {"executions": […]}: those that were made under the key
     GET   /executions?after=N&limit=M             {"executions": […], "next": N, "more": …}: changed after N, oldest
                                                   first; without `after` none, or those of the `last` so many seconds
+    GET   /executions/ID/output?from=N&limit=M    {"base64": …}: what it wrote, from a byte on; "" behind its end
 
 An execution has `id`, `version` (another with each change), `token` (the key), `changed_at` (RFC 3339), the members
 that it was made with (`title`, `description`, `wanted`, `runner`, `command`, `dry_run`, `timeout` in seconds, `run`),
@@ -17,6 +18,7 @@ has begun never begins.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -116,6 +118,19 @@ class RunnerAdapter:
             raise self._client.nonsense(ALL, "no list of executions")
         ours = [row for row in rows if isinstance(row, Mapping) and row.get("token") == token]
         return alone(self._name, "find", lambda: self._reading(ours[0], answer.at)) if ours else None
+
+    # Outputs
+
+    def output(self, ref: Ref, start: int, most: int) -> bytes:
+        path = f"{_path(ref)}/output"
+        told = self._client.get(path, {"from": str(start), "limit": str(most)}, shape=dict).json.get("base64")
+        try:
+            written = b64decode(told, validate=True)
+        except (TypeError, ValueError):
+            raise self._client.nonsense(path, "no output") from None
+        if len(written) > most:
+            raise self._client.nonsense(path, f"{len(written)} bytes of an output, where {most} were asked for")
+        return written
 
     # What is the same for all of them
 

@@ -54,6 +54,9 @@ class RunnerDriver(ExecutionDriver, SimulatorDriver):
     def edit(self, ref: Ref, patch: Body) -> None:
         self.simulator.change(ref, **patch)
 
+    def write_output(self, ref: Ref, output: bytes) -> None:
+        self.simulator.end(ref, 0, output.decode())
+
     def spoil(self, ref: Ref) -> None:
         self.simulator.change(ref, odd={"status": None})
 

@@ -16,7 +16,7 @@ KIND: Final = AdapterKind(
     RecordKind.EXECUTION,
     RunnerSettings,
     connect,
-    frozenset({Power.WRITE, Power.WRITE_IF_UNCHANGED, Power.FIND}),
+    frozenset({Power.WRITE, Power.WRITE_IF_UNCHANGED, Power.FIND, Power.TELL_OUTPUT}),
     "runner-execution",
     "markdown",
     copies=its_own,

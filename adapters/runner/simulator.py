@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -32,6 +33,10 @@ class RunnerSimulator(Simulator):
                 return self._make(request)
             case "GET" if not rest:
                 return self._list(request.query)
+            case "GET" if rest.endswith("/output") and rest.removesuffix("/output") in self.rows:
+                wrote = str(self.rows[rest.removesuffix("/output")]["output"] or "").encode()
+                start, most = (int(request.query[name]) for name in ("from", "limit"))
+                return Response.of({"base64": b64encode(wrote[start : start + most]).decode()})
             case "GET" if rest in self.rows:
                 return Response.of(self._shown(rest))
             case "PATCH" if rest in self.rows:

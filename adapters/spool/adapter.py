@@ -115,6 +115,15 @@ class SpoolAdapter:
 
         return self._ask("find", look)
 
+    # Outputs
+
+    def output(self, ref: Ref, start: int, most: int) -> bytes:
+        def look() -> bytes:
+            self._spool.must_have(ref)
+            return alone(self._name, f"output: job {ref}", lambda: self._spool.output(ref, start, most))
+
+        return self._ask("output", look)
+
     # What is the same for all of them
 
     def _changed(self, start: int) -> Iterator[tuple[int, str]]:

@@ -197,6 +197,21 @@ class Spool:
         changed = max([file, *there.values()])
         return Job(name, said, _status(there, result), result, changed)
 
+    def output(self, name: str, start: int, most: int) -> bytes:
+        """So many bytes of what a job wrote, from one of them on. Raises ValueError for what is no plain file."""
+        try:
+            with (
+                _folder(self._path / "results") as results,
+                _folder(Path(name), results) as folder,
+                _plain_file(folder, "output") as opened,
+            ):
+                if opened is None:
+                    return b""
+                os.lseek(opened, start, os.SEEK_SET)
+                return b"".join(_parts(opened, most))
+        except FileNotFoundError:
+            return b""
+
     def names(self) -> list[str]:
         """All jobs."""
         files = (self._path / "jobs").glob("*.json")

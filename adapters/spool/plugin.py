@@ -16,7 +16,7 @@ KIND: Final = AdapterKind(
     RecordKind.EXECUTION,
     SpoolSettings,
     connect,
-    frozenset({Power.WRITE, Power.WRITE_IF_UNCHANGED, Power.FIND}),
+    frozenset({Power.WRITE, Power.WRITE_IF_UNCHANGED, Power.FIND, Power.TELL_OUTPUT}),
     "spool-execution",
     "markdown",
     calls_per_minute=60_000,

@@ -181,6 +181,10 @@ class ToolDriver:
         """The addresses that the record links to, by the tool's own account."""
         raise NotImplementedError
 
+    def write_output(self, ref: Ref, output: bytes) -> None:
+        """The record is executed, writes this, and ends well."""
+        raise NotImplementedError
+
     def delivery(self, ref: Ref) -> Delivery:
         """The webhook that the tool sends about this record now, proved as the connected adapter expects."""
         raise NotImplementedError

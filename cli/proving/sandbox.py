@@ -26,7 +26,7 @@ from tieline.mappings import Mapping as FieldMapping
 
 PAGE: Final = 3
 """Records that are asked for at once where the tool lets us say, so that a few make several pages."""
-UNASKED: Final = frozenset({Power.RECEIVE, Power.ACKNOWLEDGE, Power.LINK, Power.PEOPLE})
+UNASKED: Final = frozenset({Power.RECEIVE, Power.ACKNOWLEDGE, Power.LINK, Power.PEOPLE, Power.TELL_OUTPUT})
 """What only somebody beside us in the tool could show."""
 
 

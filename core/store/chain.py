@@ -174,6 +174,11 @@ class Chain:
             tree = tree.without(to_forget(self._connection, tree.forgotten).values(), self._forgotten)
         return tree
 
+    def seal(self, incident: int, words: bytes, payload: bytes) -> bytes | None:
+        """A payload sealed with an incident's key, beside these words about it; None where nothing is sealed."""
+        tree = self._sealing()
+        return None if tree is None else tree.seal(incident, words, payload, self._entropy(NONCE))
+
     def append(self, entry: Entry) -> int:
         """Chain one entry and answer its seq. Raises ValueError for one that cannot be written on every store."""
         payload = canonical(entry.payload)

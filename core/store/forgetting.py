@@ -188,6 +188,8 @@ FORGETS: Final[Mapping[str, Forget | str]] = {
     "proposal": _proposals,
     "follower_backlog": _of_item(t.follower_backlog),
     "release": _of_item(t.release),
+    "output_part": _of_item(t.output_part),
+    "output": _of_item(t.output),
     "blob": _blobs,
     "job": _jobs,
     "inbox": _received,

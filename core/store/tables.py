@@ -27,6 +27,7 @@ projected                the tables that plugins derive from the journal, and ho
 follower 1─n follower_backlog     how far what plugins do about it has come; and what of it failed, or waits behind that
 job 1─n job_item         long work, how far it has come, and of which items it tells
 job 1─1 blob             what it came to
+incident 1─1 output 1─n output_part     what a runner wrote while it executed something
 """
 
 from __future__ import annotations
@@ -552,6 +553,28 @@ blob = Table(
     Column("readers", String(60), nullable=False),  # the right to read it
     Column("retention", String(40), nullable=False),  # its class
     Column("made_at", Instant, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# What was written while an item of the kind execution was carried out, as far as it is kept.
+output = Table(
+    "output",
+    metadata,
+    Column("incident_id", ForeignKey("incident.id"), primary_key=True),
+    Column("sha", String(64), nullable=False),  # SHA-256 of all that was written, as its runner tells it
+    Column("size", BigInteger, nullable=False),  # bytes that are kept
+    Column("parts", Integer, nullable=False),
+    Column("is_whole", Boolean, nullable=False),  # all of it is kept, and has that hash
+    Column("kept_at", Instant, nullable=False),
+)
+
+output_part = Table(
+    "output_part",
+    metadata,
+    Column("incident_id", ForeignKey("output.incident_id"), primary_key=True),
+    Column("part", Integer, primary_key=True),  # from 1 on
+    Column("size", Integer, nullable=False),  # bytes before they were sealed
+    Column("is_sealed", Boolean, nullable=False),  # with the item's key
     Column("body", LargeBinary, nullable=False),
 )
 

@@ -61,6 +61,7 @@ _BESIDE: Final = {
     Power.REOPEN: "opens again",
     Power.EDIT_COMMENT: "comments in place",
     Power.WRITE_IF_UNCHANGED: "refuses a write on an old version",
+    Power.TELL_OUTPUT: "tells what was written",
     Power.TELL_REPLACED: "tells what a write replaced",
 }
 

@@ -42,6 +42,7 @@ INCIDENT = Page(
     live={"list": "incident-live.html"},
     rows=as_it_was,
 )
+OUTPUT = Page("/outputs/{execution}", "Output", "output.html", views={"wrote": "output"})
 CONNECTIONS = Page(
     "/connections",
     "Connections",
@@ -62,7 +63,7 @@ class Plugin:
         return Offer(
             group="console",
             summary="Pages for people: what is wrong now, one incident, and the tools.",
-            pages=(OVERVIEW, INCIDENT, CONNECTIONS),
+            pages=(OVERVIEW, INCIDENT, OUTPUT, CONNECTIONS),
             templates=Path(__file__).parent / "templates",
         )
 

@@ -55,6 +55,7 @@ OWN_VIEWS: Final = OwnViews(
         _Told("items", "incidents", "items", words=("kind",)),
         _Told("why", "history", "why", words=("incident", "field")),
         _Told("history", "history", "history", words=("incident",)),
+        _Told("output", "outputs", "output", words=("execution",)),
         _Told("conflicts", "waiting", "conflicts"),
         _Told("parked", "waiting", "parked"),
         _Told("doubts", "waiting", "doubts"),

@@ -30,7 +30,7 @@ from tieline.sync.intake.inbox import Waiting
 from tieline.sync.outcomes import Then, Verb, outcome, standing_of
 from tieline.sync.polling import poll
 from tieline.sync.records import Replica, ReplicaState
-from tieline.sync.road import commit, copy_states, creation
+from tieline.sync.road import commit, copy_states, creation, outputs
 from tieline.sync.road.read import UNREAD, read, sight, with_comments, with_replaced
 from tieline.sync.road.reconcile import Sighting
 from tieline.sync.road.reviewing import Reviews, with_reviews
@@ -74,6 +74,8 @@ def travel(engine: Engine, here: Connected, item: Waiting) -> None:
         here.denied.pop(item.ref, None)
         raise
     here.denied.pop(item.ref, None)
+    if here.can(Power.TELL_OUTPUT):
+        outputs.keep(engine, here, known or _unmet(engine, here, sighting.reading), sighting)
     with_reviews(engine, partial(_take, engine, here, item, sighting))
 
 
@@ -145,6 +147,11 @@ def _look_at_signal(engine: Engine, here: Connected, item: Waiting) -> Sighting 
 def _copy(engine: Engine, here: Connected, item: Waiting) -> Replica | None:
     with engine.store.read() as connection:
         return loading.replica_by_ref(connection, here.name, here.kind.record, item.ref)
+
+
+def _unmet(engine: Engine, here: Connected, reading: Reading) -> Replica | None:
+    with engine.store.read() as connection:
+        return _ours(connection, here, reading)
 
 
 def _ours(tx: Connection | Transaction, here: Connected, reading: Reading) -> Replica | None:

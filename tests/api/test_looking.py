@@ -47,6 +47,7 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
 NOT_THERE: Mapping[str, Mapping[str, Any]] = {
     "jobs show": {"job": "JOB-1"},
     "jobs result": {"job": "JOB-1"},
+    "output": {"execution": "EXE-1"},
     "policy show": {"policy": "escalation.limits"},
     "policy history": {"policy": "escalation.limits"},
     "policy plan": {"policy": "escalation.limits", "document": "again: 20m"},

@@ -73,6 +73,7 @@ NOT_ASKED = {
         ("whoami",),
         ("why",),
         ("history",),
+        ("output",),
         ("conflicts",),
     ),
     *(("parked",), ("doubts",), ("audit", "verify"), ("audit", "checkpoint"), ("simulate",), ("plugins",)),

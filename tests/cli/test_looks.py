@@ -57,6 +57,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "items-unknown": ("items", "problems"),
     "why": ("why", "INC-1", "severity"),
     "history": ("history", "INC-1"),
+    "output": ("output", "INC-1"),
     "history-unknown": ("history", "INC-99"),
     "conflicts": ("conflicts",),
     "conflicts-settle": ("conflicts", "settle", "INC-1", "severity", "jira-ops", "--take", "theirs"),

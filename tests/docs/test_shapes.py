@@ -36,6 +36,7 @@ ELSEWHERE = {
     },
     "tieline reviews close": "tests/sync/test_proposals.py",
     "tieline holds lift": "tests/sync/test_holds.py",
+    "tieline output": "tests/plugins/runbook/test_runs.py",
     **dict.fromkeys(["tieline jobs cancel", "tieline jobs resume"], "tests/cli/test_jobs.py"),
     **dict.fromkeys(["tieline jobs show", "tieline jobs result"], "tests/cli/test_jobs.py"),
 }

@@ -25,6 +25,7 @@ from tieline.core.model import Audience, ConnectionName, IncidentId
 from tieline.core.offer import Offers
 from tieline.core.port import Ref
 from tieline.core.shown import Note, Table
+from tieline.core.store import outputs
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection, Transaction
 from tieline.core.tokens import Terms
@@ -150,6 +151,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "people show": {"incident": "INC-1"},
     "jobs show": {"job": "JOB-1"},
     "jobs result": {"job": "JOB-1"},
+    "output": {"execution": "INC-1"},
 }
 """What a view is asked for where it takes no less."""
 
@@ -207,6 +209,7 @@ def waiting(world: World, count: int, prefix: str = "thing") -> None:
             proposals.keep(tx, Proposal(name, name, "edit", {}, person, "", {IncidentId(1): 1}, *rest))
             proposals.keep_review(tx, Review(name, name, "edit", person, items, now, None, None, entry))
             a_job(tx, now)
+            outputs.keep(tx, IncidentId(1), name, "0" * 64, now, is_whole=True)
             works = tx.person(Someone(name, f"os:{name}@db1"))
             standings.add(tx, works, Relation.MEMBER, IncidentId(1), source="", at=now, actor=ANN)
             held = holds.Hold(1 + holds.last(tx), IncidentId(1), "", "a lawsuit", name, person, now, entry)

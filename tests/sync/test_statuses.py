@@ -36,7 +36,9 @@ DRIVERS: Final[Mapping[str, type[SimulatorDriver]]] = {
 }
 
 WRITES: Final = frozenset((Verb.CREATE, Verb.UPDATE, Verb.ADD_COMMENT))
-ABOUT_A_RECORD: Final = frozenset((Verb.READ, Verb.UPDATE, Verb.COMMENTS, Verb.ADD_COMMENT, Verb.REPLACED, Verb.LINK))
+ABOUT_A_RECORD: Final = frozenset(
+    (Verb.READ, Verb.UPDATE, Verb.COMMENTS, Verb.ADD_COMMENT, Verb.REPLACED, Verb.LINK, Verb.OUTPUT)
+)
 
 MOVED: Final = (301, 302, 307, 308)
 CREDENTIALS: Final = (401, 402, 403, 405, 407, 451)
@@ -95,6 +97,7 @@ POWERED: Final[Mapping[Verb, Power | None]] = {
     Verb.DESCRIBE: Power.DESCRIBE,
     Verb.PERSON_ID: Power.PEOPLE,
     Verb.LINK: Power.LINK,
+    Verb.OUTPUT: Power.TELL_OUTPUT,
 }
 """The power that a verb takes; all that the engine calls, but for `none`."""
 
@@ -116,6 +119,7 @@ def calls(source: Any, tool: ToolDriver, ref: Ref, seen: Version) -> dict[Verb, 
         Verb.DESCRIBE: lambda: source.describe(),
         Verb.PERSON_ID: lambda: source.person_id(tool.known_email),
         Verb.LINK: lambda: source.link(ref, "https://tieline.example", "INC-1", Token("tl-5")),
+        Verb.OUTPUT: lambda: source.output(ref, 0, 100),
     }
 
 

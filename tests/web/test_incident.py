@@ -8,6 +8,7 @@ from tests.web.browsing import tags, words
 from tests.web.test_overview import restricted
 
 from tieline.core.access import Role
+from tieline.core.store import outputs
 
 
 def test_a_page_says_where_each_copy_stands(visitor):
@@ -45,6 +46,22 @@ def test_a_restricted_incident_is_told_as_one_that_is_not_there(visitor):
         if str(told.get("href", "")).startswith("/incidents/R")
     )
     assert "restricted" in words(visitor.open(label))
+
+
+def test_what_was_written_stands_there_as_it_is_for_those_who_may_see_it(visitor):
+    visitor.sign_in()
+    wrote = "<script>alert(1)</script> {{ 7 * 7 }} \x1b[31m"
+    with visitor.engine.store.write() as tx:
+        outputs.keep(tx, 1, wrote * 2_000, "0" * 64, visitor.world.clock.now(), is_whole=False)
+    page = visitor.open("/outputs/INC-1")
+    assert (page.status_code, "<script>alert(1)" in page.text) == (200, False)
+    shown = words(page)
+    assert "<script>alert(1)</script> {{ 7 * 7 }}" in shown
+    assert "Not all that was written is kept" in shown and "Part 1 of 3" in shown
+    assert "Part 3 of 3" in words(visitor.open("/outputs/INC-1?part=3"))
+    assert visitor.open("/outputs/INC-1?part=4").status_code == 404
+    restricted(visitor)
+    assert visitor.open("/outputs/INC-1").status_code == 404
 
 
 def test_an_address_that_a_tool_tells_is_no_link_unless_it_can_be_one(visitor):

@@ -29,6 +29,7 @@ from tieline.adapters.testing.contract.powers import (
     ClaimContract,
     DescribeContract,
     LinkContract,
+    OutputContract,
     PeopleContract,
 )
 from tieline.adapters.testing.contract.reading import (
@@ -137,6 +138,7 @@ class SourceContract(
     DescribeContract,
     PeopleContract,
     LinkContract,
+    OutputContract,
 ):
     """What a tool that is only read (monitoring) owes."""
 

@@ -20,6 +20,7 @@ from tieline.core.port import (
     Finder,
     Historian,
     Linker,
+    Outputs,
     Power,
     Receiver,
     Source,
@@ -35,6 +36,7 @@ PROTOCOLS: dict[Power, type] = {
     Power.DESCRIBE: Describer,
     Power.PEOPLE: Directory,
     Power.LINK: Linker,
+    Power.TELL_OUTPUT: Outputs,
     Power.TELL_REPLACED: Historian,
 }
 
@@ -185,3 +187,27 @@ class LinkContract:
             adapter.link(ref, url, url[-6:], token())
         found = sorted(tool.links(ref))
         expect(found == urls, f"two links were made, {found} are shown")
+
+
+class OutputContract:
+    """`output()`."""
+
+    @needs(Power.TELL_OUTPUT, "make", "write_output")
+    def test_an_output_is_told_in_parts_to_its_end(self, adapter: Outputs, tool: ToolDriver) -> None:
+        ref = tool.make("Restart db1")
+        wrote = "first\n\u00fcber \u2013 \U0001f525 \x1b[31m ``` <b>last</b>\n".encode() * 9
+        tool.write_output(ref, wrote)
+        told, parts = b"", 0
+        while part := adapter.output(ref, len(told), 100):
+            expect(len(part) <= 100, f"output() was asked for 100 bytes and answers {len(part)}")
+            told, parts = told + part, parts + 1
+            expect(len(told) <= len(wrote), f"output() goes on behind its end: {told[-100:]!r}")
+        expect(told == wrote, f"of {wrote[:40]!r}\u2026 output() tells {told[:40]!r}\u2026, in {parts} parts")
+
+    @needs(Power.TELL_OUTPUT, "make", "write_output")
+    def test_an_output_is_its_own_record_s(self, adapter: Outputs, tool: ToolDriver) -> None:
+        silent, loud = tool.make("Restart db1"), tool.make("Restart db2")
+        tool.write_output(silent, b"")
+        tool.write_output(loud, b"done")
+        expect(adapter.output(silent, 0, 100) == b"", "what wrote nothing has an output of no bytes")
+        expect(adapter.output(loud, 0, 100) == b"done", "the output is the one of the record that was asked for")

@@ -18,6 +18,7 @@ from tieline.core.port import (
     Finder,
     Historian,
     Linker,
+    Outputs,
     Reading,
     Receiver,
     Ref,
@@ -38,6 +39,7 @@ class Honest(
     Directory,
     Describer,
     Linker,
+    Outputs,
     Protocol,
 ):
     """The adapter that is tampered with. It needs only the verbs that the saboteur touches."""

@@ -51,6 +51,18 @@ def _one_link(honest: Honest, tool: ToolDriver) -> Verbs:  # noqa: ARG001
     return {"link": link}
 
 
+def _last_output(honest: Honest, tool: ToolDriver) -> Verbs:
+    """Tells what was written last, whoever wrote it."""
+    write, wrote = tool.write_output, []
+
+    def written(ref: Ref, output: bytes) -> None:
+        wrote.append(ref)
+        write(ref, output)
+
+    vars(tool)["write_output"] = written
+    return {"output": lambda _ref, start, most: honest.output(wrote[-1], start, most)}
+
+
 def _unpaid(honest: Honest, tool: ToolDriver, ref: Ref) -> Reading:
     """Asks the tool past the budget."""
     paid = tool.taken
@@ -110,6 +122,16 @@ POWERS: Final = (
         "each link is a new one",
         answering("link", lambda honest, _tool, ref, url, title, token: honest.link(ref, url, title, _fresh(token))),
         ("test_a_link_is_shown_once_per_token",),
+    ),
+    Saboteur(
+        "an output begins anew with each part",
+        answering("output", lambda honest, _tool, ref, _start, most: honest.output(ref, 0, most)),
+        ("test_an_output_is_told_in_parts_to_its_end",),
+    ),
+    Saboteur(
+        "the output is that of the last record",
+        _last_output,
+        ("test_an_output_is_its_own_record_s",),
     ),
     Saboteur("there is room for one link", _one_link, ("test_two_tokens_are_two_links",)),
 )

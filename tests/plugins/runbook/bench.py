@@ -19,6 +19,7 @@ from tieline.sync import explain
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.enquiries import Enquiries
 from tieline.sync.office.office import Performed, offered
+from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.office.performing import perform
 
 ANN, BOB = Someone("ann", "os:ann@here"), Someone("bob", "os:bob@here")
@@ -69,9 +70,13 @@ class Bench(bench.Bench):
         return self.ask("proposals approve", someone, proposal=proposal)
 
     def see(self, view: str, **given: Any) -> Any:
+        return self.look(f"runbook {view}", ANN, **given)
+
+    def look(self, view: str, someone: Someone, /, **given: Any) -> Any:
         offers = self.engine.registry.offers
-        enquiries = Enquiries(self.engine.store, self.engine.config, Views(offers.views.values()), offers=offers)
-        return enquiries.see(f"runbook {view}", given, self.asker()).facts
+        views = OWN_VIEWS if view in OWN_VIEWS.by_name else Views(offers.views.values())
+        enquiries = Enquiries(self.engine.store, self.engine.config, views, offers=offers)
+        return enquiries.see(view, given, self.asker(someone)).facts
 
     def run(self, runbook: str, incident: str, **given: Any) -> str:
         started = str(self.do("start", runbook=runbook, incident=incident, **given).facts["run"])

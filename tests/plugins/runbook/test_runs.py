@@ -9,15 +9,22 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import select
 from tests.plugins.runbook.bench import ANN, BOB, Bench
 
 from tieline.adapters.runner.simulator import TOKEN
+from tieline.adapters.testing.simulation import Fault, Response
 from tieline.core import grants, journal
 from tieline.core.access import Grant, Role, Rule, Verdict
 from tieline.core.acts import NotDone
 from tieline.core.declared import WrongWords
-from tieline.core.errors import NotAllowed
+from tieline.core.errors import NotAllowed, NotThere
+from tieline.core.identity import Someone
+from tieline.core.store import tables as t
+from tieline.core.store.forgetting import forget
+from tieline.core.store.parts import with_parts
 from tieline.sync import explain, restricting
+from tieline.sync.road import outputs
 from tieline.sync.sight import WHOLE
 
 BOOKS = """
@@ -140,11 +147,85 @@ def test_its_output_stands_in_the_history_with_its_hash(bench: Bench) -> None:
     assert bench.fields(execution)["output_sha256"] == sha
 
 
+def output(bench: Bench, run: str, someone: Someone = ANN, **given: Any) -> Any:
+    """What the first step of a run wrote, as somebody sees it."""
+    execution = bench.see("show", run=run)["steps"][0]["execution"]
+    return bench.look("output", someone, execution=execution, **given)
+
+
+def test_all_that_a_step_wrote_is_kept_sealed_and_read_in_parts(bench: Bench) -> None:
+    run, wrote = bench.run("restart", bench.incident()), "canary-7f3 \u00fc **drained**\n" * 4_000
+    bench.does(output=wrote)
+    found = output(bench, run)
+    assert (found["part"], found["parts"], found["is_whole"]) == (1, 4, True)
+    assert found["sha256"] == hashlib.sha256(wrote.encode()).hexdigest()
+    assert found["bytes"] == len(wrote.encode())
+    assert "".join(output(bench, run, part=part)["text"] for part in range(1, 5)) == wrote
+    with pytest.raises(NotThere, match="has no part 5"):
+        output(bench, run, part=5)
+    with bench.engine.store.read() as connection:
+        parts = connection.execute(select(t.output_part.c.body)).scalars().all()
+    assert not any(b"canary" in part for part in parts)
+
+
+def test_of_a_long_output_the_beginning_is_kept_and_it_is_said_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "MOST", 10)
+    run = bench.run("restart", bench.incident())
+    bench.does(output="0123456789abcdef")
+    found = output(bench, run)
+    assert (found["text"], found["bytes"], found["is_whole"]) == ("0123456789", 10, False)
+
+
+def test_what_a_step_wrote_is_there_when_it_is_said_to_be_over(bench: Bench) -> None:
+    run = bench.run("served", bench.incident())
+    [name] = bench.service.rows
+    bench.service.control("end", {"id": name, "exit_code": 0, "output": "done"})
+    fault = Fault(Response(503), "GET", "/output", times=100)
+    bench.service.faults.append(fault)
+    bench.settle(3)
+    assert bench.see("show", run=run)["steps"][0]["outcome"] == "", "it is asked for again"
+    bench.restart()
+    bench.service.faults.clear()
+    bench.settle(12)
+    assert (bench.see("show", run=run)["steps"][0]["outcome"], output(bench, run)["text"]) == ("succeeded", "done")
+
+
+def test_a_runner_that_keeps_no_output_holds_up_no_run(bench: Bench) -> None:
+    run = bench.run("served", bench.incident())
+    [name] = bench.service.rows
+    bench.service.faults.append(Fault(Response(404), "GET", "/output", times=100))
+    bench.service.control("end", {"id": name, "exit_code": 0, "output": "done"})
+    bench.settle(4)
+    assert bench.see("show", run=run)["steps"][0]["outcome"] == "succeeded"
+    with pytest.raises(NotThere, match="nothing is kept that it wrote"):
+        output(bench, run)
+
+
+def test_who_may_not_read_an_incident_reads_no_output_and_it_is_forgotten_with_it(bench: Bench) -> None:
+    incident = bench.incident()
+    run = bench.run("restart", incident)
+    bench.does(output="canary")
+    with bench.engine.store.write() as tx:
+        found = explain.one_named(tx, incident)
+        restricting.restrict(tx, bench.engine, found.id, "need to know", actor=ANN)
+    with pytest.raises(LookupError) as refused:
+        bench.look("output", BOB, execution="EXE-3")
+    assert "canary" not in str(refused.value)
+    with bench.engine.store.write() as tx:
+        forget(tx, sorted(with_parts(tx, [found.id])))
+        assert tx.execute(select(t.output_part)).all() == []
+        assert tx.execute(select(t.output)).all() == []
+    assert run == "RUN-2"
+
+
 def test_no_secret_that_is_known_here_stands_in_an_output(bench: Bench) -> None:
     run = bench.run("restart", bench.incident())
     bench.does(output=f"curl: 403, Authorization: Bearer {TOKEN}\n")
     execution = bench.see("show", run=run)["steps"][0]["execution"]
     assert bench.fields(execution)["output"] == "```\ncurl: 403, Authorization: Bearer ***\n```"
+    assert output(bench, run)["text"] == "curl: 403, Authorization: Bearer ***\n"
     with bench.engine.store.read() as connection:
         assert TOKEN not in str(connection.execute(journal.ENTRIES).all())
 

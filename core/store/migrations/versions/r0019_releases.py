@@ -1,5 +1,5 @@
 """What may be shown outside, in which words, and whether anything is; what is to be kept for a court or an authority;
-copies whose item is forgotten; and of which items others are parts."""
+copies whose item is forgotten; of which items others are parts; and what runners wrote."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def upgrade() -> None:
     _holds()
     _standing()
     _parts()
+    _outputs()
 
 
 def _releases() -> None:
@@ -78,3 +79,29 @@ def _parts() -> None:
     op.add_column("incident", sa.Column("part_of", sa.BigInteger(), nullable=True))
     some = sa.text("part_of IS NOT NULL")
     op.create_index("ix_incident_part_of", "incident", ["part_of", "id"], sqlite_where=some, postgresql_where=some)
+
+
+def _outputs() -> None:
+    op.create_table(
+        "output",
+        sa.Column("incident_id", _ID, nullable=False),
+        sa.Column("sha", sa.String(64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("parts", sa.Integer(), nullable=False),
+        sa.Column("is_whole", sa.Boolean(), nullable=False),
+        sa.Column("kept_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["incident_id"], ["incident.id"], name=op.f("fk_output_incident_id_incident")),
+        sa.PrimaryKeyConstraint("incident_id", name=op.f("pk_output")),
+    )
+    op.create_table(
+        "output_part",
+        sa.Column("incident_id", _ID, nullable=False),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("is_sealed", sa.Boolean(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident_id"], ["output.incident_id"], name=op.f("fk_output_part_incident_id_output")
+        ),
+        sa.PrimaryKeyConstraint("incident_id", "part", name=op.f("pk_output_part")),
+    )
