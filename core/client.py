@@ -37,13 +37,16 @@ Part = TypeVar("Part")
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A successful answer: its JSON (None for an empty body), and when it was given by the tool's own clock. `method`
-    and `path` are what it answers, `wrote` whether that changed something."""
+    and `path` are what it answers, `wrote` whether that changed something. `etag` is the tool's own stamp of what it
+    shows, without its quotes, and `location` where what was made can be looked at; "" where it tells none."""
 
     json: Any
     at: datetime
     method: str
     path: str
     wrote: bool
+    etag: str = ""
+    location: str = ""
 
 
 class Client:
@@ -111,7 +114,8 @@ class Client:
                 raise self.nonsense(path, "a web page", method) from None
             words = f"{method} {path} answered {status}, and not in whole JSON"
             raise TryAgain(self._connection, words, maybe_done=writes, status=status) from None
-        answer = Answer(told, at, method, path, writes)
+        etag = response.headers.get("etag", "").removeprefix("W/").strip('"')
+        answer = Answer(told, at, method, path, writes, etag, response.headers.get("location", ""))
         if shape is None or isinstance(told, shape):
             return answer
         raise self.unlike(answer, "no object in JSON" if shape is dict else "no list in JSON")

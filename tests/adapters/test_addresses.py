@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.adapters.github.settings import GithubSettings
 from tieline.adapters.prometheus.settings import PrometheusSettings
+from tieline.adapters.rt.settings import RequestTrackerSettings
 from tieline.adapters.runner.settings import RunnerSettings
 from tieline.adapters.statuspage.settings import StatuspageSettings
 from tieline.core.secrets import Secret
@@ -19,6 +20,7 @@ REST: dict[type[BaseModel], dict[str, Any]] = {
     AlertmanagerSettings: {},
     GithubSettings: {"token": TOKEN, "repository": "acme/operations"},
     PrometheusSettings: {},
+    RequestTrackerSettings: {"token": TOKEN, "username": "tieline", "queue": "Incidents"},
     RunnerSettings: {"token": TOKEN},
     StatuspageSettings: {"token": TOKEN, "page": "p1"},
 }

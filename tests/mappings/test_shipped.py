@@ -37,6 +37,7 @@ def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
         "new-relic-alert",
         "pagerduty-incident",
         "prometheus-alert",
+        "rt-ticket",
         "runner-execution",
         "sentry-alert",
         "servicenow-incident",
