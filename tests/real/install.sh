@@ -3,6 +3,10 @@
 missing=""
 [ -x /usr/bin/prometheus ] || missing="$missing prometheus"
 [ -x /usr/bin/prometheus-alertmanager ] || missing="$missing prometheus-alertmanager"
+[ -x /usr/sbin/rt-setup-database-5 ] || missing="$missing request-tracker5"
+[ -x /usr/share/request-tracker5/libexec/rt-server ] || missing="$missing rt5-standalone"
+[ -d /usr/share/doc/rt5-db-sqlite ] || missing="$missing rt5-db-sqlite"
+ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing="$missing libfaketime"
 [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] || missing="$missing postgresql"
 # The console's pages are looked at in it; it draws nothing without a font.
 [ -x /usr/bin/chromium ] || missing="$missing chromium fonts-dejavu-core"
