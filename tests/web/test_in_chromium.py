@@ -146,6 +146,21 @@ def test_text_of_twice_the_size_still_fits_on_a_phone(browser: Browser, stage: S
         assert wide == []
 
 
+def test_eight_pages_of_one_browser_are_there_and_all_kept_up_to_date(browser: Browser, stage: Stage) -> None:
+    with chromium.window(browser, stage.address) as page:
+        chromium.sign_in(page, stage.token)
+        pages = [page, *(page.context.new_page() for _ in range(7))]
+        for one in pages[1:]:
+            one.goto("/")
+        number = int(page.locator(".list-meta .nowrap").first.inner_text().removeprefix("INC-"))
+        stage.world.edit("snow-prod", number, title="Checkout: eight people look")
+        stage.world.settle(2)
+        for one in pages:
+            expect(one.locator(".list-title").first).to_have_text("Checkout: eight people look", timeout=20_000)
+        held = page.evaluate("navigator.locks.query().then((found) => found.held.length)")
+        assert held == 3
+
+
 def test_what_happens_shows_by_itself_and_no_row_moves_under_a_hand(browser: Browser, stage: Stage) -> None:
     world = stage.world
     with chromium.window(browser, stage.address) as page:

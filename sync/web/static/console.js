@@ -4,6 +4,71 @@
   const find = (id) => document.getElementById(id);
   const KEPT = 'tieline-single-keys';
 
+  // A browser has six connections to a host over HTTP/1.1, and a page without one hangs: of its tabs three hold a stream,
+  // whoever finds none free opens one for a moment, over and over, and one that nobody sees asks for nothing.
+  const SLOTS = 3;
+  const AGAIN = 5000;
+  function slot(name) {
+    return new Promise((resolve) => navigator.locks.request(name, { ifAvailable: true }, (lock) => (
+      lock ? new Promise((release) => resolve(release)) : resolve(null)
+    )).catch(() => resolve(null)));
+  }
+  class Stream extends EventTarget {
+    constructor(url) {
+      super();
+      this.url = url;
+      this.readyState = EventSource.CONNECTING;
+      this.kinds = new Set();
+      this.turn = 0;
+      this.seen = () => this.begin();
+      document.addEventListener('visibilitychange', this.seen);
+      this.begin();
+    }
+    addEventListener(kind, told) {
+      super.addEventListener(kind, told);
+      if (!this.kinds.has(kind)) { this.kinds.add(kind); if (this.source) this.pass(kind); }
+    }
+    pass(kind) {
+      this.source.addEventListener(kind, (event) => this.dispatchEvent(new MessageEvent(kind, { data: event.data })));
+    }
+    pause() {
+      this.turn += 1;
+      clearTimeout(this.later);
+      if (this.source) this.source.close();
+      if (this.release) this.release();
+      this.source = this.release = null;
+    }
+    async begin() {
+      this.pause();
+      const turn = this.turn;
+      if (document.hidden || this.readyState === EventSource.CLOSED) return;
+      for (let number = 0; navigator.locks && !this.release && number < SLOTS; number += 1) {
+        const release = await slot(`tieline-stream-${number}`);
+        if (turn !== this.turn) { if (release) release(); return; }
+        this.release = release;
+      }
+      this.open();
+    }
+    open() {
+      const source = this.source = new EventSource(this.url, { withCredentials: true });
+      source.onopen = (event) => { this.readyState = source.readyState; if (this.onopen) this.onopen(event); };
+      source.onerror = (event) => {
+        if (source.readyState === EventSource.CLOSED) this.close();
+        this.readyState = source.readyState;
+        if (this.onerror) this.onerror(event);
+      };
+      this.kinds.forEach((kind) => this.pass(kind));
+      // The time is what each look ends with.
+      if (!this.release) source.addEventListener('asof', () => { this.pause(); this.later = setTimeout(this.seen, AGAIN); });
+    }
+    close() {
+      this.pause();
+      this.readyState = EventSource.CLOSED;
+      document.removeEventListener('visibilitychange', this.seen);
+    }
+  }
+  htmx.createEventSource = (url) => new Stream(url);
+
   // Whether the stream is heard. Said aloud only when that changes.
   const live = find('live');
   function tell(state, words, aloud) {
