@@ -25,7 +25,10 @@ DURATION: Final = r"^\d+(\.\d+)?(ms|s|m|h|d|w)$"
 SIZE: Final = r"^\d+(\.\d+)?(B|kB|MB|GB|KiB|MiB|GiB)$"
 """How a size is written: a number and one unit."""
 
-LONGEST_DURATION: Final = timedelta(days=3650)
+LONGEST_DURATION: Final = timedelta(days=36_500)
+"""Longer than any law has records be kept, and short enough that a time so far from now can still be written."""
+_MOST_DIGITS: Final = 13
+"""Characters of its number, in milliseconds."""
 
 _UNITS: Final = {
     "ms": timedelta(milliseconds=1),
@@ -87,8 +90,8 @@ def parse_duration(text: object) -> timedelta:
     if not isinstance(text, str) or not re.fullmatch(DURATION, text.strip()):
         raise ValueError(f"{text!r} is no duration")
     number, unit = re.fullmatch(r"([\d.]+)(\w+)", text.strip()).groups()  # type: ignore[union-attr]  # matched above
-    if len(number) > 12 or float(number) * _UNITS[unit].total_seconds() > LONGEST_DURATION.total_seconds():
-        raise ValueError(f"{text!r} is longer than ten years")
+    if len(number) > _MOST_DIGITS or float(number) * _UNITS[unit].total_seconds() > LONGEST_DURATION.total_seconds():
+        raise ValueError(f"{text!r} is longer than a hundred years")
     return float(number) * _UNITS[unit]
 
 

@@ -613,14 +613,14 @@ def test_references_are_followed_only_when_asked(monkeypatch: pytest.MonkeyPatch
 # -- units -----------------------------------------------------------------------------------------------------------
 
 
-@given(st.integers(min_value=0, max_value=3650 * 86_400_000 - 1))
+@given(st.integers(min_value=0, max_value=36_500 * 86_400_000))
 def test_a_duration_reads_back_as_it_was_shown(milliseconds: int) -> None:
     length = timedelta(milliseconds=milliseconds)
     assert parse_duration(show_duration(length)) == length
 
 
 @pytest.mark.parametrize(
-    "text", ["", "30", "s", "1 s", "-1s", "1.s", "1e3s", "1y", "10000d", "9" * 500 + "d", True, 5, None]
+    "text", ["", "30", "s", "1 s", "-1s", "1.s", "1e3s", "1y", "36501d", "9" * 500 + "d", True, 5, None]
 )
 def test_what_is_no_duration_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"duration|years"):
