@@ -78,15 +78,23 @@ LONGEST: Final = 8
 @dataclass(frozen=True, slots=True)
 class _Building:
     """Tables that are being made: who began, by which declaration and which code, and the last entry that is in
-    them."""
+    them. `awaited` is the other code of the same version that waits since the last step, "" for none."""
 
     by: str
     version: int
     code: str
     seq: int
+    awaited: str = ""
 
     def __str__(self) -> str:
-        return f"{self.by}:{self.version}:{self.code}:{self.seq}"
+        return ":".join([self.by, str(self.version), self.code, str(self.seq), *filter(None, [self.awaited])])
+
+    def waits_for(self, other: _Building) -> bool:
+        """Whether others are to have their turn first, who are at it by other code of the same version: one that both
+        began anew by turns would never be done. Who has looked before, and finds no step made since, waits no more."""
+        return (self.version, self.code) != (other.version, other.code) and (
+            self.version == other.version and other.awaited != self.code
+        )
 
     def is_of(self, projection: Projection) -> bool:
         """Whether they are made by this declaration, and by its code as it is: another one's rows are not gone on
@@ -97,8 +105,8 @@ class _Building:
     def parsed(cls, builder: str) -> _Building | None:
         """What it is written as; None where nobody makes them."""
         match builder.split(":"):
-            case [by, version, code, seq] if version.isdigit() and seq.isdigit():
-                return cls(by, int(version), code, int(seq))
+            case [by, version, code, seq, *awaited] if version.isdigit() and seq.isdigit():
+                return cls(by, int(version), code, int(seq), "".join(awaited))
             case _:
                 return None
 
@@ -203,7 +211,7 @@ def _go_on(store: Store, name: str, projection: Projection) -> bool:
                 _take_place(tx, fresh)
                 tx.execute(_END, {"projection": name, "upto": upto, "made_by": projection.version})
                 return True
-            tx.execute(_BUILT, {"projection": name, "by": str(replace(building, seq=upto))})
+            tx.execute(_BUILT, {"projection": name, "by": str(replace(building, seq=upto, awaited=""))})
 
 
 def _beside(table: Table, by: str) -> Table:
@@ -218,6 +226,10 @@ def _begin(tx: Transaction, name: str, projection: Projection, building: _Buildi
     tx.lock_names([f"projection {name}"])
     known = tx.execute(_STATE, {"projection": name}).first()
     if known is not None and _state(known).is_of_a_newer_than(projection):
+        return False
+    others = None if known is None else _Building.parsed(known.builder)
+    if others is not None and building.waits_for(others):
+        tx.execute(_BUILT, {"projection": name, "by": str(replace(others, awaited=building.code))})
         return False
     if known is None:
         row = {"name": name, "version": projection.version, "is_current": False, "seq": 0, "builder": str(building)}

@@ -182,7 +182,9 @@ def test_tables_that_other_code_began_are_begun_anew_under_the_same_version(
             projecting.make_all(one.engine.store, replace(SEATS, projections=(begun.SEATS,)), "first")
         if changes:
             begun = installed(file, dies=99, more=50)
-            assert projecting.make_all(one.engine.store, replace(SEATS, projections=(begun.SEATS,)), "second")
+            newer = replace(SEATS, projections=(begun.SEATS,))
+            assert not projecting.make_all(one.engine.store, newer, "second"), "whoever began may be at it"
+            assert projecting.make_all(one.engine.store, newer, "second")
             assert [row[0] for row in rows_of(one, SEAT)] == [50, 51, 52, 53]
         else:
             again = installed(file, dies=2, more=0)
@@ -192,3 +194,44 @@ def test_tables_that_other_code_began_are_begun_anew_under_the_same_version(
             assert made(one) == before, "and goes on where the first has come"
     finally:
         del sys.modules[file.stem]
+
+
+IN_STEPS = """
+from tests.sync.test_offers import SEAT, Taken
+from tieline.core.projections import Projection
+
+died, applied = [], []
+
+def taken(rows, event, happened):
+    applied.append(event.seat)
+    if len(applied) % 2:
+        raise died[0]
+    rows.put(SEAT, seat=event.seat + {more}, subject=happened.subject, by=0)
+
+SEATS = Projection("seats", (SEAT,), {{Taken: taken}}, version=2)
+"""
+
+
+def test_two_codes_of_one_version_are_done_though_both_are_at_it(
+    world: Worlds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each makes one step at a time, by turns, as the workers of a fleet do while a roll-out lasts."""
+    one = opened(world, version(1))
+    for seat in range(3):
+        perform(one, seat)
+    monkeypatch.setattr(projecting, "WINDOW", 1)
+    monkeypatch.setattr(sys.modules[__name__], "PLUGIN", IN_STEPS)
+    files = [tmp_path / "seats_of_the_one.py", tmp_path / "seats_of_the_other.py"]
+    try:
+        codes = [installed(file, dies=0, more=50 * number) for number, file in enumerate(files)]
+        offers = [replace(SEATS, projections=(code.SEATS,)) for code in codes]
+        done = list[bool]()
+        for turn in range(40):
+            with suppress(Stopped):
+                done.append(projecting.make_all(one.engine.store, offers[turn % 2], f"worker{turn % 2}"))
+        assert done[-2:] == [True, True]
+        assert [row[0] for row in rows_of(one, SEAT)] == [0, 1, 2]
+        assert codes[1].applied == []
+    finally:
+        for file in files:
+            sys.modules.pop(file.stem, None)
