@@ -194,6 +194,13 @@ class Offers:
             if kind.prefix in {NO_KIND, _LABEL, *(one.prefix for one in self.kinds.values())}:
                 yield f"{kind.prefix}- stands in front of other numbers; take other letters for {kind.name!r}"
 
+    def kind_of(self, record: RecordKind) -> ItemKind:
+        """What these offer of items of a kind. Raises LookupError where none of them does, whatever else this process
+        has loaded."""
+        if record not in self.kinds:
+            raise LookupError(f"no plugin at work offers items of the kind {record.value!r}; see `tieline plugins`")
+        return self.kinds[record]
+
     @property
     def work(self) -> bool:
         """Whether a worker is needed for any of them."""

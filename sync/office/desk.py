@@ -16,7 +16,7 @@ from tieline.core.desk import Item
 from tieline.core.errors import Misfit, NotAllowed
 from tieline.core.events import Cleared, Event, Fact
 from tieline.core.identity import Actor, Someone, called, is_id, is_proved
-from tieline.core.model import ITEM_KINDS, OWN_KINDS, Audience, Fields, IncidentId, RecordKind, instant
+from tieline.core.model import OWN_KINDS, Audience, Fields, IncidentId, ItemKind, RecordKind, instant
 from tieline.core.offer import Offer
 from tieline.core.policy import Policy
 from tieline.core.projections import Happened, Projection, RowsSeen
@@ -224,7 +224,7 @@ class EngineDesk(Seeing):
         """Note a new item of a kind that the plugin offers, or of Tieline's own; its copies follow."""
         self._ask("incident.edit")
         record, actor = self._kind(kind), self.actor
-        values = checked({"title": None, "status": ITEM_KINDS[record].first, **fields}, record)
+        values = checked({"title": None, "status": self._kinds[record].first, **fields}, record)
         count = sum(1 for one in self.notes if one is not None and one["does"] == "open")
         made = MadeItem(record, values, f"new {kind} {count + 1}")
 
@@ -502,11 +502,15 @@ class EngineDesk(Seeing):
         self.rests[name] = number
 
     def _kind(self, name: str) -> RecordKind:
-        kind, offer = RecordKind(name), self.whose.offer
-        own = {one.record: one for one in (*OWN_KINDS, *(offer.kinds if offer is not None else ()))}
-        if kind not in own:
-            raise no_such("kind of item", name, own)
+        kind = RecordKind(name)
+        if kind not in self._kinds:
+            raise no_such("kind of item", name, self._kinds)
         return kind
+
+    @property
+    def _kinds(self) -> dict[RecordKind, ItemKind]:
+        offer = self.whose.offer
+        return {one.record: one for one in (*OWN_KINDS, *(offer.kinds if offer is not None else ()))}
 
     def _timer(self, kind: str) -> str:
         offer = self.plugin

@@ -13,7 +13,7 @@ from tieline.core.access import STORE, Subject
 from tieline.core.acts import Act, Acts, NotDone
 from tieline.core.arguments import Answer, Ask, ItemName, Line, Words
 from tieline.core.declared import OneOf
-from tieline.core.model import ITEM_KINDS, Audience, ConnectionName, IncidentId, fields_of
+from tieline.core.model import Audience, ConnectionName, IncidentId
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import explain
 from tieline.sync.alerts import absence
@@ -59,8 +59,9 @@ class Edited(Answer):
 def edit(desk: EngineDesk, ask: Edit) -> Edited:
     """Change fields of an incident; every copy follows."""
     item = desk.item(ask.incident)
-    wanted = values(ask.changes, fields_of(item.kind))
-    if kept := sorted(ITEM_KINDS[item.kind].kept & wanted.keys()):
+    kind = desk.engine.registry.offers.kind_of(item.kind)
+    wanted = values(ask.changes, kind.catalogue)
+    if kept := sorted(kind.kept & wanted.keys()):
         raise NotDone(f"{', '.join(kept)} of {desk.called(item)} is changed by what is done to it, and not by hand")
     changed = news(item.fields, wanted)
     if changed:

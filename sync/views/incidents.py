@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from tieline.core.arguments import Filter, ItemName, Line
-from tieline.core.model import ITEM_KINDS, ConnectionName, RecordKind, Status
+from tieline.core.model import ConnectionName, RecordKind, Status
 from tieline.core.settings import no_such
 from tieline.core.shown import Part, Table
 from tieline.core.views import Keyset, Listing, Paged, Row
@@ -135,10 +135,10 @@ def incidents(look: EngineLook, ask: Incidents) -> IncidentsShown:
 
 def items(look: EngineLook, ask: Items) -> ItemsShown:
     """Items of a KIND and their copies, newest first. A star is at a copy that is not written yet."""
-    kind = RecordKind(ask.kind)
-    if kind not in ITEM_KINDS:
-        raise no_such("kind of item", ask.kind, ITEM_KINDS)
-    statuses = [one.value for one in ITEM_KINDS[kind].statuses]
+    kind, kinds = RecordKind(ask.kind), look.offers.kinds
+    if kind not in kinds:
+        raise no_such("kind of item", ask.kind, kinds)
+    statuses = [one.value for one in kinds[kind].statuses]
     if ask.status and ask.status not in statuses:
         raise no_such("status", ask.status, statuses)
     page, following = _page(look, ask, kind)

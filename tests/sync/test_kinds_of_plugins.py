@@ -191,6 +191,22 @@ def test_an_act_opens_an_item_and_goes_on_with_it(world: World) -> None:
     journal.verify(world.engine.store)
 
 
+def test_an_engine_that_has_not_its_plugin_has_not_its_kind_whatever_else_is_loaded(world: World) -> None:
+    do(world, "drills plan", title="Power cut")
+    engine = world.engine
+    enquiries = Enquiries(engine.store, engine.config, Views(OWN_VIEWS.by_name.values()), offers=Offers())
+    asker = Asker(ANN, True, world.clock.now())
+    with pytest.raises(LookupError, match="there is no kind of item 'drill'"):
+        enquiries.see("items", {"kind": "drill"}, asker)
+    edit, without = OWN.by_name["edit"], world.engine.registry.offers
+    engine.registry.offers = Offers()
+    try:
+        with pytest.raises(LookupError, match="no plugin at work offers items of the kind 'drill'"):
+            perform(engine, edit, edit.told({"incident": "DRL-1", "changes": {"title": "x"}}), asker)
+    finally:
+        engine.registry.offers = without
+
+
 def test_its_timer_fires_for_it(world: World) -> None:
     do(world, "drills plan", title="Power cut")
     world.clock.advance(3_700)
