@@ -7,7 +7,7 @@ again, then waits for a person; behind an event only others about the same item 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -84,10 +84,15 @@ _READY: Final = (
     .order_by(t.follower_backlog.c.seq)
     .limit(bindparam("limit"))
 )
-_DEALT_WITH: Final = delete(t.follower_backlog).where(t.follower_backlog.c.id == bindparam("row_id"))
+# Whoever is frozen meanwhile may find the number of its row be another one's: SQLite gives it anew.
+_THIS: Final = (
+    t.follower_backlog.c.follower == bindparam("whose"),
+    t.follower_backlog.c.seq == bindparam("entry"),
+)
+_DEALT_WITH: Final = delete(t.follower_backlog).where(*_THIS)
 _PUT_OFF: Final = (
     update(t.follower_backlog)
-    .where(t.follower_backlog.c.id == bindparam("row_id"))
+    .where(*_THIS)
     .values(attempts=bindparam("tries"), next_at=bindparam("again_at"), parked=bindparam("sentence"))
 )
 
@@ -205,7 +210,8 @@ def _try_again(engine: Engine, offer: Offer, follower: Follower, name: str) -> N
     for row in rows:
         with engine.store.read() as connection:
             found = happenings.between(connection, row.seq - 1, row.seq, [event.KIND for event in follower.on])
-        claim = partial(_is_dealt_with, row.id)
+        this = {"whose": name, "entry": row.seq}
+        claim = partial(_is_dealt_with, this)
         if not found:
             with engine.store.write() as tx:
                 claim(tx)  # what it was about was let go of
@@ -222,9 +228,7 @@ def _try_again(engine: Engine, offer: Offer, follower: Follower, name: str) -> N
             sentence = why(f"what it does about entry {row.seq}", attempts, error) if attempts >= TRIES else ""
             again = None if sentence else engine.clock.now() + doubled(attempts)
             with engine.store.write() as tx:
-                tx.execute(
-                    _PUT_OFF, {"row_id": row.id, "tries": attempts, "again_at": again, "sentence": redacted(sentence)}
-                )
+                tx.execute(_PUT_OFF, {**this, "tries": attempts, "again_at": again, "sentence": redacted(sentence)})
 
 
 def _run(follower: Follower, happened: Happened, desk: EngineDesk) -> object:
@@ -242,8 +246,8 @@ def _seq_of(happened: Happened, _tx: Transaction) -> int:
     return happened.seq
 
 
-def _is_dealt_with(row: int, tx: Transaction) -> bool:
-    return tx.execute(_DEALT_WITH, {"row_id": row}).rowcount > 0
+def _is_dealt_with(this: Mapping[str, object], tx: Transaction) -> bool:
+    return tx.execute(_DEALT_WITH, this).rowcount > 0
 
 
 def _tell(name: str, seq: int, attempts: int, error: BaseException) -> None:

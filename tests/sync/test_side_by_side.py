@@ -236,3 +236,36 @@ def test_a_plugin_that_hangs_over_its_rows_keeps_nobody_from_the_journal_while_t
 def _is_waited_for(world: World) -> bool:
     with world.engine.store.read() as connection:
         return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
+
+
+def test_whoever_was_frozen_takes_no_other_entry_for_the_one_that_it_began_with(world: Worlds) -> None:
+    fails, meanwhile = {1, 2}, list[Callable[[], object]]()
+
+    def react(desk: Desk, happened: Happened) -> None:
+        if happened.incident in fails:
+            raise RuntimeError("not yet")
+        if meanwhile:
+            meanwhile.pop()()
+        desk.record(Looked(late=0), desk.item(happened.item))
+
+    follower = Follower("react", (Opened,), react)
+    offer = replace(SEATS, followers=(follower,), timers=())
+    one = opened(world, offer)
+
+    def keep_up() -> None:
+        one.clock.advance(7200)
+        following.keep_up(one.engine, offer, follower)
+
+    def others_go_on() -> None:
+        keep_up()
+        one.tools["left"].make({"title": "Network down", "status": "new"})
+        one.settle(1)
+        keep_up()
+
+    following.keep_up(one.engine, offer, follower)
+    fails.discard(1)
+    meanwhile.append(others_go_on)
+    keep_up()
+    fails.clear()
+    keep_up()
+    assert [kinds(one, number).count("seats.looked") for number in (1, 2)] == [1, 1]
