@@ -273,6 +273,7 @@ def put_off(tx: Transaction, engine: Engine, row: Row[Any], token: int, next_at:
         changed |= {"status": PARKED, "parked": parked}
     tx.execute(update(t.job).where(t.job.c.id == row.id).values(**changed))
     if parked:
+        tx.cause = row.entry
         _end(tx, engine, row, PARKED, engine.registry.offers.jobs[row.kind][0].actor)
 
 

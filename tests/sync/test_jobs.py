@@ -247,6 +247,7 @@ def test_one_that_fails_is_tried_again_then_waits_for_a_person_and_goes_on_where
     assert "the second number is not there" in seen.parked
     assert "tieline jobs resume JOB-1" in seen.what_to_do()
     assert world.entries()[-1].facts["outcome"] == "parked"
+    assert world.entries()[-1].facts["cause"] == row(world).entry
     assert see(world, "status").jobs_parked == 1
     broken.clear()
     own(world, "jobs resume", job)
