@@ -51,7 +51,7 @@ _IN_FORCE: Final = (
         t.release.c.connection == bindparam("connection_name"),
         t.release.c.since <= bindparam("now", type_=t.release.c.since.type),
     )
-    .order_by(t.release.c.since.desc(), t.release.c.entry.desc())
+    .order_by(t.release.c.entry.desc())
     .limit(1)
 )
 _FOR_LATER: Final = delete(t.release).where(

@@ -439,6 +439,16 @@ def test_a_correction_is_approved_like_anything_else(bench: Bench) -> None:
     assert bench.page.mailed == [TEXT, "It is the certificate."]
 
 
+def test_a_correction_is_shown_although_the_clock_was_set_back_since_the_words_before(bench: Bench) -> None:
+    name = bench.draft(bench.incident())
+    bench.publish(name)
+    bench.clock.step(-7200)
+    bench.approve(bench.ask(name, "correct", text="It is the certificate."))
+    bench.clock.step(7200)
+    bench.settle()
+    assert (bench.page.mailed, bench.held()) == ([TEXT, "It is the certificate."], [])
+
+
 def test_a_correction_that_was_asked_for_is_void_once_somebody_writes(bench: Bench) -> None:
     name = bench.draft(bench.incident())
     bench.publish(name)
