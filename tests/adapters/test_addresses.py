@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.adapters.github.settings import GithubSettings
+from tieline.adapters.icinga.settings import IcingaSettings
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.adapters.rt.settings import RequestTrackerSettings
 from tieline.adapters.runner.settings import RunnerSettings
@@ -19,6 +20,7 @@ TOKEN = Secret.literal("t0ken-5f2c")
 REST: dict[type[BaseModel], dict[str, Any]] = {
     AlertmanagerSettings: {},
     GithubSettings: {"token": TOKEN, "repository": "acme/operations"},
+    IcingaSettings: {},
     PrometheusSettings: {},
     RequestTrackerSettings: {"token": TOKEN, "username": "tieline", "queue": "Incidents"},
     RunnerSettings: {"token": TOKEN},

@@ -103,6 +103,7 @@ SHAPES = {
     "jira": b'{"errorMessages": ["Nope, that is not allowed."], "errors": {}}',
     "pagerduty": b'{"error": {"message": "Nope, that is not allowed."}}',
     "alertmanager": b'"Nope, that is not allowed."',
+    "icinga": b'{"error": 401, "status": "Nope, that is not allowed."}',
     "prometheus": b'{"status": "error", "error": "Nope, that is not allowed."}',
 }
 

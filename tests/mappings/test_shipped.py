@@ -29,6 +29,7 @@ def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
         "github-issue",
         "google-cloud-alert",
         "healthchecks-alert",
+        "icinga-problem",
         "jira-issue",
         "jira-issue-wiki",
         "jira-jsm-incident",
@@ -144,7 +145,7 @@ def test_pagerduty_gets_its_description_at_creation_and_never_again() -> None:
 
 
 def test_a_signal_is_never_written() -> None:
-    for name in ("alertmanager-alert", "prometheus-alert"):
+    for name in ("alertmanager-alert", "prometheus-alert", "icinga-problem"):
         assert load(name).writable == frozenset()
 
 

@@ -8,6 +8,8 @@ missing=""
 [ -d /usr/share/doc/rt5-db-sqlite ] || missing="$missing rt5-db-sqlite"
 ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing="$missing libfaketime"
 [ -x "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] || missing="$missing postgresql"
+# The server alone: no database, no pages.
+[ -x /usr/sbin/icinga2 ] || missing="$missing icinga2-bin"
 # The console's pages are looked at in it; it draws nothing without a font.
 [ -x /usr/bin/chromium ] || missing="$missing chromium fonts-dejavu-core"
 # One test fails single writes of the store by a small C library.

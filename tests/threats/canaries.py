@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tieline.adapters.alertmanager.plugin import tieline_adapters as alertmanager
+from tieline.adapters.icinga.plugin import tieline_adapters as icinga
 from tieline.adapters.jira.plugin import tieline_adapters as jira
 from tieline.adapters.pagerduty.plugin import tieline_adapters as pagerduty
 from tieline.adapters.prometheus.plugin import tieline_adapters as prometheus
@@ -22,7 +23,7 @@ from tieline.core.port import AdapterKind, Source, Workbench
 from tieline.core.secrets import Secret
 
 KINDS: dict[str, AdapterKind] = {
-    kind.tool: kind for ask in (servicenow, jira, pagerduty, alertmanager, prometheus) for kind in ask()
+    kind.tool: kind for ask in (servicenow, jira, pagerduty, alertmanager, prometheus, icinga) for kind in ask()
 }
 PASSWORD = "canary-Pa55word-of-the-wire"
 
@@ -83,6 +84,7 @@ TOOLS: Mapping[str, Mapping[str, Any]] = {
     "alertmanager with a token": {"bearer_token": Secret.literal(PASSWORD)},
     "prometheus": {"username": "tieline", "password": Secret.literal(PASSWORD)},
     "prometheus with a token": {"bearer_token": Secret.literal(PASSWORD)},
+    "icinga": {"username": "tieline", "password": Secret.literal(PASSWORD)},
 }
 """Every way that a shipped adapter proves who we are. An address stands there where it is not the tool's own."""
 

@@ -102,6 +102,7 @@ OPTIONS = {
     "pagerduty": "api_key: {env: CANARY}, from_email: t@example.com, service: PSERVICE",
     "alertmanager": "bearer_token: {env: CANARY}",
     "prometheus": "bearer_token: {env: CANARY}",
+    "icinga": "username: tieline, password: {env: CANARY}",
 }
 
 
