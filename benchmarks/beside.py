@@ -15,12 +15,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from sqlalchemy import insert
 from tests.sync.world import World
 
 from benchmarks.alerts import SECRET
@@ -31,16 +32,20 @@ from benchmarks.machine import resident
 from benchmarks.stage import PATIENCE, Stage, free_port, stage
 from benchmarks.storm import blow
 from tieline.core import tokens
-from tieline.core.access import Role
+from tieline.core.access import Facts, Grant, Role
 from tieline.core.arguments import Line
+from tieline.core.identity import Someone, of_account
 from tieline.core.offer import Due, Offer, TimerKind
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.plugins import installed
 from tieline.core.store.store import Store
 from tieline.core.timers import set_timer
-from tieline.plugins.durations.tables import STAMPED
+from tieline.core.views import Views
+from tieline.plugins.durations.plugin import Plugin as Durations
+from tieline.plugins.durations.tables import STAMPED, STAMPS
 from tieline.sync.api.stream import MOST_OF_A_TOKEN
 from tieline.sync.office import projecting
+from tieline.sync.office.enquiries import Enquiries
 from tieline.sync.work.turn import turn
 
 EVERY: Final = 0.02
@@ -49,6 +54,10 @@ EVERY: Final = 0.02
 CALLERS: Final = 4
 ALERTS_NEED: Final = "[grouping, severity, measurement]"
 SHIPPED: Final = "tieline.plugins."
+
+
+AT: Final = datetime(2026, 1, 5, 8, tzinfo=UTC)
+LENGTHS: Final = {"detect": 7_919, "acknowledge": 104_729, "resolve": 15_485_863}
 
 
 class Fired(PluginEvent, kind="bench.fired"):
@@ -301,6 +310,56 @@ def tables(entries: int, repeats: int) -> list[Figure]:
                 rates.append(entries / (time.perf_counter() - began))
     what = f"tables of a plugin made anew from {entries:,} events"
     return [Figure("rebuild", what, "/s", tuple(rates), True, 20_000)]
+
+
+def durations(items: int, repeats: int) -> list[Figure]:
+    """How long incidents took by severity, with all that encloses it, asked of the rows of so many."""
+    with TemporaryDirectory(prefix="tieline-benchmark-") as folder:
+        world = World(
+            Path(folder), ("left",), offers=(Durations().tieline_offer(),), store=f"sqlite:///{folder}/world.db"
+        )
+        world.work()
+        for start in range(0, items, 10_000):
+            with world.engine.store.write() as tx:
+                tx.execute(insert(STAMPS), [_stamp(number) for number in range(start, min(start + 10_000, items))])
+        offers = world.engine.registry.offers
+        enquiries = Enquiries(world.engine.store, world.engine.config, Views(offers.views.values()), offers=offers)
+        took = []
+        for _ in range(repeats * 3):
+            began = time.perf_counter()
+            shown = enquiries.see("durations times", {"by": "severity"}, Viewer(of_account("bench", "here"), AT))
+            took.append(time.perf_counter() - began)
+            if sum(one["incidents"] for one in shown.facts["groups"]) != items:
+                raise RuntimeError(f"the durations are not of all {items} incidents: {shown.facts}")
+        world.engine.store.close()
+        world.engine.registry.close()
+    what = f"median and 90th percentile by severity over {items:,} incidents"
+    return [Figure("durations", what, "s", tuple(took), False, 2)]
+
+
+def _stamp(number: int) -> dict[str, Any]:
+    """A row of an incident that was resolved after up to a week; the order of lengths is not the one of numbers."""
+    opened = AT + timedelta(seconds=number)
+    lengths = {f"{what}_ms": number * step % 604_800_000 for what, step in LENGTHS.items()}
+    return {
+        "subject": f"{number:032x}",
+        "severity": ("critical", "high", "medium", "low")[number % 4],
+        "is_open": False,
+        "detected_at": opened,
+        "resolved_at": opened + timedelta(milliseconds=lengths["resolve_ms"]),
+        **lengths,
+    }
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Somebody who may look."""
+
+    someone: Someone
+    now: datetime
+
+    def facts(self, _connection: Any) -> Facts:
+        return Facts(self.now, grants=(Grant(Role.VIEWER),))
 
 
 def storm_with_all(alerts: int, repeats: int) -> list[Figure]:

@@ -582,6 +582,7 @@ def beside_the_alerts(form: Form) -> list[Figure]:
         *beside.readers((1, 200), max(5, form.paced // 50), form.repeats),
         *beside.timers(min(form.entries // 10, 10_000), form.repeats),
         *beside.tables(form.entries, form.repeats),
+        *beside.durations(min(form.entries * 10, 1_000_000), form.repeats),
         *beside.storm_with_all(form.storms[0], form.repeats),
         *_beside_what_hangs(form),
     ]
