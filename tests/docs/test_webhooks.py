@@ -61,7 +61,7 @@ def test_every_shipped_mapping_of_webhooks_has_its_place_on_the_page() -> None:
     from tieline.mappings import shipped
 
     named = [name for name in shipped() if load(name).document.deliveries is not None]
-    assert len(named) == 10
+    assert len(named) == 11
     assert [name for name in named if f"`{name}`" not in text] == []
 
 
@@ -89,6 +89,11 @@ def test_the_script_for_checkmk_says_what_its_mapping_reads() -> None:
     ("file", "mapping", "words"),
     [
         ("dynatrace.json", "dynatrace-alert", {"{State}": "OPEN", "{ProblemSeverity}": "ERROR", "{PID}": "1"}),
+        (
+            "datadog.json",
+            "datadog-alert",
+            {"$ALERT_TRANSITION": "Triggered", "$ALERT_PRIORITY": "P2", "$DATE": "1780308000000"},
+        ),
         ("healthchecks.json", "healthchecks-alert", {"$STATUS": "down", "$NOW": "2026-06-01T10:00:00+00:00"}),
     ],
 )

@@ -90,6 +90,22 @@ def dynatrace(name: str, fires: bool, words: str) -> dict[str, Any]:
     }
 
 
+def datadog(name: str, fires: bool, words: str) -> dict[str, Any]:
+    return {
+        "id": hashlib.sha256(f"{name}{fires}{words}".encode()).hexdigest()[:12],
+        "cycle": name,
+        "monitor": f"monitor of {words}",
+        "transition": "Triggered" if fires else "Recovered",
+        "priority": "P2",
+        "title": "Disk is almost full on db1",
+        "text": words,
+        "host": "db1",
+        "tags": "env:prod,team:storage",
+        "date": str((STARTED + (0 if fires else 450)) * 1000),
+        "link": "https://app.datadoghq.com/event/event?id=1",
+    }
+
+
 def checkmk(name: str, fires: bool, words: str) -> dict[str, Any]:
     return {
         "site": "prod",
@@ -200,6 +216,7 @@ SENDERS: Final[Mapping[str, Sender]] = {
         ),
         Sender("new-relic-alert", "bearer", new_relic, "high", ("priority",), ("state",), "title"),
         Sender("dynatrace-alert", "header", dynatrace, "high", ("ProblemSeverity",), ("State",)),
+        Sender("datadog-alert", "header", datadog, "high", ("priority",), ("transition",)),
         Sender("checkmk-alert", "bearer", checkmk, "critical", (), ("status",), "title"),
         Sender("sentry-alert", "hmac", sentry, "high", ("data", "event", "level"), ("action",), "title"),
         Sender("uptime-kuma-alert", "header", uptime_kuma, "critical", (), ("heartbeat", "status"), "title"),
@@ -207,7 +224,7 @@ SENDERS: Final[Mapping[str, Sender]] = {
         Sender("cloudevents-alert", "bearer", cloud_event, "high", ("data", "severity"), ("data", "status"), "title"),
     )
 }
-"""Eight tools, and whoever sends CloudEvents."""
+"""Nine tools, and whoever sends CloudEvents."""
 
 
 def with_word(told: dict[str, Any], path: tuple[str, ...], word: Any) -> dict[str, Any]:
