@@ -136,7 +136,8 @@ class RequestTracker:
         with written(self._name, f"ticket {number} was made"):
             reading = self._left(Ref(number), body, 0, [])
         if reading.token != token:
-            raise NeedsOperator(
+            # What stops the connection would have it made again afterwards.
+            raise Rejected(
                 self._name,
                 f"ticket {number} was made, but its field {self._settings.key_field} did not keep our key, so that it "
                 "could not be found again. Grant the account SetInitialCustomField and SeeCustomField on the queue.",

@@ -72,6 +72,8 @@ class RequestTrackerSimulator(Simulator):
         self.transactions: list[Transaction] = []
         self.spoilt: set[int] = set()
         """Tickets that an import left without a subject."""
+        self.kept_from_us: set[str] = set()
+        """Custom fields that the rights let nobody give a new ticket: they are left out without a word."""
         self.newest = 38
         """The number of the newest transaction: one counter for the whole server."""
 
@@ -207,7 +209,11 @@ class RequestTrackerSimulator(Simulator):
         made = self.tickets[number] = Ticket(number, columns, who, now, now)
         for name, value in (sent.get("CustomFields") or {}).items():
             values = [str(one) for one in (value if isinstance(value, list) else [value])]
-            if name in CUSTOM_FIELDS.values() and all(_fits(name, one) for one in values):
+            if (
+                name in CUSTOM_FIELDS.values()
+                and name not in self.kept_from_us
+                and all(_fits(name, one) for one in values)
+            ):
                 made.fields[name] = values if name == "Tags" else values[:1]
         said = sent.get("Content")
         self._done(made, "Create", who, said=None if said is None else _mailed(said))

@@ -56,6 +56,13 @@ def test_a_person_whom_it_does_not_know_is_left_out_of_a_new_ticket_and_named(to
     assert set(made.refused) == {"Owner"}
 
 
+def test_a_ticket_that_did_not_keep_our_key_is_put_aside_and_not_made_again(tool: RequestTrackerDriver) -> None:
+    tool.simulator.kept_from_us = {"Tieline Key"}
+
+    with pytest.raises(Rejected, match=r"ticket 1 was made.*SetInitialCustomField"):
+        tool.connect().create({"Subject": "Disk full"}, Token("t-1"))
+
+
 def test_a_comment_moves_the_version(tool: RequestTrackerDriver) -> None:
     rt, ref = tool.connect(), tool.make("Disk full")
     before = rt.read(ref)
