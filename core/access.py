@@ -47,7 +47,7 @@ RIGHTS: Final[Mapping[str, str]] = {
     "holds.read": "see what is kept for a court or an authority",
     "holds.place": "have what a court or an authority may ask for be kept",
     "holds.lift": "lift a legal hold, and agree to that",
-    "item.forget": "have all that is kept of an item be forgotten",
+    "item.forget": "have all that is kept of an item, or of a person, be forgotten",
     "jobs.manage": "cancel and resume jobs",
     "plugins.rebuild": "have the tables of a plugin made anew",
     "store.move": "copy the store into another database, or reopen it",

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from tieline.core.access import Relation
 from tieline.core.acts import LASTS
 from tieline.core.arguments import Ask
+from tieline.core.erasing import Place, Traces
 from tieline.core.events import Event, Fact
 from tieline.core.journal import Actor, Trace
 from tieline.core.model import Audience, Fields, IncidentId, RecordKind
@@ -120,6 +121,22 @@ class Desk(Look, Protocol):
     def forget(self, item: Item, why: str) -> None:
         """Note that all that is kept of an item is let go of, for good. What is recorded of it behind that is readable.
         Raises NotDone where it is held, and is not carried out where it is by then."""
+
+    def forget_results(self, kept: str, before: datetime) -> int:
+        """Note that what jobs of this class of results came to before then is let go of: a thousand at most, and none
+        that tells of what is held. Answers how many."""
+
+    def person_meant(self, words: str) -> str:
+        """The id of whoever is meant by an id, an identity, a name or an e-mail address; "" for an address that is
+        nobody's who acted here. Raises NotDone for whom nobody knows, and for a name that several have."""
+
+    def forget_person(self, words: str, addresses: Collection[str], reference: str) -> None:
+        """Note that somebody's roles, tokens, accounts, sessions and relations are taken from them, and that the rest
+        is to be found by this reference. Raises NotDone for nobody, and where an item is held that tells of them."""
+
+    def forget_traces(self, reference: str, place: Place, why: str, *, texts: bool) -> Traces:
+        """Note that what tells of them at one place is let go of; from the last place on nothing says who they were.
+        `texts` is whether what they wrote as comments goes as well. Raises NotDone where it is held."""
 
     def relate(self, item: Item, person: str, relation: Relation) -> None:
         """Note that somebody commands an item, works on it or is told of it, by the word of the plugin; what comes with

@@ -554,10 +554,12 @@ class Reloaded(Event):
 
 @event("shredded")
 class Shredded(Event):
-    """payloads of earlier entries were deleted for good; the chain still verifies"""
+    """payloads of earlier entries were deleted for good; what is left of some stands in their place, by the hash of
+    that; the chain still verifies"""
 
     seqs: Sequence[int]
     why: str
+    instead: Mapping[str, str] | Absent = ABSENT
 
 
 @event("keys_renewed")

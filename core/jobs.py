@@ -84,6 +84,8 @@ class Job(Declared):
     run: Callable[[Any, Any, Any], Step | Done]
     result: Result | None = None
     bound: Bound = field(default_factory=Bound)
+    is_alone: bool = False
+    """While one runs or waits that was told the same, no other is begun: that one is answered."""
 
     @property
     def state(self) -> Any:

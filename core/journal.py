@@ -24,7 +24,7 @@ from tieline.core import events, grants, holds, local_accounts, sessions, standi
 from tieline.core.errors import ConfigError, JournalBroken, Problem, StoreUnavailable
 from tieline.core.events import Event, IncidentsForgotten, KeysRenewed, PersonForgotten, Shredded
 from tieline.core.identity import Actor, Someone
-from tieline.core.model import IncidentId, incident_number
+from tieline.core.model import ABSENT, IncidentId, incident_number
 from tieline.core.store import forgetting, parts, persons
 from tieline.core.store import tables as t
 from tieline.core.store.chain import GENESIS, Entry, about, canonical, entry_hash, payload_hash, sealed_hash
@@ -39,15 +39,20 @@ __all__ = [
     "Entry",
     "Someone",
     "Verified",
+    "as_written",
     "canonical",
     "checkpoint",
     "facts",
     "forget",
+    "forget_in",
     "forget_incidents",
     "let_go",
     "read_checkpoint",
     "renew_keys",
+    "replace_in",
     "shred",
+    "shred_in",
+    "take_from",
     "verify",
     "who",
 ]
@@ -87,10 +92,19 @@ def facts(source: Connection | Transaction, row: Any | None) -> events.Facts | N
 
     Raises ValueError for one that is no JSON, or was not sealed with our keys: then somebody else wrote into the store.
     """
-    if row is None or row.payload is None:
+    if row is None:
+        return None
+    found = as_written(source, row)
+    return None if found is None else events.today(row.kind, found)
+
+
+def as_written(source: Connection | Transaction, row: Any) -> events.Facts | None:
+    """The same, as the version had it that wrote it."""
+    if row.payload is None:
         return None
     payload = row.payload if row.sealed is None else _unsealed(source, row)
-    return None if payload is None else events.today(row.kind, orjson.loads(payload))
+    found: events.Facts | None = None if payload is None else orjson.loads(payload)
+    return found
 
 
 def _unsealed(source: Connection | Transaction, row: Any) -> bytes | None:
@@ -125,7 +139,8 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A journal that is whole: how many entries, the last hash, and how many payloads were shredded."""
+    """A journal that is whole: how many entries, the last hash, and how many payloads were shredded, or replaced by
+    what is left of them."""
 
     count: int
     head: str
@@ -134,13 +149,18 @@ class Verified:
 
 @dataclass(slots=True)
 class _Walk:
-    """Where a verification stands. `missing` are entries whose payload is gone and not yet known to be shredded."""
+    """Where a verification stands. `missing` are entries whose payload is gone and not yet known to be shredded; of
+    those that have another payload than they were written with, `found` is its hash, and `told` the one that the last
+    entry says which replaced it. What is read after `sure` may tell of what happened since the rest was."""
 
     anchor: Checkpoint | None
     seq: int = 0
     hash: str = GENESIS
     shredded: int = 0
     missing: set[int] = field(default_factory=set)
+    found: dict[int, str] = field(default_factory=dict)
+    told: dict[int, str] = field(default_factory=dict)
+    sure: int = 0
 
     def step(self, rows: Sequence[Any]) -> None:
         """Walk over the next entries. Raises JournalBroken at the first that is not as it was written."""
@@ -162,25 +182,56 @@ class _Walk:
                 raise JournalBroken(seq, f"journal entry {seq} was changed after it was written.")
             if payload is None:
                 self.missing.add(seq)
-            elif _sha(salt, payload, sealed) != sha:
-                raise JournalBroken(seq, f"the payload of journal entry {seq} was changed after it was written.")
+            elif (is_now := _sha(salt, payload, sealed)) != sha:
+                if kind == Shredded.KIND or not is_now:
+                    raise _changed(seq)
+                self.found[seq] = is_now
             elif kind == Shredded.KIND:
-                self._forgive(orjson.loads(payload)["seqs"], seq)
+                told = orjson.loads(payload)
+                self._forgive(told["seqs"], told.get("instead", {}), seq)
             if seq == anchored and self.anchor is not None and head != self.anchor.hash:
                 raise JournalBroken(
                     seq, f"the journal up to entry {seq} was rewritten: the checkpoint holds another hash for it."
                 )
         self.seq, self.hash = seq, head
 
-    def _forgive(self, seqs: Sequence[int], entry: int) -> None:
+    def _forgive(self, seqs: Sequence[int], instead: Mapping[str, str], entry: int) -> None:
         for seq in seqs:
-            if seq in self.missing:
+            left = instead.get(str(seq))
+            if left is None and seq in self.missing:
                 self.missing.remove(seq)
                 self.shredded += 1
-            elif seq < entry:
+            elif left is not None and seq in self.found:
+                self.told[seq] = left
+                if entry > self.sure:  # it was replaced once more since it was looked at
+                    self.found[seq] = left
+            elif left is not None and seq in self.missing:
+                pass  # and shredded after that
+            elif seq < entry <= self.sure:
                 raise JournalBroken(
                     seq, f"journal entry {entry} says that the payload of {seq} was shredded, and it is still there."
                 )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there are payloads that are not what they were, and no entry says that."""
+        return bool(self.missing) or self.found != self.told
+
+    def end(self) -> None:
+        """Raises JournalBroken where it is."""
+        if self.missing:
+            lost = min(self.missing)
+            raise JournalBroken(
+                lost, f"the payload of journal entry {lost} is gone, and no entry says it was shredded."
+            )
+        for seq, sha in sorted(self.found.items()):
+            if self.told.get(seq) != sha:
+                raise _changed(seq)
+        self.shredded += len(self.found)
+
+
+def _changed(seq: int) -> JournalBroken:
+    return JournalBroken(seq, f"the payload of journal entry {seq} was changed after it was written.")
 
 
 def _sha(salt: Any, payload: Any, sealed: Any) -> str:
@@ -206,16 +257,15 @@ def verify(
     walk = _Walk(anchor)
     with store.read() as connection:
         end = _end(connection)
+        walk.sure = end.seq
         stray = connection.execute(_STRAY).scalar()
     _walk_to(store, walk, end, chunk, on_progress)
-    if walk.missing:
+    if walk.is_open:
         # A payload may have been shredded while we read: then the entry that says so came after the end we knew.
         with store.read() as connection:
             end = _end(connection)
         _walk_to(store, walk, end, chunk, on_progress)
-    if walk.missing:
-        lost = min(walk.missing)
-        raise JournalBroken(lost, f"the payload of journal entry {lost} is gone, and no entry says it was shredded.")
+    walk.end()
     if stray is not None:
         raise JournalBroken(stray, f"there is a payload for journal entry {stray}, and no such entry.")
     if anchor is not None and anchor.seq > end.seq:
@@ -318,7 +368,13 @@ def _entry(event: Event, at: datetime, actor: Actor) -> Entry:
 _KINDS = select(t.journal.c.seq, t.journal.c.kind, t.journal.c.incident_id).where(
     t.journal.c.seq.in_(bindparam("seqs", expanding=True))
 )
-_PRESENT = select(t.journal_payload.c.seq).where(t.journal_payload.c.seq.in_(bindparam("seqs", expanding=True)))
+_PRESENT = (
+    select(t.journal.c.seq, t.journal.c.kind, t.journal.c.incident_id)
+    .join(t.journal_payload, t.journal_payload.c.seq == t.journal.c.seq)
+    .where(t.journal.c.seq.in_(bindparam("seqs", expanding=True)))
+    .order_by(t.journal.c.seq)
+)
+_SHREDDED = select(t.journal_shredded.c.seq).where(t.journal_shredded.c.seq.in_(bindparam("seqs", expanding=True)))
 _LET_GO = t.journal_shredded.insert()
 _DELETE = t.journal_payload.delete().where(t.journal_payload.c.seq == bindparam("row_seq"))
 
@@ -341,20 +397,39 @@ def shred(store: Store, seqs: Sequence[int], *, at: datetime, actor: Actor, why:
             if kinds.get(seq, Shredded.KIND) == Shredded.KIND:
                 raise ValueError(f"journal entry {seq} does not exist, or tells of a shredding; it cannot be shredded.")
         holds.refuse(tx, {row.incident_id for row in rows if row.incident_id is not None})
-        entry = _shred(tx, wanted, at=at, actor=actor, why=why)
+        entry = shred_in(tx, wanted, at=at, actor=actor, why=why)
     if entry is not None:
         store.scrub()
     return entry
 
 
-def _shred(tx: Transaction, seqs: Sequence[int], *, at: datetime, actor: Actor, why: str) -> int | None:
-    present = sorted(row.seq for row in tx.execute(_PRESENT, {"seqs": seqs}))
-    if not present:
+def shred_in(tx: Transaction, seqs: Sequence[int], *, at: datetime, actor: Actor, why: str) -> int | None:
+    """The same in a transaction, of whoever has asked whether any of it is held, and scrubs the store afterwards."""
+    return replace_in(tx, dict.fromkeys(seqs), at=at, actor=actor, why=why)
+
+
+def replace_in(
+    tx: Transaction, left: Mapping[int, events.Facts | None], *, at: datetime, actor: Actor, why: str
+) -> int | None:
+    """Shred payloads in a transaction, as `shred_in` does, and put what is left of each in its place; None for
+    nothing."""
+    rows = tx.execute(_PRESENT, {"seqs": sorted(left)}).all()
+    if not rows:
         return None
-    entry = tx.journal(_entry(Shredded(seqs=present, why=why), at, actor))
+    put, instead, chain = list[dict[str, Any]](), dict[str, str](), tx.hold_journal()
+    for row in rows:
+        if (facts_left := left[row.seq]) is not None:
+            kept, instead[str(row.seq)] = chain.kept(row.seq, row.kind, row.incident_id, canonical(facts_left))
+            put.append(kept)
+    told = Shredded(seqs=[row.seq for row in rows], why=why, instead=instead or ABSENT)
+    entry = tx.journal(_entry(told, at, actor))
     tx.flush()
-    tx.execute(_LET_GO, [{"seq": seq, "entry": entry} for seq in present])
-    tx.execute(_DELETE, [{"row_seq": seq} for seq in present])
+    known = {*tx.execute(_SHREDDED, {"seqs": sorted(left)}).scalars()}
+    if new := [{"seq": row.seq, "entry": entry} for row in rows if row.seq not in known]:
+        tx.execute(_LET_GO, new)
+    tx.execute(_DELETE, [{"row_seq": row.seq} for row in rows])
+    if put:
+        tx.execute(t.journal_payload.insert(), put)
     return entry
 
 
@@ -365,6 +440,7 @@ _TOUCHED = (
 )
 _FORGET = t.person.update().where(t.person.c.id == bindparam("row_id")).values(name=None)
 _UNKNOWN = t.identity.delete().where(t.identity.c.person == bindparam("row_id"))
+_UNCALLED = t.token.update().where(t.token.c.person == bindparam("row_id")).values(name="")
 
 
 def forget(store: Store, who: str, *, at: datetime, actor: Actor) -> int:
@@ -389,15 +465,29 @@ def forget(store: Store, who: str, *, at: datetime, actor: Actor) -> int:
             raise LookupError(f"several are called {who!r}: {several}. Name one of them by the id")
         person = found[0][0]
         holds.refuse(tx, {*tx.execute(_TOUCHED, {"person": person}).scalars()})
-        grants.let_go(tx, person, at=at, actor=actor)
-        tokens.let_go(tx, person, at=at, actor=actor)
-        local_accounts.let_go(tx, person)
-        sessions.let_go(tx, person)
-        standings.let_go(tx, person)
-        entry = tx.journal(_entry(PersonForgotten(person=person), at, actor))
-        tx.execute(_FORGET, {"row_id": person})
-        tx.execute(_UNKNOWN, {"row_id": person})
+        take_from(tx, person, at=at, actor=actor)
+        entry = forget_in(tx, person, at=at, actor=actor)
     store.scrub()
+    return entry
+
+
+def take_from(tx: Transaction, person: str, *, at: datetime, actor: Actor) -> None:
+    """Take from somebody their roles, tokens, accounts, sessions and relations. Raises ValueError for the last
+    admin."""
+    grants.let_go(tx, person, at=at, actor=actor)
+    tokens.let_go(tx, person, at=at, actor=actor)
+    local_accounts.let_go(tx, person)
+    sessions.let_go(tx, person)
+    standings.let_go(tx, person)
+
+
+def forget_in(tx: Transaction, person: str, *, at: datetime, actor: Actor) -> int:
+    """Let go of a person's name, what they called their tokens, and all that they are known by. Answers the seq of the
+    entry that says so."""
+    entry = tx.journal(_entry(PersonForgotten(person=person), at, actor))
+    tx.execute(_FORGET, {"row_id": person})
+    tx.execute(_UNKNOWN, {"row_id": person})
+    tx.execute(_UNCALLED, {"row_id": person})
     return entry
 
 
@@ -453,7 +543,7 @@ def let_go(tx: Transaction, incidents: Mapping[IncidentId, str], *, at: datetime
     for why, found in groupby(sorted(incidents, key=lambda one: (incidents[one], one)), key=incidents.__getitem__):
         these = list(found)
         while plain := tx.execute(_PLAIN, {"incidents": these}).scalars().all():
-            _shred(tx, plain, at=at, actor=actor, why=why)
+            shred_in(tx, plain, at=at, actor=actor, why=why)
         entry = tx.journal(_entry(IncidentsForgotten(incidents=these, why=why), at, actor))
         tx.forget_incidents(these, entry)
     return entry

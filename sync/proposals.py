@@ -2,7 +2,7 @@
 afterwards. Each is called by a label that is drawn and not counted, so that whoever knows one learns of no other.
 
 What would be written, and the words in which it was asked for, stand in the journal's entry that tells of it, sealed
-with the key of its item; the row keeps the words only while somebody may still approve it.
+with the key of its item; the row keeps the words, sealed as well, only while somebody may still approve it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from tieline.core import timers
+from tieline.core import sealing, timers
 from tieline.core.events import Expired
 from tieline.core.model import IncidentId
 from tieline.core.store import tables as t
@@ -30,6 +30,9 @@ REVIEW: Final = "REV-"
 _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 """No vowels, so that no label is a word, and no digits, so that none looks like a number."""
 _LENGTH: Final = 6
+
+_WORDS: Final = "proposal"
+"""As what its words are sealed."""
 
 EXPIRE: Final = "proposal.expire"
 """The timer of a proposal."""
@@ -185,7 +188,7 @@ def keep(tx: Transaction, made: Proposal) -> None:
             "id": made.id,
             "label": made.label,
             "act": made.act,
-            "ask": dict(made.ask),
+            "ask": sealing.kept(tx, made.ask, made.entry, _WORDS, made.incident),
             "asker": made.asker,
             "token": made.token,
             "incident_id": made.incident,
@@ -201,6 +204,11 @@ def keep(tx: Transaction, made: Proposal) -> None:
         },
     )
     timers.set_timer(tx, made.timer, EXPIRE, made.until, {"incident": made.incident, "proposal": made.id})
+
+
+def words(source: Connection | Transaction, found: Proposal) -> dict[str, Any]:
+    """In what words it was asked for; none where its item is forgotten. Raises ValueError for what nobody asked."""
+    return sealing.told(source, found.ask, found.entry, _WORDS, found.incident)
 
 
 def approve(tx: Transaction, found: Proposal, approvals: Sequence[Given]) -> None:

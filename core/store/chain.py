@@ -4,7 +4,8 @@
     hash        = SHA-256(canonical [seq, at, kind, incident, connection, actor, reason, payload_sha, prev])
 
 `prev` is the hash before it, sixty-four zeros for the first. The chain runs over the payloads' hashes, so that a
-payload can be shredded and everything still verifies. What is told of an incident is sealed with that incident's key,
+payload can be shredded, or replaced by what is left of it, and everything still verifies: the entry that says so has
+the hash of what stands there since. What is told of an incident is sealed with that incident's key,
 which stands outside of the database (`keys`) and can be forgotten: the chain verifies without any. Everything else has
 a salt, thirty-two hexadecimal digits, which goes with the payload: without it the hash that stays says nothing, however
 few words the payload can have been. Persons stand in the hashed rows as ids. Entries of schemas before 0015 are not
@@ -186,15 +187,7 @@ class Chain:
         kind, connection, reason = _words(entry)
         actor = self._actor(entry.actor)
         seq = self._seq + 1
-        tree = None if entry.incident is None else self._sealing()
-        if tree is not None and entry.incident is not None:
-            sealed = tree.seal(entry.incident, about(seq, kind), payload, self._entropy(NONCE))
-            kept = {"seq": seq, "payload": "", "salt": "", "sealed": sealed}
-            sha = sealed_hash(sealed)
-        else:
-            salt = self._entropy(16).hex()
-            kept = {"seq": seq, "payload": payload.decode(), "salt": salt, "sealed": None}
-            sha = payload_hash(salt, payload)
+        kept, sha = self.kept(seq, kind, entry.incident, payload)
         digest = entry_hash((seq, at, kind, entry.incident, connection, actor, reason, sha, self._hash))
         self._entries.append(
             {
@@ -213,6 +206,15 @@ class Chain:
         self._payloads.append(kept)
         self._seq, self._hash = seq, digest
         return seq
+
+    def kept(self, seq: int, kind: str, incident: int | None, payload: bytes) -> tuple[dict[str, Any], str]:
+        """A canonical payload as it is kept, sealed where it tells of an incident, and the hash of that."""
+        tree = None if incident is None else self._sealing()
+        if tree is not None and incident is not None:
+            sealed = tree.seal(incident, about(seq, kind), payload, self._entropy(NONCE))
+            return {"seq": seq, "payload": "", "salt": "", "sealed": sealed}, sealed_hash(sealed)
+        salt = self._entropy(16).hex()
+        return {"seq": seq, "payload": payload.decode(), "salt": salt, "sealed": None}, payload_hash(salt, payload)
 
     def forget(self, incidents: Sequence[int], entry: int) -> None:
         """Note that the keys of these incidents are to be forgotten, as an entry says that follows from it."""

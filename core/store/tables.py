@@ -387,7 +387,7 @@ proposal = Table(
     Column("id", String(32), primary_key=True),
     Column("label", String(20), nullable=False),  # what people call it
     Column("act", String(60), nullable=False),
-    Column("ask", JsonText, nullable=False),  # the words; none once it is closed
+    Column("ask", JsonText, nullable=False),  # the words, sealed with the item's key; none once it is closed
     Column("asker", ForeignKey("person.id"), nullable=False),
     Column("token", String(20), nullable=False),  # by which they asked
     Column("incident_id", BigInteger),  # the item that it is about; the first of several

@@ -130,6 +130,9 @@ class Retention:
 
     def sweep(self, desk: Desk, ask: Sweep, so_far: Swept) -> Step | Done:
         """Forget what is kept for longer than its maximum."""
+        if not so_far.is_planned and not so_far.as_of and not ask.dry_run:
+            for name, kept in desk.policy(self._policy).results.items():
+                desk.forget_results(name, desk.now - kept)
         if not so_far.is_planned:
             return self._plan(desk, ask, so_far)
         chosen = so_far.due[so_far.place : so_far.place + AT_ONCE // 10]

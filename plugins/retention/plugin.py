@@ -15,11 +15,13 @@ from tieline.core.schedules import Daily
 from tieline.core.store.forgetting import CERTIFICATES
 from tieline.core.views import View
 from tieline.plugins.retention.acts import APPROVE, Retention
+from tieline.plugins.retention.people import clear, erase_person, people
 from tieline.plugins.retention.policy import Settings
-from tieline.plugins.retention.tables import ENDS, EVENTS, KEPT, Allowed, Forgotten
+from tieline.plugins.retention.tables import ENDS, ERASED, EVENTS, KEPT, Allowed, Forgotten, PersonToErase
 from tieline.plugins.retention.views import due, show
 
 NIGHTLY = Daily(time(2, 30), ZoneInfo("UTC"))
+PERSON = {"person": "ann@example.com", "reference": "DSR-12", "law": "GDPR Art. 17(1)"}
 ERASE = {"incident": "INC-1", "why": "Request 12.", "law": "GDPR Art. 17(1)"}
 
 
@@ -51,6 +53,16 @@ class Plugin:
                     is_breakable=False,
                 ),
                 Act(
+                    "erase-person",
+                    erase_person,
+                    "retention.erase",
+                    ("person", "reference"),
+                    example=PERSON,
+                    records=(PersonToErase,),
+                    asks_first=(APPROVE,),
+                    is_breakable=False,
+                ),
+                Act(
                     "allow",
                     does.allow,
                     "retention.sweep",
@@ -63,18 +75,27 @@ class Plugin:
             ),
             views=(
                 View("show", show(self._classes), "retention.read", ("incident",), example={"incident": "INC-1"}),
+                View("people", people, "retention.read", ("reference",), example={}),
                 View("due", due(self._classes), "retention.read"),
             ),
             rights={
                 "retention.read": Right("see how long what is kept, and what was forgotten", (*keepers, Role.AUDITOR)),
-                "retention.erase": Right("ask that an item be forgotten", keepers),
+                "retention.erase": Right("ask that an item or a person be forgotten", keepers),
                 "retention.sweep": Right("have what is kept for too long be forgotten", keepers),
                 APPROVE: Right("agree that something be forgotten", keepers),
             },
             events=EVENTS,
-            projections=(ENDS, KEPT),
+            projections=(ENDS, KEPT, ERASED),
             timers=(TimerKind("daily", does.daily, NIGHTLY),),
             jobs=(
+                Job(
+                    "clear",
+                    clear,
+                    "retention.erase",
+                    ("reference",),
+                    example={"reference": "DSR-12"},
+                    is_alone=True,
+                ),
                 Job(
                     "sweep",
                     does.sweep,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from tieline.core.arguments import Duration
 from tieline.core.expressions import ALWAYS, Condition, ExpressionError, compile_condition, variables_of
 from tieline.core.model import INCIDENT_FIELDS, Fields
+from tieline.core.store.forgetting import CERTIFICATES
 
 VARIABLES: Final = {**variables_of(INCIDENT_FIELDS), "kind": str, "restricted": bool}
 
@@ -69,12 +70,18 @@ class Settings(_Model):
         description="By name, the most particular first: an item is of the first whose condition is true of it. The "
         "last has none.",
     )
+    results: dict[str, Duration] = Field(
+        default_factory=lambda: {"results": YEAR},
+        description="How long what jobs came to is kept, by its class. What says what was forgotten stays.",
+    )
     ask_above: int = Field(
         default=100, ge=0, description="A sweep that would forget more items than this waits until it is allowed."
     )
 
     @model_validator(mode="after")
     def _each_has_one(self) -> Self:
+        if CERTIFICATES in self.results:
+            raise ValueError(f"results.{CERTIFICATES} would be forgotten, and say what was; leave it out")
         names = [*self.classes]
         if not names or self.classes[names[-1]].when:
             raise ValueError("the last of `classes` has no condition: every item is of one")

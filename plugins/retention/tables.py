@@ -45,6 +45,18 @@ LAST = plugin_table(
     Column("allowed", Integer, nullable=False),
     Column("allowed_until", InstantColumn),
 )
+PERSONS = plugin_table(
+    "retention",
+    "persons",
+    subject_column(primary_key=True),  # the reference of the case
+    Column("at", InstantColumn, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("entry", Integer, nullable=False),
+    Column("facts", Text, nullable=False),  # of the event, as JSON
+    Column("done_at", InstantColumn),  # null while something still tells of them
+    Column("done_entry", Integer),
+    Column("done", Text),
+)
 
 
 class Planned(PluginEvent, kind="retention.planned"):
@@ -72,6 +84,26 @@ class Forgotten(PluginEvent, kind="retention.forgotten"):
     why: Line
     law: Line | None
     copies: tuple[str, ...]
+
+
+class PersonToErase(PluginEvent, kind="retention.person_begun"):
+    """somebody asked that a person be forgotten, by a case and a law, and somebody else agreed: what they held is gone,
+    and a job goes through the rest"""
+
+    reference: Line
+    law: Line
+    texts: bool
+
+
+class PersonErased(PluginEvent, kind="retention.person_erased"):
+    """a person was forgotten, which this is the certificate of: so many payloads of the journal and so many values let
+    go of; where tools keep copies that named them, and how many more do"""
+
+    reference: Line
+    entries: int
+    values: int
+    copies: tuple[str, ...]
+    more: int
 
 
 def _opened(rows: Rows, event: Opened, happened: Happened) -> None:
@@ -109,6 +141,18 @@ def _forgotten(rows: Rows, event: Forgotten, happened: Happened) -> None:
     rows.put(GONE, subject=happened.subject, **row)
 
 
-EVENTS = (Planned, Allowed, Forgotten)
+def _person_begun(rows: Rows, event: PersonToErase, happened: Happened) -> None:
+    row = {"at": happened.at, "who": happened.actor, "entry": happened.seq, "facts": event.model_dump_json()}
+    rows.drop(PERSONS, subject=event.reference)
+    rows.put(PERSONS, subject=event.reference, **row, done_at=None, done_entry=None, done=None)
+
+
+def _person_erased(rows: Rows, event: PersonErased, happened: Happened) -> None:
+    done = {"done_at": happened.at, "done_entry": happened.seq, "done": event.model_dump_json()}
+    rows.change(PERSONS, {"subject": event.reference}, **done)
+
+
+EVENTS = (Planned, Allowed, Forgotten, PersonToErase, PersonErased)
 ENDS = Projection("ends", (ENDED,), {Opened: _opened, Changed: _changed})
 KEPT = Projection("kept", (GONE, LAST), {Planned: _planned, Allowed: _allowed, Forgotten: _forgotten})
+ERASED = Projection("erased", (PERSONS,), {PersonToErase: _person_begun, PersonErased: _person_erased})

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, or_, select, text, update
 
+from tieline.core import erasing
 from tieline.core.model import OF_VISIBILITY, Audience, ConnectionName
 from tieline.core.port import Page, Reading, Received, Ref, RemoteComment, Token, Version
 from tieline.core.store import tables as t
@@ -170,7 +171,22 @@ def put(
             readings.append({**_row(name, reading, asked, now), "ref": ref})
     if hints:
         tx.execute(_HINT, hints)
+    if readings and erasing.keeps_somebody_out(tx):
+        readings = [{**row, "reading": erasing.without_forgotten(tx, row["reading"])} for row in readings]
     tx.execute_many(_ROWS, readings)
+
+
+# What such a record says is not even taken in to be looked at.
+_FORGOTTEN = select(t.replica.c.ref).where(
+    t.replica.c.connection == bindparam("name"),
+    t.replica.c.ref.in_(bindparam("refs", expanding=True)),
+    text("forgotten"),
+)
+
+
+def forgotten_refs(tx: Transaction, name: ConnectionName, refs: Iterable[Ref]) -> frozenset[Ref]:
+    """Those of these records whose items are forgotten."""
+    return frozenset(map(Ref, tx.execute(_FORGOTTEN, {"name": name, "refs": list(refs)}).scalars()))
 
 
 def _row(name: ConnectionName, reading: Reading, asked: int, now: datetime) -> dict[str, Any]:

@@ -135,11 +135,22 @@ class Intake:
         """Commit these deliveries. Answers which of them were new."""
         now = self.engine.clock.now()
         with self.engine.store.write() as tx:
-            results = inbox.accept_all(tx, list(self._as_known(tx, batch, now)), now)
+            handed = [self._without_forgotten(tx, name, received) for name, received in self._as_known(tx, batch, now)]
+            results = inbox.accept_all(tx, handed, now)
             left_out.note(tx, self._with_gaps(batch, results), now)
             for name in {name for name, _received in batch}:
                 self.engine.rouse(tx, name)
         return results
+
+    def _without_forgotten(self, tx: Transaction, name: ConnectionName, received: Received) -> Handed:
+        """A delivery without records whose items are forgotten: what they say is not kept to be looked at."""
+        here = self.engine.connections.get(name)
+        refs = [hint.ref for hint in received.hints if hint.reading is not None]
+        if here is None or here.signals or not refs:
+            return name, received
+        gone = inbox.forgotten_refs(tx, name, refs)
+        left = tuple(hint for hint in received.hints if hint.ref not in gone)
+        return name, replace(received, hints=left) if gone else received
 
     def _with_gaps(self, batch: Sequence[Handed], results: Sequence[bool]) -> Iterator[tuple[Connected, Received]]:
         """New deliveries of signals with gaps, and whose they are."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from tieline.core import grants, holds, journal, standings, timers
+from tieline.core import erasing, grants, holds, journal, standings, timers
 from tieline.core.access import PEOPLE, Relation, Rule, Subject, Verdict
 from tieline.core.acts import LASTS, Acts, Approval, AskFirst, NotDone, Withheld
 from tieline.core.arguments import Ask
 from tieline.core.desk import Item
+from tieline.core.erasing import Erasing, Place, Traces
 from tieline.core.errors import Misfit, NotAllowed
 from tieline.core.events import Cleared, Event, Fact
 from tieline.core.identity import Actor, Someone, called, is_id, is_proved
@@ -266,6 +267,66 @@ class EngineDesk(Seeing):
         journal.let_go(tx, self.forgets, at=self.now, actor=self.actor)
         tx.on_commit(self.engine.store.forget_keys)
         tx.on_commit(self.engine.store.scrub)
+
+    def forget_results(self, kept: str, before: datetime) -> int:
+        """Note that what jobs came to before then is let go of. Raises ValueError for the class of certificates."""
+        self._ask("item.forget")
+        gone = jobs.expired(self.seen_in, kept, before)
+
+        def write(tx: Transaction) -> None:
+            jobs.let_go_of_results(tx, [number for number in jobs.expired(tx, kept, before) if number in gone])
+            tx.on_commit(self.engine.store.scrub)
+
+        if gone:
+            self.within(write, hold=holds.lock)
+        return len(gone)
+
+    def person_meant(self, words: str) -> str:
+        """The id of whoever is meant; "" for an e-mail address of which nothing is known by itself."""
+        self.refuse_if_over()
+        return erasing.meant(self.seen_in, words) or ""
+
+    def forget_person(self, words: str, addresses: Collection[str], reference: str) -> None:
+        """Note that all that somebody holds is taken from them, and that what tells of them is found by this reference
+        until it is gone. Raises NotDone, and OnHold."""
+        self._ask("item.forget")
+        erasing.refuse(self.seen_in, words, addresses)
+
+        def hold(tx: Transaction) -> None:
+            grants.lock(tx)
+            holds.lock(tx)
+
+        def write(tx: Transaction) -> None:
+            erasing.begin(tx, words, addresses, reference, at=self.now, actor=self.actor)
+
+        self.within(write, hold=hold, shown=notes.forget_person(words, addresses, reference))
+
+    def forget_traces(self, reference: str, place: Place, why: str, *, texts: bool) -> Traces:
+        """Note that what tells of somebody at one place is let go of. Raises OnHold."""
+        self._ask("item.forget")
+        person = erasing.of_case(self.seen_in, reference)
+        if person is None:
+            raise NotDone(f"{reference} is nobody who is to be forgotten")
+        someone = erasing.whom(self.seen_in, person)
+        found = erasing.traces(self.seen_in, someone, place, Erasing(texts, self.now, self.actor, why))
+        holds.refuse(self.seen_in, found.items)
+
+        def write(tx: Transaction) -> None:
+            if erasing.of_case(tx, reference) != person:
+                raise NotDone(f"{reference} is forgotten already")
+            holds.refuse(tx, found.items)
+            for effect in found.effects:
+                effect(tx)
+            tx.on_commit(self.engine.store.scrub)
+
+        self.within(write, hold=holds.lock)
+        copies = tuple(copy for one in found.items for copy in self._copies_of(IncidentId(one)))
+        return replace(found, copies=copies, effects=())
+
+    def _copies_of(self, item: IncidentId) -> Iterator[str]:
+        for one in loading.load_replicas(self.seen_in, item):
+            if one.ref is not None:
+                yield f"{one.connection} {one.key or one.ref}"
 
     def relate(self, item: Item, person: str, relation: Relation) -> None:
         """Note that somebody stands so to an item, by the word of the plugin. Raises ValueError for who is nobody, and

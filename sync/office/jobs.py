@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    delete,
     func,
     insert,
     literal_column,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 
+from tieline.core import holds as holds_of
 from tieline.core.acts import NotDone
 from tieline.core.arguments import Ask
 from tieline.core.events import JobEnded, JobStarted
@@ -33,6 +35,7 @@ from tieline.core.identity import Actor, Someone
 from tieline.core.jobs import LARGEST, LONGEST_STEP, Done, Job, Result, Step, label
 from tieline.core.model import ABSENT, IncidentId
 from tieline.core.store import tables as t
+from tieline.core.store.forgetting import CERTIFICATES
 from tieline.core.store.store import Connection, Transaction
 from tieline.core.timers import NO_WAIT
 from tieline.sync.limits import TRIES
@@ -57,6 +60,15 @@ GRACE: Final = timedelta(seconds=5)
 _OPEN: Final = (
     select(func.count()).select_from(t.job).where(t.job.c.kind == bindparam("kind"), t.job.c.status == RUNNING)
 )
+_UNDER_WAY: Final = (
+    select(t.job.c.id, t.job.c.ask)
+    .where(
+        t.job.c.kind == bindparam("kind"),
+        t.job.c.status.in_([RUNNING, PARKED]),
+        t.job.c.incident_id.is_not_distinct_from(bindparam("item")),
+    )
+    .order_by(t.job.c.id)
+)
 _PUT_ITEM: Final = insert(t.job_item)
 _ITEMS: Final = select(t.job_item.c.incident_id).where(t.job_item.c.job == bindparam("number"))
 _ONE: Final = select(t.job).where(t.job.c.id == bindparam("number"))
@@ -68,7 +80,12 @@ _LOCKED: Final = _ONE.with_for_update()
 def begin(
     tx: Transaction, engine: Engine, kind: str, ask: Ask, item: IncidentId | None, actor: Actor, now: datetime
 ) -> int:
-    """Begin one. Answers its number. Raises NotDone where too many of its kind are at work."""
+    """Begin one. Answers its number; or that of one under way that was told the same, where it is to be alone. Raises
+    NotDone where too many of its kind are at work."""
+    if engine.registry.offers.jobs[kind][1].is_alone:
+        for row in tx.execute(_UNDER_WAY, {"kind": kind, "item": item}).all():
+            if row.ask == ask.plain():
+                return int(row.id)
     if tx.execute(_OPEN, {"kind": kind}).scalar_one() >= MOST:
         raise NotDone(f"{MOST:,} of {kind} run or wait already; let them end, or cancel some: `tieline jobs`")
     [number] = tx.new_ids(t.job, 1)
@@ -275,6 +292,40 @@ def put_off(tx: Transaction, engine: Engine, row: Row[Any], token: int, next_at:
     if parked:
         tx.cause = row.entry
         _end(tx, engine, row, PARKED, engine.registry.offers.jobs[row.kind][0].actor)
+
+
+# -- what they came to -------------------------------------------------------------------------------------------------
+
+_EXPIRED: Final = (
+    select(t.blob.c.job)
+    .where(t.blob.c.retention == bindparam("kept"), t.blob.c.made_at < bindparam("before", type_=t.blob.c.made_at.type))
+    .order_by(t.blob.c.made_at, t.blob.c.job)
+    .limit(MOST)
+)
+_TELL: Final = select(t.job_item.c.job, t.job_item.c.incident_id).where(
+    t.job_item.c.job.in_(bindparam("jobs", expanding=True))
+)
+_DROP: Final = delete(t.blob).where(t.blob.c.job.in_(bindparam("jobs", expanding=True)))
+
+
+def expired(source: Connection | Transaction, kept: str, before: datetime) -> list[int]:
+    """The jobs that came to something of this class before then, but for those that tell of what is held. Raises
+    ValueError for the class of certificates, which stay."""
+    if kept == CERTIFICATES:
+        raise ValueError(f"what is of the class {CERTIFICATES} stays")
+    found = list(source.execute(_EXPIRED, {"kept": kept, "before": before}).scalars())
+    if not found or any(one.is_over_everything for one in holds_of.in_force(source)):
+        return []
+    tells = source.execute(_TELL, {"jobs": found}).all()
+    over = holds_of.over(source, {row.incident_id for row in tells})
+    held = {row.job for row in tells if row.incident_id in over}
+    return [number for number in found if number not in held]
+
+
+def let_go_of_results(tx: Transaction, numbers: Collection[int]) -> None:
+    """Let go of what these jobs came to; their rows, and the hash in the journal, stay."""
+    if numbers:
+        tx.execute(_DROP, {"jobs": sorted(numbers)})
 
 
 # -- by people ---------------------------------------------------------------------------------------------------------

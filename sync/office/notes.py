@@ -9,7 +9,7 @@ somebody named stands in what was asked.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from tieline.core.events import Event, Fact
@@ -62,6 +62,11 @@ def cancel_timer(kind: str, item: str | None, key: str) -> Note:
 def forget(item: str | None, why: str) -> Note:
     """That an item is forgotten."""
     return {"does": "forget", "item": item, "why": why}
+
+
+def forget_person(words: str, addresses: Collection[str], reference: str) -> Note:
+    """That a person is forgotten."""
+    return {"does": "forget_person", "item": None, "person": words, "addresses": [*addresses], "reference": reference}
 
 
 def start(job: str, item: str | None, ask: Mapping[str, Any]) -> Note:
@@ -117,6 +122,9 @@ def sentence(note: Note, called: Mapping[str, str]) -> str:
             return f"the job {note['kind']}{of} begins" + (f": {_cut(told)}" if told else "")
         case "forget":
             return f"all that is kept{of} is forgotten, for good: {note['why']}"
+        case "forget_person":
+            also = f" ({', '.join(note['addresses'])})" if note["addresses"] else ""
+            return f"{note['person']}{also} is forgotten as a person, for good: {note['reference']}"
         case "bind":
             return f"{note['name']}, byte for byte: {_cut(note['text'])}"
         case "release":

@@ -213,7 +213,7 @@ def again(desk: EngineDesk, found: Proposal) -> Again:
         around=Around(around.acts, lambda: asker),
     )
     try:
-        ask = act.told(found.ask)
+        ask = act.told(proposals.words(desk.seen_in, found))
         of, item = subject(act, ask, desk.seen_in, sight)
         _check_asker(desk.seen_in, found, asker, act.right(ask), of)
         with answering(offer, act.name):

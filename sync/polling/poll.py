@@ -41,12 +41,6 @@ _KNOWN_RECORDS = select(t.replica.c.ref, t.replica.c.version).where(
     t.replica.c.ledger == {},
     t.replica.c.state != ReplicaState.GONE.value,
 )
-# What such a record says is not even taken in to be looked at.
-_FORGOTTEN = select(t.replica.c.ref).where(
-    t.replica.c.connection == bindparam("name"),
-    t.replica.c.ref.in_(bindparam("refs", expanding=True)),
-    text("forgotten"),
-)
 _MOVE = update(t.cursor).where(t.cursor.c.connection == bindparam("row_name"))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_DELIVERY = select(func.max(t.delivery.c.received_at)).where(t.delivery.c.connection == bindparam("name"))
@@ -190,9 +184,10 @@ def _news(tx: Transaction, here: Connected, page: Page) -> list[tuple[Ref, Readi
     news: list[tuple[Ref, Reading | None]] = []
     for start in range(0, len(page.readings), 500):
         chunk = page.readings[start : start + 500]
-        refs = {"name": here.name, "refs": [reading.ref for reading in chunk]}
+        told = [reading.ref for reading in chunk]
+        refs = {"name": here.name, "refs": told}
         if not here.signals:
-            passed_over = {*tx.execute(_FORGOTTEN, refs).scalars()}
+            passed_over = inbox.forgotten_refs(tx, here.name, told)
             chunk = [reading for reading in chunk if reading.ref not in passed_over]
         found = tx.execute(query, refs)
         known.update((row[0], row[1]) for row in found)

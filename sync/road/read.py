@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 import structlog
 
+from tieline.core import erasing
+from tieline.core.erasing import GONE_WORDS
 from tieline.core.errors import Gone, RemoteError
-from tieline.core.model import CATALOGUE, FieldType
+from tieline.core.model import CATALOGUE, Fields, FieldSpec, FieldType
 from tieline.core.port import Body, Commenter, Historian, Power, Reading, Ref
 from tieline.core.store.store import Transaction
 from tieline.sync import loading
@@ -78,7 +80,7 @@ def sight(
             asked = inbox.head(connection)
     return Sighting(
         reading,
-        said.fields,
+        _without_forgotten(engine, specs, said.fields),
         unmapped,
         edited_at,
         asked,
@@ -86,6 +88,27 @@ def sight(
         automatic=here.mapping.read_from(reading.automatic) if reading.automatic else frozenset(),
         ours=here.mapping.read_from(reading.ours) if reading.ours else frozenset(),
     )
+
+
+def _without_forgotten(engine: Engine, specs: Mapping[str, FieldSpec], fields: Fields) -> Fields:
+    """Without people who were forgotten here: what their tool still shows of them is not known."""
+    named = {
+        name: (value,) if isinstance(value, str) else value
+        for name, value in fields.items()
+        if value and isinstance(value, str | tuple) and specs[name].type in _PEOPLE
+    }
+    if not named:
+        return fields
+    with engine.store.read() as connection:
+        gone = {*erasing.forgotten(connection, {one for several in named.values() for one in several}), GONE_WORDS}
+    if not any(gone.intersection(several) for several in named.values()):
+        return fields
+    left = {name: tuple(one for one in several if one not in gone) for name, several in named.items()}
+    return {
+        name: left[name] if name in left and not isinstance(value, str) else value
+        for name, value in fields.items()
+        if not isinstance(value, str) or left.get(name) != ()
+    }
 
 
 def with_replaced(here: Connected, replica: Replica, sighting: Sighting, names: Collection[str]) -> Sighting:

@@ -191,4 +191,13 @@ def test_the_index_is_written_over_no_file_that_somebody_else_put_there(here: tu
 
 def test_a_job_is_started_by_a_command() -> None:
     offers = Offers([Retention(Settings()).tieline_offer()])
-    assert [*commands(offers, "retention").commands] == ["show", "due", "erase", "allow", "sweep"]
+    assert [*commands(offers, "retention").commands] == [
+        "show",
+        "people",
+        "due",
+        "erase",
+        "erase-person",
+        "allow",
+        "clear",
+        "sweep",
+    ]

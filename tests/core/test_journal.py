@@ -612,6 +612,55 @@ class TestShredding:
         )
         assert (found.count, found.shredded) == (11, 1)
 
+    def test_what_is_left_of_a_payload_stands_in_its_place_and_is_as_sure(
+        self, address: str, open_store: Callable[[str], Store]
+    ) -> None:
+        store = open_store(address)
+        ten(store)
+
+        def payload(seq: int) -> Any:
+            query = select(t.journal_payload).where(t.journal_payload.c.seq == seq)
+            with store.read() as connection:
+                return connection.execute(query).first()
+
+        def replace(**left: Any) -> None:
+            with store.write() as tx:
+                journal.replace_in(tx, {3: left or None}, at=NOON, actor="dpo", why="")
+
+        replace(title="(forgotten)", severity="low")
+        once = payload(3)
+        with store.read() as connection:
+            row = connection.execute(journal.ENTRIES.where(t.journal.c.seq == 3)).one()
+            assert journal.facts(connection, row) == {"title": "(forgotten)", "severity": "low"}
+        assert journal.verify(store).shredded == 1
+        replace(severity="low")
+        assert (journal.verify(store).shredded, journal.verify(store).count) == (1, 12)
+        tamper(address, "DELETE FROM journal_payload WHERE seq = 3")
+        assert first_bad(store, "is gone, and no entry says") == 3
+        with store.write() as tx:
+            tx.execute(insert(t.journal_payload), once._asdict())
+        assert first_bad(store, "payload of journal entry 3 was changed") == 3
+        tamper(address, "DELETE FROM journal_payload WHERE seq = 3")
+        with store.write() as tx:
+            tx.execute(insert(t.journal_payload), {**payload(4)._asdict(), "seq": 3})
+        assert first_bad(store, "payload of journal entry 3 was changed") == 3
+        replace()
+        assert payload(3) is None
+        assert journal.verify(store).shredded == 1
+
+    def test_a_payload_replaced_while_the_journal_is_verified_does_no_harm(self, store: Store) -> None:
+        ten(store)
+
+        def replace(seq: int) -> bool:
+            with store.write() as tx:
+                for left in ({"title": "(forgotten)"}, {"title": str(seq)}):
+                    journal.replace_in(tx, {1: left, 6: left}, at=NOON, actor="dpo", why="")
+            return True
+
+        found = journal.verify(store, chunk=2, on_progress=lambda seq: seq in (2, 6) and replace(seq))
+        assert found.count == 14
+        assert journal.verify(store).shredded == 2
+
     def test_nothing_of_it_stays_in_the_files(self, sqlite_store: Store, tmp_path: Path) -> None:
         def plain(**payload: Any) -> Entry:
             return Entry(NOON, "changed", None, "snow-prod", "ann@example.com", "ours_newer", payload)

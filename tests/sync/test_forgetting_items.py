@@ -12,10 +12,12 @@ from sqlalchemy import insert, select
 from structlog.testing import capture_logs
 
 from tieline.core import journal
+from tieline.core.port import Hint, Reading, Received, Ref, Version
 from tieline.core.store import forgetting
 from tieline.core.store import tables as t
+from tieline.sync.intake.intake import Intake
 from tieline.sync.office.stepping import step
-from tieline.sync.testing.ground import OWNER, Ground
+from tieline.sync.testing.ground import DESK, OWNER, Ground
 from tieline.sync.testing.toy import toy
 
 CANARY = "canary 51c0de"
@@ -111,3 +113,21 @@ def test_a_running_job_that_tells_of_it_does_not_go_on(ground: Ground) -> None:
     forget(ground, number)
     ground.work()
     assert [one[1] for one in ground.jobs()] == ["cancelled"]
+
+
+def test_a_webhook_that_brings_its_record_is_not_kept_to_be_looked_at(ground: Ground, tmp_path: Path) -> None:
+    number, other = ground.open(), ground.open()
+    refs = {}
+    with ground.engine.store.read() as connection:
+        for one in (number, other):
+            query = select(t.replica.c.ref).where(t.replica.c.incident_id == ground.incident(one).id)
+            refs[one] = Ref(connection.execute(query).scalar_one())
+    forget(ground, number)
+    told = [
+        Hint(refs[one], Reading(refs[one], Version("9"), {"title": words}))
+        for one, words in ((number, CANARY), (other, "harmless"))
+    ]
+    assert Intake(ground.engine).store([(DESK, Received("d1", tuple(told)))]) == [True]
+    with ground.engine.store.read() as connection:
+        assert connection.execute(select(t.inbox.c.ref)).scalars().all() == [refs[other]]
+    assert not any(CANARY.encode() in one.read_bytes() for one in tmp_path.glob("contract.db*"))

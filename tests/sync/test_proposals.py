@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from pydantic import Field
-from sqlalchemy import Column, Integer, String, select
+from sqlalchemy import Column, Integer, String, select, update
 from tests.sync.world import World
 
-from tieline.core import grants, standings, tokens
+from tieline.core import grants, journal, standings, tokens
 from tieline.core.access import Grant, Relation, Role, Rule, Verdict
 from tieline.core.acts import Act, AskFirst, NotDone
 from tieline.core.arguments import Answer, Ask, ItemName, Words
@@ -537,6 +537,35 @@ def test_a_proposal_of_a_plugin_that_is_not_at_work_says_so(world: Worlds) -> No
     team.world.restart()
     with pytest.raises(NotDone, match="nothing at work can do"):
         team.approve(BOB, done)
+
+
+def test_the_words_of_what_waits_are_sealed_and_gone_with_the_item(world: Worlds) -> None:
+    team = Team(world)
+    done, other = team.say(words="canary 51c0de"), team.say(words="All is well", incident="INC-2")
+    engine = team.world.engine
+    if engine.store.keys is None:
+        pytest.skip("nothing is sealed where there are no keys")
+    with engine.store.read() as connection:
+        assert "canary" not in repr(connection.execute(select(t.proposal)).all())
+    with engine.store.write() as tx:
+        journal.let_go(tx, {IncidentId(1): "request 12"}, at=team.world.clock.now(), actor="dpo")
+    with pytest.raises((NotDone, LookupError)):
+        team.approve(BOB, done)
+    team.approve(BOB, other)
+    assert team.said() == ["All is well"]
+
+
+def test_the_words_of_what_waits_are_those_of_no_other_proposal(world: Worlds) -> None:
+    team = Team(world)
+    if team.world.engine.store.keys is None:
+        pytest.skip("nothing is sealed where there are no keys")
+    done, other = team.say(), team.say(words="Really")
+    with team.world.engine.store.write() as tx:
+        [words] = tx.execute(select(t.proposal.c.ask).where(t.proposal.c.label == other.proposal)).scalars()
+        tx.execute(update(t.proposal).where(t.proposal.c.label == done.proposal).values(ask=words))
+    with pytest.raises(NotDone, match="cannot be carried out as things are"):
+        team.approve(BOB, done)
+    assert team.said() == []
 
 
 def test_the_words_of_what_is_closed_are_let_go_of(world: Worlds) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, select, update
 from structlog.testing import capture_logs
 from tests.docs.pages import DOCS, blocks
 
@@ -22,6 +23,7 @@ from tieline.core.errors import Misfit, NotAllowed
 from tieline.core.holds import OnHold
 from tieline.core.model import Audience, RecordKind
 from tieline.core.policy import Policy
+from tieline.core.store import tables as t
 from tieline.core.store.move import copy
 from tieline.core.store.store import Store
 from tieline.plugins.retention.plugin import Plugin
@@ -147,6 +149,31 @@ def test_a_sweep_that_only_looks_tells_what_it_would_forget(ground: Ground) -> N
     assert (found["due"], found["held"], found["forgotten"]) == ([old], [held], [])
     assert "HOLD-1 is over it" in ground.see("retention show", {"incident": held}).facts["hold"]
     assert is_forgotten(ground, old, held) == [False, False]
+
+
+def test_what_jobs_came_to_is_kept_for_as_long_as_its_class_says_and_under_a_hold(ground: Ground) -> None:
+    def kept() -> list[int]:
+        with ground.engine.store.read() as connection:
+            return list(connection.execute(select(t.blob.c.job).order_by(t.blob.c.job)).scalars())
+
+    for _ in range(3):
+        ground.start("sweep", ground.open())
+        ground.work()
+    held = hold(ground, incident="INC-1")
+    with ground.engine.store.write() as tx:
+        tx.execute(update(t.blob).where(t.blob.c.job < 3).values(retention="results"))
+        tx.execute(insert(t.job_item), {"job": 1, "incident_id": 1})
+    ground.clock.advance(364 * DAY)
+    ground.work()
+    assert kept()[:3] == [1, 2, 3]
+    ground.clock.advance(2 * DAY)
+    ground.work()
+    assert kept()[:2] == [1, 3], "the sweep of the night let go of what tells of nothing that is held"
+    own(ground, "holds lift", hold=held, why="It is settled.")
+    ground.perform("retention sweep", {"dry_run": False})
+    ground.work()
+    assert kept()[0] == 3
+    assert journal.verify(ground.engine.store).count > 0
 
 
 def test_a_large_sweep_waits_until_two_people_allow_so_many(ground: Ground) -> None:
