@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import select
 
 from tieline.cli.simulation.fate import Killed
+from tieline.cli.simulation.floor.page import PAGE
 from tieline.cli.simulation.people import HERE, SCRIBBLE, TEXTS, Remark
 from tieline.cli.simulation.shape import ALERTS, PAGE_SIZES, SIMULATED
 from tieline.cli.simulation.staff import PEOPLE
@@ -267,7 +268,7 @@ def clocks(world: World) -> str:
     if not world.shape.polls or not world.fate.happens(world.fate.weather.clocks, "clock set"):
         return ""
     seconds = world.dice.choice((-86400, -3600, -5, -1, 1, 5, 3600, 86400))
-    name = world.dice.choice((*world.shape.connections, HERE))
+    name = world.dice.choice((*(one for one in world.shape.connections if one != PAGE), HERE))
     if name == HERE:
         world.clock.step(seconds)
     elif name == ALERTS:

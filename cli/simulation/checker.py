@@ -152,7 +152,7 @@ def _unheld(scene: Scene) -> Iterator[Violation]:
 def _budgets(scene: Scene) -> Iterator[Violation]:
     """No minute sees more calls than a connection may make, but for what each new process may begin with."""
     for name, here in scene.world.engine.connections.items():
-        desk = scene.world.alerts if name == ALERTS else scene.world.tools[name]
+        desk: Any = scene.world.alerts if name == ALERTS else {**scene.world.tools, **scene.world.pages}[name]
         allowed = here.config.calls_per_minute
         if desk.busiest > allowed + scene.world.starts * max(1, allowed // 20):
             yield Violation(

@@ -10,7 +10,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from tieline.cli.simulation.bugs import alerts, comments, creating, merging, reading, turns, updating, upstairs
+from tieline.cli.simulation.bugs import (
+    alerts,
+    comments,
+    creating,
+    merging,
+    publishing,
+    reading,
+    turns,
+    updating,
+    upstairs,
+)
 from tieline.cli.simulation.bugs.planting import Mutant
 from tieline.cli.simulation.shipped.mutants import ADAPTER_MUTANTS
 
@@ -23,6 +33,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     **comments.MUTANTS,
     **turns.MUTANTS,
     **upstairs.MUTANTS,
+    **publishing.MUTANTS,
     **{name: Mutant(*planted_there) for name, planted_there in ADAPTER_MUTANTS.items()},
 }
 """Every planted bug, by name."""

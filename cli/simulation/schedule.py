@@ -21,6 +21,8 @@ from tieline.cli.simulation.actions import ACTIONS
 from tieline.cli.simulation.checker import Violation, check, shown_secrets
 from tieline.cli.simulation.fate import FORGETFUL, LEVELS, Weather
 from tieline.cli.simulation.floor import laws
+from tieline.cli.simulation.floor.announcing import MOVES as ANNOUNCING
+from tieline.cli.simulation.floor.announcing import come_to_an_end
 from tieline.cli.simulation.floor.floor import PLUGINS
 from tieline.cli.simulation.floor.moves import MOVES
 from tieline.cli.simulation.shape import MEMORY, SIMULATED, UPSTAIRS, Shape, cast
@@ -43,6 +45,12 @@ MOVED: Final = 0.7
 
 GATED: Final = 0.3
 """The share of the worlds with plugins in which edits in tools that close or lower wait until somebody agrees."""
+
+PAGED: Final = 0.25
+"""The share of the worlds with plugins that have a status page."""
+
+PUBLISHED: Final = 0.5
+"""How often something happens to what is shown on it after a step."""
 
 FLOOR: Final = "upstairs: "
 """What the moves there are called in a plan begins so."""
@@ -96,7 +104,7 @@ class Plan:
         names, weights = list(ACTIONS), [weight for _action, weight in ACTIONS.values()]
         chosen = dice.choices(names, weights, k=steps)
         plan = cls(seed, shape, weather, tuple(Step(name, dice.getrandbits(64)) for name in chosen))
-        return _with_floor(plan, random.Random(f"floor {seed}"), upstairs)  # noqa: S311
+        return _with_page(_with_floor(plan, random.Random(f"floor {seed}"), upstairs))  # noqa: S311
 
 
 def _shipped(seed: int, shape: Shape, weather: Weather, tools: str) -> tuple[Shape, Weather]:
@@ -126,6 +134,21 @@ def _with_floor(plan: Plan, dice: random.Random, likely: float) -> Plan:
     gated = random.Random(f"gate {plan.seed}").random() < GATED  # noqa: S311 - it makes schedules, not secrets
     hands = 2 if plan.shape.workers > 1 else random.Random(f"hands {plan.seed}").choice((1, 2))  # noqa: S311
     return replace(plan, shape=replace(plan.shape, floor=True, gated=gated, hands=hands), steps=tuple(steps))
+
+
+def _with_page(plan: Plan) -> Plan:
+    """Some of those have a status page. No old backup comes into the place of their store: of what was shown since,
+    it knows nothing."""
+    dice = random.Random(f"statuspage {plan.seed}")  # noqa: S311 - it makes schedules, not secrets
+    if not plan.shape.floor or dice.random() >= PAGED:
+        return plan
+    names, weights = list(ANNOUNCING), [weight for _move, weight in ANNOUNCING.values()]
+    steps: list[Step] = []
+    for step in plan.steps:
+        steps.append(step)
+        if dice.random() < PUBLISHED:
+            steps.append(Step(FLOOR + dice.choices(names, weights)[0], dice.getrandbits(64)))
+    return replace(plan, shape=replace(plan.shape, page=True, backups=False), steps=tuple(steps))
 
 
 def _workers(dice: random.Random) -> tuple[int, float]:
@@ -190,7 +213,8 @@ def _take(world: World, step: Step) -> Iterator[str]:
 def _taken(world: World, action: str) -> str:
     if not action.startswith(FLOOR):
         return ACTIONS[action][0](world)
-    return MOVES[action.removeprefix(FLOOR)][0](world.floor) if world.floor is not None else ""
+    move, _weight = {**MOVES, **ANNOUNCING}[action.removeprefix(FLOOR)]
+    return move(world.floor) if world.floor is not None else ""
 
 
 def _since(at: datetime) -> str:
@@ -206,6 +230,7 @@ def _make_peace(world: World) -> list[Violation]:
         world.groups = PLUGINS
         world.restart_all()
         world.floor.let_go()
+        come_to_an_end(world.floor)
         world.floor.settle()
     _wait_out_the_lag(world)
     for _ in range(3):

@@ -14,9 +14,17 @@ from tieline import mappings
 from tieline.adapters.memory.settings import MemorySettings
 from tieline.adapters.memory.tool import EXACT
 from tieline.cli.simulation.alerts import AlertsPlugin
+from tieline.cli.simulation.floor.page import PAGE
 from tieline.cli.simulation.floor.rounds import RoundsPlugin
 from tieline.cli.simulation.habits import Habit
-from tieline.cli.simulation.shipped.cast import ROLES, WATCHES, ShippedPlugin, with_secrets
+from tieline.cli.simulation.shipped.cast import (
+    PAGE_SETTINGS,
+    ROLES,
+    STATUS_PAGE,
+    WATCHES,
+    ShippedPlugin,
+    with_secrets,
+)
 from tieline.cli.simulation.tickets import TicketsPlugin
 from tieline.core.config import Config, ConnectionConfig, load_text
 from tieline.core.model import Severity
@@ -30,6 +38,8 @@ from tieline.plugins.escalation.policy import Fallback
 from tieline.plugins.escalation.policy import Limits as EscalationLimits
 from tieline.plugins.escalation.policy import Settings as EscalationSettings
 from tieline.plugins.grouping.plugin import Grouping, Settings
+from tieline.plugins.publishing import plugin as publishing
+from tieline.plugins.publishing.policy import Settings as PublishingSettings
 from tieline.plugins.review import plugin as reviewing
 from tieline.plugins.severity import plugin as severity
 
@@ -122,6 +132,8 @@ class Shape:
     """In how many processes plugins work."""
     gated: bool = False
     """Whether what closes or lowers in a tool waits there until somebody agrees."""
+    page: bool = False
+    """Whether there is a status page, and people who publish there what others approved."""
     silence_for: str = "10m"
     """How long an alert is silenced that somebody works on. Where it is long, no silence runs out by itself before it
     is looked at whether it was taken back."""
@@ -161,7 +173,7 @@ class Shape:
 
     @property
     def connections(self) -> tuple[str, ...]:
-        return (*self.tools, ALERTS) if self.alerts else self.tools
+        return (*self.tools, *([ALERTS] if self.alerts else []), *([PAGE] if self.page else []))
 
     def has_habit(self, tool: str, field: str) -> bool:
         return tool == self.tools[-1] and field in self.habits
@@ -204,7 +216,7 @@ def load(shape: Shape, page_size: int, groups: tuple[str, ...] = ()) -> tuple[Co
     lag = round(shape.lookup_lag.total_seconds())
     pace, silence = shape.calls_per_minute, shape.silence_for
     watch = shape.monitoring
-    groups = (*groups, *([GATE] if shape.gated else []))
+    groups = (*groups, *([GATE] if shape.gated else []), *([PUBLISHING] if shape.page else []))
     return _load(
         shape.connections, watch, shape.polls, page_size, shape.blunt, lag, pace, silence, shape.shared, groups
     )
@@ -230,6 +242,8 @@ def _load(
         if name == ALERTS:
             # Alerts are always polled: no source of alerts promises to tell of every end.
             lines.append(f"  {name}: {{{_watch(monitoring)}, poll_every: {POLL_EVERY}s}}")
+        elif name == PAGE:
+            lines.append(f"  {name}: {{tool: {STATUS_PAGE}, {PAGE_SETTINGS}, history: 30d}}")
         elif name in ROLES:
             paced = f", calls_per_minute: {pace}" if pace else ""
             lines.append(f"  {name}: {{{_role(name, page_size, lag)}, opens: true, history: 30d{paced}}}")
@@ -255,7 +269,7 @@ def _role(tool: str, page_size: int, lag: int) -> str:
 
 
 def _with_secret(connection: ConnectionConfig) -> ConnectionConfig:
-    if connection.tool in ROLES or connection.tool in WATCHES:
+    if connection.tool in ROLES or connection.tool in WATCHES or connection.tool == STATUS_PAGE:
         return replace(connection, settings=with_secrets(connection.tool, connection.settings))
     if not isinstance(connection.settings, MemorySettings):
         return connection
@@ -280,10 +294,14 @@ def _escalation() -> escalation.Plugin:
 GATE: Final = "gate"
 """What plugin holds an edit in a tool."""
 
+PUBLISHING: Final = "publishing"
+"""What plugin has others approve what everybody reads."""
+
 _UPSTAIRS: Final[Mapping[str, Callable[[], object]]] = {
     "rounds": RoundsPlugin,
     "escalation": _escalation,
     GATE: lambda: reviewing.Review(reviewing.Settings()),
+    PUBLISHING: lambda: publishing.Plugin(PublishingSettings()),
 }
 """The plugins of a world's second floor, by the group that they offer."""
 

@@ -21,11 +21,13 @@ from tieline.cli.simulation.alerts import AlertTool, Memory
 from tieline.cli.simulation.desk import Desk
 from tieline.cli.simulation.fate import Fate, Killed, Weather
 from tieline.cli.simulation.floor.floor import PLUGINS, Floor
+from tieline.cli.simulation.floor.page import PAGE, StatusPage
 from tieline.cli.simulation.people import Chronicle
 from tieline.cli.simulation.shape import (
     ALERTS,
     DOUBT_FROM,
     POLL_EVERY,
+    PUBLISHING,
     Shape,
     hook_secret,
     is_only_heard,
@@ -120,6 +122,7 @@ class World:
         self.guarded: frozenset[str] = frozenset()
         """Alerts that fire, and that the last listing lacked together with too many others to be believed."""
         self.alerts.subscribers.append(partial(self._post, ALERTS))
+        self.pages = {PAGE: StatusPage(self.clock, self._before_call, self._last_entry)} if shape.page else {}
         for name in shape.connections:
             self.faults(name).draw = partial(self._called, self.fate.call(name, over_http=self._is_shipped(name)))
             self.faults(name).turn = self._between_pages
@@ -152,7 +155,7 @@ class World:
         return self.shape.gated
 
     def _is_shipped(self, name: str) -> bool:
-        return name in ROLES or (name == ALERTS and self.shape.monitoring in WATCHES)
+        return name in (*ROLES, PAGE) or (name == ALERTS and self.shape.monitoring in WATCHES)
 
     def _monitoring(self) -> AlertTool | Monitoring:
         watch = WATCHES.get(self.shape.monitoring)
@@ -210,6 +213,8 @@ class World:
         return tool
 
     def faults(self, name: str) -> Any:
+        if name in self.pages:
+            return self.pages[name].faults
         return self.alerts.faults if name == ALERTS else self.tools[name].faults
 
     # -- the engine ------------------------------------------------------------------------------------------------
@@ -231,8 +236,18 @@ class World:
 
     def secrets(self) -> frozenset[str]:
         """What must be shown nowhere."""
-        given = [one for desk in (*self.tools.values(), self.alerts) for one in _flat(desk.secrets.values())]
+        desks: list[Any] = [*self.tools.values(), self.alerts, *self.pages.values()]
+        given = [one for desk in desks for one in _flat(desk.secrets.values())]
         return frozenset(secret.reveal() for secret in given)
+
+    @property
+    def always(self) -> tuple[str, ...]:
+        """The plugins that are at work whatever is set aside."""
+        return (PUBLISHING,) if self.shape.page else ()
+
+    def _last_entry(self) -> int:
+        with self._unspoilt(), self.store.read() as connection:
+            return int(connection.execute(select(t.journal_head.c.seq)).scalar_one())
 
     def _start(self, worker: Worker) -> None:
         self.starts += 1
@@ -251,7 +266,11 @@ class World:
             sleep=self.clock.sleep,
             wake=lambda _name: None,
             dice=self.dice,
-            transports={**{name: desk.transport for name, desk in self.tools.items()}, ALERTS: self.alerts.transport},
+            transports={
+                **{name: desk.transport for name, desk in self.tools.items()},
+                **{name: page.transport for name, page in self.pages.items()},
+                ALERTS: self.alerts.transport,
+            },
             load_mapping=load_mapping,
             is_alone=len(self.workers) == 1,
         )
@@ -620,7 +639,7 @@ class World:
             (name, row.ref, row.key, row.version, sorted(row.body.items(), key=str), [vars(note) for note in row.notes])
             for name, tool in self.tools.items()
             for row in tool.rows()
-        ]
+        ] + [page.state() for page in self.pages.values()]
 
     def has_history(self) -> bool:
         """True once the journal has an entry."""

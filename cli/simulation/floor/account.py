@@ -13,6 +13,10 @@ from tieline.core.access import CARRIES, Role
 Broken = tuple[str, str]
 """A promise that was broken: its kind, and a sentence."""
 
+WRITE: Final = "publishing.write"
+PUBLISH: Final = "publishing.publish"
+CLEAR: Final = "publishing.approve"
+
 NEEDS: Final[Mapping[str, str]] = {
     "edit": "incident.edit",
     "conflicts settle": "conflicts.settle",
@@ -36,12 +40,28 @@ NEEDS: Final[Mapping[str, str]] = {
     "proposals withdraw": "proposals.decide",
     "reviews close": "reviews.close",
     "escalation snooze": "escalation.snooze",
+    "restrict": "incident.restrict",
+    "unrestrict": "incident.restrict",
+    "publishing draft": WRITE,
+    "publishing write": WRITE,
+    "publishing publish": PUBLISH,
+    "publishing correct": PUBLISH,
+    "publishing retract": PUBLISH,
+    "publishing stop": "publishing.stop",
+    "publishing resume": "publishing.resume",
 }
 COMES_WITH: Final[Mapping[str, frozenset[Role]]] = {
     RESPOND: frozenset({Role.RESPONDER, Role.COMMANDER, Role.ADMIN}),
     COMMAND: frozenset({Role.COMMANDER, Role.ADMIN}),
     AGREE: frozenset({Role.COMMANDER, Role.ADMIN}),
     COUNSEL: frozenset({Role.RESPONDER, Role.MANAGER, Role.ADMIN}),
+    WRITE: frozenset({Role.RESPONDER, Role.COMMANDER, Role.COMMUNICATIONS, Role.SECURITY, Role.ADMIN}),
+    PUBLISH: frozenset({Role.COMMUNICATIONS, Role.ADMIN}),
+    CLEAR: frozenset({Role.COMMANDER, Role.MANAGER, Role.ADMIN}),
+    "publishing.resume": frozenset({Role.COMMANDER, Role.MANAGER, Role.ADMIN}),
+    "publishing.stop": frozenset(
+        {Role.COMMUNICATIONS, Role.COMMANDER, Role.LEGAL, Role.SECURITY, Role.MANAGER, Role.ADMIN}
+    ),
     "escalation.snooze": frozenset({Role.RESPONDER, Role.COMMANDER, Role.SECURITY, Role.MANAGER, Role.ADMIN}),
 }
 """The rights that plugins offer, and the roles that they come with."""

@@ -52,13 +52,17 @@ def told(entries: Sequence[Entry]) -> Iterator[Broken]:
             known[entry.facts["proposal"]] = Proposal(entry)
         elif entry.kind == "approved" or entry.kind in ENDS:
             yield from _decided(entry, known.get(entry.facts["proposal"]), roles)
-        elif entry.kind == "acted" and entry.facts["act"] in ASKS_FIRST:
+        elif entry.kind == "acted" and _asks_first(entry, came[entry.seq]):
             cause = by_seq.get(entry.cause or 0)
             if cause is not None and cause.kind == "approved":
                 yield from _done(entry, came[entry.seq], known.get(cause.facts["proposal"]))
             else:
                 yield from _done_at_once(entry, came[entry.seq], roles)
     yield from _reviews(entries)
+
+
+def _asks_first(entry: Entry, brought: Sequence[Entry]) -> bool:
+    return entry.facts["act"] in ASKS_FIRST or any(one.kind == "cleared" for one in brought)
 
 
 def _decided(entry: Entry, found: Proposal | None, roles: Roles) -> Iterator[Broken]:

@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, select
 
 from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation.fate import Fate, Killed
+from tieline.cli.simulation.floor.page import StatusPage
 from tieline.cli.simulation.floor.rounds import GROUP
 from tieline.cli.simulation.people import HERE, TEXTS, Chronicle, Remark
 from tieline.cli.simulation.store import SimulatedStore
@@ -51,6 +52,10 @@ ANN: Final = Someone("ann", "os:ann@floor")
 BOB: Final = Someone("bob", "os:bob@floor")
 CAT: Final = Someone("cat", "os:cat@floor")
 DAN: Final = Someone("dan", "os:dan@floor")
+PAT: Final = Someone("pat", "os:pat@floor")
+"""Who publishes, where there is a page."""
+LEX: Final = Someone("lex", "os:lex@floor")
+"""Who restricts what is announced, where there is a page."""
 PEOPLE: Final = (ANN, BOB, CAT)
 DECIDERS: Final = (ANN, CAT, DAN, BOSS)
 """Who decides about what others ask for."""
@@ -72,6 +77,13 @@ class Lower(Protocol):
     dead: list[str]
     alerts: Any
     groups: tuple[str, ...]
+
+    pages: dict[str, StatusPage]
+
+    @property
+    def always(self) -> tuple[str, ...]:
+        """The plugins that are at work whatever is set aside."""
+        ...
 
     @property
     def dice(self) -> random.Random: ...
@@ -188,13 +200,16 @@ class Floor:
             self.grant(CAT, Role.COMMANDER, None)
             for role in HIGHER:
                 self.grant(DAN, role, None)
+            if self.lower.always:
+                self.grant(PAT, Role.COMMUNICATIONS, None)
+                self.grant(LEX, Role.LEGAL, None)
             self._turns(self.hands[0])
         finally:
             self.lower.store.fate = fate
 
     def offers(self, hand: Hand) -> list[Offer]:
         """What the plugins of a process offer."""
-        return [hand.engine.registry.offers.by_group[group] for group in self.lower.groups]
+        return [hand.engine.registry.offers.by_group[group] for group in (*self.lower.groups, *self.lower.always)]
 
     def _turns(self, hand: Hand) -> bool:
         worked = False
@@ -317,7 +332,8 @@ class Floor:
         if done.again:
             return ", once more"
         if done.proposal:
-            self.asked.append(Asked(done.proposal, who, str(given.get("incident", ""))))
+            about = given.get("incident") or given.get("announcement") or ""
+            self.asked.append(Asked(done.proposal, who, str(about)))
             return f", and somebody else is to approve it: {done.proposal}"
         if done.review:
             self.reviews.append((done.review, who))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from tieline.cli.simulation.floor import approvals
+from tieline.cli.simulation.floor import approvals, shown
 from tieline.cli.simulation.floor.account import NEEDS, Broken, Entry, Roles
 from tieline.cli.simulation.floor.deeds import STEPS, VISIT, came_to
 from tieline.cli.simulation.floor.floor import Floor
@@ -36,6 +36,13 @@ CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
     "rounds.announced": ("acted",),
     "rounds.visited": ("acted",),
     "rounds.stepped": ("job_started",),
+    "cleared": ("acted",),
+    "publishing.written": ("acted",),
+    "publishing.scheduled": ("acted",),
+    "publishing.published": ("acted", "timer_fired"),
+    "publishing.retracted": ("acted",),
+    "publishing.stopped": ("acted",),
+    "publishing.resumed": ("acted",),
     "escalation.snoozed": ("acted",),
     "escalation.reminded": ("timer_fired",),
     "escalation.expired": ("timer_fired",),
@@ -79,6 +86,7 @@ def told(entries: Sequence[Entry]) -> Iterator[Broken]:
     yield from _followed_in_order(entries)
     yield from _timers_fired(entries)
     yield from approvals.told(entries)
+    yield from shown.told(entries)
     yield from _jobs(entries)
     yield from _terms(entries)
 
@@ -94,6 +102,8 @@ def rested(floor: Floor) -> Iterator[Broken]:
     yield from approvals.rested(floor, entries)
     yield from _jobs_at_rest(floor, entries)
     yield from _visits(floor, entries)
+    for page in floor.lower.pages.values():
+        yield from shown.rested(entries, page, floor.lower.clock.now())
     if floor.lower.is_gated:
         yield from _gated(entries)
     yield from _made_anew(floor)
@@ -305,7 +315,7 @@ def _at_rest(floor: Floor) -> Iterator[Broken]:
     for row in behind:
         yield "waits", f"entry {row.seq} waits for {row.follower}: {row.parked or row.attempts}"
     for row in late:
-        if row.kind.partition(".")[0] in floor.lower.groups:
+        if row.kind.partition(".")[0] in (*floor.lower.groups, *floor.lower.always):
             yield "never fired", f"{row.kind} {row.key} was due at {row.due_at}, and it is {now}: {row.parked}"
     for row in cursors:
         if row.seq != head:

@@ -72,7 +72,7 @@ def ask(floor: Floor) -> str:
     name, given = _asked(floor, item)
     key = floor.words("key") if dice.random() < 0.5 else ""
     revision = _revision(floor, item) if "incident" in given and dice.random() < 0.3 else None
-    return f"{how} asks for {name} {given}{_ask(floor, who, name, given, key, revision)}"
+    return f"{how} asks for {name} {given}{ask_for(floor, who, name, given, key, revision)}"
 
 
 def ask_again(floor: Floor) -> str:
@@ -85,7 +85,7 @@ def ask_again(floor: Floor) -> str:
     other = dice.random() < 0.3
     before = kept.given or kept.tried[-1]
     given = {**before, "words": floor.words("other")} if other and "words" in before else before
-    return f"{kept.who.name} asks again for {kept.act} {given}{_ask(floor, kept.who, kept.act, given, key, None)}"
+    return f"{kept.who.name} asks again for {kept.act} {given}{ask_for(floor, kept.who, kept.act, given, key, None)}"
 
 
 def _who(floor: Floor) -> tuple[Someone | None, str]:
@@ -143,7 +143,7 @@ def _revision(floor: Floor, item: IncidentId) -> int | None:
     return max(0, found[0].revision - floor.lower.dice.choice((0, 0, 1)))
 
 
-def _ask(
+def ask_for(
     floor: Floor,
     who: Someone,
     name: str,
@@ -153,8 +153,8 @@ def _ask(
     why: str | None = None,
 ) -> str:
     """Ask, and hold what is answered against what is known."""
-    incident = str(given.get("incident", ""))
-    floor.watch_revision(IncidentId(int(incident.rpartition("-")[2])) if incident else None)
+    number = str(given.get("incident", "")).rpartition("-")[2]
+    floor.watch_revision(IncidentId(int(number)) if number.isdecimal() else None)  # a label has none
     floor.lower.fate.light_fuse()
     with floor.disturbed(INTERRUPTED, _places(floor, name), lambda: meanwhile(floor, who, name, given, key)):
         done, how = floor.do(who, name, given, key, revision, why)
@@ -272,7 +272,7 @@ def _lose_roles(floor: Floor, who: Someone) -> None:
             floor.lower.fate.told.append(f"meanwhile {who.name} is no longer {role}")
 
 
-def _give_back(floor: Floor) -> None:
+def give_back(floor: Floor) -> None:
     """Mostly, whoever lost a role in the midst of something has it again."""
     if _mostly(floor):
         while floor.lost:
@@ -288,17 +288,17 @@ def announce(floor: Floor) -> str:
     item = floor.some_item()
     if item is None:
         return ""
-    _give_back(floor)
+    give_back(floor)
     who = dice.choice((*DECIDERS, *DECIDERS, *PEOPLE))
     given: dict[str, Any] = {"incident": f"INC-{item}", "words": floor.words("news")}
     given |= {"anyhow": dice.random() < 0.5, "both": dice.random() < 0.4}
     key = floor.words("key") if dice.random() < 0.5 else ""
     why = floor.words("because") if dice.random() < AT_ONCE else None
     before, reviews = floor.asked[-1:], len(floor.reviews)
-    words = f"{who.name} asks for {ANNOUNCE} {given}{_ask(floor, who, ANNOUNCE, given, key, None, why)}"
+    words = f"{who.name} asks for {ANNOUNCE} {given}{ask_for(floor, who, ANNOUNCE, given, key, None, why)}"
     if len(floor.reviews) > reviews and _mostly(floor):
         return f"{words}; {_review(floor, *floor.reviews[-1])}"
-    return f"{words}{_perhaps_decide(floor, before)}"
+    return f"{words}{decide_mostly(floor, before)}"
 
 
 def decide_upon(floor: Floor) -> str:
@@ -309,7 +309,7 @@ def decide_upon(floor: Floor) -> str:
     return _decide(floor, dice.choice((_mostly(floor) and floor.waiting()) or floor.asked[-RECENT:]))
 
 
-def _perhaps_decide(floor: Floor, before: Sequence[Asked]) -> str:
+def decide_mostly(floor: Floor, before: Sequence[Asked]) -> str:
     """Mostly, what was asked for just now is decided upon at once."""
     return f"; {_decide(floor, floor.asked[-1])}" if floor.asked[-1:] != before and _mostly(floor) else ""
 
@@ -319,7 +319,7 @@ def _mostly(floor: Floor) -> bool:
 
 
 def _decide(floor: Floor, asked: Asked) -> str:
-    _give_back(floor)
+    give_back(floor)
     dice = floor.lower.dice
     # Of a policy, fewer may decide.
     deciders = DECIDERS if asked.incident or not _mostly(floor) else (DAN, BOSS)
@@ -329,7 +329,7 @@ def _decide(floor: Floor, asked: Asked) -> str:
     elif dice.random() < 0.1:
         name, given = "proposals reject", {**given, "why": floor.words("no")}
     key = floor.words("key") if dice.random() < 0.3 else ""
-    return f"{who.name} asks for {name} {given}{_ask(floor, who, name, given, key, None)}"
+    return f"{who.name} asks for {name} {given}{ask_for(floor, who, name, given, key, None)}"
 
 
 def review(floor: Floor) -> str:
@@ -343,17 +343,17 @@ def _review(floor: Floor, label: str, user: Someone) -> str:
     """Somebody looks at it; as often as not whoever did it, who may not."""
     dice = floor.lower.dice
     who, given = dice.choice((dice.choice(DECIDERS), user)), {"review": label, "found": floor.words("found")}
-    return f"{who.name} asks for reviews close {given}{_ask(floor, who, 'reviews close', given, '', None)}"
+    return f"{who.name} asks for reviews close {given}{ask_for(floor, who, 'reviews close', given, '', None)}"
 
 
 def terms(floor: Floor) -> str:
     """Other terms are proposed, and mostly approved at once by somebody else."""
     dice = floor.lower.dice
-    _give_back(floor)
+    give_back(floor)
     who, name, given = dice.choice((PEOPLE[2], DAN, BOSS)), *_other_terms(floor)
     before = floor.asked[-1:]
-    words = f"{who.name} asks for {name} {given}{_ask(floor, who, name, given, '', None)}"
-    return f"{words}{_perhaps_decide(floor, before)}"
+    words = f"{who.name} asks for {name} {given}{ask_for(floor, who, name, given, '', None)}"
+    return f"{words}{decide_mostly(floor, before)}"
 
 
 def _other_terms(floor: Floor) -> tuple[str, dict[str, Any]]:
@@ -381,7 +381,7 @@ def patrol(floor: Floor) -> str:
     item = floor.some_item()
     if item is None:
         return ""
-    _give_back(floor)
+    give_back(floor)
     who, how = _who(floor)
     if who is None:
         return how
@@ -390,7 +390,7 @@ def patrol(floor: Floor) -> str:
     until = floor.lower.clock.now() + timedelta(seconds=dice.choice((0, 0, 0, 20, 200)))
     given = {"incident": f"INC-{item}", "words": floor.words("patrol"), "until": until.isoformat()}
     key = floor.words("key") if dice.random() < 0.5 else ""
-    words = f"{how} asks for rounds patrol {given}{_ask(floor, who, 'rounds patrol', given, key, None)}"
+    words = f"{how} asks for rounds patrol {given}{ask_for(floor, who, 'rounds patrol', given, key, None)}"
     return f"{words}; {_steps(floor)}" if _mostly(floor) else words
 
 
@@ -414,7 +414,7 @@ def _to_some_job(floor: Floor) -> str:
         return ""
     who, name = dice.choice((PEOPLE[2], BOSS)), dice.choice(("jobs cancel", "jobs resume"))
     given = {"job": dice.choice(known[-RECENT:])}
-    return f"{who.name} asks for {name} {given}{_ask(floor, who, name, given, '', None)}"
+    return f"{who.name} asks for {name} {given}{ask_for(floor, who, name, given, '', None)}"
 
 
 def visit(floor: Floor) -> str:
@@ -427,7 +427,7 @@ def visit(floor: Floor) -> str:
     key = floor.words("key") if dice.random() < 0.5 else ""
     if known is None or dice.random() < 0.4:
         given: dict[str, Any] = {"words": floor.words("visit")}
-        return f"{how} asks for rounds visit {given}{_ask(floor, who, 'rounds visit', given, key, None)}"
+        return f"{how} asks for rounds visit {given}{ask_for(floor, who, 'rounds visit', given, key, None)}"
     number = f"{VISIT.prefix}-{known}"
     if dice.random() < 0.3:
         name, given = "rounds promise", {"incident": number, "words": floor.words("promise"), "time": "20s"}
@@ -435,7 +435,7 @@ def visit(floor: Floor) -> str:
         name, given = "edit", {"incident": number, "changes": {"status": dice.choice(list(VISIT.statuses)).value}}
     else:
         name, given = "edit", {"incident": number, "changes": {dice.choice(TEXTS): floor.words("e of floor")}}
-    return f"{how} asks for {name} {given}{_ask(floor, who, name, given, '', _revision(floor, known))}"
+    return f"{how} asks for {name} {given}{ask_for(floor, who, name, given, '', _revision(floor, known))}"
 
 
 # -- rights --------------------------------------------------------------------------------------------------------
@@ -506,7 +506,7 @@ def decide(floor: Floor) -> str:
         return ""
     name, given = dice.choice(asked)
     shown = {one: value for one, value in given.items() if one != "number"}  # which each database counts in its own way
-    return f"ann asks for {name} {shown}{_ask(floor, PEOPLE[0], name, given, '', None)}"
+    return f"ann asks for {name} {shown}{ask_for(floor, PEOPLE[0], name, given, '', None)}"
 
 
 # -- plugins -------------------------------------------------------------------------------------------------------

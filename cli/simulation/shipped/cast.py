@@ -14,6 +14,9 @@ from tieline.adapters.jira.simulator import EMAIL
 from tieline.adapters.pagerduty import plugin as pagerduty
 from tieline.adapters.prometheus import plugin as prometheus
 from tieline.adapters.servicenow import plugin as servicenow
+from tieline.adapters.statuspage import plugin as statuspage
+from tieline.adapters.statuspage.simulator import PAGE as PAGE_ID
+from tieline.adapters.statuspage.simulator import TOKEN as PAGE_TOKEN
 from tieline.adapters.testing.clock import ManualClock
 from tieline.cli.simulation.shipped.jira import DataCenterDesk, JiraDesk, ServiceDesk
 from tieline.cli.simulation.shipped.monitoring import AlertmanagerDesk, HeardDesk, Monitoring, PrometheusDesk
@@ -24,6 +27,7 @@ from tieline.cli.simulation.tickets import Oddities, interrupted
 from tieline.core.hooks import hookimpl
 from tieline.core.model import ConnectionName
 from tieline.core.port import AdapterKind, ConnectionSettings, Source, Workbench
+from tieline.core.secrets import Secret
 
 Make = Callable[[ManualClock, random.Random, Oddities, timedelta], ShippedDesk]
 
@@ -97,13 +101,19 @@ WATCHES: Final[Mapping[str, Watch]] = {
 }
 
 
+STATUS_PAGE: Final = "statuspage"
+PAGE_SETTINGS: Final = f"page: {PAGE_ID}, token: {HIDDEN}"
+_PAGE_SECRETS: Final[Mapping[str, Any]] = {"token": Secret.literal(PAGE_TOKEN)}
+
+
 def with_secrets(tool: str, settings: ConnectionSettings) -> ConnectionSettings:
     """The settings as a world uses them."""
     found = ROLES.get(tool) or WATCHES.get(tool)
-    if found is None:
+    if found is None and tool != STATUS_PAGE:
         return settings
+    secrets = _PAGE_SECRETS if found is None else found.secrets
     # What a world leaves out of its settings, as the credentials for an API that it has not, it has not.
-    given = {name: secret for name, secret in found.secrets.items() if getattr(settings, name)}
+    given = {name: secret for name, secret in secrets.items() if getattr(settings, name)}
     return settings.model_copy(update=given)
 
 
@@ -124,7 +134,7 @@ class ShippedPlugin:
     def tieline_adapters(self) -> list[AdapterKind]:
         kinds = [
             kind
-            for module in (servicenow, jira, pagerduty, alertmanager, prometheus)
+            for module in (servicenow, jira, pagerduty, alertmanager, prometheus, statuspage)
             for kind in module.tieline_adapters()
         ]
         return [_plugged(kind) for kind in kinds]
