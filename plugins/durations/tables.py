@@ -33,11 +33,12 @@ STAMPS = plugin_table(
     Column("acknowledge_ms", BigInteger),
     Column("resolve_ms", BigInteger),
 )
-# Each holds all that a percentile, and a count, is found by: the rows themselves are not read.
+# Each holds all that a percentile, and a count, is found by, and whose a row is: the rows themselves are not read.
+_LAST: Final = ("detected_at", "is_open", "subject")
 for _what in ("detect_ms", "acknowledge_ms", "resolve_ms"):
-    Index(f"ix_durations_{_what}", STAMPS.c[_what], STAMPS.c.detected_at)
+    Index(f"ix_durations_{_what}", *(STAMPS.c[one] for one in (_what, *_LAST)))
     for _group in GROUPS:
-        Index(f"ix_durations_{_group}_{_what}", *(STAMPS.c[one] for one in (_group, _what, "detected_at", "is_open")))
+        Index(f"ix_durations_{_group}_{_what}", *(STAMPS.c[one] for one in (_group, _what, *_LAST)))
 
 
 def _opened(rows: Rows, event: Opened, happened: Happened) -> None:
