@@ -34,6 +34,7 @@ _LOCKED: Final = (
     .order_by(t.projected.c.name)
     .with_for_update()
 )
+_HEAD: Final = select(t.journal_head.c.seq)
 _NEW: Final = t.projected.insert()
 _MOVE: Final = update(t.projected).where(t.projected.c.name == bindparam("projection")).values(seq=bindparam("upto"))
 _BUILT: Final = update(t.projected).where(t.projected.c.name == bindparam("projection")).values(builder=bindparam("by"))
@@ -205,7 +206,7 @@ def _go_on(store: Store, name: str, projection: Projection) -> bool:
                 # Nobody appends from here on: what is in these tables is all there is.
                 tx.hold_journal()
                 end = upto = happenings.last(tx)
-            fresh = {table: _beside(table, building.by) for table in projection.tables}
+            fresh = {table: _beside(table) for table in projection.tables}
             _apply(tx, projection, fresh, happenings.between(tx, building.seq, upto, projection.kinds))
             if is_last:
                 _take_place(tx, fresh)
@@ -214,12 +215,8 @@ def _go_on(store: Store, name: str, projection: Projection) -> bool:
             tx.execute(_BUILT, {"projection": name, "by": str(replace(building, seq=upto, awaited=""))})
 
 
-def _beside(table: Table, by: str) -> Table:
-    made = table.to_metadata(MetaData(), name=f"{table.name}__new")
-    # A name is one in the whole database, and this table is called otherwise in the end.
-    for index in made.indexes:
-        index.name = quoted_name(f"{index.name}_{by}", quote=None)
-    return made
+def _beside(table: Table) -> Table:
+    return table.to_metadata(MetaData(), name=f"{table.name}__new")
 
 
 def _begin(tx: Transaction, name: str, projection: Projection, building: _Building) -> bool:
@@ -236,11 +233,15 @@ def _begin(tx: Transaction, name: str, projection: Projection, building: _Buildi
         tx.execute(_NEW, row)
     else:
         tx.execute(_BUILT, {"projection": name, "by": str(building)})
+    # A name is one in the whole database, and this table is called otherwise in the end: that which is in use was made
+    # at another entry, or by somebody else.
+    apart = f"{building.by}_{tx.execute(_HEAD).scalar_one()}"
     for table in projection.tables:
-        made = _beside(table, building.by)
+        made = _beside(table)
         tx.execute(DropTable(made, if_exists=True))
         tx.execute(CreateTable(made))
         for index in made.indexes:
+            index.name = quoted_name(f"{index.name}_{apart}", quote=None)
             tx.execute(CreateIndex(index))
     return True
 

@@ -27,6 +27,7 @@ class LeftContract:
 
     @needs(Power.WRITE, "new_body", "patch_title", "edit", "title_in", "after_next_write", "advance")
     def test_a_new_record_is_answered_as_it_was_born(self, adapter: Adapter, tool: ToolDriver) -> None:
+        here(adapter)  # whatever it has to buy or ask before its first write is bought and asked
         newcomers = newcomers_of(tool.connect())
         theirs = tool.patch_title("Disk full, says a person")
         tool.after_next_write(lambda: tool.edit(newcomers().pop(), theirs))

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import insert, select, update
 from tests.core.store_backends import postgres_database, postgres_server
 from tests.sync.conftest import world
+from tests.sync.deciding import decide
 from tests.sync.world import World
 
 from tieline.core.access import Facts, Grant, Role
@@ -77,6 +78,17 @@ def test_stamps_are_those_of_what_happened_and_missing_where_nothing_did(world: 
     assert (row["is_open"], row["acknowledge_ms"], row["resolve_ms"]) == (True, 5 * MINUTE, None)
     edited(one, 20, status="closed")
     assert stamps(one)[0]["resolve_ms"] == 90 * MINUTE
+
+
+def test_one_worker_makes_tables_with_indexes_anew_as_often_as_it_is_asked(world: Worlds) -> None:
+    one = began(world)
+    for minutes in (5, 10):
+        edited(one, minutes, status="in_progress" if minutes == 5 else "resolved")
+        decide(one.engine, "plugin rebuild", plugin="durations")
+        one.work()
+        with one.engine.store.read() as connection:
+            assert projecting.states(connection)["durations.stamps"].is_current
+    assert stamps(one)[0]["resolve_ms"] == 15 * MINUTE
 
 
 def test_what_a_tool_tells_of_its_beginning_counts_also_when_it_comes_late(world: Worlds) -> None:
