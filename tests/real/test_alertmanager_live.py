@@ -21,10 +21,10 @@ from tieline.adapters.alertmanager.adapter import AlertmanagerAdapter, connect
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.adapters.alertmanager.simulated.notify import Webhook
 from tieline.adapters.alertmanager.simulator import AlertmanagerSimulator
-from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.contract import SimulatorDriver, SourceContract
 from tieline.adapters.testing.driver import MISSING
-from tieline.adapters.testing.simulation import HttpxTransport, Request, Response, Simulator
+from tieline.adapters.testing.real import MovedClock, Relay
+from tieline.adapters.testing.simulation import HttpxTransport
 from tieline.core.clock import SystemClock
 from tieline.core.config import load_text
 from tieline.core.episodes import Episode, fingerprint, moment_text
@@ -65,31 +65,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield Live(server, hooks)
 
 
-class Relay(Simulator):
-    """The wire to the real server, which can be cut and falsified."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self._client = httpx.Client(base_url=url, trust_env=False, timeout=30.0)
-
-    def respond(self, request: Request) -> Response:
-        asked = {name: value for name, value in request.headers.items() if name in ("authorization", "content-type")}
-        answer = self._client.request(
-            request.method, request.path, params=list(request.pairs), headers=asked, content=request.body
-        )
-        told = {name: answer.headers[name] for name in ("content-type", "date") if name in answer.headers}
-        return Response(answer.status_code, told, answer.content)
-
-
-class OurClock(ManualClock):
-    """The machine's clock, set wrong by some seconds."""
-
-    behind = 0.0
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) - timedelta(seconds=self.behind)
-
-
 class LiveDriver(SimulatorDriver):
     """Rules that fire in the real Alertmanager. Its clock is everybody's: to skew it is to set ours wrong."""
 
@@ -109,8 +84,9 @@ class LiveDriver(SimulatorDriver):
 
     def __init__(self, live: Live) -> None:
         self.live = live
-        self.ours = OurClock()
-        self.relay = Relay(live.server.url)
+        self.ours = MovedClock()
+        client = httpx.Client(base_url=live.server.url, trust_env=False, timeout=30.0)
+        self.relay = Relay(client, asked=("authorization", "content-type"), told=("content-type", "date"))
         # No other kind is ever assigned, which is what pyright fears of a narrower attribute.
         self.simulator = self.relay
         self.fired: dict[str, tuple[Labels, str, datetime]] = {}
@@ -173,7 +149,7 @@ class LiveDriver(SimulatorDriver):
         return self.ours.now()
 
     def skew(self, seconds: float) -> None:
-        self.ours.behind = seconds
+        self.ours.moved = -seconds
 
     def advance(self, seconds: float) -> None:
         """A moment goes by, however long a while was asked for: the adapter tells nothing apart by more than the

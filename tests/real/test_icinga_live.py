@@ -18,10 +18,10 @@ from tieline.adapters.icinga.adapter import ACTS, PROBLEM, READS, IcingaAdapter,
 from tieline.adapters.icinga.problem import episode_of
 from tieline.adapters.icinga.settings import IcingaSettings
 from tieline.adapters.icinga.simulator import IcingaSimulator
-from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.contract import SimulatorDriver, SourceContract
 from tieline.adapters.testing.driver import MISSING
-from tieline.adapters.testing.simulation import HttpxTransport, Request, Response, Simulator
+from tieline.adapters.testing.real import MovedClock, Relay
+from tieline.adapters.testing.simulation import HttpxTransport
 from tieline.core.errors import Gone, NeedsOperator
 from tieline.core.model import ConnectionName
 from tieline.core.port import Act, Body, Cursor, Delivery, Power, Reading, Ref, Token, Workbench
@@ -48,43 +48,6 @@ def live() -> Iterator[Live]:
         yield Live(server, hooks)
 
 
-class Relay(Simulator):
-    """The wire to the real server, which can be cut and falsified."""
-
-    def __init__(self, client: httpx.Client) -> None:
-        super().__init__()
-        self._client = client
-
-    def respond(self, request: Request) -> Response:
-        wanted = ("authorization", "content-type", "accept", "x-http-method-override")
-        asked = {name: value for name, value in request.headers.items() if name in wanted}
-        answer = self._client.request(
-            request.method,
-            request.path,
-            params=list(request.pairs),
-            headers=asked,
-            content=request.body,
-            auth=_as_it_is,
-        )
-        return Response(answer.status_code, {"content-type": answer.headers["content-type"]}, answer.content)
-
-    def _dated(self, response: Response) -> Response:
-        return response
-
-
-def _as_it_is(request: httpx.Request) -> httpx.Request:
-    return request
-
-
-class OurClock(ManualClock):
-    """The machine's clock, set wrong by some seconds."""
-
-    behind = 0.0
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) - timedelta(seconds=self.behind)
-
-
 class LiveDriver(SimulatorDriver):
     """Plugins that report to the real Icinga. Its clock is everybody's: to skew it is to set ours wrong."""
 
@@ -105,8 +68,9 @@ class LiveDriver(SimulatorDriver):
 
     def __init__(self, live: Live) -> None:
         self.live = live
-        self.ours = OurClock()
-        self.simulator = Relay(live.server.http)
+        self.ours = MovedClock()
+        asked = ("authorization", "content-type", "accept", "x-http-method-override")
+        self.simulator = Relay(live.server.http, asked=asked, told=("content-type",), dated=False)
         self.names: dict[Ref, str] = {}
 
     def connect(self, **others: object) -> IcingaAdapter:
@@ -163,7 +127,7 @@ class LiveDriver(SimulatorDriver):
         return self.ours.now()
 
     def skew(self, seconds: float) -> None:
-        self.ours.behind = seconds
+        self.ours.moved = -seconds
 
     def advance(self, seconds: float) -> None:
         """A moment goes by, however long a while was asked for. What asks for the while itself is waived."""

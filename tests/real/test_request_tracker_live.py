@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import httpx
@@ -14,10 +13,9 @@ from tests.real.request_tracker import Desk, request_tracker
 from tests.real.servers import Receiver, receiver
 
 from tieline.adapters.rt.simulated.driver import HOOK_SECRET, PeopleOfRequestTracker
-from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.contract import AdapterContract
 from tieline.adapters.testing.contract.trial import contract_tests
-from tieline.adapters.testing.simulation import Request, Response, Simulator
+from tieline.adapters.testing.real import MovedClock, Relay
 from tieline.core.port import Delivery, Ref
 
 pytestmark = pytest.mark.real
@@ -37,33 +35,6 @@ def live() -> Iterator[Live]:
         yield Live(desk, hooks)
 
 
-class Relay(Simulator):
-    """The wire to the real server, which can be cut and falsified."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self._client = httpx.Client(base_url=url, trust_env=False, timeout=30.0)
-
-    def respond(self, request: Request) -> Response:
-        kept = ("authorization", "content-type", "if-match")
-        asked = {name: value for name, value in request.headers.items() if name in kept}
-        answer = self._client.request(
-            request.method, request.path, params=list(request.pairs), headers=asked, content=request.body
-        )
-        shown = ("content-type", "date", "etag", "location")
-        told = {name: answer.headers[name] for name in shown if name in answer.headers}
-        return Response(answer.status_code, told, answer.content)
-
-
-class MovedClock(ManualClock):
-    """The machine's clock, moved."""
-
-    moved = 0.0
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self.moved)
-
-
 class LiveDriver(PeopleOfRequestTracker):
     lacks: ClassVar[Mapping[str, str]] = {
         **PeopleOfRequestTracker.lacks,
@@ -75,7 +46,9 @@ class LiveDriver(PeopleOfRequestTracker):
         self.live = live
         self.ours = MovedClock()
         self.clock = self.ours
-        self.simulator = Relay(live.desk.url)
+        client = httpx.Client(base_url=live.desk.url, trust_env=False, timeout=30.0)
+        asked, told = ("authorization", "content-type", "if-match"), ("content-type", "date", "etag", "location")
+        self.simulator = Relay(client, asked=asked, told=told)
         self._ahead = 0.0
         self._set()
 
