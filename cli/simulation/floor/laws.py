@@ -17,7 +17,7 @@ from tieline.cli.simulation.floor import approvals, shown
 from tieline.cli.simulation.floor.account import NEEDS, Broken, Entry, Roles
 from tieline.cli.simulation.floor.deeds import STEPS, VISIT, came_to
 from tieline.cli.simulation.floor.floor import Floor
-from tieline.cli.simulation.floor.rounds import ACTOR
+from tieline.cli.simulation.floor.rounds import ACTOR, ROUNDS_TERMS
 from tieline.core import journal
 from tieline.core.identity import PLUGIN
 from tieline.core.jobs import label
@@ -362,6 +362,11 @@ def _jobs_at_rest(floor: Floor, entries: Sequence[Entry]) -> Iterator[Broken]:
             marks[entry.cause or 0].append(entry.facts["mark"])
     with floor.calm() as connection:
         rows = connection.execute(select(t.job, t.blob.c.body).outerjoin(t.blob, t.blob.c.job == t.job.c.id)).all()
+    there = {row.entry for row in rows}
+    ended = {entry.facts["job"] for entry in entries if entry.kind == "job_ended"}
+    for entry in entries:
+        if entry.kind == "job_started" and entry.seq not in there and entry.facts["job"] not in ended:
+            yield "job never ended", f"{entry.facts['job']} was started at entry {entry.seq}, and is nowhere"
     for row in rows:
         if row.status not in ("done", "cancelled"):
             yield "job never ended", f"{label(row.id)} is {row.status} after {row.steps} steps: {row.parked}"
@@ -376,7 +381,7 @@ def _terms(entries: Sequence[Entry]) -> Iterator[Broken]:
     for entry in entries:
         if entry.incident is not None:
             pinned.setdefault(entry.incident, holds)
-        if entry.kind == "policy_set":
+        if entry.kind == "policy_set" and entry.facts["policy"] == ROUNDS_TERMS:
             holds = int(entry.facts["document"].partition(":")[2])
         if entry.facts.get("mark", holds) != holds:
             words = f"{entry.kind} was done by the terms {entry.facts['mark']}, where {holds} held"

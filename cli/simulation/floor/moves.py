@@ -22,7 +22,7 @@ from tieline.cli.simulation.floor.floor import (
     Kept,
     Ticket,
 )
-from tieline.cli.simulation.floor.rounds import TRIPS
+from tieline.cli.simulation.floor.rounds import ROUNDS_TERMS, TRIPS
 from tieline.cli.simulation.people import TEXTS
 from tieline.core import tokens
 from tieline.core.access import Role
@@ -40,7 +40,6 @@ Move = Callable[[Floor], str]
 ANNOUNCE: Final = "rounds announce"
 PROPOSE: Final = "policy propose"
 APPROVE: Final = "proposals approve"
-POLICY: Final = "rounds.terms"
 
 FREEZES: Final = 0.3
 INTERRUPTED: Final = 0.6
@@ -359,8 +358,8 @@ def terms(floor: Floor) -> str:
 def _other_terms(floor: Floor) -> tuple[str, dict[str, Any]]:
     dice, why = floor.lower.dice, floor.words("terms")
     if dice.random() < 0.25:
-        return "policy rollback", {"policy": POLICY, "revision": dice.randint(1, 3), "why": why}
-    return PROPOSE, {"policy": POLICY, "document": f"mark: {floor.said}\n", "why": why}
+        return "policy rollback", {"policy": ROUNDS_TERMS, "revision": dice.randint(1, 3), "why": why}
+    return PROPOSE, {"policy": ROUNDS_TERMS, "document": f"mark: {floor.said}\n", "why": why}
 
 
 def _switch(floor: Floor) -> str:

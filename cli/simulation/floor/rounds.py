@@ -38,6 +38,8 @@ from tieline.core.store.types import Instant as InstantColumn
 
 GROUP: Final = "rounds"
 ACTOR: Final = f"{PLUGIN}{GROUP}"
+ROUNDS_TERMS: Final = f"{GROUP}.terms"
+"""The policy by which everybody goes."""
 LOOK: Final = "look"
 FIRST_ROUND: Final = timedelta(minutes=2)
 NEXT_ROUND: Final = timedelta(minutes=3)
