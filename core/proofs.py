@@ -13,6 +13,7 @@ from tieline.core.deliveries import BODY, Encoding, Signature
 from tieline.core.errors import Forged, NeedsOperator
 from tieline.core.port import Delivery
 from tieline.core.secrets import Secret
+from tieline.core.settings import show_duration
 
 MOST_SIGNATURES: Final = 16
 """One per secret, two while one is replaced; a longer list is somebody trying."""
@@ -112,8 +113,8 @@ def _check_age(connection: str, text: str, now: datetime, most: timedelta) -> No
     if at is None:
         raise Forged(connection, f"{text[:LONGEST_TIME]!r} is not a time at which this delivery was signed")
     if abs(now - at) > most:
-        what = f"it was signed at {at:%Y-%m-%d %H:%M:%S} UTC, more than `webhook_age` from now: a replay, or a clock "
-        raise Forged(connection, f"{what}that is wrong, the sender's or ours")
+        what = f"it was signed at {at:%Y-%m-%d %H:%M:%S} UTC, more than {show_duration(most)} from now"
+        raise Forged(connection, f"{what}: a replay, or a clock that is wrong, the sender's or ours")
 
 
 def _moment(text: str) -> datetime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
@@ -10,7 +12,7 @@ from tieline.adapters.rt.adapter import RequestTracker, connect
 from tieline.adapters.rt.plugin import POWERS
 from tieline.adapters.rt.settings import RequestTrackerSettings
 from tieline.adapters.rt.simulator import ACCOUNTS, ESCALATED, QUEUE, RequestTrackerSimulator
-from tieline.adapters.rt.webhook import SIGNATURE, TIMESTAMP, signature
+from tieline.adapters.rt.webhook import SIGNATURE, TIMESTAMP
 from tieline.adapters.testing.driver import MISSING, SimulatorDriver
 from tieline.adapters.testing.simulation import HttpxTransport, Request, Response
 from tieline.core.model import Audience, ConnectionName
@@ -159,4 +161,5 @@ class RequestTrackerDriver(PeopleOfRequestTracker):
     def delivery(self, ref: Ref) -> Delivery:
         body = json.dumps({"queue": QUEUE, "ticket": int(ref), "transaction": self.simulator.newest}).encode()
         at = str(int(self.tool_now().timestamp()))
-        return Delivery({TIMESTAMP: at, SIGNATURE: signature(HOOK_SECRET, at, body)}, body)
+        proof = hmac.new(HOOK_SECRET.encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
+        return Delivery({TIMESTAMP: at, SIGNATURE: f"sha256={proof}"}, body)
