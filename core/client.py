@@ -38,7 +38,8 @@ Part = TypeVar("Part")
 class Answer:
     """A successful answer: its JSON (None for an empty body), and when it was given by the tool's own clock. `method`
     and `path` are what it answers, `wrote` whether that changed something. `etag` is the tool's own stamp of what it
-    shows, without its quotes, and `location` where what was made can be looked at; "" where it tells none."""
+    shows, without its quotes, `location` where what was made can be looked at, and `following` where a listing goes on
+    (Link, RFC 8288); "" where it tells none."""
 
     json: Any
     at: datetime
@@ -47,6 +48,7 @@ class Answer:
     wrote: bool
     etag: str = ""
     location: str = ""
+    following: str = ""
 
 
 class Client:
@@ -115,7 +117,8 @@ class Client:
             words = f"{method} {path} answered {status}, and not in whole JSON"
             raise TryAgain(self._connection, words, maybe_done=writes, status=status) from None
         etag = response.headers.get("etag", "").removeprefix("W/").strip('"')
-        answer = Answer(told, at, method, path, writes, etag, response.headers.get("location", ""))
+        location, following = response.headers.get("location", ""), response.links.get("next", {}).get("url", "")
+        answer = Answer(told, at, method, path, writes, etag, location, following)
         if shape is None or isinstance(told, shape):
             return answer
         raise self.unlike(answer, "no object in JSON" if shape is dict else "no list in JSON")
@@ -201,7 +204,14 @@ class Client:
         failure = outcome(self._connection, sent.method, sent.path, status, answer.headers, words, now, self._url)
         wait = None if failure is None else self._too_often(status, answer.headers, words, now)
         if wait is not None:
-            failure = TryAgain(self._connection, str(failure), wait=wait, limit=Limit.CONNECTION, status=status)
+            failure = TryAgain(
+                self._connection,
+                f"{what} answered {status}: it was asked too often",
+                wait=min(wait, http.LONGEST_WAIT),
+                maybe_done=isinstance(failure, TryAgain) and failure.maybe_done,
+                limit=Limit.CONNECTION,
+                status=status,
+            )
         if isinstance(failure, TryAgain):
             failure.maybe_done = failure.maybe_done and sent.changes
         if failure is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -22,9 +23,11 @@ from tieline.adapters.github.issue import (
     OPEN,
     REASONS,
     Marks,
+    author_of,
     marked,
     moment,
     named,
+    of_ours,
     parted,
     reading_of,
     sent,
@@ -34,7 +37,7 @@ from tieline.adapters.github.settings import GithubSettings
 from tieline.core.client import Answer, Client
 from tieline.core.deliveries import Signature
 from tieline.core.errors import Forged, Gone, NeedsOperator, Rejected, RemoteError, StaleVersion
-from tieline.core.http import asked_of_no_record, retry_after
+from tieline.core.http import asked_of_no_record, retry_after, server_date
 from tieline.core.listing import alone, answered, understood
 from tieline.core.login import Proof, revealed
 from tieline.core.model import Audience, ConnectionName
@@ -64,8 +67,9 @@ MEMBERS: Final = {"title": "title", "body": "body", "labels": "labels", "assigne
 """What the API calls each member of a body."""
 _SIGNATURE: Final = Signature("x-hub-signature-256", prefix="sha256=")
 _FIELD: Final = re.compile(r'"field":\s*"(\w+)"')
-MOST_PAGES: Final = 200
-"""Pages of our own issues that are looked through for a token."""
+LONGEST_MARK: Final = 300
+LOOK_EVERY: Final = 3_600.0
+"""Seconds after which it is asked again whether the repository may be kept in step."""
 
 
 def connect(name: ConnectionName, settings: GithubSettings, workbench: Workbench) -> GithubAdapter:
@@ -85,6 +89,7 @@ class GithubAdapter:
         self._clock = workbench.clock
         self._repository = f"/repos/{settings.repository}"
         self._login = settings.login
+        self._looked = float("-inf")
         self._marks = Marks(
             {"status": settings.status_label, "severity": settings.severity_label, "priority": settings.priority_label}
         )
@@ -98,11 +103,17 @@ class GithubAdapter:
     # Source
 
     def check(self) -> Health:
+        answer = self._look()
+        return Health(self._account(), "GitHub REST 2022-11-28", answer.at - self._clock.now())
+
+    def _look(self) -> Answer:
+        """The repository as it is. Raises NeedsOperator where it cannot be kept in step."""
         with asked_of_no_record():
             answer = self._client.get(self._repository, shape=dict)
+        self._looked = self._clock.monotonic()
         said, wrong = answer.json, []
-        if said.get("private") is not True:
-            wrong.append("everybody can read its issues: only a private repository is kept in step")
+        if said.get("private") is not True or said.get("visibility", "private") != "private":
+            wrong.append("others than those who work in it read its issues: only a private one is kept in step")
         if said.get("archived"):
             wrong.append("it is archived, and takes no writes")
         if said.get("has_issues") is False:
@@ -112,26 +123,34 @@ class GithubAdapter:
             wrong.append("the account may not triage there: labels and assignees would be left out without a word")
         if wrong:
             raise NeedsOperator(self._name, f"{self._settings.repository}: {'; '.join(wrong)}.")
-        return Health(self._account(), "GitHub REST 2022-11-28", answer.at - self._clock.now())
+        return answer
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         """The cursor is when the last of them changed, by GitHub's clock."""
-        start = self._now() - self._settings.history if since is None else self._place(since)
-        upto, seen, number = start, set[tuple[Ref, Version]](), 1
+        if since is None or self._clock.monotonic() - self._looked > LOOK_EVERY:
+            now = self._look().at.replace(microsecond=0)  # GitHub's clock has whole seconds
+            start = now - self._settings.history if since is None else self._place(since)
+        else:
+            start = self._place(since)
+        upto, seen = start, set[tuple[Ref, Version]]()
         look = start if since is None else start - BEHIND
+        answer = self._list(look)
         while True:
-            rows, at = self._list(look, number)
+            rows, at = answer.json, answer.at
             issues = [row for row in rows if "pull_request" not in row]
             told = understood(issues, partial(self._reading, at=at), named)
             fresh = [one for one in told.found if (one.ref, one.version) not in seen]
             seen |= {(one.ref, one.version) for one in fresh}
             last = self._last(rows)
             upto = max(upto, last or upto)
-            more = len(rows) == self._settings.page_size
-            yield Page(fresh, Cursor(upto.isoformat()), more, unreadable=told.unreadable)
-            if not more:
+            yield Page(fresh, Cursor(upto.isoformat()), bool(answer.following), unreadable=told.unreadable)
+            if not answer.following:
                 return
-            look, number = (look, number + 1) if last is None or last <= look else (last, 1)
+            if last is None or last <= look:
+                answer = self._rows(answer.following)  # more of one second than a page holds
+            else:
+                look = last
+                answer = self._list(look)
 
     def read(self, ref: Ref) -> Reading:
         answer = self._one(ref)
@@ -145,6 +164,7 @@ class GithubAdapter:
         said = sent({**body, "body": body.get("body")}, blank, self._marks, token)
         with asked_of_no_record():
             answer = self._write("POST", f"{self._repository}/issues", said)
+        self._login = author_of(answer.json) or self._login  # whatever the settings say of it
         made = answered(self._name, "the issue", lambda: self._reading(answer.json, answer.at))
         closes = state_of(str(body.get("status") or OPEN), OPEN)
         if not closes:
@@ -170,37 +190,33 @@ class GithubAdapter:
         """The oldest of our own issues that carries it: all are looked through, the newest first."""
         found: Reading | None = None
         query = {"state": "all", "creator": self._account(), "sort": "created", "direction": "desc"}
-        for number in range(1, MOST_PAGES + 1):
-            answer = self._rows(f"{self._repository}/issues", {**query, "page": number})
+        answer = self._rows(f"{self._repository}/issues", query)
+        while True:
             for row in answer.json:
                 if parted(row.get("body"))[1] == token and "pull_request" not in row:
                     found = alone(self._name, "the issue", partial(self._reading, row, answer.at))
-            if len(answer.json) < self._settings.page_size:
+            if not answer.following:
                 return found
-        raise NeedsOperator(
-            self._name,
-            f"more than {MOST_PAGES * self._settings.page_size:,} issues are ours, and the one that is looked for is "
-            "not among them; give Tieline a repository of its own, or a larger `page_size`.",
-        )
+            answer = self._rows(answer.following)
 
     # Commenter, CommentEditor
 
     def comments(self, ref: Ref) -> list[RemoteComment]:
-        found: list[RemoteComment] = []
-        number = 1
-        while True:
-            answer = self._rows(f"{self._at(ref)}/comments", {"page": number})
-            found += [self._comment(ref, row) for row in answer.json]
-            if len(answer.json) < self._settings.page_size:
-                return found
-            number += 1
+        with self._of(ref):
+            answer = self._rows(f"{self._at(ref)}/comments", {}, of_record=True)
+        found = [self._comment(row) for row in answer.json]
+        while answer.following:
+            answer = self._rows(answer.following, of_record=True)
+            found += [self._comment(row) for row in answer.json]
+        return found
 
     def add_comment(self, ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:
         if audience not in self.audiences:
             raise Rejected(self._name, f"a comment is read by all who see the repository, and not by {audience} alone")
         said = {"body": self._fitting(marked(str(body), token))}
-        answer = self._client.call("POST", f"{self._at(ref)}/comments", body=said, shape=dict)
-        return answered(self._name, "the comment", lambda: self._comment(ref, answer.json))
+        with self._of(ref):
+            answer = self._client.call("POST", f"{self._at(ref)}/comments", body=said, shape=dict)
+        return answered(self._name, "the comment", lambda: self._comment(answer.json))
 
     def edit_comment(self, ref: Ref, comment: str, body: Any, audience: Audience) -> RemoteComment:
         if audience not in self.audiences:
@@ -208,10 +224,12 @@ class GithubAdapter:
         if not comment.isdecimal():
             raise Gone(self._name, f"there is no comment {comment!r:.40}")
         path = f"{self._repository}/issues/comments/{comment}"
-        _text, token = parted(self._client.get(path, shape=dict).json.get("body"))
+        with self._of(ref):
+            before = self._client.get(path, shape=dict).json
+        _text, token = of_ours({"body": None, **before}, self._account())
         said = {"body": self._fitting(marked(str(body), token) if token is not None else str(body))}
         answer = self._client.call("PATCH", path, body=said, shape=dict)
-        return answered(self._name, "the comment", lambda: self._comment(ref, answer.json))
+        return answered(self._name, "the comment", lambda: self._comment(answer.json))
 
     # Directory
 
@@ -219,8 +237,7 @@ class GithubAdapter:
         """The login that the settings give, where it may be assigned."""
         login = self._settings.people.get(email.lower())
         if login is None:
-            with asked_of_no_record():
-                self._client.get(self._repository, shape=dict)
+            self._look()
             return None
         try:
             self._client.send("GET", f"{self._repository}/assignees/{login}")
@@ -272,34 +289,25 @@ class GithubAdapter:
             self._login = self._client.part(answer, "login", str)
         return self._login
 
-    def _now(self) -> datetime:
-        """By GitHub's clock, in its whole seconds."""
-        with asked_of_no_record():
-            return self._client.get(self._repository, shape=dict).at.replace(microsecond=0)
-
     def _place(self, since: Cursor) -> datetime:
         try:
             return moment(since)
         except ValueError:
             raise NeedsOperator(self._name, f"the cursor {since!r:.80} is not one of ours; start anew") from None
 
-    def _list(self, since: datetime, number: int) -> tuple[list[Mapping[str, Any]], datetime]:
-        query: dict[str, str | int] = {"state": "all", "sort": "updated", "direction": "asc", "page": number}
+    def _list(self, since: datetime) -> Answer:
         at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        answer = self._rows(f"{self._repository}/issues", {**query, "since": at})
-        return answer.json, answer.at
+        query = {"state": "all", "sort": "updated", "direction": "asc", "since": at}
+        return self._rows(f"{self._repository}/issues", query)
 
-    def _rows(self, path: str, query: Mapping[str, str | int]) -> Answer:
-        """A page of objects. Raises Gone of a record alone."""
-        of_record = path.endswith("/comments")
-        told = {**query, "per_page": self._settings.page_size}
-        try:
+    def _rows(self, path: str, query: Mapping[str, str] | None = None, *, of_record: bool = False) -> Answer:
+        """A page of objects: the first of a listing, or the one that an answer leads to. Raises Gone of a record
+        alone."""
+        told: dict[str, str | int] | None = None
+        if query is not None:
+            told = {**query, "per_page": self._settings.page_size}
+        with nullcontext() if of_record else asked_of_no_record():
             answer = self._client.get(path, told, shape=list)
-        except Gone:
-            if of_record:
-                raise
-            with asked_of_no_record():
-                raise
         if not all(isinstance(row, dict) for row in answer.json):
             raise self._client.unlike(answer, "no list of objects")
         return answer
@@ -318,15 +326,20 @@ class GithubAdapter:
             raise Gone(self._name, f"there is no issue {ref!r:.40}")
         return f"{self._repository}/issues/{ref}"
 
-    def _one(self, ref: Ref) -> Answer:
-        """An issue; what was moved to another repository is gone from this one."""
+    @contextmanager
+    def _of(self, ref: Ref) -> Iterator[None]:
+        """Around what is asked about an issue: one that was moved to another repository is gone from this one."""
         try:
-            answer = self._client.get(self._at(ref), shape=dict)
+            yield
         except NeedsOperator as error:
             if error.status != 301:
                 raise
-            self._now()  # where the repository itself has another name by now, that is said
+            self._look()  # where the repository itself has another name by now, that is said
             raise Gone(self._name, f"issue {ref} was moved to another repository", status=301) from None
+
+    def _one(self, ref: Ref) -> Answer:
+        with self._of(ref):
+            answer = self._client.get(self._at(ref), shape=dict)
         if "pull_request" in answer.json:
             raise Gone(self._name, f"{ref} is a pull request")
         return answer
@@ -345,19 +358,18 @@ class GithubAdapter:
         return answered(self._name, f"issue {ref}", lambda: self._reading(answer.json, answer.at))
 
     def _reading(self, issue: Mapping[str, Any], at: datetime) -> Reading:
-        return reading_of(issue, self._marks, at, self._settings.people)
+        return reading_of(issue, self._marks, at, self._settings.people, self._account())
 
-    def _comment(self, ref: Ref, row: Mapping[str, Any]) -> RemoteComment:  # noqa: ARG002 - one shape for all calls
-        text, token = parted(row["body"])
-        author = str((row.get("user") or {}).get("login") or "")
+    def _comment(self, row: Mapping[str, Any]) -> RemoteComment:
+        text, token = of_ours(row, self._account())
         return RemoteComment(
             id=str(row["id"]),
             body=text,
-            author=author,
+            author=str((row.get("user") or {}).get("login") or ""),
             created_at=moment(row["created_at"]),
             audience=Audience.STAFF,
-            ours=author == self._account(),
-            token=token if author == self._account() else None,
+            ours=author_of(row) == self._account().lower(),
+            token=token,
         )
 
     def _fitting(self, text: str) -> str:
@@ -370,8 +382,8 @@ class GithubAdapter:
         refused: dict[str, str] = {}
         if (creating or "title" in body) and not str(body.get("title") or "").strip():
             refused["title"] = "it is empty"
-        for name, most in LONGEST.items():
-            if len(str(body.get(name) or "")) > most - (300 if name == "body" else 0):
+        for name, most in {**LONGEST, "body": LONGEST["body"] - LONGEST_MARK}.items():
+            if len(str(body.get(name) or "")) > most:
                 refused[name] = f"it is {len(str(body[name])):,} characters long, and {most:,} is the most"
         for name in ("severity", "priority", "status"):
             value = body.get(name)
@@ -380,7 +392,11 @@ class GithubAdapter:
                 refused[name] = f"no label stands for it; set `{name}_label`"
             elif is_label and len(self._marks.prefixes[name] + str(value)) > LONGEST_LABEL:
                 refused[name] = f"a label is {LONGEST_LABEL} characters long at most"
-        if any(len(str(one)) > LONGEST_LABEL for one in body.get("labels") or ()):
+        labels = [str(one) for one in body.get("labels") or ()]
+        taken = sorted(set(labels) - set(self._marks.free(labels)))
+        if taken:
+            refused["labels"] = f"{taken[0]!r:.60} begins like the labels that stand for another field"
+        elif any(len(one) > LONGEST_LABEL for one in labels):
             refused["labels"] = f"a label is {LONGEST_LABEL} characters long at most"
         if refused:
             words = "; ".join(f"{name}: {why}" for name, why in refused.items())
@@ -392,8 +408,7 @@ def _too_often(status: int, headers: Mapping[str, str], words: str, now: datetim
     if status not in (403, 429):
         return None
     told = retry_after(headers, now)
-    if headers.get("x-ratelimit-remaining") == "0" and (at := headers.get("x-ratelimit-reset", "")).isdecimal():
-        return told or max(datetime.fromtimestamp(min(int(at), 2**32), UTC) - now, timedelta(seconds=1))
-    if told is not None or "rate limit" in words.lower():
-        return told or PATIENCE
-    return None
+    reset = headers.get("x-ratelimit-reset", "")
+    if told is None and headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal() and len(reset) <= 11:
+        told = max(datetime.fromtimestamp(int(reset), UTC) - (server_date(headers) or now), timedelta(seconds=1))
+    return told or (PATIENCE if status == 429 or "rate limit" in words.lower() else None)

@@ -45,8 +45,8 @@ class Marks:
         return [one for one in labels if not one.lower().startswith(used)] if used else list(labels)
 
     def written(self, labels: Sequence[str], told: Mapping[str, str | None]) -> list[str]:
-        """The labels of an issue with these of its own, and what is told."""
-        return [*labels, *(f"{prefix}{told[member]}" for member, prefix in self._used() if told.get(member))]
+        """The labels of an issue with those of these that stand for themselves, and what is told."""
+        return [*self.free(labels), *(f"{prefix}{told[member]}" for member, prefix in self._used() if told.get(member))]
 
     def can_tell(self, member: str) -> bool:
         """Whether a label stands for a member."""
@@ -62,17 +62,27 @@ def marked(text: str, token: Token) -> str:
 
 
 def parted(text: str | None) -> tuple[str, Token | None]:
-    """A text without our mark, and the token in it."""
+    """A text of ours without our mark, which is the last of several, and the token in it."""
     said = text or ""
-    found = _MARK.search(said)
+    found = next(iter(reversed([*_MARK.finditer(said)])), None)
     return (said, None) if found is None else (said[: found.start()] + said[found.end() :], Token(found[1]))
 
 
-def body_of(issue: Mapping[str, Any], marks: Marks) -> dict[str, Any]:
+def of_ours(row: Mapping[str, Any], account: str) -> tuple[str, Token | None]:
+    """What an issue or a comment says, and our token. What somebody else wrote carries none, whatever it says."""
+    text = row["body"]
+    return parted(text) if author_of(row) == account.lower() else (text or "", None)
+
+
+def author_of(row: Mapping[str, Any]) -> str:
+    """Who wrote it, in lower case; "" where nobody is told."""
+    return str((row.get("user") or {}).get("login") or "").lower()
+
+
+def body_of(issue: Mapping[str, Any], marks: Marks, text: str) -> dict[str, Any]:
     """What a mapping reads. Raises ValueError, KeyError or TypeError for an issue that is none."""
     labels = [_label(one) for one in issue["labels"]]
     told = marks.told(labels)
-    text, _token = parted(issue["body"])
     assignees = [str(one["login"]) for one in issue["assignees"]]
     if not isinstance(issue["title"], str) or issue["state"] not in ("open", "closed"):
         raise ValueError("it has no title, or a state that is none")
@@ -121,12 +131,15 @@ def state_of(status: str, before: str) -> dict[str, Any]:
     return {"state": "open", "state_reason": "reopened"} if was_closed else {}
 
 
-def reading_of(issue: Mapping[str, Any], marks: Marks, at: datetime, people: Mapping[str, str]) -> Reading:
-    """An issue as it stood at this time of the tool's. Raises as `body_of`."""
+def reading_of(
+    issue: Mapping[str, Any], marks: Marks, at: datetime, people: Mapping[str, str], account: str
+) -> Reading:
+    """An issue as it stood at this time of the tool's; `account` is ours. Raises as `body_of`."""
     number = issue["number"]
     if not isinstance(number, int) or isinstance(number, bool):
         raise ValueError("it has no number")
-    body, changed = body_of(issue, marks), moment(issue["updated_at"])
+    text, token = of_ours(issue, account)
+    body, changed = body_of(issue, marks, text), moment(issue["updated_at"])
     shown = [body, changed.isoformat(), issue.get("comments")]
     return Reading(
         ref=Ref(str(number)),
@@ -134,9 +147,14 @@ def reading_of(issue: Mapping[str, Any], marks: Marks, at: datetime, people: Map
         body=body,
         key=f"#{number}",
         url=str(issue.get("html_url") or ""),
-        token=parted(issue["body"])[1],
+        token=token,
         age=max(at - changed, timedelta(0)),
-        people={login: address for address, login in people.items() if login in (body["assignee"], body["reporter"])},
+        people={
+            shown: address
+            for address, login in people.items()
+            for shown in (body["assignee"], body["reporter"])
+            if shown is not None and shown.lower() == login.lower()
+        },
     )
 
 

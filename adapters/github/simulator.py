@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from tieline.adapters.testing.simulation import Request, Response, Simulator, run
 
@@ -23,6 +24,9 @@ WEBHOOK_SECRET: Final = "simulated-github-hook-77e1"  # noqa: S105 - signs nothi
 ACCOUNT: Final = "tieline-bot"
 PERSON: Final = "octocat"
 LONGEST: Final = {"title": 256, "body": 65_536}
+LARGEST: Final = 10_000
+"""Rows behind which no page is answered by its number."""
+HOST: Final = "api.github.example"
 REASONS: Final = (None, "completed", "not_planned", "duplicate", "reopened")
 
 
@@ -56,7 +60,7 @@ class GithubSimulator(Simulator):
             case "GET", ["assignees", login]:
                 return Response(204) if login in self.assignable else _error(404, "Not Found")
             case "GET", ["issues"]:
-                return self._list(request.query)
+                return self._list(request)
             case "POST", ["issues"]:
                 return self._post(request.json() or {})
             case _, ["issues", "comments", number]:
@@ -148,7 +152,8 @@ class GithubSimulator(Simulator):
         facts = {"full_name": REPOSITORY, "private": self.private, "archived": False, "has_issues": True}
         return {**facts, "permissions": rights}
 
-    def _list(self, query: Mapping[str, str]) -> Response:
+    def _list(self, request: Request) -> Response:
+        query = request.query
         rows = [one for number, one in self.issues.items() if number not in self.away]
         if "since" in query:
             since = datetime.fromisoformat(query["since"])
@@ -157,11 +162,21 @@ class GithubSimulator(Simulator):
             rows = [one for one in rows if one["user"]["login"] == query["creator"]]
         by = {"updated": "updated_at", "created": "created_at"}[query.get("sort", "created")]
         rows.sort(key=lambda one: (one[by], one["number"]), reverse=query.get("direction", "desc") == "desc")
-        return self._page([self.shown(one["number"]) for one in rows], query)
+        keys = [f"{one[by]} {one['number']}" for one in rows]
+        return self._page([self.shown(one["number"]) for one in rows], keys, request)
 
-    def _page(self, rows: list[dict[str, Any]], query: Mapping[str, str]) -> Response:
-        size, number = min(int(query.get("per_page", 30)), 100), int(query.get("page", 1))
-        return Response.of(rows[(number - 1) * size : number * size])
+    def _page(self, rows: list[dict[str, Any]], keys: list[str], request: Request) -> Response:
+        """One page of them, and the link to the next: behind the last row, whatever comes before it meanwhile."""
+        size = min(int(request.query.get("per_page", 30)), 100)
+        if int(request.query.get("page", 1)) * size > LARGEST:
+            return _error(422, "Pagination with the page parameter is not supported for large datasets")
+        first = keys.index(after) + 1 if (after := request.query.get("after")) in keys else 0
+        if first + size >= len(rows):
+            return Response.of(rows[first:])
+        host = request.headers.get("host", "")
+        following = urlencode({**request.query, "after": keys[first + size - 1]})
+        where = f"http{'s' if host == HOST else ''}://{host}{request.path}?{following}"
+        return Response.of(rows[first : first + size], headers={"link": f'<{where}>; rel="next"'})
 
     def _post(self, said: Mapping[str, Any]) -> Response:
         wrong = self._wrong(said, creating=True)
@@ -188,7 +203,7 @@ class GithubSimulator(Simulator):
                 return _invalid(wrong) if wrong else Response.of(self.change(number, said, ACCOUNT))
             case "GET", ["comments"]:
                 rows = [_without(one, "of") for one in self.comments.values() if one["of"] == number]
-                return self._page(rows, request.query)
+                return self._page(rows, [str(one["id"]) for one in rows], request)
             case "POST", ["comments"]:
                 said = request.json() or {}
                 wrong = self._wrong({"body": said.get("body") or ""}, of="IssueComment")

@@ -12,6 +12,7 @@ from tieline.adapters.github.driver import GithubDriver
 from tieline.adapters.github.issue import Marks, marked, parted
 from tieline.adapters.github.simulator import ACCOUNT, PERSON, REPOSITORY, rate_limited
 from tieline.core.errors import Forged, Gone, NeedsOperator, Rejected, TryAgain
+from tieline.core.model import Audience
 from tieline.core.port import Delivery, Ref, Token
 
 TOKEN = Token("tieline-0f3a")
@@ -38,6 +39,60 @@ def test_people_see_no_mark_and_an_edit_keeps_it(tool: GithubDriver) -> None:
     adapter.update(made.ref, {"body": "df says 99 %"}, made.version)
     assert tool.simulator.issues[int(made.ref)]["body"] == marked("df says 99 %", TOKEN)
     assert adapter.read(made.ref).body["body"] == "df says 99 %"
+
+
+def test_a_mark_in_somebodys_words_hides_no_mark_of_ours(tool: GithubDriver) -> None:
+    words, adapter = "Cards are refused. <!-- tieline: stranger --> Since 07:00.", tool.connect()
+    made = adapter.create(tool.new_body("Disk full", words), TOKEN)
+    assert (made.token, made.body["body"]) == (TOKEN, words)
+    found = adapter.find(TOKEN)
+    assert found is not None
+    assert found.ref == made.ref
+    again = adapter.update(made.ref, {"body": f"{words} Twice."}, made.version)
+    assert (again.token, again.body["body"]) == (TOKEN, f"{words} Twice.")
+
+
+def test_what_somebody_else_wrote_carries_no_token_of_ours(tool: GithubDriver) -> None:
+    ref, adapter = tool.make("Disk full", marked("df says 100 %", TOKEN)), tool.connect()
+    read = adapter.read(ref)
+    assert (read.token, read.body["body"]) == (None, marked("df says 100 %", TOKEN))
+    tool.comment(ref, marked("hello", TOKEN), Audience.STAFF)
+    (comment,) = adapter.comments(ref)
+    assert (comment.token, comment.ours) == (None, False)
+
+
+def test_a_tag_that_looks_like_the_label_of_another_field_is_refused_by_name(tool: GithubDriver) -> None:
+    adapter = tool.connect()
+    with pytest.raises(Rejected) as caught:
+        adapter.create({**tool.new_body("Disk full"), "severity": "high", "labels": ["Severity: low", "x"]}, TOKEN)
+    assert list(caught.value.refused) == ["labels"]
+    assert Marks({"severity": "severity: "}).written(["severity: low", "x"], {"severity": "high"}) == [
+        "x",
+        "severity: high",
+    ]
+
+
+def test_whoever_is_written_otherwise_is_the_same_person(tool: GithubDriver) -> None:
+    adapter = tool.connect_to(tool.secrets[0], people={tool.known_email: PERSON.upper()})
+    assert adapter.read(tool.make("Disk full")).people == {PERSON: tool.known_email}
+
+
+def test_a_listing_goes_on_behind_its_last_row(tool: GithubDriver) -> None:
+    adapter = tool.connect()
+    tokens = [Token(f"tieline-{number}") for number in range(8)]
+    made = [adapter.create(tool.new_body(f"db{number}"), one) for number, one in enumerate(tokens)]
+    found = adapter.find(tokens[0])
+    assert found is not None
+    assert found.ref == made[0].ref
+
+
+def test_a_repository_that_was_opened_to_all_stops_the_connection_within_the_hour(tool: GithubDriver) -> None:
+    adapter = tool.connect()
+    cursor = next(iter(adapter.changes(None))).cursor
+    tool.simulator.private = False
+    tool.advance(3_700)
+    with pytest.raises(NeedsOperator, match="only a private one is kept in step"):
+        list(adapter.changes(cursor))
 
 
 def test_what_has_no_member_is_a_label_and_other_labels_stay(tool: GithubDriver) -> None:
@@ -101,6 +156,13 @@ def test_calls_that_are_used_up_are_waited_for(tool: GithubDriver) -> None:
         adapter.read(ref)
     assert caught.value.wait is not None
     assert timedelta(minutes=9) < caught.value.wait <= timedelta(minutes=10)
+    assert "permission" not in str(caught.value)
+    tool.heal()
+    status, headers, body = rate_limited(tool.now(), 90_000)
+    tool.fail(status, headers=headers, content=body)
+    with pytest.raises(TryAgain) as caught:
+        adapter.read(ref)
+    assert caught.value.wait == timedelta(hours=1)
     tool.heal()
     tool.fail(403, content=json.dumps({"message": "You have exceeded a secondary rate limit."}).encode())
     with pytest.raises(TryAgain) as caught:
@@ -114,7 +176,10 @@ def test_calls_that_are_used_up_are_waited_for(tool: GithubDriver) -> None:
 
 @pytest.mark.parametrize(
     ("told", "sentence"),
-    [("private", "everybody can read its issues"), ("triages", "labels and assignees would be left out")],
+    [
+        ("private", "others than those who work in it read its issues"),
+        ("triages", "labels and assignees would be left out"),
+    ],
 )
 def test_a_repository_that_cannot_be_kept_in_step_is_refused(tool: GithubDriver, told: str, sentence: str) -> None:
     setattr(tool.simulator, told, False)
