@@ -43,7 +43,7 @@ def new(name: str, folder: str | None, as_json: bool) -> None:
 @adapter.command()
 @click.argument("connection")
 @click.option("--colleague", help="A connection to the same sandbox by another account: who edits at the same time.")
-@click.option("--address", help="The sandbox's host: given here, it is not asked for.")
+@click.option("--address", help="The sandbox's place, as HOST/PROJECT: given here, it is not asked for.")
 @click.option(
     "--patience",
     type=click.FloatRange(0, 3600),
@@ -67,8 +67,8 @@ def prove(
 
     It makes some hundred records there whose titles begin with a mark, where the connection makes its records, edits
     them, and closes them in the end. The connection says `environment: sandbox`; nothing else of the workspace may use
-    that instance. Nothing is done that could lock an account. The report names no host, person, project or record: read
-    it, and send it to us.
+    that place. Nothing is done that could lock an account. The report holds sentences of the contract, without values
+    and without the tool's own words: it names nobody, as far as that can be told. Read it, and send it to us.
     """
     if find_spec("pytest") is None:
         raise TielineError("the contract is written with pytest, which is not installed: pip install pytest")
@@ -97,21 +97,24 @@ def prove(
             proving.check_is_sandbox(config, named, looking, served=served)
         here = engine.connections[named.name]
         health = here.source.check()
+        accounts = [health.account]
         if other is not None:
-            account = engine.connections[other.name].source.check().account
-            proving.check_is_colleague(named, other, (health.account, account))
+            accounts.append(engine.connections[other.name].source.check().account)
+            proving.check_is_colleague(named, other, (accounts[0], accounts[1]))
         preflight(here, engine.clock.monotonic())
+        proving.check_can_be_fenced(named.name, here.mapping)
         registry.close()
-    _ask(named.name, named.tool, proving.address_of(named), health.account, address)
+    place = proving.place_of(named)
+    _ask(named.name, named.tool, place, health.account, address)
     sandbox = Sandbox(named, here.mapping, clock(), here.budget.spend, secrets.token_hex(3), patience)
+    click.echo(f"titles begin with {sandbox.fence.strip()}, should this be cut off", err=True)
+    if report is not None:
+        Path(report).write_text("", encoding="utf-8")  # before anything is made: it may be a place nobody can write to
     found = proving.prove(sandbox, health, other, tieline=version("tieline"), begins=_tell)
-    others = {
-        proving.address_of(named): "<host>",
-        health.account: "<account>",
-        named.name: "<connection>",
-        sandbox.mark: "<mark>",
-    }
-    document = reports.for_strangers(found, reports.telling(named.settings, others))
+    both = [named, *([other] if other is not None else [])]
+    others = {place: "<place>", place.partition("/")[0]: "<host>", sandbox.mark: "<mark>"}
+    others |= dict.fromkeys([one.name for one in both], "<connection>") | dict.fromkeys(accounts, "<account>")
+    document = reports.for_strangers(found, reports.telling([one.settings for one in both], others))
     if report is not None:
         Path(report).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if as_json:
@@ -124,11 +127,11 @@ def prove(
 def _ask(connection: str, tool: str, place: str, account: str, given: str | None) -> None:
     """Raises TielineError where it is not confirmed which instance this is."""
     if given is None:
-        say(f"{connection} is {tool} at {place or 'no address'}, as {account}.")
+        say(f"{connection} is {tool} at {place}, as {account}.")
         say("Some hundred records are made there, edited, and closed in the end.")
-        given = click.prompt("To go on, type its address", default="", show_default=False)
+        given = click.prompt("To go on, type that place", default="", show_default=False)
     if given.strip().lower() != place:
-        raise TielineError(f"{connection} is at {place or 'no address'}, and not at {given!r}: nothing was made")
+        raise TielineError(f"{connection} is at {place}, and not at {given!r}: nothing was made")
 
 
 def _tell(test: str) -> None:

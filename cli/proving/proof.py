@@ -17,7 +17,7 @@ from tieline.core.config import Config, ConnectionConfig
 from tieline.core.errors import RemoteError, TielineError
 from tieline.core.model import RecordKind, Status
 from tieline.core.options import Environment
-from tieline.core.port import Adapter, Cursor, Health, Reading, Source
+from tieline.core.port import Adapter, Cursor, Finder, Health, Reading, Source, Unreadable
 from tieline.core.store import tables as t
 from tieline.core.store.store import Connection
 from tieline.mappings import Mapping as FieldMapping
@@ -30,10 +30,22 @@ class NoSandbox(TielineError):
     """It may not be proved there; its message says why, and what to do."""
 
 
-def address_of(connection: ConnectionConfig) -> str:
-    """The host that a connection asks, or all of its address where that names none."""
-    url = str(getattr(connection.settings, "url", "") or "")
-    return urlsplit(url).netloc.rpartition("@")[2].lower() or url
+CONTAINERS: Final = ("repository", "project", "queue", "service", "page", "table")
+"""The settings that say where in an instance a connection makes its records."""
+
+
+def place_of(connection: ConnectionConfig) -> str:
+    """Where a connection makes its records: the host, its port where that is not the usual one, and the project or
+    queue there; "" where it names no host."""
+    settings = connection.settings
+    parts = urlsplit(str(getattr(settings, "url", "") or ""))
+    host = (parts.hostname or "").rstrip(".")
+    if not host:
+        return ""
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    port = "" if parts.port in (None, usual) else f":{parts.port}"
+    inside = next((str(found) for name in CONTAINERS if (found := getattr(settings, name, None))), "")
+    return f"{host}{port}/{inside}".rstrip("/").lower()
 
 
 def check_is_sandbox(config: Config, connection: ConnectionConfig, stored: Connection, *, served: bool) -> None:
@@ -47,9 +59,9 @@ def check_is_sandbox(config: Config, connection: ConnectionConfig, stored: Conne
             f"{name} is not called a sandbox: a proof makes some hundred records there and closes them. Where nobody "
             f"works by it, write `environment: sandbox` under `connections: {name}:` and ask again."
         )
-    place = address_of(connection)
+    place = place_of(connection)
     for other in config.connections.values():
-        if place and other.environment is not Environment.SANDBOX and address_of(other) == place:
+        if other.environment is not Environment.SANDBOX and place_of(other) == place:
             raise NoSandbox(
                 f"{other.name} asks {place}, too, and is not called a sandbox: what is made by {name} would be read by "
                 f"it. Prove {name} in a workspace of its own, or on another instance."
@@ -61,6 +73,8 @@ def check_is_sandbox(config: Config, connection: ConnectionConfig, stored: Conne
             f"{name} is in use, copies of incidents kept there: {kept:,}. Prove it in a workspace of its own, whose "
             "tieline.yaml has this connection alone."
         )
+    if not place_of(connection):
+        raise NoSandbox(f"{name} names no host, so that nobody could say which instance is written to")
     if served:
         raise NoSandbox(
             f"a daemon runs on this workspace: it would take what is made by {name} for incidents, and copy them. Stop "
@@ -68,13 +82,23 @@ def check_is_sandbox(config: Config, connection: ConnectionConfig, stored: Conne
         )
 
 
+def check_can_be_fenced(name: str, mapping: FieldMapping) -> None:
+    """Raises NoSandbox where what was made could not be told from what was there, or not be closed."""
+    lacking = [field for field in ("title", "status") if field not in mapping.writable & mapping.readable]
+    if lacking:
+        raise NoSandbox(
+            f"by its mapping {name} does not read and write {' and '.join(lacking)}: what a proof makes could not be "
+            "told from other records, or not be closed"
+        )
+
+
 def check_is_colleague(connection: ConnectionConfig, colleague: ConnectionConfig, accounts: tuple[str, str]) -> None:
     """Raises NoSandbox for a colleague who works elsewhere, or by the same account."""
-    same = colleague.tool == connection.tool and address_of(colleague) == address_of(connection)
+    same = colleague.tool == connection.tool and place_of(colleague) == place_of(connection)
     if not same or colleague.environment is not Environment.SANDBOX:
         raise NoSandbox(
-            f"{colleague.name} is not another account of the same sandbox: a colleague has the same `tool`, `url` and "
-            f"`environment: sandbox` as {connection.name}, and logs in as somebody else."
+            f"{colleague.name} is not another account at the same place of the same sandbox: a colleague has the same "
+            f"`tool`, `url`, project or queue, and `environment: sandbox` as {connection.name}, and logs in as another."
         )
     if accounts[0] == accounts[1]:
         raise NoSandbox(f"{colleague.name} logs in as {accounts[1]}, as {connection.name} does: name another account")
@@ -108,13 +132,19 @@ def prove(
         version=health.version,
         account=health.account,
         tieline=tieline,
-        mapping=f"{sandbox.mapping.name} {sandbox.mapping.digest[:12]}",
+        mapping=_called(sandbox),
         powers=[power.value for power in sandbox.connection.kind.powers],
         verdict=verdict,
         took=sandbox.took,
         closed=closed,
         left=left,
     )
+
+
+def _called(sandbox: Sandbox) -> str:
+    """The mapping's name where it is a shipped one, and what it says in a few digits."""
+    shipped = isinstance(sandbox.connection.mapping, str) and sandbox.connection.overlay is None
+    return f"{sandbox.mapping.name if shipped else 'its own'} {sandbox.mapping.digest[:12]}"
 
 
 def _here(source: Source) -> Cursor:
@@ -127,12 +157,17 @@ def _clear(sandbox: Sandbox, source: Source, since: Cursor) -> tuple[int, dict[s
     """Close what was made. Answers how many were, and what is left, with why."""
     if not isinstance(source, Adapter):
         return 0, {}
+    if isinstance(source, Finder):
+        sandbox.sleep(source.lookup_lag.total_seconds())  # what was made last may not be listed yet
     closed, left = 0, dict[str, str]()
     try:
-        found = list(left_open(sandbox, source, since))
+        found = left_open(sandbox, source, since)
     except RemoteError as error:
         return 0, {f"all whose title begins with {sandbox.fence.strip()}": str(error)}
     for one in found:
+        if isinstance(one, Unreadable):
+            left[one.called] = f"{one.sentence}; it may be one of ours"
+            continue
         why = _why_not_closed(sandbox.mapping, source, one)
         if why:
             left[one.key or one.ref] = why

@@ -7,7 +7,10 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
+
+from pydantic import BaseModel
 
 from tieline.adapters.testing.contract.trial import Verdict
 from tieline.core.port import ConnectionSettings
@@ -20,11 +23,17 @@ SHORTEST: Final = 3
 _NO_VERB: Final = "the driver has no verb"
 _BESIDE: Final = "only somebody who does more in the tool than we could show it"
 
+_VALUES: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_OF_TOOLS: Final = re.compile(r"(answered \d{3}).*", re.DOTALL)
+"""From its status on, an error holds the tool's own words, which may name anybody."""
+
 _TELLING: Final = (
     (re.compile(r"https?://[^\s'\"<>)]+"), "<address>"),
+    (re.compile(r"(?<!\w)(/[\w.-]+){2,}"), "<path>"),
     (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), "<e-mail>"),
     (re.compile(r"\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b"), "<address>"),
-    (re.compile(r"\b([\w-]+\.)+(com|net|org|io|cloud|local|lan|internal|corp|dev|example|[a-z]{2})\b(?!\()"), "<host>"),
+    (re.compile(r"\[?\b[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){2,}\b\]?"), "<address>"),
+    (re.compile(r"\b([\w-]+\.)+[a-z]{2,}\b(:\d+)?", re.IGNORECASE), "<host>"),
     (re.compile(r"\b[A-Z][A-Z0-9_]+-\d+\b"), "<key>"),
     (re.compile(r"\b[A-Z]{2,8}\d{4,}\b"), "<key>"),
     (re.compile(r"\b(?=[\w-]*\d)[0-9A-Za-z_-]{12,}\b"), "<id>"),
@@ -98,18 +107,20 @@ def for_strangers(proof: Proof, known: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def telling(settings: ConnectionSettings, others: Mapping[str, str]) -> dict[str, str]:
+def telling(settings: Iterable[ConnectionSettings], others: Mapping[str, str]) -> dict[str, str]:
     """What tells whose tool it is, and what is shown for it: the settings' own words by their name, and others."""
     found = dict(others)
-    for name, value in settings:
-        for word in _words(value):
-            found.setdefault(word, f"<{name}>")
+    for one in settings:
+        for name, value in one:
+            for word in _words(value):
+                found.setdefault(word, f"<{name}>")
     return {word: shown for word, shown in found.items() if len(word) >= SHORTEST}
 
 
 def hidden(words: str, known: Mapping[str, str]) -> str:
-    """The words without what tells whose tool it is, as far as that can be told."""
-    words = redacted(words)
+    """A sentence of the contract without values, without the tool's own words, and without what tells whose tool it
+    is, as far as that can be told."""
+    words = _VALUES.sub("<value>", _OF_TOOLS.sub(r"\1", redacted(words)))
     for word in sorted(known, key=len, reverse=True):
         words = re.sub(rf"(?<![\w-]){re.escape(word)}(?![\w-])", known[word], words, flags=re.IGNORECASE)
     for pattern, shown in _TELLING:
@@ -118,8 +129,12 @@ def hidden(words: str, known: Mapping[str, str]) -> str:
 
 
 def _words(value: object) -> Iterable[str]:
+    if isinstance(value, Path):
+        return [str(value), *value.parts]
+    if isinstance(value, BaseModel):
+        return [word for _name, one in value for word in _words(one)]
     if isinstance(value, str):
-        return [value, *re.findall(r"[\w.-]+\.[\w.-]+", value)]
+        return [value, *re.findall(r"[\w.-]+\.[\w.-]+", value), *value.split("/")]
     if isinstance(value, Mapping):
         return [word for one in value.values() for word in _words(one)]
     if isinstance(value, (list, tuple, set, frozenset)):

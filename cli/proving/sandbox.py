@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from tieline.adapters.testing.driver import ToolDriver
 from tieline.core.clock import Clock
 from tieline.core.config import ConnectionConfig
 from tieline.core.model import Fields, Severity, Status
-from tieline.core.port import Adapter, Body, Cut, Power, Reading, Ref, Source, Token, Workbench
+from tieline.core.port import Adapter, Body, Cut, Power, Reading, Ref, Source, Token, Unreadable, Workbench
 from tieline.mappings import Mapping as FieldMapping
 
 PAGE: Final = 3
@@ -92,6 +92,12 @@ class Sandbox:
     def bench(self) -> Workbench:
         """What an adapter gets whose line nobody cuts."""
         return Workbench(self.clock, self.sleep, spend=self.spend)
+
+    def is_ours(self, one: Reading) -> bool:
+        """Whether it is a record of this proof that is still open."""
+        fields = self.mapping.normalize(one.body).fields
+        title, status = str(fields.get("title") or ""), fields.get("status")
+        return title.startswith(self.fence.strip()) and status is not None and Status(str(status)).is_open
 
     @property
     def fence(self) -> str:
@@ -247,11 +253,11 @@ def change(person: Adapter, ref: Ref, patch: Body) -> None:
     person.update(ref, patch, person.read(ref).version)
 
 
-def left_open(sandbox: Sandbox, source: Adapter, since: Any) -> Iterator[Reading]:
-    """What the proof made and is still open, as the tool itself lists it."""
-    seen: dict[Ref, Reading] = {one.ref: one for page in source.changes(since) for one in page.readings}
-    for reading in seen.values():
-        fields: Mapping[str, Any] = sandbox.mapping.normalize(reading.body).fields
-        title, status = str(fields.get("title") or ""), fields.get("status")
-        if title.startswith(sandbox.fence.strip()) and status is not None and Status(str(status)).is_open:
-            yield reading
+def left_open(sandbox: Sandbox, source: Adapter, since: Any) -> list[Reading | Unreadable]:
+    """What the proof made and is still open, as the tool itself lists it; and what cannot be understood."""
+    listed: dict[Ref, Reading] = {}
+    odd: list[Unreadable] = []
+    for page in source.changes(since):
+        listed |= {one.ref: one for one in page.readings}
+        odd += page.unreadable
+    return [*(one for one in listed.values() if sandbox.is_ours(one)), *odd]

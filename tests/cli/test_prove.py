@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from tests.sync.world import World
 
 from tieline.adapters.servicenow.simulator import ServiceNowSimulator
 from tieline.adapters.testing.simulation import Request, Response
+from tieline.cli.proving.proof import place_of
 from tieline.cli.proving.report import hidden, telling
 from tieline.core.config import load_workspace
+from tieline.core.model import ConnectionName
 from tieline.core.store.store import Store
 from tieline.sync.daemon.heartbeat import Heartbeat
 
@@ -49,8 +51,8 @@ class Bench:
     others: list[str] = field(default_factory=list)
 
     @property
-    def host(self) -> str:
-        return self.url.removeprefix("http://")
+    def place(self) -> str:
+        return f"{self.url.removeprefix('http://')}/incident"
 
     def connection(self, name: str, user: str = "tieline", environment: str = "environment: sandbox") -> None:
         """Write one more connection."""
@@ -61,7 +63,7 @@ class Bench:
         (self.folder / "tieline.yaml").write_text("\n".join(lines), encoding="utf-8")
 
     def prove(self, *words: str) -> tuple[int, str]:
-        given = ("adapter", "prove", "snow", "--address", self.host, "--patience", "0", *words)
+        given = ("adapter", "prove", "snow", "--address", self.place, "--patience", "0", *words)
         code, output = run(*given, workspace=self.folder)
         return int(code), str(output)
 
@@ -106,7 +108,7 @@ def test_what_holds_is_told_and_what_was_made_is_closed(snow: Bench) -> None:
     assert len(made) == document["records"]["closed"] > 30
     assert {row["state"] for row in made} == {"6"}
     assert json.loads((snow.folder / "report.json").read_text(encoding="utf-8")) == document
-    assert not [word for word in (snow.host, "127.0.0.1", "fred", "luddy") if word in output]
+    assert not [word for word in ("127.0.0.1", "fred", "luddy") if word in output]
 
 
 def test_what_this_instance_does_otherwise_is_told(forgetful: Bench) -> None:
@@ -129,7 +131,31 @@ def test_an_instance_that_another_connection_uses_is_left_alone(
 ) -> None:
     snow.connection("snow")
     snow.connection("real", environment="")
-    assert f"real asks {snow.host}, too" in snow.refused(capsys)
+    assert f"real asks {snow.place}, too" in snow.refused(capsys)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://snow.example", "https://SNOW.example.:443/", True),
+        ("https://snow.example", "https://snow.example:8443", False),
+        ("https://snow.example", "https://snow2.example", False),
+    ],
+)
+def test_a_place_is_the_same_however_it_is_written(snow: Bench, one: str, other: str, same: bool) -> None:
+    snow.connection("snow")
+    config, registry = load_workspace(snow.folder / "tieline.yaml")
+    registry.close()
+    named = config.connections[ConnectionName("snow")]
+    places = [replace(named, settings=named.settings.model_copy(update={"url": url})) for url in (one, other)]
+    assert (place_of(places[0]) == place_of(places[1])) is same
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_made(
+    snow: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snow.connection("snow")
+    assert "nowhere" in snow.refused(capsys, "--report", str(snow.folder / "nowhere" / "report.json"))
 
 
 def test_another_address_than_was_confirmed_is_left_alone(snow: Bench, capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,13 +192,17 @@ def test_while_a_daemon_runs_nothing_is_made(snow: Bench, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
-        ("GET https://acme.service-now.com/api answered 403", "GET <address> answered 403"),
-        ("acme.service-now.com: no connection", "<host>: no connection"),
+        ("GET https://acme.service-now.com/api answered 403: Jane Doe may not", "GET <address> answered 403"),
+        ("ACME.SERVICE-NOW.COM: no connection", "<host>: no connection"),
+        ("egress.acme.bank:3128 and rt.acme.info", "<host> and <host>"),
+        ("no connection to [2001:db8::12]", "no connection to <address>"),
+        ("there is no file /home/jdoe/ca.pem", "there is no file <path>"),
+        ("raise Gone, not Rejected: owner 'Jane Doe'", "raise Gone, not Rejected: owner <value>"),
         ("Zoë.Smith@acme.example may not", "<e-mail> may not"),
         ("OPS-1234 and INC0010042 are gone", "<key> and <key> are gone"),
         ("9d385017c611228701d22104cc95c371 is not there", "<id> is not there"),
         ("project OPS has no field customfield_10042", "project <project> has no field <id>"),
-        ("the record holds 'df says 100 %'", "the record holds 'df says 100 %'"),
+        ("the record holds 'df says 100 %'", "the record holds <value>"),
     ],
 )
 def test_words_name_nobody(words: str, shown: str) -> None:
@@ -183,5 +213,8 @@ def test_what_settings_say_tells_whose_tool_it_is(snow: Bench) -> None:
     snow.connection("snow")
     config, registry = load_workspace(snow.folder / "tieline.yaml")
     registry.close()
-    known = telling(next(iter(config.connections.values())).settings, {"Ann Avery": "<account>"})
+    settings = next(iter(config.connections.values())).settings
+    closed = settings.model_copy(update={"ca_file": Path("/srv/acme/ca.pem")})
+    known = telling([settings, closed], {"Ann Avery": "<account>"})
     assert hidden(f"tieline at {snow.url}, beside Ann Avery", known) == "<username> at <url>, beside <account>"
+    assert hidden("the authority of acme", known) == "the authority of <ca_file>"
