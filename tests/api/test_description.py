@@ -139,6 +139,7 @@ SELDOM: Final = {
     "POST /api/v1/reviews/close",
     "POST /api/v1/holds/lift",
     "GET /api/v1/output",  # nothing is executed here
+    "POST /api/v1/token/revoke",  # of one's own token alone
     *("POST /api/v1/restrict", "POST /api/v1/unrestrict", "POST /api/v1/people/remove", "POST /api/v1/access/revoke"),
     "POST /api/v1/plugin/rebuild",  # of a plugin, and there is none
     *(f"GET /api/v1/policy/{view}" for view in ("show", "plan", "history")),  # of a plugin's too

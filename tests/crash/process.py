@@ -139,6 +139,10 @@ class FarTool:
         now: Reading = self._line.call(self._name, "update", ref, dict(patch), seen)
         return now
 
+    def output(self, ref: Ref, start: int, most: int) -> bytes:
+        written: bytes = self._line.call(self._name, "output", ref, start, most)
+        return written
+
     def find(self, token: Token) -> Reading | None:
         found: Reading | None = self._line.call(self._name, "find", token)
         return found

@@ -131,6 +131,10 @@ def _said(rows: Rows, event: Said, happened: Happened) -> None:
     rows.put(SAID, seq=happened.seq, subject=happened.subject, words=event.words)
 
 
+SEALED = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+"""Of a store that has keys; where there are none, nothing is sealed."""
+
+
 class Team:
     """A world with people in it."""
 
@@ -539,12 +543,11 @@ def test_a_proposal_of_a_plugin_that_is_not_at_work_says_so(world: Worlds) -> No
         team.approve(BOB, done)
 
 
+@SEALED
 def test_the_words_of_what_waits_are_sealed_and_gone_with_the_item(world: Worlds) -> None:
     team = Team(world)
     done, other = team.say(words="canary 51c0de"), team.say(words="All is well", incident="INC-2")
     engine = team.world.engine
-    if engine.store.keys is None:
-        pytest.skip("nothing is sealed where there are no keys")
     with engine.store.read() as connection:
         assert "canary" not in repr(connection.execute(select(t.proposal)).all())
     with engine.store.write() as tx:
@@ -555,10 +558,9 @@ def test_the_words_of_what_waits_are_sealed_and_gone_with_the_item(world: Worlds
     assert team.said() == ["All is well"]
 
 
+@SEALED
 def test_the_words_of_what_waits_are_those_of_no_other_proposal(world: Worlds) -> None:
     team = Team(world)
-    if team.world.engine.store.keys is None:
-        pytest.skip("nothing is sealed where there are no keys")
     done, other = team.say(), team.say(words="Really")
     with team.world.engine.store.write() as tx:
         [words] = tx.execute(select(t.proposal.c.ask).where(t.proposal.c.label == other.proposal)).scalars()

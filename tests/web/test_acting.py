@@ -171,7 +171,7 @@ def _offers():
 
 
 def test_what_no_token_reaches_has_no_form(signed):
-    for path in ("/do/token/issue", "/do/token/revoke", "/do/nothing", "/do/", "/do/edit/more"):
+    for path in ("/do/token/issue", "/do/account/remove", "/do/nothing", "/do/", "/do/edit/more"):
         assert signed.open(path).status_code == 404
         assert signed.send_form(path, signed.open("/")).status_code == 404
 
