@@ -61,7 +61,7 @@ def check_is_sandbox(config: Config, connection: ConnectionConfig, stored: Conne
         )
     place = place_of(connection)
     for other in config.connections.values():
-        if other.environment is not Environment.SANDBOX and place_of(other) == place:
+        if place and other.environment is not Environment.SANDBOX and place_of(other) == place:
             raise NoSandbox(
                 f"{other.name} asks {place}, too, and is not called a sandbox: what is made by {name} would be read by "
                 f"it. Prove {name} in a workspace of its own, or on another instance."

@@ -121,6 +121,7 @@ LATER = {
     "sets-replaced": 100,
     "clean-before-written": 100,
     "jira-comment-known-by-its-words": 120,
+    "servicenow-window-forgotten": 200,
 }
 """Those that take some more."""
 
@@ -177,7 +178,7 @@ IN_ADAPTERS = {
     "jira-lag-forgotten": "unlinked record",
     "jira-look-remembered": "duplicate record",
     "jira-shown-wider": "shown wider",
-    "jira-comment-known-by-its-words": "stale board",
+    "jira-comment-known-by-its-words": "spread block",
     "jira-walk-stops": "held for nothing",
     "jira-not-found": "duplicate record",
     "jira-forged-taken": "crash",
