@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import groupby
@@ -37,6 +37,7 @@ __all__ = [
     "Actor",
     "Checkpoint",
     "Entry",
+    "Replaced",
     "Someone",
     "Verified",
     "as_written",
@@ -46,6 +47,7 @@ __all__ = [
     "forget",
     "forget_in",
     "forget_incidents",
+    "is_replaced",
     "let_go",
     "read_checkpoint",
     "renew_keys",
@@ -61,6 +63,7 @@ ENTRIES: Final = (
     select(
         t.journal,
         t.journal_payload.c.payload,
+        t.journal_payload.c.salt,
         t.journal_payload.c.sealed,
         t.person.c.id.label("person"),
         t.person.c.name,
@@ -84,6 +87,11 @@ TOLD: Final = (
 def who(row: Any) -> str:
     """Who one of ENTRIES says that acted, for people."""
     return persons.shown(row.actor, row.person, row.name)
+
+
+def is_replaced(row: Any) -> bool:
+    """Whether what one of ENTRIES says is not what was written there, but what a later entry left of it."""
+    return row.payload is not None and _sha(row.salt, row.payload, row.sealed) != row.payload_sha
 
 
 def facts(source: Connection | Transaction, row: Any | None) -> events.Facts | None:
@@ -138,28 +146,62 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """An entry that has another payload than it was written with: what is left of that, as a later entry says, `by`,
+    which `who` wrote. `is_opened` is whether keys at hand open it: then somebody sealed it who has them."""
+
+    seq: int
+    by: int
+    who: str
+    is_opened: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
-    """A journal that is whole: how many entries, the last hash, and how many payloads were shredded, or replaced by
-    what is left of them."""
+    """A journal that is whole: how many entries, the last hash, how many payloads were shredded, and which ones were
+    replaced by what is left of them."""
 
     count: int
     head: str
     shredded: int
+    replaced: tuple[Replaced, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """A payload that is not the one which its entry was written with."""
+
+    sha: str
+    is_plain: bool
+    """It tells of an incident, and is not sealed."""
+    is_opened: bool
+
+
+_Opens = Callable[[int, str, int, bytes], bool]
+"""Whether a payload that is sealed can be opened: of which entry, of which kind, of which incident. Raises ValueError
+for one that was not sealed with these keys, or for another entry."""
+
+
+def _opens_none(_seq: int, _kind: str, _incident: int, _sealed: bytes) -> bool:
+    return False
 
 
 @dataclass(slots=True)
 class _Walk:
     """Where a verification stands. `missing` are entries whose payload is gone and not yet known to be shredded; of
-    those that have another payload than they were written with, `found` is its hash, and `told` the one that the last
-    entry says which replaced it. What is read after `sure` may tell of what happened since the rest was."""
+    those that have another payload than they were written with, `found` is that, and `told` the hash that the last
+    entry says which replaced it, and that entry. What is read after `sure` may tell of what happened since the rest
+    was. From `sealed_from` on, what is told of an incident is sealed: that entry is as it was written."""
 
     anchor: Checkpoint | None
+    opens: _Opens = _opens_none
     seq: int = 0
     hash: str = GENESIS
     shredded: int = 0
     missing: set[int] = field(default_factory=set)
-    found: dict[int, str] = field(default_factory=dict)
-    told: dict[int, str] = field(default_factory=dict)
+    found: dict[int, _Other] = field(default_factory=dict)
+    told: dict[int, tuple[str, int]] = field(default_factory=dict)
+    sealed_from: int | None = None
     sure: int = 0
 
     def step(self, rows: Sequence[Any]) -> None:
@@ -185,15 +227,27 @@ class _Walk:
             elif (is_now := _sha(salt, payload, sealed)) != sha:
                 if kind == Shredded.KIND or not is_now:
                     raise _changed(seq)
-                self.found[seq] = is_now
-            elif kind == Shredded.KIND:
-                told = orjson.loads(payload)
-                self._forgive(told["seqs"], told.get("instead", {}), seq)
+                self.found[seq] = self._other(is_now, seq, kind, incident, sealed)
+            else:
+                if sealed is not None and self.sealed_from is None:
+                    self.sealed_from = seq
+                if kind == Shredded.KIND:
+                    told = orjson.loads(payload)
+                    self._forgive(told["seqs"], told.get("instead", {}), seq)
             if seq == anchored and self.anchor is not None and head != self.anchor.hash:
                 raise JournalBroken(
                     seq, f"the journal up to entry {seq} was rewritten: the checkpoint holds another hash for it."
                 )
         self.seq, self.hash = seq, head
+
+    def _other(self, sha: str, seq: int, kind: str, incident: int | None, sealed: bytes | None) -> _Other:
+        if incident is None or sealed is None:
+            return _Other(sha, is_plain=incident is not None, is_opened=False)
+        try:
+            return _Other(sha, is_plain=False, is_opened=self.opens(seq, kind, incident, sealed))
+        except ValueError as error:
+            words = f"the payload of journal entry {seq} was changed after it was written: {error}."
+            raise JournalBroken(seq, words) from error
 
     def _forgive(self, seqs: Sequence[int], instead: Mapping[str, str], entry: int) -> None:
         for seq in seqs:
@@ -202,9 +256,9 @@ class _Walk:
                 self.missing.remove(seq)
                 self.shredded += 1
             elif left is not None and seq in self.found:
-                self.told[seq] = left
+                self.told[seq] = (left, entry)
                 if entry > self.sure:  # it was replaced once more since it was looked at
-                    self.found[seq] = left
+                    self.found[seq] = replace(self.found[seq], sha=left)
             elif left is not None and seq in self.missing:
                 pass  # and shredded after that
             elif seq < entry <= self.sure:
@@ -215,19 +269,22 @@ class _Walk:
     @property
     def is_open(self) -> bool:
         """Whether there are payloads that are not what they were, and no entry says that."""
-        return bool(self.missing) or self.found != self.told
+        return bool(self.missing) or any(self.told.get(seq, ("", 0))[0] != one.sha for seq, one in self.found.items())
 
     def end(self) -> None:
-        """Raises JournalBroken where it is."""
+        """Raises JournalBroken where it is, and where one was replaced by what nobody needed a key for."""
         if self.missing:
             lost = min(self.missing)
             raise JournalBroken(
                 lost, f"the payload of journal entry {lost} is gone, and no entry says it was shredded."
             )
-        for seq, sha in sorted(self.found.items()):
-            if self.told.get(seq) != sha:
+        for seq, other in sorted(self.found.items()):
+            sha, entry = self.told.get(seq, ("", 0))
+            if sha != other.sha:
                 raise _changed(seq)
-        self.shredded += len(self.found)
+            if other.is_plain and self.sealed_from is not None and self.sealed_from < entry:
+                words = f"the payload of journal entry {seq} is not sealed, and entry {entry}, which says that it was "
+                raise JournalBroken(seq, f"{words}replaced, was written when payloads were: it was changed.")
 
 
 def _changed(seq: int) -> JournalBroken:
@@ -252,9 +309,10 @@ def verify(
 ) -> Verified:
     """Walk the whole chain, in short reads beside the daemon's work. Raises JournalBroken with the first bad seq.
 
-    Entries appended after it began are left for the next time.
+    Entries appended after it began are left for the next time. What is told of an incident, and was replaced by what is
+    left of it, has to be sealed from where the journal is; where the store's keys are at hand, they have to open it.
     """
-    walk = _Walk(anchor)
+    walk = _Walk(anchor, _opening(store))
     with store.read() as connection:
         end = _end(connection)
         walk.sure = end.seq
@@ -271,7 +329,34 @@ def verify(
     if anchor is not None and anchor.seq > end.seq:
         words = f"the journal ends at entry {end.seq}, and the checkpoint knows entry {anchor.seq}: it was cut off."
         raise JournalBroken(end.seq + 1, words)
-    return Verified(walk.seq, walk.hash, walk.shredded)
+    return Verified(walk.seq, walk.hash, walk.shredded, _replaced(store, walk))
+
+
+def _opening(store: Store) -> _Opens:
+    """How the store's keys open what is sealed, as far as they are at hand."""
+    try:
+        tree = store.keys.fresh() if store.keys is not None else None
+    except StoreUnavailable:
+        tree = None
+    if tree is None:
+        return _opens_none
+    known = tree
+    return lambda seq, kind, incident, sealed: known.unseal(incident, about(seq, kind), sealed) is not None
+
+
+_SAYS: Final = ENTRIES.where(t.journal.c.seq.in_(bindparam("entries", expanding=True)))
+
+
+def _replaced(store: Store, walk: _Walk) -> tuple[Replaced, ...]:
+    entries = sorted({walk.told[seq][1] for seq in walk.found})
+    says = dict[int, str]()
+    for start in range(0, len(entries), MOST):
+        with store.read() as connection:
+            says |= {row.seq: who(row) for row in connection.execute(_SAYS, {"entries": entries[start : start + MOST]})}
+    return tuple(
+        Replaced(seq, walk.told[seq][1], says[walk.told[seq][1]], other.is_opened)
+        for seq, other in sorted(walk.found.items())
+    )
 
 
 def _walk_to(store: Store, walk: _Walk, end: Checkpoint, chunk: int, on_progress: Callable[[int], object]) -> None:

@@ -67,6 +67,8 @@ class Why:
     """Sentences: why nobody knows it, where alerts that fire should tell."""
     unreadable: int = 0
     """Entries of which nobody can read any more what they said: shredded, forgotten, or sealed with lost keys."""
+    replaced: tuple[int, ...] = ()
+    """Entries that tell of the field and do not say what was written there, but what is left of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +121,18 @@ def history(
             "actor": journal.who(row),
             "person": row.person,
             "reason": row.reason,
-            "facts": {"shredded": True} if (facts := _facts(connection, row)) is None else facts,
+            "facts": _told(connection, row),
         }
         for row in connection.execute(_HISTORY.limit(limit), {"incident": incident, "after": after})
     ]
+
+
+def _told(connection: Connection, row: Any) -> Mapping[str, Any]:
+    """What an entry says, and whether that is only what is left of it."""
+    facts = _facts(connection, row)
+    if facts is None:
+        return {"shredded": True}
+    return {**facts, "replaced": True} if journal.is_replaced(row) else facts
 
 
 def _facts(connection: Connection, row: Any) -> Facts | None:
@@ -154,8 +164,18 @@ def why(connection: Connection, item: Incident, field: str) -> Why:
         for step in _steps(entry, field)
     ]
     lost = sum("shredded" in entry["facts"] for entry in entries)
+    left = {entry["seq"] for entry in entries if "replaced" in entry["facts"]} & {step.seq for step in steps}
     said = unknown.firing_of(connection, [item.id]).get(item.id, ()) if field == "severity" else ()
-    return Why(item.id, field, item.fields.get(field), copies, tuple(steps), tuple(one.sentence for one in said), lost)
+    return Why(
+        item.id,
+        field,
+        item.fields.get(field),
+        copies,
+        tuple(steps),
+        tuple(one.sentence for one in said),
+        lost,
+        tuple(sorted(left)),
+    )
 
 
 def _approved(entries: Sequence[Mapping[str, Any]]) -> dict[int, str]:

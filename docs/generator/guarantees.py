@@ -355,11 +355,14 @@ PROMISES: Sequence[Promise] = (
     ),
     Promise(
         "**The journal is complete and shows tampering.** Each act has one entry; one that is changed, removed or "
-        "moved is named.",
-        "Somebody who rewrites everything after the last checkpoint kept elsewhere.",
+        "moved is named. So is one whose payload was let go of in part, with who did that: what is left in its place "
+        "has to be sealed, and to open with the keys where they are at hand.",
+        "Somebody who rewrites everything after the last checkpoint kept elsewhere. Where nothing is sealed, or the "
+        "keys are not at hand, what an entry says is left of another one is as good as whoever wrote it; it is named.",
         (
             "tests/core/test_journal.py::test_every_changed_field_is_found_and_its_entry_named",
             "tests/core/test_journal.py::test_entries_cut_off_together_with_the_head_are_found",
+            "tests/core/test_sealed.py::test_what_is_put_in_the_place_of_a_payload_by_whoever_has_no_key_is_found",
             "tests/soak/test_tampering.py::test_every_change_to_every_entry_of_some_is_found_and_named",
         ),
         _tampering,

@@ -58,6 +58,7 @@ class WhyShown(Answer):
     copies: dict[ConnectionName, CopyOfField]
     steps: tuple[Step, ...]
     unreadable: int = Field(exclude=True)
+    replaced: tuple[int, ...] = Field(exclude=True)
 
     def shown(self) -> Sequence[Part]:
         return (
@@ -81,12 +82,19 @@ class WhyShown(Answer):
                 whole=True,
             ),
             *self._lost(),
+            *_what_is_left(self.replaced),
         )
 
     def _lost(self) -> Iterator[str]:
         if self.unreadable:
             entries = "one entry" if self.unreadable == 1 else f"{self.unreadable} entries"
             yield f"what {entries} of its journal said can no longer be read: it was let go of, or its keys are lost"
+
+
+def _what_is_left(entries: Sequence[int]) -> Iterator[str]:
+    if entries:
+        numbers = f"{'entry' if len(entries) == 1 else 'entries'} {', '.join(map(str, entries))}"
+        yield f"{numbers}: what was written there was let go of, and this is what is left of it; `tieline audit verify`"
 
 
 def why(look: EngineLook, ask: Why) -> WhyShown:
@@ -114,6 +122,7 @@ def why(look: EngineLook, ask: Why) -> WhyShown:
             for one in found.steps
         ),
         unreadable=found.unreadable,
+        replaced=found.replaced,
     )
 
 
@@ -171,7 +180,8 @@ class HistoryShown(Listing[Entry]):
     def shown(self) -> Sequence[Part]:
         columns = ["entry", "when (UTC)", "what", "connection", "who", "field", "from", "to", "reason"]
         rows = [row for entry in self.items for row in self._told(entry)]
-        return (Table(self.called, columns, rows), *self.more())
+        left = [entry.seq for entry in self.items if "replaced" in entry.facts]
+        return (Table(self.called, columns, rows), *_what_is_left(left), *self.more())
 
     def _told(self, entry: Entry) -> Iterator[tuple[Any, ...]]:
         """The rows of one entry: one for each field that it tells of, and one where it tells of none."""

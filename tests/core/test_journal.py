@@ -64,6 +64,11 @@ def first_bad(store: Store, words: str | None = None, **options: Any) -> int:
     return caught.value.seq
 
 
+def named(store: Store) -> list[Any]:
+    """The entries that a whole journal says were replaced by what is left of them, each by which one and by whom."""
+    return [(one.seq, one.by, one.who, one.is_opened) for one in journal.verify(store).replaced]
+
+
 class TestAppending:
     def test_entries_are_numbered_without_gaps_and_chained(self, store: Store) -> None:
         assert append(store, entry(1), entry(2)) == [1, 2]
@@ -632,9 +637,9 @@ class TestShredding:
         with store.read() as connection:
             row = connection.execute(journal.ENTRIES.where(t.journal.c.seq == 3)).one()
             assert journal.facts(connection, row) == {"title": "(forgotten)", "severity": "low"}
-        assert journal.verify(store).shredded == 1
+        assert (journal.verify(store).shredded, named(store)) == (0, [(3, 11, "dpo", store.keys is not None)])
         replace(severity="low")
-        assert (journal.verify(store).shredded, journal.verify(store).count) == (1, 12)
+        assert (named(store), journal.verify(store).count) == ([(3, 12, "dpo", store.keys is not None)], 12)
         tamper(address, "DELETE FROM journal_payload WHERE seq = 3")
         assert first_bad(store, "is gone, and no entry says") == 3
         with store.write() as tx:
@@ -646,7 +651,7 @@ class TestShredding:
         assert first_bad(store, "payload of journal entry 3 was changed") == 3
         replace()
         assert payload(3) is None
-        assert journal.verify(store).shredded == 1
+        assert (journal.verify(store).shredded, named(store)) == (1, [])
 
     def test_a_payload_replaced_while_the_journal_is_verified_does_no_harm(self, store: Store) -> None:
         ten(store)
@@ -659,7 +664,7 @@ class TestShredding:
 
         found = journal.verify(store, chunk=2, on_progress=lambda seq: seq in (2, 6) and replace(seq))
         assert found.count == 14
-        assert journal.verify(store).shredded == 2
+        assert [one[:2] for one in named(store)] == [(1, 14), (6, 14)]
 
     def test_nothing_of_it_stays_in_the_files(self, sqlite_store: Store, tmp_path: Path) -> None:
         def plain(**payload: Any) -> Entry:

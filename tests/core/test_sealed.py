@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -18,8 +19,11 @@ from tests.core.test_journal import CANDIDATES, first_bad, tamper
 
 from tieline.core import journal
 from tieline.core.errors import ConfigError, StoreUnavailable
+from tieline.core.events import Shredded
 from tieline.core.journal import Entry, canonical
 from tieline.core.store import tables as t
+from tieline.core.store.chain import about, payload_hash, sealed_hash
+from tieline.core.store.keytree import NONCE, KeyTree
 from tieline.core.store.move import copy
 from tieline.core.store.store import Store
 
@@ -217,6 +221,34 @@ class TestForgetting:
         assert (told(store, 57), told(store, 58)) == ([None, None], ["bob"])
         assert "eve@example.com" not in rows(store)
         assert journal.verify(store).shredded == 1
+
+    @pytest.mark.parametrize("how", ["plain", "of another entry", "with other keys"])
+    def test_what_is_put_in_the_place_of_a_payload_by_whoever_has_no_key_is_found(
+        self, store: Store, address: str, how: str
+    ) -> None:
+        for incident in (1, 2, 3):
+            say(store, incident, "ann")
+        anchor = journal.checkpoint(store)
+        words = b'{"assignee":"eve"}'
+        put: dict[str, Any] = {"seq": 2, "payload": "", "salt": "", "sealed": None}
+        if how == "plain":
+            put |= {"payload": words.decode(), "salt": "0" * 32}
+        else:
+            tree = KeyTree.planted(os.urandom) if how == "with other keys" or store.keys is None else store.keys.tree
+            put["sealed"] = tree.seal(2, about(2 if how == "with other keys" else 1, "changed"), words, b"0" * NONCE)
+        sha = payload_hash(put["salt"], words) if put["sealed"] is None else sealed_hash(put["sealed"])
+        with store.write() as tx:
+            says = Shredded(seqs=[2], why="", instead={"2": sha})
+            tx.journal(Entry(NOON, says.KIND, None, None, "eve", "", says.facts()))
+        tamper(address, "DELETE FROM journal_payload WHERE seq = 2")
+        with store.write() as tx:
+            tx.execute(t.journal_payload.insert(), put)
+        if how == "with other keys":  # it cannot be read: then it says nothing, and is named
+            assert told(store, 2) == [None]
+            [one] = journal.verify(store, anchor=anchor).replaced
+            assert (one.seq, one.by, one.who, one.is_opened) == (2, 4, "eve", False)
+        else:
+            assert first_bad(store, "not sealed" if how == "plain" else "was changed", anchor=anchor) == 2
 
     @NOT_SEALED
     def test_without_keys_it_is_shredded(self, address: str) -> None:

@@ -27,6 +27,7 @@ from tieline.core.store.store import Store
 from tieline.plugins.retention.plugin import Plugin
 from tieline.plugins.retention.policy import Settings
 from tieline.plugins.retention.tables import ENDED
+from tieline.sync import explain
 from tieline.sync.comments import comments
 from tieline.sync.intake import inbox
 from tieline.sync.office.own import OWN
@@ -163,6 +164,11 @@ def test_what_others_wrote_stays_and_so_does_its_place_in_retention(ground: Grou
     before, [was], changed = ends(), told("opened"), len(told("changed"))
     erase(ground)
     ground.work()
+    with ground.engine.store.read() as connection:
+        left = explain.why(connection, ground.incident("INC-1"), "assignee").replaced
+        history = explain.history(connection, ground.incident("INC-1").id)
+    replaced = {one["seq"] for one in history if "replaced" in one["facts"]}
+    assert {one.seq for one in journal.verify(ground.engine.store).replaced} >= replaced >= {*left} > set()
     [opened] = told("opened")
     assert opened == {**was, "fields": {**was["fields"], "assignee": "(forgotten)"}}
     assert len(told("changed")) == changed
