@@ -7,10 +7,12 @@ others, and stays as it is. Of what the journal tells all but these values stays
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NewType
 
@@ -30,12 +32,13 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     update,
 )
 
 from tieline.core import grants, holds, journal, sealing
 from tieline.core.acts import NotDone
-from tieline.core.events import Approved, Facts, Proposed, Shredded
+from tieline.core.events import Approved, Commented, Facts, Proposed, Shredded
 from tieline.core.identity import Actor, Someone, called, is_id
 from tieline.core.store import forgetting, persons
 from tieline.core.store import tables as t
@@ -50,20 +53,27 @@ AT_ONCE: Final = 200
 
 GONE_WORDS: Final = "(forgotten)"
 
+_ADDRESSES: Final = "addresses"
 _ADDRESS: Final = "address:"
 _CASE: Final = "erasing:"
 _GONE: Final = "gone:"
-"""Behind it the hash of an address that is not taken in any more, whichever tool tells of it."""
+"""Behind it the hash of an address that is not taken in any more, whichever tool tells of it. They are nobody's: by its
+address nobody finds what somebody did who was forgotten. With nothing behind it, it says that there are any."""
 
 _IS_ADDRESS: Final = re.compile(r"[^\s@:]+@[^\s@:]+\.[^\s@:]+")
-_NAMING: Final = frozenset({"account", "addresses", "author", "by", "called", "name", "person", "who"})
+_NAMING: Final = frozenset({"account", "author", "by", "person", "who"})
 """Under these a payload has what somebody is called; anywhere else the same word may mean something else."""
+
+_BEFORE: Final = r"(?:(?<![\w.+%&#$!*~^`|@-])(?<!\w')|(?<=\\[nrt])|(?<=\\u00[23][0-9a-f]))"
+_BEHIND: Final = r"(?![\w@-]|\.\w)"
+"""Between these an address or an identity is whole: a text may name somebody else whose own ends or begins with it. A
+letter before it may be the end of what JSON writes for a line's end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Whom:
     """Somebody, by all that they are found by. `words` are addresses and identities, in small letters; `names` is what
-    they are called."""
+    they are called, as far as nobody else is."""
 
     person: str
     words: frozenset[str]
@@ -77,15 +87,33 @@ class Whom:
         where a name stands."""
         if isinstance(payload, Mapping):
             return {
-                self.left(name): self.left(value, name if name in _NAMING else "") for name, value in payload.items()
+                self.left(name): self.left(value, name if name in _NAMING or name == _ADDRESSES else "")
+                for name, value in payload.items()
             }
         if isinstance(payload, list | tuple):
             return [self.left(one, under) for one in payload]
-        if under == "addresses" and isinstance(payload, str) and "," in payload:
+        if under == _ADDRESSES and isinstance(payload, str) and "," in payload:
             return ",".join(self.left(one.strip()) for one in payload.split(","))
         if self.is_meant(payload):
             return GONE_WORDS
         return persons.FORGOTTEN if under and isinstance(payload, str) and payload in self.names else payload
+
+    def is_in(self, text: str, *, by_name: bool = False) -> bool:
+        """Whether a text has one of their addresses or identities, or of their names, whole."""
+        found = _pattern(self.words | {one.casefold() for one in self.names if by_name})
+        return found is not None and found.search(text.casefold()) is not None
+
+    def out_of(self, text: str) -> str:
+        """A text with other words in the place of each of their addresses and identities."""
+        found = _pattern(self.words)
+        if found is None:
+            return text
+        folded = [(letter, place) for place, one in enumerate(text) for letter in one.casefold()]
+        kept, at = "", 0
+        for match in found.finditer("".join(letter for letter, _place in folded)):
+            kept += text[at : folded[match.start()][1]] + GONE_WORDS
+            at = folded[match.end() - 1][1] + 1
+        return kept + text[at:]
 
     def without(self, value: Any, placed: int = 0) -> Any:
         """The same without them. In lists down to the depth `placed` every place means something, and stays."""
@@ -97,6 +125,14 @@ class Whom:
             kept = value if placed > 0 else [one for one in value if not self.is_meant(one)]
             return [self.without(one, placed - 1) for one in kept]
         return value
+
+
+@lru_cache(maxsize=16)
+def _pattern(words: frozenset[str]) -> re.Pattern[str] | None:
+    """What finds each of these words in a text in small letters, whole, also as JSON in ASCII has it; None for none."""
+    written = {*words, *(json.dumps(one)[1:-1] for one in words), *(json.dumps(one.upper())[1:-1] for one in words)}
+    known = sorted({one.casefold() for one in written if one}, key=lambda one: (-len(one), one))
+    return re.compile(f"{_BEFORE}(?:{'|'.join(map(re.escape, known))}){_BEHIND}") if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +170,11 @@ def addresses_in(words: str) -> tuple[str, ...]:
 def meant(source: Connection | Transaction, words: str) -> str | None:
     """The id of whoever is meant by an id, an identity, a name or an address; None for an address of which nothing is
     known yet. Raises NotDone for whom the journal does not know, and for a name that several have."""
-    looked = f"{_ADDRESS}{words.casefold()}" if is_address(words) else persons.kept(words)
-    found = list(grants.known_to(source, looked))
+    if is_address(words):
+        ids = {f"{_ADDRESS}{words.casefold()}", *_called_by(source, words.casefold())}
+        found = list({one[0]: one for looked in sorted(ids) for one in grants.known_to(source, looked)}.values())
+    else:
+        found = list(grants.known_to(source, persons.kept(words)))
     if len(found) > 1:
         several = "; ".join(f"{one} ({', '.join(known) or 'of before'})" for one, _name, known in found)
         raise NotDone(f"several are called {words!r}: {several}. Name one of them by the id")
@@ -147,16 +186,35 @@ def meant(source: Connection | Transaction, words: str) -> str | None:
     return found[0][0] if found else None
 
 
+_ADDRESSED: Final = select(t.person.c.id, t.person.c.name).where(t.person.c.name.contains("@"))
+_TOLD_OF: Final = select(t.identity.c.person, t.identity.c.known_as).where(
+    t.identity.c.known_as.startswith("told:"), t.identity.c.known_as.contains("@")
+)
+
+
+def _called_by(source: Connection | Transaction, address: str) -> set[str]:
+    """The ids of those who are called by an address, in small letters, here or by a tool. No database's idea of small
+    letters is asked: SQLite knows those of ASCII."""
+    found = {row.id for row in source.execute(_ADDRESSED) if row.name.casefold() == address}
+    told = {row.person for row in source.execute(_TOLD_OF) if row.known_as.split(":", 2)[-1].casefold() == address}
+    return found | told
+
+
 _KNOWN: Final = select(t.identity.c.known_as).where(t.identity.c.person == bindparam("whose"))
 _NAME: Final = select(t.person.c.name).where(t.person.c.id == bindparam("whose"))
+_NAMESAKES: Final = select(t.person.c.name).where(
+    t.person.c.name.in_(bindparam("names", expanding=True)), t.person.c.id != bindparam("whose")
+)
 _BY_CASE: Final = select(t.identity.c.person).where(t.identity.c.known_as == bindparam("known_as"))
 
 
 def whom(source: Connection | Transaction, person: str) -> Whom:
     """Somebody, by all that they are known by."""
-    known = [one for one in source.execute(_KNOWN, {"whose": person}).scalars() if not one.startswith((_CASE, _GONE))]
+    known = [one for one in source.execute(_KNOWN, {"whose": person}).scalars() if not one.startswith(_CASE)]
     name = source.execute(_NAME, {"whose": person}).scalar()
-    return _whom(person, known, name)
+    someone = _whom(person, known, name)
+    asked = {"whose": person, "names": sorted(someone.names)}
+    return replace(someone, names=someone.names - {*source.execute(_NAMESAKES, asked).scalars()})
 
 
 def _whom(person: str, known: Collection[str], name: str | None) -> Whom:
@@ -189,12 +247,18 @@ def refuse(source: Connection | Transaction, named: str, addresses: Collection[s
         found |= {*source.execute(_STANDS, {"whose": person}).scalars()}
     someone = whom(source, person) if person is not None else _whom("", (), None)
     words = {*someone.words, *addresses, *([named.casefold()] if is_address(named) else [])}
-    if words:
-        found |= {*source.execute(select(t.incident.c.id).where(_tells(t.incident.c.fields, words))).scalars()}
+    told = replace(someone, words=frozenset(words))
+    query = select(t.incident.c.id, cast(t.incident.c.fields, Text).label("told"))
+    for row in source.execute(query.where(_may_tell(t.incident.c.fields, words))):
+        if told.is_in(row.told):
+            found.add(row.id)
     holds.refuse(source, found)
 
 
-def _tells(column: Any, words: Collection[str]) -> Any:
+def _may_tell(column: Any, words: Collection[str]) -> Any:
+    """Which rows are to be looked at for these words: all, where one has letters that SQLite does not make small."""
+    if not all(map(str.isascii, words)):
+        return true()
     lower = func.lower(cast(column, Text))
     return or_(false(), *(lower.contains(orjson.dumps(one).decode()[1:-1], autoescape=True) for one in sorted(words)))
 
@@ -204,18 +268,16 @@ _THERE: Final = select(t.identity.c.known_as).where(t.identity.c.known_as.in_(bi
 
 def forgotten(source: Connection | Transaction, addresses: Collection[str]) -> frozenset[str]:
     """Which of these addresses are not taken in any more."""
-    marks = {_mark(one): one for one in addresses}
+    marks = {one: _mark(one) for one in addresses}
     if not marks:
         return frozenset()
-    return frozenset(marks[one] for one in source.execute(_THERE, {"marks": sorted(marks)}).scalars())
-
-
-_ANY_GONE: Final = select(t.identity.c.known_as).where(t.identity.c.known_as.between(_GONE, f"{_GONE}~")).limit(1)
+    there = {*source.execute(_THERE, {"marks": sorted({*marks.values()})}).scalars()}
+    return frozenset(one for one, mark in marks.items() if mark in there)
 
 
 def keeps_somebody_out(source: Connection | Transaction) -> bool:
     """Whether any address is not taken in any more."""
-    return source.execute(_ANY_GONE).first() is not None
+    return bool(source.execute(_THERE, {"marks": [_GONE]}).first())
 
 
 def without_forgotten(source: Connection | Transaction, value: Any) -> Any:
@@ -260,14 +322,17 @@ def begin(tx: Transaction, words: str, addresses: Collection[str], case: str, *,
         if tx.execute(_BY_CASE, {"known_as": one}).scalar() is not None:
             raise NotDone(f"{one.partition(':')[2]} is of somebody else who is let go of; wait until that is done")
         tx.execute(insert(t.identity), {"known_as": one, "person": person})
-    _keep_out(tx, person, {_mark(one) for one in whom(tx, person).words if is_address(one)})
+    _keep_out(tx, {_mark(one) for one in whom(tx, person).words if is_address(one)})
     return person
 
 
-def _keep_out(tx: Transaction, person: str, marks: Collection[str]) -> None:
+def _keep_out(tx: Transaction, marks: Collection[str]) -> None:
     there = {*tx.execute(_THERE, {"marks": sorted(marks)}).scalars()}
-    for one in sorted({*marks} - there):
-        tx.execute(insert(t.identity), {"known_as": one, "person": person})
+    new = sorted({*marks} - there)
+    if new:
+        nobody = tx.person(Someone(persons.FORGOTTEN, _GONE))
+        tx.execute(update(t.person).where(t.person.c.id == nobody).values(name=None))
+        tx.execute(insert(t.identity), [{"known_as": one, "person": nobody} for one in new])
 
 
 # -- what goes after that, place by place ------------------------------------------------------------------------------
@@ -348,38 +413,88 @@ def _in_rows(source: Connection | Transaction, someone: Whom, where: int, after:
     table, columns = _WALKED[where]
     query = select(table).where(table.c.id > after).order_by(table.c.id).limit(AT_ONCE)
     rows = source.execute(query).all()
-    found = {row.id: row for row in rows if _changed(table, columns, someone, row, texts=texts)}
-    items = {int(row.id if table is t.incident else getattr(row, "incident_id", None) or 0) for row in found.values()}
+    wrote = _wrote(source, table, rows)
+    found = [row for row in rows if _changed(table, columns, someone, row, wrote, texts=texts)]
+    items = {item for row in found for item in _items_of(source, table, row)}
 
     def write(tx: Transaction) -> None:
-        for number in sorted(found):
-            row = tx.execute(select(table).where(table.c.id == number).with_for_update()).first()
-            changed = {} if row is None else _changed(table, columns, someone, row, texts=texts)
-            if row is not None and changed:
-                more = {"revision": row.revision + 1} if table is t.incident else {}
-                tx.execute(update(table).where(table.c.id == number).values(**changed, **more))
+        _write(tx, someone, where, table.c.id.in_([row.id for row in found]), texts=texts)
 
     return Traces(
         _next(where, rows[-1].id if len(rows) == AT_ONCE else None),
         values=len(found),
-        items=tuple(sorted(items - {0})),
+        items=tuple(sorted(items)),
         looked=len(rows),
         effects=(write,) if found else (),
     )
 
 
-def _changed(table: Table, columns: Mapping[str, int], someone: Whom, row: Row[Any], *, texts: bool) -> dict[str, Any]:
+def _write(tx: Transaction, someone: Whom, where: int, which: ColumnElement[bool], *, texts: bool) -> None:
+    """Let go of them in rows of one of the tables, as these are by now."""
+    table, columns = _WALKED[where]
+    rows = tx.execute(select(table).where(which).order_by(table.c.id).with_for_update()).all()
+    wrote = _wrote(tx, table, rows)
+    for row in rows:
+        if changed := _changed(table, columns, someone, row, wrote, texts=texts):
+            more = {"revision": row.revision + 1} if table is t.incident else {}
+            tx.execute(update(table).where(table.c.id == row.id).values(**changed, **more))
+
+
+_COPY_OF: Final = select(t.replica.c.incident_id).where(
+    t.replica.c.connection == bindparam("its_connection"), t.replica.c.ref == bindparam("its_ref")
+)
+
+
+def _items_of(source: Connection | Transaction, table: Table, row: Row[Any]) -> set[int]:
+    """The items that a row tells of."""
+    if table is t.incident:
+        return {row.id}
+    if table is t.inbox:
+        return {*source.execute(_COPY_OF, {"its_connection": row.connection, "its_ref": row.ref}).scalars()}
+    if table is t.job:
+        return {*source.execute(_OF_JOB, {"job": row.id}).scalars()}
+    item = row.payload.get("incident") if table is t.timer and isinstance(row.payload, Mapping) else None
+    item = getattr(row, "incident_id", None) if item is None else item
+    return {item} if isinstance(item, int) else set()
+
+
+_COMMENTED: Final = (
+    select(t.journal.c.actor, *journal.TOLD)
+    .join(t.journal_payload, t.journal_payload.c.seq == t.journal.c.seq)
+    .where(t.journal.c.kind == Commented.KIND, t.journal.c.incident_id.in_(bindparam("items", expanding=True)))
+)
+
+
+def _wrote(source: Connection | Transaction, table: Table, rows: Sequence[Row[Any]]) -> dict[int, str]:
+    """Who wrote these comments, by the id, as far as the journal says that: two people may be called the same."""
+    found = dict[int, str]()
+    items = sorted({row.incident_id for row in rows}) if table is t.comment else []
+    for entry in source.execute(_COMMENTED, {"items": items}).all() if items else ():
+        told = journal.as_written(source, entry)
+        if told is not None and is_id(entry.actor):
+            found[int(told["comment"])] = entry.actor
+    return found
+
+
+def _changed(
+    table: Table, columns: Mapping[str, int], someone: Whom, row: Row[Any], wrote: Mapping[int, str], *, texts: bool
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, placed in columns.items():
         value = getattr(row, name)
         without = someone.without(value, placed)
         if without != value:
             found[name] = without
-    if table is t.comment and (row.author in someone.names or someone.is_meant(row.author)):
-        found["author"] = persons.FORGOTTEN
-        if texts:
-            found["body"] = GONE_WORDS
+    if table is t.comment and row.author != persons.FORGOTTEN:
+        theirs = wrote[row.id] == someone.person if row.id in wrote else row.author in someone.names
+        if theirs or someone.is_meant(row.author):
+            found["author"] = persons.FORGOTTEN
+            if texts:
+                found["body"] = GONE_WORDS
     return found
+
+
+_OF_JOB: Final = select(t.job_item.c.incident_id).where(t.job_item.c.job == bindparam("job"))
 
 
 def _in_blobs(source: Connection | Transaction, someone: Whom, after: int) -> Traces:
@@ -390,11 +505,16 @@ def _in_blobs(source: Connection | Transaction, someone: Whom, after: int) -> Tr
     row = source.execute(query.order_by(t.blob.c.job).limit(1)).first()
     if row is None:
         return Traces(_next(_BLOBS, None))
-    body = bytes(row.body).decode("utf-8", "replace").casefold()
-    tells = any(one in body for one in someone.words)
+    if not someone.is_in(bytes(row.body).decode("utf-8", "replace")):
+        return Traces(_next(_BLOBS, row.job), looked=AT_ONCE // 4)
     gone = delete(t.blob).where(t.blob.c.job == row.job)
-    effects = (lambda tx: tx.execute(gone),) if tells else ()
-    return Traces(_next(_BLOBS, row.job), values=int(tells), looked=AT_ONCE // 4, effects=effects)
+    return Traces(
+        _next(_BLOBS, row.job),
+        values=1,
+        items=tuple(sorted(source.execute(_OF_JOB, {"job": row.job}).scalars())),
+        looked=AT_ONCE // 4,
+        effects=(lambda tx: tx.execute(gone),),
+    )
 
 
 def _names(source: Connection | Transaction, someone: Whom, row: Row[Any]) -> bool:
@@ -407,26 +527,58 @@ _OPEN: Final = select(t.proposal).where(t.proposal.c.state == "open").order_by(t
 
 def _in_proposals(source: Connection | Transaction, someone: Whom) -> Traces:
     """What waits for an approval and names them: its words go, and its time is over. It ends as a no."""
-    gone = [row.id for row in source.execute(_OPEN) if _names(source, someone, row)]
-    ended = update(t.proposal).where(t.proposal.c.id.in_(gone))
+    gone = [row for row in source.execute(_OPEN).all() if _names(source, someone, row)]
+    ended = update(t.proposal).where(t.proposal.c.id.in_([row.id for row in gone]), t.proposal.c.state == "open")
     over = ended.values(ask={}, until=t.proposal.c.asked_at)
-    return Traces(_next(_PROPOSALS, None), values=len(gone), effects=(lambda tx: tx.execute(over),) if gone else ())
+    return Traces(
+        _next(_PROPOSALS, None),
+        values=len(gone),
+        items=tuple(sorted({row.incident_id for row in gone if row.incident_id is not None})),
+        effects=(lambda tx: tx.execute(over),) if gone else (),
+    )
+
+
+_ANSWERED: Final = (
+    select(t.act_key.c.id, cast(t.act_key.c.answer, Text).label("told"), t.journal.c.incident_id)
+    .join(t.journal, t.journal.c.seq == t.act_key.c.seq, isouter=True)
+    .where(t.act_key.c.digest != "")
+)
+_SENTENCES: Final = tuple(
+    column
+    for table in t.metadata.sorted_tables
+    for column in table.c
+    if column.name in ("parked", "reason", "why") and isinstance(column.type, Text) and table is not t.journal
+)
+"""What says why something waits, or was done, in words."""
 
 
 def _in_answers(source: Connection | Transaction, someone: Whom) -> Traces:
-    """What was answered under keys, and sentences that say what is missing."""
-    told = _tells(t.act_key.c.answer, {*someone.words, *(one.casefold() for one in someone.names if len(one) > 2)})
-    count = len(source.execute(select(t.act_key.c.id).where(told)).all())
-    gone = update(t.act_key).where(told)
+    """What was answered under keys, and sentences that say what is missing, and why."""
+    gone = [row for row in source.execute(_ANSWERED) if someone.is_in(row.told, by_name=True)]
+    items = {row.incident_id for row in gone}
+    sentences = [
+        (column.table, column, row)
+        for column in _SENTENCES
+        for row in source.execute(select(column.table).where(column != "")).all()
+        if someone.is_in(getattr(row, column.name))
+    ]
+    items |= {item for table, _column, row in sentences for item in _items_of(source, table, row)}
     nothing = {"facts": {}, "sentence": forgetting.FORGOTTEN_ANSWER}
 
     def write(tx: Transaction) -> None:
-        tx.execute(gone.values(digest="", answer=nothing))
-        for column in (t.replica.c.parked, t.twin.c.parked, t.inbox.c.parked, t.job.c.parked, t.connection.c.reason):
-            words = {column.name: GONE_WORDS}
-            tx.execute(update(column.table).where(_tells(column, someone.words)).values(**words))
+        for row in gone:
+            tx.execute(update(t.act_key).where(t.act_key.c.id == row.id).values(digest="", answer=nothing))
+        for table, column, row in sentences:
+            was = getattr(row, column.name)
+            same = [one == getattr(row, one.name) for one in (*table.primary_key.columns, column)]
+            tx.execute(update(table).where(*same).values({column.name: someone.out_of(was)}))
 
-    return Traces(_next(_ANSWERS, None), values=count, effects=(write,))
+    return Traces(
+        _next(_ANSWERS, None),
+        values=len(gone) + len(sentences),
+        items=tuple(sorted(one for one in items if one is not None)),
+        effects=(write,) if gone or sentences else (),
+    )
 
 
 _PLUGIN_TEXTS: Final = {
@@ -443,48 +595,77 @@ _PLUGIN_TEXTS: Final = {
 }
 
 
+_OF_UIDS: Final = select(t.incident.c.id).where(t.incident.c.uid.in_(bindparam("uids", expanding=True)))
+
+
 def _in_plugins(source: Connection | Transaction, someone: Whom, last: int) -> Traces:
-    """What plugins derived from the journal: an address or identity is replaced wherever it stands."""
+    """What plugins derived from the journal: an address or identity is replaced wherever it stands, whole."""
     columns = source.execute(_PLUGIN_TEXTS[_dialect(source)]).all()
-    words = re.compile("|".join(map(re.escape, sorted(someone.words, key=len, reverse=True))), re.IGNORECASE)
+    subjects = {table for table, name in columns if name == "subject"}
+    wanted = [(table, name) for table, name in columns if name != "subject" and someone.words]
+
+    def named(seen: Connection | Transaction, table: str, name: str, shown: str) -> Iterator[str]:
+        column: ColumnElement[Any] = literal_column(f'"{name}"')
+        other: ColumnElement[Any] = literal_column(f'"{shown}"')
+        found = select(column.label("was"), other.label("shown")).select_from(text(f'"{table}"'))
+        for row in seen.execute(found.where(_may_tell(column, someone.words)).distinct()).all():
+            if isinstance(row.was, str) and someone.is_in(row.was):
+                yield row.shown
 
     def write(tx: Transaction) -> None:
-        for table, name in columns:
-            column: ColumnElement[str] = literal_column(f'"{name}"')
-            if name == "subject" or not someone.words:
-                continue
-            told = select(column.label("was")).select_from(text(f'"{table}"')).where(_tells(column, someone.words))
-            for was in tx.execute(told.distinct()).scalars().all():
+        for table, name in wanted:
+            for was in {*named(tx, table, name, name)}:
                 changed = text(f'UPDATE "{table}" SET "{name}" = :now WHERE "{name}" = :was')  # noqa: S608 - names of the database's own
-                tx.execute(changed, {"was": was, "now": words.sub(GONE_WORDS, was)})
+                tx.execute(changed, {"was": was, "now": someone.out_of(was)})
 
-    return Traces(Place((_END, last)), looked=AT_ONCE, effects=(write,))
+    uids = {uid for table, name in wanted if table in subjects for uid in named(source, table, name, "subject")}
+    items = {*source.execute(_OF_UIDS, {"uids": sorted(uids)}).scalars()} if uids else set[int]()
+    return Traces(Place((_END, last)), items=tuple(sorted(items)), looked=AT_ONCE, effects=(write,))
 
 
 def _dialect(source: Connection | Transaction) -> str:
     return source.dialect if isinstance(source, Transaction) else source.dialect.name
 
 
+_LET_GO: Final = (
+    select(t.journal_forgotten.c.entry)
+    .where(t.journal_forgotten.c.incident_id == t.journal.c.incident_id, t.journal_forgotten.c.entry > t.journal.c.seq)
+    .correlate(t.journal)
+    .exists()
+)
+"""What is told of an item that was let go of since: its key is to be forgotten, and may be known for a moment more."""
+
 _ENTRIES: Final = (
     select(t.journal.c.actor, *journal.TOLD)
     .join(t.journal_payload, t.journal_payload.c.seq == t.journal.c.seq)
-    .where(t.journal.c.seq > bindparam("after"), t.journal.c.kind != Shredded.KIND)
+    .where(
+        t.journal.c.seq > bindparam("after"),
+        t.journal.c.seq <= bindparam("upto"),
+        t.journal.c.kind != Shredded.KIND,
+        ~_LET_GO,
+    )
     .order_by(t.journal.c.seq)
     .limit(AT_ONCE)
 )
+_NO_END: Final = 2**62
 
 
 def _in_journal(source: Connection | Transaction, someone: Whom, after: int, how: Erasing) -> Traces:
-    """What is left of the payloads that name somebody, of the next entries."""
-    rows = source.execute(_ENTRIES, {"after": after}).all()
+    """What is left of the payloads that name somebody, of the next entries. Whatever others let go of meanwhile does
+    not come back by that: it is worked out once more where it is written."""
+    rows = source.execute(_ENTRIES, {"after": after, "upto": _NO_END}).all()
     last = rows[-1].seq if rows else after
     left = _left(source, someone, rows)
+
+    def write(tx: Transaction) -> None:
+        _replace_left(tx, someone, tx.execute(_ENTRIES, {"after": after, "upto": last}).all(), how)
+
     return Traces(
         Place((_JOURNAL if len(rows) == AT_ONCE else _PLUGINS, last)),
         len(left),
         items=tuple(sorted({int(row.incident_id) for row in rows if row.seq in left and row.incident_id is not None})),
         looked=len(rows),
-        effects=(lambda tx: _replace(tx, left, how),) if left else (),
+        effects=(write,) if left else (),
     )
 
 
@@ -509,7 +690,16 @@ def _left(source: Connection | Transaction, someone: Whom, rows: Sequence[Row[An
     return found
 
 
-def _replace(tx: Transaction, left: Mapping[int, Facts], how: Erasing) -> None:
+def _replace_left(tx: Transaction, someone: Whom, rows: Sequence[Row[Any]], how: Erasing) -> None:
+    """Put what is left of these in their place, and let go of what their items took from them behind the walk through
+    those. Raises OnHold."""
+    left = _left(tx, someone, rows)
+    items = {row.incident_id for row in rows if row.seq in left and row.incident_id is not None}
+    holds.refuse(tx, items)
+    for where, (table, _columns) in enumerate(_WALKED) if items else ():
+        item = table.c.get("id" if table is t.incident else "incident_id")
+        if item is not None and table is not t.job:
+            _write(tx, someone, where, item.in_(sorted(items)), texts=how.texts)
     if left:
         proposed = [str(facts["proposal"]) for facts in left.values() if "proposal" in facts and facts.get("sha") == ""]
         tx.execute(update(t.proposal).where(t.proposal.c.id.in_(proposed)).values(sha=""))
@@ -520,11 +710,7 @@ def _end(tx: Transaction, someone: Whom, after: int, how: Erasing) -> None:
     """What was journalled since it was looked at goes as well, and then all that they are known by: what is journalled
     from there on knows nobody any more."""
     tx.flush()
-    while rows := tx.execute(_ENTRIES, {"after": after}).all():
-        left = _left(tx, someone, rows)
-        holds.refuse(tx, {row.incident_id for row in rows if row.seq in left and row.incident_id is not None})
-        _replace(tx, left, how)
+    while rows := tx.execute(_ENTRIES, {"after": after, "upto": _NO_END}).all():
+        _replace_left(tx, someone, rows, how)
         after = rows[-1].seq
-    marks = [one for one in tx.execute(_KNOWN, {"whose": someone.person}).scalars() if one.startswith(_GONE)]
     journal.forget_in(tx, someone.person, at=how.at, actor=how.actor)
-    _keep_out(tx, someone.person, marks)
