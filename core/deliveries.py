@@ -64,8 +64,9 @@ class Deliveries:
     """`episode` are the places whose texts together tell one firing from another. Where `alerts` leads to a list, each
     of its elements is a body, and what stands around the list is in its member `envelope`.
 
-    `once` are places whose texts together no two deliveries share: who says the same there repeats what was said. It is
-    empty where nothing tells a repetition from a second firing; `once_header`, in lower case, is a header that does.
+    `once` are places whose texts together no two deliveries share: who says the same there within seven days repeats
+    what was said. It is empty where nothing tells a repetition from a second firing; `once_header`, in lower case, is a
+    header that does, and one that is signed where they are.
     `leaves_out` are values at places by which a delivery says nothing of an alert: an attempt, a comment. `labels` are
     what alerts are grouped by, in the body's member `labels`.
     """

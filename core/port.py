@@ -297,7 +297,7 @@ class Received:
     cut: int = 0
     """How many more there are that it does not tell, where it says so (Alertmanager's truncatedAlerts)."""
     once: bool = False
-    """True when `delivery_id` is one that no other delivery has, however much later: what comes under it again says
+    """True when `delivery_id` is one that no other delivery has: what comes under it again within seven days says
     nothing. Otherwise a source that can only be listened to may fire a second time in the same words."""
 
     @property

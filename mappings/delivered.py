@@ -25,17 +25,22 @@ def deliveries_of(node: Node | None, shape: Shape) -> Deliveries | None:
     if node is None:
         return None
     keys = entries(node)
+    signature, once_header = _signature(keys.get("signature"), shape), _header(keys, "once_header", shape)
+    if signature is not None and once_header and f"{{{once_header}}}" not in signature.signs:
+        what = "the header that no two deliveries share is not signed, so that a replay could come with another."
+        fix = "write it into `signs` in braces where its sender signs it, or name places by `once`."
+        shape.report(keys["once_header"], "MAP003", what, fix, at_key=True)
     return Deliveries(
         episode=tuple(_episode(keys["episode"], shape)),
         form=Form(word(keys["form"])) if "form" in keys else Form.JSON,
         alerts=_first(keys.get("alerts"), shape),
         once=tuple(ALL if word(one) == ALL.path else _spot(one, shape) for one in listed(keys.get("once"))),
-        once_header=_header(keys, "once_header", shape),
+        once_header=once_header,
         leaves_out=tuple(_left_out(keys.get("leaves_out"), shape)),
         labels=tuple(_labels(keys.get("labels"), shape)),
         key=_first(keys.get("key"), shape),
         url=_first(keys.get("url"), shape),
-        signature=_signature(keys.get("signature"), shape),
+        signature=signature,
     )
 
 

@@ -243,13 +243,13 @@ DELIVERIES: Schema = {
         },
         "once": _table(
             "The places whose texts together no two deliveries share, or `*` for all of it. What says the same there "
-            "is a repetition, however late. Leave it out where an alert may end and fire again in the same words.",
+            "within seven days is a repetition. Leave it out where an alert may end and fire again in the same words.",
             PATHS,
         ),
         "once_header": {
             "type": "string",
             "minLength": 1,
-            "description": "A header that no two deliveries share, in place of `once`.",
+            "description": "A header that no two deliveries share, in place of `once`. Where they are signed, it is.",
         },
         "leaves_out": {
             "type": "object",

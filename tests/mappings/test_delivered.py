@@ -34,6 +34,7 @@ def read(folder: Path, text: str) -> Deliveries:
         ("  episode: a\n  form: xml\n", "6:9 MAP002", "xml"),
         ("  episode: a\n  onec: b\n", "6:3 MAP001", "onec"),
         ("  episode: a\n  once_header: 'Request Id'\n", "6:16 MAP002", "header"),
+        ("  episode: a\n  once_header: X-Id\n  signature: {header: X}\n", "6:3 MAP003", "not signed"),
         ("  episode: a\n  leaves_out: {'b.': [x]}\n", "6:16 MAP009", "b."),
         ("  episode: a\n  leaves_out: {b: []}\n", "6:19 MAP002", "empty list"),
         ("  episode: a\n  labels: {rule: b.}\n", "6:18 MAP009", "b."),
@@ -66,6 +67,11 @@ def test_the_first_place_that_holds_something_is_the_key(tmp_path: Path) -> None
     key = read(tmp_path, "  episode: a\n  key: [b, c, d]\n").key
     assert key is not None
     assert key.read({"b": None, "c": "", "d": "here"}) == "here"
+
+
+def test_a_signed_header_may_tell_deliveries_apart(tmp_path: Path) -> None:
+    text = "  episode: a\n  once_header: X-Id\n  signature: {header: X, signs: '{X-Id}.{body}'}\n"
+    assert read(tmp_path, text).once_header == "x-id"
 
 
 def test_an_overlay_says_how_a_shipped_mapping_is_signed_or_that_it_is_not(tmp_path: Path) -> None:

@@ -154,6 +154,16 @@ def test_a_beginning_that_is_replayed_after_the_end_fires_nothing(ward: Ward, se
     assert ward.status(sender.tool) == "resolved"
 
 
+def test_a_signed_end_that_is_replayed_under_another_number_ends_nothing(ward: Ward) -> None:
+    sender, name = SENDERS["sentry"], fresh()
+    ends = sender.tell(name, False, "It is bad")
+    ward.take(sender.tool, sender.delivery(sender.tell(name, True, "It is bad"), f"{name}-1"))
+    ward.take(sender.tool, sender.delivery(ends, f"{name}-2"))
+    ward.take(sender.tool, sender.delivery(sender.tell(name, True, "It is bad again"), f"{name}-3"))
+    assert not ward.take(sender.tool, sender.delivery(ends, f"{name}-4"))
+    assert ward.signals(sender.tool)[0].firing
+
+
 def test_a_problem_that_is_opened_again_in_the_same_words_fires_again(ward: Ward) -> None:
     sender, name = SENDERS["dynatrace"], fresh()
     begins = sender.delivery(sender.tell(name, True, "It is bad"))
