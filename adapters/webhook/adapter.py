@@ -69,7 +69,7 @@ class WebhookAdapter:
         return revealed(self._name, settings.webhook_secrets or settings.webhook_passwords or settings.webhook_tokens)
 
     def parse(self, delivery: Delivery) -> Received:
-        told = [one for one in alerts_of(delivery, self._says) if not _is_left_out(one, self._says)]
+        told = [one for one in alerts_of(delivery, self._says) if not self._is_left_out(one)]
         found = understood(told, self._reading, self._named)
         if found.unreadable and not found.found:
             raise ValueError(found.unreadable[0].sentence)
@@ -77,6 +77,13 @@ class WebhookAdapter:
         odd = tuple(found.unreadable)
         once = _once([one.body for one in found.found], self._says, delivery) if not odd else ""
         return Received(once or hashlib.sha256(delivery.body).hexdigest(), hints, bool(odd), odd, once=bool(once))
+
+    def _is_left_out(self, told: Any) -> bool:
+        try:
+            body = _understood(told, self._says)
+        except ValueError:
+            return False  # what is odd about it is told
+        return any(_is_one_of(spot.read(body), values) for spot, values in self._says.leaves_out)
 
     def _reading(self, told: Any) -> Reading:
         body = _body(told, self._says)
@@ -123,12 +130,6 @@ def _without(told: Mapping[str, Any], path: str) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name != first}
 
 
-def _is_left_out(told: Any, says: Deliveries) -> bool:
-    if not isinstance(told, dict):
-        return False
-    return any(_is_one_of(spot.read(told), values) for spot, values in says.leaves_out)
-
-
 def _is_one_of(found: Any, values: tuple[Any, ...]) -> bool:
     """Whether a mapping's value stands there: `true` is not 1, and null is what is not there, too."""
     if found is ABSENT or found is None:
@@ -136,10 +137,16 @@ def _is_one_of(found: Any, values: tuple[Any, ...]) -> bool:
     return any(found.__class__ is one.__class__ and found == one for one in values)
 
 
-def _body(told: Any, says: Deliveries) -> Body:
+def _understood(told: Any, says: Deliveries) -> Body:
+    """An alert as the mapping reads it. Raises ValueError."""
     body = event_of(told) if says.form is Form.CLOUDEVENTS else told
     if not isinstance(body, dict):
         raise ValueError("an alert is not an object")
+    return body
+
+
+def _body(told: Any, says: Deliveries) -> Body:
+    body = _understood(told, says)
     labels = {name: text for name, spot in says.labels if (text := _text(body, spot))}
     if not labels:
         return body
@@ -169,7 +176,11 @@ def _text(body: Mapping[str, Any], spot: Spot | None) -> str:
 
 def _address(body: Body, spot: Spot | None) -> str:
     text = _text(body, spot)
-    return text if urlsplit(text).scheme in ("http", "https") else ""
+    try:
+        scheme = urlsplit(text).scheme
+    except ValueError:
+        return ""
+    return text if scheme in ("http", "https") else ""
 
 
 def _ref(texts: list[str]) -> Ref:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,17 @@ def test_a_sender_that_numbers_its_deliveries_is_known_again_and_another_is_not(
 
 def test_only_addresses_of_the_web_are_where_people_open_an_alert() -> None:
     one = adapter()
-    for url, shown in (("https://a.example/1", True), ("javascript:alert(1)", False), ("/relative", False)):
+    shown = "https://a.example/1"
+    for url in (shown, "javascript:alert(1)", "/relative", "http://[::1", "http://[x]/", "https://a\u2100b.example/"):
         reading = parsed(one, {"id": "a", "status": "firing", "url": url}).hints[0].reading
-        assert reading is not None and reading.url == (url if shown else "")
+        assert reading is not None and reading.url == (url if url == shown else "")
+
+
+@pytest.mark.parametrize("written", ["data", "data_base64"])
+def test_an_event_is_left_out_however_its_data_are_written(tmp_path: Path, written: str) -> None:
+    one = adapter("cloudevents-alert", "deliveries: {leaves_out: {data.status: [test]}}", tmp_path)
+    data = {"status": "test"}
+    told = data if written == "data" else base64.b64encode(json.dumps(data).encode()).decode()
+    event = {"specversion": "1.0", "id": "1", "source": "/a", "type": "t", "subject": "s", written: told}
+    headers = {"content-type": "application/cloudevents+json"}
+    assert one.parse(Delivery(headers, json.dumps(event).encode())).hints == ()
