@@ -13,6 +13,9 @@ from typing import Any, Final
 BODY: Final = "body"
 """In what is signed, the bytes of the body; every other name there is a header's."""
 
+ENVELOPE: Final = "envelope"
+"""The member of an alert that holds what stands around the list of them."""
+
 
 class Form(StrEnum):
     """How a delivery carries what its sender says."""
@@ -38,10 +41,12 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A place in a body: as people write it, and how it is read (`ABSENT` where nothing stands)."""
+    """A place in a body: as people write it, and how it is read (`ABSENT` where nothing stands). `members` are the
+    paths that are looked at, step by step; the empty one is the whole body."""
 
     path: str
     read: Callable[[Mapping[str, Any]], Any] = field(compare=False, repr=False)
+    members: tuple[tuple[str | int, ...], ...] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,8 @@ class Deliveries:
     what was said. It is empty where nothing tells a repetition from a second firing; `once_header`, in lower case, is a
     header that does, and one that is signed where they are.
     `leaves_out` are values at places by which a delivery says nothing of an alert: an attempt, a comment. `labels` are
-    what alerts are grouped by, in the body's member `labels`.
+    what alerts are grouped by, in the body's member `labels`. `around` are the members of `envelope` that are read of
+    each alert, by `fields` too: None where that is all of it.
     """
 
     episode: tuple[Spot, ...]
@@ -81,3 +87,4 @@ class Deliveries:
     key: Spot | None = None
     url: Spot | None = None
     signature: Signature | None = None
+    around: frozenset[str] | None = frozenset()

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from tieline.core.deliveries import BODY, Algorithm, Deliveries, Encoding, Form, Signature, Spot
+from tieline.core.deliveries import BODY, ENVELOPE, Algorithm, Deliveries, Encoding, Form, Signature, Spot
 from tieline.core.model import ABSENT
 from tieline.core.yaml import Node
-from tieline.mappings.paths import getter, parse_path, show
+from tieline.mappings.paths import Path, getter, parse_path, show
 from tieline.mappings.shape import Shape
 from tieline.mappings.tree import entries, listed, plain, word
 
-ALL: Final = Spot("*", lambda body: body)
+ALL: Final = Spot("*", lambda body: body, ((),))
 """The whole delivery."""
 
 _NAMED: Final = re.compile(r"(\{[A-Za-z0-9-]+\})")
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
 
 
-def deliveries_of(node: Node | None, shape: Shape) -> Deliveries | None:
-    """What `deliveries` says; None where there is none."""
+def deliveries_of(node: Node | None, shape: Shape, read: Iterable[Path] = ()) -> Deliveries | None:
+    """What `deliveries` says; None where there is none. `read` are the places that fields are read from."""
     if node is None:
         return None
     keys = entries(node)
@@ -30,7 +31,7 @@ def deliveries_of(node: Node | None, shape: Shape) -> Deliveries | None:
         what = "the header that no two deliveries share is not signed, so that a replay could come with another."
         fix = "write it into `signs` in braces where its sender signs it, or name places by `once`."
         shape.report(keys["once_header"], "MAP003", what, fix, at_key=True)
-    return Deliveries(
+    found = Deliveries(
         episode=tuple(_episode(keys["episode"], shape)),
         form=Form(word(keys["form"])) if "form" in keys else Form.JSON,
         alerts=_first(keys.get("alerts"), shape),
@@ -42,6 +43,21 @@ def deliveries_of(node: Node | None, shape: Shape) -> Deliveries | None:
         url=_first(keys.get("url"), shape),
         signature=signature,
     )
+    return replace(found, around=_around([*read, *_looked_at(found)]))
+
+
+def _looked_at(says: Deliveries) -> Iterator[Path]:
+    """The places that are looked at in each alert."""
+    spots = [*says.episode, *(spot for spot, _values in says.leaves_out), *(spot for _label, spot in says.labels)]
+    for spot in (*spots, says.key, says.url):
+        yield from spot.members if spot is not None else ()
+
+
+def _around(places: Iterable[Path]) -> frozenset[str] | None:
+    """The members of the envelope among these places; None for all of it."""
+    inside = [place[1:2] for place in places if place[0] == ENVELOPE]
+    names = frozenset(str(name) for step in inside for name in step)
+    return None if () in inside else names
 
 
 def _episode(node: Node, shape: Shape) -> Iterator[Spot]:
@@ -57,7 +73,7 @@ def _episode(node: Node, shape: Shape) -> Iterator[Spot]:
                 return f"{kind}:{found}"
         return ABSENT
 
-    yield Spot(" or ".join(spot.path for _kind, spot in known), read)
+    yield _either([spot for _kind, spot in known], read)
 
 
 def _first(node: Node | None, shape: Shape) -> Spot | None:
@@ -69,7 +85,12 @@ def _first(node: Node | None, shape: Shape) -> Spot | None:
     def read(body: Mapping[str, Any]) -> Any:
         return next((found for found in (spot.read(body) for spot in spots) if _holds(found)), ABSENT)
 
-    return Spot(" or ".join(spot.path for spot in spots), read)
+    return _either(spots, read)
+
+
+def _either(spots: list[Spot], read: Callable[[Mapping[str, Any]], Any]) -> Spot:
+    members = tuple(place for spot in spots for place in spot.members)
+    return Spot(" or ".join(spot.path for spot in spots), read, members)
 
 
 def _holds(found: Any) -> bool:
@@ -92,7 +113,7 @@ def _spot(node: Node, shape: Shape, text: str = "") -> Spot:
     except ValueError as wrong:
         shape.report(node, "MAP009", f"{wrong}.", "write names with dots between them.", at_key=bool(text))
         path = ("?",)
-    return Spot(show(path), getter(path))
+    return Spot(show(path), getter(path), (path,))
 
 
 def _left_out(node: Node | None, shape: Shape) -> Iterator[tuple[Spot, tuple[Any, ...]]]:

@@ -182,6 +182,12 @@ class FieldRule:
     column: int = 1
     file: str = ""
 
+    @property
+    def looked_at(self) -> tuple[Path, ...]:
+        """Where a body is looked at to read the field."""
+        otherwise = () if self.read_else is None else (self.read_else.path,)
+        return (*self.read, *otherwise, *(path for path, _values in self.only_when))
+
 
 @dataclass(frozen=True, slots=True)
 class Computed:

@@ -113,7 +113,8 @@ def lint(root: Node, name: str, digest: str, shape: Shape, catalogue: Catalogue 
     alerts = Shown(word(top["alerts"])) if "alerts" in top else None
     if alerts is Shown.DESCRIPTION:
         _check_room_for_alerts(top["alerts"], rules.get(DESCRIPTION), shape)
-    deliveries = deliveries_of(top.get("deliveries"), shape)
+    read = [path for rule in rules.values() for path in rule.looked_at]
+    deliveries = deliveries_of(top.get("deliveries"), shape, read)
     if shape.problems:
         return None
     return Document(

@@ -227,7 +227,7 @@ DELIVERIES: Schema = {
         },
         "alerts": _table(
             "Where a list of alerts stands. Each is then a body of its own, and what stands around the list is in its "
-            "member `envelope`. Without it the delivery is one alert.",
+            "member `envelope`: those members of it that the mapping reads. Without it the delivery is one alert.",
             PATH,
         ),
         "episode": {

@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import orjson
 
 from tieline.adapters.webhook.settings import AUTHORIZATION, WebhookSettings
 from tieline.core.cloudevents import event_of, events_of
-from tieline.core.deliveries import Deliveries, Form, Spot
+from tieline.core.deliveries import ENVELOPE, Deliveries, Form, Spot
 from tieline.core.errors import Gone
 from tieline.core.listing import understood
 from tieline.core.model import ABSENT, ConnectionName
 from tieline.core.port import Body, Cursor, Delivery, Health, Hint, Page, Reading, Received, Ref, Version, Workbench
 from tieline.core.proofs import credentials, prove, prove_basic, prove_signed, revealed
 
-ENVELOPE: Final = "envelope"
+MOST_ALERTS: Final = 10_000
+"""In one delivery; a megabyte, which is what is taken unless an admin says otherwise, holds fewer that say anything."""
+MOST_AROUND: Final = 16 * 1024 * 1024
+"""Bytes that what stands around the alerts may come to, kept once for each of them."""
 LONGEST_REF: Final = 180
 KEPT_OF_REF: Final = 100
 _IN_REF: Final = " /:@+,=._-"
@@ -69,13 +72,14 @@ class WebhookAdapter:
         return revealed(self._name, settings.webhook_secrets or settings.webhook_passwords or settings.webhook_tokens)
 
     def parse(self, delivery: Delivery) -> Received:
-        told = [one for one in alerts_of(delivery, self._says) if not self._is_left_out(one)]
+        whole = told_by(delivery, self._says)
+        told = [one for one in whole.alerts if not self._is_left_out(one)]
         found = understood(told, self._reading, self._named)
         if found.unreadable and not found.found:
             raise ValueError(found.unreadable[0].sentence)
         hints = tuple(Hint(one.ref, one) for one in found.found)
         odd = tuple(found.unreadable)
-        once = _once([one.body for one in found.found], self._says, delivery) if not odd else ""
+        once = _once(whole, [one.body for one in found.found], self._says, delivery) if not odd else ""
         return Received(once or hashlib.sha256(delivery.body).hexdigest(), hints, bool(odd), odd, once=bool(once))
 
     def _is_left_out(self, told: Any) -> bool:
@@ -88,7 +92,7 @@ class WebhookAdapter:
     def _reading(self, told: Any) -> Reading:
         body = _body(told, self._says)
         ref = _ref(_texts(body, self._says.episode))
-        version = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:24]
+        version = hashlib.sha256(_written(body)).hexdigest()[:24]
         return Reading(
             ref,
             Version(version),
@@ -105,10 +109,17 @@ class WebhookAdapter:
             return None, _text(told, self._says.key) if isinstance(told, dict) else ""
 
 
-def alerts_of(delivery: Delivery, says: Deliveries) -> list[Any]:
-    """What a delivery tells of, each still to be understood. Raises ValueError."""
+class Told(NamedTuple):
+    """What a delivery tells of, each still to be understood, and what stands around them."""
+
+    alerts: list[Any]
+    around: Mapping[str, Any]
+
+
+def told_by(delivery: Delivery, says: Deliveries) -> Told:
+    """Each alert knows those members around it that its mapping reads. Raises ValueError."""
     if says.form is Form.CLOUDEVENTS:
-        return events_of(delivery)
+        return Told(_few(events_of(delivery)), {})
     try:
         told: Any = orjson.loads(delivery.body)
     except orjson.JSONDecodeError:
@@ -116,18 +127,28 @@ def alerts_of(delivery: Delivery, says: Deliveries) -> list[Any]:
     if not isinstance(told, dict):
         raise ValueError("its webhooks are JSON objects, and this is none")
     if says.alerts is None:
-        return [told]
+        return Told([told], {})
     listed = says.alerts.read(told)
     if not isinstance(listed, list):
         raise ValueError(f"its webhooks have a list of alerts at `{says.alerts.path}`, and this has none")
-    around = _without(told, says.alerts.path)
-    return [{**one, ENVELOPE: around} if isinstance(one, dict) else one for one in listed]
+    _few(listed)
+    # The member that leads to the list is none of those around it.
+    to_list = {place[0] for place in says.alerts.members}
+    around = {name: value for name, value in told.items() if name not in to_list}
+    kept = {name: value for name, value in around.items() if says.around is None or name in says.around}
+    if len(_written(kept)) * len(listed) > MOST_AROUND:
+        raise ValueError(
+            f"what its mapping reads around {len(listed)} alerts is too long to be kept for each of them; read less of "
+            "`envelope`, or have fewer sent at once"
+        )
+    return Told([{**one, ENVELOPE: kept} if isinstance(one, dict) else one for one in listed], around)
 
 
-def _without(told: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """What stands around the list: the member that leads to it is left out."""
-    first = path.partition(".")[0].partition("[")[0]
-    return {name: value for name, value in told.items() if name != first}
+def _few(alerts: list[Any]) -> list[Any]:
+    """Raises ValueError where there are too many."""
+    if len(alerts) > MOST_ALERTS:
+        raise ValueError(f"it tells of {len(alerts)} alerts, and {MOST_ALERTS} are taken at once; have fewer sent")
+    return alerts
 
 
 def _is_one_of(found: Any, values: tuple[Any, ...]) -> bool:
@@ -191,13 +212,27 @@ def _ref(texts: list[str]) -> Ref:
     return Ref(f"{whole[:KEPT_OF_REF]}~{hashlib.sha256(whole.encode()).hexdigest()[:32]}")
 
 
-def _once(bodies: list[Body], says: Deliveries, delivery: Delivery) -> str:
+def _once(whole: Told, bodies: list[Body], says: Deliveries, delivery: Delivery) -> str:
     """What no other delivery says; "" where the mapping names nothing of the kind, or some of it is missing."""
     told: list[Any] = [delivery.headers.get(says.once_header)] if says.once_header else []
-    told += [spot.read(body) for body in bodies for spot in says.once]
+    each = says.once
+    if says.alerts is not None:
+        # What stands around is the same for all, and may be long: it is told once.
+        shared = [spot for spot in says.once if spot.members[0][:1] in ((), (ENVELOPE,))]
+        told += [spot.read({ENVELOPE: whole.around}) for spot in shared]
+        each = tuple(spot for spot in says.once if spot.members[0][:1] != (ENVELOPE,))
+    told += [spot.read(body) for body in bodies for spot in each]
     if not told or any(one is ABSENT or one is None for one in told):
         return ""
-    return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return hashlib.sha256(_written(told)).hexdigest()
+
+
+def _written(told: Any) -> bytes:
+    """The same bytes for what says the same. Raises ValueError."""
+    try:
+        return orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def connect(name: ConnectionName, settings: Any, bench: Workbench) -> WebhookAdapter:

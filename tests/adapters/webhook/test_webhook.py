@@ -99,12 +99,79 @@ def test_nothing_is_read_and_a_missing_secret_is_said() -> None:
         adapter(webhook_tokens=(Secret.literal(""),)).check()
 
 
-def test_several_alerts_of_one_delivery_each_know_what_stands_around_them() -> None:
-    driver = StampedDriver()
-    refs = [driver.make("Disk full"), driver.make("Disk fuller")]
-    received = driver.adapter.parse(driver._signed([driver.told[ref] for ref in refs]))
-    assert [hint.ref for hint in received.hints] == refs
-    assert all(hint.reading and hint.reading.body["envelope"] == {"version": 1} for hint in received.hints)
+LISTED = """
+deliveries: {alerts: alerts, episode: id, once: [envelope.number, id], labels: {cluster: envelope.common.cluster}}
+fields: {service: {from: envelope.service}}
+"""
+
+
+def listed(one: WebhookAdapter, alerts: int = 2, **around: Any) -> Received:
+    return parsed(one, {"alerts": [{"id": str(each), "status": "firing"} for each in range(alerts)], **around})
+
+
+def versions(received: Received) -> list[str]:
+    return [hint.reading.version for hint in received.hints if hint.reading is not None]
+
+
+def test_each_of_several_alerts_knows_what_is_read_around_them(tmp_path: Path) -> None:
+    one = adapter(overlay=LISTED, folder=tmp_path)
+    received = listed(one, number=1, service="shop", common={"cluster": "eu"}, trace="x")
+    bodies = [hint.reading.body for hint in received.hints if hint.reading is not None]
+    assert [body["id"] for body in bodies] == ["0", "1"]
+    assert all(body["envelope"] == {"service": "shop", "common": {"cluster": "eu"}} for body in bodies)
+    assert all(body["labels"] == {"cluster": "eu"} for body in bodies)
+
+
+def test_what_is_not_read_around_alerts_moves_no_version(tmp_path: Path) -> None:
+    one = adapter(overlay=LISTED, folder=tmp_path)
+    before = listed(one, number=1, service="shop")
+    other = listed(one, number=2, service="shop", trace="x")
+    moved = listed(one, number=3, service="till")
+    assert versions(before) == versions(other)
+    assert before.delivery_id != other.delivery_id
+    assert not set(versions(before)) & set(versions(moved))
+
+
+def test_the_whole_envelope_is_kept_where_it_is_read(tmp_path: Path) -> None:
+    one = adapter(overlay="deliveries: {alerts: alerts, episode: id, key: envelope}", folder=tmp_path)
+    reading = listed(one, service="shop").hints[0].reading
+    assert reading is not None and reading.body["envelope"] == {"service": "shop"}
+
+
+@pytest.mark.parametrize("once", ["'*'", "envelope"])
+def test_all_of_a_delivery_tells_it_from_others(tmp_path: Path, once: str) -> None:
+    text = f"deliveries: {{alerts: alerts, episode: id, once: {once}}}"
+    one = adapter(overlay=text, folder=tmp_path)
+    assert listed(one, trace="x").delivery_id == listed(one, trace="x").delivery_id
+    assert listed(one, trace="x").delivery_id != listed(one, trace="y").delivery_id
+    assert listed(one, trace="x").once
+
+
+def test_a_list_below_a_quoted_name_is_none_of_what_stands_around_it(tmp_path: Path) -> None:
+    one = adapter(overlay="""deliveries: {alerts: '["a.b"].alerts', episode: id, key: envelope}""", folder=tmp_path)
+    reading = parsed(one, {"a.b": {"alerts": [{"id": "1", "status": "firing"}]}, "service": "shop"}).hints[0].reading
+    assert reading is not None and reading.body["envelope"] == {"service": "shop"}
+
+
+@pytest.mark.parametrize("member", ["service", "number"])
+def test_what_is_nested_too_deeply_around_alerts_is_refused(tmp_path: Path, member: str) -> None:
+    one = adapter(overlay=LISTED, folder=tmp_path)
+    deep: Any = "shop"
+    for _ in range(400):
+        deep = [deep]
+    with pytest.raises(ValueError, match="nested"):
+        listed(one, **{"number": 1, member: deep})
+
+
+def test_what_stands_around_alerts_multiplies_nothing(tmp_path: Path) -> None:
+    one = adapter(overlay=LISTED, folder=tmp_path)
+    long = "x" * 512 * 1024
+    assert len(listed(one, 10_000, trace=long).hints) == 10_000
+    assert len(listed(one, 3, service=long).hints) == 3
+    with pytest.raises(ValueError, match="kept for each"):
+        listed(one, 100, service=long)
+    with pytest.raises(ValueError, match="10001 alerts"):
+        listed(one, 10_001)
 
 
 def test_a_delivery_of_which_nothing_can_be_understood_is_refused() -> None:
