@@ -7,8 +7,9 @@ that it would tell nothing sooner than a poll does.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -16,6 +17,7 @@ from typing import Any, Final
 from tieline.adapters.icinga import webhook
 from tieline.adapters.icinga.problem import (
     ATTRIBUTES,
+    SAID,
     WELL,
     Sight,
     ended,
@@ -24,6 +26,7 @@ from tieline.adapters.icinga.problem import (
     moment,
     named,
     reading,
+    said,
     sight,
 )
 from tieline.adapters.icinga.settings import IcingaSettings
@@ -50,6 +53,9 @@ READS: Final = ("status/query", "objects/query/Host", "objects/query/Service", "
 ACTS: Final = ("actions/acknowledge-problem", "actions/remove-acknowledgement")
 PROBLEM: Final = "{0}.last_check_result == null || ({0}.state != 0 && {0}.state_type == 1)"
 """With a name in it that Icinga does not know (`StateTypeHard`), it answers 404 as soon as there is one object."""
+AMONG: Final = "{0}.__name in names"
+WORDS_AT_ONCE: Final = 100
+"""Objects whose plugins' words are asked for together; fewer where those are too long for one answer."""
 ACKNOWLEDGEMENT: Final = 4
 CLOSE_ENOUGH: Final = timedelta(seconds=5)
 """An acknowledgement that ends this much too early is left as it is."""
@@ -136,17 +142,19 @@ class IcingaAdapter:
             oldest = seen.at - self._settings.history
             before = before.after([one for one in readings if Episode.parse(one.ref).started < oldest])
         over = [one for one in before.missing(readings) if one.fingerprint not in seen.unknown]
-        yield from pages(
+        told = pages(
             before,
             before.changed(readings),
             [reading(ended(one, seen.at), web=self._settings.web) for one in over],
             self._settings.page_size,
             seen.unreadable,
         )
+        for page in told:
+            yield replace(page, readings=self._with_words(page.readings))
 
     def read(self, ref: Ref) -> Reading:
         seen = self._seen()
-        return self._reading(self._found(seen, ref), seen.at)
+        return self._with_words([self._reading(self._found(seen, ref), seen.at)])[0]
 
     # Receiver
 
@@ -244,11 +252,43 @@ class IcingaAdapter:
             raise self._client.nonsense("/v1/objects", found.unreadable[0].sentence)
         return Seen(tuple(found.found), tuple(found.unreadable), unknown, at)
 
+    def _with_words(self, readings: Sequence[Reading]) -> list[Reading]:
+        """The same, each problem with what its plugin says, which may be a megabyte: none is lost for its words."""
+        problems = [one.body for one in readings if one.body["status"] != "resolved"]
+        hosts = [str(one["name"]) for one in problems if one["service"] is None]
+        services = [str(one["name"]) for one in problems if one["service"] is not None]
+        words = {**self._words("host", hosts), **self._words("service", services)}
+        return [_worded(one, words) for one in readings]
+
+    def _words(self, kind: str, names: Sequence[str]) -> dict[str, tuple[str | None, str]]:
+        """The states of these objects and what their plugins say. One whose words alone are too many is left out."""
+        found: dict[str, tuple[str | None, str]] = {}
+        at_once, rest = WORDS_AT_ONCE, list(names)
+        while rest:
+            batch = rest[:at_once]
+            asked = {"filter": AMONG.format(kind), "filter_vars": {"names": batch}, "attrs": SAID}
+            try:
+                told = self._client.part(self._query(f"{kind}s", asked), "results", list)
+            except Rejected as error:
+                if error.status is not None:
+                    raise
+                # The answer is longer than what is held of one.
+                at_once = max(1, len(batch) // 2)
+                rest = rest[1:] if len(batch) == 1 else rest
+                continue
+            at_once, rest = min(WORDS_AT_ONCE, at_once * 2), rest[len(batch) :]
+            for one in told:
+                with suppress(ValueError):
+                    name, says = said(one)
+                    found[name] = says
+        return found
+
     def _time(self) -> datetime:
         """Icinga's own: its answers carry no date."""
         answer = self._get("/v1/status")
-        told = {one.get("name"): one.get("status") for one in self._client.part(answer, "results", list) if one}
+        results = self._client.part(answer, "results", list)
         try:
+            told = {one["name"]: one.get("status") for one in results}
             started = told["IcingaApplication"]["icingaapplication"]["app"]["program_start"]
             return moment(started + told["CIB"]["uptime"])
         except (KeyError, TypeError, ValueError):
@@ -293,6 +333,14 @@ class IcingaAdapter:
             f"{', '.join(READS)} to its `permissions`.",
             status=error.status,
         )
+
+
+def _worded(one: Reading, words: Mapping[str, tuple[str | None, str]]) -> Reading:
+    """With what the plugin says. An object that has another state since is told anew by the next look."""
+    state, output = words.get(one.body.get("name", ""), (None, ""))
+    if state is None or state != one.body.get("state"):
+        return one
+    return replace(one, body={**one.body, "summary": output.partition("\n")[0], "output": output})
 
 
 def _of(comment: dict[str, Any]) -> str:

@@ -27,10 +27,12 @@ STATES: Final[Mapping[str, Mapping[float, str]]] = {
 }
 WELL: Final = {"Host": "last_state_up", "Service": "last_state_ok"}
 ATTRIBUTES: Final = (
-    *("__name", "display_name", "state", "state_type", "last_check_result", "last_reachable"),
+    *("__name", "display_name", "state", "state_type", "last_reachable"),
     *("acknowledgement", "acknowledgement_expiry", "acknowledgement_last_change", "downtime_depth"),
     *("last_state_change", "last_hard_state_change"),
 )
+SAID: Final = ("__name", "state", "last_check_result")
+"""What a plugin says comes with its measurements and the command that ran, and a field is told whole or not at all."""
 LONGEST_OUTPUT: Final = 10_000
 """Characters that are taken over; a plugin may write a megabyte."""
 
@@ -63,17 +65,14 @@ def sight(told: Any, at: datetime, wanted: Sequence[str]) -> Sight:
     variables = attrs.get("vars")
     variables = variables if isinstance(variables, dict) else {}
     own = {name: _word(variables[name]) for name in wanted if isinstance(variables.get(name), str | int | float)}
-    result = attrs.get("last_check_result")
-    output = result.get("output") if isinstance(result, dict) else None
-    words = output[:LONGEST_OUTPUT] if isinstance(output, str) else ""
     body = {
         "name": name,
         "host": host,
         "service": service or None,
         "display_name": attrs.get("display_name") if isinstance(attrs.get("display_name"), str) else name,
         "state": state,
-        "summary": words.partition("\n")[0],
-        "output": words,
+        "summary": "",
+        "output": "",
         "labels": {**own, "host": host, **({"service": service} if service else {})},
         "status": "suppressed" if held or downtime or not reachable else "active",
         "acknowledged": held,
@@ -88,9 +87,19 @@ def sight(told: Any, at: datetime, wanted: Sequence[str]) -> Sight:
 
 
 def is_pending(told: Any) -> bool:
-    """Whether an object was never checked, as far as Icinga remembers: nobody knows how it is."""
+    """Whether an object was never checked, as far as Icinga remembers: nobody knows how it is. No other that is asked
+    for is in a soft state."""
     attrs = told.get("attrs") if isinstance(told, dict) else None
-    return isinstance(attrs, dict) and attrs.get("last_check_result") is None
+    return isinstance(attrs, dict) and attrs.get("state_type") == 0
+
+
+def said(told: Any) -> tuple[str, tuple[str | None, str]]:
+    """An object's name, its state, and what its plugin says of it. Raises ValueError."""
+    kind, name, attrs = _named(told)
+    result = attrs.get("last_check_result")
+    output = result.get("output") if isinstance(result, dict) else None
+    words = output[:LONGEST_OUTPUT] if isinstance(output, str) else ""
+    return name, (STATES[kind].get(number(attrs, "state")), words)
 
 
 def fingerprint_of(told: Any) -> str:

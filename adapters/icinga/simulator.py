@@ -25,6 +25,7 @@ _NAMED: Final = re.compile(r'(?:host|service)\.(?:__)?name\s*==\s*"(?P<name>[^"]
 _PROBLEM: Final = re.compile(
     r"(?P<kind>host|service)\.last_check_result == null \|\| \((?P=kind)\.state != 0 && (?P=kind)\.state_type == 1\)"
 )
+_AMONG: Final = re.compile(r"(?P<kind>host|service)\.__name in names")
 _TYPED: Final = re.compile(r"comment\.entry_type == (?P<type>\d)")
 _PLURALS: Final = {"hosts": "Host", "services": "Service", "comments": "Comment"}
 _ACTIONS: Final = ("acknowledge-problem", "remove-acknowledgement", "process-check-result", "add-comment")
@@ -158,9 +159,12 @@ class IcingaSimulator(Simulator):
         mine = [one for one in self.state.objects.values() if one.kind == kind]
         asked = body.get("filter")
         if asked is not None and mine:
-            named, problem = _NAMED.fullmatch(asked), _PROBLEM.fullmatch(asked)
+            named, problem, among = (one.fullmatch(asked) for one in (_NAMED, _PROBLEM, _AMONG))
             if problem is not None and problem["kind"] == kind.lower():
                 mine = [one for one in mine if one.output is None or (not one.is_well and one.hard)]
+            elif among is not None and among["kind"] == kind.lower():
+                names = body.get("filter_vars", {}).get("names", ())
+                mine = [one for one in mine if one.name in names]
             elif named is not None:
                 mine = [one for one in mine if one.name == named["name"]]
             else:

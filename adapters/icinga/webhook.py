@@ -4,7 +4,6 @@ and tells no end in a form of its own, so that it only has us look at once."""
 from __future__ import annotations
 
 import hashlib
-import hmac
 from contextlib import suppress
 from typing import Any
 
@@ -12,21 +11,16 @@ import orjson
 
 from tieline.adapters.icinga.problem import episode_of, number
 from tieline.adapters.icinga.settings import IcingaSettings
-from tieline.core.errors import Forged, NeedsOperator
+from tieline.core.errors import Forged
 from tieline.core.port import Delivery, Hint, Received
+from tieline.core.proofs import credentials, prove, revealed
 
 
 def verify(connection: str, settings: IcingaSettings, delivery: Delivery) -> None:
-    """Raises Forged unless it shows `webhook_token` as Bearer."""
-    try:
-        token = settings.webhook_token.reveal() if settings.webhook_token is not None else ""
-    except LookupError as error:
-        raise NeedsOperator(connection, f"the webhook's secret cannot be had: {error}") from None
-    sent = delivery.headers.get("authorization", "").encode("utf-8", "backslashreplace")
-    if not token:
+    """Raises Forged unless it shows `webhook_token` as Bearer, and NeedsOperator where that cannot be had."""
+    if settings.webhook_token is None:
         raise Forged(connection, "`webhook_token` is not set, so no webhook can be proved; set one")
-    if not hmac.compare_digest(sent, f"Bearer {token}".encode()):
-        raise Forged(connection, "the Authorization header does not prove this delivery; compare it with the command's")
+    prove(connection, revealed(connection, [settings.webhook_token]), credentials(delivery, "bearer"), "Authorization")
 
 
 def parse(delivery: Delivery) -> Received:

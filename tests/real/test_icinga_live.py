@@ -14,7 +14,7 @@ import pytest
 from tests.real.icinga import PASSWORD, Icinga, icinga
 from tests.real.servers import HOOK_TOKEN, Receiver, receiver
 
-from tieline.adapters.icinga.adapter import ACTS, PROBLEM, READS, IcingaAdapter, connect
+from tieline.adapters.icinga.adapter import ACTS, AMONG, PROBLEM, READS, IcingaAdapter, connect
 from tieline.adapters.icinga.problem import episode_of
 from tieline.adapters.icinga.settings import IcingaSettings
 from tieline.adapters.icinga.simulator import IcingaSimulator
@@ -240,6 +240,7 @@ SERVICE = {"attrs": {"check_command": "passive", "enable_active_checks": False, 
 CRITICAL = {"type": "Service", "service": "same!disk", "exit_status": 2, "plugin_output": "Zürich 🔥"}
 ACKNOWLEDGED = {"type": "Service", "service": "same!disk", "author": "a", "comment": "c", "expiry": 9_999_999_999}
 PROBLEMS = {"filter": PROBLEM.format("service"), "attrs": ["__name", "state", "state_type", "acknowledgement"]}
+NAMED = {"filter": AMONG.format("service"), "filter_vars": {"names": ["same!disk", "same!none"]}}
 COMMENTS = {"filter": "comment.entry_type == 4", "attrs": ["host_name", "service_name", "text", "expire_time"]}
 
 QUESTIONS: list[tuple[str, str, Any]] = [
@@ -254,6 +255,7 @@ QUESTIONS: list[tuple[str, str, Any]] = [
     ("GET", "/v1/objects/services", {"filter": PROBLEMS["filter"], "attrs": ["nothing"]}),
     ("GET", "/v1/objects/services", {"filter": 'service.__name == "same!none"'}),
     ("POST", "/v1/actions/process-check-result", CRITICAL),
+    ("GET", "/v1/objects/services", NAMED | {"attrs": ["__name", "state"]}),
     ("GET", "/v1/objects/services", PROBLEMS),
     ("POST", "/v1/actions/process-check-result", CRITICAL),
     ("GET", "/v1/objects/services", PROBLEMS),

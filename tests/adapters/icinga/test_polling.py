@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tieline.adapters.icinga.adapter import IcingaAdapter
+from tieline.adapters.icinga.adapter import IcingaAdapter, _worded
 from tieline.adapters.icinga.simulated.driver import PASSWORD, IcingaDriver
 from tieline.adapters.icinga.simulator import IcingaSimulator
 from tieline.core.errors import Gone, NeedsOperator, RemoteError, TryAgain
@@ -94,6 +94,37 @@ def test_what_is_acknowledged_in_downtime_or_cut_off_is_suppressed_and_goes_on(
         assert poll(adapter, cursor)[0][ref].body["status"] == "active"
 
 
+def test_a_storm_of_long_words_stops_nothing(driver: IcingaDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter = driver.connect(page_size=500)
+    ordinary = [driver.make("DISK CRITICAL", "x" * 5_000) for _ in range(70)]
+    endless = driver.make("DISK CRITICAL", "x" * 200_000)
+    down = driver.fail_check("db1", 1, "PING CRITICAL")
+    monkeypatch.setattr("tieline.core.http.LARGEST_ANSWER", 100_000)
+    found, _ = poll(adapter, Cursor(""))
+    assert {len(found[one].body["output"]) for one in ordinary} == {5_014}
+    assert (found[endless].body["state"], found[endless].body["output"]) == ("critical", "")
+    assert found[down].body["summary"] == "PING CRITICAL"
+    assert adapter.read(endless).ref == endless
+
+
+def test_words_are_asked_for_where_something_changed(
+    adapter: IcingaAdapter, driver: IcingaDriver, icinga: IcingaSimulator
+) -> None:
+    driver.make("DISK CRITICAL")
+    _, cursor = poll(adapter, Cursor(""))
+    before = len(icinga.requests)
+    assert poll(adapter, cursor) == ({}, cursor)
+    assert len(icinga.requests) - before == 3
+
+
+def test_what_a_plugin_says_of_another_state_is_not_taken_for_this_one(
+    adapter: IcingaAdapter, driver: IcingaDriver
+) -> None:
+    one = adapter.read(driver.make("DISK CRITICAL"))
+    assert _worded(one, {"db1!disk": ("ok", "DISK OK")}) == one
+    assert _worded(one, {"db1!disk": ("critical", "DISK FULL")}).body["summary"] == "DISK FULL"
+
+
 def test_only_variables_that_were_named_are_taken_over(driver: IcingaDriver, icinga: IcingaSimulator) -> None:
     ref = driver.make("DISK CRITICAL")
     driver.at(ref).vars = {"team": "billing", "size": 3, "snmp_community": "s3cret", "disks": {"/": {}}}
@@ -167,7 +198,18 @@ def test_check_says_what_is_not_seen_and_not_done(driver: IcingaDriver) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [{"results": [{}]}, {"results": [None]}, {"results": "none"}, {"error": 500}, [], "no", None]
+    "answer",
+    [
+        {"results": [{}]},
+        {"results": [None]},
+        {"results": ["ok"]},
+        {"results": [{"name": []}]},
+        {"results": "none"},
+        {"error": 500},
+        [],
+        "no",
+        None,
+    ],
 )
 def test_an_answer_of_something_else_is_an_error_and_no_empty_list(
     adapter: IcingaAdapter, driver: IcingaDriver, icinga: IcingaSimulator, answer: object
