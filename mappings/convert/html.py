@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tieline.core.entities import unescaped
 from tieline.mappings.convert.lines import GUARD, quiet
 from tieline.mappings.convert.rich import (
     Block,
@@ -34,9 +36,8 @@ from tieline.mappings.convert.rich import (
 )
 
 _TOKEN = re.compile(
-    r"<(?P<unseen>!--|(?:script|style)\b)"
-    r"|<(?P<closes>/?)(?P<tag>[A-Za-z][A-Za-z0-9]{0,20})\b(?P<attributes>[^<>]{0,4000})>",
-    re.IGNORECASE,
+    r"<(?P<unseen>!--|(?ai:script|style)\b)"
+    r"|<(?P<closes>/?)(?P<tag>[A-Za-z][A-Za-z0-9]{0,20})\b(?P<attributes>[^<>]{0,4000})>"
 )
 _ATTRIBUTE = re.compile(r"([A-Za-z-]{1,30})\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 _GAPS = re.compile(r"[ \t\n\r\f]+")
@@ -50,7 +51,10 @@ _PARTS = frozenset({"p", "div", "section", "article", "header", "footer", "dl", 
                     "figure", "figcaption", "address", "main", "aside", "form", "fieldset", "center"})  # fmt: skip
 _CONTAINERS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "table", "tr",
                          "td", "th"})  # fmt: skip
-_UNSEEN_ENDS = {"script": "</script>", "style": "</style>", "!--": "-->"}
+_UNSEEN_ENDS = {
+    kind: re.compile(end, re.ASCII | re.IGNORECASE)
+    for kind, end in {"script": "</script>", "style": "</style>", "!--": "-->"}.items()
+}
 _ENDED_BY = {"li": "li", "tr": "tr", "td": "td", "th": "td"}
 """Tags whose end may be left out: the next of their kind ends them."""
 _DEEPEST = 30
@@ -73,7 +77,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._open = [_Open("")]
-        self._marks: list[str] = []
+        self._marks: Counter[str] = Counter()
         self._href = ""
 
     def feed(self, markup: str) -> None:
@@ -87,7 +91,7 @@ class Reader:
         self._text(markup[at:])
         while len(self._open) > 1:
             self._close_last()
-        self._marks, self._href = [], ""
+        self._marks, self._href = Counter(), ""
 
     def say(self, text: str) -> None:
         """Take in plain text, in which a newline is one."""
@@ -103,11 +107,11 @@ class Reader:
             return
         top = self._open[-1]
         if top.tag == "pre":
-            top.runs.append(Run(html.unescape(text)))
+            top.runs.append(Run(unescaped(text)))
             return
-        text = html.unescape(_GAPS.sub(" ", text))
+        text = unescaped(_GAPS.sub(" ", text))
         if text.strip(" ") or top.runs:
-            marks: Marks = frozenset(_MARKS[tag] for tag in self._marks)
+            marks: Marks = frozenset(_MARKS[tag] for tag, times in self._marks.items() if times)
             top.runs.append(Run(text, marks, self._href))
 
     def _tag(self, tag: str, attributes: str, *, closes: bool) -> None:
@@ -135,11 +139,9 @@ class Reader:
 
     def _mark(self, tag: str, *, closes: bool) -> None:
         if not closes:
-            self._marks.append(tag)
-        elif tag in self._marks:
-            self._marks.reverse()
-            self._marks.remove(tag)
-            self._marks.reverse()
+            self._marks[tag] += 1
+        elif self._marks[tag]:
+            self._marks[tag] -= 1
 
     def _begin(self, tag: str, attributes: str) -> None:
         sibling = _ENDED_BY.get(tag)
@@ -180,7 +182,9 @@ class Reader:
             case "td" | "th":
                 cell = (in_one_line(tidy(done.blocks)), _span(done, "colspan"), _span(done, "rowspan"))
                 if parent.tag == "tr":
-                    parent.rows = [[*(parent.rows[0] if parent.rows else []), cell]]
+                    row = parent.rows[0] if parent.rows else []
+                    row.append(cell)
+                    parent.rows = [row]
                 else:
                     parent.blocks.append(Paragraph(cell[0]))
             case "tr":
@@ -215,7 +219,6 @@ class Reader:
 
 def _tokens(markup: str) -> Iterator[tuple[re.Match[str], int]]:
     """Each tag and where what is not shown of it ends. What never ends is text, and is looked for once."""
-    lower = markup.lower()
     endless: set[str] = set()
     at = 0
     for found in _TOKEN.finditer(markup):
@@ -226,11 +229,11 @@ def _tokens(markup: str) -> Iterator[tuple[re.Match[str], int]]:
             at = found.end()
             yield found, at
             continue
-        end = -1 if unseen in endless else lower.find(_UNSEEN_ENDS[unseen], found.end())
-        if end < 0:
+        end = None if unseen in endless else _UNSEEN_ENDS[unseen].search(markup, found.end())
+        if end is None:
             endless.add(unseen)
             continue
-        at = end + len(_UNSEEN_ENDS[unseen])
+        at = end.end()
         yield found, at
 
 
@@ -241,9 +244,7 @@ def _span(cell: _Open, name: str) -> int:
 
 def _attributes(said: str) -> dict[str, str]:
     return {
-        found[1].lower(): html.unescape(
-            next(value for value in (found[2], found[3], found[4], "") if value is not None)
-        )
+        found[1].lower(): unescaped(next(value for value in (found[2], found[3], found[4], "") if value is not None))
         for found in _ATTRIBUTE.finditer(said)
     }
 

@@ -121,17 +121,30 @@ def safe_href(href: str) -> str:
 
 def tidy(blocks: Iterable[Block], depth: int = 0) -> Blocks:
     """The same text in the one form that renderers take."""
-    done: list[Block] = []
+    groups: list[list[Block]] = []
     for block in blocks:
         for kept in _tidy_block(block, depth):
-            last = done[-1] if done else None
-            if isinstance(kept, Items) and isinstance(last, Items) and kept.ordered == last.ordered:
-                done[-1] = replace(last, items=last.items + kept.items)
-            elif isinstance(kept, Quote) and isinstance(last, Quote):
-                done[-1] = Quote(tidy(last.blocks + kept.blocks, depth + 1))
+            if groups and _are_one(groups[-1][0], kept):
+                groups[-1].append(kept)
             else:
-                done.append(kept)
-    return tuple(done)
+                groups.append([kept])
+    return tuple(_joined_blocks(group, depth) for group in groups)
+
+
+def _are_one(block: Block, following: Block) -> bool:
+    """Lists of a kind that follow each other, and quotes."""
+    if isinstance(block, Items):
+        return isinstance(following, Items) and block.ordered == following.ordered
+    return isinstance(block, Quote) and isinstance(following, Quote)
+
+
+def _joined_blocks(group: list[Block], depth: int) -> Block:
+    first, *others = group
+    if not others:
+        return first
+    if isinstance(first, Items):
+        return replace(first, items=tuple(item for one in group if isinstance(one, Items) for item in one.items))
+    return Quote(tidy((inner for one in group if isinstance(one, Quote) for inner in one.blocks), depth + 1))
 
 
 def _tidy_block(block: Block, depth: int) -> Iterator[Block]:
@@ -166,10 +179,18 @@ def _tidy_block(block: Block, depth: int) -> Iterator[Block]:
 
 
 def _tidy_table(rows: tuple[tuple[Runs, ...], ...]) -> Iterator[Block]:
-    width = max(map(len, rows), default=0)
-    cells = [[tidy_runs(one_line(cell)) for cell in row] for row in rows]
+    cells = [[tidy_runs(one_line(cell)) for cell in _narrowed(row)] for row in rows]
+    width = max(map(len, cells), default=0)
     if any(cell for row in cells for cell in row):
         yield Table(tuple(tuple(row + [()] * (width - len(row))) for row in cells))
+
+
+def _narrowed(row: tuple[Runs, ...]) -> tuple[Runs, ...]:
+    """At most _WIDEST columns, of which the last holds what stood behind it: every row is made as wide as the widest,
+    so that one of thousands would cost thousands in each."""
+    if len(row) <= _WIDEST:
+        return row
+    return (*row[: _WIDEST - 1], tuple(_with_between(" ", row[_WIDEST - 1 :])))
 
 
 Cell = tuple[Runs, int, int]
@@ -188,8 +209,8 @@ def spread_cells(rows: Iterable[Iterable[Cell]]) -> tuple[tuple[Runs, ...], ...]
             while taken.get(len(line), 0) > 0:
                 line.append(())
             begin = len(line)
-            line += [runs, *[()] * (min(max(columns, 1), _WIDEST) - 1)]
-            below |= {column: height - 1 for column in range(begin, len(line)) if height > 1}
+            line += [runs, *[()] * (min(columns, _WIDEST - begin) - 1)]
+            below |= {column: height - 1 for column in range(begin, min(len(line), _WIDEST)) if height > 1}
         taken = {column: more - 1 for column, more in taken.items() if more > 1} | below
         spread.append(tuple(line))
     return tuple(spread)
