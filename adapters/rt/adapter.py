@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import count
+from http import HTTPStatus
+from itertools import count, pairwise
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -41,7 +42,13 @@ MOST: Final = 100
 """What the server gives at once, whatever it is asked for."""
 REMEMBERED: Final = 2000
 """First messages that are kept: they never change, and each costs two calls."""
-_SHOWN: Final = {f"fields[{name}]": "EmailAddress" for name in ("Owner", "Creator", "LastUpdatedBy")}
+FARTHEST: Final = 1000
+"""Pages that are looked through for one that shows something."""
+AT_ONCE: Final = 8_000_000
+"""Bytes of messages in one answer."""
+_SHOWN: Final = {f"fields[{name}]": "EmailAddress" for name in ("Owner", "Creator", "LastUpdatedBy")} | {
+    "fields[Queue]": "Name"
+}
 _AUDIENCES: Final = {"Comment": Audience.STAFF, "Correspond": Audience.CUSTOMERS}
 
 
@@ -88,7 +95,7 @@ class RequestTracker:
         place = self._place(since)
         start = place
         for turn in count():
-            answer = self._search(self._after(place))
+            answer = self._next(place)
             safe = (int((answer.at - self._settings.overlap).timestamp()), 0)
             if turn == 0 and start > (int(answer.at.timestamp()), 1 << 62):
                 # The server's clock was set back: its new stamps lie before our place.
@@ -96,10 +103,11 @@ class RequestTracker:
                 continue
             rows = self._client.part(answer, "items", list)
             stamps = [self._stamp(answer, row) for row in rows]
-            if stamps != sorted(stamps) or (stamps and stamps[0] < (place[0], 0)):
+            if stamps != sorted(stamps) or (stamps and stamps[0] <= place):
                 raise self._client.unlike(answer, "with tickets that were not asked for, or not in their order")
             found = fetched([Ref(str(number)) for _, number in stamps], self.read)
-            more = len(rows) == self._settings.page_size
+            total = _told(answer, "total")
+            more = bool(rows) and (len(rows) == self._settings.page_size or total is None or total > len(rows))
             place = stamps[-1] if stamps else place
             cursor = max(start, min(place, safe) if more else safe)
             yield Page(found.found, Cursor(f"{cursor[0]}|{cursor[1]}"), more, unreadable=found.unreadable)
@@ -148,9 +156,10 @@ class RequestTracker:
         told = ticket.words({name: value for name, value in patch.items() if name != "Content"})
         try:
             answer = self._client.call("PUT", _path(ref), body=told, headers={"if-match": f'"{seen}"'}, shape=list)
-        except StaleVersion:
-            with looking(self._name):
-                self._ticket(ref)  # raises Gone for one that was deleted, or merged into another
+        except (StaleVersion, NeedsOperator) as error:
+            if isinstance(error, StaleVersion) or error.status == HTTPStatus.FORBIDDEN:
+                with looking(self._name):
+                    self._ticket(ref)  # raises Gone for one that was deleted, merged into another, or left the queue
             raise
         with written(self._name, f"ticket {ref} was written"):
             reading = self._left(ref, patch, int(seen), [str(one) for one in answer.json])
@@ -176,7 +185,7 @@ class RequestTracker:
 
     def _born(self, ref: Ref) -> Reading | None:
         try:
-            answer = self._ticket(ref)
+            answer = self._anywhere(ref)  # who took a moved one for gone would make another
         except Gone:
             return None
         doings = [one for one in self._doings(ref) if one.number <= int(answer.etag)]
@@ -199,22 +208,23 @@ class RequestTracker:
         number = _number(self._name, ref)
         query = f"ObjectType = 'RT::Ticket' AND ObjectId = {number} AND (Type = 'Comment' OR Type = 'Correspond')"
         asked: Query = {"query": query, "fields": "Type,Creator,Created", "orderby": "id", "per_page": MOST}
-        answer = self._search(asked, "/transactions")
-        found = list(self._client.part(answer, "items", list))
-        for page in count(2):
-            if not self._client.part(answer, "items", list):
-                break  # a page may show less than it holds: what the account may not see is left out
+        found: list[tuple[Answer, Any]] = []
+        for page in count(1):
             answer = self._search({**asked, "page": page}, "/transactions")
-            found += self._client.part(answer, "items", list)
+            rows = self._client.part(answer, "items", list)
+            found += [(answer, one) for one in rows]
+            self._in_order(answer, [one for _, one in found[-len(rows) - 1 :]])
+            if page >= min(_told(answer, "pages") or page + bool(rows), FARTHEST):
+                break  # what the account may not see is left out of a page, which may be short and not the last
         if not found:
             self._ticket(ref)
-        said = self._said([str(one["id"]) for one in found])
-        return [self._comment(answer, one, said.get(str(one["id"]), "")) for one in found]
+        said = self._messages([str(one["id"]) for _, one in found])
+        return [self._comment(answer, one, said.get(str(one["id"]), "")) for answer, one in found]
 
     def add_comment(self, ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:  # noqa: ARG002
         # There is no place for the token; it is not told as if it were there.
         verb = "correspond" if audience is Audience.CUSTOMERS else "comment"
-        # RT takes a lone 0 for nothing said.
+        # RT takes a lone 0 for nothing said; at the birth of a ticket it does not.
         said = {"Content": f"{body}\n" if body == "0" else str(body), "ContentType": "text/plain"}
         try:
             answer = self._client.call("POST", f"{_path(ref)}/{verb}", body=said, shape=list)
@@ -244,9 +254,15 @@ class RequestTracker:
         return checkup.describe(self._name, self._settings, self._client)
 
     def link(self, ref: Ref, url: str, title: str, token: Token) -> None:  # noqa: ARG002 - a link there is its address
-        links = self._ticket(ref).json.get("_hyperlinks") or ()
-        if not any(one.get("ref") == "refers-to" and one.get("_url") == url for one in links):
-            self._client.call("PUT", _path(ref), body={"AddRefersTo": [url]}, shape=list)
+        if url in _links(self._ticket(ref)):
+            return
+        answer = self._client.call("PUT", _path(ref), body={"AddRefersTo": [url]}, shape=list)
+        with written(self._name, f"a link was written on ticket {ref}"):
+            linked = _links(self._ticket(ref))
+        if url not in linked:
+            # It answers 200 to what it refuses, and says why in the account's language.
+            said = " ".join(map(str, answer.json)) or "Request Tracker left the link out without a word"
+            raise Rejected(self._name, f"ticket {ref}: {said}")
 
     def close(self) -> None:
         """Give the sockets back."""
@@ -285,6 +301,26 @@ class RequestTracker:
             "per_page": self._settings.page_size,
         }
 
+    def _next(self, place: tuple[int, int]) -> Answer:
+        """The page behind a place. Rights are looked at after the database: where RT tells that there are more pages,
+        those that show nothing are passed over."""
+        asked = self._after(place)
+        answer = self._search(asked)
+        for page in range(2, min(_told(answer, "pages") or 0, FARTHEST) + 1):
+            if self._client.part(answer, "items", list):
+                break
+            answer = self._search({**asked, "page": page})
+        return answer
+
+    def _in_order(self, answer: Answer, rows: Sequence[Any]) -> None:
+        """Raises for what was told before, so that no server is asked for the same without end."""
+        try:
+            numbers = [int(one["id"]) for one in rows]
+        except (KeyError, TypeError, ValueError):
+            raise self._client.unlike(answer, "something without its `id`") from None
+        if any(one >= following for one, following in pairwise(numbers)):
+            raise self._client.unlike(answer, "what was told before, or not in its order")
+
     def _stamp(self, answer: Answer, row: Any) -> tuple[int, int]:
         try:
             return int(ticket.moment(row["LastUpdated"]).timestamp()), int(row["id"])
@@ -292,9 +328,26 @@ class RequestTracker:
             raise self._client.unlike(answer, "a ticket without its `LastUpdated` and `id`") from None
 
     def _ticket(self, ref: Ref) -> Answer:
+        """As `_anywhere`; Gone also for one that left the queue."""
+        answer = self._anywhere(ref)
+        queue = answer.json.get("Queue")
+        known = queue if isinstance(queue, dict) else {}
+        # The setting may name a queue by its number, and RT's databases do not care about case.
+        names = {str(known[one]).casefold() for one in ("Name", "id") if known.get(one)}
+        if known.get("Name") and self._settings.queue.casefold() not in names:
+            raise Gone(self._name, f"ticket {ref} left {self._settings.queue} for the queue {known['Name']!s:.80}")
+        return answer
+
+    def _anywhere(self, ref: Ref) -> Answer:
         """Raises Gone also for one that is marked deleted, and for one that was merged: RT shows the other one then."""
         number = _number(self._name, ref)
-        answer = self._client.get(f"/ticket/{number}", _SHOWN, shape=dict)
+        try:
+            answer = self._client.get(f"/ticket/{number}", _SHOWN, shape=dict)
+        except NeedsOperator as error:
+            if error.status == HTTPStatus.FORBIDDEN and self._shows_others():
+                words = f"ticket {ref} may not be seen any more, and others of {self._settings.queue} may: it left"
+                raise Gone(self._name, words, status=error.status) from None
+            raise
         shown = str(self._client.part(answer, "id", object))
         if not answer.etag.isdigit() or not shown.isdigit():
             raise self._client.unlike(answer, "no ticket with an ETag")
@@ -303,6 +356,11 @@ class RequestTracker:
         if shown != ref:
             raise Gone(self._name, f"ticket {ref} was merged into ticket {shown}", merged_into=shown)
         return answer
+
+    def _shows_others(self) -> bool:
+        """Whether the account sees tickets of the queue: a right that was taken away concerns the connection."""
+        found = self._search({"query": f"Queue = '{self._settings.queue}'", "per_page": MOST})
+        return bool(self._client.part(found, "items", list))
 
     def _reading(self, ref: Ref, answer: Answer, *, automatic: frozenset[str] = frozenset()) -> Reading:
         first = self._first_message(ref)
@@ -328,7 +386,8 @@ class RequestTracker:
     def _left(self, ref: Ref, patch: Body, seen: int, said: list[str]) -> Reading:
         """The ticket as our write left it: what others did since then is taken out of it again, and its version is the
         one before theirs."""
-        answer = self._ticket(ref)
+        # One that a Scrip moves at its birth was made all the same.
+        answer = self._ticket(ref) if seen else self._anywhere(ref)
         newest = int(answer.etag)
         ours, theirs = self._parted([one for one in self._doings(ref) if seen < one.number <= newest])
         now = self._reading(ref, answer, automatic=ticket.by_itself(ours, self._settings.username))
@@ -366,30 +425,51 @@ class RequestTracker:
             answer = self._client.get(f"{_path(ref)}/history", {"fields": "Type", "orderby": "id", "per_page": 1})
             rows = self._client.part(answer, "items", list)
             numbers = [str(one["id"]) for one in rows if one.get("Type") == "Create"]
-            self._first[ref] = self._said(numbers).get(numbers[0], "") if numbers else ""
+            self._first[ref] = self._messages(numbers).get(numbers[0], "") if numbers else ""
             while len(self._first) > REMEMBERED:
                 with suppress(KeyError):
                     self._first.popitem(last=False)
         return self._first[ref]
 
-    def _said(self, transactions: Sequence[str]) -> dict[str, str]:
-        """What was said in each of these transactions."""
+    def _messages(self, transactions: Sequence[str]) -> dict[str, str]:
+        """What was said in each of these transactions. What a message brings along is not asked for."""
         parts: dict[str, list[Mapping[str, Any]]] = {}
         for begin in range(0, len(transactions), 50):
-            chosen = [
-                {"field": "TransactionId", "value": one, "entry_aggregator": "OR"}
-                for one in transactions[begin : begin + 50]
-            ]
-            asked = [*chosen, {"field": "ContentType", "operator": "LIKE", "value": "text/"}]
-            query: Query = {"fields": "TransactionId,ContentType,Filename,Content", "orderby": "id", "per_page": MOST}
-            for page in count(1):
-                answer = self._search({**query, "page": page}, "/attachments", asked)
-                rows = self._client.part(answer, "items", list)
-                for one in rows:
-                    parts.setdefault(str(one["TransactionId"]), []).append(one)
-                if len(rows) < MOST:
-                    break
-        return {number: ticket.text_of(told) for number, told in parts.items()}
+            for one in self._parts(transactions[begin : begin + 50]):
+                parts.setdefault(str(one["TransactionId"]), []).append(one)
+        shown = {number: part for number, told in parts.items() if (part := ticket.said_in(told)) is not None}
+        contents: dict[str, Any] = {}
+        for chosen in ticket.at_once(shown.values(), AT_ONCE):
+            contents |= self._contents(chosen)
+        return {number: ticket.text_of(part, contents.get(str(part["id"]))) for number, part in shown.items()}
+
+    def _parts(self, transactions: Sequence[str]) -> list[Any]:
+        """The parts of messages that are text, without what they say. They are hidden with their transaction and never
+        alone, so that a short page is the last."""
+        asked = [
+            *_any_of("TransactionId", transactions),
+            {"field": "ContentType", "operator": "LIKE", "value": "text/"},
+        ]
+        fields = "TransactionId,ContentType,Filename,ContentLength"
+        found: list[Any] = []
+        for page in range(1, FARTHEST + 1):
+            query: Query = {"fields": fields, "orderby": "id", "per_page": MOST, "page": page}
+            answer = self._search(query, "/attachments", asked)
+            rows = self._client.part(answer, "items", list)
+            found += rows
+            self._in_order(answer, found[-len(rows) - 1 :])
+            if any("TransactionId" not in one for one in rows):
+                raise self._client.unlike(answer, "a part of no transaction")
+            if len(rows) < MOST:
+                break
+        return found
+
+    def _contents(self, attachments: Sequence[str]) -> dict[str, Any]:
+        query: Query = {"fields": "Content", "orderby": "id", "per_page": MOST}
+        answer = self._search(query, "/attachments", _any_of("id", attachments))
+        rows = self._client.part(answer, "items", list)
+        self._in_order(answer, rows)
+        return {str(one["id"]): one.get("Content") for one in rows}
 
     def _comment(self, answer: Answer, told: Mapping[str, Any], text: str) -> RemoteComment:
         try:
@@ -422,3 +502,18 @@ def _number(name: str, ref: Ref) -> str:
 
 def _path(ref: Ref) -> str:
     return f"/ticket/{quote(ref, safe='')}"
+
+
+def _told(answer: Answer, name: str) -> int | None:
+    """How many there are, where RT tells: it does not where an account may not see everything."""
+    found = answer.json.get(name) if isinstance(answer.json, dict) else None
+    return int(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def _links(answer: Answer) -> list[str]:
+    offered = answer.json.get("_hyperlinks") or ()
+    return [str(one.get("_url")) for one in offered if one.get("ref") == "refers-to"]
+
+
+def _any_of(field: str, values: Iterable[str]) -> list[dict[str, str]]:
+    return [{"field": field, "value": one, "entry_aggregator": "OR"} for one in values]

@@ -45,7 +45,7 @@ def describe(name: str, settings: RequestTrackerSettings, client: Client) -> Map
         *(FieldFact(one, True, False, advice=f"see {_WHERE}: ModifyTicket") for one in ("Status", "Priority", "Due")),
         FieldFact("Owner.id", True, False, advice=f"see {_WHERE}: OwnTicket of that person, ReassignTicket of ours"),
         *(FieldFact(one, False, False) for one in ("id", "Creator.id", "Created", "Resolved", "LastUpdated")),
-        *(FieldFact(one, False, False) for one in ("Queue.id", "Requestor", "Started", "Told", "Type")),
+        *(FieldFact(one, False, False) for one in ("Queue.id", "Queue.Name", "Requestor", "Started", "Told", "Type")),
         *(
             FieldFact(f"{FIELDS}.{one}", True, False, advice=f"see {_WHERE}: SeeCustomField, ModifyCustomField")
             for one in _fields(queue)

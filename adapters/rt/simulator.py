@@ -16,6 +16,7 @@ ACCOUNTS: Final = {"tieline": "1-27-rt-token-4b7e", "ann": "1-29-rt-token-90ac"}
 USERS: Final = {"Nobody": ("6", ""), "RT_System": ("1", ""), "tieline": ("27", "tieline@example.org")} | {
     "ann": ("29", "Ann.Doe@example.org")
 }
+QUEUES: Final = {QUEUE: "3", "Elsewhere": "4"}
 CUSTOM_FIELDS: Final = {"2": "Tieline Key", "3": "Category", "4": "Tags"}
 CATEGORIES: Final = ("network", "storage")
 STATUSES: Final = ("new", "open", "stalled", "resolved", "rejected", "deleted")
@@ -25,7 +26,7 @@ UNSET: Final = "1970-01-01T00:00:00Z"
 ESCALATED: Final = "Disk full, escalated"
 """The subject at which a Scrip raises the priority."""
 _BASE: Final = "https://rt.example/REST/2.0"
-_WRITABLE: Final = ("Subject", "Status", "Priority", "Owner", "Due", "Starts", "Told")
+_WRITABLE: Final = ("Queue", "Subject", "Status", "Priority", "Owner", "Due", "Starts", "Told")
 _CONDITION: Final = re.compile(
     r"Queue = '(?P<queue>[^']*)'(?: AND \(LastUpdated >= '(?P<later>[^']*)' OR "
     r"\(LastUpdated >= '(?P<at>[^']*)' AND id > (?P<number>\d+)\)\))?"
@@ -48,6 +49,8 @@ class Transaction:
     new: str = ""
     said: str | None = None
     media: str = "text/plain"
+    files: dict[str, str] = field(default_factory=dict)
+    """What it brings along, all of it text."""
 
 
 @dataclass
@@ -74,6 +77,13 @@ class RequestTrackerSimulator(Simulator):
         """Tickets that an import left without a subject."""
         self.kept_from_us: set[str] = set()
         """Custom fields that the rights let nobody give a new ticket: they are left out without a word."""
+        self.checks_in_sql = True
+        """UseSQLForACLChecks: otherwise rights are looked at after the database, and no total is told."""
+        self.unseen: set[int] = set()
+        """Tickets and transactions that our user may not see."""
+        self.takes_links = True
+        self.brought: list[str] = []
+        """The attachments whose content was asked for."""
         self.newest = 38
         """The number of the newest transaction: one counter for the whole server."""
 
@@ -117,13 +127,13 @@ class RequestTrackerSimulator(Simulator):
             case "GET", ["queue", name]:
                 return self._queue(name)
             case "GET", ["tickets"]:
-                return self._search(request)
+                return self._search(request, who)
             case "GET", ["transactions"]:
                 found = _COMMENTS.fullmatch(request.query.get("query", ""))
                 if found is None:
                     return _message("Unknown query", 400)
                 said = [one for one in self._of(int(found["id"])) if one.kind in ("Comment", "Correspond")]
-                return self._listed(said, request)
+                return self._listed(said, request, who)
             case "POST", ["attachments"]:
                 return self._attachments(sent, request)
             case "POST", ["ticket"]:
@@ -139,14 +149,19 @@ class RequestTrackerSimulator(Simulator):
         known = number in self.tickets
         match method, rest:
             case "GET", ["history"]:
-                return self._listed(self._of(number) if known else [], request)
+                return self._listed(self._of(number) if known else [], request, who)
+            case "GET" | "PUT", [] if number in self._hidden_from(who):
+                return _message("Forbidden", 403)
             case "POST", ["comment" | "correspond" as verb]:
                 if not known:
                     return _message("Permission Denied", 400)
                 return self._message(self._effective(number), verb, sent, who)
             case "GET", [] if known:
                 found = self._effective(number)
-                return _answer(self._shown(found), {"ETag": f'"{self._etag(found)}"'})
+                shown = self._shown(found)
+                if request.query.get("fields[Queue]") == "Name":
+                    shown["Queue"]["Name"] = found.columns["Queue"]
+                return _answer(shown, {"ETag": f'"{self._etag(found)}"'})
             case "PUT", [] if known:
                 found = self._effective(number)
                 wanted = request.headers.get("if-match")
@@ -156,6 +171,9 @@ class RequestTrackerSimulator(Simulator):
             case "PUT", []:
                 return _message("Resource does not exist; use POST to create", 404)
         return _message("Not Found", 404)
+
+    def _hidden_from(self, who: str) -> frozenset[int]:
+        return frozenset(self.unseen) if who == "tieline" else frozenset()
 
     # Tickets
 
@@ -200,6 +218,7 @@ class RequestTrackerSimulator(Simulator):
         number, now = len(self.tickets) + 1, self._now()
         owner = sent.get("Owner")
         columns = {
+            "Queue": QUEUE,
             "Subject": _subject(sent.get("Subject")),
             "Status": str(sent.get("Status") or "new"),
             "Priority": str(sent.get("Priority") or 0),
@@ -240,11 +259,17 @@ class RequestTrackerSimulator(Simulator):
             return f"{about} Status '{wanted}' isn't a valid status for this ticket."
         if name == "Owner" and wanted not in USERS:
             return f"{about} That user does not exist"
+        if name == "Queue" and wanted not in QUEUES:
+            return f"{about} That queue does not exist"
         if wanted == before:
             return f"{about} That is already the current value"
         found.columns[name] = wanted
         kind = "Status" if name == "Status" else "Set"
-        shown = (USERS[before][0], USERS[wanted][0]) if name == "Owner" else (before, wanted)
+        shown = (before, wanted)
+        if name == "Owner":
+            shown = (USERS[before][0], USERS[wanted][0])
+        elif name == "Queue":
+            shown = (QUEUES[before], QUEUES[wanted])
         self._done(found, kind, who, member=name, old=shown[0], new=shown[1])
         if name == "Owner":
             self._done(found, "SetWatcher", who, member=name, old=shown[0], new=shown[1])
@@ -274,6 +299,8 @@ class RequestTrackerSimulator(Simulator):
         return [f"{one} added as a value for {name}" for one in come] + [f"{one} is no longer a value" for one in gone]
 
     def _refer(self, found: Ticket, url: str, who: str) -> str:
+        if not self.takes_links:
+            return f"Couldn't resolve '{url}' into a link."
         if url in found.links:
             return "Link already exists"
         found.links.append(url)
@@ -304,13 +331,14 @@ class RequestTrackerSimulator(Simulator):
         if found.number in self.spoilt:
             columns["Subject"] = None
         here = f"{_BASE}/ticket/{found.number}"
+        queue = QUEUES[columns.pop("Queue") or QUEUE]
         offers = [{"ref": one, "_url": f"{here}/{one}"} for one in ("history", "comment", "correspond")]
         links = [{"ref": "refers-to", "type": "external", "_url": url} for url in found.links]
         return {
             **columns,
             "id": found.number,
             "Type": "ticket",
-            "Queue": {"id": "3", "type": "queue", "_url": f"{_BASE}/queue/3"},
+            "Queue": {"id": queue, "type": "queue", "_url": f"{_BASE}/queue/{queue}"},
             "Owner": _person(found.columns["Owner"]),
             "Creator": _person(found.creator),
             "LastUpdatedBy": _person(found.last),
@@ -348,7 +376,7 @@ class RequestTrackerSimulator(Simulator):
         told = {"id": 3, "Name": name, "Lifecycle": "default", "Disabled": "0"}
         return _answer({**told, "TicketCustomFields": fields, "_hyperlinks": offers})
 
-    def _search(self, request: Request) -> Response:
+    def _search(self, request: Request, who: str) -> Response:
         """What was merged or deleted is in no search."""
         query = request.query.get("query", "")
         found = [one for one in self.tickets.values() if not one.merged and one.columns["Status"] != "deleted"]
@@ -356,7 +384,7 @@ class RequestTrackerSimulator(Simulator):
             held = by_key["value"].lower()  # MySQL compares so
             found = [one for one in found if held in [value.lower() for value in one.fields.get(by_key["name"], ())]]
         elif chosen := _CONDITION.fullmatch(query):
-            found = [one for one in found if chosen["queue"] == QUEUE and _in_time(one, chosen)]
+            found = [one for one in found if chosen["queue"] == one.columns["Queue"] and _in_time(one, chosen)]
         else:
             return _message(f"Unknown field: {query[:40]} at RT/Tickets.pm line 3187.\n", 400)
         orders = [value for name, value in request.pairs if name == "orderby"]
@@ -371,9 +399,13 @@ class RequestTrackerSimulator(Simulator):
             shown |= {"LastUpdated": _stamp(one.updated)} if "LastUpdated" in wanted else {}
             shown |= {"CustomFields": self._values(one)} if "CustomFields" in wanted else {}
             items.append(shown)
+        hidden = self._hidden_from(who)
+        if not self.checks_in_sql:
+            return self._page(items, request, hidden=hidden)
+        items = [one for one in items if int(one["id"]) not in hidden]
         return self._page(items, request, total=len(items))
 
-    def _listed(self, found: list[Transaction], request: Request) -> Response:
+    def _listed(self, found: list[Transaction], request: Request, who: str) -> Response:
         wanted = request.query.get("fields", "").split(",")
         if request.query.get("order") == "DESC":
             found = found[::-1]
@@ -385,30 +417,51 @@ class RequestTrackerSimulator(Simulator):
             items.append(
                 {"id": str(one.number), "type": "transaction", "_url": f"{_BASE}/transaction/{one.number}"} | shown
             )
-        return self._page(items, request)
+        return self._page(items, request, hidden=self._hidden_from(who))
 
     def _attachments(self, sent: Any, request: Request) -> Response:
-        numbers = {int(one["value"]) for one in sent if one.get("field") == "TransactionId"}
+        asked = {name: {one["value"] for one in sent if one.get("field") == name} for name in ("TransactionId", "id")}
         text = any(one.get("field") == "ContentType" for one in sent)
         wanted = request.query.get("fields", "").split(",")
         if "Parent" in wanted:
             return Response(500, {"content-type": "application/json; charset=utf-8"}, b"")
         items = []
         for one in self.transactions:
-            if one.number not in numbers or (text and one.said is None):
-                continue
-            media = one.media if one.said is not None else "application/octet-stream"
-            told = {"ContentType": media, "Filename": "", "Content": one.said or "", "TransactionId": str(one.number)}
-            items.append(
-                {"id": str(one.number), "type": "attachment"} | {name: told[name] for name in wanted if name in told}
-            )
+            for told in self._parts_of(one):
+                chosen = all(told[name] in values for name, values in asked.items() if values)
+                if chosen and (not text or told["ContentType"].startswith("text/")):
+                    self.brought += [told["id"]] if "Content" in wanted else []
+                    shown = {name: told[name] for name in wanted if name in told}
+                    items.append({"id": told["id"], "type": "attachment"} | shown)
         return self._page(items, request)
 
-    def _page(self, items: list[Any], request: Request, total: int | None = None) -> Response:
-        """Whoever may not see everything is told no total; no pages at all are 0.0 of them."""
+    def _parts_of(self, one: Transaction) -> list[dict[str, str]]:
+        media = one.media if one.said is not None else "application/octet-stream"
+        parts = [(media, "", one.said or ""), *(("text/plain", name, text) for name, text in one.files.items())]
+        return [
+            {
+                "id": f"{one.number}{place:04}",
+                "TransactionId": str(one.number),
+                "ContentType": kind,
+                "Filename": name,
+                "Content": content,
+                "ContentLength": str(len(content.encode())),
+            }
+            for place, (kind, name, content) in enumerate(parts)
+        ]
+
+    def _page(
+        self,
+        items: list[Any],
+        request: Request,
+        total: int | None = None,
+        hidden: frozenset[int] = frozenset(),
+    ) -> Response:
+        """Whoever may not see everything is told no total, and what is hidden leaves its page shorter; no pages at all
+        are 0.0 of them."""
         size = min(max(int(request.query.get("per_page") or 20), 1), 100)
         number = int(request.query.get("page") or 1)
-        shown = items[(number - 1) * size : number * size]
+        shown = [one for one in items[(number - 1) * size : number * size] if one["id"] not in map(str, hidden)]
         pages = None if total is None else -(-total // size) or 0.0
         return _answer(
             {"count": len(shown), "total": total, "pages": pages, "page": number, "per_page": size, "items": shown}

@@ -6,12 +6,12 @@ values. Dates that are not set are in 1970, nobody is called Nobody, and what is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from typing import Any, Final
 
+from tieline.adapters.rt.markup import text_in
 from tieline.core.port import Body
 
 UNSET: Final = "1970-01-01T00:00:00Z"
@@ -19,6 +19,10 @@ NOBODY: Final = "Nobody"
 SYSTEM: Final = "RT_System"
 """The user whose doing is that of Scrips and jobs of the server."""
 LONGEST_SUBJECT: Final = 200
+LONGEST_MESSAGE: Final = 2_000_000
+"""Bytes of a message that is brought whole."""
+TOGETHER: Final = 50
+"""Messages that are asked for at once: each stands in the query."""
 FIELDS: Final = "CustomFields"
 _DATES: Final = ("Due", "Starts", "Started", "Resolved", "Told")
 _SAID_WITH: Final = frozenset({"Comment", "Correspond"})
@@ -156,8 +160,8 @@ def _of_field(doing: Doing) -> bool:
 
 
 def undone(body: Mapping[str, Any], doings: Iterable[Doing], names: Mapping[str, str]) -> dict[str, Any]:
-    """The body before these transactions. A person is told by number there, so that an owner who was changed is left
-    out: nobody can say who it was."""
+    """The body before these transactions. People and queues are told by number there, so that an owner who was
+    changed is left out: nobody can say who it was."""
     left = {**body, FIELDS: {name: list(values) for name, values in body[FIELDS].items()}}
     for one in sorted(doings, key=lambda doing: doing.number, reverse=True):
         if _of_field(one):
@@ -166,8 +170,8 @@ def undone(body: Mapping[str, Any], doings: Iterable[Doing], names: Mapping[str,
                 values.remove(one.new)
             if one.old:
                 values.append(one.old)
-        elif one.member == "Owner":
-            left.pop("Owner", None)
+        elif one.member in ("Owner", "Queue"):
+            left.pop(one.member, None)
         elif one.member in left and one.kind in ("Set", "Status"):
             left[one.member] = _before(one)
     return left
@@ -195,39 +199,41 @@ def by_itself(doings: Iterable[Doing], account: str) -> frozenset[str]:
     return frozenset(member for member, itself in newest.items() if itself)
 
 
-def text_of(parts: Iterable[Mapping[str, Any]]) -> str:
-    """What a message says: its plain text, or its HTML without the mark-up. Files that it brings are left out."""
-    said = [one for one in parts if not one.get("Filename") and isinstance(one.get("Content"), str)]
-    for kind, read in (("text/plain", str), ("text/html", _without_markup)):
-        for one in said:
-            if str(one.get("ContentType", "")).startswith(kind):
-                return read(one["Content"])
-    return ""
+def said_in(parts: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Of the parts of a message the one that says it: plain text, or else HTML, and no file."""
+    said = [one for one in parts if not one.get("Filename")]
+    kinds = ("text/plain", "text/html")
+    return next((one for kind in kinds for one in said if str(one.get("ContentType", "")).startswith(kind)), None)
 
 
-def _without_markup(html: str) -> str:
-    reader = _Text()
-    reader.feed(html)
-    reader.close()
-    return "".join(reader.held).strip()
+def at_once(parts: Iterable[Mapping[str, Any]], most: int) -> Iterator[list[str]]:
+    """The numbers of the parts to ask for together: so many that their bytes stay below `most`, and none that is longer
+    than LONGEST_MESSAGE."""
+    chosen: list[str] = []
+    bytes_held = 0
+    for one in parts:
+        length = _length(one)
+        if length > LONGEST_MESSAGE:
+            continue
+        if chosen and (bytes_held + length > most or len(chosen) == TOGETHER):
+            yield chosen
+            chosen, bytes_held = [], 0
+        chosen.append(str(one["id"]))
+        bytes_held += length
+    if chosen:
+        yield chosen
 
 
-class _Text(HTMLParser):
-    """Gathers what a page shows."""
+def text_of(part: Mapping[str, Any], content: Any) -> str:
+    """What the part of a message says: its plain text, or its HTML without the mark-up."""
+    if _length(part) > LONGEST_MESSAGE:
+        return f"(A message of {_length(part) // 1_000_000} MB, which is too long to be shown here: read it there.)"
+    if not isinstance(content, str):
+        return ""
+    return text_in(content) if str(part.get("ContentType", "")).startswith("text/html") else content
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.held: list[str] = []
-        self._hidden = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the parser's
-        self._hidden += tag in ("script", "style")
-        if tag in ("br", "p", "div", "li", "tr"):
-            self.held.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in ("script", "style") and self._hidden > 0
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.held.append(data)
+def _length(part: Mapping[str, Any]) -> int:
+    """In bytes. An import may have left it out; then it counts as none."""
+    told = str(part.get("ContentLength") or "0").strip()
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 16 else 0

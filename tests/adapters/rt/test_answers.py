@@ -122,6 +122,8 @@ def test_no_pages_are_an_empty_listing(tool: RequestTrackerDriver) -> None:
         ({"items": [{"id": "1"}]}, "LastUpdated"),
         ({"items": [{"id": "1", "LastUpdated": "1970-01-01T00:00:00Z"}]}, "LastUpdated"),
         ({"items": [{"id": "1", "LastUpdated": "2020-01-01T00:00:00Z"}]}, "not asked for"),
+        ({"items": [], "pages": None}, None),
+        ({"items": [], "pages": True}, None),
         ([], "no `items`"),
     ],
 )
@@ -137,6 +139,136 @@ def test_an_answer_that_was_not_asked_for_is_never_a_page(
         return
     with pytest.raises(NeedsOperator, match=named):
         list(rt.changes(cursor))
+
+
+@pytest.mark.parametrize("in_sql", [True, False])
+def test_tickets_that_may_not_be_seen_hide_no_others(tool: RequestTrackerDriver, in_sql: bool) -> None:
+    refs = [tool.make(f"Disk {number} full") for number in range(10)]
+    tool.simulator.checks_in_sql = in_sql
+    tool.simulator.unseen = {int(one) for one in (refs[0], refs[4])}
+
+    found = [reading.ref for page in tool.connect().changes(None) for reading in page.readings]
+
+    assert found == [one for one in refs if int(one) not in tool.simulator.unseen]
+
+
+def test_pages_that_show_nothing_are_passed_over_where_it_tells_of_more(tool: RequestTrackerDriver) -> None:
+    refs = [tool.make(f"Disk {number} full") for number in range(4)]
+    tool.simulator.fail(200, body={"items": [], "total": 4, "pages": 2})
+
+    found = [reading.ref for page in tool.connect().changes(Cursor("0|0")) for reading in page.readings]
+
+    assert found == refs[3:]
+
+
+def test_the_same_page_again_is_no_next_page(tool: RequestTrackerDriver) -> None:
+    rt = tool.connect()
+    for number in range(3):
+        tool.make(f"Disk {number} full")
+    listed = rt.changes(None)
+    next(iter(listed))
+    shown = [{"id": "3", "LastUpdated": f"{tool.tool_now():%Y-%m-%dT%H:%M:%SZ}"}]
+    tool.simulator.fail(200, body={"items": shown, "total": None})
+
+    with pytest.raises(NeedsOperator, match="not asked for"):
+        list(listed)
+
+
+def test_comments_that_may_not_be_seen_hide_no_others(tool: RequestTrackerDriver) -> None:
+    rt, ref = tool.connect(), tool.make("Disk full")
+    numbers = [tool.comment(ref, f"look {number}", Audience.STAFF) for number in range(120)]
+    tool.simulator.unseen = {int(numbers[7])}
+
+    assert [one.id for one in rt.comments(ref)] == [one for one in numbers if one != numbers[7]]
+
+
+def test_the_same_comments_again_are_no_next_page(tool: RequestTrackerDriver) -> None:
+    rt, ref = tool.connect(), tool.make("Disk full")
+    row = {"id": "39", "Type": "Comment", "Creator": {"id": "ann"}, "Created": "2026-12-01T08:00:00Z"}
+    tool.simulator.fail(200, body={"items": [row]}, times=2)
+
+    with pytest.raises(NeedsOperator, match="told before"):
+        rt.comments(ref)
+
+
+def test_files_of_a_message_are_not_fetched(tool: RequestTrackerDriver) -> None:
+    rt, ref = tool.connect(), tool.make("Disk full")
+    number = tool.comment(ref, "I look at it", Audience.STAFF)
+    tool.simulator.transactions[-1].files = {"core.txt": "a dump"}
+
+    assert [one.body for one in rt.comments(ref)] == ["I look at it"]
+    assert tool.simulator.brought == [f"{number}0000"]
+
+
+def test_a_message_without_end_is_not_brought(tool: RequestTrackerDriver) -> None:
+    rt, ref = tool.connect(), tool.make("Disk full")
+    tool.comment(ref, "x" * 3_000_000, Audience.STAFF)
+
+    (comment,) = rt.comments(ref)
+
+    assert "3 MB" in comment.body
+
+
+def test_a_link_that_is_refused_with_status_200_is_rejected(tool: RequestTrackerDriver) -> None:
+    rt, ref = tool.connect(), tool.make("Disk full")
+    tool.simulator.takes_links = False
+
+    with pytest.raises(Rejected, match="Couldn't resolve"):
+        rt.link(ref, "https://tieline.example/incidents/INC-1", "INC-1", Token("t-1"))
+
+
+def test_a_ticket_that_left_the_queue_is_gone(tool: RequestTrackerDriver) -> None:
+    rt, ref = tool.connect(), tool.make("Disk full")
+    before = rt.read(ref)
+    tool.edit(ref, {"Queue": "Elsewhere"})
+
+    with pytest.raises(Gone, match="for the queue Elsewhere"):
+        rt.read(ref)
+    with pytest.raises(Gone, match="Elsewhere"):
+        rt.update(ref, {"Subject": "ours"}, before.version)
+    assert tool.person("GET", f"/ticket/{ref}")["Subject"] == "Disk full"
+
+
+@pytest.mark.parametrize("queue", ["incidents", "3"])
+def test_a_queue_is_known_in_any_case_and_by_its_number(tool: RequestTrackerDriver, queue: str) -> None:
+    assert tool.connect(queue=queue).read(tool.make("Disk full")).key == "#1"
+
+
+def test_a_ticket_that_may_not_be_seen_where_it_went_is_gone(tool: RequestTrackerDriver) -> None:
+    rt, ref = tool.connect(), tool.make("Disk full")
+    before = rt.read(ref)
+    tool.make("Disk full, too")
+    tool.simulator.unseen = {int(ref)}
+
+    with pytest.raises(Gone, match="may not be seen any more"):
+        rt.read(ref)
+    with pytest.raises(Gone):
+        rt.update(ref, {"Subject": "ours"}, before.version)
+
+
+def test_a_right_that_was_taken_away_takes_no_ticket_away(tool: RequestTrackerDriver) -> None:
+    rt, refs = tool.connect(), [tool.make("Disk full"), tool.make("Disk full, too")]
+    tool.simulator.unseen = {int(one) for one in refs}
+
+    with pytest.raises(NeedsOperator, match="permission"):
+        rt.read(refs[0])
+
+
+def test_a_ticket_that_is_moved_at_its_birth_is_made_once(tool: RequestTrackerDriver) -> None:
+    rt = tool.connect()
+    tool.after_next_write(lambda: tool.edit(Ref("1"), {"Queue": "Elsewhere"}))
+    made = rt.create({"Subject": "Disk full"}, Token("t-1"))
+
+    found = rt.find(Token("t-1"))
+
+    assert found is not None
+    assert found.ref == made.ref
+
+
+def test_a_ticket_is_opened_with_a_lone_zero(tool: RequestTrackerDriver) -> None:
+    made = tool.connect().create({"Subject": "Disk full", "Content": "0"}, Token("t-1"))
+
+    assert made.body["Content"] == "0"
 
 
 def test_a_ticket_without_an_etag_is_not_believed(tool: RequestTrackerDriver) -> None:

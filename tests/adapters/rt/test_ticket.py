@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from tieline.adapters.rt.ticket import Doing, body_of, by_itself, moment, people_in, refused, text_of, undone, words
+from tieline.adapters.rt.ticket import (
+    Doing,
+    at_once,
+    body_of,
+    by_itself,
+    moment,
+    people_in,
+    refused,
+    said_in,
+    text_of,
+    undone,
+    words,
+)
 
 UNSET = "1970-01-01T00:00:00Z"
 
@@ -120,9 +132,22 @@ def test_a_ticket_that_opens_at_an_answer_is_opened_by_whoever_answered(speaker:
 
 def test_a_message_says_its_plain_text_or_its_html_without_the_markup() -> None:
     page = "<style>p {}</style><p>df says <b>100&nbsp;%</b></p><script>x()</script><p>now</p>"
-    html = {"ContentType": "text/html", "Content": page}
-    plain = {"ContentType": "text/plain", "Content": "df says 100 %"}
+    html, plain = {"ContentType": "text/html"}, {"ContentType": "text/plain"}
 
-    assert text_of([html, plain]) == "df says 100 %"
-    assert text_of([html]) == "df says 100\xa0%\nnow"
-    assert text_of([plain | {"Filename": "df.txt"}]) == ""
+    assert said_in([html, plain]) == plain
+    assert said_in([html]) == html
+    assert said_in([plain | {"Filename": "df.txt"}]) is None
+    assert text_of(plain, "df says <100 %>") == "df says <100 %>"
+    assert text_of(html, page) == "df says 100\xa0%\nnow"
+
+
+def test_no_more_is_asked_for_at_once_than_an_answer_may_hold() -> None:
+    lengths = ("400", "500", "200", "900", None, "none", "3000000", "100")
+    parts = [{"id": str(number), "ContentLength": length} for number, length in enumerate(lengths)]
+
+    assert list(at_once(parts, 1000)) == [["0", "1"], ["2"], ["3", "4", "5", "7"]]
+    assert [len(one) for one in at_once([{"id": "1"}] * 120, 1000)] == [50, 50, 20]
+
+
+def test_a_message_that_is_too_long_says_so() -> None:
+    assert "3 MB" in text_of({"ContentType": "text/plain", "ContentLength": "3000000"}, None)
