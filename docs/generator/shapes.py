@@ -116,7 +116,15 @@ SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     "tieline mapping explain": {
         "": [{"field": "text", "path": "text", "read": "text", "write": "text", "policy": "text", "because": "text"}]
     },
-    "tieline audit verify": {"": {"entries": "integer", "head": "text", "whole": "boolean"}},
+    "tieline audit verify": {
+        "": {
+            "entries": "integer",
+            "head": "text",
+            "whole": "boolean",
+            "shredded": "integer",
+            "replaced": [{"entry": "integer", "by": "integer", "who": "text", "opened": "boolean"}],
+        }
+    },
     "tieline store copy": {"": {"to": "text", "rows": "integer", "tables": {"<table>": "integer"}}},
     "tieline demo": {"": {"whole": "boolean", "checks": [{"what": "text", "found": "text", "holds": "boolean"}]}},
     "tieline simulate": {
