@@ -29,10 +29,13 @@ from tieline.core.store.store import Connection, Transaction
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,59}")
 CODE_LASTS: Final = timedelta(days=3)
 """How long a code is taken by which a password is chosen."""
+DEVICE_LASTS: Final = timedelta(days=180)
+"""How long a browser is known in which somebody signed in."""
 MARK: Final = 16
 """Letters of what stands for an account in a note."""
 KINDS: Final = ("account:", "os:")
 
+_DAY: Final = re.compile(r"[0-9]{1,7}")
 _NO_HASH: Final = "0" * 64
 _WRONG: Final = "the name and the password do not belong together."
 _WRONG_CODE: Final = "the name and the code do not belong together, or the code is over."
@@ -70,6 +73,12 @@ class Proved:
 
     someone: Someone
     account: str
+
+
+def account_name(words: str) -> str:
+    """Which account is meant by what somebody typed. Whatever counts tries by name counts by this: other spellings of
+    one name are one name."""
+    return words.replace("\0", "").strip().lower()[:60]
 
 
 def name_of(identity: str) -> str:
@@ -157,26 +166,34 @@ def prove(connection: Connection, name: str, password: str) -> Proved:
     return _proved(connection, row)
 
 
-def device(account: str, kept: str, drawn: str) -> str:
-    """What a browser shows from now on by which the owner of an account signed in: `drawn`, and a mark that only who
-    has the store can make. It goes with the password: `kept` is its hash."""
-    mark = hmac.new(kept.encode(), f"a device of {account} {drawn}".encode(), sha256).hexdigest()
-    return f"{drawn}.{mark}"
+def device(account: str, kept: str, drawn: str, at: datetime) -> str:
+    """What a browser shows from now on by which the owner of an account signed in: `drawn`, the day, and a mark that
+    only who has the store can make. It goes with the password: `kept` is its hash."""
+    return _device(account, kept, drawn, str(at.toordinal()))
 
 
-def new_device(connection: Connection, account: str, drawn: str) -> str:
+def _device(account: str, kept: str, drawn: str, day: str) -> str:
+    mark = hmac.new(kept.encode(), f"a device of {account} {drawn} {day}".encode(), sha256).hexdigest()
+    return f"{drawn}.{day}.{mark}"
+
+
+def new_device(connection: Connection, account: str, drawn: str, at: datetime) -> str:
     """The same for the password that stands; "" where none does."""
     row = _row(connection, account)
-    return "" if row is None or not row.hash else device(row.name, row.hash, drawn)
+    return "" if row is None or not row.hash else device(row.name, row.hash, drawn, at)
 
 
-def knows_device(connection: Connection, name: str, shown: str) -> bool:
-    """Whether the owner of that account signed in by this browser before."""
+def knows_device(connection: Connection, name: str, shown: str, now: datetime) -> bool:
+    """Whether the owner of that account signed in by this browser before, and not too long ago."""
+    drawn, _, rest = shown.partition(".")
+    day = rest.partition(".")[0]
+    if not _DAY.fullmatch(day) or abs(now.toordinal() - int(day)) > DEVICE_LASTS.days:
+        return False
     row = _row(connection, name)
     if row is None or not row.hash:
         return False
-    known = device(row.name, row.hash, shown.partition(".")[0])
-    return hmac.compare_digest(known.encode(), shown.encode("utf-8", "replace"))
+    known = _device(row.name, row.hash, drawn, day)
+    return hmac.compare_digest(known.encode("utf-8", "replace"), shown.encode("utf-8", "replace"))
 
 
 def owner_of_code(connection: Connection, name: str, code: str, now: datetime) -> Proved:
@@ -208,7 +225,7 @@ def _proved(connection: Connection, row: Any) -> Proved:
 
 
 def _row(connection: Connection | Transaction, name: str) -> Any | None:
-    return connection.execute(_ROW, {"account_name": name.strip().lower()[:60].replace("\0", "")}).first()
+    return connection.execute(_ROW, {"account_name": account_name(name)}).first()
 
 
 def _there(tx: Transaction, name: str) -> Any:

@@ -93,3 +93,7 @@ class Delays:
         delay = self._delays.get(name)
         if delay is not None:
             delay.tried = max(0.0, delay.tried - 1)
+
+    def drop(self, name: str) -> None:
+        """Remember nothing of one."""
+        self._delays.pop(name, None)

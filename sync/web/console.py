@@ -45,7 +45,7 @@ from tieline.sync.office.performing import perform
 from tieline.sync.sight import subject_of
 from tieline.sync.web import forms, gate, live, pages
 from tieline.sync.web.drawing import SHELL, Drawing, file_at
-from tieline.sync.web.gate import DEVICE, DEVICE_LASTS, SESSION, VISIT, Cookies, Guesses, NotOurs
+from tieline.sync.web.gate import DEVICE, SESSION, VISIT, Cookies, Guesses, NotOurs
 from tieline.sync.web.live import Live
 from tieline.sync.web.pages import Meant, Pages
 
@@ -83,6 +83,7 @@ SAID: Final = "said"
 MOST_SAID: Final = 600
 """Characters of what the next page says about what was done."""
 THEMES: Final = ("system", "light", "dark")
+_DEVICE_LASTS: Final = int(local_accounts.DEVICE_LASTS.total_seconds())
 _REVISION: Final = re.compile(r"[0-9]{1,18}")
 
 T = TypeVar("T")
@@ -239,6 +240,8 @@ class Console:
             raise Problem(Kind.TOO_SLOW, f"the form did not arrive within {BODY_TIMEOUT:.0f} s") from None
         except ValueError:
             raise Problem(Kind.MALFORMED, "the form is not UTF-8, or has too many fields") from None
+        if any("\0" in name or "\0" in words for name, words in pairs):
+            raise Problem(Kind.MALFORMED, "the form holds a NUL, which no text has; take it out, and send it again")
         # A browser ends a line of a text area by two characters; nobody typed the first.
         return {name: words.replace("\r\n", "\n") for name, words in pairs}
 
@@ -279,13 +282,13 @@ class Console:
         gate.check_mark(visit, form.get("mark", ""))
         engine = self._host.engine
         token, name, password = form.get("token", "").strip(), form.get("name", "").strip(), form.get("password", "")
-        by_name, device = bool(name) and not token, self._cookies.of(call.headers, DEVICE)
-        if device and not (by_name and await self._in_thread(lambda: self._knows(name, device))):
-            device = ""
-        wait = self._guesses.wait(call.address, name, engine.clock.monotonic(), device)
-        if wait:
-            return self._gate(back, visit, wrong=_too_often(wait), said=form, status=429, wait=wait)
-        self._guesses.take(call.address, name, engine.clock.monotonic(), device)
+        by_name = bool(name) and not token
+        device = await self._device(call, name) if by_name else ""
+        if not device:
+            wait = self._guesses.wait(call.address, name, engine.clock.monotonic())
+            if wait:
+                return self._gate(back, visit, wrong=_too_often(wait), said=form, status=429, wait=wait)
+            self._guesses.take(call.address, name, engine.clock.monotonic())
         try:
             turn = self._in_thread if not by_name else self._hashing_known if device else self._hashing
             before = self._cookies.of(call.headers, SESSION)
@@ -295,20 +298,34 @@ class Console:
                 raise
             self._refused(call.address, "password" if by_name else "token")
             return self._gate(back, visit, wrong=NO_MATCH if by_name else STANDS_NOT, said=form, status=422)
-        if by_name and not device:
+        if device:
+            self._guesses.right_device(device, name)
+        elif by_name:
             self._guesses.right(call.address, name)
         return self._signed_in(back, shown, known)
 
+    async def _device(self, call: Call, name: str) -> str:
+        """What the browser shows by which the owner of that name signed in before, and of which one more try is taken;
+        "" where it is not known, or has to wait."""
+        device = self._cookies.of(call.headers, DEVICE)
+        if not device or not self._guesses.take_device(device, name, self._host.engine.clock.monotonic()):
+            return ""
+        if await self._in_thread(lambda: self._knows(name, device)):
+            return device
+        self._guesses.unknown_device(device, name)
+        return ""
+
     def _knows(self, name: str, device: str) -> bool:
-        with self._host.engine.store.read() as connection:
-            return local_accounts.knows_device(connection, name, device)
+        engine = self._host.engine
+        with engine.store.read() as connection:
+            return local_accounts.knows_device(connection, name, device, engine.clock.now())
 
     def _signed_in(self, back: str, shown: str, device: str) -> Response:
         """`device` is what the browser is known by from now on, "" for as before."""
         response = _led_to(back)
         response.headers.append("Set-Cookie", self._cookies.session(shown))
         if device:
-            response.headers.append("Set-Cookie", self._cookies.set(DEVICE, device, DEVICE_LASTS))
+            response.headers.append("Set-Cookie", self._cookies.set(DEVICE, device, _DEVICE_LASTS))
         for told in (VISIT, SAID):
             response.headers.append("Set-Cookie", self._cookies.set(told, "", 0))
         return response
@@ -323,7 +340,7 @@ class Console:
         else:
             with engine.store.read() as connection:
                 found = local_accounts.prove(connection, name, password)
-                device = local_accounts.new_device(connection, found.account, secrets.token_hex(16))
+                device = local_accounts.new_device(connection, found.account, secrets.token_hex(16), now)
             someone, account = found.someone, found.account
         with engine.store.write() as tx:
             return sessions.begin(tx, someone, account=account, at=now, shown_before=before), device
@@ -367,7 +384,7 @@ class Console:
         with engine.store.write() as tx:
             local_accounts.choose(tx, owner, code, kept, at=now)
             shown = sessions.begin(tx, owner.someone, account=owner.account, at=now, shown_before=before)
-        return shown, local_accounts.device(owner.account, kept, secrets.token_hex(16))
+        return shown, local_accounts.device(owner.account, kept, secrets.token_hex(16), now)
 
     def _gate(
         self,

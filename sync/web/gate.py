@@ -15,13 +15,17 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
 
+from tieline.core.local_accounts import account_name
 from tieline.core.sessions import LASTS
 from tieline.sync.api.problems import Kind, Problem
 from tieline.sync.api.rates import Delays, Rates, source_of
 
 ATTEMPTS_PER_MINUTE: Final = 6
 ATTEMPTS_AT_ONCE: Final = 12
-"""Signing in with something wrong: of one address, and of one browser that its owner signed in from before."""
+"""Signing in with something wrong: of one address."""
+DEVICE_AT_ONCE: Final = 12
+"""Of one browser in which the owner of a name signed in before: so many at once, and then a wait that grows. One that
+has to wait counts as any other browser meanwhile: whoever copied what it shows keeps its owner out nowhere else."""
 PAIR_AT_ONCE: Final = 6
 NAME_AT_ONCE: Final = 100
 """Of one name from one address, and of one name from everywhere: so many at once, and then a wait that grows. It takes
@@ -34,8 +38,6 @@ HALF_FORGIVEN: Final = 6 * 3_600.0
 VISIT: Final = "visit"
 SESSION: Final = "session"
 DEVICE: Final = "device"
-DEVICE_LASTS: Final = 180 * 86_400
-"""Seconds for which a browser is known in which somebody signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,42 +119,57 @@ class Guesses:
 
     def __init__(self) -> None:
         self._addresses = Rates(ATTEMPTS_PER_MINUTE, ATTEMPTS_AT_ONCE)
-        self._devices = Rates(ATTEMPTS_PER_MINUTE, ATTEMPTS_AT_ONCE)
+        self._devices = Delays(DEVICE_AT_ONCE, FIRST_WAIT, LONGEST_WAIT, HALF_FORGIVEN)
         self._pairs = Delays(PAIR_AT_ONCE, FIRST_WAIT, LONGEST_WAIT, HALF_FORGIVEN)
         self._names = Delays(NAME_AT_ONCE, FIRST_WAIT, LONGEST_WAIT, HALF_FORGIVEN)
 
-    def wait(self, address: str, name: str, now: float, device: str = "") -> float:
-        """Seconds until somebody may try; 0 for now. The same whether there is somebody of that name or not. `device`
-        is what stands for a browser that is known, "" for any other."""
-        if device:
-            return self._devices.wait(_folded(device), now)
+    def wait(self, address: str, name: str, now: float) -> float:
+        """Seconds until somebody may try; 0 for now. The same whether there is somebody of that name or not."""
         wait = self._addresses.wait(source_of(address), now)
         if name:
-            wait = max(wait, self._pairs.wait(_pair(address, name), now), self._names.wait(_folded(name), now))
+            wait = max(wait, self._pairs.wait(_pair(address, name), now), self._names.wait(_of_name(name), now))
         return wait
 
-    def take(self, address: str, name: str, now: float, device: str = "") -> None:
+    def take(self, address: str, name: str, now: float) -> None:
         """Take one of each, before it is looked at: those that are looked at at the same time count as well."""
-        if device:
-            self._devices.take(_folded(device), now)
-            return
         self._addresses.take(source_of(address), now)
         if name:
             self._pairs.take(_pair(address, name), now)
-            self._names.take(_folded(name), now)
+            self._names.take(_of_name(name), now)
 
     def right(self, address: str, name: str) -> None:
         """What was taken last was right, and counts for nothing of that name."""
         self._pairs.give_back(_pair(address, name))
-        self._names.give_back(_folded(name))
+        self._names.give_back(_of_name(name))
+
+    def take_device(self, device: str, name: str, now: float) -> bool:
+        """Take one of a browser that may be known, before that is looked up. Answers whether there was one; where not,
+        none is taken."""
+        if self._devices.wait(_of_device(device, name), now):
+            return False
+        self._devices.take(_of_device(device, name), now)
+        return True
+
+    def right_device(self, device: str, name: str) -> None:
+        """What was taken last of a browser was right, and counts for nothing."""
+        self._devices.give_back(_of_device(device, name))
+
+    def unknown_device(self, device: str, name: str) -> None:
+        """Nobody of that name signed in by it. Nothing of it is remembered: whoever makes many up has none forgotten
+        that is known."""
+        self._devices.drop(_of_device(device, name))
 
 
-def _folded(name: str) -> str:
-    return sha256(name.strip().casefold().encode("utf-8", "replace")).hexdigest()
+def _of_name(name: str) -> str:
+    return sha256(account_name(name).encode("utf-8", "replace")).hexdigest()
 
 
 def _pair(address: str, name: str) -> str:
-    return f"{source_of(address)} {_folded(name)}"
+    return f"{source_of(address)} {_of_name(name)}"
+
+
+def _of_device(device: str, name: str) -> str:
+    return f"{sha256(device.encode('utf-8', 'replace')).hexdigest()} {_of_name(name)}"
 
 
 def back(told: str) -> str:

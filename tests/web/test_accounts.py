@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -12,14 +13,14 @@ from sqlalchemy import text
 from tests.api.calling import ANN, BOB
 from tests.web.browsing import OURS, Visitor, mark, words
 
-from tieline.core import journal, passwords
+from tieline.core import journal, local_accounts, passwords
 from tieline.core.access import Role
 from tieline.core.errors import NotAllowed
 from tieline.core.identity import Someone
 from tieline.sync.office.account_acts import ACTS
 from tieline.sync.office.asking import Asker
 from tieline.sync.office.performing import perform
-from tieline.sync.web.gate import ATTEMPTS_AT_ONCE, NAME_AT_ONCE, PAIR_AT_ONCE, Guesses
+from tieline.sync.web.gate import ATTEMPTS_AT_ONCE, DEVICE_AT_ONCE, NAME_AT_ONCE, PAIR_AT_ONCE, Guesses
 
 WORDS = "correct horse battery staple"
 EVA = Someone("eva", "account:eva")
@@ -128,7 +129,74 @@ def test_from_many_addresses_a_name_waits_longer_and_longer():
                 guesses.take(address, "eva", now)
                 looked_at += 1
         assert NAME_AT_ONCE < looked_at < NAME_AT_ONCE + 4 * 300
-        assert guesses.wait("203.0.113.9", "eva", 4.0 * 86_400, "her browser") == 0
+        assert guesses.take_device("her browser", "eva", 4.0 * 86_400)
+
+
+def test_a_name_is_counted_as_its_account_is_found():
+    guesses, ways = Guesses(), ("eva", " EVA\t", "eva\0", "e\0va", "\0 Eva \0", "eva")
+    assert {local_accounts.account_name(way) for way in ways} == {"eva"}
+    long = ("a" * 60, "A" * 60 + "b")
+    for address, tried in (("198.51.100.7", ways), ("198.51.100.8", long * (PAIR_AT_ONCE // 2))):
+        for way in tried:
+            guesses.take(address, way, 0)
+        assert all(guesses.wait(address, way, 1) > 0 for way in tried)
+
+
+def test_a_form_with_a_nul_is_refused(visitor):
+    page = visitor.open("/signin")
+    for told in ({"name": "e\0va", "password": WORDS}, {"name": "eva", "password": "\0"}, {"x\0": "y"}):
+        answer = visitor.send_form("/signin", page, **told)
+        assert answer.status_code == 400
+        assert "holds a NUL" in words(answer)
+
+
+def test_whoever_copied_what_a_browser_shows_waits_longer_and_longer():
+    guesses, looked_at = Guesses(), 0
+    for now in range(0, 4 * 86_400, 15):
+        looked_at += guesses.take_device("her browser", ("eva", "EVA")[looked_at % 2], now)
+    assert DEVICE_AT_ONCE < looked_at < DEVICE_AT_ONCE + 4 * 300
+    assert guesses.wait("203.0.113.9", "eva", 4 * 86_400) == 0, "elsewhere she waits for nothing"
+
+
+def test_what_was_right_and_what_is_unknown_keeps_no_browser_waiting():
+    guesses = Guesses()
+    for _ in range(2 * DEVICE_AT_ONCE):
+        assert guesses.take_device("her browser", "eva", 0)
+        guesses.right_device("her browser", "eva")
+    for _ in range(2 * DEVICE_AT_ONCE):
+        assert guesses.take_device("her browser", "bob", 0)
+        guesses.unknown_device("her browser", "bob")
+    tried = [guesses.take_device("her browser", "eva", 0) for _ in range(DEVICE_AT_ONCE + 1)]
+    assert tried == [True] * DEVICE_AT_ONCE + [False]
+
+
+def test_a_browser_that_has_to_wait_counts_as_any_other(admin):
+    choose(admin, code_of(does(admin, "add")))
+    for _ in range(DEVICE_AT_ONCE):
+        assert enter(admin, "wrong") == 422
+    assert [enter(admin, "wrong") for _ in range(PAIR_AT_ONCE + 1)] == [422] * PAIR_AT_ONCE + [429]
+    assert enter(admin) == 429
+    admin.world.clock.advance(86_400)
+    assert enter(admin) == 303
+
+
+def test_a_browser_is_known_for_half_a_year(admin):
+    choose(admin, code_of(does(admin, "add")))
+    shown, now = admin.cookies["tieline-device"], admin.world.clock.now()
+    drawn, day, made = shown.split(".")
+    later = f"{drawn}.{int(day) + 100}.{made}"
+    with admin.engine.store.read() as connection:
+        for days, told, known in (
+            (0, shown, True),
+            (180, shown, True),
+            (181, shown, False),
+            (181, later, False),
+            (0, f"{drawn}.{made}", False),
+            (0, f"{drawn}.{'9' * 5_000}.{made}", False),
+            (0, "", False),
+        ):
+            at = now + timedelta(days=days)
+            assert local_accounts.knows_device(connection, " EVA ", told, at) is known, (days, told)
 
 
 def test_one_address_alone_has_no_name_wait_elsewhere():

@@ -50,7 +50,7 @@ def test_under_tls_a_browser_takes_the_cookie_from_this_host_alone():
     )
 
 
-@pytest.mark.parametrize("told", ["", "tl_nothing", f"tl_{'0' * 12}_{'0' * 64}", "é\x00", "x" * 5000])
+@pytest.mark.parametrize("told", ["", "tl_nothing", f"tl_{'0' * 12}_{'0' * 64}", "é", "x" * 5000])
 def test_a_wrong_token_is_refused_at_its_field_in_the_same_words(visitor, told):
     refused = visitor.send_form("/signin", visitor.open("/signin"), token=told)
     assert refused.status_code == 422
