@@ -50,12 +50,15 @@ class SpoolAdapter:
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         """Pages of one listing. The cursor is the time of the file system before it was made."""
         clock = self._ask("changes", self._spool.prepare)
-        self._ask("changes", lambda: self._spool.clear(clock - int(self._settings.keep.total_seconds() * 1e9)))
         now = clock - OVERLAP
         start = now - int(self._settings.history.total_seconds() * 1e9) if since is None else self._place(since)
         if start > clock:
             # The clock was put back, and whatever changed since is older than the cursor.
             start = 0
+        if since is not None:
+            # What ended since has been told to nobody, however long ago that was.
+            before = min(clock - int(self._settings.keep.total_seconds() * 1e9), start)
+            self._ask("changes", lambda: self._spool.clear(before))
         found = self._ask("changes", lambda: sorted(self._changed(start)))
         size = self._settings.page_size
         for first in range(0, max(len(found), 1), size):

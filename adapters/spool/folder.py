@@ -156,8 +156,10 @@ class Spool:
         yield from (name for name in self.names() if _changed(self._path / "removed" / name))
 
     def _ended(self, name: str) -> int:
+        """When it was over, or half removed: once its output was read for the first time. 0 for one that is not."""
         places = (self._path / place / name for place in ("cancelled", "results", "removed"))
-        return max(map(_changed, places))
+        ended = max(map(_changed, places))
+        return max(ended, _changed(self._file(name).with_suffix(".sum"))) if ended else 0
 
     def _clear(self, name: str) -> None:
         """In this order: what is half removed looks like none that a runner is to begin, or that nobody knows."""

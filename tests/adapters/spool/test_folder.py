@@ -19,7 +19,7 @@ from tieline.adapters.spool.settings import SpoolSettings
 from tieline.core.clock import SystemClock
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion, TryAgain
 from tieline.core.executions import fenced
-from tieline.core.port import Cursor, Token, Workbench
+from tieline.core.port import Cursor, Ref, Token, Workbench
 
 TOKEN = Token("tl-1")
 
@@ -267,6 +267,47 @@ def aged(tool: SpoolDriver) -> SpoolAdapter:
     return connect(NAME, settings, Workbench(SystemClock(), time.sleep, None, tool.take))
 
 
+def clear(tool: SpoolDriver) -> None:
+    """Have what is over be removed, after all of it was told."""
+    tool.advance(0.02)
+    list(aged(tool).changes(Cursor(str(tool.spool.prepare()))))
+
+
+def ended(tool: SpoolDriver, number: int = 0) -> Ref:
+    """A job that was done."""
+    ref = tool.connect().create(tool.new_body("Restart db1"), Token(f"tl-{number}")).ref
+    tool.take_job(ref)
+    tool.end(ref, 0, "done")
+    return ref
+
+
+def test_a_result_that_nobody_was_told_of_is_kept_however_old_it_is(tool: SpoolDriver) -> None:
+    before = Cursor(str(tool.spool.prepare()))
+    tool.advance(0.02)
+    ref = ended(tool)
+    for since in (before, None):
+        tool.advance(0.1)
+        told = [one for page in aged(tool).changes(since) for one in page.readings]
+        assert since is None or [(one.ref, one.body["exit_code"]) for one in told] == [(ref, 0)]
+        assert tool.spool.names() == [ref]
+        assert aged(tool).output(ref, 0, 100) == b"done"
+    clear(tool)
+    assert tool.spool.names() == []
+
+
+def test_what_it_wrote_is_kept_for_as_long_once_it_was_read(tool: SpoolDriver) -> None:
+    ref = ended(tool)
+    tool.advance(0.02)
+    late = tool.spool.prepare()
+    tool.advance(0.02)
+    tool.connect().read(ref)
+    tool.spool.clear(late)
+    assert tool.spool.names() == [ref]
+    tool.advance(0.02)
+    tool.spool.clear(tool.spool.prepare())
+    assert tool.spool.names() == []
+
+
 def test_what_is_over_for_long_is_removed_and_never_begins_again(tool: SpoolDriver) -> None:
     adapter = tool.connect()
     done, back, waits, runs = (
@@ -278,7 +319,7 @@ def test_what_is_over_for_long_is_removed_and_never_begins_again(tool: SpoolDriv
     adapter.update(back.ref, {"wanted": "cancel"}, back.version)
     list(adapter.changes(None))
     assert len(tool.spool.names()) == 4, "what is kept for long is there"
-    list(aged(tool).changes(None))
+    clear(tool)
     assert sorted(tool.spool.names()) == sorted([waits.ref, runs.ref])
     for place in ("results", "cancelled", "making"):
         assert list((tool.path / place).iterdir()) == []
@@ -302,9 +343,9 @@ def test_what_was_cut_off_while_it_was_removed_is_removed_later(
     with monkeypatch.context() as patched:
         patched.setattr(module, "_remove", cut_at(step))
         with suppress(Cut):
-            list(aged(tool).changes(None))
+            clear(tool)
     list(tool.connect().changes(None))
-    list(aged(tool).changes(None))
+    clear(tool)
     assert tool.spool.names() == []
     assert [list((tool.path / place).iterdir()) for place in ("queue", "taken", "results")] == [[], [], []]
     with pytest.raises(Rejected):
@@ -320,7 +361,6 @@ def test_what_cannot_be_removed_keeps_nothing_else(tool: SpoolDriver) -> None:
     held = tool.path / "results" / refs[0]
     held.rename(held.with_name("elsewhere"))
     held.symlink_to(held.with_name("elsewhere"))
-    tool.advance(0.02)
-    list(aged(tool).changes(None))
+    clear(tool)
     assert tool.spool.names() == [refs[0]]
     assert held.with_name("elsewhere").is_dir()
