@@ -274,7 +274,7 @@ class EngineDesk(Seeing):
         gone = jobs.expired(self.seen_in, kept, before)
 
         def write(tx: Transaction) -> None:
-            jobs.let_go_of_results(tx, [number for number in jobs.expired(tx, kept, before) if number in gone])
+            jobs.let_go_of_results(tx, jobs.unheld(tx, gone))
             tx.on_commit(self.engine.store.scrub)
 
         if gone:

@@ -7,12 +7,13 @@ the job runs: of two workers that believe it is theirs, and of a step and a canc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Row,
     Select,
     and_,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -296,11 +298,18 @@ def put_off(tx: Transaction, engine: Engine, row: Row[Any], token: int, next_at:
 
 # -- what they came to -------------------------------------------------------------------------------------------------
 
+_BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MADE: Final = t.blob.c.made_at.type
 _EXPIRED: Final = (
-    select(t.blob.c.job)
-    .where(t.blob.c.retention == bindparam("kept"), t.blob.c.made_at < bindparam("before", type_=t.blob.c.made_at.type))
+    select(t.blob.c.job, t.blob.c.made_at)
+    .where(
+        t.blob.c.retention == bindparam("kept"),
+        t.blob.c.made_at < bindparam("before", type_=_MADE),
+        tuple_(t.blob.c.made_at, t.blob.c.job)
+        > tuple_(bindparam("made_at", type_=_MADE), bindparam("job", type_=t.job.c.id.type)),
+    )
     .order_by(t.blob.c.made_at, t.blob.c.job)
-    .limit(MOST)
+    .limit(bindparam("most", type_=Integer))
 )
 _TELL: Final = select(t.job_item.c.job, t.job_item.c.incident_id).where(
     t.job_item.c.job.in_(bindparam("jobs", expanding=True))
@@ -308,18 +317,30 @@ _TELL: Final = select(t.job_item.c.job, t.job_item.c.incident_id).where(
 _DROP: Final = delete(t.blob).where(t.blob.c.job.in_(bindparam("jobs", expanding=True)))
 
 
-def expired(source: Connection | Transaction, kept: str, before: datetime) -> list[int]:
-    """The jobs that came to something of this class before then, but for those that tell of what is held. Raises
-    ValueError for the class of certificates, which stay."""
+def expired(source: Connection | Transaction, kept: str, before: datetime, most: int = MOST) -> list[int]:
+    """The oldest jobs that came to something of this class before then, but for those that tell of what is held: so
+    many at most. Raises ValueError for the class of certificates, which stay."""
     if kept == CERTIFICATES:
         raise ValueError(f"what is of the class {CERTIFICATES} stays")
-    found = list(source.execute(_EXPIRED, {"kept": kept, "before": before}).scalars())
-    if not found or any(one.is_over_everything for one in holds_of.in_force(source)):
+    found = list[int]()
+    after: Mapping[str, Any] = {"made_at": _BEFORE_ALL, "job": 0}
+    while len(found) < most:
+        rows = source.execute(_EXPIRED, {"kept": kept, "before": before, "most": most, **after}).all()
+        if not rows:
+            break
+        found += unheld(source, [row.job for row in rows])
+        after = {"made_at": rows[-1].made_at, "job": rows[-1].job}
+    return found[:most]
+
+
+def unheld(source: Connection | Transaction, numbers: Sequence[int]) -> list[int]:
+    """Of these jobs, those that tell of nothing that is held."""
+    if any(one.is_over_everything for one in holds_of.in_force(source)):
         return []
-    tells = source.execute(_TELL, {"jobs": found}).all()
+    tells = source.execute(_TELL, {"jobs": list(numbers)}).all()
     over = holds_of.over(source, {row.incident_id for row in tells})
     held = {row.job for row in tells if row.incident_id in over}
-    return [number for number in found if number not in held]
+    return [number for number in numbers if number not in held]
 
 
 def let_go_of_results(tx: Transaction, numbers: Collection[int]) -> None:

@@ -30,6 +30,7 @@ from tieline.plugins.retention.plugin import Plugin
 from tieline.plugins.retention.policy import Settings, judged
 from tieline.sync import loading
 from tieline.sync.comments import comments
+from tieline.sync.office import jobs
 from tieline.sync.office.own import OWN
 from tieline.sync.office.performing import perform
 from tieline.sync.office.stepping import step
@@ -163,6 +164,8 @@ def test_what_jobs_came_to_is_kept_for_as_long_as_its_class_says_and_under_a_hol
     with ground.engine.store.write() as tx:
         tx.execute(update(t.blob).where(t.blob.c.job < 3).values(retention="results"))
         tx.execute(insert(t.job_item), {"job": 1, "incident_id": 1})
+        found = jobs.expired(tx, "results", ground.clock.now() + timedelta(days=1), most=1)
+        assert found == [2], "what is held stands in nobody's way, however old it is"
     ground.clock.advance(364 * DAY)
     ground.work()
     assert kept()[:3] == [1, 2, 3]
