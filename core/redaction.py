@@ -76,6 +76,11 @@ def conceal_pair(user: str, password: str) -> None:
         conceal(base64.b64encode(f"{user}:{password}".encode(encoding, "replace")).decode().rstrip("="))
 
 
+def longest() -> int:
+    """Characters of the longest form that is hidden; 0 where none is known."""
+    return len(_longest_first[0]) if _longest_first else 0
+
+
 def redacted(text: str) -> str:
     """The text with every known secret as stars."""
     for form in _longest_first:

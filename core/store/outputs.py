@@ -30,16 +30,18 @@ _NONE: Final = delete(t.output).where(t.output.c.incident_id == _ITEM)
 @dataclass(frozen=True, slots=True)
 class Output:
     """What is kept of an output. `sha` is of all that was written, as its runner tells it, `size` the bytes that are
-    kept; `is_whole` says that they are all of it, and have that hash."""
+    kept. `is_cut` says that its end is not kept since it is long, `agrees` that what its runner gave, to its end, has
+    that hash: before secrets became stars, and what is no text the sign for that."""
 
     sha: str
     size: int
     parts: int
-    is_whole: bool
+    is_cut: bool
+    agrees: bool
     kept_at: datetime
 
 
-def keep(tx: Transaction, item: int, text: str, sha: str, at: datetime, *, is_whole: bool) -> None:
+def keep(tx: Transaction, item: int, text: str, sha: str, at: datetime, *, is_cut: bool, agrees: bool) -> None:
     """Keep what was written, in the place of what was kept before."""
     parts = [text[start : start + PART].encode() for start in range(0, len(text), PART)]
     chain = tx.hold_journal()
@@ -50,8 +52,8 @@ def keep(tx: Transaction, item: int, text: str, sha: str, at: datetime, *, is_wh
         rows.append({"incident_id": item, "part": number, **kept})
     for gone in (_NO_PARTS, _NONE):
         tx.execute(gone, {"item": item})
-    told = {"sha": sha, "size": sum(map(len, parts)), "parts": len(parts), "is_whole": is_whole, "kept_at": at}
-    tx.execute(insert(t.output), {"incident_id": item, **told})
+    told = {"sha": sha, "size": sum(map(len, parts)), "parts": len(parts), "kept_at": at}
+    tx.execute(insert(t.output), {"incident_id": item, "is_cut": is_cut, "agrees": agrees, **told})
     if rows:
         tx.execute(insert(t.output_part), rows)
 
@@ -59,7 +61,7 @@ def keep(tx: Transaction, item: int, text: str, sha: str, at: datetime, *, is_wh
 def kept(source: Connection | Transaction, item: int) -> Output | None:
     """What is kept of an item's output; None where there is none."""
     row = source.execute(_KEPT, {"item": item}).first()
-    return None if row is None else Output(row.sha, row.size, row.parts, row.is_whole, row.kept_at)
+    return None if row is None else Output(row.sha, row.size, row.parts, row.is_cut, row.agrees, row.kept_at)
 
 
 def part(source: Connection | Transaction, item: int, number: int) -> str | None:

@@ -564,7 +564,8 @@ output = Table(
     Column("sha", String(64), nullable=False),  # SHA-256 of all that was written, as its runner tells it
     Column("size", BigInteger, nullable=False),  # bytes that are kept
     Column("parts", Integer, nullable=False),
-    Column("is_whole", Boolean, nullable=False),  # all of it is kept, and has that hash
+    Column("is_cut", Boolean, nullable=False),  # its end is not kept, since it is long
+    Column("agrees", Boolean, nullable=False),  # what its runner gave, to its end, has that hash
     Column("kept_at", Instant, nullable=False),
 )
 

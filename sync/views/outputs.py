@@ -22,14 +22,16 @@ class OneOutput(Ask):
 
 
 class OutputShown(Answer):
-    """A part of an output. `sha256` is the hash of all that was written, as its runner tells it, `bytes` how many of
-    these are kept, in `parts` parts; `is_whole` says that they are all, and have that hash. Secrets that are known
-    here are not in it."""
+    """A part of an output. `sha256` is the hash of all that was written, as its runner tells it, `bytes` how many
+    are kept, in `parts` parts. `is_whole` says that this is all of it, `agrees` that what its runner gave has that
+    hash. In what is kept stars stand for secrets that are known here, and \ufffd for what is no UTF-8: its own hash may
+    be another."""
 
     execution: str
     sha256: str
     bytes: int
     is_whole: bool
+    agrees: bool
     kept_at: Moment
     part: int
     parts: int
@@ -38,11 +40,12 @@ class OutputShown(Answer):
     def shown(self) -> Sequence[Part]:
         more = f"The next part: tieline output {self.execution} --part {self.part + 1}"
         cut = "" if self.is_whole else ", which is not all of what was written"
+        differs = "" if self.agrees else ", which what its runner gave was not seen to have"
         return (
             self.text,
             Fact("part", f"{self.part} of {self.parts}"),
             Fact("bytes", f"{self.bytes:,}{cut}"),
-            Fact("sha256", self.sha256),
+            Fact("sha256", f"{self.sha256}{differs}"),
             *((more,) if self.part < self.parts else ()),
         )
 
@@ -62,7 +65,8 @@ def output(look: EngineLook, ask: OneOutput) -> OutputShown:
         execution=called,
         sha256=found.sha,
         bytes=found.size,
-        is_whole=found.is_whole,
+        is_whole=found.agrees and not found.is_cut,
+        agrees=found.agrees,
         kept_at=found.kept_at,
         part=ask.part,
         parts=max(found.parts, 1),

@@ -209,7 +209,7 @@ def waiting(world: World, count: int, prefix: str = "thing") -> None:
             proposals.keep(tx, Proposal(name, name, "edit", {}, person, "", {IncidentId(1): 1}, *rest))
             proposals.keep_review(tx, Review(name, name, "edit", person, items, now, None, None, entry))
             a_job(tx, now)
-            outputs.keep(tx, IncidentId(1), name, "0" * 64, now, is_whole=True)
+            outputs.keep(tx, IncidentId(1), name, "0" * 64, now, is_cut=False, agrees=True)
             works = tx.person(Someone(name, f"os:{name}@db1"))
             standings.add(tx, works, Relation.MEMBER, IncidentId(1), source="", at=now, actor=ANN)
             held = holds.Hold(1 + holds.last(tx), IncidentId(1), "", "a lawsuit", name, person, now, entry)

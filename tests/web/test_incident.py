@@ -52,7 +52,7 @@ def test_what_was_written_stands_there_as_it_is_for_those_who_may_see_it(visitor
     visitor.sign_in()
     wrote = "<script>alert(1)</script> {{ 7 * 7 }} \x1b[31m"
     with visitor.engine.store.write() as tx:
-        outputs.keep(tx, 1, wrote * 2_000, "0" * 64, visitor.world.clock.now(), is_whole=False)
+        outputs.keep(tx, 1, wrote * 2_000, "0" * 64, visitor.world.clock.now(), is_cut=True, agrees=False)
     page = visitor.open("/outputs/INC-1")
     assert (page.status_code, "<script>alert(1)" in page.text) == (200, False)
     shown = words(page)

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 from tests.plugins.runbook.bench import ANN, BOB, Bench
 
 from tieline.adapters.runner.simulator import TOKEN
@@ -175,7 +176,7 @@ def test_of_a_long_output_the_beginning_is_kept_and_it_is_said_so(
     run = bench.run("restart", bench.incident())
     bench.does(output="0123456789abcdef")
     found = output(bench, run)
-    assert (found["text"], found["bytes"], found["is_whole"]) == ("0123456789", 10, False)
+    assert (found["text"], found["bytes"], found["is_whole"], found["agrees"]) == ("0123456789", 10, False, True)
 
 
 def test_what_a_step_wrote_is_there_when_it_is_said_to_be_over(bench: Bench) -> None:
@@ -201,6 +202,36 @@ def test_a_runner_that_keeps_no_output_holds_up_no_run(bench: Bench) -> None:
     assert bench.see("show", run=run)["steps"][0]["outcome"] == "succeeded"
     with pytest.raises(NotThere, match="nothing is kept that it wrote"):
         output(bench, run)
+
+
+def test_the_output_that_was_kept_first_stays_whatever_its_runner_tells_later(bench: Bench) -> None:
+    run = bench.run("served", bench.incident())
+    [name] = bench.service.rows
+    bench.service.control("end", {"id": name, "exit_code": 0, "output": "deleted 3 rows"})
+    bench.settle(3)
+    with capture_logs() as logs:
+        bench.service.control("end", {"id": name, "exit_code": 0, "output": "did nothing"})
+        bench.settle(3)
+    assert output(bench, run)["text"] == "deleted 3 rows"
+    refused = [one["reason"] for one in logs if one["event"] == "output_refused"]
+    assert refused == [outputs.LATER]
+
+
+def test_an_output_of_which_a_part_came_is_read_again_until_it_has_the_hash(bench: Bench) -> None:
+    run = bench.run("served", bench.incident())
+    [name] = bench.service.rows
+    part = Response.of({"base64": "ZG8="})
+    for answer in (part, Response.of({"base64": ""}), Response.of({"base64": ""})):
+        bench.service.faults.append(Fault(answer, "GET", "/output"))
+    bench.service.control("end", {"id": name, "exit_code": 0, "output": "done"})
+    bench.settle(3)
+    found = output(bench, run)
+    assert (found["text"], found["is_whole"], found["agrees"]) == ("do", False, False)
+    for text in ("do", "done", "done"):
+        bench.service.change(name)
+        bench.settle(3)
+        found = output(bench, run)
+        assert (found["text"], found["is_whole"], found["agrees"]) == (text, text == "done", text == "done")
 
 
 def test_who_may_not_read_an_incident_reads_no_output_and_it_is_forgotten_with_it(bench: Bench) -> None:
