@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 
+import pytest
+
 
 def test_what_was_there_before_the_first_test_is_no_longer_looked_through() -> None:
     # pytest and this file alone are more than that.
     assert gc.get_freeze_count() > 10_000
-    looked_through = len(gc.get_objects())
-    assert looked_through < gc.get_freeze_count()
+    before, since = vars(pytest), {"made": []}
+    looked_through = [one for one in gc.get_objects() if one is before or one is since]
+    assert looked_through == [since]
