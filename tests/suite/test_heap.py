@@ -10,6 +10,5 @@ import pytest
 def test_what_was_there_before_the_first_test_is_no_longer_looked_through() -> None:
     # pytest and this file alone are more than that.
     assert gc.get_freeze_count() > 10_000
-    before, since = vars(pytest), {"made": []}
-    looked_through = [one for one in gc.get_objects() if one is before or one is since]
-    assert looked_through == [since]
+    since = ["made by a test", []]
+    assert [one for one in gc.get_objects() if one is pytest or one is since] == [since]
