@@ -12,10 +12,10 @@ from tieline.adapters.testing.contract import AdapterContract, SourceContract
 from tieline.adapters.testing.contract.trial import trial
 from tieline.adapters.testing.driver import ToolDriver
 from tieline.cli.proving.report import Proof
-from tieline.cli.proving.sandbox import Colleagues, Sandbox, Watcher, Worker, left_open
+from tieline.cli.proving.sandbox import CLOSED, WHY_CLOSED, Colleagues, Sandbox, Watcher, Worker, left_open
 from tieline.core.config import Config, ConnectionConfig
 from tieline.core.errors import RemoteError, TielineError
-from tieline.core.model import RecordKind, Status
+from tieline.core.model import RecordKind
 from tieline.core.options import Environment
 from tieline.core.port import Adapter, Cursor, Finder, Health, Reading, Source, Unreadable
 from tieline.core.store import tables as t
@@ -73,7 +73,7 @@ def check_is_sandbox(config: Config, connection: ConnectionConfig, stored: Conne
             f"{name} is in use, copies of incidents kept there: {kept:,}. Prove it in a workspace of its own, whose "
             "tieline.yaml has this connection alone."
         )
-    if not place_of(connection):
+    if not place:
         raise NoSandbox(f"{name} names no host, so that nobody could say which instance is written to")
     if served:
         raise NoSandbox(
@@ -130,7 +130,6 @@ def prove(
     return Proof(
         tool=sandbox.connection.tool,
         version=health.version,
-        account=health.account,
         tieline=tieline,
         mapping=_called(sandbox),
         powers=[power.value for power in sandbox.connection.kind.powers],
@@ -178,9 +177,7 @@ def _clear(sandbox: Sandbox, source: Source, since: Cursor) -> tuple[int, dict[s
 
 def _why_not_closed(mapping: FieldMapping, source: Adapter, one: Reading) -> str:
     """Close a record. Answers why it is still open; "" where it is not."""
-    closed = {"status": Status.RESOLVED.value}
-    beside = {**mapping.normalize(one.body).fields, **closed, "resolution": "Made by a proof of Tieline's adapter."}
-    told = mapping.denormalize(closed, beside)
+    told = mapping.denormalize(CLOSED, {**mapping.normalize(one.body).fields, **WHY_CLOSED, **CLOSED})
     if told.left_out:
         return told.left_out[0].sentence
     try:

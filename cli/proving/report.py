@@ -49,7 +49,6 @@ class Proof:
 
     tool: str
     version: str
-    account: str
     tieline: str
     mapping: str
     powers: Sequence[str]

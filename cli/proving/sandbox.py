@@ -26,6 +26,8 @@ from tieline.mappings import Mapping as FieldMapping
 
 PAGE: Final = 3
 """Records that are asked for at once where the tool lets us say, so that a few make several pages."""
+CLOSED: Final[Fields] = {"status": Status.RESOLVED.value}
+WHY_CLOSED: Final[Fields] = {"close_notes": "Made by a proof of Tieline's adapter."}
 UNASKED: Final = frozenset({Power.RECEIVE, Power.ACKNOWLEDGE, Power.LINK, Power.PEOPLE, Power.TELL_OUTPUT})
 """What only somebody beside us in the tool could show."""
 
@@ -189,8 +191,7 @@ class Worker(Watcher):
         return str(self.sandbox.mapping.project({"description": text}).get("description") or "")
 
     def patch_closed(self) -> Body:
-        resolution = {"resolution": "Made by a proof of Tieline's adapter."}
-        return self._written({"status": Status.RESOLVED.value}, beside=resolution)
+        return self._written(CLOSED, beside=WHY_CLOSED)
 
     def patch_reopened(self) -> Body:
         return self._written({"status": Status.IN_PROGRESS.value})

@@ -106,7 +106,7 @@ def test_what_holds_is_told_and_what_was_made_is_closed(snow: Bench) -> None:
     assert {LOST, "test_what_was_created_reads_back", "test_our_comment_is_ours"} <= set(document["kept"])
     made = snow.made()
     assert len(made) == document["records"]["closed"] > 30
-    assert {row["state"] for row in made} == {"6"}
+    assert {(row["state"], row["close_notes"]) for row in made} == {("6", "Made by a proof of Tieline's adapter.")}
     assert json.loads((snow.folder / "report.json").read_text(encoding="utf-8")) == document
     assert not [word for word in ("127.0.0.1", "fred", "luddy") if word in output]
 
