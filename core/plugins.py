@@ -6,6 +6,7 @@ import difflib
 import hmac
 import importlib.metadata
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any, Final, cast, get_type_hints
 import pluggy
 from pydantic import BaseModel
 
-from tieline.core.errors import as_sentence
+from tieline.core.errors import ConfigError, Problem, as_sentence
 from tieline.core.hooks import PROJECT, Hooks
 from tieline.core.offer import Offer, Offers
 from tieline.core.options import ConnectionSection
@@ -88,13 +89,30 @@ def plugin_for_tool(tool: str, names: Iterable[str]) -> str | None:
 
 def installed() -> list[importlib.metadata.EntryPoint]:
     """Every plugin that any installed distribution offers. Nothing is imported. Every distribution is read for it, and
-    again only once something was installed, or removed."""
+    again only once something was installed, or removed. Raises ConfigError where a place of packages is there and
+    cannot be listed now."""
     return list(_installed(tuple(map(_changed, sys.path))))
 
 
 @lru_cache(maxsize=4)
-def _installed(_places: tuple[tuple[str, int], ...]) -> tuple[importlib.metadata.EntryPoint, ...]:
+def _installed(places: tuple[tuple[str, int], ...]) -> tuple[importlib.metadata.EntryPoint, ...]:
+    # importlib.metadata takes a place that it cannot list (no file is left to open) for an empty one, and remembers it.
+    importlib.metadata.MetadataPathFinder().invalidate_caches()
+    for place, _when in places:
+        _prove_listed(place or ".")
     return tuple(importlib.metadata.entry_points(group=GROUP))
+
+
+def _prove_listed(place: str) -> None:
+    try:
+        with os.scandir(place):
+            pass
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return  # Python looks past these, too
+    except OSError as error:
+        what = f"what is installed here cannot be listed: {as_sentence(error.strerror)}"
+        fix = "let this process open more files (`ulimit -n`, LimitNOFILE), then try again."
+        raise ConfigError([Problem(place, 1, 1, "CFG030", what, fix)]) from None
 
 
 def _changed(place: str) -> tuple[str, int]:

@@ -46,6 +46,7 @@ OTHERS: Mapping[str, str] = {
     "CFG026": "`tieline check` of a refused file: a reference in it leads to no secret",
     "CFG028": "what a plugin offers is declared wrongly",
     "CFG029": "a tool's records are of a kind that no plugin offers",
+    "CFG030": "what is installed cannot be listed now",
     "CFG024": "a mapping gives a field to an owner that is no connection",
     "CFG022": "an adapter could not be made from its options",
     "YAML001": "not UTF-8",

@@ -232,6 +232,7 @@ ELSEWHERE = {
     "CFG000": "no file is there that would have lines",
     "CFG026": "it stands beside what refuses the file, as test_check plays",
     "CFG028": "only a plugin meets it that is wrong in itself, as test_offer_faults plays",
+    "CFG030": "no file is at fault, but the process, as test_registry plays",
     "CFG029": "only a tool of a plugin's kind meets it, where that plugin is not at work",
     "CFG001": "a file that cannot be read has none either",
     "STORE003": "only a migration of ours that fails, which test_store_schema plays",

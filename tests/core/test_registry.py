@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import resource
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,6 +119,28 @@ def test_what_is_installed_is_read_once_and_again_when_something_was_installed(s
     assert [one.dist is other.dist for one, other in zip(before, installed(), strict=True)] == [True] * len(before)
     strangers.install("acme", {"late": HEAD})
     assert [one.name for one in installed() if one not in before] == ["late"]
+
+
+def test_packages_that_cannot_be_listed_now_are_not_taken_for_none(strangers: Strangers) -> None:
+    strangers.install("acme", {"late": HEAD})
+    with no_file_left_to_open(), pytest.raises(ConfigError, match="cannot be listed: Too many open files"):
+        installed()
+    assert {"late", "memory"} <= {one.name for one in installed()}
+
+
+@contextmanager
+def no_file_left_to_open() -> Iterator[None]:
+    """This process has as many files open as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    importlib.invalidate_caches()
+    with ExitStack() as opened:
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        highest = max(int(one.name) for one in Path("/proc/self/fd").iterdir())
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
+        with suppress(OSError):
+            while True:
+                opened.enter_context(Path(os.devnull).open("rb"))
+        yield
 
 
 def test_a_plugin_that_fails_at_import_is_a_problem_and_the_next_one_is_still_looked_at(strangers: Strangers) -> None:
