@@ -22,13 +22,10 @@ from tieline.adapters.github.issue import (
     LONGEST_LABEL,
     OPEN,
     REASONS,
-    Marks,
     author_of,
-    marked,
     moment,
     named,
     of_ours,
-    parted,
     reading_of,
     sent,
     state_of,
@@ -40,6 +37,7 @@ from tieline.core.errors import Forged, Gone, NeedsOperator, Rejected, RemoteErr
 from tieline.core.http import asked_of_no_record, retry_after, server_date
 from tieline.core.listing import alone, answered, understood
 from tieline.core.login import Proof, revealed
+from tieline.core.marks import Marks, marked, parted
 from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import (
     Body,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tieline.adapters.github.driver import GithubDriver
-from tieline.adapters.github.issue import Marks, marked, parted
 from tieline.adapters.github.simulator import ACCOUNT, PERSON, REPOSITORY, rate_limited
 from tieline.core.errors import Forged, Gone, NeedsOperator, Rejected, TryAgain
+from tieline.core.marks import Marks, marked, parted
 from tieline.core.model import Audience
 from tieline.core.port import Delivery, Ref, Token
 
