@@ -17,6 +17,7 @@ from tieline.core.http import (
     at_origin,
     is_page,
     outcome,
+    read_whole,
     same_origin,
     server_date,
     too_large,
@@ -178,11 +179,9 @@ class Client:
                 self._bench.around(sent.changes),
                 made.stream(sent.method, url, params=sent.query, json=sent.body, headers=shown) as response,
             ):
-                held = bytearray()
-                for chunk in response.iter_bytes():
-                    held += chunk
-                    if len(held) > http.LARGEST_ANSWER:
-                        raise too_large(self._connection, what, writes=sent.changes)
+                held = read_whole(response)
+        except OverflowError:
+            raise too_large(self._connection, what, writes=sent.changes) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             failure = blocked(self._connection, what, error, self._route)
             raise failure or TryAgain(self._connection, f"{what}: no connection ({cause(error)})") from None
@@ -196,7 +195,7 @@ class Client:
         answer = httpx.Response(
             response.status_code,
             headers=[(k, v) for k, v in response.headers.items() if k not in ("content-encoding", "content-length")],
-            content=bytes(held),
+            content=held,
             request=response.request,
         )
         words = "" if is_page(answer.headers) else words_of(held)

@@ -8,11 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, StaleVersion, TryAgain, as_sentence
 from tieline.core.unreached import origin
+
+if TYPE_CHECKING:
+    import httpx
 
 LONGEST_WAIT = timedelta(hours=1)
 """A Retry-After beyond this is taken for a mistake: we come back hourly rather than go silent for a year."""
@@ -195,6 +198,16 @@ def hold_whole(response: Any, **_options: Any) -> None:
             response.close()
             raise OverflowError
     response._content = bytes(content)
+
+
+def read_whole(response: httpx.Response) -> bytes:
+    """The same for httpx: what a streamed answer holds. Raises OverflowError when too large."""
+    content = bytearray()
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > LARGEST_ANSWER:
+            raise OverflowError
+    return bytes(content)
 
 
 def same_origin(base: str, link: str) -> str:

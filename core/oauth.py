@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import httpx
+
 from tieline.core.clock import Clock
 from tieline.core.errors import NeedsOperator, RemoteError, TryAgain
-from tieline.core.http import hold_whole, outcome
+from tieline.core.http import outcome, read_whole
 from tieline.core.port import HttpSettings, Workbench
 from tieline.core.redaction import conceal_token
 from tieline.core.route import blocked, route
@@ -93,34 +95,35 @@ class Endpoint:
     def buy(self, grant: Mapping[str, str | Secret]) -> Granted:
         """One purchase. Not `maybe_done` when it fails: whatever became of the token, the write it was for has not
         been sent. Raises NeedsOperator where a person is needed."""
-        import requests
-
         form = {name: self._plain(value) for name, value in grant.items()}
         what = f"POST {self._url}"
         way = route(self._connection, self._settings, self._url)
         self._bench.spend()
-        with requests.Session() as session:
-            way.lead(session, self._bench.transport)
-            session.hooks["response"].append(hold_whole)
-            body: dict[str, Any] = {"json": form} if self._as_json else {"data": form}
-            try:
-                response = session.post(
-                    self._url,
-                    **body,
-                    headers={"accept": "application/json"},
-                    timeout=(min(self._timeout, 10.0), self._timeout),
-                    allow_redirects=False,
-                    stream=True,
-                )
-            except (requests.exceptions.RequestException, OverflowError) as error:
-                # `from None`: the library's exceptions carry the request with all that is secret in it.
-                failure = blocked(self._connection, what, error, way)
-                raise failure or TryAgain(self._connection, f"{what}: no answer ({cause(error)})") from None
-        return self._granted(what, response)
-
-    def _granted(self, what: str, response: Any) -> Granted:
         try:
-            said = json.loads(response.content)
+            with (
+                httpx.Client(
+                    headers={"accept": "application/json"},
+                    timeout=httpx.Timeout(self._timeout, connect=min(self._timeout, 10.0)),
+                    verify=way.context(),
+                    proxy=way.proxy or None,
+                    follow_redirects=False,
+                    trust_env=False,
+                    transport=self._bench.transport,
+                ) as client,
+                client.stream(
+                    "POST", self._url, json=form if self._as_json else None, data=None if self._as_json else form
+                ) as response,
+            ):
+                content = read_whole(response)
+        except (httpx.HTTPError, httpx.InvalidURL, OverflowError) as error:
+            # `from None`: the library's exceptions carry the request with all that is secret in it.
+            failure = blocked(self._connection, what, error, way)
+            raise failure or TryAgain(self._connection, f"{what}: no answer ({cause(error)})") from None
+        return self._granted(what, response, content)
+
+    def _granted(self, what: str, response: httpx.Response, content: bytes) -> Granted:
+        try:
+            said = json.loads(content)
         except (ValueError, RecursionError):
             said = None
         said = said if isinstance(said, dict) else {}
@@ -137,7 +140,7 @@ class Endpoint:
         conceal_token(renewed)
         return Granted(token, _seconds(said.get("expires_in")), renewed)
 
-    def _refusal(self, what: str, response: Any, said: Mapping[str, Any]) -> RemoteError:
+    def _refusal(self, what: str, response: httpx.Response, said: Mapping[str, Any]) -> RemoteError:
         code = said.get("error")
         named = f" ({code})" if isinstance(code, str) and re.fullmatch(r"[a-z_]{1,40}", code) else ""
         status = response.status_code

@@ -13,10 +13,12 @@ from tieline.adapters.icinga.settings import IcingaSettings
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.adapters.rt.settings import RequestTrackerSettings
 from tieline.adapters.runner.settings import RunnerSettings
+from tieline.adapters.sentinel.settings import SentinelSettings
 from tieline.adapters.statuspage.settings import StatuspageSettings
 from tieline.core.secrets import Secret
 
 TOKEN = Secret.literal("t0ken-5f2c")
+GUID = "5c1f0000-0000-4000-8000-0000000c11e7"
 REST: dict[type[BaseModel], dict[str, Any]] = {
     AlertmanagerSettings: {},
     GithubSettings: {"token": TOKEN, "repository": "acme/operations"},
@@ -24,6 +26,14 @@ REST: dict[type[BaseModel], dict[str, Any]] = {
     PrometheusSettings: {},
     RequestTrackerSettings: {"token": TOKEN, "username": "tieline", "queue": "Incidents"},
     RunnerSettings: {"token": TOKEN},
+    SentinelSettings: {
+        "tenant": "acme.example",
+        "client_id": GUID,
+        "client_secret": TOKEN,
+        "subscription": GUID,
+        "resource_group": "soc",
+        "workspace": "soc-logs",
+    },
     StatuspageSettings: {"token": TOKEN, "page": "p1"},
 }
 

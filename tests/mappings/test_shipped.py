@@ -41,6 +41,7 @@ def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
         "prometheus-alert",
         "rt-ticket",
         "runner-execution",
+        "sentinel-incident",
         "sentry-alert",
         "servicenow-incident",
         "spool-execution",

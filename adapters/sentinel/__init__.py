@@ -1,0 +1,1 @@
+"""Microsoft Sentinel: the incidents of one workspace."""
