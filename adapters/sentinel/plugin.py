@@ -15,7 +15,17 @@ KIND: Final = AdapterKind(
     RecordKind.INCIDENT,
     SentinelSettings,
     connect,
-    frozenset({Power.WRITE, Power.FIND, Power.COMMENT, Power.EDIT_COMMENT, Power.PEOPLE, Power.REOPEN}),
+    frozenset(
+        {
+            Power.WRITE,
+            Power.FIND,
+            Power.COMMENT,
+            Power.EDIT_COMMENT,
+            Power.PEOPLE,
+            Power.REOPEN,
+            Power.WRITE_IF_UNCHANGED,
+        }
+    ),
     "sentinel-incident",
     "markdown",
     calls_per_minute=60,  # for writes Azure allows 75 in five minutes, and says how long to wait
