@@ -366,7 +366,7 @@ class _Reader:
     def _copies(self, name: ConnectionName, kind: AdapterKind) -> Condition:
         """What is copied where the file does not say."""
         if kind.copies is None:
-            return Condition.constant(Power.WRITE in kind.powers)
+            return Condition.constant(Power.WRITE in kind.powers and kind.creates)
         return compile_condition(kind.copies(name), variables_of(CATALOGUE[kind.record]))
 
     def _is_known(self, node: Node, kind: AdapterKind) -> bool:
@@ -384,6 +384,10 @@ class _Reader:
             if asked is not None and asked.value != off and power not in kind.powers:
                 what = f"{where}.{option} asks for what {kind.tool} cannot do ({power.value})."
                 self._findings.note(asked, "CFG017", what, "remove the line.")
+        asked = _option(node, "copies")
+        if asked is not None and asked.value is not False and not kind.creates:
+            what = f"{where}.copies: {kind.tool} makes its records itself, and takes none from outside."
+            self._findings.note(asked, "CFG017", what, "remove the line.")
 
     def _check_secrets(self, node: Node, settings: ConnectionSettings) -> None:
         """A secret that everyone on this machine can read is refused before anything is started with it."""

@@ -51,7 +51,7 @@ WHOLE: Final = frozenset({"*"})
 class Power(StrEnum):
     """What an adapter can do beyond reading. The contract suite tests exactly the powers that are claimed."""
 
-    WRITE = "write"  # Adapter: create and update
+    WRITE = "write"  # Adapter: create (but for `AdapterKind.creates`) and update
     WRITE_IF_UNCHANGED = "write_if_unchanged"  # the tool itself refuses a write on an old version
     FIND = "find"  # Finder
     RECEIVE = "receive"  # Receiver
@@ -611,6 +611,8 @@ class AdapterKind:
     """The default budget, below what the vendor allows."""
     copies: Callable[[ConnectionName], str] | None = None
     """What is copied into a connection of this name where its `copies` does not say: a condition; without it, all."""
+    creates: bool = True
+    """False where records come to be in the tool alone: nothing is copied into it; what is there is kept in step."""
     readers: Audience = Audience.RESPONDERS
     """The widest audience that reads what stands there. To one outside nothing leaves but what is for it and what
     somebody approved byte for byte."""

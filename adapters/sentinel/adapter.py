@@ -25,21 +25,19 @@ from tieline.adapters.sentinel.incident import (
     born,
     is_ref,
     merged,
-    moment,
     named,
     reading_of,
     ref_of,
 )
 from tieline.adapters.sentinel.settings import SentinelSettings
 from tieline.core.client import Answer, Client
+from tieline.core.entra import moment, tokens
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion
 from tieline.core.http import asked_of_no_record
 from tieline.core.listing import alone, answered, understood
 from tieline.core.marks import Marks, marked, parted
 from tieline.core.model import Audience, ConnectionName
-from tieline.core.oauth import Endpoint, Tokens
 from tieline.core.port import Body, Cursor, Health, Page, Reading, Ref, RemoteComment, Token, Version, Workbench
-from tieline.core.secrets import Secret
 
 BEHIND: Final = timedelta(minutes=5)
 """How far a listing may be behind what was written: each look begins so much earlier."""
@@ -75,16 +73,14 @@ class SentinelAdapter:
         )
         self._incidents = f"{self._workspace}/providers/Microsoft.SecurityInsights/incidents"
         self._marks = Marks({"status": settings.status_label, "severity": settings.severity_label})
-        where = f"{settings.login_url}/{settings.tenant}/oauth2/v2.0/token"
-        endpoint = Endpoint(name, settings, workbench, where, timeout=30.0)
-        grant: dict[str, str | Secret] = {
-            "grant_type": "client_credentials",
-            "client_id": settings.client_id,
-            "client_secret": settings.client_secret,
-            "scope": settings.scope,
-        }
-        tokens = Tokens(workbench.clock, lambda: endpoint.buy(grant))
-        self._client = Client(name, settings.url, settings, workbench, tool="Azure Resource Manager", tokens=tokens)
+        self._client = Client(
+            name,
+            settings.url,
+            settings,
+            workbench,
+            tool="Azure Resource Manager",
+            tokens=tokens(name, settings, workbench),
+        )
 
     def __repr__(self) -> str:
         return f"SentinelAdapter({self._name!r})"

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from tieline.core.entra import GUID, moment
 from tieline.core.marks import Marks
 from tieline.core.port import Body, Reading, Ref, Token, Version
 
@@ -40,8 +41,6 @@ LONGEST: Final = {"description": 5_000, "classificationComment": 5_000}
 LONGEST_COMMENT: Final = 30_000
 
 _SPACE: Final = uuid.UUID("3f6d9f5e-4f0f-5a43-9c8e-6b0a9d1b7a52")
-_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_DECIMALS: Final = re.compile(r"(\.\d{6})\d+")
 
 
 def ref_of(token: Token) -> Ref:
@@ -51,15 +50,7 @@ def ref_of(token: Token) -> Ref:
 
 def is_ref(text: str) -> bool:
     """Whether this can be a name."""
-    return _GUID.fullmatch(text) is not None
-
-
-def moment(text: object) -> datetime:
-    """A time of the API's, which has up to seven decimals. Raises ValueError."""
-    found = datetime.fromisoformat(_DECIMALS.sub(r"\1", str(text)))
-    if found.tzinfo is None:
-        raise ValueError(f"{text!r:.40} has no time zone")
-    return found
+    return re.fullmatch(GUID, text) is not None and text == text.lower()
 
 
 def is_closed(status: str) -> bool:

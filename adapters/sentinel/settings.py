@@ -7,33 +7,19 @@ from typing import Final
 
 from pydantic import Field, field_validator
 
-from tieline.core.login import address_alone
-from tieline.core.port import HttpSettings
-from tieline.core.secrets import Secret
+from tieline.core.entra import GUID, EntraSettings
 
-_GUID: Final = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _NAME: Final = r"[A-Za-z0-9._()-]{1,90}"
 
 
-class SentinelSettings(HttpSettings):
+class SentinelSettings(EntraSettings):
     """Settings of one connection."""
-
-    account_options = ("url", "tenant", "client_id", "client_secret")
 
     url: str = Field(
         default="https://management.azure.com",
         description="Azure Resource Manager; https://management.usgovcloudapi.net for Azure Government.",
     )
-    tenant: str = Field(
-        pattern=_GUID + r"|[A-Za-z0-9.-]{3,253}", description="The directory: its id, or one of its domains."
-    )
-    client_id: str = Field(pattern=_GUID, description="The application (client) id of an app registration.")
-    client_secret: Secret = Field(description="One of its client secrets.")
-    login_url: str = Field(
-        default="https://login.microsoftonline.com",
-        description="Where tokens are bought; https://login.microsoftonline.us for Azure Government.",
-    )
-    subscription: str = Field(pattern=_GUID, description="The subscription id.")
+    subscription: str = Field(pattern=GUID, description="The subscription id.")
     resource_group: str = Field(pattern=_NAME, description="The resource group of the workspace.")
     workspace: str = Field(pattern=r"[A-Za-z0-9-]{4,63}", description="The Log Analytics workspace.")
     people: Mapping[str, str] = Field(
@@ -51,17 +37,7 @@ class SentinelSettings(HttpSettings):
     )
     page_size: int = Field(default=100, ge=1, le=1000, description="Incidents asked for at once.")
 
-    @field_validator("url", "login_url")
-    @classmethod
-    def _address(cls, url: str) -> str:
-        return address_alone(url, "https://management.azure.com")
-
     @field_validator("people")
     @classmethod
     def _lower(cls, people: Mapping[str, str]) -> Mapping[str, str]:
         return {address.lower(): person.lower() for address, person in people.items()}
-
-    @property
-    def scope(self) -> str:
-        """What a token is asked for."""
-        return f"{self.url}/.default"

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from tieline.adapters.sentinel.incident import moment
 from tieline.adapters.testing.simulation import Request, Response, Simulator, run
 from tieline.adapters.testing.tokens import Client, TokenDesk
+from tieline.core.entra import moment
 
 TENANT: Final = "5c1f0000-0000-4000-8000-00000000d1ec"
 CLIENT_ID: Final = "5c1f0000-0000-4000-8000-0000000c11e7"

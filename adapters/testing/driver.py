@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
+from uuid import uuid4
 
 from tieline.adapters.testing.clock import ManualClock
 from tieline.adapters.testing.simulation import LOST, Fault, Request, Response, Simulator
 from tieline.core.model import Audience
-from tieline.core.port import Body, Delivery, Power, Ref, Source, Workbench
+from tieline.core.port import Body, Delivery, Power, Reading, Ref, Source, Token, Workbench
 from tieline.core.secrets import Secret
 
 MISSING: Final = Secret("env", "TIELINE_NO_SUCH_SECRET")
@@ -121,6 +122,25 @@ class ToolDriver:
     def is_open(self, body: Body) -> bool:
         """Whether a body that was read is of an open record."""
         raise NotImplementedError
+
+    # What tests begin with
+
+    def record(self, adapter: Any, title: str, description: str = "") -> Reading:
+        """A record that nobody has touched since: created by the adapter or, where the tool alone makes its records
+        (`lacks` says so of `new_body`), made there."""
+        if self.can("new_body"):
+            made: Reading = adapter.create(self.new_body(title, description), Token(f"tieline-{uuid4().hex}"))
+            return made
+        found: Reading = adapter.read(self.make(title, description))
+        return found
+
+    def write(self, adapter: Any) -> Callable[[], object]:
+        """A write that is fit to be taken, not yet sent: of a new record or, where the tool alone makes them, of one
+        that is there."""
+        if self.can("new_body"):
+            return lambda: adapter.create(self.new_body("Disk full"), Token(f"tieline-{uuid4().hex}"))
+        seen = self.record(adapter, "Disk full")
+        return lambda: adapter.update(seen.ref, self.patch_title("Disk full on db1"), seen.version)
 
     # What people do in the tool
 
@@ -258,6 +278,8 @@ class ToolDriver:
     @classmethod
     def can(cls, verb: str) -> bool:
         """Whether a verb is filled. One that leans on others (`touch`) is filled when they are."""
+        if verb in ("record", "write"):
+            return cls.can("new_body") or cls.can("make")
         leans = {"touch": ("edit", "patch_title")}.get(verb, ())
         # Not by identity: a class method is another object at each look.
         filled = getattr(cls, verb) != getattr(ToolDriver, verb)

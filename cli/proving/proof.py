@@ -54,6 +54,11 @@ def check_is_sandbox(config: Config, connection: ConnectionConfig, stored: Conne
     name = connection.name
     if connection.kind.record not in ASKED:
         raise NoSandbox(f"{name} holds no incidents, and is proved by its own tests alone: {connection.kind.record}")
+    if not connection.kind.creates:
+        raise NoSandbox(
+            f"{connection.kind.tool} makes its records itself: none can be made for a proof, and what is there is real. "
+            f"`tieline check {name}` asks what can be asked without one."
+        )
     if connection.environment is not Environment.SANDBOX:
         raise NoSandbox(
             f"{name} is not called a sandbox: a proof makes some hundred records there and closes them. Where nobody "

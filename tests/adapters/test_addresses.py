@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
+from tieline.adapters.defender.settings import DefenderSettings
 from tieline.adapters.github.settings import GithubSettings
 from tieline.adapters.icinga.settings import IcingaSettings
 from tieline.adapters.prometheus.settings import PrometheusSettings
@@ -21,6 +22,7 @@ TOKEN = Secret.literal("t0ken-5f2c")
 GUID = "5c1f0000-0000-4000-8000-0000000c11e7"
 REST: dict[type[BaseModel], dict[str, Any]] = {
     AlertmanagerSettings: {},
+    DefenderSettings: {"tenant": "acme.example", "client_id": GUID, "client_secret": TOKEN},
     GithubSettings: {"token": TOKEN, "repository": "acme/operations"},
     IcingaSettings: {},
     PrometheusSettings: {},

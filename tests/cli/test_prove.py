@@ -126,6 +126,18 @@ def test_what_is_not_called_a_sandbox_is_left_alone(snow: Bench, capsys: pytest.
     assert snow.simulator.requests == []
 
 
+def test_a_tool_that_makes_its_records_itself_has_none_for_a_proof(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDR_SECRET", "nobody-asks-5f20")
+    guid = "5c1f0000-0000-4000-8000-0000000c11e7"
+    lines = ["tieline: 1", "connections:", "  xdr:", "    tool: defender", "    environment: sandbox"]
+    lines += ["    tenant: acme.example", f"    client_id: {guid}", "    client_secret: {env: XDR_SECRET}"]
+    (tmp_path / "tieline.yaml").write_text("\n".join(lines), encoding="utf-8")
+    assert run("adapter", "prove", "xdr", workspace=tmp_path)[0] == 1
+    assert "defender makes its records itself" in capsys.readouterr().err
+
+
 def test_an_instance_that_another_connection_uses_is_left_alone(
     snow: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,7 @@ def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
         "checkmk-alert",
         "cloudevents-alert",
         "datadog-alert",
+        "defender-incident",
         "dynatrace-alert",
         "github-issue",
         "google-cloud-alert",

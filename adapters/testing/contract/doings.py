@@ -12,11 +12,11 @@ from tieline.core.port import Adapter, Body, Cursor, Power, Reading, Ref, Source
 class LeftContract:
     """What a write is answered with."""
 
-    @needs(Power.WRITE, "new_body", "patch_title", "edit", "title_in", "after_next_write", "advance")
+    @needs(Power.WRITE, "record", "patch_title", "edit", "title_in", "after_next_write", "advance")
     def test_what_a_person_does_after_our_write_is_left_to_the_next_reading(
         self, adapter: Adapter, tool: ToolDriver
     ) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         tool.advance(2)
         theirs = tool.patch_title("Disk full, says a person")
         tool.after_next_write(lambda: tool.edit(made.ref, theirs))

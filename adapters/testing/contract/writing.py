@@ -157,45 +157,45 @@ class FindingContract:
 class UpdatingContract:
     """`update()`."""
 
-    @needs(Power.WRITE, "new_body", "patch_title", "title_in")
+    @needs(Power.WRITE, "record", "patch_title", "title_in")
     def test_a_write_is_read_back(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         written = adapter.update(made.ref, tool.patch_title("Disk full on db1"), made.version)
         record = adapter.read(made.ref)
         expect(tool.title_in(record.body) == "Disk full on db1", "update() writes what it was given")
         expect(tool.title_in(written.body) == "Disk full on db1", "update() answers with the record as it is now")
         expect(written.version == record.version, "update() answers with the version that the record has now")
 
-    @needs(Power.WRITE, "new_body", "patch_title")
+    @needs(Power.WRITE, "record", "patch_title")
     def test_a_write_moves_the_version(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         adapter.update(made.ref, tool.patch_title("Disk full on db1"), made.version)
         expect(adapter.read(made.ref).version != made.version, "a write moves the version")
 
-    @needs(Power.WRITE, "new_body", "patch_title", "description_in")
+    @needs(Power.WRITE, "record", "patch_title", "description_in")
     def test_a_write_leaves_other_fields_alone(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full", "df says 100 %"), token())
+        made = tool.record(adapter, "Disk full", "df says 100 %")
         adapter.update(made.ref, tool.patch_title("Disk full on db1"), made.version)
         said = tool.description_in(adapter.read(made.ref).body)
         expect(said == "df says 100 %", f"writing the title turned the description into {said!r}")
 
-    @needs(Power.WRITE, "new_body", "patch_title", "edit", "title_in")
+    @needs(Power.WRITE, "record", "patch_title", "edit", "title_in")
     def test_a_write_on_an_old_version_changes_nothing(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         tool.edit(made.ref, tool.patch_title("Disk full, says a person"))
         self._stale(adapter, tool, made)
 
-    @needs(Power.WRITE, "new_body", "patch_title", "title_in")
+    @needs(Power.WRITE, "record", "patch_title", "title_in")
     def test_a_write_on_an_unknown_version_changes_nothing(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full, says a person"), token())
+        made = tool.record(adapter, "Disk full, says a person")
         stale = Version(made.version + "0")
         raises(StaleVersion, lambda: adapter.update(made.ref, tool.patch_title("ours"), stale), "an unknown version")
         title = tool.title_in(adapter.read(made.ref).body)
         expect(title == "Disk full, says a person", f"a refused write changed the title to {title!r}")
 
-    @needs(Power.WRITE, Power.WRITE_IF_UNCHANGED, "new_body", "patch_title", "edit", "title_in", "before_next_write")
+    @needs(Power.WRITE, Power.WRITE_IF_UNCHANGED, "record", "patch_title", "edit", "title_in", "before_next_write")
     def test_a_person_who_is_a_moment_faster_wins(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         edit = tool.patch_title("Disk full, says a person")
         tool.before_next_write(lambda: tool.edit(made.ref, edit))
         self._stale(adapter, tool, made)
@@ -205,16 +205,16 @@ class UpdatingContract:
         ref = tool.missing_ref()
         raises(Gone, lambda: adapter.update(ref, tool.patch_title("ours"), Version("1")), "a write to a missing record")
 
-    @needs(Power.WRITE, "new_body", "delete", "patch_title")
+    @needs(Power.WRITE, "record", "delete", "patch_title")
     def test_writing_to_a_deleted_record_says_gone(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         tool.delete(made.ref)
         patch = tool.patch_title("ours")
         raises(Gone, lambda: adapter.update(made.ref, patch, made.version), "a write to a deleted record")
 
-    @needs(Power.WRITE, "new_body", "patch_description", "description_in", "title_in")
+    @needs(Power.WRITE, "record", "patch_description", "description_in", "title_in")
     def test_a_cleared_field_is_empty_and_not_absent(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full", "df says 100 %"), token())
+        made = tool.record(adapter, "Disk full", "df says 100 %")
         adapter.update(made.ref, tool.patch_description(None), made.version)
         body = adapter.read(made.ref).body
         try:
@@ -224,27 +224,27 @@ class UpdatingContract:
         expect(not said, f"a cleared description reads back as empty, not as {said!r}")
         expect(tool.title_in(body) == "Disk full", "clearing one field leaves the others alone")
 
-    @needs(Power.WRITE, "new_body", "patch_description", "description_in")
+    @needs(Power.WRITE, "record", "patch_description", "description_in")
     @pytest.mark.parametrize("what", HOSTILE)
     def test_hostile_text_is_written_unchanged(self, adapter: Adapter, tool: ToolDriver, what: str) -> None:
         text = HOSTILE[what]
-        made = adapter.create(tool.new_body("Disk full", "df says 100 %"), token())
+        made = tool.record(adapter, "Disk full", "df says 100 %")
         adapter.update(made.ref, tool.patch_description(text), made.version)
         said = tool.description_in(adapter.read(made.ref).body) or ""
         expect(said == tool.text_kept(text), f"{what}: wrote {text!r:.60}, read {said!r:.60}")
 
-    @needs(Power.WRITE, "new_body", "patch_title", "advance")
+    @needs(Power.WRITE, "record", "patch_title", "advance")
     def test_our_own_write_is_listed_like_any_other(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         start: Cursor = here(adapter)
         tool.advance(61)
         written = adapter.update(made.ref, tool.patch_title("Disk full on db1"), made.version)
         found = {reading.ref: reading.version for reading in listed(adapter, start)}
         expect(found.get(made.ref) == written.version, "the listing shows our own write at the version it answered")
 
-    @needs(Power.WRITE, Power.REOPEN, "new_body", "patch_closed", "patch_reopened", "is_open")
+    @needs(Power.WRITE, Power.REOPEN, "record", "patch_closed", "patch_reopened", "is_open")
     def test_a_closed_record_opens_again(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         closed = adapter.update(made.ref, tool.patch_closed(), made.version)
         expect(not tool.is_open(closed.body), "a record that was closed is not open")
         opened = adapter.update(made.ref, tool.patch_reopened(), closed.version)
@@ -263,10 +263,10 @@ class ReplacingContract:
     """`replaced()`: what a tool that refuses no write on an old version owes instead."""
 
     @needs(
-        Power.WRITE, Power.TELL_REPLACED, "new_body", "patch_title", "edit", "title_in", "before_next_write", "advance"
+        Power.WRITE, Power.TELL_REPLACED, "record", "patch_title", "edit", "title_in", "before_next_write", "advance"
     )
     def test_what_a_write_replaced_is_told(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         self._ambush(tool, made, tool.patch_title("Disk full, says a person"))
         written = adapter.update(made.ref, tool.patch_title("Disk full, says Tieline"), made.version)
         expect(written.raced, "somebody came between the look and the write, and the answer is not `raced`")
@@ -276,7 +276,7 @@ class ReplacingContract:
     @needs(
         Power.WRITE,
         Power.TELL_REPLACED,
-        "new_body",
+        "record",
         "patch_title",
         "edit",
         "title_in",
@@ -286,7 +286,7 @@ class ReplacingContract:
         "heal",
     )
     def test_what_a_write_with_a_lost_answer_replaced_is_told(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         self._ambush(tool, made, tool.patch_title("Disk full, says a person"))
         tool.lose_next_write(after_effect=True)
         patch = tool.patch_title("Disk full, says Tieline")
@@ -298,7 +298,7 @@ class ReplacingContract:
     @needs(
         Power.WRITE,
         Power.TELL_REPLACED,
-        "new_body",
+        "record",
         "patch_title",
         "patch_description",
         "edit",
@@ -308,7 +308,7 @@ class ReplacingContract:
         "advance",
     )
     def test_an_edit_of_another_field_is_not_replaced(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full", "df says 100 %"), token())
+        made = tool.record(adapter, "Disk full", "df says 100 %")
         self._ambush(tool, made, tool.patch_description("df says 99 %"))
         written = adapter.update(made.ref, tool.patch_title("Disk full on db1"), made.version)
         expect(written.raced, "somebody came between the look and the write, and the answer is not `raced`")
@@ -320,7 +320,7 @@ class ReplacingContract:
     @needs(
         Power.WRITE,
         Power.TELL_REPLACED,
-        "new_body",
+        "record",
         "patch_title",
         "patch_description",
         "edit",
@@ -329,7 +329,7 @@ class ReplacingContract:
         "advance",
     )
     def test_a_race_is_seen_where_our_own_write_changes_nothing(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full", "df says 100 %"), token())
+        made = tool.record(adapter, "Disk full", "df says 100 %")
         self._ambush(tool, made, tool.patch_title("Disk full on db1"), tool.patch_description("df says 99 %"))
         written = adapter.update(made.ref, tool.patch_title("Disk full on db1"), made.version)
         # Or the answer leaves all of what the other one did to the next reading.
@@ -339,9 +339,9 @@ class ReplacingContract:
             f"somebody wrote before us what we wrote too, and more: the answer shows {shown!r} and is not `raced`",
         )
 
-    @needs(Power.WRITE, Power.TELL_REPLACED, "new_body", "patch_title", "edit", "title_in", "advance")
+    @needs(Power.WRITE, Power.TELL_REPLACED, "record", "patch_title", "edit", "title_in", "advance")
     def test_an_edit_after_our_write_is_not_replaced(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         written = adapter.update(made.ref, tool.patch_title("Disk full on db1"), made.version)
         expect(not written.raced, "nobody came between the look and the write, and the answer is `raced`")
         tool.advance(2)
@@ -388,13 +388,13 @@ class FailingWriteContract:
     }
     """Status: the error, and whether the write may have taken effect."""
 
-    @needs(Power.WRITE, "new_body", "fail", "heal")
+    @needs(Power.WRITE, "write", "fail", "heal")
     @pytest.mark.parametrize("status", MEANINGS)
     def test_each_status_of_a_write_means_its_error(self, adapter: Adapter, tool: ToolDriver, status: int) -> None:
         kind, maybe = self.MEANINGS[status]
-        newcomers = newcomers_of(adapter)
+        write, newcomers = tool.write(adapter), newcomers_of(adapter)
         tool.fail(status, only_writes=True)
-        error = raises(kind, lambda: adapter.create(tool.new_body("Disk full"), token()), f"a create answered {status}")
+        error = raises(kind, write, f"a write answered {status}")
         tool.heal()
         if isinstance(error, TryAgain):
             expect(error.maybe_done is maybe, f"after a write, {status} means maybe_done={maybe}")
@@ -417,19 +417,19 @@ class FailingWriteContract:
         told(error, status)
         expect(not newcomers(), "an adapter never repeats a write")
 
-    @needs(Power.WRITE, "new_body", "patch_title", "fail")
+    @needs(Power.WRITE, "record", "patch_title", "fail")
     def test_a_conflict_is_a_stale_version(self, adapter: Adapter, tool: ToolDriver) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         tool.fail(409, only_writes=True)
         patch = tool.patch_title("ours")
         raises(StaleVersion, lambda: adapter.update(made.ref, patch, made.version), "a write answered 409")
 
-    @needs(Power.WRITE, "new_body", "patch_title", "title_in", "lose_next_write", "heal")
+    @needs(Power.WRITE, "record", "patch_title", "title_in", "lose_next_write", "heal")
     @pytest.mark.parametrize("after_effect", [False, True])
     def test_a_write_with_a_lost_answer_may_be_done(
         self, adapter: Adapter, tool: ToolDriver, after_effect: bool
     ) -> None:
-        made = adapter.create(tool.new_body("Disk full"), token())
+        made = tool.record(adapter, "Disk full")
         tool.lose_next_write(after_effect=after_effect)
         patch = tool.patch_title("Disk full on db1")
         error = raises(TryAgain, lambda: adapter.update(made.ref, patch, made.version), "a write with a lost answer")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tieline.adapters.sentinel.driver import SentinelDriver
-from tieline.adapters.sentinel.incident import moment, ref_of
+from tieline.adapters.sentinel.incident import ref_of
 from tieline.adapters.sentinel.simulator import PERSON
+from tieline.core.entra import moment
 from tieline.core.errors import NeedsOperator, Rejected, StaleVersion
 from tieline.core.marks import marked
 from tieline.core.model import Audience

@@ -1,0 +1,1 @@
+"""Microsoft Defender XDR: its incidents over Microsoft Graph."""
