@@ -100,13 +100,14 @@ class Client:
         *,
         query: Query | None = None,
         body: Any = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         reads: bool = False,
         shape: Shape | None = None,
     ) -> Answer:
-        """An answer in JSON. `reads` marks a POST that changes nothing, `shape` is what its JSON has to be. Raises what
+        """An answer in JSON; `form` is sent as a page of the tool would send it, in place of JSON. `reads` marks a POST that changes nothing, `shape` is what its JSON has to be. Raises what
         `send` raises; NeedsOperator for an answer that is not the tool's; TryAgain for one that is not whole."""
-        sent = _Sent(method, path, query, body, dict(headers or {}), changes=_changes(method) and not reads)
+        sent = _Sent(method, path, query, body, dict(headers or {}), _changes(method) and not reads, form)
         writes, response = sent.changes, self._sent_once_more(sent)
         at = server_date(response.headers) or self._bench.clock.now()
         status = response.status_code
@@ -137,9 +138,18 @@ class Client:
             return self.nonsense(answer.path, why, answer.method)
         return TryAgain(self._connection, f"{answer.method} {answer.path} answered {why}", maybe_done=True, status=200)
 
-    def send(self, method: str, path: str, *, body: Any = None) -> httpx.Response:
-        """An answer that need not be in JSON. Raises the RemoteError that it means."""
-        return self._sent_once_more(_Sent(method, path, None, body, {}, changes=_changes(method)))
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """An answer that need not be in JSON; `form` is sent as a page of the tool would send it. Raises the
+        RemoteError that it means."""
+        return self._sent_once_more(_Sent(method, path, None, body, dict(headers or {}), _changes(method), form))
 
     def _sent_once_more(self, sent: _Sent) -> httpx.Response:
         """Send one request; once more where a refused proof could be renewed."""
@@ -177,7 +187,9 @@ class Client:
         try:
             with (
                 self._bench.around(sent.changes),
-                made.stream(sent.method, url, params=sent.query, json=sent.body, headers=shown) as response,
+                made.stream(
+                    sent.method, url, params=sent.query, json=sent.body, data=sent.form, headers=shown
+                ) as response,
             ):
                 held = read_whole(response)
         except OverflowError:
@@ -256,6 +268,7 @@ class _Sent:
     body: Any
     headers: dict[str, str]
     changes: bool
+    form: Mapping[str, str] | None = None
 
 
 def _changes(method: str) -> bool:

@@ -56,8 +56,8 @@ def check_is_sandbox(config: Config, connection: ConnectionConfig, stored: Conne
         raise NoSandbox(f"{name} holds no incidents, and is proved by its own tests alone: {connection.kind.record}")
     if not connection.kind.creates:
         raise NoSandbox(
-            f"{connection.kind.tool} makes its records itself: none can be made for a proof, and what is there is real. "
-            f"`tieline check {name}` asks what can be asked without one."
+            f"{connection.kind.tool} makes its records itself: none can be made for a proof, and what is there is "
+            f"real. `tieline check {name}` asks what can be asked without one."
         )
     if connection.environment is not Environment.SANDBOX:
         raise NoSandbox(
