@@ -105,8 +105,9 @@ class Client:
         reads: bool = False,
         shape: Shape | None = None,
     ) -> Answer:
-        """An answer in JSON; `form` is sent as a page of the tool would send it, in place of JSON. `reads` marks a POST that changes nothing, `shape` is what its JSON has to be. Raises what
-        `send` raises; NeedsOperator for an answer that is not the tool's; TryAgain for one that is not whole."""
+        """An answer in JSON; `form` is sent as a page of the tool would send it, in place of JSON. `reads` marks a
+        POST that changes nothing, `shape` is what its JSON has to be. Raises what `send` raises; NeedsOperator for an
+        answer that is not the tool's; TryAgain for one that is not whole."""
         sent = _Sent(method, path, query, body, dict(headers or {}), _changes(method) and not reads, form)
         writes, response = sent.changes, self._sent_once_more(sent)
         at = server_date(response.headers) or self._bench.clock.now()

@@ -15,6 +15,7 @@ from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.adapters.rt.settings import RequestTrackerSettings
 from tieline.adapters.runner.settings import RunnerSettings
 from tieline.adapters.sentinel.settings import SentinelSettings
+from tieline.adapters.splunk.settings import SplunkSettings
 from tieline.adapters.statuspage.settings import StatuspageSettings
 from tieline.core.secrets import Secret
 
@@ -36,6 +37,7 @@ REST: dict[type[BaseModel], dict[str, Any]] = {
         "resource_group": "soc",
         "workspace": "soc-logs",
     },
+    SplunkSettings: {},
     StatuspageSettings: {"token": TOKEN, "page": "p1"},
 }
 

@@ -45,6 +45,7 @@ def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
         "sentinel-incident",
         "sentry-alert",
         "servicenow-incident",
+        "splunk-notable",
         "spool-execution",
         "statuspage-announcement",
         "uptime-kuma-alert",

@@ -1,0 +1,1 @@
+"""Splunk Enterprise Security: its notable events."""
