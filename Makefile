@@ -68,7 +68,7 @@ soak: .venv/.dev servers
 	$(BIN)/python -m tests.soak partition --out .soak/partition.json
 	$(BIN)/python -m tests.soak poison --out .soak/poison.json
 	$(BIN)/python -m tests.soak journal --out .soak/journal.json
-	TIELINE_SOAK=true $(BIN)/python -m pytest -q --timeout=0 tests/threats tests/mappings/test_survival.py tests/real/test_request_tracker_live.py
+	TIELINE_SOAK=true $(BIN)/python -m pytest -q --timeout=0 tests/threats tests/mappings/test_survival.py tests/real/test_request_tracker_live.py tests/real/test_nagios_live.py
 
 # All modules of the tests are compiled once, before the workers begin with them side by side. What cannot be collected is
 # told by their run.

@@ -11,6 +11,7 @@ from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.adapters.defender.settings import DefenderSettings
 from tieline.adapters.github.settings import GithubSettings
 from tieline.adapters.icinga.settings import IcingaSettings
+from tieline.adapters.nagios.settings import NagiosSettings
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.adapters.rt.settings import RequestTrackerSettings
 from tieline.adapters.runner.settings import RunnerSettings
@@ -26,6 +27,7 @@ REST: dict[type[BaseModel], dict[str, Any]] = {
     DefenderSettings: {"tenant": "acme.example", "client_id": GUID, "client_secret": TOKEN},
     GithubSettings: {"token": TOKEN, "repository": "acme/operations"},
     IcingaSettings: {},
+    NagiosSettings: {},
     PrometheusSettings: {},
     RequestTrackerSettings: {"token": TOKEN, "username": "tieline", "queue": "Incidents"},
     RunnerSettings: {"token": TOKEN},

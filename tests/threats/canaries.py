@@ -14,6 +14,7 @@ from typing import Any
 from tieline.adapters.alertmanager.plugin import tieline_adapters as alertmanager
 from tieline.adapters.icinga.plugin import tieline_adapters as icinga
 from tieline.adapters.jira.plugin import tieline_adapters as jira
+from tieline.adapters.nagios.plugin import tieline_adapters as nagios
 from tieline.adapters.pagerduty.plugin import tieline_adapters as pagerduty
 from tieline.adapters.prometheus.plugin import tieline_adapters as prometheus
 from tieline.adapters.servicenow.plugin import tieline_adapters as servicenow
@@ -23,7 +24,7 @@ from tieline.core.port import AdapterKind, Source, Workbench
 from tieline.core.secrets import Secret
 
 KINDS: dict[str, AdapterKind] = {
-    kind.tool: kind for ask in (servicenow, jira, pagerduty, alertmanager, prometheus, icinga) for kind in ask()
+    kind.tool: kind for ask in (servicenow, jira, pagerduty, alertmanager, prometheus, icinga, nagios) for kind in ask()
 }
 PASSWORD = "canary-Pa55word-of-the-wire"
 
@@ -85,6 +86,7 @@ TOOLS: Mapping[str, Mapping[str, Any]] = {
     "prometheus": {"username": "tieline", "password": Secret.literal(PASSWORD)},
     "prometheus with a token": {"bearer_token": Secret.literal(PASSWORD)},
     "icinga": {"username": "tieline", "password": Secret.literal(PASSWORD)},
+    "nagios": {"username": "tieline", "password": Secret.literal(PASSWORD)},
 }
 """Every way that a shipped adapter proves who we are. An address stands there where it is not the tool's own."""
 

@@ -103,6 +103,7 @@ OPTIONS = {
     "alertmanager": "bearer_token: {env: CANARY}",
     "prometheus": "bearer_token: {env: CANARY}",
     "icinga": "username: tieline, password: {env: CANARY}",
+    "nagios": "username: tieline, password: {env: CANARY}",
 }
 
 

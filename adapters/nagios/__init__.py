@@ -1,0 +1,1 @@
+"""Nagios Core by its CGIs: problems as signals, and acknowledgements back."""
