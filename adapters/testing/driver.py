@@ -8,6 +8,7 @@ it fails instead, so that nobody takes half of the contract for the whole. What 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import uuid4
@@ -42,6 +43,8 @@ class ToolDriver:
     """True where `find` can tell how a record was born that nobody has touched since."""
     signs_body: bool = True
     """False where a delivery is proved by a shared token only, so that a changed body cannot be noticed."""
+    signs_bytes: bool = True
+    """False where not the bytes of the body are signed, but what its members say."""
     signs_time: bool = True
     """False where the signature does not cover the time of sending, so that an old delivery cannot be noticed."""
     tells_time: bool = True
@@ -213,6 +216,16 @@ class ToolDriver:
         """A webhook about this record and, beside it, about another one in which something is odd: for a tool that
         tells of several at once."""
         raise NotImplementedError
+
+    def unproved(self, delivery: Delivery) -> Delivery:
+        """A delivery without what proves it. Override it where that stands in the body."""
+        headers = {name: value for name, value in delivery.headers.items() if name not in self.credential_headers}
+        query = {name: value for name, value in delivery.query.items() if name not in self.credential_parameters}
+        return Delivery(headers, delivery.body, query)
+
+    def proved_by(self, proof: Delivery, other: Delivery) -> Delivery:
+        """What one delivery says, with what proves another. Override it where that stands in the body."""
+        return replace(proof, body=other.body)
 
     def sent(self) -> int:
         """How many requests the tool has seen from adapters. Give them `spend=self.take` in the `Workbench`."""

@@ -72,6 +72,17 @@ class WebhookAdapter:
         return revealed(self._name, settings.webhook_secrets or settings.webhook_passwords or settings.webhook_tokens)
 
     def parse(self, delivery: Delivery) -> Received:
+        return Reader(self._says).parse(delivery)
+
+
+class Reader:
+    """Understands what is sent by what a mapping says of it."""
+
+    def __init__(self, says: Deliveries) -> None:
+        self._says = says
+
+    def parse(self, delivery: Delivery) -> Received:
+        """What a delivery tells. Raises ValueError with a sentence where it is not what the mapping says."""
         whole = told_by(delivery, self._says)
         told = [one for one in whole.alerts if not self._is_left_out(one)]
         found = understood(told, self._reading, self._named)

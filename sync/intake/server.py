@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tieline.core.errors import Forged, NeedsOperator, StoreUnavailable
+from tieline.core.errors import Forged, NeedsOperator, StoreUnavailable, TryAgain
 from tieline.core.model import ConnectionName
 from tieline.core.port import Delivery, Received, Receiver
 from tieline.sync.engine import Connected, Engine
@@ -265,6 +265,9 @@ def _understand(connected: Connected, receiver: Receiver, delivery: Delivery, en
         # A secret that is referred to and not there: the sender is not to blame, and may come back.
         sentence = f"the webhook secret of {connected.name} cannot be had here; the log says why"
         raise Refused(503, sentence, timedelta(minutes=1), why=str(error)) from None
+    except TryAgain as error:
+        sentence = f"what proves the sender to {connected.name} is being fetched; send it again"
+        raise Refused(503, sentence, error.wait or timedelta(seconds=5), why=str(error)) from None
     except Forged as error:
         sentence = "the signature or token does not prove the sender; check the webhook secret on both sides"
         raise Refused(401, sentence, why=str(error)) from None

@@ -348,7 +348,7 @@ def test_every_shipped_tool_says_what_an_account_is() -> None:
         {point.name: Node({}, 1, 1) for point in installed() if point.value.startswith("tieline.")}
     )
     without = [tool for tool, kind in registry.adapters.items() if not kind.settings.account_options]
-    assert without == ["webhook"], "nobody logs in where there is nothing to ask"
+    assert without == ["sns", "webhook"], "nobody logs in where there is nothing to ask"
     registry.close()
 
 

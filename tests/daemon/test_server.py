@@ -2,16 +2,19 @@
 
 import gzip
 import socket
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, select, update
 from tests.daemon.conftest import eventually
 
+from tieline.core.errors import TryAgain
 from tieline.core.model import ConnectionName
-from tieline.core.port import Received
+from tieline.core.port import Delivery, Received
 from tieline.core.store import tables as t
 from tieline.sync import explain
 from tieline.sync.intake.intake import Intake
+from tieline.sync.intake.server import Refused, _understand
 
 pytestmark = pytest.mark.slow
 
@@ -143,6 +146,24 @@ def test_a_full_queue_answers_503_with_the_time_to_come_back(running):
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
     assert here.hook("left", row.ref).status_code == 202
+
+
+class Unready:
+    """What proves its deliveries is still on its way."""
+
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        raise TryAgain("left", "the certificate is not known yet", wait=timedelta(seconds=5))
+
+    def parse(self, delivery: Delivery) -> Received:
+        raise AssertionError("nothing is read of what is not proved")
+
+
+def test_a_delivery_whose_proof_is_still_being_fetched_is_asked_for_again(running):
+    here = running()
+    engine = here.daemon.engine
+    with pytest.raises(Refused) as caught:
+        _understand(engine.connections[ConnectionName("left")], Unready(), Delivery({}, b"{}"), engine)
+    assert (caught.value.status, caught.value.wait) == (503, timedelta(seconds=5))
 
 
 def test_a_store_that_is_held_by_another_process_answers_503_and_recovers(running):

@@ -25,6 +25,7 @@ def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
         "azure-monitor-alert",
         "checkmk-alert",
         "cloudevents-alert",
+        "cloudwatch-alarm",
         "datadog-alert",
         "defender-incident",
         "dynatrace-alert",

@@ -1,0 +1,1 @@
+"""Amazon SNS, and by it the alarms of CloudWatch."""
