@@ -23,13 +23,24 @@ def events_of(delivery: Delivery) -> list[Any]:
     kind, form = _media_type(delivery.headers.get("content-type", ""))
     if kind in (STRUCTURED, BATCHED) and form not in ("json", ""):
         raise ValueError(f"its events are written as {form[:40]!r}; JSON is understood")
-    if kind != STRUCTURED and kind != BATCHED and f"{_ATTRIBUTE}specversion" in delivery.headers:
+    if is_binary(delivery):
         return [_binary(delivery)]
     # Some senders name a list or an event plain JSON.
     told = _json(delivery.body)
     if isinstance(told, list):
         return told
     return [told]
+
+
+def is_binary(delivery: Delivery) -> bool:
+    """Whether the attributes of its event stand in headers."""
+    kind, _form = _media_type(delivery.headers.get("content-type", ""))
+    return kind not in (STRUCTURED, BATCHED) and f"{_ATTRIBUTE}specversion" in delivery.headers
+
+
+def attributes_of(delivery: Delivery) -> list[str]:
+    """The headers that are attributes of its event, in binary mode; none in the others."""
+    return sorted(name for name in delivery.headers if name.startswith(_ATTRIBUTE)) if is_binary(delivery) else []
 
 
 def event_of(told: Any) -> Mapping[str, Any]:

@@ -307,6 +307,15 @@ class Received:
 
 
 @runtime_checkable
+class Greeter(Protocol):
+    """A Receiver whose senders ask by OPTIONS whether they may send, before they do. Pure, as a Receiver."""
+
+    def greet(self, headers: Mapping[str, str]) -> Mapping[str, str] | None:
+        """What is answered to a request with these headers (their names in lower case); None where nobody asks here."""
+        ...
+
+
+@runtime_checkable
 class Receiver(Protocol):
     """Understands the tool's webhooks. Both methods are pure: no I/O, so that the HTTP thread may call them."""
 

@@ -11,9 +11,9 @@ from urllib.parse import quote, urlsplit
 import orjson
 
 from tieline.adapters.webhook.settings import AUTHORIZATION, WebhookSettings
-from tieline.core.cloudevents import event_of, events_of
-from tieline.core.deliveries import ENVELOPE, Deliveries, Form, Spot
-from tieline.core.errors import Gone
+from tieline.core.cloudevents import attributes_of, event_of, events_of
+from tieline.core.deliveries import ENVELOPE, Deliveries, Form, Signature, Spot
+from tieline.core.errors import Forged, Gone
 from tieline.core.listing import understood
 from tieline.core.model import ABSENT, ConnectionName
 from tieline.core.port import Body, Cursor, Delivery, Health, Hint, Page, Reading, Received, Ref, Version, Workbench
@@ -57,6 +57,7 @@ class WebhookAdapter:
         settings, secrets = self._settings, self._secrets()
         if settings.webhook_secrets and self._says.signature is not None:
             prove_signed(self._name, self._says.signature, secrets, delivery, now, settings.webhook_age)
+            self._check_attributes(self._says.signature, delivery)
         elif settings.webhook_username is not None:
             prove_basic(self._name, settings.webhook_username, secrets, delivery)
         elif settings.token_parameter is not None:
@@ -66,6 +67,25 @@ class WebhookAdapter:
             prove(self._name, secrets, credentials(delivery, "bearer"), "Authorization")
         else:
             prove(self._name, secrets, [delivery.headers.get(settings.token_header, "")], settings.token_header)
+
+    def _check_attributes(self, signature: Signature, delivery: Delivery) -> None:
+        """Raises Forged for a CloudEvent in binary mode of which somebody on the way could change an attribute."""
+        if self._says.form is not Form.CLOUDEVENTS:
+            return
+        open_ = [name for name in attributes_of(delivery) if f"{{{name}}}" not in signature.signs]
+        if open_:
+            what = f"{signature.header} does not cover {', '.join(open_):.300}, which tell what the event is about"
+            raise Forged(self._name, f"{what}; have it send structured events, or name them under `signature.signs`")
+
+    # Greeter
+
+    def greet(self, headers: Mapping[str, str]) -> Mapping[str, str] | None:
+        """CloudEvents' own question: whether an origin that the settings name may send here. The address at which it
+        would like to be told later is left alone."""
+        origin = headers.get("webhook-request-origin", "").strip().lower()
+        if self._says.form is not Form.CLOUDEVENTS or origin not in self._settings.origins:
+            return None
+        return {"webhook-allowed-origin": origin, "webhook-allowed-rate": "*", "allow": "OPTIONS, POST"}
 
     def _secrets(self) -> list[str]:
         settings = self._settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
@@ -49,6 +50,21 @@ class WebhookSettings(ConnectionSettings):
         le=timedelta(days=1),
         description="How far the time of signing may be from ours, where it is signed. What is older is a replay.",
     )
+
+    origins: tuple[str, ...] = Field(
+        default=(),
+        max_length=20,
+        description="Who may send CloudEvents here, as is told to whoever asks first (OPTIONS, WebHook-Request-Origin): "
+        "eventgrid.azure.net does. Each delivery is proved all the same.",
+    )
+
+    @field_validator("origins")
+    @classmethod
+    def _hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", name):
+                raise ValueError("write the sender's host name, like eventgrid.azure.net")
+        return tuple(name.lower() for name in names)
 
     @field_validator("token_header")
     @classmethod

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tieline.core.errors import Forged, NeedsOperator, StoreUnavailable, TryAgain
 from tieline.core.model import ConnectionName
-from tieline.core.port import Delivery, Received, Receiver
+from tieline.core.port import Delivery, Greeter, Received, Receiver
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.intake.bodies import plain
 from tieline.sync.intake.complaints import Complaint, Complaints, Mistake
@@ -127,6 +127,8 @@ class Hooks:
 
     async def _answer(self, name: str, scope: Scope, receive: Receive) -> Response:
         host = self._host
+        if scope["method"] == "OPTIONS" and (greeted := _greeted(host, name, scope)) is not None:
+            return Response(status_code=200, headers=dict(greeted))
         if scope["method"] != "POST":
             return PlainTextResponse("Method Not Allowed", 405, {"allow": "POST", "connection": "close"})
         try:
@@ -240,12 +242,24 @@ class OneLength:
         await self._app(scope, receive, send)
 
 
+def _greeted(host: Host, name: str, scope: Scope) -> Mapping[str, str] | None:
+    """What is answered to somebody who asks whether it may send."""
+    connected = host.engine.connections.get(ConnectionName(name))
+    if connected is None or connected.receiver is None or not isinstance(connected.source, Greeter):
+        return None
+    return connected.source.greet(_headers(scope))
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+
+
 async def _receive(host: Host, name: str, scope: Scope, receive: Receive, answers: Answers) -> tuple[bool, Received]:
     engine = host.engine
     connected = engine.connections.get(ConnectionName(name))
     if connected is None or connected.receiver is None:
         raise Refused(404, f"no connection named {name[:60]!r} takes webhooks here; see `connections` in tieline.yaml")
-    headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+    headers = _headers(scope)
     body = await _body(headers, receive, engine.config.server.body_limit)
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     received = _understand(connected, connected.receiver, Delivery(headers, body, query), engine)

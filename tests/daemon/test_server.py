@@ -148,6 +148,25 @@ def test_a_full_queue_answers_503_with_the_time_to_come_back(running):
     assert here.hook("left", row.ref).status_code == 202
 
 
+EVENTS = """
+  events:
+    tool: webhook
+    mapping: cloudevents-alert
+    webhook_tokens: [{env: TIELINE_TEST_HOOK}]
+    origins: [eventgrid.azure.net]
+"""
+
+
+def test_who_asks_whether_it_may_send_is_answered_where_a_connection_says_so(running):
+    here = running(EVENTS)
+    asked = {"WebHook-Request-Origin": "eventgrid.azure.net", "WebHook-Request-Rate": "120"}
+    answer = here.client.options("/hooks/events", headers=asked)
+    assert (answer.status_code, answer.headers["webhook-allowed-origin"]) == (200, "eventgrid.azure.net")
+    others = {"WebHook-Request-Origin": "evil.example"}
+    for name, headers in (("events", others), ("left", asked), ("nobody", asked), ("events", {})):
+        assert here.client.options(f"/hooks/{name}", headers=headers).status_code == 405
+
+
 class Unready:
     """What proves its deliveries is still on its way."""
 

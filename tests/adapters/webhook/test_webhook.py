@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from tests.adapters.webhook.driver import NAME, StampedDriver
 
 from tieline.adapters.testing.clock import ManualClock
@@ -228,3 +232,53 @@ def test_an_event_is_left_out_however_its_data_are_written(tmp_path: Path, writt
     event = {"specversion": "1.0", "id": "1", "source": "/a", "type": "t", "subject": "s", written: told}
     headers = {"content-type": "application/cloudevents+json"}
     assert one.parse(Delivery(headers, json.dumps(event).encode())).hints == ()
+
+
+EVENT = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/a", "ce-type": "t", "ce-subject": "s"}
+SIGNED_BODY = "deliveries: {signature: {header: x-signed}}"
+SIGNED_WHOLE = """
+deliveries:
+  signature:
+    header: x-signed
+    signs: "{ce-specversion}{ce-id}{ce-source}{ce-type}{ce-subject}{body}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("overlay", "binary", "taken"),
+    [(SIGNED_BODY, True, False), (SIGNED_WHOLE, True, True), (SIGNED_BODY, False, True)],
+)
+def test_an_attribute_that_no_signature_covers_proves_nothing(
+    tmp_path: Path, overlay: str, binary: bool, taken: bool
+) -> None:
+    one = adapter("cloudevents-alert", overlay, tmp_path, webhook_secrets=(TOKEN,))
+    body = json.dumps({"status": "firing"}).encode()
+    structured = {"content-type": "application/cloudevents+json"}
+    headers = {"content-type": "application/json", **EVENT} if binary else structured
+    said = "".join(EVENT.values()).encode() if overlay is SIGNED_WHOLE else b""
+    proof = hmac.new(TOKEN.reveal().encode(), said + body, hashlib.sha256).hexdigest()
+    delivery = Delivery({**headers, "x-signed": proof}, body)
+    if taken:
+        one.verify(delivery, datetime.now(UTC))
+        return
+    with pytest.raises(Forged, match="does not cover ce-id, ce-source"):
+        one.verify(delivery, datetime.now(UTC))
+
+
+def test_who_asks_whether_it_may_send_is_answered_where_the_settings_name_it() -> None:
+    one = adapter("cloudevents-alert", webhook_tokens=(TOKEN,), origins=("EventGrid.azure.net",))
+    asked = {"webhook-request-origin": "eventgrid.azure.net", "webhook-request-callback": "http://169.254.169.254/"}
+    answer = one.greet(asked)
+    assert answer is not None
+    assert (answer["webhook-allowed-origin"], "callback" in str(answer)) == ("eventgrid.azure.net", False)
+    assert one.greet({"webhook-request-origin": "evil.example"}) is None
+    assert one.greet({}) is None
+    assert (
+        adapter(webhook_tokens=(TOKEN,), origins=("a.example",)).greet({"webhook-request-origin": "a.example"}) is None
+    )
+
+
+@pytest.mark.parametrize("name", ["", "*", "https://a.example", "a.example\r\nx: y", "a" * 300])
+def test_an_origin_is_a_host_name(name: str) -> None:
+    with pytest.raises(ValidationError, match="host name"):
+        WebhookSettings(webhook_tokens=(TOKEN,), origins=(name,))
