@@ -54,8 +54,8 @@ class WebhookSettings(ConnectionSettings):
     origins: tuple[str, ...] = Field(
         default=(),
         max_length=20,
-        description="Who may send CloudEvents here, as is told to whoever asks first (OPTIONS, WebHook-Request-Origin): "
-        "eventgrid.azure.net does. Each delivery is proved all the same.",
+        description="Who may send CloudEvents here, as is told to whoever asks first by OPTIONS: eventgrid.azure.net "
+        "does. Each delivery is proved all the same.",
     )
 
     @field_validator("origins")
