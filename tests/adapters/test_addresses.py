@@ -18,6 +18,7 @@ from tieline.adapters.runner.settings import RunnerSettings
 from tieline.adapters.sentinel.settings import SentinelSettings
 from tieline.adapters.splunk.settings import SplunkSettings
 from tieline.adapters.statuspage.settings import StatuspageSettings
+from tieline.adapters.zabbix.settings import ZabbixSettings
 from tieline.core.secrets import Secret
 
 TOKEN = Secret.literal("t0ken-5f2c")
@@ -41,6 +42,7 @@ REST: dict[type[BaseModel], dict[str, Any]] = {
     },
     SplunkSettings: {},
     StatuspageSettings: {"token": TOKEN, "page": "p1"},
+    ZabbixSettings: {"token": TOKEN},
 }
 
 

@@ -52,6 +52,7 @@ def test_the_shipped_mappings_are_the_ones_that_adapters_name() -> None:
         "statuspage-announcement",
         "uptime-kuma-alert",
         "webhook-alert",
+        "zabbix-problem",
     ]
 
 
@@ -151,7 +152,7 @@ def test_pagerduty_gets_its_description_at_creation_and_never_again() -> None:
 
 
 def test_a_signal_is_never_written() -> None:
-    for name in ("alertmanager-alert", "prometheus-alert", "icinga-problem", "nagios-problem"):
+    for name in ("alertmanager-alert", "prometheus-alert", "icinga-problem", "nagios-problem", "zabbix-problem"):
         assert load(name).writable == frozenset()
 
 

@@ -1,0 +1,1 @@
+"""Zabbix by its JSON-RPC API: problems as signals, and acknowledgements, suppressions and closings back."""

@@ -1,0 +1,1 @@
+"""The inside of the simulated Zabbix: who drives it in tests."""
