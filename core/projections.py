@@ -156,10 +156,12 @@ def code_of(projection: Projection) -> str:
     is another, as far as these are loaded."""
     modules = {apply.__module__ for apply in projection.applies.values()}
     packages = {getattr(sys.modules.get(name), "__package__", None) or name for name in modules}
+    inside = tuple(f"{one}." for one in packages)
     found = hashlib.sha256()
-    for name, module in sorted(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file is not None and (name in modules or any(name.startswith(f"{one}.") or name == one for one in packages)):
+    # Others may import meanwhile: the names are taken at once.
+    for name in sorted(one for one in tuple(sys.modules) if one in modules | packages or one.startswith(inside)):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file is not None:
             found.update(f"{name}\n".encode())
             found.update(_source(file))
     return found.hexdigest()[:6]
