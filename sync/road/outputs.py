@@ -41,7 +41,7 @@ def keep(engine: Engine, here: Connected, copy: Replica | None, sighting: Sighti
     """Keep what an execution wrote, where it is over and that is not kept. Raises TryAgain where it cannot be had now;
     where it cannot be had at all, its item goes on without."""
     source, told = here.source, sighting.fields.get("output_sha256")
-    if copy is None or not (isinstance(source, Outputs) and here.can(Power.TELL_OUTPUT)):
+    if copy is None or not (here.can(Power.TELL_OUTPUT) and isinstance(source, Outputs)):
         return
     if not isinstance(told, str) or not is_over(here.kind.record, sighting.fields.get("status")):
         return
