@@ -43,7 +43,7 @@ class PostgresDatabases:
     def _create(self, template: str) -> str:
         name = f"contract_{os.getpid()}_{next(_numbers)}"
         with self._engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
         self._made.append(name)
         return f"{self._server.rpartition('/')[0]}/{name}"
 

@@ -58,8 +58,9 @@ def test_who_runs_what(tmp_path: Path) -> None:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment |= {"PYTHONPATH": str(ROOT)}
-    options = ["-n", "3", "--dist", "loadgroup", "-v", "-p", "tests.suite.groups", "-p", "no:cacheprovider"]
+    environment |= {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    plugins = ["-p", "xdist", "-p", "tests.suite.groups", "-p", "no:cacheprovider"]
+    options = [*plugins, "-n", "3", "--dist", "loadgroup", "-v"]
     marks = ["-o", "markers=slow: takes its time"]
     command = [sys.executable, "-m", "pytest", *options, *marks, "-c", os.devnull, str(tmp_path)]
     done = subprocess.run(

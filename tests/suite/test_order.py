@@ -52,7 +52,7 @@ def run(folder: Path, seed: int, *options: str) -> list[str]:
     for name in ("test_first.py", "test_second.py", "test_third.py"):
         (folder / name).write_text(MARKS, encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment |= {"TIELINE_ORDER": str(seed), "PYTHONPATH": str(ROOT)}
+    environment |= {"TIELINE_ORDER": str(seed), "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     plugins = ["-p", "tests.suite.order", "-p", "tests.suite.traces", "-p", "no:cacheprovider", "-c", os.devnull]
     command = [sys.executable, "-m", "pytest", "-v", *plugins, *options, str(folder)]
     done = subprocess.run(

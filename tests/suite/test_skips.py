@@ -46,7 +46,7 @@ def told(folder: Path, ci: str) -> str:
     (folder / "test_skipping.py").write_text(SKIPPING, encoding="utf-8")
     (folder / "test_whole_module.py").write_text(WHOLE_MODULE, encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment |= {"CI": ci, "PYTHONPATH": str(ROOT)}
+    environment |= {"CI": ci, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     options = ["-q", "-p", "no:cacheprovider", "-p", "tests.suite.skips", "--continue-on-collection-errors"]
     command = [sys.executable, "-m", "pytest", *options, "-c", os.devnull]
     run = subprocess.run(
