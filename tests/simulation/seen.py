@@ -2,7 +2,7 @@
 
     TIELINE_SEEN=write pytest -n0 tests/simulation
 
-writes down anew where they are found.
+writes down where those are found now that no longer show there.
 """
 
 import json
@@ -29,7 +29,7 @@ def found(name: str, plans: Iterable[Plan], shows: Callable[[Outcome], Any]) -> 
 
 
 def _in_order(name: str, plans: Iterable[Plan]) -> Iterator[Plan]:
-    known = None if IS_WRITTEN else _known().get(name)
+    known = _known().get(name)
     yield from sorted(plans, key=lambda plan: plan.seed != known)
 
 
