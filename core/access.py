@@ -123,6 +123,7 @@ class Rule(StrEnum):
     BOUND = "bound"  # they have it, and the token by which they ask is bound to less
     HIDDEN = "hidden"  # the subject is restricted, and does not exist for them
     DUTY = "duty"  # they have it, and this act is not for them
+    POLICY = "policy"  # they have it, and what the plugin goes by does not allow this now
     UNKNOWN_RIGHT = "unknown_right"  # there is no such right
 
 
@@ -318,6 +319,30 @@ class Verdict:
     rule: Rule
     by: str = ""
     sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What somebody is to one item now, for a policy that asks for more than a right: whether they have the right that
+    was asked for, the roles that reach it, the teams of which they hold a role, and how they stand to it. `owns_store`
+    is whether they asked as the owner of the store's file, `is_here` whether it is they who ask, and `signed_in_at` is
+    when they signed in themselves: None for a program that asks by a token, and of whoever is not here."""
+
+    may: bool
+    roles: frozenset[Role] = frozenset()
+    teams: frozenset[str] = frozenset()
+    relations: frozenset[Relation] = frozenset()
+    owns_store: bool = False
+    signed_in_at: datetime | None = None
+    is_here: bool = False
+
+
+def standing(verdict: Verdict, subject: Subject, facts: Facts) -> Standing:
+    """The same, of what is known of them. `verdict` says whether they have the right."""
+    held = [one for one in facts.grants if one.stands(facts.now)]
+    roles = {one.role for one in held if one.reaches(subject)} | ({Role.ADMIN} if facts.owns_store else set())
+    teams = {one.scope.name for one in held if one.scope is not None and one.scope.kind is ScopeKind.TEAM}
+    return Standing(verdict.allowed, frozenset(roles), frozenset(teams), facts.relations, facts.owns_store)
 
 
 def proved(actor: Someone) -> Verdict:

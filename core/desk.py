@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
-from tieline.core.access import Relation
+from tieline.core.access import Relation, Standing
 from tieline.core.acts import LASTS
 from tieline.core.arguments import Ask
 from tieline.core.erasing import Place, Traces
@@ -104,6 +104,19 @@ class Look(Protocol):
 
 class Desk(Look, Protocol):
     """What an act decides at: it looks, and notes what is to follow."""
+
+    @property
+    def breaks_glass(self) -> bool:
+        """Whether whoever asks does at once, and has reviewed, what others are to be asked first."""
+
+    def standing(self, item: Item, right: str, person: str = "", *, owned_store: bool = False) -> Standing:
+        """What whoever asks is to an item now, and whether they have a right there; or somebody else, by the id that
+        rows have. Of those it is only known by what was kept whether the store's file is theirs. It is decided anew
+        where that changes meanwhile."""
+
+    def refuse(self, right: str, by: str, why: str) -> NoReturn:
+        """Refuse what somebody has the right to, by a rule of the plugin's policy. It is journalled as other refusals
+        are. Raises what is nobody's to catch."""
 
     def edit(self, item: Item, fields: Fields) -> None:
         """Note new values; every copy follows. Raises ValueError with a sentence for a field or a value that its kind

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from pydantic import BaseModel
 from ruamel.yaml import YAML
@@ -31,13 +32,35 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What a policy says to some facts: whether that may be, the rule that decided ("" for none), the word of a closed
+    list that says why, and a sentence. `more` is what else follows from it."""
+
+    allowed: bool
+    rule: str
+    reason: str
+    sentence: str
+    more: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial(Generic[Model]):
+    """How a policy that says what may be is held against facts that somebody made up. `given` is what they may say;
+    `judge` is what decides at work as well, and is pure."""
+
+    given: type[BaseModel]
+    judge: Callable[[Model, Any], Judged]
+
+
+@dataclass(frozen=True, slots=True)
 class Policy(Generic[Model]):
     """A document of a plugin's. `shipped` is what holds until somebody approves another; its model says what one may
-    say."""
+    say. One with a `trial` can be tried out, see `tieline policy test`."""
 
     name: str
     summary: str
     shipped: Model
+    trial: Trial[Model] | None = None
 
     def read(self, text: str, file: str = "the document") -> Model:
         """What a document says. Raises Misfit with each thing that is wrong with it, by line and column, and
@@ -62,12 +85,17 @@ def _read(model: type[Model], text: str, file: str) -> Model:
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > LARGEST:
         raise Misfit(f"{file} has {size:,} bytes; a policy has {LARGEST:,} at most")
+    return understood(model, text, file, "the policy")
+
+
+def understood(model: type[Model], text: str, file: str, where: str) -> Model:
+    """What a document in YAML says, as its model has it. Raises Misfit, with each thing that is wrong with it."""
     findings = Findings(file)
     try:
         node = load_yaml(text, file)
     except ConfigError as error:
         raise Misfit("\n".join(str(problem) for problem in error.problems)) from None
-    said = validated(model, node, "the policy", findings)
+    said = validated(model, node, where, findings)
     if said is None or findings.problems:
         raise Misfit("\n".join(str(problem) for problem in findings.sorted()))
     return said

@@ -58,6 +58,7 @@ class Session:
     someone: Someone
     account: str
     used_at: datetime
+    made_at: datetime
 
 
 def begin(tx: Transaction, someone: Someone, *, account: str, at: datetime, shown_before: str = "") -> str:
@@ -94,7 +95,7 @@ def prove(connection: Connection, shown: str, now: datetime) -> Session:
         raise NotProved("whoever signed in here is not known any more.")
     if row.token:
         tokens.check(connection, row.token, now)
-    return Session(row.id, Someone(row.called, identity, row.token), row.account, row.used_at)
+    return Session(row.id, Someone(row.called, identity, row.token), row.account, row.used_at, row.made_at)
 
 
 def stands(now: datetime) -> ColumnElement[bool]:

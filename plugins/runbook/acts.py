@@ -9,13 +9,14 @@ nobody does, the run is stuck, and the step is not repeated.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from tieline.core.access import Standing
 from tieline.core.acts import NotDone
 from tieline.core.arguments import Answer, Ask, Document, ItemName, Line
 from tieline.core.desk import Desk, Item
@@ -26,8 +27,9 @@ from tieline.core.projections import Happened
 from tieline.core.settings import no_such
 from tieline.plugins.runbook import cacao, machine, tables
 from tieline.plugins.runbook.machine import Execute, Finish, Outcome, Place, RunStatus, Skip
-from tieline.plugins.runbook.policy import Mode, Name, Runbook, Settings, holds
-from tieline.plugins.runbook.tables import HALT, RUN, STEP
+from tieline.plugins.runbook.policy import Books, Mode, Name, Runbook, Step, holds
+from tieline.plugins.runbook.rules import Action, Automation, judge
+from tieline.plugins.runbook.tables import ALLOWED, HALT, RUN, STEP
 
 KIND: Final = ItemKind(
     "run",
@@ -47,6 +49,12 @@ WHY: Final = 300
 """Characters of why a policy is to say something else."""
 
 APPROVE: Final = "runbook.approve"
+START: Final = "runbook.start"
+POLICY: Final = "runbook.automation"
+GLASS: Final = "break-glass"
+"""Stands for the rule where none was asked, and somebody answers for that in a review."""
+MOST: Final = 1_000
+"""As many as ever agree: of runs of which nobody counted."""
 GATE: Final = "gate"
 TIMEOUT: Final = "timeout"
 GRACE: Final = timedelta(minutes=1)
@@ -146,8 +154,8 @@ class Everything(Answer):
 class Runbooks:
     """What the plugin does, by the policy that says which runbooks there are."""
 
-    def __init__(self, books: Policy[Settings]) -> None:
-        self._books = books
+    def __init__(self, books: Policy[Books], automation: Policy[Automation]) -> None:
+        self._books, self._automation = books, automation
 
     # -- what people do --------------------------------------------------------------------------------------------
 
@@ -176,8 +184,8 @@ class Runbooks:
         )
         plan = runbook.model_dump_json()
         desk.record(tables.Started(incident=incident.uid, runbook=ask.runbook, plan=plan, dry_run=ask.dry_run), made)
-        if not by_hand and not ask.dry_run and any(runbook.takes_two(step) for step in runbook.steps):
-            desk.ask_first(APPROVE, f"the impact of {ask.runbook} is {runbook.worst}, which takes two people")
+        if not by_hand:
+            self._answer(desk, incident, made, ask.runbook, runbook, dry_run=ask.dry_run)
         words = "a person does its steps, in this order" if by_hand else "it is carried out"
         return lambda: Run(run=desk.called(made), status=status, words=f"{words}: {runbook.title}")
 
@@ -210,10 +218,11 @@ class Runbooks:
 
     def resume(self, desk: Desk, ask: OfRun) -> Run:
         """Have a run go on that was paused."""
-        item, _row, _runbook = self._of(desk, ask.run)
+        item, row, runbook = self._of(desk, ask.run)
         _must_be(desk, item, (RunStatus.PAUSED,))
         _refuse_if_halted(desk)
         desk.record(tables.Resumed(), item)
+        self._answer_on(desk, item, row, runbook)
         return self._to(desk, item, RunStatus.RUNNING, "it goes on")
 
     def takeover(self, desk: Desk, ask: OfRunWhy) -> Run:
@@ -263,7 +272,7 @@ class Runbooks:
         carried over is named."""
         found = cacao.imported(ask.document, ask.name or "", ask.runner or "")
         books = desk.policy(self._books)
-        together = Settings.model_validate({"runbooks": {**books.runbooks, found.name: found.runbook}})
+        together = Books.model_validate({"runbooks": {**books.runbooks, found.name: found.runbook}})
         left = f"; not carried over: {', '.join(found.left)}" if found.left else ""
         why = f"{found.name} from a CACAO playbook{left}"
         desk.propose(self._books, as_yaml(together), why if len(why) <= WHY else f"{why[: WHY - 1]}…")
@@ -283,6 +292,74 @@ class Runbooks:
             raise NotDone("nothing is halted")
         desk.record(tables.Freed())
         return Everything(is_halted=False)
+
+    def _answer(self, desk: Desk, incident: Item, run: Item, name: str, runbook: Runbook, *, dry_run: bool) -> None:
+        """Have whoever asks answer for a run that begins, as far as the policy allows it; the last that is noted."""
+        standing = desk.standing(incident, START)
+        if dry_run:
+            # What has no effect may be tried by whoever has the right to.
+            desk.record(tables.Vouched(owned_store=standing.owns_store, approvals=0, is_free=False), run)
+            return
+        others, refused = self._takes(desk, incident, name, runbook, standing)
+        if refused is not None and not desk.breaks_glass:
+            desk.refuse(START, *refused)
+        is_free = desk.breaks_glass and (refused is not None or others > 0)
+        desk.record(tables.Vouched(owned_store=standing.owns_store, approvals=others, is_free=is_free), run)
+        if others or is_free:
+            each = "another person agrees" if others == 1 else f"{others} others agree"
+            why = refused[1] if refused is not None else f"the impact of {name} is {runbook.worst}, and {each} first"
+            desk.ask_first((APPROVE,) * max(1, others), why)
+
+    def _answer_on(self, desk: Desk, run: Item, row: Any, runbook: Runbook) -> None:
+        """Have whoever asks answer for a run from here on. Who agreed has agreed, and nobody is asked anew."""
+        called = desk.called_by_id([row.incident]).get(row.incident)
+        if called is None:
+            return
+        incident = desk.item(called)
+        standing, agreed = desk.standing(incident, START), MOST if row.approvals is None else row.approvals
+        if not row.dry_run and not row.is_free:
+            others, refused = self._takes(desk, incident, row.runbook, runbook, standing)
+            if refused is not None:
+                desk.refuse(START, *refused)
+            if others > agreed:
+                few = f"it takes {others} others who agree by now, and {agreed} did"
+                raise NotDone(f"{few}: abort {desk.called(run)} and have {row.runbook} begin anew, which asks them")
+        told = tables.Vouched(owned_store=standing.owns_store, approvals=agreed, is_free=row.is_free)
+        desk.record(told, run)
+
+    def _takes(
+        self, desk: Desk, incident: Item, name: str, runbook: Runbook, standing: Standing
+    ) -> tuple[int, tuple[str, str] | None]:
+        """How many others agree to the steps of a runbook; and the rule and the sentence where one of them is refused
+        to whoever asks."""
+        automation, signed_in, takes = desk.policy(self._automation), _signed_in(desk, standing), 0
+        alike = {(step.impact or runbook.impact, runbook.runner_of(step)): step for step in runbook.steps}
+        refused: tuple[str, str] | None = None
+        for step in alike.values():
+            action = _action(desk, incident, name, runbook, step, standing)
+            said = judge(automation, action.model_copy(update={"signed_in": signed_in}), _begun(desk))
+            takes = max(takes, said.more.get("approvals", 0))
+            if not said.allowed and refused is None:
+                words = f"{step.name} of {name} is not done: {said.sentence} (`tieline policy show {POLICY}`)"
+                refused = said.rule, words
+        return takes, refused
+
+    def _verdict(self, desk: Desk, row: Any, runbook: Runbook, step: Step, incident: Item | None) -> str:
+        """By which rule a step may begin now. Raises NotDone where it may not."""
+        if row.is_free:
+            return GLASS
+        if incident is None:
+            raise NotDone("what it is done for is there no more")
+        standing = desk.standing(incident, START, row.answers, owned_store=row.owned_store)
+        if not standing.may:
+            raise NotDone("whoever answers for it may not have runbooks be carried out any more")
+        agreed = MOST if row.approvals is None else row.approvals
+        action = _action(desk, incident, row.runbook, runbook, step, standing)
+        begins = action.model_copy(update={"begins": True, "approvals": agreed})
+        said = judge(desk.policy(self._automation), begins, _begun(desk))
+        if not said.allowed:
+            raise NotDone(said.sentence)
+        return said.rule
 
     # -- what it does by itself ------------------------------------------------------------------------------------
 
@@ -357,8 +434,9 @@ class Runbooks:
         if why is not None:
             self._rest(desk, item, row, f"everything is halted: {why}")
             return
-        incident = desk.called_by_id([row.incident]).get(row.incident)
-        fields = desk.item(incident).fields if incident is not None else {}
+        called = desk.called_by_id([row.incident]).get(row.incident)
+        incident = desk.item(called) if called is not None else None
+        fields = incident.fields if incident is not None else {}
         while isinstance(
             move := machine.next_move(runbook, place, lambda guard: holds(guard, fields), dry_run=row.dry_run), Skip
         ):
@@ -367,7 +445,7 @@ class Runbooks:
             _moved(desk, item, place)
         match move:
             case Execute():
-                self._execute(desk, item, row, runbook, move)
+                self._execute(desk, item, row, runbook, move, incident)
             case machine.Ask():
                 until = desk.now + move.gate.expires
                 desk.record(tables.Asked(step=runbook.steps[move.step].name, until=until), item)
@@ -385,8 +463,18 @@ class Runbooks:
         desk.record(tables.Paused(why=why), item)
         self._to(desk, item, RunStatus.PAUSED, why, row)
 
-    def _execute(self, desk: Desk, item: Item, row: Any, runbook: Runbook, move: Execute) -> None:
+    def _execute(
+        self, desk: Desk, item: Item, row: Any, runbook: Runbook, move: Execute, incident: Item | None
+    ) -> None:
         step = runbook.steps[move.step]
+        if not row.dry_run and not move.is_undoing:
+            try:
+                rule = self._verdict(desk, row, runbook, step, incident)
+            except NotDone as error:
+                why = f"{step.name} is not done: {error}; `tieline runbook resume {desk.called(item)}` asks again"
+                self._rest(desk, item, row, why)
+                return
+            desk.record(tables.Allowed(step=step.name, rule=rule), item)
         undoing = "undo " if move.is_undoing else ""
         made = desk.open(
             RecordKind.EXECUTION,
@@ -471,6 +559,38 @@ class Runbooks:
             return None
         item, row, runbook = self._of(desk, run)
         return (item, row, runbook) if row.execution == execution.uid else None
+
+
+def _action(desk: Desk, incident: Item, name: str, runbook: Runbook, step: Step, standing: Standing) -> Action:
+    return Action(
+        runbook=name,
+        impact=step.impact or runbook.impact,
+        runner=runbook.runner_of(step),
+        service=str(incident.fields.get("service") or ""),
+        at=desk.now,
+        roles=tuple(sorted(standing.roles)),
+        teams=tuple(sorted(standing.teams)),
+        relations=tuple(sorted(standing.relations)),
+    )
+
+
+def _signed_in(desk: Desk, standing: Standing) -> timedelta | None:
+    """How long ago whoever asks signed in; None for a program. Of whoever asked before and is not here, it was looked
+    at then."""
+    if not standing.is_here:
+        return timedelta(0)
+    return None if standing.signed_in_at is None else desk.now - standing.signed_in_at
+
+
+def _begun(desk: Desk) -> Callable[[str, datetime], int]:
+    """How many steps began by a rule since some time."""
+
+    def count(rule: str, since: datetime) -> int:
+        asked = select(func.count()).select_from(ALLOWED).where(ALLOWED.c.rule == rule, ALLOWED.c.at > since)
+        found = desk.rows.first(asked)
+        return int(found[0]) if found is not None else 0
+
+    return count
 
 
 def _place(row: Any) -> Place:

@@ -9,8 +9,8 @@ from tieline.core.hooks import hookimpl
 from tieline.core.offer import Follower, Offer, Right, TimerKind
 from tieline.core.views import View
 from tieline.plugins.runbook import tables
-from tieline.plugins.runbook.acts import APPROVE, GATE, KIND, TIMEOUT, Runbooks
-from tieline.plugins.runbook.policy import Settings, books
+from tieline.plugins.runbook.acts import APPROVE, GATE, KIND, START, TIMEOUT, Runbooks
+from tieline.plugins.runbook.settings import Settings, automation, books
 from tieline.plugins.runbook.views import exported, listed, show
 
 RUN = ("run",)
@@ -32,7 +32,8 @@ class Plugin:
 
     def __init__(self, settings: Settings) -> None:
         self._books = books(settings)
-        self._does = Runbooks(self._books)
+        self._automation = automation(settings)
+        self._does = Runbooks(self._books, self._automation)
 
     @hookimpl
     def tieline_offer(self) -> Offer:
@@ -47,10 +48,10 @@ class Plugin:
                 Act(
                     "start",
                     does.start,
-                    "runbook.start",
+                    START,
                     ("runbook", "incident"),
                     example={"runbook": "restart", "incident": "INC-1"},
-                    records=(tables.Started,),
+                    records=(tables.Started, tables.Vouched),
                     asks_first=(APPROVE,),
                     opens=kind,
                 ),
@@ -72,7 +73,7 @@ class Plugin:
                     RUN,
                     kind=kind,
                     example=run,
-                    records=(tables.Resumed,),
+                    records=(tables.Resumed, tables.Vouched),
                     after=("pause",),
                 ),
                 Act(
@@ -119,7 +120,7 @@ class Plugin:
                 View("list", listed(self._books), READ, example={}),
             ),
             rights={
-                "runbook.start": Right("have a runbook be carried out", WORKERS),
+                START: Right("have a runbook be carried out", WORKERS),
                 APPROVE: Right("agree to a run that may do harm, and to a step of a run", DECIDERS),
                 CONTROL: Right("pause, resume, take over and abort a run", WORKERS),
                 "runbook.settle": Right("say what came of a step", WORKERS),
@@ -133,7 +134,7 @@ class Plugin:
                 ),
             ),
             timers=(TimerKind(GATE, does.gate), TimerKind(TIMEOUT, does.timeout)),
-            policies=(self._books,),
+            policies=(self._books, self._automation),
             kinds=(KIND,),
             does=frozenset({"incident.edit", "incident.comment"}),
         )

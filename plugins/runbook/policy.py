@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from tieline.core.arguments import Duration
 from tieline.core.expressions import ALWAYS, Condition, ExpressionError, compile_condition, variables_of
 from tieline.core.model import INCIDENT_FIELDS, Fields
-from tieline.core.policy import Policy
 
 
 class Mode(StrEnum):
@@ -32,7 +31,7 @@ class Impact(StrEnum):
     DESTRUCTIVE = "destructive"  # it cannot be taken back
 
 
-_IMPACTS: Final = tuple(Impact)
+IMPACTS: Final = tuple(Impact)
 
 
 class Otherwise(StrEnum):
@@ -85,18 +84,18 @@ def holds(guard: str, fields: Fields) -> bool:
     return compiled(guard).holds(values)
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Gate(_Model):
+class Gate(Model):
     """A person has to agree, in time: no answer is a no."""
 
     ask: Text = Field(description="What they are asked.")
     expires: Wait = Field(default=FIRST_WAIT, description="After what time no answer is a no.")
 
 
-class Step(_Model):
+class Step(Model):
     """One step. Its commands are in the runner's own words, and hold no secrets: a runner has those."""
 
     name: Name = Field(description="What it is called.")
@@ -112,7 +111,7 @@ class Step(_Model):
     impact: Impact | None = Field(default=None, description="How much harm it may do; the runbook's without this.")
 
 
-class Runbook(_Model):
+class Runbook(Model):
     """Steps for one situation."""
 
     title: Text = Field(description="What it does, in one line.")
@@ -145,7 +144,7 @@ class Runbook(_Model):
     @property
     def worst(self) -> Impact:
         """The most harm that any of its steps may do."""
-        return max((step.impact or self.impact for step in self.steps), key=_IMPACTS.index)
+        return max((step.impact or self.impact for step in self.steps), key=IMPACTS.index)
 
     def gate_of(self, step: Step) -> Gate | None:
         """What a person is asked before a step, if anything."""
@@ -159,14 +158,9 @@ class Runbook(_Model):
         return "\n".join(f"{number}. {step.name}: `{step.run}`" for number, step in enumerate(self.steps, 1))
 
 
-class Settings(_Model):
-    """What the `runbook` plugin may be told; and what its policy says, once there is one in the store."""
+class Books(Model):
+    """Which runbooks there are, as the policy says once there is one in the store."""
 
     runbooks: dict[Name, Runbook] = Field(
         default={}, description="Runbooks by name. They hold until somebody has others approved as `runbook.books`."
     )
-
-
-def books(settings: Settings) -> Policy[Settings]:
-    """The policy that says which runbooks there are. Before anybody has one approved, those of the settings hold."""
-    return Policy("books", "which runbooks there are, and what they do", settings)

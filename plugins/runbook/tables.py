@@ -24,6 +24,18 @@ RUN = plugin_table(
     Column("until", InstantColumn),  # when the gate expires
     Column("execution", String(32), nullable=False),  # the id of the step at work; "" for none
     Column("starter", Text, nullable=False),  # the id of whoever began it
+    Column("answers", Text, nullable=False),  # of whoever answers for what it does
+    Column("owned_store", Boolean, nullable=False),
+    Column("approvals", Integer),  # how many agreed; None where nobody counted
+    Column("is_free", Boolean, nullable=False),
+)
+ALLOWED = plugin_table(
+    "runbook",
+    "allowed",
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    subject_column(),
+    Column("rule", String(40), nullable=False, index=True),
+    Column("at", InstantColumn, nullable=False),
 )
 STEP = plugin_table(
     "runbook",
@@ -45,6 +57,22 @@ class Started(PluginEvent, kind="runbook.started"):
     runbook: Line
     plan: Words
     dry_run: bool
+
+
+class Vouched(PluginEvent, kind="runbook.vouched"):
+    """somebody answers for what a run does from here on; how many others agreed, and whether no rule is asked any more,
+    since they act at once and are reviewed. `owned_store` is whether the store's file was theirs"""
+
+    owned_store: bool
+    approvals: int
+    is_free: bool
+
+
+class Allowed(PluginEvent, kind="runbook.allowed"):
+    """a step of a run may begin; by which rule"""
+
+    step: Line
+    rule: Line
 
 
 class Moved(PluginEvent, kind="runbook.moved"):
@@ -169,7 +197,26 @@ def _started(rows: Rows, event: Started, happened: Happened) -> None:
         until=None,
         execution="",
         starter=happened.actor,
+        answers=happened.actor,
+        owned_store=False,
+        approvals=None,
+        is_free=False,
     )
+
+
+def _vouched(rows: Rows, event: Vouched, happened: Happened) -> None:
+    rows.change(
+        RUN,
+        {"subject": happened.subject},
+        answers=happened.actor,
+        owned_store=event.owned_store,
+        approvals=event.approvals,
+        is_free=event.is_free,
+    )
+
+
+def _allowed(rows: Rows, event: Allowed, happened: Happened) -> None:
+    rows.put(ALLOWED, seq=happened.seq, subject=happened.subject, rule=event.rule, at=happened.at)
 
 
 def _moved(rows: Rows, event: Moved, happened: Happened) -> None:
@@ -227,14 +274,17 @@ def _freed(rows: Rows, _event: Freed, happened: Happened) -> None:
 
 
 EVENTS = (
-    *(Started, Moved, Asked, Approved, Denied, Began, Skipped, Ended, Reported, Stuck, Paused, Resumed, TakenOver),
+    *(Started, Vouched, Allowed),
+    *(Moved, Asked, Approved, Denied, Began, Skipped, Ended, Reported, Stuck, Paused, Resumed, TakenOver),
     *(Aborted, Finished, Halted, Freed),
 )
 RUNS = Projection(
     "runs",
-    (RUN, STEP, HALT),
+    (RUN, STEP, ALLOWED, HALT),
     {
         Started: _started,
+        Vouched: _vouched,
+        Allowed: _allowed,
         Moved: _moved,
         Asked: _asked,
         Approved: _approved,
@@ -247,5 +297,5 @@ RUNS = Projection(
         Halted: _halted,
         Freed: _freed,
     },
-    version=2,
+    version=3,
 )

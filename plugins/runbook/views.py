@@ -17,8 +17,8 @@ from tieline.core.policy import Policy
 from tieline.core.settings import no_such
 from tieline.core.shown import Part, Table
 from tieline.core.views import Listing, Moment, Row
-from tieline.plugins.runbook import cacao
-from tieline.plugins.runbook.policy import Impact, Mode, Runbook, Settings
+from tieline.plugins.runbook import cacao, policy
+from tieline.plugins.runbook.policy import Impact, Mode, Runbook
 from tieline.plugins.runbook.tables import RUN, STEP
 
 
@@ -114,7 +114,7 @@ class Exported(Answer):
         return (orjson.dumps(self.playbook, option=orjson.OPT_INDENT_2).decode(),)
 
 
-def exported(books: Policy[Settings]) -> Callable[[Look, Export], Exported]:
+def exported(books: Policy[policy.Books]) -> Callable[[Look, Export], Exported]:
     """The view of one of those that hold now."""
 
     def exported(look: Look, ask: Export) -> Exported:
@@ -150,7 +150,7 @@ class BooksShown(Listing[BookShown]):
         return (Table("Runbooks", head, rows, "there is none; propose some as the policy runbook.books"),)
 
 
-def listed(books: Policy[Settings]) -> Callable[[Look, Books], BooksShown]:
+def listed(books: Policy[policy.Books]) -> Callable[[Look, Books], BooksShown]:
     """The view of those that hold now."""
 
     def listed(look: Look, _ask: Books) -> BooksShown:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tieline.core import grants, tokens
-from tieline.core.access import GRANT, OWN_RULES, STORE, Facts, Rule, Rules, Subject, Verdict, may
+from tieline.core.access import GRANT, OWN_RULES, STORE, Facts, Rule, Rules, Standing, Subject, Verdict, may, standing
 from tieline.core.acts import Withheld
 from tieline.core.errors import NotAllowed
 from tieline.core.identity import Someone
@@ -40,10 +40,15 @@ class Asker:
     """The rights that there are."""
     owns: Callable[[Someone], bool] = _nobody
     """Whether the store's file is somebody's, of whom it is asked beside them."""
+    signed_in_at: datetime | None = None
+    """When they signed in; None where they prove who they are with each thing that they ask for."""
+    is_here: bool = True
+    """Whether it is they who ask."""
 
     def other(self, someone: Someone) -> Asker:
         """Somebody else, who asked before and is not here."""
-        return replace(self, someone=someone, owns_store=self.owns(someone), opened_store=False)
+        owned = self.owns(someone)
+        return replace(self, someone=someone, owns_store=owned, opened_store=False, signed_in_at=None, is_here=False)
 
     def facts(self, connection: Connection | Transaction) -> Facts:
         """What is known of them. Raises NotProved for a token that no longer stands."""
@@ -54,6 +59,13 @@ class Asker:
     def may(self, connection: Connection | Transaction, right: str, subject: Subject) -> Verdict:
         """Whether they may do this to that."""
         return may(self.someone, right, subject, grants.toward(connection, self.facts(connection), subject))
+
+    def standing(self, connection: Connection | Transaction, right: str, subject: Subject) -> Standing:
+        """What they are to this, for a policy that asks for more than a right."""
+        facts = grants.toward(connection, self.facts(connection), subject)
+        found = standing(may(self.someone, right, subject, facts), subject, facts)
+        at = (self.signed_in_at or self.now) if self.is_here and not self.someone.token else None
+        return replace(found, signed_in_at=at, is_here=self.is_here)
 
     def sight(self, connection: Connection | Transaction) -> Sight:
         """What they see."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from tieline.core import erasing, grants, holds, journal, standings, timers
-from tieline.core.access import PEOPLE, Relation, Rule, Subject, Verdict
+from tieline.core.access import PEOPLE, Relation, Rule, Standing, Subject, Verdict
 from tieline.core.acts import LASTS, Acts, Approval, AskFirst, NotDone, Withheld
 from tieline.core.arguments import Ask
 from tieline.core.desk import Item
@@ -23,7 +23,7 @@ from tieline.core.policy import Policy
 from tieline.core.projections import Happened, Projection, RowsSeen
 from tieline.core.settings import no_such
 from tieline.core.store.store import Connection, Transaction
-from tieline.sync import loading, restricting
+from tieline.sync import loading, proposals, restricting
 from tieline.sync.comments import comments
 from tieline.sync.engine import Connected, Engine
 from tieline.sync.office import deciding, jobs, notes, projecting
@@ -52,6 +52,10 @@ LONGEST_TIMER_KEY: Final = 200
 
 AT_ONCE: Final = timedelta(seconds=1)
 """A timer that is set for sooner than this is brought about by what set it, and not by the time that passes."""
+
+
+class Moved(Exception):
+    """What was looked at inside the transaction is not what was locked for it."""
 
 
 @dataclass(slots=True)
@@ -171,6 +175,8 @@ class EngineDesk(Seeing):
     """Who is to be asked first."""
     has_leave: bool = False
     """Whether somebody was, or whoever asks does it at once."""
+    breaks_glass: bool = False
+    """Whether whoever asks does it at once."""
     approved_by: tuple[str, ...] = ()
     """The ids of those who approved what was noted, once it is carried out."""
     around: Around | None = None
@@ -211,6 +217,40 @@ class EngineDesk(Seeing):
     def rows(self) -> RowsSeen:
         """The rows of the plugin's own tables, of whatever whoever asks may see."""
         return rows_of(self.plugin, self, self.read.setdefault)
+
+    def standing(self, item: Item, right: str, person: str = "", *, owned_store: bool = False) -> Standing:
+        """What somebody is to an item now. Where that changes before it is carried out, it is decided anew."""
+        self.refuse_if_over()
+        asker = self._asker(person, owned_store=owned_store)
+        if asker is None:
+            return Standing(may=False)
+        subject = subject_of(self.seen_in, item.id)
+
+        def find(seen_in: Connection | Transaction) -> Standing:
+            return asker.standing(seen_in, right, subject)
+
+        found = find(self.seen_in)
+
+        def hold(tx: Transaction) -> None:
+            if find(tx) != found:
+                raise Moved
+
+        self.holds.append(hold)
+        return found
+
+    def _asker(self, person: str, *, owned_store: bool) -> Asker | None:
+        """Whoever asks, or somebody else; None for one whom nobody knows any more."""
+        if self.around is not None and person in ("", self.person):
+            return self.around.asker()
+        known = proposals.known_as(self.seen_in, person)
+        if known is None:
+            return None
+        rules = self.engine.registry.offers.rules
+        return Asker(called(known), owned_store, self.now, rules=rules, is_here=False)
+
+    def refuse(self, right: str, by: str, why: str) -> NoReturn:
+        """Refuse what somebody has the right to, by a rule of the plugin's policy."""
+        raise Lacking(right, Verdict(False, Rule.POLICY, by, why))
 
     def edit(self, item: Item, fields: Fields) -> None:
         """Note new values; every copy follows."""

@@ -33,8 +33,8 @@ from tieline.sync import loading
 from tieline.sync.engine import Engine
 from tieline.sync.limits import TRIES, doubled
 from tieline.sync.office import happenings
-from tieline.sync.office.desk import EngineDesk, Whose
-from tieline.sync.office.holding import Moved, follow, stands
+from tieline.sync.office.desk import EngineDesk, Moved, Whose
+from tieline.sync.office.holding import follow, stands
 from tieline.sync.sight import WHOLE
 
 WINDOW: Final = 2_000

@@ -13,11 +13,7 @@ from tieline.core import timers
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync import loading, policies
 from tieline.sync.office import projecting
-from tieline.sync.office.desk import EngineDesk
-
-
-class Moved(Exception):
-    """What was looked at inside the transaction is not what was locked for it."""
+from tieline.sync.office.desk import EngineDesk, Moved
 
 
 class Decided(Protocol):

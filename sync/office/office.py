@@ -28,8 +28,8 @@ from tieline.sync.engine import Engine
 from tieline.sync.office import acted, projecting, proposing
 from tieline.sync.office.answering import answering
 from tieline.sync.office.asking import Asker
-from tieline.sync.office.desk import Around, EngineDesk, May, Whose, nobody
-from tieline.sync.office.holding import Moved, follow, stands
+from tieline.sync.office.desk import Around, EngineDesk, May, Moved, Whose, nobody
+from tieline.sync.office.holding import follow, stands
 from tieline.sync.office.own import OWN
 from tieline.sync.sight import OUTSIDER, Sight
 
@@ -147,6 +147,7 @@ class Office:
         whose = Whose(act.name, asked.actor, act.records, offer, asks_first=act.asks_first)
         leave = bool(asked.break_glass)
         desk = EngineDesk(self._engine, seen_in, whose, now, sight, self._may, has_leave=leave, around=self._around)
+        desk.breaks_glass = leave
         try:
             with answering(offer, act.name):
                 answer = _run(act, desk, asked.ask)

@@ -72,6 +72,7 @@ OWN_VIEWS: Final = OwnViews(
         _Told("policy show", "policies", "show", READ_POLICY, ("policy",)),
         _Told("policy history", "policies", "history", READ_POLICY, ("policy",)),
         _Told("policy plan", "policies", "plan", READ_POLICY, ("policy", "document")),
+        _Told("policy test", "policies", "trial", READ_POLICY, ("policy", "cases")),
         _Told("people show", "people", "people", words=("incident",)),
         _Told("access list", "roles", "roles", "access.read"),
         _Told("access why", "access", "why", "", ("person", "act", "subject")),

@@ -21,8 +21,7 @@ from tieline.sync import proposals
 from tieline.sync.office import proposing
 from tieline.sync.office.answering import answering
 from tieline.sync.office.asking import Lacking
-from tieline.sync.office.desk import EngineDesk
-from tieline.sync.office.holding import Moved
+from tieline.sync.office.desk import EngineDesk, Moved
 from tieline.sync.proposals import Proposal, Review, State
 from tieline.sync.sight import Sight
 

@@ -29,8 +29,7 @@ from tieline.sync import proposals
 from tieline.sync.office import acted, notes
 from tieline.sync.office.answering import answering
 from tieline.sync.office.asking import Asker, Lacking
-from tieline.sync.office.desk import Around, EngineDesk, Whose
-from tieline.sync.office.holding import Moved
+from tieline.sync.office.desk import Around, EngineDesk, Moved, Whose
 from tieline.sync.office.subjects import subject
 from tieline.sync.proposals import Given, Proposal, Review, State
 from tieline.sync.sight import Sight, subject_of
@@ -50,7 +49,9 @@ class AsksFirst(Answer):
     def sentence(self) -> str:
         each = f"somebody else with the right {self.needs[0]} approves it"
         if len(self.needs) > 1:
-            each = f"others approve it, one for each of the rights {', '.join(self.needs)}"
+            each = f"{len(self.needs)} others approve it, one for each of the rights {', '.join(self.needs)}"
+            if len({*self.needs}) == 1:
+                each = f"{len(self.needs)} others with the right {self.needs[0]} approve it"
         return (
             f"nothing is done before {each}: {self.why}. They do with `tieline proposals approve {self.proposal}`, "
             f"until {self.until:%Y-%m-%d %H:%M} UTC; then it ends as a no."
@@ -285,18 +286,27 @@ def mine(desk: EngineDesk, found: Proposal, done: Again) -> Given:
     """The approval that whoever asks may give. Raises Lacking where there is none."""
     person = grants.person_of(desk.seen_in, desk.asking) or ""
     if person in {one.person for one in found.approvals}:
-        lacking = ", ".join(sorted({*done.approval.rights} - {one.right for one in found.approvals}))
+        lacking = ", ".join(lacking_of(done.approval.rights, found.approvals))
         raise NotDone(f"{found.label}: you have approved it. It takes somebody else as well, with the right {lacking}")
     is_author = person in {found.asker, *done.approval.authors}
     refused = list[tuple[str, Verdict]]()
-    for right in done.approval.rights:
-        if right not in {one.right for one in found.approvals}:
-            verdict = approves(around_of(desk).asker(), desk.seen_in, right, done.subject, is_author=is_author)
-            if verdict.allowed:
-                return Given(right, person, desk.asking.token)
-            refused.append((right, verdict))
+    for right in lacking_of(done.approval.rights, found.approvals):
+        verdict = approves(around_of(desk).asker(), desk.seen_in, right, done.subject, is_author=is_author)
+        if verdict.allowed:
+            return Given(right, person, desk.asking.token)
+        refused.append((right, verdict))
     right, verdict = refused[0]
     raise Lacking(right, verdict)
+
+
+def lacking_of(rights: Iterable[str], given: Iterable[Given]) -> tuple[str, ...]:
+    """The rights with which nobody approved it yet; one that several are to approve with as often as somebody is
+    missing."""
+    left = list(rights)
+    for one in given:
+        if one.right in left:
+            left.remove(one.right)
+    return tuple(left)
 
 
 def approves(
@@ -313,7 +323,7 @@ def approves(
 def note_approval(desk: EngineDesk, found: Proposal, done: Again, given: Given) -> tuple[str, ...]:
     """Note one approval, and with the last that it is carried out. Answers the rights that are still lacking."""
     others = (*found.approvals, given)
-    lacking = tuple(right for right in done.approval.rights if right not in {one.right for one in others})
+    lacking = lacking_of(done.approval.rights, others)
     desk.timers.add(found.timer)
     desk.stand_on(done.desk)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tieline.core.acts import NotDone
 from tieline.core.arguments import Answer, Ask, Document, Line
-from tieline.core.errors import NotThere
-from tieline.core.policy import Policy, as_yaml
+from tieline.core.errors import Misfit, NotThere
+from tieline.core.policy import Judged, Policy, as_yaml, understood
 from tieline.core.settings import no_such
 from tieline.core.shown import Part, Table
 from tieline.core.views import Keyset, Listing, Long, Moment, Row
@@ -212,3 +213,112 @@ def plan(look: EngineLook, ask: Plan) -> Planned:
     changes = difflib.unified_diff(as_yaml(said).splitlines(), as_yaml(wanted).splitlines(), lineterm="", n=2)
     lines = tuple(line for line in changes if not line.startswith(("---", "+++")))
     return Planned(policy=ask.policy, revision=0 if now is None else now.number, changes=lines)
+
+
+class Case(BaseModel):
+    """Facts that somebody made up, and what the policy is to say to them: as much of it as is written here."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, description="What the case is called.")
+    given: dict[str, Any] = Field(description="The facts.")
+    expect: dict[str, bool | int | str] = Field(min_length=1, description="What the policy is to say.")
+
+
+class Cases(BaseModel):
+    """A file of cases."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cases: tuple[Case, ...] = Field(max_length=1_000, description="The cases, each of which is judged by itself.")
+
+
+class Try(Ask):
+    """Which policy is tried, and with which cases."""
+
+    policy: Line = Field(description="A policy, as `tieline policy` lists it: runbook.automation.")
+    cases: Document = Field(description="The file with the cases, in YAML.")
+    document: Document | None = Field(
+        default=None, description="The file with what the policy may come to say; without it, what it says now."
+    )
+
+
+class CaseShown(Row):
+    """What the policy says to one case: whether that may be, the rule that decided, "" for none, and why."""
+
+    name: str
+    allowed: bool
+    rule: str
+    reason: str
+    sentence: str
+    more: dict[str, int]
+
+
+class Tried(Answer):
+    """What the policy says to each case; all of them are as they were to be."""
+
+    policy: str
+    cases: tuple[CaseShown, ...]
+
+    def shown(self) -> Sequence[Part]:
+        rows = [(one.name, "yes" if one.allowed else "no", one.rule, one.reason, one.sentence) for one in self.cases]
+        table = Table("Cases", ["case", "allowed", "rule", "reason", "what it says"], rows, empty="there is none")
+        return (table, f"{self.policy}: each of {len(self.cases)} cases is as it was to be")
+
+
+def trial(look: EngineLook, ask: Try) -> Tried:
+    """Hold a policy against cases: facts in, what it says and the rule that said so out. One that is not as it was to
+    be is an error, for whoever checks rules before they are proposed."""
+    policy = _policy(look, ask.policy)
+    said = policy.shipped
+    now = policies.latest(look.seen_in, ask.policy)
+    if ask.document is not None:
+        said = policy.read(ask.document)
+    elif now is not None:
+        said = policy.read(now.text, f"{ask.policy}, revision {now.number}")
+    cases = understood(Cases, ask.cases, "the cases", "the cases").cases
+    seen = [(case, _judged(policy, said, case)) for case in cases]
+    wrong = [words for case, found in seen for words in _otherwise(case, found)]
+    if wrong:
+        raise NotDone("\n".join(wrong))
+    return Tried(
+        policy=ask.policy,
+        cases=tuple(
+            CaseShown(
+                name=case.name,
+                allowed=one.allowed,
+                rule=one.rule,
+                reason=one.reason,
+                sentence=one.sentence,
+                more=dict(one.more),
+            )
+            for case, one in seen
+        ),
+    )
+
+
+def _judged(policy: Policy[Any], said: Any, case: Case) -> Judged:
+    if policy.trial is None:
+        raise Misfit(f"{policy.name} says how a plugin behaves, and not what may be: no case can be held against it")
+    try:
+        return policy.trial.judge(said, policy.trial.given.model_validate(case.given))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "given"
+        raise Misfit(f"the case {case.name!r}: {where}: {first['msg']}") from None
+
+
+def _otherwise(case: Case, found: Judged) -> Iterator[str]:
+    """Sentences: what the policy says otherwise than it was to."""
+    is_so: dict[str, bool | int | str] = {"allowed": found.allowed, "rule": found.rule, "reason": str(found.reason)}
+    is_so |= found.more
+    for name, wanted in case.expect.items():
+        begins = f"the case {case.name!r}: {name} was to be {_word(wanted)}"
+        if name not in is_so:
+            yield f"{begins}, and it says nothing of that; it says {', '.join(is_so)}: {found.sentence}"
+        elif (type(is_so[name]), is_so[name]) != (type(wanted), wanted):
+            yield f"{begins} and is {_word(is_so[name])}: {found.sentence}"
+
+
+def _word(value: bool | int | str) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else repr(value)

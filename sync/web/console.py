@@ -263,8 +263,9 @@ class Console:
             with suppress(StoreUnavailable), engine.store.write() as tx:
                 sessions.note_use(tx, found, now)
         rules = engine.registry.offers.rules
-        owns = self._host.owns_store
-        return Signed(found, shown, Asker(found.someone, owns(found.someone), now, rules=rules, owns=owns))
+        owns, someone = self._host.owns_store, found.someone
+        asker = Asker(someone, owns(someone), now, rules=rules, owns=owns, signed_in_at=found.made_at)
+        return Signed(found, shown, asker)
 
     def _to_sign_in(self, call: Call) -> Response:
         if call.method != "GET" or call.path == LIVE:

@@ -142,8 +142,8 @@ SELDOM: Final = {
     "POST /api/v1/token/revoke",  # of one's own token alone
     *("POST /api/v1/restrict", "POST /api/v1/unrestrict", "POST /api/v1/people/remove", "POST /api/v1/access/revoke"),
     "POST /api/v1/plugin/rebuild",  # of a plugin, and there is none
-    *(f"GET /api/v1/policy/{view}" for view in ("show", "plan", "history")),  # of a plugin's too
-    "POST /api/v1/policy/plan",
+    *(f"GET /api/v1/policy/{view}" for view in ("show", "plan", "test", "history")),  # of a plugin's too
+    *("POST /api/v1/policy/plan", "POST /api/v1/policy/test"),
     *("POST /api/v1/policy/propose", "POST /api/v1/policy/rollback"),
     *("GET /api/v1/jobs/show", "GET /api/v1/jobs/result", "POST /api/v1/jobs/resume", "POST /api/v1/jobs/cancel"),
 }

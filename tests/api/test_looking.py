@@ -51,6 +51,7 @@ NOT_THERE: Mapping[str, Mapping[str, Any]] = {
     "policy show": {"policy": "escalation.limits"},
     "policy history": {"policy": "escalation.limits"},
     "policy plan": {"policy": "escalation.limits", "document": "again: 20m"},
+    "policy test": {"policy": "escalation.limits", "cases": "cases: []"},
 }
 """What is asked about what this world has not."""
 QUERIES = [

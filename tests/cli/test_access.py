@@ -32,6 +32,7 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("policy", "show"): (("escalation.limits",), "policy.read"),
     ("policy", "history"): (("escalation.limits",), "policy.read"),
     ("policy", "plan"): (("escalation.limits", __file__), "policy.read"),
+    ("policy", "test"): (("escalation.limits", __file__), "policy.read"),
     ("policy", "propose"): (("escalation.limits", __file__, "--why", "x"), "policy.propose"),
     ("policy", "rollback"): (("escalation.limits", "1", "--why", "x"), "policy.propose"),
     ("access", "list"): ((), "access.read"),

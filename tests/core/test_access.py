@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,6 +32,7 @@ from tieline.core.access import (
     may,
     parse_scope,
     proved,
+    standing,
 )
 from tieline.core.identity import Someone, is_proved, of_account, told_by
 
@@ -204,7 +206,22 @@ def test_what_decides(case: str) -> None:
 
 
 def test_every_rule_decides_somewhere() -> None:
-    assert {rule for _right, _subject, _known, rule in CASES.values()} | {Rule.NOT_PROVED, Rule.PROVED} == set(Rule)
+    decides = {rule for _right, _subject, _known, rule in CASES.values()} | {Rule.NOT_PROVED, Rule.PROVED}
+    assert decides | {Rule.POLICY} == set(Rule), "a policy of a plugin decides behind all of them"
+    assert Rule.POLICY not in decides
+
+
+def test_what_somebody_is_to_an_item_is_what_stands_now_and_reaches_it() -> None:
+    known = facts(
+        Grant(Role.RESPONDER, STORAGE),
+        Grant(Role.COMMANDER, Scope(ScopeKind.TEAM, "shop")),
+        Grant(Role.SECURITY, until=NOW),
+    )
+    found = standing(may(ANN, "incident.edit", DISK, known), DISK, known)
+    assert found.may
+    assert (found.roles, found.teams) == (frozenset({Role.RESPONDER}), frozenset({"storage", "shop"}))
+    owned = replace(known, owns_store=True)
+    assert standing(may(ANN, "incident.edit", DISK, owned), DISK, owned).roles == {Role.RESPONDER, Role.ADMIN}
 
 
 def test_what_a_token_does_not_reach_is_told_with_what_it_reaches() -> None:

@@ -23,7 +23,7 @@ from tieline.plugins.publishing.policy import Settings as PublishingSettings
 from tieline.plugins.retention.plugin import Plugin as Retention
 from tieline.plugins.retention.policy import Settings as RetentionSettings
 from tieline.plugins.runbook.plugin import Plugin as Runbook
-from tieline.plugins.runbook.policy import Settings as Runbooks
+from tieline.plugins.runbook.settings import Settings as Runbooks
 
 PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md"))]
 ELSEWHERE = ("tieline_acme", "tieline-acme", "tieline_promises", "tieline-promises")

@@ -78,6 +78,7 @@ ARGUMENTS = {
     "policy show": ("escalation.limits",),
     "policy history": ("escalation.limits",),
     "policy plan": ("escalation.limits", "limits.yaml"),
+    "policy test": ("escalation.limits", "cases.yaml"),
     "policy propose": ("escalation.limits", "limits.yaml", "--why", "faster"),
     "policy rollback": ("escalation.limits", "1", "--why", "slower"),
     "simulate": ("--schedules", "1", "--steps", "5"),
@@ -104,6 +105,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "manual.yaml").write_text("policy: {severity: manual}\n", encoding="utf-8")
     options = {"left": "overlay: manual.yaml", "right": "overlay: manual.yaml"}
     (tmp_path / "limits.yaml").write_text("again: 20m\n", encoding="utf-8")
+    (tmp_path / "cases.yaml").write_text("cases: []\n", encoding="utf-8")
     world = World(tmp_path, options=options, top="plugins: {escalation: {}}")
     world.tools["left"].make({"title": "Disk full", "status": "new"})
     world.settle()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.docs.pages import DOCS, ROOT, blocks
-from tests.plugins.runbook.bench import Bench
+from tests.plugins.runbook.bench import ANN, Bench
 
 from tieline.core.config import load_text
 
@@ -48,6 +48,13 @@ def test_the_workspace_of_the_page_is_accepted(tmp_path: Path) -> None:
     _config, registry = load_text(found.text, tmp_path / "tieline.yaml")
     registry.close()
     assert "runbook start" in registry.offers.acts
+
+
+def test_the_rules_of_the_page_say_of_its_cases_what_it_says(bench: Bench) -> None:
+    page = {one.file: one.text for one in blocks(DOCS / "how-to" / "run-a-runbook.md")}
+    given = {"cases": page["cases.yaml"], "document": page["automation.yaml"]}
+    found = bench.look("policy test", ANN, policy="runbook.automation", **given)["cases"]
+    assert [one["rule"] for one in found] == ["by-day", "year-end", "harm"]
 
 
 def test_the_shell_runner_may_be_there_before_anything_else_is(tmp_path: Path) -> None:
