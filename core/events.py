@@ -59,6 +59,18 @@ class Event:
             object.__setattr__(found, name, facts.get(name, ABSENT))
         return found
 
+    # Written once, and not made anew for each kind: every command imports all of them.
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *(getattr(self, name) for name in self.__slots__)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+
 
 E = TypeVar("E", bound=Event)
 
@@ -70,7 +82,7 @@ def event(kind: str, *upcasts: Upcast) -> Callable[[type[E]], type[E]]:
     def declared(declaration: type[E]) -> type[E]:
         if kind in EVENTS:
             raise ValueError(f"there is an event {kind!r} already: {EVENTS[kind].__name__}")
-        made = dataclass(frozen=True, slots=True, kw_only=True)(declaration)
+        made = dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)(declaration)
         made.KIND, made.UPCASTS = kind, upcasts
         EVENTS[kind] = made
         return made

@@ -145,3 +145,15 @@ def test_a_kind_is_declared_once(declared: type[Event]) -> None:
 def test_a_comment_that_was_internal_or_public_is_read_as_for_an_audience(kind: str, before: str, now: str) -> None:
     assert today(kind, {"comment": 1, "visibility": before}) == {"comment": 1, "audience": now}
     assert today(kind, {"comment": 1, "audience": "public", "event_version": 2}) == {"comment": 1, "audience": "public"}
+
+
+def test_events_are_equal_where_they_are_of_one_kind_and_say_the_same() -> None:
+    said = events.Changed(changes={"title": "a"}, conflicts={})
+    assert said == events.Changed(changes={"title": "a"}, conflicts={})
+    assert said != events.Changed(changes={"title": "b"}, conflicts={})
+    assert said != events.Opened(fields={})
+    assert repr(events.Opened(fields={"title": "a"})).startswith("Opened(fields={'title': 'a'}, uid=")
+    one, same, other = (events.Opened(fields="a", uid=uid) for uid in ("1", "1", "2"))  # type: ignore[arg-type]
+    assert len({one, same, other}) == 2
+    with pytest.raises(AttributeError):
+        one.uid = "3"  # type: ignore[misc]
