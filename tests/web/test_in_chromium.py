@@ -20,6 +20,7 @@ from tieline.core import grants, tokens
 from tieline.core.access import Grant, Role, Rule, Verdict, parse_scope
 from tieline.core.identity import of_account
 from tieline.core.model import Audience
+from tieline.core.store import outputs
 from tieline.core.store import tables as t
 
 pytestmark = [pytest.mark.xdist_group("chromium"), pytest.mark.slow]
@@ -29,6 +30,7 @@ PAGES = (
     "/incidents/INC-7",
     "/incidents/INC-2",
     "/connections",
+    "/outputs/INC-7",
     "/do/edit?incident=INC-2",
     "/nothing",
     "/?after=x",
@@ -39,7 +41,15 @@ PAGES = (
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     chromium.required()
     with staged(tmp_path_factory.mktemp("stage")) as made:
+        written(made)
         yield made
+
+
+def written(stage: Stage) -> None:
+    """An output of two parts, of which all is long and a stranger's."""
+    with stage.world.engine.store.write() as tx:
+        wrote, at = f"{HOSTILE} {ENDLESS}\x1b[31m\n" * 400, stage.world.clock.now()
+        outputs.keep(tx, 7, wrote, "0" * 64, at, is_cut=True, agrees=False)
 
 
 @pytest.fixture(scope="module")
