@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Protocol
 from tieline.core.access import Relation, Standing
 from tieline.core.acts import LASTS
 from tieline.core.arguments import Ask
-from tieline.core.erasing import Place, Traces
+from tieline.core.erasing import Again, Place, Traces
 from tieline.core.events import Event, Fact
 from tieline.core.journal import Actor, Trace
 from tieline.core.model import Audience, Fields, IncidentId, RecordKind
@@ -147,9 +147,22 @@ class Desk(Look, Protocol):
         """Note that somebody's roles, tokens, accounts, sessions and relations are taken from them, and that the rest
         is to be found by this reference. Raises NotDone for nobody, and where an item is held that tells of them."""
 
-    def forget_traces(self, reference: str, place: Place, why: str, *, texts: bool) -> Traces:
+    def forget_traces(
+        self, reference: str, place: Place, why: str, *, texts: bool, told: Mapping[str, Any] | None = None
+    ) -> Traces:
         """Note that what tells of them at one place is let go of; from the last place on nothing says who they were.
-        `texts` is whether what they wrote as comments goes as well. Raises NotDone where it is held."""
+        `texts` is whether what they wrote as comments goes as well; `told` is what was asked for, and is kept beside
+        the keys, so that a backup does not bring them back. Raises NotDone where it is held."""
+
+    def people_to_forget_again(self) -> tuple[Again, ...]:
+        """Who was forgotten, and stands in the store again: it was put back from a backup that was made before."""
+
+    def items_to_forget_again(self, after: int) -> tuple[tuple[str, ...], int | None]:
+        """The same of items behind this number, by their ids; and behind which number to go on, None for the end."""
+
+    def forget_person_again(self, reference: str) -> None:
+        """Note that somebody is to be forgotten again, as `forget_person` does; nothing where it has begun. Raises
+        NotDone where an item is held that tells of them."""
 
     def relate(self, item: Item, person: str, relation: Relation) -> None:
         """Note that somebody commands an item, works on it or is told of it, by the word of the plugin; what comes with

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, Final, NewType
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    and_,
     bindparam,
     cast,
     delete,
@@ -38,16 +40,29 @@ from sqlalchemy import (
 
 from tieline.core import grants, holds, journal, sealing
 from tieline.core.acts import NotDone
-from tieline.core.events import Approved, Commented, Facts, Proposed, Shredded
+from tieline.core.events import CAUSE, Approved, Commented, Facts, GlassBroken, Opened, Proposed, Shredded
 from tieline.core.identity import Actor, Someone, called, is_id
 from tieline.core.store import forgetting, persons
 from tieline.core.store import tables as t
-from tieline.core.store.store import Connection, Transaction
+from tieline.core.store.store import Connection, Transaction, keys_of
+from tieline.core.store.tombstones import Tombstone, sealed_person
 
-Place = NewType("Place", tuple[int, int])
-"""How far it has come: in which of the places, and behind which of its rows."""
 
-FIRST: Final = Place((0, 0))
+class Place(NamedTuple):
+    """How far it has come: in which of the places, and behind which of its rows; up to which entry the journal was
+    looked at; how often all was walked before, and whether this time anything was found."""
+
+    where: int = 0
+    after: int = 0
+    seq: int = 0
+    walked: int = 0
+    found: int = 0
+
+
+FIRST: Final = Place()
+MOST_WALKS: Final = 5
+"""What is written while it is walked has all be walked again, so often at most."""
+
 AT_ONCE: Final = 200
 """Rows, or entries of the journal, that are looked at in a step."""
 
@@ -56,11 +71,17 @@ GONE_WORDS: Final = "(forgotten)"
 _ADDRESSES: Final = "addresses"
 _ADDRESS: Final = "address:"
 _CASE: Final = "erasing:"
+_MARKED: Final = "marked:"
+_NOBODY: Final = "nobody:"
+_DONE: Final = "erased:"
+"""Behind it a case by which somebody was forgotten, in this store as it is."""
+
 _GONE: Final = "gone:"
 """Behind it the hash of an address that is not taken in any more, whichever tool tells of it. They are nobody's: by its
 address nobody finds what somebody did who was forgotten. With nothing behind it, it says that there are any."""
 
 _IS_ADDRESS: Final = re.compile(r"[^\s@:]+@[^\s@:]+\.[^\s@:]+")
+_LIKE_ADDRESS: Final = re.compile(r"[\w.+%&#$!*~^`|-]+@[\w-]+(?:\.[\w-]+)+")
 _NAMING: Final = frozenset({"account", "author", "by", "person", "who"})
 """Under these a payload has what somebody is called; anywhere else the same word may mean something else."""
 
@@ -73,14 +94,24 @@ letter before it may be the end of what JSON writes for a line's end."""
 @dataclass(frozen=True, slots=True)
 class Whom:
     """Somebody, by all that they are found by. `words` are addresses and identities, in small letters; `names` is what
-    they are called, as far as nobody else is."""
+    they are called, as far as nobody else is; `marks` are hashes of addresses that nobody knows any more."""
 
     person: str
     words: frozenset[str]
     names: frozenset[str]
+    marks: frozenset[str] = frozenset()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether they are found in a text by anything."""
+        return bool(self.words or self.marks)
 
     def is_meant(self, value: object) -> bool:
-        return isinstance(value, str) and value.casefold() in self.words
+        if not isinstance(value, str):
+            return False
+        return value.casefold() in self.words or bool(
+            self.marks and "@" in value and is_address(value) and _mark(value) in self.marks
+        )
 
     def left(self, payload: Any, under: str = "") -> Any:
         """What is left of a payload: other words in the place of their addresses and identities, and of their name
@@ -101,10 +132,13 @@ class Whom:
     def is_in(self, text: str, *, by_name: bool = False) -> bool:
         """Whether a text has one of their addresses or identities, or of their names, whole."""
         found = _pattern(self.words | {one.casefold() for one in self.names if by_name})
-        return found is not None and found.search(text.casefold()) is not None
+        is_found = found is not None and found.search(text.casefold()) is not None
+        return is_found or next(self._marked(text), None) is not None
 
     def out_of(self, text: str) -> str:
         """A text with other words in the place of each of their addresses and identities."""
+        for start, end in reversed([*self._marked(text)]):
+            text = text[:start] + GONE_WORDS + text[end:]
         found = _pattern(self.words)
         if found is None:
             return text
@@ -114,6 +148,15 @@ class Whom:
             kept += text[at : folded[match.start()][1]] + GONE_WORDS
             at = folded[match.end() - 1][1] + 1
         return kept + text[at:]
+
+    def _marked(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where addresses stand that have one of the marks."""
+        for found in _LIKE_ADDRESS.finditer(text) if self.marks else ():
+            start, end = found.span()
+            escaped = [start + 1, start + 5] if text[:start].endswith("\\") else []
+            whole = next((one for one in (start, *escaped) if _mark(text[one:end]) in self.marks), None)
+            if whole is not None:
+                yield whole, end
 
     def without(self, value: Any, placed: int = 0) -> Any:
         """The same without them. In lists down to the depth `placed` every place means something, and stays."""
@@ -133,6 +176,16 @@ def _pattern(words: frozenset[str]) -> re.Pattern[str] | None:
     written = {*words, *(json.dumps(one)[1:-1] for one in words), *(json.dumps(one.upper())[1:-1] for one in words)}
     known = sorted({one.casefold() for one in written if one}, key=lambda one: (-len(one), one))
     return re.compile(f"{_BEFORE}(?:{'|'.join(map(re.escape, known))}){_BEHIND}") if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Somebody who is to be forgotten again: by which case, what was asked for then, and the sentence of a hold that
+    keeps it from being done, "" for none."""
+
+    reference: str
+    told: Mapping[str, Any]
+    held: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +263,11 @@ _BY_CASE: Final = select(t.identity.c.person).where(t.identity.c.known_as == bin
 
 def whom(source: Connection | Transaction, person: str) -> Whom:
     """Somebody, by all that they are known by."""
-    known = [one for one in source.execute(_KNOWN, {"whose": person}).scalars() if not one.startswith(_CASE)]
+    rows = {one for one in source.execute(_KNOWN, {"whose": person}).scalars() if not one.startswith(_CASE)}
+    marked = {one for one in rows if one.startswith(_MARKED)}
     name = source.execute(_NAME, {"whose": person}).scalar()
-    someone = _whom(person, known, name)
+    marks = frozenset(one.removeprefix(_MARKED) for one in marked)
+    someone = replace(_whom(person, rows - marked, name), marks=marks)
     asked = {"whose": person, "names": sorted(someone.names)}
     return replace(someone, names=someone.names - {*source.execute(_NAMESAKES, asked).scalars()})
 
@@ -241,25 +296,27 @@ _STANDS: Final = select(t.standing.c.incident_id).where(t.standing.c.person == b
 def refuse(source: Connection | Transaction, named: str, addresses: Collection[str]) -> None:
     """Raises OnHold where an item is held that whoever is meant did something about, that they stand to, or that names
     them; NotDone for nobody."""
-    person, found = meant(source, named), set[int]()
-    if person is not None:
-        found |= {*source.execute(_ACTED, {"whose": person}).scalars()}
-        found |= {*source.execute(_STANDS, {"whose": person}).scalars()}
+    person = meant(source, named)
     someone = whom(source, person) if person is not None else _whom("", (), None)
     words = {*someone.words, *addresses, *([named.casefold()] if is_address(named) else [])}
-    told = replace(someone, words=frozenset(words))
+    _refuse(source, replace(someone, words=frozenset(words)))
+
+
+def _refuse(source: Connection | Transaction, someone: Whom) -> None:
+    found = {*source.execute(_ACTED, {"whose": someone.person}).scalars()} if someone.person else set[int]()
+    found |= {*source.execute(_STANDS, {"whose": someone.person}).scalars()} if someone.person else set()
     query = select(t.incident.c.id, cast(t.incident.c.fields, Text).label("told"))
-    for row in source.execute(query.where(_may_tell(t.incident.c.fields, words))):
-        if told.is_in(row.told):
+    for row in source.execute(query.where(_may_tell(t.incident.c.fields, someone))):
+        if someone.is_in(row.told):
             found.add(row.id)
     holds.refuse(source, found)
 
 
-def _may_tell(column: Any, words: Collection[str]) -> Any:
-    """Which rows are to be looked at for these words: all, where one has letters that SQLite does not make small."""
-    if not all(map(str.isascii, words)):
+def _may_tell(column: Any, someone: Whom) -> Any:
+    """Which rows are to be looked at for somebody: all, where a word has letters that SQLite does not make small."""
+    if not all(map(str.isascii, someone.words)):
         return true()
-    lower = func.lower(cast(column, Text))
+    words, lower = {*someone.words, *(["@"] if someone.marks else [])}, func.lower(cast(column, Text))
     return or_(false(), *(lower.contains(orjson.dumps(one).decode()[1:-1], autoescape=True) for one in sorted(words)))
 
 
@@ -326,6 +383,126 @@ def begin(tx: Transaction, words: str, addresses: Collection[str], case: str, *,
     return person
 
 
+_PERSONS: Final = select(t.person.c.id)
+_CALLED: Final = select(t.identity.c.person, t.identity.c.known_as).where(t.identity.c.known_as.contains("@"))
+_CASES: Final = select(t.identity.c.known_as).where(
+    or_(t.identity.c.known_as.startswith(_CASE), t.identity.c.known_as.startswith(_DONE))
+)
+
+
+def outstanding(source: Connection | Transaction) -> list[Tombstone]:
+    """What was forgotten of people by what lies beside the keys, and stands in this store as if nobody had asked: it
+    was put back from a backup that was made before."""
+    kept = _tombstones(source)
+    if not kept:
+        return []
+    known = {one.partition(":")[2] for one in source.execute(_CASES).scalars()}
+    return [one for one in kept if one.case not in known]
+
+
+def _tombstones(source: Connection | Transaction) -> tuple[Tombstone, ...]:
+    keys = keys_of(source)
+    return () if keys is None else keys.tombstones.kept()
+
+
+def _whom_of(source: Connection | Transaction, one: Tombstone) -> Whom:
+    """Whoever was forgotten by a case, as far as this store knows them. Nobody is called by the marks alone."""
+    people = {person for person in source.execute(_PERSONS).scalars() if sealed_person(person) == one.person}
+    if not people:
+        called = [(row.person, row.known_as.split(":")[-1]) for row in source.execute(_CALLED)]
+        people = {person for person, words in called if is_address(words) and _mark(words) in one.marks}
+    someone = whom(source, min(people)) if people else _whom("", (), None)
+    return replace(someone, marks=frozenset(one.marks))
+
+
+def refuse_again(source: Connection | Transaction, one: Tombstone) -> None:
+    """Raises OnHold as `refuse` does."""
+    _refuse(source, _whom_of(source, one))
+
+
+def begin_again(tx: Transaction, one: Tombstone, *, at: datetime, actor: Actor) -> None:
+    """Begin with somebody who was forgotten before this store was put back, as `begin` does; nothing where it has begun
+    already. Raises OnHold, and ValueError for the last admin."""
+    if one.case not in {found.case for found in outstanding(tx)}:
+        return
+    someone = _whom_of(tx, one)
+    _refuse(tx, someone)
+    person = someone.person
+    if not person:
+        person = tx.person(Someone(persons.FORGOTTEN, f"{_CASE}{one.case}"))
+        tx.execute(update(t.person).where(t.person.c.id == person).values(name=None))
+    else:
+        journal.take_from(tx, person, at=at, actor=actor)
+        tx.execute(insert(t.identity), {"known_as": f"{_CASE}{one.case}", "person": person})
+    marked = {f"{_MARKED}{mark}" for mark in one.marks}
+    taken = {*tx.execute(_THERE, {"marks": sorted(marked)}).scalars()}
+    if marked - taken:
+        tx.execute(insert(t.identity), [{"known_as": mark, "person": person} for mark in sorted(marked - taken)])
+    addresses = {word for word in someone.words if is_address(word)}
+    _keep_out(tx, {*one.marks, *map(_mark, addresses)})
+
+
+def keep_beside(tx: Transaction, case: str, told: Mapping[str, Any]) -> None:
+    """Keep beside the keys that somebody is forgotten by this case, so that a backup does not bring them back. `told`
+    is what was asked for and agreed to. Raises StoreUnavailable where it cannot be kept."""
+    keys, person = keys_of(tx), of_case(tx, case)
+    if keys is None or person is None:
+        return
+    someone = whom(tx, person)
+    marks = {*someone.marks, *(_mark(word) for word in someone.words if is_address(word))}
+    keys.tombstones.keep(Tombstone(case, sealed_person(person), tuple(sorted(marks)), dict(told)))
+
+
+def end(tx: Transaction, case: str) -> None:
+    """Say that this store has forgotten somebody by this case."""
+    known_as = f"{_DONE}{case}"
+    if not tx.execute(_THERE, {"marks": [known_as]}).first():
+        tx.execute(insert(t.identity), {"known_as": known_as, "person": _nobody(tx)})
+
+
+def _nobody(tx: Transaction) -> str:
+    nobody = tx.person(Someone(persons.FORGOTTEN, _NOBODY))
+    tx.execute(update(t.person).where(t.person.c.id == nobody).values(name=None))
+    return nobody
+
+
+_LET_GO: Final = (
+    select(t.journal_forgotten.c.entry)
+    .where(t.journal_forgotten.c.incident_id == t.journal.c.incident_id, t.journal_forgotten.c.entry > t.journal.c.seq)
+    .correlate(t.journal)
+    .exists()
+)
+"""What is told of an item that was let go of since: its key is to be forgotten, and may be known for a moment more."""
+
+_OPENED: Final = (
+    select(t.incident.c.id, t.incident.c.uid, t.journal_payload.c.sealed)
+    .join(t.journal, and_(t.journal.c.incident_id == t.incident.c.id, t.journal.c.kind == Opened.KIND))
+    .join(t.journal_payload, t.journal_payload.c.seq == t.journal.c.seq)
+    .where(t.incident.c.id > bindparam("after"), t.journal_payload.c.sealed.is_not(None), ~_LET_GO)
+    .order_by(t.incident.c.id)
+    .limit(AT_ONCE)
+)
+_COUNTED: Final = select(t.journal_head.c.forgotten)
+
+
+def has_lost_keys(source: Connection | Transaction) -> bool:
+    """Whether the keys have forgotten more than this store knows of: it was put back from a backup made before."""
+    keys = keys_of(source)
+    return keys is not None and keys.fresh().forgotten > int(source.execute(_COUNTED).scalar_one())
+
+
+def items_outstanding(source: Connection | Transaction, after: int) -> tuple[list[str], int | None]:
+    """Of some items behind this number, the ids of those of which the key was forgotten and this store says nothing of
+    that; and behind which number to go on, None where there are no more."""
+    keys = keys_of(source)
+    rows = source.execute(_OPENED, {"after": after}).all() if keys is not None else []
+    if keys is None or not rows:
+        return [], None
+    tree = keys.fresh()
+    gone = [row.uid for row in rows if tree.has_forgotten(row.id, bytes(row.sealed))]
+    return gone, rows[-1].id if len(rows) == AT_ONCE else None
+
+
 def _keep_out(tx: Transaction, marks: Collection[str]) -> None:
     there = {*tx.execute(_THERE, {"marks": sorted(marks)}).scalars()}
     new = sorted({*marks} - there)
@@ -387,7 +564,11 @@ def traces(source: Connection | Transaction, someone: Whom, place: Place, how: E
 
 
 def _at(source: Connection | Transaction, someone: Whom, place: Place, how: Erasing) -> Traces:
-    where, after = place
+    return _onward(place, _looked_at(source, someone, place, how))
+
+
+def _looked_at(source: Connection | Transaction, someone: Whom, place: Place, how: Erasing) -> Traces:
+    where, after = place.where, place.after
     if where < _BLOBS:
         return _in_rows(source, someone, where, after, texts=how.texts)
     if where == _BLOBS:
@@ -397,16 +578,27 @@ def _at(source: Connection | Transaction, someone: Whom, place: Place, how: Eras
     if where == _ANSWERS:
         return _in_answers(source, someone)
     if where == _JOURNAL:
-        return _in_journal(source, someone, after, how)
+        return _in_journal(source, someone, place.seq, how)
     if where == _PLUGINS:
         return _in_plugins(source, someone, after)
+    if where == _END and place.found and place.walked + 1 < MOST_WALKS:
+        return Traces(Place(seq=place.seq, walked=place.walked + 1))
     if where == _END:
-        return Traces(None, looked=AT_ONCE, effects=(lambda tx: _end(tx, someone, after, how),))
+        return Traces(None, looked=AT_ONCE, effects=(lambda tx: _end(tx, someone, place.seq, how),))
     raise ValueError(f"there is no place {where}")
 
 
 def _next(where: int, after: int | None) -> Place:
-    return Place((where + 1, 0) if after is None else (where, after))
+    return Place(where + 1) if after is None else Place(where, after)
+
+
+def _onward(before: Place, found: Traces) -> Traces:
+    """What is known of the walk so far goes along with where it is."""
+    now = found.place
+    if now is None or now.walked > before.walked:
+        return found
+    is_found = int(bool(before.found or found.values or found.entries or found.effects))
+    return replace(found, place=Place(now.where, now.after, max(now.seq, before.seq), before.walked, is_found))
 
 
 def _in_rows(source: Connection | Transaction, someone: Whom, where: int, after: int, *, texts: bool) -> Traces:
@@ -527,11 +719,11 @@ _OPEN: Final = select(t.proposal).where(t.proposal.c.state == "open").order_by(t
 
 def _in_proposals(source: Connection | Transaction, someone: Whom) -> Traces:
     """What waits for an approval and names them: its words go, and its time is over. It ends as a no."""
-    gone = [row for row in source.execute(_OPEN).all() if _names(source, someone, row)]
+    gone = list(islice((row for row in source.execute(_OPEN).all() if _names(source, someone, row)), AT_ONCE))
     ended = update(t.proposal).where(t.proposal.c.id.in_([row.id for row in gone]), t.proposal.c.state == "open")
     over = ended.values(ask={}, until=t.proposal.c.asked_at)
     return Traces(
-        _next(_PROPOSALS, None),
+        _next(_PROPOSALS, 0 if len(gone) == AT_ONCE else None),
         values=len(gone),
         items=tuple(sorted({row.incident_id for row in gone if row.incident_id is not None})),
         effects=(lambda tx: tx.execute(over),) if gone else (),
@@ -554,14 +746,16 @@ _SENTENCES: Final = tuple(
 
 def _in_answers(source: Connection | Transaction, someone: Whom) -> Traces:
     """What was answered under keys, and sentences that say what is missing, and why."""
-    gone = [row for row in source.execute(_ANSWERED) if someone.is_in(row.told, by_name=True)]
+    named = (row for row in source.execute(_ANSWERED).all() if someone.is_in(row.told, by_name=True))
+    gone = list(islice(named, AT_ONCE))
     items = {row.incident_id for row in gone}
-    sentences = [
+    told = (
         (column.table, column, row)
         for column in _SENTENCES
         for row in source.execute(select(column.table).where(column != "")).all()
         if someone.is_in(getattr(row, column.name))
-    ]
+    )
+    sentences = list(islice(told, AT_ONCE))
     items |= {item for table, _column, row in sentences for item in _items_of(source, table, row)}
     nothing = {"facts": {}, "sentence": forgetting.FORGOTTEN_ANSWER}
 
@@ -574,7 +768,7 @@ def _in_answers(source: Connection | Transaction, someone: Whom) -> Traces:
             tx.execute(update(table).where(*same).values({column.name: someone.out_of(was)}))
 
     return Traces(
-        _next(_ANSWERS, None),
+        _next(_ANSWERS, 0 if AT_ONCE in (len(gone), len(sentences)) else None),
         values=len(gone) + len(sentences),
         items=tuple(sorted(one for one in items if one is not None)),
         effects=(write,) if gone or sentences else (),
@@ -598,42 +792,54 @@ _PLUGIN_TEXTS: Final = {
 _OF_UIDS: Final = select(t.incident.c.id).where(t.incident.c.uid.in_(bindparam("uids", expanding=True)))
 
 
-def _in_plugins(source: Connection | Transaction, someone: Whom, last: int) -> Traces:
-    """What plugins derived from the journal: an address or identity is replaced wherever it stands, whole."""
-    columns = source.execute(_PLUGIN_TEXTS[_dialect(source)]).all()
-    subjects = {table for table, name in columns if name == "subject"}
-    wanted = [(table, name) for table, name in columns if name != "subject" and someone.words]
+_ROW: Final = {"sqlite": "rowid", "postgresql": "ctid"}
+"""By what the database itself finds a row."""
 
-    def named(seen: Connection | Transaction, table: str, name: str, shown: str) -> Iterator[str]:
-        column: ColumnElement[Any] = literal_column(f'"{name}"')
-        other: ColumnElement[Any] = literal_column(f'"{shown}"')
-        found = select(column.label("was"), other.label("shown")).select_from(text(f'"{table}"'))
-        for row in seen.execute(found.where(_may_tell(column, someone.words)).distinct()).all():
-            if isinstance(row.was, str) and someone.is_in(row.was):
-                yield row.shown
+
+def _in_plugins(source: Connection | Transaction, someone: Whom, place: int) -> Traces:
+    """What plugins derived from the journal, column by column and some rows at a time: an address or identity is
+    replaced wherever it stands, whole. A row that is written meanwhile is found when all is walked again."""
+    columns = source.execute(_PLUGIN_TEXTS[_dialect(source)]).all()
+    with_subjects = {table for table, name in columns if name == "subject"}
+    wanted = [(table, name) for table, name in columns if name != "subject"] if someone.is_known else []
+    if place >= len(wanted):
+        return Traces(Place(_END), looked=AT_ONCE)
+    table, name = wanted[place]
+    rows = _named_in(source, someone, table, name, "subject" if table in with_subjects else name)
+    row = _ROW[_dialect(source)]
+    change = text(f'UPDATE "{table}" SET "{name}" = :now WHERE {row} = {_AS_ROW[row]} AND "{name}" = :was')  # noqa: S608 - names of the database's own
 
     def write(tx: Transaction) -> None:
-        for table, name in wanted:
-            for was in {*named(tx, table, name, name)}:
-                changed = text(f'UPDATE "{table}" SET "{name}" = :now WHERE "{name}" = :was')  # noqa: S608 - names of the database's own
-                tx.execute(changed, {"was": was, "now": someone.out_of(was)})
+        for one in rows:
+            tx.execute(change, {"row": one.row, "was": one.was, "now": someone.out_of(one.was)})
 
-    uids = {uid for table, name in wanted if table in subjects for uid in named(source, table, name, "subject")}
-    items = {*source.execute(_OF_UIDS, {"uids": sorted(uids)}).scalars()} if uids else set[int]()
-    return Traces(Place((_END, last)), items=tuple(sorted(items)), looked=AT_ONCE, effects=(write,))
+    uids = sorted({one.shown for one in rows}) if table in with_subjects else []
+    items = {*source.execute(_OF_UIDS, {"uids": uids}).scalars()} if uids else set[int]()
+    return Traces(
+        Place(_PLUGINS, place if len(rows) == AT_ONCE else place + 1),
+        values=len(rows),
+        items=tuple(sorted(items)),
+        looked=max(len(rows), 1),
+        effects=(write,) if rows else (),
+    )
+
+
+_AS_ROW: Final = {"rowid": ":row", "ctid": "CAST(:row AS tid)"}
+
+
+def _named_in(source: Connection | Transaction, someone: Whom, table: str, name: str, shown: str) -> list[Row[Any]]:
+    """Some rows that name them in a column, with whatever tells of which item they are."""
+    row = _ROW[_dialect(source)]
+    column: ColumnElement[Any] = literal_column(f'"{name}"')
+    place: ColumnElement[Any] = cast(literal_column(row), Text) if row == "ctid" else literal_column(row)
+    query = select(place.label("row"), column.label("was"), literal_column(f'"{shown}"').label("shown"))
+    found = source.execute(query.select_from(text(f'"{table}"')).where(_may_tell(column, someone)))
+    return list(islice((one for one in found if isinstance(one.was, str) and someone.is_in(one.was)), AT_ONCE))
 
 
 def _dialect(source: Connection | Transaction) -> str:
     return source.dialect if isinstance(source, Transaction) else source.dialect.name
 
-
-_LET_GO: Final = (
-    select(t.journal_forgotten.c.entry)
-    .where(t.journal_forgotten.c.incident_id == t.journal.c.incident_id, t.journal_forgotten.c.entry > t.journal.c.seq)
-    .correlate(t.journal)
-    .exists()
-)
-"""What is told of an item that was let go of since: its key is to be forgotten, and may be known for a moment more."""
 
 _ENTRIES: Final = (
     select(t.journal.c.actor, *journal.TOLD)
@@ -661,7 +867,7 @@ def _in_journal(source: Connection | Transaction, someone: Whom, after: int, how
         _replace_left(tx, someone, tx.execute(_ENTRIES, {"after": after, "upto": last}).all(), how)
 
     return Traces(
-        Place((_JOURNAL if len(rows) == AT_ONCE else _PLUGINS, last)),
+        Place(_JOURNAL if len(rows) == AT_ONCE else _PLUGINS, 0, last),
         len(left),
         items=tuple(sorted({int(row.incident_id) for row in rows if row.seq in left and row.incident_id is not None})),
         looked=len(rows),
@@ -685,9 +891,18 @@ def _left(source: Connection | Transaction, someone: Whom, rows: Sequence[Row[An
             guessable.add(str(told["proposal"]))
         if row.kind in (Proposed.KIND, Approved.KIND) and told["proposal"] in guessable:
             left = {**left, "sha": ""}
+        if row.kind == GlassBroken.KIND and told["sha"] and _followed(source, someone, row.seq, told.get(CAUSE)):
+            left = {**left, "sha": ""}
         if left != told:
             found[row.seq] = left
     return found
+
+
+def _followed(source: Connection | Transaction, someone: Whom, seq: int, cause: object) -> bool:
+    """Whether what was done at once, without an approval, names them."""
+    near = {"after": max(seq - AT_ONCE // 2, 0), "upto": _NO_END}
+    told = (journal.as_written(source, row) for row in source.execute(_ENTRIES, near).all())
+    return any(one is not None and one.get(CAUSE) == cause and someone.left(one) != one for one in told)
 
 
 def _replace_left(tx: Transaction, someone: Whom, rows: Sequence[Row[Any]], how: Erasing) -> None:

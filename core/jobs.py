@@ -86,6 +86,8 @@ class Job(Declared):
     bound: Bound = field(default_factory=Bound)
     is_alone: bool = False
     """While one runs or waits that was told the same, no other is begun: that one is answered."""
+    after_restore: bool = False
+    """Begun by itself, told nothing, where a store was put back in which something stands that was forgotten."""
 
     @property
     def state(self) -> Any:

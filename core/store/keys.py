@@ -21,6 +21,7 @@ from tieline.core.errors import ConfigError, Problem, StoreUnavailable
 from tieline.core.store.keytree import KeyTree, Subject
 from tieline.core.store.ownership import kept_mode
 from tieline.core.store.persons import Entropy
+from tieline.core.store.tombstones import Tombstones
 
 _Stamp = tuple[int, int, int]
 
@@ -36,6 +37,8 @@ class Keys:
         self._tree: KeyTree | None = KeyTree.planted(entropy) if file is None else None
         self._stamp: _Stamp | None = None
         self._is_made = False
+        self.tombstones = Tombstones(self._file)
+        """What was forgotten of people. It is not forgotten with a key, and lies beside them."""
 
     @property
     def file(self) -> Path | None:
@@ -81,6 +84,7 @@ class Keys:
         beside them, under their name: they may be a third store's, which was put away."""
         if self._file is not None and self._file == other.file:
             return
+        self.tombstones.keep(*other.tombstones.kept())
         theirs = other.fresh()
         if self._file is not None and not self._is_made and self.tree.name != theirs.name:
             # What has another name is not overwritten when it is replaced.

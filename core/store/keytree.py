@@ -158,6 +158,11 @@ class KeyTree:
         except InvalidTag:
             raise Unopened("its key does not open it: it was changed, or stood elsewhere") from None
 
+    def has_forgotten(self, incident: int, sealed: bytes) -> bool:
+        """Whether that was sealed with a key of this tree that it has forgotten since."""
+        _form, tag, life = _HEAD.unpack(sealed[: _HEAD.size])
+        return tag == self._tag and _covering(self.nodes, _path((incident, life))) is None
+
     def _key(self, subject: Subject) -> ChaCha20Poly1305 | None:
         key = self._keys.get(subject)
         if key is None:

@@ -136,7 +136,7 @@ class Retention:
         if not so_far.is_planned:
             return self._plan(desk, ask, so_far)
         chosen = so_far.due[so_far.place : so_far.place + AT_ONCE // 10]
-        gone = [item.uid for item in _items(desk, chosen) if self._forget_if_due(desk, item)]
+        gone = [item.uid for item in items_of(desk, chosen) if self._forget_if_due(desk, item)]
         place = so_far.place + len(chosen)
         now = so_far.model_copy(update={"place": place, "forgotten": (*so_far.forgotten, *gone)})
         return (
@@ -148,7 +148,7 @@ class Retention:
         as_of = so_far.as_of or desk.now.isoformat()
         rows = self._ended(desk, settings, datetime.fromisoformat(as_of), so_far.after)
         due, held = [*so_far.due], [*so_far.held]
-        for item in _items(desk, rows):
+        for item in items_of(desk, rows):
             if self._is_due(desk, item):
                 (held if desk.on_hold(item) else due).append(item.uid)
         found = {"as_of": as_of, "after": rows[-1] if rows else "", "due": tuple(due[:MOST]), "held": tuple(held)}
@@ -182,6 +182,11 @@ class Retention:
             return False
         return all(verdict_of(desk, self._policy, part, item).may_go(desk.now) for part in desk.parts(item))
 
+    def forget_again(self, desk: Desk, item: Item) -> None:
+        """Forget an item that was before the store was put back from a backup."""
+        why = "it was forgotten before the store was put back from a backup"
+        self._forget(desk, item, verdict_of(desk, self._policy, item), why, None)
+
     def _forget(self, desk: Desk, item: Item, verdict: Verdict, why: str, law: str | None) -> tuple[str, ...]:
         copies = desk.copies(item)
         desk.forget(item, why)
@@ -199,7 +204,8 @@ class Retention:
         return copies
 
 
-def _items(desk: Desk, uids: Sequence[str]) -> list[Item]:
+def items_of(desk: Desk, uids: Sequence[str]) -> list[Item]:
+    """Those of these ids that there are."""
     called = desk.called_by_id(uids)
     return [desk.item(called[uid]) for uid in uids if uid in called]
 

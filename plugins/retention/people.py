@@ -18,15 +18,20 @@ from tieline.core.desk import Desk, Look
 from tieline.core.erasing import FIRST, Place, addresses_in
 from tieline.core.errors import NotThere
 from tieline.core.jobs import Done, State, Step, label
+from tieline.core.model import instant
 from tieline.core.shown import Fact, Note, Part, Table
 from tieline.core.views import Moment, Row
 from tieline.plugins.retention.tables import PERSONS, PersonErased, PersonToErase
 
 APPROVE: Final = "retention.approve"
 MOST_COPIES: Final = 1_000
-"""Copies in tools that a certificate names. Of more it says how many there are."""
+"""Copies in tools that a certificate names. Of more it says how many there are at most."""
 
-NOT_REACHED: Final = "backups of the database that were made before it was done, until each of them is deleted"
+NOT_REACHED: Final = (
+    "backups of the database that were made before it was done, until each of them is deleted: of one that is put back "
+    "it is done again by itself, as long as the keys' file and what lies beside it under its name with .erased are not "
+    "older"
+)
 
 Reference = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^@\r\n]+$"), STORABLE
@@ -69,10 +74,11 @@ class Clear(Ask):
 class Cleared(State):
     """How far it has come, and what it let go of."""
 
-    place: tuple[int, int] = FIRST
+    place: tuple[int, ...] = FIRST
     entries: int = 0
     values: int = 0
     copies: tuple[str, ...] = ()
+    more: int = 0
 
 
 def erase_person(desk: Desk, ask: ErasePerson) -> Callable[[], Begun]:
@@ -96,27 +102,29 @@ def erase_person(desk: Desk, ask: ErasePerson) -> Callable[[], Begun]:
 
 def clear(desk: Desk, ask: Clear, so_far: Cleared) -> Step | Done:
     """Go on with letting go of somebody who is to be forgotten, which one asked for and another agreed to."""
-    query = select(PERSONS).where(PERSONS.c.subject == ask.reference, PERSONS.c.done_entry.is_(None))
-    row = desk.rows.first(query)
+    row = desk.rows.first(select(PERSONS).where(PERSONS.c.subject == ask.reference))
     if row is None:
-        return Done()
-    texts = json.loads(row.facts)["texts"]
-    found = desk.forget_traces(row.subject, Place(so_far.place), row.subject, texts=texts)
+        none = f"{ask.reference} is no case by which somebody is forgotten: nothing was done"
+        return Done(f"{none}; see `tieline retention people`".encode())
+    if row.done_entry is not None:
+        return Done(_done(ask.reference))
+    facts = json.loads(row.facts)
+    told = {"act": "erase-person", "law": facts["law"], "texts": facts["texts"], "by": row.who, "at": instant(row.at)}
+    found = desk.forget_traces(row.subject, Place(*so_far.place), row.subject, texts=facts["texts"], told=told)
     entries, values = so_far.entries + found.entries, so_far.values + found.values
-    copies = tuple(sorted({*so_far.copies, *found.copies}))
+    new = sorted({*found.copies} - {*so_far.copies})
+    room = MOST_COPIES - len(so_far.copies)
+    copies, more = (*so_far.copies, *new[:room]), so_far.more + len(new[room:])
     if found.place is None:
-        done = PersonErased(
-            reference=row.subject,
-            entries=entries,
-            values=values,
-            copies=copies[:MOST_COPIES],
-            more=len(copies[MOST_COPIES:]),
-        )
-        desk.record(done)
-        return Done()
-    place = (found.place[0], found.place[1])
-    now = {"place": place, "entries": entries, "values": values, "copies": copies}
+        copies = tuple(sorted(copies))
+        desk.record(PersonErased(reference=row.subject, entries=entries, values=values, copies=copies, more=more))
+        return Done(_done(ask.reference))
+    now = {"place": tuple(found.place), "entries": entries, "values": values, "copies": copies, "more": more}
     return Step(so_far.model_copy(update=now), done=entries + values)
+
+
+def _done(reference: str) -> bytes:
+    return f"{reference} is done: `tieline retention people {reference}` has the certificate".encode()
 
 
 class People(Ask):

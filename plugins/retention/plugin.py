@@ -15,6 +15,7 @@ from tieline.core.schedules import Daily
 from tieline.core.store.forgetting import CERTIFICATES
 from tieline.core.views import View
 from tieline.plugins.retention.acts import APPROVE, Retention
+from tieline.plugins.retention.again import Again
 from tieline.plugins.retention.people import clear, erase_person, people
 from tieline.plugins.retention.policy import Settings
 from tieline.plugins.retention.tables import ENDS, ERASED, EVENTS, KEPT, Allowed, Forgotten, PersonToErase
@@ -94,7 +95,16 @@ class Plugin:
                     "retention.erase",
                     ("reference",),
                     example={"reference": "DSR-12"},
+                    result=Result("text/plain", "retention.read"),
                     is_alone=True,
+                ),
+                Job(
+                    "repeat",
+                    Again(does).repeat,
+                    "retention.sweep",
+                    example={},
+                    is_alone=True,
+                    after_restore=True,
                 ),
                 Job(
                     "sweep",

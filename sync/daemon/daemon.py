@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Final
 import structlog
 import uvicorn
 
-from tieline.core import local_accounts, sessions, tokens
+from tieline.core import erasing, local_accounts, sessions, tokens
 from tieline.core.clock import Clock, SystemClock
 from tieline.core.config import Config
 from tieline.core.errors import ConfigError, StoreUnavailable
@@ -52,6 +52,7 @@ from tieline.sync.daemon.running import Refusal
 from tieline.sync.engine import Engine
 from tieline.sync.intake import inbox, left_out, server, slow_clients
 from tieline.sync.intake.intake import Intake
+from tieline.sync.office import jobs as office_jobs
 
 KEEP_DELIVERIES: Final = timedelta(days=7)
 """Longer than any sender retries, and than a beginning may come after its end."""
@@ -102,6 +103,7 @@ class Daemon:
         self._revoke_again()
         self._sign_out_again()
         self.engine = self._build(config, registry, not whole, self._past.in_doubt_before)
+        self._forget_again()
         self.intake = Intake(self.engine)
         self._tell_what_runs()
         self.beside: list[Beside] = []
@@ -131,6 +133,18 @@ class Daemon:
             self._past.accounts_are_closed()
         if ended or removed or closed:
             self._log.warning("signed_out_again", sessions=ended, removed=removed, closed=closed)
+
+    def _forget_again(self) -> None:
+        """A backup knows what was forgotten since it was made: whoever can forget it again begins with that."""
+        with self._store.read() as connection:
+            people, items = len(erasing.outstanding(connection)), erasing.has_lost_keys(connection)
+        if people or items:
+            offers = self.engine.registry.offers.jobs
+            again = {name: job for name, (_offer, job) in offers.items() if job.after_restore}
+            with self._store.write() as tx:
+                for name, job in again.items():
+                    office_jobs.begin(tx, self.engine, name, job.told({}), None, "tieline", self._clock.now())
+            self._log.warning("forgotten_again", people=people, items=items, jobs=sorted(again))
 
     def _build(self, config: Config, registry: Registry, in_doubt: bool, in_doubt_before: datetime | None) -> Engine:
         return build(

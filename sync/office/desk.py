@@ -13,7 +13,7 @@ from tieline.core.access import PEOPLE, Relation, Rule, Standing, Subject, Verdi
 from tieline.core.acts import LASTS, Acts, Approval, AskFirst, NotDone, Withheld
 from tieline.core.arguments import Ask
 from tieline.core.desk import Item
-from tieline.core.erasing import Erasing, Place, Traces
+from tieline.core.erasing import FIRST, Again, Erasing, Place, Traces
 from tieline.core.errors import Misfit, NotAllowed
 from tieline.core.events import Cleared, Event, Fact
 from tieline.core.identity import Actor, Someone, called, is_id, is_proved
@@ -23,6 +23,7 @@ from tieline.core.policy import Policy
 from tieline.core.projections import Happened, Projection, RowsSeen
 from tieline.core.settings import no_such
 from tieline.core.store.store import Connection, Transaction
+from tieline.core.store.tombstones import Tombstone
 from tieline.sync import loading, proposals, restricting
 from tieline.sync.comments import comments
 from tieline.sync.engine import Connected, Engine
@@ -341,7 +342,45 @@ class EngineDesk(Seeing):
 
         self.within(write, hold=hold, shown=notes.forget_person(words, addresses, reference))
 
-    def forget_traces(self, reference: str, place: Place, why: str, *, texts: bool) -> Traces:
+    def people_to_forget_again(self) -> tuple[Again, ...]:
+        """Who was forgotten, and stands in the store again."""
+        self._ask("item.forget")
+        return tuple(Again(one.case, one.told, self._hold_over(one)) for one in erasing.outstanding(self.seen_in))
+
+    def _hold_over(self, one: Tombstone) -> str:
+        try:
+            erasing.refuse_again(self.seen_in, one)
+        except holds.OnHold as error:
+            return str(error)
+        return ""
+
+    def items_to_forget_again(self, after: int) -> tuple[tuple[str, ...], int | None]:
+        """The ids of some items that were forgotten, and stand in the store again; and behind which to go on."""
+        self._ask("item.forget")
+        found, last = erasing.items_outstanding(self.seen_in, after)
+        return tuple(found), last
+
+    def forget_person_again(self, reference: str) -> None:
+        """Note that somebody is to be forgotten again. Raises OnHold."""
+        self._ask("item.forget")
+        for one in erasing.outstanding(self.seen_in):
+            if one.case == reference:
+                erasing.refuse_again(self.seen_in, one)
+
+        def hold(tx: Transaction) -> None:
+            grants.lock(tx)
+            holds.lock(tx)
+
+        def write(tx: Transaction) -> None:
+            for one in erasing.outstanding(tx):
+                if one.case == reference:
+                    erasing.begin_again(tx, one, at=self.now, actor=self.actor)
+
+        self.within(write, hold=hold)
+
+    def forget_traces(
+        self, reference: str, place: Place, why: str, *, texts: bool, told: Mapping[str, Any] | None = None
+    ) -> Traces:
         """Note that what tells of somebody at one place is let go of. Raises OnHold."""
         self._ask("item.forget")
         person = erasing.of_case(self.seen_in, reference)
@@ -355,8 +394,12 @@ class EngineDesk(Seeing):
             if erasing.of_case(tx, reference) != person:
                 raise NotDone(f"{reference} is forgotten already")
             holds.refuse(tx, found.items)
+            if place == FIRST or found.place is None:
+                erasing.keep_beside(tx, reference, told or {})
             for effect in found.effects:
                 effect(tx)
+            if found.place is None:
+                erasing.end(tx, reference)
             tx.on_commit(self.engine.store.scrub)
 
         self.within(write, hold=holds.lock)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from tieline.core import erasing
+from tieline.core.errors import StoreUnavailable
 from tieline.sync.daemon.heartbeat import Life, Role, ago
 from tieline.sync.daemon.roles import BEHIND, RoleNow, beside
 from tieline.sync.office import waiting
@@ -31,7 +33,24 @@ def at_work(look: EngineLook, *, unwritable: str = "") -> AtWork:
     if not look.sight.is_wide:
         return AtWork(daemon, tuple(one if one.is_missing else replace(one, sentences=()) for one in roles), ())
     works = any(one.role is Role.WORK and one.running for one in roles)
-    return AtWork(daemon, roles, tuple(_stalled(look)) if works else ())
+    return AtWork(daemon, roles, (*_brought_back(look), *(_stalled(look) if works else ())))
+
+
+def _brought_back(look: EngineLook) -> Iterator[str]:
+    """What was forgotten and stands in the store again, because a backup was put back."""
+    try:
+        count, items = len(erasing.outstanding(look.seen_in)), erasing.has_lost_keys(look.seen_in)
+    except StoreUnavailable as error:
+        yield str(error)
+        return
+    if count:
+        who = "a person who was forgotten is" if count == 1 else f"{count} people who were forgotten are"
+        yield f"the store was put back from a backup: {who} in it again; `tieline retention repeat` forgets them again."
+    if items:
+        yield (
+            "the store was put back from a backup: items of which the keys are forgotten are in it again; `tieline "
+            "retention repeat` forgets them again."
+        )
 
 
 def _stalled(look: EngineLook) -> Iterator[str]:

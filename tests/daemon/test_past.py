@@ -4,6 +4,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 from tests.daemon.conftest import eventually
 
 from tieline.adapters.memory.faults import Fault
@@ -12,7 +13,9 @@ from tieline.core.access import Role
 from tieline.core.errors import NotProved
 from tieline.core.identity import of_account
 from tieline.core.journal import Entry
+from tieline.core.store import tables as t
 from tieline.core.store.store import Store
+from tieline.core.store.tombstones import Tombstone, Tombstones, sealed_person
 from tieline.sync import explain
 from tieline.sync.daemon.journal_mark import Past
 
@@ -295,3 +298,22 @@ def test_who_signed_out_lost_an_account_or_changed_a_password_after_the_backup_d
     with here.daemon._store.read() as connection:
         assert taken(connection, "cid", "the third of cid")
         assert set(local_accounts.marks(connection)) >= {local_accounts._mark(owners["bob"].account)[:16]}
+
+
+RETENTION = "plugins: {retention: {classes: {all: {minimum: 1d}}}}"
+DSR = Tombstone("DSR-12", sealed_person("p-1"), (), {"law": "GDPR Art. 17(1)", "texts": False})
+
+
+def test_a_store_that_was_put_back_forgets_again_who_was_forgotten(running, tmp_path):
+    here = running(RETENTION)
+    here.daemon.stop()
+    with capture_logs() as logs:
+        again(here)
+        here.daemon.stop()
+        assert "forgotten_again" not in [one["event"] for one in logs]
+        Tombstones(tmp_path / "tieline.db.keys").keep(DSR)
+        again(here)
+    [told] = [one for one in logs if one["event"] == "forgotten_again"]
+    assert (told["people"], told["items"], told["jobs"]) == (1, False, ["retention.repeat"])
+    with Store.open(f"sqlite:///{tmp_path / 'tieline.db'}") as store, store.read() as connection:
+        assert [one.kind for one in connection.execute(t.job.select())] == ["retention.repeat"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,14 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from tieline.core import grants, journal, standings
+from tieline.core import erasing, grants, journal, standings
 from tieline.core.access import Relation
 from tieline.core.acts import NotDone
 from tieline.core.declared import WrongWords
 from tieline.core.errors import NotAllowed, NotThere
 from tieline.core.holds import OnHold
 from tieline.core.identity import Someone
+from tieline.core.jobs import number_of
 from tieline.core.model import Audience
 from tieline.core.port import Reading, Ref, Version
 from tieline.core.store import tables as t
@@ -30,6 +32,7 @@ from tieline.plugins.retention.tables import ENDED
 from tieline.sync import explain
 from tieline.sync.comments import comments
 from tieline.sync.intake import inbox
+from tieline.sync.office import jobs
 from tieline.sync.office.own import OWN
 from tieline.sync.office.performing import perform
 from tieline.sync.office.projecting import make_all
@@ -277,3 +280,135 @@ def test_whoever_never_acted_here_is_forgotten_by_their_address(ground: Ground) 
     ground.perform("retention erase-person", {"person": ADDRESS, "reference": "DSR-1", "law": "GDPR Art. 17(1)"})
     ground.work()
     assert leaks(everything(ground.folder)) == [EVA.name, "evacanary"], "somebody else as far as anything here says"
+
+
+def put_back(ground: Ground, backup: Path, *, with_keys: bool = False) -> None:
+    """Put a backup of the database in its place; what lies beside it stays as it is."""
+    ground.close()
+    for file in [one for one in ground.folder.iterdir() if one.name in ("contract.db", *_BESIDE)]:
+        file.unlink()
+    for file in [one for one in backup.iterdir() if one.name in ("contract.db", *_BESIDE)]:
+        shutil.copy(file, ground.folder / file.name)
+    if with_keys:
+        shutil.copy(backup / "contract.db.keys", ground.folder / "contract.db.keys")
+    ground.begin()
+
+
+_BESIDE = ("contract.db-wal", "contract.db-shm")
+
+
+def backed_up(ground: Ground, folder: Path) -> Path:
+    ground.close()
+    shutil.copytree(ground.folder, folder)
+    ground.begin()
+    return folder
+
+
+def parked(ground: Ground, job: str) -> str:
+    """With what sentence a job waits."""
+    with ground.engine.store.read() as connection:
+        return str(jobs.named(connection, number_of(job)).parked)
+
+
+def outstanding(ground: Ground) -> list[str]:
+    with ground.engine.store.read() as connection:
+        return [one.case for one in erasing.outstanding(connection)]
+
+
+def test_a_backup_that_is_put_back_brings_nobody_back(ground: Ground, tmp_path: Path) -> None:
+    backup = backed_up(ground, tmp_path / "backup")
+    erase(ground, texts=True)
+    ground.work()
+    ground.settle()
+    kept = (ground.folder / "contract.db.keys.erased").read_bytes()
+    assert not leaks(kept)
+    assert json.loads(kept)["law"] == "GDPR Art. 17(1)"
+    assert outstanding(ground) == []
+
+    put_back(ground, backup)
+    assert len(leaks(everything(ground.folder))) == 3, "the backup has them"
+    assert outstanding(ground) == ["DSR-12"]
+    ground.perform("retention repeat", {})
+    assert step(ground.engine, "first", group="retention")
+    assert outstanding(ground) == []
+    ground.restart()
+    ground.clock.advance(3_600)
+    ground.work()
+    ground.settle()
+    assert not leaks(everything(ground.folder)), "the file, its log and what lies beside it"
+    assert journal.verify(ground.engine.store).count > 0
+    assert ground.see("retention people", {"reference": "DSR-12"}).facts["certificate"]
+    with ground.engine.store.read() as connection:
+        assert erasing.forgotten(connection, {ADDRESS, "ANN@example.com", "bob@example.com"}) == {
+            ADDRESS,
+            "ANN@example.com",
+        }
+        wrote = connection.execute(select(t.comment.c.author, t.comment.c.body).order_by(t.comment.c.id)).all()
+    assert wrote[0] == ("somebody who was forgotten", "(forgotten)")
+    assert wrote[1].body == "What he wrote."
+
+    before = len(ground.entries())
+    ground.perform("retention repeat", {})
+    ground.work()
+    told = [one.kind for one in ground.entries()[before:]]
+    assert "retention.person_begun" not in told, "once is enough"
+
+
+def test_a_backup_that_is_put_back_brings_no_item_back(ground: Ground, tmp_path: Path) -> None:
+    ground.edit("INC-1", status="closed")
+    ground.settle()
+    backup = backed_up(ground, tmp_path / "backup")
+    ground.perform("retention erase", {"incident": "INC-1", "why": "Request 12.", "law": "GDPR Art. 17(1)"})
+    ground.work()
+    assert "Disk full" not in everything(ground.folder).decode("utf-8", "replace")
+
+    put_back(ground, backup)
+    assert "Disk full" in everything(ground.folder).decode("utf-8", "replace")
+    with ground.engine.store.read() as connection:
+        assert erasing.has_lost_keys(connection)
+    hold = own(ground, "holds place", reference="2026-CV-1834", why="A lawsuit.", incident="INC-1")["hold"]
+    job = ground.perform("retention repeat", {}).facts["job"]
+    for _ in range(30):
+        ground.clock.advance(3_600)
+        ground.work()
+    assert "HOLD-1 is over it" in parked(ground, job)
+    own(ground, "holds lift", hold=hold, why="It is settled.")
+    own(ground, "jobs resume", job=job)
+    ground.work()
+    assert "Disk full" not in everything(ground.folder).decode("utf-8", "replace")
+    assert ground.see("retention show", {"incident": "INC-1"}).facts["certificate"]
+    with ground.engine.store.read() as connection:
+        assert erasing.items_outstanding(connection, 0) == ([], None)
+        assert not erasing.has_lost_keys(connection)
+
+
+def test_what_was_opened_since_a_backup_was_put_back_is_not_forgotten(ground: Ground, tmp_path: Path) -> None:
+    backup = backed_up(ground, tmp_path / "backup")
+    number = ground.open(title="Made since", severity="low")
+    ground.edit(number, status="closed")
+    ground.perform("retention erase", {"incident": number, "why": "Request 12.", "law": "GDPR Art. 17(1)"})
+    ground.work()
+    put_back(ground, backup)
+    assert ground.open(title="Another one", severity="low") == number, "nobody knew which numbers were given"
+    ground.perform("retention repeat", {})
+    ground.work()
+    assert ground.incident(number).fields["title"] == "Another one"
+
+
+def test_a_key_that_is_put_back_is_forgotten_once_more(ground: Ground, tmp_path: Path) -> None:
+    backup = backed_up(ground, tmp_path / "backup")
+    erase(ground)
+    ground.work()
+    put_back(ground, backup, with_keys=True)
+    ground.perform("retention repeat", {})
+    ground.work()
+    ground.settle()
+    assert not leaks(everything(ground.folder))
+
+
+def test_clearing_by_a_case_that_is_none_says_so(ground: Ground) -> None:
+    job = ground.perform("retention clear", {"reference": "DSR-99"}).facts["job"]
+    ground.work()
+    with ground.engine.store.read() as connection:
+        said = connection.execute(select(t.blob.c.body).where(t.blob.c.job == number_of(job))).scalar_one()
+    assert b"DSR-99 is no case by which somebody is forgotten: nothing was done" in said
