@@ -160,6 +160,9 @@ class Desk(Look, Protocol):
     def items_to_forget_again(self, after: int) -> tuple[tuple[str, ...], int | None]:
         """The same of items behind this number, by their ids; and behind which number to go on, None for the end."""
 
+    def nothing_to_forget_again(self) -> None:
+        """Note that all of that is forgotten again: nobody is told any more that it stands there."""
+
     def forget_person_again(self, reference: str) -> None:
         """Note that somebody is to be forgotten again, as `forget_person` does; nothing where it has begun. Raises
         NotDone where an item is held that tells of them."""

@@ -110,7 +110,7 @@ class Whom:
         if not isinstance(value, str):
             return False
         return value.casefold() in self.words or bool(
-            self.marks and "@" in value and is_address(value) and _mark(value) in self.marks
+            self.marks and "@" in value and is_address(value) and mark(value) in self.marks
         )
 
     def left(self, payload: Any, under: str = "") -> Any:
@@ -154,7 +154,7 @@ class Whom:
         for found in _LIKE_ADDRESS.finditer(text) if self.marks else ():
             start, end = found.span()
             escaped = [start + 1, start + 5] if text[:start].endswith("\\") else []
-            whole = next((one for one in (start, *escaped) if _mark(text[one:end]) in self.marks), None)
+            whole = next((one for one in (start, *escaped) if mark(text[one:end]) in self.marks), None)
             if whole is not None:
                 yield whole, end
 
@@ -325,7 +325,7 @@ _THERE: Final = select(t.identity.c.known_as).where(t.identity.c.known_as.in_(bi
 
 def forgotten(source: Connection | Transaction, addresses: Collection[str]) -> frozenset[str]:
     """Which of these addresses are not taken in any more."""
-    marks = {one: _mark(one) for one in addresses}
+    marks = {one: mark(one) for one in addresses}
     if not marks:
         return frozenset()
     there = {*source.execute(_THERE, {"marks": sorted({*marks.values()})}).scalars()}
@@ -354,7 +354,8 @@ def _addresses_of(value: Any) -> Iterator[str]:
         yield value
 
 
-def _mark(address: str) -> str:
+def mark(address: str) -> str:
+    """The hash by which an address is known that nobody knows any more."""
     return f"{_GONE}{sha256(f'tieline {address.casefold()}'.encode('utf-8', 'replace')).hexdigest()}"
 
 
@@ -379,7 +380,7 @@ def begin(tx: Transaction, words: str, addresses: Collection[str], case: str, *,
         if tx.execute(_BY_CASE, {"known_as": one}).scalar() is not None:
             raise NotDone(f"{one.partition(':')[2]} is of somebody else who is let go of; wait until that is done")
         tx.execute(insert(t.identity), {"known_as": one, "person": person})
-    _keep_out(tx, {_mark(one) for one in whom(tx, person).words if is_address(one)})
+    _keep_out(tx, {mark(one) for one in whom(tx, person).words if is_address(one)})
     return person
 
 
@@ -410,7 +411,7 @@ def _whom_of(source: Connection | Transaction, one: Tombstone) -> Whom:
     people = {person for person in source.execute(_PERSONS).scalars() if sealed_person(person) == one.person}
     if not people:
         called = [(row.person, row.known_as.split(":")[-1]) for row in source.execute(_CALLED)]
-        people = {person for person, words in called if is_address(words) and _mark(words) in one.marks}
+        people = {person for person, words in called if is_address(words) and mark(words) in one.marks}
     someone = whom(source, min(people)) if people else _whom("", (), None)
     return replace(someone, marks=frozenset(one.marks))
 
@@ -439,7 +440,7 @@ def begin_again(tx: Transaction, one: Tombstone, *, at: datetime, actor: Actor) 
     if marked - taken:
         tx.execute(insert(t.identity), [{"known_as": mark, "person": person} for mark in sorted(marked - taken)])
     addresses = {word for word in someone.words if is_address(word)}
-    _keep_out(tx, {*one.marks, *map(_mark, addresses)})
+    _keep_out(tx, {*one.marks, *map(mark, addresses)})
 
 
 def keep_beside(tx: Transaction, case: str, told: Mapping[str, Any]) -> None:
@@ -449,7 +450,7 @@ def keep_beside(tx: Transaction, case: str, told: Mapping[str, Any]) -> None:
     if keys is None or person is None:
         return
     someone = whom(tx, person)
-    marks = {*someone.marks, *(_mark(word) for word in someone.words if is_address(word))}
+    marks = {*someone.marks, *(mark(word) for word in someone.words if is_address(word))}
     keys.tombstones.keep(Tombstone(case, sealed_person(person), tuple(sorted(marks)), dict(told)))
 
 

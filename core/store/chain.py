@@ -233,6 +233,13 @@ class Chain:
         self._connection.execute(_COUNT_FORGOTTEN, {"forgotten": self._forgotten})
         self._tree = tree.without(subjects, self._forgotten)
 
+    def catch_up(self) -> None:
+        """Count what the keys have forgotten beside a store that was put back as known here."""
+        tree = self._sealing()
+        if tree is not None and tree.forgotten > self._forgotten:
+            self._forgotten = tree.forgotten
+            self._connection.execute(_COUNT_FORGOTTEN, {"forgotten": self._forgotten})
+
     def _actor(self, actor: Actor) -> str:
         if isinstance(actor, Someone):
             return self.person(actor)

@@ -59,6 +59,7 @@ class Again:
         held = [*(one.held for one in people), *map(desk.on_hold, items)]
         if held:
             raise NotDone(f"{len(held)} of what was forgotten before the store was put back wait: {held[0]}")
+        desk.nothing_to_forget_again()
         return Done()
 
 

@@ -360,6 +360,11 @@ class EngineDesk(Seeing):
         found, last = erasing.items_outstanding(self.seen_in, after)
         return tuple(found), last
 
+    def nothing_to_forget_again(self) -> None:
+        """Note that all of that is forgotten again."""
+        self._ask("item.forget")
+        self.within(lambda tx: tx.hold_journal().catch_up())
+
     def forget_person_again(self, reference: str) -> None:
         """Note that somebody is to be forgotten again. Raises OnHold."""
         self._ask("item.forget")

@@ -264,3 +264,79 @@ class TestBesideOthers:
             clear(store, person)
         with store.read() as connection:
             assert connection.execute(text("SELECT said FROM some__rows")).scalar() == f"to {ADDRESS}"
+
+    def test_a_row_that_no_entry_tells_of_and_is_written_behind_the_walk_loses_them_as_well(self, store: Store) -> None:
+        item(store, 1, title="x")
+        say(store, 1, assignee=ADDRESS)
+        person = begun(store)
+        with store.read() as connection:
+            found = erasing.traces(connection, erasing.whom(connection, person), FIRST, HOW)
+        with store.write() as tx:
+            for effect in found.effects:
+                effect(tx)
+            tx.execute(t.incident.update().values(fields={"title": "x", "assignee": ADDRESS}))
+        clear(store, person, found.place)
+        assert everything(store, t.incident)[0]["fields"] == {"title": "x", "assignee": None}
+
+    def test_it_ends_although_somebody_goes_on_to_name_them(self, store: Store) -> None:
+        item(store, 1, title="x")
+        person, place, walks = begun(store), FIRST, 0
+        while place is not None:
+            with store.write() as tx:
+                tx.execute(t.incident.update().values(fields={"title": "x", "assignee": ADDRESS}))
+            with store.read() as connection:
+                found = erasing.traces(connection, erasing.whom(connection, person), place, HOW)
+            with store.write() as tx:
+                for effect in found.effects:
+                    effect(tx)
+            place, walks = found.place, walks + 1
+            assert walks < 100
+
+    def test_rows_of_plugins_go_some_at_a_time_and_each_its_own_way(self, store: Store) -> None:
+        with store.write() as tx:
+            tx.execute(text("CREATE TABLE some__rows (subject VARCHAR(32), said TEXT, more TEXT)"))
+            for count in range(erasing.AT_ONCE + 50):
+                tx.execute(text(f"INSERT INTO some__rows VALUES ('u{count}', 'to {ADDRESS}', 'jo{ADDRESS}')"))
+        person, place, values = begun(store), FIRST, list[int]()
+        while place is not None:
+            with store.read() as connection:
+                found = erasing.traces(connection, erasing.whom(connection, person), place, HOW)
+            with store.write() as tx:
+                for effect in found.effects:
+                    effect(tx)
+            values.append(found.values)
+            place = found.place
+        assert max(values) <= erasing.AT_ONCE
+        with store.read() as connection:
+            said = {tuple(row) for row in connection.execute(text("SELECT said, more FROM some__rows"))}
+        assert said == {("to (forgotten)", f"jo{ADDRESS}")}
+
+    def test_the_hash_of_what_was_done_at_once_goes_where_that_named_them(self, store: Store) -> None:
+        told = {"review": "r", "label": "REV-1", "act": "a", "rights": [], "why": "It burns."}
+        broken = say(store, None, kind="glass_broken", cause=7, sha="ab", **told)
+        say(store, None, assignee=ADDRESS, cause=7)
+        other = say(store, None, kind="glass_broken", cause=9, sha="cd", **told)
+        clear(store, begun(store))
+        assert (facts(store, broken)["sha"], facts(store, other)["sha"]) == ("", "cd")
+
+
+class TestByMarks:
+    """Addresses of which only hashes are left."""
+
+    @pytest.mark.parametrize(
+        ("said", "left"),
+        [
+            ("joann@example.com, ann@example.com.au", None),
+            ("<ANN@example.com>, 'ann@example.com'.", "<(forgotten)>, '(forgotten)'."),
+            ("mailto:ann@example.com", "mailto:(forgotten)"),
+            (r'{"text":"a\nann@example.com"}', r'{"text":"a\n(forgotten)"}'),
+        ],
+    )
+    def test_only_what_is_whole_is_taken_out_of_a_text(self, said: str, left: str | None) -> None:
+        someone = Whom("p-1", frozenset(), frozenset(), frozenset({erasing.mark(ADDRESS)}))
+        assert someone.is_in(said) is (left is not None)
+        assert someone.out_of(said) == (left or said)
+        assert someone.left({"a": [ADDRESS.upper()], "b": "bob@example.com"}) == {
+            "a": ["(forgotten)"],
+            "b": "bob@example.com",
+        }

@@ -33,7 +33,9 @@ from tieline.sync import explain
 from tieline.sync.comments import comments
 from tieline.sync.intake import inbox
 from tieline.sync.office import jobs
+from tieline.sync.office.enquiries import Enquiries
 from tieline.sync.office.own import OWN
+from tieline.sync.office.own_views import OWN_VIEWS
 from tieline.sync.office.performing import perform
 from tieline.sync.office.projecting import make_all
 from tieline.sync.office.stepping import step
@@ -310,6 +312,12 @@ def parked(ground: Ground, job: str) -> str:
         return str(jobs.named(connection, number_of(job)).parked)
 
 
+def stalled(ground: Ground) -> list[str]:
+    """What `tieline status` says does not go on."""
+    enquiries = Enquiries(ground.engine.store, ground.engine.config, OWN_VIEWS, offers=ground.engine.registry.offers)
+    return list(enquiries.see("status", {}, ground.person(OWNER)).facts["stalled"])
+
+
 def outstanding(ground: Ground) -> list[str]:
     with ground.engine.store.read() as connection:
         return [one.case for one in erasing.outstanding(connection)]
@@ -328,9 +336,11 @@ def test_a_backup_that_is_put_back_brings_nobody_back(ground: Ground, tmp_path: 
     put_back(ground, backup)
     assert len(leaks(everything(ground.folder))) == 3, "the backup has them"
     assert outstanding(ground) == ["DSR-12"]
+    [sentence] = stalled(ground)
+    assert "a person who was forgotten is in it again; `tieline retention repeat`" in sentence
     ground.perform("retention repeat", {})
     assert step(ground.engine, "first", group="retention")
-    assert outstanding(ground) == []
+    assert outstanding(ground) == stalled(ground) == []
     ground.restart()
     ground.clock.advance(3_600)
     ground.work()
@@ -390,8 +400,12 @@ def test_what_was_opened_since_a_backup_was_put_back_is_not_forgotten(ground: Gr
     ground.work()
     put_back(ground, backup)
     assert ground.open(title="Another one", severity="low") == number, "nobody knew which numbers were given"
+    with ground.engine.store.read() as connection:
+        assert erasing.has_lost_keys(connection)
     ground.perform("retention repeat", {})
     ground.work()
+    with ground.engine.store.read() as connection:
+        assert not erasing.has_lost_keys(connection), "it is said once"
     assert ground.incident(number).fields["title"] == "Another one"
 
 
