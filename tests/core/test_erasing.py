@@ -280,7 +280,8 @@ class TestBesideOthers:
 
     def test_it_ends_although_somebody_goes_on_to_name_them(self, store: Store) -> None:
         item(store, 1, title="x")
-        person, place, walks = begun(store), FIRST, 0
+        place: Place | None = FIRST
+        person, walks = begun(store), 0
         while place is not None:
             with store.write() as tx:
                 tx.execute(t.incident.update().values(fields={"title": "x", "assignee": ADDRESS}))
@@ -297,7 +298,8 @@ class TestBesideOthers:
             tx.execute(text("CREATE TABLE some__rows (subject VARCHAR(32), said TEXT, more TEXT)"))
             for count in range(erasing.AT_ONCE + 50):
                 tx.execute(text(f"INSERT INTO some__rows VALUES ('u{count}', 'to {ADDRESS}', 'jo{ADDRESS}')"))
-        person, place, values = begun(store), FIRST, list[int]()
+        place: Place | None = FIRST
+        person, values = begun(store), list[int]()
         while place is not None:
             with store.read() as connection:
                 found = erasing.traces(connection, erasing.whom(connection, person), place, HOW)
@@ -312,7 +314,7 @@ class TestBesideOthers:
         assert said == {("to (forgotten)", f"jo{ADDRESS}")}
 
     def test_the_hash_of_what_was_done_at_once_goes_where_that_named_them(self, store: Store) -> None:
-        told = {"review": "r", "label": "REV-1", "act": "a", "rights": [], "why": "It burns."}
+        told: dict[str, Any] = {"review": "r", "label": "REV-1", "act": "a", "rights": [], "why": "It burns."}
         broken = say(store, None, kind="glass_broken", cause=7, sha="ab", **told)
         say(store, None, assignee=ADDRESS, cause=7)
         other = say(store, None, kind="glass_broken", cause=9, sha="cd", **told)
