@@ -14,10 +14,10 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 NONCE: Final = 12
 """Bytes (RFC 8439). Drawn anew for each payload: a store that was put back gives out its numbers once more."""
@@ -153,6 +153,8 @@ class KeyTree:
         key = self._key((incident, life)) if tag == self._tag else None
         if key is None:
             return None
+        from cryptography.exceptions import InvalidTag
+
         try:
             return key.decrypt(nonce, sealed[_HEAD.size + NONCE :], head + about)
         except InvalidTag:
@@ -169,6 +171,8 @@ class KeyTree:
             seed = self._seed(_path(subject))
             if seed is None:
                 return None
+            from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # most commands open nothing
+
             key = ChaCha20Poly1305(seed)
             _remember(self._keys, subject, key)
         return key

@@ -110,7 +110,7 @@ from tieline.core.plugin_events import PluginEvent
 assert perform(["-w", sys.argv[1], *sys.argv[2:], "--json"]) == 0
 of_views = "tieline.sync.views."
 print(*sorted(name.removeprefix(of_views) for name in sys.modules if name.startswith(of_views)))
-heavy = "prometheus_client tenacity alembic httpx sqlalchemy.dialects.postgresql"
+heavy = "prometheus_client tenacity alembic httpx sqlalchemy.dialects.postgresql cryptography"
 print(*[name for name in heavy.split() if name in sys.modules])
 print(*[event.KIND for event in PluginEvent.__subclasses__() if event.__pydantic_complete__])
 """
