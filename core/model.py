@@ -8,12 +8,13 @@ carry it, or says something we cannot map), `None` is *known to be empty*, anyth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from types import MappingProxyType
-from typing import ClassVar, Final, NewType
+from typing import ClassVar, Final, NewType, TypeVar
 
 Value = str | int | bool | None | tuple[str, ...]
 Fields = Mapping[str, Value]
@@ -515,14 +516,66 @@ OWN_KINDS: Final = (
 )
 """The kinds of item that there are without a plugin."""
 
-_kinds: Final = {kind.record: kind for kind in OWN_KINDS}
-_catalogues: Final = {**OWN_CATALOGUE}
 
-ITEM_KINDS: Final[Mapping[RecordKind, ItemKind]] = MappingProxyType(_kinds)
+class Kinds:
+    """The kinds of item that a set of plugins offers beside Tieline's own."""
+
+    def __init__(self) -> None:
+        self.items: Final[dict[RecordKind, ItemKind]] = {kind.record: kind for kind in OWN_KINDS}
+        self.fields: Final[dict[RecordKind, Mapping[str, FieldSpec]]] = {**OWN_CATALOGUE}
+
+    def learn(self, kind: ItemKind) -> None:
+        """Items of this kind are known by their prefix and their fields. Raises ValueError for one that is Tieline's
+        own."""
+        if kind.record in OWN_CATALOGUE:
+            raise ValueError(f"{kind.name!r} is a kind of Tieline's own")
+        self.items[kind.record] = kind
+        self.fields[kind.record] = kind.catalogue
+
+
+_LOADED: Final = Kinds()
+_AT_WORK: Final[ContextVar[Kinds]] = ContextVar("kinds_at_work", default=_LOADED)
+
+
+@contextmanager
+def kinds_at_work(kinds: Kinds) -> Iterator[None]:
+    """Have numbers, fields and statuses be those of these kinds, within the `with` block and in its thread. Outside of
+    one they are those of all plugins that were loaded."""
+    before = _AT_WORK.set(kinds)
+    try:
+        yield
+    finally:
+        _AT_WORK.reset(before)
+
+
+_T = TypeVar("_T")
+
+
+class _OfKinds(Mapping[RecordKind, _T]):
+    """What is told of each kind, of those that are at work as it is read."""
+
+    def __init__(self, told: Callable[[Kinds], Mapping[RecordKind, _T]]) -> None:
+        self._told = told
+
+    def __getitem__(self, kind: RecordKind) -> _T:
+        return self._told(_AT_WORK.get())[kind]
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in self._told(_AT_WORK.get())
+
+    def __iter__(self) -> Iterator[RecordKind]:
+        return iter(self._told(_AT_WORK.get()))
+
+    def __len__(self) -> int:
+        return len(self._told(_AT_WORK.get()))
+
+
+ITEM_KINDS: Final[Mapping[RecordKind, ItemKind]] = _OfKinds(lambda kinds: kinds.items)
 """What a store holds items of. All kinds share one series of numbers: `INC-12` and `PRB-13`, and no `PRB-12` beside.
-Those of plugins come along as these are loaded: a number is read and written in places that know of no plugin."""
+Those of plugins are told by who is at work (`kinds_at_work`): a number is read and written in places that know of no
+plugin."""
 
-CATALOGUE: Final[Mapping[RecordKind, Mapping[str, FieldSpec]]] = MappingProxyType(_catalogues)
+CATALOGUE: Final[Mapping[RecordKind, Mapping[str, FieldSpec]]] = _OfKinds(lambda kinds: kinds.fields)
 """The fields of every kind of record."""
 
 PREFIX: Final = re.compile(r"[A-Z]{2,6}")
@@ -532,12 +585,8 @@ ITEM_NUMBER: Final = rf"{PREFIX.pattern}-\d+"
 
 
 def learn_kind(kind: ItemKind) -> None:
-    """From now on items of this kind are known by their prefix and their fields. Raises ValueError for one that is
-    Tieline's own."""
-    if kind.record in OWN_CATALOGUE:
-        raise ValueError(f"{kind.name!r} is a kind of Tieline's own")
-    _kinds[kind.record] = kind
-    _catalogues[kind.record] = kind.catalogue
+    """A plugin that offers this kind was loaded. Raises ValueError for one that is Tieline's own."""
+    _LOADED.learn(kind)
 
 
 def fields_of(kind: RecordKind) -> Mapping[str, FieldSpec]:

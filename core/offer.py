@@ -32,7 +32,7 @@ from tieline.core.declared import Declared, faults
 from tieline.core.events import Event
 from tieline.core.identity import PLUGIN
 from tieline.core.jobs import Job
-from tieline.core.model import NO_KIND, OWN_KINDS, PREFIX, Fields, FieldType, ItemKind, RecordKind, learn_kind
+from tieline.core.model import NO_KIND, OWN_KINDS, PREFIX, Fields, FieldType, ItemKind, Kinds, RecordKind, learn_kind
 from tieline.core.pages import Page
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.policy import Policy
@@ -148,7 +148,7 @@ class Offers:
         self.followers: dict[str, tuple[Offer, Follower]] = {}
         self.projections: dict[str, tuple[Offer, Projection]] = {}
         self.policies: dict[str, tuple[Offer, Policy[Any]]] = {}
-        self.kinds: dict[RecordKind, ItemKind] = {kind.record: kind for kind in OWN_KINDS}
+        self.known: Kinds = Kinds()
         self.pages: dict[str, tuple[Offer, Page]] = {}
         self.rules: Rules = OWN_RULES
         for offer in offers:
@@ -168,7 +168,7 @@ class Offers:
             code_of(one)  # as it is loaded, and not as its files are once they were replaced
         for kind in offer.kinds:
             learn_kind(kind)
-            self.kinds[kind.record] = kind
+            self.known.learn(kind)
         for name, right in offer.rights.items():
             self.rules = self.rules.beside(name, right.does, right.roles)
         for act in offer.acts:
@@ -193,6 +193,11 @@ class Offers:
                 yield f"another kind of item is called {kind.name!r}"
             if kind.prefix in {NO_KIND, _LABEL, *(one.prefix for one in self.kinds.values())}:
                 yield f"{kind.prefix}- stands in front of other numbers; take other letters for {kind.name!r}"
+
+    @property
+    def kinds(self) -> Mapping[RecordKind, ItemKind]:
+        """The kinds of item that there are with these."""
+        return self.known.items
 
     def kind_of(self, record: RecordKind) -> ItemKind:
         """What these offer of items of a kind. Raises LookupError where none of them does, whatever else this process

@@ -10,6 +10,7 @@ import structlog
 
 from tieline.core import timers
 from tieline.core.errors import StoreUnavailable, TielineError, as_sentence
+from tieline.core.model import kinds_at_work
 from tieline.core.redaction import redacted
 from tieline.core.store.store import Transaction
 from tieline.core.timers import Timer
@@ -46,6 +47,11 @@ MEANING: Final[Mapping[str, str]] = {
 
 def fire_timers(engine: Engine, now: datetime, handlers: Handlers = HANDLERS) -> int:
     """Fire what is due, at most TIMERS_AT_ONCE. Answers how many were taken up, those that failed among them."""
+    with kinds_at_work(engine.registry.offers.known):
+        return _fire_timers(engine, now, handlers)
+
+
+def _fire_timers(engine: Engine, now: datetime, handlers: Handlers) -> int:
     taken, known = 0, {*handlers, *engine.registry.offers.timers}
     with engine.store.read() as connection:
         are_due = timers.any_due(connection, now, handlers)

@@ -27,6 +27,7 @@ from tieline.core.errors import (
     as_sentence,
 )
 from tieline.core.events import ConnectionStopped, ConnectionWaiting, ConnectionWorking, Parked
+from tieline.core.model import kinds_at_work
 from tieline.core.port import Power, Ref
 from tieline.core.store import tables as t
 from tieline.sync import limits, loading, outcomes
@@ -147,6 +148,10 @@ class Lane:
 
     def step(self) -> bool:
         """Do the next thing. True when there was something to do, so that another step is worth while."""
+        with kinds_at_work(self.engine.registry.offers.known):
+            return self._step()
+
+    def _step(self) -> bool:
         now = self.engine.clock.now()
         self.took = 0
         self._move_waits(now)

@@ -23,7 +23,7 @@ from tieline.core.errors import NotAllowed
 from tieline.core.events import RestrictedRead
 from tieline.core.identity import Someone
 from tieline.core.journal import Entry
-from tieline.core.model import ABSENT, IncidentId
+from tieline.core.model import ABSENT, IncidentId, kinds_at_work
 from tieline.core.offer import Offers
 from tieline.core.store.store import Connection, Store, Transaction
 from tieline.core.views import View, Views
@@ -90,6 +90,10 @@ class Enquiries:
 
     def look(self, view: View, ask: Ask, who: Enquirer) -> Seen:
         """The same for a view whose words are understood."""
+        with kinds_at_work(self._offers.known):
+            return self._looked(view, ask, who)
+
+    def _looked(self, view: View, ask: Ask, who: Enquirer) -> Seen:
         with self._store.read() as connection:
             facts = who.facts(connection)
             sight = sight_of(connection, who.someone, facts)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tieline.core.access import Subject
 from tieline.core.acts import Act
 from tieline.core.arguments import Ask
-from tieline.core.model import IncidentId
+from tieline.core.model import IncidentId, kinds_at_work
 from tieline.core.store.store import Connection, Transaction
 from tieline.sync.engine import Engine
 from tieline.sync.office.answering import answering
@@ -41,7 +41,7 @@ def perform(
     asker = replace(asker, rules=engine.registry.offers.rules)
     make_tables(engine, act)
     asked = Asked(asker, act.right(ask), about, engine.clock.now)
-    with asking(engine.store, asked, act.name) as store:
+    with kinds_at_work(engine.registry.offers.known), asking(engine.store, asked, act.name) as store:
         with store.read() as connection:
             asked.ask(connection)
         office = Office(

@@ -15,6 +15,7 @@ from sqlalchemy import Row
 
 from tieline.core.errors import StoreUnavailable
 from tieline.core.jobs import Job, label
+from tieline.core.model import kinds_at_work
 from tieline.core.offer import Offer
 from tieline.core.redaction import redacted
 from tieline.core.store.store import Transaction
@@ -37,6 +38,11 @@ def step(engine: Engine, by: str, *, busy: Collection[int] = (), group: str = ""
 
     Raises StoreUnavailable.
     """
+    with kinds_at_work(engine.registry.offers.known):
+        return _step(engine, by, busy, group, at_work)
+
+
+def _step(engine: Engine, by: str, busy: Collection[int], group: str, at_work: AtWork) -> bool:
     offers = engine.registry.offers
     kinds = [name for name, (offer, _job) in offers.jobs.items() if group in ("", offer.group)]
     if not kinds:

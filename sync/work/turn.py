@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tieline.core.model import kinds_at_work
 from tieline.core.offer import Offer
 from tieline.sync.engine import Engine
 from tieline.sync.office import following, projecting
@@ -12,6 +13,11 @@ def turn(engine: Engine, offer: Offer, by: str) -> bool:
 
     Raises StoreUnavailable.
     """
+    with kinds_at_work(engine.registry.offers.known):
+        return _turn(engine, offer, by)
+
+
+def _turn(engine: Engine, offer: Offer, by: str) -> bool:
     done = 0
     if not projecting.make_all(engine.store, offer, by):
         return False  # a newer version of it does all of this, or somebody else makes its tables

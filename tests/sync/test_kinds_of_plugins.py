@@ -202,9 +202,31 @@ def test_an_engine_that_has_not_its_plugin_has_not_its_kind_whatever_else_is_loa
     engine.registry.offers = Offers()
     try:
         with pytest.raises(LookupError, match="no plugin at work offers items of the kind 'drill'"):
-            perform(engine, edit, edit.told({"incident": "DRL-1", "changes": {"title": "x"}}), asker)
+            perform(engine, edit, edit.told({"incident": "ITEM-1", "changes": {"title": "x"}}), asker)
     finally:
         engine.registry.offers = without
+
+
+def test_two_engines_of_one_process_have_each_their_own_kinds(world: World) -> None:
+    do(world, "drills plan", title="Power cut", fields={"workaround": "Run."})
+    engine, asker = world.engine, Asker(ANN, True, world.clock.now())
+    other = replace(DRILL, prefix="TRY", kept=frozenset(), fields=(FieldSpec("place", FieldType.TEXT, "where"),))
+    others = Offers([Offer(group="others", summary="Others.", kinds=(other,))])
+    for offers, number, known, unknown in (
+        (engine.registry.offers, "DRL-1", "workaround", "place"),
+        (others, "TRY-1", "place", "workaround"),
+        (Offers(), "ITEM-1", "title", "workaround"),
+    ):
+        enquiries = Enquiries(engine.store, engine.config, Views(OWN_VIEWS.by_name.values()), offers=offers)
+        assert enquiries.see("incident", {"incident": "1"}, asker).facts["incident"] == number
+        assert enquiries.see("history", {"incident": number}, asker).facts["items"]
+        if offers.kinds.keys() >= {DRILL.record}:
+            assert enquiries.see("why", {"incident": number, "field": known}, asker).facts["field"] == known
+        with pytest.raises(LookupError, match=f"no field '{unknown}'|offers items of the kind"):
+            enquiries.see("why", {"incident": number, "field": unknown}, asker)
+    do(world, "drills begin", drill="DRL-1")
+    world.settle(2)
+    assert world.shows("sheet", "title", "status", "workaround") == ("Power cut", "assess", "Run.")
 
 
 def test_its_timer_fires_for_it(world: World) -> None:
