@@ -615,7 +615,7 @@ class EngineDesk(Seeing):
         at = since or self.now
         told = Cleared(sha=sha, since=instant(at), approved_by=list(self.approved_by))
         seq = self.engine.record(tx, told, incident=item, connection=here.name, actor=self.actor)
-        clearance.release(tx, item, here, sha, at, seq)
+        clearance.release(tx, item, here, sha, since or clearance.AT_ONCE, seq)
         found = loading.load_incident(tx, item, lock=True)
         if found is not None:  # what was put aside because nobody had approved it
             commit.spread(tx, self.engine, found)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -41,6 +41,9 @@ OUTSIDE: Final = "outside"
 
 WIDEST: Final = Tlp.GREEN
 """What is labelled higher is for few (TLP 2.0), whatever a connection may hold."""
+
+AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Since when something is shown that waits for no time: whatever the clock is set to, that time has come."""
 
 _NOTHING: Final[Body] = MappingProxyType({})
 _RELEASE: Final = insert(t.release)

@@ -8,7 +8,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from tieline.cli.simulation.floor.account import CLEAR, Broken, Entry, Roles
 from tieline.cli.simulation.floor.page import PAGE, Shown, StatusPage, body_of, token_of
 from tieline.core.store.chain import canonical
 
+AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
 FIXED: Final = {"status": "resolved", "impact": "none", "body": "This announcement is withdrawn."}
 """What a page says of an announcement that is withdrawn without a reason, whatever it is about."""
 REASON: Final = "This announcement is withdrawn: {why}"
@@ -101,7 +102,9 @@ class Known:
             case "acted" if facts["act"] == "publishing publish":
                 found.take_back(entry.at)
             case "cleared":
-                found.cleared.append((datetime.fromisoformat(facts["since"]), facts["sha"]))
+                since = datetime.fromisoformat(facts["since"])
+                # What waits for no time is in force from then on, whatever the clock is set to.
+                found.cleared.append((since if since > entry.at else AT_ONCE, facts["sha"]))
             case "publishing.retracted":
                 found.withdrawn = FIXED["body"] if facts["why"] is None else REASON.replace("{why}", facts["why"])
             case "opened":

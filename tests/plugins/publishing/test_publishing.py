@@ -449,6 +449,15 @@ def test_a_correction_is_shown_although_the_clock_was_set_back_since_the_words_b
     assert (bench.page.mailed, bench.held()) == ([TEXT, "It is the certificate."], [])
 
 
+def test_what_is_to_be_shown_at_once_is_although_the_clock_is_set_back(bench: Bench) -> None:
+    name = bench.draft(bench.incident())
+    proposal = bench.ask(name)
+    bench.approve(proposal)
+    bench.clock.step(-7200)
+    bench.settle()
+    assert (bench.shown(), bench.held()) == ([SHOWN], [])
+
+
 def test_a_correction_that_was_asked_for_is_void_once_somebody_writes(bench: Bench) -> None:
     name = bench.draft(bench.incident())
     bench.publish(name)
