@@ -199,5 +199,6 @@ def test_a_job_is_started_by_a_command() -> None:
         "erase-person",
         "allow",
         "clear",
+        "repeat",
         "sweep",
     ]

@@ -61,7 +61,7 @@ def test_every_shipped_mapping_of_webhooks_has_its_place_on_the_page() -> None:
     from tieline.mappings import shipped
 
     named = [name for name in shipped() if load(name).document.deliveries is not None]
-    assert len(named) == 11
+    assert len(named) == 12
     assert [name for name in named if f"`{name}`" not in text] == []
 
 
